@@ -22,6 +22,7 @@ LAYERS: dict[str, set[str]] = {
     "curator.answers": {"curator.model", "curator.errors"},
     "curator.sandbox": {"curator.model", "curator.errors"},
     "curator.sources": {"curator.model", "curator.errors", "curator.tables"},
+    "curator.teacher": {"curator.model", "curator.errors", "curator.progress", "datastore"},
     "curator.rationales": {"curator.model", "curator.errors", "curator.answers"},
     "curator.checks": {
         "curator.model",
