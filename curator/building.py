@@ -73,6 +73,7 @@ def workshop(
         wall_s=limits.wall_s,
         cpu_s=limits.cpu_s,
         memory_mb=limits.memory_mb,
+        digits=limits.digits,
         unsafe_local=unsafe_local,
         executor=executor,
     )

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, cast
 import pydantic
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictFloat, StrictInt
 
+from curator.answers import DIGITS
 from curator.checks import CHECKS
 from curator.documents import Document, read_document
 from curator.errors import RecipeError, unknown
@@ -169,7 +170,7 @@ class Mixture(_Part):
 
 
 class Limits(_Part):
-    """Bounds of one program and of bad input."""
+    """Bounds of one program, of rounding and of bad input."""
 
     wall_s: float = Field(default=5.0, gt=0, le=600)
     """Seconds of wall time a program."""
@@ -177,6 +178,9 @@ class Limits(_Part):
     """Seconds of CPU time a program."""
     memory_mb: int = Field(default=512, ge=64, le=65536)
     """MiB of memory a program."""
+    digits: int = Field(default=DIGITS, ge=1, le=15)
+    """Digits that a decimal must state to count as the rounding of another number: by 4, 0.6667 is
+    2/3; by more, that is undecided."""
     quarantine: float = Field(default=0.01, ge=0, le=1)
     """Share of a source's records that may fail to parse."""
 

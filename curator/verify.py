@@ -62,6 +62,7 @@ class Verifier:
         wall_s: float,
         cpu_s: float,
         memory_mb: int,
+        digits: int = answers.DIGITS,
         unsafe_local: bool = False,
         executor: int = sandbox.VERSION,
     ) -> None:
@@ -69,6 +70,7 @@ class Verifier:
         """Version of the sandbox whose executions are looked up."""
         self._executions, self._gradings = executions, gradings
         self._workers = workers
+        self._digits = digits
         self._limits = json.dumps([wall_s, cpu_s, memory_mb])
         self._make_sandbox = partial(
             Sandbox,
@@ -164,7 +166,8 @@ class Verifier:
 
         def grade(missing: Sequence[Pair]) -> Iterator[dict[str, Any]]:
             if self._grader is None:
-                self._grader = self._open.enter_context(Grader(workers=self._workers))
+                grader = Grader(workers=self._workers, digits=self._digits)
+                self._grader = self._open.enter_context(grader)
             for done in self._grader.map(missing):
                 self.graded += 1
                 yield {"outcome": done.outcome, "rule": done.rule}
@@ -173,10 +176,11 @@ class Verifier:
             [gold for gold, _, _ in pairs],
             [answer for _, answer, _ in pairs],
             [choices for _, _, choices in pairs],
+            self._digits,
         )
         slow = [pair for pair, known in zip(pairs, fast, strict=True) if known is None]
         keys = [
-            content_id("grading", str(answers.VERSION), gold, answer, *choices)
+            content_id("grading", str(answers.VERSION), str(self._digits), gold, answer, *choices)
             for gold, answer, choices in slow
         ]
         graded = iter(remembered(self._gradings, keys, slow, grade))

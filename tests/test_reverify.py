@@ -1,5 +1,6 @@
 """Newer graders over older rationales: no source is read, no program runs, the diff says why."""
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -8,11 +9,12 @@ import pytest
 
 from curator import build
 from curator.checks import CHECKS, Candidate
+from curator.judged import judgements
 from curator.lineage import difference
 from curator.model import Verdict
 from curator.reverify import reverify
 from datastore.store import Store
-from tests.worlds import make_world
+from tests.worlds import curator, make_world
 
 
 def stricter(candidate: Candidate, version: int) -> Verdict | None:
@@ -69,3 +71,50 @@ def test_a_newer_check_makes_a_version_whose_diff_names_it(
         ("removed", "pot", "answer: negative"),
     }
     assert executions(built) == before
+
+
+def test_the_diff_lists_verdicts_that_changed_on_rows_outside_both_versions(
+    built: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def softer(candidate: Candidate, version: int) -> Verdict | None:
+        """A newer `answer` that does not decide what differs."""
+        verdict = CHECKS_BEFORE["answer"].judge(candidate, version)
+        if verdict and verdict.outcome == "failed":
+            return replace(verdict, outcome="undecided", reason="not sure", version=version)
+        return verdict
+
+    monkeypatch.setitem(CHECKS, "answer", replace(CHECKS["answer"], version=2, judge=softer))
+    assert reverify("small", built).ref == "small@2"
+    with Store(built, readonly=True) as opened:
+        assert difference(opened, "small@1", "small@2") == []
+        [judged] = judgements(opened, "small@1", "small@2")
+    assert (judged.subset, judged.check) == ("pot", "answer")
+    assert (judged.was, judged.by) == ("failed, wrong answer", "number")
+    assert (judged.now, judged.rule) == ("undecided, not sure", "number")
+    told = curator("diff", "small@1", "small@2", "--rows", "--store", built).stdout
+    assert "failed, wrong answer (by number) -> undecided, not sure (by number)" in told
+
+
+def test_a_recipe_that_asks_for_more_digits_leaves_rounded_answers_undecided(
+    tmp_path: Path,
+) -> None:
+    lines = [
+        {"q": "What is two thirds of one metre, in metres?", "a": "2/3", "p": "print(0.6667)"},
+        {"q": "What is one half of one metre, in metres?", "a": "1/2", "p": "print(0.5)"},
+    ]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    recipe = tmp_path / "round.yaml"
+    text = (
+        "name: round\nabout: rounded answers\nsubsets:\n  one:\n    source:\n"
+        "      file: rows.jsonl\n      columns: {question: q, gold: a, program: p}\n"
+        "      licence: MIT\n    kind: PoT\n    writers: [annotated]\n"
+        "screens: {contamination: null}\n"
+    )
+    recipe.write_text(text)
+    assert build(recipe, tmp_path / "store").content["subsets"]["one"]["passed"] == 2
+    recipe.write_text(text + "limits: {digits: 6}\n")
+    second = build(recipe, tmp_path / "store").content["subsets"]["one"]
+    assert (second["passed"], second["undecided"]) == (1, 1)
+    with Store(tmp_path / "store", readonly=True) as opened:
+        [judged] = judgements(opened, "round@1", "round@2")
+    assert (judged.by, judged.now) == ("rounded", "undecided, not comparable")

@@ -18,6 +18,7 @@ VERSION = 2
 """Part of verdict keys: a change of any judgement in this package is a new number."""
 
 __all__ = [
+    "DIGITS",
     "PLAIN_RULES",
     "VERSION",
     "Equivalence",

@@ -88,16 +88,19 @@ def diff(
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare two versions: rows added, removed and changed, and the rule responsible."""
-    from curator.cli.rows import print_changes
+    """Compare two versions: rows added, removed and changed with the rule responsible, and verdicts
+    that changed on rationales that both have."""
+    from curator.cli.rows import print_changes, print_judgements
+    from curator.judged import judgements
     from curator.lineage import difference
 
     with existing(store) as opened:
-        changes = difference(opened, a, b)
+        changes, judged = difference(opened, a, b), judgements(opened, a, b)
     if as_json:
-        show_json(changes)
+        show_json({"rows": changes, "verdicts": judged})
     else:
         print_changes(a, b, changes, rows)
+        print_judgements(judged, rows)
 
 
 @app.command(epilog="Example: curator why 3fa2c1")

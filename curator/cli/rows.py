@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from curator.cli.tables import number, shown, table
+from curator.judged import Judgement
 from curator.lineage import Change, Story
 from curator.preview import Previewed
 from datastore.versions import Manifest
@@ -169,3 +170,25 @@ def print_changes(a: str, b: str, changes: Sequence[Change], every: bool) -> Non
         was = f", was {change.was[:12]}" if change.was else ""
         subset = change.subset.ljust(longest)
         print(f"{signs[change.what]} {change.id[:12]}  {subset}  {change.rule}{was}")
+
+
+def print_judgements(judged: Sequence[Judgement], every: bool) -> None:
+    """Counts of verdicts that changed, by what they were and are, then each of them if asked."""
+    if not judged:
+        return
+    print("\nVerdicts that changed on rationales that both versions have:")
+    counts = Counter(
+        (each.subset, each.check, _by(each.was, each.by), _by(each.now, each.rule))
+        for each in judged
+    )
+    rows = [(*key, count) for key, count in sorted(counts.items())]
+    table(("subset", "check", "was", "is", "rows"), rows, ("rows",), ("subset", "check"))
+    if every:
+        print()
+        for each in judged:
+            was, now = _by(each.was, each.by), _by(each.now, each.rule)
+            print(f"{each.id[:12]}  {each.subset}  {each.check}: {was} -> {now}")
+
+
+def _by(said: str, rule: str) -> str:
+    return f"{said} (by {rule})" if rule else said or "–"
