@@ -7,6 +7,12 @@ signs have one form each, ready for `parse`; `words(text)`, the form in which te
 import re
 import unicodedata
 
+_NAMES = re.compile(
+    r"(?<![\\A-Za-z])(pi|sin|cos|tan|cot|sec|csc|log|ln|exp|min|max|gcd|alpha|theta)\b"
+)
+_MATRIX = re.compile(r"\[(\[[^\[\]]*\](?:\s*,\s*\[[^\[\]]*\])*)\]")
+_SQRT = re.compile(r"(?<![\\A-Za-z])sqrt\(([^()]*)\)")
+
 MAX_LENGTH = 10_000
 """Longer texts are compared as they stand and never parsed."""
 
@@ -166,3 +172,20 @@ def words(text: str) -> str:
     """A text as it is compared: no case, no punctuation, single spaces, no article in front."""
     text = _NOT_WORDS.sub(" ", text.replace(CURRENCY, "$ ").casefold()).strip(" .").rstrip("-")
     return _ARTICLES.sub("", text)
+
+
+def latex(text: str) -> str:
+    """A formula as programs write it (`2*pi`, `sqrt(3)`, `[[1, 2], [3, 4]]`) as LaTeX has it.
+
+    Else a reader of LaTeX takes `pi` for p times i.
+    """
+    text = _MATRIX.sub(_matrix, text)
+    while text != (shorter := _SQRT.sub(r"\\sqrt{\1}", text)):
+        text = shorter
+    return _NAMES.sub(r"\\\1", text).replace("**", "^")
+
+
+def _matrix(found: re.Match[str]) -> str:
+    rows = re.split(r"\]\s*,\s*\[", found[1][1:-1])
+    inner = r" \\ ".join(row.replace(",", " & ") for row in rows)
+    return rf"\begin{{pmatrix}} {inner} \end{{pmatrix}}"

@@ -35,7 +35,9 @@ _WORD = re.compile(r"(?<![A-Za-z\\])[A-Za-z]{3,}")
 _YES = {"yes": "true", "no": "false", "true": "true", "false": "false", "True": "true"}
 
 
-PLAIN_RULES = frozenset(("number", "same text", "letter", "no gold", "no answer", "boolean"))
+PLAIN_RULES = frozenset(
+    ("number", "same text", "letter", "no gold", "no answer", "boolean", "float noise")
+)
 """Rules that leave nothing to ask another grader."""
 
 

@@ -11,7 +11,7 @@ import resource
 import signal
 import sys
 
-from curator.answers.clean import plain
+from curator.answers.clean import latex, plain
 
 
 def _limit(memory_mb: int) -> None:
@@ -37,9 +37,10 @@ def main(wall_s: float, memory_mb: int) -> None:
             return None
 
     def grade(gold: str, answer: str, alone: bool) -> tuple[str, str]:
+        texts = [latex(plain(text)) if alone else plain(text) for text in (gold, answer)]
         sides = [
-            parse(f"${plain(text)}$", config, fallback_mode="no_fallback", parsing_timeout=None)
-            for text in (gold, answer)
+            parse(f"${text}$", config, fallback_mode="no_fallback", parsing_timeout=None)
+            for text in texts
         ]
         if not all(sides):
             return "undecided", "unreadable"

@@ -200,8 +200,8 @@ def _existing(store: Path) -> Path:
     return store
 
 
-def existing(store: Path) -> Any:
-    """The store at a folder, opened for reading."""
+def existing(store: Path, readonly: bool = True) -> Any:
+    """The store at a folder, which must be there."""
     from datastore.store import Store
 
-    return Store(_existing(store), readonly=True)
+    return Store(_existing(store), readonly=readonly)
