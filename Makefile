@@ -22,10 +22,11 @@ demo: .venv/.installed  ## install, build a small MathInstruct variant from the 
 test: .venv/.installed-dev  ## run every test
 	$(BIN)/python -m pytest
 
-bench: .venv/.installed-dev  ## measure the build on made-up rows, and the sandbox on published programs
+bench: .venv/.installed-dev  ## measure builds on made-up rows, sandbox and graders on published data
 	$(BIN)/python bench/run.py
-	@if [ -d $(DATA)/outputs ]; then $(BIN)/python bench/sandbox.py --data $(DATA); \
-	else echo "The sandbox was not measured: no $(DATA)/outputs; make bench DATA=DIR"; fi
+	@if [ -d $(DATA)/outputs ]; then $(BIN)/python bench/sandbox.py --data $(DATA) && \
+	$(BIN)/python bench/answers.py --data $(DATA) && $(BIN)/python bench/labels.py --data $(DATA); \
+	else echo "Sandbox and answers were not measured: no $(DATA)/outputs; make bench DATA=DIR"; fi
 
 lint: .venv/.installed-dev  ## style, format and types
 	$(BIN)/ruff check .

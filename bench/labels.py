@@ -109,7 +109,7 @@ def pal_aqua(outputs: Path, evals: Path) -> Iterator[Graded]:
     tests = [row for _, row in lines(evals / "aqua_rat/test.json")]
     programs = [row["generated_answer"].partition("\nQuestion:")[0] for _, row in rows]
     with Sandbox(workers=2) as box:
-        runs = box.map(f"{program}\nprint(solution())" for program in programs)
+        runs = box.map(programs)
         for (at, row), test, run in zip(rows, tests, runs, strict=True):
             assert row["answer"] == f"({test['correct'].lower()})", at
             choices = tuple(option[2:] for option in test["options"])
