@@ -55,14 +55,16 @@ def test_the_list_of_packages_is_complete() -> None:
     assert folders == listed - {"curator._recipes"}
 
 
-def test_the_wheel_holds_every_module_and_every_shipped_recipe(installed: Path) -> None:
+def test_the_wheel_holds_every_module_prompt_and_shipped_recipe(installed: Path) -> None:
     names = {str(path.relative_to(installed)) for path in installed.rglob("*") if path.is_file()}
     modules = {
         str(path.relative_to(ROOT))
         for top in ("curator", "datastore", "trainers")
         for path in (ROOT / top).rglob("*.py")
     }
-    assert modules <= names
+    prompts = {str(path.relative_to(ROOT)) for path in (ROOT / "curator").rglob("*.jinja")}
+    assert prompts
+    assert modules | prompts <= names
     assert shipped()
     assert {f"curator/_recipes/{name}" for name in shipped()} <= names
 
