@@ -8,7 +8,7 @@ parts (`*.parquet`, sorted by key) into which the journals of dead processes are
 import json
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from io import FileIO
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,18 @@ class Ledger:
                 found[key] = max(found.get(key, (0, b"")), journal.records[key])
         return {key: json.loads(text) for key, (_, text) in found.items()}
 
+    def records(self) -> Iterator[tuple[bytes, dict[str, Any]]]:
+        """All keys with their newest records, as they are when it is called.
+
+        Parts are read batch by batch, so memory stays small however many there are.
+        """
+        with told("read a ledger", self._folder):
+            self._refresh()
+        journals = [dict(journal.records) for journal in self._journals.values()]
+        with told("read a ledger", self._folder):
+            for key, _, text in newest(journals, list(self._parts.values())):
+                yield key, json.loads(text)
+
     def put_many(self, records: Mapping[bytes, dict[str, Any]]) -> None:
         """Adds the records; when it returns they are on the disk (one fsync a call)."""
         if not records:
@@ -84,6 +96,14 @@ class Ledger:
             if self._own.tell() >= ROLL_BYTES:
                 self._own.close()
                 self.compact()
+
+    def all(self) -> Iterator[tuple[bytes, dict[str, Any]]]:
+        """Every key with its record, by key, as they are now; parts are read as a stream."""
+        with told("read a ledger", self._folder):
+            self._refresh()
+        journals = [journal.records for journal in self._journals.values()]
+        for key, _, text in newest(journals, list(self._parts.values())):
+            yield key, json.loads(text)
 
     def count(self) -> int:
         """Records held; one that was put again under its key and not yet compacted counts twice."""

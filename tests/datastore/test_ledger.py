@@ -38,6 +38,18 @@ def test_a_record_put_is_found_by_its_key_and_another_key_is_not(tmp_path: Path)
         assert ledger.get_many([b"short key 16 byte"])[b"short key 16 byte"]["a"][2] == {"b": 0.5}
 
 
+def test_all_records_come_by_key_from_journals_and_parts_the_newest_of_each(
+    tmp_path: Path,
+) -> None:
+    assert list(Ledger(tmp_path / "none").all()) == []
+    with Ledger(tmp_path) as old:
+        old.put_many(records(*range(20), say="old"))
+        old.compact()
+        old.put_many(records(3, 30, say="new"))
+    expected = records(*range(20), say="old") | records(3, 30, say="new")
+    assert list(Ledger(tmp_path).all()) == sorted(expected.items())
+
+
 Step = tuple[str, list[int], str]
 steps = st.lists(
     st.tuples(
