@@ -12,10 +12,10 @@ from typing import Any
 from curator import answers
 from curator.checks import CHECKS
 from curator.errors import SourceError
-from curator.recipe import Subset
 from curator.relations import Part
 from curator.screening import draw, screen_all
 from curator.screens import SCREENS
+from curator.sections import Subset
 from curator.stages import Workshop
 from datastore.memo import Outputs
 from datastore.store import Store

@@ -98,15 +98,25 @@ def _anchor(base: Document, folder: Path) -> None:
     Files of sources stay relative: they are digested, and a version must not depend on the place.
     """
     here = base.path.parent
-    mirror = base.values.get("mirror")
-    if isinstance(mirror, str) and mirror:
-        base.values["mirror"] = str((here / mirror).absolute())
+    sampled = [base.values, *_mappings(base.values.get("subsets"))]
+    for holder, key in (
+        (base.values, "mirror"),
+        *((base.values.get("teacher"), key) for key in ("replay", "tokenizer")),
+        *((each.get("sampling"), "prompts") for each in sampled),
+    ):
+        if isinstance(holder, dict) and isinstance(path := holder.get(key), str) and path:
+            holder[key] = str((here / path).absolute())
     way = os.path.relpath(here.resolve(), folder.resolve())
-    subsets = base.values.get("subsets")
-    for subset in subsets.values() if isinstance(subsets, dict) else ():
-        source = subset.get("source") if isinstance(subset, dict) else None
+    for subset in _mappings(base.values.get("subsets")):
+        source = subset.get("source")
         if isinstance(source, dict) and isinstance(file := source.get("file"), str):
             source["file"] = file if way == "." else os.path.join(way, file)
+
+
+def _mappings(values: Any) -> list[dict[Any, Any]]:
+    """Those values of a mapping that are mappings themselves."""
+    found = values.values() if isinstance(values, dict) else ()
+    return [each for each in found if isinstance(each, dict)]
 
 
 def _merge(base: Any, over: Any, at: Loc = ()) -> Any:

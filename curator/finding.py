@@ -11,7 +11,7 @@ from pathlib import Path
 
 from curator.errors import SourceError
 from curator.model import content_id
-from curator.recipe import FileSource, HubSource, Subset
+from curator.sections import FileSource, HubSource, Subset, SubsetSource
 from curator.sources import EVALS, SOURCES, Opened, Source, adhoc, open_source
 from curator.stages import Workshop
 
@@ -27,9 +27,16 @@ class Found:
 
 
 def find_sources(shop: Workshop, mirror: Path | None) -> dict[str, Found]:
-    """The sources of a recipe by name; one that a recipe describes itself bears its subset's."""
+    """The sources of a recipe by name; one that a recipe describes itself bears its subset's.
+
+    Subsets that are made of another subset read none.
+    """
     recipe = shop.recipe
-    sources = {source_name(name, subset): subset for name, subset in recipe.subsets.items()}
+    sources = {
+        source_name(name, subset): subset
+        for name, subset in recipe.subsets.items()
+        if not isinstance(subset.source, SubsetSource)
+    }
     return {
         name: _find(shop, _source(name, subset, recipe.folder), mirror)
         for name, subset in sources.items()
@@ -56,6 +63,8 @@ def _source(name: str, subset: Subset, folder: Path) -> Source:
             return adhoc(name, **given.model_dump())
         case str() as known:
             return SOURCES[known]
+        case SubsetSource():
+            raise AssertionError("a subset is no place to read from")
 
 
 def _find(shop: Workshop, source: Source, mirror: Path | None) -> Found:

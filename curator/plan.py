@@ -20,8 +20,9 @@ from curator.finding import Found, find_evals, find_sources, source_name
 from curator.model import Problem
 from curator.progress import Silent
 from curator.rationales import WRITERS
-from curator.recipe import Recipe, Subset
+from curator.recipe import Recipe
 from curator.screening import draw, screen_all
+from curator.sections import Subset
 from curator.sources import records
 from curator.stages import NotBuilt, Workshop, ingest, problems_of
 from datastore.memo import Outputs

@@ -5,187 +5,36 @@ holds every fault with its file, line, what was expected and the nearest valid n
 """
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Any, Literal, cast
 
 import pydantic
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictFloat, StrictInt
+from pydantic import BaseModel, Field
 
-from curator.answers import DIGITS
-from curator.checks import CHECKS
 from curator.documents import Document, read_document
 from curator.errors import RecipeError, unknown
 from curator.faults import cross_faults, place
-from curator.model import Kind
-from curator.rationales import WRITERS
-from curator.sources import EVALS, SOURCES
+from curator.sections import (
+    AMOUNTS,
+    Cap,
+    Columns,
+    Contamination,
+    FileSource,
+    HubSource,
+    Limits,
+    Mixture,
+    Name,
+    Screens,
+    Section,
+    SelfInstruct,
+    Subset,
+    SubsetSource,
+)
+from curator.teacher import Budget, Prices, Sampling, TeacherSettings
 
 
-def _known(what: str, names: Mapping[str, object]) -> AfterValidator:
-    def check(name: str) -> str:
-        if name not in names:
-            raise ValueError(unknown(what, name, names))
-        return name
-
-    return AfterValidator(check)
-
-
-AMOUNTS = "expected a count such as 500, a share from 0% to 100%, or a weight such as 0.5"
-
-
-def _fraction(text: str) -> str:
-    if not re.fullmatch(r"\d+(\.\d+)?%", text) or float(text[:-1]) > 100:
-        raise ValueError(AMOUNTS)
-    return text
-
-
-SourceName = Annotated[str, _known("source", SOURCES)]
-EvalName = Annotated[str, _known("evaluation set", EVALS)]
-WriterName = Annotated[str, _known("writer", WRITERS)]
-CheckName = Annotated[str, _known("check", CHECKS)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
-Share = Annotated[str, AfterValidator(_fraction)]
-Count = Annotated[StrictInt, Field(ge=0)]
-Weight = Annotated[StrictFloat, Field(ge=0, allow_inf_nan=False)]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-
-class Columns(_Part):
-    """Which column of a file holds what."""
-
-    question: str
-    """Column of the question."""
-    gold: str = ""
-    """Column of the gold answer."""
-    choices: str = ""
-    """Column of the options: a list."""
-    solution: str = ""
-    """Column of upstream's own solution."""
-    program: str = ""
-    """Column of upstream's own Python program."""
-
-
-class FileSource(_Part):
-    """Any JSON lines, JSON, Parquet or CSV file."""
-
-    file: str
-    """Path or glob, relative to the recipe."""
-    columns: Columns
-    licence: str
-    """SPDX identifier, or the words of its owner."""
-
-
-class HubSource(_Part):
-    """Any dataset of the Hugging Face Hub."""
-
-    hub: str
-    """Its id: `org/name`."""
-    config: str = ""
-    """Its configuration, where it has several."""
-    split: str = "train"
-    """Its split."""
-    revision: str
-    """Commit to read: a version must be rebuildable."""
-    columns: Columns
-    licence: str
-    """SPDX identifier, or the words of its owner."""
-
-
-def _source_type(value: object) -> str:
-    if isinstance(value, Mapping):
-        return "hub" if "hub" in value else "file"
-    names: dict[type, str] = {HubSource: "hub", FileSource: "file"}
-    return names.get(type(value), "name")
-
-
-AnySource = Annotated[
-    Annotated[SourceName, pydantic.Tag("name")]
-    | Annotated[FileSource, pydantic.Tag("file")]
-    | Annotated[HubSource, pydantic.Tag("hub")],
-    pydantic.Discriminator(_source_type),
-]
-
-
-class Subset(_Part):
-    """A source with one kind of rationale."""
-
-    source: AnySource
-    """Name of a source (`curator sources`), or a file or Hub dataset with its columns."""
-    part: str = ""
-    """Upstream's own division: `data/CoT/gsm_rft.json` of MathInstruct."""
-    kind: Kind
-    """CoT (text) or PoT (a program)."""
-    writers: tuple[WriterName, ...] = ("reference",)
-    """Who writes the rationales; those that need a teacher wait for one."""
-    checks: tuple[CheckName, ...] = ("executed", "answer", "format")
-    """What every row must pass. `executed` judges programs only."""
-    release_as: str = ""
-    """The `source` string in releases; `data/<kind>/<subset>.json` if empty."""
-
-
-class Contamination(_Part):
-    """Rejects rows whose question is in an evaluation set."""
-
-    against: tuple[EvalName, ...] = tuple(EVALS)
-    """Evaluation sets; all of them by default."""
-    ngram: int = Field(default=13, ge=5, le=50)
-    """Length in words of the sequence that two questions must share."""
-    masked: Literal["report", "reject"] = "report"
-    """What to do with questions that match only after their numbers are masked."""
-
-
-class Cap(_Part):
-    """Bounds the rationales of one problem."""
-
-    rationales: int = Field(ge=1)
-    """At most so many rows with the same normalised question."""
-
-
-class Screens(_Part):
-    """What is judged over the whole set, in this order."""
-
-    duplicates: bool = True
-    """Reject rows that repeat another up to case, space and punctuation."""
-    contamination: Contamination | None = Contamination()
-    """Reject evaluation questions; null to leave it out."""
-    cap: Cap | None = None
-    """Bound the rationales of one problem."""
-
-
-class Mixture(_Part):
-    """Which of the rows that passed go into the version."""
-
-    rows: int | None = Field(default=None, ge=1)
-    """Rows in all; needed for nothing, shared by weights where given."""
-    subsets: dict[str, Count | Weight | Share] = {}
-    """By subset: an integer is a count, a float a weight, `30%` a share of what it has.
-    A subset that is not named gives all it has."""
-    licences: tuple[str, ...] | None = None
-    """Licences that are allowed; all of them by default."""
-
-
-class Limits(_Part):
-    """Bounds of one program, of rounding and of bad input."""
-
-    wall_s: float = Field(default=5.0, gt=0, le=600)
-    """Seconds of wall time a program."""
-    cpu_s: float = Field(default=5.0, gt=0, le=600)
-    """Seconds of CPU time a program."""
-    memory_mb: int = Field(default=512, ge=64, le=65536)
-    """MiB of memory a program."""
-    digits: int = Field(default=DIGITS, ge=1, le=15)
-    """Digits that a decimal must state to count as the rounding of another number: by 4, 0.6667 is
-    2/3; by more, that is undecided."""
-    quarantine: float = Field(default=0.01, ge=0, le=1)
-    """Share of a source's records that may fail to parse."""
-
-
-class Recipe(_Part):
+class Recipe(Section):
     """What a version is made of."""
 
     name: Name
@@ -203,6 +52,10 @@ class Recipe(_Part):
     screens: Screens = Screens()
     mixture: Mixture = Mixture()
     limits: Limits = Limits()
+    teacher: TeacherSettings | None = None
+    """Who writes what only a chat model can; without it those subsets wait."""
+    sampling: Sampling = Sampling()
+    """How often the teacher is asked for each problem."""
     undecided: Literal["leave_out", "keep"] = "leave_out"
     """What happens to rows that no check could decide."""
 
@@ -214,8 +67,19 @@ class Recipe(_Part):
         return self._folder
 
     def canonical(self) -> dict[str, Any]:
-        """The resolved recipe as plain JSON values: what a version's digest covers."""
-        return cast(dict[str, Any], json.loads(self.model_dump_json(exclude={"extends", "mirror"})))
+        """The resolved recipe as plain JSON values: what a version's digest covers.
+
+        Not where files lie, nor how a teacher is reached, how fast and for how much.
+        """
+        delivery = set(TeacherSettings.model_fields) - {"model", "family", "parameters"}
+        exclude: Any = {
+            "extends": True,
+            "mirror": True,
+            "teacher": delivery,
+            "sampling": {"prompts"},
+            "subsets": {"__all__": {"sampling": {"prompts"}}},
+        }
+        return cast(dict[str, Any], json.loads(self.model_dump_json(exclude=exclude)))
 
 
 def load_recipe(name: str | Path) -> Recipe:
@@ -281,13 +145,18 @@ def _key_of(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
             return loc
 
 
-_MODELS: dict[object, type[_Part]] = {
+_MODELS: dict[object, type[BaseModel]] = {
     "screens": Screens,
     "mixture": Mixture,
     "limits": Limits,
     "contamination": Contamination,
     "cap": Cap,
     "columns": Columns,
+    "teacher": TeacherSettings,
+    "sampling": Sampling,
+    "budget": Budget,
+    "prices": Prices,
+    "self_instruct": SelfInstruct,
 }
 
 
@@ -299,6 +168,12 @@ def _keys_at(loc: tuple[object, ...]) -> list[str]:
         case ("subsets", _):
             return [*Subset.model_fields]
         case (*_, "source"):
-            return sorted({*FileSource.model_fields, *HubSource.model_fields})
+            return sorted(
+                {
+                    *FileSource.model_fields,
+                    *HubSource.model_fields,
+                    *SubsetSource.model_fields,
+                }
+            )
         case _:
             return [*_MODELS[loc[-1]].model_fields]

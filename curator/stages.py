@@ -17,7 +17,8 @@ from curator.fingerprint import code_version
 from curator.model import Kind, Problem, Quarantined, Rationale, Verdict
 from curator.progress import Listener, counted
 from curator.rationales import WRITERS
-from curator.recipe import Recipe, Subset
+from curator.recipe import Recipe
+from curator.sections import Subset
 from curator.sources import Opened, Source, records
 from curator.verify import Claim, Verifier
 from datastore.memo import Outputs

@@ -1,0 +1,213 @@
+"""The sections of a recipe: subsets and their sources, screens, mixture, limits.
+
+In: YAML values, by way of `curator.recipe`. Out: frozen pydantic models, whose docstrings are the
+reference of the keys. What is asked of a teacher is in `curator.teacher.settings`.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+import pydantic
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictFloat, StrictInt
+
+from curator.answers import DIGITS
+from curator.checks import CHECKS
+from curator.errors import unknown
+from curator.model import Kind
+from curator.rationales import WRITERS
+from curator.sources import EVALS, SOURCES
+from curator.teacher import Sampling
+
+
+def _known(what: str, names: Mapping[str, object]) -> AfterValidator:
+    def check(name: str) -> str:
+        if name not in names:
+            raise ValueError(unknown(what, name, names))
+        return name
+
+    return AfterValidator(check)
+
+
+AMOUNTS = "expected a count such as 500, a share from 0% to 100%, or a weight such as 0.5"
+
+
+def _fraction(text: str) -> str:
+    if not re.fullmatch(r"\d+(\.\d+)?%", text) or float(text[:-1]) > 100:
+        raise ValueError(AMOUNTS)
+    return text
+
+
+SourceName = Annotated[str, _known("source", SOURCES)]
+EvalName = Annotated[str, _known("evaluation set", EVALS)]
+WriterName = Annotated[str, _known("writer", WRITERS)]
+CheckName = Annotated[str, _known("check", CHECKS)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
+Share = Annotated[str, AfterValidator(_fraction)]
+Count = Annotated[StrictInt, Field(ge=0)]
+Weight = Annotated[StrictFloat, Field(ge=0, allow_inf_nan=False)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Columns(Section):
+    """Which column of a file holds what."""
+
+    question: str
+    """Column of the question."""
+    gold: str = ""
+    """Column of the gold answer."""
+    choices: str = ""
+    """Column of the options: a list."""
+    solution: str = ""
+    """Column of upstream's own solution."""
+    program: str = ""
+    """Column of upstream's own Python program."""
+    field: str = ""
+    """Column of the field or topic."""
+
+
+class FileSource(Section):
+    """Any JSON lines, JSON, Parquet or CSV file."""
+
+    file: str
+    """Path or glob, relative to the recipe."""
+    columns: Columns
+    licence: str
+    """SPDX identifier, or the words of its owner."""
+
+
+class HubSource(Section):
+    """Any dataset of the Hugging Face Hub."""
+
+    hub: str
+    """Its id: `org/name`."""
+    config: str = ""
+    """Its configuration, where it has several."""
+    split: str = "train"
+    """Its split."""
+    revision: str
+    """Commit to read: a version must be rebuildable."""
+    columns: Columns
+    licence: str
+    """SPDX identifier, or the words of its owner."""
+
+
+class SubsetSource(Section):
+    """What another subset of the recipe proved."""
+
+    subset: str
+    """Its name."""
+
+
+def _source_type(value: object) -> str:
+    if isinstance(value, Mapping):
+        return next((key for key in ("hub", "subset") if key in value), "file")
+    names: dict[type, str] = {HubSource: "hub", FileSource: "file", SubsetSource: "subset"}
+    return names.get(type(value), "name")
+
+
+AnySource = Annotated[
+    Annotated[SourceName, pydantic.Tag("name")]
+    | Annotated[FileSource, pydantic.Tag("file")]
+    | Annotated[HubSource, pydantic.Tag("hub")]
+    | Annotated[SubsetSource, pydantic.Tag("subset")],
+    pydantic.Discriminator(_source_type),
+]
+
+
+class SelfInstruct(Section):
+    """New problems after the seeds of the source, and when their answers count as proved."""
+
+    questions: int = Field(ge=1, le=10_000_000)
+    """Questions asked of the teacher."""
+    near: float = Field(default=0.7, gt=0, le=1)
+    """ROUGE-L with a seed, another problem or an evaluation question from which one is no news."""
+    cot: int = Field(default=3, ge=0, le=100)
+    """Worked solutions asked of each new question, independently."""
+    pot: int = Field(default=1, ge=0, le=100)
+    """Programs asked of each new question."""
+    agree: int = Field(default=3, ge=2, le=200)
+    """Solutions and programs that must have one answer, at least one program among them if any was
+    asked; else the problem stays without a gold answer, and its rows undecided."""
+
+
+class Subset(Section):
+    """A source with one kind of rationale."""
+
+    source: AnySource
+    """Name of a source (`curator sources`), a file or Hub dataset with its columns, or another
+    subset."""
+    part: str = ""
+    """Upstream's own division: `data/CoT/gsm_rft.json` of MathInstruct."""
+    kind: Kind
+    """CoT (text) or PoT (a program)."""
+    writers: tuple[WriterName, ...] = ("reference",)
+    """Who writes the rationales; those that need a teacher wait for one."""
+    sampling: Sampling | None = None
+    """How often the teacher is asked; the recipe's `sampling` if not given."""
+    self_instruct: SelfInstruct | None = None
+    """Makes new problems of those of the source, which are its seeds."""
+    checks: tuple[CheckName, ...] = ("executed", "answer", "format")
+    """What every row must pass. `executed` judges programs only."""
+    release_as: str = ""
+    """The `source` string in releases; `data/<kind>/<subset>.json` if empty."""
+
+
+class Contamination(Section):
+    """Rejects rows whose question is in an evaluation set."""
+
+    against: tuple[EvalName, ...] = tuple(EVALS)
+    """Evaluation sets; all of them by default."""
+    ngram: int = Field(default=13, ge=5, le=50)
+    """Length in words of the sequence that two questions must share."""
+    masked: Literal["report", "reject"] = "report"
+    """What to do with questions that match only after their numbers are masked."""
+
+
+class Cap(Section):
+    """Bounds the rationales of one problem."""
+
+    rationales: int = Field(ge=1)
+    """At most so many rows with the same normalised question."""
+
+
+class Screens(Section):
+    """What is judged over the whole set, in this order."""
+
+    duplicates: bool = True
+    """Reject rows that repeat another up to case, space and punctuation."""
+    contamination: Contamination | None = Contamination()
+    """Reject evaluation questions; null to leave it out."""
+    cap: Cap | None = None
+    """Bound the rationales of one problem."""
+
+
+class Mixture(Section):
+    """Which of the rows that passed go into the version."""
+
+    rows: int | None = Field(default=None, ge=1)
+    """Rows in all; needed for nothing, shared by weights where given."""
+    subsets: dict[str, Count | Weight | Share] = {}
+    """By subset: an integer is a count, a float a weight, `30%` a share of what it has.
+    A subset that is not named gives all it has."""
+    licences: tuple[str, ...] | None = None
+    """Licences that are allowed; all of them by default."""
+
+
+class Limits(Section):
+    """Bounds of one program, of rounding and of bad input."""
+
+    wall_s: float = Field(default=5.0, gt=0, le=600)
+    """Seconds of wall time a program."""
+    cpu_s: float = Field(default=5.0, gt=0, le=600)
+    """Seconds of CPU time a program."""
+    memory_mb: int = Field(default=512, ge=64, le=65536)
+    """MiB of memory a program."""
+    digits: int = Field(default=DIGITS, ge=1, le=15)
+    """Digits that a decimal must state to count as the rounding of another number: by 4, 0.6667 is
+    2/3; by more, that is undecided."""
+    quarantine: float = Field(default=0.01, ge=0, le=1)
+    """Share of a source's records that may fail to parse."""
