@@ -97,7 +97,7 @@ class Ledger:
                 self._own.close()
                 self.compact()
 
-    def all(self) -> Iterator[tuple[bytes, dict[str, Any]]]:
+    def records(self) -> Iterator[tuple[bytes, dict[str, Any]]]:
         """Every key with its record, by key, as they are now; parts are read as a stream."""
         with told("read a ledger", self._folder):
             self._refresh()

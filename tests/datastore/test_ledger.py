@@ -41,13 +41,13 @@ def test_a_record_put_is_found_by_its_key_and_another_key_is_not(tmp_path: Path)
 def test_all_records_come_by_key_from_journals_and_parts_the_newest_of_each(
     tmp_path: Path,
 ) -> None:
-    assert list(Ledger(tmp_path / "none").all()) == []
+    assert list(Ledger(tmp_path / "none").records()) == []
     with Ledger(tmp_path) as old:
         old.put_many(records(*range(20), say="old"))
         old.compact()
         old.put_many(records(3, 30, say="new"))
     expected = records(*range(20), say="old") | records(3, 30, say="new")
-    assert list(Ledger(tmp_path).all()) == sorted(expected.items())
+    assert list(Ledger(tmp_path).records()) == sorted(expected.items())
 
 
 Step = tuple[str, list[int], str]
