@@ -97,14 +97,6 @@ class Ledger:
                 self._own.close()
                 self.compact()
 
-    def records(self) -> Iterator[tuple[bytes, dict[str, Any]]]:
-        """Every key with its record, by key, as they are now; parts are read as a stream."""
-        with told("read a ledger", self._folder):
-            self._refresh()
-        journals = [journal.records for journal in self._journals.values()]
-        for key, _, text in newest(journals, list(self._parts.values())):
-            yield key, json.loads(text)
-
     def count(self) -> int:
         """Records held; one that was put again under its key and not yet compacted counts twice."""
         with told("read a ledger", self._folder):
