@@ -31,6 +31,14 @@ class SandboxError(CuratorError):
     """The sandbox cannot be set up safely on this machine."""
 
 
+class TeacherError(CuratorError):
+    """A teacher's endpoint cannot be used: no retry and no other call would mend it."""
+
+
+class BudgetReached(CuratorError):
+    """The next call might break a budget; all calls that were made are kept."""
+
+
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
     """One line for a name that does not exist, with the nearest one that does."""
     names = sorted(known)

@@ -40,7 +40,7 @@ class TeacherSettings(_Part):
 
     model: str = Field(min_length=1)
     """Name of the model at its endpoint."""
-    base_url: str = "https://api.openai.com/v1"
+    base_url: str = Field(default="https://api.openai.com/v1", pattern=r"^https?://[^\s/]+")
     """Address of the endpoint, up to and with `/v1`."""
     replay: str = ""
     """File of recorded calls, relative to the recipe, that is served instead of the endpoint."""

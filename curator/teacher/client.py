@@ -1,0 +1,209 @@
+"""The teacher: asks each request at most once, and nothing that was paid for is lost.
+
+In: Requests, thousands at once. Out: Calls, from the ledger where it knows them, else asked under
+flow control and budgets, and durable before anybody sees them. A call that fails for a while is
+tried again alone; then it is kept as failed, with its reason.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Self
+
+from curator.progress import Listener, Silent
+from curator.teacher.asking import Asker
+from curator.teacher.budget import Purse, Spent
+from curator.teacher.call import Call, Request
+from curator.teacher.endpoint import Endpoint
+from curator.teacher.keeping import Keeping
+from curator.teacher.records import call_of, record_of, spent_of
+from curator.teacher.settings import Budget, TeacherSettings
+from curator.teacher.tokens import Count
+from datastore.claims import Claims
+from datastore.ledger import Ledger
+
+LONGEST_POLL_S = 0.5
+"""Seconds between looks at a request that another process asks."""
+
+_UNBOUNDED = Budget()
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What a teacher has done so far."""
+
+    cached: int = 0
+    """Requests whose call the ledger knew, or another process made meanwhile."""
+    asked: int = 0
+    """Requests that were asked to their end: answered or failed."""
+    answered: int = 0
+    failed: int = 0
+    retried: int = 0
+    """Tries beyond the first of each."""
+    money: float = 0.0
+    tokens: int = 0
+    cut_off: int = 0
+    """Calls that a kill cut off in an earlier run; they may have been paid for."""
+    cut_off_money: float = 0.0
+    """What those cost at most, where a budget made us count tokens beforehand."""
+
+
+class Teacher:
+    """Asks the endpoint of `settings`; use as an async context, in one event loop.
+
+    `budget` is of this command and `settings.budget` of all calls that `recipe` ever made in this
+    ledger. `base_url`, for a replay, is asked without a key instead of the settings' endpoint.
+    `count` counts tokens beforehand. When the context ends, calls that were sent are waited for and
+    kept; those not sent are dropped.
+    """
+
+    def __init__(
+        self,
+        settings: TeacherSettings,
+        calls: Ledger,
+        *,
+        claims: Claims,
+        recipe: str = "",
+        budget: Budget = _UNBOUNDED,
+        base_url: str = "",
+        count: Count | None = None,
+        listener: Listener | None = None,
+    ) -> None:
+        self._recipe, self._claims, self._keeping = recipe, claims, Keeping(calls)
+        self._listener = listener or Silent()
+        bounded = settings.budget != _UNBOUNDED
+        before = spent_by(calls, recipe) if bounded else Spent()
+        self._purse = Purse(settings.budget, before, budget)
+        self._endpoint = Endpoint(settings, base_url)
+        self._asker = Asker(
+            settings, self._endpoint, self._purse, count, self._listener, self._begin
+        )
+        self._counts = Counts()
+        self._began = time.time()
+        self._tasks: dict[bytes, asyncio.Task[Call]] = {}
+
+    @property
+    def counts(self) -> Counts:
+        """What was done so far."""
+        spent = self._purse.spent
+        retried = self._asker.retried
+        return replace(self._counts, retried=retried, money=spent.money, tokens=spent.tokens)
+
+    async def __aenter__(self) -> Self:
+        await self._tell_cut_off()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._asker.closing = True
+        under_way = set(self._tasks.values()) & self._asker.sent
+        for task in set(self._tasks.values()) - under_way:
+            task.cancel()
+        if under_way:
+            self._listener.note(f"waiting for {len(under_way):,} calls that are under way")
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await self._endpoint.close()
+
+    async def ask(self, request: Request) -> Call:
+        """The call of the request, which is durable by now.
+
+        Raises BudgetReached before a call that might break a budget, and TeacherError where no
+        retry and no other call would help: a refused key, an unknown model, nothing that listens.
+        If the caller is cancelled, a call that was sent is still kept.
+        """
+        if not (task := self._tasks.get(request.key)):
+            task = asyncio.create_task(self._call(request))
+            self._tasks[request.key] = task
+            task.add_done_callback(lambda done: self._over(request.key, done))
+        return await asyncio.shield(task)
+
+    def _over(self, key: bytes, task: asyncio.Task[Call]) -> None:
+        del self._tasks[key]
+        self._asker.sent.discard(task)
+        if not task.cancelled():
+            task.exception()  # raised to whoever asked; if nobody waits any more, to nobody
+
+    async def _call(self, request: Request) -> Call:
+        async with self._claimed(request.key):
+            old = await self._keeping.get(request.key)
+            # What failed in an earlier run is asked again; what failed in this one is left.
+            if old and (old["call"]["final"] or old["time"] >= self._began):
+                self._counts = replace(self._counts, cached=self._counts.cached + 1)
+                return call_of(old)
+            asked = await self._asker.ask(request)
+            assert asked.call
+            record = record_of(
+                request,
+                asked.call,
+                response=asked.body,
+                recipe=self._recipe,
+                spent=asked.spent + (spent_of(old) if old else Spent()),
+                estimated=asked.estimated,
+                tries=asked.tries,
+                seconds=asked.seconds,
+                when=time.time(),
+            )
+            await self._keeping.put(request.key, record)
+        self._count(asked.call)
+        return asked.call
+
+    @asynccontextmanager
+    async def _claimed(self, key: bytes) -> AsyncIterator[None]:
+        """Waits while another process asks the same."""
+        wait = 0.02
+        while not self._claims.take(key):
+            await asyncio.sleep(wait * random.uniform(1.0, 1.5))
+            wait = min(LONGEST_POLL_S, wait * 1.5)
+        try:
+            yield
+        finally:
+            self._claims.free(key)
+
+    def _begin(self, request: Request, most: Spent) -> None:
+        self._claims.begin(request.key, f"{time.time():.3f} {most.money:.6f}")
+
+    def _count(self, call: Call) -> None:
+        answered, counts = call.status == "answered", self._counts
+        self._counts = replace(
+            counts,
+            asked=counts.asked + 1,
+            answered=counts.answered + answered,
+            failed=counts.failed + (not answered),
+        )
+
+    async def _tell_cut_off(self) -> None:
+        """Tells of calls that a kill cut off: sent, and with no record since."""
+        sent: dict[bytes, tuple[float, float]] = {}
+        for key, note in self._claims.cut_off():
+            when, money = map(float, note.split())
+            sent[key] = (when, money)
+        records = await asyncio.gather(*(self._keeping.get(key) for key in sent))
+        lost = [
+            money
+            for (when, money), record in zip(sent.values(), records, strict=True)
+            if not record or record["time"] < when
+        ]
+        if lost:
+            worth = f", {sum(lost):,.4f} at most" if sum(lost) else ""
+            self._listener.note(
+                f"{len(lost):,} calls were cut off by a kill and may have been paid for{worth}"
+            )
+            self._counts = replace(self._counts, cut_off=len(lost), cut_off_money=sum(lost))
+        self._claims.forget()
+
+
+def spent_by(calls: Ledger, recipe: str) -> Spent:
+    """What all calls that a recipe made in a ledger cost."""
+    total = Spent()
+    for _, record in calls.records():
+        if record["recipe"] == recipe:
+            total += spent_of(record)
+    return total
