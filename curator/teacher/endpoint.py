@@ -68,6 +68,11 @@ class Endpoint:
             self._client = _client(self.base_url, self._key, self._timeout_s, self._most)
         return self._client
 
+    @property
+    def key(self) -> str:
+        """The key in use, to be taken out of whatever comes back."""
+        return self._key
+
     async def ask(self, request: Request) -> Try:
         """Sends the request once."""
         import aiohttp

@@ -165,16 +165,21 @@ def _message(value: Any) -> Message:
 
 
 def export(ledger: Ledger, file: BinaryIO) -> int:
-    """Write the answered calls of a ledger as lines, by key; how many they are."""
+    """Write the answered calls of the ledger `calls` as lines, by key; how many they are."""
     written = 0
-    for _, record in ledger.all():
-        request, response = record.get("request"), record.get("response")
-        if not isinstance(request, dict) or not isinstance(response, dict):
-            continue  # a failure: asking again may bring an answer
-        line = {name: request[name] for name in ("model", "messages", "sample", "parameters")}
-        if isinstance(line["parameters"], str):
-            line["parameters"] = json.loads(line["parameters"])
-        file.write(json.dumps({**line, "response": response}).encode("ascii") + b"\n")
+    for _, record in ledger.records():
+        request, call, response = record["request"], record["call"], record["response"]
+        if call["status"] != "answered":
+            continue  # asking again may bring an answer
+        line = {name: request[name] for name in ("model", "messages", "sample")}
+        line["parameters"] = json.loads(request["parameters"])
+        if isinstance(response, dict):
+            line["response"] = response
+        else:  # too long to be kept whole
+            usage = {name: call[name] for name in ("prompt_tokens", "completion_tokens")}
+            usage["total_tokens"] = sum(usage.values())
+            line |= {"reply": call["text"], "usage": usage, "finish_reason": call["finish"]}
+        file.write(json.dumps(line).encode("ascii") + b"\n")
         written += 1
     return written
 

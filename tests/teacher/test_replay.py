@@ -19,7 +19,10 @@ import openai
 import pytest
 
 from curator.errors import UsageError
+from curator.teacher.budget import Spent
+from curator.teacher.call import Call, Request
 from curator.teacher.recordings import Recordings, export
+from curator.teacher.records import record_of
 from curator.teacher.replay import Replay
 from datastore.store import Store
 
@@ -264,30 +267,35 @@ def test_two_lines_for_one_request_are_a_fault(tmp_path: Path) -> None:
 
 
 def test_the_calls_of_a_store_are_served_and_written_to_a_file(tmp_path: Path) -> None:
-    def record(question: str, sample: int, response: Any) -> dict[str, Any]:
-        request = {
-            "family": "openai",
-            "model": "m",
-            "messages": [["user", question]],
-            "parameters": '{"temperature":0.5}',
-            "sample": sample,
-        }
-        return {"request": request, "status": "answered", "response": response}
+    def record(question: str, call: Call, response: Any, sample: int = 0) -> dict[bytes, Any]:
+        request = Request("openai", "m", (("user", question),), '{"temperature":0.5}', sample)
+        more: Any = {"recipe": "r", "spent": Spent(), "tries": 1, "seconds": 1, "when": 1}
+        return {request.key: record_of(request, call, response=response, estimated=False, **more)}
 
     body = {"id": "1", "choices": [{"index": 0, "message": {"role": "assistant", "content": "2"}}]}
+    answered = Call("answered", "2", finish="stop", prompt_tokens=7, completion_tokens=1)
     with Store(tmp_path / "store") as store:
         calls = store.ledger("calls")
-        calls.put_many({b"a" * 16: record("1 + 1?", 0, body)})
-        calls.put_many({b"b" * 16: record("2 + 2?", 1, body), b"c" * 16: record("3?", 0, None)})
+        calls.put_many(record("1 + 1?", answered, body))
+        calls.put_many(record("2 + 2?", answered, body, sample=1))
+        calls.put_many(record("3 + 3?", Call("failed", reason="bad request"), {"error": {}}))
+        calls.put_many(record("4 + 4?", answered, '{"choices": [{"mess'))
         with (tmp_path / "written.jsonl").open("wb") as file:
-            assert export(calls, file) == 2
+            assert export(calls, file) == 3
     for path in (tmp_path / "store", tmp_path / "written.jsonl"):
         with client(path) as to:
             assert said(to, temperature=0.5) == "2"
-            with pytest.raises(openai.NotFoundError):
-                said(to, temperature=0.6)
-            with pytest.raises(openai.NotFoundError):
-                said(to, sample=1, temperature=0.5)
+            unknown: list[Any] = [
+                {"temperature": 0.6},
+                {"temperature": 0.5, "sample": 1},
+                {"temperature": 0.5, "messages": [{"role": "user", "content": "3 + 3?"}]},
+            ]
+            for asked in unknown:
+                with pytest.raises(openai.NotFoundError):
+                    said(to, **asked)
+            long = ask(to, [{"role": "user", "content": "4 + 4?"}], temperature=0.5)
+            assert long.choices[0].message.content == "2"
+            assert long.usage.total_tokens == 8
     whole, written = Recordings(tmp_path / "store"), Recordings(tmp_path / "written.jsonl")
     assert whole.fingerprint == written.fingerprint
 
