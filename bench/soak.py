@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import cycle
 from pathlib import Path
+from statistics import median
 
 from sandbox import published, tree
 
@@ -26,7 +27,8 @@ from curator.sandbox.spaces import NOBODY
 ATTACKS = Path(__file__).resolve().parents[1] / "tests/data/attacks.json"
 ONE_IN = 40
 GROWTH_MB = 30
-"""More than this between the smallest looks of both halves is a leak; a look may meet a bomb."""
+"""More than this between the medians of the second and last third of all looks is a leak: the first
+third warms up, and a look may meet a bomb."""
 FOLDERS = ("/tmp", "/var/tmp", "/dev/shm", "/")
 
 
@@ -99,7 +101,9 @@ def soak(outputs: Path, count: int) -> tuple[list[str], Counter[str]]:
                 )
     if ends.total() != count:
         wrong.append(f"{ends.total():,} answers to {count:,} programs")
-    early, late = (min(memory for memory, _, _ in part) for part in (looks[:5], looks[5:]))
+    third = max(len(looks) // 3, 1)
+    thirds = looks[third : 2 * third], looks[-third:]
+    early, late = (median(memory for memory, _, _ in part) for part in thirds)
     if late > early + GROWTH_MB:
         wrong.append(f"memory grew from {early:.0f} to {late:.0f} MB")
     if len({descriptors for _, _, descriptors in looks[1:]}) > 1:

@@ -17,6 +17,9 @@ from curator.progress import Listener, Silent
 from curator.rationales import WRITERS
 from curator.recipe import Recipe, load_recipe
 from curator.stages import NotBuilt, Workshop, ingest, problems_of, verify, write
+from curator.synthesis import asked, sampling_of, teach
+from curator.teacher import Budget
+from curator.teaching import Teaching
 from curator.verify import Verifier
 from curator.views import write_views
 from datastore.errors import StoreError
@@ -34,19 +37,24 @@ def build(
     message: str = "",
     listener: Listener | None = None,
     unsafe_local: bool = False,
+    budget: Budget | None = None,
 ) -> Manifest:
     """Build a recipe and return the version it makes, which is the newest one if nothing changed.
 
     `mirror` is a folder of upstream files, laid out as `sources/NAME/FILE` and `evals/NAME/FILE`;
     without it the Hub is read. A source that cannot be reached raises SourceError, unless
     `allow_missing`: then its subsets wait, and the version says so. `workers` is the number of
-    processes that run programs, one a core by default; it changes no byte of the result.
+    processes that run programs, one a core by default; it changes no byte of the result. `budget`
+    bounds what this build may spend on its teacher, on top of the recipe's own budget; where either
+    is reached it raises BudgetReached with all answers kept.
     """
     if not isinstance(recipe, Recipe):
         recipe = load_recipe(recipe)
     with ExitStack() as stack:
         opened = stack.enter_context(Store(Path(store)))
-        shop = workshop(stack, opened, recipe, workers, listener or Silent(), unsafe_local)
+        shop = workshop(
+            stack, opened, recipe, workers, listener or Silent(), unsafe_local, budget=budget
+        )
         return freeze(shop, run(shop, Path(mirror) if mirror else None, allow_missing), message)
 
 
@@ -60,6 +68,7 @@ def workshop(
     limit: int | None = None,
     dry: bool = False,
     executor: int = sandbox.VERSION,
+    budget: Budget | None = None,
 ) -> Workshop:
     """What the stages share, closed with the stack.
 
@@ -77,7 +86,12 @@ def workshop(
         unsafe_local=unsafe_local,
         executor=executor,
     )
-    return Workshop(store, recipe, listener, stack.enter_context(verifier), limit, dry)
+    stack.enter_context(verifier)
+    teaching = None
+    if recipe.teacher:
+        teaching = Teaching(recipe, recipe.teacher, store, verifier, listener, budget)
+        stack.enter_context(teaching)
+    return Workshop(store, recipe, listener, verifier, limit, dry, teaching)
 
 
 def freeze(shop: Workshop, result: Result, message: str) -> Manifest:
@@ -97,7 +111,7 @@ def advance(shop: Workshop, name: str, found: Found) -> Progressed:
     """One subset through ingest, write and verify, as far as its source and writers allow."""
     subset = shop.recipe.subsets[name]
     teachers = [writer for writer in subset.writers if WRITERS[writer].teacher]
-    waits = tuple(f"a teacher for writer {writer}" for writer in teachers)
+    waits = tuple(f"a teacher for writer {writer}" for writer in teachers if not shop.teaching)
     licence = found.source.licence
     if found.opened is None:
         if not found.missing:
@@ -116,14 +130,21 @@ def advance(shop: Workshop, name: str, found: Found) -> Progressed:
         quarantine=ingested.objects["quarantine"],
         counts=ingested.counts,
     )
-    if not problems or len(teachers) == len(subset.writers):
+    if not problems or (len(teachers) == len(subset.writers) and not shop.teaching):
         return reached
-    written = write(shop, name, subset, problems)
+    prompts: dict[str, str] = {}
+    if teachers and shop.teaching:
+        written = teach(shop, name, subset, problems)
+        prompts = asked(shop.teaching, subset, sampling_of(shop, subset))["prompts"]
+    else:
+        written = write(shop, name, subset, problems)
     rationales = written.objects["rationales"]
     verified = verify(shop, name, subset, problems, rationales)
     return replace(
         reached,
         rationales=rationales,
+        replies=written.objects.get("replies", ""),
+        prompts=prompts,
         verdicts=verified.objects["verdicts"],
         counts=ingested.counts | written.counts,
         outcomes=verified.counts,

@@ -20,6 +20,9 @@ from curator.stages import Workshop
 from datastore.memo import Outputs
 from datastore.store import Store
 
+TAUGHT = ("calls", "unanswered", "repaired", "replayed")
+"""What is counted of a teacher's calls."""
+
 
 @dataclass(frozen=True)
 class Progressed:
@@ -32,6 +35,10 @@ class Progressed:
     quarantine: str = ""
     rationales: str = ""
     verdicts: str = ""
+    replies: str = ""
+    """Replies of a teacher that hold no rationale; empty where none was asked."""
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    """Digest of every prompt that a teacher was asked by."""
     counts: Mapping[str, int] = field(default_factory=dict)
     """Of ingest and write: records, quarantined, problems, without, rationales."""
     outcomes: Mapping[str, int] = field(default_factory=dict)
@@ -76,6 +83,7 @@ def conclude(shop: Workshop, subsets: Mapping[str, Progressed], read: Read) -> R
         "sources": read.sources,
         "evals": read.evals,
         "code": _code(shop, screened),
+        "teacher": _teacher(shop, subsets.values()),
         # JSON objects have no order, and the order of subsets decides which duplicate stays.
         "order": list(recipe.subsets),
         "subsets": {
@@ -89,6 +97,7 @@ def conclude(shop: Workshop, subsets: Mapping[str, Progressed], read: Read) -> R
     objects = {
         "problems": {name: list(subset.problems) for name, subset in ready.items()},
         "quarantine": {name: each.quarantine for name, each in subsets.items() if each.quarantine},
+        "replies": {name: each.replies for name, each in subsets.items() if each.replies},
         "rationales": {name: subset.rationales for name, subset in ready.items()},
         "verdicts": {name: subset.verdicts for name, subset in ready.items()},
         "screens": {name: outputs.objects["verdicts"] for name, outputs in screened.items()},
@@ -97,6 +106,20 @@ def conclude(shop: Workshop, subsets: Mapping[str, Progressed], read: Read) -> R
         "origins": dict(read.origins),
     }
     return Result(content, objects)
+
+
+def _teacher(shop: Workshop, subsets: Iterable[Progressed]) -> dict[str, Any] | None:
+    """Who wrote what a teacher wrote, and whether it was only a replay of recorded calls."""
+    settings = shop.recipe.teacher
+    if not settings or not any(subset.replies for subset in subsets):
+        return None
+    replayed = any(subset.counts.get("replayed") for subset in subsets)
+    return {
+        "family": settings.family,
+        "model": settings.model,
+        "parameters": settings.parameters,
+        "replay": replayed,
+    }
 
 
 def part(store: Store, name: str, subset: Progressed) -> Part:
@@ -140,7 +163,12 @@ def _counts(
         for key, count in _under(outputs, name).items():
             outcome, _, reason = key.partition(": ")
             (rejected if outcome == "failed" else reported)[f"{outcome}: {reason}"] = count
-    return {
+    taught = {key: subset.counts[key] for key in TAUGHT if key in subset.counts}
+    unread = {key: count for key, count in subset.counts.items() if key.startswith("unread: ")}
+    told: dict[str, Any] = {}
+    if taught:
+        told["taught"] = taught | dict(sorted(unread.items())) | {"prompts": dict(subset.prompts)}
+    return told | {
         "kind": subset.subset.kind,
         "licence": subset.licence,
         "waits_for": list(subset.waits),

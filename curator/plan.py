@@ -18,13 +18,15 @@ from curator.contents import Progressed, part
 from curator.errors import UsageError
 from curator.finding import Found, find_evals, find_sources, source_name
 from curator.model import Problem
+from curator.outlook import Outlook, changed, outlook
 from curator.progress import Silent
 from curator.rationales import WRITERS
 from curator.recipe import Recipe
 from curator.screening import draw, screen_all
 from curator.sections import Subset
 from curator.sources import records
-from curator.stages import NotBuilt, Workshop, ingest, problems_of
+from curator.stages import NotBuilt, Workshop, each_problem, ingest, problems_of
+from curator.synthesis import sampling_of
 from datastore.memo import Outputs
 from datastore.store import Store
 
@@ -44,6 +46,12 @@ class Step:
     exact: bool
     rows: int
     """Rows of the version that would come from it, out of `at_most`."""
+    calls: Outlook | None = None
+    """What its teacher would be asked, if it has one and its problems are at hand."""
+    again: int = 0
+    """Rationales of the newest version that would be written or judged again."""
+    because: Sequence[str] = ()
+    """What changed in the recipe since then; empty with `again` if it is upstream or the code."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,7 @@ def _plan(shop: Workshop, mirror: Path | None) -> Plan:
     reached: dict[str, Progressed | None] = {}
     counted: dict[str, Counter[str]] = {}
     looks: dict[str, tuple[State, str, int]] = {}
+    stopped: set[str] = set()
     for name, subset in recipe.subsets.items():
         found = sources[source_name(name, subset)]
         try:
@@ -80,9 +89,10 @@ def _plan(shop: Workshop, mirror: Path | None) -> Plan:
             looks[name] = _look(reached[name])
         except NotBuilt as stage:
             reached[name] = None
+            stopped.add(name)
             if found.source.name not in counted:
                 counted[found.source.name] = _records(found)
-            looks[name] = ("to do", str(stage), _most(subset, counted[found.source.name]))
+            looks[name] = ("to do", str(stage), _most(shop, subset, counted[found.source.name]))
     drawn, whole = _whole(shop, reached, evals)
     available = {
         name: drawn.counts.get(f"available|{name}", 0) if drawn else most
@@ -104,11 +114,41 @@ def _plan(shop: Workshop, mirror: Path | None) -> Plan:
             available.get(name, 0),
             drawn is not None,
             planned.counts.get(name, 0),
+            _calls(shop, name, sources[source_name(name, recipe.subsets[name])]),
+            *(_again(shop, name) if name in stopped else (0, ())),
         )
         for name, (state, then, _) in looks.items()
     ]
     missing = [found.missing for found in (*sources.values(), *evals.values()) if found.missing]
     return Plan(recipe.name, steps, whole, missing, planned.notes)
+
+
+def _calls(shop: Workshop, name: str, found: Found) -> Outlook | None:
+    """What a teacher would be asked; None if nobody is, or the problems are not at hand."""
+    subset = shop.recipe.subsets[name]
+    if not shop.teaching or not any(WRITERS[writer].teacher for writer in subset.writers):
+        return None
+    if not found.opened:
+        return None
+    try:
+        objects = problems_of(ingest(shop, found.source, found.opened), subset.part)
+        return outlook(shop, subset, each_problem(shop, objects))
+    except NotBuilt:
+        if not found.opened.files:
+            return None
+    read = records(found.source, found.opened)
+    mine = (each for each in read if isinstance(each, Problem) and subset.part in ("", each.part))
+    return outlook(shop, subset, mine)
+
+
+def _again(shop: Workshop, name: str) -> tuple[int, tuple[str, ...]]:
+    """Rationales of the newest version of the recipe's name that are to be made anew, and why."""
+    versions, subset = shop.store.versions, shop.recipe.subsets[name]
+    before = versions.get(shop.recipe.name) if shop.recipe.name in versions.names() else None
+    said = before.content["subsets"].get(name) if before else None
+    if not said or not said["rationales"]:
+        return 0, ()
+    return said["rationales"], tuple(changed(shop, name, subset, before))
 
 
 def _records(found: Found) -> Counter[str]:
@@ -119,11 +159,12 @@ def _records(found: Found) -> Counter[str]:
     return Counter(record.part for record in seen if isinstance(record, Problem))
 
 
-def _most(subset: Subset, counted: Counter[str]) -> int:
-    """Rows that a subset could give: one a record and writer."""
+def _most(shop: Workshop, subset: Subset, counted: Counter[str]) -> int:
+    """Rows that a subset could give: one a record and writer, and sample of a teacher."""
     whole = not subset.part or "" in counted  # a source of which only the size is known
     most = counted.total() if whole else counted[subset.part]
-    return most * sum(not WRITERS[writer].teacher for writer in subset.writers)
+    tries = sampling_of(shop, subset).tries if shop.teaching else 0
+    return most * sum(tries if WRITERS[writer].teacher else 1 for writer in subset.writers)
 
 
 def _look(progressed: Progressed | None) -> tuple[State, str, int]:

@@ -8,7 +8,7 @@ knows what a build would do.
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from curator import tables
 from curator.checks import CHECKS
@@ -23,6 +23,9 @@ from curator.sources import Opened, Source, records
 from curator.verify import Claim, Verifier
 from datastore.memo import Outputs
 from datastore.store import Store
+
+if TYPE_CHECKING:
+    from curator.teaching import Teaching
 
 PROBLEMS = "problems:"
 MOST_QUARANTINED = 100_000
@@ -44,6 +47,8 @@ class Workshop:
     limit: int | None = None
     """Problems a source at most; None for all."""
     dry: bool = False
+    teaching: "Teaching | None" = None
+    """The recipe's teacher, if it has one."""
 
     def once(
         self,
@@ -53,21 +58,24 @@ class Workshop:
         inputs: Sequence[str],
         make: Callable[[], tuple[dict[str, str], dict[str, int]]],
         about: str = "",
+        again: Callable[[Outputs], bool] = lambda known: False,
     ) -> Outputs:
         """The outputs of a stage, made if they are not remembered.
 
-        `about` tells people of which source or subset it is, should they have to wait.
+        `about` tells people of which source or subset it is, should they have to wait; `again` says
+        of what is remembered whether it is to be made anew all the same.
         """
         version = code_version(*code, "curator.stages", "curator.model", "curator.tables")
         if self.dry:
-            if known := self.store.memo.get(stage, version, params, inputs):
+            known = self.store.memo.get(stage, version, params, inputs)
+            if known and not again(known):
                 return known
             raise NotBuilt(stage)
 
         def waiting(owner: str) -> None:
             self.listener.note(f"{about or self.recipe.name}: {owner}; waiting for it")
 
-        return self.store.memo.once(stage, version, params, inputs, make, waiting)
+        return self.store.memo.once(stage, version, params, inputs, make, waiting, again)
 
 
 def ingest(shop: Workshop, source: Source, opened: Opened) -> Outputs:
@@ -148,7 +156,7 @@ def write(shop: Workshop, name: str, subset: Subset, problems: Sequence[str]) ->
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
         counts = {"problems": 0, "without": 0, "rationales": 0}
-        made = _rationales(shop, subset, problems, counts)
+        made = numbered(_rationales(shop, subset, problems, counts))
         what = f"writing {name}"
         batches = tables.batches(counted(made, shop.listener, what), tables.RATIONALES)
         return {"rationales": shop.store.objects.write(batches, tables.RATIONALES)}, counts
@@ -164,27 +172,34 @@ def _rationales(
     shop: Workshop, subset: Subset, problems: Sequence[str], counts: dict[str, int]
 ) -> Iterator[Rationale]:
     writers = [WRITERS[name] for name in subset.writers if not WRITERS[name].teacher]
-    seen: set[bytes] = set()
-    copies: Counter[bytes] = Counter()
     asked: set[bytes] = set()
-    for problem in _problems(shop, problems):
+    for problem in each_problem(shop, problems):
         asked.add(problem.id)
         before = counts["rationales"]
         for writer in writers:
             assert writer.write is not None, "only writers that need a teacher have none"
             for rationale in writer.write(problem, subset.kind):
-                if rationale.id in seen:
-                    copies[rationale.id] += 1
-                    rationale = replace(rationale, copy=copies[rationale.id])
-                else:
-                    seen.add(rationale.id)
                 counts["rationales"] += 1
                 yield rationale
         counts["without"] += counts["rationales"] == before
     counts["problems"] = len(asked)
 
 
-def _problems(shop: Workshop, digests: Sequence[str]) -> Iterator[Problem]:
+def numbered(rationales: Iterable[Rationale]) -> Iterator[Rationale]:
+    """The same rationales, identical ones told apart by their number."""
+    seen: set[bytes] = set()
+    copies: Counter[bytes] = Counter()
+    for rationale in rationales:
+        if rationale.id in seen:
+            copies[rationale.id] += 1
+            rationale = replace(rationale, copy=copies[rationale.id])
+        else:
+            seen.add(rationale.id)
+        yield rationale
+
+
+def each_problem(shop: Workshop, digests: Sequence[str]) -> Iterator[Problem]:
+    """The records of problem objects, in upstream's order."""
     for digest in digests:
         for batch in shop.store.objects.read(digest):
             yield from tables.problems(batch)
@@ -207,12 +222,16 @@ def verify(
         batches = tables.batches(_tallied(verdicts, counts), tables.VERDICTS)
         return {"verdicts": shop.store.objects.write(batches, tables.VERDICTS)}, dict(counts)
 
-    limits = shop.recipe.limits.model_dump(exclude={"quarantine"})
-    executor = shop.verifier.executor
-    checks = {name: CHECKS[name].version for name in subset.checks}
-    params = {"checks": checks, "limits": limits, "executor": executor}
+    params = verify_params(shop, subset)
     code = ("curator.checks", "curator.answers", "curator.sandbox", "curator.verify")
     return shop.once("verify", code, params, [*problems, rationales], make, name)
+
+
+def verify_params(shop: Workshop, subset: Subset) -> dict[str, Any]:
+    """What verdicts depend on, apart from what is judged."""
+    limits = shop.recipe.limits.model_dump(exclude={"quarantine"})
+    checks = {name: CHECKS[name].version for name in subset.checks}
+    return {"checks": checks, "limits": limits, "executor": shop.verifier.executor}
 
 
 def _claims(

@@ -6,7 +6,7 @@ verdict stands once however many versions share it.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,7 @@ def statements(store: Store, kept: Sequence[Manifest]) -> list[str]:
     )
     aside = [
         f"SELECT {literal(subset)} AS subset, * FROM {_scan(store, [digest])}"
-        for subset, digest in sorted({i for m in kept for i in m.objects["quarantine"].items()})
+        for subset, digest in sorted({item for m in kept for item in _aside(m)})
         if store.objects.has(digest)
     ]
     rows = [
@@ -81,6 +81,12 @@ def statements(store: Store, kept: Sequence[Manifest]) -> list[str]:
         f"CREATE VIEW rows AS {' UNION ALL '.join(rows)}",
         f"CREATE VIEW versions AS {_versions(kept)}",
     ]
+
+
+def _aside(manifest: Manifest) -> Iterator[tuple[str, str]]:
+    """Subset and object of records that did not parse, and of replies that held no rationale."""
+    for group in ("quarantine", "replies"):
+        yield from manifest.objects.get(group, {}).items()
 
 
 def _scan(store: Store, digests: Iterable[str]) -> str:

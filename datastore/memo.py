@@ -57,19 +57,21 @@ class Memo:
         inputs: Sequence[str],
         make: Callable[[], tuple[dict[str, str], dict[str, int]]],
         waiting: Callable[[str], None] = lambda message: None,
+        again: Callable[[Outputs], bool] = lambda known: False,
     ) -> Outputs:
         """The outputs, from the memo, or from `make` (objects by name, counts by name).
 
         While another living process makes the same, `waiting` gets one line that names it, and the
-        call waits: for its outputs, or for its turn if that process fails or dies.
+        call waits: for its outputs, or for its turn if that process fails or dies. `again` says of
+        known outputs whether they are to be made anew, and the old ones forgotten.
         """
         key = _key(stage, version, params, inputs)
-        if known := self._look(key):
+        if (known := self._look(key)) and not again(known):
             return known
         since = time.strftime("%Y-%m-%d %H:%M:%S")
         owner = f"process {os.getpid()} on {socket.gethostname()} (since {since})"
         with only_one(self._locks / key, f"{stage} is being built by {owner}", waiting):
-            if known := self._look(key):
+            if (known := self._look(key)) and not again(known):
                 return known
             objects, counts = make()
             record = {

@@ -2,7 +2,7 @@
 
 In: its path. Out: objects, memo, versions, ledgers and engines over it. Layout:
 `FORMAT` (the format's number), `objects/`, `ledgers/<kind>/`, `memo/`, `versions/<name>/`, `locks/`
-(held by living processes), `tmp/` (unfinished files; those of dead processes are removed).
+and `claims/<kind>/` (held by living processes), `tmp/` (unfinished files; those of the dead go).
 """
 
 import re
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import duckdb
 
+from datastore.claims import Claims
 from datastore.engine import Engine, room
 from datastore.errors import StoreError, told
 from datastore.files import make_folder, publish, scratch, sweep
@@ -47,6 +48,7 @@ class Store:
         self.root = Path(root).absolute()
         self.readonly = readonly
         self._ledgers: dict[str, Ledger] = {}
+        self._claims: dict[str, Claims] = {}
         number = _format(self.root)
         if readonly and number < FORMAT:
             seen = f"a store of the older format {number}" if number else "no store"
@@ -64,6 +66,12 @@ class Store:
         if kind not in self._ledgers:
             self._ledgers[kind] = Ledger(self.root / "ledgers" / kind)
         return self._ledgers[kind]
+
+    def claims(self, kind: str) -> Claims:
+        """What living processes are at work on, of that kind; the same object each time."""
+        if kind not in self._claims:
+            self._claims[kind] = Claims(self.root / "claims" / kind)
+        return self._claims[kind]
 
     def engine(self, memory: str = "1GB", threads: int | None = None) -> Engine:
         """A new engine; it spills into the store, or into the system's folder if read-only."""
@@ -87,10 +95,13 @@ class Store:
             raise
 
     def close(self) -> None:
-        """Closes the ledgers."""
+        """Closes the ledgers and frees the claims."""
         for ledger in self._ledgers.values():
             ledger.close()
         self._ledgers.clear()
+        for claims in self._claims.values():
+            claims.close()
+        self._claims.clear()
         if not self.readonly:
             self._in_use.close()
 

@@ -22,7 +22,7 @@ from curator.cli.tables import number, table
 from curator.errors import UsageError
 
 if TYPE_CHECKING:
-    from curator.plan import Step
+    from curator.plan import Plan, Step
 
 RecipeArgument = Annotated[
     str, typer.Argument(metavar="RECIPE", help="A recipe's file, or the name of a shipped recipe.")
@@ -34,6 +34,16 @@ MissingOption = Annotated[
 WorkersOption = Annotated[
     int | None,
     typer.Option("--workers", min=1, help="Processes that run programs; one a core by default."),
+]
+MoneyOption = Annotated[
+    float | None,
+    typer.Option("--max-money", min=0, help="Stop before this build spends more on its teacher."),
+]
+TokensOption = Annotated[
+    int | None, typer.Option("--max-tokens", min=0, help="Stop before it spends more tokens.")
+]
+CallsOption = Annotated[
+    int | None, typer.Option("--max-calls", min=0, help="Stop before it makes more calls.")
 ]
 UnsafeOption = Annotated[
     bool,
@@ -64,11 +74,15 @@ def build(
     message: Annotated[str, typer.Option("-m", "--message", help="Why this version.")] = "",
     workers: WorkersOption = None,
     unsafe_local: UnsafeOption = False,
+    max_money: MoneyOption = None,
+    max_tokens: TokensOption = None,
+    max_calls: CallsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Build a recipe into a version; running it again goes on where it was stopped."""
     from curator import build as make
     from curator.cli.reading import show_manifest
+    from curator.teacher import Budget
 
     with Progress() as progress:
         manifest = make(
@@ -80,6 +94,7 @@ def build(
             message=message,
             listener=progress,
             unsafe_local=unsafe_local,
+            budget=Budget(money=max_money, tokens=max_tokens, calls=max_calls),
         )
     show_manifest(manifest, as_json)
     if not as_json:
@@ -152,8 +167,46 @@ def plan(
     table(head, rows, right=("available", "rows"), whole=("subset", "state"))
     if not all(step.exact for step in made.steps):
         print("≤ what is known so far: checks and screens not yet run will take some away.")
+    _print_calls(made)
     for line in (*made.missing, *made.notes):
         print(line)
+
+
+def _print_calls(made: "Plan") -> None:
+    """What the teacher would be asked, and what is made anew because of an edit."""
+    asking = [(step.subset, step.calls) for step in made.steps if step.calls]
+    if asking:
+        rows: list[tuple[object, ...]] = [
+            (
+                subset,
+                calls.cached,
+                calls.least if calls.least == calls.most else f"{calls.least:,}–{calls.most:,}",
+                calls.prompt_tokens,
+                calls.answer_tokens,
+                f"{calls.money:,.2f}",
+            )
+            for subset, calls in asking
+        ]
+        all_ = [calls for _, calls in asking]
+        sums = [sum(getattr(calls, key) for calls in all_) for key in _SUMMED]
+        cached, least, most, prompt, answer, money = sums
+        missing = least if least == most else f"{least:,}–{most:,}"
+        rows.append(("all", cached, missing, prompt, answer, f"{money:,.2f}"))
+        print()
+        head = ("teacher", "cached", "missing", "tokens asked", "answered", "money")
+        table(head, rows, right=head[1:], whole=("teacher",))
+        if repairs := sum(calls.repairs for calls in all_):
+            print(f"Repairs may add up to {repairs:,} calls.")
+    again = [
+        (step.subset, step.again, ", ".join(step.because)) for step in made.steps if step.again
+    ]
+    if again:
+        print()
+        rows = [(name, count, why or "upstream or the code") for name, count, why in again]
+        table(("made again", "rows", "because of"), rows, right=("rows",), whole=("made again",))
+
+
+_SUMMED = ("cached", "least", "most", "prompt_tokens", "answer_tokens", "money")
 
 
 def _bound(step: "Step") -> str:

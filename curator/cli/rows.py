@@ -36,6 +36,7 @@ def print_manifest(manifest: Manifest) -> None:
     print()
     table(("subset", *keys), rows, right=keys, whole=("subset",))
     _print_reasons(built)
+    _print_taught(built, content.get("teacher"))
     _print_waiting(subsets)
     _print_places(content)
 
@@ -66,6 +67,27 @@ def _print_reasons(subsets: dict[str, dict[str, Any]]) -> None:
     if rows:
         print()
         table(("subset", "outcome", "reason", "rows"), rows, right=("rows",))
+
+
+def _print_taught(subsets: dict[str, dict[str, Any]], teacher: dict[str, Any] | None) -> None:
+    """What a teacher was asked, and replies that hold no rationale by their reason."""
+    if not teacher:
+        return
+    taught = {name: counts["taught"] for name, counts in subsets.items() if "taught" in counts}
+    rows: list[tuple[str, str, int]] = []
+    for name, counts in taught.items():
+        rows.append((name, "asked", counts["calls"]))
+        for key, count in counts.items():
+            if key.startswith("unread: "):
+                rows.append((name, f"no rationale: {key.removeprefix('unread: ')}", count))
+            elif key == "repaired" and count:
+                rows.append((name, "programs shown their error", count))
+            elif key == "unanswered" and count:
+                rows.append((name, "to be asked again by the next build", count))
+    print()
+    table(("teacher", "what came of it", "calls"), rows, ("calls",), ("teacher",))
+    how = "a replay of recorded calls, not a model" if teacher["replay"] else teacher["family"]
+    print(f"Written by {teacher['model']} ({how}).")
 
 
 def _split(reason: str) -> tuple[str, str]:

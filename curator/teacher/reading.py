@@ -108,7 +108,7 @@ def read_error(status: int, body: Any) -> Fault:
     if status in (401, 403):
         return Fault("key refused", "nobody", detail=detail)
     if status == 404:
-        if code == "recorded_call_not_found":
+        if code == "no_recording":
             return Fault("no recording", "never", detail=detail)
         return Fault("no such model or address", "nobody", detail=detail)
     if 300 <= status < 400:

@@ -1,0 +1,268 @@
+"""The stage that asks a teacher: problems sampled, read, proved and repaired as the recipe says.
+
+In: problems of a subset whose writers need a teacher. Out: all rationales that came, right or
+wrong, in upstream's order, and every reply that holds none, with its reason. Calls are kept by
+content in the ledger `calls`, so that walking the same way again costs nothing; a stage in which a
+call could not be answered for now is run again by the next build, which asks that call again.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from curator import tables
+from curator.errors import BudgetReached
+from curator.model import Kind, Problem, Quarantined, Rationale, Verdict
+from curator.progress import counted
+from curator.rationales import WRITERS, instruction
+from curator.rationales.instruction import options_line
+from curator.rationales.prompting import Messages, Prompts
+from curator.rationales.replies import read_reply
+from curator.sections import Subset
+from curator.stages import Workshop, each_problem, numbered, verify_params
+from curator.teacher import Call, Sampling
+from curator.teaching import Teaching
+from curator.verify import Claim
+from datastore.memo import Outputs
+
+LONGEST_REPLY = 10_000
+"""Characters that are kept of a reply without a rationale; the ledger has it whole."""
+LONGEST_ERROR = 1_000
+
+
+@dataclass(slots=True)
+class Taught:
+    """What a teacher wrote for one problem."""
+
+    problem: Problem
+    rationales: list[Rationale] = field(default_factory=list)
+    unread: list[Quarantined] = field(default_factory=list)
+    """Replies without a rationale, and calls that failed."""
+    calls: int = 0
+    unanswered: int = 0
+    """Calls that failed for now."""
+    repaired: int = 0
+    replayed: int = 0
+    """Calls that a replay server answered."""
+
+
+def teach(shop: Workshop, name: str, subset: Subset, problems: Sequence[str]) -> Outputs:
+    """Objects `rationales` and `replies` (those without a rationale) of a subset.
+
+    Counts: problems, without, rationales, calls, unanswered, repaired, replayed. Raises
+    BudgetReached and TeacherError; what was answered by then is kept.
+    """
+    teaching = shop.teaching
+    assert teaching, "a recipe without a teacher has no such stage"
+    sampling = sampling_of(shop, subset)
+
+    def make() -> tuple[dict[str, str], dict[str, int]]:
+        counts: Counter[str] = Counter(
+            problems=0, without=0, rationales=0, calls=0, unanswered=0, repaired=0, replayed=0
+        )
+        unread: list[Quarantined] = []
+        made = _taught(shop, name, subset, sampling, problems, unread, counts)
+        batches = tables.batches(numbered(made), tables.RATIONALES)
+        objects = {"rationales": shop.store.objects.write(batches, tables.RATIONALES)}
+        replies = tables.batches(unread, tables.QUARANTINE)
+        objects["replies"] = shop.store.objects.write(replies, tables.QUARANTINE)
+        return objects, dict(counts)
+
+    params = {"kind": subset.kind, "writers": list(subset.writers)} | asked(
+        teaching, subset, sampling
+    )
+    if judged(sampling):
+        params |= verify_params(shop, subset)
+    code = ("curator.rationales", "curator.answers", "curator.synthesis", "curator.teacher.reading")
+    return shop.once("teach", code, params, problems, make, name, unfinished)
+
+
+def sampling_of(shop: Workshop, subset: Subset) -> Sampling:
+    """How often a subset's problems are asked about."""
+    return subset.sampling or shop.recipe.sampling
+
+
+def unfinished(outputs: Outputs) -> bool:
+    """Whether a stage left calls that may be answered another time."""
+    return outputs.counts["unanswered"] > 0
+
+
+def judged(sampling: Sampling) -> bool:
+    """Whether what is asked hangs on what was proved before."""
+    return sampling.until is not None or sampling.repair
+
+
+def asked(teaching: Teaching, subset: Subset, sampling: Sampling) -> dict[str, Any]:
+    """All that decides what a teacher is asked about a problem: model, parameters, prompts."""
+    names = {name for name in subset.writers if WRITERS[name].teacher}
+    prompts = teaching.prompts(sampling)
+    if sampling.repair:
+        names.add("repair")
+    settings = teaching.settings
+    return {
+        "family": settings.family,
+        "model": settings.model,
+        "parameters": settings.parameters,
+        "sampling": sampling.model_dump(exclude={"prompts"}),
+        "prompts": {name: prompts.digest(name) for name in sorted(names)},
+    }
+
+
+def _taught(
+    shop: Workshop,
+    name: str,
+    subset: Subset,
+    sampling: Sampling,
+    problems: Sequence[str],
+    unread: list[Quarantined],
+    counts: Counter[str],
+) -> Iterator[Rationale]:
+    """All rationales in order: of each problem those that need no teacher first."""
+    teaching = shop.teaching
+    assert teaching
+    solver = Solver(teaching, subset, sampling)
+    plain = [WRITERS[writer] for writer in subset.writers if not WRITERS[writer].teacher]
+    total = sum(shop.store.objects.rows(digest) for digest in problems)
+    known: dict[bytes, bool] = {}
+    records = each_problem(shop, problems)
+    found = counted(
+        teaching.each(_firsts(records, known), solver.solve),
+        shop.listener,
+        f"asking for {name}",
+        total,
+        every=20,
+    )
+    try:
+        for taught, first in found:
+            problem, own = taught.problem, list[Rationale]()
+            for writer in plain:
+                assert writer.write is not None
+                own += writer.write(problem, subset.kind)
+            own += taught.rationales
+            unread += taught.unread
+            counts.update(f"unread: {each.reason}" for each in taught.unread)
+            for key in ("calls", "unanswered", "repaired", "replayed"):
+                counts[key] += getattr(taught, key)
+            counts["problems"] += first
+            counts["rationales"] += len(own)
+            counts["without"] += not own
+            yield from own
+    except BudgetReached as reached:
+        left = total - solver.solved
+        raise BudgetReached(
+            f"{reached} Of {name} {solver.solved:,} problems are done and {left:,} left; all "
+            "answers are kept. Go on with a larger budget by the same command"
+        ) from None
+
+
+def _firsts(
+    problems: Iterable[Problem], known: dict[bytes, bool]
+) -> Iterator[tuple[Problem, bool]]:
+    """Each record of a source, and whether its problem is there for the first time."""
+    for problem in problems:
+        first = problem.id not in known
+        known[problem.id] = True
+        yield problem, first
+
+
+class Solver:
+    """Works on the problems of one subset; `solved` says how many are done."""
+
+    def __init__(self, teaching: Teaching, subset: Subset, sampling: Sampling) -> None:
+        self.solved = 0
+        self._teaching, self._subset, self._sampling = teaching, subset, sampling
+        self._prompts = teaching.prompts(sampling)
+        self._writers = [name for name in subset.writers if WRITERS[name].teacher]
+
+    async def solve(self, item: tuple[Problem, bool]) -> tuple[Taught, bool]:
+        """One problem; a record that repeats a problem is not asked about again."""
+        problem, first = item
+        taught = Taught(problem)
+        if first:
+            for writer in self._writers:
+                await self._write(taught, writer)
+        self.solved += 1
+        return taught, first
+
+    async def _write(self, taught: Taught, writer: str) -> None:
+        sampling, proved = self._sampling, 0
+        for sample in range(sampling.tries):
+            messages = messages_of(self._prompts, writer, taught.problem)
+            rationale = await self._sampled(taught, writer, messages, sample)
+            if rationale is None or not judged(sampling):
+                continue
+            verdicts = await self._judged(taught.problem, rationale)
+            if sampling.repair and (error := crash(verdicts)):
+                rationale = await self._repaired(taught, writer, rationale, error, sample)
+                verdicts = await self._judged(taught.problem, rationale) if rationale else []
+            proved += bool(verdicts) and all(each.outcome == "passed" for each in verdicts)
+            if proved == sampling.until:
+                return
+
+    async def _sampled(
+        self, taught: Taught, writer: str, messages: Messages, sample: int
+    ) -> Rationale | None:
+        """One sample; what it lacks to be a rationale is kept with its reason."""
+        problem, kind = taught.problem, self._subset.kind
+        call = await self._teaching.ask(messages, sample)
+        taught.calls += 1
+        taught.replayed += call.fingerprint.startswith("replay")
+        text, reason = read_call(call, kind, problem.choices)
+        if not text:
+            place = f"{problem.place}, {writer} sample {sample}"
+            taught.unread.append(Quarantined(place, reason, call.text[:LONGEST_REPLY]))
+            taught.unanswered += call.status == "failed" and not call.final
+            return None
+        rationale = Rationale(problem.id, writer, kind, instruction(problem, kind), text)
+        taught.rationales.append(rationale)
+        return rationale
+
+    async def _repaired(
+        self, taught: Taught, writer: str, broken: Rationale, error: str, sample: int
+    ) -> Rationale | None:
+        """The program that comes back when the teacher is shown how its first one failed."""
+        taught.repaired += 1
+        problem = taught.problem
+        messages = self._prompts.messages(
+            "repair",
+            question=problem.question,
+            options=options_line(problem.choices) if problem.choices else "",
+            program=broken.text,
+            error=error[:LONGEST_ERROR],
+        )
+        return await self._sampled(taught, writer, messages, sample)
+
+    async def _judged(self, problem: Problem, rationale: Rationale) -> list[Verdict]:
+        claim = Claim(
+            rationale.id,
+            rationale.kind,
+            rationale.instruction,
+            rationale.text,
+            problem.gold,
+            problem.choices,
+        )
+        return await self._teaching.judge(claim, self._subset.checks)
+
+
+def messages_of(prompts: Prompts, writer: str, problem: Problem) -> Messages:
+    """The conversation by which a writer asks about a problem."""
+    options = options_line(problem.choices) if problem.choices else ""
+    return prompts.messages(writer, question=problem.question.strip(), options=options)
+
+
+def read_call(call: Call, kind: Kind, choices: Sequence[str]) -> tuple[str, str]:
+    """The text of a rationale and "", or "" and the reason why the call has none."""
+    if call.status == "failed":
+        return "", f"call failed: {call.reason}"
+    if call.flaw:
+        return "", call.flaw
+    return read_reply(call.text, kind, choices)
+
+
+def crash(verdicts: Sequence[Verdict]) -> str:
+    """How a program failed to run or to print; empty if it did not."""
+    for verdict in verdicts:
+        if verdict.check == "executed" and verdict.outcome == "failed":
+            return verdict.evidence.get("error", verdict.reason)
+    return ""
