@@ -36,10 +36,10 @@ WRITERS: dict[str, Writer] = {
     for writer in (
         Writer("reference", 1, _COT | _POT, False, reference, "upstream's own solution"),
         Writer("annotated", 1, _POT, False, annotated, "upstream's formulas as a program"),
-        Writer("cot", 1, _COT, True, None, "a teacher's worked solution"),
-        Writer("pot", 1, _POT, True, None, "a teacher's program"),
-        Writer("self_instruct", 1, _COT | _POT, True, None, "a teacher's new problems"),
-        Writer("hinted", 1, _COT | _POT, True, None, "a teacher's reply to a user's wrong claim"),
+        Writer("cot", 1, _COT, True, None, "a teacher's worked solution in words"),
+        Writer("pot", 1, _POT, True, None, "a teacher's program that prints the answer"),
+        Writer("self_instruct", 1, _COT | _POT, True, None, "a teacher's new problems, solved"),
+        Writer("hinted", 1, _COT | _POT, True, None, "verified rows with a user's claim in front"),
     )
 }
 
