@@ -12,6 +12,7 @@ from typing import Any
 
 from curator.errors import TeacherError
 from curator.progress import Listener
+from curator.teacher.batch import Batches
 from curator.teacher.budget import Purse, Spent, cost, most_tokens
 from curator.teacher.call import Call, Request
 from curator.teacher.endpoint import Endpoint, Try
@@ -53,7 +54,10 @@ class Asked:
 
 
 class Asker:
-    """Sends; `begin` is called right before each try, with the most that it can cost."""
+    """Sends, each by itself or through `batches` where they are given.
+
+    `begin` is called right before each try of a single call, with the most that it can cost.
+    """
 
     def __init__(
         self,
@@ -63,6 +67,7 @@ class Asker:
         count: Count | None,
         listener: Listener,
         begin: Callable[[Request, Spent], None],
+        batches: Batches | None = None,
     ) -> None:
         self.closing = False
         """Nothing is sent any more; what was sent is waited for."""
@@ -72,6 +77,7 @@ class Asker:
         """Tries beyond the first."""
         self._settings, self._endpoint, self._purse = settings, endpoint, purse
         self._count, self._listener, self._begin = count, listener, begin
+        self._batches = batches
         per_minute = settings.requests_per_minute, settings.tokens_per_minute
         self._flow = Flow(settings.concurrency, *per_minute)
         self._counts_tokens = purse.counts_tokens or bool(settings.tokens_per_minute)
@@ -123,7 +129,15 @@ class Asker:
         await self._purse.reserve(asked.most)
         real = Spent()
         try:
-            entered = await self._flow.enter(asked.most.tokens)
+            if self._batches:  # the provider controls the flow, and a kill cuts nothing off
+                tried = await self._batches.ask(request)
+                self.sent.add(asyncio.current_task())
+                found, real = self._paid(request, asked, tried)
+                self._answers += isinstance(found, Call)
+                asked.spent += real
+                asked.body = tried.body
+                return found
+            entered = await self._flow.enter(asked.most.tokens, again=asked.tries > 0)
             tried = Try(Fault("not sent"))
             try:
                 self._check()

@@ -43,8 +43,14 @@ class Request:
         object.__setattr__(self, "key", content_id("call", *parts))
 
     def body(self) -> dict[str, Any]:
-        """The JSON body of `POST /chat/completions`; the number of the sample is not part of it."""
-        messages = [{"role": role, "content": text} for role, text in self.messages]
+        """The JSON body of `POST /chat/completions`; the number of the sample is not part of it.
+
+        Halves of surrogate pairs, which JSON can write and UTF-8 cannot, are sent as `?`.
+        """
+        messages = [
+            {"role": role, "content": text.encode("utf-8", "replace").decode()}
+            for role, text in self.messages
+        ]
         return {"model": self.model, "messages": messages, **json.loads(self.parameters)}
 
 

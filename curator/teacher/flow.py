@@ -10,6 +10,7 @@ import math
 import random
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 
 START = 8
@@ -41,8 +42,9 @@ class Flow:
         self._cut_at = -math.inf
         self._full_at = -math.inf
         self._until = -math.inf
+        self._line = asyncio.Lock()
         self._gate = asyncio.Lock()
-        self._room = asyncio.Event()
+        self._changed = asyncio.Event()
         self._requests = Allowance(requests_per_minute)
         self._tokens = Allowance(tokens_per_minute)
 
@@ -51,23 +53,29 @@ class Flow:
         """Whether the endpoint wants to be left alone now."""
         return time.monotonic() < self._until
 
-    async def enter(self, tokens: int) -> float:
-        """Waits until a call of so many tokens may go; returns the time, for `leave`."""
+    async def enter(self, tokens: int, *, again: bool = False) -> float:
+        """Waits until a call of so many tokens may go; returns the time, for `leave`.
+
+        A call that is tried `again` goes before all those that were not tried yet.
+        """
+        if again:
+            return await self._pass(tokens)
+        async with self._line:
+            return await self._pass(tokens)
+
+    async def _pass(self, tokens: int) -> float:
         async with self._gate:
             while True:
                 now = time.monotonic()
-                wait = max(
-                    self._until - now,
-                    self._requests.wait_s(1, now),
-                    self._tokens.wait_s(tokens, now),
-                )
-                if self.under_way >= int(self.window):
-                    self._room.clear()
-                    await self._room.wait()
-                elif wait > 0:
-                    await asyncio.sleep(wait)
-                else:
+                allowed = max(self._requests.wait_s(1, now), self._tokens.wait_s(tokens, now))
+                wait = max(self._until - now, allowed)
+                full = self.under_way >= int(self.window)
+                if not full and wait <= 0:
                     break
+                self._changed.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(None if full else wait):
+                        await self._changed.wait()
             self.under_way += 1
             if self.under_way >= int(self.window):
                 self._full_at = now
@@ -85,7 +93,7 @@ class Flow:
             self.window = max(1.0, self.window * CUT)
             self._cut_at = time.monotonic()
             self._starting = False
-        self._room.set()
+        self._changed.set()
 
     def shaken(self, entered: float) -> None:
         """A try was lost, to a time-out or a broken connection: fewer at once, down to a few."""
@@ -96,6 +104,7 @@ class Flow:
     def settle(self, reserved: int, used: int) -> None:
         """Gives back tokens that were let in and not used, or takes more."""
         self._tokens.take(used - reserved)
+        self._changed.set()
 
     def hold(self, seconds: float) -> None:
         """Nothing is sent for so long, and a little longer: processes must not go on as one."""

@@ -10,8 +10,8 @@ from typing import Any
 
 from datastore.ledger import Ledger
 
-LOOK_S = 0.005
-COMMIT_S = 0.015
+LOOK_S = 0.02
+COMMIT_S = 0.02
 
 Record = dict[str, Any]
 

@@ -70,9 +70,10 @@ def read_completion(body: Any) -> Call | Fault:
         return fault("no choices")
     choice = _dict(choices[0])
     reply = _dict(choice.get("message"))
-    text, refusal, finish = reply.get("content"), reply.get("refusal"), choice.get("finish_reason")
+    text, refusal = _str(reply.get("content")), _str(reply.get("refusal"))
+    finish = _str(choice.get("finish_reason"))
     flaw: Flaw = ""
-    if isinstance(refusal, str) and refusal:
+    if refusal:
         flaw, text = "refused", text or refusal
     elif finish == "content_filter":
         flaw = "filtered"
@@ -80,15 +81,14 @@ def read_completion(body: Any) -> Call | Fault:
         flaw = "truncated"
     if not flaw and not text:
         return fault("no content")
-    fingerprint = body.get("system_fingerprint")
     return Call(
         "answered",
-        text if isinstance(text, str) else "",
+        text,
         flaw,
-        finish=finish if isinstance(finish, str) else "",
+        finish=finish[:200],
         prompt_tokens=asked,
         completion_tokens=said,
-        fingerprint=fingerprint[:200] if isinstance(fingerprint, str) else "",
+        fingerprint=_str(body.get("system_fingerprint"))[:200],
     )
 
 
@@ -151,6 +151,10 @@ def tokens(usage: Any) -> tuple[int, int]:
 
 def _dict(value: Any) -> dict[Any, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _str(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _parsed(body: bytes) -> Any:

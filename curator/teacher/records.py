@@ -10,6 +10,8 @@ from typing import Any
 from curator.teacher.budget import Spent
 from curator.teacher.call import Call, Request
 
+_FIELDS = [field.name for field in dataclasses.fields(Call)]
+
 
 def record_of(
     request: Request,
@@ -36,7 +38,7 @@ def record_of(
             "parameters": request.parameters,
             "sample": request.sample,
         },
-        "call": dataclasses.asdict(call),
+        "call": {name: getattr(call, name) for name in _FIELDS},
         "response": response,
         "recipe": recipe,
         "money": spent.money,

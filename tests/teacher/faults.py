@@ -56,7 +56,7 @@ class Server:
     """The heads of the last requests."""
     busiest: int = 0
     """Most requests at once."""
-    _at_once: int = 0
+    at_once: int = 0
 
     @property
     def url(self) -> str:
@@ -97,12 +97,12 @@ class Server:
                 body = json.loads(await reader.readexactly(length))
                 self.headers = [*self.headers[-9:], head]
                 sample = head.lower().partition("x-curator-sample:")[2].split()[0]
-                self._at_once += 1
-                self.busiest = max(self.busiest, self._at_once)
+                self.at_once += 1
+                self.busiest = max(self.busiest, self.at_once)
                 try:
                     await self._answer(f"{body['messages'][-1]['content']}#{sample}", body, writer)
                 finally:
-                    self._at_once -= 1
+                    self.at_once -= 1
         except (OSError, asyncio.IncompleteReadError):
             pass
         finally:

@@ -1,0 +1,307 @@
+"""What is asked, kept, retried, refused and told, over real sockets."""
+
+import asyncio
+import json
+import time
+from email.utils import formatdate
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from curator.errors import TeacherError
+from curator.teacher import Call, Request
+from curator.teacher.client import Teacher
+from curator.teacher.records import call_of
+from datastore.claims import Claims
+from datastore.ledger import Ledger
+from tests.teacher.faults import Reply, Server, completion, error
+from tests.teacher.worlds import Notes, ask, records, requests, settings, stored
+
+CASES = json.loads(
+    (Path(__file__).parents[1] / "data/teacher/replies.json").read_text(encoding="utf-8")
+)
+KEY = "sk-proj-4Zq9-secret_of.this.test"
+
+
+def always(status: int, body: bytes, headers: dict[str, str] | None = None) -> Any:
+    """An endpoint that has one reply."""
+    return lambda asked, number: (status, headers or {}, body)
+
+
+def test_a_call_is_kept_with_all_that_came_and_asked_once(tmp_path: Path) -> None:
+    [request] = requests(1, '{"max_tokens":5,"temperature":0.5}')
+    with Server() as server:
+        [call], first = ask(settings(server), tmp_path, [request])
+        [again], second = ask(settings(server), tmp_path, [request])
+    assert again == call == Call("answered", "question 0#0", "", "", True, "stop", 11, 7, "fp_1")
+    assert (first.asked, first.cached, second.asked, second.cached) == (1, 0, 0, 1)
+    assert server.tries.total() == 1
+    record = records(tmp_path)["question 0"]
+    assert call_of(record) == call
+    assert record["request"] == {
+        "family": "test",
+        "model": "m",
+        "messages": [["user", "question 0"]],
+        "parameters": '{"max_tokens":5,"temperature":0.5}',
+        "sample": 0,
+    }
+    assert record["response"] == completion("question 0#0", id="question 0#0")
+    assert (record["recipe"], record["tries"], record["tokens"]) == ("r", 1, 18)
+    assert not record["estimated"]
+    assert 0 < record["seconds"] < 10
+    assert abs(record["time"] - time.time()) < 60
+
+
+def test_equal_requests_are_asked_once_and_each_sample_for_itself(tmp_path: Path) -> None:
+    samples = [Request("test", "m", (("user", "q"),), sample=n) for n in (0, 1, 0, 0, 1)]
+    with Server() as server:
+        calls, counts = ask(settings(server), tmp_path, samples)
+    assert [call.text for call in calls if isinstance(call, Call)] == [
+        f"q#{each.sample}" for each in samples
+    ]
+    assert server.tries == {"q#0": 1, "q#1": 1}
+    assert counts.asked == 2
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: str(case["case"]))
+def test_a_reply_is_read_for_what_it_is(case: dict[str, Any], tmp_path: Path) -> None:
+    body = case.get(
+        "body",
+        {
+            **completion("x"),
+            "choices": [
+                {"finish_reason": case.get("finish", "stop"), "message": case.get("message")}
+            ],
+        },
+    )
+    data = case["text"] * case.get("times", 1) if "text" in case else json.dumps(body)
+    with Server(reply=always(case.get("status", 200), data.encode())) as server:
+        [call], _ = ask(settings(server, tries=2), tmp_path, requests(1))
+    assert isinstance(call, Call)
+    assert {name: getattr(call, name) for name in case["call"]} == case["call"]
+    assert server.tries.total() == (1 if call.final else 2)
+
+
+def test_a_failure_that_is_final_is_not_asked_again_and_another_is(tmp_path: Path) -> None:
+    def reply(body: dict[str, Any], number: int) -> Reply | None:
+        if body["messages"][-1]["content"] == "question 0":
+            return 400, {}, error("no")
+        return (500, {}, b"") if number == 0 else None
+
+    with Server(reply=reply) as server:
+        how = settings(server, tries=1)
+        first, _ = ask(how, tmp_path, requests(2))
+        second, counts = ask(how, tmp_path, requests(2))
+    assert [call.status for call in first if isinstance(call, Call)] == ["failed", "failed"]
+    assert [call.status for call in second if isinstance(call, Call)] == ["failed", "answered"]
+    assert server.tries == {"question 0#0": 1, "question 1#0": 2}
+    assert (counts.cached, counts.answered) == (1, 1)
+
+
+def test_a_call_that_failed_is_not_asked_again_in_the_same_run(tmp_path: Path) -> None:
+    async def run(ledger: Ledger, claims: Claims) -> None:
+        async with Teacher(settings(server, tries=1), ledger, claims=claims) as teacher:
+            [request] = requests(1)
+            assert await teacher.ask(request) == await teacher.ask(request)
+
+    with Server(reply=always(500, b"")) as server, Ledger(tmp_path / "l") as ledger:
+        with Claims(tmp_path / "c") as claims:
+            asyncio.run(run(ledger, claims))
+        assert server.tries.total() == 1
+
+
+def test_tokens_that_a_reply_does_not_say_are_estimated(tmp_path: Path) -> None:
+    body = {**completion("three words here"), "usage": {"prompt_tokens": "many"}}
+    with Server(reply=always(200, json.dumps(body).encode())) as server:
+        [call], counts = ask(settings(server), tmp_path, requests(1))
+    assert isinstance(call, Call)
+    assert call.prompt_tokens > 0 and call.completion_tokens == 3
+    record = records(tmp_path)["question 0"]
+    assert record["estimated"]
+    assert record["tokens"] == call.prompt_tokens + 3 == counts.tokens
+
+
+def test_of_a_huge_reply_the_beginning_is_kept_and_the_whole_text(tmp_path: Path) -> None:
+    with Server(reply=always(200, json.dumps(completion("9" * 300_000)).encode())) as server:
+        [call], _ = ask(settings(server), tmp_path, requests(1))
+        [again], _ = ask(settings(server), tmp_path, requests(1))
+    assert isinstance(call, Call) and call == again
+    assert call.text == "9" * 300_000
+    assert len(records(tmp_path)["question 0"]["response"]) == 100_000
+
+
+ECHOES = [
+    (200, json.dumps(completion(f"your key is {KEY}")).replace("sk-", "\\u0073k-").encode()),
+    (200, f"<b>{KEY}</b>".encode()),
+    (400, error(f"Bad. You sent Authorization: Bearer {KEY}")),
+    (400, f"Authorization: Bearer {KEY}\nno".encode()),
+    (401, error(f"Incorrect API key provided: {KEY}.")),
+    (500, json.dumps({"headers": {"Authorization": f"Bearer {KEY}", KEY: [KEY]}}).encode()),
+]
+
+
+@pytest.mark.parametrize(("status", "body"), ECHOES)
+def test_a_key_that_a_server_echoes_is_nowhere(
+    status: int,
+    body: bytes,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("TEST_KEY", f" {KEY}\n")
+    caplog.set_level("DEBUG")
+    notes = Notes()
+    with Server(reply=always(status, body)) as server:
+        how = settings(server, key_env="TEST_KEY", tries=1)
+        [found], _ = ask(how, tmp_path, requests(1), listener=notes)
+        assert f"Bearer {KEY}\r\n" in server.headers[-1]
+    said = [repr(found), *notes.texts, *capfd.readouterr(), caplog.text, repr(records(tmp_path))]
+    assert not [text for text in said if KEY in text]
+    assert KEY.encode() not in stored(tmp_path)
+    assert (status == 401) == isinstance(found, TeacherError)
+
+
+def test_other_keys_in_an_error_are_taken_out_and_not_those_in_an_answer(tmp_path: Path) -> None:
+    other = "sk-someone.elses-key1234"
+    with Server(reply=always(400, error(f"{other} is not allowed"))) as server:
+        [refused], _ = ask(settings(server), tmp_path, requests(1))
+    with Server(reply=always(200, json.dumps(completion(other)).encode())) as server:
+        [told], _ = ask(settings(server), tmp_path, requests(1, first=1))
+    assert isinstance(refused, Call) and refused.reason == "bad request: [key] is not allowed"
+    assert isinstance(told, Call) and told.text == other
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [(None, "set the environment variable TEST_KEY"), ("two words", "TEST_KEY holds no key")],
+)
+def test_a_missing_key_is_one_line_that_names_the_variable_and_no_call(
+    value: str | None, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if value:
+        monkeypatch.setenv("TEST_KEY", value)
+    with Server() as server:
+        ask(settings(server), tmp_path, requests(1))
+        found, _ = ask(settings(server, key_env="TEST_KEY"), tmp_path, requests(2))
+    assert isinstance(found[0], Call), "what is known needs no key"
+    assert isinstance(found[1], TeacherError)
+    assert says in str(found[1]) and "\n" not in str(found[1])
+    assert "two words" not in str(found[1])
+    assert server.tries.total() == 1
+
+
+STOPS = [
+    (401, "no such key", "", "key refused: no such key"),
+    (403, "not yours", "", "key refused: not yours"),
+    (404, "The model m does not exist", "model_not_found", "The model m does not exist"),
+    (429, "You exceeded your quota", "insufficient_quota", "no credit left"),
+    (307, "", "", "moved elsewhere"),
+]
+
+
+@pytest.mark.parametrize(("status", "message", "code", "says"), STOPS)
+def test_what_no_other_call_would_mend_stops_all_with_one_line(
+    status: int, message: str, code: str, says: str, tmp_path: Path
+) -> None:
+    with Server(reply=always(status, error(message, code), {"location": "/elsewhere"})) as server:
+        found, _ = ask(settings(server), tmp_path, requests(100))
+    assert all(isinstance(each, TeacherError) for each in found)
+    assert says in str(found[0]) and server.url in str(found[0]) and "\n" not in str(found[0])
+    assert server.tries.total() <= 8
+    assert records(tmp_path) == {}
+
+
+def test_nothing_that_listens_stops_all(tmp_path: Path) -> None:
+    with Server() as server:
+        how = settings(server, tries=2)
+    found, _ = ask(how, tmp_path, requests(20))
+    assert all(isinstance(each, TeacherError) for each in found)
+    assert "is the server running?" in str(found[0])
+
+
+def test_an_endpoint_that_fails_call_after_call_is_given_up(tmp_path: Path) -> None:
+    with Server(reply=always(500, b"")) as server:
+        found, counts = ask(settings(server, tries=1), tmp_path, requests(500))
+    assert sum(isinstance(each, Call) for each in found) == counts.failed == len(records(tmp_path))
+    assert 32 <= counts.failed < 50
+    assert "32 calls failed in a row, the last with 'server error'" in str(found[-1])
+
+
+def waits(server: Server, headers: dict[str, str], store: Path) -> float:
+    """Seconds that ten calls take of which the first is pushed back with these headers."""
+    server.reply = lambda body, number: (
+        (429, headers, error("wait")) if not number and "0" in str(body["messages"]) else None
+    )
+    server.tries.clear()
+    start = time.monotonic()
+    calls, _ = ask(settings(server), store, requests(10))
+    assert all(isinstance(call, Call) and call.status == "answered" for call in calls)
+    return time.monotonic() - start
+
+
+def test_retry_after_is_honoured_in_seconds_milliseconds_and_as_a_date(tmp_path: Path) -> None:
+    with Server() as server:
+        ask(settings(server), tmp_path, requests(1, first=99))  # imports
+        assert 1.0 <= waits(server, {"retry-after": "1"}, tmp_path / "a") < 2.5
+        both = {"retry-after-ms": "700", "retry-after": "100"}
+        assert 0.7 <= waits(server, both, tmp_path / "b") < 2
+        date = formatdate(time.time() + 2.5, usegmt=True)
+        assert 1.4 <= waits(server, {"retry-after": date}, tmp_path / "c") < 4
+        for odd in ("soon", "-5", "nan", "1e999", ""):
+            assert waits(server, {"retry-after": odd}, tmp_path / f"odd{odd}") < 2
+
+
+def test_retry_after_holds_all_calls_back(tmp_path: Path) -> None:
+    came: list[float] = []
+
+    def reply(body: dict[str, Any], number: int) -> Reply | None:
+        came.append(time.monotonic())
+        return (429, {"retry-after": "1"}, b"{}") if len(came) == 20 else None
+
+    with Server(reply=reply) as server:
+        ask(settings(server), tmp_path, requests(400))
+    gaps = [after - before for before, after in pairwise(came)]
+    assert len([gap for gap in gaps if gap > 0.9]) == 1
+
+
+def test_a_pause_that_is_too_long_to_wait_for_stops_all(tmp_path: Path) -> None:
+    with Server(reply=always(429, error("daily limit"), {"retry-after": "86400"})) as server:
+        found, _ = ask(settings(server), tmp_path, requests(3))
+    assert "86,400 s; run the same again after that" in str(found[0])
+
+
+def test_a_caller_that_is_cancelled_does_not_lose_the_call_that_was_sent(tmp_path: Path) -> None:
+    async def run(ledger: Ledger, claims: Claims) -> None:
+        how = settings(server, concurrency=2)
+        async with Teacher(how, ledger, claims=claims, listener=notes) as teacher:
+            tasks = [asyncio.create_task(teacher.ask(each)) for each in requests(10)]
+            while server.tries.total() < 2:
+                await asyncio.sleep(0.01)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    notes = Notes()
+    with Server(latency_s=0.5) as server, Ledger(tmp_path / "calls") as ledger:
+        with Claims(tmp_path / "claims") as claims:
+            asyncio.run(run(ledger, claims))
+        assert server.tries.total() == 2
+    assert len(records(tmp_path)) == 2
+    assert notes.texts == ["waiting for 2 calls that are under way"]
+
+
+def test_the_endpoint_gets_the_body_and_the_number_of_the_sample(tmp_path: Path) -> None:
+    seen: list[dict[str, Any]] = []
+    messages = (("system", "Be brief."), ("user", "q\ud800"))
+    request = Request("test", "m", messages, '{"seed":1,"stop":["\\n"]}', sample=3)
+
+    def reply(body: dict[str, Any], number: int) -> None:
+        seen.append(body)
+
+    with Server(reply=reply) as server:
+        [call], _ = ask(settings(server), tmp_path, [request])
+    assert isinstance(call, Call) and call.text == "q?#3"
+    assert seen == [request.body()]
