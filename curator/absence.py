@@ -83,9 +83,12 @@ def _unwritten(holder: Manifest, manifest: Manifest, subset: str) -> str:
 
 
 def source_name(manifest: Manifest, subset: str) -> str:
-    """The name under which a version has the source of a subset."""
+    """The name under which a version has the source of a subset: that of the subset it is made of,
+    if it is made of one, else its own where the recipe describes the source."""
     source = manifest.content["recipe"]["subsets"][subset]["source"]
-    return source if isinstance(source, str) else subset
+    if isinstance(source, str):
+        return source
+    return source_name(manifest, source["subset"]) if "subset" in source else subset
 
 
 def rationales(store: Store, manifest: Manifest) -> str:

@@ -6,18 +6,18 @@ so building again is resuming; what a killed build had finished is never lost.
 
 import os
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 from curator import sandbox
 from curator.contents import Progressed, Read, Result, conclude
 from curator.errors import SourceError
-from curator.finding import Found, find_evals, find_sources, source_name
+from curator.finding import Found, find_evals, find_sources
+from curator.invention import open_seeds
 from curator.progress import Listener, Silent
-from curator.rationales import WRITERS
 from curator.recipe import Recipe, load_recipe
-from curator.stages import NotBuilt, Workshop, ingest, problems_of, verify, write
-from curator.synthesis import asked, sampling_of, teach
+from curator.sections import SelfInstruct
+from curator.stages import Workshop
+from curator.subsets import advance, order, problems_against
 from curator.teacher import Budget
 from curator.teaching import Teaching
 from curator.verify import Verifier
@@ -107,50 +107,6 @@ def freeze(shop: Workshop, result: Result, message: str) -> Manifest:
     return manifest
 
 
-def advance(shop: Workshop, name: str, found: Found) -> Progressed:
-    """One subset through ingest, write and verify, as far as its source and writers allow."""
-    subset = shop.recipe.subsets[name]
-    teachers = [writer for writer in subset.writers if WRITERS[writer].teacher]
-    waits = tuple(f"a teacher for writer {writer}" for writer in teachers if not shop.teaching)
-    licence = found.source.licence
-    if found.opened is None:
-        if not found.missing:
-            raise NotBuilt("fetch")
-        return Progressed(subset, licence, (f"source {found.source.name}", *waits))
-    ingested = ingest(shop, found.source, found.opened)
-    problems = problems_of(ingested, subset.part)
-    if not problems:
-        what = f"a problem in part {subset.part}" if subset.part else "a problem that parses"
-        waits = (f"{what} of source {found.source.name}", *waits)
-    reached = Progressed(
-        subset,
-        licence,
-        waits,
-        problems=problems,
-        quarantine=ingested.objects["quarantine"],
-        counts=ingested.counts,
-    )
-    if not problems or (len(teachers) == len(subset.writers) and not shop.teaching):
-        return reached
-    prompts: dict[str, str] = {}
-    if teachers and shop.teaching:
-        written = teach(shop, name, subset, problems)
-        prompts = asked(shop.teaching, subset, sampling_of(shop, subset))["prompts"]
-    else:
-        written = write(shop, name, subset, problems)
-    rationales = written.objects["rationales"]
-    verified = verify(shop, name, subset, problems, rationales)
-    return replace(
-        reached,
-        rationales=rationales,
-        replies=written.objects.get("replies", ""),
-        prompts=prompts,
-        verdicts=verified.objects["verdicts"],
-        counts=ingested.counts | written.counts,
-        outcomes=verified.counts,
-    )
-
-
 def run(shop: Workshop, mirror: Path | None, allow_missing: bool) -> Result:
     """All stages of a recipe."""
     recipe = shop.recipe
@@ -159,21 +115,26 @@ def run(shop: Workshop, mirror: Path | None, allow_missing: bool) -> Result:
     if missing and not allow_missing:
         many = f"{missing[0]} (and {len(missing) - 1} more)" if len(missing) > 1 else missing[0]
         raise SourceError(f"{many}; build without what is missing by --allow-missing")
-    subsets = {
-        name: advance(shop, name, sources[source_name(name, subset)])
+    reached: dict[str, Progressed] = {}
+    for name in order(recipe):
+        reached[name] = advance(shop, name, sources, reached, lambda: problems_against(shop, evals))
+    seeds = {
+        name: open_seeds(recipe.folder / subset.source.seeds)
         for name, subset in recipe.subsets.items()
+        if isinstance(subset.source, SelfInstruct)
     }
     read = Read(
-        sources={name: _origin(found) for name, found in sources.items()},
-        evals={name: _origin(found) for name, found in evals.items()},
-        origins={name: found.opened.origin for name, found in sources.items() if found.opened},
-        against={
-            name: list(problems_of(ingest(shop, found.source, found.opened)))
-            for name, found in evals.items()
-            if found.opened
+        sources={name: _origin(found) for name, found in sources.items()}
+        | {
+            name: {"licence": reached[name].licence, "revision": f"sha256:{each.digest}"}
+            for name, each in seeds.items()
         },
+        evals={name: _origin(found) for name, found in evals.items()},
+        origins={name: found.opened.origin for name, found in sources.items() if found.opened}
+        | {name: str(each.path) for name, each in seeds.items()},
+        against=problems_against(shop, evals),
     )
-    return conclude(shop, subsets, read)
+    return conclude(shop, {name: reached[name] for name in recipe.subsets}, read)
 
 
 def _origin(found: Found) -> dict[str, str]:

@@ -35,6 +35,8 @@ class Progressed:
     quarantine: str = ""
     rationales: str = ""
     verdicts: str = ""
+    agreements: str = ""
+    """How the golds of new problems were agreed on; empty where upstream has them."""
     replies: str = ""
     """Replies of a teacher that hold no rationale; empty where none was asked."""
     prompts: Mapping[str, str] = field(default_factory=dict)
@@ -97,6 +99,7 @@ def conclude(shop: Workshop, subsets: Mapping[str, Progressed], read: Read) -> R
     objects = {
         "problems": {name: list(subset.problems) for name, subset in ready.items()},
         "quarantine": {name: each.quarantine for name, each in subsets.items() if each.quarantine},
+        "agreements": {name: each.agreements for name, each in ready.items() if each.agreements},
         "replies": {name: each.replies for name, each in subsets.items() if each.replies},
         "rationales": {name: subset.rationales for name, subset in ready.items()},
         "verdicts": {name: subset.verdicts for name, subset in ready.items()},
@@ -165,7 +168,8 @@ def _counts(
             (rejected if outcome == "failed" else reported)[f"{outcome}: {reason}"] = count
     taught = {key: subset.counts[key] for key in TAUGHT if key in subset.counts}
     unread = {key: count for key, count in subset.counts.items() if key.startswith("unread: ")}
-    told: dict[str, Any] = {}
+    invented = {key: count for key, count in subset.counts.items() if key.startswith("invented: ")}
+    told: dict[str, Any] = {"invented": dict(sorted(invented.items()))} if invented else {}
     if taught:
         told["taught"] = taught | dict(sorted(unread.items())) | {"prompts": dict(subset.prompts)}
     return told | {

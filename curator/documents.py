@@ -109,8 +109,9 @@ def _anchor(base: Document, folder: Path) -> None:
     way = os.path.relpath(here.resolve(), folder.resolve())
     for subset in _mappings(base.values.get("subsets")):
         source = subset.get("source")
-        if isinstance(source, dict) and isinstance(file := source.get("file"), str):
-            source["file"] = file if way == "." else os.path.join(way, file)
+        for key in ("file", "seeds"):
+            if isinstance(source, dict) and isinstance(file := source.get(key), str):
+                source[key] = file if way == "." else os.path.join(way, file)
 
 
 def _mappings(values: Any) -> list[dict[Any, Any]]:

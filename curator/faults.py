@@ -38,12 +38,36 @@ def _writer_faults(document: Document, name: str, subset: Mapping[str, Any]) -> 
     writers, kind = _writers(subset), subset.get("kind")
     if writers == []:
         return [f"{place}: '{name}' has no writer; name at least one"]
-    faults = []
+    faults = _derived_faults(document, name, subset, place)
     for writer in writers:
         known = WRITERS.get(writer) if isinstance(writer, str) else None
         if known and isinstance(kind, str) and kind in get_args(Kind) and kind not in known.kinds:
             kinds = " or ".join(sorted(known.kinds))
             faults.append(f"{place}: '{writer}' writes {kinds}, not {kind}")
+    return faults
+
+
+def _derived_faults(
+    document: Document, name: str, subset: Mapping[str, Any], place: str
+) -> list[str]:
+    """Writers that need one kind of source, and subsets made of what is no subset to be made of."""
+    source, writers = _mapping(subset, "source"), _writers(subset)
+    faults = []
+    for writer, key, what in (
+        ("hinted", "subset", "another subset: {subset: NAME}"),
+        ("self_instruct", "seeds", "seeds: {seeds: FILE, licence: …, questions: …}"),
+    ):
+        if (writer in writers) != (key in source) or (writer in writers and len(writers) > 1):
+            faults.append(f"{place}: '{name}': '{writer}' writes alone, and from {what}")
+    if isinstance(base := source.get("subset"), str):
+        subsets = _mapping(document.values, "subsets")
+        place = document.place(("subsets", name, "source", "subset"))
+        if base not in subsets:
+            faults.append(f"{place}: {unknown('subset', base, subsets)}")
+        elif "subset" in _mapping(subsets, base, "source"):
+            faults.append(f"{place}: '{base}' is itself made of a subset; name the one it is of")
+        elif _mapping(subsets, base).get("kind") != subset.get("kind"):
+            faults.append(f"{place}: '{base}' is of another kind than '{name}'")
     return faults
 
 

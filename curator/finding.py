@@ -11,7 +11,7 @@ from pathlib import Path
 
 from curator.errors import SourceError
 from curator.model import content_id
-from curator.sections import FileSource, HubSource, Subset, SubsetSource
+from curator.sections import FileSource, HubSource, SelfInstruct, Subset, SubsetSource
 from curator.sources import EVALS, SOURCES, Opened, Source, adhoc, open_source
 from curator.stages import Workshop
 
@@ -29,13 +29,13 @@ class Found:
 def find_sources(shop: Workshop, mirror: Path | None) -> dict[str, Found]:
     """The sources of a recipe by name; one that a recipe describes itself bears its subset's.
 
-    Subsets that are made of another subset read none.
+    Subsets that invent problems, or are made of another subset, read none.
     """
     recipe = shop.recipe
     sources = {
         source_name(name, subset): subset
         for name, subset in recipe.subsets.items()
-        if not isinstance(subset.source, SubsetSource)
+        if not isinstance(subset.source, SelfInstruct | SubsetSource)
     }
     return {
         name: _find(shop, _source(name, subset, recipe.folder), mirror)
@@ -63,8 +63,7 @@ def _source(name: str, subset: Subset, folder: Path) -> Source:
             return adhoc(name, **given.model_dump())
         case str() as known:
             return SOURCES[known]
-        case SubsetSource():
-            raise AssertionError("a subset is no place to read from")
+    raise AssertionError("seeds and subsets are not read as sources")
 
 
 def _find(shop: Workshop, source: Source, mirror: Path | None) -> Found:

@@ -5,17 +5,20 @@ known and calls that are missing, their tokens and money; rows of that version t
 anew, and what changed since. Nothing is asked, run or written.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from typing import Any
 
+from curator.invention import open_seeds
 from curator.model import Problem
 from curator.rationales import WRITERS
-from curator.sections import Subset
+from curator.rationales.inventing import draws, read_question
+from curator.rationales.prompting import Messages
+from curator.sections import SelfInstruct, Subset
 from curator.stages import Workshop, verify_params
-from curator.synthesis import asked, messages_of, sampling_of
+from curator.synthesis import asked, messages_of, prompt_of, sampling_of
 from curator.teacher.tokens import prompt_tokens
 from datastore.versions import Manifest
 
@@ -49,37 +52,110 @@ def outlook(shop: Workshop, subset: Subset, problems: Iterable[Problem]) -> Outl
     """The calls of a subset's problems, each counted once."""
     teaching = shop.teaching
     assert teaching, "only a recipe with a teacher has calls"
-    settings, sampling = teaching.settings, sampling_of(shop, subset)
-    prompts, ledger = teaching.prompts(sampling), shop.store.ledger("calls")
+    sampling = sampling_of(shop, subset)
+    prompts, tally = teaching.prompts(sampling), Tally(shop)
     writers = [name for name in subset.writers if WRITERS[name].teacher]
-    count = lru_cache(maxsize=4_096)(teaching.count)
-    cached = least = most = spoken = answered = tokens = 0
     distinct = iter({problem.id: problem for problem in problems}.values())
     while some := list(islice(distinct, CHUNK)):
-        talks = [messages_of(prompts, writer, each) for each in some for writer in writers]
-        keys = [[teaching.request(talk, n).key for n in range(sampling.tries)] for talk in talks]
-        known = ledger.get_many(key for each in keys for key in each)
-        for talk, samples in zip(talks, keys, strict=True):
-            calls = [known[key]["call"] for key in samples if key in known]
-            kept = [call for call in calls if call["final"]]
-            missing = len(samples) - len(kept)
-            cached += len(kept)
-            most += missing
-            least += missing if sampling.until is None else int(not kept)
-            spoken += sum(call["completion_tokens"] for call in kept)
-            answered += sum(call["status"] == "answered" for call in kept)
-            tokens += missing * prompt_tokens(count, talk) if missing else 0
-    each = spoken / answered if answered else most_allowed(settings.parameters)
-    prices = settings.prices
-    return Outlook(
-        cached,
-        least,
-        most,
-        most if sampling.repair else 0,
-        tokens,
-        round(most * each),
-        round((tokens * prices.input + most * each * prices.output) / 1_000_000, 6),
-    )
+        talks = [
+            messages_of(prompts, prompt_of(writer, subset.kind), each)
+            for each in some
+            for writer in writers
+        ]
+        tally.add(talks, sampling.tries, sampling.until is not None)
+    return tally.outlook(repairs=tally.most if sampling.repair else 0)
+
+
+def invention_outlook(shop: Workshop, subset: Subset) -> Outlook:
+    """The calls that new problems take: questions, and answers of all that may turn out new.
+
+    Prompts of questions that nobody has seen yet are counted with a seed in their place.
+    """
+    teaching, source = shop.teaching, subset.source
+    assert teaching and isinstance(source, SelfInstruct)
+    seeds = open_seeds(shop.recipe.folder / source.seeds).seeds
+    prompts, tally = teaching.prompts(sampling_of(shop, subset)), Tally(shop)
+    tries = {"cot": source.cot, "pot": source.pot}
+    stand_in = Problem("self_instruct", seeds[0].question, "")
+    wanted = iter(draws(seeds, source.questions, shop.recipe.seed))
+    while some := list(islice(wanted, CHUNK)):
+        asked_for = [
+            prompts.messages("question", topic=d.topic, type=d.type, examples=d.examples)
+            for d in some
+        ]
+        replies = tally.add(asked_for, 1, False, [draw.sample for draw in some])
+        questions = [read_question(text)[0] for text in replies]
+        for prompt, count in tries.items():
+            new = [Problem("self_instruct", each, "") for each in questions if each]
+            tally.add([messages_of(prompts, prompt, each) for each in new], count, False)
+            unseen = len(some) - len(replies)
+            tally.unseen(messages_of(prompts, prompt, stand_in), unseen * count)
+    return tally.outlook(repairs=0)
+
+
+class Tally:
+    """Counts calls that the ledger knows and calls that are missing."""
+
+    def __init__(self, shop: Workshop) -> None:
+        assert shop.teaching
+        self.most = 0
+        self._teaching, self._ledger = shop.teaching, shop.store.ledger("calls")
+        self._count = lru_cache(maxsize=4_096)(shop.teaching.count)
+        self._cached = self._least = self._spoken = self._answered = self._tokens = 0
+
+    def add(
+        self,
+        talks: Sequence[Messages],
+        tries: int,
+        one_may_do: bool,
+        samples: Sequence[int] | None = None,
+    ) -> list[str]:
+        """Looks conversations up, `tries` samples each, or the sample given for each.
+
+        `one_may_do` says that further samples are asked only if need be. Returns the texts of the
+        calls that are known.
+        """
+        numbers = [[each] for each in samples] if samples else [list(range(tries))] * len(talks)
+        keys = [
+            [self._teaching.request(talk, number).key for number in some]
+            for talk, some in zip(talks, numbers, strict=True)
+        ]
+        known = self._ledger.get_many(key for some in keys for key in some)
+        texts = []
+        for talk, some in zip(talks, keys, strict=True):
+            kept = [c for key in some if key in known and (c := known[key]["call"])["final"]]
+            missing = len(some) - len(kept)
+            self._cached += len(kept)
+            self._least += int(not kept) if one_may_do else missing
+            self._spoken += sum(call["completion_tokens"] for call in kept)
+            self._answered += sum(call["status"] == "answered" for call in kept)
+            self._missing(talk, missing)
+            texts += [call["text"] for call in kept]
+        return texts
+
+    def unseen(self, talk: Messages, count: int) -> None:
+        """Calls of which only the like is known; they may not be needed."""
+        self._missing(talk, count)
+
+    def _missing(self, talk: Messages, count: int) -> None:
+        self.most += count
+        self._tokens += count * prompt_tokens(self._count, talk) if count else 0
+
+    def outlook(self, repairs: int) -> Outlook:
+        """What was counted."""
+        settings = self._teaching.settings
+        allowed = most_allowed(settings.parameters)
+        each = self._spoken / self._answered if self._answered else allowed
+        money = self._tokens * settings.prices.input + self.most * each * settings.prices.output
+        return Outlook(
+            self._cached,
+            self._least,
+            self.most,
+            repairs,
+            self._tokens,
+            round(self.most * each),
+            round(money / 1_000_000, 6),
+        )
 
 
 def most_allowed(parameters: Mapping[str, Any]) -> int:

@@ -5,27 +5,27 @@ and a build cannot disagree about what is remembered.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from curator import mixture
-from curator.building import advance
 from curator.building import workshop as make_workshop
 from curator.contents import Progressed, part
 from curator.errors import UsageError
 from curator.finding import Found, find_evals, find_sources, source_name
 from curator.model import Problem
-from curator.outlook import Outlook, changed, outlook
+from curator.outlook import Outlook, changed, invention_outlook, outlook
 from curator.progress import Silent
 from curator.rationales import WRITERS
 from curator.recipe import Recipe
 from curator.screening import draw, screen_all
-from curator.sections import Subset
+from curator.sections import SelfInstruct, Subset, SubsetSource
 from curator.sources import records
 from curator.stages import NotBuilt, Workshop, each_problem, ingest, problems_of
+from curator.subsets import advance, order, problems_against
 from curator.synthesis import sampling_of
 from datastore.memo import Outputs
 from datastore.store import Store
@@ -82,17 +82,18 @@ def _plan(shop: Workshop, mirror: Path | None) -> Plan:
     counted: dict[str, Counter[str]] = {}
     looks: dict[str, tuple[State, str, int]] = {}
     stopped: set[str] = set()
-    for name, subset in recipe.subsets.items():
-        found = sources[source_name(name, subset)]
+    built: dict[str, Progressed] = {}
+    for name in order(recipe):
         try:
-            reached[name] = advance(shop, name, found)
-            looks[name] = _look(reached[name])
+            built[name] = advance(shop, name, sources, built, lambda: problems_against(shop, evals))
+            reached[name] = built[name]
+            looks[name] = _look(built[name])
         except NotBuilt as stage:
             reached[name] = None
             stopped.add(name)
-            if found.source.name not in counted:
-                counted[found.source.name] = _records(found)
-            looks[name] = ("to do", str(stage), _most(shop, subset, counted[found.source.name]))
+            looks[name] = ("to do", str(stage), _available(shop, name, looks, sources, counted))
+    looks = {name: looks[name] for name in recipe.subsets}
+    reached = {name: reached[name] for name in recipe.subsets}
     drawn, whole = _whole(shop, reached, evals)
     available = {
         name: drawn.counts.get(f"available|{name}", 0) if drawn else most
@@ -114,7 +115,7 @@ def _plan(shop: Workshop, mirror: Path | None) -> Plan:
             available.get(name, 0),
             drawn is not None,
             planned.counts.get(name, 0),
-            _calls(shop, name, sources[source_name(name, recipe.subsets[name])]),
+            _calls(shop, name, sources, name in stopped),
             *(_again(shop, name) if name in stopped else (0, ())),
         )
         for name, (state, then, _) in looks.items()
@@ -123,11 +124,20 @@ def _plan(shop: Workshop, mirror: Path | None) -> Plan:
     return Plan(recipe.name, steps, whole, missing, planned.notes)
 
 
-def _calls(shop: Workshop, name: str, found: Found) -> Outlook | None:
+def _calls(shop: Workshop, name: str, sources: Mapping[str, Found], runs: bool) -> Outlook | None:
     """What a teacher would be asked; None if nobody is, or the problems are not at hand."""
+    calls = _outlook(shop, name, sources)
+    # A subset that is done asks nothing, whatever its recipe would allow.
+    return calls if runs or calls is None else Outlook(cached=calls.cached)
+
+
+def _outlook(shop: Workshop, name: str, sources: Mapping[str, Found]) -> Outlook | None:
     subset = shop.recipe.subsets[name]
     if not shop.teaching or not any(WRITERS[writer].teacher for writer in subset.writers):
         return None
+    if isinstance(subset.source, SelfInstruct):
+        return invention_outlook(shop, subset)
+    found = sources[source_name(name, subset)]
     if not found.opened:
         return None
     try:
@@ -149,6 +159,26 @@ def _again(shop: Workshop, name: str) -> tuple[int, tuple[str, ...]]:
     if not said or not said["rationales"]:
         return 0, ()
     return said["rationales"], tuple(changed(shop, name, subset, before))
+
+
+def _available(
+    shop: Workshop,
+    name: str,
+    looks: Mapping[str, tuple[State, str, int]],
+    sources: Mapping[str, Found],
+    counted: dict[str, Counter[str]],
+) -> int:
+    """Rows that a subset could give that is not built yet."""
+    subset = shop.recipe.subsets[name]
+    match subset.source:
+        case SubsetSource(subset=base):
+            return looks[base][2]
+        case SelfInstruct() as source:
+            return source.questions * sampling_of(shop, subset).tries
+    found = sources[source_name(name, subset)]
+    if found.source.name not in counted:
+        counted[found.source.name] = _records(found)
+    return _most(shop, subset, counted[found.source.name])
 
 
 def _records(found: Found) -> Counter[str]:

@@ -156,7 +156,6 @@ _MODELS: dict[object, type[BaseModel]] = {
     "sampling": Sampling,
     "budget": Budget,
     "prices": Prices,
-    "self_instruct": SelfInstruct,
 }
 
 
@@ -172,6 +171,7 @@ def _keys_at(loc: tuple[object, ...]) -> list[str]:
                 {
                     *FileSource.model_fields,
                     *HubSource.model_fields,
+                    *SelfInstruct.model_fields,
                     *SubsetSource.model_fields,
                 }
             )

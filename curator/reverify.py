@@ -77,9 +77,15 @@ def _again(shop: Workshop, manifest: Manifest, name: str) -> Progressed:
         problems=tuple(objects["problems"].get(name, ())),
         quarantine=objects["quarantine"].get(name, ""),
         rationales=objects["rationales"].get(name, ""),
-        counts=counts | {"without": said["without_rationale"]},
+        agreements=objects.get("agreements", {}).get(name, ""),
+        replies=objects.get("replies", {}).get(name, ""),
+        prompts=said.get("taught", {}).get("prompts", {}),
+        counts=counts
+        | {"without": said["without_rationale"]}
+        | {key: count for key, count in said.get("taught", {}).items() if key != "prompts"}
+        | said.get("invented", {}),
     )
     if not reached.rationales:
         return reached
-    verified = verify(shop, name, subset, reached.problems, reached.rationales)
+    verified = verify(shop, name, subset, reached.problems, reached.rationales, reached.agreements)
     return replace(reached, verdicts=verified.objects["verdicts"], outcomes=verified.counts)

@@ -95,34 +95,15 @@ class HubSource(Section):
     """SPDX identifier, or the words of its owner."""
 
 
-class SubsetSource(Section):
-    """What another subset of the recipe proved."""
-
-    subset: str
-    """Its name."""
-
-
-def _source_type(value: object) -> str:
-    if isinstance(value, Mapping):
-        return next((key for key in ("hub", "subset") if key in value), "file")
-    names: dict[type, str] = {HubSource: "hub", FileSource: "file", SubsetSource: "subset"}
-    return names.get(type(value), "name")
-
-
-AnySource = Annotated[
-    Annotated[SourceName, pydantic.Tag("name")]
-    | Annotated[FileSource, pydantic.Tag("file")]
-    | Annotated[HubSource, pydantic.Tag("hub")]
-    | Annotated[SubsetSource, pydantic.Tag("subset")],
-    pydantic.Discriminator(_source_type),
-]
-
-
 class SelfInstruct(Section):
-    """New problems after the seeds of the source, and when their answers count as proved."""
+    """New problems that the teacher makes after seeds, with the answers that it agrees on."""
 
+    seeds: str
+    """JSON lines of `question`, `answer`, `topic` and `type`, relative to the recipe."""
+    licence: str
+    """SPDX identifier, or the words of who has the rights in what the teacher writes."""
     questions: int = Field(ge=1, le=10_000_000)
-    """Questions asked of the teacher."""
+    """Questions asked of the teacher, balanced over topics and types."""
     near: float = Field(default=0.7, gt=0, le=1)
     """ROUGE-L with a seed, another problem or an evaluation question from which one is no news."""
     cot: int = Field(default=3, ge=0, le=100)
@@ -134,12 +115,41 @@ class SelfInstruct(Section):
     asked; else the problem stays without a gold answer, and its rows undecided."""
 
 
+class SubsetSource(Section):
+    """What another subset of the recipe proved."""
+
+    subset: str
+    """Its name."""
+
+
+def _source_type(value: object) -> str:
+    if isinstance(value, Mapping):
+        return next((key for key in ("hub", "seeds", "subset") if key in value), "file")
+    names: dict[type, str] = {
+        FileSource: "file",
+        HubSource: "hub",
+        SelfInstruct: "seeds",
+        SubsetSource: "subset",
+    }
+    return names.get(type(value), "name")
+
+
+AnySource = Annotated[
+    Annotated[SourceName, pydantic.Tag("name")]
+    | Annotated[FileSource, pydantic.Tag("file")]
+    | Annotated[HubSource, pydantic.Tag("hub")]
+    | Annotated[SelfInstruct, pydantic.Tag("seeds")]
+    | Annotated[SubsetSource, pydantic.Tag("subset")],
+    pydantic.Discriminator(_source_type),
+]
+
+
 class Subset(Section):
     """A source with one kind of rationale."""
 
     source: AnySource
-    """Name of a source (`curator sources`), a file or Hub dataset with its columns, or another
-    subset."""
+    """Name of a source (`curator sources`), a file or Hub dataset with its columns, seeds of new
+    problems, or another subset."""
     part: str = ""
     """Upstream's own division: `data/CoT/gsm_rft.json` of MathInstruct."""
     kind: Kind
@@ -148,10 +158,8 @@ class Subset(Section):
     """Who writes the rationales; those that need a teacher wait for one."""
     sampling: Sampling | None = None
     """How often the teacher is asked; the recipe's `sampling` if not given."""
-    self_instruct: SelfInstruct | None = None
-    """Makes new problems of those of the source, which are its seeds."""
-    checks: tuple[CheckName, ...] = ("executed", "answer", "format")
-    """What every row must pass. `executed` judges programs only."""
+    checks: tuple[CheckName, ...] = ("executed", "answer", "agreement", "format")
+    """What every row must pass. `executed` judges programs only, `agreement` new problems only."""
     release_as: str = ""
     """The `source` string in releases; `data/<kind>/<subset>.json` if empty."""
 

@@ -5,6 +5,7 @@ runs when nothing like it is remembered; with `dry` it raises NotBuilt instead, 
 knows what a build would do.
 """
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -206,14 +207,22 @@ def each_problem(shop: Workshop, digests: Sequence[str]) -> Iterator[Problem]:
 
 
 def verify(
-    shop: Workshop, name: str, subset: Subset, problems: Sequence[str], rationales: str
+    shop: Workshop,
+    name: str,
+    subset: Subset,
+    problems: Sequence[str],
+    rationales: str,
+    agreements: str = "",
 ) -> Outputs:
-    """Object `verdicts`: what each check found about each rationale; counts of outcomes."""
+    """Object `verdicts`: what each check found about each rationale; counts of outcomes.
+
+    `agreements` is an object of verdicts that name problems: how their golds were agreed on.
+    """
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
         counts: Counter[str] = Counter()
         claims = counted(
-            _claims(shop, subset.kind, problems, rationales),
+            _claims(shop, subset.kind, problems, rationales, agreements),
             shop.listener,
             f"verifying {name}",
             shop.store.objects.rows(rationales),
@@ -224,7 +233,8 @@ def verify(
 
     params = verify_params(shop, subset)
     code = ("curator.checks", "curator.answers", "curator.sandbox", "curator.verify")
-    return shop.once("verify", code, params, [*problems, rationales], make, name)
+    inputs = [*problems, rationales, *([agreements] if agreements else [])]
+    return shop.once("verify", code, params, inputs, make, name)
 
 
 def verify_params(shop: Workshop, subset: Subset) -> dict[str, Any]:
@@ -235,20 +245,27 @@ def verify_params(shop: Workshop, subset: Subset) -> dict[str, Any]:
 
 
 def _claims(
-    shop: Workshop, kind: Kind, problems: Sequence[str], rationales: str
+    shop: Workshop, kind: Kind, problems: Sequence[str], rationales: str, agreements: str
 ) -> Iterator[Claim]:
     """Rationales with the gold of their problems: both are in upstream's order."""
-    golds = _columns(shop, problems, ["id", "gold", "choices"])
+    agreed = {
+        row["row_id"]: Verdict(**row | {"evidence": json.loads(row["evidence"])})
+        for batch in (shop.store.objects.read(agreements) if agreements else ())
+        for row in batch.to_pylist()
+    }
+    golds = columns(shop, problems, ["id", "gold", "choices"])
     id_, gold, choices = b"", "", ()
-    for row_id, problem_id, instruction, text in _columns(
+    for row_id, problem_id, instruction, text in columns(
         shop, [rationales], ["id", "problem_id", "instruction", "text"]
     ):
         while id_ != problem_id:
             id_, gold, choices = next(golds)
-        yield Claim(row_id, kind, instruction, text, gold, tuple(choices))
+        agreement = agreed.get(problem_id)
+        yield Claim(row_id, kind, instruction, text, gold, tuple(choices), agreement)
 
 
-def _columns(shop: Workshop, digests: Sequence[str], names: list[str]) -> Iterator[tuple[Any, ...]]:
+def columns(shop: Workshop, digests: Sequence[str], names: list[str]) -> Iterator[tuple[Any, ...]]:
+    """Rows of some columns of objects, one object after the other."""
     for digest in digests:
         for batch in shop.store.objects.read(digest, names):
             yield from zip(*(batch.column(name).to_pylist() for name in names), strict=True)

@@ -19,7 +19,7 @@ from curator.rationales import WRITERS, instruction
 from curator.rationales.instruction import options_line
 from curator.rationales.prompting import Messages, Prompts
 from curator.rationales.replies import read_reply
-from curator.sections import Subset
+from curator.sections import SelfInstruct, Subset
 from curator.stages import Workshop, each_problem, numbered, verify_params
 from curator.teacher import Call, Sampling
 from curator.teaching import Teaching
@@ -95,8 +95,10 @@ def judged(sampling: Sampling) -> bool:
 
 def asked(teaching: Teaching, subset: Subset, sampling: Sampling) -> dict[str, Any]:
     """All that decides what a teacher is asked about a problem: model, parameters, prompts."""
-    names = {name for name in subset.writers if WRITERS[name].teacher}
+    names = {prompt_of(name, subset.kind) for name in subset.writers if WRITERS[name].teacher}
     prompts = teaching.prompts(sampling)
+    if isinstance(subset.source, SelfInstruct):
+        names |= {"question", "cot", "pot"}
     if sampling.repair:
         names.add("repair")
     settings = teaching.settings
@@ -107,6 +109,11 @@ def asked(teaching: Teaching, subset: Subset, sampling: Sampling) -> dict[str, A
         "sampling": sampling.model_dump(exclude={"prompts"}),
         "prompts": {name: prompts.digest(name) for name in sorted(names)},
     }
+
+
+def prompt_of(writer: str, kind: Kind) -> str:
+    """The prompt by which a writer asks: new problems are answered as all others are."""
+    return kind.lower() if writer == "self_instruct" else writer
 
 
 def _taught(
@@ -188,7 +195,8 @@ class Solver:
     async def _write(self, taught: Taught, writer: str) -> None:
         sampling, proved = self._sampling, 0
         for sample in range(sampling.tries):
-            messages = messages_of(self._prompts, writer, taught.problem)
+            prompt = prompt_of(writer, self._subset.kind)
+            messages = messages_of(self._prompts, prompt, taught.problem)
             rationale = await self._sampled(taught, writer, messages, sample)
             if rationale is None or not judged(sampling):
                 continue
@@ -245,10 +253,10 @@ class Solver:
         return await self._teaching.judge(claim, self._subset.checks)
 
 
-def messages_of(prompts: Prompts, writer: str, problem: Problem) -> Messages:
-    """The conversation by which a writer asks about a problem."""
+def messages_of(prompts: Prompts, prompt: str, problem: Problem) -> Messages:
+    """The conversation by which a teacher is asked about a problem: prompt `cot` or `pot`."""
     options = options_line(problem.choices) if problem.choices else ""
-    return prompts.messages(writer, question=problem.question.strip(), options=options)
+    return prompts.messages(prompt, question=problem.question.strip(), options=options)
 
 
 def read_call(call: Call, kind: Kind, choices: Sequence[str]) -> tuple[str, str]:

@@ -45,6 +45,8 @@ class Claim:
     text: str
     gold: str
     choices: tuple[str, ...]
+    agreement: Verdict | None = None
+    """How the gold was agreed on; its row is the problem. None for golds of upstream."""
 
 
 class Verifier:
@@ -117,7 +119,7 @@ class Verifier:
             for claim, answer in zip(claims, found, strict=True)
             if claim.gold and answer
         ]
-        graded = iter(self._grade(pairs))
+        graded = iter(self.grade(pairs))
         for claim, answer in zip(claims, found, strict=True):
             yield Candidate(
                 row_id=claim.row_id,
@@ -129,7 +131,14 @@ class Verifier:
                 execution=executions.get(claim.text) if claim.kind == "PoT" else None,
                 answer=answer,
                 equivalence=next(graded) if claim.gold and answer else None,
+                agreement=claim.agreement,
             )
+
+    def answers(self, claims: Sequence[Claim]) -> list[Answer | None]:
+        """What each rationale arrives at; programs are run, once each."""
+        programs = [claim.text for claim in claims if claim.kind == "PoT"]
+        executions = dict(zip(programs, self._run(programs), strict=True))
+        return [self._answer(claim, executions) for claim in claims]
 
     def _answer(self, claim: Claim, executions: dict[str, Execution]) -> Answer | None:
         if claim.kind == "CoT":
@@ -161,7 +170,7 @@ class Verifier:
         records = remembered(self._executions, keys, programs, run)
         return [Execution(**record) for record in records]
 
-    def _grade(self, pairs: Sequence[Pair]) -> list[Equivalence]:
+    def grade(self, pairs: Sequence[Pair]) -> list[Equivalence]:
         """How each answer compares; exact and numeric rules here, the rest once by the graders."""
 
         def grade(missing: Sequence[Pair]) -> Iterator[dict[str, Any]]:

@@ -8,6 +8,7 @@ programs, grading answers) has been done before, once, by `curator.verify`.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from curator.checks.agreement import agreement
 from curator.checks.answer import answer
 from curator.checks.candidate import Candidate
 from curator.checks.executed import executed
@@ -27,6 +28,7 @@ class Check:
 CHECKS: dict[str, Check] = {
     "executed": Check(1, executed, "the program ran to its end and printed a value (PoT)"),
     "answer": Check(1, answer, "the final answer is equal to the gold answer"),
+    "agreement": Check(1, agreement, "independent answers agree on the gold (Self-Instruct)"),
     "format": Check(1, well_formed, "texts are whole, of sane length, and programs parse"),
 }
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from curator.answers import Equivalence
-from curator.model import Answer, Kind
+from curator.model import Answer, Kind, Verdict
 from curator.sandbox import Execution
 
 
@@ -24,3 +24,5 @@ class Candidate:
     """The final answer of the rationale, if one was found."""
     equivalence: Equivalence | None
     """How that answer compares with the gold, if there are both."""
+    agreement: Verdict | None = None
+    """How the gold was agreed on, of problems that a teacher made; its row is the problem."""

@@ -36,6 +36,7 @@ def print_manifest(manifest: Manifest) -> None:
     print()
     table(("subset", *keys), rows, right=keys, whole=("subset",))
     _print_reasons(built)
+    _print_invented(built)
     _print_taught(built, content.get("teacher"))
     _print_waiting(subsets)
     _print_places(content)
@@ -67,6 +68,18 @@ def _print_reasons(subsets: dict[str, dict[str, Any]]) -> None:
     if rows:
         print()
         table(("subset", "outcome", "reason", "rows"), rows, right=("rows",))
+
+
+def _print_invented(subsets: dict[str, dict[str, Any]]) -> None:
+    """What became of the questions that a teacher was asked for."""
+    rows = [
+        (name, key.removeprefix("invented: "), count)
+        for name, counts in subsets.items()
+        for key, count in counts.get("invented", {}).items()
+    ]
+    if rows:
+        print()
+        table(("self-instruct", "questions", "number"), rows, ("number",), ("self-instruct",))
 
 
 def _print_taught(subsets: dict[str, dict[str, Any]], teacher: dict[str, Any] | None) -> None:

@@ -24,7 +24,7 @@ class Writer:
     teacher: bool
     """Whether it asks a chat model."""
     write: Callable[[Problem, Kind], Iterator[Rationale]] | None
-    """None for writers that wait for a teacher."""
+    """None for writers with a stage of their own: `synthesis` or `hints`."""
     about: str
 
 
@@ -39,7 +39,7 @@ WRITERS: dict[str, Writer] = {
         Writer("cot", 1, _COT, True, None, "a teacher's worked solution in words"),
         Writer("pot", 1, _POT, True, None, "a teacher's program that prints the answer"),
         Writer("self_instruct", 1, _COT | _POT, True, None, "a teacher's new problems, solved"),
-        Writer("hinted", 1, _COT | _POT, True, None, "verified rows with a user's claim in front"),
+        Writer("hinted", 1, _COT | _POT, False, None, "verified rows with a user's claim in front"),
     )
 }
 

@@ -1,0 +1,289 @@
+"""Self-Instruct: new problems from seeds, kept only if they are new and their answers agree.
+
+In: a file of seed problems, and every question that the recipe reads. Out: problems with the answer
+that independent solutions and programs agree on as gold, each with its votes, and every question
+that was asked for and not taken, with its reason. Without agreement a problem has no gold, and its
+rows stay undecided.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import combinations, islice
+from pathlib import Path
+from typing import Any
+
+from curator import tables
+from curator.answers import written
+from curator.errors import BudgetReached, SourceError
+from curator.model import Answer, Kind, Problem, Quarantined, Verdict
+from curator.progress import counted
+from curator.rationales.inventing import Draw, Seed, draws, read_question, read_seeds
+from curator.screens.novelty import Near, Novelty
+from curator.sections import SelfInstruct, Subset
+from curator.stages import PROBLEMS, Workshop, verify_params
+from curator.synthesis import LONGEST_REPLY, asked, messages_of, read_call, sampling_of, unfinished
+from curator.teacher import Call
+from curator.verify import Claim
+from datastore.engine import scan
+from datastore.memo import Outputs
+
+CHUNK = 500
+"""New problems whose answers are compared at once."""
+VERSION = 1
+"""Of the verdict `agreement`."""
+
+Text = tuple[Kind, str]
+"""One answer of the teacher: its kind and, if it could be read, its rationale."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seeds:
+    """The seed problems of a subset, as they were read."""
+
+    seeds: tuple[Seed, ...]
+    digest: str
+    """sha256 of the file, as hex."""
+    path: Path
+
+
+def open_seeds(path: Path) -> Seeds:
+    """Reads a file of seeds. Raises SourceError if it is not there, RecipeError for its faults."""
+    try:
+        data = path.read_bytes()
+        text = data.decode("utf-8")
+    except OSError as error:
+        raise SourceError(f"No seeds at {path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise SourceError(f"{path} is not UTF-8 text at byte {error.start}") from None
+    return Seeds(read_seeds(text, path.name), sha256(data).hexdigest(), path)
+
+
+def invent(
+    shop: Workshop, name: str, subset: Subset, seeds: Seeds, existing: Sequence[str]
+) -> Outputs:
+    """Objects `problems:`, `quarantine` and `agreements` (verdicts that name problems).
+
+    `existing` are objects of problems that new ones must not repeat. Counts: records, quarantined,
+    and under `invented: …` what became of the questions. Raises BudgetReached and TeacherError.
+    """
+    source = subset.source
+    assert isinstance(source, SelfInstruct) and shop.teaching
+    inventor = _Inventor(shop, name, subset, source, seeds)
+
+    def make() -> tuple[dict[str, str], dict[str, int]]:
+        new = inventor.new_questions(existing)
+        agreed = inventor.answered(new)
+        objects = {
+            PROBLEMS: shop.store.objects.write(
+                tables.batches((problem for problem, _ in agreed), tables.PROBLEMS),
+                tables.PROBLEMS,
+            ),
+            "agreements": shop.store.objects.write(
+                tables.batches((verdict for _, verdict in agreed), tables.VERDICTS),
+                tables.VERDICTS,
+            ),
+            "quarantine": shop.store.objects.write(
+                tables.batches(inventor.aside, tables.QUARANTINE), tables.QUARANTINE
+            ),
+        }
+        counts = {"records": len(agreed), "quarantined": len(inventor.aside)}
+        return objects, counts | dict(inventor.counts)
+
+    params = {
+        "source": source.model_dump(exclude={"seeds", "licence"}),
+        "licence": source.licence,
+        "seed": shop.recipe.seed,
+        **asked(shop.teaching, subset, sampling_of(shop, subset)),
+        **verify_params(shop, subset),
+    }
+    code = (
+        "curator.rationales",
+        "curator.answers",
+        "curator.sandbox",
+        "curator.screens.novelty",
+        "curator.invention",
+        "curator.synthesis",
+        "curator.teacher.reading",
+    )
+    return shop.once("invent", code, params, [seeds.digest, *existing], make, name, unfinished)
+
+
+class _Inventor:
+    """Makes the new problems of one subset."""
+
+    def __init__(
+        self, shop: Workshop, name: str, subset: Subset, source: SelfInstruct, seeds: Seeds
+    ) -> None:
+        assert shop.teaching
+        self.aside: list[Quarantined] = []
+        self.counts: Counter[str] = Counter(calls=0, unanswered=0, replayed=0)
+        self._shop, self._name, self._source, self._seeds = shop, name, source, seeds
+        self._teaching = shop.teaching
+        self._prompts = self._teaching.prompts(sampling_of(shop, subset))
+
+    def new_questions(self, existing: Sequence[str]) -> list[Problem]:
+        """Questions that were asked for, are well formed, and are near to nothing there is."""
+        readable: list[tuple[Draw, str]] = []
+        wanted = draws(self._seeds.seeds, self._source.questions, self._shop.recipe.seed)
+        what = f"inventing for {self._name}"
+        for draw, call in self._told(wanted, self._question, what, self._source.questions):
+            self._count(call)
+            question, reason = read_question(call.text) if usable(call) else ("", why_not(call))
+            if question:
+                readable.append((draw, question))
+            else:
+                self._reject(draw, reason, call.text)
+        with self._shop.store.engine() as engine:
+            store = self._shop.store
+            paths = [store.objects.path(digest) for digest in existing]
+            known = f"SELECT place AS name, question FROM {scan(paths)}" if paths else _NOTHING
+            novelty = Novelty(engine, known, self._source.near)
+            novelty.judge([seed.question for seed in self._seeds.seeds])
+            found = novelty.judge([question for _, question in readable])
+        new = []
+        for (draw, question), near in zip(readable, found, strict=True):
+            if near:
+                self._reject(draw, f"not new: {near.method}", _told_near(question, near))
+            else:
+                self.counts["invented: new"] += 1
+                new.append(self._problem(draw, question, ""))
+        return new
+
+    def answered(self, new: Sequence[Problem]) -> list[tuple[Problem, Verdict]]:
+        """The same problems with the answer that is agreed on as gold, and the votes of each."""
+        agreed: list[tuple[Problem, Verdict]] = []
+        what = f"answering for {self._name}"
+        answered = self._told(new, self._answers, what, len(new))
+        while some := list(islice(answered, CHUNK)):
+            agreed += self._agree(some)
+        return agreed
+
+    def _told(self, items: Any, work: Any, what: str, total: int) -> Iterator[Any]:
+        """Items worked on in order; a budget that ends it says how far it came."""
+        done = 0
+        try:
+            found = self._teaching.each(items, work)
+            for result in counted(found, self._shop.listener, what, total, every=20):
+                done += 1
+                yield result
+        except BudgetReached as reached:
+            raise BudgetReached(
+                f"{reached} {what}: {done:,} of {total:,} are done; all answers are kept. Go on "
+                "with a larger budget by the same command"
+            ) from None
+
+    async def _question(self, draw: Draw) -> tuple[Draw, Call]:
+        messages = self._prompts.messages(
+            "question", topic=draw.topic, type=draw.type, examples=draw.examples
+        )
+        return draw, await self._teaching.ask(messages, draw.sample)
+
+    async def _answers(self, problem: Problem) -> tuple[Problem, list[Text]]:
+        """What the teacher answers, each kind so often as the recipe says."""
+        texts: list[Text] = []
+        for kind, writer, tries in (
+            ("CoT", "cot", self._source.cot),
+            ("PoT", "pot", self._source.pot),
+        ):
+            messages = messages_of(self._prompts, writer, problem)
+            for sample in range(tries):
+                call = await self._teaching.ask(messages, sample)
+                self._count(call)
+                texts.append((kind, read_call(call, kind, ())[0]))  # type: ignore[arg-type]
+        return problem, texts
+
+    def _agree(self, some: Sequence[tuple[Problem, list[Text]]]) -> list[tuple[Problem, Verdict]]:
+        verifier = self._shop.verifier
+        claims = [
+            Claim(problem.id, kind, "", text, "", ())
+            for problem, texts in some
+            for kind, text in texts
+            if text
+        ]
+        found = iter(verifier.answers(claims))
+        votes = [
+            (problem, [(kind, next(found) if text else None) for kind, text in texts])
+            for problem, texts in some
+        ]
+        pairs = {
+            (written(one), written(other), ())
+            for _, cast in votes
+            for (_, one), (_, other) in combinations(cast, 2)
+            if one and other
+        }
+        ordered = sorted(pairs)
+        graded = zip(ordered, verifier.grade(ordered), strict=True)
+        equal = {(one, other) for (one, other, _), verdict in graded if verdict.outcome == "equal"}
+        return [self._decided(problem, cast, equal) for problem, cast in votes]
+
+    def _decided(
+        self,
+        problem: Problem,
+        cast: Sequence[tuple[Kind, Answer | None]],
+        equal: set[tuple[str, str]],
+    ) -> tuple[Problem, Verdict]:
+        """The problem with its agreed answer, if there is one, and how the votes fell."""
+        clusters: dict[str, list[Kind]] = {}
+        for kind, answer in cast:
+            if answer:
+                said = written(answer)
+                same = (one for one in clusters if one == said or (one, said) in equal)
+                clusters.setdefault(next(same, said), []).append(kind)
+        best = max(clusters, key=lambda one: len(clusters[one]), default="")
+        voters = clusters.get(best, [])
+        programs = voters.count("PoT")
+        enough = len(voters) >= self._source.agree and (programs > 0 or self._source.pot == 0)
+        gold = best if enough else ""
+        self.counts["invented: agreed" if enough else "invented: no agreement"] += 1
+        evidence = {
+            "answer": best,
+            "votes": f"{len(voters)} of {len(cast)}",
+            "programs": f"{programs} of {self._source.pot}",
+        }
+        proved = Problem(**{name: getattr(problem, name) for name in _GIVEN} | {"gold": gold})
+        outcome, reason = ("passed", "") if enough else ("undecided", "no agreement")
+        return proved, Verdict(proved.id, "agreement", VERSION, outcome, reason, evidence)  # type: ignore[arg-type]
+
+    def _problem(self, draw: Draw, question: str, gold: str) -> Problem:
+        return Problem(
+            source="self_instruct",
+            question=question,
+            gold=gold,
+            field=draw.topic,
+            level=draw.type,
+            licence=self._source.licence,
+            place=_place(draw),
+        )
+
+    def _reject(self, draw: Draw, reason: str, raw: str) -> None:
+        self.counts[f"invented: {reason}"] += 1
+        self.aside.append(Quarantined(_place(draw), reason, raw[:LONGEST_REPLY]))
+
+    def _count(self, call: Call) -> None:
+        self.counts["calls"] += 1
+        self.counts["replayed"] += call.fingerprint.startswith("replay")
+        self.counts["unanswered"] += call.status == "failed" and not call.final
+
+
+_GIVEN = ("source", "question", "gold", "field", "level", "licence", "place")
+_NOTHING = "SELECT '' AS name, '' AS question WHERE false"
+
+
+def usable(call: Call) -> bool:
+    """Whether a call holds a whole answer."""
+    return call.status == "answered" and not call.flaw
+
+
+def why_not(call: Call) -> str:
+    """Why a call holds none."""
+    return call.flaw or f"call failed: {call.reason}"
+
+
+def _place(draw: Draw) -> str:
+    return f"{draw.topic}, {draw.type}, sample {draw.sample}"
+
+
+def _told_near(question: str, near: Near) -> str:
+    return f"{question}\n-- {near.method} {near.score:.2f} with {near.name}:\n{near.question}"
