@@ -28,6 +28,10 @@ from datastore.ledger import Ledger
 if TYPE_CHECKING:
     from openai.types import Batch
 
+IDLE_S = 0.5
+"""Seconds that no new request has come for when those collected are submitted."""
+FIRST_WAIT_S, LONGEST_WAIT_S = 5.0, 60.0
+"""Seconds between two looks at a batch that runs; they grow."""
 TURN = 500
 """Lines of results that are read before others have a turn."""
 
@@ -47,10 +51,9 @@ class _Ended:
 class Batches:
     """Asks requests through batches; for use in one event loop.
 
-    `calls` and `batches` are the ledgers of that name. `idle_s` is how long no new request has to
-    come before those collected are submitted. Not covered: a kill between a submission and its id
-    with a provider whose list of batches lags or leaves out both name and file; two processes that
-    ask the same request at once (claims keep them apart).
+    `calls` and `batches` are the ledgers of that name. Not covered: a kill between a submission and
+    its id with a provider whose list of batches lags or leaves out both name and file; two
+    processes that ask the same request at once (claims keep them apart).
     """
 
     def __init__(
@@ -59,15 +62,11 @@ class Batches:
         calls: Ledger,
         batches: Ledger,
         listener: Listener,
-        *,
-        idle_s: float = 0.5,
-        first_wait_s: float = 5.0,
-        longest_wait_s: float = 60.0,
     ) -> None:
         self._place, self._endpoint = endpoint.place, endpoint
-        self._api = BatchApi(endpoint, first_wait_s, longest_wait_s)
+        self._api = BatchApi(endpoint, FIRST_WAIT_S, LONGEST_WAIT_S)
         self._calls, self._batches, self._listener = calls, batches, listener
-        self._idle_s, self._last = idle_s, 0.0
+        self._last = 0.0
         self._waiting: dict[bytes, asyncio.Future[Try]] = {}
         self._new: dict[bytes, Request] = {}
         self._collecting: asyncio.Task[None] | None = None
@@ -119,7 +118,7 @@ class Batches:
 
     async def _collect(self) -> None:
         while self._new:
-            rest = self._last + self._idle_s - asyncio.get_running_loop().time()
+            rest = self._last + IDLE_S - asyncio.get_running_loop().time()
             if rest > 0 and len(self._new) < MOST_REQUESTS:
                 await asyncio.sleep(rest)
                 continue
@@ -231,6 +230,8 @@ class Batches:
 
     async def _rest(self, batch: "Batch", record: Record) -> tuple[Fault, dict[bytes, Try]]:
         """What became of requests that the batch brings nothing for: of all, and of single ones."""
+        if record["status"]:  # an earlier run saw it end, and told why
+            return Fault("its batch is over"), {}
         if batch.status == "completed":
             return Fault("missing from its batch"), {}
         if batch.status == "expired":

@@ -16,6 +16,7 @@ from typing import Self
 
 from curator.progress import Listener, Silent
 from curator.teacher.asking import Asker
+from curator.teacher.batch import Batches
 from curator.teacher.budget import Purse, Spent
 from curator.teacher.call import Call, Request
 from curator.teacher.endpoint import Endpoint
@@ -57,8 +58,9 @@ class Teacher:
 
     `budget` is of this command and `settings.budget` of all calls that `recipe` ever made in this
     ledger. `base_url`, for a replay, is asked without a key instead of the settings' endpoint.
-    `count` counts tokens beforehand. When the context ends, calls that were sent are waited for and
-    kept; those not sent are dropped.
+    `batches`, the ledger of that name, is needed where the settings say batch. `count` counts
+    tokens beforehand. When the context ends, single calls that were sent are waited for and kept;
+    those not sent are dropped. A batch goes on, and the next run finds it.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Teacher:
         claims: Claims,
         recipe: str = "",
         budget: Budget = _UNBOUNDED,
+        batches: Ledger | None = None,
         base_url: str = "",
         count: Count | None = None,
         listener: Listener | None = None,
@@ -79,8 +82,18 @@ class Teacher:
         before = spent_by(calls, recipe) if bounded else Spent()
         self._purse = Purse(settings.budget, before, budget)
         self._endpoint = Endpoint(settings, base_url)
+        self._batches = None
+        if settings.batch and not base_url:
+            assert batches is not None, "needed by settings that say batch"
+            self._batches = Batches(self._endpoint, calls, batches, self._listener)
         self._asker = Asker(
-            settings, self._endpoint, self._purse, count, self._listener, self._begin
+            settings,
+            self._endpoint,
+            self._purse,
+            count,
+            self._listener,
+            self._begin,
+            self._batches,
         )
         self._counts = Counts()
         self._began = time.time()
@@ -110,6 +123,8 @@ class Teacher:
         if under_way:
             self._listener.note(f"waiting for {len(under_way):,} calls that are under way")
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        if self._batches:
+            await self._batches.close()
         await self._endpoint.close()
 
     async def ask(self, request: Request) -> Call:

@@ -77,6 +77,8 @@ class BatchServer:
         """How often each custom_id was in a batch that was created."""
         self.faults: dict[str, list[Any]] = {}
         """By `METHOD /path`: status with headers, or `lost` (done, but the connection breaks)."""
+        self.hang = ""
+        """A `METHOD /path` that is done and never answered."""
         self.seen: list[str] = []
         self.keys: set[str] = set()
         self._lock = Lock()
@@ -155,9 +157,7 @@ class BatchServer:
                     shown["status"] = steps[int(share * 3)]
             elif shown["status"] == "cancelling":
                 half = batch["lines"][: len(batch["lines"]) // 2]
-                self._end(
-                    batch, {"status": "cancelled", "output": [answer(line) for line in half]}
-                )
+                self._end(batch, {"status": "cancelled", "output": [answer(line) for line in half]})
             return dict(shown)
 
     def cancel(self, batch_id: str) -> dict[str, Any] | None:
@@ -204,15 +204,19 @@ class _Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         body = self._body()
         what = f"{self.command} {url.path.removeprefix('/v1')}"
-        self.of.seen.append(what)
         self.of.keys.add(self.headers.get("Authorization", ""))
         fault = self.of.faults.get(what, [])
         planned = fault.pop(0) if fault else None
         if isinstance(planned, tuple):
             status, headers, value = planned
+            self.of.seen.append(what)
             self._reply(status, value, headers)
             return
         value = self._answer(what, body, parse_qs(url.query))
+        self.of.seen.append(what)
+        if self.of.hang == what:
+            time.sleep(3)
+            return
         if planned == "lost":
             self.close_connection = True
             return
