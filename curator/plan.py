@@ -174,7 +174,7 @@ def _available(
         case SubsetSource(subset=base):
             return looks[base][2]
         case SelfInstruct() as source:
-            return source.questions * sampling_of(shop, subset).tries
+            return source.questions * _samples(shop, subset)
     found = sources[source_name(name, subset)]
     if found.source.name not in counted:
         counted[found.source.name] = _records(found)
@@ -193,8 +193,14 @@ def _most(shop: Workshop, subset: Subset, counted: Counter[str]) -> int:
     """Rows that a subset could give: one a record and writer, and sample of a teacher."""
     whole = not subset.part or "" in counted  # a source of which only the size is known
     most = counted.total() if whole else counted[subset.part]
-    tries = sampling_of(shop, subset).tries if shop.teaching else 0
+    tries = _samples(shop, subset) if shop.teaching else 0
     return most * sum(tries if WRITERS[writer].teacher else 1 for writer in subset.writers)
+
+
+def _samples(shop: Workshop, subset: Subset) -> int:
+    """Rows of one problem that a teacher may have proved at most."""
+    sampling = sampling_of(shop, subset)
+    return min(sampling.tries, sampling.until or sampling.tries)
 
 
 def _look(progressed: Progressed | None) -> tuple[State, str, int]:

@@ -158,7 +158,7 @@ class Subset(Section):
     """Who writes the rationales; those that need a teacher wait for one."""
     sampling: Sampling | None = None
     """How often the teacher is asked; the recipe's `sampling` if not given."""
-    checks: tuple[CheckName, ...] = ("executed", "answer", "agreement", "format")
+    checks: tuple[CheckName, ...] = ("executed", "agreement", "answer", "format")
     """What every row must pass. `executed` judges programs only, `agreement` new problems only."""
     release_as: str = ""
     """The `source` string in releases; `data/<kind>/<subset>.json` if empty."""

@@ -144,6 +144,7 @@ class Teaching:
                 settings,
                 self._open.enter_context(self._store.ledger("calls")),
                 claims=self._open.enter_context(self._store.claims("calls")),
+                batches=self._open.enter_context(self._store.ledger("batches")),
                 recipe=self._recipe.name,
                 budget=self._budget,
                 base_url=address,

@@ -58,7 +58,7 @@ def _print_reasons(subsets: dict[str, dict[str, Any]]) -> None:
     rows += [
         (name, "quarantined", "did not parse", counts["quarantined"])
         for name, counts in subsets.items()
-        if counts["quarantined"]
+        if counts["quarantined"] and "invented" not in counts
     ]
     rows += [
         (name, "not drawn", "mixture", counts["available"] - counts["kept"])
