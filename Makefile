@@ -22,8 +22,9 @@ demo: .venv/.installed  ## install, build a small MathInstruct variant from the 
 test: .venv/.installed-dev  ## run every test
 	$(BIN)/python -m pytest
 
-bench: .venv/.installed-dev  ## measure builds on made-up rows, sandbox and graders on published data
+bench: .venv/.installed-dev  ## measure builds on made-up rows, teacher, sandbox, graders on published data
 	$(BIN)/python bench/run.py
+	$(BIN)/python bench/teacher.py
 	@if [ -d $(DATA)/outputs ]; then $(BIN)/python bench/sandbox.py --data $(DATA) && \
 	$(BIN)/python bench/answers.py --data $(DATA) && $(BIN)/python bench/labels.py --data $(DATA); \
 	else echo "Sandbox and answers were not measured: no $(DATA)/outputs; make bench DATA=DIR"; fi

@@ -14,11 +14,9 @@ from contextlib import suppress
 from email.utils import parsedate_to_datetime
 
 START = 8
-"""Calls at once at the beginning."""
+"""Calls at once at the beginning. Time-outs and lost connections do not bring it lower: where every
+fifth call breaks, it would be one at a time. Rate limits do."""
 CUT = 0.7
-FLOOR = 4
-"""Faults that may be those of one connection do not bring it below so many calls at once: at every
-fifth call broken, it would else send one at a time. Rate limits do."""
 BURST_S = 6
 """Seconds' worth of a limit a minute that may go at once."""
 LONGEST_HOLD_S = 900.0
@@ -96,10 +94,10 @@ class Flow:
         self._changed.set()
 
     def shaken(self, entered: float) -> None:
-        """A try was lost, to a time-out or a broken connection: fewer at once, down to a few."""
+        """A try was lost, to a time-out or a broken connection: fewer at once, down to `START`."""
         before = self.window
         self.leave(entered, answered=False, busy=True)
-        self.window = max(self.window, min(before, FLOOR))
+        self.window = max(self.window, min(before, START))
 
     def settle(self, reserved: int, used: int) -> None:
         """Gives back tokens that were let in and not used, or takes more."""

@@ -103,8 +103,8 @@ class Server:
                     await self._answer(f"{body['messages'][-1]['content']}#{sample}", body, writer)
                 finally:
                     self.at_once -= 1
-        except (OSError, asyncio.IncompleteReadError):
-            pass
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # the client went, or the test ended
         finally:
             writer.close()
 
@@ -144,12 +144,15 @@ class Server:
             case "500":
                 await _send(writer, 500, {}, b"oops")
             case "hang":
-                await asyncio.sleep(3600)
+                while not writer.is_closing():
+                    await asyncio.sleep(0.05)
             case "drip":
                 writer.write(_head(200, {}, len(data)))
                 for byte in data:
+                    if writer.is_closing():
+                        raise ConnectionError
                     writer.write(bytes([byte]))
-                    await asyncio.sleep(0.2)
+                    await asyncio.sleep(0.05)
             case "disconnect":
                 writer.write(_head(200, {}, len(data)) + data[:40])
                 writer.close()

@@ -33,7 +33,7 @@ def test_every_call_ends_answered_or_failed_and_no_answer_is_asked_for_again(
 ) -> None:
     asked = requests(CALLS)
     with Server(share=0.2) as server:
-        settings = TeacherSettings(model="m", base_url=server.url, key_env="", timeout_s=0.3)
+        settings = TeacherSettings(model="m", base_url=server.url, key_env="", timeout_s=0.5)
         start = time.monotonic()
         calls, counts = asyncio.run(ask_all(settings, tmp_path, asked))
         seconds = time.monotonic() - start

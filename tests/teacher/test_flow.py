@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from curator.teacher import Call
-from curator.teacher.flow import CUT, FLOOR, START, Flow
+from curator.teacher.flow import CUT, START, Flow, retry_after
 from tests.teacher.faults import Reply, Server, error
 from tests.teacher.worlds import ask, records, requests, settings
 
@@ -64,9 +64,13 @@ def test_an_endpoint_that_is_not_filled_does_not_raise_the_number() -> None:
 def test_lost_connections_do_not_bring_it_down_to_one() -> None:
     async def run() -> None:
         flow = Flow(1_000)
+        await rounds(flow, 2)
         for _ in range(100):
             flow.shaken(await flow.enter(0))
-        assert flow.window == FLOOR
+        assert flow.window == START
+        await rounds(flow, 1, busy=True)
+        flow.shaken(await flow.enter(0))
+        assert flow.window < START
 
     asyncio.run(run())
 
@@ -132,3 +136,10 @@ def test_a_call_is_pushed_back_without_end_while_others_are_answered(tmp_path: P
         calls, _ = ask(settings(server, tries=3), tmp_path, requests(2_000))
     assert isinstance(calls[0], Call) and calls[0].status == "answered"
     assert records(tmp_path)["question 0"]["tries"] == 9
+
+
+@pytest.mark.parametrize("odd", ["soon", "-5", "nan", "1e999", "", "0", "99999999999999999999:x"])
+def test_a_retry_after_that_makes_no_sense_is_none(odd: str) -> None:
+    assert retry_after({"retry-after": odd}) is None
+    assert retry_after({"retry-after-ms": odd, "retry-after": "Wed, 99 Foo 2026"}) is None
+    assert retry_after({}) is None
