@@ -132,6 +132,8 @@ def _kind(of: Any) -> str:
             return f"list of {_kind(item)}"
         case {"type": "object", "patternProperties": patterns}:
             return f"name: {' or '.join(_kind(inner) for inner in patterns.values())}"
+        case {"type": "object", "additionalProperties": True}:
+            return "name: anything"
         case {"type": "object", "additionalProperties": inner}:
             return f"name: {_kind(inner)}"
         case {"type": "null"}:

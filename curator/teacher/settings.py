@@ -4,9 +4,10 @@ In: YAML values, through the recipe. Out: frozen pydantic models. The key of an 
 one of them: it is read from the environment when a call is made.
 """
 
+import json
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -68,6 +69,18 @@ class TeacherSettings(_Part):
     """Ask through the provider's batch API: slower and cheaper."""
     tokenizer: str = ""
     """A `tokenizer.json`, relative to the recipe, to estimate tokens; a general one if empty."""
+
+    @field_validator("parameters")
+    @classmethod
+    def _plain(cls, values: dict[str, Any]) -> dict[str, Any]:
+        ours = sorted({"model", "messages", "n", "stream"} & values.keys())
+        if ours:
+            raise ValueError(f"{', '.join(ours)}: set by Curator, which asks one sample a call")
+        try:
+            json.dumps(values, allow_nan=False)
+        except (TypeError, ValueError):
+            raise ValueError("expected values that JSON has: numbers, texts, lists") from None
+        return values
 
 
 class Sampling(_Part):
