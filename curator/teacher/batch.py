@@ -19,7 +19,7 @@ from uuid import uuid4
 
 from curator.progress import Listener
 from curator.teacher.batch_api import OVER, BatchApi, Refused
-from curator.teacher.batch_files import MOST_REQUESTS, input_files, named, results
+from curator.teacher.batch_files import MOST_REQUESTS, input_files, refused, results
 from curator.teacher.call import Call, Request
 from curator.teacher.endpoint import Endpoint, Try
 from curator.teacher.reading import Fault, read_reply
@@ -203,12 +203,9 @@ class Batches:
 
     async def _settle(self, name: bytes, record: Record) -> _Ended:
         def told(batch: "Batch") -> None:
-            done = batch.request_counts
-            self._listener.progress(
-                f"batch {batch.status}",
-                done.completed + done.failed if done else 0,
-                record["requests"],
-            )
+            counts = batch.request_counts
+            done = counts.completed + counts.failed if counts else 0
+            self._listener.progress(f"batch {batch.status}", done, record["requests"])
 
         try:
             batch = await self._api.over(record["id"], told)
@@ -249,13 +246,7 @@ class Batches:
             return Fault("its batch was refused", "nobody", detail=detail), {}
         with TemporaryFile() as file:
             await self._api.download(record["file"], file)
-            keys = named(file)
-        single = {
-            keys[line - 1]: Try(Fault("refused in a batch", "never", detail=detail))
-            for line, detail in why
-            if line and line <= len(keys)
-        }
-        return Fault("its batch was refused for others"), single
+            return Fault("its batch was refused for others"), refused(file, why)
 
     async def _hand_out(
         self, name: bytes, record: Record, file: BinaryIO, single: dict[bytes, Try]

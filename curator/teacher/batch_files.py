@@ -66,9 +66,14 @@ def results(file: BinaryIO, key: str) -> Iterator[tuple[bytes | None, Try]]:
             yield name, found
 
 
-def named(file: BinaryIO) -> list[bytes]:
-    """The keys of an input file's requests, in order."""
-    return [bytes.fromhex(json.loads(line)["custom_id"]) for line in file]
+def refused(file: BinaryIO, why: Iterable[tuple[int | None, str]]) -> dict[bytes, Try]:
+    """The faults of an input file's lines that the provider refused, by key; `why` by number."""
+    keys = [bytes.fromhex(json.loads(line)["custom_id"]) for line in file]
+    return {
+        keys[line - 1]: Try(Fault("refused in a batch", "never", detail=detail))
+        for line, detail in why
+        if line and 0 < line <= len(keys)
+    }
 
 
 def _result(line: dict[str, Any], key: str) -> Try:
