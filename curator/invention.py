@@ -20,9 +20,10 @@ from curator.errors import BudgetReached, SourceError
 from curator.model import Answer, Kind, Problem, Quarantined, Verdict
 from curator.progress import counted
 from curator.rationales.inventing import Draw, Seed, draws, read_question, read_seeds
-from curator.screens.novelty import Near, Novelty
-from curator.sections import SelfInstruct, Subset
-from curator.stages import PROBLEMS, Workshop, verify_params
+from curator.screens.embedding import Embedder, nearest
+from curator.screens.novelty import Novelty
+from curator.sections import Embedding, SelfInstruct, Subset
+from curator.stages import PROBLEMS, Workshop, columns, verify_params
 from curator.synthesis import LONGEST_REPLY, asked, messages_of, read_call, sampling_of, unfinished
 from curator.teacher import Call
 from curator.verify import Claim
@@ -102,6 +103,7 @@ def invent(
         "curator.rationales",
         "curator.answers",
         "curator.sandbox",
+        "curator.screens.embedding",
         "curator.screens.novelty",
         "curator.invention",
         "curator.synthesis",
@@ -145,11 +147,36 @@ class _Inventor:
         new = []
         for (draw, question), near in zip(readable, found, strict=True):
             if near:
-                self._reject(draw, f"not new: {near.method}", _told_near(question, near))
+                told = f"{near.method} {near.score:.2f} with {near.name}:\n{near.question}"
+                self._reject(draw, f"not new: {near.method}", f"{question}\n-- {told}")
             else:
-                self.counts["invented: new"] += 1
-                new.append(self._problem(draw, question, ""))
-        return new
+                new.append((draw, question))
+        if self._source.embedding:
+            new = self._unlike(new, existing, self._source.embedding)
+        self.counts["invented: new"] += len(new)
+        return [self._problem(draw, question, "") for draw, question in new]
+
+    def _unlike(
+        self, new: list[tuple[Draw, str]], existing: Sequence[str], how: Embedding
+    ) -> list[tuple[Draw, str]]:
+        """Those questions that mean something else than all there are."""
+        folder = self._shop.recipe.folder / how.model
+        embedder = Embedder(str(folder) if how.model.startswith(".") else how.model)
+        known = [seed.question for seed in self._seeds.seeds]
+        known += dict.fromkeys(row for (row,) in columns(self._shop, existing, ["question"]))
+        total, what = len(known), f"embedding for {self._name}"
+        vectors = embedder.vectors(counted(known, self._shop.listener, what, total))
+        asked_for = embedder.vectors(question for _, question in new)
+        known += [question for _, question in new]
+        kept = []
+        found = nearest(vectors, asked_for, how.above)
+        for (draw, question), near in zip(new, found, strict=True):
+            if near:
+                told = f"cosine {near[0]:.2f} with:\n{known[near[1]]}"
+                self._reject(draw, "not new: embedding", f"{question}\n-- {told}")
+            else:
+                kept.append((draw, question))
+        return kept
 
     def answered(self, new: Sequence[Problem]) -> list[tuple[Problem, Verdict]]:
         """The same problems with the answer that is agreed on as gold, and the votes of each."""
@@ -283,7 +310,3 @@ def why_not(call: Call) -> str:
 
 def _place(draw: Draw) -> str:
     return f"{draw.topic}, {draw.type}, sample {draw.sample}"
-
-
-def _told_near(question: str, near: Near) -> str:
-    return f"{question}\n-- {near.method} {near.score:.2f} with {near.name}:\n{near.question}"

@@ -95,6 +95,15 @@ class HubSource(Section):
     """SPDX identifier, or the words of its owner."""
 
 
+class Embedding(Section):
+    """A sentence-embedding model that runs on this machine; needs the extra `train`."""
+
+    model: str
+    """Id on the Hub, or a folder, relative to the recipe where it begins with a dot."""
+    above: float = Field(default=0.9, gt=0, le=1)
+    """Cosine from which two questions say the same."""
+
+
 class SelfInstruct(Section):
     """New problems that the teacher makes after seeds, with the answers that it agrees on."""
 
@@ -106,6 +115,8 @@ class SelfInstruct(Section):
     """Questions asked of the teacher, balanced over topics and types."""
     near: float = Field(default=0.7, gt=0, le=1)
     """ROUGE-L with a seed, another problem or an evaluation question from which one is no news."""
+    embedding: Embedding | None = None
+    """Also compares what questions mean; off by default."""
     cot: int = Field(default=3, ge=0, le=100)
     """Worked solutions asked of each new question, independently."""
     pot: int = Field(default=1, ge=0, le=100)
