@@ -163,7 +163,8 @@ def _largest(values: Sequence[dict[str, float]], rule: str) -> list[float]:
     """A rule's values with all samples, a problem each; empty if some problem has none."""
     found = []
     for each in values:
-        points = [int(key.rpartition("@")[2]) for key in each if key.rpartition("@")[0] == rule]
+        after = [key.removeprefix(f"{rule}@") for key in each if key.startswith(f"{rule}@")]
+        points = [int(size) for size in after if size.isdigit()]
         if not points:
             return []
         found.append(each[f"{rule}@{max(points)}"])
