@@ -5,7 +5,7 @@ the rows that hang on it. What math-verify says is kept, so that asking again co
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -69,7 +69,7 @@ def disagreements(
     with store.reading(digests(manifest)), store.engine() as engine:
         rows = engine.sql(_pairs(store, manifest)).fetchall()
     listener = listener or Silent()
-    undecided, found = 0, []
+    others: list[dict[str, Any]] = []
     with (
         store.ledger("gradings") as ledger,
         Grader(workers=workers or os.cpu_count() or 1) as grader,
@@ -82,19 +82,37 @@ def disagreements(
         for done, some in enumerate(chunks(rows, CHUNK)):
             listener.progress("asking math-verify", done * CHUNK, len(rows))
             pairs = [(row[0], row[1]) for row in some]
-            keys = [content_id("opinion", str(answers.VERSION), *pair) for pair in pairs]
-            others = remembered(ledger, keys, pairs, ask)
-            for row, record in zip(some, others, strict=True):
-                gold, answer, verdict, rule, count, id_, subset = row
-                ours, other = Equivalence(_OUTCOMES[verdict], rule), Equivalence(**record)
-                undecided += "undecided" in (ours.outcome, other.outcome)
-                if contested(ours, other):
-                    found.append(
-                        Disagreement(
-                            gold, answer, ours.outcome, rule, other.outcome, count, id_, subset
-                        )
-                    )
-    return Queue(len(rows), undecided, sorted(found, key=lambda each: -each.rows))
+            others += remembered(ledger, [_key(row) for row in some], pairs, ask)
+    return _queue(zip(rows, others, strict=True))
+
+
+def asked_before(store: Store, manifest: Manifest) -> Queue:
+    """The same as far as it was asked before: `pairs` are those of which that is known."""
+    with store.reading(digests(manifest)), store.engine() as engine:
+        rows = engine.sql(_pairs(store, manifest)).fetchall()
+    with store.ledger("gradings") as ledger:
+        known = ledger.get_many(_key(row) for row in rows)
+    return _queue((row, known[_key(row)]) for row in rows if _key(row) in known)
+
+
+def _key(row: Sequence[Any]) -> bytes:
+    """The ledger's key for what math-verify says of a pair."""
+    return content_id("opinion", str(answers.VERSION), row[0], row[1])
+
+
+def _queue(judged: Iterable[tuple[Sequence[Any], dict[str, Any]]]) -> Queue:
+    """What becomes of rows of `_pairs` with what math-verify said of each."""
+    count, undecided, found = 0, 0, []
+    for row, record in judged:
+        count += 1
+        gold, answer, verdict, rule, many, id_, subset = row
+        ours, other = Equivalence(_OUTCOMES[verdict], rule), Equivalence(**record)
+        undecided += "undecided" in (ours.outcome, other.outcome)
+        if contested(ours, other):
+            found.append(
+                Disagreement(gold, answer, ours.outcome, rule, other.outcome, many, id_, subset)
+            )
+    return Queue(count, undecided, sorted(found, key=lambda each: -each.rows))
 
 
 _OUTCOMES: dict[str, Literal["equal", "different", "undecided"]] = {

@@ -36,7 +36,11 @@ def judgements(store: Store, older: str, newer: str) -> list[Judgement]:
 
     Screens see all rows together: what they changed is told by `lineage.difference`.
     """
-    a, b = store.versions.get(older), store.versions.get(newer)
+    return judged_anew(store, store.versions.get(older), store.versions.get(newer))
+
+
+def judged_anew(store: Store, a: Manifest, b: Manifest) -> list[Judgement]:
+    """The same of two manifests, the older one first."""
     before, after = a.objects["verdicts"], b.objects["verdicts"]
     subsets = [name for name in before if name in after and before[name] != after[name]]
     if not subsets:

@@ -149,7 +149,11 @@ def difference(store: Store, older: str, newer: str) -> list[Change]:
     """Every row that is in one of two versions only, with the rule responsible: what stopped it on
     its way into the version that lacks it. By subset, kind of change, then id.
     """
-    a, b = store.versions.get(older), store.versions.get(newer)
+    return changes(store, store.versions.get(older), store.versions.get(newer))
+
+
+def changes(store: Store, a: Manifest, b: Manifest) -> list[Change]:
+    """The same of two manifests, the older one first."""
     with store.reading([*digests(a), *digests(b)]), store.engine() as engine:
         engine.sql(f"CREATE TABLE removed AS {ruled(store, a, b, _only(store, a, b))}")
         engine.sql(f"CREATE TABLE added AS {ruled(store, b, a, _only(store, b, a))}")

@@ -57,11 +57,6 @@ def statements(store: Store, kept: Sequence[Manifest]) -> list[str]:
         f"SELECT *, {literal(subset)} AS subset FROM {_scan(store, [digest])}"
         for subset, digest in sorted(rationales)
     )
-    aside = [
-        f"SELECT {literal(subset)} AS subset, * FROM {_scan(store, [digest])}"
-        for subset, digest in sorted({item for m in kept for item in _aside(m)})
-        if store.objects.has(digest)
-    ]
     rows = [
         f"SELECT {literal(manifest.ref)} AS version, lower(hex(id)) AS id, subset "
         f"FROM {_scan(store, [manifest.objects['rows']])}"
@@ -77,9 +72,18 @@ def statements(store: Store, kept: Sequence[Manifest]) -> list[str]:
         # `check` is a word of SQL's own: as a column it would have to be quoted every time.
         'CREATE VIEW verdicts AS SELECT DISTINCT lower(hex(row_id)) AS row_id, "check" AS judge, '
         f"version, outcome, reason, evidence::JSON AS evidence FROM {_scan(store, verdicts)}",
-        f"CREATE VIEW quarantine AS {' UNION ALL '.join(aside) or NOTHING_ASIDE}",
+        f"CREATE VIEW quarantine AS {' UNION ALL '.join(set_aside(store, kept)) or NOTHING_ASIDE}",
         f"CREATE VIEW rows AS {' UNION ALL '.join(rows)}",
         f"CREATE VIEW versions AS {_versions(kept)}",
+    ]
+
+
+def set_aside(store: Store, kept: Sequence[Manifest]) -> list[str]:
+    """SELECTs of (subset, place, reason, raw) of what versions could not read, if it is there."""
+    return [
+        f"SELECT {literal(subset)} AS subset, * FROM {_scan(store, [digest])}"
+        for subset, digest in sorted({item for m in kept for item in _aside(m)})
+        if store.objects.has(digest)
     ]
 
 

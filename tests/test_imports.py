@@ -40,6 +40,7 @@ LAYERS: dict[str, set[str]] = {
         "datastore",
     },
     "curator.release": {"curator.model", "curator.errors", "curator.tables", "datastore"},
+    "curator.report": {"curator.model", "curator.errors", "curator.tables", "datastore"},
     "trainers": {"curator.model", "curator.errors", "curator.answers", "curator.sandbox"},
 }
 

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from typer.exceptions import Abort, TyperException
 
-from curator.cli import interrupt, judging, making, reading, releasing, serving
+from curator.cli import interrupt, judging, making, reading, releasing, reporting, serving
 from curator.cli.app import app, debugging
 from curator.errors import CuratorError
 from datastore.errors import NotFound, StoreError
@@ -87,4 +87,4 @@ def _leave(code: int) -> NoReturn:
     sys.exit(code)
 
 
-__all__ = ["app", "judging", "main", "making", "reading", "releasing", "serving"]
+__all__ = ["app", "judging", "main", "making", "reading", "releasing", "reporting", "serving"]

@@ -1,0 +1,46 @@
+"""The command that shows a version, or what two differ in, as a page: report."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from curator.cli.app import DEFAULT_STORE, JsonOption, StoreOption, app, show_json
+from curator.cli.making import existing
+from curator.cli.reading import VersionArgument
+from curator.errors import UsageError
+
+
+@app.command(epilog="Example: curator report mine@1 mine@2 -o mine.html")
+def report(
+    version: VersionArgument,
+    newer: Annotated[
+        str | None,
+        typer.Argument(metavar="[NEWER]", help="Another version, to compare the first with."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="File to write, else VERSION.html."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a page about a version for people to look at: one HTML file that works offline."""
+    from curator.reports import write_report
+
+    with existing(store) as opened:
+        manifest = opened.versions.get(newer or version)
+        before = opened.versions.get(version) if newer else None
+        refs = [each.ref for each in (before, manifest) if each]
+        target = output or Path("-".join(ref.replace("@", "-") for ref in refs) + ".html")
+        if target.exists() and not overwrite:
+            raise UsageError(f"{target} exists; name another file, or replace it by --overwrite.")
+        write_report(opened, manifest, target, before)
+    size = target.stat().st_size
+    if as_json:
+        show_json({"versions": refs, "file": str(target), "bytes": size})
+    else:
+        print(
+            f"Wrote {target} ({size / 1e6:.1f} MB) about {' and '.join(refs)}; open it in a browser"
+        )
