@@ -35,6 +35,10 @@ class TeacherError(CuratorError):
     """A teacher's endpoint cannot be used: no retry and no other call would mend it."""
 
 
+class HubError(CuratorError):
+    """The Hub refuses, cannot be reached, or holds something else than was expected."""
+
+
 class BudgetReached(CuratorError):
     """The next call might break a budget; all calls that were made are kept."""
 

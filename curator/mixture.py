@@ -100,7 +100,7 @@ def draw(
         QUALIFY count >= row_number() OVER (
             PARTITION BY subset ORDER BY md5(encode('draw:{seed:d}:') || id), id
         )
-        ORDER BY id
+        ORDER BY id, subset
     """
     params = {"subsets": list(counts), "counts": list(counts.values())}
     for batch in engine.batches(query, params):

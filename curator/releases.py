@@ -15,7 +15,7 @@ from datastore.versions import Manifest
 
 
 def rows_sql(store: Store, manifest: Manifest) -> str:
-    """A SELECT of the columns `curator.release.COLUMNS` of a version, in order."""
+    """A SELECT of the columns `curator.release.COLUMNS` of a version and some more, in order."""
     objects = manifest.objects
     subsets = manifest.content["recipe"]["subsets"]
     rows = scan([store.objects.path(objects["rows"])])
@@ -29,8 +29,9 @@ def rows_sql(store: Store, manifest: Manifest) -> str:
         )
         selects.append(
             f"SELECT r.id, r.subset, {literal(release_as)} AS release_as, w.kind, p.question, "
-            f"p.choices, p.gold, w.instruction, w.text, p.licence, p.source, p.place, "
-            f"{place} AS subset_place FROM {rows} r JOIN {written} w ON w.id = r.id "
+            f"p.choices, p.gold, w.instruction, w.text, p.licence, p.source, p.place, w.writer, "
+            f"w.copy, p.field, p.level, {place} AS subset_place "
+            f"FROM {rows} r JOIN {written} w ON w.id = r.id "
             f"JOIN (SELECT * FROM {problems} QUALIFY row_number() OVER "
             "(PARTITION BY id ORDER BY place) = 1) p ON p.id = w.problem_id "
             f"WHERE r.subset = {literal(subset)}"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from curator.building import freeze, workshop
 from curator.contents import Progressed, Read, conclude
+from curator.errors import UsageError
 from curator.progress import Listener, Silent
 from curator.recipe import Recipe
 from curator.stages import Workshop, verify
@@ -34,6 +35,11 @@ def reverify(
     with ExitStack() as stack:
         opened = stack.enter_context(Store(Path(store)))
         manifest = opened.versions.get(version)
+        if "pulled" in manifest.objects:
+            raise UsageError(
+                f"{manifest.ref} was pulled: it has no rejected rows and no evaluation sets to "
+                "judge again; build its recipe, or judge its rows by 'curator audit'"
+            )
         shop = workshop(
             stack,
             opened,

@@ -1,0 +1,82 @@
+"""What a card tells of the rows of a release, counted in the files that are published.
+
+In: an engine and Parquet files in the layout `release.shards.SCHEMA`. Out: Facts.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from datastore.engine import Engine, scan
+
+
+@dataclass
+class Counted:
+    """Numbers of one subset."""
+
+    rows: int = 0
+    problems: int = 0
+    """Different questions."""
+    licences: Counter[str] = field(default_factory=Counter)
+    writers: Counter[str] = field(default_factory=Counter)
+    proofs: Counter[str] = field(default_factory=Counter)
+    """Rows by the checks that passed them, joined by commas."""
+    rules: Counter[str] = field(default_factory=Counter)
+    """Rows by the rule by which their answer equals the gold one."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Numbers of a release."""
+
+    subsets: dict[str, Counted]
+
+    @property
+    def rows(self) -> int:
+        return sum(each.rows for each in self.subsets.values())
+
+    @property
+    def licences(self) -> dict[str, int]:
+        """Rows under each licence, as the sources state it."""
+        total: Counter[str] = Counter()
+        for each in self.subsets.values():
+            total.update(each.licences)
+        return dict(sorted(total.items()))
+
+
+def gather(engine: Engine, files: Sequence[Path]) -> Facts:
+    """Counts the rows of Parquet files."""
+    subsets: dict[str, Counted] = {}
+    if not files:
+        return Facts(subsets)
+    rows = scan(files)
+    for name, count, problems in engine.sql(
+        "SELECT subset, count(*), count(DISTINCT md5(upstream || '|' || question)) "
+        f"FROM {rows} GROUP BY 1 ORDER BY 1"
+    ).fetchall():
+        subsets[name] = Counted(count, problems)
+    for column in ("licence", "writer"):
+        for name, value, count in engine.sql(
+            f"SELECT subset, {column}, count(*) FROM {rows} GROUP BY ALL ORDER BY ALL"
+        ).fetchall():
+            counted = subsets[name]
+            (counted.licences if column == "licence" else counted.writers)[value] = count
+    layout = '[{"check":"VARCHAR","outcome":"VARCHAR","evidence":"JSON"}]'
+    engine.sql(
+        f"CREATE OR REPLACE VIEW said AS SELECT subset, id, from_json(verdicts, '{layout}') AS "
+        f"verdicts FROM {rows}"
+    )
+    for name, checks, count in engine.sql(
+        "SELECT subset, array_to_string(list_transform(list_filter(verdicts, lambda v: "
+        "v.outcome = 'passed'), lambda v: v.\"check\"), ',') AS checks, count(*) "
+        "FROM said GROUP BY ALL ORDER BY ALL"
+    ).fetchall():
+        subsets[name].proofs[checks] = count
+    for name, rule, count in engine.sql(
+        "SELECT subset, v.evidence ->> '$.rule' AS rule, count(*) "
+        "FROM (SELECT subset, unnest(verdicts) AS v FROM said) "
+        "WHERE v.\"check\" = 'answer' AND v.outcome = 'passed' GROUP BY ALL ORDER BY ALL"
+    ).fetchall():
+        subsets[name].rules[rule or ""] = count
+    return Facts(subsets)

@@ -1,0 +1,128 @@
+"""A release as the Hub wants it: Parquet files of about 100 MB, a folder for each subset.
+
+In: batches of the columns of `SCHEMA` and `split`, rows of one subset and split together. Out:
+`data/SUBSET/SPLIT-00000-of-00001.parquet`, whose bytes depend on the rows and their order alone.
+One row: {"id": "0f3a…", "subset": "gsm8k_cot", "source": "data/CoT/gsm_train.json", …,
+"verdicts": '[{"check":"answer","version":1,"outcome":"passed",…}]'}.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import groupby
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+SCHEMA = pa.schema(
+    [
+        pa.field(name, kind, nullable=False)
+        for name, kind in (
+            ("id", pa.string()),
+            ("subset", pa.string()),
+            ("source", pa.string()),
+            ("instruction", pa.string()),
+            ("output", pa.string()),
+            ("kind", pa.string()),
+            ("question", pa.string()),
+            ("gold", pa.string()),
+            ("choices", pa.list_(pa.string())),
+            ("writer", pa.string()),
+            ("copy", pa.int32()),
+            ("upstream", pa.string()),
+            ("place", pa.string()),
+            ("field", pa.string()),
+            ("level", pa.string()),
+            ("licence", pa.string()),
+            ("verdicts", pa.string()),
+        )
+    ]
+)
+"""`source`, `instruction` and `output` are MathInstruct's; `id` is what `curator why` takes;
+`upstream` and `place` say where the problem came from; `verdicts` is a JSON list."""
+
+SHARD_BYTES = 100_000_000
+"""A file ends with the row group that takes it past this size."""
+GROUP_ROWS = 5_000
+"""Rows a group: viewers and streams read whole groups."""
+
+
+def write_shards(
+    batches: Iterator[pa.RecordBatch], folder: Path, shard_bytes: int = SHARD_BYTES
+) -> dict[str, int]:
+    """Writes the files below `folder` and returns the rows of each by its path there, in order.
+
+    Memory is that of one row group. A subset without rows has no file.
+    """
+    rows: dict[str, int] = {}
+    runs = groupby(_runs(batches), key=lambda run: run[0])
+    for (subset, split), parts in runs:
+        made = _write_run((part for _, part in parts), folder / "data" / subset, split, shard_bytes)
+        for number, count in enumerate(made):
+            names = (f"{split}-{number:05}", f"{split}-{number:05}-of-{len(made):05}.parquet")
+            target = folder / "data" / subset / names[1]
+            (folder / "data" / subset / names[0]).rename(target)
+            rows[target.relative_to(folder).as_posix()] = count
+    return rows
+
+
+def _runs(
+    batches: Iterator[pa.RecordBatch],
+) -> Iterator[tuple[tuple[str, str], pa.RecordBatch]]:
+    """The batches cut where subset or split change."""
+    for batch in batches:
+        keys = zip(batch["subset"].to_pylist(), batch["split"].to_pylist(), strict=True)
+        start = 0
+        for key, same in groupby(keys):
+            length = sum(1 for _ in same)
+            yield key, batch.slice(start, length)
+            start += length
+
+
+def _write_run(
+    batches: Iterator[pa.RecordBatch], folder: Path, split: str, shard_bytes: int
+) -> list[int]:
+    """Rows of each file written: `folder/SPLIT-00000` and so on."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows: list[int] = []
+    with ExitStack() as stack:
+        out: BinaryIO | None = None
+        for group in _groups(batches):
+            if out is None or out.tell() >= shard_bytes:
+                stack.close()
+                out = stack.enter_context((folder / f"{split}-{len(rows):05}").open("wb"))
+                # Cut by content, so that a next version shares most of its chunks on the Hub.
+                writer = stack.enter_context(
+                    pq.ParquetWriter(
+                        out,
+                        SCHEMA,
+                        compression="zstd",
+                        write_page_index=True,
+                        use_content_defined_chunking=True,
+                    )
+                )
+                rows.append(0)
+            writer.write_table(group, row_group_size=GROUP_ROWS)
+            rows[-1] += len(group)
+    return rows
+
+
+def _groups(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Tables of `GROUP_ROWS` rows in one chunk a column: pages break at chunks, too."""
+    held: list[pa.RecordBatch] = []
+    rows = 0
+    for batch in batches:
+        while rows + len(batch) >= GROUP_ROWS:
+            head = batch.slice(0, GROUP_ROWS - rows)
+            yield _table([*held, head])
+            batch, held, rows = batch.slice(len(head)), [], 0
+        if len(batch):
+            held.append(batch)
+            rows += len(batch)
+    if held:
+        yield _table(held)
+
+
+def _table(batches: list[pa.RecordBatch]) -> pa.Table:
+    return pa.Table.from_batches(batches).combine_chunks().select(SCHEMA.names).cast(SCHEMA)
