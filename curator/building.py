@@ -5,6 +5,7 @@ so building again is resuming; what a killed build had finished is never lost.
 """
 
 import os
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -89,7 +90,9 @@ def workshop(
     stack.enter_context(verifier)
     teaching = None
     if recipe.teacher:
-        teaching = Teaching(recipe, recipe.teacher, store, verifier, listener, budget)
+        teaching = Teaching(
+            recipe.name, recipe.folder, recipe.teacher, store, verifier, listener, budget
+        )
         stack.enter_context(teaching)
     return Workshop(store, recipe, listener, verifier, limit, dry, teaching)
 
@@ -109,8 +112,17 @@ def freeze(shop: Workshop, result: Result, message: str) -> Manifest:
 
 def run(shop: Workshop, mirror: Path | None, allow_missing: bool) -> Result:
     """All stages of a recipe."""
+    return run_found(shop, find_sources(shop, mirror), find_evals(shop, mirror), allow_missing)
+
+
+def run_found(
+    shop: Workshop,
+    sources: Mapping[str, Found],
+    evals: Mapping[str, Found],
+    allow_missing: bool,
+) -> Result:
+    """All stages of a recipe over sources and evaluation sets that were looked for."""
     recipe = shop.recipe
-    sources, evals = find_sources(shop, mirror), find_evals(shop, mirror)
     missing = [found.missing for found in (*sources.values(), *evals.values()) if found.missing]
     if missing and not allow_missing:
         many = f"{missing[0]} (and {len(missing) - 1} more)" if len(missing) > 1 else missing[0]

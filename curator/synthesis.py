@@ -274,3 +274,8 @@ def crash(verdicts: Sequence[Verdict]) -> str:
         if verdict.check == "executed" and verdict.outcome == "failed":
             return verdict.evidence.get("error", verdict.reason)
     return ""
+
+
+def printed_nothing(verdicts: Sequence[Verdict]) -> bool:
+    """Whether a program ran to its end and printed nothing."""
+    return any(verdict.reason == "printed nothing" for verdict in verdicts)

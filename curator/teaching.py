@@ -11,13 +11,13 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import islice
+from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from curator.errors import UsageError
 from curator.model import Verdict
 from curator.progress import Listener
 from curator.rationales.prompting import Prompts
-from curator.recipe import Recipe
 from curator.teacher import Budget, Call, Request, Sampling, TeacherSettings, parameters
 from curator.teacher.client import Counts, Teacher
 from curator.teacher.replay import Replay
@@ -37,11 +37,16 @@ AT_ONCE = 256
 
 
 class Teaching:
-    """What a build needs of its recipe's teacher; the endpoint is reached when first asked."""
+    """A teacher as stages use it; the endpoint is reached when first asked.
+
+    `name` is the recipe's, whose spending is counted together; paths of the settings start at
+    `folder`.
+    """
 
     def __init__(
         self,
-        recipe: Recipe,
+        name: str,
+        folder: Path,
         settings: TeacherSettings,
         store: Store,
         verifier: Verifier,
@@ -50,7 +55,8 @@ class Teaching:
     ) -> None:
         self.settings = settings
         self.teacher: Teacher | None = None
-        self._recipe, self._store, self._listener = recipe, store, listener
+        self._name, self._folder = name, folder
+        self._store, self._listener = store, listener
         self._budget = budget or Budget()
         self._verifier = verifier
         self._parameters = parameters(settings.parameters)
@@ -68,7 +74,8 @@ class Teaching:
         try:
             if self._runner and self.teacher:
                 self._runner.run(self.teacher.__aexit__(*raised))
-                self._listener.note(_told(self.counts))
+                if self.counts.asked or self.counts.cached:
+                    self._listener.note(_told(self.counts))
         finally:
             self._thread.shutdown()
             self._open.close()
@@ -82,12 +89,12 @@ class Teaching:
     def count(self) -> Count:
         """The tokens of a text, by the recipe's tokenizer."""
         name = self.settings.tokenizer
-        return counter(self._recipe.folder / name if name else None)
+        return counter(self._folder / name if name else None)
 
     def prompts(self, sampling: Sampling) -> Prompts:
         """The prompts of a subset."""
         if sampling.prompts not in self._prompts:
-            folder = self._recipe.folder / sampling.prompts if sampling.prompts else None
+            folder = self._folder / sampling.prompts if sampling.prompts else None
             self._prompts[sampling.prompts] = Prompts(folder)
         return self._prompts[sampling.prompts]
 
@@ -133,7 +140,7 @@ class Teaching:
         """The event loop, with the teacher in it."""
         if not self._runner:
             self._runner = self._open.enter_context(asyncio.Runner())
-            settings, folder = self.settings, self._recipe.folder
+            settings, folder = self.settings, self._folder
             address = ""
             if settings.replay:
                 path = folder / settings.replay
@@ -145,7 +152,7 @@ class Teaching:
                 self._open.enter_context(self._store.ledger("calls")),
                 claims=self._open.enter_context(self._store.claims("calls")),
                 batches=self._open.enter_context(self._store.ledger("batches")),
-                recipe=self._recipe.name,
+                recipe=self._name,
                 budget=self._budget,
                 base_url=address,
                 count=self.count,

@@ -5,13 +5,16 @@ the unbiased estimate; Maj1@N and the re-ranking rules at fewer samples than the
 mean over subsets drawn by a fixed seed. Intervals are over problems.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from curator.errors import UsageError
 from trainers.grading import Graded
 from trainers.metrics import RULES, Rule, difference, interval, majority, pass_at_k
 
@@ -198,3 +201,28 @@ def compare(one: Result, other: Result) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def read_result(path: Path) -> Result:
+    """A result that was written as JSON. Raises UsageError if the file holds none."""
+    try:
+        values = json.loads(path.read_text("utf-8"))
+        if values["format"] != FORMAT:
+            raise ValueError(f"format {values['format']!r:.20}, this release reads {FORMAT}")
+        scores = tuple(Score(**score) for score in values["scores"])
+        rows = tuple(
+            {
+                "set": str(row["set"]),
+                "id": str(row["id"]),
+                "values": {str(key): float(value) for key, value in row["values"].items()},
+            }
+            for row in values["problems"]
+        )
+        return Result(str(values["name"]), scores, rows, tuple(map(str, values["notes"])))
+    except OSError as error:
+        raise UsageError(f"Cannot read a result at {path}: {error.strerror}") from None
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        why = " ".join(str(error).split())[:100]
+        raise UsageError(
+            f"{path} holds no result of 'curator evaluate -o' ({type(error).__name__}: {why})"
+        ) from None

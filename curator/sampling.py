@@ -1,0 +1,162 @@
+"""Samples of a model on evaluation sets or sources: many solutions a problem, each asked once.
+
+In: problems, an OpenAI-compatible endpoint, how many solutions. Out: problems with their samples,
+in upstream's order. Calls are kept in the store's ledger like a teacher's, so that a run that is
+killed goes on, and more samples later ask only for what is missing.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+from curator.errors import UsageError, unknown
+from curator.model import Kind, Problem, content_id
+from curator.progress import Listener, Silent, counted
+from curator.rationales.instruction import instruction, options_line
+from curator.rationales.prompting import Messages, Prompts
+from curator.rationales.replies import read_reply
+from curator.sections import Limits
+from curator.sources import EVALS, SOURCES, Opened, Source, open_source, records
+from curator.synthesis import crash, printed_nothing
+from curator.teacher import Budget, Call, Sampling, TeacherSettings
+from curator.teaching import Teaching
+from curator.verify import Claim, Verifier
+from datastore.store import Store
+from trainers.samples import Sample, Sampled
+
+How = Literal["hybrid", "CoT", "PoT"]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is sampled."""
+
+    sets: tuple[str, ...]
+    """Names of evaluation sets or sources."""
+    samples: int = 1
+    """Solutions a problem."""
+    how: How = "hybrid"
+    """`hybrid`: a program first, and a worked solution where it fails by MAmmoTH's rules."""
+    few_shot: bool = False
+    """Ask by the prompts of writers `cot` and `pot`; else by the instruction alone, as models are
+    asked that were trained on a release."""
+    limit: int | None = None
+    """Problems a set at most."""
+
+
+def sample(
+    asked: Asked,
+    settings: TeacherSettings,
+    store: Store,
+    *,
+    mirror: Path | None = None,
+    budget: Budget | None = None,
+    workers: int | None = None,
+    listener: Listener | None = None,
+) -> Iterator[Sampled]:
+    """Problems with their samples, one set after the other.
+
+    A call that failed, or a program that cannot be read, is a sample with an empty text: it counts
+    as wrong, never as missing. Raises UsageError for a set that is not known, SourceError where one
+    cannot be read, BudgetReached and TeacherError; what was answered is kept.
+    """
+    sources = [_source(name) for name in asked.sets]
+    # All of them, before anything is asked.
+    opened = [open_source(source, mirror) for source in sources]
+    limits = Limits()
+    with ExitStack() as stack:
+        verifier = stack.enter_context(
+            Verifier(
+                stack.enter_context(store.ledger("executions")),
+                stack.enter_context(store.ledger("gradings")),
+                workers=workers or os.cpu_count() or 1,
+                wall_s=limits.wall_s,
+                cpu_s=limits.cpu_s,
+                memory_mb=limits.memory_mb,
+            )
+        )
+        teaching = stack.enter_context(
+            Teaching("sample", Path(), settings, store, verifier, listener or Silent(), budget)
+        )
+        asker = _Asker(teaching, asked)
+        for source, files in zip(sources, opened, strict=True):
+            problems = islice(_problems(source, files), asked.limit)
+            found = teaching.each(problems, asker.sampled)
+            yield from counted(
+                found, listener or Silent(), f"sampling {source.name}", asked.limit or source.rows
+            )
+
+
+def _source(name: str) -> Source:
+    known = SOURCES | EVALS  # of one name the evaluation set: that is what is sampled
+    if name not in known:
+        raise UsageError(unknown("set", name, known))
+    return known[name]
+
+
+def _problems(source: Source, opened: Opened) -> Iterator[Problem]:
+    """Each problem of a source once."""
+    seen: set[bytes] = set()
+    for record in records(source, opened):
+        if isinstance(record, Problem) and record.id not in seen:
+            seen.add(record.id)
+            yield record
+
+
+class _Asker:
+    """Samples the solutions of one problem after the other."""
+
+    def __init__(self, teaching: Teaching, asked: Asked) -> None:
+        self._teaching, self._asked = teaching, asked
+        self._prompts: Prompts | None = teaching.prompts(Sampling()) if asked.few_shot else None
+
+    async def sampled(self, problem: Problem) -> Sampled:
+        samples = [await self._one(problem, number) for number in range(self._asked.samples)]
+        return Sampled(
+            set=problem.source,
+            id=problem.id.hex(),
+            question=problem.question,
+            gold=problem.gold,
+            choices=problem.choices,
+            field=problem.field,
+            level=problem.level,
+            samples=tuple(samples),
+        )
+
+    async def _one(self, problem: Problem, number: int) -> Sample:
+        if self._asked.how == "CoT":
+            return Sample("CoT", (await self._ask(problem, "CoT", number)).text)
+        call = await self._ask(problem, "PoT", number)
+        program, _ = read_reply(call.text, "PoT", problem.choices)
+        if self._asked.how == "PoT":
+            return Sample("PoT", program)
+        if "print(" not in call.text:
+            # Read as a worked solution, since that is what it is.
+            return Sample("CoT", call.text)
+        if await self._stands(problem, program):
+            return Sample("PoT", program)
+        return Sample("CoT", (await self._ask(problem, "CoT", number)).text)
+
+    async def _stands(self, problem: Problem, program: str) -> bool:
+        """Whether hybrid decoding stays with a program: open questions as long as it prints
+        anything, questions with options unless it runs and prints nothing (MAmmoTH)."""
+        if not program:
+            return bool(problem.choices)
+        claim = Claim(content_id("program", program), "PoT", "", program, "", ())
+        verdicts = await self._teaching.judge(claim, ("executed",))
+        if problem.choices:
+            return not printed_nothing(verdicts)
+        return not crash(verdicts)
+
+    async def _ask(self, problem: Problem, kind: Kind, number: int) -> Call:
+        return await self._teaching.ask(self._messages(problem, kind), number)
+
+    def _messages(self, problem: Problem, kind: Kind) -> Messages:
+        if not self._prompts:
+            return (("user", instruction(problem, kind)),)
+        options = options_line(problem.choices) if problem.choices else ""
+        return self._prompts.messages(kind.lower(), question=problem.question, options=options)

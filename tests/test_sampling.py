@@ -1,0 +1,114 @@
+"""Sampling a model over real HTTP: hybrid decoding, resumption, and the scores that come of it."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from curator.answers import Grader
+from curator.sampling import Asked, sample
+from curator.sandbox import Sandbox
+from curator.teacher import TeacherSettings
+from datastore.store import Store
+from tests.teacher.faults import Server, completion
+from tests.worlds import curator
+from trainers.evaluation import evaluate
+from trainers.grading import grade
+from trainers.samples import Sampled, read_samples
+
+QUESTIONS = {
+    "Ann has 3 pears and gets 4 more. How many has she?": "7",
+    "Ben has 9 pears and eats 4 of them. How many has he?": "5",
+    "Cem has 2 pears and buys 6 more. How many has he?": "8",
+    "Dee has 1 pear and finds 8 more. How many has she?": "9",
+}
+
+
+def reply(body: dict[str, Any], number: int) -> tuple[int, dict[str, str], bytes]:
+    """Ann: a program that is right. Ben: one that fails. Cem: one that prints what is wrong. Dee:
+    words, where a program was asked for. Worked solutions are right."""
+    asked = body["messages"][-1]["content"]
+    text = {
+        "Ann": "```python\nprint(3 + 4)\n```",
+        "Ben": "```python\nprint(9 - pears)\n```",
+        "Cem": "```python\nprint(2 * 6)\n```",
+        "Dee": "She has 1 + 8 = 9.\nThe answer is 9",
+    }[asked[:3]]
+    if not re.search("program|Python", asked):
+        text = {"Ben": "He has 9 - 4 = 5.\nThe answer is 5"}.get(asked[:3], "The answer is 0")
+    good = completion(asked, "m")
+    good["choices"][0]["message"]["content"] = text
+    return 200, {"content-type": "application/json"}, json.dumps(good).encode()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server(reply=reply) as serving:
+        yield serving
+
+
+@pytest.fixture
+def mirror(tmp_path: Path) -> Path:
+    folder = tmp_path / "mirror" / "evals" / "gsm8k"
+    folder.mkdir(parents=True)
+    rows = [
+        json.dumps({"question": question, "answer": f"So it is.\n#### {gold}"})
+        for question, gold in QUESTIONS.items()
+    ]
+    (folder / "test.jsonl").write_text("\n".join(rows))
+    return tmp_path / "mirror"
+
+
+def sampled(server: Server, mirror: Path, store: Path, **asked: Any) -> list[Sampled]:
+    settings = TeacherSettings(model="m", base_url=server.url, key_env="")
+    with Store(store) as opened:
+        return list(sample(Asked(("gsm8k",), **asked), settings, opened, mirror=mirror))
+
+
+def test_hybrid_decoding_falls_back_to_words_where_a_program_fails_and_only_there(
+    server: Server, mirror: Path, tmp_path: Path
+) -> None:
+    problems = sampled(server, mirror, tmp_path / "store")
+    assert [(one.samples[0].kind, one.samples[0].text) for one in problems] == [
+        ("PoT", "print(3 + 4)"),
+        ("CoT", "He has 9 - 4 = 5.\nThe answer is 5"),
+        ("PoT", "print(2 * 6)"),  # it ran and printed what is wrong: that is final
+        ("CoT", "She has 1 + 8 = 9.\nThe answer is 9"),
+    ]
+    with Sandbox(workers=1) as box, Grader(workers=1) as grader:
+        result = evaluate(grade(problems, box, grader), "m")
+    assert {score.share for score in result.scores} == {0.75}
+
+
+def test_more_samples_ask_only_for_what_is_missing(
+    server: Server, mirror: Path, tmp_path: Path
+) -> None:
+    first = sampled(server, mirror, tmp_path / "store", samples=2, how="CoT")
+    asked = server.served.total()
+    again = sampled(server, mirror, tmp_path / "store", samples=3, how="CoT")
+    assert asked == 2 * len(QUESTIONS)
+    assert server.served.total() == 3 * len(QUESTIONS)
+    assert [one.samples[:2] for one in again] == [one.samples for one in first]
+
+
+def test_the_commands_sample_score_and_compare(
+    server: Server, mirror: Path, tmp_path: Path
+) -> None:
+    asked = ["--sets", "gsm8k", "--mirror", mirror, "--store", tmp_path / "store"]
+    for how in ("hybrid", "CoT"):
+        made = curator(
+            "sample", "m", "--base-url", server.url, "--how", how, *asked, "-o", tmp_path / how
+        )
+        assert made.returncode == 0, made.stderr
+        assert len(list(read_samples(tmp_path / how))) == len(QUESTIONS)
+        done = curator("evaluate", tmp_path / how, "--name", how, "-o", tmp_path / f"{how}.json")
+        assert done.returncode == 0, done.stderr
+    assert re.search(r"gsm8k +Pass@1 +4 +25.0%", done.stdout)
+    told = curator("evaluate", "--compare", tmp_path / "hybrid.json", tmp_path / "CoT.json")
+    assert re.search(r"gsm8k +Pass@1 +4 +75.0% +25.0% +\+50.0%", told.stdout), told.stdout
+    assert all(len(line) <= 80 for line in told.stdout.splitlines())
+    wrong = curator("evaluate", "--compare", tmp_path / "hybrid", tmp_path / "CoT.json")
+    assert wrong.returncode == 2 and "holds no result" in wrong.stderr
