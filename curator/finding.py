@@ -11,7 +11,7 @@ from pathlib import Path
 
 from curator.errors import SourceError
 from curator.model import content_id
-from curator.sections import FileSource, HubSource, SelfInstruct, Subset, SubsetSource
+from curator.sections import IN_EVALS, FileSource, HubSource, SelfInstruct, Subset, SubsetSource
 from curator.sources import EVALS, SOURCES, Opened, Source, adhoc, open_source
 from curator.stages import Workshop
 
@@ -26,10 +26,12 @@ class Found:
     """Why it cannot be read; empty with nothing opened for what a plan would have to fetch."""
 
 
-def find_sources(shop: Workshop, mirror: Path | None) -> dict[str, Found]:
+def find_sources(shop: Workshop, mirror: Path | None, hub: bool = False) -> dict[str, Found]:
     """The sources of a recipe by name; one that a recipe describes itself bears its subset's.
 
-    Subsets that invent problems, or are made of another subset, read none.
+    Those whose golds another one takes are among them. With `hub` the recipe's own are read where
+    they are, and only the shipped ones from the mirror. Subsets that invent problems, or are made
+    of another subset, read none.
     """
     recipe = shop.recipe
     sources = {
@@ -37,10 +39,20 @@ def find_sources(shop: Workshop, mirror: Path | None) -> dict[str, Found]:
         for name, subset in recipe.subsets.items()
         if not isinstance(subset.source, SelfInstruct | SubsetSource)
     }
+    found = {name: _source(name, subset, recipe.folder) for name, subset in sources.items()}
+    for subset in sources.values():
+        if isinstance(subset.source, FileSource | HubSource):
+            found |= {name: known_source(name) for name in subset.source.golds}
+    own = () if not hub else sources
     return {
-        name: _find(shop, _source(name, subset, recipe.folder), mirror)
-        for name, subset in sources.items()
+        name: _find(shop, source, None if name in own else mirror) for name, source in found.items()
     }
+
+
+def known_source(name: str) -> Source:
+    """A shipped source by its name, or an evaluation set by `evals/` and its name."""
+    plain = name.removeprefix(IN_EVALS)
+    return SOURCES[name] if plain == name else EVALS[plain]
 
 
 def find_evals(shop: Workshop, mirror: Path | None) -> dict[str, Found]:
@@ -58,9 +70,10 @@ def _source(name: str, subset: Subset, folder: Path) -> Source:
     match subset.source:
         case FileSource() as given:
             path = str(folder / given.file)
-            return adhoc(name, file=path, columns=given.columns.model_dump(), licence=given.licence)
+            plain = given.model_dump(exclude={"file", "golds"})
+            return adhoc(name, file=path, **plain)
         case HubSource() as given:
-            return adhoc(name, **given.model_dump())
+            return adhoc(name, **given.model_dump(exclude={"golds"}))
         case str() as known:
             return SOURCES[known]
     raise AssertionError("seeds and subsets are not read as sources")

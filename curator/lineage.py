@@ -91,7 +91,8 @@ def _story(engine: Engine, store: Store, manifests: Sequence[Manifest], id_: byt
         scan_objects(store, manifest.objects["problems"][subset]),
         rationale["problem_id"],
         # Of the records that share the problem, the one whose solution it is.
-        f"(solution <> '' AND contains({literal(rationale['text'])}, solution)) DESC, place",
+        f"(solution <> '' AND contains({literal(rationale['text'])}, solution)) DESC, "
+        f"program = {literal(rationale['text'])} DESC, place",
     )
     absent = f"SELECT $id::BLOB AS id, {literal(subset)} AS subset, $problem::BLOB AS problem_id"
     found = _dicts(

@@ -29,6 +29,8 @@ def _known(what: str, names: Mapping[str, object]) -> AfterValidator:
     return AfterValidator(check)
 
 
+IN_EVALS = "evals/"
+"""What stands before the name of an evaluation set, where sources may be named as well."""
 AMOUNTS = "expected a count such as 500, a share from 0% to 100%, or a weight such as 0.5"
 
 
@@ -39,6 +41,13 @@ def _fraction(text: str) -> str:
 
 
 SourceName = Annotated[str, _known("source", SOURCES)]
+GoldName = Annotated[
+    str,
+    _known(
+        "source of golds",
+        {**SOURCES, **{f"{IN_EVALS}{name}": each for name, each in EVALS.items()}},
+    ),
+]
 EvalName = Annotated[str, _known("evaluation set", EVALS)]
 WriterName = Annotated[str, _known("writer", WRITERS)]
 CheckName = Annotated[str, _known("check", CHECKS)]
@@ -61,6 +70,8 @@ class Columns(Section):
     """Column of the gold answer."""
     choices: str = ""
     """Column of the options: a list."""
+    response: str = ""
+    """Column of upstream's own rationales, texts or programs: parts `CoT` and `PoT`."""
     solution: str = ""
     """Column of upstream's own solution."""
     program: str = ""
@@ -77,6 +88,11 @@ class FileSource(Section):
     columns: Columns
     licence: str
     """SPDX identifier, or the words of its owner."""
+    golds: tuple[GoldName, ...] = ()
+    """Sources (`gsm8k`) and evaluation sets (`evals/gsm8k`) whose gold answer is taken for a
+    question that they have too, where this one states none; the first that has it."""
+    rows: int = Field(default=0, ge=0)
+    """Read only so many records, from the first; 0 for all."""
 
 
 class HubSource(Section):
@@ -93,6 +109,11 @@ class HubSource(Section):
     columns: Columns
     licence: str
     """SPDX identifier, or the words of its owner."""
+    golds: tuple[GoldName, ...] = ()
+    """Sources (`gsm8k`) and evaluation sets (`evals/gsm8k`) whose gold answer is taken for a
+    question that they have too, where this one states none; the first that has it."""
+    rows: int = Field(default=0, ge=0)
+    """Read only so many records, from the first; 0 for all."""
 
 
 class Embedding(Section):

@@ -9,11 +9,12 @@ from dataclasses import replace
 
 from curator.contents import TAUGHT, Progressed
 from curator.finding import Found, source_name
+from curator.golds import known_golds, lend
 from curator.hints import hint
 from curator.invention import invent, open_seeds
 from curator.rationales import WRITERS
 from curator.recipe import Recipe
-from curator.sections import SelfInstruct, Subset, SubsetSource
+from curator.sections import FileSource, HubSource, SelfInstruct, Subset, SubsetSource
 from curator.stages import NotBuilt, Workshop, ingest, problems_of, verify, write
 from curator.synthesis import asked, sampling_of, teach
 from datastore.memo import Outputs
@@ -47,6 +48,9 @@ def advance(
         return Progressed(subset, licence, (f"source {found.source.name}", *waits))
     ingested = ingest(shop, found.source, found.opened)
     problems = problems_of(ingested, subset.part)
+    if problems and isinstance(subset.source, FileSource | HubSource) and subset.source.golds:
+        known = known_golds(shop, {each: sources[each] for each in subset.source.golds})
+        problems = (lend(shop, name, problems, known).objects["problems"],)
     if not problems:
         what = f"a problem in part {subset.part}" if subset.part else "a problem that parses"
         waits = (f"{what} of source {found.source.name}", *waits)

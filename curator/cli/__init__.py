@@ -12,7 +12,17 @@ from typing import NoReturn
 
 from typer.exceptions import Abort, TyperException
 
-from curator.cli import interrupt, judging, making, reading, releasing, reporting, serving
+from curator.cli import (
+    auditing,
+    evaluating,
+    interrupt,
+    judging,
+    making,
+    reading,
+    releasing,
+    reporting,
+    serving,
+)
 from curator.cli.app import app, debugging
 from curator.errors import CuratorError
 from datastore.errors import NotFound, StoreError
@@ -87,4 +97,15 @@ def _leave(code: int) -> NoReturn:
     sys.exit(code)
 
 
-__all__ = ["app", "judging", "main", "making", "reading", "releasing", "reporting", "serving"]
+__all__ = [
+    "app",
+    "auditing",
+    "evaluating",
+    "judging",
+    "main",
+    "making",
+    "reading",
+    "releasing",
+    "reporting",
+    "serving",
+]

@@ -11,6 +11,7 @@ from curator.model import Kind, Problem, Rationale
 from curator.rationales.annotated import annotated
 from curator.rationales.instruction import instruction
 from curator.rationales.reference import reference
+from curator.rationales.verbatim import verbatim
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ WRITERS: dict[str, Writer] = {
     writer.name: writer
     for writer in (
         Writer("reference", 1, _COT | _POT, False, reference, "upstream's own solution"),
+        Writer("verbatim", 1, _COT | _POT, False, verbatim, "upstream's own row, unchanged"),
         Writer("annotated", 1, _POT, False, annotated, "upstream's formulas as a program"),
         Writer("cot", 1, _COT, True, None, "a teacher's worked solution in words"),
         Writer("pot", 1, _POT, True, None, "a teacher's program that prints the answer"),

@@ -5,7 +5,7 @@ source, write one file like `gsm8k.py` and name it here.
 """
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 
 from curator.model import Problem, Quarantined
 from curator.sources import (
@@ -76,6 +76,8 @@ def records(
 ) -> Iterator[Problem | Quarantined]:
     """Every record of the opened files in upstream order, at most `limit`, in flat memory.
 
+    Of a source that is read in part only the first upstream records are seen.
+
     A record that cannot be read comes as Quarantined with its place and reason, never as an
     exception; OSError alone is let through.
     """
@@ -83,13 +85,14 @@ def records(
 
 
 def _records(source: Source, opened: Opened) -> Iterator[Problem | Quarantined]:
-    for path, name in zip(opened.files, opened.names, strict=True):
-        for found in read(path, name):
-            if isinstance(found, Quarantined):
-                yield found
-                continue
-            place, row = found
-            try:
-                yield from source.parse(row, place)
-            except Unreadable as error:
-                yield quarantined(place, str(error), row)
+    files = zip(opened.files, opened.names, strict=True)
+    rows = chain.from_iterable(read(path, name) for path, name in files)
+    for found in islice(rows, source.first or None):
+        if isinstance(found, Quarantined):
+            yield found
+            continue
+        place, row = found
+        try:
+            yield from source.parse(row, place)
+        except Unreadable as error:
+            yield quarantined(place, str(error), row)

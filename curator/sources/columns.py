@@ -6,9 +6,11 @@ In: `{question: problem, gold: answer}` and where the rows are. Out: a Source li
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from curator.errors import UsageError, unknown
 from curator.model import LETTERS, Problem
+from curator.sources import mathqa
 from curator.sources.fields import (
     Unreadable,
     answer,
@@ -19,9 +21,20 @@ from curator.sources.fields import (
     unlabelled,
     value,
 )
+from curator.sources.responses import asked, kind_of, responses
 from curator.sources.source import Row, Source
 
-COLUMNS = ("question", "gold", "choices", "solution", "program", "part", "field", "level")
+COLUMNS = (
+    "question",
+    "gold",
+    "choices",
+    "response",
+    "solution",
+    "program",
+    "part",
+    "field",
+    "level",
+)
 """What a column can hold; only `question` is needed."""
 
 
@@ -35,13 +48,17 @@ def adhoc(
     config: str = "",
     split: str = "train",
     revision: str = "",
+    rows: int = 0,
 ) -> Source:
     """A source of a recipe's own.
 
     `columns` maps the names of `COLUMNS` to upstream's; empty ones count as not given. `file` is a
     path or glob; else `hub` is a dataset id, of which `datasets` tells the files of `config` and
-    `split`. A column of choices holds a list of texts (in CSV a JSON list); their gold is a letter,
-    an option's text, or a position counted from 0 (a number). A program is Python.
+    `split`. A column of choices holds a list of texts (in CSV a JSON list; or as MathQA writes
+    them); their gold is a letter, an option's text, or a position counted from 0 (a number). A
+    program is Python. A response is a text or a program, or a list of them: each becomes a record
+    in part `CoT` or `PoT`. Questions and responses may be the turns of a chat, and a column inside
+    an object is named `outer.inner`. Of more than `rows` records the first are read; 0 is all.
     """
     held = {kind: column for kind, column in columns.items() if column}
     for kind in held:
@@ -53,7 +70,7 @@ def adhoc(
         raise UsageError(f"{name}: give either a file or a Hub dataset, as file or hub")
 
     def parse(row: Row, place: str) -> Iterator[Problem]:
-        yield _problem(name, licence, held, row, place)
+        yield from _problems(name, licence, held, _inside(row, held), place)
 
     return Source(
         name=name,
@@ -66,27 +83,62 @@ def adhoc(
         config=config,
         split=split,
         local=file,
+        first=rows,
         fields=tuple(held.values()),
-        reading=json.dumps({"columns": held, "licence": licence}, sort_keys=True),
+        reading=json.dumps(
+            {"columns": held, "licence": licence} | ({"rows": rows} if rows else {}),
+            sort_keys=True,
+        ),
     )
 
 
-def _problem(name: str, licence: str, held: Mapping[str, str], row: Row, place: str) -> Problem:
+def _inside(row: Row, held: Mapping[str, str]) -> Row:
+    """The row with what its objects hold under `outer.inner`, where a column is named so."""
+    found = {}
+    for column in held.values():
+        cell: object = row
+        for key in column.split(".") if column not in row else ():
+            cell = cell.get(key) if isinstance(cell, Mapping) else None
+        if cell is not row and cell is not None:
+            found[column] = cell
+    return {**row, **found} if found else row
+
+
+def _problems(
+    name: str, licence: str, held: Mapping[str, str], row: Row, place: str
+) -> Iterator[Problem]:
+    """One record, or one for each text of its response."""
     words = {kind: optional(row, column) for kind, column in held.items() if kind in _TEXTS}
     choices = _choices(row, held["choices"]) if "choices" in held else ()
-    gold = ""
-    if "gold" in held:
-        gold = _option(row, held["gold"], choices) if choices else answer(row, held["gold"])
-    return Problem(
+    asks = held["question"]
+    problem = Problem(
         source=name,
-        question=text(row, held["question"]),
-        gold=gold,
+        question=text({asks: asked(value(row, asks), asks)}, asks),
+        gold=_gold(row, held["gold"], choices) if "gold" in held else "",
         choices=choices,
         notation="python" if words.get("program") else "",
         licence=licence,
         place=place,
         **words,
     )
+    if "response" not in held:
+        yield problem
+        return
+    column = held["response"]
+    for found in responses(value(row, column), column):
+        if kind_of(found) == "PoT":
+            yield replace(problem, part="PoT", program=found, notation="python")
+        else:
+            yield replace(problem, part="CoT", solution=found)
+
+
+def _gold(row: Row, column: str, choices: tuple[str, ...]) -> str:
+    if choices:
+        return _option(row, column, choices)
+    found = value(row, column)
+    if isinstance(found, list) and len(found) == 1 and isinstance(found[0], str):
+        return text({column: found[0]}, column)
+    return answer(row, column)
 
 
 _TEXTS = ("solution", "program", "part", "field", "level")
@@ -95,6 +147,8 @@ _TEXTS = ("solution", "program", "part", "field", "level")
 def _choices(row: Row, column: str) -> tuple[str, ...]:
     found = value(row, column)
     if isinstance(found, str):
+        if found.lstrip().startswith("a )"):
+            return mathqa.options(found.strip())
         try:
             row = {column: json.loads(found)}
         except (ValueError, RecursionError):

@@ -51,6 +51,17 @@ def probe(source: Source) -> str:
     return str(info.sha)
 
 
+def stated_licence(source: Source) -> str:
+    """The licence that the card of a dataset states; empty if it states none."""
+    try:
+        info = _api().dataset_info(source.hub, revision=source.revision or "main", timeout=10)
+    except Exception as error:
+        raise _trouble(source, error) from None
+    stated = info.card_data.get("license") if info.card_data else None
+    found = stated if isinstance(stated, list) else [stated] if stated else []
+    return ", ".join(str(each) for each in found)
+
+
 def _endpoint() -> str | None:
     # The client reads HF_ENDPOINT once, when it is imported.
     return os.environ.get("HF_ENDPOINT")

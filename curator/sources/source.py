@@ -43,6 +43,8 @@ class Source:
     split: str = ""
     local: str = ""
     """Path or glob of files that a recipe names; it is read in place of any mirror."""
+    first: int = 0
+    """Records that are read, from the first; 0 for all."""
     rows: int = 0
     """Records that upstream publishes, 0 if unknown."""
     paper_rows: int = 0

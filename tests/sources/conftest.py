@@ -9,9 +9,11 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
+import yaml
 
 COMMIT = "c0ffee00" * 5
 
@@ -72,7 +74,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(403, b"{}", X_Error_Code="GatedRepo")
             return
         files = self.repositories[name]
-        answer: object = {
+        answer: Any = {
             "id": name,
             "sha": COMMIT,
             "private": False,
@@ -82,6 +84,8 @@ class _Handler(BaseHTTPRequestHandler):
             "likes": 0,
             "siblings": [{"rfilename": path} for path in files],
         }
+        if "README.md" in files:
+            answer["cardData"] = yaml.safe_load(files["README.md"].split(b"---")[1])
         if rest[:1] == ["tree"]:
             answer = _tree(files, "/".join(rest[2:]))
         self._send(200, json.dumps(answer).encode(), Content_Type="application/json")

@@ -1,0 +1,47 @@
+"""Audits of datasets on the Hub, through its real client against a local stand-in."""
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from tests.sources.conftest import COMMIT
+from tests.worlds import RUN, command, make_world
+
+ROWS = [
+    {"query": f"What is {n} times {n} plus {n} in total?", "response": f"The answer is {n}."}
+    for n in range(20)
+]
+CARD = b"---\nlicense: mit\n---\n# Data\n"
+
+
+def test_a_dataset_of_the_hub_is_judged_at_its_commit_with_the_licence_of_its_card(
+    serving: Callable[..., AbstractContextManager[tuple[str, list[str]]]], tmp_path: Path
+) -> None:
+    mirror, _ = make_world(tmp_path)
+
+    def run(endpoint: str, *args: object) -> subprocess.CompletedProcess[str]:
+        env = {**os.environ, **RUN["env"], "HF_ENDPOINT": endpoint, "HF_HOME": str(tmp_path / "hf")}
+        words = command("audit", *args, "--mirror", mirror, "--store", tmp_path / "st")
+        return subprocess.run(words, **{**RUN, "env": env})
+
+    rows = "".join(json.dumps(row) + "\n" for row in ROWS).encode()
+    held = {"me/data": {"train.jsonl": rows, "README.md": CARD}, "me/bare": {"train.jsonl": rows}}
+    with serving(held) as (url, _):
+        done = run(url, "me/data", "--fix", "hers", "--json")
+        assert (done.returncode, done.stderr) == (0, "")
+        found = json.loads(done.stdout)
+        assert found["dataset"] == f"me/data at {COMMIT[:7]}"
+        assert (found["licence"], found["rows"], found["version"]) == ("mit", 20, "hers@1")
+        named = run(url, f"me/bare@{COMMIT}", "--json")
+        assert json.loads(named.stdout)["licence"] == "none stated"
+        asked = run(url, "me/data", "--licence", "CC0-1.0", "--json")
+        assert json.loads(asked.stdout)["licence"] == "CC0-1.0"
+        missing = run(url, "me/nothing")
+        assert missing.returncode == 1
+        assert "me/nothing on the Hub does not exist, or is private" in missing.stderr
+    shown = command("show", "hers", "--store", tmp_path / "st", "--json")
+    manifest = json.loads(subprocess.run(shown, **RUN).stdout)
+    assert manifest["sources"]["cot"] == {"licence": "mit", "revision": COMMIT}
