@@ -112,7 +112,15 @@ class _There:
     cache: Path
 
     def manifest(self, commit: str) -> Mapping[str, Any]:
-        """Our manifest at a commit; empty if the file there is not ours."""
+        """Our manifest at a commit; empty if there is none or the file is not ours."""
+        found = asked(
+            self.repo,
+            lambda: self.api.file_exists(
+                self.repo, "manifest.json", repo_type="dataset", revision=commit
+            ),
+        )
+        if not found:
+            return {}
         path = download(self.api, self.repo, "manifest.json", commit, self.cache)
         try:
             said = json.loads(path.read_bytes())
@@ -179,7 +187,7 @@ def _look(there: _There) -> Seen | None:
         head=str(found.sha),
         private=bool(found.private),
         files=files,
-        manifest=there.manifest(str(found.sha)) if "manifest.json" in files else {},
+        manifest=there.manifest(str(found.sha)),
         tags={tag.name: tag.target_commit for tag in refs.tags},
     )
 

@@ -1,43 +1,42 @@
-"""A Hub that takes datasets, and a store with a real version of all thirteen subsets in it."""
+"""A Hub that takes datasets, a store with a small version and one with all thirteen subsets."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+import huggingface_hub
 import pytest
 
 from curator import build
 from tests.publishing.hub_server import Hub, serving
+from tests.worlds import make_world
 
 WRITER, READER = "hf_writersecret0123456789", "hf_readersecret0123456789"
 
 
-@dataclass(frozen=True)
-class Built:
-    """A store with `quickstart@1`."""
-
-    store: Path
+@pytest.fixture(scope="session")
+def quickstart(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with `quickstart@1`: 114 rows of 14 subsets and five licences."""
+    folder = tmp_path_factory.mktemp("publishing") / "store"
+    build("quickstart", store=folder)
+    return folder
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    folder = tmp_path_factory.mktemp("publishing") / "store"
-    build("quickstart", store=folder)
-    return Built(folder)
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with `small@1`: a few rows of GSM8K's form in two subsets, all MIT."""
+    folder = tmp_path_factory.mktemp("publishing-small")
+    mirror, recipe = make_world(folder)
+    build(recipe, store=folder / "store", mirror=mirror)
+    return folder / "store"
 
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
     """A running stand-in; the real clients of this process ask it with a token that may write."""
-    import datasets
-    import huggingface_hub
-
     with serving(Hub(tokens={WRITER: "write", READER: "read"})) as running:
         monkeypatch.setenv("HF_ENDPOINT", running.url)
         monkeypatch.setenv("HF_TOKEN", WRITER)
         monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_XET", True)
-        monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", running.url)
-        monkeypatch.setattr(datasets.config, "HF_ENDPOINT", running.url)
         monkeypatch.setattr("curator.hub.WAITS_S", (0.02, 0.02, 0.02, 0.02))
         monkeypatch.setattr("curator.publish.WAITS_S", (0.02, 0.02, 0.02, 0.02))
         yield running

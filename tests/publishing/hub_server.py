@@ -99,6 +99,7 @@ class Hub:
 class _Handler(BaseHTTPRequestHandler):
     hub: Hub
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else each answer in two parts waits 40 ms
 
     def log_message(self, *_: object) -> None:
         pass
