@@ -7,7 +7,7 @@ mean over subsets drawn by a fixed seed. Intervals are over problems.
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import numpy as np
 from curator.errors import UsageError
 from trainers.grading import Graded
 from trainers.metrics import RULES, Rule, difference, interval, majority, pass_at_k
+from trainers.samples import Sampled
 
 SUBSETS = 20
 """Random subsets of the samples that a point of a curve takes the mean over."""
@@ -28,7 +29,7 @@ class Score:
     """One number of a table with its 95% interval."""
 
     group: str
-    """Evaluation set, or `set/field` or `set/level`."""
+    """Evaluation set, `set, unseen`, `set/field` or `set/level`."""
     metric: str
     """`Pass@1`, `Maj1@30`, `RR.Top-K@64`, `Pass@1 published`."""
     problems: int
@@ -59,26 +60,29 @@ class _Table:
 
     values: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
 
-    def add(self, graded: Graded, metric: str, value: float) -> None:
-        problem = graded.problem
-        for group in dict.fromkeys(
-            (
-                problem.set,
-                f"{problem.set}/{problem.field}" if problem.field else problem.set,
-                f"{problem.set}/{problem.level}" if problem.level else problem.set,
-            )
-        ):
+    def add(self, problem: Sampled, unseen: bool, metric: str, value: float) -> None:
+        groups = [problem.set]
+        groups += [f"{problem.set}, unseen"] if unseen else []
+        groups += [f"{problem.set}/{part}" for part in (problem.field, problem.level) if part]
+        for group in dict.fromkeys(groups):
             self.values[group, metric].append(value)
 
 
-def evaluate(graded: Iterable[Graded], name: str, seed: int = 0) -> Result:
-    """Scores of all metrics that the samples allow; re-ranking where all of them have scores."""
+def evaluate(
+    graded: Iterable[Graded], name: str, seed: int = 0, seen: Set[str] | None = None
+) -> Result:
+    """Scores of all metrics that the samples allow; re-ranking where all of them have scores.
+
+    `seen` are ids of problems that are in what the model was trained on (`trainers.overlap`): they
+    are flagged, and each set is scored without them too. None where that is not known.
+    """
     table, rows, scored = _Table(), [], True
     for one in graded:
         values = _values(one, seed)
         scored &= any(key.startswith("RR.") for key in values)
+        unseen = seen is not None and one.problem.id not in seen
         for metric, value in values.items():
-            table.add(one, metric, value)
+            table.add(one.problem, unseen, metric, value)
         rows.append(
             {
                 "set": one.problem.set,
@@ -86,6 +90,7 @@ def evaluate(graded: Iterable[Graded], name: str, seed: int = 0) -> Result:
                 "samples": len(one.clusters),
                 "right": int(one.right.sum()),
                 "undecided": one.undecided,
+                "seen": None if seen is None else not unseen,
                 "values": values,
             }
         )

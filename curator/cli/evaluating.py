@@ -1,6 +1,7 @@
 """Commands that score models: sample, evaluate."""
 
 import json
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,6 +23,7 @@ from curator.errors import UsageError
 
 if TYPE_CHECKING:
     from trainers.evaluation import Result, Score
+    from trainers.samples import Sampled
 
 SAMPLES = Path("samples.jsonl")
 
@@ -128,6 +130,10 @@ def evaluate(
     compare: Annotated[
         bool, typer.Option("--compare", help="Compare two results that were written before.")
     ] = False,
+    trained_on: Annotated[
+        Path | None,
+        typer.Option("--trained-on", help="Release that the model saw: its problems are flagged."),
+    ] = None,
     by_group: Annotated[
         bool, typer.Option("--groups", help="Also by field and level of each set.")
     ] = False,
@@ -139,17 +145,25 @@ def evaluate(
         _compare(files, as_json)
         return
     from curator.answers import Grader
+    from curator.progress import counted
     from curator.sandbox import Sandbox
+    from trainers.data import read_release
     from trainers.evaluation import evaluate as score
     from trainers.grading import grade
+    from trainers.overlap import seen
     from trainers.samples import read_samples
 
-    with Progress() as progress, Sandbox(workers=workers or 2) as box, Grader() as grader:
-        from curator.progress import counted
+    def problems() -> "Iterator[Sampled]":
+        for path in files:
+            yield from read_samples(path)
 
-        problems = (problem for path in files for problem in read_samples(path))
-        graded = grade(counted(problems, progress, "grading", None, every=20), box, grader)
-        result = score(graded, name or files[0].stem)
+    known = None
+    if trained_on:
+        release = read_release(trained_on)
+        known = seen(problems(), (each.asked[-1].content for each in release.examples))
+    with Progress() as progress, Sandbox(workers=workers or 2) as box, Grader() as grader:
+        graded = grade(counted(problems(), progress, "grading", None, every=20), box, grader)
+        result = score(graded, name or files[0].stem, seen=known)
     if output:
         output.write_text(json.dumps(result.plain(), ensure_ascii=False, allow_nan=False) + "\n")
     if as_json:
@@ -170,6 +184,9 @@ def _print(result: "Result", by_group: bool) -> None:
     if undecided:
         total = sum(row["samples"] for row in result.problems)
         print(f"{undecided:,} of {total:,} answers could not be compared; they count as wrong.")
+    flagged = [row["set"] for row in result.problems if row["seen"]]
+    if flagged:
+        print(f"{len(flagged):,} problems are in the release; 'unseen' leaves them out.")
     for note in result.notes:
         print(note)
 

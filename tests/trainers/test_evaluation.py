@@ -151,3 +151,11 @@ def test_a_line_that_is_no_problem_is_told_with_its_number(tmp_path: Path, line:
         file.write(line)
     with pytest.raises(UsageError, match=r"samples.jsonl:2: expected a problem"):
         list(read_samples(path))
+
+
+def test_problems_that_the_model_saw_are_flagged_and_left_out_of_a_second_score(
+    graded: list[Graded],
+) -> None:
+    result = evaluate(graded, "model", seen={"half"})
+    assert [row["seen"] for row in result.problems] == [True, False]
+    assert {score.group for score in result.scores} == {"math", "aqua_rat", "aqua_rat, unseen"}
