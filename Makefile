@@ -25,9 +25,10 @@ test: .venv/.installed-dev  ## run every test
 test-model: .venv-model/.installed  ## run the tests that ask a small real model (2 GB to install, minutes)
 	.venv-model/bin/python -m pytest -n 0 -m model tests/model
 
-bench: .venv/.installed-dev  ## measure builds on made-up rows, teacher, sandbox, graders on published data
+bench: .venv/.installed-dev  ## measure builds on made-up rows, teacher, report, sandbox, graders on published data
 	$(BIN)/python bench/run.py
 	$(BIN)/python bench/teacher.py
+	$(BIN)/python bench/report.py
 	@if [ -d $(DATA)/outputs ]; then $(BIN)/python bench/sandbox.py --data $(DATA) && \
 	$(BIN)/python bench/answers.py --data $(DATA) && $(BIN)/python bench/labels.py --data $(DATA); \
 	else echo "Sandbox and answers were not measured: no $(DATA)/outputs; make bench DATA=DIR"; fi

@@ -149,7 +149,7 @@ def _differences(engine: Engine, store: Store, before: Manifest, after: Manifest
         (each.subset, bytes.fromhex(each.id), each.check, each.was, each.by, each.now, each.rule)
         for each in judged_anew(store, before, after)
     )
-    names = ("subset", "id", "check", "was", "by", "now", "rule")
+    names = ("subset", "id", "check", "was", "was_by", "now", "now_by")
     _table(engine, "judgement", names, found)
 
 

@@ -77,7 +77,7 @@
 
   document.addEventListener('keydown', (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
+    const typing = event.target === search || event.target.tagName === 'SELECT';
     if (event.key === 'Escape' && event.target === search) {
       list.focus();
     } else if (typing) {

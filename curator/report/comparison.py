@@ -83,9 +83,9 @@ _SHOWN = ("problems", "rationales", "kept")
 _CANDIDATES = """
     WITH told AS (
         SELECT subset, id, list("check" || ': ' || CASE was WHEN '' THEN 'no verdict' ELSE was END
-            || CASE by WHEN '' THEN '' ELSE ' (' || by || ')' END || ' → '
+            || CASE was_by WHEN '' THEN '' ELSE ' (' || was_by || ')' END || ' → '
             || CASE now WHEN '' THEN 'no verdict' ELSE now END
-            || CASE rule WHEN '' THEN '' ELSE ' (' || rule || ')' END ORDER BY "check") AS told
+            || CASE now_by WHEN '' THEN '' ELSE ' (' || now_by || ')' END ORDER BY "check") AS told
         FROM judgement GROUP BY ALL
     )
     SELECT CASE what WHEN 'removed' THEN 'was' ELSE 'now' END AS schema, c.id, c.subset,
@@ -97,8 +97,8 @@ _CANDIDATES = """
 """
 
 _VERDICTS = """
-    SELECT "check", was, by, now, rule, count(*) AS n FROM judgement GROUP BY ALL
-    ORDER BY n DESC, "check", was, now, by, rule
+    SELECT "check", was, was_by, now, now_by, count(*) AS n FROM judgement GROUP BY ALL
+    ORDER BY n DESC, "check", was, now, was_by, now_by
 """
 
 

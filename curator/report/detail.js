@@ -33,6 +33,7 @@ function showRow(place, row, names) {
   part(place, row.o === 'unread' ? 'Record' : 'Instruction', row.q, row.ql, row.o === 'unread');
   if (row.before !== undefined) part(place, 'Before', row.before, 0, program);
   if (row.t) part(place, row.before === undefined ? (program ? 'Program' : 'Rationale') : 'After', row.t, row.tl, program);
+  if (row.c && !row.c.every((each) => row.q.includes(each))) options(place, row.c);
   if (row.gold) part(place, 'Gold answer', row.gold, 0, false);
   if (row.told) lines(place, 'Verdicts that changed', row.told.map((text) => [text]));
   if (row.v.length) lines(place, 'Verdicts', row.v.map(verdict));
@@ -56,11 +57,22 @@ function part(place, title, text, whole, code) {
   if (whole) place.append(make('p', `The first ${text.length.toLocaleString('en')} of ${whole.toLocaleString('en')} characters.`, 'meta'));
 }
 
+function options(place, choices) {
+  place.append(make('h3', 'Options'));
+  const list = make('ol');
+  for (const choice of choices) {
+    const line = make('li');
+    line.append(...(asWritten ? [choice] : typeset(choice)));
+    list.append(line);
+  }
+  place.append(list);
+}
+
 function verdict([check, outcome, reason, evidence]) {
   const tone = { passed: 'kept', failed: 'failed', undecided: 'undecided' }[outcome];
   const said = make('b', reason || outcome, `tag ${tone}`);
-  const facts = Object.entries(evidence).flatMap(([key, value]) => [` ${key} `, make('code', value), ' ']);
-  return [`${check} `, said, ...facts];
+  const facts = Object.entries(evidence).flatMap(([key, value]) => [make('i', key), ' ', make('code', value), ' ']);
+  return [`${check} `, said, ' ', ...facts];
 }
 
 function lines(place, title, items) {

@@ -6,16 +6,16 @@ const GREEK = Object.fromEntries(('alpha:α beta:β gamma:γ delta:δ epsilon:ϵ
   + 'degree:° prime:′ partial:∂ nabla:∇ dagger:† pounds:£ imath:ı jmath:ȷ').split(' ').map((pair) => pair.split(':')));
 const OPERATORS = Object.fromEntries(('cdot:⋅ times:× div:÷ pm:± mp:∓ le:≤ leq:≤ leqslant:≤ ge:≥ geq:≥ geqslant:≥ ne:≠ neq:≠ '
   + 'approx:≈ equiv:≡ sim:∼ cong:≅ simeq:≃ propto:∝ in:∈ notin:∉ ni:∋ subset:⊂ subseteq:⊆ supset:⊃ supseteq:⊇ cup:∪ cap:∩ '
-  + 'setminus:∖ backslash:∖ to:→ rightarrow:→ longrightarrow:⟶ leftarrow:← Rightarrow:⇒ implies:⟹ Longrightarrow:⟹ Leftarrow:⇐ iff:⟺ '
+  + 'setminus:∖ backslash:∖ to:→ rightarrow:→ longrightarrow:⟶ leftarrow:← Rightarrow:⇒ implies:⟹ Longrightarrow:⟹ Longleftrightarrow:⟺ Leftarrow:⇐ iff:⟺ '
   + 'Leftrightarrow:⇔ leftrightarrow:↔ mapsto:↦ sum:∑ prod:∏ int:∫ iint:∬ oint:∮ ldots:… dots:… cdots:⋯ vdots:⋮ ddots:⋱ dotsc:… dotsb:⋯ '
   + 'angle:∠ triangle:△ perp:⊥ parallel:∥ mid:∣ nmid:∤ circ:∘ star:⋆ ast:∗ bullet:• oplus:⊕ otimes:⊗ land:∧ wedge:∧ lor:∨ vee:∨ neg:¬ lnot:¬ '
   + 'forall:∀ exists:∃ therefore:∴ because:∵ lfloor:⌊ rfloor:⌋ lceil:⌈ rceil:⌉ langle:⟨ rangle:⟩ vert:| lvert:| rvert:| Vert:‖ lbrace:{ rbrace:} '
-  + 'square:□ Box:□ ll:≪ gg:≫ prec:≺ succ:≻ nleq:≰ ngeq:≱ uparrow:↑ downarrow:↓').split(' ').map((pair) => pair.split(/:(.*)/s)));
+  + 'square:□ Box:□ ll:≪ gg:≫ prec:≺ succ:≻ nleq:≰ ngeq:≱ odot:⊙ bigtriangleup:△ bigtriangledown:▽ diamondsuit:♢ heartsuit:♡ spadesuit:♠ clubsuit:♣ dotsm:⋯ diamond:⋄ blacksquare:■ checkmark:✓ colon:: uparrow:↑ downarrow:↓').split(' ').map((pair) => pair.split(/:(.*)/s)));
 const FUNCTIONS = new Set(('sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh log ln lg exp lim max min gcd lcm det dim ker deg '
   + 'arg sup inf Pr limsup liminf').split(' '));
 const SPACES = { ',': '0.17em', ':': '0.22em', ';': '0.28em', '!': '-0.1em', ' ': '0.25em', quad: '1em', qquad: '2em', enspace: '0.5em', thinspace: '0.17em' };
 const TEXTS = { text: '', textrm: '', mbox: '', mathrm: '', operatorname: '', textbf: 'bold', textit: 'italic', mathbf: 'bold', boldsymbol: 'bold',
-  mathit: 'italic', mathbb: 'double', mathcal: '', mathsf: '', mathfrak: '', mathtt: '', texttt: '', emph: 'italic', textsf: '' };
+  mathit: 'italic', mathbb: 'double', mathcal: '', mathsf: '', mathfrak: '', mathtt: '', texttt: '', textnormal: '',  emph: 'italic', textsf: '' };
 const DOUBLE = { R: 'ℝ', N: 'ℕ', Z: 'ℤ', Q: 'ℚ', C: 'ℂ', P: 'ℙ', F: '𝔽', E: '𝔼' };
 const ACCENTS = { overline: '‾', bar: '¯', hat: '^', widehat: '^', vec: '→', overrightarrow: '→', tilde: '~', widetilde: '~', dot: '˙', ddot: '¨', overarc: '⌒', check: 'ˇ' };
 const FENCES = { matrix: ['', ''], pmatrix: ['(', ')'], bmatrix: ['[', ']'], vmatrix: ['|', '|'], Vmatrix: ['‖', '‖'], cases: ['{', ''], array: ['', ''],
@@ -72,7 +72,12 @@ class Reader {
       if (this.next() !== '}') throw new SyntaxError('a brace is not closed');
       return found;
     }
-    return this.atom(this.next()) || ml('mrow');
+    const token = this.next();
+    if (/^\d./.test(token || '')) { // \frac12 is one half
+      this.left.splice(this.at, 0, token.slice(1));
+      return ml('mn', token[0]);
+    }
+    return this.atom(token) || ml('mrow');
   }
 
   row(ends) {
@@ -82,6 +87,11 @@ class Reader {
     while (this.at < this.left.length && !ends.includes(this.peek())) {
       const token = this.next();
       if (/^\s+$/.test(token)) continue;
+      if (token === '\\choose' || token === '\\over') {
+        const fraction = ml('mfrac', ml('mrow', ...parts), this.row(ends));
+        this.depth -= 1;
+        return token === '\\over' ? fraction : this.chosen(fraction);
+      }
       if (token === '^' || token === '_' || token === "'") this.script(parts, token);
       else {
         const part = this.atom(token);
@@ -121,8 +131,15 @@ class Reader {
     if (token === '&') return null;
     if (/^\d/.test(token)) return ml('mn', token);
     if (/^\p{L}$/u.test(token)) return ml('mi', token);
-    if (token[0] !== '\\') return ml('mo', { '-': '−', '*': '∗' }[token] || token);
+    if (token[0] !== '\\') return this.sign({ '-': '−', '*': '∗' }[token] || token);
     return this.command(token.slice(1));
+  }
+
+  sign(text) {
+    // Only what stands after \left and \right grows with what is between.
+    const found = ml('mo', text);
+    found.setAttribute('stretchy', 'false');
+    return found;
   }
 
   space(width) {
@@ -133,7 +150,7 @@ class Reader {
 
   command(name) {
     if (Object.hasOwn(GREEK, name)) return ml('mi', GREEK[name]);
-    if (Object.hasOwn(OPERATORS, name)) return ml('mo', OPERATORS[name]);
+    if (Object.hasOwn(OPERATORS, name)) return this.sign(OPERATORS[name]);
     if (Object.hasOwn(SPACES, name)) return this.space(SPACES[name]);
     if (FUNCTIONS.has(name)) return ml('mi', name);
     if (QUIET.has(name)) return null;
@@ -149,11 +166,14 @@ class Reader {
       case 'begin': return this.environment(this.raw());
       case 'pmod': return ml('mrow', ml('mo', '('), ml('mi', 'mod'), this.space('0.25em'), this.argument(), ml('mo', ')'));
       case 'bmod': case 'mod': return ml('mrow', this.space('0.25em'), ml('mi', 'mod'), this.space('0.25em'));
-      case 'underline': case 'underbrace': case 'overbrace': return this.argument();
+      case 'underline': case 'underbrace': case 'overbrace': case 'mathop': case 'cancel': return this.argument();
       case 'stackrel': case 'overset': { const over = this.argument(); return ml('mover', this.argument(), over); }
       case 'underset': { const under = this.argument(); return ml('munder', this.argument(), under); }
       case 'not': return ml('mrow', ml('mo', '¬'), this.argument());
-      case 'hspace': case 'vspace': case 'phantom': case 'label': case 'tag': case 'color': this.raw(); return null;
+      case 'cancelto': this.raw(); return this.argument();
+      case 'multicolumn': this.raw(); this.raw(); return this.argument();
+      case 'renewcommand': this.raw(); this.raw(); return null;
+      case 'hphantom': case 'cline': case 'hspace': case 'vspace': case 'phantom': case 'label': case 'tag': case 'color': this.raw(); return null;
       case '\\': return this.space('1em');
       case '{': case '}': case '%': case '$': case '#': case '&': case '_': case '|':
         return ml('mo', name === '|' ? '‖' : name);
@@ -196,7 +216,10 @@ class Reader {
   }
 
   binomial() {
-    const fraction = ml('mfrac', this.argument(), this.argument());
+    return this.chosen(ml('mfrac', this.argument(), this.argument()));
+  }
+
+  chosen(fraction) {
     fraction.setAttribute('linethickness', '0');
     return ml('mrow', ml('mo', '('), fraction, ml('mo', ')'));
   }

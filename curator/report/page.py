@@ -163,6 +163,7 @@ def render(template: str, rows: Sequence[Mapping[str, Any]], **values: Any) -> s
         "stack": charts.stack,
         "histogram": charts.histogram,
         "fate_names": FATE_NAMES,
+        "told_of": _told_of,
         "style": Markup(style),
         "script": Markup(script),
         "data": Markup(embedded({"names": FATE_NAMES, "rows": rows})),
@@ -191,6 +192,11 @@ def _policy(style: str, script: str) -> str:
 
 def _read(name: str) -> str:
     return (FOLDER / name).read_text(encoding="utf-8")
+
+
+def _told_of(fates: Mapping[str, int]) -> str:
+    """What a stacked bar shows, in words."""
+    return ", ".join(f"{count:,} {FATE_NAMES[fate]}" for fate, count in fates.items() if count)
 
 
 def _number(value: int) -> str:

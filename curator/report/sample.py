@@ -79,7 +79,9 @@ def _rows(engine: Engine, schema: str) -> list[dict[str, Any]]:
         older AS ({older})
         SELECT a.subset, a.outcome, a.rule, lower(hex(a.id)), a.told, w.kind, w.writer,
             left(w.instruction, {LONGEST}), length(w.instruction), left(w.text, {LONGEST}),
-            length(w.text), left(q.gold, {LONGEST_EVIDENCE}), q.field, q.level, q.licence,
+            length(w.text), left(q.gold, {LONGEST_EVIDENCE}),
+            list_transform(q.choices, lambda each: left(each, {LONGEST_EVIDENCE})),
+            q.field, q.level, q.licence,
             q.source, q.place, v.verdicts, older.before
         FROM asked a JOIN written w USING (id, subset)
             LEFT JOIN (SELECT * FROM {schema}.problem
@@ -88,7 +90,7 @@ def _rows(engine: Engine, schema: str) -> list[dict[str, Any]]:
             LEFT JOIN older ON older.id = a.was AND older.subset = a.subset
     """
     keys = (
-        *("s", "o", "r", "id", "told", "k", "w", "q", "ql", "t", "tl", "gold"),
+        *("s", "o", "r", "id", "told", "k", "w", "q", "ql", "t", "tl", "gold", "c"),
         *("field", "level", "licence", "source", "place", "v", "before"),
     )
     found = []

@@ -1,0 +1,52 @@
+"""The report page of a version with as many rows as the released MathInstruct, made and opened.
+
+    python bench/report.py [--rows 262000]
+
+Out: seconds and size of the page, and the milliseconds until a real Chromium has loaded it.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tests.report.browser import CHROMIUM, chromium  # noqa: E402
+
+LOADED = "performance.timing.loadEventEnd - performance.timing.navigationStart"
+
+
+def run(*words: object) -> float:
+    """Seconds that a command took."""
+    began = time.monotonic()
+    command = [sys.executable, *map(str, words)]
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    return time.monotonic() - began
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--rows", type=int, default=262_000)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        data, store, page = folder / "data", folder / "store", folder / "page.html"
+        run("bench/make_rows.py", "--rows", asked.rows, data)
+        run("-m", "curator", "build", "released", "--mirror", data, "--store", store)
+        seconds = run("-m", "curator", "report", "released", "--store", store, "-o", page)
+        size = page.stat().st_size / 1e6
+        print(f"{asked.rows:,} rows: page made in {seconds:.1f} s, {size:.1f} MB", end="")
+        if CHROMIUM:
+            with chromium(folder / "profile") as browser:
+                browser.open(page)
+                print(f", loaded in {browser.value(LOADED)} ms")
+        else:
+            print("; not opened: no Chromium here")
+
+
+if __name__ == "__main__":
+    main()
