@@ -280,22 +280,23 @@ function formula(text, block) {
   }
 }
 
-// $…$ as pandoc reads it, so that prices stay prices: no space inside, no digit after it.
-const SPANS = /\$\$([^]+?)\$\$|\\\[([^]+?)\\\]|\\\(([^]+?)\\\)|(\\begin\{(align\*?|equation\*?|eqnarray\*?|gather\*?)\}[^]+?\\end\{\5\})|(?<!\\)\$(?=\S)((?:\\.|[^\\$])+?)(?<=\S)\$(?!\d)|(\\boxed\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\})/g;
+// Drawings are programs. $…$ as pandoc reads it, so that prices stay prices: no space inside, no digit after it.
+const SPANS = /(\[asy\][^]*?\[\/asy\])|\$\$([^]+?)\$\$|\\\[([^]+?)\\\]|\\\(([^]+?)\\\)|(\\begin\{(align\*?|equation\*?|eqnarray\*?|gather\*?)\}[^]+?\\end\{\6\})|(?<!\\)\$(?=\S)((?:\\.|[^\\$])+?)(?<=\S)\$(?!\d)|(\\boxed\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\})/g;
 
 function typeset(text) {
   const parts = [];
   let at = 0, match;
   SPANS.lastIndex = 0;
   while ((match = SPANS.exec(text))) {
-    const inline = match[6];
+    const [, , dollars, bracket, parenthesis, environment, , inline, box] = match;
     if (inline !== undefined && !/\\/.test(inline) && /[A-Za-z]{3,}/.test(inline)) {
       SPANS.lastIndex = match.index + 1; // words without any command: a price
       continue;
     }
     parts.push(text.slice(at, match.index));
-    const block = match[1] ?? match[2] ?? match[4];
-    parts.push(formula(block ?? match[3] ?? inline ?? match[7], block !== undefined));
+    const block = dollars ?? bracket ?? environment;
+    if (match[1]) parts.push(make('pre', match[1], 'code'));
+    else parts.push(formula(block ?? parenthesis ?? inline ?? box, block !== undefined));
     at = SPANS.lastIndex;
   }
   parts.push(text.slice(at));

@@ -76,6 +76,12 @@ def test_what_cannot_be_read_stays_as_it_was_written(page: Browser) -> None:
         assert typeset(page, f"${text}$", "d.textContent") == text
 
 
+def test_drawings_stay_programs(page: Browser) -> None:
+    text = 'Look: [asy] label("$A$", (0,0)); [/asy] at $A$.'
+    assert typeset(page, text, "d.querySelectorAll('math').length") == 1
+    assert '"$A$"' in str(typeset(page, text, "d.querySelector('pre').textContent"))
+
+
 def test_unknown_commands_are_shown(page: Browser) -> None:
     assert r"\strange" in str(typeset(page, r"$x + \strange{y}$", "d.textContent"))
 
