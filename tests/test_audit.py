@@ -377,6 +377,15 @@ def test_bad_rows_are_a_finding_and_no_failure(mixed: Path) -> None:
     assert told["version"] is None and told["kinds"] == {"CoT": 5, "PoT": 3}
 
 
+def test_the_report_page_is_written_without_a_version(mixed: Path) -> None:
+    done = run(mixed.name, "--report", "page.html", cwd=mixed.parent)
+    assert (done.returncode, done.stderr) == (0, "")
+    page = (mixed.parent / "page.html").read_text()
+    assert "print(60 / 2.5)" in page and "<script src" not in page
+    again = run(mixed.name, "--report", "page.html", cwd=mixed.parent)
+    assert again.returncode == 2 and "page.html exists" in again.stderr
+
+
 def test_only_the_first_records_are_read_where_there_is_a_limit(mixed: Path) -> None:
     told = json.loads(run(mixed.name, "--limit", "3", "--json", cwd=mixed.parent).stdout)
     assert told["rows"] == 3

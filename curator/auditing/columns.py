@@ -182,7 +182,7 @@ def _answers(cell: object) -> bool:
 
 
 def _options(cell: object) -> bool:
-    if isinstance(cell, str) and re.match(r"\s*a \) .*, b \) ", cell):
+    if isinstance(cell, str) and re.match(r"""\s*(\[\s*["']\s*)?a \) .*b \) """, cell):
         return True
     if isinstance(cell, str) and cell.startswith("["):
         try:

@@ -16,6 +16,7 @@ from curator.cli.app import (
 )
 from curator.cli.making import UnsafeOption, WorkersOption, existing
 from curator.cli.tables import shown, table
+from curator.errors import UsageError
 
 if TYPE_CHECKING:
     from curator.audit import Audit
@@ -68,6 +69,8 @@ def audit(
     contamination, licence. Bad rows are a finding, not a failure: the exit code is 0."""
     from curator.audit import audit as judge
 
+    if report and report.exists():
+        raise UsageError(f"{report} exists; name another file for the report.")
     columns = {"question": question, "response": response, "gold": gold, "choices": choices}
     with Progress() as progress:
         found = judge(
@@ -86,7 +89,7 @@ def audit(
             unsafe_local=unsafe_local,
         )
     if report:
-        from curator.report import write_report
+        from curator.reports import write_report
 
         with existing(store) as opened:
             write_report(opened, found.manifest, report)

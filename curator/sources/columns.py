@@ -5,6 +5,7 @@ In: `{question: problem, gold: answer}` and where the rows are. Out: a Source li
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -141,13 +142,14 @@ def _gold(row: Row, column: str, choices: tuple[str, ...]) -> str:
     return answer(row, column)
 
 
+_MATHQA = re.compile(r"""\s*(?:\[\s*["']\s*)?a \)""")
 _TEXTS = ("solution", "program", "part", "field", "level")
 
 
 def _choices(row: Row, column: str) -> tuple[str, ...]:
     found = value(row, column)
     if isinstance(found, str):
-        if found.lstrip().startswith("a )"):
+        if _MATHQA.match(found):
             return mathqa.options(found.strip())
         try:
             row = {column: json.loads(found)}

@@ -47,6 +47,10 @@ def test_a_glob_reads_its_files_in_order_with_their_places(tmp_path: Path) -> No
         ({"a": "y", "c": ["x", "y"]}, ("B", ("x", "y"))),
         ({"a": 1, "c": ["x", "y"]}, ("B", ("x", "y"))),
         ({"a": "A", "c": '["x", "y"]'}, ("A", ("x", "y"))),
+        (
+            {"a": "b", "c": "a ) 3 , b ) 4 , c ) 5 , d ) 6 , e ) 7"},
+            ("B", ("3", "4", "5", "6", "7")),
+        ),
         ({"a": "C", "c": ["x", "y"]}, "marked option does not exist"),
         ({"a": 2, "c": ["x", "y"]}, "marked option does not exist"),
         ({"a": -1, "c": ["x", "y"]}, "marked option does not exist"),
