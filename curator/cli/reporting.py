@@ -16,7 +16,7 @@ def report(
     version: VersionArgument,
     newer: Annotated[
         str | None,
-        typer.Argument(metavar="[NEWER]", help="Another version, to compare the first with."),
+        typer.Argument(metavar="NEWER", help="Another version, to compare the first with."),
     ] = None,
     output: Annotated[
         Path | None,

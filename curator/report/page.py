@@ -23,7 +23,7 @@ from curator.report.sample import MOST, pick, set_aside, shown
 from datastore.engine import Engine
 
 FOLDER = Path(__file__).parent
-SCRIPTS = ("mathematics.js", "code.js", "detail.js", "browser.js")
+SCRIPTS = ("symbols.js", "mathematics.js", "code.js", "detail.js", "browser.js")
 
 FATE_NAMES = {
     "kept": "kept",

@@ -24,7 +24,6 @@ OPTIONS = [
     "--no-first-run",
     "--disable-background-networking",
     "--remote-debugging-pipe",
-    "--allow-file-access-from-files",
 ]
 TIMEOUT_S = 60
 
