@@ -57,8 +57,8 @@ clean:  ## remove the virtual environment and build output; stores are left alon
 	@touch $@
 
 .venv/.installed-dev: .venv/.installed
-	@echo "Installing the test tools into .venv"
-	@$(PIP_INSTALL) --editable '.[dev]'
+	@echo "Installing the test tools and the trainers into .venv (2 GB, some three minutes, once)"
+	@$(PIP_INSTALL) --editable '.[dev,train]'
 	@touch $@
 
 .venv-model/.installed: pyproject.toml constraints.txt

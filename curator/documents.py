@@ -17,6 +17,9 @@ from curator.shipped import recipes_folder
 MOST_BYTES = 1_000_000
 MOST_PARENTS = 8
 
+APART = ("samples", "training", "accelerate")
+"""Folders of shipped files that are no recipes of versions, or no recipes."""
+
 Loc = tuple[object, ...]
 
 SWITCHED_OFF: Loc = ("screens", "contamination")
@@ -40,31 +43,31 @@ class Document:
         return f"{self.path.name}:1"
 
 
-def read_document(name: str | Path) -> Document:
+def read_document(name: str | Path, part: str = "") -> Document:
     """The document of a file or of a shipped recipe, with everything it extends merged in.
 
     Mappings are merged key by key, lists and plain values replaced, `null` removes a key; at
-    `SWITCHED_OFF` it is a value.
+    `SWITCHED_OFF` it is a value. `part` is the folder of the shipped recipes that names are of.
     Raises UsageError if there is no such file, RecipeError if it is not a usable YAML mapping.
     """
-    return _read(_find(name, Path()), ())
+    return _read(_find(name, Path(), part), (), part)
 
 
-def shipped_recipes() -> dict[str, Path]:
-    """The shipped recipes by name: `quickstart`, `ablations/g`."""
-    folder = recipes_folder()
-    found = (path for path in sorted(folder.rglob("*.yaml")) if "samples" not in path.parts)
-    return {str(path.relative_to(folder).with_suffix("")): path for path in found}
+def shipped_recipes(part: str = "") -> dict[str, Path]:
+    """The shipped recipes by name: `quickstart`, `ablations/g`; of `training` those of models."""
+    folder = recipes_folder() / part
+    names = ((path.relative_to(folder), path) for path in sorted(folder.rglob("*.yaml")))
+    return {str(n.with_suffix("")): path for n, path in names if n.parts[0] not in APART}
 
 
-def _find(name: str | Path, folder: Path) -> Path:
+def _find(name: str | Path, folder: Path, part: str) -> Path:
     path = folder / name
     try:
         if path.is_file():
             return path
     except OSError as error:
         raise UsageError(f"Cannot read {str(path)[:200]}: {error.strerror}") from None
-    known = shipped_recipes()
+    known = shipped_recipes(part)
     if str(name) in known:
         return known[str(name)]
     if path.suffix in (".yaml", ".yml") or path.is_dir():
@@ -72,7 +75,7 @@ def _find(name: str | Path, folder: Path) -> Path:
     raise UsageError(unknown("recipe", str(name), known))
 
 
-def _read(path: Path, children: tuple[Path, ...]) -> Document:
+def _read(path: Path, children: tuple[Path, ...], part: str) -> Document:
     if path.resolve() in children or len(children) >= MOST_PARENTS:
         raise RecipeError(f"{path.name}:1: 'extends' goes round in a circle or over 8 files")
     document = _parse(path)
@@ -83,10 +86,10 @@ def _read(path: Path, children: tuple[Path, ...]) -> Document:
         place = document.place(("extends",))
         raise RecipeError(f"{place}: extends: expected a recipe's name or file, saw {parent!r}")
     try:
-        found = _find(parent, path.parent)
+        found = _find(parent, path.parent, part)
     except UsageError as error:
         raise RecipeError(f"{document.place(('extends',))}: extends: {error}") from None
-    base = _read(found, (*children, path.resolve()))
+    base = _read(found, (*children, path.resolve()), part)
     _anchor(base, path.parent)
     places = {**base.places, **document.places}
     return Document(path, _merge(base.values, document.values), places)

@@ -18,6 +18,7 @@ LAYERS: dict[str, set[str]] = {
     "curator.fingerprint": set(),
     "curator.tables": {"curator.model"},
     "curator.shipped": {"curator.errors"},
+    "curator.documents": {"curator.errors", "curator.shipped"},
     "datastore": set(),
     "curator.answers": {"curator.model", "curator.errors"},
     "curator.sandbox": {"curator.model", "curator.errors"},
@@ -41,7 +42,13 @@ LAYERS: dict[str, set[str]] = {
     },
     "curator.release": {"curator.model", "curator.errors", "curator.tables", "datastore"},
     "curator.report": {"curator.model", "curator.errors", "curator.tables", "datastore"},
-    "trainers": {"curator.model", "curator.errors", "curator.answers", "curator.sandbox"},
+    "trainers": {
+        "curator.model",
+        "curator.errors",
+        "curator.documents",
+        "curator.answers",
+        "curator.sandbox",
+    },
 }
 
 # What stands above everything that joins the parts (recipe, plan, build and the like).

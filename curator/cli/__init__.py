@@ -22,6 +22,7 @@ from curator.cli import (
     releasing,
     reporting,
     serving,
+    training,
 )
 from curator.cli.app import app, debugging
 from curator.errors import CuratorError
@@ -108,4 +109,5 @@ __all__ = [
     "releasing",
     "reporting",
     "serving",
+    "training",
 ]

@@ -1,0 +1,223 @@
+"""SFT on a CPU: a Llama made on the spot learns answers, and only answers carry loss."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from curator.errors import CuratorError, UsageError
+from tests.trainers.tiny import tiny_model
+from trainers.data import read_release
+from trainers.encoding import ALPACA, encode
+from trainers.recipe import SFT
+
+pytest.importorskip("torch", reason="the extra train is not installed")
+pytest.importorskip("trl", reason="the extra train is not installed")
+
+ROOT = Path(__file__).resolve().parents[2]
+ROWS = [
+    {
+        "prompt": f"What is {a} + {b}?",
+        "completion": f"The answer is {a + b}.",
+        "source": "big" if b else "small",
+    }
+    for a in range(10)
+    for b in range(4)
+]
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model and a release that it can read."""
+    folder = tmp_path_factory.mktemp("sft")
+    (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, ROWS)))
+    texts = [ALPACA, "<user><assistant>", *(row["prompt"] + row["completion"] for row in ROWS)]
+    tiny_model(folder / "model", texts)
+    return folder
+
+
+def recipe(base: Path, **keys: object) -> SFT:
+    values = {
+        "train": "sft",
+        "name": "tiny",
+        "about": "A test",
+        "model": str(base / "model"),
+        "release": str(base / "rows.jsonl"),
+        "learning_rate": 1e-2,
+        "steps": 12,
+        "batch": 16,
+        "micro_batch": 8,
+        "max_length": 128,
+        "precision": "fp32",
+        "checkpoint_every": 4,
+    }
+    return SFT.model_validate({**values, **keys})
+
+
+def run(keys: SFT) -> tuple[dict, list[str]]:
+    from trainers.sft import train_sft
+
+    lines: list[str] = []
+    return train_sft(keys, lines.append), lines
+
+
+def encoded(base: Path, **keys: object) -> tuple:
+    from trainers.models import load_tokenizer
+
+    wanted = recipe(base, **keys)
+    tokenizer = load_tokenizer(wanted.model)
+    examples = read_release(Path(wanted.release)).examples
+    found = encode(examples, tokenizer, wanted.template, wanted.max_length, wanted.truncate)
+    return tokenizer, *found
+
+
+@pytest.mark.parametrize("template", ["alpaca", "chat"])
+def test_the_answer_and_its_end_are_what_carries_loss(base: Path, template: str) -> None:
+    tokenizer, rows, counts = encoded(base, template=template)
+    assert tokenizer.decode(rows[7].answer) == f"{ROWS[7]['completion']}</s>"
+    asked = tokenizer.decode(rows[7].prompt)
+    assert asked.endswith("### Response:" if template == "alpaca" else "<assistant>")
+    assert ROWS[7]["prompt"] in asked
+    assert counts.rows == 40
+    assert counts.answer_tokens == sum(len(row.answer) for row in rows)
+    assert list(counts.shares()) == ["big", "small"]
+    assert sum(counts.shares().values()) == pytest.approx(1)
+
+
+def test_rows_whose_answer_would_be_cut_are_refused_with_counts_unless_allowed(base: Path) -> None:
+    _, rows, whole = encoded(base)
+    limit = whole.longest - 1
+    longest = sum(len(row.prompt) + len(row.answer) > limit for row in rows)
+    with pytest.raises(
+        UsageError, match=rf"{longest} of 40 rows .* {longest} answers would be cut"
+    ):
+        encoded(base, max_length=limit)
+    _, cut_rows, cut = encoded(base, max_length=limit, truncate="allow")
+    assert (cut.cut, cut.left_out, cut.rows) == (longest, 0, 40)
+    assert max(len(row.prompt) + len(row.answer) for row in cut_rows) == limit
+    with pytest.raises(UsageError, match="No row has an answer"):
+        encoded(base, max_length=8, truncate="allow")
+
+
+def test_the_loss_falls_the_weights_move_and_the_folder_tells_what_was_done(
+    base: Path, tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file
+
+    wanted = recipe(base, output=str(tmp_path / "run"))
+    record, lines = run(wanted)
+    losses = [loss for _, loss in record["losses"]]
+    assert losses[-1] < losses[0] / 1.5
+    model = tmp_path / "run" / "model"
+    before, after = (load_file(at / "model.safetensors") for at in (base / "model", model))
+    assert any((before[name] != after[name]).any() for name in before)
+    assert json.loads((model / "training.json").read_text()) == json.loads(json.dumps(record))
+    assert record["data"]["sha256"] == read_release(base / "rows.jsonl").digest
+    card = (model / "README.md").read_text()
+    assert record["data"]["sha256"] in card
+    assert "| `small` | 2" in card
+    assert not list(model.glob("*.bin"))
+    assert any("answer tokens carry loss" in line for line in lines)
+
+    again, lines = run(wanted)
+    assert again == json.loads(json.dumps(record))
+    assert lines == [f"{model} is complete; nothing to do"]
+    with pytest.raises(UsageError, match="holds another training"):
+        run(recipe(base, output=str(tmp_path / "run"), seed=1))
+
+
+def test_adapters_are_merged_into_the_model(base: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
+    keys = {"method": "lora", "output": str(tmp_path / "run"), "steps": 4}
+    record, _ = run(recipe(base, **keys))
+    assert record["losses"][-1][1] < record["losses"][0][1]
+    before = load_file(base / "model" / "model.safetensors")
+    after = load_file(tmp_path / "run" / "model" / "model.safetensors")
+    assert before.keys() == after.keys()
+    moved = {name for name in before if (before[name] != after[name]).any()}
+    assert moved
+    assert all("_proj" in name for name in moved)
+
+
+def test_a_training_that_is_killed_goes_on_from_its_newest_whole_checkpoint(
+    base: Path, tmp_path: Path
+) -> None:
+    whole, _ = run(recipe(base, output=str(tmp_path / "whole")))
+    wanted = recipe(base, output=str(tmp_path / "killed"))
+    program = (
+        "import os, sys\n"
+        "from trainers.recipe import SFT\n"
+        "from trainers.sft import train_sft\n"
+        "def say(line):\n"
+        "    if line.startswith('step 10'): os.kill(os.getpid(), 9)\n"
+        "train_sft(SFT.model_validate_json(sys.stdin.read()), say)\n"
+    )
+    command = [sys.executable, "-c", program]
+    died = subprocess.run(command, input=wanted.model_dump_json(), text=True, cwd=ROOT)
+    assert died.returncode == -9
+    checkpoints = tmp_path / "killed" / "checkpoints"
+    assert (checkpoints / "checkpoint-8" / "whole").exists()
+    # As if it had been killed while a checkpoint was being written.
+    (checkpoints / "checkpoint-10").mkdir()
+    (checkpoints / "checkpoint-10" / "trainer_state.json").write_text("{")
+    record, lines = run(wanted)
+    assert f"going on from {checkpoints / 'checkpoint-8'}" in lines
+    assert not any(line.startswith("step 8 ") for line in lines)
+    assert dict(record["losses"]) == pytest.approx(dict(whole["losses"]), abs=1e-5)
+
+
+@pytest.mark.parametrize("wrong", ["prompt carries loss", "answer does not", "other tokens"])
+def test_labels_that_are_not_the_answers_alone_are_refused(base: Path, wrong: str) -> None:
+    from types import SimpleNamespace
+
+    from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
+
+    from trainers.sft import check_labels, dataset
+
+    _, rows, _ = encoded(base)
+    collator = DataCollatorForLanguageModeling(pad_token_id=2)
+    check_labels(SimpleNamespace(data_collator=collator, train_dataset=dataset(rows)), rows)
+    first = rows[0]
+    moved = {
+        "prompt carries loss": replace(
+            first, prompt=first.prompt[:-1], answer=first.prompt[-1:] + first.answer
+        ),
+        "answer does not": replace(
+            first, prompt=first.prompt + first.answer[:1], answer=first.answer[1:]
+        ),
+        "other tokens": replace(first, answer=first.answer[::-1]),
+    }[wrong]
+    trainer = SimpleNamespace(data_collator=collator, train_dataset=dataset([moved, *rows[1:]]))
+    with pytest.raises(CuratorError, match="Row 1"):
+        check_labels(trainer, rows)
+
+
+def test_pickled_weights_and_code_of_a_repository_are_never_loaded(
+    base: Path, tmp_path: Path
+) -> None:
+    import shutil
+
+    import torch
+
+    from trainers.models import load_causal
+
+    pickled = tmp_path / "pickled"
+    shutil.copytree(base / "model", pickled)
+    (pickled / "model.safetensors").unlink()
+    torch.save({}, pickled / "pytorch_model.bin")
+    with pytest.raises(UsageError, match="safetensors and built-in code only"):
+        load_causal(str(pickled))
+
+    coded = tmp_path / "coded"
+    shutil.copytree(base / "model", coded)
+    config = json.loads((coded / "config.json").read_text())
+    config |= {"model_type": "evil", "auto_map": {"AutoModelForCausalLM": "evil.Evil"}}
+    (coded / "config.json").write_text(json.dumps(config))
+    (coded / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nclass Evil: pass\n")
+    with pytest.raises(UsageError, match="safetensors and built-in code only"):
+        load_causal(str(coded))
+    assert not (tmp_path / "ran").exists()

@@ -1,0 +1,47 @@
+"""A Llama of some 0.1M parameters with its tokenizer, made on the spot: nothing is downloaded.
+
+In: texts that the tokenizer should know. Out: a folder as `transformers` reads it.
+"""
+
+from pathlib import Path
+
+CHAT = (
+    "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}{{ eos_token }}{% endfor %}"
+    "{% if add_generation_prompt %}<assistant>{% endif %}"
+)
+
+
+def tiny_model(
+    folder: Path, texts: list[str], width: int = 64, layers: int = 2, seed: int = 0
+) -> Path:
+    """Writes the model; each word, sign and space of the texts is a token."""
+    import torch
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    words = Tokenizer(models.WordLevel(unk_token="<unk>"))
+    pattern = Regex(r" ?[A-Za-z]+|\d|[^A-Za-z\d]")
+    words.pre_tokenizer = pre_tokenizers.Split(pattern, "isolated")
+    words.decoder = decoders.Fuse()
+    special = ["<unk>", "<s>", "</s>"]
+    words.train_from_iterator(texts, trainers.WordLevelTrainer(special_tokens=special))
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=words, unk_token="<unk>", bos_token="<s>", eos_token="</s>"
+    )
+    tokenizer.chat_template = CHAT
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(seed)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=width,
+        intermediate_size=2 * width,
+        num_hidden_layers=layers,
+        num_attention_heads=4,
+        max_position_embeddings=512,
+        bos_token_id=1,
+        eos_token_id=2,
+        pad_token_id=2,
+        tie_word_embeddings=True,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    return folder
