@@ -148,7 +148,7 @@ def citations(content: Mapping[str, Any], facts: Facts) -> str:
     told = f"\n\nEvaluation sets: {plain(', '.join(papers))}." if papers else ""
     return (
         f"{_table(head, 0, rows)}{told}\n\nThe mixture follows MathInstruct (arXiv:2309.05653); "
-        "claims put before problems follow arXiv:2310.10047."
+        "claims put before problems follow arXiv:2308.03958."
     )
 
 

@@ -19,6 +19,7 @@ from curator.progress import Listener, Silent, counted
 from curator.rationales.instruction import instruction, options_line
 from curator.rationales.prompting import Messages, Prompts
 from curator.rationales.replies import read_reply
+from curator.samples import Sample, Sampled
 from curator.sections import Limits
 from curator.sources import EVALS, SOURCES, Opened, Source, open_source, records
 from curator.synthesis import crash, printed_nothing
@@ -26,7 +27,6 @@ from curator.teacher import Budget, Call, Sampling, TeacherSettings
 from curator.teaching import Teaching
 from curator.verify import Claim, Verifier
 from datastore.store import Store
-from trainers.samples import Sample, Sampled
 
 How = Literal["hybrid", "CoT", "PoT"]
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from curator.answers import Grader
+from curator.samples import Sampled, read_samples
 from curator.sampling import Asked, sample
 from curator.sandbox import Sandbox
 from curator.teacher import TeacherSettings
@@ -17,7 +18,6 @@ from tests.teacher.faults import Server, completion
 from tests.worlds import curator
 from trainers.evaluation import evaluate
 from trainers.grading import grade
-from trainers.samples import Sampled, read_samples
 
 QUESTIONS = {
     "Ann has 3 pears and gets 4 more. How many has she?": "7",

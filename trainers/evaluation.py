@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from curator.errors import UsageError
+from curator.samples import Sampled
 from trainers.grading import Graded
 from trainers.metrics import RULES, Rule, difference, interval, majority, pass_at_k
-from trainers.samples import Sampled
 
 SUBSETS = 20
 """Random subsets of the samples that a point of a curve takes the mean over."""

@@ -12,10 +12,10 @@ import numpy as np
 
 from curator.answers import Grader, extract, extract_output, quick_columns, written
 from curator.model import Answer
+from curator.samples import Sample, Sampled
 from curator.sandbox import Sandbox
 from trainers.metrics import Floats, Ints
 from trainers.published import agrees, named, stated
-from trainers.samples import Sample, Sampled
 
 CHUNK = 64
 """Problems that are graded at once."""

@@ -9,7 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from trainers.samples import Sampled
+from curator.samples import Sampled
 
 WORDS = 13
 _WORD = re.compile(r"[^\W_]+")

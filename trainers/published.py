@@ -10,7 +10,7 @@ import re
 
 from curator.answers.extract import boxes
 from curator.model import LETTERS
-from trainers.samples import Sample, Sampled
+from curator.samples import Sample, Sampled
 
 _PHRASE = re.compile(r"the answer is|####", re.I)
 _NUMBER = re.compile(r"-?\d[\d,]*\.?\d*|-?\.\d+")

@@ -22,8 +22,8 @@ from curator.cli.tables import table
 from curator.errors import UsageError
 
 if TYPE_CHECKING:
+    from curator.samples import Sampled
     from trainers.evaluation import Result, Score
-    from trainers.samples import Sampled
 
 SAMPLES = Path("samples.jsonl")
 
@@ -82,11 +82,11 @@ def sample(
 ) -> None:
     """Sample a model's solutions of problems; run again, it asks only what is missing."""
     from curator.local import serve
+    from curator.samples import write_samples
     from curator.sampling import Asked
     from curator.sampling import sample as make
     from curator.teacher import Budget, TeacherSettings
     from datastore.store import Store
-    from trainers.samples import write_samples
 
     if how not in ("hybrid", "CoT", "PoT"):
         raise UsageError(f"--how: expected hybrid, CoT or PoT, saw '{how}'")
@@ -146,12 +146,12 @@ def evaluate(
         return
     from curator.answers import Grader
     from curator.progress import counted
+    from curator.samples import read_samples
     from curator.sandbox import Sandbox
     from trainers.data import read_release
     from trainers.evaluation import evaluate as score
     from trainers.grading import grade
     from trainers.overlap import seen
-    from trainers.samples import read_samples
 
     def problems() -> "Iterator[Sampled]":
         for path in files:

@@ -8,10 +8,10 @@ import pytest
 
 from curator.answers import Grader
 from curator.errors import UsageError
+from curator.samples import Sample, Sampled, read_samples, write_samples
 from curator.sandbox import Sandbox
 from trainers.evaluation import Result, compare, evaluate
 from trainers.grading import Graded, grade
-from trainers.samples import Sample, Sampled, read_samples, write_samples
 
 HALF = Sampled(
     "math",

@@ -1,7 +1,7 @@
 """Evaluation problems that a release holds are found; others are not."""
 
+from curator.samples import Sampled
 from trainers.overlap import seen
-from trainers.samples import Sampled
 
 LONG = (
     "A tank holds 90 litres and loses 4 litres an hour through a crack in its floor. "

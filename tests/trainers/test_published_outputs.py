@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from curator.answers import Grader
+from curator.samples import Sample, Sampled
 from curator.sandbox import Sandbox
 from trainers.evaluation import evaluate
 from trainers.grading import grade
 from trainers.metrics import pass_at_k
-from trainers.samples import Sample, Sampled
 
 
 def records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

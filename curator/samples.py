@@ -1,4 +1,4 @@
-"""Sampled solutions of problems, as files: what `curator sample` writes and everybody here reads.
+"""Sampled solutions of problems, as files: what `curator sample` writes and trainers read.
 
 In: JSON lines, one problem each. Out: frozen `Sampled` problems. A line:
 
