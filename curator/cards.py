@@ -106,7 +106,7 @@ def metadata(
         "license": license_ if isinstance(license_, str) else list(license_),
     }
     if licence.license_name:
-        values |= {"license_name": licence.license_name, "license_link": "README.md#licence"}
+        values["license_name"] = licence.license_name
     return values | {
         "language": ["en"],
         "task_categories": ["text-generation", "question-answering"],

@@ -23,6 +23,8 @@ T = TypeVar("T")
 
 WAITS_S = (0.5, 1.0, 2.0, 4.0)
 """Seconds before each further try."""
+QUIET_S = 180.0
+"""Seconds without a byte from the server after which a connection counts as lost."""
 LONGEST_WAIT_S = 60.0
 """A server that asks for a longer wait is not waited for."""
 PASSING = (429, 500, 502, 503, 504)
@@ -45,13 +47,23 @@ def repository(name: str) -> tuple[str, str]:
 
 def client() -> "HfApi":
     """The Hub's client, silent: it writes neither bars nor what a server says to the terminal."""
-    from huggingface_hub import HfApi
+    from huggingface_hub import HfApi, set_client_factory
     from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]
 
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     disable_progress_bars()
+    set_client_factory(_impatient)
     # The client reads HF_ENDPOINT once, when it is imported.
     return HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
+
+
+def _impatient() -> Any:
+    """The client's own connections, which else wait for ever for an answer."""
+    from huggingface_hub.utils._http import default_client_factory
+
+    made = default_client_factory()
+    made.timeout = QUIET_S
+    return made
 
 
 def download(api: "HfApi", repo: str, path: str, revision: str, folder: Path) -> Path:
@@ -133,7 +145,7 @@ def trouble(repo: str, error: Exception) -> CuratorError:
         case errors.RemoteEntryNotFoundError():
             why = "lacks a file that it should have; was it published by `curator publish`?"
         case _ if status == 401:
-            why = "refuses the token, or needs one: set HF_TOKEN or run 'hf auth login'"
+            why = "refuses the token or needs one (HF_TOKEN, or 'hf auth login'), or is not there"
         case errors.RepositoryNotFoundError():
             why = "does not exist, or is private and the token may not see it"
         case _ if status == 403:

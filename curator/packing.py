@@ -70,6 +70,8 @@ def pack(
         raise UsageError(f"The held-out share is {held_out}; expected 0 to {MOST_HELD_OUT}")
     if WHOLE in version.content["recipe"]["subsets"]:
         raise UsageError(f"A subset is named '{WHOLE}', which on the Hub is the whole: rename it")
+    if not version.content["rows"]["count"]:
+        raise UsageError(f"{version.ref} has no rows: there is nothing to release")
     _refuse(target, overwrite)
     partial = target.with_name(f".{target.name}.partial")
     try:

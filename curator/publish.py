@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any, Literal
 
 from curator.cards import merged
@@ -18,8 +18,9 @@ from curator.errors import HubError, UsageError
 from curator.hub import WAITS_S, asked, client, download, repository, status_of, trouble, waiting
 from curator.packing import Package, pack
 from curator.progress import Listener, Silent
-from curator.published import FORMAT
+from curator.published import DATA, FORMAT
 from curator.relations import digests
+from datastore.files import scratch
 from datastore.store import Store
 from datastore.versions import Manifest
 
@@ -85,11 +86,11 @@ def publish(
     manifest = store.versions.get(version)
     for digest in digests(manifest):
         store.objects.check(digest)
-    with TemporaryDirectory(prefix="curator-publish-") as folder:
+    with scratch(Path(gettempdir()) if store.readonly else store.root / "tmp") as folder:
         listener.progress(f"writing {manifest.ref}", 0, None)
-        package = pack(store, manifest, Path(folder) / "release", held_out, repo)
+        package = pack(store, manifest, folder / "release", held_out, repo)
         listener.progress(f"publishing {manifest.ref}", 0, None)
-        there = _There(api, repo, Path(folder) / "there")
+        there = _There(api, repo, folder / "there")
         return _put(there, manifest, package, public, message or _message(manifest, package))
 
 
@@ -278,10 +279,11 @@ def _merge(there: _There, seen: Seen, package: Package) -> None:
 
 
 def _operations(seen: Seen, package: Package) -> list[Any]:
-    """Every file of the release; what an older one has there and this one has not goes."""
+    """Every file of the release; Parquet of an older one that this one has not goes."""
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
-    old = {str(path) for path in seen.manifest.get("files", ())}
+    files = seen.manifest.get("files")
+    old = {path for path in files if DATA.fullmatch(path)} if isinstance(files, dict) else set()
     gone = sorted((old & seen.files) - set(package.files))
     return [CommitOperationDelete(path) for path in gone] + [
         CommitOperationAdd(path, str(package.folder / path)) for path in package.files

@@ -3,13 +3,13 @@
 In: `ORG/NAME@REVISION`. Out: a version named `ORG--NAME` with the digest of the one that was
 published. Everything there is hostile until it is checked: digests are computed again, ids are
 computed again from what they name, and nothing but JSON and Parquet is read. Not covered: a file
-that says the truth about itself may still be wrong; what a verdict says is its publisher's word.
+that says the truth about itself may still be wrong; what a verdict says is its publisher's word;
+how much memory a Parquet page takes that was made to be large.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import file_digest
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from curator import tables
@@ -24,6 +24,7 @@ from curator.relations import digests
 from curator.views import write_views
 from datastore.engine import literal, scan
 from datastore.errors import StoreError
+from datastore.files import scratch
 from datastore.store import Store
 from datastore.versions import Manifest
 
@@ -57,15 +58,15 @@ def pull(name: str, store: Store, listener: Listener | None = None) -> Manifest:
             f"{repo} on the Hub has no manifest.json of a release at {commit[:7]}; "
             "what others published is judged by 'curator audit'"
         )
-    with TemporaryDirectory(prefix="curator-pull-") as folder:
-        path = download(api, repo, "manifest.json", commit, Path(folder))
+    with scratch(store.root / "tmp") as folder:
+        path = download(api, repo, "manifest.json", commit, folder)
         manifest = read_manifest(path.read_bytes(), repo)
         content = manifest["content"]
         local = repo.replace("/", "--")
         for known in store.versions.all():
             if known.name == local and known.digest == manifest["digest"] and _whole(store, known):
                 return known
-        files = _fetch(api, repo, commit, manifest, Path(folder), listener)
+        files = _fetch(api, repo, commit, manifest, folder, listener)
         objects = _objects(store, content, files, f"{repo} at {commit}")
     told = (store.objects.rows(objects["rows"]), rows_digest(store, objects["rows"]))
     if told != (content["rows"]["count"], content["rows"]["sha256"]):

@@ -86,7 +86,7 @@ def publish(
     """
     from curator.publish import publish as put
 
-    with existing(store) as opened, Progress() as progress:
+    with existing(store, readonly=False) as opened, Progress() as progress:
         done = put(
             opened,
             version,

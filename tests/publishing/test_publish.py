@@ -236,6 +236,18 @@ def test_a_failure_that_stays_is_one_line_and_the_next_run_goes_on(
     assert len(hub.repos[REPO].commits) == 2
 
 
+def test_a_server_that_does_not_answer_is_not_waited_for_for_ever(
+    small: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("curator.hub.QUIET_S", 0.5)
+    late = threading.Event()
+    hub.faults.append(Fault(COMMIT, 503, do=lambda: late.wait(20)))
+    start = time.monotonic()
+    assert put(small).state == "published"
+    assert time.monotonic() - start < 10
+    late.set()
+
+
 def test_somebody_who_commits_meanwhile_is_not_overwritten(small: Path, hub: Hub) -> None:
     repo = theirs(hub)
     hub.faults.append(
