@@ -6,34 +6,26 @@ one subset for texts, one for programs, each as far as it occurs.
 """
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
-from curator import relations, tables
-from curator.auditing import looks
-from curator.auditing.columns import Column, detect
-from curator.auditing.lines import EXAMPLES, Example, Line, judged, open_rows
+from curator.auditing.columns import Column, detect, printable
+from curator.auditing.lines import Line
 from curator.auditing.opening import Dataset, open_dataset
+from curator.auditing.verdicts import verdict_table
 from curator.building import freeze, run_found, workshop
 from curator.contents import Result
 from curator.errors import SourceError, UsageError, unknown
 from curator.finding import Found, find_evals, find_sources, known_source
-from curator.golds import known_golds, lend
 from curator.model import Kind
 from curator.progress import Listener, Silent
 from curator.recipe import Recipe
-from curator.relations import Part
-from curator.screening import screen_all
-from curator.sections import IN_EVALS, Contamination, Limits, Screens, Subset
+from curator.sections import IN_EVALS, Limits, Subset
 from curator.sources import EVALS, SOURCES, reachability
 from curator.stages import Workshop, ingest, problems_of
-from curator.subsets import problems_against
-from datastore.engine import Engine, scan
 from datastore.files import canonical
 from datastore.store import Store
 from datastore.versions import Manifest
@@ -100,7 +92,7 @@ def audit(
         evals = find_evals(shop, mirror)
         result = run_found(shop, sources, evals, allow_missing=True)
         manifest = _manifest(shop, result, dataset, freezing=bool(fix))
-        found = _lines(shop, result, dataset, sources, evals, records)
+        found = verdict_table(shop, result, dataset, sources, evals, records)
     kinds = {
         subset.kind: result.content["subsets"][name]["rationales"]
         for name, subset in shop.recipe.subsets.items()
@@ -173,9 +165,9 @@ def _kinds(shop: Workshop, sources: Mapping[str, Found]) -> tuple[Workshop, Mapp
             kept[name] = subset
     if not kept:
         aside = next(iter(shop.store.objects.read(read.objects["quarantine"])), None)
-        first = f"; the first at {aside['place'][0]}: {aside['reason'][0]}" if aside else ""
         count = read.counts["quarantined"]
-        raise SourceError(f"None of {count:,} records can be read as a row{first}")
+        first = f"; the first at {aside['place'][0]}: {aside['reason'][0]}" if aside else ""
+        raise SourceError(f"None of {count:,} records can be read as a row{printable(first)}")
     return replace(shop, recipe=shop.recipe.model_copy(update={"subsets": kept})), read.counts
 
 
@@ -184,118 +176,3 @@ def _manifest(shop: Workshop, result: Result, dataset: Dataset, freezing: bool) 
         return freeze(shop, result, f"audit of {dataset.what}")
     digest = sha256(canonical(result.content)).hexdigest()
     return Manifest(shop.recipe.name, 0, digest, None, "", result.content, result.objects)
-
-
-def _lines(
-    shop: Workshop,
-    result: Result,
-    dataset: Dataset,
-    sources: Mapping[str, Found],
-    evals: Mapping[str, Found],
-    records: Mapping[str, int],
-) -> list[Line]:
-    """Every line, each over all rows."""
-    objects = shop.store.objects
-    parts = _all_alive(shop, result)
-    against = problems_against(shop, evals)
-    screens = {
-        "duplicates": Screens(contamination=None),
-        "contamination": Screens(duplicates=False, contamination=Contamination()),
-    }
-    screened = {
-        name: screen_all(
-            replace(shop, recipe=shop.recipe.model_copy(update={"screens": asked})), parts, against
-        )
-        for name, asked in screens.items()
-    }
-    missed = ", ".join(name for name, found in evals.items() if not found.opened)
-    notes = {
-        "contamination": f"not looked at: {missed}" if missed else f"all {len(evals)} sets",
-        "duplicates": "up to case, space and punctuation",
-    }
-    written = " UNION ALL ".join(
-        f"SELECT id, problem_id, kind, instruction, text, copy FROM {scan([part.rationales])}"
-        for part in parts
-    )
-    verdicts = relations.verdicts(map(objects.path, result.objects["verdicts"].values()))
-    with shop.store.engine() as engine:
-        shop.listener.progress("looking at rows", 0, None)
-        open_rows(engine, written, relations.problems(parts))
-        rows = engine.sql("SELECT count(*) FROM audited").fetchall()[0][0]
-        found = [_malformed(shop, result, records)]
-        for check in ("executed", "answer", "format"):
-            note = _noted(engine, shop, check, sources, verdicts)
-            line = judged(engine, check, verdicts, note, without="no gold answer")
-            found += [line] if line.rows or check == "answer" else []
-        for name, outputs in screened.items():
-            digests = [each.objects["verdicts"] for each in outputs.values()]
-            paths = relations.verdicts(map(objects.path, digests)) if digests else verdicts
-            line = judged(engine, name, paths, notes[name])
-            found.append(replace(line, rows=rows if digests else 0))
-        found += [looks.near_duplicates(engine), looks.lengths(engine), looks.languages(engine)]
-        return [*found, looks.licences(engine, dataset.licence, dataset.licence_from)]
-
-
-def _all_alive(shop: Workshop, result: Result) -> list[Part]:
-    """The subsets as if no check had said anything."""
-    objects = shop.store.objects
-    silent = objects.path(objects.write(tables.batches([], tables.VERDICTS), tables.VERDICTS))
-    return [
-        Part(
-            subset=name,
-            kind=subset.kind,
-            problems=tuple(map(objects.path, result.objects["problems"][name])),
-            rationales=objects.path(result.objects["rationales"][name]),
-            verdicts=silent,
-        )
-        for name, subset in shop.recipe.subsets.items()
-    ]
-
-
-def _malformed(shop: Workshop, result: Result, records: Mapping[str, int]) -> Line:
-    """Records that cannot be read as a row; every subset has read, and set aside, the same ones."""
-    digest = next(iter(result.objects["quarantine"].values()))
-    aside = [row for batch in shop.store.objects.read(digest) for row in batch.to_pylist()]
-    reasons = dict(Counter(row["reason"] for row in aside).most_common())
-    examples = [Example(row["place"], row["reason"], row["raw"][:80]) for row in aside[:EXAMPLES]]
-    bad = records["quarantined"]
-    return Line("malformed", bad + records["records"], bad, reasons=reasons, examples=examples)
-
-
-def _noted(
-    engine: Engine,
-    shop: Workshop,
-    check: str,
-    sources: Mapping[str, Found],
-    verdicts: str,
-) -> str:
-    """What one should know of a check: where golds are from, what was completed."""
-    if check == "executed":
-        query = f"SELECT count(*) FROM ({verdicts}) WHERE contains(evidence, '\"completed\"')"
-        completed = engine.sql(query).fetchall()[0][0]
-        return f"{completed:,} print nothing and were completed" if completed else ""
-    if check != "answer":
-        return ""
-    query = "SELECT count(*) FILTER (gold <> ''), count(*) FILTER (gold = '') FROM audited"
-    known, unknown_ = engine.sql(query).fetchall()[0]
-    lent = _lent(shop, sources)
-    notes = [f"gold known for {known:,} rows"] if known else []
-    notes += [f"{unknown_:,} without a gold answer"] if unknown_ else []
-    notes += [f"questions lent one: {lent}"] if lent else []
-    return ", ".join(notes)
-
-
-def _lent(shop: Workshop, sources: Mapping[str, Found]) -> str:
-    """How many golds each known source lent, as the stage counted."""
-    counts: Counter[str] = Counter()
-    for name, subset in shop.recipe.subsets.items():
-        golds: Any = getattr(subset.source, "golds", ())
-        found = sources[name]
-        if golds and found.opened:
-            problems = problems_of(ingest(shop, found.source, found.opened), subset.part)
-            known = known_golds(shop, {each: sources[each] for each in golds})
-            counts.update(lend(shop, name, problems, known).counts)
-    del counts["stated"]
-    return ", ".join(
-        f"{name.removeprefix('lent: ')} {many:,}" for name, many in counts.most_common() if many
-    )

@@ -356,7 +356,10 @@ def test_lengths_scripts_and_licences_are_told(tmp_path: Path) -> None:
         {"source": f"data/CoT/{part}.json", "instruction": f"{ASKED} {part}", "output": TEXT}
         for part in ("gsm_train", "gsm_rft", "math50k_camel")
     ]
-    found = audit(str(write(tmp_path / "p.jsonl", parts)), tmp_path / "st", mirror=tmp_path)
+    file = write(tmp_path / "p.jsonl", parts)
+    found = audit(str(file), tmp_path / "st", mirror=tmp_path, licence="MIT", fix="parts")
+    held = {row["licence"] for row in load("parts", tmp_path / "st").to_pylist()}
+    assert held == {"MIT", "none stated", "CC-BY-NC-4.0"}  # no label of the whole hides them
     assert line(found, "licence").reasons == {
         "licence none stated": 1,
         "not for commercial use: CC-BY-NC-4.0": 1,
@@ -422,3 +425,7 @@ def test_hostile_rows_reach_the_terminal_as_plain_text(tmp_path: Path) -> None:
     done = run("rows.jsonl", cwd=tmp_path)
     assert done.returncode == 0
     assert "\x1b" not in done.stdout and "\x07" not in done.stdout
+    write(tmp_path / "names.jsonl", [{"\x1b[31mred": 1, "\x9b2J": {"\x07": 2}}])
+    done = run("names.jsonl", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Columns: �[31mred" in done.stderr and not {"\x1b", "\x9b", "\x07"} & {*done.stderr}

@@ -91,16 +91,24 @@ def detect(rows: Sequence[Row], given: Mapping[str, str]) -> list[Column]:
             found[holds] = column
     for holds in ("question", "response"):
         if holds not in found:
-            columns = ", ".join(cells) or "none"
             raise UsageError(
-                f"No column looks like a {holds}; name it by --{holds}. Columns: {columns[:300]}"
+                f"No column looks like a {holds}; name it by --{holds}. {_listed(cells)}"
             )
     return [found[holds] for holds in NAMES if holds in found]
 
 
 def _known(column: str, cells: Mapping[str, object]) -> None:
     if column not in cells:
-        raise UsageError(f"No column named '{column}'. Columns: {', '.join(cells)[:300]}")
+        raise UsageError(f"No column named '{column}'. {_listed(cells)}")
+
+
+def _listed(cells: Mapping[str, object]) -> str:
+    return f"Columns: {printable(', '.join(cells)[:300]) or 'none'}"
+
+
+def printable(words: str) -> str:
+    """Words of a file as an error may show them: without signs that would drive a terminal."""
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in words)
 
 
 def _cells(rows: Sequence[Row]) -> dict[str, list[Any]]:

@@ -50,7 +50,7 @@ class Line:
 
 def open_rows(engine: Engine, rationales: str, problems: str) -> None:
     """View `texts` (id, instruction, text) and table `audited` of the same rows: (id, number,
-    place, kind, gold, field, same, head).
+    place, kind, gold, licence, same, head).
 
     `number` is the position in the file, `same` the hash of the normalised question, `head` the
     first of it.
@@ -64,14 +64,14 @@ def open_rows(engine: Engine, rationales: str, problems: str) -> None:
     engine.sql(f"""
         CREATE TABLE audited AS
         WITH upstream AS (
-            SELECT id AS problem_id, place, gold, field, question, {at} AS nth, {file} AS file,
+            SELECT id AS problem_id, place, gold, licence, question, {at} AS nth, {file} AS file,
                 {text} AS hashed,
                 row_number() OVER (PARTITION BY id, {text} ORDER BY {file}, {at}) - 1 AS copy
             FROM ({problems})
         ),
         written AS (SELECT id, problem_id, kind, copy, hash(text) AS hashed FROM ({rationales}))
         SELECT id, row_number() OVER (ORDER BY file, nth, id) - 1 AS number, place, kind, gold,
-            field, {same} AS same, left(question, 200) AS head
+            licence, {same} AS same, left(question, 200) AS head
         FROM written JOIN upstream USING (problem_id, hashed, copy)
     """)
 

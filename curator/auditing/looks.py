@@ -12,7 +12,6 @@ import numpy as np
 from curator.auditing.lines import EXAMPLES, Example, Line
 from curator.auditing.near import near
 from curator.auditing.opening import NOT_STATED
-from curator.sources.mathinstruct import PARTS
 from curator.teacher.tokens import counter
 from datastore.engine import Engine, literal
 
@@ -139,11 +138,8 @@ def languages(engine: Engine) -> Line:
 
 def licences(engine: Engine, stated: str, by: str) -> Line:
     """Rows by licence; MathInstruct's parts have their own, whatever the whole is said to have."""
-    counts: dict[str, int] = {}
-    query = "SELECT field, count(*) FROM audited GROUP BY field ORDER BY 2 DESC, 1"
-    for part, rows in engine.sql(query).fetchall():
-        licence = PARTS.get(part, stated)
-        counts[licence] = counts.get(licence, 0) + rows
+    query = "SELECT licence, count(*) FROM audited GROUP BY licence ORDER BY 2 DESC, 1"
+    counts: dict[str, int] = dict(engine.sql(query).fetchall())
     noncommercial = {name: n for name, n in counts.items() if "-NC" in name.upper()}
     listed = ", ".join(f"{name} {n:,}" for name, n in counts.items())
     parts = " (by MathInstruct's parts)" if set(counts) - {stated} else f", says {by}"

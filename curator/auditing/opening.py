@@ -20,6 +20,8 @@ from curator.sources.files import read
 from curator.sources.hub import stated_licence
 from curator.sources.source import Row
 
+LARGEST = 50_000_000
+"""Characters of a sample; a record may have 16 MB."""
 NOT_STATED = "none stated"
 _HUB = re.compile(r"([\w.-]+/[\w.-]+?)(?:@([\w./-]+))?")
 
@@ -119,4 +121,12 @@ def _unread(name: str, **where: str) -> Source:
 
 def _rows(files: Sequence[Path], names: Sequence[str]) -> list[Row]:
     found = chain.from_iterable(read(path, name) for path, name in zip(files, names, strict=True))
-    return [each[1] for each in islice(found, SAMPLE) if not isinstance(each, Quarantined)]
+    rows: list[Row] = []
+    size = 0
+    for each in islice(found, SAMPLE):
+        if not isinstance(each, Quarantined):
+            rows.append(each[1])
+            size += sum(len(cell) for cell in each[1].values() if isinstance(cell, str))
+        if size > LARGEST:
+            break
+    return rows

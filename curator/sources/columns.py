@@ -22,6 +22,7 @@ from curator.sources.fields import (
     unlabelled,
     value,
 )
+from curator.sources.mathinstruct import PARTS
 from curator.sources.responses import asked, kind_of, responses
 from curator.sources.source import Row, Source
 
@@ -118,7 +119,8 @@ def _problems(
         gold=_gold(row, held["gold"], choices) if "gold" in held else "",
         choices=choices,
         notation="python" if words.get("program") else "",
-        licence=licence,
+        # A copy of the released MathInstruct keeps the licences of its parts, whatever its label.
+        licence=PARTS.get(words.get("field", ""), licence),
         place=place,
         **words,
     )
