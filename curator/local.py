@@ -1,10 +1,13 @@
-"""A model on this machine behind a real endpoint: `transformers serve` on a free loopback port.
+"""A model on this machine behind a real endpoint, on a free loopback port.
 
-In: the folder of a model, or its id on the Hub. Out: an OpenAI-compatible address, meanwhile. Needs
-transformers and what it serves with (extra `model`); a few tokens a second on a CPU.
+In: the folder of a model, or its id on the Hub, and the command of a server. Out: an
+OpenAI-compatible address, meanwhile. `transformers serve` needs the extra `model` and gives some
+tokens a second on a CPU; on GPUs `vllm serve {model} --port {port}` is the server to take.
 """
 
 import json
+import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -12,7 +15,9 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import reduce
 from pathlib import Path
+from shlex import split
 from tempfile import TemporaryFile
 from typing import IO
 
@@ -22,24 +27,30 @@ PATIENCE_S = 600.0
 """Seconds that a model may take to load."""
 
 
+COMMAND = "transformers serve {model} --host 127.0.0.1 --port {port}"
+
+
 @contextmanager
-def serve(model: str, device: str = "auto") -> Iterator[str]:
+def serve(model: str, command: str = COMMAND) -> Iterator[str]:
     """The address of a server with this model, up to and with `/v1`; it ends with the context.
 
-    Raises UsageError without transformers, TeacherError with the server's last words if it ends.
+    In `command` `{model}` and `{port}` are filled in; no shell runs it. Raises UsageError if there
+    is no such program, TeacherError with the server's last words if it ends.
     """
-    program = Path(sys.executable).with_name("transformers")
-    if not program.exists():
-        raise UsageError(
-            "A local model needs `transformers serve`: pip install 'mathcurator[model]'"
-        )
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [str(program), "serve", model, "--host", "127.0.0.1", "--port", str(port)]
-    if device != "auto":
-        command += ["--device", device]
+    filled = {"{model}": model, "{port}": str(port)}
+    words = [reduce(lambda w, pair: w.replace(*pair), filled.items(), w) for w in split(command)]
+    # First those that were installed beside this Python.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    program = shutil.which(words[0], path=path) if words else None
+    if not program:
+        raise UsageError(
+            f"No program '{command.partition(' ')[0]}' to serve a model with: "
+            "pip install 'mathcurator[model]' for transformers, or name another server"
+        )
     with TemporaryFile() as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
+        process = subprocess.Popen([program, *words[1:]], stdout=log, stderr=log)
         try:
             _wait(f"http://127.0.0.1:{port}/health", process, log)
             yield f"http://127.0.0.1:{port}/v1"
@@ -59,11 +70,11 @@ def _wait(url: str, process: subprocess.Popen[bytes], log: IO[bytes]) -> None:
             log.seek(0)
             lines = [line for line in log.read().decode("utf-8", "replace").split("\n") if line]
             said = " ".join(lines[-1].split())[:300] if lines else "nothing"
-            raise TeacherError(f"`transformers serve` ended with {process.returncode}: {said}")
+            raise TeacherError(f"The server ended with {process.returncode} and said: {said}")
         try:
             with urllib.request.urlopen(url, timeout=5) as answer:
                 json.load(answer)
                 return
         except (OSError, ValueError):
             time.sleep(0.5)
-    raise TeacherError(f"`transformers serve` did not answer within {PATIENCE_S:,.0f} s")
+    raise TeacherError(f"The server did not answer within {PATIENCE_S:,.0f} s")

@@ -21,6 +21,7 @@ from curator.cli import (
     reading,
     releasing,
     reporting,
+    sampling,
     serving,
     training,
 )
@@ -108,6 +109,7 @@ __all__ = [
     "reading",
     "releasing",
     "reporting",
+    "sampling",
     "serving",
     "training",
 ]

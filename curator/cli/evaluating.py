@@ -1,120 +1,27 @@
-"""Commands that score models: sample, evaluate."""
+"""Commands that score models: evaluate."""
 
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from curator.cli.app import (
-    DEFAULT_STORE,
     JsonOption,
-    MirrorOption,
     Progress,
-    StoreOption,
     app,
     show_json,
 )
-from curator.cli.making import CallsOption, MoneyOption, TokensOption, WorkersOption
+from curator.cli.making import (
+    WorkersOption,
+)
 from curator.cli.tables import table
 from curator.errors import UsageError
 
 if TYPE_CHECKING:
     from curator.samples import Sampled
     from trainers.evaluation import Result, Score
-
-SAMPLES = Path("samples.jsonl")
-
-
-@app.command(epilog="Example: curator sample my-model --base-url http://localhost:8000/v1 -n 64")
-def sample(
-    model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="Its name at the endpoint; a folder if --local.")
-    ],
-    sets: Annotated[
-        str, typer.Option("--sets", help="Evaluation sets or sources, with commas between.")
-    ] = "gsm8k",
-    n: Annotated[int, typer.Option("-n", min=1, help="Solutions a problem.")] = 1,
-    how: Annotated[
-        str,
-        typer.Option("--how", help="hybrid (a program, else a worked solution), CoT or PoT."),
-    ] = "hybrid",
-    output: Annotated[
-        Path, typer.Option("-o", "--output", help="File of samples to write.")
-    ] = Path("samples.jsonl"),
-    base_url: Annotated[
-        str, typer.Option("--base-url", help="Address of the endpoint, up to and with /v1.")
-    ] = "http://localhost:8000/v1",
-    local: Annotated[
-        bool, typer.Option("--local", help="Serve the model on this machine meanwhile.")
-    ] = False,
-    key_env: Annotated[
-        str, typer.Option("--key-env", help="Variable that holds the endpoint's key.")
-    ] = "",
-    family: Annotated[
-        str, typer.Option("--family", help="Who serves the model; part of every call's key.")
-    ] = "local",
-    temperature: Annotated[
-        float | None,
-        typer.Option("--temperature", min=0, help="0 for one solution, 1 for several."),
-    ] = None,
-    top_p: Annotated[
-        float, typer.Option("--top-p", min=0, max=1, help="Nucleus; Liu et al. take 0.95.")
-    ] = 0.95,
-    max_answer: Annotated[
-        int, typer.Option("--max-answer", min=1, help="Tokens of one solution at most.")
-    ] = 1024,
-    few_shot: Annotated[
-        bool, typer.Option("--few-shot", help="Ask by the writers' prompts, with examples.")
-    ] = False,
-    limit: Annotated[
-        int | None, typer.Option("--limit", min=1, help="Problems a set at most.")
-    ] = None,
-    store: StoreOption = DEFAULT_STORE,
-    mirror: MirrorOption = None,
-    workers: WorkersOption = None,
-    max_money: MoneyOption = None,
-    max_tokens: TokensOption = None,
-    max_calls: CallsOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Sample a model's solutions of problems; run again, it asks only what is missing."""
-    from curator.local import serve
-    from curator.samples import write_samples
-    from curator.sampling import Asked
-    from curator.sampling import sample as make
-    from curator.teacher import Budget, TeacherSettings
-    from datastore.store import Store
-
-    if how not in ("hybrid", "CoT", "PoT"):
-        raise UsageError(f"--how: expected hybrid, CoT or PoT, saw '{how}'")
-    heat = (0.0 if n == 1 else 1.0) if temperature is None else temperature
-    sampling: dict[str, Any] = {"temperature": heat, "max_tokens": max_answer}
-    if heat:
-        sampling["top_p"] = top_p
-    asked = Asked(tuple(sets.split(",")), n, how, few_shot, limit)  # type: ignore[arg-type]
-    with ExitStack() as stack:
-        progress = stack.enter_context(Progress())
-        address = stack.enter_context(serve(model)) if local else base_url
-        settings = TeacherSettings(
-            model=model, base_url=address, family=family, key_env=key_env, parameters=sampling
-        )
-        found = make(
-            asked,
-            settings,
-            stack.enter_context(Store(store)),
-            mirror=mirror,
-            budget=Budget(money=max_money, tokens=max_tokens, calls=max_calls),
-            workers=workers,
-            listener=progress,
-        )
-        problems = write_samples(found, output)
-    if as_json:
-        show_json({"file": str(output), "problems": problems, "samples": problems * n})
-    else:
-        print(f"Wrote {n:,} samples of each of {problems:,} problems to {output}")
 
 
 @app.command(epilog="Example: curator evaluate samples.jsonl --name mammoth-7b -o mammoth-7b.json")
@@ -130,6 +37,9 @@ def evaluate(
     compare: Annotated[
         bool, typer.Option("--compare", help="Compare two results that were written before.")
     ] = False,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Draw curves over the samples: an SVG file.")
+    ] = None,
     trained_on: Annotated[
         Path | None,
         typer.Option("--trained-on", help="Release that the model saw: its problems are flagged."),
@@ -152,6 +62,7 @@ def evaluate(
     from trainers.evaluation import evaluate as score
     from trainers.grading import grade
     from trainers.overlap import seen
+    from trainers.plots import curves
 
     def problems() -> "Iterator[Sampled]":
         for path in files:
@@ -166,6 +77,11 @@ def evaluate(
         result = score(graded, name or files[0].stem, seen=known)
     if output:
         output.write_text(json.dumps(result.plain(), ensure_ascii=False, allow_nan=False) + "\n")
+    if plot:
+        try:
+            plot.write_text(curves(result))
+        except ValueError as error:
+            raise UsageError(f"Nothing to plot: {error}") from None
     if as_json:
         show_json(result)
         return

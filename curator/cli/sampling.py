@@ -1,0 +1,200 @@
+"""Commands that ask models: sample, study."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from curator.cli.app import (
+    DEFAULT_STORE,
+    JsonOption,
+    MirrorOption,
+    Progress,
+    StoreOption,
+    app,
+    show_json,
+)
+from curator.cli.making import (
+    CallsOption,
+    MissingOption,
+    MoneyOption,
+    TokensOption,
+    WorkersOption,
+)
+from curator.cli.tables import table
+from curator.errors import UsageError
+
+if TYPE_CHECKING:
+    from curator.sampling import How
+
+SAMPLES = Path("samples.jsonl")
+STUDY = Path("runs/study")
+ServerOption = Annotated[
+    str,
+    typer.Option("--server", help="Command that serves a local model: vllm serve {model} …"),
+]
+
+
+@app.command(epilog="Example: curator sample my-model --base-url http://localhost:8000/v1 -n 64")
+def sample(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="Its name at the endpoint; a folder if --local.")
+    ],
+    sets: Annotated[
+        str, typer.Option("--sets", help="Evaluation sets or sources, with commas between.")
+    ] = "gsm8k",
+    n: Annotated[int, typer.Option("-n", min=1, help="Solutions a problem.")] = 1,
+    how: Annotated[
+        str,
+        typer.Option("--how", help="hybrid (a program, else a worked solution), CoT or PoT."),
+    ] = "hybrid",
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="File of samples to write.")
+    ] = Path("samples.jsonl"),
+    base_url: Annotated[
+        str, typer.Option("--base-url", help="Address of the endpoint, up to and with /v1.")
+    ] = "http://localhost:8000/v1",
+    local: Annotated[
+        bool, typer.Option("--local", help="Serve the model on this machine meanwhile.")
+    ] = False,
+    server: ServerOption = "",
+    key_env: Annotated[
+        str, typer.Option("--key-env", help="Variable that holds the endpoint's key.")
+    ] = "",
+    family: Annotated[
+        str, typer.Option("--family", help="Who serves the model; part of every call's key.")
+    ] = "local",
+    temperature: Annotated[
+        float | None,
+        typer.Option("--temperature", min=0, help="0 for one solution, 1 for several."),
+    ] = None,
+    top_p: Annotated[
+        float, typer.Option("--top-p", min=0, max=1, help="Nucleus; Liu et al. take 0.95.")
+    ] = 0.95,
+    max_answer: Annotated[
+        int, typer.Option("--max-answer", min=1, help="Tokens of one solution at most.")
+    ] = 1024,
+    few_shot: Annotated[
+        bool, typer.Option("--few-shot", help="Ask by the writers' prompts, with examples.")
+    ] = False,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Problems a set at most.")
+    ] = None,
+    store: StoreOption = DEFAULT_STORE,
+    mirror: MirrorOption = None,
+    workers: WorkersOption = None,
+    max_money: MoneyOption = None,
+    max_tokens: TokensOption = None,
+    max_calls: CallsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Sample a model's solutions of problems; run again, it asks only what is missing."""
+    from curator.local import COMMAND, serve
+    from curator.samples import write_samples
+    from curator.sampling import Asked
+    from curator.sampling import sample as make
+    from curator.teacher import Budget, TeacherSettings
+    from datastore.store import Store
+
+    heat = (0.0 if n == 1 else 1.0) if temperature is None else temperature
+    sampling: dict[str, Any] = {"temperature": heat, "max_tokens": max_answer}
+    if heat:
+        sampling["top_p"] = top_p
+    asked = Asked(tuple(sets.split(",")), n, _how(how), few_shot, limit)
+    with ExitStack() as stack:
+        progress = stack.enter_context(Progress())
+        address = base_url
+        if local or server:
+            address = stack.enter_context(serve(model, server or COMMAND))
+        settings = TeacherSettings(
+            model=model, base_url=address, family=family, key_env=key_env, parameters=sampling
+        )
+        found = make(
+            asked,
+            settings,
+            stack.enter_context(Store(store)),
+            mirror=mirror,
+            budget=Budget(money=max_money, tokens=max_tokens, calls=max_calls),
+            workers=workers,
+            listener=progress,
+        )
+        problems = write_samples(found, output)
+    if as_json:
+        show_json({"file": str(output), "problems": problems, "samples": problems * n})
+    else:
+        print(f"Wrote {n:,} samples of each of {problems:,} problems to {output}")
+
+
+def _how(text: str) -> "How":
+    match text:
+        case "hybrid" | "CoT" | "PoT":
+            return text
+    raise UsageError(f"--how: expected hybrid, CoT or PoT, saw '{text}'")
+
+
+@app.command(epilog="Example: curator study ablations --training mammoth-7b --sets gsm8k,math")
+def study(
+    recipes: Annotated[
+        str, typer.Argument(metavar="RECIPES", help="A folder of recipes, or ablations.")
+    ],
+    training: Annotated[
+        str, typer.Option("--training", help="Training recipe, the same for each mixture.")
+    ] = "small-cpu",
+    model: Annotated[
+        str, typer.Option("--model", help="Model to start from; the training recipe's if empty.")
+    ] = "",
+    sets: Annotated[
+        str, typer.Option("--sets", help="Evaluation sets, with commas between.")
+    ] = "gsm8k",
+    how: Annotated[str, typer.Option("--how", help="hybrid, CoT or PoT.")] = "hybrid",
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Problems a set at most.")
+    ] = None,
+    max_answer: Annotated[
+        int, typer.Option("--max-answer", min=1, help="Tokens of one solution at most.")
+    ] = 1024,
+    server: ServerOption = "",
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Folder of all that the study makes.")
+    ] = STUDY,
+    store: StoreOption = DEFAULT_STORE,
+    mirror: MirrorOption = None,
+    allow_missing: MissingOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train and score a model on each of several mixtures; run again, it goes on."""
+    from curator.local import COMMAND, serve
+    from curator.sampling import Asked
+    from curator.study import recipes_in
+    from curator.study import study as run
+    from trainers.plots import side_by_side
+
+    with Progress() as progress:
+        found = run(
+            recipes_in(recipes),
+            training,
+            Asked(tuple(sets.split(",")), how=_how(how), limit=limit),
+            output,
+            store,
+            lambda folder: serve(folder, server or COMMAND),
+            overrides={"model": model} if model else {},
+            sampling={"temperature": 0.0, "max_tokens": max_answer},
+            mirror=mirror,
+            allow_missing=allow_missing,
+            listener=progress,
+        )
+    plot = output / "pass-at-1.svg"
+    plot.write_text(side_by_side([(one.recipe, one.result.scores) for one in found], "Pass@1"))
+    if as_json:
+        show_json(found)
+        return
+    groups = sets.split(",")
+    rows: list[tuple[object, ...]] = []
+    for one in found:
+        shares = {s.group: s.share for s in one.result.scores if s.metric == "Pass@1"}
+        scores = [shares.get(group, 0.0) for group in groups]
+        cells = [f"{100 * share:.1f}" for share in (*scores, sum(scores) / len(scores))]
+        rows.append((one.recipe, one.rows, *cells))
+    table(("recipe", "rows", *groups, "mean"), rows, ("rows", *groups, "mean"), ("recipe",))
+    print(f"Intervals are in {plot} and in the results beside it.")

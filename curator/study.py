@@ -1,0 +1,147 @@
+"""A subset study: a model trained on each of several mixtures, and scored on the same problems.
+
+In: recipes, a training recipe, evaluation sets. Out: one result a recipe, as in the ablation of
+MAmmoTH. Every step leaves a file named by what it was made from, so that running it again goes on
+where it was stopped, and a changed recipe repeats its own steps alone.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from curator.answers import Grader
+from curator.building import build
+from curator.documents import shipped_recipes
+from curator.errors import UsageError
+from curator.progress import Listener
+from curator.recipe import load_recipe
+from curator.releases import export
+from curator.samples import read_samples, write_samples
+from curator.sampling import Asked, sample
+from curator.sandbox import Sandbox
+from curator.teacher import TeacherSettings
+from datastore.store import Store
+from trainers.data import read_release
+from trainers.evaluation import Result, evaluate, read_result
+from trainers.grading import grade
+from trainers.overlap import seen
+from trainers.preflight import preflight
+from trainers.recipe import SFT, load_training
+from trainers.sft import train_sft
+
+Serving = Callable[[str], AbstractContextManager[str]]
+"""From the folder of a model to the address of an endpoint that serves it meanwhile."""
+
+
+@dataclass(frozen=True)
+class Studied:
+    """One mixture and how its model scores."""
+
+    recipe: str
+    version: str
+    rows: int
+    result: Result
+    file: Path
+    """Where the result is kept."""
+
+
+def recipes_in(name: str) -> list[str]:
+    """The recipes of a folder, or the shipped ones under a name such as `ablations`."""
+    folder = Path(name)
+    if folder.is_dir():
+        found = [str(path) for path in sorted(folder.glob("*.yaml"))]
+    else:
+        found = [each for each in shipped_recipes() if each.startswith(f"{name.rstrip('/')}/")]
+    if not found:
+        raise UsageError(f"No recipes in {name}; name a folder with .yaml files, or ablations")
+    return found
+
+
+def study(
+    recipes: Sequence[str],
+    training: str,
+    asked: Asked,
+    folder: Path,
+    store: Path,
+    serving: Serving,
+    *,
+    overrides: dict[str, str],
+    sampling: dict[str, object],
+    mirror: Path | None,
+    allow_missing: bool,
+    listener: Listener,
+) -> list[Studied]:
+    """One result a recipe, in their order.
+
+    `overrides` are keys of the training recipe, `sampling` parameters of the samples. Raises
+    UsageError with the command to run first where training needs several processes.
+    """
+    found = []
+    for name in recipes:
+        recipe = load_recipe(name)
+        listener.note(f"{recipe.name}: building")
+        manifest = build(
+            recipe, store, mirror=mirror, allow_missing=allow_missing, listener=listener
+        )
+        here = folder / recipe.name
+        here.mkdir(parents=True, exist_ok=True)
+        release = here / f"{manifest.digest[:12]}.jsonl"
+        with Store(store, readonly=True) as opened:
+            if not release.exists():
+                export(opened, manifest, "prompt-completion", release)
+        model = _trained(training, overrides, release, here, listener)
+        made_from = json.dumps([model.name, repr(asked), sampling], sort_keys=True)
+        key = sha256(made_from.encode()).hexdigest()[:12]
+        samples, file = here / f"{key}.samples.jsonl", here / f"{key}.json"
+        if not samples.exists():
+            listener.note(f"{recipe.name}: sampling")
+            with serving(str(model / "model")) as address, Store(store) as opened:
+                settings = TeacherSettings(
+                    model=str(model / "model"),
+                    base_url=address,
+                    family="local",
+                    key_env="",
+                    parameters=sampling,
+                )
+                problems = sample(asked, settings, opened, mirror=mirror, listener=listener)
+                write_samples(problems, samples)
+        if not file.exists():
+            listener.note(f"{recipe.name}: scoring")
+            _score(samples, release, recipe.name, file)
+        count = manifest.content["rows"]["count"]
+        found.append(Studied(recipe.name, manifest.ref, count, read_result(file), file))
+    return found
+
+
+def _trained(
+    training: str, overrides: dict[str, str], release: Path, here: Path, listener: Listener
+) -> Path:
+    """The folder of a run that is complete."""
+    kept = {key: value for key, value in overrides.items() if key not in ("release", "output")}
+    named = sha256(json.dumps([training, kept], sort_keys=True).encode()).hexdigest()[:8]
+    folder = here / f"{release.stem}-{named}"
+    loaded = load_training(training, kept | {"release": str(release), "output": str(folder)})
+    if not isinstance(loaded, SFT):
+        raise UsageError(f"{training} trains {loaded.train}; a study takes an sft")
+    if not (folder / "model").exists():
+        lacking = [line for one in preflight(loaded) for line in one.missing]
+        lacking += [f"several processes: {one.launch}" for one in preflight(loaded) if one.launch]
+        if lacking:
+            raise UsageError(f"{training} for {release} needs {'; '.join(lacking)}")
+    listener.note(f"{here.name}: training")
+    train_sft(loaded, listener.note)
+    return folder
+
+
+def _score(samples: Path, release: Path, name: str, file: Path) -> None:
+    """Grades the samples and keeps the result."""
+    examples = read_release(release).examples
+    known = seen(read_samples(samples), (each.asked[-1].content for each in examples))
+    with Sandbox() as box, Grader() as grader:
+        result = evaluate(grade(read_samples(samples), box, grader), name, seen=known)
+    fresh = file.with_suffix(".part")
+    fresh.write_text(json.dumps(result.plain(), allow_nan=False) + "\n")
+    fresh.replace(file)
