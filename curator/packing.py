@@ -7,14 +7,18 @@ its name or not there.
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import file_digest
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import yaml
 
+from curator import tables
 from curator.absence import scan_objects
 from curator.cards import card
 from curator.errors import CuratorError, UsageError
@@ -25,7 +29,7 @@ from curator.relations import digests
 from curator.release import FORMATS
 from curator.release.shards import write_shards
 from curator.releases import rows_sql
-from datastore.engine import literal
+from datastore.engine import Engine, literal
 from datastore.store import Store
 from datastore.versions import Manifest
 
@@ -103,7 +107,9 @@ def _fill(store: Store, version: Manifest, folder: Path, held_out: float, repo: 
     wanted = version.content["rows"]["count"]
     with store.reading(digests(version)), store.engine() as engine:
         rows = split_sql(store, version, held_out)
-        shards = write_shards(engine.batches(_judged_sql(store, version, rows)), folder)
+        aside = folder / "verdicts"
+        shards = write_shards(_judged(engine, store, version, rows, aside), folder)
+        aside.unlink()
         trained = f"SELECT * FROM ({rows}) WHERE split = 'train' ORDER BY subset_place, id"
         alpaca = FORMATS["alpaca"].write(engine, trained, folder / "alpaca.json")
         facts = gather(engine, [folder / path for path in shards])
@@ -164,38 +170,78 @@ def split_sql(store: Store, version: Manifest, held_out: float) -> str:
     )
 
 
-def _judged_sql(store: Store, version: Manifest, rows: str) -> str:
-    """The columns of `release.shards.SCHEMA` and `split`: rows with their verdicts, in order."""
-    return f"""
-        WITH judged AS (
-            SELECT row_id, subset, CAST(to_json(list({{'check': "check", 'version': version,
-                'outcome': outcome, 'reason': reason, 'evidence': evidence::JSON}}
-                ORDER BY screen, place, "check")) AS VARCHAR) AS verdicts
-            FROM ({_verdicts(store, version)}) GROUP BY row_id, subset
-        )
-        SELECT lower(hex(id)) AS id, r.subset, release_as AS source, instruction, text AS output,
-            kind, question, gold, choices, writer, copy, source AS upstream, place, field, level,
-            licence, coalesce(verdicts, '[]') AS verdicts, split
-        FROM ({rows}) r LEFT JOIN judged ON judged.row_id = r.id AND judged.subset = r.subset
-        ORDER BY subset_place, split, id
+_ORDER = "subset_place, split, id"
+
+
+def _judged(
+    engine: Engine, store: Store, version: Manifest, rows: str, aside: Path
+) -> Iterator[pa.RecordBatch]:
+    """The columns of `release.shards.SCHEMA` and `split`: rows with their verdicts, in order.
+
+    Verdicts are sorted as rows are, put `aside` and merged here: DuckDB's lists do not spill, and
+    two sorts at a time would share its memory.
     """
+    engine.sql(f"CREATE TABLE kept AS SELECT id, subset, split, subset_place FROM ({rows})")
+    told = engine.batches(
+        f"""
+        SELECT id, subset, CAST(to_json({{'check': "check", 'version': version,
+            'outcome': outcome, 'reason': reason, 'evidence': evidence::JSON}}) AS VARCHAR) AS text
+        FROM ({_verdicts(store, version)}) ORDER BY {_ORDER}, screen, place, "check"
+        """
+    )
+    layout = pa.schema([("id", tables.ID), ("subset", pa.string()), ("text", pa.string())])
+    with pq.ParquetWriter(aside, layout, compression="zstd", compression_level=1) as writer:
+        for batch in told:
+            writer.write_batch(batch.cast(layout))
+    with pq.ParquetFile(aside) as sorted_:
+        yield from _merged(engine, sorted_, rows, version.ref)
+
+
+def _merged(
+    engine: Engine, verdicts: pq.ParquetFile, rows: str, ref: str
+) -> Iterator[pa.RecordBatch]:
+    read = (zip(*map(pa.Array.to_pylist, b), strict=True) for b in verdicts.iter_batches(20_000))
+    found = groupby((each for batch in read for each in batch), key=lambda each: each[:2])
+    of, texts = next(found, _NONE)
+    batches = engine.batches(
+        f"""
+        SELECT id, subset, release_as AS source, instruction, text AS output, kind, question, gold,
+            choices, writer, copy, source AS upstream, place, field, level, licence, split
+        FROM ({rows}) ORDER BY {_ORDER}
+        """
+    )
+    for batch in batches:
+        ids, told = batch["id"].to_pylist(), []
+        for key in zip(ids, batch["subset"].to_pylist(), strict=True):
+            if key == of:
+                told.append(f"[{','.join(text for *_, text in texts)}]")
+                of, texts = next(found, _NONE)
+            else:
+                told.append("[]")
+        yield batch.set_column(
+            0, "id", pa.array([row_id.hex() for row_id in ids], pa.string())
+        ).append_column("verdicts", pa.array(told, pa.string()))
+    if of:
+        raise CuratorError(f"{ref} has verdicts without a row: build it again")
+
+
+_NONE: tuple[Any, Any] = ((), ())
 
 
 def _verdicts(store: Store, version: Manifest) -> str:
-    """All verdicts on the rows of a version, with subset, screen and the place of the check."""
-    kept = scan_objects(store, [version.objects["rows"]])
+    """All verdicts on the rows of table `kept`, with the place of the screen and of the check."""
     selects = []
     for subset, digest in version.objects["verdicts"].items():
         checks = version.content["recipe"]["subsets"][subset]["checks"]
         place = f'list_position([{", ".join(map(literal, checks))}]::VARCHAR[], "check")'
         selects.append(
-            f"SELECT v.*, {literal(subset)} AS subset, 0 AS screen, {place} AS place "
-            f"FROM {scan_objects(store, [digest])} v SEMI JOIN (SELECT id FROM {kept} "
-            f"WHERE subset = {literal(subset)}) k ON k.id = v.row_id"
+            f"SELECT v.*, k.*, 0 AS screen, {place} AS place FROM "
+            f"{scan_objects(store, [digest])} v JOIN kept k ON k.id = v.row_id "
+            f"AND k.subset = {literal(subset)}"
         )
     for number, digest in enumerate(version.objects["screens"].values(), 1):
         selects.append(
-            f"SELECT v.*, k.subset, {number} AS screen, 0 AS place "
-            f"FROM {scan_objects(store, [digest])} v JOIN {kept} k ON k.id = v.row_id"
+            f"SELECT v.*, k.*, {number} AS screen, 0 AS place FROM "
+            f"{scan_objects(store, [digest])} v JOIN kept k ON k.id = v.row_id"
         )
     return " UNION ALL ".join(selects)
