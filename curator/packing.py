@@ -21,6 +21,7 @@ import yaml
 from curator import tables
 from curator.absence import scan_objects
 from curator.cards import card
+from curator.contents import rows_digest
 from curator.errors import CuratorError, UsageError
 from curator.facts import Facts, gather
 from curator.licences import Licence, licence_of
@@ -105,6 +106,11 @@ def _refuse(target: Path, overwrite: bool) -> None:
 
 def _fill(store: Store, version: Manifest, folder: Path, held_out: float, repo: str) -> Package:
     wanted = version.content["rows"]["count"]
+    if rows_digest(store, version.objects["rows"]) != version.content["rows"]["sha256"]:
+        raise CuratorError(
+            f"{version.ref} does not have the rows that it says, so nobody could check a copy of "
+            "it: build it again"
+        )
     with store.reading(digests(version)), store.engine() as engine:
         rows = split_sql(store, version, held_out)
         aside = folder / "verdicts"

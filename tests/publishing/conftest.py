@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import huggingface_hub
 import pytest
+from huggingface_hub import constants
 
 from curator import build
 from tests.publishing.hub_server import Hub, serving
@@ -36,7 +36,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
     with serving(Hub(tokens={WRITER: "write", READER: "read"})) as running:
         monkeypatch.setenv("HF_ENDPOINT", running.url)
         monkeypatch.setenv("HF_TOKEN", WRITER)
-        monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_XET", True)
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
         monkeypatch.setattr("curator.hub.WAITS_S", (0.02, 0.02, 0.02, 0.02))
         monkeypatch.setattr("curator.publish.WAITS_S", (0.02, 0.02, 0.02, 0.02))
         yield running

@@ -2,13 +2,14 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from curator.errors import UsageError
+from curator.errors import CuratorError, UsageError
 from curator.packing import pack
 from curator.recipe import load_recipe
 from curator.release.shards import GROUP_ROWS, SCHEMA, write_shards
@@ -136,3 +137,18 @@ def test_how_rows_are_batched_does_not_show_in_the_files(tmp_path: Path) -> None
 
 def test_no_rows_make_no_files(tmp_path: Path) -> None:
     assert write_shards(iter([]), tmp_path) == {}
+
+
+def test_a_version_whose_rows_are_not_those_that_it_says_is_not_released(
+    small: Path, tmp_path: Path
+) -> None:
+    with Store(small, readonly=True) as store:
+        version = store.versions.get("small")
+        rows = {"count": 11, "sha256": "0" * 64}
+        other = replace(version, content={**version.content, "rows": rows})
+        with pytest.raises(CuratorError, match="does not have the rows that it says"):
+            pack(store, other, tmp_path / "out")
+        none = replace(version, content={**version.content, "rows": {"count": 0, "sha256": ""}})
+        with pytest.raises(UsageError, match="has no rows: there is nothing to release"):
+            pack(store, none, tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
