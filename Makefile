@@ -30,7 +30,8 @@ bench: .venv/.installed-dev  ## measure builds on made-up rows, teacher, report,
 	$(BIN)/python bench/teacher.py
 	$(BIN)/python bench/report.py
 	@if [ -d $(DATA)/outputs ]; then $(BIN)/python bench/sandbox.py --data $(DATA) && \
-	$(BIN)/python bench/answers.py --data $(DATA) && $(BIN)/python bench/labels.py --data $(DATA); \
+	$(BIN)/python bench/answers.py --data $(DATA) && $(BIN)/python bench/labels.py --data $(DATA) && \
+	$(BIN)/python bench/published.py --data $(DATA); \
 	else echo "Sandbox and answers were not measured: no $(DATA)/outputs; make bench DATA=DIR"; fi
 
 lint: .venv/.installed-dev  ## style, format and types

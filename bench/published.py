@@ -1,0 +1,87 @@
+"""Published samples of real models, executed and scored here, beside their published scores.
+
+    python bench/published.py --data DIR
+
+In: DIR/outputs with the published files. Out: a table of scores: Codex on AQuA with 30 programs a
+problem (Program-of-Thoughts, its own vote 58.6), ToRA-70B on GSM8K (published 84.3), and the four
+models of grade-school-math, whose solutions are labelled.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from curator.answers import Grader
+from curator.samples import Sample, Sampled
+from curator.sandbox import Sandbox
+from trainers.evaluation import evaluate
+from trainers.grading import grade
+
+
+def records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The records of a file with their lines; prompts stand before those of some."""
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                record = json.loads(line)
+            except json.JSONDecodeError:
+                continue
+            if "question" in record:
+                yield number, record
+
+
+def codex(outputs: Path) -> Iterator[Sampled]:
+    for number, row in records(next((outputs / "pot").glob("aqua_sc*.jsonl"))):
+        yield Sampled(
+            "aqua_rat",
+            str(number),
+            row["question"],
+            row["answer"],
+            tuple(option.partition(")")[2].strip() for option in row["options"]),
+            samples=tuple(Sample("PoT", text) for text in row["generated"]),
+        )
+
+
+def tora(outputs: Path) -> Iterator[Sampled]:
+    for number, row in records(outputs / "tora/tora-70b-gsm8k.jsonl"):
+        samples = (Sample("CoT", row["code"][0]),)
+        yield Sampled("gsm8k", str(number), row["question"], row["gt"], samples=samples)
+
+
+def labelled(outputs: Path, model: str) -> Iterator[Sampled]:
+    path = outputs / "gsm8k_model_solutions/example_model_solutions.jsonl"
+    for number, row in records(path):
+        gold = row["ground_truth"].rpartition("\nA:")[2].strip()
+        samples = (Sample("CoT", row[model]["solution"]),)
+        yield Sampled("gsm8k", str(number), row["question"], gold, samples=samples)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--data", type=Path, required=True, help="folder that holds outputs/")
+    outputs = parser.parse_args().data / "outputs"
+    models = ("6b_finetuning", "6b_verification", "175b_finetuning", "175b_verification")
+    sets = {"codex aqua": codex(outputs), "tora-70b": tora(outputs)}
+    sets |= {model: labelled(outputs, model) for model in models}
+    print(f"{'':20}{'metric':20}{'problems':>9}{'score':>8}   95% interval      seconds")
+    with Sandbox(workers=2) as box, Grader() as grader:
+        for name, problems in sets.items():
+            started = time.monotonic()
+            result = evaluate(grade(problems, box, grader), name)
+            took = time.monotonic() - started
+            for score in result.scores:
+                span = f"{score.low:.1%} to {score.high:.1%}"
+                print(
+                    f"{name:20}{score.metric:20}{score.problems:9,}{score.share:8.1%}   "
+                    f"{span:17}{took:8.0f}",
+                    flush=True,
+                )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
