@@ -15,6 +15,7 @@ help:  ## list these commands
 demo: .venv/.installed  ## install, build a small MathInstruct variant from the shipped samples
 	$(BIN)/curator build quickstart
 	@echo
+	@$(BIN)/curator report quickstart -o quickstart.html --overwrite
 	@echo "Look next:  $(BIN)/curator show quickstart       what was kept, and why the rest was not"
 	@echo "            $(BIN)/curator export quickstart     the rows as the released MathInstruct has them"
 	@echo "            $(BIN)/curator new mine --from quickstart    a variant of your own"
