@@ -39,6 +39,8 @@ class Graded:
     """Clusters of answers that are one under that rule; -1 without an answer."""
     scores: Floats
     """A verifier's scores; NaN where there is none."""
+    wrong: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+    """Whether there is no answer, or one that differs from the gold; an undecided one is not."""
 
 
 def grade(problems: Iterable[Sampled], sandbox: Sandbox, grader: Grader) -> Iterator[Graded]:
@@ -70,6 +72,7 @@ def _graded(some: Sequence[Sampled], sandbox: Sandbox, grader: Grader) -> Iterat
             sum(outcome == "undecided" for outcome in outcomes),
             *_published(problem, printed),
             np.array([np.nan if s.score is None else s.score for s in problem.samples]),
+            np.array([outcome in (None, "different") for outcome in outcomes], np.bool_),
         )
 
 

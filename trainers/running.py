@@ -160,8 +160,13 @@ def newest(folder: Path) -> Path | None:
     return found[max(found)] if found else None
 
 
-def finish(run: Run, trainer: Any, tokenizer: Any) -> None:
-    """Writes the model, its tokenizer and card, and its record last."""
+def finish(
+    run: Run,
+    trainer: Any,
+    tokenizer: Any,
+    measure: Callable[[Path], dict[str, Any]] | None = None,
+) -> None:
+    """Writes the model, its tokenizer and card, what it measures, and its record last."""
     merged = trainer.accelerator.unwrap_model(trainer.model)
     run.model.mkdir(parents=True, exist_ok=True)
     # Training turns it off; who samples from the model wants it.
@@ -176,6 +181,9 @@ def finish(run: Run, trainer: Any, tokenizer: Any) -> None:
         # A pickle of the arguments, which nothing here reads.
         (run.model / "training_args.bin").unlink(missing_ok=True)
         tokenizer.save_pretrained(run.model)
+        if measure:
+            trainer.accelerator.free_memory()
+            run.record["measures"] = measure(run.model)
         (run.model / "README.md").write_text(card(run.recipe, run.record), "utf-8")
         _durable(run.model)
         _write(run.model / RECORD, json.dumps(run.record, indent=1, sort_keys=True))

@@ -1,4 +1,4 @@
-"""Commands that train models on releases: train."""
+"""Commands that train models on releases, and use verifiers: train, score."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from curator.cli.app import JsonOption, app, show_json
+from curator.cli.app import JsonOption, Progress, app, show_json
 from curator.cli.tables import table
 from curator.errors import UsageError
 
@@ -72,14 +72,51 @@ def train(
         print(f"The model is in {loaded.folder}, with its record and card beside it")
 
 
+@app.command(epilog="Example: curator score samples.jsonl --verifier runs/verifier/model")
+def score(
+    samples: Annotated[
+        Path, typer.Argument(metavar="SAMPLES", help="File of samples, as curator sample writes.")
+    ],
+    verifier: Annotated[
+        Path, typer.Option("--verifier", help="Folder 'model' of a verifier's run.")
+    ],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="File to write; SAMPLES itself without.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a verifier's scores into samples, so that curator evaluate re-ranks by them."""
+    from curator.progress import counted
+    from curator.samples import read_samples, write_samples
+    from trainers.scoring import Scorer, scored
+
+    if not samples.is_file():
+        raise UsageError(f"No samples at {samples}; write them by 'curator sample'")
+    scorer = Scorer(verifier)
+    target = output or samples
+    with Progress() as progress:
+        problems = counted(read_samples(samples), progress, "scoring", None, every=20)
+        count = write_samples(scored(problems, scorer), target)
+    if as_json:
+        show_json({"file": str(target), "problems": count, "too_long": scorer.too_long})
+        return
+    print(f"Wrote the scores of {count:,} problems to {target}")
+    if scorer.too_long:
+        print(f"{scorer.too_long:,} solutions were too long to be read and have the score 0.")
+
+
 def _train(recipe: Any) -> Any:
-    from trainers.recipe import SFT
+    from trainers.multitask import train_multitask
+    from trainers.recipe import SFT, Verifier
     from trainers.sft import train_sft
+    from trainers.verifier import train_verifier
 
     match recipe:
         case SFT():
             return train_sft(recipe, _say)
-    raise UsageError("not yet")
+        case Verifier():
+            return train_verifier(recipe, _say)
+    return train_multitask(recipe, _say)
 
 
 def _say(line: str) -> None:

@@ -14,13 +14,13 @@ CHAT = (
 def tiny_model(
     folder: Path, texts: list[str], width: int = 64, layers: int = 2, seed: int = 0
 ) -> Path:
-    """Writes the model; each word, sign and space of the texts is a token."""
+    """Writes the model; each word, number and sign of the texts is a token."""
     import torch
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
     words = Tokenizer(models.WordLevel(unk_token="<unk>"))
-    pattern = Regex(r" ?[A-Za-z]+|\d|[^A-Za-z\d]")
+    pattern = Regex(r" ?[A-Za-z]+|\d+|[^A-Za-z\d]")
     words.pre_tokenizer = pre_tokenizers.Split(pattern, "isolated")
     words.decoder = decoders.Fuse()
     special = ["<unk>", "<s>", "</s>"]
@@ -30,6 +30,8 @@ def tiny_model(
     )
     tokenizer.chat_template = CHAT
     tokenizer.save_pretrained(folder)
+    # Several test processes share few cores.
+    torch.set_num_threads(1)
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
@@ -41,7 +43,7 @@ def tiny_model(
         bos_token_id=1,
         eos_token_id=2,
         pad_token_id=2,
-        tie_word_embeddings=True,
+        tie_word_embeddings=False,
     )
     LlamaForCausalLM(config).save_pretrained(folder)
     return folder
