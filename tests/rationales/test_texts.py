@@ -113,6 +113,7 @@ def test_no_word_of_this_python_is_free_for_a_name() -> None:
 def test_writers_say_what_they_write_and_who_waits_for_a_teacher() -> None:
     assert [name for name, writer in WRITERS.items() if not writer.teacher] == [
         "reference",
+        "verbatim",
         "annotated",
         "hinted",
     ]
