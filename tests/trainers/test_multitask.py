@@ -1,0 +1,113 @@
+"""Generator, evaluator, generator: three stages, each from the one before, killed and gone on."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from curator.cli.app import app
+from tests.trainers.sums import sums, words, written
+from tests.trainers.tiny import tiny_model
+from trainers.encoding import ALPACA
+from trainers.recipe import Multitask, load_training
+
+pytest.importorskip("torch", reason="the extra train is not installed")
+pytest.importorskip("trl", reason="the extra train is not installed")
+
+ROOT = Path(__file__).resolve().parents[2]
+RECIPE = """
+train: multitask
+name: tiny
+about: A test
+model: {folder}/model
+output: {folder}/run
+common:
+  release: {folder}/rows.jsonl
+  samples: {folder}/samples.jsonl
+  batch: 8
+  micro_batch: 8
+  max_length: 128
+  precision: fp32
+  checkpoint_every: 5
+stages:
+  generator: {{train: sft, learning_rate: 1.0e-2, steps: 10}}
+  evaluator: {{train: verifier, loss: margin, learning_rate: 1.0e-3, steps: 60}}
+  generator-again: {{train: sft, learning_rate: 1.0e-3, steps: 5}}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    problems = sums(samples=4)
+    rows = [{"prompt": each.question, "completion": each.samples[0].text} for each in problems]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    written(tmp_path / "samples.jsonl", problems)
+    tiny_model(tmp_path / "model", [ALPACA, *words(problems)], layers=1)
+    (tmp_path / "r.yaml").write_text(RECIPE.format(folder=tmp_path))
+    return tmp_path
+
+
+def killed_once(there: Path, command: list[str]) -> None:
+    """Runs a command and kills it as soon as a file is there."""
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    end = time.monotonic() + 100
+    while not there.exists():
+        assert process.poll() is None, "it ended before it could be killed"
+        assert time.monotonic() < end, f"{there} did not come"
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def test_three_stages_go_on_after_a_kill_each_from_the_one_before(folder: Path) -> None:
+    from trainers.multitask import train_multitask
+
+    run = folder / "run"
+    checkpoint = run / "2-evaluator" / "checkpoints" / "checkpoint-10" / "whole"
+    command = [sys.executable, "-m", "curator", "train", "multitask", str(folder / "r.yaml")]
+    killed_once(checkpoint, command)
+    first = run / "1-generator" / "model" / "model.safetensors"
+    stamp = first.stat().st_mtime_ns
+    assert not (run / "2-evaluator" / "model" / "training.json").exists()
+
+    recipe = load_training(folder / "r.yaml")
+    assert isinstance(recipe, Multitask)
+    lines: list[str] = []
+    records = train_multitask(recipe, lines.append)
+    assert first.stat().st_mtime_ns == stamp
+    assert f"{run / '1-generator' / 'model'} is complete; nothing to do" in lines
+    (gone_on,) = [line for line in lines if line.startswith("going on from")]
+    assert "2-evaluator" in gone_on
+    assert [each["steps"] for each in records] == [10, 60, 5]
+    assert [each["recipe"]["train"] for each in records] == ["sft", "verifier", "sft"]
+    models = [
+        folder / "model",
+        *(run / name / "model" for name in ("1-generator", "2-evaluator", "3-generator-again")),
+    ]
+    weights = {(each / "model.safetensors").read_bytes() for each in models}
+    assert len(weights) == 4
+    for before, record in zip(models[1:], records[1:], strict=False):
+        digest = sha256((before / "training.json").read_bytes()).hexdigest()
+        assert record["data"]["model_record_sha256"] == digest
+
+    lines.clear()
+    assert train_multitask(recipe, lines.append) == json.loads(json.dumps(records))
+    assert sum("is complete; nothing to do" in line for line in lines) == 3
+
+
+def test_the_command_tells_what_is_missing_and_starts_nothing(tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    (tmp_path / "r.yaml").write_text(RECIPE.format(folder=tmp_path))
+    for what in ("multitask", "sft"):
+        found = CliRunner().invoke(app, ["train", what, str(tmp_path / "r.yaml")])
+        assert found.exit_code != 0
+        expected = "no config.json there" if what == "multitask" else "trains multitask"
+        assert expected in str(found.exception)
+    assert not (tmp_path / "run").exists()
