@@ -30,6 +30,9 @@ from trainers.sft import IGNORED, check_labels
 WORKERS = 2
 """Processes that run programs while samples are graded."""
 
+TOLD = ("auc", "pair_accuracy", "calibration_error")
+"""Measures that are told at the end."""
+
 Pair = tuple[Row, Row]
 """A right and a wrong solution of one problem."""
 
@@ -63,12 +66,9 @@ def train_verifier(recipe: Verifier, say: Say) -> dict[str, Any]:
     trainer = (_rewarding if recipe.loss == "pairwise" else _wording)(recipe, tokenizer, rows)
     train(run, trainer)
     finish(run, trainer, tokenizer, lambda folder: measures(folder, recipe, held_out))
-    found = run.record["measures"]
-    if found:
-        say(
-            f"held out: AUC {found['auc']:.3f}, pairs within a problem "
-            f"{found['pair_accuracy']:.3f}, calibration error {found['calibration_error']:.3f}"
-        )
+    # Only the process that writes measures.
+    if found := run.record.get("measures"):
+        say(f"held out: {', '.join(f'{name} {_shown(found[name])}' for name in TOLD)}")
     return run.record
 
 
@@ -210,6 +210,10 @@ def _digest(path: Path) -> str:
             return file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise UsageError(f"Cannot read samples at {path}: {error.strerror}") from None
+
+
+def _shown(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.3f}"
 
 
 def _or_none(measure: Callable[[], float]) -> float | None:

@@ -1,5 +1,6 @@
 """Commands that train models on releases, and use verifiers: train, score."""
 
+import os
 import sys
 from pathlib import Path
 from textwrap import wrap
@@ -66,6 +67,8 @@ def train(
         for line in one.notes:
             _say(f"{one.name}: {line}")
     record = _train(loaded)
+    if not _first():
+        return
     if as_json:
         show_json(record)
     else:
@@ -120,7 +123,13 @@ def _train(recipe: Any) -> Any:
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr)
+    if _first():
+        print(line, file=sys.stderr)
+
+
+def _first() -> bool:
+    """Whether this is the one of several launched processes that speaks."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _print_preflight(checked: "list[Preflight]") -> None:

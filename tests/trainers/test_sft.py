@@ -1,6 +1,7 @@
 """SFT on a CPU: a Llama made on the spot learns answers, and only answers carry loss."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -168,6 +169,22 @@ def test_a_training_that_is_killed_goes_on_from_its_newest_whole_checkpoint(
     assert f"going on from {checkpoints / 'checkpoint-8'}" in lines
     assert not any(line.startswith("step 8 ") for line in lines)
     assert dict(record["losses"]) == pytest.approx(dict(whole["losses"]), abs=1e-5)
+
+
+def test_two_processes_take_the_same_steps_as_one(base: Path, tmp_path: Path) -> None:
+    wanted = recipe(base, output=str(tmp_path / "two"), steps=4, method="full")
+    alone, _ = run(recipe(base, output=str(tmp_path / "one"), steps=4))
+    keys = wanted.model_dump(mode="json")
+    (tmp_path / "r.yaml").write_text(json.dumps(keys))
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"]
+    command += ["--standalone", "-m", "curator", "train", "sft", str(tmp_path / "r.yaml")]
+    quiet = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=quiet, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    together = json.loads((tmp_path / "two" / "model" / "training.json").read_text())
+    assert done.stderr.count("step 4 of 4") == 1
+    for (_, one), (_, two) in zip(alone["losses"], together["losses"], strict=True):
+        assert two == pytest.approx(one, rel=0.02)
 
 
 @pytest.mark.parametrize("wrong", ["prompt carries loss", "answer does not", "other tokens"])

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from curator.answers import Grader
+from curator.cli.app import app
 from curator.errors import UsageError
 from curator.samples import Sample, Sampled, read_samples
 from curator.sandbox import Sandbox
@@ -51,15 +53,13 @@ def recipe(base: Path, **keys: object) -> Verifier:
         "per_problem": 40,
         "held_out": 0.2,
         "precision": "fp32",
+        "seed": 1,
     }
     return Verifier.model_validate({**values, **keys})
 
 
-LEARN = {
-    "cross-entropy": {},
-    "margin": {"learning_rate": 1e-3, "margin": 2.0, "steps": 300},
-    "pairwise": {"learning_rate": 1e-3, "steps": 300},
-}
+PAIRS = {"learning_rate": 2e-3, "batch": 32, "micro_batch": 32, "steps": 250}
+LEARN = {"cross-entropy": {}, "margin": {**PAIRS, "margin": 2.0}, "pairwise": PAIRS}
 
 
 @pytest.mark.parametrize("loss", LEARN)
@@ -78,7 +78,7 @@ def test_a_verifier_learns_sums_of_problems_it_never_saw(
     assert (found["problems"], record["examples"]["problems"]) == (20, 80)
     assert sum(each["solutions"] for each in found["bins"]) == found["solutions"]
     assert 0 <= found["calibration_error"] <= 1
-    assert any("held out: AUC" in line for line in lines)
+    assert any("held out: auc" in line for line in lines)
     model = tmp_path / "run" / "model"
     assert f"| auc | {found['auc']:.3f} |" in (model / "README.md").read_text()
 
@@ -95,6 +95,13 @@ def test_a_verifier_learns_sums_of_problems_it_never_saw(
     )
     assert scorer.scores([("1 + 1?", "a " * 500)]) == [0.0]
     assert scorer.too_long == 1
+
+    few, out = written(tmp_path / "few.jsonl", some), tmp_path / "scored.jsonl"
+    words_ = ["score", str(few), "--verifier", str(model), "-o", str(out)]
+    done = CliRunner().invoke(app, words_, catch_exceptions=False)
+    assert "Wrote the scores of 5 problems" in done.output
+    assert list(read_samples(out)) == whole
+    assert list(read_samples(few)) == some
 
 
 def test_the_margin_loss_is_that_of_the_paper() -> None:
