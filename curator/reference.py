@@ -19,6 +19,7 @@ from curator.recipe import schema
 from curator.release import FORMATS
 from curator.screens import SCREENS
 from curator.sources import EVALS, SOURCES, Source
+from trainers.recipe import KINDS
 
 HEAD = """# Reference
 
@@ -90,12 +91,20 @@ def _options(params: Sequence[Any]) -> str:
 
 
 def _recipe_keys() -> Iterator[str]:
-    """The keys of a recipe, one table for each of its parts."""
-    full = schema()
-    parts = full["$defs"]
+    """The keys of recipes of versions and of training."""
     yield "## Recipe keys\n"
     yield "`curator schema` prints the same as JSON Schema, for editors.\n"
-    todo = [("Recipe", full)]
+    yield from _keys("Recipe", schema())
+    yield "## Training recipe keys\n"
+    yield "What `curator train` takes; the key `train` says which of them it is.\n"
+    for kind in KINDS.values():
+        yield from _keys(kind.__name__, kind.model_json_schema())
+
+
+def _keys(title: str, full: dict[str, Any]) -> Iterator[str]:
+    """One table for each part of a schema."""
+    parts = full.get("$defs", {})
+    todo = [(title, full)]
     for name, part in todo:
         yield f"### {name}\n\n{part['description']}\n"
         rows = []
@@ -126,6 +135,8 @@ def _kind(of: Any) -> str:
             return f"[{name}](#{name.lower()})"
         case {"enum": values}:
             return " or ".join(f"`{value}`" for value in values)
+        case {"const": value}:
+            return f"`{value}`"
         case {"anyOf": kinds} | {"oneOf": kinds}:
             return " or ".join(dict.fromkeys(_kind(kind) for kind in kinds))
         case {"type": "array", "items": item}:

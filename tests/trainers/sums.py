@@ -1,7 +1,7 @@
 """Problems whose right and wrong solutions a tiny model can tell apart: sums of small numbers.
 
 In: how many solutions. Out: problems with samples, right and wrong in turns. Wrong sums are off by
-five or more: a model of this size feels how large a number is long before it can add.
+six or more: a model of this size feels how large a number is long before it can add.
 """
 
 import random
