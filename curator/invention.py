@@ -10,14 +10,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import combinations, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from curator import tables
-from curator.answers import written
+from curator.agreement import Text, agree
 from curator.errors import BudgetReached, SourceError
-from curator.model import Answer, Kind, Problem, Quarantined, Verdict
+from curator.model import Problem, Quarantined, Verdict
 from curator.progress import counted
 from curator.rationales.inventing import Draw, Seed, draws, read_question, read_seeds
 from curator.screens.embedding import Embedder, nearest
@@ -26,17 +26,11 @@ from curator.sections import Embedding, SelfInstruct, Subset
 from curator.stages import PROBLEMS, Workshop, columns, verify_params
 from curator.synthesis import LONGEST_REPLY, asked, messages_of, read_call, sampling_of, unfinished
 from curator.teacher import Call
-from curator.verify import Claim
 from datastore.engine import scan
 from datastore.memo import Outputs
 
 CHUNK = 500
 """New problems whose answers are compared at once."""
-VERSION = 1
-"""Of the verdict `agreement`."""
-
-Text = tuple[Kind, str]
-"""One answer of the teacher: its kind and, if it could be read, its rationale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +99,7 @@ def invent(
         "curator.sandbox",
         "curator.screens.embedding",
         "curator.screens.novelty",
+        "curator.agreement",
         "curator.invention",
         "curator.synthesis",
         "curator.teacher.reading",
@@ -184,7 +179,9 @@ class _Inventor:
         what = f"answering for {self._name}"
         answered = self._told(new, self._answers, what, len(new))
         while some := list(islice(answered, CHUNK)):
-            agreed += self._agree(some)
+            for problem, verdict in agree(self._shop.verifier, some, self._source):
+                agreed.append((problem, verdict))
+                self.counts["invented: agreed" if problem.gold else "invented: no agreement"] += 1
         return agreed
 
     def _told(self, items: Any, work: Any, what: str, total: int) -> Iterator[Any]:
@@ -221,58 +218,6 @@ class _Inventor:
                 texts.append((kind, read_call(call, kind, ())[0]))  # type: ignore[arg-type]
         return problem, texts
 
-    def _agree(self, some: Sequence[tuple[Problem, list[Text]]]) -> list[tuple[Problem, Verdict]]:
-        verifier = self._shop.verifier
-        claims = [
-            Claim(problem.id, kind, "", text, "", ())
-            for problem, texts in some
-            for kind, text in texts
-            if text
-        ]
-        found = iter(verifier.answers(claims))
-        votes = [
-            (problem, [(kind, next(found) if text else None) for kind, text in texts])
-            for problem, texts in some
-        ]
-        pairs = {
-            (written(one), written(other), ())
-            for _, cast in votes
-            for (_, one), (_, other) in combinations(cast, 2)
-            if one and other
-        }
-        ordered = sorted(pairs)
-        graded = zip(ordered, verifier.grade(ordered), strict=True)
-        equal = {(one, other) for (one, other, _), verdict in graded if verdict.outcome == "equal"}
-        return [self._decided(problem, cast, equal) for problem, cast in votes]
-
-    def _decided(
-        self,
-        problem: Problem,
-        cast: Sequence[tuple[Kind, Answer | None]],
-        equal: set[tuple[str, str]],
-    ) -> tuple[Problem, Verdict]:
-        """The problem with its agreed answer, if there is one, and how the votes fell."""
-        clusters: dict[str, list[Kind]] = {}
-        for kind, answer in cast:
-            if answer:
-                said = written(answer)
-                same = (one for one in clusters if one == said or (one, said) in equal)
-                clusters.setdefault(next(same, said), []).append(kind)
-        best = max(clusters, key=lambda one: len(clusters[one]), default="")
-        voters = clusters.get(best, [])
-        programs = voters.count("PoT")
-        enough = len(voters) >= self._source.agree and (programs > 0 or self._source.pot == 0)
-        gold = best if enough else ""
-        self.counts["invented: agreed" if enough else "invented: no agreement"] += 1
-        evidence = {
-            "answer": best,
-            "votes": f"{len(voters)} of {len(cast)}",
-            "programs": f"{programs} of {self._source.pot}",
-        }
-        proved = Problem(**{name: getattr(problem, name) for name in _GIVEN} | {"gold": gold})
-        outcome, reason = ("passed", "") if enough else ("undecided", "no agreement")
-        return proved, Verdict(proved.id, "agreement", VERSION, outcome, reason, evidence)  # type: ignore[arg-type]
-
     def _problem(self, draw: Draw, question: str, gold: str) -> Problem:
         return Problem(
             source="self_instruct",
@@ -294,7 +239,6 @@ class _Inventor:
         self.counts["unanswered"] += call.status == "failed" and not call.final
 
 
-_GIVEN = ("source", "question", "gold", "field", "level", "licence", "place")
 _NOTHING = "SELECT '' AS name, '' AS question WHERE false"
 
 
