@@ -17,7 +17,7 @@ import numpy as np
 from curator.errors import UsageError
 from curator.samples import Sampled
 from trainers.grading import Graded
-from trainers.metrics import RULES, Rule, difference, interval, majority, pass_at_k
+from trainers.metrics import LOOKING, RULES, Rule, difference, interval, majority, pass_at_k
 
 SUBSETS = 20
 """Random subsets of the samples that a point of a curve takes the mean over."""
@@ -118,6 +118,14 @@ def _values(one: Graded, seed: int) -> dict[str, float]:
         if rule_name == "Maj1" or scored:
             for size in sizes(samples)[1:]:
                 values[f"{rule_name}@{size}"] = _won(one, rule, size, seed)
+    if scored:
+        # The same rules with all samples, over how many clusters or samples they look into.
+        for name, looking in LOOKING.items():
+            for k in sizes(samples):
+                won = looking(one.clusters, one.scores, k)
+                values[f"{name.replace('K', str(k)).replace('N', str(k))}@{samples}"] = _right(
+                    one, won
+                )
     return values
 
 

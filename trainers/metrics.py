@@ -97,6 +97,14 @@ RULES: dict[str, Rule] = {
 """The rules by the names of Liu et al. All but `Maj1` need scores."""
 
 
+LOOKING: dict[str, Callable[[Ints, Floats, int], int]] = {
+    "RR.Top-K": best_of_top,
+    "W.RR.Top-K": weighted_of_top,
+    "Maj1.TopN": majority_of_best,
+}
+"""Rules that look into so many clusters or samples only."""
+
+
 @dataclass(frozen=True, slots=True)
 class Interval:
     """A share and its 95% interval over problems."""

@@ -9,6 +9,7 @@ from html import escape
 from math import log2
 
 from trainers.evaluation import Result, Score
+from trainers.metrics import RULES
 
 WIDTH, HEIGHT = 640, 320
 LEFT, RIGHT, TOP, BOTTOM = 46, 150, 34, 34
@@ -28,7 +29,7 @@ def curves(result: Result) -> str:
     sets: dict[str, dict[str, dict[int, Score]]] = defaultdict(lambda: defaultdict(dict))
     for score in result.scores:
         rule, _, size = score.metric.partition("@")
-        if size.isdigit() and "/" not in score.group:
+        if size.isdigit() and "/" not in score.group and rule in ("Pass", *RULES):
             sets[score.group][rule][int(size)] = score
     panels = {group: lines for group, lines in sets.items() if _widest(lines) > 1}
     if not panels:

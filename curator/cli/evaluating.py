@@ -44,8 +44,8 @@ def evaluate(
         Path | None,
         typer.Option("--trained-on", help="Release that the model saw: its problems are flagged."),
     ] = None,
-    by_group: Annotated[
-        bool, typer.Option("--groups", help="Also by field and level of each set.")
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also by field and level, and for every K of Top-K.")
     ] = False,
     workers: WorkersOption = None,
     as_json: JsonOption = False,
@@ -85,11 +85,18 @@ def evaluate(
     if as_json:
         show_json(result)
         return
-    _print(result, by_group)
+    _print(result, everything)
 
 
-def _print(result: "Result", by_group: bool) -> None:
-    shown = [score for score in result.scores if by_group or "/" not in score.group]
+def _print(result: "Result", everything: bool) -> None:
+    from trainers.metrics import RULES
+
+    shown = [
+        score
+        for score in result.scores
+        if everything
+        or ("/" not in score.group and score.metric.partition("@")[0] in ("Pass", *RULES))
+    ]
     table(
         ("set", "metric", "problems", "score", "95% interval"),
         [(s.group, s.metric, s.problems, f"{s.share:.1%}", _interval(s)) for s in shown],

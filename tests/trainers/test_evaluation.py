@@ -89,6 +89,10 @@ def test_scores_are_those_worked_out_by_hand(graded: list[Graded]) -> None:
     # The best score of AQuA's samples with an answer is the wrong one's.
     assert scores["aqua_rat", "RR.All@4"] == 0.0
     assert scores["aqua_rat", "W.RR@4"] == 1.0
+    # Into one cluster only, the largest: the vote. Into all four samples: RR.All.
+    assert scores["aqua_rat", "RR.Top-1@4"] == scores["aqua_rat", "Maj1@4"]
+    assert scores["aqua_rat", "RR.Top-4@4"] == scores["aqua_rat", "RR.All@4"]
+    assert scores["aqua_rat", "Maj1.Top1@4"] == 0.0
 
 
 def test_a_verifier_that_does_not_beat_the_vote_is_told(graded: list[Graded]) -> None:
