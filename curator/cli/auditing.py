@@ -65,8 +65,7 @@ def audit(
     unsafe_local: UnsafeOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Judge an existing dataset without a recipe: columns, answers, programs, duplicates,
-    contamination, licence. Bad rows are a finding, not a failure: the exit code is 0."""
+    """Judge any dataset without a recipe; bad rows are a finding, and no failure."""
     from curator.audit import audit as judge
 
     if report and report.exists():

@@ -88,8 +88,7 @@ def diff(
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare two versions: rows added, removed and changed with the rule responsible, and verdicts
-    that changed on rationales that both have."""
+    """Compare two versions: rows and verdicts that changed, with the rule responsible."""
     from curator.cli.rows import print_changes, print_judgements
     from curator.judged import judgements
     from curator.lineage import difference
