@@ -13,12 +13,11 @@ from curator import sandbox
 from curator.contents import Progressed, Read, Result, conclude
 from curator.errors import SourceError
 from curator.finding import Found, find_evals, find_sources
-from curator.invention import open_seeds
 from curator.progress import Listener, Silent
 from curator.recipe import Recipe, load_recipe
-from curator.sections import SelfInstruct
 from curator.stages import Workshop
-from curator.subsets import advance, order, problems_against
+from curator.subsets import Inputs, advance, find_seeds, order, problems_against
+from curator.synthesis import sampling_of
 from curator.teacher import Budget
 from curator.teaching import Teaching
 from curator.verify import Verifier
@@ -127,23 +126,21 @@ def run_found(
     if missing and not allow_missing:
         many = f"{missing[0]} (and {len(missing) - 1} more)" if len(missing) > 1 else missing[0]
         raise SourceError(f"{many}; build without what is missing by --allow-missing")
+    if shop.teaching:
+        shop.teaching.check(sampling_of(shop, each) for each in recipe.subsets.values())
+    inputs = Inputs(sources, evals, find_seeds(recipe))
     reached: dict[str, Progressed] = {}
     for name in order(recipe):
-        reached[name] = advance(shop, name, sources, reached, lambda: problems_against(shop, evals))
-    seeds = {
-        name: open_seeds(recipe.folder / subset.source.seeds)
-        for name, subset in recipe.subsets.items()
-        if isinstance(subset.source, SelfInstruct)
-    }
+        reached[name] = advance(shop, name, inputs, reached)
     read = Read(
         sources={name: _origin(found) for name, found in sources.items()}
         | {
             name: {"licence": reached[name].licence, "revision": f"sha256:{each.digest}"}
-            for name, each in seeds.items()
+            for name, each in inputs.seeds.items()
         },
         evals={name: _origin(found) for name, found in evals.items()},
         origins={name: found.opened.origin for name, found in sources.items() if found.opened}
-        | {name: str(each.path) for name, each in seeds.items()},
+        | {name: str(each.path) for name, each in inputs.seeds.items()},
         against=problems_against(shop, evals),
     )
     return conclude(shop, {name: reached[name] for name in recipe.subsets}, read)

@@ -25,7 +25,7 @@ from curator.screening import draw, screen_all
 from curator.sections import SelfInstruct, Subset, SubsetSource
 from curator.sources import records
 from curator.stages import NotBuilt, Workshop, each_problem, ingest, problems_of
-from curator.subsets import advance, order, problems_against
+from curator.subsets import Inputs, advance, find_seeds, order
 from curator.synthesis import sampling_of
 from datastore.memo import Outputs
 from datastore.store import Store
@@ -82,10 +82,11 @@ def _plan(shop: Workshop, mirror: Path | None) -> Plan:
     counted: dict[str, Counter[str]] = {}
     looks: dict[str, tuple[State, str, int]] = {}
     stopped: set[str] = set()
+    inputs = Inputs(sources, evals, find_seeds(recipe))
     built: dict[str, Progressed] = {}
     for name in order(recipe):
         try:
-            built[name] = advance(shop, name, sources, built, lambda: problems_against(shop, evals))
+            built[name] = advance(shop, name, inputs, built)
             reached[name] = built[name]
             looks[name] = _look(built[name])
         except NotBuilt as stage:

@@ -64,7 +64,7 @@ def sample(
     as wrong, never as missing. Raises UsageError for a set that is not known, SourceError where one
     cannot be read, BudgetReached and TeacherError; what was answered is kept.
     """
-    sources = [_source(name) for name in asked.sets]
+    sources = known_sets(asked)
     # All of them, before anything is asked.
     opened = [open_source(source, mirror) for source in sources]
     limits = Limits()
@@ -91,11 +91,13 @@ def sample(
             )
 
 
-def _source(name: str) -> Source:
+def known_sets(asked: Asked) -> list[Source]:
+    """The sets that are asked for; raises UsageError for one that is not known."""
     known = SOURCES | EVALS  # of one name the evaluation set: that is what is sampled
-    if name not in known:
-        raise UsageError(unknown("set", name, known))
-    return known[name]
+    for name in asked.sets:
+        if name not in known:
+            raise UsageError(unknown("set", name, known))
+    return [known[name] for name in asked.sets]
 
 
 def _problems(source: Source, opened: Opened) -> Iterator[Problem]:

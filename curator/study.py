@@ -20,7 +20,7 @@ from curator.progress import Listener
 from curator.recipe import load_recipe
 from curator.releases import export
 from curator.samples import read_samples, write_samples
-from curator.sampling import Asked, sample
+from curator.sampling import Asked, known_sets, sample
 from curator.sandbox import Sandbox
 from curator.teacher import TeacherSettings
 from datastore.store import Store
@@ -79,9 +79,12 @@ def study(
     `overrides` are keys of the training recipe, `sampling` parameters of the samples. Raises
     UsageError with the command to run first where training needs several processes.
     """
+    # All that may be wrong is seen before the first long step.
+    loaded = [load_recipe(name) for name in recipes]
+    known_sets(asked)
+    _training(training, overrides, "release", "output")
     found = []
-    for name in recipes:
-        recipe = load_recipe(name)
+    for recipe in loaded:
         listener.note(f"{recipe.name}: building")
         manifest = build(
             recipe, store, mirror=mirror, allow_missing=allow_missing, listener=listener
@@ -120,20 +123,26 @@ def _trained(
     training: str, overrides: dict[str, str], release: Path, here: Path, listener: Listener
 ) -> Path:
     """The folder of a run that is complete."""
-    kept = {key: value for key, value in overrides.items() if key not in ("release", "output")}
-    named = sha256(json.dumps([training, kept], sort_keys=True).encode()).hexdigest()[:8]
+    named = sha256(json.dumps([training, overrides], sort_keys=True).encode()).hexdigest()[:8]
     folder = here / f"{release.stem}-{named}"
-    loaded = load_training(training, kept | {"release": str(release), "output": str(folder)})
-    if not isinstance(loaded, SFT):
-        raise UsageError(f"{training} trains {loaded.train}; a study takes an sft")
+    loaded = _training(training, overrides, str(release), str(folder))
     if not (folder / "model").exists():
-        lacking = [line for one in preflight(loaded) for line in one.missing]
-        lacking += [f"several processes: {one.launch}" for one in preflight(loaded) if one.launch]
+        checked = preflight(loaded)
+        lacking = [line for one in checked for line in one.missing]
+        lacking += [f"several processes: {one.launch}" for one in checked if one.launch]
         if lacking:
             raise UsageError(f"{training} for {release} needs {'; '.join(lacking)}")
     listener.note(f"{here.name}: training")
     train_sft(loaded, listener.note)
     return folder
+
+
+def _training(training: str, overrides: dict[str, str], release: str, output: str) -> SFT:
+    """The training recipe for one mixture; raises RecipeError, or UsageError if it is no SFT."""
+    loaded = load_training(training, overrides | {"release": release, "output": output})
+    if not isinstance(loaded, SFT):
+        raise UsageError(f"{training} trains {loaded.train}; a study takes an sft")
+    return loaded
 
 
 def _score(samples: Path, release: Path, name: str, file: Path) -> None:

@@ -4,14 +4,14 @@ In: a subset, the sources that were found, and the subsets before it. Out: how f
 objects. Subsets that invent problems come after those that read some, which they must not repeat.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from curator.contents import TAUGHT, Progressed
 from curator.finding import Found, source_name
 from curator.golds import known_golds, lend
 from curator.hints import hint
-from curator.invention import invent, open_seeds
+from curator.invention import Seeds, invent, open_seeds
 from curator.rationales import WRITERS
 from curator.recipe import Recipe
 from curator.sections import FileSource, HubSource, SelfInstruct, Subset, SubsetSource
@@ -20,17 +20,33 @@ from curator.synthesis import asked, sampling_of, teach
 from datastore.memo import Outputs
 
 
-def advance(
-    shop: Workshop,
-    name: str,
-    sources: Mapping[str, Found],
-    reached: Mapping[str, Progressed],
-    against: Callable[[], Mapping[str, Sequence[str]]],
-) -> Progressed:
-    """One subset as far as its source and writers allow; `reached` are those before it in `order`.
+@dataclass(frozen=True)
+class Inputs:
+    """What the subsets of a recipe are made from, as it was found before any stage."""
 
-    `against` gives the problems of the evaluation sets, which new problems must not repeat.
+    sources: Mapping[str, Found]
+    evals: Mapping[str, Found]
+    seeds: Mapping[str, Seeds]
+    """By subset, of those that invent problems."""
+
+
+def find_seeds(recipe: Recipe) -> dict[str, Seeds]:
+    """The seeds of all subsets that invent problems; raises SourceError and RecipeError."""
+    return {
+        name: open_seeds(recipe.folder / subset.source.seeds)
+        for name, subset in recipe.subsets.items()
+        if isinstance(subset.source, SelfInstruct)
+    }
+
+
+def advance(
+    shop: Workshop, name: str, inputs: Inputs, reached: Mapping[str, Progressed]
+) -> Progressed:
+    """One subset as far as its source and writers allow.
+
+    `reached` are the subsets before it in `order`.
     """
+    sources = inputs.sources
     subset = shop.recipe.subsets[name]
     match subset.source:
         case SubsetSource(subset=base):
@@ -38,7 +54,7 @@ def advance(
                 raise NotBuilt("hint")
             return _hinted(shop, name, reached[base])
         case SelfInstruct():
-            return _invented(shop, name, subset.source, reached, against)
+            return _invented(shop, name, subset.source, inputs, reached)
     found = sources[source_name(name, subset)]
     licence = found.source.licence
     waits = _waits(shop, subset)
@@ -98,18 +114,18 @@ def _invented(
     shop: Workshop,
     name: str,
     source: SelfInstruct,
+    inputs: Inputs,
     reached: Mapping[str, Progressed],
-    against: Callable[[], Mapping[str, Sequence[str]]],
 ) -> Progressed:
     """New problems after seeds, and what the teacher writes about them."""
     subset = shop.recipe.subsets[name]
-    seeds = open_seeds(shop.recipe.folder / source.seeds)
     if not shop.teaching:
         return Progressed(subset, source.licence, _waits(shop, subset))
     plain = [each for key, each in reached.items() if in_order(shop.recipe.subsets[key]) == 0]
+    against = problems_against(shop, inputs.evals)
     read_by_all = {digest for each in plain for digest in each.problems}
-    read_by_all.update(digest for digests in against().values() for digest in digests)
-    made = invent(shop, name, subset, seeds, sorted(read_by_all))
+    read_by_all.update(digest for digests in against.values() for digest in digests)
+    made = invent(shop, name, subset, inputs.seeds[name], sorted(read_by_all))
     read = Progressed(
         subset,
         source.licence,

@@ -98,6 +98,23 @@ class Teaching:
             self._prompts[sampling.prompts] = Prompts(folder)
         return self._prompts[sampling.prompts]
 
+    def check(self, samplings: Iterable[Sampling]) -> None:
+        """Reads what the recipe names beside itself, before anything is asked or paid for."""
+        for sampling in samplings:
+            self.prompts(sampling)
+        self._recorded()
+        if self.settings.tokenizer:
+            self.count("")
+
+    def _recorded(self) -> Path | None:
+        """Where the calls of a replay are; None if there is none."""
+        if not self.settings.replay:
+            return None
+        path = self._folder / self.settings.replay
+        if not path.exists():
+            raise UsageError(f"No recorded calls at {path}; see teacher.replay")
+        return path
+
     def request(self, messages: tuple[tuple[str, str], ...], sample: int) -> Request:
         """A request in the words of the recipe's teacher."""
         settings = self.settings
@@ -140,15 +157,10 @@ class Teaching:
         """The event loop, with the teacher in it."""
         if not self._runner:
             self._runner = self._open.enter_context(asyncio.Runner())
-            settings, folder = self.settings, self._folder
-            address = ""
-            if settings.replay:
-                path = folder / settings.replay
-                if not path.exists():
-                    raise UsageError(f"No recorded calls at {path}; see teacher.replay")
-                address = self._open.enter_context(Replay(path))
+            path = self._recorded()
+            address = self._open.enter_context(Replay(path)) if path else ""
             self.teacher = Teacher(
-                settings,
+                self.settings,
                 self._open.enter_context(self._store.ledger("calls")),
                 claims=self._open.enter_context(self._store.claims("calls")),
                 batches=self._open.enter_context(self._store.ledger("batches")),

@@ -200,3 +200,24 @@ def test_hinted_rows_come_from_proved_ones_alone_and_are_proved_themselves(tmp_p
     ]
     kinds = Counter(text.startswith("#") for text in texts)
     assert kinds[True] > kinds[False] > 0
+
+
+@pytest.mark.parametrize("lost", ["seeds.jsonl", "calls.jsonl", "prompts"])
+def test_a_file_that_the_recipe_names_is_missed_before_anything_is_asked(
+    tmp_path: Path, lost: str
+) -> None:
+    recipe = write_world(tmp_path)
+    # The subset that asks first does not need what is missing.
+    first = "  base:\n    writers: [cot]\n"
+    text = RECIPE.replace("  base:\n", first)
+    if lost == "prompts":
+        text = text.replace("  new_pot:\n", "  new_pot:\n    sampling: {prompts: prompts}\n")
+        recipe.write_text(text)
+    else:
+        recipe.write_text(text)
+        (tmp_path / lost).unlink()
+    done = curator("build", recipe, "--store", tmp_path / "store")
+    assert done.returncode != 0 and lost in done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    with Store(tmp_path / "store") as store:
+        assert store.ledger("calls").count() == 0

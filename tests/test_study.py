@@ -14,6 +14,7 @@ from curator.sampling import Asked
 from curator.study import Studied, recipes_in, study
 from tests.teacher.faults import Server, completion
 from tests.trainers.tiny import tiny_model
+from tests.worlds import curator
 from trainers.encoding import ALPACA
 
 pytest.importorskip("torch", reason="the extra train is not installed")
@@ -118,3 +119,18 @@ def test_each_mixture_is_trained_and_scored_once(world: Path) -> None:
         third = run(world, served, server)
         assert [one.rows for one in third] == [9, 30]
         assert len(served) == 3
+
+
+def test_what_is_wrong_is_seen_before_anything_is_built(world: Path) -> None:
+    for wrong, told in (
+        (
+            ("study", world / "recipes", "--training", "nix"),
+            "No recipe named 'nix'. Known: mammoth-34b",
+        ),
+        (("study", world / "recipes", "--training", "verifier"), "a study takes an sft"),
+        (("study", world / "recipes", "--sets", "gsm9"), "Did you mean 'gsm8k'?"),
+    ):
+        done = curator(*wrong, "--store", world / "store", "--mirror", world / "mirror")
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+        assert told in done.stderr
+    assert not (world / "store").exists()
