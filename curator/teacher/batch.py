@@ -22,7 +22,7 @@ from curator.teacher.batch_api import OVER, BatchApi, Refused
 from curator.teacher.batch_files import MOST_REQUESTS, input_files, refused, results
 from curator.teacher.call import Call, Request
 from curator.teacher.endpoint import Endpoint, Try
-from curator.teacher.reading import Fault, read_reply
+from curator.teacher.reading import Fault, read_response
 from datastore.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -57,11 +57,7 @@ class Batches:
     """
 
     def __init__(
-        self,
-        endpoint: Endpoint,
-        calls: Ledger,
-        batches: Ledger,
-        listener: Listener,
+        self, endpoint: Endpoint, calls: Ledger, batches: Ledger, listener: Listener
     ) -> None:
         self._place, self._endpoint = endpoint.place, endpoint
         self._api = BatchApi(endpoint, FIRST_WAIT_S, LONGEST_WAIT_S)
@@ -145,7 +141,7 @@ class Batches:
         except Refused as refused:
             for key in requests:
                 self._give(key, Try(refused.fault))
-        except Exception as error:  # of the ledger, say: whoever asked must hear of it
+        except Exception as error:  # of any kind: whoever asked must hear of it, none may wait on
             for key in self._wanted(requests):
                 self._waiting[key].set_exception(error)
 
@@ -291,7 +287,7 @@ class Batches:
         for key, pointer in self._batches.get_many(self._wanted(keys)).items():
             if "answer" in pointer:
                 body = json.dumps(pointer["answer"]).encode("ascii")
-                self._give(key, Try(*read_reply("application/json", body, self._endpoint.key)))
+                self._give(key, Try(*read_response("application/json", body, self._endpoint.key)))
 
     def _wanted(self, keys: Iterable[bytes]) -> list[bytes]:
         """Those that somebody waits for."""

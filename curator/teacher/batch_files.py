@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Final
 
 from curator.teacher.call import Request
 from curator.teacher.endpoint import Try
-from curator.teacher.reading import Fault, read_refusal, read_reply
+from curator.teacher.reading import Fault, read_refusal, read_response
 from curator.teacher.redaction import one_line, without_keys
 
 MOST_REQUESTS = 50_000
@@ -81,7 +81,7 @@ def _result(line: dict[str, Any], key: str) -> Try:
     if isinstance(response, dict) and type(response.get("status_code")) is int:
         body = json.dumps(response.get("body")).encode("ascii")
         if response["status_code"] == 200:
-            return Try(*read_reply("application/json", body, key))
+            return Try(*read_response("application/json", body, key))
         return Try(*read_refusal(response["status_code"], body, key))
     code, message = "", ""
     if isinstance(error, dict):

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from curator.errors import TeacherError
 from curator.teacher.call import Call, Request
 from curator.teacher.flow import retry_after
-from curator.teacher.reading import Fault, read_refusal, read_reply
+from curator.teacher.reading import Fault, read_refusal, read_response
 from curator.teacher.redaction import one_line, without_keys
 from curator.teacher.settings import TeacherSettings
 
@@ -96,7 +96,7 @@ class Endpoint:
             return Try(Fault("timeout", busy=True))
         except (openai.OpenAIError, httpx2.HTTPError, aiohttp.ClientError, OSError) as error:
             return Try(_broken(error))
-        found, body = read_reply(reply.headers.get("content-type", ""), reply.content, self._key)
+        found, body = read_response(reply.headers.get("content-type", ""), reply.content, self._key)
         return Try(found, body)
 
     def redacted(self, text: str) -> str:

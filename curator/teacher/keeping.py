@@ -47,7 +47,7 @@ class Keeping:
         wanted, self._wanted = self._wanted, {}
         try:
             found = self._ledger.get_many(wanted)
-        except Exception as error:
+        except Exception as error:  # of any kind: see `_fail`
             _fail(list(wanted.values()), error)
             return
         for key, future in wanted.items():
@@ -60,13 +60,14 @@ class Keeping:
         assert synced
         try:
             self._ledger.put_many(new)
-        except Exception as error:
+        except Exception as error:  # of any kind: see `_fail`
             _fail([synced], error)
         else:
             synced.set_result(None)
 
 
 def _fail(futures: list[Any], error: Exception) -> None:
+    """Raises the error to all who wait: the event loop would only log it, and leave them waiting."""
     for future in futures:
         if not future.done():
             future.set_exception(error)

@@ -37,8 +37,8 @@ class Fault:
     """What the endpoint says that it charged for; 0 if it says nothing."""
 
 
-def read_reply(content_type: str, body: bytes, key: str) -> tuple[Call | Fault, Any]:
-    """A reply with status 200, and its body as it is kept: JSON, or text if it is broken."""
+def read_response(content_type: str, body: bytes, key: str) -> tuple[Call | Fault, Any]:
+    """What a reply with status 200 says, and its body as it is kept: JSON, or text if it is broken."""
     if "json" not in content_type.lower():
         return Fault("wrong content type", detail=one_line(content_type)), _text(body, key)
     try:
