@@ -14,7 +14,7 @@ from pathlib import Path
 
 from curator.answers import Grader
 from curator.building import build
-from curator.documents import shipped_recipes
+from curator.documents import read_document, shipped_recipes
 from curator.errors import UsageError
 from curator.progress import Listener
 from curator.recipe import load_recipe
@@ -29,7 +29,7 @@ from trainers.evaluation import Result, evaluate, read_result
 from trainers.grading import grade
 from trainers.overlap import seen
 from trainers.preflight import preflight
-from trainers.recipe import SFT, load_training
+from trainers.recipe import PART, SFT, load_training
 from trainers.sft import train_sft
 
 Serving = Callable[[str], AbstractContextManager[str]]
@@ -139,9 +139,11 @@ def _trained(
 
 def _training(training: str, overrides: dict[str, str], release: str, output: str) -> SFT:
     """The training recipe for one mixture; raises RecipeError, or UsageError if it is no SFT."""
+    kind = read_document(training, PART).values.get("train")
+    if kind != "sft":
+        raise UsageError(f"{training} trains {kind}; a study takes an sft")
     loaded = load_training(training, overrides | {"release": release, "output": output})
-    if not isinstance(loaded, SFT):
-        raise UsageError(f"{training} trains {loaded.train}; a study takes an sft")
+    assert isinstance(loaded, SFT)
     return loaded
 
 
