@@ -29,6 +29,23 @@ from curator.cli.app import app, debugging
 from curator.errors import CuratorError
 from datastore.errors import NotFound, StoreError
 
+_PARTS = (
+    making,
+    auditing,
+    evaluating,
+    reading,
+    judging,
+    releasing,
+    reporting,
+    sampling,
+    serving,
+    training,
+)
+"""Modules with commands, in the order in which help and reference list them."""
+
+_PLACES = {part.__name__: place for place, part in enumerate(_PARTS)}
+app.registered_commands.sort(key=lambda each: _PLACES[getattr(each.callback, "__module__", "")])
+
 
 def main() -> None:
     """Run the command line: exit code 0 for done, 2 for the user's mistakes, 1 for failures."""
@@ -99,17 +116,4 @@ def _leave(code: int) -> NoReturn:
     sys.exit(code)
 
 
-__all__ = [
-    "app",
-    "auditing",
-    "evaluating",
-    "judging",
-    "main",
-    "making",
-    "reading",
-    "releasing",
-    "reporting",
-    "sampling",
-    "serving",
-    "training",
-]
+__all__ = ["app", "main"]

@@ -1,15 +1,19 @@
-"""What all commands share: the app, common options, output for machines, progress."""
+"""What all commands share: the app, opening a store, output for machines, progress."""
 
 import json
 import sys
 from dataclasses import asdict, is_dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from curator.cli import interrupt
+from curator.errors import UsageError
+
+if TYPE_CHECKING:
+    from datastore.store import Store
 
 app = typer.Typer(
     name="curator",
@@ -20,22 +24,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     epilog="Example: curator build quickstart",
 )
-
-StoreOption = Annotated[
-    Path,
-    typer.Option("--store", help="Folder of the store.", envvar="CURATOR_STORE", file_okay=False),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-MirrorOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--mirror",
-        help="Folder of upstream files: sources/NAME/FILE, evals/NAME/FILE. The Hub without it.",
-        exists=True,
-        file_okay=False,
-    ),
-]
-DEFAULT_STORE = Path(".curator")
 
 _debug = False
 
@@ -52,6 +40,17 @@ def common(
 def debugging() -> bool:
     """Whether the user asked for traces."""
     return _debug
+
+
+def existing(store: Path, readonly: bool = True) -> "Store":
+    """The store at a folder, which must be there."""
+    from datastore.store import Store
+
+    if not store.is_dir():
+        raise UsageError(
+            f"No store at {store}; make one with 'curator build' or name it by --store"
+        )
+    return Store(store, readonly=readonly)
 
 
 def show_json(value: Any) -> None:

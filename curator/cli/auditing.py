@@ -5,16 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curator.cli.app import (
+from curator.cli.app import Progress, app, existing, show_json
+from curator.cli.options import (
     DEFAULT_STORE,
     JsonOption,
     MirrorOption,
-    Progress,
     StoreOption,
-    app,
-    show_json,
+    UnsafeOption,
+    WorkersOption,
 )
-from curator.cli.making import UnsafeOption, WorkersOption, existing
 from curator.cli.tables import shown, table
 from curator.errors import UsageError
 

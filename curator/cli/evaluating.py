@@ -7,15 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curator.cli.app import (
-    JsonOption,
-    Progress,
-    app,
-    show_json,
-)
-from curator.cli.making import (
-    WorkersOption,
-)
+from curator.cli.app import Progress, app, show_json
+from curator.cli.options import JsonOption, WorkersOption
 from curator.cli.tables import table
 from curator.errors import UsageError
 

@@ -1,12 +1,16 @@
 """Commands about judgement: reverify, disagreements, sandbox."""
 
-from typing import Annotated
-
-import typer
-
-from curator.cli.app import DEFAULT_STORE, JsonOption, Progress, StoreOption, app, show_json
-from curator.cli.making import UnsafeOption, WorkersOption, existing
-from curator.cli.reading import VersionArgument, show_manifest
+from curator.cli.app import Progress, app, existing, show_json
+from curator.cli.options import (
+    DEFAULT_STORE,
+    JsonOption,
+    MessageOption,
+    StoreOption,
+    UnsafeOption,
+    VersionArgument,
+    WorkersOption,
+)
+from curator.cli.reading import show_manifest
 from curator.cli.tables import table
 from curator.errors import SandboxError
 
@@ -15,7 +19,7 @@ from curator.errors import SandboxError
 def reverify(
     version: VersionArgument,
     store: StoreOption = DEFAULT_STORE,
-    message: Annotated[str, typer.Option("-m", "--message", help="Why this version.")] = "",
+    message: MessageOption = "",
     workers: WorkersOption = None,
     unsafe_local: UnsafeOption = False,
     as_json: JsonOption = False,

@@ -5,50 +5,30 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curator.cli.app import (
+from curator.cli.app import Progress, app, existing, show_json
+from curator.cli.options import (
     DEFAULT_STORE,
+    CallsOption,
     JsonOption,
+    MessageOption,
     MirrorOption,
-    Progress,
+    MissingOption,
+    MoneyOption,
+    RecipeArgument,
     StoreOption,
-    app,
-    show_json,
+    TokensOption,
+    UnsafeOption,
+    WorkersOption,
 )
+from curator.cli.reading import show_manifest
 from curator.cli.tables import number, table
-from curator.errors import UsageError
 
 if TYPE_CHECKING:
     from curator.plan import Plan, Step
-
-RecipeArgument = Annotated[
-    str, typer.Argument(metavar="RECIPE", help="A recipe's file, or the name of a shipped recipe.")
-]
-MissingOption = Annotated[
-    bool,
-    typer.Option("--allow-missing", help="Leave out what cannot be reached, and say so."),
-]
-WorkersOption = Annotated[
-    int | None,
-    typer.Option("--workers", min=1, help="Processes that run programs; one a core by default."),
-]
-MoneyOption = Annotated[
-    float | None,
-    typer.Option("--max-money", min=0, help="Stop before this build spends more on its teacher."),
-]
-TokensOption = Annotated[
-    int | None, typer.Option("--max-tokens", min=0, help="Stop before it spends more tokens.")
-]
-CallsOption = Annotated[
-    int | None, typer.Option("--max-calls", min=0, help="Stop before it makes more calls.")
-]
-UnsafeOption = Annotated[
-    bool,
-    typer.Option("--unsafe-local", help="Run programs even where this system cannot jail them."),
-]
 
 
 @app.command(epilog="Example: curator new mine --from quickstart")
@@ -71,7 +51,7 @@ def build(
     store: StoreOption = DEFAULT_STORE,
     mirror: MirrorOption = None,
     allow_missing: MissingOption = False,
-    message: Annotated[str, typer.Option("-m", "--message", help="Why this version.")] = "",
+    message: MessageOption = "",
     workers: WorkersOption = None,
     unsafe_local: UnsafeOption = False,
     max_money: MoneyOption = None,
@@ -81,7 +61,6 @@ def build(
 ) -> None:
     """Build a recipe into a version; running it again goes on where it was stopped."""
     from curator import build as make
-    from curator.cli.reading import show_manifest
     from curator.teacher import Budget
 
     with Progress() as progress:
@@ -220,10 +199,9 @@ def _bound(step: "Step") -> str:
 def status(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
     """Say what the store holds, and what is being built in it now."""
     from curator.status import status as look
-    from datastore.store import Store
 
-    with ExitStack() as stack:
-        found = look(stack.enter_context(Store(_existing(store), readonly=True)))
+    with existing(store) as opened:
+        found = look(opened)
     if as_json:
         show_json(found)
         return
@@ -243,18 +221,3 @@ def schema() -> None:
     from curator.recipe import schema as make_schema
 
     show_json(make_schema())
-
-
-def _existing(store: Path) -> Path:
-    if not store.is_dir():
-        raise UsageError(
-            f"No store at {store}; make one with 'curator build' or name it by --store"
-        )
-    return store
-
-
-def existing(store: Path, readonly: bool = True) -> Any:
-    """The store at a folder, which must be there."""
-    from datastore.store import Store
-
-    return Store(_existing(store), readonly=readonly)

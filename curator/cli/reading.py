@@ -6,23 +6,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curator.cli.app import (
+from curator.cli.app import Progress, app, existing, show_json
+from curator.cli.options import (
     DEFAULT_STORE,
+    VERSION,
     JsonOption,
     MirrorOption,
-    Progress,
     StoreOption,
-    app,
-    show_json,
+    VersionArgument,
 )
-from curator.cli.making import existing
 from curator.cli.tables import cut_table, table
 
 if TYPE_CHECKING:
     from datastore.versions import Manifest
-
-_VERSION = "NAME (the newest), NAME@NUMBER, or the start of a digest."
-VersionArgument = Annotated[str, typer.Argument(metavar="VERSION", help=_VERSION)]
 
 
 def show_manifest(manifest: "Manifest", as_json: bool) -> None:
@@ -82,8 +78,8 @@ def show(
 
 @app.command(epilog="Example: curator diff mine@1 mine@2 --rows")
 def diff(
-    a: Annotated[str, typer.Argument(metavar="A", help=f"The older one: {_VERSION}")],
-    b: Annotated[str, typer.Argument(metavar="B", help=f"The newer one: {_VERSION}")],
+    a: Annotated[str, typer.Argument(metavar="A", help=f"The older one: {VERSION}")],
+    b: Annotated[str, typer.Argument(metavar="B", help=f"The newer one: {VERSION}")],
     rows: Annotated[bool, typer.Option("--rows", help="List every row.")] = False,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,

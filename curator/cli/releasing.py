@@ -5,9 +5,15 @@ from typing import Annotated
 
 import typer
 
-from curator.cli.app import DEFAULT_STORE, JsonOption, Progress, StoreOption, app, show_json
-from curator.cli.making import existing
-from curator.cli.reading import VersionArgument, show_manifest
+from curator.cli.app import Progress, app, existing, show_json
+from curator.cli.options import (
+    DEFAULT_STORE,
+    JsonOption,
+    OverwriteOption,
+    StoreOption,
+    VersionArgument,
+)
+from curator.cli.reading import show_manifest
 from curator.errors import UsageError, unknown
 
 HUB = "hub"
@@ -40,7 +46,7 @@ def export(
         typer.Option("-o", "--output", help="File to write, else VERSION-FORMAT.SUFFIX."),
     ] = None,
     held_out: HeldOutOption = 0.0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
+    overwrite: OverwriteOption = False,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:

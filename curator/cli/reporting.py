@@ -5,9 +5,14 @@ from typing import Annotated
 
 import typer
 
-from curator.cli.app import DEFAULT_STORE, JsonOption, StoreOption, app, show_json
-from curator.cli.making import existing
-from curator.cli.reading import VersionArgument
+from curator.cli.app import app, existing, show_json
+from curator.cli.options import (
+    DEFAULT_STORE,
+    JsonOption,
+    OverwriteOption,
+    StoreOption,
+    VersionArgument,
+)
 from curator.errors import UsageError
 
 
@@ -22,7 +27,7 @@ def report(
         Path | None,
         typer.Option("-o", "--output", help="File to write, else VERSION.html."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
+    overwrite: OverwriteOption = False,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:

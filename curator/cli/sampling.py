@@ -2,38 +2,31 @@
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from curator.cli.app import (
+from curator.cli.app import Progress, app, show_json
+from curator.cli.options import (
     DEFAULT_STORE,
-    JsonOption,
-    MirrorOption,
-    Progress,
-    StoreOption,
-    app,
-    show_json,
-)
-from curator.cli.making import (
+    AnswerOption,
     CallsOption,
+    HowOption,
+    JsonOption,
+    LimitOption,
+    MirrorOption,
     MissingOption,
     MoneyOption,
+    ServerOption,
+    SetsOption,
+    StoreOption,
     TokensOption,
     WorkersOption,
 )
 from curator.cli.tables import table
-from curator.errors import UsageError
-
-if TYPE_CHECKING:
-    from curator.sampling import How
 
 SAMPLES = Path("samples.jsonl")
 STUDY = Path("runs/study")
-ServerOption = Annotated[
-    str,
-    typer.Option("--server", help="Command that serves a local model: vllm serve {model} …"),
-]
 
 
 @app.command(epilog="Example: curator sample my-model --base-url http://localhost:8000/v1 -n 64")
@@ -41,17 +34,12 @@ def sample(
     model: Annotated[
         str, typer.Argument(metavar="MODEL", help="Its name at the endpoint; a folder if --local.")
     ],
-    sets: Annotated[
-        str, typer.Option("--sets", help="Evaluation sets or sources, with commas between.")
-    ] = "gsm8k",
+    sets: SetsOption = "gsm8k",
     n: Annotated[int, typer.Option("-n", min=1, help="Solutions a problem.")] = 1,
-    how: Annotated[
-        str,
-        typer.Option("--how", help="hybrid (a program, else a worked solution), CoT or PoT."),
-    ] = "hybrid",
+    how: HowOption = "hybrid",
     output: Annotated[
         Path, typer.Option("-o", "--output", help="File of samples to write.")
-    ] = Path("samples.jsonl"),
+    ] = SAMPLES,
     base_url: Annotated[
         str, typer.Option("--base-url", help="Address of the endpoint, up to and with /v1.")
     ] = "http://localhost:8000/v1",
@@ -72,15 +60,11 @@ def sample(
     top_p: Annotated[
         float, typer.Option("--top-p", min=0, max=1, help="Nucleus; Liu et al. take 0.95.")
     ] = 0.95,
-    max_answer: Annotated[
-        int, typer.Option("--max-answer", min=1, help="Tokens of one solution at most.")
-    ] = 1024,
+    max_answer: AnswerOption = 1024,
     few_shot: Annotated[
         bool, typer.Option("--few-shot", help="Ask by the writers' prompts, with examples.")
     ] = False,
-    limit: Annotated[
-        int | None, typer.Option("--limit", min=1, help="Problems a set at most.")
-    ] = None,
+    limit: LimitOption = None,
     store: StoreOption = DEFAULT_STORE,
     mirror: MirrorOption = None,
     workers: WorkersOption = None,
@@ -101,7 +85,7 @@ def sample(
     sampling: dict[str, Any] = {"temperature": heat, "max_tokens": max_answer}
     if heat:
         sampling["top_p"] = top_p
-    asked = Asked(tuple(sets.split(",")), n, _how(how), few_shot, limit)
+    asked = Asked(tuple(sets.split(",")), n, how, few_shot, limit)
     with ExitStack() as stack:
         progress = stack.enter_context(Progress())
         address = base_url
@@ -126,13 +110,6 @@ def sample(
         print(f"Wrote {n:,} samples of each of {problems:,} problems to {output}")
 
 
-def _how(text: str) -> "How":
-    match text:
-        case "hybrid" | "CoT" | "PoT":
-            return text
-    raise UsageError(f"--how: expected hybrid, CoT or PoT, saw '{text}'")
-
-
 @app.command(epilog="Example: curator study ablations --training mammoth-7b --sets gsm8k,math")
 def study(
     recipes: Annotated[
@@ -144,16 +121,10 @@ def study(
     model: Annotated[
         str, typer.Option("--model", help="Model to start from; the training recipe's if empty.")
     ] = "",
-    sets: Annotated[
-        str, typer.Option("--sets", help="Evaluation sets, with commas between.")
-    ] = "gsm8k",
-    how: Annotated[str, typer.Option("--how", help="hybrid, CoT or PoT.")] = "hybrid",
-    limit: Annotated[
-        int | None, typer.Option("--limit", min=1, help="Problems a set at most.")
-    ] = None,
-    max_answer: Annotated[
-        int, typer.Option("--max-answer", min=1, help="Tokens of one solution at most.")
-    ] = 1024,
+    sets: SetsOption = "gsm8k",
+    how: HowOption = "hybrid",
+    limit: LimitOption = None,
+    max_answer: AnswerOption = 1024,
     server: ServerOption = "",
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Folder of all that the study makes.")
@@ -174,7 +145,7 @@ def study(
         found = run(
             recipes_in(recipes),
             training,
-            Asked(tuple(sets.split(",")), how=_how(how), limit=limit),
+            Asked(tuple(sets.split(",")), how=how, limit=limit),
             output,
             store,
             lambda folder: serve(folder, server or COMMAND),

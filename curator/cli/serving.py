@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from curator.cli.app import JsonOption, app
+from curator.cli.app import app
+from curator.cli.options import JsonOption
 
 
 @app.command(epilog="Example: curator replay --calls calls.jsonl --port 8000")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from curator.cli.app import JsonOption, Progress, app, show_json
+from curator.cli.app import Progress, app, show_json
+from curator.cli.options import JsonOption
 from curator.cli.tables import table
 from curator.errors import UsageError
 
