@@ -7,7 +7,8 @@ run. Honours HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and the client's cache as the
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -21,31 +22,24 @@ OFFLINE = "is the machine online? A mirror works without: --mirror DIR"
 
 def fetch(source: Source, cache: Path | None = None) -> tuple[list[Path], list[str], str]:
     """Paths, names and commit. Files at a full commit that are in the cache need no network."""
-    try:
+    with _telling(source):
         if COMMIT.fullmatch(source.revision) and source.files:
             try:
                 paths = _download(source, source.files, source.revision, cache, offline=True)
                 return paths, list(source.files), source.revision
             except FileNotFoundError:
                 pass  # not in the cache, or named by a pattern
-        # One request that is not retried: the client tries for 20 seconds to reach a file.
-        info = _api().dataset_info(source.hub, revision=source.revision or "main", timeout=10)
+        info = _info(source)
         names = _listed(source, info)
         return _download(source, names, info.sha, cache), names, info.sha
-    except SourceError:
-        raise
-    except Exception as error:
-        raise _trouble(source, error) from None
 
 
 def probe(source: Source) -> str:
     """Asks whether the files could be had, without fetching them: the commit, or SourceError."""
-    try:
-        info = _api().dataset_info(source.hub, revision=source.revision or "main", timeout=10)
+    with _telling(source):
+        info = _info(source)
         if info.gated:
             _api().auth_check(source.hub, repo_type="dataset")
-    except Exception as error:
-        raise _trouble(source, error) from None
     if source.files:
         _listed(source, info)
     return str(info.sha)
@@ -53,13 +47,30 @@ def probe(source: Source) -> str:
 
 def stated_licence(source: Source) -> str:
     """The licence that the card of a dataset states; empty if it states none."""
-    try:
-        info = _api().dataset_info(source.hub, revision=source.revision or "main", timeout=10)
-    except Exception as error:
-        raise _trouble(source, error) from None
+    with _telling(source):
+        info = _info(source)
     stated = info.card_data.get("license") if info.card_data else None
     found = stated if isinstance(stated, list) else [stated] if stated else []
     return ", ".join(str(each) for each in found)
+
+
+@contextmanager
+def _telling(source: Source) -> Iterator[None]:
+    """Whatever the client or `datasets` raises becomes a SourceError of one line.
+
+    Wide on purpose: they raise errors of their own, of httpx, of their readers and bare ones.
+    """
+    try:
+        yield
+    except SourceError:
+        raise
+    except Exception as error:
+        raise _trouble(source, error) from None
+
+
+def _info(source: Source) -> Any:
+    """One request that is not retried: the client tries for 20 seconds to reach a file."""
+    return _api().dataset_info(source.hub, revision=source.revision or "main", timeout=10)
 
 
 def _endpoint() -> str | None:
