@@ -64,8 +64,15 @@ class Endpoint:
     def client(self) -> "AsyncOpenAI":
         """The official client, made at first use."""
         if self._client is None:
+            import httpx2
+
             self._key = key_of(self._key_env)
-            self._client = _client(self.base_url, self._key, self._timeout_s, self._most)
+            try:
+                self._client = _client(self.base_url, self._key, self._timeout_s, self._most)
+            except (ValueError, OSError, httpx2.InvalidURL) as error:  # of a proxy, of certificates
+                raise TeacherError(
+                    f"The teacher at {self.place} cannot be used: {self.redacted(str(error))}"
+                ) from None
         return self._client
 
     @property
@@ -96,6 +103,8 @@ class Endpoint:
             return Try(Fault("timeout", busy=True))
         except (openai.OpenAIError, httpx2.HTTPError, aiohttp.ClientError, OSError) as error:
             return Try(_broken(error))
+        except ValueError as error:  # of the client: an address or a header that cannot be sent
+            return Try(Fault("not to be sent", "nobody", detail=self.redacted(str(error))))
         found, body = read_response(reply.headers.get("content-type", ""), reply.content, self._key)
         return Try(found, body)
 

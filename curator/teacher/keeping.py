@@ -67,7 +67,7 @@ class Keeping:
 
 
 def _fail(futures: list[Any], error: Exception) -> None:
-    """Raises the error to all who wait: the event loop would only log it, and leave them waiting."""
+    """Raises the error to all who wait: the event loop would log it and leave them waiting."""
     for future in futures:
         if not future.done():
             future.set_exception(error)

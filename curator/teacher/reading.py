@@ -38,7 +38,7 @@ class Fault:
 
 
 def read_response(content_type: str, body: bytes, key: str) -> tuple[Call | Fault, Any]:
-    """What a reply with status 200 says, and its body as it is kept: JSON, or text if it is broken."""
+    """A reply with status 200, and its body as it is kept: JSON, or text if it is broken."""
     if "json" not in content_type.lower():
         return Fault("wrong content type", detail=one_line(content_type)), _text(body, key)
     try:

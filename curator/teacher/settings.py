@@ -6,6 +6,7 @@ one of them: it is read from the environment when a call is made.
 
 import json
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -69,6 +70,20 @@ class TeacherSettings(_Part):
     """Ask through the provider's batch API: slower and cheaper."""
     tokenizer: str = ""
     """A `tokenizer.json`, relative to the recipe, to estimate tokens; a general one if empty."""
+
+    @field_validator("base_url")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        try:
+            parts = urlsplit(value)
+            sound = bool(parts.hostname) and parts.port != 0 and value.isprintable()
+        except ValueError:  # a port that is no number, or half of an IPv6 address
+            sound = False
+        if not sound or " " in value:
+            raise ValueError("expected an address such as http://localhost:8000/v1")
+        if "@" in parts.netloc:
+            raise ValueError("expected no name or password in it: the key is read from key_env")
+        return value
 
     @field_validator("parameters")
     @classmethod

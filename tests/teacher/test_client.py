@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from curator.errors import TeacherError
-from curator.teacher import Call, Request
+from curator.teacher import Call, Request, TeacherSettings
 from curator.teacher.client import Teacher
 from curator.teacher.records import call_of
 from datastore.claims import Claims
@@ -212,6 +213,44 @@ def test_what_no_other_call_would_mend_stops_all_with_one_line(
     assert says in str(found[0]) and server.url in str(found[0]) and "\n" not in str(found[0])
     assert server.tries.total() <= 8
     assert records(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://localhost:99999/v1",
+        "http://localhost:0/v1",
+        "http://localhost:abc/v1",
+        "http://[::1/v1",
+        "http://:80/v1",
+        "http://a b/v1",
+        "http://a\0b/v1",
+        "http://me:secret@localhost/v1",
+    ],
+)
+def test_an_address_that_is_none_is_refused(address: str) -> None:
+    with pytest.raises(ValidationError, match=r"expected (an address such as|no name or password)"):
+        TeacherSettings(model="m", base_url=address)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "address"),
+    [
+        ("HTTP_PROXY", "foo://bar", "http://localhost:9/v1"),
+        ("SSL_CERT_FILE", "/none", "https://localhost:9/v1"),
+        ("OPENAI_ORG_ID", "ü", "http://localhost:9/v1"),
+        ("X", "", "http://..../v1"),
+    ],
+)
+def test_what_the_client_cannot_send_stops_all_with_one_line(
+    variable: str, value: str, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    how = TeacherSettings(model="m", base_url=address, key_env="")
+    found, _ = ask(how, tmp_path, requests(3))
+    assert all(isinstance(each, TeacherError) for each in found)
+    assert f"The teacher at {address} cannot be used: " in str(found[0])
+    assert "\n" not in str(found[0])
 
 
 def test_nothing_that_listens_stops_all(tmp_path: Path) -> None:
