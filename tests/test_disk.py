@@ -17,6 +17,8 @@ from curator.views import answer
 from datastore.errors import StoreError
 from datastore.store import Store
 from datastore.versions import Manifest
+from tests.teacher.faults import Server
+from tests.test_synthesis_kills import AT_ONCE, PROBLEMS, kept, reply, write_world
 from tests.worlds import RECIPE, curator, make_world
 
 
@@ -67,6 +69,24 @@ def test_a_build_on_a_full_disk_is_one_line_and_goes_on_where_there_is_room(
     made = build(recipe, store, mirror=mirror)
     assert made.digest == build(recipe, tmp_path / "roomy", mirror=mirror).digest
     assert done <= {path.name for path in store.glob("memo/*/*")}
+
+
+def test_a_disk_that_fills_up_while_a_teacher_answers_loses_no_more_than_was_under_way(
+    disk: Path, tmp_path: Path
+) -> None:
+    with Server(latency_s=0.05, reply=reply) as server:
+        recipe = write_world(tmp_path / "in", server)
+        mount("-o", "remount,size=400k", str(disk))
+        failed = curator("build", recipe, "--store", disk / "store")
+        assert failed.returncode == 1
+        assert "No space left on device" in failed.stderr.splitlines()[-1]
+        paid = server.served.total()
+        assert 0 < len(kept(disk / "store")) < PROBLEMS
+        # Those under way, and those that were answered while the others were written.
+        assert paid - len(kept(disk / "store")) <= 2 * AT_ONCE
+        mount("-o", "remount,size=8m", str(disk))
+        build(recipe, disk / "store")
+        assert server.served.total() - len(kept(disk / "store")) <= 2 * AT_ONCE
 
 
 def test_views_that_find_no_room_do_not_fail_the_build_that_is_done(

@@ -81,7 +81,8 @@ class Asker:
         per_minute = settings.requests_per_minute, settings.tokens_per_minute
         self._flow = Flow(settings.concurrency, *per_minute)
         self._counts_tokens = purse.counts_tokens or bool(settings.tokens_per_minute)
-        self._stopped: TeacherError | None = None
+        self.stopped: Exception | None = None
+        """Why nothing is sent any more; whoever asks gets it."""
         self._answers = 0
         self._failed_in_a_row = 0
 
@@ -155,8 +156,8 @@ class Asker:
             self._purse.settle(asked.most, real)
 
     def _check(self) -> None:
-        if self._stopped:
-            raise self._stopped
+        if self.stopped:
+            raise self.stopped
         if self.closing:
             raise asyncio.CancelledError
 
@@ -201,9 +202,9 @@ class Asker:
         if self._failed_in_a_row >= IN_A_ROW:
             self._stop(f"{IN_A_ROW} calls failed in a row, the last with '{call.reason}'")
 
-    def _stop(self, why: str) -> TeacherError:
+    def _stop(self, why: str) -> Exception:
         """No further call is sent."""
-        if not self._stopped:
+        if not self.stopped:
             what = f"The teacher at {self._endpoint.place} cannot be used: {why}"
-            self._stopped = TeacherError(self._endpoint.redacted(what))
-        return self._stopped
+            self.stopped = TeacherError(self._endpoint.redacted(what))
+        return self.stopped

@@ -25,6 +25,7 @@ from curator.teacher.records import call_of, record_of, spent_of
 from curator.teacher.settings import Budget, TeacherSettings
 from curator.teacher.tokens import Count
 from datastore.claims import Claims
+from datastore.errors import StoreError
 from datastore.ledger import Ledger
 
 LONGEST_POLL_S = 0.5
@@ -166,7 +167,12 @@ class Teacher:
                 seconds=asked.seconds,
                 when=time.time(),
             )
-            await self._keeping.put(request.key, record)
+            try:
+                await self._keeping.put(request.key, record)
+            except StoreError as error:
+                # What cannot be kept must not be paid for: nothing more is sent.
+                self._asker.stopped = self._asker.stopped or error
+                raise
         self._count(asked.call)
         return asked.call
 
