@@ -12,22 +12,18 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from curator.answers import Grader
 from curator.building import build
 from curator.documents import read_document, shipped_recipes
 from curator.errors import UsageError
+from curator.evaluating import evaluate_files
 from curator.progress import Listener
 from curator.recipe import load_recipe
 from curator.releases import export
-from curator.samples import read_samples, write_samples
+from curator.samples import write_samples
 from curator.sampling import Asked, known_sets, sample
-from curator.sandbox import Sandbox
 from curator.teacher import TeacherSettings
 from datastore.store import Store
-from trainers.data import read_release
-from trainers.evaluation import Result, evaluate, read_result
-from trainers.grading import grade
-from trainers.overlap import seen
+from trainers.evaluation import Result, read_result, write_result
 from trainers.preflight import preflight
 from trainers.recipe import PART, SFT, load_training
 from trainers.sft import train_sft
@@ -113,7 +109,8 @@ def study(
                 write_samples(problems, samples)
         if not file.exists():
             listener.note(f"{recipe.name}: scoring")
-            _score(samples, release, recipe.name, file)
+            result = evaluate_files([samples], recipe.name, trained_on=release)
+            write_result(result, file)
         count = manifest.content["rows"]["count"]
         found.append(Studied(recipe.name, manifest.ref, count, read_result(file), file))
     return found
@@ -145,14 +142,3 @@ def _training(training: str, overrides: dict[str, str], release: str, output: st
     loaded = load_training(training, overrides | {"release": release, "output": output})
     assert isinstance(loaded, SFT)
     return loaded
-
-
-def _score(samples: Path, release: Path, name: str, file: Path) -> None:
-    """Grades the samples and keeps the result."""
-    examples = read_release(release).examples
-    known = seen(read_samples(samples), (each.asked[-1].content for each in examples))
-    with Sandbox() as box, Grader() as grader:
-        result = evaluate(grade(read_samples(samples), box, grader), name, seen=known)
-    fresh = file.with_suffix(".part")
-    fresh.write_text(json.dumps(result.plain(), allow_nan=False) + "\n")
-    fresh.replace(file)

@@ -54,7 +54,13 @@ LAYERS: dict[str, set[str]] = {
 }
 
 # What stands above everything that joins the parts (recipe, plan, build and the like).
-TOP = {"curator.cli", "curator.__main__", "curator.reference", "curator.study"}
+TOP = {
+    "curator.cli",
+    "curator.__main__",
+    "curator.evaluating",
+    "curator.reference",
+    "curator.study",
+}
 
 # Where functions may import our own code, and why.
 LATE = {"curator.cli": "start-up time: `curator --help` answers within 0.3 s"}

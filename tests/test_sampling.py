@@ -16,7 +16,7 @@ from curator.teacher import TeacherSettings
 from datastore.store import Store
 from tests.teacher.faults import Server, completion
 from tests.worlds import curator
-from trainers.evaluation import evaluate
+from trainers.evaluation import evaluate, read_result
 from trainers.grading import grade
 
 QUESTIONS = {
@@ -112,3 +112,20 @@ def test_the_commands_sample_score_and_compare(
     assert all(len(line) <= 80 for line in told.stdout.splitlines())
     wrong = curator("evaluate", "--compare", tmp_path / "hybrid", tmp_path / "CoT.json")
     assert wrong.returncode == 2 and "holds no result" in wrong.stderr
+
+
+def test_what_cannot_be_written_is_said_before_the_grading_and_scores_are_never_lost(
+    tmp_path: Path,
+) -> None:
+    row = {"set": "s", "id": "1", "question": "How much?", "gold": "7"}
+    samples = tmp_path / "samples.jsonl"
+    samples.write_text(json.dumps(row | {"samples": [{"kind": "CoT", "text": "The answer is 7"}]}))
+    fresh = tmp_path / "new" / "result.json"
+    plotted = curator("evaluate", samples, "-o", fresh, "--plot", tmp_path / "plot.svg")
+    assert plotted.returncode == 2 and "Nothing to plot" in plotted.stderr
+    assert re.search(r"s +Pass@1 +1 +100.0%", plotted.stdout) and read_result(fresh).scores
+    for option in ("-o", "--plot"):
+        for place, why in ((tmp_path, "is a folder"), (samples / "x", "Cannot make the folder")):
+            refused = curator("evaluate", samples, option, place)
+            assert refused.returncode == 2 and why in refused.stderr
+            assert not refused.stdout and refused.stderr.count("\n") == 1

@@ -216,6 +216,13 @@ def compare(one: Result, other: Result) -> list[dict[str, Any]]:
     return found
 
 
+def write_result(result: Result, path: Path) -> None:
+    """Write a result as JSON, whole or not at all."""
+    fresh = path.with_name(f"{path.name}.part")
+    fresh.write_text(json.dumps(result.plain(), allow_nan=False) + "\n", "utf-8")
+    fresh.replace(path)
+
+
 def read_result(path: Path) -> Result:
     """A result that was written as JSON. Raises UsageError if the file holds none."""
     try:

@@ -53,6 +53,17 @@ def existing(store: Path, readonly: bool = True) -> "Store":
     return Store(store, readonly=readonly)
 
 
+def make_room(*files: Path | None) -> None:
+    """Make the folders of files that will be written, before the long work for them."""
+    for file in filter(None, files):
+        if file.is_dir():
+            raise UsageError(f"{file} is a folder; name a file in it")
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"Cannot make the folder {file.parent}: {error.strerror}") from None
+
+
 def show_json(value: Any) -> None:
     """Print a value as JSON; dataclasses become objects, ids hex."""
     ascii_only = "utf" not in (sys.stdout.encoding or "").lower()

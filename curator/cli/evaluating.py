@@ -1,19 +1,16 @@
 """Commands that score models: evaluate."""
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curator.cli.app import Progress, app, show_json
+from curator.cli.app import Progress, app, make_room, show_json
 from curator.cli.options import JsonOption, WorkersOption
 from curator.cli.tables import table
 from curator.errors import UsageError
 
 if TYPE_CHECKING:
-    from curator.samples import Sampled
     from trainers.evaluation import Result, Score
 
 
@@ -47,38 +44,35 @@ def evaluate(
     if compare:
         _compare(files, as_json)
         return
-    from curator.answers import Grader
-    from curator.progress import counted
-    from curator.samples import read_samples
-    from curator.sandbox import Sandbox
-    from trainers.data import read_release
-    from trainers.evaluation import evaluate as score
-    from trainers.grading import grade
-    from trainers.overlap import seen
-    from trainers.plots import curves
+    from curator.evaluating import evaluate_files
+    from trainers.evaluation import write_result
 
-    def problems() -> "Iterator[Sampled]":
-        for path in files:
-            yield from read_samples(path)
-
-    known = None
-    if trained_on:
-        release = read_release(trained_on)
-        known = seen(problems(), (each.asked[-1].content for each in release.examples))
-    with Progress() as progress, Sandbox(workers=workers or 2) as box, Grader() as grader:
-        graded = grade(counted(problems(), progress, "grading", None, every=20), box, grader)
-        result = score(graded, name or files[0].stem, seen=known)
+    make_room(output, plot)
+    with Progress() as progress:
+        result = evaluate_files(
+            files,
+            name or files[0].stem,
+            trained_on=trained_on,
+            workers=workers,
+            listener=progress,
+        )
     if output:
-        output.write_text(json.dumps(result.plain(), ensure_ascii=False, allow_nan=False) + "\n")
-    if plot:
-        try:
-            plot.write_text(curves(result))
-        except ValueError as error:
-            raise UsageError(f"Nothing to plot: {error}") from None
+        write_result(result, output)
     if as_json:
         show_json(result)
-        return
-    _print(result, everything)
+    else:
+        _print(result, everything)
+    if plot:
+        _plot(result, plot)
+
+
+def _plot(result: "Result", file: Path) -> None:
+    from trainers.plots import curves
+
+    try:
+        file.write_text(curves(result), "utf-8")
+    except ValueError as error:
+        raise UsageError(f"Nothing to plot: {error}") from None
 
 
 def _print(result: "Result", everything: bool) -> None:

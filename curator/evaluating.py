@@ -1,0 +1,43 @@
+"""Files of samples to scores: programs are run, answers graded, problems of a release flagged.
+
+In: files that `curator sample` or others wrote. Out: one result over all their problems.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from curator.answers import Grader
+from curator.progress import Listener, Silent, counted
+from curator.samples import Sampled, read_samples
+from curator.sandbox import Sandbox
+from trainers.data import read_release
+from trainers.evaluation import Result, evaluate
+from trainers.grading import grade
+from trainers.overlap import seen
+
+
+def evaluate_files(
+    files: Sequence[Path],
+    name: str,
+    *,
+    trained_on: Path | None = None,
+    workers: int | None = None,
+    listener: Listener | None = None,
+) -> Result:
+    """The scores of a model; problems in the release `trained_on` are flagged as seen.
+
+    Raises UsageError for a file that holds no samples, or no release.
+    """
+    known = None
+    if trained_on:
+        examples = read_release(trained_on).examples
+        known = seen(_problems(files), (each.asked[-1].content for each in examples))
+    problems = counted(_problems(files), listener or Silent(), "grading", every=20)
+    with Sandbox(workers=workers or os.cpu_count() or 1) as box, Grader() as grader:
+        return evaluate(grade(problems, box, grader), name, seen=known)
+
+
+def _problems(files: Sequence[Path]) -> Iterator[Sampled]:
+    for path in files:
+        yield from read_samples(path)
