@@ -10,6 +10,7 @@ of the reply's types we would have to repeat, since many servers break them.
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
 
 CONNECT_S = 30.0
 """Seconds that a connection may take to come about."""
+REPLY_BYTES = 16_000_000
+"""A longer reply is a fault; it is never held whole. Not covered: what a compressed one becomes."""
+
+
+class TooLong(ValueError):
+    """A reply is longer than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +110,8 @@ class Endpoint:
             return Try(Fault("timeout", busy=True))
         except (openai.OpenAIError, httpx2.HTTPError, aiohttp.ClientError, OSError) as error:
             return Try(_broken(error))
+        except TooLong:
+            return Try(Fault("reply too long"))
         except ValueError as error:  # of the client: an address or a header that cannot be sent
             return Try(Fault("not to be sent", "nobody", detail=self.redacted(str(error))))
         found, body = read_response(reply.headers.get("content-type", ""), reply.content, self._key)
@@ -139,6 +148,27 @@ def _client(base_url: str, key: str, timeout_s: float, most: int) -> "AsyncOpenA
     import httpx2
     import openai
 
+    class Bounded(httpx2.AsyncByteStream):
+        def __init__(self, whole: httpx2.AsyncByteStream) -> None:
+            self._whole = whole
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            left = REPLY_BYTES
+            async for part in self._whole:
+                left -= len(part)
+                if left < 0:
+                    raise TooLong(f"the reply has more than {REPLY_BYTES:,} bytes")
+                yield part
+
+        async def aclose(self) -> None:
+            await self._whole.aclose()
+
+    async def bound(response: httpx2.Response) -> None:
+        # Files of batches, which may be long, go to the disk as they come.
+        if not response.request.url.path.endswith("/content"):
+            assert isinstance(response.stream, httpx2.AsyncByteStream)
+            response.stream = Bounded(response.stream)
+
     timeout = httpx2.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s))
     limits = httpx2.Limits(max_connections=most, max_keepalive_connections=most)
     return openai.AsyncOpenAI(
@@ -147,7 +177,11 @@ def _client(base_url: str, key: str, timeout_s: float, most: int) -> "AsyncOpenA
         max_retries=0,
         timeout=timeout,
         http_client=openai.DefaultAioHttpClient(
-            base_url=base_url, timeout=timeout, limits=limits, follow_redirects=False
+            base_url=base_url,
+            timeout=timeout,
+            limits=limits,
+            follow_redirects=False,
+            event_hooks={"response": [bound]},
         ),
     )
 

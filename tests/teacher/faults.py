@@ -22,6 +22,7 @@ FAULTS = (
     "drip",
     "disconnect",
     "truncated",
+    "endless",
     "invalid",
     "html",
     "no choices",
@@ -159,6 +160,11 @@ class Server:
                 raise ConnectionError
             case "truncated":
                 await _send(writer, 200, {}, data[: len(data) // 2])
+            case "endless":
+                writer.write(_head(200, {"transfer-encoding": "chunked"}) + b"1\r\n{\r\n")
+                while not writer.is_closing():
+                    writer.write(b"1000\r\n" + b" " * 0x1000 + b"\r\n")
+                    await writer.drain()
             case "invalid":
                 await _send(writer, 200, {}, b'{"choices": [NaN]}')
             case "html":
@@ -192,8 +198,10 @@ def error(message: str, code: str | None = None) -> bytes:
     return json.dumps({"error": {"message": message, "type": "error", "code": code}}).encode()
 
 
-def _head(status: int, headers: dict[str, str], length: int) -> bytes:
-    lines = {"content-type": "application/json", "content-length": str(length), **headers}
+def _head(status: int, headers: dict[str, str], length: int | None = None) -> bytes:
+    lines = {"content-type": "application/json", **headers}
+    if length is not None:
+        lines = {"content-length": str(length), **lines}
     fields = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
     return f"HTTP/1.1 {status} X\r\n{fields}\r\n".encode()
 
