@@ -7,6 +7,7 @@ key, which the system frees when their process dies.
 
 import fcntl
 import os
+import re
 from io import FileIO
 from pathlib import Path
 from uuid import uuid4
@@ -17,6 +18,8 @@ from datastore.locks import claim
 
 FILES = 64
 """Lock files: the system keeps the locks of one file in a list that it walks for each new one."""
+
+_BEGUN = re.compile(r"((?:[0-9a-f]{2})+) ([^\x00-\x1f\ufffd]*)")
 
 
 class Claims:
@@ -63,17 +66,19 @@ class Claims:
     def cut_off(self) -> list[tuple[bytes, str]]:
         """Key and note of all work begun by processes that died without `close`.
 
-        Each is told to one process, and again to the next unless that one calls `forget`.
+        Each is told to one process, and again to the next unless that one calls `forget`. Lines
+        that a loss of power spoiled are left out.
         """
         begun: list[tuple[bytes, str]] = []
         with told("read begun work", self._folder):
             for path in sorted(self._folder.glob("*.log")):
                 if lock := claim(path):
                     self._told.append((path, lock))
-                    lines = path.read_text(encoding="utf-8").split("\n")[:-1]
+                    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
                     begun += [
-                        (bytes.fromhex(key), note)
-                        for key, _, note in (line.partition(" ") for line in lines)
+                        (bytes.fromhex(found[1]), found[2])
+                        for line in lines
+                        if (found := _BEGUN.fullmatch(line))
                     ]
         return begun
 

@@ -83,3 +83,13 @@ def test_a_line_that_was_torn_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "0.log").write_text(f"{key(1).hex()} a b\n{key(2).hex()} a")
     with Claims(tmp_path) as claims:
         assert claims.cut_off() == [(key(1), "a b")]
+
+
+def test_lines_that_a_loss_of_power_spoiled_are_left_out(tmp_path: Path) -> None:
+    whole = f"{key(1).hex()} a b\n".encode()
+    spoiled = [b"\0" * 50, b"\xff\xfe", b"xyz a", b"", key(2).hex().encode() + b" 12\0\0"]
+    (tmp_path / "0.log").write_bytes(whole + b"".join(line + b"\n" for line in spoiled))
+    with Claims(tmp_path) as claims:
+        assert claims.cut_off() == [(key(1), "a b")]
+        claims.forget()
+    assert not list(tmp_path.glob("*.log"))
