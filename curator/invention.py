@@ -7,16 +7,15 @@ rows stay undecided.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from curator import tables
 from curator.agreement import Text, agree
-from curator.errors import BudgetReached, SourceError
+from curator.errors import SourceError
 from curator.model import Problem, Quarantined, Verdict
 from curator.progress import counted
 from curator.rationales.inventing import Draw, Seed, draws, read_question, read_seeds
@@ -125,7 +124,7 @@ class _Inventor:
         readable: list[tuple[Draw, str]] = []
         wanted = draws(self._seeds.seeds, self._source.questions, self._shop.recipe.seed)
         what = f"inventing for {self._name}"
-        for draw, call in self._told(wanted, self._question, what, self._source.questions):
+        for draw, call in self._teaching.each(wanted, self._question, what, self._source.questions):
             self._count(call)
             question, reason = read_question(call.text) if usable(call) else ("", why_not(call))
             if question:
@@ -177,26 +176,12 @@ class _Inventor:
         """The same problems with the answer that is agreed on as gold, and the votes of each."""
         agreed: list[tuple[Problem, Verdict]] = []
         what = f"answering for {self._name}"
-        answered = self._told(new, self._answers, what, len(new))
+        answered = self._teaching.each(new, self._answers, what, len(new))
         while some := list(islice(answered, CHUNK)):
             for problem, verdict in agree(self._shop.verifier, some, self._source):
                 agreed.append((problem, verdict))
                 self.counts["invented: agreed" if problem.gold else "invented: no agreement"] += 1
         return agreed
-
-    def _told(self, items: Any, work: Any, what: str, total: int) -> Iterator[Any]:
-        """Items worked on in order; a budget that ends it says how far it came."""
-        done = 0
-        try:
-            found = self._teaching.each(items, work)
-            for result in counted(found, self._shop.listener, what, total, every=20):
-                done += 1
-                yield result
-        except BudgetReached as reached:
-            raise BudgetReached(
-                f"{reached} {what}: {done:,} of {total:,} are done; all answers are kept. Go on "
-                "with a larger budget by the same command"
-            ) from None
 
     async def _question(self, draw: Draw) -> tuple[Draw, Call]:
         messages = self._prompts.messages(

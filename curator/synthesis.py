@@ -12,9 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from curator import tables
-from curator.errors import BudgetReached
 from curator.model import Kind, Problem, Quarantined, Rationale, Verdict
-from curator.progress import counted
 from curator.rationales import WRITERS, instruction
 from curator.rationales.instruction import options_line
 from curator.rationales.prompting import Messages, Prompts
@@ -131,53 +129,35 @@ def _taught(
     solver = Solver(teaching, subset, sampling)
     plain = [WRITERS[writer] for writer in subset.writers if not WRITERS[writer].teacher]
     total = sum(shop.store.objects.rows(digest) for digest in problems)
-    known: dict[bytes, bool] = {}
-    records = each_problem(shop, problems)
-    found = counted(
-        teaching.each(_firsts(records, known), solver.solve),
-        shop.listener,
-        f"asking for {name}",
-        total,
-        every=20,
-    )
-    try:
-        for taught, first in found:
-            problem, own = taught.problem, list[Rationale]()
-            for writer in plain:
-                assert writer.write is not None
-                own += writer.write(problem, subset.kind)
-            own += taught.rationales
-            unread += taught.unread
-            counts.update(f"unread: {each.reason}" for each in taught.unread)
-            for key in ("calls", "unanswered", "repaired", "replayed"):
-                counts[key] += getattr(taught, key)
-            counts["problems"] += first
-            counts["rationales"] += len(own)
-            counts["without"] += not own
-            yield from own
-    except BudgetReached as reached:
-        left = total - solver.solved
-        raise BudgetReached(
-            f"{reached} Of {name} {solver.solved:,} problems are done and {left:,} left; all "
-            "answers are kept. Go on with a larger budget by the same command"
-        ) from None
+    records = _firsts(each_problem(shop, problems))
+    for taught, first in teaching.each(records, solver.solve, f"asking for {name}", total):
+        problem, own = taught.problem, list[Rationale]()
+        for writer in plain:
+            assert writer.write is not None
+            own += writer.write(problem, subset.kind)
+        own += taught.rationales
+        unread += taught.unread
+        counts.update(f"unread: {each.reason}" for each in taught.unread)
+        for key in ("calls", "unanswered", "repaired", "replayed"):
+            counts[key] += getattr(taught, key)
+        counts["problems"] += first
+        counts["rationales"] += len(own)
+        counts["without"] += not own
+        yield from own
 
 
-def _firsts(
-    problems: Iterable[Problem], known: dict[bytes, bool]
-) -> Iterator[tuple[Problem, bool]]:
+def _firsts(problems: Iterable[Problem]) -> Iterator[tuple[Problem, bool]]:
     """Each record of a source, and whether its problem is there for the first time."""
+    known: set[bytes] = set()
     for problem in problems:
-        first = problem.id not in known
-        known[problem.id] = True
-        yield problem, first
+        yield problem, problem.id not in known
+        known.add(problem.id)
 
 
 class Solver:
-    """Works on the problems of one subset; `solved` says how many are done."""
+    """Works on the problems of one subset."""
 
     def __init__(self, teaching: Teaching, subset: Subset, sampling: Sampling) -> None:
-        self.solved = 0
         self._teaching, self._subset, self._sampling = teaching, subset, sampling
         self._prompts = teaching.prompts(sampling)
         self._writers = [name for name in subset.writers if WRITERS[name].teacher]
@@ -189,7 +169,6 @@ class Solver:
         if first:
             for writer in self._writers:
                 await self._write(taught, writer)
-        self.solved += 1
         return taught, first
 
     async def _write(self, taught: Taught, writer: str) -> None:

@@ -14,9 +14,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from curator.errors import UsageError
+from curator.errors import BudgetReached, UsageError
 from curator.model import Verdict
-from curator.progress import Listener
+from curator.progress import Listener, counted
 from curator.rationales.prompting import Prompts
 from curator.teacher import Budget, Call, Request, Sampling, TeacherSettings, parameters
 from curator.teacher.client import Counts, Teacher
@@ -32,6 +32,8 @@ WINDOW = 4_096
 """Items under way at once; a slow one holds the others up only when it is so far behind."""
 BATCH_WINDOW = 50_000
 """The same where a whole batch is collected before anything is answered."""
+TELL_EVERY = 20
+"""Items between two looks of the progress bar."""
 AT_ONCE = 256
 """Rationales judged together at most."""
 
@@ -133,11 +135,39 @@ class Teaching:
             self._judging = asyncio.create_task(self._judge())
         return await future
 
-    def each(self, items: Iterable[T], work: Callable[[T], Coroutine[Any, Any, R]]) -> Iterator[R]:
+    def each(
+        self,
+        items: Iterable[T],
+        work: Callable[[T], Coroutine[Any, Any, R]],
+        what: str,
+        total: int | None,
+    ) -> Iterator[R]:
         """`work` of each item, in order; lazily, thousands under way.
 
-        What stops one item stops all.
+        `what` and `total` are told to people. What stops one item stops all; a BudgetReached says
+        how many are done and left.
         """
+        done = 0
+
+        async def counting(item: T) -> R:
+            nonlocal done
+            result = await work(item)
+            done += 1
+            return result
+
+        try:
+            found = self._in_order(items, counting)
+            yield from counted(found, self._listener, what, total, every=TELL_EVERY)
+        except BudgetReached as reached:
+            left = f" and {total - done:,} left" if total is not None else ""
+            raise BudgetReached(
+                f"{reached} {what}: {done:,} done{left}; all answers are kept. Go on with a larger "
+                "budget by the same command"
+            ) from None
+
+    def _in_order(
+        self, items: Iterable[T], work: Callable[[T], Coroutine[Any, Any, R]]
+    ) -> Iterator[R]:
         runner = self._start()
         window = BATCH_WINDOW if self.settings.batch else WINDOW
         under_way: deque[asyncio.Task[R]] = deque()
@@ -183,7 +213,7 @@ class Teaching:
                 claims = [claim for claim, _, _ in some]
                 try:
                     found = await loop.run_in_executor(self._thread, self._judged, claims, checks)
-                except BaseException as error:
+                except Exception as error:  # raised to whoever waits for these verdicts
                     _fail([future for _, _, future in some], error)
                     continue
                 for claim, _, future in some:

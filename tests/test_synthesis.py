@@ -204,7 +204,7 @@ def test_a_changed_prompt_asks_its_subset_again_and_the_plan_says_so(world) -> N
 
 def test_a_budget_stops_before_the_call_that_would_break_it_and_keeps_what_came(world) -> None:
     recipe, store = world
-    with pytest.raises(BudgetReached, match=r"2 of 2 calls spent.*Of one"):
+    with pytest.raises(BudgetReached, match=r"2 of 2 calls spent.*asking for one: .* done"):
         build(recipe, store, budget=Budget(calls=2))
     assert calls(store) == 2
     assert build(recipe, store, budget=Budget(calls=4)).content["rows"]["count"] == 3
