@@ -15,7 +15,7 @@ from typing import Literal
 
 from curator.errors import UsageError, unknown
 from curator.model import Kind, Problem, content_id
-from curator.progress import Listener, Silent, counted
+from curator.progress import Listener, Silent
 from curator.rationales.instruction import instruction, options_line
 from curator.rationales.prompting import Messages, Prompts
 from curator.rationales.replies import read_reply
@@ -46,6 +46,15 @@ class Asked:
     asked that were trained on a release."""
     limit: int | None = None
     """Problems a set at most."""
+
+
+def decoding(
+    samples: int, temperature: float | None, top_p: float, max_tokens: int
+) -> dict[str, object]:
+    """Parameters of a call; without a temperature 0 for one solution, 1 for several."""
+    heat = (0.0 if samples == 1 else 1.0) if temperature is None else temperature
+    nucleus = {"top_p": top_p} if heat else {}
+    return {"temperature": heat, "max_tokens": max_tokens, **nucleus}
 
 
 def sample(
@@ -85,10 +94,8 @@ def sample(
         asker = _Asker(teaching, asked)
         for source, files in zip(sources, opened, strict=True):
             problems = islice(_problems(source, files), asked.limit)
-            found = teaching.each(problems, asker.sampled)
-            yield from counted(
-                found, listener or Silent(), f"sampling {source.name}", asked.limit or source.rows
-            )
+            total = asked.limit or source.rows or None
+            yield from teaching.each(problems, asker.sampled, f"sampling {source.name}", total)
 
 
 def known_sets(asked: Asked) -> list[Source]:
