@@ -58,9 +58,10 @@ def merged(existing: str, ours: str) -> str:
     """
     from huggingface_hub import DatasetCard
 
+    new = DatasetCard(ours)
     try:
-        old, new = DatasetCard(existing, ignore_metadata_errors=True), DatasetCard(ours)
-    except Exception as error:
+        old = DatasetCard(existing, ignore_metadata_errors=True)
+    except Exception as error:  # YAML's, or whatever a value of another's card sets off
         first = (str(error).splitlines() or [""])[0][:120]
         raise HubError(
             f"The card there has metadata that cannot be read ({type(error).__name__}: {first}); "

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from json import JSONDecodeError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 from curator.errors import CuratorError, HubError, UsageError
 
@@ -46,15 +47,35 @@ def repository(name: str) -> tuple[str, str]:
 
 
 def client() -> "HfApi":
-    """The Hub's client, silent: it writes neither bars nor what a server says to the terminal."""
+    """The Hub's client, silent: it writes neither bars nor what a server says to the terminal.
+
+    Raises UsageError if HF_ENDPOINT is no address.
+    """
+    endpoint = _endpoint()  # before the client is imported, which fails at some
     from huggingface_hub import HfApi, set_client_factory
     from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]
 
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     disable_progress_bars()
     set_client_factory(_impatient)
-    # The client reads HF_ENDPOINT once, when it is imported.
-    return HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
+    # The client itself reads HF_ENDPOINT once, when it is imported.
+    return HfApi(endpoint=endpoint)
+
+
+def _endpoint() -> str | None:
+    said = os.environ.get("HF_ENDPOINT")
+    if said is None:
+        return None
+    try:
+        parts = urlsplit(said)
+        fine = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        fine = False
+    if not fine:
+        raise UsageError(
+            f"HF_ENDPOINT is {said[:80]!a}; expected an address such as https://huggingface.co"
+        )
+    return said
 
 
 def _impatient() -> Any:
@@ -79,11 +100,11 @@ def download(api: "HfApi", repo: str, path: str, revision: str, folder: Path) ->
 
 
 def asked(repo: str, call: Callable[[], T]) -> T:
-    """What a call answers; it must do no harm when it is repeated."""
+    """What a call of the client answers; it must do no harm when it is repeated."""
     for wait in (*WAITS_S, None):
         try:
             return call()
-        except Exception as error:
+        except Exception as error:  # the client raises its own, those of httpx, and bare ones
             pause = waiting(error, wait)
             if pause is None:
                 raise trouble(repo, error) from None
@@ -123,7 +144,7 @@ def _repeated(error: Exception) -> bool:
     """Whether the client itself has tried this call several times: it does for uploads."""
     try:
         url = str(getattr(error, "request").url)  # noqa: B009
-    except Exception:  # httpx raises RuntimeError where there is none
+    except (AttributeError, RuntimeError):  # the latter is httpx's, where there is none
         return False
     return "/preupload/" in url or "/info/lfs/" in url
 
@@ -136,6 +157,11 @@ def trouble(repo: str, error: Exception) -> CuratorError:
         return error
     if isinstance(error, RuntimeError) and isinstance(error.__cause__, Exception):
         return trouble(repo, error.__cause__)  # how the client wraps what ended an upload
+    if isinstance(error, UnicodeEncodeError) and error.encoding == "ascii":  # headers are ASCII
+        return UsageError(
+            "The token of HF_TOKEN, or of the login, is none: "
+            "a token of the Hub is plain letters and digits"
+        )
     status = status_of(error)
     match error:
         case errors.GatedRepoError():

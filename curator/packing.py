@@ -96,6 +96,8 @@ def pack(
 
 
 def _refuse(target: Path, overwrite: bool) -> None:
+    if not target.name:
+        raise UsageError(f"{target} cannot be replaced by a release; name a folder in it.")
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return
     if not overwrite:

@@ -81,7 +81,9 @@ def publish(
     if revision:
         raise UsageError(f"A publish makes its own tag: name the dataset as {repo}")
     api, listener = client(), listener or Silent()
-    if api.token is None and not _token():
+    from huggingface_hub import get_token  # after `client` has looked at the settings
+
+    if get_token() is None:
         raise UsageError("Publishing needs a token: set HF_TOKEN, or run 'hf auth login'")
     manifest = store.versions.get(version)
     for digest in digests(manifest):
@@ -91,17 +93,8 @@ def publish(
         package = pack(store, manifest, folder / "release", held_out, repo)
         listener.progress(f"publishing {manifest.ref}", 0, None)
         there = _There(api, repo, folder / "there")
-        return _put(there, manifest, package, public, message or _message(manifest, package))
-
-
-def _token() -> str | None:
-    from huggingface_hub import get_token
-
-    return get_token()
-
-
-def _message(version: Manifest, package: Package) -> str:
-    return f"{version.ref}: {package.facts.rows:,} rows, digest {version.digest[:16]}"
+        told = f"{manifest.ref}: {package.facts.rows:,} rows, digest {manifest.digest[:16]}"
+        return _put(there, manifest, package, public, message or told)
 
 
 @dataclass(frozen=True)
@@ -111,6 +104,11 @@ class _There:
     api: "HfApi"
     repo: str
     cache: Path
+
+    def tags(self) -> dict[str, str]:
+        """Commit of each tag."""
+        refs = asked(self.repo, lambda: self.api.list_repo_refs(self.repo, repo_type="dataset"))
+        return {tag.name: tag.target_commit for tag in refs.tags}
 
     def manifest(self, commit: str) -> Mapping[str, Any]:
         """Our manifest at a commit; empty if there is none or the file is not ours."""
@@ -182,14 +180,13 @@ def _look(there: _There) -> Seen | None:
 
     if (found := asked(repo, info)) is None:
         return None
-    refs = asked(repo, lambda: api.list_repo_refs(repo, repo_type="dataset"))
     files = frozenset(each.rfilename for each in found.siblings or [])
     return Seen(
         head=str(found.sha),
         private=bool(found.private),
         files=files,
         manifest=there.manifest(str(found.sha)),
-        tags={tag.name: tag.target_commit for tag in refs.tags},
+        tags=there.tags(),
     )
 
 
@@ -239,7 +236,7 @@ def _commit(there: _There, seen: Seen, package: Package, message: str) -> str:
                 parent_commit=seen.head,
             )
             return str(made.oid)
-        except Exception as error:
+        except Exception as error:  # as in `asked`
             pause = waiting(error, wait)
             if pause is None:
                 raise trouble(there.repo, error) from None
@@ -297,8 +294,7 @@ def _tag(there: _There, tag: str, commit: str) -> None:
         repo,
         lambda: api.create_tag(repo, tag=tag, revision=commit, repo_type="dataset", exist_ok=True),
     )
-    refs = asked(repo, lambda: api.list_repo_refs(repo, repo_type="dataset"))
-    if {each.name: each.target_commit for each in refs.tags}.get(tag) != commit:
+    if there.tags().get(tag) != commit:
         raise HubError(
             f"{repo} on the Hub has a tag {tag} on another commit, made meanwhile; look at it"
         )

@@ -76,6 +76,15 @@ def test_the_recipe_of_a_release_is_the_recipe_of_the_version(
     assert list(recipe.subsets) == version.content["order"]
 
 
+def test_the_folder_that_one_is_in_is_not_replaced(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Store(small, readonly=True) as store, pytest.raises(UsageError, match="folder in it"):
+        pack(store, store.versions.get("small"), Path())
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_that_is_no_release_is_left_alone(small: Path, tmp_path: Path) -> None:
     target = tmp_path / "out"
     target.mkdir()

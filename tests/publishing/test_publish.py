@@ -288,6 +288,25 @@ def test_without_a_token_nothing_is_asked(
 
 
 @pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("HF_TOKEN", "hf_clé", "a token of the Hub is plain letters and digits"),
+        ("HF_ENDPOINT", "", "HF_ENDPOINT is ''; expected an address"),
+        ("HF_ENDPOINT", "hub.example", "HF_ENDPOINT is 'hub.example'; expected an address"),
+        ("HF_ENDPOINT", "http://[::1", "expected an address such as https://huggingface.co"),
+    ],
+)
+def test_a_setting_of_the_client_that_is_none_is_the_users_mistake(
+    name: str, value: str, words: str, small: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError, match=words) as told:
+        put(small)
+    assert len(str(told.value).splitlines()) == 1 and "clé" not in str(told.value)
+    assert hub.repos == {}
+
+
+@pytest.mark.parametrize(
     "name", ["data", "a/b/c", "me/da--ta", "../x", "me/x@", "me/.x", "me/x@-rf", "me/" + "x" * 97]
 )
 def test_a_name_that_is_none_is_refused(name: str) -> None:
