@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, Final
 
 from curator.teacher.call import Request
 from curator.teacher.endpoint import Try
+from curator.teacher.lines import lines
 from curator.teacher.reading import Fault, read_refusal, read_response
 from curator.teacher.redaction import one_line, without_keys
 
@@ -53,7 +54,7 @@ def results(file: BinaryIO, key: str) -> Iterator[tuple[bytes | None, Try]]:
     Lines may come in any order and name unknown requests, or one of them twice. `key` is the
     endpoint's, to be taken out.
     """
-    for text in _lines(file):
+    for _, _, text in lines(file, LINE_BYTES):
         try:
             line = json.loads(text)
             name = bytes.fromhex(line["custom_id"])
@@ -91,15 +92,6 @@ def _result(line: dict[str, Any], key: str) -> Try:
     if code == "batch_expired":
         return Try(Fault("expired in a batch"))
     return Try(Fault(f"error in a batch: {code or 'unknown'}", detail=message))
-
-
-def _lines(file: BinaryIO) -> Iterator[bytes]:
-    while text := file.readline(LINE_BYTES):
-        rest = text
-        while len(rest) == LINE_BYTES and not rest.endswith(b"\n"):
-            rest = file.readline(LINE_BYTES)
-        if text.strip():
-            yield text
 
 
 def _new() -> BinaryIO:

@@ -12,7 +12,7 @@ Keys of a line: `model`, `messages` (pairs of role and text, or objects with `ro
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from hashlib import sha256
 from itertools import product
@@ -23,6 +23,7 @@ from typing import Any, BinaryIO
 from curator.errors import UsageError
 from curator.model import content_id
 from curator.teacher.call import Message, parameters
+from curator.teacher.lines import lines
 from datastore.ledger import Ledger
 from datastore.store import Store
 
@@ -55,7 +56,7 @@ class Recordings:
         self._lock = Lock()
         models: set[str] = set()
         hashed, faults, many = sha256(), list[str](), 0
-        for number, place, text in _lines(self._file):
+        for number, place, text in lines(self._file, LINE_BYTES):
             hashed.update(text)
             try:
                 line = read_line(text)
@@ -195,19 +196,6 @@ def _opened(path: Path) -> BinaryIO:
         return path.open("rb")
     except OSError as error:
         raise UsageError(f"Cannot read the calls in {path}: {error.strerror}") from None
-
-
-def _lines(file: BinaryIO) -> Iterator[tuple[int, int, bytes]]:
-    """Number, place and bytes of each line that is not blank; a long one in its first piece."""
-    number, place = 0, 0
-    while text := file.readline(LINE_BYTES):
-        number, start, place = number + 1, place, place + len(text)
-        rest = text
-        while len(rest) == LINE_BYTES and not rest.endswith(b"\n"):
-            rest = file.readline(LINE_BYTES)
-            place += len(rest)
-        if text.strip():
-            yield number, start, text
 
 
 def _key(

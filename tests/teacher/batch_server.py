@@ -15,6 +15,8 @@ from threading import Lock, Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests.teacher.faults import completion
+
 Lines = list[dict[str, Any]]
 Ending = Callable[[Lines], dict[str, Any]]
 """From input lines to status, output and error lines (texts too, as they are), errors."""
@@ -25,21 +27,9 @@ KEY = "sk-a-key-that-must-not-be-seen"
 def answer(line: dict[str, Any], **more: Any) -> dict[str, Any]:
     """The line of an output file for a line of input."""
     said = f"answer to {line['body']['messages'][-1]['content']}"
-    body = {
-        "id": f"chatcmpl-{line['custom_id'][:8]}",
-        "object": "chat.completion",
-        "created": 1,
-        "model": line["body"]["model"],
-        "system_fingerprint": "fp_batch",
-        "choices": [
-            {
-                "index": 0,
-                "message": {"role": "assistant", "content": said, "refusal": None},
-                "finish_reason": "stop",
-            }
-        ],
-        "usage": {"prompt_tokens": 11, "completion_tokens": 5, "total_tokens": 16},
-    }
+    body = completion(said, line["body"]["model"], f"chatcmpl-{line['custom_id'][:8]}")
+    usage = {"prompt_tokens": 11, "completion_tokens": 5, "total_tokens": 16}
+    body |= {"system_fingerprint": "fp_batch", "usage": usage}
     response = {"status_code": 200, "request_id": "r", "body": {**body, **more}}
     return {
         "id": "batch_req_1",
