@@ -40,7 +40,11 @@ def serve(model: str, command: str = COMMAND) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     filled = {"{model}": model, "{port}": str(port)}
-    words = [reduce(lambda w, pair: w.replace(*pair), filled.items(), w) for w in split(command)]
+    try:
+        given = split(command)
+    except ValueError as error:
+        raise UsageError(f"The server's command cannot be read: {error}, saw '{command}'") from None
+    words = [reduce(lambda w, pair: w.replace(*pair), filled.items(), w) for w in given]
     # First those that were installed beside this Python.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     program = shutil.which(words[0], path=path) if words else None

@@ -58,11 +58,14 @@ def write_samples(problems: Iterable[Sampled], path: Path) -> int:
     """Writes a file, whole or not at all; returns the number of problems."""
     fresh = path.with_name(f"{path.name}.part")
     written = 0
-    with fresh.open("w", encoding="utf-8") as file:
-        for problem in problems:
-            file.write(json.dumps(asdict(problem), ensure_ascii=True) + "\n")
-            written += 1
-    fresh.replace(path)
+    try:
+        with fresh.open("w", encoding="utf-8") as file:
+            for problem in problems:
+                file.write(json.dumps(asdict(problem), ensure_ascii=True) + "\n")
+                written += 1
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
     return written
 
 

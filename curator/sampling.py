@@ -13,6 +13,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
+import pydantic
+
 from curator.errors import UsageError, unknown
 from curator.model import Kind, Problem, content_id
 from curator.progress import Listener, Silent
@@ -55,6 +57,17 @@ def decoding(
     heat = (0.0 if samples == 1 else 1.0) if temperature is None else temperature
     nucleus = {"top_p": top_p} if heat else {}
     return {"temperature": heat, "max_tokens": max_tokens, **nucleus}
+
+
+def endpoint(**settings: object) -> TeacherSettings:
+    """The settings of a model that is sampled. Raises UsageError for the first that cannot be."""
+    try:
+        return TeacherSettings.model_validate(settings)
+    except pydantic.ValidationError as error:
+        fault = error.errors()[0]
+        raise UsageError(
+            f"{fault['loc'][0]}: {fault['msg']}, saw '{str(fault['input'])[:80]}'"
+        ) from None
 
 
 def sample(

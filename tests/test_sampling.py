@@ -129,3 +129,23 @@ def test_what_cannot_be_written_is_said_before_the_grading_and_scores_are_never_
             refused = curator("evaluate", samples, option, place)
             assert refused.returncode == 2 and why in refused.stderr
             assert not refused.stdout and refused.stderr.count("\n") == 1
+
+
+def test_a_model_that_cannot_be_asked_is_one_clear_line_and_leaves_no_file(
+    mirror: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    asked = ["sample", "m", "--mirror", mirror, "--store", tmp_path / "store"]
+    wrong = {
+        ("--base-url", "localhost"): "base_url: ",
+        ("--server", "'vllm"): "cannot be read: No closing quotation",
+        ("--local", "--sets", "nope"): "No set named 'nope'",
+        ("--how", "pot"): "'pot' is not one of",
+    }
+    for options, why in wrong.items():
+        done = curator(*asked, *options, "-o", out / "samples.jsonl")
+        assert done.returncode == 2 and why in done.stderr, done.stderr
+        assert done.stderr.count("\n") == 1
+    away = curator(*asked, "--base-url", "http://127.0.0.1:9/v1", "-o", out / "samples.jsonl")
+    assert away.returncode == 1 and "no connection" in away.stderr
+    assert not list(out.iterdir())

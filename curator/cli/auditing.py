@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curator.cli.app import Progress, app, existing, show_json
+from curator.cli.app import Progress, app, existing, make_room, show_json
 from curator.cli.options import (
     DEFAULT_STORE,
     JsonOption,
@@ -25,25 +25,29 @@ EACH, SHOWN = 4, 90
 """Examples of a check, and characters of each, that a terminal gets; JSON has all."""
 
 
+DatasetArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATASET",
+        help="A file, a pattern of files, or a dataset of the Hub: ORG/NAME[@REVISION].",
+    ),
+]
+GoldFromOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--gold-from",
+        help="Source (gsm8k) or evaluation set (evals/gsm8k) that lends its gold answers to "
+        "the same questions; all of the mirror by default.",
+    ),
+]
+
+
 @app.command(epilog="Example: curator audit rows.jsonl --mirror data --fix rows-clean")
 def audit(
-    dataset: Annotated[
-        str,
-        typer.Argument(
-            metavar="DATASET",
-            help="A file, a pattern of files, or a dataset of the Hub: ORG/NAME[@REVISION].",
-        ),
-    ],
+    dataset: DatasetArgument,
     store: StoreOption = DEFAULT_STORE,
     mirror: MirrorOption = None,
-    gold_from: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--gold-from",
-            help="Source (gsm8k) or evaluation set (evals/gsm8k) that lends its gold answers to "
-            "the same questions; all of the mirror by default.",
-        ),
-    ] = None,
+    gold_from: GoldFromOption = None,
     question: Annotated[str, typer.Option(help="Column of the question.")] = "",
     response: Annotated[str, typer.Option(help="Column of the solution or program.")] = "",
     gold: Annotated[str, typer.Option(help="Column of the gold answer.")] = "",
@@ -69,6 +73,7 @@ def audit(
 
     if report and report.exists():
         raise UsageError(f"{report} exists; name another file for the report.")
+    make_room(report)
     columns = {"question": question, "response": response, "gold": gold, "choices": choices}
     with Progress() as progress:
         found = judge(
@@ -86,16 +91,16 @@ def audit(
             listener=progress,
             unsafe_local=unsafe_local,
         )
+    if as_json:
+        show_json(_plain(found))
+    else:
+        _print(found)
     if report:
         from curator.reports import write_report
 
         with existing(store) as opened:
             write_report(opened, found.manifest, report)
-    if as_json:
-        show_json(_plain(found))
-    else:
-        _print(found)
-        if report:
+        if not as_json:
             print(f"Wrote the report to {report}")
 
 
@@ -158,3 +163,5 @@ def _print(found: "Audit") -> None:
     offer = "; --fix NAME keeps them as a version" if found.clean else ""
     saved = f", kept as {found.version}" if found.version else offer
     print(f"{found.clean:,} of {found.rows:,} rows are clean{saved}.")
+    if any(line.undecided for line in found.lines):
+        print("Undecided is neither passed nor failed: it keeps no row from being clean.")

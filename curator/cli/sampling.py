@@ -2,11 +2,11 @@
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from curator.cli.app import Progress, app, show_json
+from curator.cli.app import Progress, app, make_room, show_json
 from curator.cli.options import (
     DEFAULT_STORE,
     AnswerOption,
@@ -28,42 +28,51 @@ from curator.cli.tables import table
 SAMPLES = Path("samples.jsonl")
 STUDY = Path("runs/study")
 
+# The endpoint and how it is asked.
+ModelArgument = Annotated[
+    str, typer.Argument(metavar="MODEL", help="Its name at the endpoint; a folder if --local.")
+]
+AddressOption = Annotated[
+    str, typer.Option("--base-url", help="Address of the endpoint, up to and with /v1.")
+]
+KeyOption = Annotated[
+    str, typer.Option("--key-env", help="Variable that holds the endpoint's key.")
+]
+FamilyOption = Annotated[
+    str, typer.Option("--family", help="Who serves the model; part of every call's key.")
+]
+TemperatureOption = Annotated[
+    float | None,
+    typer.Option("--temperature", min=0, help="0 for one solution, 1 for several."),
+]
+NucleusOption = Annotated[
+    float, typer.Option("--top-p", min=0, max=1, help="Nucleus; Liu et al. take 0.95.")
+]
+ExamplesOption = Annotated[
+    bool, typer.Option("--few-shot", help="Ask by the writers' prompts, with examples.")
+]
+
 
 @app.command(epilog="Example: curator sample my-model --base-url http://localhost:8000/v1 -n 64")
 def sample(
-    model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="Its name at the endpoint; a folder if --local.")
-    ],
+    model: ModelArgument,
     sets: SetsOption = "gsm8k",
     n: Annotated[int, typer.Option("-n", min=1, help="Solutions a problem.")] = 1,
     how: HowOption = "hybrid",
     output: Annotated[
         Path, typer.Option("-o", "--output", help="File of samples to write.")
     ] = SAMPLES,
-    base_url: Annotated[
-        str, typer.Option("--base-url", help="Address of the endpoint, up to and with /v1.")
-    ] = "http://localhost:8000/v1",
+    base_url: AddressOption = "http://localhost:8000/v1",
     local: Annotated[
         bool, typer.Option("--local", help="Serve the model on this machine meanwhile.")
     ] = False,
     server: ServerOption = "",
-    key_env: Annotated[
-        str, typer.Option("--key-env", help="Variable that holds the endpoint's key.")
-    ] = "",
-    family: Annotated[
-        str, typer.Option("--family", help="Who serves the model; part of every call's key.")
-    ] = "local",
-    temperature: Annotated[
-        float | None,
-        typer.Option("--temperature", min=0, help="0 for one solution, 1 for several."),
-    ] = None,
-    top_p: Annotated[
-        float, typer.Option("--top-p", min=0, max=1, help="Nucleus; Liu et al. take 0.95.")
-    ] = 0.95,
+    key_env: KeyOption = "",
+    family: FamilyOption = "local",
+    temperature: TemperatureOption = None,
+    top_p: NucleusOption = 0.95,
     max_answer: AnswerOption = 1024,
-    few_shot: Annotated[
-        bool, typer.Option("--few-shot", help="Ask by the writers' prompts, with examples.")
-    ] = False,
+    few_shot: ExamplesOption = False,
     limit: LimitOption = None,
     store: StoreOption = DEFAULT_STORE,
     mirror: MirrorOption = None,
@@ -76,28 +85,28 @@ def sample(
     """Sample a model's solutions of problems; run again, it asks only what is missing."""
     from curator.local import COMMAND, serve
     from curator.samples import write_samples
-    from curator.sampling import Asked
+    from curator.sampling import Asked, decoding, endpoint, known_sets
     from curator.sampling import sample as make
-    from curator.teacher import Budget, TeacherSettings
+    from curator.teacher import Budget
     from datastore.store import Store
 
-    heat = (0.0 if n == 1 else 1.0) if temperature is None else temperature
-    sampling: dict[str, Any] = {"temperature": heat, "max_tokens": max_answer}
-    if heat:
-        sampling["top_p"] = top_p
+    make_room(output)
+    sampling = decoding(n, temperature, top_p, max_answer)
     asked = Asked(tuple(sets.split(",")), n, how, few_shot, limit)
+    known_sets(asked)  # before a model is loaded
     with ExitStack() as stack:
         progress = stack.enter_context(Progress())
+        opened = stack.enter_context(Store(store))
         address = base_url
         if local or server:
             address = stack.enter_context(serve(model, server or COMMAND))
-        settings = TeacherSettings(
+        settings = endpoint(
             model=model, base_url=address, family=family, key_env=key_env, parameters=sampling
         )
         found = make(
             asked,
             settings,
-            stack.enter_context(Store(store)),
+            opened,
             mirror=mirror,
             budget=Budget(money=max_money, tokens=max_tokens, calls=max_calls),
             workers=workers,
