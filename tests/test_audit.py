@@ -375,6 +375,7 @@ def test_bad_rows_are_a_finding_and_no_failure(mixed: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert "rows are clean; --fix NAME keeps them as a version." in done.stdout
+    assert "Undecided is neither passed nor failed" in done.stdout.splitlines()[-1]
     told = json.loads(run(mixed.name, "--json", cwd=mixed.parent).stdout)
     assert {each["check"] for each in told["checks"]} > {"malformed", "near duplicates"}
     assert told["version"] is None and told["kinds"] == {"CoT": 5, "PoT": 3}
@@ -404,6 +405,8 @@ def test_only_the_first_records_are_read_where_there_is_a_limit(mixed: Path) -> 
         (("mixed.jsonl", "--gold-from", "gsm8k"), 1, "no data file in"),
         (("mixed.jsonl", "--response", "outputs"), 2, "No column named 'outputs'"),
         (("bad.jsonl",), 2, "No column looks like a question"),
+        (("bad.jsonl",), 2, "Columns: none; no record could be read"),
+        (("",), 2, ". is a folder; name a file, or a pattern such as './*.jsonl'"),
         (("blank.jsonl",), 1, "None of 2 records can be read as a row; the first at blank.jsonl:1"),
     ],
 )

@@ -103,7 +103,7 @@ def _known(column: str, cells: Mapping[str, object]) -> None:
 
 
 def _listed(cells: Mapping[str, object]) -> str:
-    return f"Columns: {printable(', '.join(cells)[:300]) or 'none'}"
+    return f"Columns: {printable(', '.join(cells)[:300]) or 'none; no record could be read'}"
 
 
 def printable(words: str) -> str:

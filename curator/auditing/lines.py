@@ -7,7 +7,6 @@ check and screen looks at every row, whatever the others say of it.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from curator.screens import normal
 from datastore.engine import Engine, literal
@@ -95,7 +94,8 @@ def judged(engine: Engine, check: str, verdicts: str, note: str = "", without: s
         ORDER BY array_position(['failed', 'undecided', 'passed'], outcome), nth, number
     """
     found = engine.sql(query).fetchall()
-    places = _places(engine, found)
+    kept = [json.loads(evidence).get("kept") for _, _, evidence, *_ in found]
+    places = places_of(engine, filter(None, kept))  # of the rows that duplicates repeat
     examples = [
         Example(place, reason, _seen(json.loads(evidence), head, places), row.hex())
         for place, reason, evidence, head, row, _ in found
@@ -116,10 +116,9 @@ def judged(engine: Engine, check: str, verdicts: str, note: str = "", without: s
     )
 
 
-def _places(engine: Engine, found: Iterable[tuple[Any, ...]]) -> dict[str, str]:
-    """Where the rows stand that duplicates repeat."""
-    kept = [json.loads(row[2]).get("kept") for row in found]
-    listed = ", ".join(literal(each) for each in kept if each) or "''"
+def places_of(engine: Engine, rows: Iterable[str]) -> dict[str, str]:
+    """Where rows stand, by their ids in hex."""
+    listed = ", ".join(map(literal, rows)) or "''"
     query = f"SELECT lower(hex(id)), place FROM audited WHERE lower(hex(id)) IN ({listed})"
     return dict(engine.sql(query).fetchall())
 

@@ -5,15 +5,16 @@ against a row: a long solution may be right, and two near questions may both be 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import exp, log
 
 import numpy as np
 
-from curator.auditing.lines import EXAMPLES, Example, Line
+from curator.auditing.lines import EXAMPLES, Example, Line, places_of
 from curator.auditing.near import near
 from curator.auditing.opening import NOT_STATED
 from curator.teacher.tokens import counter
-from datastore.engine import Engine, literal
+from datastore.engine import Engine
 
 FOREIGN = 0.3
 """Share of letters that are neither Latin nor Greek above which a row is in another script."""
@@ -108,10 +109,8 @@ def lengths(engine: Engine) -> Line:
 
 
 def _placed(engine: Engine, examples: Sequence[Example]) -> list[Example]:
-    listed = ", ".join(literal(each.row) for each in examples) or "''"
-    query = f"SELECT lower(hex(id)), place FROM audited WHERE lower(hex(id)) IN ({listed})"
-    places = dict(engine.sql(query).fetchall())
-    return [Example(places[each.row], each.reason, each.what, each.row) for each in examples]
+    places = places_of(engine, (each.row for each in examples))
+    return [replace(each, place=places[each.row]) for each in examples]
 
 
 def languages(engine: Engine) -> Line:

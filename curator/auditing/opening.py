@@ -70,7 +70,7 @@ def open_dataset(what: str, config: str, split: str, licence: str) -> Dataset:
     """Find a dataset; raises UsageError or SourceError where there is none."""
     path = Path(what)
     if path.is_dir():
-        raise UsageError(f"{what} is a folder; name a file, or a pattern such as '{what}/*.jsonl'")
+        raise UsageError(f"{path} is a folder; name a file, or a pattern such as '{path}/*.jsonl'")
     if path.is_file() or glob.glob(what, recursive=True):
         return _files(path, licence)
     if found := _HUB.fullmatch(what):
