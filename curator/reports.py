@@ -5,7 +5,7 @@ schemas `now` and `was`, which is all that the pages of `curator.report` see of 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +102,6 @@ def _told(manifest: Manifest) -> Reported:
 
 def _reported(store: Store, manifest: Manifest) -> Reported:
     """The same with what the store and its ledgers know besides."""
-    told = asdict(_told(manifest))
     questions = {
         name: sum(store.objects.rows(digest) for digest in listed if store.objects.has(digest))
         for name, listed in manifest.objects.get("evals", {}).items()
@@ -110,7 +109,7 @@ def _reported(store: Store, manifest: Manifest) -> Reported:
     queue = asked_before(store, manifest)
     opinions = asdict(queue) if queue.pairs else None
     costs = _costs(store, manifest.content)
-    return Reported(**{**told, "questions": questions, "opinions": opinions, "costs": costs})
+    return replace(_told(manifest), questions=questions, opinions=opinions, costs=costs)
 
 
 def _costs(store: Store, content: Mapping[str, Any]) -> list[dict[str, Any]]:
