@@ -9,9 +9,12 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from curator.errors import RecipeError
 from curator.model import content_id
+from curator.rationales.replies import LONGEST as LONGEST_REPLY
+from curator.rationales.replies import without_thoughts
 
 SAME_TOPIC, OTHER_TOPICS = 2, 2
 """Examples shown of the topic that is asked for, and of others."""
@@ -83,10 +86,8 @@ def draws(seeds: Sequence[Seed], questions: int, seed: int) -> Iterator[Draw]:
     types = sorted({one.type for one in seeds})
     for number in range(questions):
         place, cell = divmod(number, len(topics) * len(types))
-        cells = sorted(
-            ((topic, kind) for topic in topics for kind in types),
-            key=lambda one: _rank(seed, place, *one),
-        )
+        if cell == 0:
+            cells = sorted(product(topics, types), key=lambda one: _rank(seed, place, *one))
         topic, kind = cells[cell]
         ranked = sorted(seeds, key=lambda one: _rank(seed, place, topic, kind, one.question))
         same = [one for one in ranked if one.topic == topic][:SAME_TOPIC]
@@ -145,7 +146,12 @@ def read_question(text: str) -> tuple[str, str]:
     The reply must have the form that the prompt asks for: `Problem:` and one problem. Whether the
     question makes sense is not judged here: answers that agree must show that.
     """
-    text = re.sub(r".*</think>", "", text.replace("\r\n", "\n"), flags=re.S).strip()
+    if len(text) > LONGEST_REPLY:
+        return "", "too long"
+    alone = without_thoughts(text.replace("\r\n", "\n"))
+    if alone is None:
+        return "", "unfinished thought"
+    text = alone.strip()
     if not text:
         return "", "empty reply"
     labels = list(_LABEL.finditer(text))

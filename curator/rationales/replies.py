@@ -64,7 +64,7 @@ def read_reply(text: str, kind: Kind, choices: Sequence[str] = ()) -> tuple[str,
     """
     if len(text) > LONGEST:
         return "", "too long"
-    alone = _without_thoughts(text.replace("\r\n", "\n"))
+    alone = without_thoughts(text.replace("\r\n", "\n"))
     if alone is None:
         return "", "unfinished thought"
     alone = _TOKENS.sub("", alone)
@@ -73,7 +73,7 @@ def read_reply(text: str, kind: Kind, choices: Sequence[str] = ()) -> tuple[str,
     return _program(alone) if kind == "PoT" else _solution(alone, choices)
 
 
-def _without_thoughts(text: str) -> str | None:
+def without_thoughts(text: str) -> str | None:
     """The reply proper; None if it never ended its thoughts."""
     text = _THOUGHT.sub("", text)
     text = _THOUGHT_END.sub("", text)  # the opening mark may be part of the prompt

@@ -103,12 +103,16 @@ def test_a_question_is_taken_or_refused_as_the_table_says(form: dict[str, str]) 
 
 def test_the_table_has_every_reason() -> None:
     reasons = {form["reason"] for form in FORMS}
-    assert len(reasons) == 12
+    assert len(reasons) == 13
 
 
 @pytest.mark.parametrize("unit", ["Problem: ", "(a) x ", "1. a\n", "Theorem ", "?", "a) b\n"])
 def test_long_hostile_replies_are_read_in_time(unit: str) -> None:
     read_question("Problem: " + unit * (20_000 // len(unit)))
+
+
+def test_a_reply_without_end_is_not_read() -> None:
+    assert read_question("<think>" * 1_000_000 + "</think>" + FORMS[0]["reply"]) == ("", "too long")
 
 
 def test_faults_of_a_seed_file_are_told_together_with_their_lines() -> None:
