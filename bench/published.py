@@ -8,12 +8,12 @@ models of grade-school-math, whose solutions are labelled.
 """
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+
+from labels import lines
 
 from curator.answers import Grader
 from curator.samples import Sample, Sampled
@@ -22,20 +22,8 @@ from trainers.evaluation import evaluate
 from trainers.grading import grade
 
 
-def records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The records of a file with their lines; prompts stand before those of some."""
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                record = json.loads(line)
-            except json.JSONDecodeError:
-                continue
-            if "question" in record:
-                yield number, record
-
-
 def codex(outputs: Path) -> Iterator[Sampled]:
-    for number, row in records(next((outputs / "pot").glob("aqua_sc*.jsonl"))):
+    for number, row in lines(next((outputs / "pot").glob("aqua_sc*.jsonl"))):
         yield Sampled(
             "aqua_rat",
             str(number),
@@ -47,14 +35,14 @@ def codex(outputs: Path) -> Iterator[Sampled]:
 
 
 def tora(outputs: Path) -> Iterator[Sampled]:
-    for number, row in records(outputs / "tora/tora-70b-gsm8k.jsonl"):
+    for number, row in lines(outputs / "tora/tora-70b-gsm8k.jsonl"):
         samples = (Sample("CoT", row["code"][0]),)
         yield Sampled("gsm8k", str(number), row["question"], row["gt"], samples=samples)
 
 
 def labelled(outputs: Path, model: str) -> Iterator[Sampled]:
     path = outputs / "gsm8k_model_solutions/example_model_solutions.jsonl"
-    for number, row in records(path):
+    for number, row in lines(path):
         gold = row["ground_truth"].rpartition("\nA:")[2].strip()
         samples = (Sample("CoT", row[model]["solution"]),)
         yield Sampled("gsm8k", str(number), row["question"], gold, samples=samples)
