@@ -149,3 +149,10 @@ def test_a_model_that_cannot_be_asked_is_one_clear_line_and_leaves_no_file(
     away = curator(*asked, "--base-url", "http://127.0.0.1:9/v1", "-o", out / "samples.jsonl")
     assert away.returncode == 1 and "no connection" in away.stderr
     assert not list(out.iterdir())
+
+
+def test_a_folder_that_is_no_verifier_is_a_mistake_with_and_without_torch(tmp_path: Path) -> None:
+    (tmp_path / "samples.jsonl").touch()
+    done = curator("score", tmp_path / "samples.jsonl", "--verifier", tmp_path)
+    assert done.returncode == 2 and str(tmp_path) in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -52,12 +52,16 @@ class Scorer:
     def __init__(self, folder: Path, loss: str = "", max_length: int = 0) -> None:
         """Loads a folder that `train_verifier` wrote; loss and length are in its record.
 
-        Raises UsageError if it is no verifier.
+        Raises UsageError if it is no verifier, or the packages are not there.
         """
-        import torch
-
         if not loss:
             loss, max_length = _recorded(folder)
+        try:
+            import torch
+        except ImportError:
+            raise UsageError(
+                "A verifier needs torch and transformers: pip install 'mathcurator[train]'"
+            ) from None
         gpu = torch.cuda.is_available()
         load = load_reward if loss == "pairwise" else load_causal
         self._reward = loss == "pairwise"

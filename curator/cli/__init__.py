@@ -64,7 +64,7 @@ def main() -> None:
         _leave(1)
     except (Abort, KeyboardInterrupt):
         _interrupted()
-    except Exception as error:
+    except Exception as error:  # the last place: whatever it is, a person gets one line of it
         if interrupt.pressed():  # what was cut short complains
             _interrupted()
         if debugging() and not isinstance(error, TyperException):

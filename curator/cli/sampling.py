@@ -28,6 +28,8 @@ from curator.cli.tables import table
 SAMPLES = Path("samples.jsonl")
 STUDY = Path("runs/study")
 
+SamplesOption = Annotated[Path, typer.Option("-o", "--output", help="File of samples to write.")]
+
 # The endpoint and how it is asked.
 ModelArgument = Annotated[
     str, typer.Argument(metavar="MODEL", help="Its name at the endpoint; a folder if --local.")
@@ -48,6 +50,9 @@ TemperatureOption = Annotated[
 NucleusOption = Annotated[
     float, typer.Option("--top-p", min=0, max=1, help="Nucleus; Liu et al. take 0.95.")
 ]
+LocalOption = Annotated[
+    bool, typer.Option("--local", help="Serve the model on this machine meanwhile.")
+]
 ExamplesOption = Annotated[
     bool, typer.Option("--few-shot", help="Ask by the writers' prompts, with examples.")
 ]
@@ -59,13 +64,9 @@ def sample(
     sets: SetsOption = "gsm8k",
     n: Annotated[int, typer.Option("-n", min=1, help="Solutions a problem.")] = 1,
     how: HowOption = "hybrid",
-    output: Annotated[
-        Path, typer.Option("-o", "--output", help="File of samples to write.")
-    ] = SAMPLES,
+    output: SamplesOption = SAMPLES,
     base_url: AddressOption = "http://localhost:8000/v1",
-    local: Annotated[
-        bool, typer.Option("--local", help="Serve the model on this machine meanwhile.")
-    ] = False,
+    local: LocalOption = False,
     server: ServerOption = "",
     key_env: KeyOption = "",
     family: FamilyOption = "local",
