@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from curator.cli.app import Progress, app, show_json
+from curator.cli.app import Progress, app, make_room, show_json
 from curator.cli.options import JsonOption
 from curator.cli.tables import table
 from curator.errors import UsageError
@@ -96,8 +96,9 @@ def score(
 
     if not samples.is_file():
         raise UsageError(f"No samples at {samples}; write them by 'curator sample'")
-    scorer = Scorer(verifier)
     target = output or samples
+    make_room(target)
+    scorer = Scorer(verifier)
     with Progress() as progress:
         problems = counted(read_samples(samples), progress, "scoring", None, every=20)
         count = write_samples(scored(problems, scorer), target)
