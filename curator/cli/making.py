@@ -1,4 +1,4 @@
-"""Commands that make versions: new, preview, build, plan, status, schema."""
+"""Commands that make versions: new, build, cancel, preview, plan, status, schema."""
 
 import shlex
 import sys
@@ -83,6 +83,16 @@ def build(
             f"curator sql 'FROM verdicts LIMIT 9'{where}",
             file=sys.stderr,
         )
+
+
+@app.command(epilog="Example: curator cancel mine.yaml")
+def cancel(recipe: RecipeArgument, store: StoreOption = DEFAULT_STORE) -> None:
+    """Cancel the batches that run at the provider of a recipe's teacher, and keep their answers."""
+    from curator.cancelling import cancel_batches
+
+    with existing(store, readonly=False) as opened, Progress() as progress:
+        cancelled = cancel_batches(recipe, opened, progress)
+    print(f"Batches cancelled: {cancelled:,}." if cancelled else "No batch is running.")
 
 
 @app.command(epilog="Example: curator preview quickstart -n 2")
