@@ -22,6 +22,8 @@ from trainers.metrics import LOOKING, RULES, Rule, difference, interval, majorit
 SUBSETS = 20
 """Random subsets of the samples that a point of a curve takes the mean over."""
 FORMAT = 1
+UNSEEN = ", unseen"
+"""After the name of a set: without the problems that the model was trained on."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class _Table:
 
     def add(self, problem: Sampled, unseen: bool, metric: str, value: float) -> None:
         groups = [problem.set]
-        groups += [f"{problem.set}, unseen"] if unseen else []
+        groups += [f"{problem.set}{UNSEEN}"] if unseen else []
         groups += [f"{problem.set}/{part}" for part in (problem.field, problem.level) if part]
         for group in dict.fromkeys(groups):
             self.values[group, metric].append(value)

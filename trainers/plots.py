@@ -3,17 +3,19 @@
 In: results. Out: the text of one SVG file without outside references, readable in light and dark.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from html import escape
 from math import log2
 
-from trainers.evaluation import Result, Score
+from trainers.evaluation import UNSEEN, Result, Score
 from trainers.metrics import RULES
 
 WIDTH, HEIGHT = 640, 320
 LEFT, RIGHT, TOP, BOTTOM = 46, 150, 34, 34
 COLOURS = ("#1f77b4", "#d95f02", "#1b9e77", "#7570b3", "#e7298a", "#66a61e", "#a6761d")
+_LOOKING = re.compile(r"(.*Top-?)([0-9]+)")
 _STYLE = (
     "<style>text{font:12px system-ui,sans-serif;fill:#333}.t{font-weight:600}"
     ".g{stroke:#999;stroke-opacity:.35}"
@@ -22,15 +24,21 @@ _STYLE = (
 
 
 def curves(result: Result) -> str:
-    """Pass@k, votes and re-ranking over the number of samples, a panel a set.
+    """Pass@k, votes and re-ranking over the samples N, a panel a set; a second one over K.
 
-    Bands are 95% intervals over problems. Raises ValueError if there is one sample a problem only.
+    K is how many clusters or samples the Top-K rules look into, with all samples there. Bands are
+    95% intervals over problems. Raises ValueError if there is one sample a problem only.
     """
     sets: dict[str, dict[str, dict[int, Score]]] = defaultdict(lambda: defaultdict(dict))
     for score in result.scores:
         rule, _, size = score.metric.partition("@")
-        if size.isdigit() and "/" not in score.group and rule in ("Pass", *RULES):
-            sets[score.group][rule][int(size)] = score
+        if "/" in score.group or not size.isdigit():
+            continue
+        if rule in ("Pass", *RULES):
+            sets[f"{score.group}, over N"][rule][int(size)] = score
+        elif looking := _LOOKING.fullmatch(rule):
+            over = f"{score.group}, over K of {size}"
+            sets[over][looking[1]][int(looking[2])] = score
     panels = {group: lines for group, lines in sets.items() if _widest(lines) > 1}
     if not panels:
         raise ValueError("a curve needs several samples a problem")
@@ -48,7 +56,8 @@ def side_by_side(results: Sequence[tuple[str, Sequence[Score]]], metric: str) ->
             score.group
             for _, scores in results
             for score in scores
-            if score.metric == metric and "/" not in score.group and "unseen" not in score.group
+            if score.metric == metric
+            if "/" not in score.group and not score.group.endswith(UNSEEN)
         )
     )
     parts, top, row = [], TOP, 22

@@ -18,11 +18,24 @@ SCORES = tuple(
 def test_a_curve_rises_where_the_scores_do() -> None:
     drawn = ElementTree.fromstring(curves(Result("<m> & co", SCORES, ())))
     texts = ["".join(each.itertext()) for each in drawn.iter(f"{SVG}text")]
-    assert "<m> & co: gsm8k" in texts and {"Pass", "Maj1", "1", "2", "4"} <= set(texts)
+    assert "<m> & co: gsm8k, over N" in texts and {"Pass", "Maj1", "1", "2", "4"} <= set(texts)
     lines = [each.get("points", "").split() for each in drawn.iter(f"{SVG}polyline")]
     heights = [[float(point.split(",")[1]) for point in points] for points in lines]
     assert [len(points) for points in heights] == [3, 3]
     assert all(points == sorted(points, reverse=True) for points in heights)
+
+
+def test_rules_that_look_into_k_are_drawn_over_k() -> None:
+    looking = [
+        Score("gsm8k", f"{rule}{k}@30", 9, k / 60, 0.0, 1.0)
+        for rule in ("RR.Top-", "W.RR.Top-", "Maj1.Top")
+        for k in (1, 2, 4, 8, 16, 30)
+    ]
+    drawn = ElementTree.fromstring(curves(Result("m", (*SCORES, *looking), ())))
+    texts = ["".join(each.itertext()) for each in drawn.iter(f"{SVG}text")]
+    assert {"m: gsm8k, over N", "m: gsm8k, over K of 30", "Maj1.Top", "30"} <= set(texts)
+    lines = [each.get("points", "").split() for each in drawn.iter(f"{SVG}polyline")]
+    assert [len(points) for points in lines] == [3, 3, 6, 6, 6]
 
 
 def test_one_sample_a_problem_makes_no_curve() -> None:
