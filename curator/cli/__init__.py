@@ -26,6 +26,7 @@ from curator.cli import (
     training,
 )
 from curator.cli.app import app, debugging
+from curator.cli.tables import shown
 from curator.errors import CuratorError
 from datastore.errors import NotFound, StoreError
 
@@ -103,7 +104,8 @@ def _interrupted() -> NoReturn:
 
 def _fail(message: str, code: int) -> NoReturn:
     if message:
-        print(message, file=sys.stderr)
+        # Outside text may stand in it: an argument, a file's name, what a server said.
+        print("\n".join(map(shown, message.split("\n"))), file=sys.stderr)
     _leave(code)
 
 

@@ -1,5 +1,6 @@
 """Commands that score models: evaluate."""
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,7 +8,7 @@ import typer
 
 from curator.cli.app import Progress, app, make_room, show_json
 from curator.cli.options import JsonOption, WorkersOption
-from curator.cli.tables import table
+from curator.cli.tables import say, table
 from curator.errors import UsageError
 
 if TYPE_CHECKING:
@@ -76,13 +77,16 @@ def _plot(result: "Result", file: Path) -> None:
 
 
 def _print(result: "Result", everything: bool) -> None:
+    from trainers.evaluation import UNSEEN
     from trainers.metrics import RULES
 
+    flagged = Counter(row["set"] for row in result.problems if row["seen"])
     shown = [
         score
         for score in result.scores
         if everything
         or ("/" not in score.group and score.metric.partition("@")[0] in ("Pass", *RULES))
+        if not score.group.endswith(UNSEEN) or flagged[score.group.removesuffix(UNSEEN)]
     ]
     table(
         ("set", "metric", "problems", "score", "95% interval"),
@@ -93,12 +97,11 @@ def _print(result: "Result", everything: bool) -> None:
     undecided = sum(row["undecided"] for row in result.problems)
     if undecided:
         total = sum(row["samples"] for row in result.problems)
-        print(f"{undecided:,} of {total:,} answers could not be compared; they count as wrong.")
-    flagged = [row["set"] for row in result.problems if row["seen"]]
+        say(f"{undecided:,} of {total:,} answers could not be compared; they count as wrong.")
     if flagged:
-        print(f"{len(flagged):,} problems are in the release; 'unseen' leaves them out.")
+        say(f"{flagged.total():,} problems are in the release; 'unseen' leaves them out.")
     for note in result.notes:
-        print(note)
+        say(note)
 
 
 def _interval(score: "Score") -> str:

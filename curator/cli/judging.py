@@ -11,7 +11,7 @@ from curator.cli.options import (
     WorkersOption,
 )
 from curator.cli.reading import show_manifest
-from curator.cli.tables import table
+from curator.cli.tables import say, table
 from curator.errors import SandboxError
 
 
@@ -67,7 +67,7 @@ def disagreements(
         table(head, rows, ("rows",), ("ours", "math-verify", "one of them"))
         print()
     more = f" ({len(found) - MOST_SHOWN:,} more by --json)" if len(found) > MOST_SHOWN else ""
-    print(
+    say(
         f"{queue.pairs:,} different pairs put to both graders: {len(found):,} contradictions"
         f"{more}, {queue.undecided:,} left open by one of them."
     )

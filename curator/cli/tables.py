@@ -8,7 +8,7 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
-from textwrap import wrap
+from textwrap import fill, wrap
 
 from rich.cells import cell_len, chop_cells
 
@@ -30,6 +30,11 @@ def number(cell: object) -> str:
     if isinstance(cell, int):
         return f"{cell:,}" if cell else "·"
     return shown(str(cell))
+
+
+def say(text: str) -> None:
+    """Print a sentence, broken between words where the line ends."""
+    print(fill(text, _width(), break_long_words=False, break_on_hyphens=False))
 
 
 def table(
@@ -66,7 +71,7 @@ def _draw(
     fixed: set[str],
     cut: bool,
 ) -> bool:
-    width = shutil.get_terminal_size((80, 24)).columns
+    width = _width()
     columns = list(zip(head, *rows, strict=True))
     wanted = [max(cell_len(cell[:WHOLE]) for cell in column) for column in columns]
     gap = 2 if sum(wanted) + 2 * (len(head) - 1) <= width else 1
@@ -87,6 +92,10 @@ def _draw(
         for line in _lines(folded, widths, [name in right for name in head], gap):
             print(f"\033[1m{line}\033[0m" if place == 0 and _bold() else line)
     return was_cut
+
+
+def _width() -> int:
+    return shutil.get_terminal_size((80, 24)).columns
 
 
 def _share(wanted: Sequence[int], least: Sequence[int], room: int) -> list[int]:

@@ -34,7 +34,7 @@ def new_file(target: Path, overwrite: bool = False) -> Iterator[BinaryIO]:
     except OSError as error:
         raise CuratorError(
             f"Cannot write {target}: {error.strerror or error}. Nothing was changed there; "
-            "make room or name another place, and export again."
+            "make room or name another place, and do it again."
         ) from error
 
 
