@@ -4,7 +4,9 @@
 
 In: DIR/outputs with published programs (pot, pal, tora). Out: a table of milliseconds a program, by
 the clock and of CPU, the median of several rounds in which each way takes its turn, and the ratios
-that are aimed at. Everybody runs the same texts: published programs that end well, completed so
+that are aimed at. The row "a fork that does nothing" is what forking an empty interpreter, ending
+it and waiting for it cost by themselves, one after the other: a fork for each program cannot cost
+less. Everybody runs the same texts: published programs that end well, completed so
 that they print. Fresh interpreters and bubblewrap run one at a time, a sample; the pool and the
 sandbox have two workers. Others on the machine shift the clock; the last line therefore also says
 what the CPU times come to on two free cores. The CPU time of bubblewrap is not to be had: what it
@@ -126,6 +128,24 @@ def fresh(*before: str) -> Callable[[Sequence[str]], object]:
     return run
 
 
+NOTHING = """
+import ctypes, gc, os
+fork = ctypes.PyDLL(None).fork
+gc.freeze()
+for _ in range({count}):
+    child = fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+"""
+
+
+def forks(programs: Sequence[str]) -> None:
+    """As many forks of an interpreter that holds nothing, each ended at once."""
+    empty = (sys.executable, "-I", "-S", "-c")
+    subprocess.run([*empty, NOTHING.format(count=len(programs))], check=True)
+
+
 def compare(programs: list[str], few: int, rounds: int) -> dict[str, Cost]:
     """What a program costs each way."""
     ways: dict[str, list[Cost]] = {}
@@ -139,6 +159,7 @@ def compare(programs: list[str], few: int, rounds: int) -> dict[str, Cost]:
             ways.setdefault("fresh python -c", []).append(cost(some, fresh()))
             if shutil.which("bwrap"):
                 ways.setdefault("bwrap python -c", []).append(cost(some, fresh(*BWRAP)))
+            ways.setdefault("a fork that does nothing", []).append(cost(programs, forks))
             ways.setdefault("pool of two, no walls", []).append(
                 cost(programs, lambda texts: list(pool.imap(in_process, texts)))
             )

@@ -209,6 +209,11 @@ def test_data_cannot_send_codes_to_the_terminal(world: World) -> None:
     assert done.stdout == "x\n\ufffd[31mred\ufffd\n"
 
 
+def test_arguments_cannot_send_codes_to_the_terminal(world: World) -> None:
+    said = curator("show", "\x1b[2Jmine", "--store", world.store)
+    assert said.returncode == 2 and "mine" in said.stderr and "\x1b" not in said.stderr
+
+
 def test_numbers_that_json_lacks_are_null(world: World) -> None:
     query = "SELECT 'nan'::DOUBLE AS a, '-inf'::DOUBLE AS b, 1.50::DECIMAL(9, 2) AS c"
     assert world.json("sql", query) == [{"a": None, "b": None, "c": 1.5}]
