@@ -215,9 +215,11 @@ def main() -> int:
             command = [sys.executable, __file__, *options]
             with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
                 assert server.stdout
-                url = f"http://127.0.0.1:{server.stdout.readline().strip()}/v1"
-                got = run(way, url, asked)
-                server.kill()
+                try:
+                    url = f"http://127.0.0.1:{server.stdout.readline().strip()}/v1"
+                    got = run(way, url, asked)
+                finally:
+                    server.kill()
             # A second's worth was there at the beginning.
             seconds = asked.calls / float(got["rate"])
             share = asked.calls / (asked.rate * (seconds + 1))
