@@ -31,10 +31,10 @@ class Journal:
         """Reads what was appended since the last time; a line still being written is left."""
         with self._path.open("rb") as file:
             file.seek(self._offset)
-            data = file.read()
-        end = data.rfind(b"\n") + 1
-        self._offset += end
-        for text in data[:end].split(b"\n"):
-            if text and text[:8] == b"%08x" % crc32(text[9:]):
-                _, key, when, record = text.split(b" ", 3)
-                self.records[bytes.fromhex(key.decode())] = (int(when), record)
+            for text in file:
+                if not text.endswith(b"\n"):
+                    break
+                self._offset += len(text)
+                if text[:8] == b"%08x" % crc32(text[9:-1]):
+                    _, key, when, record = text[:-1].split(b" ", 3)
+                    self.records[bytes.fromhex(key.decode())] = (int(when), record)

@@ -17,6 +17,8 @@ from datastore.errors import undamaged
 
 _ADVICE = "move that file away and run the same again; what it held will be done again"
 _GROUP = 5_000
+_BATCH = 250
+"""Rows of a part that are in memory at once while it is merged."""
 _SCHEMA = pa.schema([("key", pa.binary()), ("when", pa.int64()), ("record", pa.binary())])
 
 Row = tuple[bytes, int, bytes]
@@ -29,7 +31,8 @@ class Part:
     def __init__(self, path: Path) -> None:
         self._path = path
         with undamaged(path, _ADVICE):
-            self._file = pq.ParquetFile(path)
+            # Read piece by piece: eight parts that are merged must not be in memory.
+            self._file = pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 16)
         self.count: int = self._file.metadata.num_rows
         self._bounds: list[tuple[bytes, bytes]] = []
         for group in range(self._file.num_row_groups):
@@ -52,7 +55,7 @@ class Part:
     def rows(self) -> Iterator[Row]:
         """All rows, by key."""
         with undamaged(self._path, _ADVICE):
-            for batch in self._file.iter_batches(_GROUP):
+            for batch in self._file.iter_batches(_BATCH, use_threads=False):
                 yield from _rows(batch)
 
 
@@ -66,9 +69,13 @@ def write(rows: Iterator[Row], path: Path) -> None:
         compression={"key": "none", "when": "zstd", "record": "zstd"},
         write_statistics=["key"],
     ) as writer:
-        while chunk := list(islice(rows, _GROUP)):
-            columns = list(zip(*chunk, strict=True))
-            writer.write_table(pa.table(columns, schema=_SCHEMA))
+        while batches := list(islice(_batches(rows), _GROUP // _BATCH)):
+            writer.write_table(pa.Table.from_batches(batches), _GROUP)
+
+
+def _batches(rows: Iterator[Row]) -> Iterator[pa.RecordBatch]:
+    while chunk := list(islice(rows, _BATCH)):
+        yield pa.record_batch(list(zip(*chunk, strict=True)), _SCHEMA)
 
 
 def newest(
