@@ -1,6 +1,6 @@
 """What a call costs us, and how much of an endpoint the teacher uses, next to a plain loop.
 
-    python bench/teacher.py [--calls 5000] [--rate 500] [--latency 0.2]
+    python bench/teacher.py [--calls 20000] [--rate 500] [--latency 0.2]
 
 In: nothing; a made-up endpoint runs in a process of its own. It bears so many requests a second
 (a second's worth at once) and answers others with 429 and `Retry-After: 1`. Out: calls a second
@@ -197,7 +197,7 @@ def run(way: str, url: str, asked: argparse.Namespace) -> dict[str, float | str]
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--calls", type=int, default=5_000)
+    parser.add_argument("--calls", type=int, default=20_000)
     parser.add_argument("--rate", type=float, default=500.0, help="requests a second it bears")
     parser.add_argument("--latency", type=float, default=0.2, help="seconds to an answer")
     parser.add_argument("--as", dest="way", help=argparse.SUPPRESS)
