@@ -9,6 +9,7 @@ from curator.recipe import load_recipe
 from curator.teacher import TeacherSettings
 from curator.teacher.batch import Batches
 from curator.teacher.endpoint import Endpoint
+from curator.teacher.keeping import Keeping
 from datastore.ledger import Ledger
 from datastore.store import Store
 
@@ -31,9 +32,11 @@ async def _cancel(
     settings: TeacherSettings, calls: Ledger, batches: Ledger, listener: Listener
 ) -> int:
     endpoint = Endpoint(settings)
-    running = Batches(endpoint, calls, batches, listener)
+    keeping = Keeping(calls)
+    running = Batches(endpoint, keeping, batches, listener)
     try:
         return await running.cancel()
     finally:
         await running.close()
         await endpoint.close()
+        keeping.close()

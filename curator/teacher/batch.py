@@ -22,6 +22,7 @@ from curator.teacher.batch_api import OVER, BatchApi, Refused
 from curator.teacher.batch_files import MOST_REQUESTS, input_files, refused, results
 from curator.teacher.call import Call, Request
 from curator.teacher.endpoint import Endpoint, Try
+from curator.teacher.keeping import Keeping
 from curator.teacher.reading import Fault, read_response
 from datastore.ledger import Ledger
 
@@ -51,13 +52,13 @@ class _Ended:
 class Batches:
     """Asks requests through batches; for use in one event loop.
 
-    `calls` and `batches` are the ledgers of that name. Not covered: a kill between a submission and
+    `batches` is the ledger of that name. Not covered: a kill between a submission and
     its id with a provider whose list of batches lags or leaves out both name and file; two
     processes that ask the same request at once (claims keep them apart).
     """
 
     def __init__(
-        self, endpoint: Endpoint, calls: Ledger, batches: Ledger, listener: Listener
+        self, endpoint: Endpoint, calls: Keeping, batches: Ledger, listener: Listener
     ) -> None:
         self._place, self._endpoint = endpoint.place, endpoint
         self._api = BatchApi(endpoint, FIRST_WAIT_S, LONGEST_WAIT_S)
@@ -253,7 +254,7 @@ class Batches:
         for key, tried in results(file, self._endpoint.key):
             lines += 1
             if lines % TURN == 0:
-                self._put_aside(name, unasked)
+                await self._put_aside(name, unasked)
                 unasked.clear()
                 await asyncio.sleep(0)
             if key is None:
@@ -264,14 +265,14 @@ class Batches:
                 self._give(key, tried)
             elif isinstance(tried.body, dict):
                 unasked[key] = tried.body
-        self._put_aside(name, unasked)
+        await self._put_aside(name, unasked)
         if broken:
             told = f"{broken:,} of {lines:,} lines of batch {record['id']} are broken"
             self._listener.note(f"{told}; what they stood for is asked again.")
 
-    def _put_aside(self, name: bytes, answers: dict[bytes, Any]) -> None:
+    async def _put_aside(self, name: bytes, answers: dict[bytes, Any]) -> None:
         """Keeps answers of this batch that nobody asks for now and no earlier run has taken."""
-        calls = self._calls.get_many(answers)
+        calls = await self._calls.get_many(answers)
         pointers = self._batches.get_many(answers)
         self._batches.put_many(
             {

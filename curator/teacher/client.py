@@ -86,7 +86,7 @@ class Teacher:
         self._batches = None
         if settings.batch and not base_url:
             assert batches is not None, "needed by settings that say batch"
-            self._batches = Batches(self._endpoint, calls, batches, self._listener)
+            self._batches = Batches(self._endpoint, self._keeping, batches, self._listener)
         self._asker = Asker(
             settings,
             self._endpoint,
@@ -127,6 +127,7 @@ class Teacher:
         if self._batches:
             await self._batches.close()
         await self._endpoint.close()
+        self._keeping.close()
 
     async def ask(self, request: Request) -> Call:
         """The call of the request, which is durable by now.

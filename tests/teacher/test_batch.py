@@ -18,6 +18,7 @@ from curator.teacher import batch as module
 from curator.teacher.batch import Batches
 from curator.teacher.client import Counts, Teacher
 from curator.teacher.endpoint import Endpoint
+from curator.teacher.keeping import Keeping
 from datastore.claims import Claims
 from datastore.ledger import Ledger
 from tests.teacher.batch_server import KEY, BatchServer, Lines, answer, completed, error
@@ -258,7 +259,8 @@ def test_running_batches_are_cancelled_on_demand(server: BatchServer, tmp_path: 
 
     async def run() -> int:
         endpoint = Endpoint(settings(server))
-        batches = Batches(endpoint, calls, about, Notes())
+        keeping = Keeping(calls)
+        batches = Batches(endpoint, keeping, about, Notes())
         tasks = [asyncio.create_task(batches.ask(request)) for request in asked]
         while not server.batches:
             await asyncio.sleep(0.01)
@@ -269,6 +271,7 @@ def test_running_batches_are_cancelled_on_demand(server: BatchServer, tmp_path: 
         assert await batches.cancel() == 0
         await batches.close()
         await endpoint.close()
+        keeping.close()
         return cancelled
 
     with Ledger(tmp_path / "calls") as calls, Ledger(tmp_path / "batches") as about:
