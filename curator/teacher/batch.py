@@ -52,9 +52,9 @@ class _Ended:
 class Batches:
     """Asks requests through batches; for use in one event loop.
 
-    `batches` is the ledger of that name. Not covered: a kill between a submission and
-    its id with a provider whose list of batches lags or leaves out both name and file; two
-    processes that ask the same request at once (claims keep them apart).
+    `batches` is the ledger of that name. Not covered: a kill between a submission and its id with a
+    provider whose list of batches lags or leaves out both name and file; two processes that ask the
+    same request at once (claims keep them apart).
     """
 
     def __init__(
@@ -70,6 +70,7 @@ class Batches:
         self._settling: dict[bytes, asyncio.Task[_Ended]] = {}
         self._runs: set[asyncio.Task[None]] = set()
         self._read: set[bytes] = set()
+        self._reading = asyncio.Lock()
 
     async def ask(self, request: Request) -> Try:
         """What the request brought, once its batch is over.
@@ -106,11 +107,11 @@ class Batches:
         return len(running)
 
     async def close(self) -> None:
-        """Leave the batches to the provider."""
-        tasks: set[asyncio.Task[Any]] = {*self._runs, *self._settling.values()}
-        tasks |= {self._collecting} if self._collecting else set()
-        for task in tasks:
-            task.cancel()
+        """Leave the batches to the provider, but those whose answers are being read."""
+        tasks = [*self._runs, *self._settling.values(), *filter(None, [self._collecting])]
+        async with self._reading:
+            for task in tasks:
+                task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _collect(self) -> None:
@@ -211,7 +212,8 @@ class Batches:
                 if file_id:
                     with TemporaryFile() as file:
                         await self._api.download(file_id, file)
-                        await self._hand_out(name, record, file, ended.single)
+                        async with self._reading:
+                            await self._hand_out(name, record, file, ended.single)
         except Refused as refused:
             if refused.status != 404:
                 raise
@@ -226,10 +228,9 @@ class Batches:
         """What became of requests that the batch brings nothing for: of all, and of single ones."""
         if record["status"]:  # an earlier run saw it end, and told why
             return Fault("its batch is over"), {}
-        if batch.status == "completed":
-            return Fault("missing from its batch"), {}
-        if batch.status == "expired":
-            return Fault("expired in its batch"), {}
+        if batch.status in ("completed", "expired"):
+            how = "expired in" if batch.status == "expired" else "missing from"
+            return Fault(f"{how} its batch"), {}
         if batch.status == "cancelled":
             detail = f"batch {batch.id}; what it had answered is kept, run the same for the rest"
             return Fault("its batch was cancelled", "nobody", detail=detail), {}

@@ -468,14 +468,17 @@ def test_kills_at_any_moment_submit_nothing_twice(tmp_path: Path) -> None:
 
 
 def test_answers_that_nobody_asks_for_any_more_are_kept_for_who_will(
-    server: BatchServer, tmp_path: Path
+    server: BatchServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Those that are asked again come first in the results, and the run that asked them ends while
+    # the others are still being read.
+    monkeypatch.setattr(module, "TURN", 1)
     server.after_s = None
     with script(server, tmp_path, 60) as process:
         wait_until(lambda: "GET /batches/batch_0" in server.seen)
         process.kill()
     server.go = True
-    ask(server, tmp_path, requests(20))
+    ask(server, tmp_path, requests(20, first=40))
     server.files.clear()
     server.batches.clear()
     seen = len(server.seen)
