@@ -14,7 +14,7 @@ from curator.answers.quick import PLAIN_RULES, Equivalence, quick, written
 from curator.answers.symbolic import Grader, contested, grade
 from curator.model import Answer
 
-VERSION = 2
+VERSION = 3
 """Part of verdict keys: a change of any judgement in this package is a new number."""
 
 __all__ = [

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from curator.answers.choices import chosen, letter
 from curator.answers.clean import plain
+from curator.answers.quick import quick
 from curator.answers.reading import canonical, read
 from curator.model import LETTERS, Answer, Stated
 
@@ -74,6 +75,8 @@ def boxes(text: str) -> list[tuple[int, int]]:
     opened: list[int] = []
     for match in _BRACES.finditer(text):
         sign = match[0]
+        if sign in (r"\{", r"\}", r"\\"):
+            continue
         if sign == "}":
             start = opened.pop() if opened else -1
             if start >= 0:
@@ -87,6 +90,32 @@ def boxes(text: str) -> list[tuple[int, int]]:
         elif match[1]:
             found.append(match.span(1))
     return found
+
+
+_DRESS = re.compile(r"\\(?:text|mbox|boxed|fbox|q?quad)\b|\\[\[\](),;! ]|[{}$~\s]")
+_BETWEEN = re.compile(r"[.,;]*(?:,|and|or)(?:[A-Za-z](?:_\w)?=)?")
+MOST_BOXES = 8
+"""Boxes that together can be one answer."""
+
+
+def _together(text: str, spans: Sequence[tuple[int, int]]) -> tuple[str, tuple[int, int]]:
+    """What the last box holds, with those that it is joined to, and from where to where.
+
+    `$k = \\boxed{5}$ or $k = \\boxed{-3}$` is `5, -3`; boxes that say the same, or of which that is
+    not certain, are not joined: `\\boxed{x+2}$, or $\\boxed{2+x}$`.
+    """
+    held = [text[slice(*spans[-1])]]
+    start, end = spans[-1]
+    for first, last in reversed(spans[-MOST_BOXES:-1]):
+        said = text[first:last]
+        if not _BETWEEN.fullmatch(_DRESS.sub("", text[last:start])):
+            break
+        found = [quick(said, other) for other in held]
+        if any(each is None or each.outcome != "different" for each in found):
+            break
+        held.insert(0, said)
+        start = first
+    return ", ".join(held), (start, end)
 
 
 def _trim(text: str, start: int, end: int) -> tuple[int, int]:
@@ -161,10 +190,16 @@ def _read(text: str, one: Statement, choices: tuple[str, ...]) -> Answer | None:
     start, end = one.start, one.end
     if one.kind == "output" and "Error" in text[start:end]:
         return None
+    inner: Sequence[tuple[int, int]] = ()
     if one.kind in _LOOSE:
-        inner = boxes(text[start:end])
-        if inner:
-            start, end = start + inner[-1][0], start + inner[-1][1]
+        inner = [(start + at, start + to) for at, to in boxes(text[start:end])]
+        start, end = inner[-1] if inner else (start, end)
+    elif one.kind == "box":
+        inner = [span for span in boxes(text) if span[1] <= end]
+    if len(inner) > 1 and not choices:
+        said, whole = _together(text, inner)
+        if whole[0] < start and read(said).node is not None:
+            return canonical(said, whole)
     spans = _clauses(text, start, end) if one.kind in _LOOSE else [(start, end)]
     for span in spans:
         said = text[slice(*span)]
@@ -191,8 +226,9 @@ def extract(text: str, choices: Sequence[str] = ()) -> Answer | None:
     """The final answer that a solution states, None where it states none.
 
     With `choices` an answer that is one of them becomes its letter (kind `option`). Of several
-    statements the last one counts; a box inside a statement is the answer of that statement. A text
-    that is nothing but one readable answer (`36 km/h`) states it.
+    statements the last one counts; a box inside a statement is the answer of that statement, and
+    different boxes joined by a comma, `and` or `or` are one answer of several values. A text that
+    is nothing but one readable answer (`36 km/h`) states it.
     """
     offset = max(0, len(text) - MAX_TEXT)
     part = text[offset:]
