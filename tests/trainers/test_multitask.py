@@ -36,9 +36,9 @@ common:
   precision: fp32
   checkpoint_every: 5
 stages:
-  generator: {{train: sft, learning_rate: 1.0e-2, steps: 10}}
-  evaluator: {{train: verifier, loss: margin, learning_rate: 1.0e-3, steps: 60}}
-  generator-again: {{train: sft, learning_rate: 1.0e-3, steps: 5}}
+  generator: {{train: sft, learning_rate: 1.0e-3, steps: 10}}
+  evaluator: {{train: verifier, loss: margin, learning_rate: 3.0e-4, steps: 60}}
+  generator-again: {{train: sft, learning_rate: 3.0e-4, steps: 5}}
 """
 
 
@@ -48,7 +48,7 @@ def folder(tmp_path: Path) -> Path:
     rows = [{"prompt": each.question, "completion": each.samples[0].text} for each in problems]
     (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
     written(tmp_path / "samples.jsonl", problems)
-    tiny_model(tmp_path / "model", [ALPACA, *words(problems)], layers=1)
+    tiny_model(tmp_path / "model", [ALPACA, *words(problems)])
     (tmp_path / "r.yaml").write_text(RECIPE.format(folder=tmp_path))
     return tmp_path
 

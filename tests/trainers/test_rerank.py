@@ -47,7 +47,7 @@ def test_a_verifier_beats_a_misled_vote_and_the_numbers_are_those_of_brute_force
     problems = sums()
     samples = written(tmp_path / "samples.jsonl", [each for each in problems if not unseen(each)])
     tests = [misled(each) for each in problems if unseen(each)]
-    tiny_model(tmp_path / "model", words(problems), layers=1)
+    tiny_model(tmp_path / "model", words(problems))
     recipe = Verifier.model_validate(
         {
             "train": "verifier",
@@ -56,10 +56,10 @@ def test_a_verifier_beats_a_misled_vote_and_the_numbers_are_those_of_brute_force
             "model": str(tmp_path / "model"),
             "samples": str(samples),
             "loss": "cross-entropy",
-            "learning_rate": 3e-3,
-            "steps": 200,
-            "batch": 64,
-            "micro_batch": 64,
+            "learning_rate": 3e-4,
+            "steps": 350,
+            "batch": 16,
+            "micro_batch": 16,
             "max_length": 128,
             "per_problem": 40,
             "precision": "fp32",

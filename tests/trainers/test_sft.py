@@ -47,7 +47,7 @@ def recipe(base: Path, **keys: object) -> SFT:
         "about": "A test",
         "model": str(base / "model"),
         "release": str(base / "rows.jsonl"),
-        "learning_rate": 1e-2,
+        "learning_rate": 1e-3,
         "steps": 12,
         "batch": 16,
         "micro_batch": 8,

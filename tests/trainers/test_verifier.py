@@ -33,7 +33,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("verifier")
     problems = sums()
     written(folder / "samples.jsonl", problems)
-    tiny_model(folder / "model", words(problems), layers=1)
+    tiny_model(folder / "model", words(problems))
     return folder
 
 
@@ -45,10 +45,10 @@ def recipe(base: Path, **keys: object) -> Verifier:
         "model": str(base / "model"),
         "samples": str(base / "samples.jsonl"),
         "loss": "cross-entropy",
-        "learning_rate": 3e-3,
-        "steps": 200,
-        "batch": 64,
-        "micro_batch": 64,
+        "learning_rate": 3e-4,
+        "steps": 350,
+        "batch": 16,
+        "micro_batch": 16,
         "max_length": 128,
         "per_problem": 40,
         "held_out": 0.2,
@@ -58,8 +58,7 @@ def recipe(base: Path, **keys: object) -> Verifier:
     return Verifier.model_validate({**values, **keys})
 
 
-PAIRS = {"learning_rate": 2e-3, "batch": 32, "micro_batch": 32, "steps": 250}
-LEARN = {"cross-entropy": {}, "margin": {**PAIRS, "margin": 2.0}, "pairwise": PAIRS}
+LEARN = {"cross-entropy": {}, "margin": {"margin": 2.0, "steps": 150}, "pairwise": {"steps": 150}}
 
 
 @pytest.mark.parametrize("loss", LEARN)

@@ -1,4 +1,4 @@
-"""A Llama of some 0.1M parameters with its tokenizer, made on the spot: nothing is downloaded.
+"""A Llama of 2M parameters with its tokenizer, made on the spot: nothing is downloaded.
 
 In: texts that the tokenizer should know. Out: a folder as `transformers` reads it.
 """
@@ -12,7 +12,7 @@ CHAT = (
 
 
 def tiny_model(
-    folder: Path, texts: list[str], width: int = 64, layers: int = 2, seed: int = 0
+    folder: Path, texts: list[str], width: int = 256, layers: int = 3, seed: int = 0
 ) -> Path:
     """Writes the model; each word, number and sign of the texts is a token."""
     import torch
