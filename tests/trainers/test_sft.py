@@ -17,6 +17,8 @@ from trainers.recipe import SFT
 
 pytest.importorskip("torch", reason="the extra train is not installed")
 pytest.importorskip("trl", reason="the extra train is not installed")
+# Training shares few cores with the other tests.
+pytestmark = pytest.mark.timeout(600)
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = [
