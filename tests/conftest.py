@@ -1,15 +1,29 @@
-"""What several tests need: the real data beside the checkout, hypothesis without a stopwatch."""
+"""What several tests need: real data, a small disk, hypothesis without a stopwatch."""
 
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.worlds import mount
 
 # Two cores shared by several workers: a slow example is no fault of the code.
 settings.register_profile("curator", deadline=None, max_examples=60)
 settings.load_profile("curator")
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 8 MB of its own."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount("-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder))
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @pytest.fixture

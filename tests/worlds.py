@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
 
 LAMPS = "A shop sells 6 lamps at $15 each and 4 chairs at $22 each. How much does it take in?"
@@ -62,6 +64,13 @@ def make_world(folder: Path, recipe: str = RECIPE) -> tuple[Path, Path]:
     path = folder / "small.yaml"
     path.write_text(recipe)
     return mirror, path
+
+
+def mount(*arguments: str) -> None:
+    """Mount a file system; the test is skipped where that is not allowed."""
+    done = subprocess.run(["mount", *arguments], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"needs to mount a file system: {done.stderr.strip()}")
 
 
 def curator(*args: object, **options: Any) -> subprocess.CompletedProcess[str]:

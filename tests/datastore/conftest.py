@@ -1,4 +1,4 @@
-"""A small disk that can be filled and made read-only, and programs that can be killed."""
+"""A disk that can be made read-only, and programs that can be killed."""
 
 import subprocess
 import sys
@@ -7,28 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.worlds import mount
+
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def _mount(*arguments: str) -> None:
-    done = subprocess.run(["mount", *arguments], capture_output=True, text=True)
-    if done.returncode:
-        pytest.skip(f"needs to mount a tmpfs: {done.stderr.strip()}")
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 8 MB of its own."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    _mount("-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder))
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @pytest.fixture
 def make_read_only() -> Callable[[Path], None]:
-    return lambda folder: _mount("-o", "remount,ro", str(folder))
+    return lambda folder: mount("-o", "remount,ro", str(folder))
 
 
 @pytest.fixture

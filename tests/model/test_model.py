@@ -21,8 +21,8 @@ ASKED = parameters({"temperature": 0.0, "max_tokens": 40})
 
 
 @pytest.fixture(scope="session")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    with served(tmp_path_factory.mktemp("serve") / "log") as address:
+def endpoint() -> Iterator[tuple[str, str]]:
+    with served() as address:
         yield address
 
 

@@ -44,8 +44,8 @@ teacher:
 
 
 @pytest.fixture(scope="module")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    with served(tmp_path_factory.mktemp("serve") / "log") as address:
+def endpoint() -> Iterator[tuple[str, str]]:
+    with served() as address:
         yield address
 
 
