@@ -83,7 +83,14 @@ def _problem(line: bytes, place: str) -> Sampled:
             samples=samples,
             **texts,
         )
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+    except (
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         raise UsageError(
             f"{place}: expected a problem with id, question, gold and samples of kind and text "
             f"({type(error).__name__}: {' '.join(str(error).split())[:80]})"

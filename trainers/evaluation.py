@@ -243,7 +243,14 @@ def read_result(path: Path) -> Result:
         return Result(str(values["name"]), scores, rows, tuple(map(str, values["notes"])))
     except OSError as error:
         raise UsageError(f"Cannot read a result at {path}: {error.strerror}") from None
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+    except (
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         why = " ".join(str(error).split())[:100]
         raise UsageError(
             f"{path} holds no result of 'curator evaluate -o' ({type(error).__name__}: {why})"

@@ -10,7 +10,7 @@ from curator.answers import Grader
 from curator.errors import UsageError
 from curator.samples import Sample, Sampled, read_samples, write_samples
 from curator.sandbox import Sandbox
-from trainers.evaluation import Result, compare, evaluate
+from trainers.evaluation import Result, compare, evaluate, read_result
 from trainers.grading import Graded, grade
 
 HALF = Sampled(
@@ -145,6 +145,7 @@ def test_samples_come_back_from_a_file_as_they_were(tmp_path: Path) -> None:
         '{"id": "1", "question": "?", "gold": 3, "samples": []}',
         '{"id": "1", "question": "?", "gold": "3", "samples": [{"kind": "XoT", "text": ""}]}',
         '{"id":"1","question":"?","gold":"3","samples":[{"kind":"CoT","text":"","score":NaN}]}',
+        f'{{"id":"1","question":"?","gold":"3","samples":[{{"kind":"CoT","text":"","score":{10**400}}}]}}',
         "[" * 100_000,
     ],
 )
@@ -155,6 +156,15 @@ def test_a_line_that_is_no_problem_is_told_with_its_number(tmp_path: Path, line:
         file.write(line)
     with pytest.raises(UsageError, match=r"samples.jsonl:2: expected a problem"):
         list(read_samples(path))
+
+
+@pytest.mark.parametrize("value", ["{}", "null", str(10**400)])
+def test_a_file_that_is_no_result_is_told(tmp_path: Path, value: str) -> None:
+    path = tmp_path / "result.json"
+    row = f'{{"set": "s", "id": "1", "values": {{"Pass@1": {value}}}}}'
+    path.write_text(f'{{"format": 1, "name": "x", "scores": [], "notes": [], "problems": [{row}]}}')
+    with pytest.raises(UsageError, match="holds no result of 'curator evaluate -o'"):
+        read_result(path)
 
 
 def test_problems_that_the_model_saw_are_flagged_and_left_out_of_a_second_score(
