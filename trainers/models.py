@@ -84,12 +84,21 @@ def _loaded(load: Callable[..., Any], name: str, revision: str, **options: Any) 
     # A folder that is not there would be asked for on the Hub.
     if name.startswith((".", os.sep, "runs/")) and not Path(name).is_dir():
         raise UsageError(f"No model at {name}: expected a folder with config.json")
+    from safetensors import SafetensorError
     from transformers.utils import logging
 
     logging.disable_progress_bar()
     try:
         return load(name, trust_remote_code=False, **options)
-    except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        ImportError,
+        RuntimeError,  # weights of other shapes than the config's
+        SafetensorError,
+    ) as error:
         why = " ".join(str(error).split())[:300]
         raise UsageError(
             f"Cannot load the model {name}: {why} (safetensors and built-in code only)"

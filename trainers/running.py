@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -33,17 +33,13 @@ Say = Callable[[str], None]
 
 @dataclass
 class Run:
-    """A training that is going on, or is done."""
+    """A training that is going on."""
 
     recipe: Training
     folder: Path
     record: dict[str, Any]
     """What is kept beside the model: recipe, release, counts, packages, losses."""
     say: Say
-    done: bool = False
-    """Whether the model is complete."""
-    losses: list[tuple[int, float]] = field(default_factory=list)
-    """Steps with their loss, as logged."""
 
     @property
     def model(self) -> Path:
@@ -84,7 +80,7 @@ def start(recipe: Training, data: Mapping[str, Any], say: Say) -> Run:
     text = json.dumps(identity, indent=1, sort_keys=True)
     path = recipe.folder / "start.json"
     recipe.folder.mkdir(parents=True, exist_ok=True)
-    if path.exists() and path.read_text("utf-8") != text:
+    if path.exists() and path.read_bytes() != text.encode():
         raise _other(recipe.folder)
     if _main():
         _write(path, text)
@@ -143,9 +139,8 @@ def train(run: Run, trainer: Any) -> None:
         run.say(f"going on from {checkpoint}")
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     history = trainer.state.log_history
-    run.losses = [(each["step"], each["loss"]) for each in history if "loss" in each]
     run.record["steps"] = trainer.state.global_step
-    run.record["losses"] = run.losses
+    run.record["losses"] = [(each["step"], each["loss"]) for each in history if "loss" in each]
 
 
 def newest(folder: Path) -> Path | None:
@@ -188,7 +183,6 @@ def finish(
         _durable(run.model)
         _write(run.model / RECORD, json.dumps(run.record, indent=1, sort_keys=True))
     trainer.accelerator.wait_for_everyone()
-    run.done = True
 
 
 def _callback(run: Run) -> Any:

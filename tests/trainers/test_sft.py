@@ -215,6 +215,31 @@ def test_labels_that_are_not_the_answers_alone_are_refused(base: Path, wrong: st
         check_labels(trainer, rows)
 
 
+def test_a_model_that_is_broken_is_one_line_and_a_broken_start_another_training(
+    base: Path, tmp_path: Path
+) -> None:
+    import shutil
+
+    from trainers.models import load_causal
+
+    cut, other = tmp_path / "cut", tmp_path / "other"
+    for each in (cut, other):
+        shutil.copytree(base / "model", each)
+    weights = cut / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:3_000])
+    config = json.loads((other / "config.json").read_text())
+    (other / "config.json").write_text(json.dumps(config | {"hidden_size": 32}))
+    for each in (cut, other):
+        with pytest.raises(UsageError, match=f"Cannot load the model {each}: [^\n]+$"):
+            load_causal(str(each))
+
+    started = tmp_path / "run"
+    started.mkdir()
+    (started / "start.json").write_bytes(b"\xff")
+    with pytest.raises(UsageError, match="holds another training"):
+        run(recipe(base, output=str(started)))
+
+
 def test_pickled_weights_and_code_of_a_repository_are_never_loaded(
     base: Path, tmp_path: Path
 ) -> None:
