@@ -13,12 +13,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from curator.errors import UsageError
-
-if TYPE_CHECKING:
-    pass
 
 LONGEST_LINE = 16_000_000
 LONGEST_TEXT = 2_000_000

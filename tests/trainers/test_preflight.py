@@ -9,8 +9,7 @@ from tests.trainers.tiny import tiny_model
 from trainers.preflight import Preflight, preflight
 from trainers.recipe import SFT, load_training
 
-pytest.importorskip("torch", reason="the extra train is not installed")
-torch = pytest.importorskip("torch")
+torch = pytest.importorskip("torch", reason="the extra train is not installed")
 
 NO_GPU = pytest.mark.skipif(torch.cuda.is_available(), reason="tells what a machine without lacks")
 GIB = 2**30
