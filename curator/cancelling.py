@@ -39,4 +39,4 @@ async def _cancel(
     finally:
         await running.close()
         await endpoint.close()
-        keeping.close()
+        await keeping.close()

@@ -108,8 +108,8 @@ class Batches:
 
     async def close(self) -> None:
         """Leave the batches to the provider, but those whose answers are being read."""
-        tasks = [*self._runs, *self._settling.values(), *filter(None, [self._collecting])]
         async with self._reading:
+            tasks = [*self._runs, *self._settling.values(), *filter(None, [self._collecting])]
             for task in tasks:
                 task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

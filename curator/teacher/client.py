@@ -123,11 +123,13 @@ class Teacher:
             task.cancel()
         if under_way:
             self._listener.note(f"waiting for {len(under_way):,} calls that are under way")
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
-        if self._batches:
-            await self._batches.close()
-        await self._endpoint.close()
-        self._keeping.close()
+        try:
+            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+            if self._batches:
+                await self._batches.close()
+        finally:  # also if we are not to wait any longer
+            await self._keeping.close()
+            await self._endpoint.close()
 
     async def ask(self, request: Request) -> Call:
         """The call of the request, which is durable by now.

@@ -7,15 +7,16 @@ thread of its own: on a busy disk a sync takes a tenth of a second, in which ans
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from datastore.ledger import Ledger
 
 LOOK_S = 0.05
 COMMIT_S = 0.05
+
+T = TypeVar("T")
 
 Record = dict[str, Any]
 
@@ -26,74 +27,53 @@ class Keeping:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
-        self._wanted: dict[bytes, asyncio.Future[Record | None]] = {}
+        self._wanted: set[bytes] = set()
+        self._looking: asyncio.Task[dict[bytes, Record]] | None = None
         self._new: dict[bytes, Record] = {}
-        self._synced: asyncio.Future[None] | None = None
+        self._committing: asyncio.Task[None] | None = None
+        self._at_work: set[asyncio.Task[Any]] = set()
 
     async def get(self, key: bytes) -> Record | None:
         """The record of the key, as it is after the call; None if there is none."""
-        loop = asyncio.get_running_loop()
-        if not self._wanted:
-            loop.call_later(LOOK_S, self._look)
-        if key not in self._wanted:
-            self._wanted[key] = loop.create_future()
-        return await self._wanted[key]
+        return (await self.get_many([key])).get(key)
 
     async def get_many(self, keys: Iterable[bytes]) -> dict[bytes, Record]:
         """The records of those keys that have one."""
         wanted = list(keys)
-        found = await asyncio.gather(*map(self.get, wanted))
-        return {key: record for key, record in zip(wanted, found, strict=True) if record}
+        if self._looking is None:
+            self._looking = self._started(self._look())
+        self._wanted.update(wanted)
+        found = await asyncio.shield(self._looking)
+        return {key: found[key] for key in wanted if key in found}
 
     async def put(self, key: bytes, record: Record) -> None:
         """Adds the record; when it returns it is on the disk. Raises StoreError if it cannot be."""
-        loop = asyncio.get_running_loop()
-        if self._synced is None:
-            self._synced = loop.create_future()
-            loop.call_later(COMMIT_S, self._commit)
+        if self._committing is None:
+            self._committing = self._started(self._commit())
         self._new[key] = record
-        await asyncio.shield(self._synced)
+        await asyncio.shield(self._committing)
 
-    def close(self) -> None:
-        """Waits until the ledger is left alone."""
-        self._thread.shutdown()
+    async def close(self) -> None:
+        """Waits until what was put is on the disk and the ledger is left alone."""
+        try:
+            await asyncio.gather(*self._at_work, return_exceptions=True)  # raised to who waits
+        finally:
+            self._thread.shutdown()
 
-    def _look(self) -> None:
-        wanted, self._wanted = self._wanted, {}
-        asyncio.get_running_loop().run_in_executor(
+    def _started(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.create_task(work)
+        self._at_work.add(task)
+        task.add_done_callback(self._at_work.discard)
+        return task
+
+    async def _look(self) -> dict[bytes, Record]:
+        await asyncio.sleep(LOOK_S)
+        wanted, self._wanted, self._looking = self._wanted, set(), None
+        return await asyncio.get_running_loop().run_in_executor(
             self._thread, self._ledger.get_many, wanted
-        ).add_done_callback(partial(_found, wanted))
+        )
 
-    def _commit(self) -> None:
-        new, self._new = self._new, {}
-        synced, self._synced = self._synced, None
-        assert synced
-        asyncio.get_running_loop().run_in_executor(
-            self._thread, self._ledger.put_many, new
-        ).add_done_callback(partial(_kept, synced))
-
-
-def _found(
-    wanted: dict[bytes, asyncio.Future[Record | None]],
-    looked: asyncio.Future[dict[bytes, Record]],
-) -> None:
-    if error := looked.exception():
-        _fail(wanted.values(), error)
-        return
-    for key, future in wanted.items():
-        if not future.done():
-            future.set_result(looked.result().get(key))
-
-
-def _kept(synced: asyncio.Future[None], put: asyncio.Future[None]) -> None:
-    if error := put.exception():
-        _fail([synced], error)
-    elif not synced.done():
-        synced.set_result(None)
-
-
-def _fail(futures: Iterable[asyncio.Future[Any]], error: BaseException) -> None:
-    """Raises the error, of whatever kind, to all who wait: none may be left waiting."""
-    for future in futures:
-        if not future.done():
-            future.set_exception(error)
+    async def _commit(self) -> None:
+        await asyncio.sleep(COMMIT_S)
+        new, self._new, self._committing = self._new, {}, None
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._ledger.put_many, new)

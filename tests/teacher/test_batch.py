@@ -271,7 +271,7 @@ def test_running_batches_are_cancelled_on_demand(server: BatchServer, tmp_path: 
         assert await batches.cancel() == 0
         await batches.close()
         await endpoint.close()
-        keeping.close()
+        await keeping.close()
         return cancelled
 
     with Ledger(tmp_path / "calls") as calls, Ledger(tmp_path / "batches") as about:
