@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from curator.answers import Grader
+from curator.errors import TeacherError
+from curator.local import serve
 from curator.samples import Sampled, read_samples
 from curator.sampling import Asked, sample
 from curator.sandbox import Sandbox
@@ -129,6 +131,35 @@ def test_what_cannot_be_written_is_said_before_the_grading_and_scores_are_never_
             refused = curator("evaluate", samples, option, place)
             assert refused.returncode == 2 and why in refused.stderr
             assert not refused.stdout and refused.stderr.count("\n") == 1
+
+
+SERVER = """\
+import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+class Health(BaseHTTPRequestHandler):
+    tries = 0
+    def do_GET(self):
+        Health.tries += 1
+        self.send_response(503 if Health.tries < 3 else 200)
+        self.end_headers()
+HTTPServer(("127.0.0.1", int(sys.argv[1])), Health).serve_forever()
+"""
+
+
+def test_a_server_is_waited_for_until_it_is_well_with_or_without_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # vLLM answers /health with a status alone.
+    monkeypatch.setattr("curator.local.PATIENCE_S", 20.0)
+    (tmp_path / "server.py").write_text(SERVER)
+    with serve("m", f"python {tmp_path / 'server.py'} {{port}}") as address:
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/v1", address)
+    (tmp_path / "server.py").write_text("raise SystemExit('no such model')")
+    with (
+        pytest.raises(TeacherError, match="ended with 1 and said: no such model"),
+        serve("m", f"python {tmp_path / 'server.py'} {{port}}"),
+    ):
+        pass
 
 
 def test_a_model_that_cannot_be_asked_is_one_clear_line_and_leaves_no_file(
