@@ -15,6 +15,7 @@ from typing import Literal
 
 import pydantic
 
+from curator.answers import extract
 from curator.errors import UsageError, unknown
 from curator.model import Kind, Problem, content_id
 from curator.progress import Listener, Silent
@@ -156,11 +157,12 @@ class _Asker:
         program, _ = read_reply(call.text, "PoT", problem.choices)
         if self._asked.how == "PoT":
             return Sample("PoT", program)
-        if "print(" not in call.text:
+        if "print(" in call.text:
+            if await self._stands(problem, program):
+                return Sample("PoT", program)
+        elif problem.choices or _arrives(call.text):
             # Read as a worked solution, since that is what it is.
             return Sample("CoT", call.text)
-        if await self._stands(problem, program):
-            return Sample("PoT", program)
         return Sample("CoT", (await self._ask(problem, "CoT", number)).text)
 
     async def _stands(self, problem: Problem, program: str) -> bool:
@@ -182,3 +184,8 @@ class _Asker:
             return (("user", instruction(problem, kind)),)
         options = options_line(problem.choices) if problem.choices else ""
         return self._prompts.messages(kind.lower(), question=problem.question, options=options)
+
+
+def _arrives(text: str) -> bool:
+    """Whether MAmmoTH's rule reads an answer in words: one that is stated, else any number."""
+    return extract(text) is not None or any(map(str.isdigit, text))

@@ -26,21 +26,28 @@ QUESTIONS = {
     "Ben has 9 pears and eats 4 of them. How many has he?": "5",
     "Cem has 2 pears and buys 6 more. How many has he?": "8",
     "Dee has 1 pear and finds 8 more. How many has she?": "9",
+    "Eve has 6 pears and sells 2 of them. How many has she?": "4",
 }
 
 
 def reply(body: dict[str, Any], number: int) -> tuple[int, dict[str, str], bytes]:
     """Ann: a program that is right. Ben: one that fails. Cem: one that prints what is wrong. Dee:
-    words, where a program was asked for. Worked solutions are right."""
+    words, where a program was asked for. Eve: words that arrive at nothing. Worked solutions of Ben
+    and Eve are right."""
     asked = body["messages"][-1]["content"]
     text = {
         "Ann": "```python\nprint(3 + 4)\n```",
         "Ben": "```python\nprint(9 - pears)\n```",
         "Cem": "```python\nprint(2 * 6)\n```",
         "Dee": "She has 1 + 8 = 9.\nThe answer is 9",
+        "Eve": "Let us see.",
     }[asked[:3]]
     if not re.search("program|Python", asked):
-        text = {"Ben": "He has 9 - 4 = 5.\nThe answer is 5"}.get(asked[:3], "The answer is 0")
+        worked = {
+            "Ben": "He has 9 - 4 = 5.\nThe answer is 5",
+            "Eve": "She has 6 - 2 = 4.\nThe answer is 4",
+        }
+        text = worked.get(asked[:3], "The answer is 0")
     good = completion(asked, "m")
     good["choices"][0]["message"]["content"] = text
     return 200, {"content-type": "application/json"}, json.dumps(good).encode()
@@ -79,10 +86,11 @@ def test_hybrid_decoding_falls_back_to_words_where_a_program_fails_and_only_ther
         ("CoT", "He has 9 - 4 = 5.\nThe answer is 5"),
         ("PoT", "print(2 * 6)"),  # it ran and printed what is wrong: that is final
         ("CoT", "She has 1 + 8 = 9.\nThe answer is 9"),
+        ("CoT", "She has 6 - 2 = 4.\nThe answer is 4"),  # the words before it had no answer
     ]
     with Sandbox(workers=1) as box, Grader(workers=1) as grader:
         result = evaluate(grade(problems, box, grader), "m")
-    assert {score.share for score in result.scores} == {0.75}
+    assert {score.share for score in result.scores} == {0.8}
 
 
 def test_more_samples_ask_only_for_what_is_missing(
@@ -108,9 +116,9 @@ def test_the_commands_sample_score_and_compare(
         assert len(list(read_samples(tmp_path / how))) == len(QUESTIONS)
         done = curator("evaluate", tmp_path / how, "--name", how, "-o", tmp_path / f"{how}.json")
         assert done.returncode == 0, done.stderr
-    assert re.search(r"gsm8k +Pass@1 +4 +25.0%", done.stdout)
+    assert re.search(r"gsm8k +Pass@1 +5 +40.0%", done.stdout)
     told = curator("evaluate", "--compare", tmp_path / "hybrid.json", tmp_path / "CoT.json")
-    assert re.search(r"gsm8k +Pass@1 +4 +75.0% +25.0% +\+50.0%", told.stdout), told.stdout
+    assert re.search(r"gsm8k +Pass@1 +5 +80.0% +40.0% +\+40.0%", told.stdout), told.stdout
     assert all(len(line) <= 80 for line in told.stdout.splitlines())
     wrong = curator("evaluate", "--compare", tmp_path / "hybrid", tmp_path / "CoT.json")
     assert wrong.returncode == 2 and "holds no result" in wrong.stderr
