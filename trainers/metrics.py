@@ -135,6 +135,8 @@ def difference(
 
     Raises ValueError if the two are not of one length.
     """
+    if len(ours) != len(theirs):
+        raise ValueError(f"pairs of values: saw {len(ours)} and {len(theirs)}")
     gaps = np.asarray(ours, dtype=np.float64) - np.asarray(theirs, dtype=np.float64)
     random = np.random.default_rng(seed)
     seen = abs(gaps.mean()) if len(gaps) else 0.0

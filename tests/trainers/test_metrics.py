@@ -124,3 +124,5 @@ def test_paired_tests_see_a_difference_that_is_there_and_none_that_is_not() -> N
     gap, p = difference(noise, base)
     assert gap.low < 0 < gap.high and p > 0.05
     assert difference(base, base)[1] == 1.0
+    with pytest.raises(ValueError, match="saw 400 and 1"):
+        difference(base, base[:1])
