@@ -107,7 +107,7 @@ def _values(one: Graded, seed: int) -> dict[str, float]:
     """Every metric of one problem."""
     samples, right = len(one.clusters), int(one.right.sum())
     if not samples:
-        return {"Pass@1": 0.0}
+        return {"Pass@1": 0.0, "Pass@1 published": 0.0}
     values = {f"Pass@{k}": pass_at_k(samples, right, k) for k in sizes(samples)}
     values["Pass@1 published"] = float(one.published.mean())
     if samples == 1:

@@ -44,7 +44,7 @@ def named(answer: str, choices: tuple[str, ...]) -> str:
     if choices:
         return _option(answer, choices)
     value = _number(answer)
-    return _plain(answer) if value is None else f"{value:g}"
+    return _plain(answer) if value is None else str(value + 0.0)  # -0.0 is 0.0
 
 
 def agrees(problem: Sampled, answer: str) -> bool:

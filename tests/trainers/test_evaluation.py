@@ -78,6 +78,15 @@ def test_published_rounding_takes_for_right_what_ours_does_not(
     assert found.published.tolist() == [True] and found.right.tolist() == [False]
 
 
+def test_long_numbers_are_different_answers_in_a_vote_by_the_published_rule(
+    tools: tuple[Sandbox, Grader],
+) -> None:
+    said = ("1234567", "1234567.0", "1,234,568", "0", "-0")
+    samples = tuple(Sample("CoT", f"The answer is {each}") for each in said)
+    [found] = grade([Sampled("math", "x", "?", "1234567", samples=samples)], *tools)
+    assert found.published_clusters.tolist() == [0, 0, 1, 2, 2]
+
+
 def test_scores_are_those_worked_out_by_hand(graded: list[Graded]) -> None:
     result = evaluate(graded, "model")
     scores = {(score.group, score.metric): score.share for score in result.scores}
@@ -114,6 +123,17 @@ def test_without_scores_there_is_no_reranking(tools: tuple[Sandbox, Grader]) -> 
         "Maj1@2 published",
     }
     assert result.notes == ()
+
+
+def test_a_problem_without_samples_is_unsolved_by_both_rules(
+    tools: tuple[Sandbox, Grader],
+) -> None:
+    one = Sampled("s", "1", "?", "3", samples=(Sample("CoT", "The answer is 3"),))
+    result = evaluate(grade([one, Sampled("s", "2", "?", "3")], *tools), "model")
+    assert {(s.metric, s.problems, s.share) for s in result.scores} == {
+        ("Pass@1", 2, 0.5),
+        ("Pass@1 published", 2, 0.5),
+    }
 
 
 def test_two_models_are_compared_on_the_problems_that_both_saw(graded: list[Graded]) -> None:
