@@ -26,6 +26,7 @@ from datastore.store import Store
 from trainers.evaluation import Result, read_result, write_result
 from trainers.preflight import preflight
 from trainers.recipe import PART, SFT, load_training
+from trainers.running import NOT_WHAT
 from trainers.sft import train_sft
 
 Serving = Callable[[str], AbstractContextManager[str]]
@@ -78,7 +79,7 @@ def study(
     # All that may be wrong is seen before the first long step.
     loaded = [load_recipe(name) for name in recipes]
     known_sets(asked)
-    _training(training, overrides, "release", "output")
+    _training(training, overrides, "release")
     found = []
     for recipe in loaded:
         listener.note(f"{recipe.name}: building")
@@ -120,9 +121,10 @@ def _trained(
     training: str, overrides: dict[str, str], release: Path, here: Path, listener: Listener
 ) -> Path:
     """The folder of a run that is complete."""
-    named = sha256(json.dumps([training, overrides], sort_keys=True).encode()).hexdigest()[:8]
-    folder = here / f"{release.stem}-{named}"
-    loaded = _training(training, overrides, str(release), str(folder))
+    loaded = _training(training, overrides, str(release))
+    made_of = loaded.model_dump_json(exclude=NOT_WHAT)
+    folder = here / f"{release.stem}-{sha256(made_of.encode()).hexdigest()[:8]}"
+    loaded = loaded.model_copy(update={"output": str(folder)})
     if not (folder / "model").exists():
         checked = preflight(loaded)
         lacking = [line for one in checked for line in one.missing]
@@ -134,11 +136,14 @@ def _trained(
     return folder
 
 
-def _training(training: str, overrides: dict[str, str], release: str, output: str) -> SFT:
-    """The training recipe for one mixture; raises RecipeError, or UsageError if it is no SFT."""
+def _training(training: str, overrides: dict[str, str], release: str) -> SFT:
+    """The training recipe for one mixture, as yet without a folder.
+
+    Raises RecipeError, or UsageError if it is no SFT.
+    """
     kind = read_document(training, PART).values.get("train")
     if kind != "sft":
         raise UsageError(f"{training} trains {kind}; a study takes an sft")
-    loaded = load_training(training, overrides | {"release": release, "output": output})
+    loaded = load_training(training, overrides | {"release": release, "output": ""})
     assert isinstance(loaded, SFT)
     return loaded

@@ -119,6 +119,14 @@ def test_each_mixture_is_trained_and_scored_once(world: Path) -> None:
         third = run(world, served, server)
         assert [one.rows for one in third] == [9, 30]
         assert len(served) == 3
+        # So does a training recipe, for every mixture; in other words it is the same one.
+        tiny = world / "tiny.yaml"
+        tiny.write_text(tiny.read_text().replace("about: two", "about: Two"))
+        run(world, served, server)
+        assert len(served) == 3
+        tiny.write_text(tiny.read_text().replace("steps: 2", "steps: 1"))
+        assert [one.rows for one in run(world, served, server)] == [9, 30]
+        assert len(served) == 5
 
 
 def test_what_is_wrong_is_seen_before_anything_is_built(world: Path) -> None:
