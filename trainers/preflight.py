@@ -24,7 +24,7 @@ GIB = 2**30
 FORMULA = (
     "weights 4 B a parameter (2 B where frozen in bf16), gradients 4 B and Adam 8 B a trained one, "
     "sharded over the GPUs; activations: rows x tokens x hidden x layers x 2 B with recomputation "
-    "(34 B without, twice that in fp32) and 8 B a logit"
+    "(34 B without), twice that in fp32, and 8 B a logit"
 )
 
 
@@ -214,7 +214,8 @@ def _memory(
     config = config_of(model)
     hidden, layers, words = _sizes(config, parameters)
     tokens = recipe.micro_batch * recipe.max_length * (2 if _paired(recipe) else 1)
-    each = 2 if gpu or recipe.precision == "bf16" else 68
+    recomputed = gpu or recipe.precision == "bf16"
+    each = (2 if recomputed else 34) * (2 if recipe.precision == "fp32" else 1)
     return {
         "weights": parameters * (2 if frozen else 4) / shared / GIB,
         "gradients": trained * 4 / shared / GIB,

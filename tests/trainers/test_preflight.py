@@ -70,6 +70,18 @@ def test_what_is_missing_is_told_with_what_to_do(tmp_path: Path) -> None:
     assert "size is unknown" in found.notes[0]
 
 
+def test_activations_of_recomputed_layers_are_kept_in_the_precision_of_the_passes(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trainers.preflight._gpus", lambda: [("a GPU", 80.0)])
+    keys = {"model": str(model), "micro_batch": 2, "max_length": 100}
+    words = json.loads((model / "config.json").read_text())["vocab_size"]
+    for precision, size in (("bf16", 2), ("fp32", 4)):
+        found = looked("small-cpu", precision=precision, **keys)
+        expected = 2 * 100 * (256 * 3 * size + words * 8) / GIB
+        assert found.memory["activations"] == pytest.approx(expected), precision
+
+
 def test_a_model_that_does_not_fit_is_told(model: Path) -> None:
     found = looked("small-cpu", model="meta-llama/Llama-2-70b-hf", precision="fp32")
     assert any("shard it, take adapters" in note for note in found.notes)
