@@ -18,6 +18,7 @@ from curator.errors import UsageError
 from curator.samples import Sampled
 from trainers.grading import Graded
 from trainers.metrics import LOOKING, RULES, Rule, difference, interval, majority, pass_at_k
+from trainers.overlap import Key
 
 SUBSETS = 20
 """Random subsets of the samples that a point of a curve takes the mean over."""
@@ -71,18 +72,18 @@ class _Table:
 
 
 def evaluate(
-    graded: Iterable[Graded], name: str, seed: int = 0, seen: Set[str] | None = None
+    graded: Iterable[Graded], name: str, seed: int = 0, seen: Set[Key] | None = None
 ) -> Result:
     """Scores of all metrics that the samples allow; re-ranking where all of them have scores.
 
-    `seen` are ids of problems that are in what the model was trained on (`trainers.overlap`): they
+    `seen` are the problems that are in what the model was trained on (`trainers.overlap`): they
     are flagged, and each set is scored without them too. None where that is not known.
     """
     table, rows, scored = _Table(), [], True
     for one in graded:
         values = _values(one, seed)
         scored &= any(key.startswith("RR.") for key in values)
-        unseen = seen is not None and one.problem.id not in seen
+        unseen = seen is not None and (one.problem.set, one.problem.id) not in seen
         for metric, value in values.items():
             table.add(one.problem, unseen, metric, value)
         rows.append(

@@ -1,6 +1,6 @@
 """Which evaluation problems a model may have seen: those that share words with a release.
 
-In: problems, and the questions of a release. Out: ids of problems that share a run of 13 words, or
+In: problems, and the questions of a release. Out: the problems that share a run of 13 words, or
 the whole question where it is shorter (the rule of the screen `contamination`, arXiv 2005.14165).
 Not covered: paraphrases, translations, other numbers in the same words.
 """
@@ -13,17 +13,19 @@ from curator.samples import Sampled
 
 WORDS = 13
 _WORD = re.compile(r"[^\W_]+")
+Key = tuple[str, str]
+"""Set and id of a problem: ids of other makers are often numbers that every set has."""
 
 
-def seen(problems: Iterable[Sampled], questions: Iterable[str], words: int = WORDS) -> set[str]:
-    """The ids of problems that are in one of the questions. Memory: the problems' runs of words."""
-    runs: dict[tuple[str, ...], set[str]] = defaultdict(set)
+def seen(problems: Iterable[Sampled], questions: Iterable[str], words: int = WORDS) -> set[Key]:
+    """The problems that are in one of the questions. Memory: the problems' runs of words."""
+    runs: dict[tuple[str, ...], set[Key]] = defaultdict(set)
     lengths = set()
     for problem in problems:
         for run in _runs(problem.question, words):
-            runs[run].add(problem.id)
+            runs[run].add((problem.set, problem.id))
             lengths.add(len(run))
-    found: set[str] = set()
+    found: set[Key] = set()
     for question in questions:
         listed = _WORD.findall(question.casefold())
         for length in lengths:

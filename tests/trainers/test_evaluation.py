@@ -190,6 +190,6 @@ def test_a_file_that_is_no_result_is_told(tmp_path: Path, value: str) -> None:
 def test_problems_that_the_model_saw_are_flagged_and_left_out_of_a_second_score(
     graded: list[Graded],
 ) -> None:
-    result = evaluate(graded, "model", seen={"half"})
+    result = evaluate(graded, "model", seen={("math", "half")})
     assert [row["seen"] for row in result.problems] == [True, False]
     assert {score.group for score in result.scores} == {"math", "aqua_rat", "aqua_rat, unseen"}
