@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from curator.answers import Grader
+from curator.errors import UsageError
 from curator.progress import Listener, Silent, counted
 from curator.samples import Sampled, read_samples
 from curator.sandbox import Sandbox
@@ -27,7 +28,7 @@ def evaluate_files(
 ) -> Result:
     """The scores of a model; problems in the release `trained_on` are flagged as seen.
 
-    Raises UsageError for a file that holds no samples, or no release.
+    Raises UsageError for a file that holds no samples, or no release, and if there is no problem.
     """
     known = None
     if trained_on:
@@ -35,7 +36,10 @@ def evaluate_files(
         known = seen(_problems(files), (each.asked[-1].content for each in examples))
     problems = counted(_problems(files), listener or Silent(), "grading", every=20)
     with Sandbox(workers=workers or os.cpu_count() or 1) as box, Grader() as grader:
-        return evaluate(grade(problems, box, grader), name, seen=known)
+        result = evaluate(grade(problems, box, grader), name, seen=known)
+    if not result.problems:
+        raise UsageError(f"No problems in {', '.join(map(str, files))}; write some: curator sample")
+    return result
 
 
 def _problems(files: Sequence[Path]) -> Iterator[Sampled]:

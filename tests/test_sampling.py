@@ -124,6 +124,23 @@ def test_the_commands_sample_score_and_compare(
     assert wrong.returncode == 2 and "holds no result" in wrong.stderr
 
 
+def test_what_holds_nothing_to_score_or_compare_is_a_mistake(tmp_path: Path) -> None:
+    (tmp_path / "none.jsonl").touch()
+    row = {"question": "How much?", "gold": "7", "samples": [{"kind": "CoT", "text": "7"}]}
+    for name in ("one", "other"):
+        (tmp_path / f"{name}.jsonl").write_text(json.dumps(row | {"set": name, "id": "1"}))
+        done = curator("evaluate", tmp_path / f"{name}.jsonl", "-o", tmp_path / name)
+        assert done.returncode == 0, done.stderr
+    for words, why in (
+        ((tmp_path / "none.jsonl", "-o", tmp_path / "none"), "No problems in"),
+        (("--compare", tmp_path / "one", tmp_path / "other"), "nothing to compare"),
+    ):
+        wrong = curator("evaluate", *words)
+        assert (wrong.returncode, wrong.stdout) == (2, "") and why in wrong.stderr
+        assert wrong.stderr.count("\n") == 1
+    assert not (tmp_path / "none").exists()
+
+
 def test_what_cannot_be_written_is_said_before_the_grading_and_scores_are_never_lost(
     tmp_path: Path,
 ) -> None:

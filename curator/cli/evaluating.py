@@ -116,6 +116,11 @@ def _compare(files: list[Path], as_json: bool) -> None:
         raise UsageError(f"--compare takes two results, saw {len(files)}")
     one, other = (read_result(path) for path in files)
     found = differ(one, other)
+    if not found:
+        raise UsageError(
+            f"{files[0]} and {files[1]} have no problem with a metric in common, so that there is "
+            "nothing to compare"
+        )
     if as_json:
         show_json({"one": one.name, "other": other.name, "differences": found})
         return
