@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import threading
 import time
 from email.utils import formatdate
 from itertools import pairwise
@@ -328,6 +330,42 @@ def test_a_caller_that_is_cancelled_does_not_lose_the_call_that_was_sent(tmp_pat
         assert server.tries.total() == 2
     assert len(records(tmp_path)) == 2
     assert notes.texts == ["waiting for 2 calls that are under way"]
+
+
+def test_leaving_without_waiting_leaves_the_ledger_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    syncing = threading.Event()
+
+    def slow(_: int) -> None:
+        if threading.current_thread().name.startswith("ledger"):
+            syncing.set()
+            time.sleep(0.5)
+
+    async def leave(ledger: Ledger, claims: Claims) -> None:
+        async with Teacher(settings(server), ledger, claims=claims, listener=notes) as teacher:
+            asyncio.create_task(teacher.ask(requests(1)[0]))  # noqa: RUF006
+            while not syncing.is_set():
+                await asyncio.sleep(0.01)
+
+    async def run(ledger: Ledger, claims: Claims) -> None:
+        leaving = asyncio.create_task(leave(ledger, claims))
+        while not notes.texts and not leaving.done():
+            await asyncio.sleep(0.01)
+        leaving.cancel()
+        await asyncio.gather(leaving, return_exceptions=True)
+        assert leaving.cancelled()
+        assert not [thread for thread in threading.enumerate() if thread.name.startswith("ledger")]
+
+    notes = Notes()
+    monkeypatch.setattr(os, "fsync", slow)
+    with (
+        Server() as server,
+        Ledger(tmp_path / "calls") as ledger,
+        Claims(tmp_path / "claims") as claims,
+    ):
+        asyncio.run(run(ledger, claims))
+    assert len(records(tmp_path)) == 1
 
 
 def test_the_endpoint_gets_the_body_and_the_number_of_the_sample(tmp_path: Path) -> None:
