@@ -8,6 +8,7 @@ from curator.progress import Listener, Silent
 from curator.recipe import load_recipe
 from curator.teacher import TeacherSettings
 from curator.teacher.batch import Batches
+from curator.teacher.batch_api import Refused
 from curator.teacher.endpoint import Endpoint
 from curator.teacher.keeping import Keeping
 from datastore.ledger import Ledger
@@ -18,7 +19,8 @@ def cancel_batches(recipe: str | Path, store: Store, listener: Listener | None =
     """Cancel the batches that run at the endpoint of a recipe's teacher; how many they were.
 
     Whatever recipe of this store they are for. What they had answered by then is kept, and used by
-    the next build. Raises UsageError if the recipe asks through no batches.
+    the next build. Raises UsageError if the recipe asks through no batches, TeacherError
+    if the endpoint refuses.
     """
     loaded = load_recipe(recipe)
     settings = loaded.teacher
@@ -36,6 +38,8 @@ async def _cancel(
     running = Batches(endpoint, keeping, batches, listener)
     try:
         return await running.cancel()
+    except Refused as refused:
+        raise endpoint.unusable(refused.fault.told) from None
     finally:
         await running.close()
         await endpoint.close()

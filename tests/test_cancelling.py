@@ -43,6 +43,11 @@ def test_batches_are_cancelled_by_command_and_what_they_answered_is_not_asked_ag
         build.kill()
         build.wait()
 
+        server.faults["POST /batches/batch_0/cancel"] = [(401, {}, {"error": {"message": "no"}})]
+        said = curator("cancel", recipe, *store, env=WITH_KEY)
+        why = f"The teacher at {server.url} cannot be used: key refused: no\n"
+        assert (said.returncode, said.stdout, said.stderr) == (1, "", why)
+
         said = curator("cancel", recipe, *store, env=WITH_KEY)
         assert (said.returncode, said.stdout) == (0, "Batches cancelled: 1.\n"), said.stderr
         again = curator("cancel", recipe, *store, env=WITH_KEY)

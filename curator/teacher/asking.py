@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from curator.errors import TeacherError
 from curator.progress import Listener
 from curator.teacher.batch import Batches
 from curator.teacher.budget import Purse, Spent, cost, most_tokens
@@ -98,7 +97,7 @@ class Asker:
                 asked.call = found
                 break
             if found.mend == "nobody":
-                raise self._stop(found.reason + (f": {found.detail}" if found.detail else ""))
+                raise self._stop(found.told)
             if found.reason == "rate limit" and self._answers > answers:
                 answers, asked.pushed = self._answers, asked.pushed + 1
             hopeless = asked.tries - asked.pushed >= self._settings.tries
@@ -205,6 +204,5 @@ class Asker:
     def _stop(self, why: str) -> Exception:
         """No further call is sent."""
         if not self.stopped:
-            what = f"The teacher at {self._endpoint.place} cannot be used: {why}"
-            self.stopped = TeacherError(self._endpoint.redacted(what))
+            self.stopped = self._endpoint.unusable(why)
         return self.stopped

@@ -77,9 +77,7 @@ class Endpoint:
             try:
                 self._client = _client(self.base_url, self._key, self._timeout_s, self._most)
             except (ValueError, OSError, httpx2.InvalidURL) as error:  # of a proxy, of certificates
-                raise TeacherError(
-                    f"The teacher at {self.place} cannot be used: {self.redacted(str(error))}"
-                ) from None
+                raise self.unusable(str(error)) from None
         return self._client
 
     @property
@@ -116,6 +114,10 @@ class Endpoint:
             return Try(Fault("not to be sent", "nobody", detail=self.redacted(str(error))))
         found, body = read_response(reply.headers.get("content-type", ""), reply.content, self._key)
         return Try(found, body)
+
+    def unusable(self, why: str) -> TeacherError:
+        """What people are told where nothing more can be asked."""
+        return TeacherError(self.redacted(f"The teacher at {self.place} cannot be used: {why}"))
 
     def redacted(self, text: str) -> str:
         """The text on one line, without keys."""

@@ -36,6 +36,11 @@ class Fault:
     completion_tokens: int = 0
     """What the endpoint says that it charged for; 0 if it says nothing."""
 
+    @property
+    def told(self) -> str:
+        """The reason, with the endpoint's words if there are any."""
+        return f"{self.reason}: {self.detail}" if self.detail else self.reason
+
 
 def read_response(content_type: str, body: bytes, key: str) -> tuple[Call | Fault, Any]:
     """A reply with status 200, and its body as it is kept: JSON, or text if it is broken."""
