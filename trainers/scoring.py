@@ -26,8 +26,14 @@ PROBLEMS = 64
 
 
 def prompts(tokenizer: Any, texts: Sequence[tuple[str, str]]) -> list[list[int]]:
-    """Token ids of questions with solutions; a tokenizer's own end token is left away."""
-    written = [PROMPT.format(question=asked, solution=text) for asked, text in texts]
+    """Token ids of questions with solutions; a tokenizer's own end token is left away.
+
+    Lone surrogates, which no tokenizer takes, are read as question marks.
+    """
+    written = [
+        PROMPT.format(question=asked, solution=text).encode("utf-8", "replace").decode()
+        for asked, text in texts
+    ]
     found: list[list[int]] = tokenizer(written, verbose=False)["input_ids"] if written else []
     end = tokenizer.eos_token_id
     return [ids[:-1] if ids[-1] == end else ids for ids in found]

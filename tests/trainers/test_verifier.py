@@ -96,6 +96,8 @@ def test_a_verifier_learns_sums_of_problems_it_never_saw(
     )
     assert scorer.scores([("1 + 1?", "a " * 500)]) == [0.0]
     assert scorer.too_long == 1
+    broken, plain = scorer.scores([(some[3].question, f"{sign} {one.text}") for sign in "\ud800?"])
+    assert broken == pytest.approx(plain, abs=1e-5)
 
     few, out = written(tmp_path / "few.jsonl", some), tmp_path / "scored.jsonl"
     words_ = ["score", str(few), "--verifier", str(model), "-o", str(out)]
