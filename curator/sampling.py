@@ -113,12 +113,12 @@ def sample(
 
 
 def known_sets(asked: Asked) -> list[Source]:
-    """The sets that are asked for; raises UsageError for one that is not known."""
+    """The sets that are asked for, each once; raises UsageError for one that is not known."""
     known = SOURCES | EVALS  # of one name the evaluation set: that is what is sampled
     for name in asked.sets:
         if name not in known:
             raise UsageError(unknown("set", name, known))
-    return [known[name] for name in asked.sets]
+    return [known[name] for name in dict.fromkeys(asked.sets)]
 
 
 def _problems(source: Source, opened: Opened) -> Iterator[Problem]:

@@ -71,9 +71,10 @@ def _plot(result: "Result", file: Path) -> None:
     from trainers.plots import curves
 
     try:
-        file.write_text(curves(result), "utf-8")
+        drawn = curves(result)
     except ValueError as error:
         raise UsageError(f"Nothing to plot: {error}") from None
+    file.write_text(drawn, "utf-8", "replace")
 
 
 def _print(result: "Result", everything: bool) -> None:

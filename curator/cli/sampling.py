@@ -166,7 +166,9 @@ def study(
             listener=progress,
         )
     plot = output / "pass-at-1.svg"
-    plot.write_text(side_by_side([(one.recipe, one.result.scores) for one in found], "Pass@1"))
+    plot.write_text(
+        side_by_side([(one.recipe, one.result.scores) for one in found], "Pass@1"), "utf-8"
+    )
     if as_json:
         show_json(found)
         return
