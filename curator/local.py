@@ -15,6 +15,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import reduce
+from hashlib import file_digest, sha256
 from http.client import HTTPException
 from pathlib import Path
 from shlex import split
@@ -65,6 +66,25 @@ def serve(model: str, command: str = COMMAND) -> Iterator[str]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def contents(model: str) -> str:
+    """A digest of all files of a model's folder; empty if it is an id of the Hub.
+
+    A model that was trained anew into the same folder is another one, whose answers are not known.
+    """
+    folder = Path(model)
+    if not folder.is_dir():
+        return ""
+    whole = sha256()
+    try:
+        for path in sorted(each for each in folder.rglob("*") if each.is_file()):
+            with path.open("rb") as file:
+                digest = file_digest(file, "sha256").digest()
+            whole.update(f"{path.relative_to(folder)}\n".encode() + digest)
+    except OSError as error:
+        raise UsageError(f"Cannot read the model's {error.filename}: {error.strerror}") from None
+    return whole.hexdigest()[:16]
 
 
 def _wait(url: str, process: subprocess.Popen[bytes], log: IO[bytes]) -> None:

@@ -188,6 +188,47 @@ def test_a_server_is_waited_for_until_it_is_well_with_or_without_words(
         pass
 
 
+ECHO = """\
+import json, sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+class Echo(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.answer({})
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        message = {"role": "assistant", "content": Path(sys.argv[2], "weights").read_text()}
+        choice = {"index": 0, "message": message, "finish_reason": "stop"}
+        self.answer({"id": "1", "object": "chat.completion", "created": 1, "choices": [choice]})
+    def answer(self, value):
+        data = json.dumps(value).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+HTTPServer(("127.0.0.1", int(sys.argv[1])), Echo).serve_forever()
+"""
+
+
+def test_a_model_trained_anew_into_its_folder_is_asked_anew(mirror: Path, tmp_path: Path) -> None:
+    model, out = tmp_path / "model", tmp_path / "samples.jsonl"
+    model.mkdir()
+    (tmp_path / "echo.py").write_text(ECHO)
+    asked = ["sample", model, "--how", "CoT", "--mirror", mirror, "--store", tmp_path / "store"]
+    asked += ["--server", f"python {tmp_path / 'echo.py'} {{port}} {{model}}", "-o", out]
+
+    def answers(weights: str) -> set[str]:
+        (model / "weights").write_text(weights)
+        done = curator(*asked)
+        assert done.returncode == 0, done.stderr
+        return {sample.text for each in read_samples(out) for sample in each.samples}
+
+    assert answers("The answer is 7") == {"The answer is 7"}
+    assert answers("The answer is 8") == {"The answer is 8"}
+    assert "0 calls asked" in curator(*asked).stderr
+
+
 def test_a_model_that_cannot_be_asked_is_one_clear_line_and_leaves_no_file(
     mirror: Path, tmp_path: Path
 ) -> None:

@@ -84,7 +84,7 @@ def sample(
     as_json: JsonOption = False,
 ) -> None:
     """Sample a model's solutions of problems; run again, it asks only what is missing."""
-    from curator.local import COMMAND, serve
+    from curator.local import COMMAND, contents, serve
     from curator.samples import write_samples
     from curator.sampling import Asked, decoding, endpoint, known_sets
     from curator.sampling import sample as make
@@ -100,6 +100,7 @@ def sample(
         opened = stack.enter_context(Store(store))
         address = base_url
         if local or server:
+            family = f"{family} {contents(model)}".strip()
             address = stack.enter_context(serve(model, server or COMMAND))
         settings = endpoint(
             model=model, base_url=address, family=family, key_env=key_env, parameters=sampling
