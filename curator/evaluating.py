@@ -28,7 +28,8 @@ def evaluate_files(
 ) -> Result:
     """The scores of a model; problems in the release `trained_on` are flagged as seen.
 
-    Raises UsageError for a file that holds no samples, or no release, and if there is no problem.
+    Raises UsageError for a file that holds no samples, or no release, if there is no problem, and
+    for one that comes twice: it would count twice.
     """
     known = None
     if trained_on:
@@ -43,5 +44,13 @@ def evaluate_files(
 
 
 def _problems(files: Sequence[Path]) -> Iterator[Sampled]:
+    met: set[tuple[str, str]] = set()
     for path in files:
-        yield from read_samples(path)
+        for problem in read_samples(path):
+            if (problem.set, problem.id) in met:
+                raise UsageError(
+                    f"{path} holds problem {problem.id} of {problem.set} a second time; "
+                    "put all samples of a problem into one line"
+                )
+            met.add((problem.set, problem.id))
+            yield problem

@@ -159,6 +159,15 @@ def test_what_cannot_be_written_is_said_before_the_grading_and_scores_are_never_
             assert not refused.stdout and refused.stderr.count("\n") == 1
 
 
+def test_a_problem_that_comes_twice_would_count_twice_and_is_refused(tmp_path: Path) -> None:
+    samples = tmp_path / "samples.jsonl"
+    row = {"set": "gsm8k", "id": "5", "question": "How much?", "gold": "7"}
+    samples.write_text(json.dumps({**row, "samples": [{"kind": "CoT", "text": "7"}]}) + "\n")
+    done = curator("evaluate", samples, samples)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "holds problem 5 of gsm8k a second time" in done.stderr
+
+
 SERVER = """\
 import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer

@@ -91,9 +91,10 @@ class Endpoint:
         import httpx2
         import openai
 
+        client = self.client  # made before the clock starts
         try:
             async with asyncio.timeout(self._timeout_s):
-                reply = await self.client.post(
+                reply = await client.post(
                     "/chat/completions",
                     body=request.body(),
                     options={"headers": {"X-Curator-Sample": str(request.sample)}},

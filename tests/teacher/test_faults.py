@@ -61,8 +61,10 @@ def test_a_call_that_always_meets_a_fault_fails_with_its_reason(fault: str, tmp_
         "invalid": "broken JSON",
         "html": "wrong content type",
     }
+    # Long enough for a busy machine to send the request.
+    timeout_s = 1.5 if fault in ("hang", "drip") else 20.0
     with Server(share=1.0, faults=[fault] * 100) as server:
-        [call], counts = ask(settings(server, timeout_s=0.3, tries=2), tmp_path, requests(1))
+        [call], counts = ask(settings(server, timeout_s=timeout_s, tries=2), tmp_path, requests(1))
     assert isinstance(call, Call)
     assert (call.status, call.reason, call.final) == ("failed", reasons.get(fault, fault), False)
     assert (counts.failed, counts.retried, server.tries.total()) == (1, 1, 2)
