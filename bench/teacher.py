@@ -138,11 +138,17 @@ class Meter:
         print(json.dumps(result))
 
 
-async def ask_plainly(url: str, calls: int, at_once: int) -> None:
-    """The loop that everybody writes: the client's own retries, a fixed number of calls at once."""
+async def ask_plainly(url: str, calls: int, at_once: int, aiohttp: bool) -> None:
+    """The loop that everybody writes: the client's own retries, a fixed number of calls at once.
+
+    Over `aiohttp`, as the teacher's, it tells what of the teacher's CPU time is the client's.
+    """
     import openai
 
-    async with openai.AsyncOpenAI(base_url=url, api_key="none", max_retries=6) as client:
+    below = openai.DefaultAioHttpClient() if aiohttp else None
+    async with openai.AsyncOpenAI(
+        base_url=url, api_key="none", max_retries=6, http_client=below
+    ) as client:
         await client.chat.completions.create(
             model="m", messages=[{"role": "user", "content": "warm"}]
         )
@@ -205,9 +211,9 @@ def main() -> int:
     asked = parser.parse_args()
     if asked.way == "server":
         asyncio.run(serve(asked.rate, asked.latency))
-    elif asked.way == "plain":
+    elif asked.way in ("plain", "aiohttp"):
         at_once = max(1, round(asked.rate * asked.latency))
-        asyncio.run(ask_plainly(asked.url, asked.calls, at_once))
+        asyncio.run(ask_plainly(asked.url, asked.calls, at_once, asked.way == "aiohttp"))
     elif asked.way == "teacher":
         with tempfile.TemporaryDirectory() as folder:
             asyncio.run(ask_the_teacher(asked.url, asked.calls, Path(folder)))
@@ -217,7 +223,8 @@ def main() -> int:
         print(
             f"{'':20}{'calls/s':>9}{'of it':>7}{'CPU ms':>8}{'MB early':>10}{'most':>6}{'late':>6}"
         )
-        for way, name in (("plain", "plain openai loop"), ("teacher", "teacher, durable")):
+        ways = {"plain": "plain openai loop", "aiohttp": "… over aiohttp"}
+        for way, name in {**ways, "teacher": "teacher, durable"}.items():
             command = [sys.executable, __file__, *options]
             with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
                 assert server.stdout
