@@ -43,6 +43,17 @@ class BudgetReached(CuratorError):
     """The next call might break a budget; all calls that were made are kept."""
 
 
+MALFORMED = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+)
+"""What reading a file from outside raises where a value is not what was expected."""
+
+
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
     """One line for a name that does not exist, with the nearest one that does."""
     names = sorted(known)

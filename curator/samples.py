@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from curator.errors import UsageError
+from curator.errors import MALFORMED, UsageError
 
 LONGEST_LINE = 64_000_000
 
@@ -83,14 +83,7 @@ def _problem(line: bytes, place: str) -> Sampled:
             samples=samples,
             **texts,
         )
-    except (
-        ValueError,
-        TypeError,
-        LookupError,
-        AttributeError,
-        OverflowError,
-        RecursionError,
-    ) as error:
+    except MALFORMED as error:
         raise UsageError(
             f"{place}: expected a problem with id, question, gold and samples of kind and text "
             f"({type(error).__name__}: {' '.join(str(error).split())[:80]})"

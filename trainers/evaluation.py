@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from curator.errors import UsageError
+from curator.errors import MALFORMED, UsageError
 from curator.samples import Sampled
 from trainers.grading import Graded
 from trainers.metrics import LOOKING, RULES, Rule, difference, interval, majority, pass_at_k
@@ -244,14 +244,7 @@ def read_result(path: Path) -> Result:
         return Result(str(values["name"]), scores, rows, tuple(map(str, values["notes"])))
     except OSError as error:
         raise UsageError(f"Cannot read a result at {path}: {error.strerror}") from None
-    except (
-        ValueError,
-        TypeError,
-        LookupError,
-        AttributeError,
-        OverflowError,
-        RecursionError,
-    ) as error:
+    except MALFORMED as error:
         why = " ".join(str(error).split())[:100]
         raise UsageError(
             f"{path} holds no result of 'curator evaluate -o' ({type(error).__name__}: {why})"
