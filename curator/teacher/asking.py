@@ -27,6 +27,7 @@ IN_A_ROW = 32
 """Calls that fail with none answered in between, after which the endpoint is given up."""
 TOLD_S = 10.0
 """People are told of an endpoint that wants to be left alone for longer."""
+NOT_SENT = Try(Fault("not sent"))
 
 
 @dataclass(slots=True)
@@ -103,7 +104,7 @@ class Asker:
             hopeless = asked.tries - asked.pushed >= self._settings.tries
             hopeless |= asked.tries >= PATIENCE * self._settings.tries
             if hopeless and found.reason == "no connection" and self._answers == answers:
-                raise self._stop("no connection; is the server running?")
+                raise self._stop(f"{found.told}; is the server running?")
             if found.mend == "never" or hopeless or self.closing:
                 final = found.mend == "never" and found.reason != "no recording"
                 asked.call = Call("failed", reason=found.reason, final=final)
@@ -138,9 +139,10 @@ class Asker:
                 asked.body = tried.body
                 return found
             entered = await self._flow.enter(asked.most.tokens, again=asked.tries > 0)
-            tried = Try(Fault("not sent"))
+            tried = NOT_SENT
             try:
                 self._check()
+                self._endpoint.open()
                 self._begin(request, asked.most)
                 self.sent.add(asyncio.current_task())
                 tried = await self._endpoint.ask(request)
@@ -193,7 +195,8 @@ class Asker:
         money = cost(self._settings.prices, prompt, completion)
         if isinstance(found, Fault):
             return found, Spent(money, prompt + completion)
-        found = replace(found, prompt_tokens=prompt, completion_tokens=completion)
+        if asked.estimated:
+            found = replace(found, prompt_tokens=prompt, completion_tokens=completion)
         return found, Spent(money, prompt + completion, 1)
 
     def _tally(self, call: Call) -> None:

@@ -128,11 +128,10 @@ class BatchApi:
 
     async def _patiently(self, step: Callable[[], Awaitable[T]], without_end: bool = False) -> T:
         """Tries a step until it succeeds; raises Refused where that does not help."""
-        import aiohttp
         import httpx2
         import openai
 
-        lost = (openai.OpenAIError, httpx2.HTTPError, aiohttp.ClientError, OSError, ValueError)
+        lost = (openai.OpenAIError, httpx2.HTTPError, OSError, ValueError)
         tries = 0
         while True:
             wait, status = None, 0

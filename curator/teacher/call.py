@@ -15,6 +15,10 @@ from curator.model import content_id
 Message = tuple[str, str]
 """Role (`system`, `user`, `assistant`) and text."""
 
+# As json.dumps, which makes an encoder for each text.
+_escaped = json.JSONEncoder(separators=(",", ":")).encode
+_unescaped = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 Flaw = Literal["", "truncated", "refused", "filtered"]
 """What is wrong with an answer that came and was paid for: cut off by the limit of tokens, the
 model declined, or the provider's filter cut it."""
@@ -38,12 +42,12 @@ class Request:
     """16 bytes over all fields."""
 
     def __post_init__(self) -> None:
-        messages = json.dumps(self.messages, ensure_ascii=False, separators=(",", ":"))
+        messages = _unescaped(self.messages)
         parts = (self.family, self.model, messages, self.parameters, str(self.sample))
         object.__setattr__(self, "key", content_id("call", *parts))
 
     def body(self) -> dict[str, Any]:
-        """The JSON body of `POST /chat/completions`; the number of the sample is not part of it.
+        """What `POST /chat/completions` is given; the number of the sample is not part of it.
 
         Halves of surrogate pairs, which JSON can write and UTF-8 cannot, are sent as `?`.
         """
@@ -52,6 +56,10 @@ class Request:
             for role, text in self.messages
         ]
         return {"model": self.model, "messages": messages, **json.loads(self.parameters)}
+
+    def data(self) -> bytes:
+        """The body as JSON."""
+        return _escaped(self.body()).encode("ascii")
 
 
 def parameters(values: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ try and a seed. Out: an address, and a count of what was served for each request
 
 import asyncio
 import json
+import ssl
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -55,19 +56,21 @@ class Server:
     """Faults by kind."""
     headers: list[str] = field(default_factory=list)
     """The heads of the last requests."""
+    tls: ssl.SSLContext | None = None
+    """Its certificate, if it speaks TLS."""
     busiest: int = 0
     """Most requests at once."""
     at_once: int = 0
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/v1"
+        return f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}/v1"
 
     def __enter__(self) -> Self:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
-        start = asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=1000)
+        start = asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=1000, ssl=self.tls)
         self._server = asyncio.run_coroutine_threadsafe(start, self._loop).result()
         self.port = self._server.sockets[0].getsockname()[1]
         return self

@@ -260,6 +260,7 @@ def test_nothing_that_listens_stops_all(tmp_path: Path) -> None:
         how = settings(server, tries=2)
     found, _ = ask(how, tmp_path, requests(20))
     assert all(isinstance(each, TeacherError) for each in found)
+    assert "no connection: Cannot connect to host 127.0.0.1" in str(found[0])
     assert "is the server running?" in str(found[0])
 
 
