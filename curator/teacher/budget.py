@@ -15,6 +15,8 @@ from curator.errors import BudgetReached, UsageError
 from curator.teacher.call import Request
 from curator.teacher.settings import Budget, Prices
 
+UNBOUNDED = Budget()
+
 _HAIR = 1 + 1e-9
 """Sums of money are rounded; a budget is not missed for that."""
 
@@ -71,7 +73,8 @@ class Purse:
     def __init__(self, recipe: Budget, before: Spent, command: Budget) -> None:
         self.spent = Spent()
         """By this command."""
-        self._bounds = [("the recipe", recipe, before), ("this command", command, Spent())]
+        bounds = [("the recipe", recipe, before), ("this command", command, Spent())]
+        self._bounds = [bound for bound in bounds if bound[1] != UNBOUNDED]
         self._reserved = Spent()
         self._turn = asyncio.Lock()
         self._settled = asyncio.Event()

@@ -8,8 +8,6 @@ tried again alone; then it is kept as failed, with its reason.
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
@@ -17,7 +15,7 @@ from typing import Self
 from curator.progress import Listener, Silent
 from curator.teacher.asking import Asker
 from curator.teacher.batch import Batches
-from curator.teacher.budget import Purse, Spent
+from curator.teacher.budget import UNBOUNDED, Purse, Spent
 from curator.teacher.call import Call, Request
 from curator.teacher.endpoint import Endpoint
 from curator.teacher.keeping import Keeping
@@ -31,10 +29,8 @@ from datastore.ledger import Ledger
 LONGEST_POLL_S = 0.5
 """Seconds between looks at a request that another process asks."""
 
-_UNBOUNDED = Budget()
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Counts:
     """What a teacher has done so far."""
 
@@ -71,7 +67,7 @@ class Teacher:
         *,
         claims: Claims,
         recipe: str = "",
-        budget: Budget = _UNBOUNDED,
+        budget: Budget = UNBOUNDED,
         batches: Ledger | None = None,
         base_url: str = "",
         count: Count | None = None,
@@ -79,7 +75,7 @@ class Teacher:
     ) -> None:
         self._recipe, self._claims, self._keeping = recipe, claims, Keeping(calls)
         self._listener = listener or Silent()
-        bounded = settings.budget != _UNBOUNDED
+        bounded = settings.budget != UNBOUNDED
         before = spent_by(calls, recipe) if bounded else Spent()
         self._purse = Purse(settings.budget, before, budget)
         self._endpoint = Endpoint(settings, base_url)
@@ -151,11 +147,12 @@ class Teacher:
             task.exception()  # raised to whoever asked; if nobody waits any more, to nobody
 
     async def _call(self, request: Request) -> Call:
-        async with self._claimed(request.key):
+        await self._claim(request.key)
+        try:
             old = await self._keeping.get(request.key)
             # What failed in an earlier run is asked again; what failed in this one is left.
             if old and (old["call"]["final"] or old["time"] >= self._began):
-                self._counts = replace(self._counts, cached=self._counts.cached + 1)
+                self._counts.cached += 1
                 return call_of(old)
             asked = await self._asker.ask(request)
             assert asked.call
@@ -176,32 +173,23 @@ class Teacher:
                 # What cannot be kept must not be paid for: nothing more is sent.
                 self._asker.stopped = self._asker.stopped or error
                 raise
-        self._count(asked.call)
+        finally:
+            self._claims.free(request.key)
+        answered = asked.call.status == "answered"
+        self._counts.asked += 1
+        self._counts.answered += answered
+        self._counts.failed += not answered
         return asked.call
 
-    @asynccontextmanager
-    async def _claimed(self, key: bytes) -> AsyncIterator[None]:
+    async def _claim(self, key: bytes) -> None:
         """Waits while another process asks the same."""
         wait = 0.02
         while not self._claims.take(key):
             await asyncio.sleep(wait * random.uniform(1.0, 1.5))
             wait = min(LONGEST_POLL_S, wait * 1.5)
-        try:
-            yield
-        finally:
-            self._claims.free(key)
 
     def _begin(self, request: Request, most: Spent) -> None:
         self._claims.begin(request.key, f"{time.time():.3f} {most.money:.6f}")
-
-    def _count(self, call: Call) -> None:
-        answered, counts = call.status == "answered", self._counts
-        self._counts = replace(
-            counts,
-            asked=counts.asked + 1,
-            answered=counts.answered + answered,
-            failed=counts.failed + (not answered),
-        )
 
     async def _tell_cut_off(self) -> None:
         """Tells of calls that a kill cut off: sent, and with no record since."""
@@ -220,7 +208,7 @@ class Teacher:
             self._listener.note(
                 f"{len(lost):,} calls were cut off by a kill and may have been paid for{worth}"
             )
-            self._counts = replace(self._counts, cut_off=len(lost), cut_off_money=sum(lost))
+            self._counts.cut_off, self._counts.cut_off_money = len(lost), sum(lost)
         self._claims.forget()
 
 

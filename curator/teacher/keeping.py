@@ -7,7 +7,7 @@ thread of its own: on a busy disk a sync takes a tenth of a second, in which ans
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -19,6 +19,7 @@ COMMIT_S = 0.05
 T = TypeVar("T")
 
 Record = dict[str, Any]
+Found = dict[bytes, Record]
 
 
 class Keeping:
@@ -27,53 +28,75 @@ class Keeping:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
+        # What the next piece has, and who waits for it; nobody waits as long as none is begun.
         self._wanted: set[bytes] = set()
-        self._looking: asyncio.Task[dict[bytes, Record]] | None = None
+        self._looking: list[asyncio.Future[Found]] = []
         self._new: dict[bytes, Record] = {}
-        self._committing: asyncio.Task[None] | None = None
-        self._at_work: set[asyncio.Task[Any]] = set()
+        self._putting: list[asyncio.Future[None]] = []
+        self._at_work: set[asyncio.Task[None]] = set()
 
     async def get(self, key: bytes) -> Record | None:
         """The record of the key, as it is after the call; None if there is none."""
         return (await self.get_many([key])).get(key)
 
-    async def get_many(self, keys: Iterable[bytes]) -> dict[bytes, Record]:
+    async def get_many(self, keys: Iterable[bytes]) -> Found:
         """The records of those keys that have one."""
         wanted = list(keys)
-        if self._looking is None:
-            self._looking = self._started(self._look())
+        if not self._looking:
+            self._start(self._look())
         self._wanted.update(wanted)
-        found = await asyncio.shield(self._looking)
+        found = await _next(self._looking)
         return {key: found[key] for key in wanted if key in found}
 
     async def put(self, key: bytes, record: Record) -> None:
         """Adds the record; when it returns it is on the disk. Raises StoreError if it cannot be."""
-        if self._committing is None:
-            self._committing = self._started(self._commit())
+        if not self._putting:
+            self._start(self._commit())
         self._new[key] = record
-        await asyncio.shield(self._committing)
+        await _next(self._putting)
 
     async def close(self) -> None:
         """Waits until what was put is on the disk and the ledger is left alone."""
         try:
-            await asyncio.gather(*self._at_work, return_exceptions=True)  # raised to who waits
+            await asyncio.gather(*self._at_work)
         finally:
             self._thread.shutdown()
 
-    def _started(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._at_work.add(task)
         task.add_done_callback(self._at_work.discard)
-        return task
 
-    async def _look(self) -> dict[bytes, Record]:
+    async def _look(self) -> None:
         await asyncio.sleep(LOOK_S)
-        wanted, self._wanted, self._looking = self._wanted, set(), None
-        return await asyncio.get_running_loop().run_in_executor(
-            self._thread, self._ledger.get_many, wanted
-        )
+        wanted, self._wanted = self._wanted, set()
+        waiting, self._looking = self._looking, []
+        await self._in_thread(waiting, self._ledger.get_many, wanted)
 
     async def _commit(self) -> None:
         await asyncio.sleep(COMMIT_S)
-        new, self._new, self._committing = self._new, {}, None
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._ledger.put_many, new)
+        new, self._new = self._new, {}
+        waiting, self._putting = self._putting, []
+        await self._in_thread(waiting, self._ledger.put_many, new)
+
+    async def _in_thread(
+        self, waiting: list[asyncio.Future[T]], work: Callable[[Any], T], piece: Any
+    ) -> None:
+        """Does a piece of work and tells all who wait for it how it went."""
+        try:
+            done = await asyncio.get_running_loop().run_in_executor(self._thread, work, piece)
+        except Exception as error:
+            for each in waiting:
+                if not each.done():
+                    each.set_exception(error)
+        else:
+            for each in waiting:
+                if not each.done():  # who was cancelled has gone
+                    each.set_result(done)
+
+
+async def _next(waiting: list[asyncio.Future[T]]) -> T:
+    # One for each: cheaper than one for all that each must shield from being cancelled.
+    mine: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+    waiting.append(mine)
+    return await mine
