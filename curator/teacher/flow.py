@@ -9,8 +9,8 @@ import asyncio
 import math
 import random
 import time
+from collections import deque
 from collections.abc import Mapping
-from contextlib import suppress
 from email.utils import parsedate_to_datetime
 
 START = 8
@@ -21,6 +21,9 @@ BURST_S = 6
 """Seconds' worth of a limit a minute that may go at once."""
 LONGEST_HOLD_S = 900.0
 """An endpoint that wants us to wait longer is one to come back to."""
+
+_Waiting = tuple[int, asyncio.Future[float]]
+"""Tokens of a call, and what tells it when it was let in."""
 
 
 class Flow:
@@ -40,9 +43,9 @@ class Flow:
         self._cut_at = -math.inf
         self._full_at = -math.inf
         self._until = -math.inf
-        self._line = asyncio.Lock()
-        self._gate = asyncio.Lock()
-        self._changed = asyncio.Event()
+        self._again: deque[_Waiting] = deque()
+        self._line: deque[_Waiting] = deque()
+        self._timer: asyncio.TimerHandle | None = None
         self._requests = Allowance(requests_per_minute)
         self._tokens = Allowance(tokens_per_minute)
 
@@ -56,30 +59,44 @@ class Flow:
 
         A call that is tried `again` goes before all those that were not tried yet.
         """
-        if again:
-            return await self._pass(tokens)
-        async with self._line:
-            return await self._pass(tokens)
+        mine: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        (self._again if again else self._line).append((tokens, mine))
+        self._let_in()
+        try:
+            return await mine
+        except asyncio.CancelledError:
+            if not mine.cancelled():  # it was let in, and will not go
+                self.leave(mine.result(), answered=False)
+                self.settle(tokens, 0)
+            raise
 
-    async def _pass(self, tokens: int) -> float:
-        async with self._gate:
-            while True:
+    def _let_in(self) -> None:
+        """Lets in whose turn it is, and looks again when time alone would let in the next."""
+        while line := self._again or self._line:
+            tokens, first = line[0]
+            if not first.done():
+                if self.under_way >= int(self.window):
+                    return  # who leaves looks again
                 now = time.monotonic()
                 allowed = max(self._requests.wait_s(1, now), self._tokens.wait_s(tokens, now))
-                wait = max(self._until - now, allowed)
-                full = self.under_way >= int(self.window)
-                if not full and wait <= 0:
-                    break
-                self._changed.clear()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(None if full else wait):
-                        await self._changed.wait()
-            self.under_way += 1
-            if self.under_way >= int(self.window):
-                self._full_at = now
-            self._requests.take(1)
-            self._tokens.take(tokens)
-            return now
+                if (wait := max(self._until - now, allowed)) > 0:
+                    self._look_again(wait)
+                    return
+                self.under_way += 1
+                if self.under_way >= int(self.window):
+                    self._full_at = now
+                self._requests.take(1)
+                self._tokens.take(tokens)
+                first.set_result(now)
+            line.popleft()
+
+    def _look_again(self, seconds: float) -> None:
+        def look() -> None:
+            self._timer = None
+            self._let_in()
+
+        if not self._timer:
+            self._timer = asyncio.get_running_loop().call_later(seconds, look)
 
     def leave(self, entered: float, *, answered: bool, busy: bool = False) -> None:
         """A try that was let in then is over; `busy` if the endpoint pushed back."""
@@ -91,18 +108,19 @@ class Flow:
             self.window = max(1.0, self.window * CUT)
             self._cut_at = time.monotonic()
             self._starting = False
-        self._changed.set()
+        self._let_in()
 
     def shaken(self, entered: float) -> None:
         """A try was lost, to a time-out or a broken connection: fewer at once, down to `START`."""
         before = self.window
         self.leave(entered, answered=False, busy=True)
         self.window = max(self.window, min(before, START))
+        self._let_in()
 
     def settle(self, reserved: int, used: int) -> None:
         """Gives back tokens that were let in and not used, or takes more."""
         self._tokens.take(used - reserved)
-        self._changed.set()
+        self._let_in()
 
     def hold(self, seconds: float) -> None:
         """Nothing is sent for so long, and a little longer: processes must not go on as one."""

@@ -51,6 +51,22 @@ def test_there_are_never_more_than_the_settings_allow() -> None:
     asyncio.run(run())
 
 
+def test_who_is_cancelled_in_line_or_just_let_in_keeps_nobody_out() -> None:
+    async def run() -> None:
+        flow = Flow(1, tokens_per_minute=6_000)  # 600 at once, then 100 a second
+        first = await flow.enter(300)
+        waiting = [asyncio.create_task(flow.enter(300)) for _ in range(3)]
+        await asyncio.sleep(0)
+        waiting[0].cancel()
+        flow.leave(first, answered=True)
+        waiting[1].cancel()  # it was let in, and does not know it yet
+        await asyncio.wait_for(waiting[2], 2)
+        assert waiting[0].cancelled() and waiting[1].cancelled()
+        assert flow.under_way == 1
+
+    asyncio.run(run())
+
+
 def test_an_endpoint_that_is_not_filled_does_not_raise_the_number() -> None:
     async def run() -> None:
         flow = Flow(1_000)
