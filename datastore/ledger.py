@@ -47,11 +47,11 @@ class Ledger:
     def get_many(self, keys: Iterable[bytes]) -> dict[bytes, dict[str, Any]]:
         """The records of those keys that are known, by whichever process.
 
-        Only what was appended since the last call is read from the journals, and only the row
-        groups that may hold a key from the parts; keys are hashes, so a thousand keys touch most of
+        Only what was appended since the last call is read from the journals, and from the parts
+        only row groups that hold a key. Keys are hashes, so a thousand that are there touch most of
         them: ask for many keys at once.
         """
-        wanted = sorted(set(keys))
+        wanted = set(keys)
         found: dict[bytes, tuple[int, bytes]] = {}
         with told("read a ledger", self._folder):
             self._refresh()

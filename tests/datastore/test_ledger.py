@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datastore import ledger as module
+from datastore import parts
 from datastore.errors import StoreError
 from datastore.ledger import Ledger
 
@@ -48,6 +49,22 @@ def test_all_records_come_by_key_from_journals_and_parts_the_newest_of_each(
         old.put_many(records(3, 30, say="new"))
     expected = records(*range(20), say="old") | records(3, 30, say="new")
     assert list(Ledger(tmp_path).records()) == sorted(expected.items())
+
+
+def test_keys_that_begin_alike_are_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "_GROUP", 4)
+    monkeypatch.setattr(parts, "_BATCH", 2)
+    monkeypatch.setattr(parts, "_AT_ONCE", 3)
+    alike = [b"the same" + bytes([n]) * 8 for n in range(50)]
+    there = {each: {"n": n} for n, each in enumerate(alike) if n % 3}
+    with Ledger(tmp_path) as ledger:
+        ledger.put_many(there | records(*range(50)))
+        ledger.compact()
+        assert names(tmp_path, ".parquet")
+        assert ledger.get_many([*alike, b"the same" * 4, b"the rest" * 2]) == there
+        assert ledger.get_many(map(key, range(99))) == records(*range(50))
 
 
 Step = tuple[str, list[int], str]
@@ -203,6 +220,7 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 from datastore import ledger as module
+from datastore import parts
 module.ROLL_BYTES, module.ROLL_FILES = 20_000, 3
 ledger = module.Ledger(Path(sys.argv[1]))
 n = int(sys.argv[2])
