@@ -5,9 +5,10 @@
 In: nothing; a made-up endpoint runs in a process of its own. It bears so many requests a second
 (a second's worth at once) and answers others with 429 and `Retry-After: 1`. Out: calls a second
 against what it bears, CPU time a call of the asking process, its memory after a tenth of the calls,
-at most, and at the end; of the teacher, whose calls are all durable in a ledger, and of a plain
-asyncio loop over the openai client, which is told how many calls at once are best and keeps
-nothing. The share counts the beginning too, when the teacher does not know yet what can be asked.
+at most, and at the end; of the teacher, whose calls are all durable in a ledger, of a plain asyncio
+loop over the openai client, which is told how many calls at once are best and keeps nothing, and of
+that loop over the cheapest that the client has. The share counts the beginning too, when the
+teacher does not know yet what can be asked. The last row is of a ledger that holds many calls.
 """
 
 import argparse
@@ -17,10 +18,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from hashlib import sha256
 from pathlib import Path
 
 AT_ONCE = 2_000
 """Coroutines that wait for an answer: a build has thousands under way."""
+KEPT = 500_000
 QUESTION = "A train leaves at nine and another one follows it. " * 10
 REPLY = {
     "id": "chatcmpl-1",
@@ -138,34 +141,50 @@ class Meter:
         print(json.dumps(result))
 
 
-async def ask_plainly(url: str, calls: int, at_once: int, aiohttp: bool) -> None:
+async def ask_plainly(url: str, calls: int, at_once: int, cheaply: bool) -> None:
     """The loop that everybody writes: the client's own retries, a fixed number of calls at once.
 
-    Over `aiohttp`, as the teacher's, it tells what of the teacher's CPU time is the client's.
+    `cheaply` it is the client's bare `post` over aiohttp, whose replies are not read into types.
     """
+    import httpx2
     import openai
 
-    below = openai.DefaultAioHttpClient() if aiohttp else None
+    below = openai.DefaultAioHttpClient() if cheaply else None
     async with openai.AsyncOpenAI(
         base_url=url, api_key="none", max_retries=6, http_client=below
     ) as client:
-        await client.chat.completions.create(
-            model="m", messages=[{"role": "user", "content": "warm"}]
-        )
+
+        async def ask(text: str) -> None:
+            messages = [{"role": "user", "content": text}]
+            if cheaply:
+                body = {"model": "m", "messages": messages, "temperature": 0.7, "max_tokens": 1024}
+                reply = await client.post("/chat/completions", body=body, cast_to=httpx2.Response)
+                json.loads(reply.content)
+            else:
+                await client.chat.completions.create(
+                    model="m", messages=messages, temperature=0.7, max_tokens=1024
+                )
+
+        await ask("warm")
         meter, numbers = Meter(calls), iter(range(calls))
 
         async def work() -> None:
             for number in numbers:
-                await client.chat.completions.create(
-                    model="m",
-                    messages=[{"role": "user", "content": f"{QUESTION}{number}"}],
-                    temperature=0.7,
-                    max_tokens=1024,
-                )
+                await ask(f"{QUESTION}{number}")
                 meter.count()
 
         await asyncio.gather(*(work() for _ in range(at_once)))
         meter.report(f"{at_once} at once, given")
+
+
+def fill(folder: Path, calls: int) -> None:
+    from datastore.ledger import Ledger
+
+    record = {"request": {"messages": [["user", QUESTION]]}, "response": REPLY}
+    with Ledger(folder) as ledger:
+        for first in range(0, calls, 500):
+            keys = (sha256(b"%d" % number).digest()[:16] for number in range(first, first + 500))
+            ledger.put_many(dict.fromkeys(keys, record))
 
 
 async def ask_the_teacher(url: str, calls: int, folder: Path) -> None:
@@ -211,11 +230,13 @@ def main() -> int:
     asked = parser.parse_args()
     if asked.way == "server":
         asyncio.run(serve(asked.rate, asked.latency))
-    elif asked.way in ("plain", "aiohttp"):
+    elif asked.way in ("plain", "post"):
         at_once = max(1, round(asked.rate * asked.latency))
-        asyncio.run(ask_plainly(asked.url, asked.calls, at_once, asked.way == "aiohttp"))
-    elif asked.way == "teacher":
+        asyncio.run(ask_plainly(asked.url, asked.calls, at_once, asked.way == "post"))
+    elif asked.way in ("teacher", "filled"):
         with tempfile.TemporaryDirectory() as folder:
+            if asked.way == "filled":
+                fill(Path(folder) / "calls", KEPT)
             asyncio.run(ask_the_teacher(asked.url, asked.calls, Path(folder)))
     else:
         options = ["--rate", str(asked.rate), "--latency", str(asked.latency), "--as", "server"]
@@ -223,8 +244,9 @@ def main() -> int:
         print(
             f"{'':20}{'calls/s':>9}{'of it':>7}{'CPU ms':>8}{'MB early':>10}{'most':>6}{'late':>6}"
         )
-        ways = {"plain": "plain openai loop", "aiohttp": "… over aiohttp"}
-        for way, name in {**ways, "teacher": "teacher, durable"}.items():
+        ways = {"plain": "plain openai loop", "post": "… its bare post"}
+        ways |= {"teacher": "teacher, durable", "filled": f"… {KEPT:,} kept"}
+        for way, name in ways.items():
             command = [sys.executable, __file__, *options]
             with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
                 assert server.stdout
