@@ -1,7 +1,7 @@
 """How an endpoint is reached: by the official client, and by a session that sends with its head.
 
-In: an address, a key, a time. Out: the client, whose replies are bounded, and an aiohttp session
-with its headers (key, organisation, project), its certificates and the environment's proxy.
+In: an address, a key, a time. Out: the client, whose replies are bounded; the headers that it
+writes; and an aiohttp session with its certificates and the environment's proxy.
 """
 
 import os
@@ -97,25 +97,49 @@ def official_client(
         raise ValueError(str(error)) from None
 
 
-def session(
-    client: "AsyncOpenAI", timeout_s: float, most: int, trust: ssl.SSLContext
-) -> "ClientSession":
-    """What sends as the client would, `most` calls at once. Raises ValueError for its headers.
+def head(client: "AsyncOpenAI") -> dict[str, str]:
+    """The headers that the client writes, the key among them. Raises ValueError for what is none.
 
-    It keeps no cookies and reads no password of a netrc file.
+    They are for each request, never for a session: that would show them to a proxy.
     """
-    import aiohttp
-
     heads = {**client.auth_headers, **client.default_headers}
     head = {name: value for name, value in heads.items() if isinstance(value, str)}
     "".join(head.values()).encode("ascii")  # as the client: no other text is read as it was meant
+    return head
+
+
+def session(
+    proxy: str | None, timeout_s: float, most: int, trust: ssl.SSLContext
+) -> "ClientSession":
+    """What sends, `most` calls at once. It keeps no cookies and reads no password of a netrc."""
+    import aiohttp
+
     return aiohttp.ClientSession(
-        headers=head,
         connector=aiohttp.TCPConnector(limit=most, keepalive_timeout=IDLE_S, ssl=trust),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(timeout_s, sock_connect=min(CONNECT_S, timeout_s)),
-        proxy=_proxy(str(client.base_url)),
+        proxy=proxy,
     )
+
+
+def proxy_for(address: str) -> str | None:
+    """The proxy that the environment names for an address. Raises ValueError for one of SOCKS.
+
+    By itself aiohttp would pass over ALL_PROXY, and look for each request.
+    """
+    parts = urlsplit(address)
+    if proxy_bypass(parts.hostname or ""):
+        return None
+    proxies = getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if not proxy:
+        return None
+    scheme, sign, rest = proxy.rpartition("://")
+    if scheme not in ("", "http", "https"):
+        raise ValueError(
+            f"the environment names a proxy {scheme}://…; expected http://, or the host in NO_PROXY"
+        )
+    return proxy if sign else f"http://{rest}"
 
 
 async def whole(reply: "ClientResponse") -> bytes:
@@ -127,14 +151,3 @@ async def whole(reply: "ClientResponse") -> bytes:
             raise TooLong
         parts.append(part)
     return b"".join(parts)
-
-
-def _proxy(address: str) -> str | None:
-    """The proxy that the environment names for an address: aiohttp would pass over ALL_PROXY, and
-    look for each request."""
-    parts = urlsplit(address)
-    if proxy_bypass(parts.hostname or ""):
-        return None
-    proxies = getproxies()
-    proxy = proxies.get(parts.scheme) or proxies.get("all")
-    return f"http://{proxy}" if proxy and "://" not in proxy else proxy

@@ -17,7 +17,15 @@ from urllib.parse import urlsplit
 
 from curator.errors import TeacherError
 from curator.teacher.call import Call, Request
-from curator.teacher.connecting import TooLong, key_of, official_client, session, whole
+from curator.teacher.connecting import (
+    TooLong,
+    head,
+    key_of,
+    official_client,
+    proxy_for,
+    session,
+    whole,
+)
 from curator.teacher.flow import retry_after
 from curator.teacher.reading import Fault, read_refusal, read_response
 from curator.teacher.redaction import one_line, without_keys
@@ -83,20 +91,23 @@ class Endpoint:
     def open(self) -> None:
         """Makes what sends, at first use; raises TeacherError where nothing can be sent."""
         if self._session is None:
+            with self._told():
+                proxy = proxy_for(self.base_url)
             client = self.client
             with self._told():
-                self._session = session(client, self._timeout_s, self._most, self._trust)
-                self._url = f"{client.base_url}chat/completions"
+                self._head = head(client)
+            self._url = f"{client.base_url}chat/completions"
+            self._session = session(proxy, self._timeout_s, self._most, self._trust)
 
     async def ask(self, request: Request) -> Try:
         """Sends the request once; the endpoint must be open."""
         import aiohttp
 
         assert self._session
-        sample = {"X-Curator-Sample": str(request.sample)}
+        headers = {**self._head, "X-Curator-Sample": str(request.sample)}
         try:
             async with self._session.post(
-                self._url, data=request.data(), headers=sample, allow_redirects=False
+                self._url, data=request.data(), headers=headers, allow_redirects=False
             ) as reply:
                 body = await whole(reply)
         except TimeoutError:  # also of connecting
@@ -134,5 +145,5 @@ class Endpoint:
     def _told(self) -> Iterator[None]:
         try:
             yield
-        except (ValueError, OSError) as error:  # of a proxy, of certificates
+        except (ValueError, OSError, ImportError) as error:  # of a proxy, of certificates
             raise self.unusable(str(error)) from None

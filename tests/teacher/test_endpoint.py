@@ -4,9 +4,14 @@ import asyncio
 import gzip
 import json
 import shutil
+import socket
+import socketserver
 import ssl
 import subprocess
+import threading
+from contextlib import suppress
 from pathlib import Path
+from typing import ClassVar
 
 import openai
 import pytest
@@ -62,17 +67,19 @@ def test_a_request_has_the_head_of_the_official_client(
 
 
 @pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "ALL_PROXY"])
+@pytest.mark.parametrize(("who", "said"), [("", None), ("me:secret@", "Basic bWU6c2VjcmV0")])
 def test_a_proxy_of_the_environment_is_used(
-    variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    who: str, said: str | None, variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Server() as proxy:
-        monkeypatch.setenv(variable, f"me:secret@127.0.0.1:{proxy.port}")
+        monkeypatch.setenv(variable, f"{who}127.0.0.1:{proxy.port}")
         how = TeacherSettings(model="m", base_url="http://nowhere.invalid/v1", key_env="")
         [call], _ = ask(how, tmp_path, requests(1))
     assert isinstance(call, Call) and call.status == "answered"
     head = fields(proxy.headers[-1])
     assert head[""] == "POST http://nowhere.invalid/v1/chat/completions HTTP/1.1"
-    assert head["proxy-authorization"] == "Basic bWU6c2VjcmV0"
+    assert head["authorization"] == "Bearer none"
+    assert head.get("proxy-authorization") == said
 
 
 def test_an_address_that_is_excepted_needs_no_proxy(
@@ -85,21 +92,86 @@ def test_an_address_that_is_excepted_needs_no_proxy(
     assert isinstance(call, Call) and call.status == "answered"
 
 
-def test_a_certificate_that_nobody_trusts_is_told_and_a_trusted_one_goes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "ALL_PROXY"])
+def test_a_proxy_that_no_teacher_can_use_is_told_without_its_password(
+    variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv(variable, "socks5://me:secret@127.0.0.1:1080")
+    how = TeacherSettings(model="m", base_url="https://127.0.0.1:9/v1", key_env="")
+    [told], _ = ask(how, tmp_path, requests(1))
+    assert isinstance(told, TeacherError) and "socks5://" in str(told) and "NO_PROXY" in str(told)
+    assert "secret" not in str(told)
+
+
+@pytest.fixture(scope="session")
+def certified(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ssl.SSLContext]:
+    """A certificate for this machine that nobody has signed, and what serves with it."""
     if not shutil.which("openssl"):
         pytest.skip("openssl, which makes a certificate, is not there")
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    folder = tmp_path_factory.mktemp("tls")
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
     made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
     made += ["-subj", "/CN=here", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key)]
     subprocess.run([*made, "-out", str(certificate)], check=True, capture_output=True)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate, key)
-    with Server(tls=tls) as server:
+    return certificate, tls
+
+
+class Tunnels(socketserver.StreamRequestHandler):
+    """A proxy that lays tunnels, and remembers what it was asked."""
+
+    heads: ClassVar[list[str]] = []
+
+    def handle(self) -> None:
+        head = "".join(iter(lambda: self.rfile.readline().decode(), "\r\n"))
+        self.heads.append(head)
+        host, _, port = head.split()[1].rpartition(":")
+        with socket.create_connection((host, int(port))) as there:
+            self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
+            threading.Thread(target=self._carry, args=(there, self.connection)).start()
+            self._carry(self.connection, there)
+
+    def _carry(self, source: socket.socket, to: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65_536):
+                to.sendall(data)
+            to.shutdown(socket.SHUT_WR)
+
+
+@pytest.mark.parametrize("who", ["", "me:secret@"])
+def test_a_tunnel_through_a_proxy_shows_it_no_key(
+    who: str,
+    certified: tuple[Path, ssl.SSLContext],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TEST_KEY", "sk-a-key-of-this-test")
+    monkeypatch.setenv("SSL_CERT_FILE", str(certified[0]))
+    Tunnels.heads.clear()
+    with (
+        Server(tls=certified[1]) as server,
+        socketserver.ThreadingTCPServer(("127.0.0.1", 0), Tunnels) as proxy,
+    ):
+        threading.Thread(target=proxy.serve_forever).start()
+        monkeypatch.setenv("HTTPS_PROXY", f"http://{who}127.0.0.1:{proxy.server_address[1]}")
+        [call], _ = ask(settings(server, key_env="TEST_KEY"), tmp_path, requests(1))
+        proxy.shutdown()
+    assert isinstance(call, Call) and call.status == "answered"
+    assert "sk-a-key-of-this-test" in server.headers[-1]
+    [head] = Tunnels.heads
+    assert head.startswith(f"CONNECT 127.0.0.1:{server.port} ")
+    assert "sk-a-key" not in head and "Bearer" not in head
+    assert ("Proxy-Authorization: Basic bWU6c2VjcmV0" in head) == bool(who)
+
+
+def test_a_certificate_that_nobody_trusts_is_told_and_a_trusted_one_goes(
+    certified: tuple[Path, ssl.SSLContext], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Server(tls=certified[1]) as server:
         [refused], _ = ask(settings(server, tries=1), tmp_path / "a", requests(1))
         assert not server.headers
-        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        monkeypatch.setenv("SSL_CERT_FILE", str(certified[0]))
         [call], _ = ask(settings(server), tmp_path / "b", requests(1))
     assert isinstance(refused, TeacherError) and "certificate" in str(refused).lower()
     assert isinstance(call, Call) and call.status == "answered"
