@@ -88,6 +88,8 @@ class Purse:
         Waits while only what is put aside for others stands in the way; raises BudgetReached if
         what is spent does.
         """
+        if not self._bounds:
+            return
         async with self._turn:
             while True:
                 for whose, budget, before in self._bounds:
@@ -102,9 +104,10 @@ class Purse:
 
     def settle(self, most: Spent, real: Spent) -> None:
         """The call that `most` was put aside for is over and cost `real`."""
-        self._reserved -= most
         self.spent += real
-        self._settled.set()
+        if self._bounds:
+            self._reserved -= most
+            self._settled.set()
 
 
 def _reached(whose: str, budget: Budget, spent: Spent, most: Spent) -> str:
