@@ -120,7 +120,8 @@ class Flow:
     def settle(self, reserved: int, used: int) -> None:
         """Gives back tokens that were let in and not used, or takes more."""
         self._tokens.take(used - reserved)
-        self._let_in()
+        if self._timer:  # the first in line waits for time or for tokens
+            self._let_in()
 
     def hold(self, seconds: float) -> None:
         """Nothing is sent for so long, and a little longer: processes must not go on as one."""
