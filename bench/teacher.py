@@ -24,6 +24,7 @@ from pathlib import Path
 AT_ONCE = 2_000
 """Coroutines that wait for an answer: a build has thousands under way."""
 KEPT = 500_000
+"""Calls in the ledger of the last row."""
 QUESTION = "A train leaves at nine and another one follows it. " * 10
 REPLY = {
     "id": "chatcmpl-1",
@@ -244,8 +245,12 @@ def main() -> int:
         print(
             f"{'':20}{'calls/s':>9}{'of it':>7}{'CPU ms':>8}{'MB early':>10}{'most':>6}{'late':>6}"
         )
-        ways = {"plain": "plain openai loop", "post": "… its bare post"}
-        ways |= {"teacher": "teacher, durable", "filled": f"… {KEPT:,} kept"}
+        ways = {
+            "plain": "plain openai loop",
+            "post": "… its bare post",
+            "teacher": "teacher, durable",
+            "filled": f"… {KEPT:,} kept",
+        }
         for way, name in ways.items():
             command = [sys.executable, __file__, *options]
             with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:

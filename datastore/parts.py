@@ -89,7 +89,7 @@ def write(rows: Iterator[Row], path: Path) -> None:
         _SCHEMA,
         use_dictionary=False,
         compression={"key": "none", "when": "zstd", "record": "zstd"},
-        write_statistics=["key"],
+        write_statistics=False,
     ) as writer:
         while batches := list(islice(_batches(rows), _GROUP // _BATCH)):
             writer.write_table(pa.Table.from_batches(batches), _GROUP)
@@ -105,9 +105,10 @@ def _batches(rows: Iterator[Row]) -> Iterator[pa.RecordBatch]:
 
 def _binary(values: Sequence[bytes]) -> pa.Array:
     # pa.array would import pandas: 40 MB and half a second.
-    ends = np.cumsum([0, *map(len, values)], dtype=np.int32)
+    ends = np.cumsum([0, *map(len, values)], dtype=np.int64)
     buffers = [None, pa.py_buffer(ends), pa.py_buffer(b"".join(values))]
-    return pa.Array.from_buffers(pa.binary(), len(values), buffers)
+    # Only the cast notices more than 2 GB, which its schema cannot hold.
+    return pa.Array.from_buffers(pa.large_binary(), len(values), buffers).cast(pa.binary())
 
 
 def newest(

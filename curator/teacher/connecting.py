@@ -102,10 +102,10 @@ def head(client: "AsyncOpenAI") -> dict[str, str]:
 
     They are for each request, never for a session: that would show them to a proxy.
     """
-    heads = {**client.auth_headers, **client.default_headers}
-    head = {name: value for name, value in heads.items() if isinstance(value, str)}
-    "".join(head.values()).encode("ascii")  # as the client: no other text is read as it was meant
-    return head
+    written = {**client.auth_headers, **client.default_headers}
+    fields = {name: value for name, value in written.items() if isinstance(value, str)}
+    "".join(fields.values()).encode("ascii")  # as the client: nothing else is read as it was meant
+    return fields
 
 
 def session(

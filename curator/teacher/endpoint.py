@@ -72,9 +72,9 @@ class Endpoint:
     @property
     def client(self) -> "AsyncOpenAI":
         """The official client, made at first use."""
-        import httpx2
-
         if self._client is None:
+            import httpx2
+
             self._key = key_of(self._key_env)
             with self._told():
                 self._trust = httpx2.create_ssl_context()  # takes a tenth of a second: once
@@ -92,11 +92,9 @@ class Endpoint:
         """Makes what sends, at first use; raises TeacherError where nothing can be sent."""
         if self._session is None:
             with self._told():
-                proxy = proxy_for(self.base_url)
-            client = self.client
-            with self._told():
-                self._head = head(client)
-            self._url = f"{client.base_url}chat/completions"
+                proxy = proxy_for(self.base_url)  # first, as the client would advise otherwise
+                self._head = head(self.client)
+            self._url = f"{self.client.base_url}chat/completions"
             self._session = session(proxy, self._timeout_s, self._most, self._trust)
 
     async def ask(self, request: Request) -> Try:

@@ -28,7 +28,7 @@ class Keeping:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
-        # What the next piece has, and who waits for it; nobody waits as long as none is begun.
+        # What the next piece holds and who waits for it; the first to wait begins it.
         self._wanted: set[bytes] = set()
         self._looking: list[asyncio.Future[Found]] = []
         self._new: dict[bytes, Record] = {}

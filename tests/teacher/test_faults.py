@@ -44,7 +44,7 @@ def test_every_call_ends_answered_or_failed_and_no_answer_is_asked_for_again(
     assert repeated.cached == counts.answered
     assert repeated.asked == counts.failed
     assert [call.text for call in again if isinstance(call, Call) and call.status == "answered"]
-    assert seconds < 60
+    assert seconds < 20
 
 
 @pytest.mark.parametrize("fault", FAULTS)
