@@ -220,7 +220,6 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 from datastore import ledger as module
-from datastore import parts
 module.ROLL_BYTES, module.ROLL_FILES = 20_000, 3
 ledger = module.Ledger(Path(sys.argv[1]))
 n = int(sys.argv[2])
