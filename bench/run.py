@@ -1,4 +1,4 @@
-"""Times whole commands on made-up rows: build, again, another mixture, export, and `datasets`.
+"""Times whole commands on made-up rows: build, again, another mixture, export, `datasets`, --help.
 
     python bench/run.py [--rows 262000] [--rows 2620000] [--evals DIR] [--folder DIR]
 
@@ -88,6 +88,7 @@ def bench(rows: int, evals: Path | None, folder: Path) -> tuple[dict[str, Measur
         "build another mixture": [*build, other],
         "export": export,
         "datasets": baseline,
+        "--help": [*curator, "--help"],
     }.items():
         took[what] = done = measure(command)
         print(f"{what:24}{done.wall_s:8.1f} s", flush=True)
