@@ -41,7 +41,7 @@ lint: .venv/.installed-dev  ## style, format and types
 	$(BIN)/mypy
 
 docs: .venv/.installed-dev  ## write docs/reference.md from the code
-	$(BIN)/python -m curator.reference > docs/.reference.md
+	$(BIN)/python -m curator.cli.reference > docs/.reference.md
 	mv docs/.reference.md docs/reference.md
 
 clean:  ## remove the virtual environment and build output; stores are left alone

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from curator.answers import Equivalence, Grader, extract, quick_columns, written
-from curator.answers.choices import texts
-from curator.answers.extract import boxes
-from curator.answers.reading import read
+from curator.answers.compare.choices import texts
+from curator.answers.extract.text import boxes
+from curator.answers.parse.read import read
 
 Pair = tuple[str, str, tuple[str, ...]]
 MEMORY_MB = 1024

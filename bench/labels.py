@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from curator.answers import Grader, extract, extract_output, written
-from curator.model import Answer
+from curator.core.model import Answer
 from curator.sandbox import Sandbox
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")

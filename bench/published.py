@@ -16,10 +16,10 @@ from pathlib import Path
 from labels import lines
 
 from curator.answers import Grader
-from curator.samples import Sample, Sampled
+from curator.core.samples import Sample, Sampled
 from curator.sandbox import Sandbox
-from trainers.evaluation import evaluate
-from trainers.grading import grade
+from trainers.evaluation.evaluate import evaluate
+from trainers.evaluation.grade import grade
 
 
 def codex(outputs: Path) -> Iterator[Sampled]:

@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.report.browser import CHROMIUM, chromium  # noqa: E402
+from tests.versions.report.browser import CHROMIUM, chromium  # noqa: E402
 
 LOADED = "performance.timing.loadEventEnd - performance.timing.navigationStart"
 

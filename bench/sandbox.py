@@ -29,7 +29,7 @@ from pathlib import Path
 from statistics import median
 
 from curator.sandbox import Sandbox
-from curator.sandbox.completion import PREAMBLES, preamble, unfenced
+from curator.sandbox.implicit_result import PREAMBLES, preamble, unfenced
 from curator.sandbox.pool import needs_heavy
 
 LONGEST_S = 0.5

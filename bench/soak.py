@@ -22,7 +22,7 @@ from statistics import median
 from sandbox import published, tree
 
 from curator.sandbox import Sandbox
-from curator.sandbox.spaces import NOBODY
+from curator.sandbox.jail.namespaces import NOBODY
 
 ATTACKS = Path(__file__).resolve().parents[1] / "tests/data/attacks.json"
 ONE_IN = 40

@@ -8,12 +8,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from curator.building import build
-    from curator.releases import load
+    from curator.pipeline.build import build
+    from curator.versions.rows import load
 
 __all__ = ["build", "load"]
 
-_HOMES = {"build": "curator.building", "load": "curator.releases"}
+_HOMES = {"build": "curator.pipeline.build", "load": "curator.versions.rows"}
 
 
 def __getattr__(name: str) -> Any:

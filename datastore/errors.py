@@ -21,6 +21,10 @@ class NotFound(StoreError):
     """No version has that name, or more than one."""
 
 
+class BadTarget(StoreError):
+    """A file cannot be written where it was asked for; the user has to name another place."""
+
+
 class told:
     """Turns an OSError inside the block into a StoreError that says what we were doing, and where.
 

@@ -7,13 +7,11 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.worlds import mount
+from tests.worlds import ROOT, mount
 
 # Two cores shared by several workers: a slow example is no fault of the code.
 settings.register_profile("curator", deadline=None, max_examples=60)
 settings.load_profile("curator")
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ import typer
 from typer.exceptions import TyperException
 
 from curator.cli.app import app
-from curator.recipe import load_recipe, schema
-from curator.reference import reference
-from curator.release import FORMATS
+from curator.cli.reference import reference
+from curator.recipe.load import load_recipe, schema
+from curator.release.formats import FORMATS
+from tests.worlds import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
@@ -28,7 +28,7 @@ def test_the_reference_is_current() -> None:
 
 
 def test_the_command_that_writes_the_reference_prints_it() -> None:
-    command = [sys.executable, "-m", "curator.reference"]
+    command = [sys.executable, "-m", "curator.cli.reference"]
     run = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
     assert run.stdout == reference()
 

@@ -3,67 +3,87 @@
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.worlds import ROOT
 
-# Which parts of ours each part may import; itself always. From bottom to top.
+# Which parts each part may import; itself always. A part stands on a higher level than all it
+# imports, and a part that is not listed is an error.
+CORE = {"curator.core"}
 LAYERS: dict[str, set[str]] = {
-    "curator.model": set(),
-    "curator.errors": set(),
-    "curator.progress": set(),
-    "curator.fingerprint": set(),
-    "curator.tables": {"curator.model"},
-    "curator.shipped": {"curator.errors"},
-    "curator.documents": {"curator.errors", "curator.shipped"},
-    "curator.samples": {"curator.errors"},
+    # level 1
+    "curator.core": set(),
     "datastore": set(),
-    "curator.answers": {"curator.model", "curator.errors"},
-    "curator.sandbox": {"curator.model", "curator.errors"},
-    "curator.sources": {"curator.model", "curator.errors", "curator.tables"},
-    "curator.teacher": {"curator.model", "curator.errors", "curator.progress", "datastore"},
-    "curator.rationales": {"curator.model", "curator.errors", "curator.answers"},
-    "curator.checks": {
-        "curator.model",
-        "curator.errors",
-        "curator.tables",
+    # level 2
+    "curator.sources": CORE,
+    "curator.answers": CORE,
+    "curator.sandbox": CORE,
+    "curator.teacher": {*CORE, "datastore"},
+    "curator.screens": {*CORE, "datastore"},
+    # level 3
+    "curator.writers": {*CORE, "curator.answers"},
+    "curator.checks": {*CORE, "curator.answers", "curator.sandbox"},
+    "curator.versions": {*CORE, "datastore", "curator.answers", "curator.teacher"},
+    # level 4
+    "curator.recipe": {
+        *CORE,
         "curator.answers",
-        "curator.sandbox",
+        "curator.sources",
+        "curator.teacher",
+        "curator.writers",
+        "curator.checks",
     },
-    "curator.screens": {"curator.model", "curator.errors", "curator.tables", "datastore"},
-    "curator.mixture": {
-        "curator.model",
-        "curator.errors",
-        "curator.tables",
-        "curator.screens",
+    # level 5
+    "curator.pipeline": {
+        *CORE,
         "datastore",
-    },
-    "curator.release": {"curator.model", "curator.errors", "curator.tables", "datastore"},
-    "curator.report": {"curator.model", "curator.errors", "curator.tables", "datastore"},
-    "trainers": {
-        "curator.model",
-        "curator.errors",
-        "curator.documents",
-        "curator.samples",
+        "curator.sources",
         "curator.answers",
         "curator.sandbox",
+        "curator.teacher",
+        "curator.screens",
+        "curator.writers",
+        "curator.checks",
+        "curator.versions",
+        "curator.recipe",
     },
-}
-
-# What stands above everything that joins the parts (recipe, plan, build and the like).
-TOP = {
-    "curator.cli",
-    "curator.__main__",
-    "curator.evaluating",
-    "curator.reference",
-    "curator.study",
+    "curator.release": {
+        *CORE,
+        "datastore",
+        "curator.sources",
+        "curator.versions",
+        "curator.recipe",
+    },
+    "trainers": {*CORE, "curator.answers", "curator.sandbox", "curator.recipe"},
+    # level 6: build and load, which `import curator` loads when they are first used
+    "curator": {"curator.pipeline", "curator.versions"},
+    # level 7: the only part that may import the trainers
+    "curator.cli": {
+        *CORE,
+        "datastore",
+        "curator.sources",
+        "curator.sandbox",
+        "curator.teacher",
+        "curator.screens",
+        "curator.writers",
+        "curator.checks",
+        "curator.versions",
+        "curator.recipe",
+        "curator.pipeline",
+        "curator.release",
+        "trainers",
+    },
+    # level 8
+    "curator.__main__": {"curator.cli"},
 }
 
 # Where functions may import our own code, and why.
-LATE = {"curator.cli": "start-up time: `curator --help` answers within 0.3 s"}
+LATE = {"curator.cli": "start-up time: `curator --help` loads nothing heavy"}
+
+MOST_LEVELS = 8
 
 HEAVY = ("torch", "transformers", "datasets", "duckdb", "pyarrow", "polars", "sympy", "openai")
 
@@ -73,72 +93,83 @@ def _files() -> list[Path]:
     return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
 
 
-def _tree(path: Path) -> ast.AST:
-    return ast.parse(path.read_text(encoding="utf-8"))
-
-
 def _module(path: Path) -> str:
     parts = path.relative_to(ROOT).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+MODULES = {_module(path): path for path in _files()}
+
+
+def _tree(module: str) -> ast.AST:
+    return ast.parse(MODULES[module].read_text(encoding="utf-8"))
+
+
 def _part(module: str) -> str:
-    """The part that a module belongs to: `curator.answers.numbers` is of `curator.answers`."""
+    """The part that a module belongs to: `curator.answers.compare.sets` is of `curator.answers`."""
     names = module.split(".")
     return ".".join(names[:2]) if names[0] == "curator" else names[0]
 
 
-def _imported(tree: ast.AST, module: str, package: bool) -> Iterator[str]:
+def _imported(tree: ast.AST) -> set[str]:
+    """Modules of ours that the code imports anywhere in `tree`, for type checking too."""
+    found: set[str] = set()
     for node in ast.walk(tree):
         match node:
             case ast.Import(names=names):
-                for alias in names:
-                    yield alias.name
-            case ast.ImportFrom(module=name, level=0, names=names):
+                found.update(alias.name for alias in names)
+            case ast.ImportFrom(module=str(name), level=0, names=names):
                 # `from curator import sandbox` imports curator.sandbox
-                for alias in names:
-                    yield f"{name}.{alias.name}" if name == "curator" else str(name)
-            case ast.ImportFrom(module=name, level=level):
-                base = module.split(".")[: None if package and level == 1 else -level + package]
-                yield ".".join([*base, *([name] if name else [])])
-
-
-def _ours(path: Path, tree: ast.AST) -> set[str]:
-    """Modules of ours that the code of a file imports anywhere in `tree`."""
-    found = _imported(tree, _module(path), path.name == "__init__.py")
+                longer = {f"{name}.{alias.name}" for alias in names}
+                found.update(longer & MODULES.keys())
+                if longer - MODULES.keys():
+                    found.add(name)
+            case ast.ImportFrom():
+                raise AssertionError("a relative import: imports name the whole path")
     return {name for name in found if name.split(".")[0] in {"curator", "datastore", "trainers"}}
 
 
-@pytest.mark.parametrize("path", _files(), ids=_module)
-def test_a_module_imports_only_what_lies_below_it(path: Path) -> None:
-    part = _part(_module(path))
-    for name in _ours(path, _tree(path)):
-        imported = _part(name)
-        if imported in {part, "curator"}:
-            continue
-        if part in LAYERS:
-            assert imported in LAYERS[part], (
-                f"{_module(path)} imports {name}, which is not below it"
-            )
-        elif part not in TOP:
-            assert imported not in {*TOP, "trainers"}, f"{_module(path)} imports {name}"
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_only_what_lies_below_it(module: str) -> None:
+    part = _part(module)
+    assert part in LAYERS, f"{part} is not in the table: add it, with what it may import"
+    for name in _imported(_tree(module)):
+        assert name in MODULES, f"{module} imports {name}, which does not exist"
+        assert _part(name) in {part, *LAYERS[part]}, f"{module} imports {name}: not below it"
 
 
-def test_the_parts_of_the_table_do_not_depend_on_each_other_in_a_circle() -> None:
-    done: set[str] = set()
+def test_the_table_lists_no_part_and_no_import_that_does_not_exist() -> None:
+    assert {_part(module) for module in MODULES} == LAYERS.keys()
+    used = {(_part(m), _part(name)) for m in MODULES for name in _imported(_tree(m))}
+    assert {(part, below) for part, all_ in LAYERS.items() for below in all_} <= used
+
+
+def test_parts_stand_on_at_most_eight_levels_without_a_circle() -> None:
+    level: dict[str, int] = {}
     for part, below in LAYERS.items():
-        assert below <= done, f"{part} may import {below - done}, which stand above it"
-        done.add(part)
+        assert below <= level.keys(), f"{part} may import {below - level.keys()}, which is above it"
+        level[part] = 1 + max((level[each] for each in below), default=0)
+    assert max(level.values()) <= MOST_LEVELS
+
+
+def test_modules_do_not_import_each_other_in_a_circle() -> None:
+    imports = {module: sorted(_imported(_tree(module)) - {module}) for module in MODULES}
+    TopologicalSorter(imports).prepare()  # raises CycleError, which names the circle
+
+
+def test_the_package_has_at_most_thirteen_entries() -> None:
+    entries = {path.name for path in (ROOT / "curator").iterdir()} - {"__pycache__"}
+    assert len(entries - {"__init__.py", "__main__.py", "py.typed"}) <= 13
 
 
 def test_functions_import_our_own_code_only_where_the_reason_is_listed() -> None:
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
     late = {
-        (_part(_module(path)), name)
-        for path in _files()
-        for node in ast.walk(_tree(path))
+        (_part(module), name)
+        for module in MODULES
+        for node in ast.walk(_tree(module))
         if isinstance(node, functions)
-        for name in _ours(path, node)
+        for name in _imported(node)
     }
     assert {part for part, _ in late} == set(LATE), late
 
@@ -156,7 +187,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 
 
 def test_the_probe_sees_a_heavy_module_that_is_loaded() -> None:
-    assert "pyarrow" in _loaded_by("import curator.tables")
+    assert "pyarrow" in _loaded_by("import curator.core.arrow")
 
 
 def test_asking_for_help_loads_nothing_heavy() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.worlds import ROOT
 
 
 def shipped() -> set[str]:
@@ -70,7 +70,7 @@ def test_the_wheel_holds_every_module_prompt_and_shipped_recipe(installed: Path)
 
 
 def test_an_installed_package_finds_its_own_recipes(installed: Path) -> None:
-    ask = "from curator.shipped import recipes_folder; print(recipes_folder())"
+    ask = "from curator.recipe.builtin import recipes_folder; print(recipes_folder())"
     command = [sys.executable, "-S", "-c", f"import sys; sys.path.insert(0, sys.argv[1]); {ask}"]
     run = [*command, str(installed)]
     # From a folder without a checkout, and without the editable install that this test runs in.
@@ -79,6 +79,6 @@ def test_an_installed_package_finds_its_own_recipes(installed: Path) -> None:
 
 
 def test_a_checkout_finds_its_own_recipes() -> None:
-    from curator.shipped import recipes_folder
+    from curator.recipe.builtin import recipes_folder
 
     assert recipes_folder() == ROOT / "recipes"

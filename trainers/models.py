@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from curator.errors import UsageError
+from curator.core.errors import UsageError
 
 if TYPE_CHECKING:
     from trainers.recipe import Training

@@ -7,7 +7,7 @@ left as it is; one that was stopped goes on from its newest checkpoint (Liu et a
 from typing import Any
 
 from trainers.recipe import SFT, Multitask
-from trainers.running import Say
+from trainers.run import Say
 from trainers.sft import train_sft
 from trainers.verifier import train_verifier
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from curator.errors import UsageError
-from trainers.grading import Graded
+from curator.core.errors import UsageError
+from trainers.evaluation.grade import Graded
 
 
 @dataclass(frozen=True, slots=True)

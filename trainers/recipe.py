@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
-from curator.documents import Document, Loc, read_document
-from curator.errors import RecipeError, unknown
+from curator.core.errors import RecipeError, unknown
+from curator.recipe.yaml_document import Document, Loc, read_document
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
 Positive = Annotated[int, Field(ge=1, le=10_000_000)]

@@ -9,12 +9,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from curator.errors import CuratorError
-from trainers.data import read_release
-from trainers.encoding import Counts, Row, encode
+from curator.core.errors import CuratorError
 from trainers.models import adapters, dtype, load_causal, load_tokenizer
 from trainers.recipe import SFT
-from trainers.running import Say, arguments, finish, finished, start, train
+from trainers.release import read_release
+from trainers.run import Say, arguments, finish, finished, start, train
+from trainers.tokenize import Counts, Row, encode
 
 IGNORED = -100
 """Label of a token without loss, as torch has it."""

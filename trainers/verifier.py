@@ -14,18 +14,18 @@ from typing import Any
 import numpy as np
 
 from curator.answers import Grader
-from curator.errors import UsageError
-from curator.samples import read_samples
+from curator.core.errors import UsageError
+from curator.core.samples import read_samples
 from curator.sandbox import Sandbox
-from trainers.calibration import auc, calibration_error, pair_accuracy, reliability
-from trainers.encoding import Row
-from trainers.grading import grade
+from trainers.apply_verifier import Scorer, prompts, verdict_tokens
+from trainers.evaluation.calibration import auc, calibration_error, pair_accuracy, reliability
+from trainers.evaluation.grade import grade
 from trainers.models import adapters, dtype, load_causal, load_reward, load_tokenizer
 from trainers.pairs import Judged, drawn, judged, pairs, split
 from trainers.recipe import Verifier
-from trainers.running import Say, arguments, finish, finished, start, train
-from trainers.scoring import Scorer, prompts, verdict_tokens
+from trainers.run import Say, arguments, finish, finished, start, train
 from trainers.sft import IGNORED, check_labels
+from trainers.tokenize import Row
 
 WORKERS = 2
 """Processes that run programs while samples are graded."""

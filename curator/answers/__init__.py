@@ -6,13 +6,13 @@ is light: symbolic grading lives in child processes that are started when first 
 
 from collections.abc import Sequence
 
-from curator.answers.columns import quick_columns
-from curator.answers.extract import extract, last_number
-from curator.answers.numerals import DIGITS
-from curator.answers.output import extract_output
-from curator.answers.quick import PLAIN_RULES, Equivalence, quick, written
-from curator.answers.symbolic import Grader, contested, grade
-from curator.model import Answer
+from curator.answers.compare.decimals import DIGITS
+from curator.answers.compare.rules import PLAIN_RULES, Equivalence, quick, written
+from curator.answers.compare.symbolic import Grader, contested, grade
+from curator.answers.compare.vectorized import quick_columns
+from curator.answers.extract.program_output import extract_output
+from curator.answers.extract.text import extract, last_number
+from curator.core.model import Answer
 
 VERSION = 3
 """Part of verdict keys: a change of any judgement in this package is a new number."""

@@ -2,7 +2,7 @@
 
 In: a Candidate (a rationale with what execution and grading found). Out: a Verdict, or None where
 the check has nothing to say about this kind of rationale. Pure functions: what costs time (running
-programs, grading answers) has been done before, once, by `curator.verify`.
+programs, grading answers) has been done before, once, by `curator.pipeline.checker`.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from curator.checks.answer import answer
 from curator.checks.candidate import Candidate
 from curator.checks.executed import executed
 from curator.checks.format import well_formed
-from curator.model import Verdict
+from curator.core.model import Verdict
 
 
 @dataclass(frozen=True, slots=True)

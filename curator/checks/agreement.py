@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from curator.checks.candidate import Candidate
-from curator.model import Verdict
+from curator.core.model import Verdict
 
 
 def agreement(candidate: Candidate, version: int) -> Verdict | None:

@@ -2,7 +2,7 @@
 
 from curator.answers import written
 from curator.checks.candidate import Candidate
-from curator.model import Outcome, Verdict
+from curator.core.model import Outcome, Verdict
 
 
 def answer(candidate: Candidate, version: int) -> Verdict:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from curator.answers import Equivalence
-from curator.model import Answer, Kind, Verdict
+from curator.core.model import Answer, Kind, Verdict
 from curator.sandbox import Execution
 
 

@@ -1,7 +1,7 @@
 """Check `executed`: the program ended by itself and printed something."""
 
 from curator.checks.candidate import Candidate
-from curator.model import Verdict
+from curator.core.model import Verdict
 
 
 def executed(candidate: Candidate, version: int) -> Verdict | None:

@@ -8,7 +8,7 @@ import re
 import warnings
 
 from curator.checks.candidate import Candidate
-from curator.model import Outcome, Verdict
+from curator.core.model import Outcome, Verdict
 
 SHORTEST_INSTRUCTION = 10
 LONGEST = 20_000

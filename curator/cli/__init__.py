@@ -12,39 +12,14 @@ from typing import NoReturn
 
 from typer.exceptions import Abort, TyperException
 
-from curator.cli import (
-    auditing,
-    evaluating,
-    interrupt,
-    judging,
-    making,
-    reading,
-    releasing,
-    reporting,
-    sampling,
-    serving,
-    training,
-)
+from curator.cli import interrupt
 from curator.cli.app import app, debugging
+from curator.cli.commands import COMMANDS
 from curator.cli.tables import shown
-from curator.errors import CuratorError
-from datastore.errors import NotFound, StoreError
+from curator.core.errors import CuratorError
+from datastore.errors import BadTarget, NotFound, StoreError
 
-_PARTS = (
-    making,
-    auditing,
-    evaluating,
-    reading,
-    judging,
-    releasing,
-    reporting,
-    sampling,
-    serving,
-    training,
-)
-"""Modules with commands, in the order in which help and reference list them."""
-
-_PLACES = {part.__name__: place for place, part in enumerate(_PARTS)}
+_PLACES = {command.__name__: place for place, command in enumerate(COMMANDS)}
 app.registered_commands.sort(key=lambda each: _PLACES[getattr(each.callback, "__module__", "")])
 
 
@@ -83,7 +58,7 @@ def _told(error: Exception) -> tuple[str, int]:
             return f"{text}. See '{where} --help'." if text else "", error.exit_code
         case CuratorError():
             return str(error), error.exit_code
-        case NotFound():
+        case NotFound() | BadTarget():
             return str(error), 2
         case StoreError():
             return str(error), 1

@@ -67,3 +67,14 @@ ServerOption = Annotated[
     str,
     typer.Option("--server", help="Command that serves a local model: vllm serve {model} …"),
 ]
+
+
+HeldOutOption = Annotated[
+    float,
+    typer.Option(
+        "--held-out",
+        min=0,
+        max=0.5,
+        help="Share of questions whose rows go to the split 'validation' (hub only).",
+    ),
+]

@@ -11,11 +11,11 @@ from queue import LifoQueue
 from threading import Lock
 from types import TracebackType
 
-from curator.errors import SandboxError
-from curator.sandbox import completion, warm
+from curator.core.errors import SandboxError
+from curator.sandbox import implicit_result, preload
 from curator.sandbox.execution import Execution
-from curator.sandbox.jail import Held
-from curator.sandbox.worker import Gone, Limits, Zygote
+from curator.sandbox.jail.enter import Held
+from curator.sandbox.zygote_client import Gone, Limits, Zygote
 
 VERSION = 2
 """Of how programs are run: a change that can change an Execution is a new number."""
@@ -29,7 +29,7 @@ others back only after this many."""
 
 _CLOSED = "This sandbox is closed; open a new one."
 
-_LARGE = warm.HEAVY + warm.SLOW
+_LARGE = preload.HEAVY + preload.SLOW
 
 _RECYCLE = 5_000
 """Programs after which a zygote is replaced, so that it cannot grow."""
@@ -69,7 +69,7 @@ class _Worker:
             return zygote
 
     def run(self, given: str) -> Execution:
-        program = completion.unfenced(given)
+        program = implicit_result.unfenced(given)
         try:
             text = program.encode()
         except UnicodeEncodeError:
@@ -77,15 +77,15 @@ class _Worker:
         if len(text) > PROGRAM_BYTES:
             seen = f"a program of {len(text):,} bytes; at most {PROGRAM_BYTES:,} are run"
             return Execution("refused", error=seen)
-        preamble = completion.preamble(program)
-        heavy = preamble == completion.HEAVY or needs_heavy(program)
+        preamble = implicit_result.preamble(program)
+        heavy = preamble == implicit_result.HEAVY or needs_heavy(program)
         try:
             done = self.zygote(heavy).run(text, preamble)
         except Gone:
             self._drop(heavy)
             self._prove(heavy)
             return Execution("killed", error="the process that ran it died")
-        before = [completion.FENCE] * (program is not given) + [completion.PREAMBLE] * (
+        before = [implicit_result.FENCE] * (program is not given) + [implicit_result.PREAMBLE] * (
             preamble > 0
         )
         if not before:
@@ -96,7 +96,7 @@ class _Worker:
         """Raises SandboxError if it is the sandbox that fails, and not the program that ran."""
         canary = "print(1)"
         try:
-            done = self.zygote(heavy).run(canary.encode(), completion.preamble(canary))
+            done = self.zygote(heavy).run(canary.encode(), implicit_result.preamble(canary))
         except Gone:
             self._drop(heavy)
             done = Execution("killed")

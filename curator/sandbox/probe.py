@@ -5,15 +5,15 @@ In: nothing. Out: a table of mechanisms for people and for `enough`.
 
 from dataclasses import dataclass
 
-from curator.sandbox import jail
-from curator.sandbox.worker import Limits, Zygote
+from curator.sandbox.jail import enter
+from curator.sandbox.zygote_client import Limits, Zygote
 
 PROTECTS = {
-    jail.NAMESPACES: "home, keys, store, other processes, the network; leftovers of a program",
-    jail.USER: "files and processes of whoever runs this",
-    jail.LANDLOCK: "reading and writing any file that Python does not need, TCP",
-    jail.SECCOMP: "sockets, new processes and threads, signals to others, rare kernel calls",
-    jail.LIMITS: "endless loops, memory, output, file size, open files, core dumps",
+    enter.NAMESPACES: "home, keys, store, other processes, the network; leftovers of a program",
+    enter.USER: "files and processes of whoever runs this",
+    enter.LANDLOCK: "reading and writing any file that Python does not need, TCP",
+    enter.SECCOMP: "sockets, new processes and threads, signals to others, rare kernel calls",
+    enter.LIMITS: "endless loops, memory, output, file size, open files, core dumps",
 }
 
 
@@ -45,4 +45,4 @@ def probe() -> list[Mechanism]:
 
 def enough(table: list[Mechanism]) -> str:
     """Empty if the table reaches the minimum, else what is missing, in a few words."""
-    return jail.enough([jail.Held(m.name, m.available, m.used) for m in table])
+    return enter.enough([enter.Held(m.name, m.available, m.used) for m in table])

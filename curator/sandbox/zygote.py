@@ -24,10 +24,11 @@ from dataclasses import asdict, dataclass
 from math import ceil
 from typing import Any, Never
 
-from curator.sandbox import jail, program, seccomp, warm
+from curator.sandbox import preload, run_program
 from curator.sandbox.execution import STATUSES
+from curator.sandbox.jail import enter, seccomp
 from curator.sandbox.settings import Settings
-from curator.sandbox.watch import Watch
+from curator.sandbox.supervise import Watch
 
 REQUEST = struct.Struct("<IB")
 """Bytes of the text, and which of `completion.PREAMBLES` goes before it."""
@@ -91,32 +92,32 @@ def _low(control_fd: int) -> int:
     return _CONTROL
 
 
-def _prepare(settings: Settings) -> tuple[list[jail.Held], _Ready]:
-    held, statm = jail.enter(settings.visible, settings.private, settings.namespaces)
+def _prepare(settings: Settings) -> tuple[list[enter.Held], _Ready]:
+    held, statm = enter.enter(settings.visible, settings.private, settings.namespaces)
     if settings.must_hold:
-        if missing := jail.enough(held):
+        if missing := enter.enough(held):
             raise OSError(f"this kernel lacks {missing}")
-        if found := jail.leaks(settings.visible, settings.private if settings.namespaces else ""):
+        if found := enter.leaks(settings.visible, settings.private if settings.namespaces else ""):
             raise OSError(f"the jail leaks: it {', '.join(found)}")
     _clean(settings)
-    (warm.heavy if settings.heavy else warm.light)()
-    strict = seccomp.Filter(seccomp.for_program()) if _has(held, jail.SECCOMP) else None
+    (preload.heavy if settings.heavy else preload.light)()
+    strict = seccomp.Filter(seccomp.for_program()) if _has(held, enter.SECCOMP) else None
     seconds = ceil(settings.cpu_s)
     report = mmap.mmap(-1, mmap.PAGESIZE)
     ready = _Ready(
         settings, strict, report, Watch(_CONTROL, report, settings),
-        bytearray(HEADER.size + (settings.output_kb << 10) + program.REPORT_BYTES + 100),
+        bytearray(HEADER.size + (settings.output_kb << 10) + run_program.REPORT_BYTES + 100),
         (seconds, seconds + 1), os.statvfs(".").f_ffree,
     )  # fmt: skip
     # What is run a few times is settled in memory that forks then share.
     for _ in range(_REHEARSALS):
-        program.run(warm.TYPICAL, 0, report)
+        run_program.run(preload.TYPICAL, 0, report)
     for name in [n for n in sys.modules if n.startswith("curator") or n == "__main__"]:
         del sys.modules[name]
     random.seed(0)
     atexit._clear()
     for _ in range(_REHEARSALS):
-        _run(ready, warm.TYPICAL, 0)
+        _run(ready, preload.TYPICAL, 0)
     gc.collect()
     gc.freeze()
     space = _own_size(statm) + (settings.memory_mb << 20)
@@ -128,7 +129,7 @@ def _prepare(settings: Settings) -> tuple[list[jail.Held], _Ready]:
     return held, ready
 
 
-def _has(held: list[jail.Held], name: str) -> bool:
+def _has(held: list[enter.Held], name: str) -> bool:
     return any(h.used for h in held if h.name == name)
 
 
@@ -214,12 +215,12 @@ def _become_program(out: int, ready: _Ready, text: bytes, preamble: int) -> Neve
     try:
         os.dup2(out, 1)
         os.closerange(_CONTROL, _OPEN_FILES)
-        jail.die_with_parent()
+        enter.die_with_parent()
         resource.setrlimit(resource.RLIMIT_CPU, ready.cpu)
         resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
         if ready.filter is not None:
             ready.filter.install()
-        code = program.run(text, preamble, ready.report)
+        code = run_program.run(text, preamble, ready.report)
     finally:
         os._exit(code)
 

@@ -2,7 +2,7 @@
 
 In: the rows still alive. Out: verdicts on those that are refused or reported.
 To add one: a file with NAME, VERSION and a function (engine, rows, **params) -> batches in the
-layout `curator.tables.VERDICTS`, one line here, one test.
+layout `curator.core.arrow.VERDICTS`, one line here, one test.
 """
 
 from collections.abc import Callable, Iterator

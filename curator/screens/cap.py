@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from curator.model import Verdict
-from curator.screens import normal
+from curator.core.arrow import VERDICTS, batches
+from curator.core.model import Verdict
+from curator.screens import normalize
 from curator.screens.rows import Rows
-from curator.tables import VERDICTS, batches
 from datastore.engine import Engine
 
 NAME = "cap"
@@ -22,11 +22,12 @@ def cap(engine: Engine, rows: Rows, rationales: int, seed: int) -> Iterator[pa.R
     """Verdicts in the layout `VERDICTS`, by row id; at most `rationales` rows a problem stay."""
     # The word `cap` keeps this order apart from the draw's: were they one, the rows that a cap
     # leaves would have small hashes, and a draw would prefer them.
+    question = normalize.key(normalize.stem(normalize.folded("question")))
     query = f"""
         WITH alive AS (SELECT id, problem_id FROM ({rows.rows})),
         problem AS (
             SELECT DISTINCT id AS problem_id,
-                md5_number({normal.key(normal.stem(normal.folded("question")))}) AS question
+                md5_number({question}) AS question
             FROM ({rows.problems}) WHERE id IN (SELECT problem_id FROM alive)
         ),
         ranked AS (

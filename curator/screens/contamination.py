@@ -12,10 +12,10 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from curator.model import Verdict
-from curator.screens import normal
+from curator.core.arrow import VERDICTS, batches
+from curator.core.model import Verdict
+from curator.screens import normalize
 from curator.screens.rows import Rows
-from curator.tables import VERDICTS, batches
 from datastore.engine import Engine, literal, scan
 
 NAME = "contamination"
@@ -112,7 +112,7 @@ def _matches(rows: Rows, ngram: int) -> str:
             UNION ALL
             SELECT DISTINCT item, true, text
             FROM (SELECT item, unnest(masked) AS text FROM screen_items)
-            WHERE len(string_split(text, '{normal.MASK}')) <= {ngram // 2 + 1:d}
+            WHERE len(string_split(text, '{normalize.MASK}')) <= {ngram // 2 + 1:d}
         ),
         match AS (
             SELECT id, long, masked, item, count(DISTINCT text) AS shared,
@@ -141,7 +141,7 @@ def _shingled(source: str, columns: tuple[str, ...], ngram: int) -> str:
     """
     kept = ", ".join(columns)
     number = "w < ':'"  # words begin with a digit or a letter, and digits sort first
-    whole, hidden = normal.key("stem"), normal.masked(normal.key("stem"))
+    whole, hidden = normalize.key("stem"), normalize.masked(normalize.key("stem"))
     return f"""
         SELECT {kept}, len(words) >= {ngram:d} AS long,
             {_windows("words", "array_to_string({}, ' ')", whole, ngram)} AS plain,
@@ -149,14 +149,16 @@ def _shingled(source: str, columns: tuple[str, ...], ngram: int) -> str:
             {_windows("hashed", "hash({})", f"hash({hidden})", ngram)} AS hashes
         FROM (
             SELECT {kept}, stem, words,
-                list_transform(words, lambda w: CASE WHEN {number} THEN '{normal.MASK}' ELSE w END)
+                list_transform(
+                    words, lambda w: CASE WHEN {number} THEN '{normalize.MASK}' ELSE w END
+                )
                     AS hidden,
                 list_transform(words, lambda w: CASE WHEN {number} THEN 0 ELSE hash(w) END)
                     AS hashed
             FROM (
-                SELECT {kept}, stem, {normal.words("stem")} AS words
+                SELECT {kept}, stem, {normalize.words("stem")} AS words
                 FROM (
-                    SELECT {kept}, {normal.stem(normal.folded("question"))} AS stem
+                    SELECT {kept}, {normalize.stem(normalize.folded("question"))} AS stem
                     FROM ({source})
                 )
             )

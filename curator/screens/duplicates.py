@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from curator.model import Verdict
-from curator.screens import normal
+from curator.core.arrow import VERDICTS, batches
+from curator.core.model import Verdict
+from curator.screens import normalize
 from curator.screens.rows import Rows
-from curator.tables import VERDICTS, batches
 from datastore.engine import Engine
 
 NAME = "duplicates"
@@ -25,9 +25,10 @@ def duplicates(engine: Engine, rows: Rows) -> Iterator[pa.RecordBatch]:
     fifths of the bytes.
     """
     # The rows are written out twice: as one CTE they would be kept whole, texts and all.
+    question = normalize.key(normalize.folded("instruction"))
     query = f"""
         WITH asked AS MATERIALIZED (
-            SELECT id, place, md5_number({normal.key(normal.folded("instruction"))}) AS question
+            SELECT id, place, md5_number({question}) AS question
             FROM ({rows.rows})
         ),
         shared AS (SELECT question FROM asked GROUP BY question HAVING count(*) > 1),
@@ -35,7 +36,7 @@ def duplicates(engine: Engine, rows: Rows) -> Iterator[pa.RecordBatch]:
             SELECT id, place, question FROM asked SEMI JOIN shared USING (question)
         ),
         read AS (
-            SELECT id, md5_number({normal.key(normal.folded("text"))}) AS answer
+            SELECT id, md5_number({normalize.key(normalize.folded("text"))}) AS answer
             FROM (SELECT id, text FROM ({rows.rows}) SEMI JOIN alike USING (id))
         ),
         answered AS MATERIALIZED (

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from curator.errors import UsageError
+from curator.core.errors import UsageError
 
 BATCH = 64
 LONGEST = 256

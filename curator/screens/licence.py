@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
-from curator.model import Verdict
+from curator.core.arrow import VERDICTS, batches
+from curator.core.model import Verdict
 from curator.screens.rows import Rows
-from curator.tables import VERDICTS, batches
 from datastore.engine import Engine
 
 NAME = "licence"

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from curator.screens import normal
+from curator.screens import normalize
 from datastore.engine import Engine
 
 GRAM = 8
@@ -126,9 +126,9 @@ class Novelty:
 
     def _words(self, query: str) -> Iterator[tuple[Ints, Ints]]:
         """Batches of the words of all questions, as numbers, and how many each question has."""
-        stem = normal.stem(normal.folded("question"))
+        stem = normalize.stem(normalize.folded("question"))
         listed = f"""
-            SELECT item, {normal.words("stem")} AS words
+            SELECT item, {normalize.words("stem")} AS words
             FROM (SELECT item, {stem} AS stem FROM ({query}))
         """
         cut = f"SELECT words[:{MOST_WORDS:d}] AS words FROM ({listed}) ORDER BY item"

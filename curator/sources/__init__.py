@@ -7,17 +7,18 @@ source, write one file like `gsm8k.py` and name it here.
 from collections.abc import Iterator
 from itertools import chain, islice
 
-from curator.model import Problem, Quarantined
-from curator.sources import (
+from curator.core.model import Problem, Quarantined
+from curator.sources.custom import adhoc
+from curator.sources.datasets import (
     aqua_rat,
     camel_math,
     college_math,
+    deepmind_mathematics,
     gsm8k,
     gsm8k_rft,
     lila,
     math,
     math500,
-    mathematics,
     mathinstruct,
     mathqa,
     mmlu_math,
@@ -27,10 +28,9 @@ from curator.sources import (
     svamp,
     theoremqa,
 )
-from curator.sources.columns import adhoc
+from curator.sources.fetch.open import open_source, reachability
 from curator.sources.fields import Unreadable, quarantined
-from curator.sources.files import read
-from curator.sources.opening import open_source, reachability
+from curator.sources.readers.detect import read
 from curator.sources.source import Opened, Source
 
 SOURCES: dict[str, Source] = {
@@ -53,7 +53,7 @@ EVALS: dict[str, Source] = {
     "aqua_rat": aqua_rat.EVAL,
     "numglue": numglue.EVAL,
     "svamp": svamp.EVAL,
-    "mathematics": mathematics.EVAL,
+    "mathematics": deepmind_mathematics.EVAL,
     "simuleq": simuleq.EVAL,
     "sat_math": sat_math.EVAL,
     "mmlu_math": mmlu_math.EVAL,

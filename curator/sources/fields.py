@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from curator.model import LETTERS, Quarantined
+from curator.core.model import LETTERS, Quarantined
 from curator.sources.source import Row
 
 RAW = 10_000

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from curator.model import Problem
+from curator.core.model import Problem
 
 Row = Mapping[str, Any]
 """One upstream record: column name to any JSON value."""

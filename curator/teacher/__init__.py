@@ -4,7 +4,7 @@ In: Requests. Out: Calls, durable in a ledger before anybody uses them, asked at
 """
 
 from curator.teacher.call import Call, Message, Request, parameters
-from curator.teacher.settings import Budget, Prices, Sampling, TeacherSettings
+from curator.teacher.config import Budget, Prices, Sampling, TeacherSettings
 
 __all__ = [
     "Budget",

@@ -11,9 +11,9 @@ import asyncio
 import json
 from dataclasses import dataclass
 
-from curator.errors import BudgetReached, UsageError
+from curator.core.errors import BudgetReached, UsageError
 from curator.teacher.call import Request
-from curator.teacher.settings import Budget, Prices
+from curator.teacher.config import Budget, Prices
 
 UNBOUNDED = Budget()
 

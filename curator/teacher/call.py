@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from curator.model import content_id
+from curator.core.model import content_id
 
 Message = tuple[str, str]
 """Role (`system`, `user`, `assistant`) and text."""

@@ -12,16 +12,16 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
-from curator.progress import Listener, Silent
-from curator.teacher.asking import Asker
-from curator.teacher.batch import Batches
+from curator.core.progress import Listener, Silent
+from curator.teacher.batch.client import Batches
 from curator.teacher.budget import UNBOUNDED, Purse, Spent
 from curator.teacher.call import Call, Request
+from curator.teacher.call_record import call_of, record_of, spent_of
+from curator.teacher.call_store import Keeping
+from curator.teacher.config import Budget, TeacherSettings
+from curator.teacher.dispatch import Asker
 from curator.teacher.endpoint import Endpoint
-from curator.teacher.keeping import Keeping
-from curator.teacher.records import call_of, record_of, spent_of
-from curator.teacher.settings import Budget, TeacherSettings
-from curator.teacher.tokens import Count
+from curator.teacher.token_count import Count
 from datastore.claims import Claims
 from datastore.errors import StoreError
 from datastore.ledger import Ledger

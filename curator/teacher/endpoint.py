@@ -15,9 +15,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from curator.errors import TeacherError
+from curator.core.errors import TeacherError
 from curator.teacher.call import Call, Request
-from curator.teacher.connecting import (
+from curator.teacher.config import TeacherSettings
+from curator.teacher.rate_limit import retry_after
+from curator.teacher.redaction import one_line, without_keys
+from curator.teacher.response import Fault, read_refusal, read_response
+from curator.teacher.transport import (
     TooLong,
     head,
     key_of,
@@ -26,10 +30,6 @@ from curator.teacher.connecting import (
     session,
     whole,
 )
-from curator.teacher.flow import retry_after
-from curator.teacher.reading import Fault, read_refusal, read_response
-from curator.teacher.redaction import one_line, without_keys
-from curator.teacher.settings import TeacherSettings
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curator.answers import extract, extract_output, last_number, quick, written
-from curator.answers.reading import canonical, read
+from curator.answers.parse.read import canonical, read
 
 PIECES = [
     *"0123456789xyaeijEI.,:;=<>|&!%°^_*/+-±()[]{}$£½√²~`\"'#\n ",

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from curator.answers import extract, extract_output, quick
-from curator.answers.extract import boxes
-from curator.sources.math import boxes as golds
-from curator.sources.math import gold_of
+from curator.answers.extract.text import boxes
+from curator.sources.datasets.math import boxes as golds
+from curator.sources.datasets.math import gold_of
 
 
 def lines(path: Path) -> Iterator[dict[str, Any]]:

@@ -2,14 +2,14 @@
 
 import json
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from curator.answers import Grader, extract, extract_output, quick
+from tests.worlds import DATA
 
-TABLES = Path(__file__).parent.parent / "data" / "answers"
+TABLES = DATA / "answers"
 
 
 def table(name: str) -> list[dict[str, Any]]:

@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.worlds import mount
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.worlds import ROOT, mount
 
 
 @pytest.fixture

@@ -14,11 +14,10 @@ from datastore.errors import StoreError
 from datastore.files import scratch
 from datastore.migrations import FORMAT, MIGRATIONS
 from datastore.store import Store
+from tests.worlds import DATA
 
 SCHEMA = pa.schema([("a", pa.binary())])
-CASES = json.loads(
-    (Path(__file__).parents[1] / "data" / "datastore" / "formats.json").read_text("utf-8")
-)
+CASES = json.loads((DATA / "datastore" / "formats.json").read_text("utf-8"))
 
 
 def noise(megabytes: int) -> Iterator[pa.RecordBatch]:

@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
-from curator.local import COMMAND, serve
+from curator.teacher.local_server import COMMAND, serve
+from tests.worlds import ROOT
 
-CACHE = Path(__file__).parents[2] / ".cache" / "smollm2-135m-instruct"
+CACHE = ROOT / ".cache" / "smollm2-135m-instruct"
 
 
 def unpacked(folder: Path = CACHE) -> Path:

@@ -8,9 +8,9 @@ import pytest
 
 from curator.teacher import Call, Request, TeacherSettings, parameters
 from curator.teacher.client import Teacher
-from curator.teacher.recordings import Recordings
-from curator.teacher.replay import Replay
-from curator.teacher.tokens import counter, prompt_tokens
+from curator.teacher.replay.recordings import Recordings
+from curator.teacher.replay.server import Replay
+from curator.teacher.token_count import counter, prompt_tokens
 from datastore.store import Store
 from tests.model.serving import served, unpacked
 

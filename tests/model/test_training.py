@@ -9,15 +9,15 @@ import pytest
 
 from curator import build
 from curator.answers import Grader
-from curator.local import serve
-from curator.releases import export
-from curator.sampling import Asked, sample
+from curator.pipeline.sample import Asked, sample
+from curator.release.export import export
 from curator.sandbox import Sandbox
 from curator.teacher import TeacherSettings
+from curator.teacher.local_server import serve
 from datastore.store import Store
 from tests.model.serving import unpacked
-from trainers.evaluation import evaluate
-from trainers.grading import grade
+from trainers.evaluation.evaluate import evaluate
+from trainers.evaluation.grade import grade
 from trainers.recipe import SFT, load_training
 from trainers.sft import train_sft
 

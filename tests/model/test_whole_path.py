@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from curator import build, load
-from curator.plan import plan
-from curator.recipe import load_recipe
+from curator.pipeline.plan import plan
+from curator.recipe.load import load_recipe
 from curator.screens.embedding import Embedder, nearest
 from datastore.store import Store
 from tests.model.serving import served

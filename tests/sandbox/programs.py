@@ -7,8 +7,9 @@ import json
 import os
 import struct
 import sys
-from pathlib import Path
 from typing import Any
+
+from tests.worlds import DATA
 
 CANARY = "the-canary-is-out"
 
@@ -39,7 +40,7 @@ if 'numpy' in sys.modules:
 
 def attacks() -> list[dict[str, Any]]:
     """Name, program, the statuses it may end with, and what it must print if that is fixed."""
-    table = Path(__file__).resolve().parents[1] / "data" / "attacks.json"
+    table = DATA / "attacks.json"
     found: list[dict[str, Any]] = json.loads(table.read_text())
     return found
 

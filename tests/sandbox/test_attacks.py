@@ -13,8 +13,8 @@ import pytest
 
 from curator.sandbox import Sandbox
 from tests.sandbox.programs import CANARY, SURROUNDINGS, attacks, complaints, is_heavy, text
+from tests.worlds import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 PYTHONS = (sys.executable, "/usr/bin/python3")
 
 

@@ -16,12 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curator.errors import SandboxError
+from curator.core.errors import SandboxError
 from curator.sandbox import STATUSES, Execution, Sandbox, probe
 from curator.sandbox.pool import needs_heavy
-from curator.sandbox.worker import visible
-
-ROOT = Path(__file__).resolve().parents[2]
+from curator.sandbox.zygote_client import visible
+from tests.worlds import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -356,7 +355,7 @@ def test_below_the_minimum_it_refuses_unless_told_to_go_on() -> None:
     script = """
 from tests.sandbox.programs import forbid
 forbid("unshare", "landlock_create_ruleset")
-from curator.errors import SandboxError
+from curator.core.errors import SandboxError
 from curator.sandbox import Sandbox, probe
 try:
     Sandbox()

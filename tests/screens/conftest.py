@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from curator import tables
-from curator.model import Problem, Rationale
+from curator.core import arrow
+from curator.core.model import Problem, Rationale
 from curator.screens import Rows
 from datastore.engine import Engine
 
@@ -57,7 +57,7 @@ def rows_of(tmp_path: Path) -> Callable[..., tuple[Rows, list[bytes]]]:
         names = ("id", "subset", "place", "problem_id", "instruction", "text")
         table = pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
         pq.write_table(table, folder / "rows.parquet")
-        batches = tables.batches(problems, tables.PROBLEMS)
+        batches = arrow.batches(problems, arrow.PROBLEMS)
         pq.write_table(pa.Table.from_batches(batches), folder / "problems.parquet")
         return (
             Rows(
@@ -82,7 +82,7 @@ def evals_of(tmp_path: Path) -> Callable[[dict[str, list[str]]], dict[str, list[
                 for number, question in enumerate(asked)
             ]
             paths[name] = [tmp_path / f"eval-{name}.parquet"]
-            batches = tables.batches(problems, tables.PROBLEMS)
+            batches = arrow.batches(problems, arrow.PROBLEMS)
             pq.write_table(pa.Table.from_batches(batches), paths[name][0])
         return paths
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from curator.core.arrow import VERDICTS
 from curator.screens import SCREENS, Rows
-from curator.tables import VERDICTS
 from datastore.engine import Engine
 
 RowsOf = Callable[..., tuple[Rows, list[bytes]]]

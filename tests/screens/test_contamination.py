@@ -10,13 +10,14 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from curator.core.arrow import VERDICTS
 from curator.screens import SCREENS, Rows
-from curator.tables import VERDICTS
 from datastore.engine import Engine
+from tests.worlds import DATA
 
 RowsOf = Callable[..., tuple[Rows, list[bytes]]]
 EvalsOf = Callable[[dict[str, list[str]]], dict[str, list[Path]]]
-CASES = json.loads((Path(__file__).parent.parent / "data" / "contamination.json").read_text())
+CASES = json.loads((DATA / "contamination.json").read_text())
 
 
 def found(

@@ -9,8 +9,8 @@ import pyarrow as pa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from curator.core.arrow import VERDICTS
 from curator.screens import SCREENS, Rows
-from curator.tables import VERDICTS
 from datastore.engine import Engine
 
 RowsOf = Callable[..., tuple[Rows, list[bytes]]]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curator.errors import UsageError
+from curator.core.errors import UsageError
 from curator.screens.embedding import Embedder, Vectors, nearest
 
 

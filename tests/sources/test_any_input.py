@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from curator import tables
-from curator.model import Problem, Quarantined
+from curator.core import arrow
+from curator.core.model import Problem, Quarantined
 from curator.sources import EVALS, SOURCES, Source, adhoc, open_source, records
 
 OWN = adhoc(
@@ -53,9 +53,9 @@ def keys(source: Source) -> list[str]:
 
 def check_storable(found: list[Problem | Quarantined]) -> None:
     """Everything can be written, so it is valid text of the right types."""
-    for kind, schema in ((Problem, tables.PROBLEMS), (Quarantined, tables.QUARANTINE)):
+    for kind, schema in ((Problem, arrow.PROBLEMS), (Quarantined, arrow.QUARANTINE)):
         of_kind = [each for each in found if isinstance(each, kind)]
-        assert sum(batch.num_rows for batch in tables.batches(of_kind, schema)) == len(of_kind)
+        assert sum(batch.num_rows for batch in arrow.batches(of_kind, schema)) == len(of_kind)
     for each in found:
         if isinstance(each, Quarantined):
             assert 0 < len(each.reason) <= 80
@@ -110,7 +110,7 @@ def test_any_file_is_read_without_an_exception(
 @given(st.lists(JUNK, max_size=6))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_json_list_is_read_alike_streamed_and_whole(tmp_path: Path, rows: list[object]) -> None:
-    from curator.sources.files import read
+    from curator.sources.readers.detect import read
 
     path = tmp_path / "rows.json"
     path.write_text(json.dumps(rows, indent=1))

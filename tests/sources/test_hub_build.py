@@ -11,7 +11,7 @@ from typing import Any
 
 from curator.sources import SOURCES
 from datastore.store import Store
-from tests.sources.test_hub import COMMIT, repositories
+from tests.sources.fetch.test_hub import COMMIT, repositories
 from tests.worlds import RUN, command
 
 RECIPE = """\

@@ -1,14 +1,15 @@
 """The parts of rows that need parsing, over a table of hard cases."""
 
 import json
-from pathlib import Path
 
 import pytest
 
-from curator.sources import aqua_rat, fields, math, mathqa
+from curator.sources import fields
+from curator.sources.datasets import aqua_rat, math, mathqa
 from curator.sources.fields import Unreadable
+from tests.worlds import DATA
 
-CASES = json.loads((Path(__file__).parents[1] / "data/sources/parsing.json").read_text())
+CASES = json.loads((DATA / "sources/parsing.json").read_text())
 
 
 @pytest.mark.parametrize(("solution", "expected"), CASES["boxes"])

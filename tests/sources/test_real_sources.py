@@ -5,8 +5,9 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from curator.model import Problem, Quarantined
-from curator.sources import EVALS, SOURCES, Source, math, mathqa, open_source, records
+from curator.core.model import Problem, Quarantined
+from curator.sources import EVALS, SOURCES, Source, open_source, records
+from curator.sources.datasets import math, mathqa
 
 
 def read(source: Source, mirror: Path) -> tuple[list[Problem], list[Quarantined]]:

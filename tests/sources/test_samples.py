@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from curator.model import Problem, Quarantined
+from curator.core.model import Problem, Quarantined
 from curator.sources import EVALS, SOURCES, open_source, records
+from tests.worlds import ROOT
 
-SAMPLES = Path(__file__).resolve().parents[2] / "recipes" / "samples"
+SAMPLES = ROOT / "recipes" / "samples"
 FAULTS = {
     "gsm8k": ["not JSON", "no answer after ####"],
     "gsm8k_rft": ["response is not text"],

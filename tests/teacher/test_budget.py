@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from curator.errors import BudgetReached, UsageError
+from curator.core.errors import BudgetReached, UsageError
 from curator.teacher import Budget, Call, Prices
 from tests.teacher.faults import COMPLETION_TOKENS, PROMPT_TOKENS, Server, completion
 from tests.teacher.worlds import ask, records, requests, settings

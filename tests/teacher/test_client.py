@@ -13,18 +13,17 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from curator.errors import TeacherError
+from curator.core.errors import TeacherError
 from curator.teacher import Call, Request, TeacherSettings
+from curator.teacher.call_record import call_of
 from curator.teacher.client import Teacher
-from curator.teacher.records import call_of
 from datastore.claims import Claims
 from datastore.ledger import Ledger
 from tests.teacher.faults import Reply, Server, completion, error
 from tests.teacher.worlds import Notes, ask, records, requests, settings, stored
+from tests.worlds import DATA
 
-CASES = json.loads(
-    (Path(__file__).parents[1] / "data/teacher/replies.json").read_text(encoding="utf-8")
-)
+CASES = json.loads((DATA / "teacher/replies.json").read_text(encoding="utf-8"))
 KEY = "sk-proj-4Zq9-secret_of.this.test"
 
 

@@ -16,8 +16,8 @@ from typing import ClassVar
 import openai
 import pytest
 
-from curator.errors import TeacherError
-from curator.teacher import Call, Request, TeacherSettings, connecting
+from curator.core.errors import TeacherError
+from curator.teacher import Call, Request, TeacherSettings, transport
 from tests.teacher.faults import Server, completion
 from tests.teacher.worlds import ask, requests, settings
 
@@ -180,7 +180,7 @@ def test_a_certificate_that_nobody_trusts_is_told_and_a_trusted_one_goes(
 def test_a_compressed_reply_is_read_and_bounded_by_what_it_becomes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connecting, "REPLY_BYTES", 1_000_000)
+    monkeypatch.setattr(transport, "REPLY_BYTES", 1_000_000)
     headers = {"content-encoding": "gzip"}
     good = gzip.compress(json.dumps(completion("short")).encode())
     bomb = gzip.compress(b" " * 100_000_000)

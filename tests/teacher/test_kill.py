@@ -8,8 +8,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-from tests.teacher.asking_many import AT_ONCE, ask_many
 from tests.teacher.faults import COMPLETION_TOKENS, PROMPT_TOKENS, Server
+from tests.teacher.many_calls import AT_ONCE, ask_many
 from tests.teacher.worlds import records
 
 KILLS = 50

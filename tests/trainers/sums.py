@@ -7,8 +7,8 @@ six or more: a model of this size feels how large a number is long before it can
 import random
 from pathlib import Path
 
-from curator.samples import Sample, Sampled, write_samples
-from trainers.scoring import ENDING, PROMPT
+from curator.core.samples import Sample, Sampled, write_samples
+from trainers.apply_verifier import ENDING, PROMPT
 
 OFF_BY = 6
 MOST = 10

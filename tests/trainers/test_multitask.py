@@ -14,15 +14,15 @@ import pytest
 from curator.cli.app import app
 from tests.trainers.sums import sums, words, written
 from tests.trainers.tiny import tiny_model
-from trainers.encoding import ALPACA
+from tests.worlds import ROOT
 from trainers.recipe import Multitask, load_training
+from trainers.tokenize import ALPACA
 
 pytest.importorskip("torch", reason="the extra train is not installed")
 pytest.importorskip("trl", reason="the extra train is not installed")
 # Training shares few cores with the other tests.
 pytestmark = pytest.mark.timeout(600)
 
-ROOT = Path(__file__).resolve().parents[2]
 RECIPE = """
 train: multitask
 name: tiny

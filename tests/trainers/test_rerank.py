@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from curator.answers import Grader
-from curator.samples import Sample, Sampled
+from curator.core.samples import Sample, Sampled
 from curator.sandbox import Sandbox
 from tests.trainers.sums import MOST, OFF_BY, sums, words, written
 from tests.trainers.tiny import tiny_model
-from trainers.evaluation import evaluate
-from trainers.grading import grade
-from trainers.metrics import difference
+from trainers.evaluation.evaluate import evaluate
+from trainers.evaluation.grade import grade
+from trainers.evaluation.metrics import difference
 from trainers.recipe import Verifier
 
 pytest.importorskip("torch", reason="the extra train is not installed")
@@ -43,7 +43,7 @@ def misled(problem: Sampled) -> Sampled:
 def test_a_verifier_beats_a_misled_vote_and_the_numbers_are_those_of_brute_force(
     tmp_path: Path,
 ) -> None:
-    from trainers.scoring import Scorer, scored
+    from trainers.apply_verifier import Scorer, scored
     from trainers.verifier import train_verifier
 
     problems = sums()

@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from curator.errors import CuratorError, UsageError
+from curator.core.errors import CuratorError, UsageError
 from tests.trainers.tiny import tiny_model
-from trainers.data import read_release
-from trainers.encoding import ALPACA, encode
+from tests.worlds import ROOT
 from trainers.recipe import SFT
+from trainers.release import read_release
+from trainers.tokenize import ALPACA, encode
 
 pytest.importorskip("torch", reason="the extra train is not installed")
 pytest.importorskip("trl", reason="the extra train is not installed")
 # Training shares few cores with the other tests.
 pytestmark = pytest.mark.timeout(600)
 
-ROOT = Path(__file__).resolve().parents[2]
 ROWS = [
     {
         "prompt": f"What is {a} + {b}?",

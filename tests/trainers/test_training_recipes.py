@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from curator.documents import shipped_recipes
-from curator.errors import RecipeError, UsageError
-from curator.shipped import recipes_folder
+from curator.core.errors import RecipeError, UsageError
+from curator.recipe.builtin import recipes_folder
+from curator.recipe.yaml_document import shipped_recipes
 from trainers.recipe import KINDS, SFT, Multitask, Verifier, load_training
 
 SHIPPED = shipped_recipes("training")

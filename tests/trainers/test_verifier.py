@@ -12,12 +12,12 @@ from typer.testing import CliRunner
 
 from curator.answers import Grader
 from curator.cli.app import app
-from curator.errors import UsageError
-from curator.samples import Sample, Sampled, read_samples
+from curator.core.errors import UsageError
+from curator.core.samples import Sample, Sampled, read_samples
 from curator.sandbox import Sandbox
 from tests.trainers.sums import sums, words, written
 from tests.trainers.tiny import tiny_model
-from trainers.grading import grade
+from trainers.evaluation.grade import grade
 from trainers.pairs import Judged, judged, pairs, question, split
 from trainers.recipe import Verifier
 
@@ -25,8 +25,6 @@ pytest.importorskip("torch", reason="the extra train is not installed")
 pytest.importorskip("trl", reason="the extra train is not installed")
 # Training shares few cores with the other tests.
 pytestmark = pytest.mark.timeout(600)
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +65,7 @@ LEARN = {"cross-entropy": {}, "margin": {"margin": 2.0, "steps": 150}, "pairwise
 def test_a_verifier_learns_sums_of_problems_it_never_saw(
     base: Path, tmp_path: Path, loss: str
 ) -> None:
-    from trainers.scoring import Scorer, scored
+    from trainers.apply_verifier import Scorer, scored
     from trainers.verifier import train_verifier
 
     lines: list[str] = []
@@ -130,8 +128,8 @@ def test_scores_are_the_share_of_correct_among_the_two_words(base: Path) -> None
     import torch
     from transformers import AutoModelForCausalLM
 
+    from trainers.apply_verifier import Scorer, prompts, verdict_tokens
     from trainers.models import load_tokenizer
-    from trainers.scoring import Scorer, prompts, verdict_tokens
 
     texts = [("1 + 2?", "a a The answer is 3."), ("1 + 2?", "b c The answer is 12.")]
     found = Scorer(base / "model", "margin", 128).scores(texts)
@@ -148,7 +146,7 @@ def test_scores_are_the_share_of_correct_among_the_two_words(base: Path) -> None
 def test_the_batch_of_a_verifier_has_labels_on_the_verdict_alone() -> None:
     from array import array
 
-    from trainers.encoding import Row
+    from trainers.tokenize import Row
     from trainers.verifier import padded
 
     rows = [
@@ -229,7 +227,7 @@ def test_samples_of_one_kind_are_refused(base: Path, tmp_path: Path, right: bool
 
 
 def test_a_folder_that_is_no_verifier_is_refused(base: Path, tmp_path: Path) -> None:
-    from trainers.scoring import Scorer
+    from trainers.apply_verifier import Scorer
 
     for text in ("", "{}", '{"recipe": {"train": "sft"}}', "[1]"):
         (tmp_path / "training.json").write_text(text)

@@ -1,0 +1,260 @@
+"""What a formula is made of: numbers, variables, functions, LaTeX commands, Python constructors.
+
+In: the parser, its first token taken. Out: a `Node`. The grammar that joins them is in `parse`.
+"""
+
+from curator.answers.parse.cursor import Cursor
+from curator.answers.parse.layouts import cases, matrix, piecewise, sympy_interval
+from curator.answers.parse.tokens import Ambiguous, Token, Unreadable, word_set
+from curator.answers.parse.tree import Node
+
+FUNCTIONS = word_set(
+    "sqrt cbrt sin cos tan sec csc cot asin acos atan arcsin arccos arctan sinh cosh tanh exp log"
+    " ln abs floor ceil ceiling factorial binomial binom gcd lcm root max min re im conjugate sign"
+)
+_WRAPPERS = word_set(  # constructors that say nothing about the value
+    "list tuple Integer Float Decimal Point Point2D Point3D float64 float32 int64 int32 int float"
+    " str S N ImmutableMatrix ImmutableDenseMatrix array np numpy sympy math fractions"
+)
+_CONSTANTS = {
+    "pi": "pi",
+    "Pi": "pi",
+    "PI": "pi",
+    "e": "e",
+    "E": "e",
+    "i": "i",
+    "I": "i",
+    "j": "j",
+    "oo": "inf",
+    "inf": "inf",
+    "infinity": "inf",
+    "Infinity": "inf",
+}
+_BOOLEANS = {"True": "true", "true": "true", "False": "false", "false": "false"}
+_GREEK = word_set(
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau phi"
+    " chi psi omega Gamma Delta Theta Lambda Xi Sigma Phi Psi Omega varphi vartheta varepsilon"
+    " ell"
+)
+_ENGLISH = word_set(  # short words that are no products of variables
+    "if is it in as at an am be by do go he me my no of on or so to up us we all and any are"
+    " but can day did few for get had has her him his how its let man may men new not now off"
+    " old one our out own per put say see set she six ten the too two use was way who why yes"
+    " yet you"
+)
+
+
+def number(p: Cursor, token: Token) -> Node:
+    node = Node("num", (), token.text)
+    if p.found("_"):
+        base = p.atom()
+        if base.op != "num" or not token.text.isdigit():
+            raise Unreadable("a base that is no number")
+        return Node("base", (base,), token.text)
+    if p.next.text == r"\overline" and "." in token.text:
+        p.take()
+        return _repeating(token.text, p.group())
+    if p.next.text in ("j", "J") and not p.next.gap:
+        p.take()
+        return Node("*", (node, Node("const", (), "i")))
+    if not token.text.isdigit():
+        if p.next.text == "(" and not p.next.gap and "." in token.text:
+            raise Ambiguous("repeating digits or a product")
+        return node
+    part = mixed(p)
+    return Node("+", (node, part)) if part else node
+
+
+def _proper(top: str, bottom: str) -> bool:
+    whole = top.isdigit() and bottom.isdigit()
+    return whole and max(len(top), len(bottom)) < 10 and int(top) < int(bottom)
+
+
+def mixed(p: Cursor) -> Node | None:
+    """The proper fraction after a whole number: `3 1/2`, `3\\frac{1}{2}`."""
+    if p.next.kind == "num" and p.next.gap and p.peek().text == "/":
+        top, bottom = p.next.text, p.peek(2)
+        if bottom.kind == "num" and _proper(top, bottom.text):
+            p.at += 3
+            return Node("/", (Node("num", (), top), Node("num", (), bottom.text)))
+        raise Unreadable("two numbers side by side")
+    if p.next.text == r"\frac":
+        start = p.at
+        p.take()
+        over, under = p.group(), p.group()
+        if over.op == under.op == "num" and over.text.isdigit() and under.text.isdigit():
+            if not _proper(over.text, under.text):
+                raise Ambiguous("a number before an improper fraction")
+            return Node("/", (over, under))
+        p.at = start
+    return None
+
+
+def word(p: Cursor, text: str) -> Node:
+    if text in _BOOLEANS:
+        return Node("bool", (), _BOOLEANS[text])
+    if text in ("Fraction", "Rational") and p.found("("):
+        inside = p.items()
+        p.expect(")")
+        if inside.op == "items" and len(inside.args) == 2:
+            return Node("/", inside.args)
+        return inside
+    if text in ("Matrix", "matrix") and p.found("("):
+        inside = p.items()
+        p.expect(")")
+        return inside
+    if text in ("FiniteSet", "set", "frozenset") and p.found("("):
+        inside = p.until(")")
+        return inside if inside.op == "set" else bracketed("set", inside)
+    if text == "Piecewise" and p.found("("):
+        return piecewise(p)
+    if text == "Interval":
+        return sympy_interval(p)
+    if text == "Union" and p.found("("):
+        inside = p.items()
+        p.expect(")")
+        return Node("union", inside.args if inside.op == "items" else (inside,))
+    if text == "Eq" and p.found("("):
+        inside = p.items()
+        p.expect(")")
+        return Node("rel", inside.args, "=")
+    if text in _WRAPPERS and p.next.text == "(":
+        return p.atom()
+    if text in FUNCTIONS or text.lower() in ("abs", "max", "min"):
+        return call(p, text if text in FUNCTIONS else text.lower())
+    if text in _GREEK or "_" in text or text[-1].isdigit():
+        if p.next.text == "(":
+            raise Unreadable(f"unknown function {text}")
+        return variable(p, text)
+    if text in _CONSTANTS and text != "j":
+        return Node("const", (), _CONSTANTS[text])
+    return letters(p, text)
+
+
+def variable(p: Cursor, text: str) -> Node:
+    node = Node("name", (), text)
+    return subscript(p, node) if p.next.text == "_" else node
+
+
+def _in_prose(p: Cursor) -> bool:
+    """Whether the word just taken has a word or the end of the text on a side, past a space."""
+    before = p.tokens[p.at - 2] if p.at > 1 else None
+    loose = p.tokens[p.at - 1].gap or before is None
+    after = p.next
+    left = loose and (before is None or before.kind in ("word", "num"))
+    return left or (after.gap and after.kind in ("word", "num", "end"))
+
+
+def letters(p: Cursor, text: str) -> Node:
+    if p.next.text == "(" and not p.next.gap and len(text) > 1:
+        raise Unreadable(f"unknown function {text}")
+    if len(text) > 3 or (text.lower() in _ENGLISH and _in_prose(p)):
+        raise Unreadable(f"unknown word {text}")
+    parts = [
+        Node("const", (), _CONSTANTS[sign]) if sign in ("i", "e") else Node("name", (), sign)
+        for sign in text
+    ]
+    if p.next.text == "_" and parts[-1].op == "name":
+        parts[-1] = subscript(p, parts[-1])
+    if len(parts) > 1 and p.next.text in ("^", "**"):
+        last = parts.pop()
+        p.take()
+        parts.append(Node("^", (last, p.signed())))
+    return parts[0] if len(parts) == 1 else Node("*", tuple(parts))
+
+
+def subscript(p: Cursor, name: Node) -> Node:
+    p.take()
+    below = p.take()
+    text = below.text
+    if text == "{":
+        text = ""
+        while not p.found("}"):
+            if p.next.kind not in ("num", "word") or len(text) > 20:
+                raise Unreadable("a subscript that is no name")
+            text += p.take().text
+    elif below.kind not in ("num", "word"):
+        raise Unreadable("a subscript that is no name")
+    return Node("name", (), f"{name.text}_{text}")
+
+
+def command(p: Cursor, name: str) -> Node:
+    if name == "frac":
+        return Node("/", (p.group(), p.group()))
+    if name in ("binom", "dbinom", "tbinom"):
+        return Node("call", (p.group(), p.group()), "binomial")
+    if name == "sqrt":
+        return root(p)
+    if name in FUNCTIONS:
+        return call(p, name)
+    if name == "pi":
+        return Node("const", (), "pi")
+    if name == "matrix":
+        return matrix(p)
+    if name == "cases":
+        return cases(p)
+    if name in ("lfloor", "lceil"):
+        inside = p.sum()
+        p.expect(r"\rfloor" if name == "lfloor" else r"\rceil")
+        return Node("call", (inside,), "floor" if name == "lfloor" else "ceil")
+    if name in _GREEK:
+        return variable(p, name)
+    raise Unreadable(f"unknown command {name}")
+
+
+def root(p: Cursor) -> Node:
+    if p.found("["):
+        index = p.sum()
+        p.expect("]")
+        return Node("call", (p.group(), index), "root")
+    return Node("call", (p.group(),), "sqrt")
+
+
+def call(p: Cursor, name: str) -> Node:
+    name = {"ceiling": "ceil", "binom": "binomial", "arcsin": "asin"}.get(name, name)
+    name = {"arccos": "acos", "arctan": "atan"}.get(name, name)
+    if name == "factorial" and p.next.text == "(":
+        return Node("fact", (p.atom(),))
+    raised = base = None
+    if p.found("_"):
+        base = p.group()
+    if p.found("^", "**"):
+        raised = p.group()
+        if raised == Node("neg", (Node("num", (), "1"),)):
+            raise Ambiguous("an inverse or a reciprocal")
+    if p.next.text in ("(", "{"):
+        inside = p.until(p.closing())
+        args = inside.args if inside.op == "items" else (inside,)
+    else:
+        args = (bare_argument(p),)
+    node = Node("call", args if base is None else (*args, base), name)
+    return node if raised is None else Node("^", (node, raised))
+
+
+def bare_argument(p: Cursor) -> Node:
+    """What a function without brackets takes: `\\sin 2x`, `\\cos 13°`."""
+    factors = [p.power()]
+    while p.starts_factor() and p.next.text not in ("(", "[", "{"):
+        if p.next.text.lstrip("\\") in FUNCTIONS:
+            break
+        factors.append(p.power())
+    return factors[0] if len(factors) == 1 else Node("*", tuple(factors))
+
+
+def _repeating(start: str, block: Node) -> Node:
+    """`0.1\\overline{6}` as the fraction that it is."""
+    whole, _, fixed = start.partition(".")
+    if (
+        block.op != "num"
+        or not (whole + fixed + block.text).isdigit()
+        or len(start) + len(block.text) > 60
+    ):
+        raise Unreadable("a repeating decimal without digits")
+    digits = block.text
+    top = int(whole + fixed + digits) - int(whole + fixed)
+    bottom = (10 ** len(digits) - 1) * 10 ** len(fixed)
+    return Node("/", (Node("num", (), str(top)), Node("num", (), str(bottom))))
+
+
+def bracketed(op: str, inside: Node) -> Node:
+    return Node(op, inside.args if inside.op == "items" else (inside,))

@@ -1,0 +1,298 @@
+"""Reads plain notation into a tree: LaTeX, Python, sympy and ordinary writing alike.
+
+In: text from `clean.plain`. Out: `tree(text)`, a `Node`; `Unreadable` where the text is no formula,
+`Ambiguous` where it is one that can mean two things (`1/2x`). Bounded: at most `MAX_TOKENS` tokens
+and `MAX_DEPTH` nested operations, linear time. Never evaluates anything.
+"""
+
+import re
+
+from curator.answers.parse import atoms
+from curator.answers.parse.tokens import Ambiguous, Token, Unreadable, tokens, ungrouped
+from curator.answers.parse.tree import Node
+
+MAX_DEPTH = 40
+
+_CONDITIONS = ("if", "for", "when", "where", "otherwise")
+_RELATIONS = {"=": "=", "==": "=", "<": "<", "<=": "<=", ">": ">", ">=": ">=", "!=": "!=", ":": ":"}
+_CLOSING = {"(": ")", "[": "]", "{": "}", r"\{": r"\}"}
+_MATRIX = re.compile(
+    r"\\(?:begin|end)\{([pbB]?matrix|array|smallmatrix|[dr]?cases)\}(?:\{[^{}]*\})?"
+)
+
+
+def _layout(found: re.Match[str]) -> str:
+    kind = "cases" if found[1].endswith("cases") else "matrix"
+    return f" \\{kind} " if found[0][1] == "b" else f" \\end{kind} "
+
+
+def tree(text: str) -> Node:
+    """The formula that the text states."""
+    matrix = _MATRIX.search(text)
+    if matrix:
+        text = _MATRIX.sub(_layout, text)
+    parser = Parser(tokens(ungrouped(text.strip())))
+    node = parser.items()
+    parser.expect("end")
+    return node
+
+
+class Parser:
+    """Recursive descent over tokens; every entry of a nested level counts against `MAX_DEPTH`."""
+
+    def __init__(self, found: list[Token]) -> None:
+        self.tokens = found
+        self.at = 0
+        self.depth = 0
+        self.bars = 0
+
+    @property
+    def next(self) -> Token:
+        return self.tokens[self.at] if self.at < len(self.tokens) else Token("end", "", True)
+
+    def peek(self, ahead: int = 1) -> Token:
+        at = self.at + ahead
+        return self.tokens[at] if at < len(self.tokens) else Token("end", "", True)
+
+    def take(self) -> Token:
+        token = self.next
+        self.at += 1
+        return token
+
+    def found(self, *texts: str) -> bool:
+        """Takes the next token if it is one of these signs."""
+        if self.next.kind in ("op", "cmd") and self.next.text in texts:
+            self.at += 1
+            return True
+        return False
+
+    def expect(self, sign: str) -> None:
+        if sign == "end" and self.next.kind == "end":
+            return
+        if not self.found(sign):
+            raise Unreadable(f"{sign} expected at {self.next.text!r}")
+
+    def deeper(self) -> None:
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise Unreadable("too deeply nested")
+
+    def items(self) -> Node:
+        """Relations separated by commas, semicolons, `and` or `or`."""
+        found = [self.relation()]
+        while self.found(",", ";") or self._joined():
+            if self.next.kind == "end" or self.next.text in (")", "]", "}", r"\}"):
+                break  # a trailing comma: (1,)
+            if self.next.text in ("and", "or"):
+                self.take()
+            found.append(self.relation())
+        return found[0] if len(found) == 1 else Node("items", tuple(found))
+
+    def _joined(self) -> bool:
+        if self.next.kind == "word" and self.next.text in ("and", "or"):
+            self.take()
+            return True
+        return False
+
+    def relation(self) -> Node:
+        self.deeper()
+        parts = [self.union()]
+        signs = []
+        while self.next.kind == "op" and self.next.text in _RELATIONS:
+            signs.append(_RELATIONS[self.take().text])
+            parts.append(self.union())
+        self.depth -= 1
+        if not signs and (self.found(r"\in") or self._word_in()):
+            return Node("rel", (parts[0], self.union()), "in")
+        if not signs:
+            return parts[0]
+        if len(signs) == 1 or set(signs) == {"="} or set(signs) == {":"}:
+            return Node("rel", tuple(parts), signs[0])
+        plain = len(signs) == 2 and not (_variable(parts[0]) or _variable(parts[2]))
+        if len(set(signs)) == 1 and not plain:
+            return Node("rel", tuple(parts), signs[0])
+        if plain and {s[0] for s in signs} in ({"<"}, {">"}):
+            left, right = signs
+            if left[0] == ">":
+                parts.reverse()
+                left, right = right, left
+            brackets = ("(" if left in "<>" else "[") + (")" if right in "<>" else "]")
+            inside = Node("interval", (parts[0], parts[2]), brackets)
+            return Node("rel", (parts[1], inside), "in")
+        raise Unreadable("mixed relations")
+
+    def _word_in(self) -> bool:
+        if self.next == Token("word", "in", True):
+            self.take()
+            return True
+        return False
+
+    def union(self) -> Node:
+        parts = [self.sum()]
+        while self.found("∪"):
+            parts.append(self.sum())
+        return parts[0] if len(parts) == 1 else Node("union", tuple(parts))
+
+    def sum(self) -> Node:
+        self.deeper()
+        negative = self.found("-")
+        first = self.product()
+        terms = [Node("neg", (first,)) if negative else first]
+        spread: Node | None = None
+        while self.next.text in ("+", "-", "±"):
+            sign = self.take().text
+            term = self.product()
+            if sign == "±":
+                if spread is not None:
+                    raise Unreadable("two ±")
+                spread = term
+            else:
+                terms.append(Node("neg", (term,)) if sign == "-" else term)
+        self.depth -= 1
+        whole = terms[0] if len(terms) == 1 else Node("+", tuple(terms))
+        return whole if spread is None else Node("pm", (whole, spread))
+
+    def product(self) -> Node:
+        self.deeper()
+        left = self.signed()
+        divided = False
+        while True:
+            token = self.next
+            if token.text in ("*", "/") and token.kind == "op":
+                self.take()
+                right = self.signed()
+                divided = token.text == "/"
+            elif self.starts_factor():
+                if divided and not token.gap and token.text[0] not in "\\{":
+                    raise Ambiguous("a product after a division")
+                right = self.power()
+                divided = False
+                token = Token("op", "*", True)
+            else:
+                break
+            if token.text == "*" and left.op == "*":
+                left = Node("*", (*left.args, right))
+            else:
+                left = Node(token.text, (left, right))
+        self.depth -= 1
+        return left
+
+    def starts_factor(self) -> bool:
+        token = self.next
+        if token.kind == "num":
+            return self.tokens[self.at - 1].text in (")", "}", "]")
+        if token.kind == "word":
+            return token.text not in ("and", "or", "in", "mod", *_CONDITIONS)
+        if token.kind == "cmd":
+            return token.text not in (r"\\", r"\endmatrix", r"\endcases", r"\in", r"\pmod", r"\mod")
+        return token.text in ("(", "{", "[", r"\{") or (token.text == "|" and not self.bars)
+
+    def signed(self) -> Node:
+        negative = spread = False
+        while self.next.text in ("+", "-", "±"):
+            sign = self.take().text
+            negative ^= sign == "-"
+            spread |= sign == "±"
+        operand = self.power()
+        if spread:
+            return Node("pm", (Node("num", (), "0"), operand))
+        return Node("neg", (operand,)) if negative else operand
+
+    def power(self) -> Node:
+        self.deeper()
+        base = self.postfix(self.atom())
+        if self.found("^", "**"):
+            exponent = self.signed()
+            base = self.postfix(Node("^", (base, exponent)))
+        self.depth -= 1
+        return base
+
+    def postfix(self, node: Node) -> Node:
+        limit = 3
+        while self.next.text in ("%", "°", "!") and self.next.kind == "op":
+            if self.next.text == "%" and self.peek().kind in ("num", "word"):
+                break
+            sign = self.take().text
+            if sign == "!" and node.op == "fact":
+                raise Ambiguous("a double factorial")
+            node = Node({"%": "percent", "°": "deg", "!": "fact"}[sign], (node,))
+            limit -= 1
+            if limit < 0:
+                raise Unreadable("too many signs")
+        return node
+
+    def atom(self) -> Node:
+        token = self.take()
+        if token.kind == "num":
+            return atoms.number(self, token)
+        if token.kind == "word":
+            return atoms.word(self, token.text)
+        if token.kind == "cmd":
+            return atoms.command(self, token.text[1:])
+        if token.text in _CLOSING:
+            return self._bracket(token.text)
+        if token.text == "|":
+            self.bars += 1
+            inside = self.sum()
+            self.expect("|")
+            self.bars -= 1
+            return Node("call", (inside,), "abs")
+        raise Unreadable(f"{token.text!r} cannot start a value")
+
+    def group(self) -> Node:
+        """A LaTeX argument: a group in braces or one token."""
+        if self.found("{"):
+            inside = self.items()
+            self.expect("}")
+            return inside
+        return self.atom()
+
+    def closing(self) -> str:
+        """Takes an opening bracket; the sign that closes it."""
+        return _CLOSING[self.take().text]
+
+    def until(self, closing: str) -> Node:
+        if self.found(closing):
+            return Node("items")
+        bars, self.bars = self.bars, 0
+        inside = self.items()
+        self.bars = bars
+        self.expect(closing)
+        return inside
+
+    def _bracket(self, opening: str) -> Node:
+        closing = _CLOSING[opening]
+        if self.found(closing):
+            return Node({"(": "tuple", "[": "list"}.get(opening, "set"))
+        bars, self.bars = self.bars, 0
+        inside = self.items()
+        self.bars = bars
+        trailing = self.tokens[self.at - 1].text == ","
+        if opening in "([" and self.next.text in ")]" and self.next.kind == "op":
+            end = self.take().text
+            pair = inside.op == "items" and len(inside.args) == 2
+            if end != closing or (pair and _infinite(inside)):
+                if not pair:
+                    raise Unreadable("brackets that do not match")
+                return Node("interval", inside.args, opening + end)
+        else:
+            self.expect(closing)
+        if opening == "[":
+            node = atoms.bracketed("list", inside)
+            if node.args and all(arg.op == "list" for arg in node.args):
+                return Node("matrix", tuple(Node("row", arg.args) for arg in node.args))
+            return node
+        if opening == r"\{" or (opening == "{" and inside.op in ("items", "rel")):
+            return atoms.bracketed("set", inside)
+        if inside.op == "items":
+            return Node("tuple", inside.args)
+        return Node("tuple", (inside,)) if trailing else inside
+
+
+def _variable(node: Node) -> bool:
+    return node.op == "name" or any(map(_variable, node.args))
+
+
+def _infinite(pair: Node) -> bool:
+    ends = [arg.args[0] if arg.op == "neg" else arg for arg in pair.args]
+    return any(end == Node("const", (), "inf") for end in ends)

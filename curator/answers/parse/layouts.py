@@ -1,0 +1,85 @@
+"""What is laid out in rows or named fields: matrices, functions by cases, sympy's intervals.
+
+In: the parser behind the opening command or name. Out: a `Node`; `Unreadable` for other layouts.
+"""
+
+from curator.answers.parse.cursor import Cursor
+from curator.answers.parse.tokens import Unreadable
+from curator.answers.parse.tree import Node
+
+_IF = ("if", "for", "when", "where")
+_ELSE = Node("bool", (), "true")
+
+
+def sympy_interval(p: Cursor) -> Node:
+    brackets = "[]"
+    if p.peek(-1).text == "Interval" and p.next.text == ".":
+        raise Unreadable("Interval")
+    p.expect("(")
+    inside = p.items()
+    p.expect(")")
+    ends = inside.args
+    if inside.op != "items" or not 2 <= len(ends) <= 4:
+        raise Unreadable("Interval")
+    flags = [*(arg == Node("bool", (), "true") for arg in ends[2:]), False, False]
+    brackets = ("(" if flags[0] else "[") + (")" if flags[1] else "]")
+    return Node("interval", ends[:2], brackets)
+
+
+def matrix(p: Cursor) -> Node:
+    rows: list[Node] = []
+    cells: list[Node] = []
+    while not p.found(r"\endmatrix"):
+        if p.found(r"\\"):
+            rows.append(Node("row", tuple(cells)))
+            cells = []
+            continue
+        cells.append(p.sum())
+        p.found("&")
+    if cells:
+        rows.append(Node("row", tuple(cells)))
+    if not rows or len({len(row.args) for row in rows}) != 1:
+        raise Unreadable("a matrix with ragged rows")
+    return Node("matrix", tuple(rows))
+
+
+def cases(p: Cursor) -> Node:
+    """`\\cases x & x > 0 \\\\ -x & otherwise \\endcases`: rows of a value and its condition."""
+    rows: list[Node] = []
+    while not p.found(r"\endcases"):
+        if rows and not p.found("\\\\"):
+            raise Unreadable("cases without rows")
+        if p.found(r"\endcases"):
+            break
+        rows.append(_case(p))
+    return _function(rows)
+
+
+def _case(p: Cursor) -> Node:
+    said = p.sum()
+    while p.found("&", ","):
+        pass
+    if p.next.kind == "word" and p.next.text in _IF:
+        p.take()
+    if p.next.kind == "word" and p.next.text == "otherwise":
+        p.take()
+        return Node("row", (said, _ELSE))
+    condition = p.relation()
+    p.found(",", ";")
+    return Node("row", (said, condition))
+
+
+def piecewise(p: Cursor) -> Node:
+    """sympy's `Piecewise((x, x > 0), (-x, True))`."""
+    inside = p.items()
+    p.expect(")")
+    rows = inside.args if inside.op == "items" else (inside,)
+    if any(row.op != "tuple" or len(row.args) != 2 for row in rows):
+        raise Unreadable("Piecewise")
+    return _function([Node("row", row.args) for row in rows])
+
+
+def _function(rows: list[Node]) -> Node:
+    if not rows or any(row.args[1].op not in ("rel", "bool") for row in rows):
+        raise Unreadable("cases without conditions")
+    return Node("cases", tuple(rows))

@@ -1,0 +1,166 @@
+"""Quantities in words, compound units, ordinals and times of day, brought to digits.
+
+In: plain text from `clean`. Out: `digits(text)`, the text with its leading number in digits
+(`two thirds` → `2/3`, `five dollars` → `5 dollars`); `compound(text)`, one quantity for
+`3 hours 20 minutes`; `time_of_day(text)`; `ordinal(text)`; each None where the text is none.
+"""
+
+import re
+from decimal import Decimal
+from itertools import pairwise
+
+from curator.answers.parse.units import Unit, unit
+
+_SMALL_WORDS = """zero one two three four five six seven eight nine ten eleven twelve thirteen
+fourteen fifteen sixteen seventeen eighteen nineteen"""
+_TENS_WORDS = "twenty thirty forty fifty sixty seventy eighty ninety"
+_SMALL = {word: number for number, word in enumerate(_SMALL_WORDS.split())}
+_TENS = {word: 10 * number for number, word in enumerate(_TENS_WORDS.split(), 2)}
+_LARGE = {"thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_ORDINAL_WORDS = """first second third fourth fifth sixth seventh eighth ninth tenth eleventh
+twelfth"""
+_ORDINALS = {word: number for number, word in enumerate(_ORDINAL_WORDS.split(), 1)}
+_PARTS = {
+    **{f"{word}s": number for word, number in _ORDINALS.items() if number > 2},
+    **{word: number for word, number in _ORDINALS.items() if number > 2},
+    "half": 2,
+    "halves": 2,
+    "quarter": 4,
+    "quarters": 4,
+}
+_NUMBER_WORDS = {*_SMALL, *_TENS, *_LARGE, *_ORDINALS, *_PARTS, "hundred", "dozen"}
+_OTHER = """all real reals infinite infinity infinitely none no noon midnight pi root squared cubed
+percent twice thrice double triple single both pair couple negative minus plus times over dne"""
+MATHEMATICAL = frozenset((*_NUMBER_WORDS, *_OTHER.split()))
+"""Words that may say a value: a text with one of them is not surely other than a formula."""
+
+
+_JOINING = ("of", "or", "and", "to", "past", "after", "in")
+
+
+def spelled(text: str) -> int | None:
+    """The whole number that English words spell: `four`, `twenty-one`, `three hundred and five`."""
+    total = current = 0
+    parts = text.lower().replace("-", " ").split()
+    if not parts or len(parts) > 12 or parts[-1] == "and":
+        return None
+    last = 0
+    for part in parts:
+        if part in _SMALL or part in _TENS:
+            number = _SMALL.get(part, _TENS.get(part, 0))
+            if last and not ((last % 10 == 0 and number < last and number < 10) or last == 100):
+                return None  # `one two`: two numbers
+            current, last = current + number, number or 1
+        elif part == "hundred" and current:
+            current, last = current * 100, 100
+        elif part in _LARGE and current:
+            total, current, last = total + current * _LARGE[part], 0, 0
+        elif part != "and" or not (current or total):
+            return None
+    return total + current
+
+
+def _fraction(words: list[str]) -> str | None:
+    """`two thirds`, `a half`, `three and a half` in digits."""
+    if "and" in words:
+        cut = len(words) - 1 - words[::-1].index("and")
+        whole, part = spelled(" ".join(words[:cut])), _fraction(words[cut + 1 :])
+        return f"{whole} {part}" if whole is not None and part else None
+    if not words or words[-1] not in _PARTS:
+        return None
+    top = 1 if words[:-1] in ([], ["a"], ["an"]) else spelled(" ".join(words[:-1]))
+    if top is None or (words[:-1] == [] and words[-1] not in ("half",)):
+        return None
+    return f"{top}/{_PARTS[words[-1]]}"
+
+
+def digits(text: str) -> str | None:
+    """A text that begins with a number in words with that number in digits.
+
+    What follows must be at most two words: `six eggs`, not `two sides are equal`.
+    """
+    words = text.lower().replace("-", " ").split()
+    if not words or len(words) > 12 or not text[0].isalpha():
+        return None
+    sign = ""
+    if words[0] in ("negative", "minus"):
+        sign, words = "-", words[1:]
+    if words[:2] in (["a", "dozen"], ["one", "dozen"]):
+        words[:2] = ["twelve"]
+    for end in range(len(words), max(0, len(words) - 3), -1):
+        number = spelled(" ".join(words[:end]))
+        found = str(number) if number is not None else _fraction(words[:end])
+        if found is not None:
+            rest = words[end:]
+            if rest and (unit(" ".join(rest)) is None or MATHEMATICAL.union(_JOINING) & {*rest}):
+                return None
+            return " ".join([sign + found, *rest])
+    return None
+
+
+_PAIR = re.compile(
+    r"\s*(?P<money>\$?)\s*(?P<number>\d+(?:,\d{3})*(?:\.\d+)?)\s*(?P<name>(?!and\b)[a-z]+)?\.?\s*"
+    r"(?:,|and|&)?(?=\s|\d|$)",
+    re.I,
+)
+
+
+def compound(text: str) -> tuple[str, Unit] | None:
+    """Digits and the smallest unit of `3 hours 20 minutes`, `5 ft 6 in`, `$3 and 50 cents`."""
+    if len(text) > 80 or not text[:1] or not (text[0].isdigit() or text[0] == "$"):
+        return None
+    parts: list[tuple[Decimal, Unit]] = []
+    at = 0
+    while at < len(text):
+        pair = _PAIR.match(text, at)
+        name = ("dollar" if pair["money"] else pair["name"]) if pair else None
+        found = unit(name) if name else None
+        if not pair or not found or not found.dimensions or (pair["money"] and pair["name"]):
+            return None
+        parts.append((Decimal(pair["number"].replace(",", "")), found))
+        at = pair.end()
+    if not 2 <= len(parts) <= 4 or len({found.dimensions for _, found in parts}) > 1:
+        return None
+    smallest = parts[-1][1]
+    total = parts[-1][0]
+    for (number, found), (below, smaller) in pairwise(parts):
+        ratio, step = found.factor / smallest.factor, found.factor / smaller.factor
+        ordered = ratio.denominator == 1 and step > 1 and below < step
+        if not ordered or number != int(number) or not smallest.known:
+            return None
+        total += number * int(ratio)
+    return f"{total:f}", Unit(smallest.dimensions, smallest.factor, smallest.text, compound=True)
+
+
+_TIME = re.compile(r"(\d{1,2})(?::([0-5]\d))?(?::([0-5]\d))? ?([ap])\.? ?m\b\.?", re.I)
+_CLOCK = re.compile(r"(\d{1,2}):([0-5]\d)(?::([0-5]\d))?")
+_HALF_DAY = 12 * 3600
+
+
+def time_of_day(text: str) -> int | None:
+    """Seconds after midnight of `4:30 p.m.`, `8 am`, `noon`."""
+    text = text.strip(" .").lower()
+    if text in ("noon", "midnight", "12 noon", "12 midnight"):
+        return _HALF_DAY if text.endswith("noon") else 0
+    found = _TIME.fullmatch(text)
+    if not found or not 1 <= int(found[1]) <= 12:
+        return None
+    hours = int(found[1]) % 12 + (12 if found[4].lower() == "p" else 0)
+    return hours * 3600 + int(found[2] or 0) * 60 + int(found[3] or 0)
+
+
+def clock(text: str) -> int | None:
+    """Seconds after midnight of `15:15`, which may as well be a ratio."""
+    found = _CLOCK.fullmatch(text.strip())
+    if not found or int(found[1]) > 23:
+        return None
+    return int(found[1]) * 3600 + int(found[2]) * 60 + int(found[3] or 0)
+
+
+_NTH = re.compile(r"(\d+)(?:st|nd|rd|th)", re.I)
+
+
+def ordinal(text: str) -> int | None:
+    """The place that `3rd` or `third` names."""
+    found = _NTH.fullmatch(text)
+    return int(found[1]) if found and len(found[1]) < 10 else _ORDINALS.get(text.lower())

@@ -1,0 +1,193 @@
+"""Units, currencies and counted things after (or before) a number.
+
+In: the words beside a number: `km/h`, `square feet`, `dollars`, `eggs`. Out: `unit(text)`, a `Unit`
+with dimensions and a factor, or None where the words are no unit. Rules: units of one dimension are
+converted; different dimensions differ; words that are no known unit count things (`12 eggs`).
+"""
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+from curator.answers.parse.normalize import CURRENCY
+
+# dimension: name = factor; the first name of a line is the canonical one of its spelling
+_TABLE = """
+length m meter metre = 1 | km kilometer kilometre kms = 1000 | cm centimeter centimetre cms = 1/100
+length mm millimeter millimetre = 1/1000 | mile mi = 201168/125 | yard yd = 1143/1250
+length ft foot feet = 381/1250 | inch in inches = 127/5000
+time s second sec = 1 | min minute = 60 | h hour hr = 3600 | day = 86400 | week = 604800
+time ms millisecond = 1/1000
+month month = 1 | year yr = 12 | decade = 120 | century centuries = 1200
+mass g gram gm = 1 | kg kilogram kilo kgs = 1000 | mg milligram = 1/1000 | ton = 907184.74
+mass pound lb = 453.59237 | ounce oz = 28.349523125 | tonne = 1000000
+volume litre liter l ltr lt = 1 | ml milliliter millilitre = 1/1000 | gallon gal = 3.785411784
+volume quart = 0.946352946 | pint = 0.473176473 | cup = 0.2365882365
+money$ dollar usd buck = 1 | cent = 1/100
+money£ £ gbp = 1 | pence = 1/100
+money€ € euro eur = 1
+money¥ yen ¥ jpy = 1
+money₹ rs rupee inr ₹ = 1 | paise paisa = 1/100
+angle deg degree ° = 1 | rad radian = 57.29577951308232087679815
+temperature °c celsius c = 1
+fahrenheit °f fahrenheit f = 1
+power w watt = 1 | kw kilowatt = 1000 | mw = 1000000
+energy j joule = 1 | kj kilojoule = 1000
+force n newton = 1
+voltage v volt = 1
+frequency hz hertz = 1
+pressure pa pascal = 1 | kpa = 1000
+percent percent pct percentage = 1
+point pp = 1
+"""
+_SCALES = {
+    "dozen": 12,
+    "hundred": 100,
+    "thousand": 1000,
+    "k": 1000,
+    "lakh": 100_000,
+    "lac": 100_000,
+    "million": 10**6,
+    "crore": 10**7,
+    "billion": 10**9,
+    "trillion": 10**12,
+}
+_OTHER_NAMES = {
+    "mph": "mile/hour",
+    "kmph": "km/hour",
+    "kmh": "km/hour",
+    "kph": "km/hour",
+    "mps": "m/s",
+    "fps": "ft/s",
+    "rpm": "revolution/min",
+    "percentage point": "pp",
+    "percentage points": "pp",
+    "degrees celsius": "celsius",
+    "degree celsius": "celsius",
+    "degrees fahrenheit": "fahrenheit",
+    "degree fahrenheit": "fahrenheit",
+}
+
+
+def _load() -> dict[str, tuple[str, Fraction]]:
+    table = {}
+    for line in _TABLE.strip().splitlines():
+        dimension, _, entries = line.partition(" ")
+        for entry in entries.split("|"):
+            names, _, factor = entry.partition("=")
+            for name in names.split():
+                table[name] = (dimension, Fraction(factor.strip()))
+    return table
+
+
+_UNITS = _load()
+_SQUARED = re.compile(r"\b(square|sq|cubic|cu)\b\.?\s*([a-z]+)")
+_PART = re.compile(r"([^\s\d^*/.()-]+)\.?\s*(?:(?:\s*\^\s*)?[({]?(-?[1-4])[)}]?)?(?=[\s*.]|$)\.?")
+_LITRE = Fraction(1, 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What a number counts: powers of dimensions, and the factor to their base unit."""
+
+    dimensions: tuple[tuple[str, int], ...]
+    factor: Fraction
+    text: str
+    compound: bool = False
+    """Written in several units: `3 hours 20 minutes`."""
+    scale: Fraction = Fraction(1)
+    """The part of the factor that is a number word: 10**6 in `million dollars`."""
+
+    def alike(self, other: "Unit") -> bool:
+        """Whether the two count the same, however they are spelled."""
+        return (self.dimensions, self.factor) == (other.dimensions, other.factor)
+
+    @property
+    def known(self) -> bool:
+        """False if it counts things (`eggs`), whose names say little."""
+        return not any(name.startswith("#") for name, _ in self.dimensions)
+
+
+def _singular(word: str) -> str:
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    if word.endswith(("ches", "shes", "sses", "xes")):
+        return word[:-2]
+    return word[:-1] if len(word) > 2 and word.endswith("s") and word[-2] != "s" else word
+
+
+def _base(word: str) -> tuple[str, Fraction]:
+    found = _UNITS.get(word) or _UNITS.get(_singular(word))
+    if found:
+        return found
+    scale = _SCALES.get(word) or _SCALES.get(_singular(word))
+    if scale:
+        return "", Fraction(scale)
+    # two letters are a product of variables sooner than a thing
+    return ("#" + _singular(word) if len(word) > 2 else ""), Fraction(1)
+
+
+def unit(text: str) -> Unit | None:
+    """The unit that the words name: `km/h`, `cubic feet`, `miles per hour`, `eggs`.
+
+    None where they are no words beside a number: formulas, more than six words.
+    """
+    text = text.replace(CURRENCY, " dollar ").strip().strip(".").strip().lower()
+    text = _OTHER_NAMES.get(text, text)
+    if (
+        text.startswith(("to ", "or "))
+        or not text
+        or len(text) > 60
+        or len(text.split()) > 6
+        or "_" in text
+    ):
+        return None
+    raised = _SQUARED.sub(lambda m: f"{m[2]}^{'2' if m[1][0] == 's' else '3'}", text)
+    top, *below = re.split(r"\s*/\s*|\s+(?:per|an?|each)\s+", f" {raised} ".replace("p.h.", "/h"))
+    dimensions: dict[str, int] = {}
+    factor = scale = Fraction(1)
+    for index, part in enumerate([top, *below]):
+        at, part = 0, part.strip()
+        if not part and (index or not below):
+            return None
+        while at < len(part):
+            match = _PART.match(part, at)
+            if match is None or not (
+                match[1].isalpha() or match[1] in ("°", "£", "€", "₹", "¥", "°c", "°f")
+            ):
+                return None
+            power = int(match[2] or 1) * (-1 if index else 1)
+            name, size = _base(match[1])
+            if (not name and size == 1) or (name[:1] == "#" and match[2] and name != "#unit"):
+                return None
+            if name == "volume":
+                name, size, power = "length", size * _LITRE, 3 * power
+                factor *= size if power > 0 else 1 / size
+            else:
+                factor *= size**power
+                scale *= Fraction(1) if name else size**power
+            if name and name != "#unit":
+                dimensions[name] = dimensions.get(name, 0) + power
+            at = match.end()
+            while at < len(part) and part[at] in " *.":
+                at += 1
+    kept = tuple(sorted((name, power) for name, power in dimensions.items() if power))
+    return Unit(kept, factor, _canonical(text), scale=scale)
+
+
+_SPELLED = re.compile(r"[a-z]+")
+_SHORT = {
+    "dollar": "$",
+    "dollars": "$",
+    "usd": "$",
+    "rupee": "Rs",
+    "rupees": "Rs",
+    "rs": "Rs",
+    "degree": "°",
+    "degrees": "°",
+    "percent": "%",
+}
+
+
+def _canonical(text: str) -> str:
+    return _SHORT.get(text, re.sub(r"\s+", " ", text))

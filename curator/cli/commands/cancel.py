@@ -1,0 +1,22 @@
+"""The command `curator cancel`."""
+
+from curator.cli.app import Progress, app, existing
+from curator.cli.options import DEFAULT_STORE, RecipeArgument, StoreOption
+from curator.core.errors import UsageError
+
+
+@app.command(epilog="Example: curator cancel mine.yaml")
+def cancel(recipe: RecipeArgument, store: StoreOption = DEFAULT_STORE) -> None:
+    """Cancel the batches that run at the provider of a recipe's teacher, and keep their answers."""
+    from curator.recipe.load import load_recipe
+    from curator.teacher.batch.cancel import cancel_batches
+
+    loaded = load_recipe(recipe)
+    if loaded.teacher is None or not loaded.teacher.batch:
+        raise UsageError(
+            f"Recipe {loaded.name} does not use a batch API, so there is nothing to cancel. "
+            "To use one, set teacher.batch."
+        )
+    with existing(store, readonly=False) as opened, Progress() as progress:
+        cancelled = cancel_batches(loaded.teacher, opened, progress)
+    print(f"Batches cancelled: {cancelled:,}." if cancelled else "No batch is running.")

@@ -1,0 +1,145 @@
+"""The command `curator evaluate`."""
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from curator.cli.app import Progress, app, make_room, show_json
+from curator.cli.options import JsonOption, WorkersOption
+from curator.cli.tables import say, table
+from curator.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from trainers.evaluation.evaluate import Result, Score
+
+
+@app.command(epilog="Example: curator evaluate samples.jsonl --name mammoth-7b -o mammoth-7b.json")
+def evaluate(
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE…", help="Files of samples; two results with --compare."),
+    ],
+    name: Annotated[str, typer.Option("--name", help="Of the model, in tables and plots.")] = "",
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write the result, to be compared.")
+    ] = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Compare two results that were written before.")
+    ] = False,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Draw curves over the samples: an SVG file.")
+    ] = None,
+    trained_on: Annotated[
+        Path | None,
+        typer.Option("--trained-on", help="Release that the model saw: its problems are flagged."),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also by field and level, and for every K of Top-K.")
+    ] = False,
+    workers: WorkersOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Score samples: Pass@k, votes and re-ranking with intervals, by our rule and MAmmoTH's."""
+    if compare:
+        _compare(files, as_json)
+        return
+    from trainers.evaluation.evaluate import write_result
+    from trainers.evaluation.evaluate_files import evaluate_files
+
+    make_room(output, plot)
+    with Progress() as progress:
+        result = evaluate_files(
+            files,
+            name or files[0].stem,
+            trained_on=trained_on,
+            workers=workers,
+            listener=progress,
+        )
+    if output:
+        write_result(result, output)
+    if as_json:
+        show_json(result)
+    else:
+        _print(result, everything)
+    if plot:
+        _plot(result, plot)
+
+
+def _plot(result: "Result", file: Path) -> None:
+    from trainers.evaluation.plots import curves
+
+    try:
+        drawn = curves(result)
+    except ValueError as error:
+        raise UsageError(f"Nothing to plot: {error}") from None
+    file.write_text(drawn, "utf-8", "replace")
+
+
+def _print(result: "Result", everything: bool) -> None:
+    from trainers.evaluation.evaluate import UNSEEN
+    from trainers.evaluation.metrics import RULES
+
+    flagged = Counter(row["set"] for row in result.problems if row["seen"])
+    shown = [
+        score
+        for score in result.scores
+        if everything
+        or ("/" not in score.group and score.metric.partition("@")[0] in ("Pass", *RULES))
+        if not score.group.endswith(UNSEEN) or flagged[score.group.removesuffix(UNSEEN)]
+    ]
+    table(
+        ("set", "metric", "problems", "score", "95% interval"),
+        [(s.group, s.metric, s.problems, f"{s.share:.1%}", _interval(s)) for s in shown],
+        ("problems", "score"),
+        ("set", "metric", "95% interval"),
+    )
+    undecided = sum(row["undecided"] for row in result.problems)
+    if undecided:
+        total = sum(row["samples"] for row in result.problems)
+        say(f"{undecided:,} of {total:,} answers could not be compared; they count as wrong.")
+    if flagged:
+        say(f"{flagged.total():,} problems are in the release; 'unseen' leaves them out.")
+    for note in result.notes:
+        say(note)
+
+
+def _interval(score: "Score") -> str:
+    return f"{score.low:.1%} to {score.high:.1%}"
+
+
+def _compare(files: list[Path], as_json: bool) -> None:
+    from trainers.evaluation.evaluate import compare as differ
+    from trainers.evaluation.evaluate import read_result
+
+    if len(files) != 2:
+        raise UsageError(f"--compare takes two results, saw {len(files)}")
+    one, other = (read_result(path) for path in files)
+    found = differ(one, other)
+    if not found:
+        raise UsageError(
+            f"{files[0]} and {files[1]} have no problem with a metric in common, so that there is "
+            "nothing to compare"
+        )
+    if as_json:
+        show_json({"one": one.name, "other": other.name, "differences": found})
+        return
+    table(
+        ("set", "metric", "problems", one.name, other.name, "difference", "95% interval", "p"),
+        [
+            (
+                row["group"],
+                row["metric"],
+                row["problems"],
+                f"{row['one']:.1%}",
+                f"{row['other']:.1%}",
+                f"{row['gap']:+.1%}",
+                f"{row['low']:+.1%} to {row['high']:+.1%}",
+                f"{row['p']:.3f}",
+            )
+            for row in found
+        ],
+        ("problems", one.name, other.name, "difference", "p"),
+        ("set", "metric", "95% interval"),
+    )

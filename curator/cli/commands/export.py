@@ -1,0 +1,63 @@
+"""The command `curator export`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from curator.cli.app import app, existing, show_json
+from curator.cli.options import (
+    DEFAULT_STORE,
+    HeldOutOption,
+    JsonOption,
+    OverwriteOption,
+    StoreOption,
+    VersionArgument,
+)
+from curator.core.errors import UsageError, unknown
+
+HUB = "hub"
+"""The one format that is a folder."""
+
+
+@app.command(epilog="Example: curator export quickstart@1 --format alpaca -o rows.json")
+def export(
+    version: VersionArgument,
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="alpaca, alpaca-jsonl, messages, prompt-completion or parquet; "
+            "hub is the folder that 'publish' uploads.",
+        ),
+    ] = "alpaca",
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="File to write, else VERSION-FORMAT.SUFFIX."),
+    ] = None,
+    held_out: HeldOutOption = 0.0,
+    overwrite: OverwriteOption = False,
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a version to a file; alpaca is the form of the released MathInstruct."""
+    from curator.release.export import export as write
+    from curator.release.folder import pack
+    from curator.release.formats import FORMATS
+
+    if form not in {*FORMATS, HUB}:
+        raise UsageError(unknown("format", form, {*FORMATS, HUB}))
+    if held_out and form != HUB:
+        raise UsageError("--held-out makes splits, which only --format hub has")
+    suffix = FORMATS[form].suffix if form in FORMATS else ""
+    with existing(store) as opened:
+        manifest = opened.versions.get(version)
+        target = output or Path(f"{manifest.name}-{manifest.number}-{form}{suffix}")
+        if form == HUB:
+            rows = pack(opened, manifest, target, held_out, overwrite=overwrite).facts.rows
+        else:
+            rows = write(opened, manifest, form, target, overwrite)
+    if as_json:
+        show_json({"version": manifest.ref, "format": form, "file": str(target), "rows": rows})
+    else:
+        print(f"Wrote {rows:,} rows of {manifest.ref} to {target}")

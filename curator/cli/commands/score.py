@@ -1,0 +1,44 @@
+"""The command `curator score`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from curator.cli.app import Progress, app, make_room, show_json
+from curator.cli.options import JsonOption
+from curator.core.errors import UsageError
+
+
+@app.command(epilog="Example: curator score samples.jsonl --verifier runs/verifier/model")
+def score(
+    samples: Annotated[
+        Path, typer.Argument(metavar="SAMPLES", help="File of samples, as curator sample writes.")
+    ],
+    verifier: Annotated[
+        Path, typer.Option("--verifier", help="Folder 'model' of a verifier's run.")
+    ],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="File to write; SAMPLES itself without.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a verifier's scores into samples, so that curator evaluate re-ranks by them."""
+    from curator.core.progress import counted
+    from curator.core.samples import read_samples, write_samples
+    from trainers.apply_verifier import Scorer, scored
+
+    if not samples.is_file():
+        raise UsageError(f"No samples at {samples}; write them by 'curator sample'")
+    target = output or samples
+    make_room(target)
+    scorer = Scorer(verifier)
+    with Progress() as progress:
+        problems = counted(read_samples(samples), progress, "scoring", None, every=20)
+        count = write_samples(scored(problems, scorer), target)
+    if as_json:
+        show_json({"file": str(target), "problems": count, "too_long": scorer.too_long})
+        return
+    print(f"Wrote the scores of {count:,} problems to {target}")
+    if scorer.too_long:
+        print(f"{scorer.too_long:,} solutions were too long to be read and have the score 0.")

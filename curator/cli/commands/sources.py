@@ -1,0 +1,72 @@
+"""The command `curator sources`."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from curator.cli.app import Progress, app, show_json
+from curator.cli.options import JsonOption, MirrorOption
+from curator.cli.tables import table
+
+if TYPE_CHECKING:
+    from curator.sources.source import Source
+
+
+@app.command(epilog="Example: curator sources --mirror data")
+def sources(mirror: MirrorOption = None, as_json: JsonOption = False) -> None:
+    """List every source and evaluation set: where it is, its rows, its licence."""
+    from curator.core.progress import counted
+    from curator.sources import EVALS, SOURCES
+
+    wanted = [(source, "source") for source in SOURCES.values()]
+    wanted += [(source, "evaluation") for source in EVALS.values()]
+    with Progress() as progress:
+        each = counted(wanted, progress, "reaching", len(wanted), every=1)
+        found = [_place(source, kind, mirror) for source, kind in each]
+    if as_json:
+        show_json(found)
+        return
+    for place in found:
+        if not place["reachable"]:
+            print(place["why"], file=sys.stderr)
+    head = ("rows", "reached", "licence", "home")
+    for kind in ("source", "evaluation"):
+        rows = [
+            (
+                place["name"],
+                place["rows"] or "?",
+                place["reachable"],
+                place["licence"],
+                place["home"],
+            )
+            for place in found
+            if place["kind"] == kind
+        ]
+        table((kind, *head), rows, right=("rows",), whole=(kind, "reached", "home"))
+        if kind == "source":
+            print()
+
+
+def _place(source: "Source", kind: str, mirror: Path | None) -> dict[str, object]:
+    """Where a source is, and whether it can be reached now."""
+    from curator.sources.fetch.open import reachability
+
+    origin, why = reachability(source, mirror)
+    return {
+        "name": source.name,
+        "kind": kind,
+        "about": source.about,
+        "rows": source.rows,
+        "paper_rows": source.paper_rows,
+        "licence": source.licence,
+        "hub": source.hub,
+        "github": source.github,
+        "config": source.config,
+        "split": source.split,
+        "revision": source.revision,
+        "fields": list(source.fields),
+        "reachable": origin is not None,
+        "home": source.hub or source.github,
+        "origin": origin,
+        "why": why,
+    }

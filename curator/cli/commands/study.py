@@ -1,0 +1,86 @@
+"""The command `curator study`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from curator.cli.app import Progress, app, show_json
+from curator.cli.options import (
+    DEFAULT_STORE,
+    AnswerOption,
+    HowOption,
+    JsonOption,
+    LimitOption,
+    MirrorOption,
+    MissingOption,
+    ServerOption,
+    SetsOption,
+    StoreOption,
+)
+from curator.cli.tables import table
+
+STUDY = Path("runs/study")
+
+
+@app.command(epilog="Example: curator study ablations --training mammoth-7b --sets gsm8k,math")
+def study(
+    recipes: Annotated[
+        str, typer.Argument(metavar="RECIPES", help="A folder of recipes, or ablations.")
+    ],
+    training: Annotated[
+        str, typer.Option("--training", help="Training recipe, the same for each mixture.")
+    ] = "small-cpu",
+    model: Annotated[
+        str, typer.Option("--model", help="Model to start from; the training recipe's if empty.")
+    ] = "",
+    sets: SetsOption = "gsm8k",
+    how: HowOption = "hybrid",
+    limit: LimitOption = None,
+    max_answer: AnswerOption = 1024,
+    server: ServerOption = "",
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Folder of all that the study makes.")
+    ] = STUDY,
+    store: StoreOption = DEFAULT_STORE,
+    mirror: MirrorOption = None,
+    allow_missing: MissingOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train and score a model on each of several mixtures; run again, it goes on."""
+    from curator.cli.study import recipes_in
+    from curator.cli.study import study as run
+    from curator.pipeline.sample import Asked
+    from curator.teacher.local_server import COMMAND, serve
+    from trainers.evaluation.plots import side_by_side
+
+    with Progress() as progress:
+        found = run(
+            recipes_in(recipes),
+            training,
+            Asked(tuple(sets.split(",")), how=how, limit=limit),
+            output,
+            store,
+            lambda folder: serve(folder, server or COMMAND),
+            overrides={"model": model} if model else {},
+            sampling={"temperature": 0.0, "max_tokens": max_answer},
+            mirror=mirror,
+            allow_missing=allow_missing,
+            listener=progress,
+        )
+    plot = output / "pass-at-1.svg"
+    plot.write_text(
+        side_by_side([(one.recipe, one.result.scores) for one in found], "Pass@1"), "utf-8"
+    )
+    if as_json:
+        show_json(found)
+        return
+    groups = sets.split(",")
+    rows: list[tuple[object, ...]] = []
+    for one in found:
+        shares = {s.group: s.share for s in one.result.scores if s.metric == "Pass@1"}
+        scores = [shares.get(group, 0.0) for group in groups]
+        cells = [f"{100 * share:.1f}" for share in (*scores, sum(scores) / len(scores))]
+        rows.append((one.recipe, one.rows, *cells))
+    table(("recipe", "rows", *groups, "mean"), rows, ("rows", *groups, "mean"), ("recipe",))
+    print(f"Intervals are in {plot} and in the results beside it.")

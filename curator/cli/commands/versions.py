@@ -1,0 +1,36 @@
+"""The command `curator versions`."""
+
+from curator.cli.app import app, existing, show_json
+from curator.cli.options import (
+    DEFAULT_STORE,
+    JsonOption,
+    StoreOption,
+)
+from curator.cli.tables import table
+
+
+@app.command(epilog="Example: curator versions")
+def versions(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
+    """List all versions of the store."""
+    with existing(store) as opened:
+        found = opened.versions.all()
+    if as_json:
+        show_json(
+            [
+                {
+                    "version": m.ref,
+                    "rows": m.content["rows"]["count"],
+                    "digest": m.digest,
+                    "parent": m.parent,
+                    "message": m.message,
+                }
+                for m in found
+            ]
+        )
+        return
+    rows = [
+        (m.ref, m.content["rows"]["count"], m.digest[:16], m.parent or "–", m.message)
+        for m in found
+    ]
+    head = ("version", "rows", "digest", "parent", "message")
+    table(head, rows, right=("rows",), whole=head[:-1])

@@ -1,0 +1,122 @@
+"""Arrow layouts of the domain model, and the two conversions: dataclasses to batches and back."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
+from itertools import islice
+
+import pyarrow as pa
+
+from curator.core.model import Problem, Quarantined, Rationale, Verdict
+
+ID = pa.binary(16)
+
+PROBLEMS = pa.schema(
+    [
+        ("id", ID),
+        ("source", pa.string()),
+        ("question", pa.string()),
+        ("gold", pa.string()),
+        ("choices", pa.list_(pa.string())),
+        ("solution", pa.string()),
+        ("program", pa.string()),
+        ("notation", pa.string()),
+        ("part", pa.string()),
+        ("field", pa.string()),
+        ("level", pa.string()),
+        ("licence", pa.string()),
+        ("place", pa.string()),
+    ]
+)
+RATIONALES = pa.schema(
+    [
+        ("id", ID),
+        ("problem_id", ID),
+        ("writer", pa.string()),
+        ("kind", pa.string()),
+        ("instruction", pa.string()),
+        ("text", pa.string()),
+        ("copy", pa.int32()),
+    ]
+)
+VERDICTS = pa.schema(
+    [
+        ("row_id", ID),
+        ("check", pa.string()),
+        ("version", pa.int32()),
+        ("outcome", pa.string()),
+        ("reason", pa.string()),
+        ("evidence", pa.string()),  # canonical JSON object of texts
+    ]
+)
+QUARANTINE = pa.schema([("place", pa.string()), ("reason", pa.string()), ("raw", pa.string())])
+
+Record = Problem | Rationale | Verdict | Quarantined
+
+
+def _row(record: Record) -> tuple[object, ...]:
+    match record:
+        case Problem():
+            return (
+                record.id,
+                record.source,
+                record.question,
+                record.gold,
+                list(record.choices),
+                record.solution,
+                record.program,
+                record.notation,
+                record.part,
+                record.field,
+                record.level,
+                record.licence,
+                record.place,
+            )
+        case Rationale():
+            return (
+                record.id,
+                record.problem_id,
+                record.writer,
+                record.kind,
+                record.instruction,
+                record.text,
+                record.copy,
+            )
+        case Verdict():
+            evidence = json.dumps(dict(record.evidence), ensure_ascii=False, sort_keys=True)
+            return (
+                record.row_id,
+                record.check,
+                record.version,
+                record.outcome,
+                record.reason,
+                evidence,
+            )
+        case Quarantined():
+            return (record.place, record.reason, record.raw)
+
+
+def batches(
+    records: Iterable[Record], schema: pa.Schema, size: int = 10_000
+) -> Iterator[pa.RecordBatch]:
+    """Records of one type as Arrow batches of at most `size` rows in `schema`."""
+    rows = map(_row, records)
+    while chunk := list(islice(rows, size)):
+        columns = zip(*chunk, strict=True)
+        arrays = [
+            pa.array(column, type=field.type) for column, field in zip(columns, schema, strict=True)
+        ]
+        yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def problems(batch: pa.RecordBatch) -> Iterator[Problem]:
+    """The problems of one batch in the layout `PROBLEMS`."""
+    names = [field.name for field in fields(Problem) if field.init]
+    columns = [batch.column(name).to_pylist() for name in names]
+    choices = names.index("choices")
+    columns[choices] = [tuple(each) for each in columns[choices]]
+    yield from map(Problem, *columns)
+
+
+DRAWN = pa.schema([("id", ID), ("subset", pa.string())])
+"""A version's rows: sorted ids with the subset that each was drawn from."""

@@ -1,0 +1,179 @@
+"""Audit: judge a dataset that somebody else made, by the stages of a build and without a recipe.
+
+In: a file or a dataset of the Hub. Out: one line a check over all its rows, and if wanted the rows
+that nothing speaks against as a version. Its columns are detected and become a recipe in memory:
+one subset for texts, one for programs, each as far as it occurs.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+
+from curator.core.errors import SourceError, UsageError, unknown
+from curator.core.model import Kind
+from curator.core.progress import Listener, Silent
+from curator.pipeline.audit.dataset import Dataset, open_dataset
+from curator.pipeline.audit.detect_columns import Column, detect, printable
+from curator.pipeline.audit.findings import Line
+from curator.pipeline.audit.table import verdict_table
+from curator.pipeline.build import run_found
+from curator.pipeline.context import Workshop, workshop
+from curator.pipeline.freeze import freeze
+from curator.pipeline.locate import Found, find_evals, find_sources, known_source
+from curator.pipeline.stages.ingest import ingest, problems_of
+from curator.pipeline.state import Result
+from curator.recipe.schema import IN_EVALS, Limits, Recipe, Subset
+from curator.sources import EVALS, SOURCES, reachability
+from datastore.files import canonical
+from datastore.store import Store
+from datastore.versions import Manifest
+
+KINDS = {"cot": "CoT", "pot": "PoT"}
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What was found about a dataset."""
+
+    dataset: str
+    licence: str
+    columns: Sequence[Column]
+    rows: int
+    """Rationales that could be read."""
+    kinds: Mapping[Kind, int]
+    lines: Sequence[Line]
+    clean: int
+    """Rows that no check failed, that repeat no other and are in no evaluation set."""
+    version: str
+    """`name@number` of the version with the clean rows; empty if none was asked for."""
+    manifest: Manifest
+    """The same as a manifest, which is in no store if no version was asked for."""
+
+
+def audit(
+    what: str,
+    store: str | Path = ".curator",
+    *,
+    columns: Mapping[str, str] | None = None,
+    mirror: Path | None = None,
+    golds_from: Sequence[str] = (),
+    fix: str = "",
+    limit: int = 0,
+    licence: str = "",
+    config: str = "",
+    split: str = "train",
+    workers: int | None = None,
+    listener: Listener | None = None,
+    unsafe_local: bool = False,
+) -> Audit:
+    """Judge the file, pattern of files, or Hub dataset `what`.
+
+    `columns` overrides what is detected, by question, response, gold, choices and field. Golds that
+    the dataset does not state are taken from `golds_from`, by default all sources and evaluation
+    sets in the mirror. `fix` names the version that gets the clean rows; what no check could decide
+    is among them. Raises UsageError, or SourceError where nothing of it can be read.
+    """
+    if fix and not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,63}", fix):
+        raise UsageError(f"'{fix[:80]}' cannot name a version: use a-z, 0-9, '.', '_' and '-'")
+    dataset = open_dataset(what, config, split, licence)
+    detected = detect(dataset.sample, columns or {})
+    golds = _golds(golds_from, mirror)
+    recipe = _recipe(dataset, detected, golds, fix or "audit", limit)
+    with ExitStack() as stack:
+        opened = stack.enter_context(Store(Path(store)))
+        shop = workshop(stack, opened, recipe, workers, listener or Silent(), unsafe_local)
+        sources = find_sources(shop, mirror, hub=True)
+        shop, records = _kinds(shop, sources)
+        sources = {name: each for name, each in sources.items() if name not in recipe.subsets} | {
+            name: sources[name] for name in shop.recipe.subsets
+        }
+        evals = find_evals(shop, mirror)
+        result = run_found(shop, sources, evals, allow_missing=True)
+        manifest = _manifest(shop, result, dataset, freezing=bool(fix))
+        found = verdict_table(shop, result, dataset, sources, evals, records)
+    kinds = {
+        subset.kind: result.content["subsets"][name]["rationales"]
+        for name, subset in shop.recipe.subsets.items()
+    }
+    return Audit(
+        dataset=dataset.what,
+        licence=dataset.licence,
+        columns=detected,
+        rows=sum(kinds.values()),
+        kinds=kinds,
+        lines=found,
+        clean=result.content["rows"]["count"],
+        version=manifest.ref if fix else "",
+        manifest=manifest,
+    )
+
+
+def _golds(names: Sequence[str], mirror: Path | None) -> tuple[str, ...]:
+    """Whose golds are lent: those named, else all that the mirror has."""
+    known = [*SOURCES, *(f"{IN_EVALS}{name}" for name in EVALS)]
+    for name in names:
+        if name not in known:
+            raise UsageError(unknown("source of golds", name, known))
+        origin, why = reachability(known_source(name), mirror)
+        if not origin:
+            raise SourceError(why)
+    if names or not mirror:
+        return tuple(names)
+    return tuple(name for name in known if reachability(known_source(name), mirror)[0])
+
+
+def _recipe(
+    dataset: Dataset, detected: Sequence[Column], golds: Sequence[str], name: str, limit: int
+) -> Recipe:
+    columns = {each.holds: each.column for each in detected}
+    section = dataset.section(columns, golds, limit)
+    answer = ("answer",) if golds or "gold" in columns else ()
+    checks = {"CoT": (*answer, "format"), "PoT": ("executed", *answer)}
+    recipe = Recipe(
+        name=name,
+        about=f"What an audit left of {dataset.hub or dataset.file}",
+        subsets={
+            subset: Subset.model_validate(
+                {
+                    "source": section,
+                    "part": kind,
+                    "kind": kind,
+                    "writers": ("verbatim",),
+                    "checks": checks[kind],
+                }
+            )
+            for subset, kind in KINDS.items()
+        },
+        limits=Limits(quarantine=1.0),
+        undecided="keep",
+    )
+    recipe._folder = dataset.folder
+    return recipe
+
+
+def _kinds(shop: Workshop, sources: Mapping[str, Found]) -> tuple[Workshop, Mapping[str, int]]:
+    """The workshop with the subsets that the dataset has rows of, and counts of its records."""
+    kept = {}
+    for name, subset in shop.recipe.subsets.items():
+        found = sources[name]
+        if not found.opened:
+            raise SourceError(found.missing)
+        read = ingest(shop, found.source, found.opened)
+        if problems_of(read, subset.part):
+            kept[name] = subset
+    if not kept:
+        aside = next(iter(shop.store.objects.read(read.objects["quarantine"])), None)
+        count = read.counts["quarantined"]
+        first = f"; the first at {aside['place'][0]}: {aside['reason'][0]}" if aside else ""
+        raise SourceError(f"None of {count:,} records can be read as a row{printable(first)}")
+    return replace(shop, recipe=shop.recipe.model_copy(update={"subsets": kept})), read.counts
+
+
+def _manifest(shop: Workshop, result: Result, dataset: Dataset, freezing: bool) -> Manifest:
+    if freezing:
+        return freeze(shop, result, f"audit of {dataset.what}")
+    digest = sha256(canonical(result.content)).hexdigest()
+    return Manifest(shop.recipe.name, 0, digest, None, "", result.content, result.objects)

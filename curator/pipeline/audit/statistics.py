@@ -1,0 +1,153 @@
+"""Looks at rows that no recipe has: near duplicates, lengths, languages, licences.
+
+In: an engine with the tables of `auditing.lines.open_rows`. Out: Line. What they tell is not held
+against a row: a long solution may be right, and two near questions may both be wanted.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import exp, log
+
+import numpy as np
+
+from curator.pipeline.audit.dataset import NOT_STATED
+from curator.pipeline.audit.findings import EXAMPLES, Example, Line, places_of
+from curator.screens.near_duplicates import near
+from curator.teacher.token_count import counter
+from datastore.engine import Engine
+
+FOREIGN = 0.3
+"""Share of letters that are neither Latin nor Greek above which a row is in another script."""
+FENCES = 3.0
+"""A text is an outlier beyond so many interquartile ranges of the logarithm of its tokens, past the
+quartiles (Tukey's outer fences). The range counts as a factor of 1.5 at least."""
+
+
+def near_duplicates(engine: Engine) -> Line:
+    """Rows whose question is near, and not equal to, one that stands earlier."""
+    engine.sql("""
+        CREATE TABLE questions AS
+        SELECT row_number() OVER (ORDER BY number) - 1 AS item, * FROM (
+            SELECT same, min(number) AS number, count(*) AS rows, arg_min(place, number) AS place,
+                arg_min(id, number) AS id, arg_min(instruction, number) AS question
+            FROM audited JOIN texts USING (id) GROUP BY same
+        )
+    """)
+    found = near(engine, "SELECT item, question FROM questions")
+    items = {each.item for each in found}
+    shown = sorted(found, key=lambda each: (each.index == 1, -each.index))[:EXAMPLES]
+    asked = {n for each in shown for n in (each.item, each.earlier)}
+    told = {
+        item: (place, question, row)
+        for item, place, question, row in engine.sql(
+            "SELECT item, place, left(question, 200), id FROM questions "
+            f"WHERE item IN ({', '.join(map(str, asked)) or '-1'})"
+        ).fetchall()
+    }
+    rows, questions = engine.sql("SELECT sum(rows), count(*) FROM questions").fetchall()[0]
+    listed = {"near": list(items)}
+    query = "SELECT coalesce(sum(rows), 0) FROM questions WHERE item IN (SELECT unnest($near))"
+    near_rows = engine.sql(query, listed).fetchall()[0][0]
+    examples = [
+        Example(
+            told[each.item][0],
+            "near duplicate",
+            f"{each.index:.0%} of {told[each.earlier][0]}: {told[each.item][1]}",
+            told[each.item][2].hex(),
+        )
+        for each in shown
+    ]
+    reasons = {"near duplicate": near_rows} if near_rows else {}
+    note = f"{questions:,} different questions, {len(items):,} of them near an earlier one"
+    return Line(
+        "near duplicates", rows, told=near_rows, reasons=reasons, examples=examples, note=note
+    )
+
+
+def lengths(engine: Engine) -> Line:
+    """Rows whose text is far shorter or longer than the others of its kind, in tokens."""
+    count = counter()
+    ids: list[bytes] = []
+    kinds: list[str] = []
+    sizes: list[int] = []
+    for batch in engine.batches(
+        "SELECT id, kind, text FROM audited JOIN texts USING (id) ORDER BY number"
+    ):
+        ids += batch.column(0).to_pylist()
+        kinds += batch.column(1).to_pylist()
+        sizes += [count(text) for text in batch.column(2).to_pylist()]
+    logs = np.log(np.maximum(np.array(sizes), 1))
+    of = np.array(kinds)
+    reasons: dict[str, int] = {}
+    examples: list[Example] = []
+    notes = []
+    for kind in sorted(set(kinds)):
+        mine = np.flatnonzero(of == kind)
+        low, middle, high = np.quantile(logs[mine], (0.25, 0.5, 0.75))
+        fence = FENCES * max(high - low, log(1.5))
+        notes.append(
+            f"{kind} median {exp(middle):,.0f} tokens, longest {max(sizes[n] for n in mine):,}"
+        )
+        for reason, out in (
+            ("very short", mine[logs[mine] < low - fence]),
+            ("very long", mine[logs[mine] > high + fence]),
+        ):
+            if len(out):
+                reasons[reason] = reasons.get(reason, 0) + len(out)
+            examples += [
+                Example("", reason, f"{sizes[n]:,} tokens", ids[n].hex())
+                for n in out[:EXAMPLES].tolist()
+            ]
+    return Line(
+        "length",
+        len(ids),
+        told=sum(reasons.values()),
+        reasons=reasons,
+        examples=_placed(engine, examples),
+        note=", ".join(notes),
+    )
+
+
+def _placed(engine: Engine, examples: Sequence[Example]) -> list[Example]:
+    places = places_of(engine, (each.row for each in examples))
+    return [replace(each, place=places[each.row]) for each in examples]
+
+
+def languages(engine: Engine) -> Line:
+    """Rows of which a good part is in letters that are neither Latin nor Greek."""
+    whole = "instruction || ' ' || text"
+    # Most texts have no such letter, which is cheaper to see than to count.
+    foreign = rf"length(regexp_replace({whole}, '[^\pL]|\p{{Latin}}|\p{{Greek}}', '', 'g'))"
+    letters = rf"length(regexp_replace({whole}, '[^\pL]', '', 'g'))"
+    query = f"""
+        SELECT audited.id, number, place, head,
+            {foreign} / {letters} AS share
+        FROM audited JOIN texts USING (id)
+        WHERE strlen({whole}) > length({whole}) AND {foreign} > {FOREIGN} * {letters}
+    """
+    found = engine.sql(f"SELECT * FROM ({query}) ORDER BY number").fetchall()
+    total = engine.sql("SELECT count(*) FROM audited").fetchall()[0][0]
+    examples = [
+        Example(place, "other script", f"{share:.0%} of its letters: {head}", row.hex())
+        for row, _, place, head, share in found[:EXAMPLES]
+    ]
+    reasons = {"other script": len(found)} if found else {}
+    return Line("language", total, told=len(found), reasons=reasons, examples=examples)
+
+
+def licences(engine: Engine, stated: str, by: str) -> Line:
+    """Rows by licence; MathInstruct's parts have their own, whatever the whole is said to have."""
+    query = "SELECT licence, count(*) FROM audited GROUP BY licence ORDER BY 2 DESC, 1"
+    counts: dict[str, int] = dict(engine.sql(query).fetchall())
+    noncommercial = {name: n for name, n in counts.items() if "-NC" in name.upper()}
+    listed = ", ".join(f"{name} {n:,}" for name, n in counts.items())
+    parts = " (by MathInstruct's parts)" if set(counts) - {stated} else f", says {by}"
+    return Line(
+        "licence",
+        sum(counts.values()),
+        undecided=counts.get(NOT_STATED, 0),
+        told=sum(noncommercial.values()),
+        reasons={f"licence {NOT_STATED}": n for name, n in counts.items() if name == NOT_STATED}
+        | {f"not for commercial use: {name}": n for name, n in noncommercial.items()},
+        note=f"{listed}{parts}",
+    )

@@ -1,0 +1,202 @@
+"""What a build would ask of its teacher, and what an edit makes it ask or judge again.
+
+In: a subset with its problems, and the newest version of the recipe's name. Out: calls that are
+known and calls that are missing, their tokens and money; rows of that version that would be made
+anew, and what changed since. Nothing is asked, run or written.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from typing import Any
+
+from curator.core.model import Problem
+from curator.pipeline.context import Workshop
+from curator.pipeline.stages.check import verify_params
+from curator.pipeline.stages.generate import asked, messages_of, prompt_of, sampling_of
+from curator.pipeline.stages.self_instruct import open_seeds
+from curator.recipe.schema import SelfInstruct, Subset
+from curator.teacher.token_count import prompt_tokens
+from curator.writers import WRITERS
+from curator.writers.prompt_templates import Messages
+from curator.writers.self_instruct import draws, read_question
+from datastore.versions import Manifest
+
+CHUNK = 1_000
+"""Problems whose calls are looked up at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What is known of the calls of one subset, and what is missing."""
+
+    cached: int = 0
+    """Calls that the store knows."""
+    least: int = 0
+    """Calls that are missing, if every problem is proved as soon as it may be."""
+    most: int = 0
+    """Calls that are missing, if every problem is sampled as often as the recipe allows."""
+    repairs: int = 0
+    """Further calls at most, should every program have to be repaired; their tokens are not
+    counted, for nobody knows the programs."""
+    prompt_tokens: int = 0
+    """Of all missing prompts."""
+    answer_tokens: int = 0
+    """Of all missing answers: as many each as the known ones have on average, and as the recipe
+    allows where none is known."""
+    money: float = 0.0
+    """For those tokens, at the recipe's prices."""
+
+
+def outlook(shop: Workshop, subset: Subset, problems: Iterable[Problem]) -> Outlook:
+    """The calls of a subset's problems, each counted once."""
+    teaching = shop.teaching
+    assert teaching, "only a recipe with a teacher has calls"
+    sampling = sampling_of(shop, subset)
+    prompts, tally = teaching.prompts(sampling), Tally(shop)
+    writers = [name for name in subset.writers if WRITERS[name].teacher]
+    distinct = iter({problem.id: problem for problem in problems}.values())
+    while some := list(islice(distinct, CHUNK)):
+        talks = [
+            messages_of(prompts, prompt_of(writer, subset.kind), each)
+            for each in some
+            for writer in writers
+        ]
+        tally.add(talks, sampling.tries, sampling.until is not None)
+    return tally.outlook(repairs=tally.most if sampling.repair else 0)
+
+
+def invention_outlook(shop: Workshop, subset: Subset) -> Outlook:
+    """The calls that new problems take: questions, and answers of all that may turn out new.
+
+    Prompts of questions that nobody has seen yet are counted with a seed in their place.
+    """
+    teaching, source = shop.teaching, subset.source
+    assert teaching and isinstance(source, SelfInstruct)
+    seeds = open_seeds(shop.recipe.folder / source.seeds).seeds
+    prompts, tally = teaching.prompts(sampling_of(shop, subset)), Tally(shop)
+    tries = {"cot": source.cot, "pot": source.pot}
+    stand_in = Problem("self_instruct", seeds[0].question, "")
+    wanted = iter(draws(seeds, source.questions, shop.recipe.seed))
+    while some := list(islice(wanted, CHUNK)):
+        asked_for = [
+            prompts.messages("question", topic=d.topic, type=d.type, examples=d.examples)
+            for d in some
+        ]
+        replies = tally.add(asked_for, 1, False, [draw.sample for draw in some])
+        questions = [read_question(text)[0] for text in replies]
+        for prompt, count in tries.items():
+            new = [Problem("self_instruct", each, "") for each in questions if each]
+            tally.add([messages_of(prompts, prompt, each) for each in new], count, False)
+            unseen = len(some) - len(replies)
+            tally.unseen(messages_of(prompts, prompt, stand_in), unseen * count)
+    return tally.outlook(repairs=0)
+
+
+class Tally:
+    """Counts calls that the ledger knows and calls that are missing."""
+
+    def __init__(self, shop: Workshop) -> None:
+        assert shop.teaching
+        self.most = 0
+        self._teaching, self._ledger = shop.teaching, shop.store.ledger("calls")
+        self._count = lru_cache(maxsize=4_096)(shop.teaching.count)
+        self._cached = self._least = self._spoken = self._answered = self._tokens = 0
+
+    def add(
+        self,
+        talks: Sequence[Messages],
+        tries: int,
+        one_may_do: bool,
+        samples: Sequence[int] | None = None,
+    ) -> list[str]:
+        """Looks conversations up, `tries` samples each, or the sample given for each.
+
+        `one_may_do` says that further samples are asked only if need be. Returns the texts of the
+        calls that are known.
+        """
+        numbers = [[each] for each in samples] if samples else [list(range(tries))] * len(talks)
+        keys = [
+            [self._teaching.request(talk, number).key for number in some]
+            for talk, some in zip(talks, numbers, strict=True)
+        ]
+        known = self._ledger.get_many(key for some in keys for key in some)
+        texts = []
+        for talk, some in zip(talks, keys, strict=True):
+            kept = [c for key in some if key in known and (c := known[key]["call"])["final"]]
+            missing = len(some) - len(kept)
+            self._cached += len(kept)
+            self._least += int(not kept) if one_may_do else missing
+            self._spoken += sum(call["completion_tokens"] for call in kept)
+            self._answered += sum(call["status"] == "answered" for call in kept)
+            self._missing(talk, missing)
+            texts += [call["text"] for call in kept]
+        return texts
+
+    def unseen(self, talk: Messages, count: int) -> None:
+        """Calls of which only the like is known; they may not be needed."""
+        self._missing(talk, count)
+
+    def _missing(self, talk: Messages, count: int) -> None:
+        self.most += count
+        self._tokens += count * prompt_tokens(self._count, talk) if count else 0
+
+    def outlook(self, repairs: int) -> Outlook:
+        """What was counted."""
+        settings = self._teaching.settings
+        allowed = most_allowed(settings.parameters)
+        each = self._spoken / self._answered if self._answered else allowed
+        money = self._tokens * settings.prices.input + self.most * each * settings.prices.output
+        return Outlook(
+            self._cached,
+            self._least,
+            self.most,
+            repairs,
+            self._tokens,
+            round(self.most * each),
+            round(money / 1_000_000, 6),
+        )
+
+
+def most_allowed(parameters: Mapping[str, Any]) -> int:
+    """Tokens that an answer may have; 0 if nothing bounds it."""
+    most = parameters.get("max_completion_tokens", parameters.get("max_tokens"))
+    return most if isinstance(most, int) else 0
+
+
+def changed(shop: Workshop, name: str, subset: Subset, before: Manifest | None) -> list[str]:
+    """What decides the rows of a subset and is not as it was in an earlier version, in words."""
+    if before is None or name not in before.content["subsets"]:
+        return []
+    recipe = before.content["recipe"]
+    was: Mapping[str, Any] = recipe["subsets"].get(name, {})
+    now = shop.recipe.canonical()["subsets"][name]
+    told = [
+        key for key in ("source", "part", "kind", "writers", "checks") if was.get(key) != now[key]
+    ]
+    if any(WRITERS[writer].teacher for writer in subset.writers):
+        told += _asked_otherwise(shop, name, subset, before)
+    limits = verify_params(shop, subset)["limits"]
+    told += [f"limits.{key}" for key, value in limits.items() if recipe["limits"].get(key) != value]
+    return told
+
+
+def _asked_otherwise(shop: Workshop, name: str, subset: Subset, before: Manifest) -> list[str]:
+    teaching = shop.teaching
+    if not teaching:
+        return ["teacher"]
+    now = asked(teaching, subset, sampling_of(shop, subset))
+    teacher = before.content.get("teacher")
+    taught = before.content["subsets"][name].get("taught")
+    if not teacher or not taught:
+        return ["teacher"]
+    told = ["calls that failed"] if taught["unanswered"] else []
+    told += [key for key in ("family", "model", "parameters") if teacher[key] != now[key]]
+    recipe = before.content["recipe"]
+    sampling = recipe["subsets"][name].get("sampling") or recipe["sampling"]
+    told += ["sampling"] if sampling != now["sampling"] else []
+    for prompt, digest in now["prompts"].items():
+        if taught["prompts"].get(prompt) != digest:
+            told.append(f"prompt {prompt}")
+    return told

@@ -1,0 +1,158 @@
+"""What a version says: its recipe, sources, counts and rows, and the objects that hold them.
+
+In: how far each subset came and what was read. Out: content and objects of a manifest, after the
+screens and the draw, which see all subsets together.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from curator import answers
+from curator.checks import CHECKS
+from curator.core.errors import SourceError
+from curator.pipeline.context import Workshop
+from curator.pipeline.stages.draw import draw
+from curator.pipeline.stages.screen import screen_all
+from curator.pipeline.state import TAUGHT, Progressed, Read, Result
+from curator.screens import SCREENS
+from curator.versions.queries import Part
+from curator.versions.rows import rows_digest
+from curator.versions.views import write_views
+from datastore.errors import StoreError
+from datastore.memo import Outputs
+from datastore.store import Store
+from datastore.versions import Manifest
+
+
+def conclude(shop: Workshop, subsets: Mapping[str, Progressed], read: Read) -> Result:
+    """Screens and draw over all subsets that could be built, and what the version says."""
+    recipe = shop.recipe
+    ready = {name: subset for name, subset in subsets.items() if subset.verdicts}
+    if not ready:
+        raise SourceError(f"{recipe.name}: every subset waits for a source or a teacher")
+    parts = [part(shop.store, name, subset) for name, subset in ready.items()]
+    screened = screen_all(shop, parts, read.against)
+    drawn = draw(shop, parts, screened)
+    content = {
+        "recipe": recipe.canonical(),
+        "sources": read.sources,
+        "evals": read.evals,
+        "code": _code(shop, screened),
+        "teacher": _teacher(shop, subsets.values()),
+        # JSON objects have no order, and the order of subsets decides which duplicate stays.
+        "order": list(recipe.subsets),
+        "subsets": {
+            name: _counts(name, subset, screened, drawn) for name, subset in subsets.items()
+        },
+        "rows": {
+            "count": sum(_under(drawn, "kept").values()),
+            "sha256": rows_digest(shop.store, drawn.objects["rows"]),
+        },
+    }
+    objects = {
+        "problems": {name: list(subset.problems) for name, subset in ready.items()},
+        "quarantine": {name: each.quarantine for name, each in subsets.items() if each.quarantine},
+        "agreements": {name: each.agreements for name, each in ready.items() if each.agreements},
+        "replies": {name: each.replies for name, each in subsets.items() if each.replies},
+        "rationales": {name: subset.rationales for name, subset in ready.items()},
+        "verdicts": {name: subset.verdicts for name, subset in ready.items()},
+        "screens": {name: outputs.objects["verdicts"] for name, outputs in screened.items()},
+        "evals": {name: list(digests) for name, digests in read.against.items()},
+        "rows": drawn.objects["rows"],
+        "origins": dict(read.origins),
+    }
+    return Result(content, objects)
+
+
+def _teacher(shop: Workshop, subsets: Iterable[Progressed]) -> dict[str, Any] | None:
+    """Who wrote what a teacher wrote, and whether it was only a replay of recorded calls."""
+    settings = shop.recipe.teacher
+    if not settings or not any(subset.replies for subset in subsets):
+        return None
+    replayed = any(subset.counts.get("replayed") for subset in subsets)
+    return {
+        "family": settings.family,
+        "model": settings.model,
+        "parameters": settings.parameters,
+        "replay": replayed,
+    }
+
+
+def part(store: Store, name: str, subset: Progressed) -> Part:
+    """The objects of a built subset as the relations see them."""
+    return Part(
+        subset=name,
+        kind=subset.subset.kind,
+        problems=tuple(store.objects.path(digest) for digest in subset.problems),
+        rationales=store.objects.path(subset.rationales),
+        verdicts=store.objects.path(subset.verdicts),
+    )
+
+
+def _code(shop: Workshop, screens: Iterable[str]) -> dict[str, Any]:
+    """Versions of the code that judged, as far as verdicts depend on them."""
+    checks = {name for subset in shop.recipe.subsets.values() for name in subset.checks}
+    return {
+        "answers": answers.VERSION,
+        "sandbox": shop.verifier.executor,
+        "checks": {name: CHECKS[name].version for name in sorted(checks)},
+        "screens": {name: SCREENS[name].version for name in screens},
+    }
+
+
+def _counts(
+    name: str, subset: Progressed, screened: Mapping[str, Outputs], drawn: Outputs
+) -> dict[str, Any]:
+    """What became of one subset: the numbers that `curator show` prints."""
+    rejected = {key: count for key, count in subset.outcomes.items() if ":" in key}
+    reported: dict[str, int] = {}
+    for outputs in screened.values():
+        for key, count in _under(outputs, name).items():
+            outcome, _, reason = key.partition(": ")
+            (rejected if outcome == "failed" else reported)[f"{outcome}: {reason}"] = count
+    taught = {key: subset.counts[key] for key in TAUGHT if key in subset.counts}
+    unread = {key: count for key, count in subset.counts.items() if key.startswith("unread: ")}
+    invented = {key: count for key, count in subset.counts.items() if key.startswith("invented: ")}
+    told: dict[str, Any] = {"invented": dict(sorted(invented.items()))} if invented else {}
+    if taught:
+        told["taught"] = taught | dict(sorted(unread.items())) | {"prompts": dict(subset.prompts)}
+    return told | {
+        "kind": subset.subset.kind,
+        "licence": subset.licence,
+        "waits_for": list(subset.waits),
+        "records": subset.counts.get("records", 0),
+        "quarantined": subset.counts.get("quarantined", 0),
+        "problems": subset.counts.get("problems", 0),
+        "without_rationale": subset.counts.get("without", 0),
+        "rationales": subset.counts.get("rationales", 0),
+        "passed": subset.outcomes.get("passed", 0),
+        "failed": subset.outcomes.get("failed", 0),
+        "undecided": subset.outcomes.get("undecided", 0),
+        "reasons": dict(sorted(rejected.items())),
+        "reported": dict(sorted(reported.items())),
+        "available": _under(drawn, "available").get(name, 0),
+        "kept": _under(drawn, "kept").get(name, 0),
+    }
+
+
+def _under(outputs: Outputs, prefix: str) -> dict[str, int]:
+    """Counts whose key starts with `prefix|`, without it."""
+    start = f"{prefix}|"
+    return {
+        key.removeprefix(start): count
+        for key, count in outputs.counts.items()
+        if key.startswith(start)
+    }
+
+
+def freeze(shop: Workshop, result: Result, message: str) -> Manifest:
+    """The next version of the recipe's name, or the newest one if it says the same."""
+    store, name = shop.store, shop.recipe.name
+    parent = store.versions.get(name).ref if name in store.versions.names() else None
+    message = message.encode("utf-8", "replace").decode().replace("\0", "?")
+    manifest = store.versions.create(name, result.content, parent, message, result.objects)
+    try:
+        write_views(store)
+    except StoreError as error:
+        shop.listener.note(f"{manifest.ref} is made, the file of its views is not: {error}")
+    return manifest

@@ -1,0 +1,122 @@
+"""Where a build reads each source: local files, or the Hub at a revision that is kept once seen.
+
+In: a recipe and perhaps a mirror. Out: for each source its files, or the reason why there are none.
+A revision that nobody pinned is resolved at the first fetch and kept in the store's ledger `pins`
+with the hashes of its files, so that the next build reads the same commit.
+"""
+
+from dataclasses import dataclass, replace
+from hashlib import file_digest
+from pathlib import Path
+
+from curator.core.errors import SourceError
+from curator.core.model import content_id
+from curator.pipeline.context import Workshop
+from curator.recipe.schema import (
+    IN_EVALS,
+    FileSource,
+    HubSource,
+    SelfInstruct,
+    Subset,
+    SubsetSource,
+)
+from curator.sources import EVALS, SOURCES, Opened, Source, adhoc, open_source
+
+
+@dataclass(frozen=True)
+class Found:
+    """A source of the recipe and its files, or why there are none."""
+
+    source: Source
+    opened: Opened | None
+    missing: str = ""
+    """Why it cannot be read; empty with nothing opened for what a plan would have to fetch."""
+
+
+def find_sources(shop: Workshop, mirror: Path | None, hub: bool = False) -> dict[str, Found]:
+    """The sources of a recipe by name; one that a recipe describes itself bears its subset's.
+
+    Those whose golds another one takes are among them. With `hub` the recipe's own are read where
+    they are, and only the shipped ones from the mirror. Subsets that invent problems, or are made
+    of another subset, read none.
+    """
+    recipe = shop.recipe
+    sources = {
+        source_name(name, subset): subset
+        for name, subset in recipe.subsets.items()
+        if not isinstance(subset.source, SelfInstruct | SubsetSource)
+    }
+    found = {name: _source(name, subset, recipe.folder) for name, subset in sources.items()}
+    for subset in sources.values():
+        if isinstance(subset.source, FileSource | HubSource):
+            found |= {name: known_source(name) for name in subset.source.golds}
+    own = () if not hub else sources
+    return {
+        name: _find(shop, source, None if name in own else mirror) for name, source in found.items()
+    }
+
+
+def known_source(name: str) -> Source:
+    """A shipped source by its name, or an evaluation set by `evals/` and its name."""
+    plain = name.removeprefix(IN_EVALS)
+    return SOURCES[name] if plain == name else EVALS[plain]
+
+
+def find_evals(shop: Workshop, mirror: Path | None) -> dict[str, Found]:
+    """The evaluation sets that the recipe screens against."""
+    screen = shop.recipe.screens.contamination
+    return {name: _find(shop, EVALS[name], mirror) for name in (screen.against if screen else ())}
+
+
+def source_name(name: str, subset: Subset) -> str:
+    """The name under which the source of a subset is kept."""
+    return subset.source if isinstance(subset.source, str) else name
+
+
+def _source(name: str, subset: Subset, folder: Path) -> Source:
+    match subset.source:
+        case FileSource() as given:
+            path = str(folder / given.file)
+            plain = given.model_dump(exclude={"file", "golds"})
+            return adhoc(name, file=path, **plain)
+        case HubSource() as given:
+            return adhoc(name, **given.model_dump(exclude={"golds"}))
+        case str() as known:
+            return SOURCES[known]
+    raise AssertionError("seeds and subsets are not read as sources")
+
+
+def _find(shop: Workshop, source: Source, mirror: Path | None) -> Found:
+    if mirror is None and shop.recipe.mirror:
+        mirror = shop.recipe.folder / shop.recipe.mirror
+    try:
+        if mirror is not None or source.local:
+            return Found(source, open_source(source, mirror))
+        return Found(source, _remote(shop, source))
+    except SourceError as error:
+        return Found(source, None, str(error))
+
+
+def _remote(shop: Workshop, source: Source) -> Opened | None:
+    """A source on the Hub at the revision kept for it; a plan fetches nothing."""
+    pins = shop.store.ledger("pins")
+    where = (source.hub or source.github, source.config, source.split, *source.files)
+    key = content_id("pin", source.name, source.revision, source.reading, *where)
+    pin = pins.get_many([key]).get(key)
+    if shop.dry:
+        return Opened((), (), pin["revision"], pin["digest"], pin["origin"]) if pin else None
+    # By the names that were read, so that files in the cache need no list from the network.
+    pinned = replace(source, revision=pin["revision"], files=tuple(pin["files"])) if pin else source
+    opened = open_source(pinned)
+    if not pin:
+        pin = {"revision": opened.revision, "digest": opened.digest, "origin": opened.origin}
+        pins.put_many({key: pin | {"files": dict(zip(opened.names, _hashes(opened), strict=True))}})
+    return opened
+
+
+def _hashes(opened: Opened) -> list[str]:
+    hashes = []
+    for path in opened.files:
+        with path.open("rb") as file:
+            hashes.append(file_digest(file, "sha256").hexdigest())
+    return hashes

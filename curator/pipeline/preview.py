@@ -1,0 +1,92 @@
+"""A few problems of each source through the whole path, shown row by row, without making a version.
+
+In: a recipe and a store. Out: rows with their verdicts. What it ran is remembered like any stage.
+"""
+
+import json
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from curator.core.progress import Listener, Silent
+from curator.pipeline.build import run
+from curator.pipeline.context import workshop
+from curator.pipeline.state import Result
+from curator.recipe.load import load_recipe
+from curator.recipe.schema import Recipe
+from datastore.store import Store
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """What was found about one row."""
+
+    check: str
+    outcome: str
+    reason: str
+    evidence: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Previewed:
+    """One row as a version would hold it, or as it was rejected."""
+
+    subset: str
+    id: str
+    kept: bool
+    instruction: str
+    text: str
+    verdicts: Sequence[Verdicts]
+
+
+def preview(
+    recipe: Recipe | str | Path,
+    store: str | Path = ".curator",
+    *,
+    problems: int = 3,
+    mirror: str | Path | None = None,
+    allow_missing: bool = False,
+    workers: int | None = None,
+    listener: Listener | None = None,
+    unsafe_local: bool = False,
+) -> list[Previewed]:
+    """The rows of the first `problems` records of each source, in the recipe's order."""
+    if not isinstance(recipe, Recipe):
+        recipe = load_recipe(recipe)
+    with ExitStack() as stack:
+        opened = stack.enter_context(Store(Path(store)))
+        shop = workshop(
+            stack, opened, recipe, workers, listener or Silent(), unsafe_local, limit=problems
+        )
+        result = run(shop, Path(mirror) if mirror else None, allow_missing)
+        return _rows(opened, result)
+
+
+def _rows(store: Store, result: Result) -> list[Previewed]:
+    verdicts: dict[bytes, list[Verdicts]] = {}
+    for group in ("verdicts", "screens"):
+        for digest in result.objects[group].values():
+            for row in _read(store, digest):
+                found = Verdicts(
+                    row["check"], row["outcome"], row["reason"], json.loads(row["evidence"])
+                )
+                verdicts.setdefault(row["row_id"], []).append(found)
+    kept = {row["id"] for row in _read(store, result.objects["rows"])}
+    return [
+        Previewed(
+            subset,
+            row["id"].hex(),
+            row["id"] in kept,
+            row["instruction"],
+            row["text"],
+            verdicts.get(row["id"], []),
+        )
+        for subset, digest in result.objects["rationales"].items()
+        for row in _read(store, digest)
+    ]
+
+
+def _read(store: Store, digest: str) -> list[dict[str, Any]]:
+    return [row for batch in store.objects.read(digest) for row in batch.to_pylist()]

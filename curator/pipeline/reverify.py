@@ -1,0 +1,98 @@
+"""Judge a version's rationales again by the graders and checks of today.
+
+In: a version. Out: the next version of its name, from the same problems, rationales and executions:
+no source is read, no rationale written, and no program run whose execution the store has.
+"""
+
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from curator.core.errors import UsageError
+from curator.core.progress import Listener, Silent
+from curator.pipeline.context import Workshop, workshop
+from curator.pipeline.freeze import conclude, freeze
+from curator.pipeline.stages.check import verify
+from curator.pipeline.state import Progressed, Read
+from curator.recipe.schema import Recipe
+from datastore.store import Store
+from datastore.versions import Manifest
+
+
+def reverify(
+    version: str,
+    store: str | Path = ".curator",
+    *,
+    workers: int | None = None,
+    message: str = "",
+    listener: Listener | None = None,
+    unsafe_local: bool = False,
+) -> Manifest:
+    """The version that today's graders make of an older one, which is that one if nothing changed.
+
+    Its recipe is the one that the version was built by. Rationales with verdicts that changed are
+    what `curator diff` shows between the two.
+    """
+    with ExitStack() as stack:
+        opened = stack.enter_context(Store(Path(store)))
+        manifest = opened.versions.get(version)
+        if "pulled" in manifest.objects:
+            raise UsageError(
+                f"{manifest.ref} was pulled: it has no rejected rows and no evaluation sets to "
+                "judge again; build its recipe, or judge its rows by 'curator audit'"
+            )
+        shop = workshop(
+            stack,
+            opened,
+            recipe_of(manifest),
+            workers,
+            listener or Silent(),
+            unsafe_local,
+            executor=manifest.content["code"]["sandbox"],
+        )
+        subsets = {name: _again(shop, manifest, name) for name in shop.recipe.subsets}
+        screen, evals = shop.recipe.screens.contamination, manifest.objects["evals"]
+        read = Read(
+            sources=manifest.content["sources"],
+            evals=manifest.content["evals"],
+            origins=manifest.objects["origins"],
+            # In the recipe's order, which decides between two items that share as much.
+            against={
+                name: evals[name] for name in (screen.against if screen else ()) if name in evals
+            },
+        )
+        result = conclude(shop, subsets, read)
+        return freeze(shop, result, message or f"{manifest.ref} verified again")
+
+
+def recipe_of(manifest: Manifest) -> Recipe:
+    """The resolved recipe that a version was built by, its subsets in their order."""
+    values = manifest.content["recipe"]
+    subsets = {name: values["subsets"][name] for name in manifest.content["order"]}
+    return Recipe.model_validate(values | {"subsets": subsets})
+
+
+def _again(shop: Workshop, manifest: Manifest, name: str) -> Progressed:
+    """A subset as the version has it, with verdicts of today."""
+    said, objects = manifest.content["subsets"][name], manifest.objects
+    subset = shop.recipe.subsets[name]
+    counts = {key: said[key] for key in ("records", "quarantined", "problems", "rationales")}
+    reached = Progressed(
+        subset,
+        said["licence"],
+        tuple(said["waits_for"]),
+        problems=tuple(objects["problems"].get(name, ())),
+        quarantine=objects["quarantine"].get(name, ""),
+        rationales=objects["rationales"].get(name, ""),
+        agreements=objects.get("agreements", {}).get(name, ""),
+        replies=objects.get("replies", {}).get(name, ""),
+        prompts=said.get("taught", {}).get("prompts", {}),
+        counts=counts
+        | {"without": said["without_rationale"]}
+        | {key: count for key, count in said.get("taught", {}).items() if key != "prompts"}
+        | said.get("invented", {}),
+    )
+    if not reached.rationales:
+        return reached
+    verified = verify(shop, name, subset, reached.problems, reached.rationales, reached.agreements)
+    return replace(reached, verdicts=verified.objects["verdicts"], outcomes=verified.counts)

@@ -1,0 +1,44 @@
+"""Draw the rows of a version from all rows that the screens let through.
+
+In: the objects of the subsets and the verdicts of the screens. Out: the object `rows`, with counts.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from curator.core import arrow
+from curator.pipeline import mixture
+from curator.pipeline.context import Workshop
+from curator.pipeline.stages.screen import CODE, _inputs, _tables
+from curator.screens.rows import Rows
+from curator.versions import queries
+from curator.versions.queries import Part
+from datastore.memo import Outputs
+
+
+def draw(shop: Workshop, parts: Sequence[Part], screened: Mapping[str, Outputs]) -> Outputs:
+    """Object `rows` (id, subset), sorted by id; counts `available|SUBSET` and `kept|SUBSET`."""
+    wanted = shop.recipe.mixture
+    built = {part.subset for part in parts}
+    asked = {name: amount for name, amount in wanted.subsets.items() if name in built}
+
+    def make() -> tuple[dict[str, str], dict[str, int]]:
+        with shop.store.reading(inputs), shop.store.engine() as engine:
+            _tables(engine, shop, parts, screened)
+            rows = Rows("SELECT * FROM alive", queries.problems(parts))
+            found = mixture.available(engine, rows)
+            available = {part.subset: found.get(part.subset, 0) for part in parts}
+            counts = mixture.plan(available, asked, wanted.rows).counts
+            drawn = mixture.draw(engine, rows, counts, shop.recipe.seed)
+            digest = shop.store.objects.write(drawn, arrow.DRAWN)
+        told = {f"available|{subset}": count for subset, count in available.items()}
+        return {"rows": digest}, told | {f"kept|{subset}": n for subset, n in counts.items()}
+
+    params = {
+        "subsets": [part.subset for part in parts],
+        "rows": wanted.rows,
+        "wanted": asked,
+        "seed": shop.recipe.seed,
+        "undecided": shop.recipe.undecided,
+    }
+    inputs = _inputs(parts, screened)
+    return shop.once("draw", (__name__, "curator.pipeline.mixture", *CODE), params, inputs, make)

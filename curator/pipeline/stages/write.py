@@ -1,0 +1,64 @@
+"""Write the rationales of a subset with the writers that need no teacher.
+
+In: objects of problems. Out: the object `rationales`, in upstream's order, with counts.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from curator.core import arrow
+from curator.core.model import Rationale
+from curator.core.progress import counted
+from curator.pipeline.context import Workshop
+from curator.pipeline.stages.read import each_problem
+from curator.recipe.schema import Subset
+from curator.writers import WRITERS
+from datastore.memo import Outputs
+
+
+def write(shop: Workshop, name: str, subset: Subset, problems: Sequence[str]) -> Outputs:
+    """Object `rationales` of a subset, in upstream's order; counts of problems and rationales."""
+
+    def make() -> tuple[dict[str, str], dict[str, int]]:
+        counts = {"problems": 0, "without": 0, "rationales": 0}
+        made = numbered(_rationales(shop, subset, problems, counts))
+        what = f"writing {name}"
+        batches = arrow.batches(counted(made, shop.listener, what), arrow.RATIONALES)
+        return {"rationales": shop.store.objects.write(batches, arrow.RATIONALES)}, counts
+
+    writers = [name for name in subset.writers if not WRITERS[name].teacher]
+    params = {"kind": subset.kind, "writers": writers}
+    return shop.once(
+        "write", (__name__, "curator.writers", "curator.answers"), params, problems, make, name
+    )
+
+
+def _rationales(
+    shop: Workshop, subset: Subset, problems: Sequence[str], counts: dict[str, int]
+) -> Iterator[Rationale]:
+    writers = [WRITERS[name] for name in subset.writers if not WRITERS[name].teacher]
+    asked: set[bytes] = set()
+    for problem in each_problem(shop, problems):
+        asked.add(problem.id)
+        before = counts["rationales"]
+        for writer in writers:
+            assert writer.write is not None, "only writers that need a teacher have none"
+            for rationale in writer.write(problem, subset.kind):
+                counts["rationales"] += 1
+                yield rationale
+        counts["without"] += counts["rationales"] == before
+    counts["problems"] = len(asked)
+
+
+def numbered(rationales: Iterable[Rationale]) -> Iterator[Rationale]:
+    """The same rationales, identical ones told apart by their number."""
+    seen: set[bytes] = set()
+    copies: Counter[bytes] = Counter()
+    for rationale in rationales:
+        if rationale.id in seen:
+            copies[rationale.id] += 1
+            rationale = replace(rationale, copy=copies[rationale.id])
+        else:
+            seen.add(rationale.id)
+        yield rationale

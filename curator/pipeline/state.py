@@ -1,0 +1,57 @@
+"""What a build knows between its stages: the state of each subset, what was read, the result."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from curator.recipe.schema import Subset
+
+TAUGHT = ("calls", "unanswered", "repaired", "replayed")
+"""What is counted of a teacher's calls."""
+
+
+@dataclass(frozen=True)
+class Progressed:
+    """How far one subset came, and what it waits for; a digest is empty where nothing was made."""
+
+    subset: Subset
+    licence: str
+    waits: tuple[str, ...]
+    problems: tuple[str, ...] = ()
+    quarantine: str = ""
+    rationales: str = ""
+    verdicts: str = ""
+    agreements: str = ""
+    """How the golds of new problems were agreed on; empty where upstream has them."""
+    replies: str = ""
+    """Replies of a teacher that hold no rationale; empty where none was asked."""
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    """Digest of every prompt that a teacher was asked by."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """Of ingest and write: records, quarantined, problems, without, rationales."""
+    outcomes: Mapping[str, int] = field(default_factory=dict)
+    """Of verify: rows by outcome, and by `outcome: reason`."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """What a build read, apart from its subsets."""
+
+    sources: Mapping[str, Mapping[str, str]]
+    """Licence and revision of each source, or that it was not reached."""
+    evals: Mapping[str, Mapping[str, str]]
+    """The same of each evaluation set."""
+    origins: Mapping[str, str]
+    """Where each source was read on this machine; not part of what a version's digest covers."""
+    against: Mapping[str, Sequence[str]]
+    """Objects with the problems of each evaluation set."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a build made: everything a version says."""
+
+    content: dict[str, Any]
+    """What defines the version."""
+    objects: dict[str, Any]
+    """Digests of the objects that hold it."""

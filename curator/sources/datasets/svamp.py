@@ -1,0 +1,42 @@
+"""SVAMP: 1,000 elementary word problems with varied wording. Evaluation only.
+
+One row: {"ID": "chal-1", "Body": "Each pack of dvds costs 76 dollars. …", "Question": "How much
+do you have to pay to buy each pack?", "Equation": "( 76.0 - 25.0 )", "Answer": 51.0, "Type":
+"Subtraction"}. `Question` alone repeats (396 rows): the problem is Body and Question. The
+benchmark is all 1,000; the Hub splits it 700/300 and has answers as text.
+"""
+
+from collections.abc import Iterator
+
+from curator.core.model import Problem
+from curator.sources.fields import answer, number, optional, text
+from curator.sources.source import Row, Source
+
+
+def parse(row: Row, place: str) -> Iterator[Problem]:
+    body = text(row, "Body")
+    ended = body if body[-1] in ".?!" else f"{body}."
+    yield Problem(
+        source="svamp",
+        question=f"{ended} {text(row, 'Question')}",
+        gold=number(answer(row, "Answer")),
+        field=optional(row, "Type"),
+        licence="MIT",
+        place=place,
+    )
+
+
+EVAL = Source(
+    name="svamp",
+    about="Elementary word problems with varied wording (Patel et al.)",
+    licence="MIT",
+    parse=parse,
+    folder="evals/svamp",
+    hub="ChilleD/SVAMP",
+    revision="5e0bf1e5e7c0e9c4bc39180d224f41f3f801b7ef",
+    files=("data/*.parquet",),
+    split="test",
+    rows=1_000,
+    fields=("ID", "Body", "Question", "Equation", "Answer", "Type"),
+    citation="arXiv:2103.07191",
+)

@@ -1,0 +1,86 @@
+"""Fetches named files of a GitHub repository at a commit by https, for datasets the Hub does not
+have.
+
+In: a Source with a GitHub repository and a full commit. Out: paths in the user's cache folder,
+their names and the commit; SourceError with one line if they cannot be had. Nothing is retried.
+GITHUB_RAW_ENDPOINT names another host for raw files.
+"""
+
+import os
+import urllib.error
+import urllib.request
+from http.client import HTTPException
+from pathlib import Path
+
+from curator.core.errors import SourceError
+from curator.sources.fetch.hub import COMMIT, OFFLINE
+from curator.sources.source import Source
+
+HOST = "https://raw.githubusercontent.com"
+LARGEST = 2 << 30
+"""Bytes of one file."""
+
+
+def fetch(source: Source, cache: Path | None = None) -> tuple[list[Path], list[str], str]:
+    """Paths, names and commit. Files that are in the cache need no network."""
+    if not COMMIT.fullmatch(source.revision):
+        raise SourceError(f"{source.name}: a GitHub source needs a full commit as its revision")
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mathcurator"
+    folder = (cache or home) / "github" / source.github / source.revision
+    paths = []
+    for name in source.files:
+        path = folder / name
+        if not path.exists():
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                _save(source, name, path)
+            except (OSError, HTTPException) as error:
+                raise _trouble(source, name, error) from None
+        paths.append(path)
+    return paths, list(source.files), source.revision
+
+
+def probe(source: Source) -> str:
+    """Asks whether the first file could be had, without fetching it: the commit, or SourceError."""
+    request = urllib.request.Request(_url(source, source.files[0]), method="HEAD")
+    try:
+        urllib.request.urlopen(request, timeout=10).close()
+    except (OSError, HTTPException) as error:
+        raise _trouble(source, source.files[0], error) from None
+    return source.revision
+
+
+def _url(source: Source, name: str) -> str:
+    host = os.environ.get("GITHUB_RAW_ENDPOINT", HOST).rstrip("/")
+    return f"{host}/{source.github}/{source.revision}/{name}"
+
+
+def _save(source: Source, name: str, path: Path) -> None:
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with (
+            urllib.request.urlopen(_url(source, name), timeout=30) as response,
+            partial.open("wb") as file,
+        ):
+            expected = int(response.headers.get("Content-Length") or 0)
+            while chunk := response.read(1 << 20):
+                file.write(chunk)
+                if file.tell() > LARGEST:
+                    raise SourceError(f"{source.name}: {name} is larger than {LARGEST >> 30} GB")
+            if file.tell() < expected:
+                raise HTTPException("the connection broke off")
+        with partial.open("rb") as file:
+            if file.read(30).startswith(b"version https://git-lfs."):
+                raise SourceError(f"{source.name}: GitHub keeps {name} in LFS; use a mirror")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _trouble(source: Source, name: str, error: Exception) -> SourceError:
+    if isinstance(error, urllib.error.HTTPError):
+        why = f"was answered with HTTP status {error.code}"
+    else:
+        first = (str(error).splitlines() or [""])[0][:200]
+        why = f"cannot be fetched ({first}); {OFFLINE}"
+    return SourceError(f"{source.name}: {source.github}/{name} on GitHub {why}")

@@ -1,0 +1,60 @@
+"""Versions as rows again: for `curator.load`, exports and whoever reads a version from Python.
+
+In: a store and a version. Out: SQL or Arrow of its rows in stable order: by subset, then id.
+"""
+
+from hashlib import sha256
+from pathlib import Path
+
+import pyarrow as pa
+
+from curator.versions.queries import digests
+from datastore.engine import literal, scan
+from datastore.store import Store
+from datastore.versions import Manifest
+
+
+def rows_sql(store: Store, manifest: Manifest) -> str:
+    """A SELECT of the columns of the release formats and some more, in order."""
+    objects = manifest.objects
+    subsets = manifest.content["recipe"]["subsets"]
+    rows = scan([store.objects.path(objects["rows"])])
+    selects = []
+    built = [name for name in manifest.content["order"] if name in objects["rationales"]]
+    for place, subset in enumerate(built):
+        written = scan([store.objects.path(objects["rationales"][subset])])
+        problems = scan(store.objects.path(digest) for digest in objects["problems"][subset])
+        release_as = (
+            subsets[subset]["release_as"] or f"data/{subsets[subset]['kind']}/{subset}.json"
+        )
+        selects.append(
+            f"SELECT r.id, r.subset, {literal(release_as)} AS release_as, w.kind, p.question, "
+            f"p.choices, p.gold, w.instruction, w.text, p.licence, p.source, p.place, w.writer, "
+            f"w.copy, p.field, p.level, {place} AS subset_place "
+            f"FROM {rows} r JOIN {written} w ON w.id = r.id "
+            f"JOIN (SELECT * FROM {problems} QUALIFY row_number() OVER "
+            "(PARTITION BY id ORDER BY place) = 1) p ON p.id = w.problem_id "
+            f"WHERE r.subset = {literal(subset)}"
+        )
+    return f"SELECT * FROM ({' UNION ALL '.join(selects)}) ORDER BY subset_place, id"
+
+
+def load(version: str, store: str | Path = ".curator") -> pa.Table:
+    """The rows of a version as an Arrow table, in stable order.
+
+    `polars.from_arrow(load(...))` and `datasets.Dataset(load(...))` take it from there. The whole
+    table is held in memory; for more rows than that, export Parquet and stream it.
+    """
+    with Store(Path(store), readonly=True) as opened, opened.engine() as engine:
+        manifest = opened.versions.get(version)
+        with opened.reading(digests(manifest)):
+            return pa.Table.from_batches(engine.batches(rows_sql(opened, manifest)))
+
+
+def rows_digest(store: Store, rows: str) -> str:
+    """sha256 over all ids of a version's rows, then over all their subsets, in order."""
+    ids, subsets = sha256(), sha256()
+    for batch in store.objects.read(rows):
+        ids.update(b"".join(batch.column("id").to_pylist()))
+        subsets.update("".join(f"{name}\n" for name in batch.column("subset").to_pylist()).encode())
+    return sha256(ids.digest() + subsets.digest()).hexdigest()

@@ -1,0 +1,48 @@
+"""Writers: named functions from a Problem to its Rationales.
+
+In: a Problem and the kind asked for (CoT or PoT). Out: Rationales, none where a writer has nothing
+to say. Writers read texts and never run programs; those that need a teacher wait for one.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from curator.core.model import Kind, Problem, Rationale
+from curator.writers.annotated import annotated
+from curator.writers.instruction import instruction
+from curator.writers.reference import reference
+from curator.writers.verbatim import verbatim
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """A writer and the version of what it writes."""
+
+    name: str
+    version: int
+    """A change of any text that it writes is a new number."""
+    kinds: frozenset[Kind]
+    teacher: bool
+    """Whether it asks a chat model."""
+    write: Callable[[Problem, Kind], Iterator[Rationale]] | None
+    """None for writers with a stage of their own: `synthesis` or `hints`."""
+    about: str
+
+
+_COT: frozenset[Kind] = frozenset({"CoT"})
+_POT: frozenset[Kind] = frozenset({"PoT"})
+
+WRITERS: dict[str, Writer] = {
+    writer.name: writer
+    for writer in (
+        Writer("reference", 1, _COT | _POT, False, reference, "upstream's own solution"),
+        Writer("verbatim", 1, _COT | _POT, False, verbatim, "upstream's own row, unchanged"),
+        Writer("annotated", 1, _POT, False, annotated, "upstream's formulas as a program"),
+        Writer("cot", 1, _COT, True, None, "a teacher's worked solution in words"),
+        Writer("pot", 1, _POT, True, None, "a teacher's program that prints the answer"),
+        Writer("self_instruct", 1, _COT | _POT, True, None, "a teacher's new problems, solved"),
+        Writer("hinted", 1, _COT | _POT, False, None, "verified rows with a user's claim in front"),
+    )
+}
+
+__all__ = ["WRITERS", "Writer", "instruction"]

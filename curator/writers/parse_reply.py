@@ -1,0 +1,262 @@
+"""Replies: what a teacher wrote, brought to the text of a rationale.
+
+In: a reply as it came, the kind asked for, the option texts. Out: the text, or why there is none in
+a few countable words. Nothing is run here. What a model says around its work (greetings, thoughts,
+fences, what it believes the program prints) goes; the work itself stays as it is.
+"""
+
+import ast
+import builtins
+import re
+import warnings
+from collections.abc import Sequence
+from textwrap import dedent
+
+from curator.answers import extract
+from curator.core.model import Answer, Kind
+
+LONGEST = 20_000
+"""Characters of a reply that is read; the check `format` refuses longer rows too."""
+
+_THOUGHT = re.compile(r"<(think|thinking|thought|reasoning)>.*?</\1>", re.S | re.I)
+_THOUGHT_END = re.compile(r".*</(?:think|thinking|thought|reasoning)>", re.S | re.I)
+_THOUGHT_START = re.compile(r"<(?:think|thinking|thought|reasoning)>", re.I)
+_TOKENS = re.compile(r"<\|[\w-]{1,30}\|>|</s>|<s>")
+_GREETING = re.compile(
+    r"(?:(?:sure|certainly|of course|absolutely|okay|ok|great question)\b[^\n]{0,80}[!.,:]"
+    r"|(?:here(?:'s| is| are)|below is|let me|let's solve|i(?:'ll| will| can))\b[^\n]{0,120}:"
+    r"|(?:\W*(?:step-by-step )?solution\W*))[ \t]*(?:\n+|\Z)",
+    re.I,
+)
+_FAREWELL = re.compile(
+    r"\n+[ \t]*(?:i hope (?:this|that)|hope (?:this|that)|let me know|feel free|please let me|"
+    r"is there anything|if you have any|would you like|happy to)\b[^\n]*\s*\Z",
+    re.I,
+)
+_STATES = re.compile(
+    r"[\W_]*(?:(?:so|thus|hence|therefore|finally|and|then|in conclusion)\b[,:]?[ \t]*)?"
+    r"(?:\#{4}[ \t]*|(?:the[ \t]+)?(?:(?:final|correct|right)[ \t]+)?"
+    r"(?:answer|option|choice|ans|a)\b[ \t*]*(?:(?:is|:|=)[ \t*:]*)+)(?:option|choice)?[ \t*(]*",
+    re.I,
+)
+_FENCE = re.compile(r"^([ \t]*)(`{3,}|~{3,})[ \t]*([^\s`]*)[^\n`]*$")
+_INLINE = re.compile(r"^[ \t]*```(?:python|py)?[ \t]+(\S[^\n]*?)[ \t]*```[ \t]*$", re.M)
+_PYTHON = frozenset(("", "python", "py", "python3", "{python}", "ipython", "sage", "tool_code"))
+_PROMPTED = re.compile(r"^[ \t]*(?:>>>|In \[\d*\]:)(?: |$)", re.M)
+_PROMPT = re.compile(r"^[ \t]*(?:>>>|\.\.\.|In \[\d*\]:|[ \t]+\.\.\.:)(?: |$)(.*)$")
+_CODE = re.compile(
+    r"(?:import \w|from [\w.]+ import\b|def \w+ ?\(|class \w+|for \w.*:|while .*:|if .*:|try:"
+    r"|with .*:|@\w|#|print ?\("
+    r"|[A-Za-z_][\w.]*(?:\[[^\]]*\])?(?:, ?\w+)* ?[-+*/%]?= ?\S"
+    r"|return\b|\"\"\"|'''|[)\]}]|[ \t]+\S)"
+)
+_OPEN = ("was never closed", "unterminated", "unexpected EOF", "expected an indented block")
+_KNOWN = frozenset(dir(builtins)) | {"__name__", "__file__"}
+
+
+def read_reply(text: str, kind: Kind, choices: Sequence[str] = ()) -> tuple[str, str]:
+    """The text of the rationale and "", or "" and the reason why the reply has none.
+
+    A CoT ends in a line "The answer is X" if it states an answer anywhere (a box is kept); one that
+    states none is returned as it is, for the checks to judge. A program compiles. Of several blocks
+    the last that prints counts, since models mend themselves as they go; blocks before it are
+    joined in front if it uses names that it does not define itself.
+    """
+    if len(text) > LONGEST:
+        return "", "too long"
+    alone = without_thoughts(text.replace("\r\n", "\n"))
+    if alone is None:
+        return "", "unfinished thought"
+    alone = _TOKENS.sub("", alone)
+    if not alone.strip():
+        return "", "empty reply"
+    return _program(alone) if kind == "PoT" else _solution(alone, choices)
+
+
+def without_thoughts(text: str) -> str | None:
+    """The reply proper; None if it never ended its thoughts."""
+    text = _THOUGHT.sub("", text)
+    text = _THOUGHT_END.sub("", text)  # the opening mark may be part of the prompt
+    return None if _THOUGHT_START.search(text) else text
+
+
+# --- solutions in words ---------------------------------------------------------------------------
+
+
+def _solution(text: str, choices: Sequence[str]) -> tuple[str, str]:
+    text = text.strip()
+    while (greeting := _GREETING.match(text)) and greeting.end():
+        text = text[greeting.end() :].lstrip()
+    while farewell := _FAREWELL.search(text):
+        text = text[: farewell.start()].rstrip()
+    if not text:
+        return "", "empty reply"
+    found = extract(text, choices)
+    if found is None or found.span is None:
+        return text, ""
+    closed = _closed(text, found, choices)
+    body, _, _ = closed.rpartition("\n")
+    if not body.strip() or _bare(body, found):
+        return "", "answer without solution"
+    # Should the line be read as another answer than the text, the text stays as it came.
+    return (closed if extract(closed, choices) == found else text), ""
+
+
+def _closed(text: str, found: Answer, choices: Sequence[str]) -> str:
+    """The text with "The answer is X" as its last line, in the place of one that says so."""
+    assert found.span is not None
+    start, end = found.span
+    said = found.text if found.kind == "option" else text[start:end].strip(" \n*`,;:")
+    if said.count("$") % 2:  # the span began or ended inside a formula
+        said = said.strip("$ ")
+    stop = "." if choices else ""
+    line_start = text.rfind("\n", 0, start) + 1
+    line = text[line_start:]
+    states = _STATES.match(line)
+    replaces = (
+        states is not None
+        and line_start + states.end() >= start - 2
+        and "boxed" not in line
+        and not re.search(r"\w", text[end:])
+    )
+    body = text[:line_start].rstrip() if replaces else text
+    if found.stated == "letter" and not re.search(r"\w", text[line_start:start] + text[end:]):
+        body = text[:line_start].rstrip()
+    return f"{body}\nThe answer is {said}{stop}"
+
+
+def _bare(body: str, found: Answer) -> bool:
+    """Whether a text says nothing beside its answer."""
+    left = re.sub(r"\\(?:boxed|text|mathbf)|[\W_]", "", _STATES.sub("", body, count=1))
+    said = re.sub(r"[\W_]", "", found.text)
+    return found.stated == "whole" or len(left) <= len(said)
+
+
+# --- programs -------------------------------------------------------------------------------------
+
+
+def _program(text: str) -> tuple[str, str]:
+    blocks, open_block = _blocks(text)
+    if open_block:
+        return "", "unfinished program"
+    if blocks is None:
+        return _bare_program(text)
+    programs = [code for block in blocks if (code := _plain(block)).strip()]
+    trees = [(code, tree) for code in programs if (tree := _parsed(code)) is not None]
+    if not trees:
+        return ("", "not a program") if programs else ("", "no program")
+    last = max(
+        (index for index, (_, tree) in enumerate(trees) if _prints(tree)), default=len(trees) - 1
+    )
+    code, tree = trees[last]
+    if last and _unbound(tree):
+        code = "\n\n".join(code.strip("\n") for code, _ in trees[: last + 1])
+    return _tidy(code), ""
+
+
+def _blocks(text: str) -> tuple[list[str] | None, bool]:
+    """The fenced Python blocks, None if nothing is fenced; and whether the last one stays open."""
+    found: list[str] = []
+    fenced = False
+    fence = language = ""
+    lines: list[str] = []
+    for line in _INLINE.sub(r"```python\n\1\n```", text).split("\n"):
+        mark = _FENCE.match(line)
+        if not fence:
+            if mark:
+                fence, language, lines, fenced = mark[2], mark[3].lower(), [], True
+        elif mark and mark[2].startswith(fence) and not mark[3]:
+            if language.partition(":")[0] in _PYTHON:
+                found.append(dedent("\n".join(lines)))
+            fence = ""
+        else:
+            lines.append(line)
+    unfinished = bool(fence) and language.partition(":")[0] in _PYTHON
+    return (found if fenced else None), unfinished
+
+
+def _plain(code: str) -> str:
+    """Code without the prompts of an interactive session and what it answered."""
+    if not _PROMPTED.search(code):
+        return code
+    said = [match[1] for line in code.split("\n") if (match := _PROMPT.match(line))]
+    return "\n".join(said)
+
+
+def _bare_program(text: str) -> tuple[str, str]:
+    """A program that stands in no fence, with words before or after it perhaps."""
+    lines = dedent(_plain(text)).split("\n")
+    starts = [
+        index for index, line in enumerate(lines) if _CODE.match(line) and not line[0].isspace()
+    ]
+    broken = ""
+    for start in starts[:40]:
+        end, unfinished = _longest(lines[start:])
+        code = "\n".join(lines[start : start + end])
+        rest = next((line for line in lines[start + end :] if line.strip()), "")
+        if not _CODE.match(rest):
+            if end and _works(ast.parse(code)):
+                return _tidy(code), ""
+        elif end or unfinished:
+            # What follows is the rest of this program, not another one.
+            broken = "unfinished program" if unfinished else "not a program"
+            break
+    return "", broken or "no program"
+
+
+def _longest(lines: list[str]) -> tuple[int, bool]:
+    """How many lines from the first on are a program, and whether the next one breaks off."""
+    end, unfinished = len(lines), False
+    while end > 0:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                ast.parse("\n".join(lines[:end]))
+        except SyntaxError as error:
+            unfinished = any(words in (error.msg or "") for words in _OPEN)
+            end = max(0, min(end - 1, (error.lineno or end) - 1))
+        except (ValueError, RecursionError, MemoryError):
+            return 0, False
+        else:
+            break
+    return end, unfinished
+
+
+def _parsed(code: str) -> ast.Module | None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a doubtful escape is the model's, not our user's
+            return ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _prints(tree: ast.Module) -> bool:
+    return any(isinstance(node, ast.Name) and node.id == "print" for node in ast.walk(tree))
+
+
+def _works(tree: ast.Module) -> bool:
+    """Whether it does anything that prose which happens to parse (`Hello`, `42`) does not."""
+    return any(not isinstance(one, ast.Expr) for one in tree.body) or _prints(tree)
+
+
+def _unbound(tree: ast.Module) -> bool:
+    """Whether a program uses names that it binds nowhere."""
+    used, bound = set(), set(_KNOWN)
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Load()):
+                used.add(name)
+            case ast.Name(id=name) | ast.arg(arg=name) | ast.ExceptHandler(name=str(name)):
+                bound.add(name)
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                bound.add(name)
+            case ast.alias(name="*"):
+                return False
+            case ast.alias(name=name, asname=other):
+                bound.add(other or name.partition(".")[0])
+    return not used <= bound
+
+
+def _tidy(code: str) -> str:
+    return code.strip("\n").rstrip()

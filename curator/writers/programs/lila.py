@@ -1,0 +1,183 @@
+"""Cleans Lila's programs to readable Python.
+
+In: a Problem whose `program` has the lines `n0 = 30.0`, `t0 = n0 - 10.0`, `answer = t0 * 100.0`,
+`print(answer)`. Out: the same computation with names from the question. A program of any other form
+is passed on as it is, if it parses and prints.
+"""
+
+import ast
+import re
+from collections.abc import Mapping
+from fractions import Fraction
+
+from curator.core.model import Problem
+from curator.writers.programs.expressions import NotCompiled, exact, number
+from curator.writers.programs.quantities import Quantity, quantities
+from curator.writers.programs.simplify import readable
+from curator.writers.programs.steps import Step, rename
+
+LONGEST = 20_000
+MOST_NODES = 200
+"""Of one statement that is rewritten; larger ones are left as they are."""
+_FUNCTIONS = frozenset(
+    {"sqrt", "floor", "ceil", "factorial", "comb", "gcd", "lcm", "log", "log2", "log10"}
+)
+_HINTS: Mapping[type[ast.operator] | None, str] = {
+    ast.Add: "total",
+    ast.Sub: "difference",
+    ast.Mult: "product",
+    ast.Div: "quotient",
+    ast.Pow: "power",
+}
+_SCIPY: Mapping[str, str] = {
+    "scipy.lcm": "lcm",
+    "scipy.gcd": "gcd",
+    "scipy.special.comb": "comb",
+    "scipy.misc.comb": "comb",
+}
+"""What `scipy` has no longer, or need not be loaded for."""
+_PLAIN = frozenset({"min", "max", "abs", "round", "int", "float", "sum"})
+
+
+def compile_lila(problem: Problem) -> str:
+    """The program. Raises NotCompiled if the text is no Python, or prints nothing."""
+    text = problem.program.strip()
+    if not text or len(text) > LONGEST:
+        raise NotCompiled("program too long" if text else "no program")
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise NotCompiled("not Python") from None
+    steps = _straight(tree)
+    if steps is None:
+        if "print(" not in text:
+            raise NotCompiled("prints nothing")
+        return text
+    return _renamed(steps, quantities(problem.question))
+
+
+def _straight(tree: ast.Module) -> list[Step] | None:
+    """The assignments of a program that is nothing but arithmetic and a last `print`, else None."""
+    body = [node for node in tree.body if not _library(node)]
+    steps: list[Step] = []
+    known: dict[str, Fraction] = {}
+    for node in body[:-1]:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if _small(value):
+                cleaned = _Clean(known).visit(value)
+                if not _arithmetic(cleaned):
+                    return None
+                steps.append(Step(name, cleaned, _HINTS.get(_operator(cleaned), "")))
+                if (fixed := exact(cleaned)) is not None:
+                    known[name] = fixed
+            case _:
+                return None
+    names = [step.name for step in steps]
+    match body[-1:]:
+        case [ast.Expr(value=ast.Call(func=ast.Name(id="print"), args=[ast.Name(id=last)]))] if (
+            names and last == names[-1] and len(set(names)) == len(names)
+        ):
+            return steps
+    return None
+
+
+def _library(node: ast.stmt) -> bool:
+    """Whether it imports only what a straight program can need; `math` is imported anew if used."""
+    return isinstance(node, ast.Import) and all(
+        alias.name in ("math", "scipy", "scipy.special", "scipy.misc") and not alias.asname
+        for alias in node.names
+    )
+
+
+def _small(value: ast.expr) -> bool:
+    return sum(1 for _ in ast.walk(value)) <= MOST_NODES
+
+
+def _operator(value: ast.expr) -> type[ast.operator] | None:
+    return type(value.op) if isinstance(value, ast.BinOp) else None
+
+
+def _arithmetic(root: ast.expr) -> bool:
+    for node in ast.walk(root):
+        match node:
+            case ast.Constant(value=value) if type(value) in (int, float):
+                pass
+            case ast.Call(func=ast.Name(id=name), keywords=[]) if name in _PLAIN:
+                pass
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="math")), keywords=[]):
+                pass
+            case ast.Attribute(value=ast.Name(id="math"), attr=name):
+                if name not in _FUNCTIONS | {"pi", "e"}:
+                    return False
+            case ast.BinOp() | ast.UnaryOp() | ast.Name() | ast.operator() | ast.unaryop():
+                pass
+            case ast.expr_context():
+                pass
+            case _:
+                return False
+    return True
+
+
+class _Clean(ast.NodeTransformer):
+    """Upstream's guards and floats: `100.0` as 100, `x + 1e-05` as x, `x ** min(2, 5)` as x ** 2.
+
+    The guards kept upstream's own interpreter from failing: powers stop at 5, a divisor is never 0.
+    A power that is larger keeps its guard, since upstream's answer was computed with it.
+    """
+
+    def __init__(self, known: Mapping[str, Fraction]) -> None:
+        self.known = known
+
+    def visit_Constant(self, node: ast.Constant) -> ast.Constant:
+        plain = type(node.value) in (int, float) and 1e-4 < abs(node.value) < 1e15  # type: ignore[arg-type]
+        return number(repr(node.value)) if plain else node
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        name = _SCIPY.get(ast.unparse(node))
+        return ast.Attribute(ast.Name("math"), name) if name else node
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        whole = isinstance(node.func, ast.Attribute) and ast.unparse(node.func) in _SCIPY
+        self.generic_visit(node)
+        if whole:  # scipy takes floats, math does not
+            node.args = [ast.Call(ast.Name("round"), [each], []) for each in node.args]
+        return node
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        self.generic_visit(node)
+        match node:
+            case ast.BinOp(left=left, op=ast.Add(), right=ast.Constant(value=1e-05)):
+                return left
+            case ast.BinOp(
+                op=ast.Pow(), right=ast.Call(func=ast.Name(id="min"), args=[power, cap])
+            ):
+                value, most = exact(power, self.known), exact(cap)
+                if value is not None and most is not None and value <= most:
+                    node.right = power
+        return node
+
+
+def _renamed(steps: list[Step], asked: list[Quantity]) -> str:
+    """Inputs take the name of the question's number at their index, if the values agree."""
+    inputs = [step for step in steps if isinstance(step.value, ast.Constant)]
+    rest = [step for step in steps if step not in inputs]
+    if not rest or steps[-1] in inputs:
+        raise NotCompiled("nothing is computed")
+    given = [Quantity(_constant(step), _name(step, asked)) for step in inputs]
+    names = {step.name: f"n{index}" for index, step in enumerate(inputs)}
+    names |= {step.name: f"t{index}" for index, step in enumerate(rest)}
+    return readable(rename(rest, names), given)
+
+
+def _constant(step: Step) -> ast.Constant:
+    assert isinstance(step.value, ast.Constant)
+    return step.value
+
+
+def _name(step: Step, asked: list[Quantity]) -> str:
+    place = re.fullmatch(r"n(\d{1,3})", step.name)
+    at_place = asked[int(place[1]) : int(place[1]) + 1] if place else []
+    for quantity in [*at_place, *asked]:
+        if quantity.value is not None and exact(quantity.value) == exact(step.value):
+            return quantity.name
+    return ""

@@ -1,0 +1,66 @@
+"""Compiles MathQA's `linear_formula` to a program.
+
+In: a Problem whose `program` is `subtract(const_100,n0)|divide(n1,#0)|`: operations on the
+question's numbers (`n0`), constants and earlier results (`#0`). Out: the same steps as readable
+Python. Not `annotated_formula`: there a thousands comma cannot be told from one between arguments,
+and its numbers were put in by text replacement, wrongly in a few rows.
+"""
+
+import ast
+import re
+from collections.abc import Sequence
+
+from curator.core.model import Problem
+from curator.writers.programs.expressions import NotCompiled
+from curator.writers.programs.mathqa_operations import OPERATIONS, constant
+from curator.writers.programs.quantities import Quantity, quantities
+from curator.writers.programs.simplify import readable
+from curator.writers.programs.steps import Step, substitute
+
+LONGEST = 4_000
+MOST_STEPS = 64
+_CALL = re.compile(r"([a-z_]{2,40})\(([^()|]{1,200})\)")
+
+
+def compile_mathqa(problem: Problem) -> str:
+    """The program. Raises NotCompiled for what is no formula, or uses what the question has not."""
+    given = quantities(problem.question)
+    return readable(parse_formula(problem.program, given), given)
+
+
+def parse_formula(formula: str, given: Sequence[Quantity]) -> list[Step]:
+    """One step an operation, named `t0`, `t1`, …, over `n0`, `n1`, … for the question's numbers."""
+    calls = [call.strip() for call in formula.strip().strip("|").split("|")]
+    if not calls[0] or len(formula) > LONGEST or len(calls) > MOST_STEPS:
+        raise NotCompiled("no formula" if not calls[0] else "formula too long")
+    steps: list[Step] = []
+    for call in calls:
+        parts = _CALL.fullmatch(call)
+        if not parts:
+            raise NotCompiled("not a formula")
+        operation = OPERATIONS.get(parts[1])
+        if operation is None:
+            raise NotCompiled("unknown operation")
+        arguments = [_argument(text.strip(), given, len(steps)) for text in parts[2].split(",")]
+        if len(arguments) != operation.arity:
+            raise NotCompiled("wrong number of arguments")
+        values = dict(zip("abc", arguments, strict=False))
+        steps.append(Step(f"t{len(steps)}", substitute(operation.value, values), operation.result))
+    return steps
+
+
+def _argument(text: str, given: Sequence[Quantity], done: int) -> ast.expr:
+    if re.fullmatch(r"n\d{1,3}", text):
+        index = int(text[1:])
+        if index >= len(given):
+            raise NotCompiled("no such number in the question")
+        if given[index].value is None:
+            raise NotCompiled("a list where a number is needed")
+        return ast.Name(text)
+    if re.fullmatch(r"#\d{1,3}", text):
+        if int(text[1:]) >= done:
+            raise NotCompiled("a step that is not there yet")
+        return ast.Name(f"t{text[1:]}")
+    if text.startswith("const_") and (value := constant(text)) is not None:
+        return value
+    raise NotCompiled("unknown argument")

@@ -1,0 +1,169 @@
+"""Makes a chain of small steps over the question's numbers readable.
+
+In: steps `t0`, `t1`, … over `n0`, `n1`, …, and the question's quantities. Out: source text: named
+inputs, small steps folded into their users, names for the rest, `answer` last, printed.
+"""
+
+import ast
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from curator.writers.programs.expressions import NotCompiled, exact, operations
+from curator.writers.programs.quantities import Quantity
+from curator.writers.programs.steps import (
+    Step,
+    inline,
+    needed,
+    rename,
+    source,
+    substitute,
+    used_names,
+)
+from curator.writers.programs.variable_names import Names
+
+MOST_OPERATIONS = 3
+"""Operators of a folded line: what a reader takes in at once."""
+LARGEST_FOLDED = 10**9
+_PLAIN = frozenset(
+    {"total", "difference", "product", "quotient", "negative", "inverse", "power", ""}
+)
+"""Names that say no more than the operator does: such steps are folded."""
+
+
+def readable(steps: Sequence[Step], given: Sequence[Quantity]) -> str:
+    """The program as text. Raises NotCompiled if it computes nothing from the question.
+
+    Values are those of the steps as given: operands change places only where the operation is
+    commutative, and only whole results of whole constants are computed here.
+    """
+    steps = needed(steps)
+    if any(name.startswith("n") for step in steps for name in used_names(step.value)):
+        steps = _without_constants(steps)
+    steps = needed(inline(steps, _foldable))
+    count = Counter(name for step in steps for name in used_names(step.value))
+    inputs = [
+        (f"n{index}", quantity.name, quantity.value)
+        for index, quantity in enumerate(given)
+        if quantity.value is not None and count[f"n{index}"]
+    ]
+    if not any(operations(step.value) for step in steps):
+        raise NotCompiled("nothing is computed")
+    literals: dict[str, ast.expr] = {n: v for n, name, v in inputs if not name and count[n] == 1}
+    named = [Step(n, v, name) for n, name, v in inputs if n not in literals]
+    body = [replace(s, value=swap(substitute(s.value, literals))) for s in steps]
+    body = without_round([*named, *body])[len(named) :]
+    return source(rename([*named, *body], _final_names(named, body)))
+
+
+def _final_names(inputs: Sequence[Step], steps: Sequence[Step]) -> dict[str, str]:
+    names = Names()
+    final = {step.name: names.take(step.hint, step.name) for step in inputs}
+    for step in steps[:-1]:
+        final[step.name] = names.take(step.hint, "result")
+    final[steps[-1].name] = "answer"
+    return final
+
+
+def _foldable(step: Step, user: Step) -> bool:
+    plain = step.hint in _PLAIN and not any(isinstance(n, ast.Call) for n in ast.walk(step.value))
+    return plain and operations(step.value) + operations(user.value) <= MOST_OPERATIONS
+
+
+def _without_constants(steps: Sequence[Step]) -> list[Step]:
+    """Steps with constants folded, and those that are constants written into their users."""
+    known: dict[str, ast.expr] = {}
+    kept: list[Step] = []
+    for step in steps:
+        value = fold_constants(substitute(step.value, known))
+        if isinstance(value, ast.Constant) and step is not steps[-1]:
+            known[step.name] = value
+        else:
+            kept.append(replace(step, value=value))
+    return kept
+
+
+_WHOLE_CALLS = frozenset({"gcd", "lcm", "comb", "perm", "factorial", "floor"})
+
+
+def without_round(steps: Sequence[Step]) -> list[Step]:
+    """`round(x)` as `x` where x is an integer already."""
+    whole: set[str] = set()
+
+    def is_whole(value: ast.expr) -> bool:
+        match value:
+            case ast.Constant(value=int()):
+                return True
+            case ast.Name(id=name):
+                return name in whole
+            case ast.Call(func=ast.Attribute(attr=name)):
+                return name in _WHOLE_CALLS
+            case ast.BinOp(left=left, op=ast.Add() | ast.Sub() | ast.Mult(), right=right):
+                return is_whole(left) and is_whole(right)
+        return False
+
+    class Strip(ast.NodeTransformer):
+        def visit_Call(self, node: ast.Call) -> ast.expr:
+            self.generic_visit(node)
+            cast = isinstance(node.func, ast.Name) and node.func.id in ("int", "round")
+            return node.args[0] if cast and len(node.args) == 1 and is_whole(node.args[0]) else node
+
+    plain: list[Step] = []
+    for step in steps:
+        value = Strip().visit(substitute(step.value, {}))
+        plain.append(replace(step, value=value))
+        if is_whole(value):
+            whole.add(step.name)
+    return plain
+
+
+def fold_constants(expression: ast.expr) -> ast.expr:
+    """`10 / 2` as 5: upstream's few constants have to be put together from others."""
+
+    class Fold(ast.NodeTransformer):
+        def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+            self.generic_visit(node)
+            sides = (node.left, node.right)
+            whole = all(isinstance(s, ast.Constant) and isinstance(s.value, int) for s in sides)
+            value = exact(node) if whole else None
+            if value is None or value.denominator != 1 or not 0 <= value <= LARGEST_FOLDED:
+                return node
+            return ast.Constant(value.numerator)
+
+    return Fold().visit(substitute(expression, {}))  # type: ignore[no-any-return]
+
+
+def swap(expression: ast.expr) -> ast.expr:
+    """`a + (b + c)` as `b + c + a`, and `a * (5 / 18)` as `a * 5 / 18`: fewer brackets."""
+
+    class Swap(ast.NodeTransformer):
+        def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+            self.generic_visit(node)
+            if isinstance(node.op, ast.Mult) and _fraction(node.right):
+                return _times_fraction(node.left, node.right)
+            if isinstance(node.op, ast.Mult) and _fraction(node.left):
+                return _times_fraction(node.right, node.left)
+            leaf = isinstance(node.left, ast.Name | ast.Constant)
+            if leaf and isinstance(node.right, ast.BinOp) and _bracketed(node.op, node.right.op):
+                return ast.BinOp(node.right, node.op, node.left)
+            return node
+
+    return Swap().visit(substitute(expression, {}))  # type: ignore[no-any-return]
+
+
+def _fraction(value: ast.expr) -> bool:
+    match value:
+        case ast.BinOp(left=ast.Constant(), op=ast.Div(), right=ast.Constant()):
+            return True
+    return False
+
+
+def _times_fraction(value: ast.expr, fraction: ast.expr) -> ast.BinOp:
+    assert isinstance(fraction, ast.BinOp)
+    return ast.BinOp(ast.BinOp(value, ast.Mult(), fraction.left), ast.Div(), fraction.right)
+
+
+def _bracketed(outer: ast.operator, inner: ast.operator) -> bool:
+    if isinstance(outer, ast.Add):
+        return isinstance(inner, ast.Add | ast.Sub)
+    return isinstance(outer, ast.Mult) and isinstance(inner, ast.Mult | ast.Div)

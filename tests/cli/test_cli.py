@@ -1,0 +1,369 @@
+"""The command line as a person and a script meet it: real processes, pipes, a terminal, Ctrl-C."""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import shlex
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import typer
+
+from curator.cli.app import app
+from curator.release.formats import FORMATS
+from tests.worlds import RECIPE, ROOT, RUN, command, curator, make_world
+
+COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+
+
+class World(NamedTuple):
+    """A store with two versions of the small world, and the files that they were built from."""
+
+    folder: Path
+    mirror: Path
+    recipe: Path
+    store: Path
+    told: subprocess.CompletedProcess[str]
+    """What building the first version said."""
+
+    def run(self, *args: object, **options: Any) -> subprocess.CompletedProcess[str]:
+        return curator(*args, "--store", self.store, cwd=self.folder, **options)
+
+    def json(self, *args: object) -> Any:
+        done = self.run(*args, "--json")
+        assert (done.returncode, done.stderr) == (0, "")
+        return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    folder = tmp_path_factory.mktemp("cli")
+    mirror, recipe = make_world(folder)
+    build = ("build", recipe, "--mirror", mirror, "--store", folder / "store")
+    told = curator(*build)
+    assert told.returncode == 0, told.stderr
+    recipe.write_text(RECIPE + "mixture: {subsets: {cot: 2, pot: 2}}\n")
+    assert curator(*build, "-m", "fewer").returncode == 0
+    return World(folder, mirror, recipe, folder / "store", told)
+
+
+def reading(world: World) -> list[tuple[object, ...]]:
+    """A use of every command that reads the store."""
+    [row] = world.json("sql", "SELECT id FROM rows WHERE subset = 'pot' ORDER BY id LIMIT 1")
+    return [
+        ("show", "small@1"),
+        ("versions",),
+        ("status",),
+        ("diff", "small@1", "small", "--rows"),
+        ("why", row["id"][:8]),
+        ("sql", "FROM rationales"),
+        ("plan", world.recipe, "--mirror", world.mirror),
+        ("preview", world.recipe, "--mirror", world.mirror, "-n", "1"),
+    ]
+
+
+def on_a_terminal(*args: object, columns: int = 80, **env: str) -> str:
+    """What a command writes to a terminal, escape codes included."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    variables = {**RUN["env"], "TERM": "xterm", **env}
+    del variables["COLUMNS"]
+    done = subprocess.Popen(command(*args), stdout=theirs, stderr=theirs, env=variables)
+    os.close(theirs)
+    seen = b""
+    while True:
+        try:
+            seen += os.read(ours, 1 << 16)
+        except OSError:  # what Linux says when nobody writes any more
+            break
+    os.close(ours)
+    assert done.wait(timeout=60) == 0, seen
+    return seen.decode()
+
+
+def test_help_loads_little_and_nothing_heavy() -> None:
+    # What makes it quick (a third of a second on an idle machine), told in what no load changes.
+    command = [sys.executable, "-X", "importtime", "-m", "curator", "--help"]
+    told = subprocess.run(command, **RUN).stderr.splitlines()
+    loaded = {line.rpartition("|")[2].strip() for line in told if line.startswith("import time:")}
+    assert "typer" in loaded
+    heavy = {"numpy", "pyarrow", "duckdb", "polars", "pydantic", "sympy", "openai", "aiohttp"}
+    assert not loaded & (heavy | {"datasets", "torch", "transformers", "trl", "huggingface_hub"})
+    assert len(loaded) < 450
+
+
+def test_every_help_has_an_example_and_fits_into_80_columns() -> None:
+    code = """
+from curator.cli import app
+for name in COMMANDS:
+    app([name, "--help"], prog_name="curator", standalone_mode=False)
+    print("----")
+"""
+    asked = [sys.executable, "-c", code.replace("COMMANDS", repr([*COMMANDS]))]
+    texts = subprocess.run(asked, **RUN).stdout.split("----\n")
+    for name, text in zip(COMMANDS, texts, strict=False):
+        assert f"Usage: curator {name}" in text
+        assert f"Example: curator {name}" in text
+        assert max(map(len, text.splitlines())) <= 80, name
+
+
+def test_show_tells_the_way_of_every_subset_from_problems_to_kept_rows(world: World) -> None:
+    lines = world.run("show", "small@1").stdout.splitlines()
+    assert re.fullmatch(r"small@1  11 rows  digest [0-9a-f]{16}", lines[0])
+    assert lines[2:6] == [
+        "subset  problems  rationales  passed  failed  undecided  screened  kept",
+        "cot            7           8       8       ·          ·         2     6",
+        "pot            7           8       7       1          ·         2     5",
+        "all           14          16      15       1          ·         4    11",
+    ]
+    assert lines[7:] == [
+        "subset  outcome      reason         rows",
+        "cot     rejected     contaminated      1",
+        "cot     rejected     duplicate         1",
+        "pot     rejected     contaminated      1",
+        "pot     rejected     duplicate         1",
+        "pot     rejected     wrong answer      1",
+        "cot     quarantined  did not parse     1",
+        "pot     quarantined  did not parse     1",
+    ]
+
+
+def test_show_tells_what_the_mixture_left_behind(world: World) -> None:
+    shown = world.run("show", "small").stdout
+    assert shown.startswith("small@2  4 rows")
+    assert "\nfewer\n" in shown
+    assert re.search(r"^cot +not drawn +mixture +4$", shown, re.MULTILINE)
+
+
+def test_build_prints_the_table_to_stdout_and_what_to_do_next_to_stderr(world: World) -> None:
+    assert world.told.stdout == world.run("show", "small@1").stdout
+    [line] = world.told.stderr.splitlines()
+    assert f"curator show small@1 --store {world.store}" in line
+
+
+def test_reading_commands_print_json_alone_when_asked(world: World) -> None:
+    for args in reading(world):
+        assert world.json(*args), args
+
+
+def test_piped_output_has_no_escape_codes_and_lines_of_80_columns(world: World) -> None:
+    for args in reading(world):
+        done = world.run(*args)
+        assert done.returncode == 0, done.stderr
+        assert "\x1b" not in done.stdout + done.stderr
+        lines = [line for line in done.stdout.splitlines() if str(world.folder) not in line]
+        assert lines
+        assert max(map(len, lines)) <= 80, args
+        assert [line for line in lines if line != line.rstrip()] == [], args
+
+
+def test_sources_tells_what_is_reachable_how_many_rows_and_the_licence(world: World) -> None:
+    done = curator("sources", "--mirror", world.mirror)
+    assert re.search(r"^gsm8k +7,473 yes +MIT +openai/gsm8k$", done.stdout, re.MULTILINE)
+    assert re.search(r"^math +7,500 no +MIT +EleutherAI/", done.stdout, re.MULTILINE)
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert f"math: no data file in {world.mirror}/sources/math" in done.stderr
+    places = json.loads(curator("sources", "--mirror", world.mirror, "--json").stdout)
+    assert {place["name"] for place in places if place["reachable"]} == {"gsm8k"}
+
+
+def test_a_terminal_sees_bars_while_a_build_runs_and_none_afterwards(world: World) -> None:
+    store = world.folder / "seen"
+    seen = on_a_terminal("build", world.recipe, "--mirror", world.mirror, "--store", store)
+    bars, table = seen.split("small@1", 1)
+    for work in ("reading gsm8k", "writing cot", "verifying pot", "screening contamination"):
+        assert work in bars
+    assert "\x1b[1m" in table, "heads are bold"
+    assert "━" not in table
+
+
+def test_a_terminal_that_wants_no_color_gets_plain_tables(world: World) -> None:
+    assert "\x1b" not in on_a_terminal("versions", "--store", world.store, NO_COLOR="1")
+
+
+def test_a_wide_answer_of_sql_is_cut_to_the_terminal_and_says_so(world: World) -> None:
+    query = ("sql", "SELECT 'a\nb' || repeat('x', 200) AS long, 7 AS n, NULL AS nothing")
+    done = world.run(*query)
+    head, row = done.stdout.splitlines()
+    assert (head.split(), len(head)) == (["long", "n", "nothing"], 80)
+    assert row.startswith("a\\nbxxx")
+    assert row.endswith("x… 7 NULL")
+    assert "--json" in done.stderr
+    [whole] = world.json(*query)
+    assert whole == {"long": "a\nb" + "x" * 200, "n": 7, "nothing": None}
+
+
+def test_data_cannot_send_codes_to_the_terminal(world: World) -> None:
+    done = world.run("sql", "SELECT chr(27) || '[31mred' || chr(155) AS x")
+    assert done.stdout == "x\n\ufffd[31mred\ufffd\n"
+
+
+def test_arguments_cannot_send_codes_to_the_terminal(world: World) -> None:
+    said = curator("show", "\x1b[2Jmine", "--store", world.store)
+    assert said.returncode == 2 and "mine" in said.stderr and "\x1b" not in said.stderr
+
+
+def test_numbers_that_json_lacks_are_null(world: World) -> None:
+    query = "SELECT 'nan'::DOUBLE AS a, '-inf'::DOUBLE AS b, 1.50::DECIMAL(9, 2) AS c"
+    assert world.json("sql", query) == [{"a": None, "b": None, "c": 1.5}]
+
+
+def test_diff_lines_up_its_rows_under_signs(world: World) -> None:
+    lines = world.run("diff", "small@1", "small", "--rows").stdout.splitlines()
+    rows = [line for line in lines if line.startswith("- ")]
+    assert len(rows) == 7
+    assert all(re.fullmatch(r"- [0-9a-f]{12}  (cot|pot)  mixture: .+", row) for row in rows)
+
+
+def test_a_preview_says_when_the_mixture_alone_left_a_row_out(world: World) -> None:
+    recipe = world.folder / "none.yaml"
+    recipe.write_text(RECIPE + "mixture: {subsets: {cot: 0}}\n")
+    shown = world.run("preview", recipe, "--mirror", world.mirror, "-n", "1").stdout
+    assert re.search(r"^── cot [0-9a-f]{12} not drawn by the mixture$", shown, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "expected"),
+    [
+        (("nosuch",), 2, "No such command 'nosuch'. See 'curator --help'."),
+        (("build",), 2, "Missing argument 'RECIPE'. See 'curator build --help'."),
+        (("build", "quickstrat"), 2, "Did you mean 'quickstart'?"),
+        (("new", "Bad Name"), 2, "lower-case letters"),
+        (("build", "small.yaml", "--mirror", "nowhere"), 2, "'nowhere' does not exist"),
+        (("build", "small.yaml", "--mirror", "empty"), 1, "--allow-missing"),
+        (("preview", "small.yaml", "-n", "many"), 2, "See 'curator preview --help'."),
+        (("status", "--store", "small.yaml"), 2, "'small.yaml' is a file"),
+        (("versions", "--store", "nowhere"), 2, "No store at nowhere"),
+        (("versions", "--store", "mirror"), 1, "something else than a store"),
+        (("show", "smal"), 2, "Did you mean 'small'?"),
+        (("diff", "small@1", "other"), 2, "No version named 'other'"),
+        (("why", "0000000"), 2, "No row has an id that starts with '0000000'"),
+        (("sql", "SELEC 1"), 2, "syntax error"),
+        (("export", "small", "--format", "alpca"), 2, "Did you mean 'alpaca'?"),
+        (("export", "small", "-o", "mirror"), 2, "mirror is a folder"),
+        (("export", "small", "-o", "small.yaml"), 2, "--overwrite"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_mistake_is_one_line_on_stderr(
+    world: World, args: tuple[str, ...], code: int, expected: str
+) -> None:
+    (world.folder / "empty").mkdir(exist_ok=True)
+    env = {**RUN["env"], "CURATOR_STORE": str(world.store)}
+    done = curator(*args, cwd=world.folder, env=env)
+    assert (done.returncode, done.stdout) == (code, "")
+    [line] = done.stderr.splitlines()
+    assert expected in line
+
+
+def test_a_faulty_recipe_is_one_line_a_fault_with_its_place(world: World) -> None:
+    path = world.folder / "bad.yaml"
+    path.write_text(RECIPE.replace("seed", "seeed").replace("kind: CoT", "kind: Cot"))
+    done = curator("build", path, "--json")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert sorted(line.split(": ")[0] for line in done.stderr.splitlines()) == [
+        "bad.yaml:3",
+        "bad.yaml:5",
+    ]
+
+
+def test_debug_shows_the_trace_even_if_it_stands_last(world: World) -> None:
+    done = world.run("show", "nope", "--debug")
+    assert done.returncode == 2
+    assert "Traceback" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("No version named 'nope'")
+
+
+def test_formats_with_the_same_suffix_go_to_files_of_their_own(world: World) -> None:
+    same = [form for form, how in FORMATS.items() if how.suffix == ".jsonl"][:2]
+    told = [world.json("export", "small", "--format", form) for form in same]
+    assert told[0] == {
+        "version": "small@2",
+        "format": same[0],
+        "file": f"small-2-{same[0]}.jsonl",
+        "rows": 4,
+    }
+    assert all((world.folder / each["file"]).stat().st_size for each in told)
+    assert told[0]["file"] != told[1]["file"]
+
+
+def test_a_pipe_that_is_closed_early_ends_the_command_in_silence(world: World) -> None:
+    query = command("sql", "SELECT range FROM range(100000)", "--store", world.store)
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": RUN["env"]}
+    with subprocess.Popen(query, **options) as running:
+        assert running.stdout
+        assert running.stderr
+        assert running.stdout.readline().strip() == b"range"
+        running.stdout.close()
+        assert running.stderr.read() == b""
+        assert running.wait(timeout=30) in (0, 1)
+
+
+def test_a_full_disk_behind_stdout_is_one_line(world: World) -> None:
+    with open("/dev/full", "w") as full:
+        options = {**RUN, "capture_output": False, "stdout": full, "stderr": subprocess.PIPE}
+        done = subprocess.run(command("versions", "--store", world.store), **options)
+    assert (done.returncode, done.stderr) == (1, "Cannot read or write: No space left on device\n")
+
+
+def test_a_terminal_without_unicode_gets_question_marks_and_whole_json(world: World) -> None:
+    env = {**RUN["env"], "PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
+    shown = world.run("show", "small", env=env)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert re.search(r"^cot .* \? ", shown.stdout, re.MULTILINE)
+    asked = world.run("sql", "SELECT 'é…' AS x", "--json", env=env)
+    assert json.loads(asked.stdout) == [{"x": "é…"}]
+
+
+def test_an_interrupt_that_a_package_swallows_is_heard_at_the_next_step() -> None:
+    code = """
+import os, signal
+from curator.cli import interrupt
+from curator.cli.app import Progress
+interrupt.listen()
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+except KeyboardInterrupt:
+    print("swallowed")
+Progress().progress("reading", 1, 2)
+"""
+    done = subprocess.run([sys.executable, "-c", code], **RUN)
+    assert done.stdout == "swallowed\n"
+    assert done.stderr.splitlines()[-1] == "KeyboardInterrupt"
+
+
+def test_ctrl_c_says_how_to_go_on_and_leaves_no_process(tmp_path: Path) -> None:
+    mirror, recipe = make_world(tmp_path)
+    rows = [
+        {"question": f"What do {n} and {n} make?", "answer": f"<<{n}+{n}={2 * n}>>\n#### {2 * n}"}
+        for n in range(3000)
+    ]
+    (mirror / "sources/gsm8k/more.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    store = tmp_path / "store"
+    building = command("build", recipe, "--mirror", mirror, "--store", store)
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    running = subprocess.Popen(building, start_new_session=True, env=RUN["env"], **options)
+    deadline = time.monotonic() + 60
+    while not any(path.stat().st_size for path in store.glob("ledgers/executions/*.journal")):
+        assert running.poll() is None, running.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.killpg(running.pid, signal.SIGINT)
+    out, told = running.communicate(timeout=20)
+    assert (running.returncode, out) == (1, "")
+    [line] = told.splitlines()
+    assert line.startswith("Interrupted; what was finished is kept. Go on with: curator build ")
+    with pytest.raises(ProcessLookupError):
+        os.killpg(running.pid, 0)
+    again = curator(*shlex.split(line.split("Go on with: curator ")[1]), cwd=ROOT)
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.startswith("small@1  3,011 rows")

@@ -1,0 +1,144 @@
+"""A study trains, samples and scores each mixture, and goes on where it was stopped."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from curator.cli.study import Studied, recipes_in, study
+from curator.core.progress import Silent
+from curator.pipeline.sample import Asked
+from tests.teacher.faults import Server, completion
+from tests.trainers.tiny import tiny_model
+from tests.worlds import curator
+from trainers.tokenize import ALPACA
+
+pytest.importorskip("torch", reason="the extra train is not installed")
+pytest.importorskip("trl", reason="the extra train is not installed")
+
+RECIPE = """\
+name: NAME
+about: sums
+subsets:
+  sums:
+    source: {file: rows.jsonl, columns: {question: q, gold: a, solution: s}, licence: MIT}
+    kind: CoT
+screens: {contamination: null}
+mixture: {rows: ROWS}
+"""
+TRAINING = """\
+train: sft
+name: tiny
+about: two steps of a tiny model
+model: MODEL
+release: given-by-the-study
+learning_rate: 0.01
+steps: 2
+batch: 4
+micro_batch: 4
+max_length: 256
+precision: fp32
+"""
+
+
+def reply(body: dict[str, Any], number: int) -> tuple[int, dict[str, str], bytes]:
+    """Stands for the trained model: right about small sums."""
+    one, other = map(int, re.findall(r"\d+", body["messages"][-1]["content"])[:2])
+    good = completion(f"The answer is {one + other if one < 3 else 0}", "m")
+    return 200, {"content-type": "application/json"}, json.dumps(good).encode()
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Path:
+    rows = [
+        {"q": f"How much is {n} plus {n + 1}?", "a": str(2 * n + 1), "s": f"{n} + {n + 1}."}
+        for n in range(40)
+    ]
+    recipes, evals = tmp_path / "recipes", tmp_path / "mirror" / "evals" / "gsm8k"
+    recipes.mkdir()
+    evals.mkdir(parents=True)
+    (recipes / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    for name, count in (("few", 8), ("many", 30)):
+        text = RECIPE.replace("NAME", name).replace("ROWS", str(count))
+        (recipes / f"{name}.yaml").write_text(text)
+    tests = [
+        json.dumps({"question": f"What is {n} plus 2?", "answer": f"So.\n#### {n + 2}"})
+        for n in range(6)
+    ]
+    (evals / "test.jsonl").write_text("\n".join(tests))
+    tiny_model(
+        tmp_path / "model", [ALPACA, *(f"{row['q']} {row['s']} The answer is" for row in rows)]
+    )
+    training = TRAINING.replace("MODEL", str(tmp_path / "model"))
+    (tmp_path / "tiny.yaml").write_text(training)
+    return tmp_path
+
+
+def run(world: Path, served: list[str], server: Server) -> list[Studied]:
+    @contextmanager
+    def serving(model: str) -> Iterator[str]:
+        assert (Path(model) / "config.json").exists()
+        served.append(model)
+        yield server.url
+
+    return study(
+        recipes_in(str(world / "recipes")),
+        str(world / "tiny.yaml"),
+        Asked(("gsm8k",), how="CoT"),
+        world / "study",
+        world / "store",
+        serving,
+        overrides={},
+        sampling={"temperature": 0.0, "max_tokens": 50},
+        mirror=world / "mirror",
+        allow_missing=False,
+        listener=Silent(),
+    )
+
+
+def test_each_mixture_is_trained_and_scored_once(world: Path) -> None:
+    served: list[str] = []
+    with Server(reply=reply) as server:
+        first = run(world, served, server)
+        assert [(one.recipe, one.rows) for one in first] == [("few", 8), ("many", 30)]
+        for one in first:
+            [score] = [s for s in one.result.scores if (s.group, s.metric) == ("gsm8k", "Pass@1")]
+            assert (score.problems, score.share) == (6, 0.5)
+        asked = server.served.total()
+        assert (len(served), asked) == (2, 12)
+        again = run(world, served, server)
+        assert [one.result for one in again] == [one.result for one in first]
+        assert (len(served), server.served.total()) == (2, asked)
+        # A mixture that changed repeats its own steps alone.
+        recipe = world / "recipes" / "few.yaml"
+        recipe.write_text(recipe.read_text().replace("rows: 8", "rows: 9"))
+        third = run(world, served, server)
+        assert [one.rows for one in third] == [9, 30]
+        assert len(served) == 3
+        # So does a training recipe, for every mixture; in other words it is the same one.
+        tiny = world / "tiny.yaml"
+        tiny.write_text(tiny.read_text().replace("about: two", "about: Two"))
+        run(world, served, server)
+        assert len(served) == 3
+        tiny.write_text(tiny.read_text().replace("steps: 2", "steps: 1"))
+        assert [one.rows for one in run(world, served, server)] == [9, 30]
+        assert len(served) == 5
+
+
+def test_what_is_wrong_is_seen_before_anything_is_built(world: Path) -> None:
+    for wrong, told in (
+        (
+            ("study", world / "recipes", "--training", "nix"),
+            "No recipe named 'nix'. Known: mammoth-34b",
+        ),
+        (("study", world / "recipes", "--training", "verifier"), "a study takes an sft"),
+        (("study", world / "recipes", "--sets", "gsm9"), "Did you mean 'gsm8k'?"),
+    ):
+        done = curator(*wrong, "--store", world / "store", "--mirror", world / "mirror")
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+        assert told in done.stderr
+    assert not (world / "store").exists()

@@ -1,0 +1,434 @@
+"""Audits of datasets in many forms, with faults at known places."""
+
+import csv
+import json
+import random
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from curator.core.errors import UsageError
+from curator.pipeline.audit.detect_columns import detect
+from curator.pipeline.audit.findings import Line
+from curator.pipeline.audit.run import Audit, audit
+from curator.screens.near_duplicates import NEAR, near
+from curator.sources.chat_columns import kind_of
+from curator.versions.rows import load
+from datastore.store import Store
+from tests.worlds import EVALUATION, RIGHT, curator, make_world
+
+ASKED = RIGHT[0][0]
+FAR = "A train runs at 60 km an hour for two and a half hours. How far does it go, in km?"
+HOTEL = "A hotel has 12 floors of 8 rooms each, and 5 of them are shut. How many are open?"
+ROWS: Sequence[tuple[str, str, str]] = [
+    (ASKED, "Three baskets of 12 are 36 pears. The answer is 36.", "36"),
+    (FAR, "print(60 * 2.5)", "150"),
+    (FAR, "print(60 / 2.5)", "150"),
+    (HOTEL, "print(12 * 8 - rooms)", "91"),
+    (HOTEL, "There are 96 rooms and 91 are open. The answer is 91.", "91"),
+    (HOTEL, "There are  96 rooms and 91 are open.  The answer is 91", "91"),
+    (EVALUATION[0], "It loses 28 and has 62 left. The answer is 62.", "62"),
+    ("What is the capital of all numbers here?", "I would rather not say.", "0"),
+]
+"""A wrong program at 3, one that fails at 4, a repetition at 6, an evaluation question at 7, a text
+without an answer at 8."""
+
+
+def write(path: Path, rows: Sequence[Mapping[str, Any] | str]) -> Path:
+    lines = [row if isinstance(row, str) else json.dumps(row) for row in rows]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Path:
+    rows: list[Mapping[str, Any] | str] = [
+        {"instruction": question, "output": text, "final_answer": gold}
+        for question, text, gold in ROWS
+    ]
+    return write(tmp_path / "mixed.jsonl", [*rows, '{"instruction": "cut'])
+
+
+def line(found: Audit, check: str) -> Line:
+    (one,) = [each for each in found.lines if each.check == check]
+    return one
+
+
+def numbers(found: Audit) -> dict[str, tuple[int, int, int, int]]:
+    return {each.check: (each.rows, each.failed, each.undecided, each.told) for each in found.lines}
+
+
+def test_every_planted_fault_is_found_in_its_place(mixed: Path, tmp_path: Path) -> None:
+    mirror, _ = make_world(tmp_path)
+    found = audit(str(mixed), tmp_path / "st", mirror=mirror, licence="CC0-1.0")
+    assert found.kinds == {"CoT": 5, "PoT": 3}
+    assert numbers(found) == {
+        "malformed": (9, 1, 0, 0),
+        "executed": (3, 1, 0, 0),
+        "answer": (8, 1, 2, 0),
+        "format": (5, 0, 0, 0),
+        "duplicates": (8, 1, 0, 0),
+        "contamination": (8, 1, 0, 0),
+        "near duplicates": (8, 0, 0, 0),
+        "length": (8, 0, 0, 0),
+        "language": (8, 0, 0, 0),
+        "licence": (8, 0, 0, 0),
+    }
+    places = {
+        (check, each.reason): each.place
+        for check in ("malformed", "executed", "answer", "duplicates", "contamination")
+        for each in line(found, check).examples
+    }
+    first, second = places.pop(("duplicates", "duplicate")), ("mixed.jsonl:5", "mixed.jsonl:6")
+    assert first in second
+    assert places == {
+        ("malformed", "not JSON"): "mixed.jsonl:9",
+        ("executed", "error"): "mixed.jsonl:4",
+        ("answer", "wrong answer"): "mixed.jsonl:3",
+        ("answer", "no answer found"): "mixed.jsonl:8",
+        ("contamination", "contaminated"): "mixed.jsonl:7",
+    }
+    assert "not looked at: math, math500" in line(found, "contamination").note
+    assert found.clean == 4  # 1, 2, one of 5 and 6, and 8, which nobody could decide
+
+
+def test_the_clean_rows_are_a_version_that_other_commands_understand(
+    mixed: Path, tmp_path: Path
+) -> None:
+    mirror, _ = make_world(tmp_path)
+    store = tmp_path / "st"
+    found = audit(str(mixed), store, mirror=mirror, fix="mine")
+    assert found.version == "mine@1"
+    texts = {row["text"] for row in load("mine", store).to_pylist()}
+    kept = {text for _, text, _ in (ROWS[0], ROWS[1], ROWS[7])}
+    assert kept < texts and len(texts) == found.clean == 4
+    for command in (("show", "mine"), ("export", "mine", "-o", tmp_path / "rows.json")):
+        done = curator(*command, "--store", store, cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (0, "")
+    (wrong,) = (e for e in line(found, "answer").examples if e.reason == "wrong answer")
+    story = curator("why", wrong.row, "--store", store, cwd=tmp_path).stdout
+    assert "wrong answer" in story and "mixed.jsonl:3" in story
+
+
+def test_the_same_file_gives_the_same_version_in_another_store(mixed: Path, tmp_path: Path) -> None:
+    versions = [
+        audit(str(mixed), tmp_path / name, mirror=tmp_path / "none", fix="mine").manifest
+        for name in ("a", "b")
+    ]
+    assert versions[0].digest == versions[1].digest
+    again = audit(str(mixed), tmp_path / "a", mirror=tmp_path / "none", fix="mine")
+    assert again.version == "mine@1"
+
+
+def test_without_a_fix_no_version_is_made(mixed: Path, tmp_path: Path) -> None:
+    audit(str(mixed), tmp_path / "st", mirror=tmp_path)
+    with Store(tmp_path / "st") as store:
+        assert store.versions.all() == []
+
+
+TEXT = "He has three and then one more, which makes four. The answer is 4."
+SHAPES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
+    "MathInstruct": (
+        {"source": "data/CoT/gsm_train.json", "instruction": ASKED, "output": TEXT},
+        {"question": "instruction", "response": "output", "field": "source"},
+    ),
+    "MetaMathQA": (
+        {"type": "GSM_AnsAug", "query": ASKED, "original_question": FAR, "response": TEXT},
+        {"question": "query", "response": "response", "field": "type"},
+    ),
+    "OpenMathInstruct-2": (
+        {
+            "problem": ASKED,
+            "generated_solution": TEXT,
+            "expected_answer": "4",
+            "problem_source": "math",
+        },
+        {
+            "question": "problem",
+            "response": "generated_solution",
+            "gold": "expected_answer",
+            "field": "problem_source",
+        },
+    ),
+    "NuminaMath": (
+        {
+            "source": "olympiads",
+            "problem": ASKED,
+            "solution": TEXT,
+            "messages": [
+                {"role": "user", "content": ASKED},
+                {"role": "assistant", "content": TEXT},
+            ],
+        },
+        {"question": "problem", "response": "solution", "field": "source"},
+    ),
+    "messages": (
+        {
+            "messages": [
+                {"role": "system", "content": "You are good at mathematics, and short."},
+                {"role": "user", "content": ASKED},
+                {"role": "assistant", "content": TEXT},
+            ]
+        },
+        {"question": "messages", "response": "messages"},
+    ),
+    "ShareGPT": (
+        {"conversations": [{"from": "human", "value": ASKED}, {"from": "gpt", "value": TEXT}]},
+        {"question": "conversations", "response": "conversations"},
+    ),
+    "prompt and completion": (
+        {"prompt": ASKED, "completion": TEXT},
+        {"question": "prompt", "response": "completion"},
+    ),
+    "chats as prompt and completion": (
+        {
+            "prompt": [{"role": "user", "content": ASKED}],
+            "completion": [{"role": "assistant", "content": TEXT}],
+        },
+        {"question": "prompt", "response": "completion"},
+    ),
+    "GSM8K": (
+        {"question": ASKED, "answer": f"{TEXT}\n#### 4"},
+        {"question": "question", "response": "answer"},
+    ),
+    "inside an object": (
+        {"prompt": ASKED, "extra_info": {"answer": TEXT}, "reward_model": {"ground_truth": "4"}},
+        {
+            "question": "prompt",
+            "response": "extra_info.answer",
+            "gold": "reward_model.ground_truth",
+        },
+    ),
+    "samples": (
+        {"question": ASKED, "generated": ["print(3 + 1)", "ans = 4"], "answer": 4.0},
+        {"question": "question", "response": "generated", "gold": "answer"},
+    ),
+    "names that say nothing": (
+        {"a": ASKED, "b": TEXT, "c": 4},
+        {"question": "a", "response": "b"},
+    ),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_published_forms_are_detected_and_read(shape: str, tmp_path: Path) -> None:
+    row, expected = SHAPES[shape]
+    found = audit(str(write(tmp_path / "rows.jsonl", [row])), tmp_path / "st", mirror=tmp_path)
+    assert {each.holds: each.column for each in found.columns} == expected
+    sure = {each.sure for each in found.columns}
+    assert sure == ({"guess"} if shape == "names that say nothing" else {"sure"})
+    assert line(found, "malformed").failed == 0
+    assert found.rows == found.clean == (2 if shape == "samples" else 1)
+    answer = line(found, "answer")
+    assert (answer.failed, answer.undecided, answer.rows > 0) == (0, 0, "gold" in expected)
+
+
+def test_csv_and_parquet_are_read_like_json(tmp_path: Path) -> None:
+    with (tmp_path / "a.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerows([("problem", "solution", "answer"), *ROWS[:3]])
+    held = {"problem": [q for q, _, _ in ROWS[:3]], "solution": [t for _, t, _ in ROWS[:3]]}
+    pq.write_table(pa.table(held | {"answer": [36, 150, 150]}), tmp_path / "a.parquet")
+    for name in ("a.csv", "a.parquet"):
+        found = audit(str(tmp_path / name), tmp_path / "st", mirror=tmp_path)
+        assert (found.kinds, line(found, "answer").failed) == ({"CoT": 1, "PoT": 2}, 1), name
+
+
+def test_columns_may_be_named_and_must_exist(tmp_path: Path) -> None:
+    row = {"question": ASKED, "output": "print(1)", "mine": TEXT}
+    (found,) = [c for c in detect([row], {"response": "mine"}) if c.holds == "response"]
+    assert (found.column, found.sure) == ("mine", "given")
+    with pytest.raises(UsageError, match="No column named 'other'"):
+        detect([row], {"response": "other"})
+    with pytest.raises(UsageError, match="looks like a response; name it by --response"):
+        detect([{"question": ASKED, "answer": "4"}], {})
+
+
+def test_an_answer_that_a_text_does_not_state_is_not_read_into_it(tmp_path: Path) -> None:
+    rows = [{"question": ASKED, "solution": "He counts all the pears, twice over.", "gold": "36"}]
+    found = audit(str(write(tmp_path / "rows.jsonl", rows)), tmp_path / "st", mirror=tmp_path)
+    assert line(found, "answer").reasons == {"no answer found": 1}
+
+
+def test_golds_are_lent_by_known_sources_to_the_same_questions_only(tmp_path: Path) -> None:
+    mirror, _ = make_world(tmp_path)
+    folder = mirror / "sources" / "aqua_rat"
+    folder.mkdir()
+    options = ["A)4", "B)9", "C)25"]
+    aqua = {"question": FAR, "options": options, "rationale": "x", "correct": "B"}
+    write(folder / "dev.json", [aqua])
+    stated = {"question": HOTEL, "answer": "x\n#### 91"}
+    path = mirror / "sources" / "gsm8k" / "rows.jsonl"
+    twice = [json.dumps(stated), json.dumps(stated | {"answer": "x\n#### 92"})]
+    path.write_text(path.read_text() + "\n".join(twice) + "\n")
+    rows = [
+        (ASKED.upper(), "The answer is 36."),  # the same but for case
+        (f"{ASKED} Tell me.", "The answer is 1."),  # another question
+        (HOTEL, "The answer is 1."),  # of two golds
+        (f"{FAR} Answer Choices: (A) 4 (B) 9 (C) 25", "The answer is B."),
+        (f"{FAR} Answer Choices: (A) 25 (B) 4 (C) 9", "The answer is C."),  # in another order
+        (FAR, "print(3 * 3)"),  # without options: their text
+        (FAR, "print(3 * 3.5)"),
+    ]
+    given = [{"instruction": question, "output": text} for question, text in rows]
+    file = write(tmp_path / "rows.jsonl", given)
+    found = audit(str(file), tmp_path / "st", mirror=mirror)
+    answer = line(found, "answer")
+    assert (answer.rows, answer.failed, answer.undecided) == (4, 1, 0)
+    assert answer.examples[0].place == "rows.jsonl:7"
+    assert answer.note.endswith("3 without a gold answer, questions lent one: aqua_rat 3, gsm8k 1")
+
+
+def words(chance: random.Random, many: int) -> list[str]:
+    return ["".join(chance.choices("abcdefghij", k=5)) for _ in range(many)]
+
+
+def test_near_duplicates_are_found_and_nothing_else(tmp_path: Path) -> None:
+    chance = random.Random(4)
+    questions = [words(chance, chance.randrange(20, 60)) for _ in range(3_000)]
+    for place in range(1_500):
+        copy = list(questions[place])
+        for _ in range(chance.randrange(1, 4)):
+            copy[chance.randrange(len(copy))] = words(chance, 1)[0]
+        questions.append(copy)
+
+    def index(one: list[str], other: list[str]) -> float:
+        a, b = ({tuple(q[n : n + 3]) for n in range(len(q) - 2)} for q in (one, other))
+        return len(a & b) / len(a | b)
+
+    planted = {3_000 + n: index(questions[n], questions[3_000 + n]) for n in range(1_500)}
+    true = {n for n, share in planted.items() if share >= NEAR}
+    with Store(tmp_path / "st") as store, store.engine() as engine:
+        table = pa.table({"item": range(len(questions)), "question": map(" ".join, questions)})
+        engine.connection.register("given", table)
+        engine.sql("CREATE TABLE asked AS SELECT * FROM given")
+        found = near(engine, "FROM asked")
+    assert len(true) > 700 and {each.item for each in found} <= true
+    assert len(found) >= 0.99 * len(true)
+    for each in found:
+        assert each.earlier == each.item - 3_000
+        assert each.index == pytest.approx(planted[each.item], abs=1e-4)
+
+
+@pytest.mark.parametrize("text", [
+    "import math\nprint(math.pi)",
+    "```python\nx = 1\nprint(x)\n```",
+    "# how many\na = 3\nans = a * 2",
+    "def solution():\n    return 3",
+    "x, y = 1, 2\nprint(x + y)",
+])  # fmt: skip
+def test_programs_are_told_from_texts(text: str) -> None:
+    assert kind_of(text) == "PoT"
+
+
+@pytest.mark.parametrize("text", [
+    "We import 3 * 4 = 12 apples and print(ed) labels.",
+    "Let x = 3.\nThen print(x) would show 3. The answer is 3.",
+    "x = 5 so that 2x = 10",
+    "First I write code:\n```python\nprint(1)\n```\nThe answer is 1.",
+    "The answer is 36",
+])  # fmt: skip
+def test_prose_about_code_is_prose(text: str) -> None:
+    assert kind_of(text) == "CoT"
+
+
+def test_lengths_scripts_and_licences_are_told(tmp_path: Path) -> None:
+    plain = [{"question": f"{ASKED} {n}", "response": TEXT} for n in range(30)]
+    odd = [
+        {"question": f"{ASKED} long", "response": "so " * 900 + TEXT},
+        {
+            "question": "梨が三籠に十二個ずつあります。全部でいくつですか。",
+            "response": "答えは36です。",
+        },
+        {"question": "Find α + β if α = 2 and β = 3, in Greek.", "response": TEXT},
+    ]
+    file = write(tmp_path / "rows.jsonl", [*plain, *odd])
+    found = audit(str(file), tmp_path / "st", mirror=tmp_path)
+    assert [e.place for e in line(found, "length").examples] == ["rows.jsonl:31"]
+    assert [e.place for e in line(found, "language").examples] == ["rows.jsonl:32"]
+    assert line(found, "licence").undecided == 33
+    parts = [
+        {"source": f"data/CoT/{part}.json", "instruction": f"{ASKED} {part}", "output": TEXT}
+        for part in ("gsm_train", "gsm_rft", "math50k_camel")
+    ]
+    file = write(tmp_path / "p.jsonl", parts)
+    found = audit(str(file), tmp_path / "st", mirror=tmp_path, licence="MIT", fix="parts")
+    held = {row["licence"] for row in load("parts", tmp_path / "st").to_pylist()}
+    assert held == {"MIT", "none stated", "CC-BY-NC-4.0"}  # no label of the whole hides them
+    assert line(found, "licence").reasons == {
+        "licence none stated": 1,
+        "not for commercial use: CC-BY-NC-4.0": 1,
+    }
+
+
+def run(*args: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return curator("audit", *args, "--mirror", cwd, "--store", cwd / "st", cwd=cwd)
+
+
+def test_bad_rows_are_a_finding_and_no_failure(mixed: Path) -> None:
+    done = run(mixed.name, cwd=mixed.parent)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert "rows are clean; --fix NAME keeps them as a version." in done.stdout
+    assert "Undecided is neither passed nor failed" in done.stdout.splitlines()[-1]
+    told = json.loads(run(mixed.name, "--json", cwd=mixed.parent).stdout)
+    assert {each["check"] for each in told["checks"]} > {"malformed", "near duplicates"}
+    assert told["version"] is None and told["kinds"] == {"CoT": 5, "PoT": 3}
+
+
+def test_the_report_page_is_written_without_a_version(mixed: Path) -> None:
+    done = run(mixed.name, "--report", "page.html", cwd=mixed.parent)
+    assert (done.returncode, done.stderr) == (0, "")
+    page = (mixed.parent / "page.html").read_text()
+    assert "print(60 / 2.5)" in page and "<script src" not in page
+    again = run(mixed.name, "--report", "page.html", cwd=mixed.parent)
+    assert again.returncode == 2 and "page.html exists" in again.stderr
+
+
+def test_only_the_first_records_are_read_where_there_is_a_limit(mixed: Path) -> None:
+    told = json.loads(run(mixed.name, "--limit", "3", "--json", cwd=mixed.parent).stdout)
+    assert told["rows"] == 3
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "said"),
+    [
+        (("nothing.jsonl",), 2, "No file nothing.jsonl; a dataset of the Hub is named ORG/NAME"),
+        ((".",), 2, ". is a folder; name a file"),
+        (("mixed.jsonl", "--fix", "A name"), 2, "'A name' cannot name a version"),
+        (("mixed.jsonl", "--gold-from", "gsm9k"), 2, "Did you mean 'gsm8k'?"),
+        (("mixed.jsonl", "--gold-from", "gsm8k"), 1, "no data file in"),
+        (("mixed.jsonl", "--response", "outputs"), 2, "No column named 'outputs'"),
+        (("bad.jsonl",), 2, "No column looks like a question"),
+        (("bad.jsonl",), 2, "Columns: none; no record could be read"),
+        (("",), 2, ". is a folder; name a file, or a pattern such as './*.jsonl'"),
+        (("blank.jsonl",), 1, "None of 2 records can be read as a row; the first at blank.jsonl:1"),
+    ],
+)
+def test_what_cannot_be_audited_is_one_line(
+    args: tuple[str, ...], code: int, said: str, mixed: Path
+) -> None:
+    write(mixed.parent / "bad.jsonl", ["}{", "\x00", "[1, 2]"])
+    write(mixed.parent / "blank.jsonl", [{"question": [ASKED], "output": ""}] * 2)
+    if args[0] == "blank.jsonl":
+        args = (*args, "--question", "question", "--response", "output")
+    done = run(*args, cwd=mixed.parent)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert said in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+def test_hostile_rows_reach_the_terminal_as_plain_text(tmp_path: Path) -> None:
+    rows = [{"question": f"\x1b[31m{ASKED}\x07", "response": "\x1b]0;gone\x07" + TEXT, "gold": "5"}]
+    write(tmp_path / "rows.jsonl", rows)
+    done = run("rows.jsonl", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "\x1b" not in done.stdout and "\x07" not in done.stdout
+    write(tmp_path / "names.jsonl", [{"\x1b[31mred": 1, "\x9b2J": {"\x07": 2}}])
+    done = run("names.jsonl", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Columns: �[31mred" in done.stderr and not {"\x1b", "\x9b", "\x07"} & {*done.stderr}

@@ -1,0 +1,122 @@
+"""Builds that ask a teacher while they are killed, or two at once: nothing is paid for twice."""
+
+import json
+import random
+import re
+from collections.abc import Iterator
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from curator import build
+from datastore.store import Store
+from tests.teacher.faults import Server, completion
+
+PROBLEMS = 300
+AT_ONCE = 16
+KILLS = 50
+RECIPE = """\
+name: NAME
+about: sums
+subsets:
+  sums:
+    source: {file: rows.jsonl, columns: {question: q, gold: a}, licence: MIT}
+    kind: PoT
+    writers: [pot]
+screens: {contamination: null}
+teacher:
+  model: m
+  base_url: URL
+  key_env: ""
+  concurrency: 16
+  parameters: {temperature: 0, max_tokens: 50}
+  prices: {input: 2, output: 10}
+sampling: {tries: 2, until: 1}
+"""
+FRESH = get_context("forkserver")
+FRESH.set_forkserver_preload(["curator.pipeline.build", "openai", "tests.teacher.faults"])
+
+
+def reply(body: dict[str, Any], number: int) -> tuple[int, dict[str, str], bytes]:
+    """A program for the sum that is asked for; every seventh is wrong, at the first try."""
+    asked = body["messages"][-1]["content"]
+    one, other = map(int, re.findall(r"\d+", asked)[:2])
+    wrong = one % 7 == 0
+    text = f"```python\nprint({one} + {other}{' + 1' if wrong else ''})\n```"
+    good = completion(asked, "m", asked)
+    good["choices"][0]["message"]["content"] = text
+    return 200, {"content-type": "application/json"}, json.dumps(good).encode()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server(latency_s=0.05, reply=reply) as serving:
+        yield serving
+
+
+def write_world(folder: Path, server: Server, name: str = "sums", first: int = 0) -> Path:
+    rows = [
+        json.dumps({"q": f"How much is {n} plus {n + 3}?", "a": str(2 * n + 3)})
+        for n in range(first, first + PROBLEMS)
+    ]
+    folder.mkdir(exist_ok=True)
+    (folder / "rows.jsonl").write_text("\n".join(rows))
+    path = folder / "sums.yaml"
+    path.write_text(RECIPE.replace("URL", server.url).replace("NAME", name))
+    return path
+
+
+def kept(store: Path) -> list[dict[str, Any]]:
+    with Store(store, readonly=True) as opened:
+        return [record for _, record in opened.ledger("calls").records()]
+
+
+def test_a_build_killed_while_it_asks_pays_once_and_ends_at_the_same_digest(
+    tmp_path: Path, server: Server
+) -> None:
+    recipe = write_world(tmp_path / "in", server)
+    whole = build(recipe, tmp_path / "whole")
+    undisturbed = server.served.total()
+    assert undisturbed == len(kept(tmp_path / "whole")) > PROBLEMS
+    server.served.clear()
+    moments, broken, met = random.Random(3), tmp_path / "broken", 0
+    for _ in range(KILLS):
+        process = FRESH.Process(target=build, args=(recipe, broken))
+        process.start()
+        process.join(moments.uniform(0.1, 0.5))
+        met += process.is_alive()
+        process.kill()
+        process.join()
+    assert met > KILLS // 3
+    ended = build(recipe, broken)
+    assert ended.digest == whole.digest
+    records = kept(broken)
+    assert {record["call"]["status"] for record in records} == {"answered"}
+    assert len(records) == undisturbed
+    # What is kept was paid for once; beyond it only what was under way at a kill.
+    assert undisturbed <= server.served.total() <= undisturbed + met * AT_ONCE
+    assert sum(record["money"] for record in records) == pytest.approx(
+        undisturbed * (11 * 2 + 7 * 10) / 1_000_000
+    )
+
+
+def test_two_builds_at_once_ask_each_call_that_they_share_once(
+    tmp_path: Path, server: Server
+) -> None:
+    recipes = [
+        write_world(tmp_path / "one", server, "one"),
+        write_world(tmp_path / "other", server, "other", first=PROBLEMS // 2),
+    ]
+    store = tmp_path / "store"
+    Store(store).close()
+    processes = [FRESH.Process(target=build, args=(recipe, store)) for recipe in recipes]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0]
+    assert set(server.served.values()) == {1}
+    asked = {name.partition("#")[0] for name in server.served}
+    assert len(asked) == PROBLEMS + PROBLEMS // 2

@@ -1,0 +1,158 @@
+"""Builds: what is kept and why, what is remembered, and that a recipe gives the same version."""
+
+import json
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from curator import build, load
+from curator.core.errors import SourceError
+from curator.pipeline.preview import preview
+from datastore.store import Store
+from tests.worlds import EVALUATION, LAMPS, RECIPE, RIGHT, make_world
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> tuple[Path, Path, Path]:
+    mirror, recipe = make_world(tmp_path)
+    return mirror, recipe, tmp_path / "store"
+
+
+def stages(store: Path) -> Counter[str]:
+    """How often each stage has been run in a store."""
+    return Counter(
+        json.loads(path.read_text())["stage"].split()[0] for path in store.glob("memo/*/*.json")
+    )
+
+
+def test_every_record_ends_where_its_content_says(world) -> None:
+    mirror, recipe, store = world
+    subsets = build(recipe, store, mirror=mirror).content["subsets"]
+    for name in ("cot", "pot"):
+        counts = subsets[name]
+        assert (counts["records"], counts["quarantined"]) == (8, 1)
+        assert (counts["problems"], counts["rationales"]) == (7, 8)
+        assert counts["reasons"]["failed: duplicate"] == 1
+        assert counts["reasons"]["failed: contaminated"] == 1
+        assert counts["kept"] == len(RIGHT) + (name == "cot")
+    assert subsets["pot"]["reasons"]["failed: wrong answer"] == 1
+
+
+def test_rows_come_back_with_their_problem_in_stable_order(world) -> None:
+    mirror, recipe, store = world
+    build(recipe, store, mirror=mirror)
+    rows = load("small", store).to_pylist()
+    assert [row["subset"] for row in rows] == ["cot"] * 6 + ["pot"] * 5
+    assert [row["id"] for row in rows if row["subset"] == "cot"] == sorted(
+        row["id"] for row in rows if row["subset"] == "cot"
+    )
+    [lamps] = [row for row in rows if row["question"] == LAMPS and row["kind"] == "PoT"]
+    assert lamps["gold"] == "178"
+    assert lamps["text"].splitlines()[-1].startswith("print(")
+    assert EVALUATION[0] not in [row["question"] for row in rows]
+
+
+def test_building_again_runs_nothing_and_makes_no_version(world) -> None:
+    mirror, recipe, store = world
+    first = build(recipe, store, mirror=mirror)
+    before = stages(store)
+    second = build(recipe, store, mirror=mirror)
+    assert second == first
+    assert stages(store) == before
+
+
+def test_the_digest_depends_on_neither_place_workers_nor_caches(world, tmp_path: Path) -> None:
+    mirror, recipe, store = world
+    first = build(recipe, store, mirror=mirror, workers=1)
+    moved = tmp_path / "elsewhere"
+    shutil.copytree(mirror, moved)
+    other = build(recipe, tmp_path / "other", mirror=moved, workers=3)
+    for cache in ("memo", "objects", "ledgers"):
+        shutil.rmtree(store / cache)
+    again = build(recipe, store, mirror=mirror, workers=2)
+    assert first.digest == other.digest == again.digest
+    assert first.objects["rows"] == other.objects["rows"] == again.objects["rows"]
+    assert again.number == first.number
+
+
+def test_a_changed_mixture_draws_again_and_repeats_nothing_else(world) -> None:
+    mirror, recipe, store = world
+    first = build(recipe, store, mirror=mirror)
+    before = stages(store)
+    recipe.write_text(RECIPE + "mixture: {subsets: {cot: 2, pot: 50%}}\n")
+    second = build(recipe, store, mirror=mirror, message="fewer")
+    assert stages(store) - before == Counter({"draw": 1})
+    kept = {name: counts["kept"] for name, counts in second.content["subsets"].items()}
+    assert kept == {"cot": 2, "pot": 3}
+    assert (second.parent, second.message) == (first.ref, "fewer")
+
+
+def test_one_more_record_changes_no_id_of_the_others(world) -> None:
+    mirror, recipe, store = world
+    build(recipe, store, mirror=mirror)
+    path = mirror / "sources" / "gsm8k" / "rows.jsonl"
+    more = {"question": "Fay has 2 dozen eggs. How many?", "answer": "2*12=<<2*12=24>>24\n#### 24"}
+    path.write_text(json.dumps(more) + "\n" + path.read_text())
+    build(recipe, store, mirror=mirror)
+    before, after = (set(load(f"small@{n}", store)["id"].to_pylist()) for n in (1, 2))
+    assert before < after
+    assert len(after - before) == 2
+
+
+def test_a_source_that_is_missing_is_fatal_unless_it_may_be(world) -> None:
+    mirror, recipe, store = world
+    recipe.write_text(RECIPE.replace("  pot:", "  rft: {source: gsm8k_rft, kind: CoT}\n  pot:"))
+    with pytest.raises(SourceError, match=r"gsm8k_rft.*--allow-missing"):
+        build(recipe, store, mirror=mirror)
+    manifest = build(recipe, store, mirror=mirror, allow_missing=True)
+    assert manifest.content["subsets"]["rft"]["waits_for"] == ["source gsm8k_rft"]
+    assert manifest.content["subsets"]["rft"]["kept"] == 0
+
+
+def test_too_many_broken_records_are_fatal_and_kept(world) -> None:
+    mirror, recipe, store = world
+    recipe.write_text(RECIPE.replace("0.2", "0.1"))
+    with pytest.raises(SourceError, match=r"1 of 9 records do not parse.*rows.jsonl:4"):
+        build(recipe, store, mirror=mirror)
+    recipe.write_text(RECIPE)
+    before = stages(store)["ingest"]
+    build(recipe, store, mirror=mirror)
+    assert stages(store)["ingest"] == before + 1, "the evaluation set alone was left to read"
+
+
+def test_undecided_rows_are_left_out_unless_the_recipe_keeps_them(world) -> None:
+    mirror, recipe, store = world
+    lines = [
+        {"question": f"What is {n} plus {n}?", "words": f"It is {2 * n}. The answer is {2 * n}."}
+        for n in (1, 2)
+    ]
+    recipe.with_name("open.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
+    source = "{file: open.jsonl, columns: {question: question, solution: words}, licence: MIT}"
+    text = RECIPE.replace("screens:", f"  open: {{source: {source}, kind: CoT}}\nscreens:")
+    recipe.write_text(text)
+    left_out = build(recipe, store, mirror=mirror).content["subsets"]["open"]
+    recipe.write_text(text + "undecided: keep\n")
+    kept = build(recipe, store, mirror=mirror).content["subsets"]["open"]
+    assert (left_out["undecided"], left_out["kept"]) == (2, 0)
+    assert (kept["undecided"], kept["kept"]) == (2, 2)
+
+
+def test_a_preview_shows_rows_and_makes_no_version(world) -> None:
+    mirror, recipe, store = world
+    rows = preview(recipe, store, problems=2, mirror=mirror)
+    assert Counter(row.subset for row in rows) == {"cot": 2, "pot": 2}
+    assert {v.check for row in rows for v in row.verdicts} == {"executed", "answer", "format"}
+    with Store(store, readonly=True) as opened:
+        assert opened.versions.all() == []
+
+
+def test_two_recipes_share_what_they_have_in_common(world) -> None:
+    mirror, recipe, store = world
+    build(recipe, store, mirror=mirror)
+    before = stages(store)
+    other = recipe.with_name("other.yaml")
+    other.write_text(RECIPE.replace("name: small", "name: other"))
+    build(other, store, mirror=mirror)
+    assert stages(store) == before

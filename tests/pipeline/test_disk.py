@@ -1,0 +1,204 @@
+"""A full disk, a read-only one, damaged files: one clear line each, and the store stays whole."""
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from curator import build
+from curator.pipeline.plan import plan
+from curator.recipe.load import load_recipe
+from curator.release.export import export
+from curator.versions.diff import difference
+from curator.versions.status import status
+from curator.versions.views import answer
+from curator.versions.why import why
+from datastore.errors import StoreError
+from datastore.store import Store
+from datastore.versions import Manifest
+from tests.pipeline.stages.test_generate_kills import AT_ONCE, PROBLEMS, kept, reply, write_world
+from tests.teacher.faults import Server
+from tests.worlds import RECIPE, curator, make_world, mount
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> tuple[Path, Path, Path, Manifest]:
+    """Mirror, recipe, store and the version in it."""
+    mirror, recipe = make_world(tmp_path)
+    return mirror, recipe, tmp_path / "store", build(recipe, tmp_path / "store", mirror=mirror)
+
+
+def test_a_build_on_a_full_disk_is_one_line_and_goes_on_where_there_is_room(
+    disk: Path, tmp_path: Path
+) -> None:
+    mirror, recipe = make_world(tmp_path)
+    store = disk / "store"
+    words = ("build", recipe, "--store", store, "--mirror", mirror)
+    done = set()
+    for kilobytes in (20, 48, 72, 92):
+        mount("-o", f"remount,size={kilobytes}k", str(disk))
+        failed = curator(*words)
+        assert failed.returncode == 1
+        [line] = failed.stderr.splitlines()
+        assert "No space left on device; free some space and run the same again" in line
+        assert list((store / "tmp").iterdir()) == []
+        assert done <= (done := {path.name for path in store.glob("memo/*/*")})
+        with Store(store, readonly=True) as opened:
+            assert opened.versions.all() == []
+            for path in store.glob("objects/*/*.parquet"):
+                opened.objects.check(path.stem)
+    assert done, "some stages were finished and kept"
+    mount("-o", "remount,size=8m", str(disk))
+    made = build(recipe, store, mirror=mirror)
+    assert made.digest == build(recipe, tmp_path / "roomy", mirror=mirror).digest
+    assert done <= {path.name for path in store.glob("memo/*/*")}
+
+
+def test_a_disk_that_fills_up_while_a_teacher_answers_loses_no_more_than_was_under_way(
+    disk: Path, tmp_path: Path
+) -> None:
+    with Server(latency_s=0.05, reply=reply) as server:
+        recipe = write_world(tmp_path / "in", server)
+        mount("-o", "remount,size=400k", str(disk))
+        failed = curator("build", recipe, "--store", disk / "store")
+        assert failed.returncode == 1
+        assert "No space left on device" in failed.stderr.splitlines()[-1]
+        paid = server.served.total()
+        assert 0 < len(kept(disk / "store")) < PROBLEMS
+        # Those under way, and those that were answered while the others were written.
+        assert paid - len(kept(disk / "store")) <= 2 * AT_ONCE
+        mount("-o", "remount,size=8m", str(disk))
+        build(recipe, disk / "store")
+        assert server.served.total() - len(kept(disk / "store")) <= 2 * AT_ONCE
+
+
+def test_views_that_find_no_room_do_not_fail_the_build_that_is_done(
+    disk: Path, tmp_path: Path
+) -> None:
+    mirror, recipe = make_world(tmp_path)
+    store = disk / "store"
+    first = build(recipe, store, mirror=mirror)
+    free = os.statvfs(disk)
+    (disk / "stone").write_bytes(b"x" * (free.f_bavail * free.f_frsize))
+    again = curator("build", recipe, "--store", store, "--mirror", mirror)
+    assert again.returncode == 0, again.stderr
+    assert "small@1 is made, the file of its views is not: " in again.stderr
+    assert first.digest[:16] in again.stdout
+
+
+def test_a_read_only_store_answers_and_refuses_to_build_in_one_line(built, disk: Path) -> None:
+    mirror, recipe, store, made = built
+    mount("--bind", str(store), str(disk))
+    mount("-o", "remount,bind,ro", str(disk))
+    refused = curator("build", recipe, "--store", disk, "--mirror", mirror)
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        f"Cannot open a store ({disk}): Read-only file system; use another store, or make this "
+        "one writable.\n"
+    )
+    for words in (("show", "small"), ("sql", "SELECT count(*) AS n FROM rows")):
+        asked = curator(*words, "--store", disk)
+        assert asked.returncode == 0, asked.stderr
+    assert str(made.content["rows"]["count"]) in asked.stdout
+    with Store(disk, readonly=True) as opened:
+        assert plan(load_recipe(recipe), opened, mirror).whole == []
+        assert status(opened).versions == {"small@1": 11}
+        assert difference(opened, "small", "small@1") == []
+        [[row]] = answer(opened, "SELECT id FROM rows LIMIT 1")[1]
+        assert why(opened, row).versions == ("small@1",)
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def spoil(path: Path, how: str) -> None:
+    data = path.read_bytes()
+    ways = {"cut": data[: len(data) // 2], "empty": b""}
+    ways["flipped"] = data[:4] + bytes(byte ^ 255 for byte in data[4:-8]) + data[-8:]
+    path.write_bytes(ways[how])
+
+
+DAMAGE = ("cut", "flipped", "empty")
+
+
+@pytest.mark.parametrize("how", DAMAGE)
+def test_damaged_memos_are_made_again(built, how: str) -> None:
+    mirror, recipe, store, made = built
+    memos = {path: path.read_bytes() for path in store.glob("memo/*/*.json")}
+    for path in memos:
+        spoil(path, how)
+    assert build(recipe, store, mirror=mirror) == made
+    assert {path: path.read_bytes() for path in memos} == memos
+
+
+@pytest.mark.parametrize("memo", ["[1]", "{}", '{"objects": {"a": "../x"}, "counts": {}}', "null"])
+def test_memos_that_say_something_else_are_made_again(built, memo: str) -> None:
+    mirror, recipe, store, made = built
+    for path in store.glob("memo/*/*.json"):
+        path.write_text(memo)
+    assert build(recipe, store, mirror=mirror) == made
+
+
+Ask = Callable[[Store, Manifest, Path], object]
+ASKED: dict[str, Ask] = {
+    "sql": lambda store, made, _: answer(store, "SELECT count(*) FROM rationales"),
+    "why": lambda store, made, _: why(store, "0" * 32),
+    "diff": lambda store, made, _: difference(store, made.ref, "small@2"),
+    "export": lambda store, made, to: export(store, made, "alpaca", to / "rows.json"),
+}
+
+
+@pytest.mark.parametrize("how", DAMAGE)
+def test_a_damaged_object_is_named_by_all_who_read_it_and_made_again(
+    built, how: str, tmp_path: Path
+) -> None:
+    mirror, recipe, store, made = built
+    recipe.write_text(RECIPE + "mixture: {subsets: {cot: 2}}\n")
+    build(recipe, store, mirror=mirror)
+    path = store / f"objects/{made.objects['rationales']['cot'][:2]}"
+    path /= f"{made.objects['rationales']['cot']}.parquet"
+    whole = path.read_bytes()
+    spoil(path, how)
+    line = f"{path} is damaged: delete that file and build again."
+    with Store(store, readonly=True) as opened:
+        for ask in ASKED.values():
+            with pytest.raises(StoreError) as caught:
+                ask(opened, made, tmp_path)
+            assert str(caught.value) == line
+    recipe.write_text(RECIPE.replace("seed: 3", "seed: 5") + "mixture: {subsets: {cot: 3}}\n")
+    asked = curator("build", recipe, "--store", store, "--mirror", mirror)
+    assert (asked.returncode, asked.stderr) == (1, line + "\n")
+    path.unlink()
+    assert curator("build", recipe, "--store", store, "--mirror", mirror).returncode == 0
+    assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize("how", DAMAGE)
+def test_a_damaged_part_of_a_ledger_is_named_and_its_results_are_computed_again(
+    built, how: str
+) -> None:
+    mirror, recipe, store, made = built
+    with Store(store) as opened:
+        opened.ledger("executions").compact()
+    [part] = store.glob("ledgers/executions/*.parquet")
+    spoil(part, how)
+    for path in store.glob("memo/*/*.json"):
+        path.unlink()
+    with pytest.raises(StoreError) as caught:
+        build(recipe, store, mirror=mirror)
+    assert str(caught.value).startswith(f"{part} is damaged: move that file away")
+    part.unlink()
+    assert build(recipe, store, mirror=mirror) == made
+
+
+def test_a_damaged_manifest_stops_no_build_of_another_name(built) -> None:
+    mirror, recipe, store, made = built
+    spoil(store / "versions/small/1.json", "cut")
+    other = recipe.with_name("other.yaml")
+    other.write_text(RECIPE.replace("name: small", "name: other"))
+    assert build(other, store, mirror=mirror).ref == "other@1"
+    again = curator("build", recipe, "--store", store, "--mirror", mirror)
+    assert again.returncode == 1
+    assert "1.json is damaged: it is no manifest; restore it from a copy, or delete" in again.stderr
+    (store / "versions/small/1.json").unlink()
+    assert build(recipe, store, mirror=mirror) == made

@@ -1,0 +1,265 @@
+"""Sampling a model over real HTTP: hybrid decoding, resumption, and the scores that come of it."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from curator.answers import Grader
+from curator.core.errors import TeacherError
+from curator.core.samples import Sampled, read_samples
+from curator.pipeline.sample import Asked, sample
+from curator.sandbox import Sandbox
+from curator.teacher import TeacherSettings
+from curator.teacher.local_server import serve
+from datastore.store import Store
+from tests.teacher.faults import Server, completion
+from tests.worlds import curator
+from trainers.evaluation.evaluate import evaluate, read_result
+from trainers.evaluation.grade import grade
+
+QUESTIONS = {
+    "Ann has 3 pears and gets 4 more. How many has she?": "7",
+    "Ben has 9 pears and eats 4 of them. How many has he?": "5",
+    "Cem has 2 pears and buys 6 more. How many has he?": "8",
+    "Dee has 1 pear and finds 8 more. How many has she?": "9",
+    "Eve has 6 pears and sells 2 of them. How many has she?": "4",
+}
+
+
+def reply(body: dict[str, Any], number: int) -> tuple[int, dict[str, str], bytes]:
+    """Ann: a program that is right. Ben: one that fails. Cem: one that prints what is wrong. Dee:
+    words, where a program was asked for. Eve: words that arrive at nothing. Worked solutions of Ben
+    and Eve are right."""
+    asked = body["messages"][-1]["content"]
+    text = {
+        "Ann": "```python\nprint(3 + 4)\n```",
+        "Ben": "```python\nprint(9 - pears)\n```",
+        "Cem": "```python\nprint(2 * 6)\n```",
+        "Dee": "She has 1 + 8 = 9.\nThe answer is 9",
+        "Eve": "Let us see.",
+    }[asked[:3]]
+    if not re.search("program|Python", asked):
+        worked = {
+            "Ben": "He has 9 - 4 = 5.\nThe answer is 5",
+            "Eve": "She has 6 - 2 = 4.\nThe answer is 4",
+        }
+        text = worked.get(asked[:3], "The answer is 0")
+    good = completion(asked, "m")
+    good["choices"][0]["message"]["content"] = text
+    return 200, {"content-type": "application/json"}, json.dumps(good).encode()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server(reply=reply) as serving:
+        yield serving
+
+
+@pytest.fixture
+def mirror(tmp_path: Path) -> Path:
+    folder = tmp_path / "mirror" / "evals" / "gsm8k"
+    folder.mkdir(parents=True)
+    rows = [
+        json.dumps({"question": question, "answer": f"So it is.\n#### {gold}"})
+        for question, gold in QUESTIONS.items()
+    ]
+    (folder / "test.jsonl").write_text("\n".join(rows))
+    return tmp_path / "mirror"
+
+
+def sampled(server: Server, mirror: Path, store: Path, **asked: Any) -> list[Sampled]:
+    settings = TeacherSettings(model="m", base_url=server.url, key_env="")
+    with Store(store) as opened:
+        twice = Asked(("gsm8k", "gsm8k"), **asked)  # a set that is named twice is sampled once
+        return list(sample(twice, settings, opened, mirror=mirror))
+
+
+def test_hybrid_decoding_falls_back_to_words_where_a_program_fails_and_only_there(
+    server: Server, mirror: Path, tmp_path: Path
+) -> None:
+    problems = sampled(server, mirror, tmp_path / "store")
+    assert [(one.samples[0].kind, one.samples[0].text) for one in problems] == [
+        ("PoT", "print(3 + 4)"),
+        ("CoT", "He has 9 - 4 = 5.\nThe answer is 5"),
+        ("PoT", "print(2 * 6)"),  # it ran and printed what is wrong: that is final
+        ("CoT", "She has 1 + 8 = 9.\nThe answer is 9"),
+        ("CoT", "She has 6 - 2 = 4.\nThe answer is 4"),  # the words before it had no answer
+    ]
+    with Sandbox(workers=1) as box, Grader(workers=1) as grader:
+        result = evaluate(grade(problems, box, grader), "m")
+    assert {score.share for score in result.scores} == {0.8}
+
+
+def test_more_samples_ask_only_for_what_is_missing(
+    server: Server, mirror: Path, tmp_path: Path
+) -> None:
+    first = sampled(server, mirror, tmp_path / "store", samples=2, how="CoT")
+    asked = server.served.total()
+    again = sampled(server, mirror, tmp_path / "store", samples=3, how="CoT")
+    assert asked == 2 * len(QUESTIONS)
+    assert server.served.total() == 3 * len(QUESTIONS)
+    assert [one.samples[:2] for one in again] == [one.samples for one in first]
+
+
+def test_the_commands_sample_score_and_compare(
+    server: Server, mirror: Path, tmp_path: Path
+) -> None:
+    asked = ["--sets", "gsm8k", "--mirror", mirror, "--store", tmp_path / "store"]
+    for how in ("hybrid", "CoT"):
+        made = curator(
+            "sample", "m", "--base-url", server.url, "--how", how, *asked, "-o", tmp_path / how
+        )
+        assert made.returncode == 0, made.stderr
+        assert len(list(read_samples(tmp_path / how))) == len(QUESTIONS)
+        done = curator("evaluate", tmp_path / how, "--name", how, "-o", tmp_path / f"{how}.json")
+        assert done.returncode == 0, done.stderr
+    assert re.search(r"gsm8k +Pass@1 +5 +40.0%", done.stdout)
+    told = curator("evaluate", "--compare", tmp_path / "hybrid.json", tmp_path / "CoT.json")
+    assert re.search(r"gsm8k +Pass@1 +5 +80.0% +40.0% +\+40.0%", told.stdout), told.stdout
+    assert all(len(line) <= 80 for line in told.stdout.splitlines())
+    wrong = curator("evaluate", "--compare", tmp_path / "hybrid", tmp_path / "CoT.json")
+    assert wrong.returncode == 2 and "holds no result" in wrong.stderr
+
+
+def test_what_holds_nothing_to_score_or_compare_is_a_mistake(tmp_path: Path) -> None:
+    (tmp_path / "none.jsonl").touch()
+    row = {"question": "How much?", "gold": "7", "samples": [{"kind": "CoT", "text": "7"}]}
+    for name in ("one", "other"):
+        (tmp_path / f"{name}.jsonl").write_text(json.dumps(row | {"set": name, "id": "1"}))
+        done = curator("evaluate", tmp_path / f"{name}.jsonl", "-o", tmp_path / name)
+        assert done.returncode == 0, done.stderr
+    for words, why in (
+        ((tmp_path / "none.jsonl", "-o", tmp_path / "none"), "No problems in"),
+        (("--compare", tmp_path / "one", tmp_path / "other"), "nothing to compare"),
+    ):
+        wrong = curator("evaluate", *words)
+        assert (wrong.returncode, wrong.stdout) == (2, "") and why in wrong.stderr
+        assert wrong.stderr.count("\n") == 1
+    assert not (tmp_path / "none").exists()
+
+
+def test_what_cannot_be_written_is_said_before_the_grading_and_scores_are_never_lost(
+    tmp_path: Path,
+) -> None:
+    row = {"set": "s", "id": "1", "question": "How much?", "gold": "7"}
+    samples = tmp_path / "samples.jsonl"
+    samples.write_text(json.dumps(row | {"samples": [{"kind": "CoT", "text": "The answer is 7"}]}))
+    fresh = tmp_path / "new" / "result.json"
+    plotted = curator("evaluate", samples, "-o", fresh, "--plot", tmp_path / "plot.svg")
+    assert plotted.returncode == 2 and "Nothing to plot" in plotted.stderr
+    assert re.search(r"s +Pass@1 +1 +100.0%", plotted.stdout) and read_result(fresh).scores
+    for option in ("-o", "--plot"):
+        for place, why in ((tmp_path, "is a folder"), (samples / "x", "Cannot make the folder")):
+            refused = curator("evaluate", samples, option, place)
+            assert refused.returncode == 2 and why in refused.stderr
+            assert not refused.stdout and refused.stderr.count("\n") == 1
+
+
+def test_a_problem_that_comes_twice_would_count_twice_and_is_refused(tmp_path: Path) -> None:
+    samples = tmp_path / "samples.jsonl"
+    row = {"set": "gsm8k", "id": "5", "question": "How much?", "gold": "7"}
+    samples.write_text(json.dumps({**row, "samples": [{"kind": "CoT", "text": "7"}]}) + "\n")
+    done = curator("evaluate", samples, samples)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "holds problem 5 of gsm8k a second time" in done.stderr
+
+
+SERVER = """\
+import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+class Health(BaseHTTPRequestHandler):
+    tries = 0
+    def do_GET(self):
+        Health.tries += 1
+        self.send_response(503 if Health.tries < 3 else 200)
+        self.end_headers()
+HTTPServer(("127.0.0.1", int(sys.argv[1])), Health).serve_forever()
+"""
+
+
+def test_a_server_is_waited_for_until_it_is_well_with_or_without_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # vLLM answers /health with a status alone.
+    monkeypatch.setattr("curator.teacher.local_server.PATIENCE_S", 20.0)
+    (tmp_path / "server.py").write_text(SERVER)
+    with serve("m", f"python {tmp_path / 'server.py'} {{port}}") as address:
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/v1", address)
+    (tmp_path / "server.py").write_text("raise SystemExit('no such model')")
+    with (
+        pytest.raises(TeacherError, match="ended with 1 and said: no such model"),
+        serve("m", f"python {tmp_path / 'server.py'} {{port}}"),
+    ):
+        pass
+
+
+ECHO = """\
+import json, sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+class Echo(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.answer({})
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        message = {"role": "assistant", "content": Path(sys.argv[2], "weights").read_text()}
+        choice = {"index": 0, "message": message, "finish_reason": "stop"}
+        self.answer({"id": "1", "object": "chat.completion", "created": 1, "choices": [choice]})
+    def answer(self, value):
+        data = json.dumps(value).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+HTTPServer(("127.0.0.1", int(sys.argv[1])), Echo).serve_forever()
+"""
+
+
+def test_a_model_trained_anew_into_its_folder_is_asked_anew(mirror: Path, tmp_path: Path) -> None:
+    model, out = tmp_path / "model", tmp_path / "samples.jsonl"
+    model.mkdir()
+    (tmp_path / "echo.py").write_text(ECHO)
+    asked = ["sample", model, "--how", "CoT", "--mirror", mirror, "--store", tmp_path / "store"]
+    asked += ["--server", f"python {tmp_path / 'echo.py'} {{port}} {{model}}", "-o", out]
+
+    def answers(weights: str) -> set[str]:
+        (model / "weights").write_text(weights)
+        done = curator(*asked)
+        assert done.returncode == 0, done.stderr
+        return {sample.text for each in read_samples(out) for sample in each.samples}
+
+    assert answers("The answer is 7") == {"The answer is 7"}
+    assert answers("The answer is 8") == {"The answer is 8"}
+    assert "0 calls asked" in curator(*asked).stderr
+
+
+def test_a_model_that_cannot_be_asked_is_one_clear_line_and_leaves_no_file(
+    mirror: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    asked = ["sample", "m", "--mirror", mirror, "--store", tmp_path / "store"]
+    wrong = {
+        ("--base-url", "localhost"): "base_url: ",
+        ("--server", "'vllm"): "cannot be read: No closing quotation",
+        ("--local", "--sets", "nope"): "No set named 'nope'",
+        ("--how", "pot"): "'pot' is not one of",
+    }
+    for options, why in wrong.items():
+        done = curator(*asked, *options, "-o", out / "samples.jsonl")
+        assert done.returncode == 2 and why in done.stderr, done.stderr
+        assert done.stderr.count("\n") == 1
+    away = curator(*asked, "--base-url", "http://127.0.0.1:9/v1", "-o", out / "samples.jsonl")
+    assert away.returncode == 1 and "no connection" in away.stderr
+    assert not list(out.iterdir())
+
+
+def test_a_folder_that_is_no_verifier_is_a_mistake_with_and_without_torch(tmp_path: Path) -> None:
+    (tmp_path / "samples.jsonl").touch()
+    done = curator("score", tmp_path / "samples.jsonl", "--verifier", tmp_path)
+    assert done.returncode == 2 and str(tmp_path) in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -1,0 +1,42 @@
+"""A Hub that takes datasets, a store with a small version and one with all thirteen subsets."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from huggingface_hub import constants
+
+from curator import build
+from tests.release.hub.hub_server import Hub, serving
+from tests.worlds import make_world
+
+WRITER, READER = "hf_writersecret0123456789", "hf_readersecret0123456789"
+
+
+@pytest.fixture(scope="session")
+def quickstart(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with `quickstart@1`: 114 rows of 14 subsets and five licences."""
+    folder = tmp_path_factory.mktemp("publishing") / "store"
+    build("quickstart", store=folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with `small@1`: a few rows of GSM8K's form in two subsets, all MIT."""
+    folder = tmp_path_factory.mktemp("publishing-small")
+    mirror, recipe = make_world(folder)
+    build(recipe, store=folder / "store", mirror=mirror)
+    return folder / "store"
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
+    """A running stand-in; the real clients of this process ask it with a token that may write."""
+    with serving(Hub(tokens={WRITER: "write", READER: "read"})) as running:
+        monkeypatch.setenv("HF_ENDPOINT", running.url)
+        monkeypatch.setenv("HF_TOKEN", WRITER)
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        monkeypatch.setattr("curator.release.hub.client.WAITS_S", (0.02, 0.02, 0.02, 0.02))
+        monkeypatch.setattr("curator.release.hub.push.WAITS_S", (0.02, 0.02, 0.02, 0.02))
+        yield running

@@ -1,0 +1,185 @@
+"""What a release holds is what went in, byte for byte the same each time."""
+
+import json
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import datasets
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from curator.core.model import content_id
+from curator.release.formats import COLUMNS, FORMATS
+from datastore.engine import Engine
+from tests.worlds import DATA
+
+TEXTS: dict[str, str] = json.loads((DATA / "release/texts.json").read_text(encoding="utf-8"))
+LINES = ("alpaca-jsonl", "messages", "prompt-completion")
+STRING_COLUMNS = [name for name in COLUMNS if name not in {"id", "choices"}]
+
+Row = dict[str, Any]
+
+
+def as_row(number: int, **values: str) -> Row:
+    row: Row = {name: values.get(name, f"{name} {number}") for name in STRING_COLUMNS}
+    return {**row, "id": number.to_bytes(16, "big"), "choices": [row["question"], "é", ""]}
+
+
+def hard_rows() -> list[Row]:
+    return [as_row(n, **dict.fromkeys(STRING_COLUMNS, t)) for n, t in enumerate(TEXTS.values())]
+
+
+def batch_of(rows: list[Row]) -> pa.RecordBatch:
+    types = {"id": pa.binary(16), "choices": pa.list_(pa.string())}
+    schema = pa.schema([(name, types.get(name, pa.string())) for name in COLUMNS])
+    return pa.RecordBatch.from_pylist(rows, schema)
+
+
+def expected(name: str, row: Row) -> Row:
+    """What a reader of the format should see of a row."""
+    traced = {"id": row["id"].hex(), "source": row["release_as"]}
+    user = {"role": "user", "content": row["instruction"]}
+    assistant = {"role": "assistant", "content": row["text"]}
+    match name:
+        case "messages":
+            return {"messages": [user, assistant], **traced}
+        case "prompt-completion":
+            return {"prompt": row["instruction"], "completion": row["text"], **traced}
+    alpaca = {
+        "source": row["release_as"],
+        "output": row["text"],
+        "instruction": row["instruction"],
+    }
+    if name != "parquet":
+        return alpaca
+    same = ("subset", "kind", "question", "choices", "gold", "licence", "place")
+    rest = {column: row[column] for column in same}
+    return {"id": row["id"].hex(), **alpaca, **rest, "upstream": row["source"]}
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    with Engine(threads=2, spill=tmp_path / "spill") as engine:
+        yield engine
+
+
+def release(engine: Engine, name: str, rows: list[Row], folder: Path) -> Path:
+    """The rows written in a format by way of a stored file and the engine, in the order of ids."""
+    stored = folder / "rows.parquet"
+    pq.write_table(pa.Table.from_batches([batch_of(rows)]), stored)
+    target = folder / f"release{FORMATS[name].suffix}"
+    sql = f"SELECT * FROM read_parquet('{stored}') ORDER BY id"
+    assert FORMATS[name].write(engine, sql, target, overwrite=True) == len(rows)
+    return target
+
+
+def read(name: str, path: Path) -> list[Row]:
+    """A release as Python's own json, or polars for Parquet, reads it."""
+    if name == "parquet":
+        return pl.read_parquet(path).to_dicts()
+    text = path.read_bytes().decode()
+    return json.loads(text) if name == "alpaca" else [json.loads(x) for x in text.split("\n")[:-1]]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_hard_texts_come_back_as_they_went_in(engine: Engine, tmp_path: Path, name: str) -> None:
+    rows = hard_rows()
+    seen = read(name, release(engine, name, rows, tmp_path))
+    assert seen == [expected(name, row) for row in rows]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_datasets_library_reads_a_release(engine: Engine, tmp_path: Path, name: str) -> None:
+    rows = hard_rows()
+    path = str(release(engine, name, rows, tmp_path))
+    kind = "parquet" if name == "parquet" else "json"
+    cache = str(tmp_path / "cache")
+    loaded = datasets.load_dataset(kind, data_files=path, split="train", cache_dir=cache)
+    assert loaded.to_list() == [expected(name, row) for row in rows]
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_polars_reads_a_release_in_json_lines(engine: Engine, tmp_path: Path, name: str) -> None:
+    rows = hard_rows()
+    seen = pl.read_ndjson(release(engine, name, rows, tmp_path)).to_dicts()
+    assert seen == [expected(name, row) for row in rows]
+
+
+texts = st.text(max_size=30) | st.sampled_from(list(TEXTS.values()))
+
+
+@settings(max_examples=25)
+@given(st.lists(st.fixed_dictionaries(dict.fromkeys(STRING_COLUMNS, texts)), max_size=5))
+def test_json_releases_are_the_bytes_that_python_s_json_writes(
+    values: list[dict[str, str]],
+) -> None:
+    rows = [as_row(number, **value) for number, value in enumerate(values)]
+    for name in ("alpaca", *LINES):
+        out = BytesIO()
+        assert FORMATS[name].put(iter([batch_of(rows)]), out) == len(rows)
+        seen = [expected(name, row) for row in rows]
+        if name == "alpaca":
+            assert out.getvalue() == json.dumps(seen, indent=2).encode()
+        else:
+            written = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in seen)
+            assert out.getvalue() == written.encode()
+
+
+def test_alpaca_looks_like_the_released_mathinstruct(engine: Engine, tmp_path: Path) -> None:
+    row = as_row(
+        1, release_as="data/CoT/a.json", instruction="2 × 3?", text="Six.\nThe answer is 6"
+    )
+    written = release(engine, "alpaca", [row], tmp_path).read_bytes()
+    assert written == (
+        b'[\n  {\n    "source": "data/CoT/a.json",\n    "output": "Six.\\nThe answer is 6",\n'
+        b'    "instruction": "2 \\u00d7 3?"\n  }\n]'
+    )
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_how_the_rows_are_batched_does_not_show(tmp_path: Path, name: str) -> None:
+    # More than one row group of Parquet.
+    rows = [as_row(n, text=content_id(str(n)).hex()) for n in range(20_500)]
+    whole = batch_of(rows)
+    written = set()
+    for size in (20_500, 20_000, 6_999):
+        path = tmp_path / str(size)
+        with path.open("wb") as out:
+            cut = (whole.slice(start, size) for start in range(0, len(rows), size))
+            assert FORMATS[name].put(cut, out) == len(rows)
+        written.add(path.read_bytes())
+    assert len(written) == 1
+
+
+def test_parquet_has_row_groups_that_a_small_reader_can_hold(tmp_path: Path) -> None:
+    rows = [as_row(n) for n in range(25_000)]
+    with (tmp_path / "rows.parquet").open("wb") as out:
+        FORMATS["parquet"].put(iter([batch_of(rows)]), out)
+    groups = pq.ParquetFile(tmp_path / "rows.parquet").metadata
+    sizes = [groups.row_group(n).num_rows for n in range(groups.num_row_groups)]
+    assert sizes == [20_000, 5_000]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_same_rows_give_the_same_bytes_with_more_threads(tmp_path: Path, name: str) -> None:
+    rows = [as_row((n * 7919) % 5_003) for n in range(5_003)]
+    written = set()
+    for threads in (1, 4):
+        folder = tmp_path / str(threads)
+        folder.mkdir()
+        with Engine(threads=threads, spill=tmp_path / "spill") as engine:
+            written.add(release(engine, name, rows, folder).read_bytes())
+    assert len(written) == 1
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_version_without_rows_is_a_valid_file(engine: Engine, tmp_path: Path, name: str) -> None:
+    path = release(engine, name, [], tmp_path)
+    assert read(name, path) == []
+    assert path.read_bytes() == b"[]" or name != "alpaca"

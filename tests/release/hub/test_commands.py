@@ -1,0 +1,98 @@
+"""`curator publish`, `pull` and `export --format hub`: one line for people, JSON for machines."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.release.conftest import READER, WRITER
+from tests.release.hub.hub_server import Fault, Hub
+from tests.worlds import RUN, command
+
+
+@pytest.fixture
+def run(hub: Hub, tmp_path: Path) -> Any:
+    def call(*words: object, token: str = WRITER) -> subprocess.CompletedProcess[str]:
+        env = {**os.environ, **RUN["env"], "HF_ENDPOINT": hub.url, "HF_TOKEN": token}
+        env |= {"HF_HUB_DISABLE_XET": "1", "HF_HOME": str(tmp_path / "hf")}
+        return subprocess.run(command(*words), **{**RUN, "env": env})
+
+    return call
+
+
+def test_publish_and_pull_say_what_was_done(
+    run: Any, quickstart: Path, hub: Hub, tmp_path: Path
+) -> None:
+    done = run("publish", "quickstart", "me/data", "--store", quickstart)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "Published 114 rows as me/data v1 (private)"
+    assert lines[1].startswith(f"{hub.url}/datasets/me/data/tree/v1, commit ")
+    [note] = done.stderr.splitlines()
+    assert note.startswith("No permissive licence stands on the whole: 8 rows (CC-BY-NC-4.0)")
+    again = run("publish", "quickstart", "me/data", "--store", quickstart, "--json")
+    told = json.loads(again.stdout)
+    assert (told["state"], told["tag"], told["license"]) == ("already there", "v1", "other")
+    pulled = run("pull", "me/data@v1", "--store", tmp_path / "other", "--json")
+    assert json.loads(pulled.stdout)["version"] == "me--data@1"
+    assert pulled.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "token", "code", "told"),
+    [
+        (("publish", "none", "me/data"), WRITER, 2, "No version named 'none'"),
+        (("publish", "small", "data"), WRITER, 2, "names no dataset of the Hub"),
+        (("publish", "small", "me/data@v1"), WRITER, 2, "makes its own tag"),
+        (("publish", "small", "me/data"), READER, 1, "permission to write there"),
+        (("publish", "small", "me/data"), "hf_badsecret0123456789", 1, "refuses the token"),
+        (("pull", "me/none"), WRITER, 1, "does not exist, or is private"),
+        (("pull", "me/none"), "hf_badsecret0123456789", 1, "refuses the token"),
+        (("export", "small", "--held-out", "0.1"), WRITER, 2, "only --format hub has"),
+    ],
+)
+def test_a_mistake_is_one_line_and_no_token_is_ever_shown(
+    words: tuple[str, ...], token: str, code: int, told: str, run: Any, small: Path
+) -> None:
+    for debug in ((), ("--debug",)):
+        done = run(*words, "--store", small, *debug, token=token)
+        assert done.returncode == code
+        assert told in done.stderr
+        assert debug or len(done.stderr.splitlines()) == 1, done.stderr
+        assert token not in done.stdout + done.stderr
+
+
+def test_what_a_server_says_never_reaches_the_terminal(run: Any, small: Path, hub: Hub) -> None:
+    # The body of a fault repeats the token; its headers try to warn and to paint.
+    warning = {"X_HF_Warning": "x; \x1b[31mred", "X_Error_Message": f"{WRITER} \x1b[31m"}
+    hub.faults.append(Fault("POST /api/datasets/.*/commit/", 400, 9, warning))
+    done = run("publish", "small", "me/data", "--store", small, "--debug")
+    assert done.returncode == 1
+    assert WRITER not in done.stderr and "\x1b" not in done.stderr
+    assert "HTTP status 400" in done.stderr
+
+
+def test_the_store_and_the_release_hold_no_token(run: Any, small: Path, hub: Hub) -> None:
+    run("publish", "small", "me/data", "--store", small)
+    files = [path for path in small.rglob("*") if path.is_file()]
+    contents = [path.read_bytes() for path in files]
+    contents += list(hub.repos["me/data"].commits[-1].files.values())
+    assert len(contents) > 20
+    assert not [content for content in contents if WRITER.encode() in content]
+
+
+def test_export_writes_the_folder_that_publish_uploads(
+    run: Any, small: Path, hub: Hub, tmp_path: Path
+) -> None:
+    out = tmp_path / "folder"
+    done = run("export", "small", "--format", "hub", "-o", out, "--store", small)
+    assert done.stdout == f"Wrote 11 rows of small@1 to {out}\n"
+    run("publish", "small", "me/data", "--store", small)
+    files = dict(hub.repos["me/data"].commits[-1].files)
+    card = files.pop("README.md").decode().replace("me/data", "ORG/NAME")
+    assert (out / "README.md").read_text() == card.replace("me--data", "ORG--NAME")
+    files.pop(".gitattributes")
+    assert {path: (out / path).read_bytes() for path in files} == files

@@ -1,0 +1,257 @@
+"""Pulling: the same version again, with the same digest; whatever was tampered with is refused."""
+
+import hashlib
+import io
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from curator.core.errors import HubError, UsageError
+from curator.pipeline.reverify import reverify
+from curator.release.folder import pack
+from curator.release.hub.pull import pull
+from curator.release.hub.push import publish
+from curator.versions.diff import difference, judgements
+from curator.versions.views import answer
+from curator.versions.why import why
+from datastore.store import Store
+from tests.release.hub.hub_server import Fault, Hub
+from tests.worlds import curator
+
+REPO = "me/data"
+SHARD = "data/cot/train-00000-of-00001.parquet"
+
+
+@pytest.fixture
+def mine(quickstart: Path, hub: Hub, tmp_path: Path) -> Path:
+    """A copy of the store whose version is published."""
+    copy = tmp_path / "mine"
+    shutil.copytree(quickstart, copy)
+    with Store(copy, readonly=True) as store:
+        publish(store, "quickstart", REPO, held_out=0.2)
+    return copy
+
+
+def test_a_pulled_version_has_the_digest_of_the_one_that_was_published(
+    mine: Path, tmp_path: Path
+) -> None:
+    with Store(mine, readonly=True) as store:
+        own = store.versions.get("quickstart")
+    with Store(tmp_path / "other") as store:
+        got = pull(f"{REPO}@v1", store)
+        assert (got.ref, got.digest, got.content) == ("me--data@1", own.digest, own.content)
+        assert pull(REPO, store) == got, "and is made once"
+        _, rows = answer(store, "SELECT count(*), count(DISTINCT id) FROM rows")
+        assert rows == [(114, 114)]
+        verdicts = answer(store, "SELECT count(*) FROM verdicts WHERE judge = 'contamination'")[1]
+        assert verdicts == [(3,)], "near contamination of kept rows is evidence, too"
+
+
+def test_there_is_no_difference_to_the_original(mine: Path) -> None:
+    with Store(mine) as store:
+        got = pull(REPO, store)
+        assert difference(store, "quickstart@1", got.ref) == []
+        assert difference(store, got.ref, "quickstart@1") == []
+        assert judgements(store, "quickstart@1", got.ref) == []
+        row = answer(store, "SELECT id FROM rows ORDER BY id LIMIT 1")[1][0][0]
+        assert why(store, row).versions == ("me--data@1", "quickstart@1")
+
+
+def test_a_pulled_version_is_shown_exported_and_told_as_any_other(
+    mine: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    with Store(other) as store:
+        pull(REPO, store)
+        [(row,)] = answer(store, "SELECT id FROM rows LIMIT 1")[1]
+    shown = json.loads(curator("show", "me--data", "--store", other, "--json").stdout)
+    assert shown["rows"]["count"] == 114
+    assert "camel_math_cot" in curator("show", "me--data", "--store", other).stdout
+    assert REPO in curator("why", row, "--store", other).stdout
+    files = []
+    for store_, version in ((mine, "quickstart"), (other, "me--data")):
+        files.append(tmp_path / f"{version}.json")
+        done = curator("export", version, "--store", store_, "-o", files[-1])
+        assert done.returncode == 0, done.stderr
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_what_is_packed_of_a_pulled_version_has_the_same_rows(mine: Path, tmp_path: Path) -> None:
+    with Store(mine) as store:
+        got = pull(REPO, store)
+        a = pack(store, store.versions.get("quickstart"), tmp_path / "a")
+        b = pack(store, got, tmp_path / "b")
+    assert a.manifest["files"].keys() == b.manifest["files"].keys()
+    same = {path: a.manifest["files"][path] == b.manifest["files"][path] for path in a.files[:-2]}
+    assert {path for path, equal in same.items() if not equal} == {"recipe.yaml"}, "has its name"
+    assert a.licence == b.licence
+
+
+def test_a_pulled_version_is_not_verified_again(mine: Path) -> None:
+    with Store(mine) as store:
+        pull(REPO, store)
+    with pytest.raises(UsageError, match="was pulled: it has no rejected rows"):
+        reverify("me--data", mine)
+
+
+def test_one_failure_of_any_request_does_not_matter(small: Path, hub: Hub, tmp_path: Path) -> None:
+    with Store(small, readonly=True) as store:
+        publish(store, "small", REPO)
+    for number, request in enumerate(
+        (r"GET .*/revision/", r"resolve/.*\.parquet", r"resolve/.*json")
+    ):
+        hub.faults.append(Fault(request, 503))
+        with Store(tmp_path / str(number)) as store:
+            assert pull(REPO, store).content["rows"]["count"] == 11
+        assert hub.faults.pop().times == 0
+
+
+def edit_manifest(change: Callable[[dict[str, Any]], object]) -> Callable[[Hub], None]:
+    def edit(hub: Hub) -> None:
+        files = hub.repos[REPO].commits[-1].files
+        said = json.loads(files["manifest.json"])
+        change(said)
+        files["manifest.json"] = json.dumps(said).encode()
+
+    return edit
+
+
+def edit_content(change: Callable[[dict[str, Any]], object]) -> Callable[[Hub], None]:
+    """A lie with a digest of its own."""
+
+    def edit(said: dict[str, Any]) -> None:
+        change(said["content"])
+        text = json.dumps(said["content"], sort_keys=True, separators=(",", ":"))
+        said["digest"] = hashlib.sha256(text.encode("ascii")).hexdigest()
+
+    return edit_manifest(edit)
+
+
+def edit_row(column: str, value: object, number: int = 0) -> Callable[[Hub], None]:
+    """A row changed, and the digest of its file with it."""
+
+    def edit(hub: Hub) -> None:
+        files = hub.repos[REPO].commits[-1].files
+        table = pq.read_table(io.BytesIO(files[SHARD]))
+        values = table[column].to_pylist()
+        values[number] = value
+        place = table.schema.get_field_index(column)
+        field = table.schema.field(column)
+        put_table(hub, table.set_column(place, field, pa.array(values, field.type)))
+
+    return edit
+
+
+def put_table(hub: Hub, table: pa.Table) -> None:
+    out = io.BytesIO()
+    pq.write_table(table, out)
+    hub.repos[REPO].commits[-1].files[SHARD] = out.getvalue()
+    digest = hashlib.sha256(out.getvalue()).hexdigest()
+    edit_manifest(lambda said: said["files"][SHARD].update(sha256=digest))(hub)
+
+
+def edit_table(change: Callable[[pa.Table], pa.Table]) -> Callable[[Hub], None]:
+    def edit(hub: Hub) -> None:
+        files = hub.repos[REPO].commits[-1].files
+        put_table(hub, change(pq.read_table(io.BytesIO(files[SHARD]))))
+
+    return edit
+
+
+def junk(path: str, content: bytes) -> Callable[[Hub], None]:
+    return lambda hub: hub.repos[REPO].commits[-1].files.update({path: content})
+
+
+def verdict(**change: object) -> str:
+    said = {"check": "answer", "version": 1, "outcome": "passed", "reason": "", "evidence": {}}
+    return json.dumps([said | change])
+
+
+HOSTILE: dict[str, tuple[Callable[[Hub], None], str]] = {
+    "no manifest": (lambda hub: hub.repos[REPO].add("x", {"a": b""}) and None, "has no manifest"),
+    "not JSON": (junk("manifest.json", b"\xff"), "is none of|is damaged"),
+    "deep JSON": (junk("manifest.json", b"[" * 100_000), "is damaged"),
+    "a list": (junk("manifest.json", b"[]"), "which reads 'mathcurator release 1'"),
+    "another format": (edit_manifest(lambda m: m.update(format="x")), "a newer Curator"),
+    "a wrong digest": (edit_manifest(lambda m: m.update(digest="0" * 64)), "does not have its"),
+    "content changed": (
+        edit_manifest(lambda m: m["content"]["rows"].update(count=1)),
+        "does not have its digest",
+    ),
+    "a count as text": (
+        edit_content(lambda c: c["subsets"]["cot"].update(kept="many")),
+        "not as expected at 'content.subsets.cot.kept'",
+    ),
+    "a name with a path": (
+        edit_manifest(lambda m: m.update(name="../../x")),
+        "not as expected at 'name'",
+    ),
+    "an escape sequence": (
+        edit_content(lambda c: c["recipe"].update(about="\x1b]0;owned\x07")),
+        "is damaged",
+    ),
+    "a subset with a path": (
+        edit_content(lambda c: c["recipe"]["subsets"].update({"../x": {}})),
+        "not as expected|is damaged",
+    ),
+    "fewer subsets": (edit_content(lambda c: c["order"].pop()), "is damaged"),
+    "a source not listed": (edit_content(lambda c: c["sources"].clear()), "is damaged"),
+    "a file changed": (junk(SHARD, b"PAR1"), "is not the file that manifest.json lists"),
+    "text changed": (edit_row("output", "The answer is 7"), "changed after it was built"),
+    "gold changed": (edit_row("gold", "7"), "changed after it was built"),
+    "an id changed": (edit_row("id", "0" * 32), "changed after it was built"),
+    "another subset": (edit_row("subset", "pot"), "says that it is of"),
+    "another kind": (edit_row("kind", "PoT"), "says that it is of"),
+    "failed": (edit_row("verdicts", verdict(outcome="failed")), "has verdicts that are none"),
+    "a check not asked": (edit_row("verdicts", verdict(check="x")), "has verdicts that are none"),
+    "more keys": (edit_row("verdicts", verdict(more=1)), "has verdicts that are none"),
+    "deep verdicts": (edit_row("verdicts", "[" * 100_000), "has verdicts that are none"),
+    "no JSON": (edit_row("verdicts", "passed"), "has verdicts that are none"),
+    "rows left out": (edit_table(lambda t: t.slice(1)), "rows that are not the 11"),
+    "rows twice": (edit_table(lambda t: pa.concat_tables([t, t])), "rows that are not the 11"),
+    "no file": (edit_manifest(lambda m: m["files"].pop(SHARD)), "rows that are not the 11"),
+    "other columns": (edit_table(lambda t: t.drop_columns(["gold"])), "has other columns"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_release_that_is_not_what_it_says_is_refused_in_one_line(
+    name: str, small: Path, hub: Hub, tmp_path: Path
+) -> None:
+    change, words = HOSTILE[name]
+    with Store(small, readonly=True) as store:
+        publish(store, "small", REPO)
+    change(hub)
+    with Store(tmp_path / "other") as store:
+        with pytest.raises(HubError, match=words) as told:
+            pull(REPO, store)
+        assert store.versions.all() == []
+    assert len(str(told.value).splitlines()) == 1 and len(str(told.value)) < 250
+    assert str(told.value).isprintable()
+
+
+def test_damaged_parquet_is_one_line(small: Path, hub: Hub, tmp_path: Path) -> None:
+    with Store(small, readonly=True) as store:
+        publish(store, "small", REPO)
+    files = hub.repos[REPO].commits[-1].files
+    whole = files[SHARD]
+    for cut in (b"", whole[:-8], whole[:50] + b"\x00" * 400 + whole[450:]):
+        files[SHARD] = cut
+        digest = hashlib.sha256(cut).hexdigest()
+        edit_manifest(lambda said, d=digest: said["files"][SHARD].update(sha256=d))(hub)
+        with Store(tmp_path / "other") as store, pytest.raises(HubError) as told:
+            pull(REPO, store)
+        assert len(str(told.value).splitlines()) == 1
+
+
+def test_a_dataset_that_is_not_there_is_one_line(hub: Hub, tmp_path: Path) -> None:
+    with Store(tmp_path / "other") as store:
+        with pytest.raises(HubError, match="does not exist, or is private"):
+            pull("no/such", store)
+        hub.repos.clear()

@@ -1,0 +1,330 @@
+"""Publishing through the Hub's real client: one commit, one tag, whatever happens on the way."""
+
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from huggingface_hub import HfApi, hf_hub_download
+
+from curator.core.errors import HubError, UsageError
+from curator.release.hub.client import repository
+from curator.release.hub.push import Published, publish
+from datastore.store import Store
+from tests.release.conftest import READER, WRITER
+from tests.release.hub.hub_server import Fault, Files, Hub, Repo
+from tests.worlds import RUN, command
+
+REPO = "me/data"
+ROWS = 11
+COMMIT = rf"POST /api/datasets/{REPO}/commit/"
+TAG = rf"POST /api/datasets/{REPO}/tag/"
+UPLOAD = r"PUT /lfs/"
+INITIAL: Files = {".gitattributes": b""}
+
+
+def put(small: Path, version: str = "small@1", held_out: float = 0.0) -> Published:
+    with Store(small, readonly=True) as store:
+        return publish(store, version, REPO, held_out=held_out)
+
+
+def theirs(hub: Hub, files: Files | None = None) -> Repo:
+    """A repository that is there already."""
+    repo = hub.repos[REPO] = Repo(private=False, commits=[])
+    repo.add("by a person", {**INITIAL, **(files or {})})
+    return repo
+
+
+def test_a_publish_is_one_commit_with_everything_and_then_a_tag(small: Path, hub: Hub) -> None:
+    done = put(small)
+    repo = hub.repos[REPO]
+    assert [each.message for each in repo.commits[:-1]] == ["initial commit"]
+    assert repo.tags == {"v1": repo.commits[-1].oid} == {done.tag: done.commit}
+    assert (done.state, done.rows, done.private, repo.private) == ("published", ROWS, True, True)
+    files = repo.commits[-1].files
+    manifest = json.loads(files["manifest.json"])
+    assert {*manifest["files"], "manifest.json", "README.md", ".gitattributes"} == set(files)
+    with Store(small, readonly=True) as store:
+        version = store.versions.get("small@1")
+    assert manifest["digest"] == version.digest
+    assert manifest["content"] == version.content
+    order = [bool(hub.count(COMMIT)), "/tag/" in next(s for s in hub.seen[::-1] if "POST" in s)]
+    assert order == [True, True], "the tag is the last thing that is written"
+
+
+def test_publishing_again_writes_nothing(small: Path, hub: Hub) -> None:
+    first = put(small)
+    del hub.seen[:]
+    again = put(small)
+    assert (again.state, again.commit) == ("already there", first.commit)
+    assert [each for each in hub.seen if not each.startswith(("GET", "HEAD"))] == []
+
+
+def test_a_commit_without_its_tag_is_only_tagged(small: Path, hub: Hub) -> None:
+    first = put(small)
+    hub.repos[REPO].tags.clear()
+    del hub.seen[:]
+    again = put(small)
+    assert (again.state, again.commit) == ("tagged", first.commit)
+    assert hub.repos[REPO].tags == {"v1": first.commit}
+    assert hub.count(COMMIT) == hub.count(UPLOAD) == 0
+
+
+@pytest.mark.parametrize("moment", [UPLOAD, COMMIT])
+def test_a_killed_publish_goes_on_and_sends_no_file_twice(
+    moment: str, small: Path, hub: Hub, tmp_path: Path
+) -> None:
+    env = {**os.environ, **RUN["env"], "HF_ENDPOINT": hub.url, "HF_TOKEN": WRITER}
+    env |= {"HF_HUB_DISABLE_XET": "1", "HF_HOME": str(tmp_path)}
+    dead = threading.Event()  # the server keeps one answer back until then
+    hub.faults.append(Fault(moment, 503, do=lambda: dead.wait(30)))
+    words = command("publish", "small", REPO, "--store", small)
+    process = subprocess.Popen(words, env=env, stderr=subprocess.DEVNULL)
+    while hub.faults[0].times or len(hub.stored) < 1:
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    dead.set()
+    sent = set(hub.stored)
+    assert sent and len(hub.repos[REPO].commits) == 1
+    del hub.seen[:]
+    assert put(small).state == "published"
+    assert [oid for oid in sent if hub.count(UPLOAD + oid)] == []
+    assert len(hub.repos[REPO].commits) == 2
+
+
+def test_a_next_version_takes_the_older_ones_files_away(small: Path, hub: Hub) -> None:
+    repo = theirs(hub, {"notes.txt": b"mine"})
+    put(small)
+    old = json.loads(repo.commits[-1].files["manifest.json"])
+    old["digest"] = "another"
+    old["files"]["data/gone/train-00000-of-00001.parquet"] = {}
+    more = {"manifest.json": json.dumps(old).encode()}
+    more |= {"data/gone/train-00000-of-00001.parquet": b"old", "alpaca.json": b"[]"}
+    repo.add("version 0", {**repo.commits[-1].files, **more})
+    repo.tags = {"v0": repo.commits[-1].oid}
+    put(small)
+    files = repo.commits[-1].files
+    assert "data/gone/train-00000-of-00001.parquet" not in files
+    assert files["notes.txt"] == b"mine"
+    assert len(files["alpaca.json"]) > 100
+    assert set(repo.tags) == {"v0", "v1"}
+
+
+def test_what_a_person_wrote_into_the_card_stays(small: Path, hub: Hub) -> None:
+    text = "---\nlicense: apache-2.0\npretty_name: Ours\ntags: [mine]\n---\n# Ours\n\nBy hand.\n"
+    repo = theirs(hub, {"README.md": text.encode()})
+    put(small)
+    card = repo.commits[-1].files["README.md"].decode()
+    assert "# Ours\n\nBy hand.\n" in card and "pretty_name: Ours" in card and "- mine" in card
+    assert "license: mit" in card and "apache" not in card
+    assert json.loads(repo.commits[-1].files["manifest.json"])["rows"] == ROWS
+
+
+def test_a_repository_is_made_public_only_when_asked(small: Path, hub: Hub) -> None:
+    put(small)
+    assert hub.repos[REPO].private
+    with Store(small, readonly=True) as store:
+        assert not publish(store, "small", REPO, public=True).private
+        assert not hub.repos[REPO].private
+        assert not publish(store, "small", REPO).private, "and is not hidden again"
+
+
+def test_data_of_others_is_not_mixed_with_ours(small: Path, hub: Hub) -> None:
+    repo = theirs(hub, {"data/train-00000-of-00001.parquet": b"theirs"})
+    with pytest.raises(HubError, match=r"holds 'data/train-00000-of-00001.parquet'"):
+        put(small)
+    assert len(repo.commits) == 1 and hub.count(UPLOAD) == 0
+
+
+def test_a_tag_on_another_release_is_never_moved(small: Path, hub: Hub) -> None:
+    put(small)
+    commits = len(hub.repos[REPO].commits)
+    with pytest.raises(HubError, match="has a tag v1 already, on another release") as told:
+        put(small, held_out=0.2)
+    assert "held out 0.0" in str(told.value)
+    assert len(hub.repos[REPO].commits) == commits
+
+
+def test_a_tag_that_curator_did_not_make_is_left(small: Path, hub: Hub) -> None:
+    repo = theirs(hub)
+    repo.tags["v1"] = repo.commits[-1].oid
+    with pytest.raises(HubError, match=r"has a tag v1 already.*not by Curator"):
+        put(small)
+    repo.add("later", {**INITIAL, "a.txt": b"a"})
+    with pytest.raises(HubError, match=r"has a tag v1 already.*not by Curator"):
+        put(small)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [r"GET .*/revision/main", r"GET .*/refs", r"repos/create", r"validate-yaml", COMMIT, TAG],
+)
+@pytest.mark.parametrize("status", [0, 500, 429])
+def test_one_failure_of_any_request_changes_nothing(
+    request_: str, status: int, small: Path, hub: Hub
+) -> None:
+    hub.faults.append(
+        Fault(request_, status, headers={"Retry_After": "0"} if status == 429 else {})
+    )
+    assert put(small).state == "published"
+    assert hub.faults[0].times == 0
+    assert len(hub.repos[REPO].commits) == 2
+    assert hub.repos[REPO].tags == {"v1": hub.repos[REPO].commits[-1].oid}
+
+
+@pytest.mark.parametrize("request_", [COMMIT, TAG, "repos/create"])
+def test_an_answer_that_is_lost_does_not_make_a_second_commit(
+    request_: str, small: Path, hub: Hub
+) -> None:
+    hub.faults.append(Fault(request_, 0, when="after"))
+    put(small)
+    assert hub.faults[0].times == 0
+    assert len(hub.repos[REPO].commits) == 2
+    assert hub.repos[REPO].tags == {"v1": hub.repos[REPO].commits[-1].oid}
+
+
+@pytest.mark.parametrize("status", [0, 500, 429])
+def test_an_upload_that_breaks_is_sent_again_by_the_client(
+    status: int, small: Path, hub: Hub
+) -> None:
+    hub.faults.append(Fault(UPLOAD, status, headers={"Retry_After": "0"}))
+    done = put(small)
+    assert hub.faults[0].times == 0
+    assert hub.repos[REPO].tags == {"v1": done.commit}
+
+
+def test_a_wait_that_the_hub_asks_for_is_kept(small: Path, hub: Hub) -> None:
+    hub.faults.append(Fault(COMMIT, 429, headers={"Retry_After": "1"}))
+    at: list[float] = []
+    hub.faults.append(Fault(COMMIT, 503, do=lambda: at.append(time.monotonic())))
+    hub.faults[0].do = lambda: at.append(time.monotonic())
+    put(small)
+    assert at[1] - at[0] >= 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (Fault(COMMIT, 429, 99, {"Retry_After": "3600"}), r"asked too often \(wait 3600 s\)"),
+        (Fault(COMMIT, 500, 99), "HTTP status 500; nothing is half-made"),
+        (Fault(COMMIT, 0, 99), "cannot be reached"),
+        (Fault(COMMIT, 403, 99), "may not be changed with this token"),
+        (Fault(r"GET .*/refs", 401, 99), "refuses the token"),
+        (Fault(TAG, 502, 99), "HTTP status 502"),
+        (Fault(r"preupload", 403, 99), "may not be changed with this token"),
+    ],
+    ids=lambda value: value.pattern[-12:] if isinstance(value, Fault) else "",
+)
+def test_a_failure_that_stays_is_one_line_and_the_next_run_goes_on(
+    fault: Fault, words: str, small: Path, hub: Hub
+) -> None:
+    fault.times = 99  # the table is shared by the tests of one process
+    hub.faults.append(fault)
+    with pytest.raises(HubError, match=words) as told:
+        put(small)
+    assert len(str(told.value).splitlines()) == 1 and len(str(told.value)) < 200
+    assert WRITER not in str(told.value), "the server says the token in its answer"
+    assert hub.repos[REPO].tags == {}
+    hub.faults.clear()
+    assert put(small).state in ("published", "tagged")
+    assert len(hub.repos[REPO].commits) == 2
+
+
+def test_a_server_that_does_not_answer_is_not_waited_for_for_ever(
+    small: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("curator.release.hub.client.QUIET_S", 0.5)
+    late = threading.Event()
+    hub.faults.append(Fault(COMMIT, 503, do=lambda: late.wait(20)))
+    start = time.monotonic()
+    assert put(small).state == "published"
+    assert time.monotonic() - start < 10
+    late.set()
+
+
+def test_somebody_who_commits_meanwhile_is_not_overwritten(small: Path, hub: Hub) -> None:
+    repo = theirs(hub)
+    hub.faults.append(
+        Fault("preupload", when="after", do=lambda: repo.add("meanwhile", {"a.txt": b"a"}))
+    )
+    with pytest.raises(HubError, match="changed by somebody else meanwhile"):
+        put(small)
+    assert [each.message for each in repo.commits] == ["by a person", "meanwhile"]
+    assert put(small).state == "published"
+    assert repo.commits[-1].files["a.txt"] == b"a"
+
+
+def test_a_lost_answer_and_somebody_elses_commit_are_told_apart(small: Path, hub: Hub) -> None:
+    repo = theirs(hub)
+    hub.faults.append(Fault(COMMIT, 500, do=lambda: repo.add("meanwhile", {"a.txt": b"a"})))
+    with pytest.raises(HubError, match="changed by somebody else meanwhile"):
+        put(small)
+    assert repo.commits[-1].message == "meanwhile"
+
+
+def test_a_token_that_may_only_read_publishes_nothing(
+    small: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", READER)
+    with pytest.raises(HubError, match="needs the permission to write there"):
+        put(small)
+    assert hub.repos == {} and hub.stored == {}
+
+
+def test_without_a_token_nothing_is_asked(
+    small: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("HF_TOKEN")
+    monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path / "none"))
+    with pytest.raises(UsageError, match="set HF_TOKEN, or run 'hf auth login'"):
+        put(small)
+    assert [each for each in hub.seen if "harness" not in each] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("HF_TOKEN", "hf_clé", "a token of the Hub is plain letters and digits"),
+        ("HF_ENDPOINT", "", "HF_ENDPOINT is ''; expected an address"),
+        ("HF_ENDPOINT", "hub.example", "HF_ENDPOINT is 'hub.example'; expected an address"),
+        ("HF_ENDPOINT", "http://[::1", "expected an address such as https://huggingface.co"),
+    ],
+)
+def test_a_setting_of_the_client_that_is_none_is_the_users_mistake(
+    name: str, value: str, words: str, small: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError, match=words) as told:
+        put(small)
+    assert len(str(told.value).splitlines()) == 1 and "clé" not in str(told.value)
+    assert hub.repos == {}
+
+
+@pytest.mark.parametrize(
+    "name", ["data", "a/b/c", "me/da--ta", "../x", "me/x@", "me/.x", "me/x@-rf", "me/" + "x" * 97]
+)
+def test_a_name_that_is_none_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="names no dataset of the Hub"):
+        repository(name)
+
+
+def test_the_hubs_own_client_finds_the_files_by_tag(small: Path, hub: Hub, tmp_path: Path) -> None:
+    put(small)
+    api = HfApi(endpoint=hub.url)
+    info = api.dataset_info(REPO, revision="v1")
+    for sibling in info.siblings or []:
+        path = hf_hub_download(
+            REPO,
+            sibling.rfilename,
+            repo_type="dataset",
+            revision="v1",
+            endpoint=hub.url,
+            cache_dir=tmp_path,
+        )
+        assert Path(path).read_bytes() == hub.repos[REPO].commits[-1].files[sibling.rfilename]

@@ -1,0 +1,46 @@
+"""Normalisation: the variants of one question are one, and different questions stay different."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from curator.screens import normalize
+from datastore.engine import Engine
+from tests.worlds import DATA
+
+CASES = json.loads((DATA / "variants.json").read_text())
+KEY = normalize.key(normalize.stem(normalize.folded("question")))
+
+
+def key(engine: Engine, question: str) -> str:
+    query = f"SELECT {KEY} FROM (SELECT $question AS question)"
+    return str(engine.sql(query, {"question": question}).fetchall()[0][0])
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["why"] for case in CASES])
+def test_keys_agree_just_where_the_questions_are_the_same(
+    engine: Engine, case: dict[str, Any]
+) -> None:
+    assert (key(engine, case["a"]) == key(engine, case["b"])) == case["same"]
+
+
+def test_a_key_is_not_empty_for_text_that_says_something(engine: Engine) -> None:
+    assert key(engine, "What is $x$?") == "whatisx"
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(numbers=st.lists(st.integers(0, 30), min_size=1, max_size=6))
+def test_rows_of_numbers_have_keys_of_their_own(engine: Engine, numbers: list[int]) -> None:
+    spaced = " ".join(map(str, numbers))
+    assert key(engine, spaced).split("_") == [str(n) for n in numbers]
+
+
+def test_words_leave_out_operators_layout_and_drawings(engine: Engine) -> None:
+    question = r"Let $\left(x+3.5\right)$ be Ölçü. [asy]draw((0,0));[/asy] Find x."
+    query = f"SELECT {normalize.words(normalize.folded('q'))} FROM (SELECT $q AS q)"
+    assert engine.sql(query, {"q": question}).fetchall()[0][0] == [
+        "let", "x", "3.5", "be", "ölçü", "find", "x",
+    ]  # fmt: skip

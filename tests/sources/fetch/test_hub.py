@@ -1,0 +1,273 @@
+"""The Hub path, through the real client against a local stand-in: the same problems as a mirror."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from curator.core.errors import SourceError
+from curator.core.model import Problem
+from curator.sources import EVALS, SOURCES, Source, adhoc, open_source, reachability, records
+from curator.sources.readers.detect import read
+from curator.sources.source import Row
+from tests.worlds import ROOT
+
+COMMIT = "c0ffee00" * 5
+Serving = Callable[..., AbstractContextManager[tuple[str, list[str]]]]
+SAMPLES = ROOT / "recipes" / "samples"
+
+
+def as_on_hub(file: str, row: Row) -> dict[str, Any]:
+    """A native row as the Hub's copy has it, where that differs."""
+    match file:
+        case "theoremqa_test.json":
+            kept = ("Question", "Answer", "Answer_type", "Picture")
+            return {**{key: row[key] for key in kept}, "Answer": str(row["Answer"])}
+        case "SVAMP.json":
+            return {**row, "Answer": str(row["Answer"])}
+        case "sat.json":
+            head, _, tail = row["question"].partition("Answer Choices:")
+            options = ["(" + each.strip() for each in tail.split(" (")[1:]]
+            options = [each.replace(") ", ")", 1) for each in options]
+            asked = f"Q: {head.strip()} Answer Choices: {' '.join(options)}"
+            return {
+                "query": f"{asked}\nA: Among A through D, the answer is",
+                "choices": options,
+                "gold": ["ABCD".index(row["answer"])],
+            }
+        case _:
+            return dict(row)
+
+
+def parquet(path: Path) -> bytes:
+    """A native file as the Hub's Parquet copies have it: one type a column."""
+    found = [each[1] for each in read(path, path.name) if isinstance(each, tuple)]
+    rows = [as_on_hub(path.name, row) for row in found]
+    columns = dict.fromkeys(key for row in rows for key in row)
+    rows = [{key: row.get(key) for key in columns} for row in rows]
+    buffer = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), buffer)
+    return buffer.getvalue()
+
+
+def sample(source: Source) -> Path:
+    return next(path for path in sorted((SAMPLES / source.folder).iterdir()))
+
+
+def repositories(*sources: Source) -> dict[str, dict[str, bytes]]:
+    """Samples of sources under the names that the source asks the Hub or GitHub for."""
+    held: dict[str, dict[str, bytes]] = {}
+    for source in sources:
+        files = held.setdefault(source.hub or source.github, {})
+        for number, pattern in enumerate(source.files):
+            name = pattern.replace("*", "0")
+            path = sample(source)
+            if name.endswith(".parquet"):
+                # A source of several files has all its rows in the first here.
+                content = parquet(path) if number == 0 else EMPTY
+            else:
+                content = path.read_bytes()
+            files[name] = content
+    return held
+
+
+EMPTY = io.BytesIO()
+pq.write_table(pa.table({"none": pa.array([], pa.string())}), EMPTY)
+EMPTY = EMPTY.getvalue()
+
+
+@pytest.fixture
+def hub(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The requests that a stand-in for both the Hub and GitHub gets."""
+    gated = frozenset({"some/gated"})
+    held = {**repositories(*SOURCES.values(), *EVALS.values()), "some/gated": {"rows.jsonl": b"{}"}}
+    with serving(held, gated) as (url, seen):
+        monkeypatch.setenv("HF_ENDPOINT", url)
+        monkeypatch.setenv("GITHUB_RAW_ENDPOINT", url)
+        yield seen
+
+
+def pinned(source: Source) -> Source:
+    return replace(source, revision=COMMIT)
+
+
+def facts(source: Source, mirror: Path | None, cache: Path) -> list[Problem]:
+    """The problems of a source without their places, which name files."""
+    found = records(source, open_source(source, mirror, cache))
+    # The Hub's copies lack some columns that no id depends on.
+    less = {"place": "", "part": "", "field": "", "level": ""}
+    return [replace(each, **less) for each in found if isinstance(each, Problem)]
+
+
+# NumGLUE is not among them: the Hub has Lila's form only, which is compared below.
+NAMES = [*(set(SOURCES) - {"numglue"}), *(f"evals/{name}" for name in EVALS)]
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_the_hub_and_a_mirror_give_the_same_problems(
+    name: str, serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = EVALS[name.removeprefix("evals/")] if "/" in name else SOURCES[name]
+    with serving(repositories(source)) as (url, seen):
+        monkeypatch.setenv("HF_ENDPOINT", url)
+        monkeypatch.setenv("GITHUB_RAW_ENDPOINT", url)
+        there = facts(pinned(source), None, tmp_path)
+    assert any(COMMIT in request for request in seen)
+    here = facts(source, SAMPLES, tmp_path)
+    assert there == here
+    assert len(there) >= 3
+
+
+def test_numglue_on_the_hub_is_lilas_form_with_programs(
+    serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = parquet(SAMPLES / "sources/numglue/NumGLUE_Type_8_crowdsourced.json")
+    path = "NumGLUE_Type_8_crowdsourced/train/0000.parquet"
+    with serving({"allenai/lila": {path: content}}) as (url, _):
+        monkeypatch.setenv("HF_ENDPOINT", url)
+        found = facts(pinned(SOURCES["numglue"]), None, tmp_path)
+    assert len(found) == 6
+    assert {each.notation for each in found} == {"python"}
+    assert found == [each for each in facts(SOURCES["numglue"], SAMPLES, tmp_path) if each.program]
+
+
+def test_a_pinned_file_in_the_cache_needs_no_network(
+    hub: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = (pinned(SOURCES["gsm8k"]), pinned(EVALS["simuleq"]))
+    first = [open_source(source, cache=tmp_path) for source in sources]
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("GITHUB_RAW_ENDPOINT", "http://127.0.0.1:9")
+    asked = len(hub)
+    assert [open_source(source, cache=tmp_path) for source in sources] == first
+    assert len(hub) == asked > 0
+    assert {opened.revision for opened in first} == {COMMIT}
+
+
+def test_an_unpinned_source_says_which_commit_it_was(hub: list[str], tmp_path: Path) -> None:
+    opened = open_source(SOURCES["camel_math"], cache=tmp_path)
+    assert SOURCES["camel_math"].revision == ""
+    assert opened.revision == COMMIT
+    again = open_source(pinned(SOURCES["camel_math"]), cache=tmp_path)
+    assert again.digest == opened.digest
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"hub": "no/such"}, "does not exist, or is private"),
+        ({"revision": "d" * 40}, "has no revision dddd"),
+        ({"files": ("x.parquet",)}, "has no file x.parquet"),
+        ({"files": ("x-*.parquet",)}, "has no file x-*.parquet"),
+        ({"hub": "some/gated", "files": ("rows.jsonl",)}, "is gated"),
+        ({"hub": "", "github": "no/such", "files": ("a.json",)}, "HTTP status 404"),
+        ({"hub": "", "github": "a/b", "files": ("a.json",), "revision": "main"}, "full commit"),
+    ],
+)
+def test_what_cannot_be_had_is_one_line(
+    change: dict[str, object], words: str, hub: list[str], tmp_path: Path
+) -> None:
+    source = replace(pinned(SOURCES["gsm8k"]), **change)  # type: ignore[arg-type]
+    with pytest.raises(SourceError) as caught:
+        open_source(source, cache=tmp_path)
+    line = str(caught.value)
+    assert words in line
+    assert line.startswith("gsm8k: ")
+    assert "\n" not in line
+    origin, why = reachability(source)
+    assert origin is None
+    assert why.startswith("gsm8k: ")
+
+
+def test_an_unreachable_hub_is_told_within_seconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("GITHUB_RAW_ENDPOINT", "http://127.0.0.1:9")
+    for source in (SOURCES["gsm8k"], SOURCES["camel_math"], SOURCES["gsm8k_rft"]):
+        with pytest.raises(SourceError, match="is the machine online") as caught:
+            open_source(source, cache=tmp_path)
+        assert "\n" not in str(caught.value)
+
+
+def test_reachability_downloads_no_data(hub: list[str]) -> None:
+    for source in (
+        pinned(SOURCES["gsm8k"]),
+        pinned(EVALS["sat_math"]),
+        pinned(SOURCES["gsm8k_rft"]),
+    ):
+        assert reachability(source)[0] == f"{source.hub or source.github} at {COMMIT[:7]}"
+    assert not any(request.startswith("GET") and "resolve" in request for request in hub)
+    assert reachability(SOURCES["gsm8k"], SAMPLES) == (str(SAMPLES / "sources/gsm8k"), "")
+    origin, why = reachability(SOURCES["gsm8k"], SAMPLES / "nowhere")
+    assert origin is None
+    assert "no data file in" in why
+
+
+def test_a_git_lfs_pointer_and_a_file_that_breaks_off_are_not_taken_for_data(
+    serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = pinned(SOURCES["gsm8k_rft"])
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n"
+    with serving({source.github: {source.files[0]: pointer}}) as (url, _):
+        monkeypatch.setenv("GITHUB_RAW_ENDPOINT", url)
+        with pytest.raises(SourceError, match="LFS"):
+            open_source(source, cache=tmp_path)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_a_hub_dataset_by_columns_takes_the_files_of_its_split_and_runs_no_script(
+    serving: Serving, tmp_path: Path
+) -> None:
+    """In a process of its own, since `datasets` reads the endpoint when it is imported."""
+    card = (
+        b"---\nconfigs:\n- config_name: hard\n  data_files:\n  - split: train\n"
+        b"    path: a/*.jsonl\n  - split: test\n    path: b/*.jsonl\n---\n"
+    )
+    rows = [{"problem": f"What is {n} + {n}?", "answer": 2 * n} for n in range(5)]
+    lines = [json.dumps(row).encode() + b"\n" for row in rows]
+    data = {"README.md": card, "a/0.jsonl": b"".join(lines), "b/0.jsonl": b"".join(lines[:2])}
+    marker = tmp_path / "ran"
+    scripted = {"scripted.py": f"open({str(marker)!r}, 'w').write('x')\n".encode(), "x.txt": b"x"}
+    program = f"""
+from pathlib import Path
+from curator.core.errors import SourceError
+from curator.sources import adhoc, open_source, records
+for hub, split in (("data", "train"), ("data", "test"), ("data", "nosuch"), ("scripted", "train")):
+    source = adhoc("mine", hub="me/" + hub, config="hard", split=split, revision={COMMIT!r},
+                   columns={{"question": "problem", "gold": "answer"}}, licence="MIT")
+    try:
+        opened = open_source(source, cache=Path({str(tmp_path)!r}))
+        print(opened.names, [each.gold for each in records(source, opened)])
+    except SourceError as error:
+        print(error)
+"""
+    with serving({"me/data": data, "me/scripted": scripted}) as (url, _):
+        env = {**os.environ, "HF_ENDPOINT": url, "HF_HOME": str(tmp_path)}
+        command = [sys.executable, "-c", program]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=100)
+    told = done.stdout.splitlines()
+    assert told[:3] == [
+        "('a/0.jsonl',) ['0', '2', '4', '6', '8']",
+        "('b/0.jsonl',) ['0', '2']",
+        "mine: me/data has no split 'nosuch' in files; splits: test, train",
+    ], done.stderr
+    assert told[3].startswith("mine: me/scripted on the Hub cannot be read")
+    assert len(told) == 4
+    assert not marker.exists()
+
+
+def test_a_recipes_own_hub_dataset_is_sought_in_a_given_mirror(tmp_path: Path) -> None:
+    source = adhoc("mine", hub="me/data", columns={"question": "q"}, licence="MIT")
+    with pytest.raises(SourceError, match="sources/mine"):
+        open_source(source, tmp_path)

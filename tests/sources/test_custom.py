@@ -1,0 +1,132 @@
+"""A recipe's own sources: any file by the names of its columns."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from curator.core.errors import UsageError
+from curator.core.model import Problem, Quarantined
+from curator.sources import adhoc, open_source, records
+
+COLUMNS = {"question": "q", "gold": "a", "choices": "", "solution": "", "program": ""}
+
+
+def read(path: Path | str, **more: str) -> list[Problem | Quarantined]:
+    source = adhoc("mine", columns={**COLUMNS, **more}, licence="CC0-1.0", file=str(path))
+    return list(records(source, open_source(source)))
+
+
+def test_a_file_of_any_format_gives_problems_under_the_recipes_licence(tmp_path: Path) -> None:
+    rows = [{"q": "What is 1 + 1?", "a": "2"}, {"q": "What is 1/2?", "a": "0.5"}]
+    (tmp_path / "a.csv").write_text("q,a\nWhat is 1 + 1?,2\nWhat is 1/2?,0.5\n")
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "a.json").write_text(json.dumps(rows))
+    for name in ("a.csv", "a.jsonl", "a.json"):
+        found = read(tmp_path / name)
+        assert [(p.question, p.gold, p.source, p.licence) for p in found] == [
+            ("What is 1 + 1?", "2", "mine", "CC0-1.0"),
+            ("What is 1/2?", "0.5", "mine", "CC0-1.0"),
+        ], name
+
+
+def test_a_glob_reads_its_files_in_order_with_their_places(tmp_path: Path) -> None:
+    for name in ("2/b.jsonl", "1/a.jsonl"):
+        path = tmp_path / name
+        path.parent.mkdir()
+        path.write_text(json.dumps({"q": name, "a": 1}) + "\n")
+    found = read(tmp_path / "*" / "*.jsonl")
+    assert [each.place for each in found] == ["1/a.jsonl:1", "2/b.jsonl:1"]
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({"a": "B", "c": ["x", "y"]}, ("B", ("x", "y"))),
+        ({"a": "(b)", "c": ["A) x", "B) y"]}, ("B", ("x", "y"))),
+        ({"a": "y", "c": ["x", "y"]}, ("B", ("x", "y"))),
+        ({"a": 1, "c": ["x", "y"]}, ("B", ("x", "y"))),
+        ({"a": "A", "c": '["x", "y"]'}, ("A", ("x", "y"))),
+        (
+            {"a": "b", "c": "a ) 3 , b ) 4 , c ) 5 , d ) 6 , e ) 7"},
+            ("B", ("3", "4", "5", "6", "7")),
+        ),
+        ({"a": "C", "c": ["x", "y"]}, "marked option does not exist"),
+        ({"a": 2, "c": ["x", "y"]}, "marked option does not exist"),
+        ({"a": -1, "c": ["x", "y"]}, "marked option does not exist"),
+        ({"a": "x", "c": ["x", "x"]}, "marked option does not exist"),
+        ({"a": "A", "c": ["B) x", "A) y"]}, "options are out of order"),
+        ({"a": "A", "c": "x, y"}, "c is not a list of texts"),
+        ({"a": "A", "c": []}, "c has no entries"),
+        ({"a": None, "c": ["x", "y"]}, "a is null"),
+    ],
+)
+def test_a_marked_option_may_be_letter_text_or_position(
+    tmp_path: Path, row: dict[str, object], expected: object
+) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps({"q": "Which?", **row}) + "\n")
+    found = read(path, choices="c")[0]
+    got = found.reason if isinstance(found, Quarantined) else (found.gold, found.choices)
+    assert got == expected
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({"q": "Q"}, "no a"),
+        ({"q": "", "a": 1}, "q is empty"),
+        ({"q": 5, "a": 1}, "q is not text"),
+        ({"q": "Q", "a": {"x": 1}}, "a is not an answer"),
+        ({"q": "Q", "a": []}, "a is not an answer"),
+        ({"q": "Q", "a": float("nan")}, "a is not a finite number"),
+        ({"q": "Q", "a": [1, float("inf")]}, "a is not a finite number"),
+        ({"q": "Q\x00", "a": 1}, "q is not valid Unicode text"),
+        ({"q": "Q\ud800", "a": 1}, "q is not valid Unicode text"),
+        ({"q": "Q", "a": 1, "s": 7}, "s is not text"),
+    ],
+)
+def test_a_row_that_is_no_problem_says_why(
+    tmp_path: Path, row: dict[str, object], reason: str
+) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps(row) + "\n")
+    found = read(path, solution="s")
+    assert found == [Quarantined("rows.jsonl:1", reason, found[0].raw)]  # type: ignore[union-attr]
+
+
+def test_without_a_gold_column_the_gold_is_empty_and_a_program_is_python(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps({"q": "Q", "p": "print(1)"}) + "\n")
+    [found] = read(path, gold="", program="p")
+    assert isinstance(found, Problem)
+    assert (found.gold, found.program, found.notation) == ("", "print(1)", "python")
+
+
+def test_the_digest_covers_bytes_names_and_columns(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"q": "Q", "a": 1}\n')
+
+    def digest(**more: str) -> str:
+        source = adhoc("mine", columns={**COLUMNS, **more}, licence="MIT", file=str(path))
+        return open_source(source).digest
+
+    first = digest()
+    assert digest() == first
+    assert digest(gold="q") != first
+    path.write_text('{"q": "Q", "a": 2}\n')
+    assert digest() != first
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"columns": {"question": "q", "goald": "a"}, "file": "x"}, "Did you mean 'gold'"),
+        ({"columns": {"gold": "a"}, "file": "x"}, "which column holds it"),
+        ({"columns": {"question": "q"}}, "either a file or a Hub dataset"),
+        ({"columns": {"question": "q"}, "file": "x", "hub": "a/b"}, "either a file or a Hub"),
+    ],
+)
+def test_a_wrong_description_is_the_users_mistake(given: dict[str, object], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        adhoc("mine", licence="MIT", **given)  # type: ignore[arg-type]

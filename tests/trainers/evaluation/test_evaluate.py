@@ -1,0 +1,195 @@
+"""Samples graded and clustered by equivalence, scored, compared, and told honestly."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from curator.answers import Grader
+from curator.core.errors import UsageError
+from curator.core.samples import Sample, Sampled, read_samples, write_samples
+from curator.sandbox import Sandbox
+from trainers.evaluation.evaluate import Result, compare, evaluate, read_result
+from trainers.evaluation.grade import Graded, grade
+
+HALF = Sampled(
+    "math",
+    "half",
+    "What is one half?",
+    r"\frac{1}{2}",
+    samples=(
+        Sample("CoT", "It is a half.\nThe answer is 0.5", 0.9),
+        Sample("PoT", "print(1 / 2)", 0.8),
+        Sample("CoT", r"So we get $\boxed{\frac{2}{4}}$.", 0.7),
+        Sample("PoT", "print(3)", 0.2),
+        Sample("CoT", "The answer is three", 0.1),
+        Sample("PoT", "print(1 / 0)", 0.0),
+    ),
+)
+CHOICE = Sampled(
+    "aqua_rat",
+    "choice",
+    "How far is it?",
+    "B",
+    ("10 km", "20 km", "30 km"),
+    samples=(
+        Sample("PoT", "print(20)", 0.4),
+        Sample("CoT", "The answer is (B)", 0.3),
+        Sample("PoT", "print(26)", 0.6),
+        Sample("CoT", "No idea.", 0.5),
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def tools() -> Iterator[tuple[Sandbox, Grader]]:
+    with Sandbox(workers=2) as box, Grader(workers=2) as grader:
+        yield box, grader
+
+
+@pytest.fixture(scope="module")
+def graded(tools: tuple[Sandbox, Grader]) -> list[Graded]:
+    return list(grade([HALF, CHOICE], *tools))
+
+
+def test_equal_answers_are_one_cluster_however_they_are_written(graded: list[Graded]) -> None:
+    half, choice = graded
+    assert half.clusters.tolist() == [0, 0, 0, 1, 1, -1]
+    assert half.right.tolist() == [True, True, True, False, False, False]
+    assert choice.clusters.tolist() == [0, 0, 1, -1]
+    assert choice.right.tolist() == [True, True, False, False]
+
+
+def test_a_value_near_no_option_is_undecided_here_and_the_nearest_by_the_published_rule(
+    graded: list[Graded],
+) -> None:
+    _, choice = graded
+    assert choice.undecided == 1
+    assert choice.published.tolist() == [True, True, False, False]
+    assert choice.published_clusters.tolist() == [0, 0, 1, -1]
+
+
+def test_published_rounding_takes_for_right_what_ours_does_not(
+    tools: tuple[Sandbox, Grader],
+) -> None:
+    problem = Sampled("math", "x", "?", "3", samples=(Sample("CoT", "The answer is 3.4"),))
+    [found] = grade([problem], *tools)
+    assert found.published.tolist() == [True] and found.right.tolist() == [False]
+
+
+def test_long_numbers_are_different_answers_in_a_vote_by_the_published_rule(
+    tools: tuple[Sandbox, Grader],
+) -> None:
+    said = ("1234567", "1234567.0", "1,234,568", "0", "-0")
+    samples = tuple(Sample("CoT", f"The answer is {each}") for each in said)
+    [found] = grade([Sampled("math", "x", "?", "1234567", samples=samples)], *tools)
+    assert found.published_clusters.tolist() == [0, 0, 1, 2, 2]
+
+
+def test_scores_are_those_worked_out_by_hand(graded: list[Graded]) -> None:
+    result = evaluate(graded, "model")
+    scores = {(score.group, score.metric): score.share for score in result.scores}
+    assert scores["math", "Pass@1"] == pytest.approx(1 / 2)
+    assert scores["math", "Pass@6"] == 1.0
+    # Two of six, both wrong: C(3, 2) of C(6, 2).
+    assert scores["math", "Pass@2"] == pytest.approx(1 - 3 / 15)
+    assert scores["math", "Maj1@6"] == scores["aqua_rat", "Maj1@4"] == 1.0
+    # The best score of AQuA's samples with an answer is the wrong one's.
+    assert scores["aqua_rat", "RR.All@4"] == 0.0
+    assert scores["aqua_rat", "W.RR@4"] == 1.0
+    # Into one cluster only, the largest: the vote. Into all four samples: RR.All.
+    assert scores["aqua_rat", "RR.Top-1@4"] == scores["aqua_rat", "Maj1@4"]
+    assert scores["aqua_rat", "RR.Top-4@4"] == scores["aqua_rat", "RR.All@4"]
+    assert scores["aqua_rat", "Maj1.Top1@4"] == 0.0
+
+
+def test_a_verifier_that_does_not_beat_the_vote_is_told(graded: list[Graded]) -> None:
+    notes = evaluate(graded, "model").notes
+    assert any(
+        note.startswith("aqua_rat: RR.All is no better than the vote here (-100.0%")
+        for note in notes
+    )
+
+
+def test_without_scores_there_is_no_reranking(tools: tuple[Sandbox, Grader]) -> None:
+    plain = Sampled("s", "1", "?", "3", samples=(Sample("CoT", "The answer is 3"),) * 2)
+    result = evaluate(grade([plain], *tools), "model")
+    assert {score.metric for score in result.scores} == {
+        "Pass@1",
+        "Pass@2",
+        "Pass@1 published",
+        "Maj1@2",
+        "Maj1@2 published",
+    }
+    assert result.notes == ()
+
+
+def test_a_problem_without_samples_is_unsolved_by_both_rules(
+    tools: tuple[Sandbox, Grader],
+) -> None:
+    one = Sampled("s", "1", "?", "3", samples=(Sample("CoT", "The answer is 3"),))
+    result = evaluate(grade([one, Sampled("s", "2", "?", "3")], *tools), "model")
+    assert {(s.metric, s.problems, s.share) for s in result.scores} == {
+        ("Pass@1", 2, 0.5),
+        ("Pass@1 published", 2, 0.5),
+    }
+
+
+def test_two_models_are_compared_on_the_problems_that_both_saw(graded: list[Graded]) -> None:
+    half, choice = graded
+    one, other = evaluate([half, choice], "one"), evaluate([half], "other")
+    found = {(row["group"], row["metric"]): row for row in compare(one, other)}
+    assert {group for group, _ in found} == {"math"}
+    assert found["math", "Pass@1"]["gap"] == 0 and found["math", "Pass@1"]["p"] == 1.0
+
+
+def test_the_same_samples_give_the_same_result_to_the_last_bit(graded: list[Graded]) -> None:
+    assert json.dumps(evaluate(graded, "m").plain()) == json.dumps(evaluate(graded, "m").plain())
+    assert isinstance(evaluate(graded, "m"), Result)
+
+
+def test_samples_come_back_from_a_file_as_they_were(tmp_path: Path) -> None:
+    path = tmp_path / "samples.jsonl"
+    assert write_samples([HALF, CHOICE], path) == 2
+    assert list(read_samples(path)) == [HALF, CHOICE]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{",
+        "[]",
+        '{"id": "1", "question": "?", "gold": "3"}',
+        '{"id": "1", "question": "?", "gold": 3, "samples": []}',
+        '{"id": "1", "question": "?", "gold": "3", "samples": [{"kind": "XoT", "text": ""}]}',
+        '{"id":"1","question":"?","gold":"3","samples":[{"kind":"CoT","text":"","score":NaN}]}',
+        f'{{"id":"1","question":"?","gold":"3","samples":[{{"kind":"CoT","text":"","score":{10**400}}}]}}',
+        "[" * 100_000,
+    ],
+)
+def test_a_line_that_is_no_problem_is_told_with_its_number(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "samples.jsonl"
+    write_samples([HALF], path)
+    with path.open("a") as file:
+        file.write(line)
+    with pytest.raises(UsageError, match=r"samples.jsonl:2: expected a problem"):
+        list(read_samples(path))
+
+
+@pytest.mark.parametrize("value", ["{}", "null", str(10**400)])
+def test_a_file_that_is_no_result_is_told(tmp_path: Path, value: str) -> None:
+    path = tmp_path / "result.json"
+    row = f'{{"set": "s", "id": "1", "values": {{"Pass@1": {value}}}}}'
+    path.write_text(f'{{"format": 1, "name": "x", "scores": [], "notes": [], "problems": [{row}]}}')
+    with pytest.raises(UsageError, match="holds no result of 'curator evaluate -o'"):
+        read_result(path)
+
+
+def test_problems_that_the_model_saw_are_flagged_and_left_out_of_a_second_score(
+    graded: list[Graded],
+) -> None:
+    result = evaluate(graded, "model", seen={("math", "half")})
+    assert [row["seen"] for row in result.problems] == [True, False]
+    assert {score.group for score in result.scores} == {"math", "aqua_rat", "aqua_rat, unseen"}

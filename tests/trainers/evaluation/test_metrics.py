@@ -1,0 +1,128 @@
+"""Metrics against known values, brute force, and what must hold whatever the samples are."""
+
+from itertools import combinations
+from statistics import mean
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trainers.evaluation.metrics import (
+    RULES,
+    best_of_top,
+    difference,
+    interval,
+    majority,
+    majority_of_best,
+    pass_at_k,
+    weighted,
+    weighted_of_top,
+)
+
+SAMPLES = st.lists(
+    st.tuples(st.integers(-1, 5), st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.9, 1.0])),
+    min_size=1,
+    max_size=24,
+)
+
+
+def arrays(samples: list[tuple[int, float]]) -> tuple[np.ndarray, np.ndarray]:
+    clusters, scores = zip(*samples, strict=True)
+    return np.array(clusters, np.int64), np.array(scores, np.float64)
+
+
+@given(st.integers(1, 9), st.data())
+def test_pass_at_k_is_the_share_of_all_draws_with_a_right_one(n: int, data: st.DataObject) -> None:
+    right = data.draw(st.integers(0, n))
+    k = data.draw(st.integers(1, n))
+    drawn = [any(sample < right for sample in draw) for draw in combinations(range(n), k)]
+    assert pass_at_k(n, right, k) == pytest.approx(mean(drawn))
+
+
+def test_pass_at_k_of_known_values() -> None:
+    # The example of the paper that introduced it: n = 200, few right.
+    assert pass_at_k(200, 1, 1) == pytest.approx(0.005)
+    assert pass_at_k(200, 1, 100) == pytest.approx(0.5)
+    assert pass_at_k(64, 64, 8) == 1.0
+    with pytest.raises(ValueError, match="k=5, n=4"):
+        pass_at_k(4, 1, 5)
+
+
+# The clusters are 7, 7, none, 3, 3, 9; the verifier likes 9 most and dislikes the first 7.
+CLUSTERS = np.array([7, 7, -1, 3, 3, 9], np.int64)
+SCORES = np.array([0.1, 0.4, 1.0, 0.3, 0.45, 0.9])
+
+
+def test_each_rule_on_a_case_worked_out_by_hand() -> None:
+    assert majority(CLUSTERS, SCORES) == 7  # a tie of 7 and 3: 7 was sampled first
+    assert RULES["RR.All"](CLUSTERS, SCORES) == 9
+    assert best_of_top(CLUSTERS, SCORES, 2) == 3
+    assert weighted(CLUSTERS, SCORES) == 9  # 0.5, 0.75, 0.9
+    assert weighted_of_top(CLUSTERS, SCORES, 2) == 3
+    assert majority_of_best(CLUSTERS, SCORES, 3) == 7  # 9, 3 and 7 once each: 7 came first
+
+
+def test_a_problem_without_any_answer_is_won_by_nobody() -> None:
+    for rule in RULES.values():
+        assert rule(np.array([-1, -1]), np.array([0.9, 0.1])) == -1
+
+
+@given(SAMPLES)
+def test_every_rule_names_a_cluster_that_is_there_or_none(samples: list[tuple[int, float]]) -> None:
+    clusters, scores = arrays(samples)
+    for rule in RULES.values():
+        assert rule(clusters, scores) in ({*clusters.tolist()} - {-1} or {-1})
+
+
+@given(SAMPLES)
+def test_a_verifier_that_knows_nothing_leaves_the_vote_as_it_is(
+    samples: list[tuple[int, float]],
+) -> None:
+    clusters, _ = arrays(samples)
+    even = np.full(len(clusters), 0.5)
+    assert weighted(clusters, even) == majority(clusters, even)
+    assert majority_of_best(clusters, even, len(clusters)) == majority(clusters, even)
+
+
+@given(SAMPLES)
+def test_looking_into_all_clusters_is_looking_at_all_samples(
+    samples: list[tuple[int, float]],
+) -> None:
+    clusters, scores = arrays(samples)
+    assert best_of_top(clusters, scores, 99) == RULES["RR.All"](clusters, scores)
+    assert weighted_of_top(clusters, scores, 99) == weighted(clusters, scores)
+    assert best_of_top(clusters, scores, 1) == majority(clusters, scores)
+
+
+@given(SAMPLES)
+def test_names_of_clusters_do_not_matter(samples: list[tuple[int, float]]) -> None:
+    clusters, scores = arrays(samples)
+    renamed = np.where(clusters < 0, -1, 9 - clusters)
+    for name, rule in RULES.items():
+        won = rule(clusters, scores)
+        assert rule(renamed, scores) == (-1 if won < 0 else 9 - won), name
+
+
+def test_an_interval_of_a_share_is_about_two_standard_errors() -> None:
+    solved = [1.0] * 200 + [0.0] * 300
+    found = interval(solved)
+    error = (0.4 * 0.6 / 500) ** 0.5
+    assert found.share == pytest.approx(0.4)
+    assert found.low == pytest.approx(0.4 - 1.96 * error, abs=0.006)
+    assert found.high == pytest.approx(0.4 + 1.96 * error, abs=0.006)
+    assert interval(solved) == found
+
+
+def test_paired_tests_see_a_difference_that_is_there_and_none_that_is_not() -> None:
+    random = np.random.default_rng(1)
+    base = (random.random(400) < 0.5).astype(float)
+    better = np.maximum(base, (random.random(400) < 0.15).astype(float))
+    gap, p = difference(better, base)
+    assert gap.low > 0 and p < 0.01
+    noise = (random.random(400) < 0.5).astype(float)
+    gap, p = difference(noise, base)
+    assert gap.low < 0 < gap.high and p > 0.05
+    assert difference(base, base)[1] == 1.0
+    with pytest.raises(ValueError, match="saw 400 and 1"):
+        difference(base, base[:1])

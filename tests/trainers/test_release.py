@@ -1,0 +1,121 @@
+"""Releases: every form that is written can be read, and hostile files are refused with lines."""
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from curator.core.errors import UsageError
+from trainers.release import Message, read_release
+
+GOOD = '{"prompt": "1 + 1?", "completion": "2", "source": "s"}'
+
+HOSTILE = {
+    "not JSON": ("{nonsense", "not JSON"),
+    "no object": ("[1, 2]", "expected an object, saw list"),
+    "a bare text": ('"text"', "expected an object"),
+    "a number": ("7", "expected an object, saw int"),
+    "missing column": ('{"prompt": "x"}', "'completion' is missing"),
+    "other columns": ('{"text": "x", "id": "y"}', "saw: id, text"),
+    "wrong type": ('{"prompt": "x", "completion": 7}', "'completion': expected a text, saw int"),
+    "null": ('{"prompt": null, "completion": "y"}', "'prompt': expected a text, saw NoneType"),
+    "empty answer": ('{"prompt": "x", "completion": " "}', "'completion' is empty"),
+    "NUL": ('{"prompt": "x\\u0000", "completion": "y"}', "NUL and lone surrogates"),
+    "lone surrogate": ('{"prompt": "x", "completion": "\\ud800"}', "NUL and lone surrogates"),
+    "not UTF-8": ('{"prompt": "\udcff", "completion": "y"}', "not JSON"),
+    "deep nesting": ("[" * 100_000, "not JSON"),
+    "source no text": ('{"prompt": "x", "completion": "y", "source": {"a": 1}}', "'source'"),
+    "messages no list": ('{"messages": "hello"}', "messages: expected a list"),
+    "one message": (
+        '{"messages": [{"role": "user", "content": "x"}]}',
+        "messages: expected a list",
+    ),
+    "unknown role": (
+        '{"messages": [{"role": "root", "content": "x"}, {"role": "assistant", "content": "y"}]}',
+        "expected role",
+    ),
+    "no answer": (
+        '{"messages": [{"role": "assistant", "content": "x"}, {"role": "user", "content": "y"}]}',
+        "expected to end with",
+    ),
+}
+
+
+def written(path: Path, *lines: str) -> Path:
+    path.write_bytes("\n".join(lines).encode("utf-8", "surrogateescape"))
+    return path
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_line_is_refused_with_its_number(name: str, tmp_path: Path) -> None:
+    line, why = HOSTILE[name]
+    path = written(tmp_path / "r.jsonl", GOOD, "", line, GOOD)
+    with pytest.raises(UsageError) as caught:
+        read_release(path)
+    (told,) = str(caught.value).splitlines()
+    assert told.startswith("r.jsonl:3: ")
+    assert why in told
+
+
+def test_faults_are_told_together_and_reading_ends_after_ten(tmp_path: Path) -> None:
+    path = written(tmp_path / "r.jsonl", *["{"] * 2_000)
+    with pytest.raises(UsageError) as caught:
+        read_release(path)
+    told = str(caught.value).splitlines()
+    assert [line.split(": ")[0] for line in told[:10]] == [f"r.jsonl:{n}" for n in range(1, 11)]
+    assert told[10:] == ["and no more was read"]
+
+
+def test_the_three_forms_of_json_lines_give_one_example(tmp_path: Path) -> None:
+    messages = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
+    rows = [
+        {"prompt": "q", "completion": "a", "source": "s"},
+        {"messages": messages, "source": "s"},
+        {"instruction": "q", "output": "a", "source": "s"},
+    ]
+    path = written(tmp_path / "r.jsonl", *map(json.dumps, rows))
+    found = {(one.asked, one.answer, one.subset) for one in read_release(path).examples}
+    assert found == {((Message("user", "q"),), "a", "s")}
+
+
+def test_a_published_folder_gives_its_training_rows_and_its_version(tmp_path: Path) -> None:
+    shards = tmp_path / "data" / "gsm"
+    shards.mkdir(parents=True)
+    for split, rows in (("train", 3), ("test", 2)):
+        columns = {"instruction": ["q"] * rows, "output": [split] * rows, "subset": ["gsm"] * rows}
+        pq.write_table(pa.table(columns), shards / f"{split}-00000-of-00001.parquet")
+    (tmp_path / "manifest.json").write_text('{"version": "m@3", "digest": "abc"}')
+    release = read_release(tmp_path)
+    assert [one.answer for one in release.examples] == ["train"] * 3
+    assert (release.version, release.version_digest, release.left_out) == ("m@3", "abc", 1)
+
+
+def test_rows_of_parquet_that_are_none_are_told_by_number(tmp_path: Path) -> None:
+    path = tmp_path / "r.parquet"
+    pq.write_table(pa.table({"instruction": ["q", None], "output": ["a", "b"]}), path)
+    with pytest.raises(UsageError, match=r"r\.parquet: row 2: 'instruction': expected a text"):
+        read_release(path)
+    pq.write_table(pa.table({"text": ["q"]}), path)
+    with pytest.raises(UsageError, match=r"row 1: expected prompt and completion"):
+        read_release(path)
+    path.write_bytes(b"PAR1 nonsense PAR1")
+    with pytest.raises(UsageError, match="not Parquet"):
+        read_release(path)
+
+
+@pytest.mark.parametrize("name", ["none.jsonl", "rows.json", "rows.pkl"])
+def test_what_is_no_release_is_refused_with_the_command_that_writes_one(
+    name: str, tmp_path: Path
+) -> None:
+    if name != "none.jsonl":
+        (tmp_path / name).write_text("[]")
+    with pytest.raises(UsageError, match="curator export"):
+        read_release(tmp_path / name)
+
+
+def test_the_digest_changes_with_the_bytes_and_not_with_the_place(tmp_path: Path) -> None:
+    one = read_release(written(tmp_path / "a.jsonl", GOOD)).digest
+    assert read_release(written(tmp_path / "b.jsonl", GOOD)).digest == one
+    assert read_release(written(tmp_path / "c.jsonl", GOOD, GOOD)).digest != one

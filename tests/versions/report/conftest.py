@@ -1,0 +1,42 @@
+"""A browser for the tests of pages, and stores to make pages of."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from curator import build
+from tests.versions.report.browser import CHROMIUM, Browser, chromium
+from tests.versions.report.hostile import make_hostile
+
+
+@pytest.fixture(scope="session")
+def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A real browser; its tests are skipped where Chromium is not installed."""
+    if not CHROMIUM:
+        pytest.skip("no Chromium here: apt-get install chromium")
+    with chromium(tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def quickstart(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with quickstart@1 and two versions of a variant."""
+    folder = tmp_path_factory.mktemp("quickstart")
+    build("quickstart", folder / "store")
+    for number, text in enumerate((VARIANT, VARIANT + "mixture: {subsets: {math_cot: 4}}\n")):
+        recipe = folder / f"{number}.yaml"
+        recipe.write_text(text)
+        build(recipe, folder / "store")
+    return folder / "store"
+
+
+VARIANT = "extends: quickstart\nname: variant\nscreens: {duplicates: false}\n"
+
+
+@pytest.fixture(scope="session")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with a version of rows that attack whoever shows them."""
+    folder = tmp_path_factory.mktemp("hostile")
+    build(make_hostile(folder), folder / "store", message="<script>window.hacked = 8</script>")
+    return folder / "store"

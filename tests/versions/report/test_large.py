@@ -1,0 +1,65 @@
+"""Large versions: a page holds a sample, says so, and is there at once."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from curator import build
+from curator.versions.report.sample import LONGEST, MOST
+from curator.versions.report.write import write_report
+from datastore.store import Store
+from tests.versions.report.browser import Browser
+
+ROWS = 4_000
+LOAD_S = 3.0
+RECIPE = """\
+name: large
+about: rows as long as a page shows them
+subsets:
+  cot:
+    source: {file: rows.jsonl, columns: {question: q, solution: s, gold: a}, licence: MIT}
+    kind: CoT
+    checks: [format]
+screens: {contamination: null, duplicates: false}
+"""
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The largest page that there can be: more rows than fit, each longer than is shown."""
+    folder = tmp_path_factory.mktemp("large")
+    text = "It is $\\frac{1}{2} + x^2$ and then some. " * (LONGEST // 40 + 1)
+    lines = (
+        json.dumps({"q": f"{number} {text}", "s": f"{text}\nThe answer is 1", "a": "1"})
+        for number in range(ROWS)
+    )
+    (folder / "rows.jsonl").write_text("\n".join(lines))
+    (folder / "large.yaml").write_text(RECIPE)
+    manifest = build(folder / "large.yaml", folder / "store")
+    with Store(folder / "store", readonly=True) as store:
+        write_report(store, manifest, folder / "page.html")
+    return folder / "page.html"
+
+
+def test_a_page_says_which_share_of_the_rows_it_holds(page: Path) -> None:
+    text = page.read_text()
+    assert f"{MOST:,} of {ROWS:,} rows and records (75.0%) are here" in text
+
+
+def test_the_largest_page_is_there_within_three_seconds(tab: Browser, page: Path) -> None:
+    tab.open(page)
+    loaded = tab.value("performance.timing.loadEventEnd - performance.timing.navigationStart")
+    assert loaded < LOAD_S * 1000
+    assert tab.value("document.querySelectorAll('.item').length") > 5
+
+
+def test_a_search_in_the_largest_page_answers_within_a_second(tab: Browser, page: Path) -> None:
+    tab.open(page)
+    took = tab.value(
+        "(() => {const s = document.getElementById('search'), t = performance.now(); "
+        "s.value = 'then some nothing'; document.getElementById('by-kind')"
+        ".dispatchEvent(new Event('change')); return performance.now() - t})()"
+    )
+    assert tab.value("document.getElementById('count').textContent").startswith("0 of ")
+    assert took < 1000

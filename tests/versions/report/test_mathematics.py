@@ -1,0 +1,97 @@
+"""LaTeX in rows, read by the page's own reader in a real Chromium."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from curator.versions.report.write import write_report
+from datastore.store import Store
+from tests.versions.report.browser import Browser
+
+FORMULAS = {
+    r"$\frac{1}{2}$": "mfrac",
+    r"$\sqrt[3]{x+1}$": "mroot",
+    r"$\sqrt2$": "msqrt",
+    r"$x^2$": "msup",
+    r"$a_{ij}^{k}$": "msubsup",
+    r"\[\sum_{i=1}^n i\]": "munderover",
+    r"$\begin{pmatrix} 1 & 2 \\ 3 & 4 \end{pmatrix}$": "mtable",
+    r"\begin{align*} x &= 1 \\ y &= 2 \end{align*}": "mtable",
+    r"so it is \boxed{\frac{3}{4}} then": "mrow.boxed",
+    r"$\left(\frac{a}{b}\right)^2$": "msup",
+    r"$\text{if } x \geq 0$": "mtext",
+    r"$\alpha + \pi$": "mi",
+    r"$\binom{n}{k}$": "mfrac",
+    r"$\overline{AB}$": "mover",
+    r"$90^\circ$": "msup",
+    r"$\frac12 + \frac 34$": "mfrac",
+    r"${n \choose 2}$": "mfrac",
+}
+"""What is written, and an element that it becomes."""
+
+PRICES = (
+    "A shop sells 6 lamps at $15 each and 4 chairs at $22 each.",
+    "It costs $5. The other costs $6.",
+    "She has $3 and he has 4$ or so, $ 5 $.",
+)
+
+
+@pytest.fixture(scope="module")
+def page(tab: Browser, quickstart: Path, tmp_path_factory: pytest.TempPathFactory) -> Browser:
+    target = tmp_path_factory.mktemp("page") / "page.html"
+    with Store(quickstart, readonly=True) as opened:
+        write_report(opened, opened.versions.get("quickstart"), target)
+    tab.open(target)
+    return tab
+
+
+def typeset(page: Browser, text: str, ask: str) -> object:
+    literal = json.dumps(text)
+    return page.value(
+        f"(() => {{const d = document.createElement('div'); d.append(...typeset({literal})); "
+        f"return {ask}}})()"
+    )
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_common_commands_become_mathml(page: Browser, text: str) -> None:
+    assert typeset(page, text, f"d.querySelectorAll('math {FORMULAS[text]}').length") != 0
+    assert typeset(page, text, "d.querySelectorAll('.raw').length") == 0
+
+
+@pytest.mark.parametrize("text", PRICES)
+def test_prices_stay_as_they_are(page: Browser, text: str) -> None:
+    assert typeset(page, text, "d.querySelectorAll('math, .raw').length") == 0
+    assert typeset(page, text, "d.textContent") == text
+
+
+def test_a_formula_after_a_price_is_still_found(page: Browser) -> None:
+    text = r"It costs $5 at most and $x^2$ is more."
+    assert typeset(page, text, "d.querySelectorAll('msup').length") == 1
+
+
+def test_what_cannot_be_read_stays_as_it_was_written(page: Browser) -> None:
+    for text in (r"\frac{1", r"\left( x", "{" * 500 + "}" * 500, r"}{"):
+        assert typeset(page, f"${text}$", "d.textContent") == text
+
+
+def test_drawings_stay_programs(page: Browser) -> None:
+    text = 'Look: [asy] label("$A$", (0,0)); [/asy] at $A$.'
+    assert typeset(page, text, "d.querySelectorAll('math').length") == 1
+    assert '"$A$"' in str(typeset(page, text, "d.querySelector('pre').textContent"))
+
+
+def test_unknown_commands_are_shown(page: Browser) -> None:
+    assert r"\strange" in str(typeset(page, r"$x + \strange{y}$", "d.textContent"))
+
+
+def test_programs_keep_every_sign(page: Browser) -> None:
+    program = 'def f(x):\n    # half </pre>\n    return f\'{x:.2f}\' + """a\nb"""\nprint(f(1e5))'
+    ask = (
+        "(() => {const d = document.createElement('pre'); "
+        f"d.append(...highlighted({json.dumps(program)})); "
+        "return [d.textContent, ...['k', 's', 'c', 'd'].map((kind) => "
+        "d.querySelectorAll('.' + kind).length)]})()"
+    )
+    assert page.value(ask) == [program, 2, 2, 1, 1]

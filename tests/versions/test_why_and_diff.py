@@ -1,0 +1,293 @@
+"""Lineage: `diff` names the rule of every row in both directions, `why` and `sql` tell it, too."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import permutations
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from curator import build, load
+from curator.core.arrow import RATIONALES
+from curator.core.errors import UsageError
+from curator.release.export import export
+from curator.versions.diff import difference
+from curator.versions.views import FILE, answer
+from curator.versions.why import why
+from datastore.errors import StoreError
+from datastore.store import Store
+from tests.worlds import RECIPE, make_world
+
+FILED = "{file: FILE, columns: {question: q, gold: a, solution: s}, licence: LICENCE}, kind: CoT}\n"
+ONE = "  one: {source: " + FILED.replace("FILE", "one.jsonl").replace("LICENCE", "MIT")
+TWO = "  two: {source: " + FILED.replace("FILE", "two.jsonl").replace("LICENCE", '"o\'wn"')
+OPEN = ONE.replace("one", "open").replace("gold: a, ", "")
+BASE = RECIPE.replace("screens:", ONE + TWO + OPEN + "screens:")
+SAME = {"q": "What is 6 times 7?", "a": "42", "s": "It is 42. The answer is 42."}
+ALONE = {"q": "What is 6 plus 7?", "a": "13", "s": "It is 13. The answer is 13."}
+BEST = {"q": "What is the best number?", "s": "It is 42. The answer is 42."}
+MORE = {"q": "What is 6 minus 7?", "a": "-1", "s": "It is -1. The answer is -1."}
+NO_POT = "  pot: {source: gsm8k, kind: PoT, writers: [annotated]}\n"
+COT = "  cot: {source: gsm8k, kind: CoT}\n"
+
+# From the base to the edited recipe: rows by subset, kind of change and rule. What is added one way
+# is removed the other way by the same rule.
+EDITS: dict[str, tuple[Callable[[str], str], dict[tuple[str, str, str], int]]] = {
+    "a check removed": (
+        lambda text: text.replace("[annotated]}", "[annotated], checks: [format]}"),
+        {("pot", "added", "answer: wrong answer"): 1},
+    ),
+    "a screen removed": (
+        lambda text: text.replace("{against: [gsm8k]}", "null"),
+        {(name, "added", "contamination: contaminated"): 1 for name in ("cot", "pot")},
+    ),
+    "duplicates kept": (
+        lambda text: text.replace("screens:\n", "screens:\n  duplicates: false\n"),
+        {(name, "added", "duplicates: duplicate"): 1 for name in ("cot", "pot", "two")},
+    ),
+    "a cap": (
+        lambda text: text.replace("screens:\n", "screens:\n  cap: {rationales: 1}\n"),
+        {("cot", "removed", "cap: over the cap"): 1, ("pot", "removed", "cap: over the cap"): 4},
+    ),
+    "a mixture": (
+        lambda text: text + "mixture: {subsets: {cot: 2, pot: 40%}}\n",
+        {
+            ("cot", "removed", "mixture: not drawn"): 4,
+            ("pot", "removed", "mixture: not drawn"): 3,
+        },
+    ),
+    "a licence": (
+        lambda text: text + 'mixture: {licences: ["o\'wn", MIT]}\n',
+        {},
+    ),
+    "another licence": (
+        lambda text: text + "mixture: {licences: [MIT]}\n",
+        {("two", "removed", "licence: licence not allowed"): 1},
+    ),
+    "a subset gone": (
+        lambda text: text.replace(NO_POT, ""),
+        {("pot", "removed", "recipe: no such subset"): 5},
+    ),
+    "another kind under the same name": (
+        lambda text: text.replace(COT, "").replace("  pot:", "  cot:"),
+        {
+            ("cot", "changed", "writer: not written"): 5,
+            ("cot", "removed", "writer: not written"): 1,
+            ("pot", "removed", "recipe: no such subset"): 5,
+        },
+    ),
+    "undecided rows kept": (
+        lambda text: text + "undecided: keep\n",
+        {("open", "added", "answer: no gold answer"): 1},
+    ),
+    "the order of subsets": (
+        lambda text: text.replace(ONE + TWO, TWO + ONE),
+        {
+            ("one", "removed", "duplicates: duplicate"): 1,
+            ("two", "added", "duplicates: duplicate"): 1,
+        },
+    ),
+    "a source gone": (
+        lambda text: text.replace("two.jsonl", "nowhere.jsonl"),
+        {("two", "removed", "waits for source two"): 1},
+    ),
+    "a source that changed": (
+        lambda text: text.replace("two.jsonl", "later.jsonl"),
+        {
+            ("two", "changed", "source: other solution"): 1,
+            ("two", "added", "source: no such problem"): 1,
+        },
+    ),
+}
+
+
+def write_lines(path: Path, *rows: dict[str, str]) -> None:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """A store with a version of the base and one of each edit: folder, and version by edit."""
+    folder = tmp_path_factory.mktemp("lived")
+    mirror, recipe = make_world(folder, BASE)
+    write_lines(folder / "one.jsonl", SAME)
+    write_lines(folder / "open.jsonl", BEST)
+    write_lines(folder / "two.jsonl", SAME, ALONE)
+    write_lines(folder / "later.jsonl", SAME, {**ALONE, "s": "So 13.\nThe answer is 13."}, MORE)
+    refs = {}
+    for name, edit in {"": lambda text: text, **{n: e for n, (e, _) in EDITS.items()}}.items():
+        recipe.write_text(edit(BASE))
+        message = f"it's {name} -- \"; DROP TABLE versions"
+        made = build(recipe, folder / "store", mirror=mirror, allow_missing=True, message=message)
+        refs[name] = made.ref
+    assert len(set(refs.values())) == len(refs)
+    return folder / "store", refs
+
+
+@contextmanager
+def opened(store: Path) -> Iterator[Store]:
+    with Store(store, readonly=True) as found:
+        yield found
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_every_changed_row_names_the_rule_responsible_in_both_directions(lived, name: str) -> None:
+    folder, refs = lived
+    with opened(folder) as store:
+        there = difference(store, refs[""], refs[name])
+        back = difference(store, refs[name], refs[""])
+    assert Counter((c.subset, c.what, c.rule) for c in there) == EDITS[name][1]
+    other = {"added": "removed", "removed": "added", "changed": "changed"}
+    assert Counter((c.subset, other[c.what]) for c in back) == Counter(
+        (c.subset, c.what) for c in there
+    )
+    if not any(change.what == "changed" for change in there):
+        assert {(c.id, c.rule) for c in back} == {(c.id, c.rule) for c in there}
+
+
+def test_a_difference_is_the_difference_of_the_rows(lived) -> None:
+    folder, refs = lived
+    rows = {
+        ref: {(row["subset"], row["id"].hex()) for row in load(ref, folder).to_pylist()}
+        for ref in list(refs.values())[3:7]
+    }
+    with opened(folder) as store:
+        for a, b in permutations(rows, 2):
+            changes = difference(store, a, b)
+            added = {(c.subset, c.id) for c in changes if c.what in ("added", "changed")}
+            removed = {(c.subset, c.id) for c in changes if c.what == "removed"}
+            removed |= {(c.subset, c.was) for c in changes if c.what == "changed"}
+            assert added == rows[b] - rows[a]
+            assert removed == rows[a] - rows[b]
+            assert changes == sorted(changes, key=lambda c: (c.subset, c.what, c.id))
+        assert difference(store, refs[""], refs[""]) == []
+
+
+def test_a_row_tells_its_story_kept_or_rejected(lived) -> None:
+    folder, refs = lived
+    two = {row["question"]: row for row in load(refs[""], folder).to_pylist()}[ALONE["q"]]
+    with opened(folder) as store:
+        kept = why(store, two["id"].hex())
+        assert kept == why(store, two["id"].hex()[:6])
+        [gone] = [
+            change
+            for change in difference(store, refs[""], refs["duplicates kept"])
+            if change.subset == "two"
+        ]
+        rejected = why(store, gone.id[:12])
+    assert (kept.problem["place"], kept.problem["licence"]) == ("two.jsonl:2", "o'wn")
+    assert kept.origin.endswith("two.jsonl") and kept.revision.startswith("sha256:")
+    assert refs[""] in kept.versions and refs["another licence"] not in kept.versions
+    assert [v["check"] for v in kept.verdicts] == ["answer", "format"]
+    assert kept.absent == ""
+    assert refs["duplicates kept"] in rejected.versions and refs[""] not in rejected.versions
+
+
+def test_a_row_that_no_version_holds_says_what_stopped_it(tmp_path: Path) -> None:
+    mirror, recipe = make_world(tmp_path)
+    build(recipe, tmp_path / "store", mirror=mirror)
+    query = "SELECT row_id, judge || ': ' || reason FROM verdicts WHERE outcome = 'failed'"
+    stopped = answer_of(tmp_path / "store", query)
+    assert len(stopped) == 5
+    with opened(tmp_path / "store") as store:
+        for row, rule in stopped:
+            story = why(store, str(row))
+            assert (story.versions, story.absent) == ((), rule)
+
+
+def test_one_prefix_of_two_rows_is_ambiguous_in_whichever_versions_they_are(tmp_path: Path) -> None:
+    mirror, recipe = make_world(tmp_path)
+    made = build(recipe, tmp_path / "store", mirror=mirror)
+    with Store(tmp_path / "store") as store:
+        ids = [bytes.fromhex("abcdef" + digit * 26) for digit in "12"]
+        for number, id_ in enumerate(ids):
+            table = pa.Table.from_batches(store.objects.read(made.objects["rationales"]["cot"]))
+            table = table.set_column(0, RATIONALES.field(0), pa.array([id_] * 8, pa.binary(16)))
+            digest = store.objects.write(table.to_batches(), RATIONALES)
+            objects = {**made.objects, "rationales": {**made.objects["rationales"], "cot": digest}}
+            content = {**made.content, "other": number}
+            store.versions.create(f"made{number}", content, None, "", objects)
+        with pytest.raises(UsageError, match=f"{ids[0].hex()}, {ids[1].hex()}"):
+            why(store, "abcdef")
+        assert why(store, "abcdef1").id == ids[0].hex()
+        assert why(store, "abcdef1").absent == "mixture: not drawn"
+        for wrong in ("abcde", "abcdeg", "ABCDEF", "a" * 33, "", "abcdef'--"):
+            with pytest.raises(UsageError, match="6 or more hex digits"):
+                why(store, wrong)
+        with pytest.raises(UsageError, match="No row has an id"):
+            why(store, "0" * 32)
+
+
+def answer_of(folder: Path, query: str) -> list[tuple[object, ...]]:
+    with opened(folder) as store:
+        return answer(store, query)[1]
+
+
+def test_sql_counts_what_versions_say_whatever_stands_in_their_texts(lived) -> None:
+    folder, refs = lived
+    assert answer_of(folder, "SELECT count(*) FROM versions") == [(len(refs),)]
+    counts = dict(answer_of(folder, "SELECT version, count(*) FROM rows GROUP BY version"))
+    assert counts == dict(answer_of(folder, "SELECT version, rows FROM versions"))
+    unjudged = "SELECT count(*) FROM rationales ANTI JOIN verdicts ON row_id = id"
+    assert answer_of(folder, unjudged) == [(0,)]
+    assert answer_of(folder, "SELECT count(*) FROM (SELECT id FROM problems GROUP BY ALL)") == (
+        answer_of(folder, "SELECT count(*) FROM problems")
+    )
+    told = answer_of(folder, "SELECT message FROM versions WHERE message LIKE '%DROP TABLE%'")
+    assert len(told) == len(refs)
+    with duckdb.connect(str(folder / FILE), read_only=True) as file:
+        assert file.sql("SELECT count(*) FROM versions").fetchall() == [(len(refs),)]
+
+
+@pytest.mark.parametrize("query", ["SELEC 1", "SELECT * FROM nothing", "SELECT 'a'::INT", ""])
+def test_a_query_that_cannot_be_answered_is_one_line(lived, query: str) -> None:
+    folder, _ = lived
+    if query:
+        with pytest.raises(UsageError) as caught:
+            answer_of(folder, query)
+        assert "\n" not in str(caught.value)
+    else:
+        assert answer_of(folder, query) == []
+
+
+def test_versions_whose_objects_were_removed_do_not_hide_the_others(tmp_path: Path) -> None:
+    mirror, recipe = make_world(tmp_path)
+    folder = tmp_path / "store"
+    with Store(folder) as store, pytest.raises(UsageError, match=r"No version in .*curator build"):
+        answer(store, "SELECT 1")
+    first = build(recipe, folder, mirror=mirror)
+    recipe.write_text(RECIPE + "mixture: {subsets: {cot: 2}}\n")
+    second = build(recipe, folder, mirror=mirror)
+    with Store(folder) as store:
+        path = store.objects.path(first.objects["rows"])
+        path.unlink()
+        row = load(second.ref, folder)["id"][0].as_py().hex()
+        assert why(store, row).versions == (second.ref,)
+        assert answer(store, "SELECT version FROM versions")[1] == [(second.ref,)]
+        for ask in (
+            lambda: difference(store, first.ref, second.ref),
+            lambda: export(store, first, "parquet", tmp_path / "rows.parquet"),
+        ):
+            with pytest.raises(StoreError, match="missing: build again"):
+                ask()
+    recipe.write_text(RECIPE)
+    third = build(recipe, folder, mirror=mirror)
+    assert (third.digest, third.number) == (first.digest, 3)
+    with Store(folder) as store:
+        assert len(difference(store, first.ref, second.ref)) == 4
+
+
+def test_a_store_is_read_from_a_path_with_signs_of_patterns(tmp_path: Path) -> None:
+    mirror, recipe = make_world(tmp_path)
+    plain, patterned = tmp_path / "s1/store", tmp_path / "s[1]'?*/store"
+    first = build(recipe, plain, mirror=mirror)
+    second = build(recipe, patterned, mirror=mirror)
+    assert first.digest == second.digest
+    for digest in first.objects["rationales"].values():
+        with Store(plain) as store:
+            store.objects.path(digest).unlink()
+    assert load("small", patterned).num_rows == first.content["rows"]["count"]

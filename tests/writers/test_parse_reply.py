@@ -1,0 +1,74 @@
+"""Replies: every shape that models write becomes the text of a rationale, or a countable reason."""
+
+import ast
+import json
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curator.answers import extract
+from curator.writers.parse_reply import read_reply
+from tests.worlds import DATA
+
+CASES = json.loads((DATA / "writers" / "replies.json").read_text("utf-8"))
+REASONS = {
+    "too long",
+    "empty reply",
+    "unfinished thought",
+    "unfinished program",
+    "not a program",
+    "no program",
+    "answer without solution",
+}
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{c['kind']}: {c['why']}" for c in CASES])
+def test_a_reply_is_read_as_the_table_says(case: dict[str, Any]) -> None:
+    choices = tuple(case.get("choices", ()))
+    assert read_reply(case["reply"], case["kind"], choices) == (case["text"], case["reason"])
+
+
+def test_the_table_has_every_reason_and_many_shapes() -> None:
+    assert len(CASES) >= 70
+    assert {case["reason"] for case in CASES} == {"", *REASONS}
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c["text"]], ids=lambda c: c["why"])
+def test_what_was_read_is_read_again_as_itself(case: dict[str, Any]) -> None:
+    choices = tuple(case.get("choices", ()))
+    assert read_reply(case["text"], case["kind"], choices) == (case["text"], "")
+
+
+PIECES = st.sampled_from(
+    ["```python\n", "```\n", "print(1)\n", "x = (", "The answer is ", "5", "\\boxed{", "}", "$",
+     "<think>", "</think>", ">>> ", "\n", "Sure!\n", "'''", "####", "    ", "def f():", "\x00"]
+)  # fmt: skip
+
+
+@given(st.lists(PIECES | st.text(max_size=8), max_size=30).map("".join))
+def test_any_text_gives_a_program_that_compiles_or_a_known_reason(text: str) -> None:
+    program, reason = read_reply(text, "PoT")
+    assert bool(program) != bool(reason)
+    assert not reason or reason in REASONS
+    ast.parse(program)
+
+
+@given(st.lists(PIECES | st.text(max_size=8), max_size=30).map("".join))
+def test_a_solution_states_the_answer_of_the_reply_or_is_left_alone(text: str) -> None:
+    solution, reason = read_reply(text, "CoT")
+    assert bool(solution) != bool(reason)
+    if solution and "\nThe answer is " in solution and "think" not in text:
+        assert extract(solution) is not None
+
+
+@pytest.mark.parametrize(
+    "unit", ["```python\n", "x = (\n", "def f():\n", "# a\n", "<think>", "A: "]
+)
+def test_long_hostile_replies_are_read_in_time(unit: str) -> None:
+    started = time.monotonic()
+    for kind in ("CoT", "PoT"):
+        read_reply(unit * (20_000 // len(unit)), kind)  # type: ignore[arg-type]
+    assert time.monotonic() - started < 10

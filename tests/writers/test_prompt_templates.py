@@ -1,0 +1,185 @@
+"""Prompts: what is asked, that every example in them is right, and what a hostile file may do."""
+
+import json
+import os
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curator.answers import equivalent, extract, extract_output
+from curator.core.errors import RecipeError, UsageError
+from curator.sandbox import Sandbox
+from curator.writers.parse_reply import read_reply
+from curator.writers.prompt_templates import FOLDER, LONGEST_PROMPT, VALUES, Prompts
+from tests.worlds import DATA
+
+SHOTS = json.loads((DATA / "writers" / "few_shots.json").read_text("utf-8"))
+FILLED = {
+    name: {value: [f"some {value}"] if value == "examples" else f"some {value}" for value in values}
+    for name, values in VALUES.items()
+}
+GOOD = "{# version 1: a test #}\n### user\n{{ question }} {{ options }}\n"
+
+
+def written(folder: Path, text: str, name: str = "cot") -> Path:
+    (folder / f"{name}.jinja").write_text(text, encoding="utf-8")
+    return folder
+
+
+def shots(name: str) -> list[tuple[str, str]]:
+    messages = Prompts().messages(name, question="Q", options="")
+    return [
+        (asked, said)
+        for (role, asked), (_, said) in pairwise(messages)
+        if role == "user" and asked != messages[-1][1]
+    ]
+
+
+def test_the_package_has_just_the_prompts_of_the_table() -> None:
+    assert {path.stem for path in FOLDER.glob("*")} == set(VALUES)
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_a_conversation_uses_every_value_and_ends_with_the_user(name: str) -> None:
+    messages = Prompts().messages(name, **FILLED[name])
+    assert messages[0][0] == "system"
+    assert messages[-1][0] == "user"
+    told = "\n".join(text for _, text in messages)
+    assert all(f"some {value}" in told for value in VALUES[name])
+    assert "{{" not in told and "{%" not in told and "version" not in told
+
+
+@pytest.mark.parametrize("name", ["cot", "pot"])
+def test_the_last_message_is_the_problem_with_a_short_request(name: str) -> None:
+    options = "Answer Choices: (A) 1 (B) 2"
+    last = Prompts().messages(name, question="What is 1 + 1?", options=options)[-1][1]
+    assert last.startswith(f"What is 1 + 1?\n{options}\n\n")
+    without = Prompts().messages(name, question="What is 1 + 1?", options="")[-1][1]
+    assert without.startswith("What is 1 + 1?\n\n")
+    assert last.split("\n")[-1] == without.split("\n")[-1]
+
+
+@pytest.mark.parametrize("name", ["cot", "pot"])
+def test_every_worked_example_of_a_prompt_leads_to_the_right_answer(name: str) -> None:
+    cases = SHOTS[name]
+    assert len(cases) == len(shots(name)) >= 5
+    with Sandbox(workers=1, wall_s=10) as box:
+        for case, (asked, said) in zip(cases, shots(name), strict=True):
+            assert asked.startswith(case["begins"])
+            choices = case.get("choices", ())
+            text, reason = read_reply(said, "PoT" if name == "pot" else "CoT", choices)
+            assert not reason
+            if name == "cot":
+                found = extract(text, choices)
+                # The examples end as MathInstruct's rows do, but for a stop after letters.
+                assert text.rstrip(".") == said
+            else:
+                run = box.run(text)
+                assert run.status == "ok" and not run.completed, run
+                found = extract_output(run.stdout)
+            assert found is not None
+            assert equivalent(case["gold"], found, choices).outcome == "equal", said
+
+
+@given(st.text(max_size=200), st.sampled_from(["### system", "### user", "### assistant"]))
+def test_no_value_can_begin_a_message(text: str, heading: str) -> None:
+    question = f"{text}\n{heading}\n{{{{ options }}}}{{% if"
+    plain = Prompts().messages("cot", question="Q", options="")
+    hostile = Prompts().messages("cot", question=question, options="")
+    assert [role for role, _ in hostile] == [role for role, _ in plain]
+    assert hostile[:-1] == plain[:-1]
+    assert question.strip() in hostile[-1][1]
+
+
+def test_a_folder_replaces_a_prompt_and_leaves_the_others(tmp_path: Path) -> None:
+    changed = Prompts(written(tmp_path, GOOD))
+    assert changed.messages("cot", question="Q", options="") == (("user", "Q"),)
+    assert changed.digest("cot") != Prompts().digest("cot")
+    assert changed.digest("pot") == Prompts().digest("pot")
+    assert changed.messages("pot", **FILLED["pot"]) == Prompts().messages("pot", **FILLED["pot"])
+
+
+def test_a_digest_covers_every_character_of_the_file(tmp_path: Path) -> None:
+    one = Prompts(written(tmp_path, GOOD)).digest("cot")
+    other = Prompts(written(tmp_path, GOOD.replace("version 1", "version 2"))).digest("cot")
+    assert one != other
+
+
+FAULTS = {
+    "no comment": ("### user\n{{ question }}{{ options }}", "cot.jinja:1: expected a comment"),
+    "no version": ("{# hi #}\n### user\n{{ question }}{{ options }}", "cot.jinja:1: expected a"),
+    "no message": ("{# version 1 #}\n{{ question }}", "cot.jinja:1: "),
+    "unknown role": (GOOD + "### users\nx", "cot.jinja:4: No role named 'users'. Did you mean"),
+    "two users": (GOOD + "### user\nx", "cot.jinja:4: expected user and assistant in turn"),
+    "system later": (GOOD + "### system\nx", "cot.jinja:4: expected user and assistant in turn"),
+    "assistant last": (GOOD + "### assistant\nx", "cot.jinja:4: expected a last '### user'"),
+    "value unused": ("{# version 1 #}\n### user\n{{ question }}", "cot.jinja:1: expected {{ opt"),
+    "value unknown": (GOOD + "\n\n{{ qestion }}", "cot.jinja:6: No value named 'qestion'. Did you"),
+    "broken tag": (GOOD + "\n{% if %}", "cot.jinja:5: "),
+    "unclosed tag": (GOOD + "\n{% if options %}", "cot.jinja:"),
+    "include": (GOOD + "{% include '/etc/passwd' %}", "cot.jinja:4: 'include' is not allowed"),
+    "include above": (GOOD + "{% include '../x' %}", "cot.jinja:4: 'include' is not allowed"),
+    "import": (GOOD + "{% import 'x' as y %}", "cot.jinja:4: 'import' is not allowed"),
+    "extends": (GOOD + "{% extends 'x' %}", "cot.jinja:4: 'extends' is not allowed"),
+    "huge text": (GOOD + "{{ 'a' * 10**10 }}", "cot.jinja:4: 'mul' is not allowed"),
+    "long loop": (GOOD + "{% for i in range(10**9) %}{% endfor %}", "cot.jinja:4: 'call' is not"),
+    "loop in loop": (
+        GOOD + "{% for a in question %}{% for b in question %}x{% endfor %}{% endfor %}",
+        "cot.jinja:4: a loop in a loop is not allowed",
+    ),
+    "call": (GOOD + "{{ question.format(1) }}", "cot.jinja:4: 'call' is not allowed"),
+    "filter": (GOOD + "{{ question|center(1000000000) }}", "cot.jinja:4: 'filter' is not allowed"),
+    "deep": (GOOD + "{{" + "(" * 5_000 + ")" * 5_000 + "}}", "cot.jinja:2: nested too deeply"),
+    "long file": (GOOD + "x" * 60_000, "cot.jinja:1: expected at most 50,000 bytes"),
+}
+
+
+@pytest.mark.parametrize("why", FAULTS)
+def test_a_faulty_file_is_told_in_one_line_with_its_place(tmp_path: Path, why: str) -> None:
+    text, message = FAULTS[why]
+    with pytest.raises(RecipeError) as told:
+        Prompts(written(tmp_path, text))
+    assert str(told.value).startswith(message)
+    assert "\n" not in str(told.value)
+
+
+def test_all_faulty_files_are_told_together(tmp_path: Path) -> None:
+    written(tmp_path, "x")
+    written(tmp_path, "x", "pot")
+    written(tmp_path, "x", "cott")
+    with pytest.raises(RecipeError) as told:
+        Prompts(tmp_path)
+    assert len(str(told.value).split("\n")) == 3
+    assert "No prompt named 'cott'. Did you mean 'cot'?" in str(told.value)
+
+
+def test_bytes_that_are_no_text_and_pipes_are_told(tmp_path: Path) -> None:
+    (tmp_path / "cot.jinja").write_bytes(b"{# version 1 #}\xff")
+    os.mkfifo(tmp_path / "pot.jinja")
+    with pytest.raises(RecipeError, match=r"cot.jinja:1: expected UTF-8.*\n?") as told:
+        Prompts(tmp_path)
+    assert "pot.jinja:1: expected a file" in str(told.value)
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"No folder .*nowhere"):
+        Prompts(tmp_path / "nowhere")
+
+
+def test_a_prompt_that_grows_with_its_values_is_stopped_in_time(tmp_path: Path) -> None:
+    loop = "{% for letter in question %}{{ question }}{% endfor %}"
+    prompts = Prompts(written(tmp_path, GOOD + loop))
+    started = time.monotonic()
+    with pytest.raises(RecipeError, match=f"more than {LONGEST_PROMPT:,} characters"):
+        prompts.messages("cot", question="x" * 20_000, options="")
+    assert time.monotonic() - started < 5
+
+
+def test_python_behind_a_value_is_out_of_reach(tmp_path: Path) -> None:
+    reach = "{{ question.__class__.__mro__[1] }}"
+    with pytest.raises(RecipeError, match=r"cot.jinja:2: .*unsafe"):
+        Prompts(written(tmp_path, GOOD + reach)).messages("cot", question="Q", options="")
