@@ -3,7 +3,7 @@
     python bench/answers.py --data DIR [--sample 1500]
 
 In: GSM8K, MATH and AQuA below DIR. Pairs: each gold with the answer that its solution states, and
-with the answer of the next row. Out: pairs a second of `quick_columns` over all pairs, of the whole
+with the answer of the next row. Out: pairs a second of `compare_columns` over all pairs, of the whole
 grading (rules, then child processes), of math-verify over a sample of the same pairs, and the ratio
 over that sample; peak memory of a child process; how often the two say the same.
 """
@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from curator.answers import Equivalence, Grader, extract, quick_columns, written
+from curator.answers import Equivalence, Grader, compare_columns, extract, render_answer
 from curator.answers.compare.choices import texts
 from curator.answers.extract.text import boxes
 from curator.answers.parse.read import read
@@ -58,7 +58,7 @@ def pairs(data: Path) -> dict[str, list[Pair]]:
     before = ""
     for name, gold, solution, options in rows(data):
         answer = extract(solution, options)
-        said = written(answer) if answer else ""
+        said = render_answer(answer) if answer else ""
         of_set = found.setdefault(name, [])
         of_set.append((gold, said, options))
         of_set.append((gold, before, options))
@@ -85,7 +85,7 @@ def timed(work: Callable[[], list[Any]]) -> tuple[float, list[Any]]:
 
 def by_columns(asked: list[Pair]) -> list[Equivalence | None]:
     golds, answers, options = zip(*asked, strict=True)
-    return quick_columns(golds, answers, options)
+    return compare_columns(golds, answers, options)
 
 
 def by_all(asked: list[Pair]) -> list[Equivalence]:

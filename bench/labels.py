@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from curator.answers import Grader, extract, extract_output, written
+from curator.answers import Grader, extract, extract_output, render_answer
 from curator.core.model import Answer
 from curator.sandbox import Sandbox
 
@@ -67,7 +67,7 @@ def gsm8k_solutions(outputs: Path) -> Iterator[Graded]:
         assert gold is not None
         for model in [name for name in row if name.startswith(("6b", "175b"))]:
             solution, right = row[model]["solution"], row[model]["is_correct"]
-            yield Graded(f"{at} {model}", written(gold), extract(solution), right)
+            yield Graded(f"{at} {model}", render_answer(gold), extract(solution), right)
 
 
 def pot_gsm8k(path: Path) -> Iterator[Graded]:
@@ -141,7 +141,7 @@ def main() -> int:
     for name, rows in graded(asked.data):
         counts: Counter[tuple[bool, str]] = Counter()
         shown = []
-        pairs = [(one.gold, written(one.answer), one.choices) for one in rows if one.answer]
+        pairs = [(one.gold, render_answer(one.answer), one.choices) for one in rows if one.answer]
         with Grader() as grader:
             verdicts = grader.map(pairs)
             for one in rows:
@@ -149,7 +149,7 @@ def main() -> int:
                 outcome = found.outcome if found else "no answer"
                 counts[one.right, outcome] += 1
                 if one.right != (outcome == "equal"):
-                    said = written(one.answer) if one.answer else ""
+                    said = render_answer(one.answer) if one.answer else ""
                     rule = found.rule if found else ""
                     shown.append((one.place, one.right, outcome, rule, one.gold, said, one.choices))
         for right in (True, False):

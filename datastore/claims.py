@@ -12,7 +12,7 @@ from io import FileIO
 from pathlib import Path
 from uuid import uuid4
 
-from datastore.errors import told
+from datastore.errors import wrap_os_errors
 from datastore.files import make_folder
 from datastore.locks import claim
 
@@ -40,7 +40,7 @@ class Claims:
 
     def take(self, key: bytes) -> bool:
         """Claims the key; False if a process other than this one has it."""
-        with told("claim a key", self._folder):
+        with wrap_os_errors("claim a key", self._folder):
             file, byte = self._place(key)
             try:
                 fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)
@@ -58,7 +58,7 @@ class Claims:
 
         It outlives a kill of the process, not a loss of power: it is not synced.
         """
-        with told("note a begun work", self._folder):
+        with wrap_os_errors("note a begun work", self._folder):
             if self._log is None:
                 self._log = self._new_log()
             self._log.write(f"{key.hex()} {note}\n".encode())
@@ -70,7 +70,7 @@ class Claims:
         that a loss of power spoiled are left out.
         """
         begun: list[tuple[bytes, str]] = []
-        with told("read begun work", self._folder):
+        with wrap_os_errors("read begun work", self._folder):
             for path in sorted(self._folder.glob("*.log")):
                 if lock := claim(path):
                     self._told.append((path, lock))

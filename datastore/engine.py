@@ -66,7 +66,7 @@ class Engine:
 
         Errors are DuckDB's own, save that no room to spill is a StoreError.
         """
-        with self.connection.cursor() as cursor, room():
+        with self.connection.cursor() as cursor, wrap_memory_errors():
             # Each line streams in one way only, and in the other holds the result in memory.
             if duckdb.__version__.startswith("1."):
                 yield from cursor.execute(query, params).to_arrow_reader(size)
@@ -85,7 +85,7 @@ class Engine:
 
 
 @contextmanager
-def room() -> Iterator[None]:
+def wrap_memory_errors() -> Iterator[None]:
     """Turns DuckDB's errors inside the block for a lack of memory or disk into a StoreError."""
     try:
         yield

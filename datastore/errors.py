@@ -25,7 +25,7 @@ class BadTarget(StoreError):
     """A file cannot be written where it was asked for; the user has to name another place."""
 
 
-class told:
+class wrap_os_errors:
     """Turns an OSError inside the block into a StoreError that says what we were doing, and where.
 
     Wrap only the store's own reads and writes: an OSError of a caller's iterator is not ours.
@@ -53,7 +53,7 @@ class told:
 
 
 @contextmanager
-def undamaged(path: Path, advice: str) -> Iterator[None]:
+def wrap_parquet_errors(path: Path, advice: str) -> Iterator[None]:
     """Turns what pyarrow raises over bytes that are no Parquet into a StoreError with `advice`.
 
     Wrap only reads of the file at `path`. Troubles of the system, which have a number, pass.

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from datastore.errors import told
+from datastore.errors import wrap_os_errors
 from datastore.locks import claim
 
 
@@ -26,7 +26,7 @@ def canonical(value: Any) -> bytes:
 @contextmanager
 def scratch(parent: Path) -> Iterator[Path]:
     """A fresh private folder inside `parent`, removed with all it holds when the block ends."""
-    with told("make a temporary folder", parent):
+    with wrap_os_errors("make a temporary folder", parent):
         folder, lock = _claimed(parent)
     try:
         yield folder
@@ -91,7 +91,7 @@ def publish(temporary: Path, final: Path, *, exclusive: bool = False) -> None:
 
 def write_json(value: Any, final: Path, tmp: Path, *, exclusive: bool = False) -> None:
     """Publishes `value` as canonical JSON with a newline at its end."""
-    with scratch(tmp) as folder, told("write a record", final):
+    with scratch(tmp) as folder, wrap_os_errors("write a record", final):
         temporary = folder / "json"
         temporary.write_bytes(canonical(value) + b"\n")
         publish(temporary, final, exclusive=exclusive)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from datastore.errors import told
+from datastore.errors import wrap_os_errors
 from datastore.files import make_folder, publish, sync
 from datastore.journal import Journal, line
 from datastore.locks import claim
@@ -53,7 +53,7 @@ class Ledger:
         """
         wanted = set(keys)
         found: dict[bytes, tuple[int, bytes]] = {}
-        with told("read a ledger", self._folder):
+        with wrap_os_errors("read a ledger", self._folder):
             self._refresh()
             for part in self._parts.values():
                 for key, when, text in part.find(wanted):
@@ -68,10 +68,10 @@ class Ledger:
 
         Parts are read batch by batch, so memory stays small however many there are.
         """
-        with told("read a ledger", self._folder):
+        with wrap_os_errors("read a ledger", self._folder):
             self._refresh()
         journals = [dict(journal.records) for journal in self._journals.values()]
-        with told("read a ledger", self._folder):
+        with wrap_os_errors("read a ledger", self._folder):
             for key, _, text in newest(journals, list(self._parts.values())):
                 yield key, json.loads(text)
 
@@ -81,7 +81,7 @@ class Ledger:
             return
         self._now = max(self._now + 1, time.time_ns())
         data = b"".join(line(key, self._now, record) for key, record in records.items())
-        with told("write a ledger", self._folder):
+        with wrap_os_errors("write a ledger", self._folder):
             if self._own is None or self._own.closed:
                 self._own = self._new_journal()
             try:
@@ -99,7 +99,7 @@ class Ledger:
 
     def count(self) -> int:
         """Records held; one that was put again under its key and not yet compacted counts twice."""
-        with told("read a ledger", self._folder):
+        with wrap_os_errors("read a ledger", self._folder):
             self._refresh()
         parts = sum(part.count for part in self._parts.values())
         return parts + sum(len(journal.records) for journal in self._journals.values())
@@ -114,7 +114,7 @@ class Ledger:
             return
         if self._own:
             self._own.close()
-        with told("compact a ledger", self._folder):
+        with wrap_os_errors("compact a ledger", self._folder):
             if lock := claim(self._folder / "lock"):
                 with lock:
                     self._compact()

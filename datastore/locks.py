@@ -14,7 +14,7 @@ from io import FileIO
 from pathlib import Path
 from weakref import WeakSet
 
-from datastore.errors import told
+from datastore.errors import wrap_os_errors
 
 _held: WeakSet[FileIO] = WeakSet()
 
@@ -75,7 +75,7 @@ def only_one(path: Path, note: str, waiting: Callable[[str], None]) -> Iterator[
 
     The lock file is there only while somebody holds it.
     """
-    with told("take a lock", path):
+    with wrap_os_errors("take a lock", path):
         file = claim(path)
         if file is None:
             waiting(_note(path) or f"another process holds {path}")
@@ -85,7 +85,7 @@ def only_one(path: Path, note: str, waiting: Callable[[str], None]) -> Iterator[
     try:
         yield
     finally:
-        with told("free a lock", path):
+        with wrap_os_errors("free a lock", path):
             path.unlink(missing_ok=True)
             file.close()
 

@@ -15,7 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from datastore.errors import StoreError, told
+from datastore.errors import StoreError, wrap_os_errors
 from datastore.files import canonical, write_json
 from datastore.locks import held, only_one
 from datastore.objects import Objects
@@ -102,7 +102,7 @@ class Memo:
         path = self._path(key)
         if not path.is_file():
             return None
-        with told("read a memo", path):
+        with wrap_os_errors("read a memo", path):
             text = path.read_bytes()
         try:
             record = json.loads(text)

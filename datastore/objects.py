@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from datastore.errors import StoreError, told, undamaged
+from datastore.errors import StoreError, wrap_os_errors, wrap_parquet_errors
 from datastore.files import publish, scratch
 
 ROW_GROUP_SIZE = 20_000
@@ -68,7 +68,7 @@ class Objects:
             return {value: self._publish(growing) for value, growing in sorted(parts.items())}
 
     def _publish(self, growing: "_Growing") -> str:
-        with told("write an object", self._folder):
+        with wrap_os_errors("write an object", self._folder):
             digest = _sha256(growing.path)
             publish(growing.path, self.path(digest))
         return digest
@@ -86,7 +86,11 @@ class Objects:
     def read(self, digest: str, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """The rows in their order, as batches of at most one row group."""
         path = self.path(digest)
-        with self._open(digest) as file, told("read an object", path), undamaged(path, _ADVICE):
+        with (
+            self._open(digest) as file,
+            wrap_os_errors("read an object", path),
+            wrap_parquet_errors(path, _ADVICE),
+        ):
             yield from file.iter_batches(ROW_GROUP_SIZE, columns=columns)
 
     def rows(self, digest: str) -> int:
@@ -96,7 +100,7 @@ class Objects:
 
     def check(self, digest: str) -> None:
         """Reads the whole object and raises StoreError if it is missing or its bytes changed."""
-        with self._open(digest), told("read an object", self.path(digest)):
+        with self._open(digest), wrap_os_errors("read an object", self.path(digest)):
             seen = _sha256(self.path(digest))
         if seen != digest:
             raise StoreError(f"{self.path(digest)} is damaged: {_ADVICE}.")
@@ -105,7 +109,7 @@ class Objects:
         path = self.path(digest)
         if not path.is_file():
             raise StoreError(f"{path} is missing: build again to make it anew.")
-        with told("read an object", path), undamaged(path, _ADVICE):
+        with wrap_os_errors("read an object", path), wrap_parquet_errors(path, _ADVICE):
             return pq.ParquetFile(path)
 
 
@@ -125,7 +129,7 @@ class _Growing:
         self._schema = schema.remove_metadata()
         self._held: list[pa.Table] = []
         self._missing = ROW_GROUP_SIZE
-        with told("write an object", path):
+        with wrap_os_errors("write an object", path):
             self._writer = pq.ParquetWriter(
                 path, self._schema, compression="zstd", compression_level=1
             )
@@ -147,11 +151,11 @@ class _Growing:
             if self._held:
                 self._put()
         finally:
-            with told("write an object", self.path):
+            with wrap_os_errors("write an object", self.path):
                 self._writer.close()
 
     def _put(self) -> None:
         group = pa.concat_tables(self._held).combine_chunks()
         self._held, self._missing = [], ROW_GROUP_SIZE
-        with told("write an object", self.path):
+        with wrap_os_errors("write an object", self.path):
             self._writer.write_table(group, row_group_size=ROW_GROUP_SIZE)

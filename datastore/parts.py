@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from datastore.errors import undamaged
+from datastore.errors import wrap_parquet_errors
 
 _ADVICE = "move that file away and run the same again; what it held will be done again"
 _GROUP = 500
@@ -36,7 +36,7 @@ class Part:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with undamaged(path, _ADVICE):
+        with wrap_parquet_errors(path, _ADVICE):
             # Read piece by piece: eight parts that are merged must not be in memory.
             self._file = pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 16)
         about = self._file.metadata
@@ -50,7 +50,7 @@ class Part:
         places = self._places(wanted)
         groups = np.searchsorted(self._starts, places, side="right") - 1
         for group in np.unique(groups).tolist():
-            with undamaged(self._path, _ADVICE):
+            with wrap_parquet_errors(self._path, _ADVICE):
                 rows = self._file.read_row_group(group)
             here = places[groups == group] - self._starts[group]
             yield from (row for row in _rows(rows.take(here)) if row[0] in wanted)
@@ -58,7 +58,7 @@ class Part:
     def _places(self, wanted: Collection[bytes]) -> Places:
         """Where the keys are, or others that begin as they do."""
         if self._heads is None:
-            with undamaged(self._path, _ADVICE):
+            with wrap_parquet_errors(self._path, _ADVICE):
                 self._heads = np.concatenate(list(self._all_heads()))
         heads = np.frombuffer(b"".join([key[:8] for key in wanted]), ">u8").astype(np.uint64)
         first = np.searchsorted(self._heads, heads)
@@ -76,7 +76,7 @@ class Part:
 
     def rows(self) -> Iterator[Row]:
         """All rows, by key."""
-        with undamaged(self._path, _ADVICE):
+        with wrap_parquet_errors(self._path, _ADVICE):
             for batch in self._file.iter_batches(_BATCH, use_threads=False):
                 yield from _rows(batch)
 

@@ -16,7 +16,7 @@ COMMIT = 64
 """Results lost at most when the process is killed: a ledger is synced after so many."""
 
 
-def remembered(
+def remember(
     ledger: Ledger,
     keys: Sequence[bytes],
     items: Sequence[T],

@@ -15,8 +15,8 @@ from pathlib import Path
 import duckdb
 
 from datastore.claims import Claims
-from datastore.engine import Engine, room
-from datastore.errors import StoreError, told
+from datastore.engine import Engine, wrap_memory_errors
+from datastore.errors import StoreError, wrap_os_errors
 from datastore.files import make_folder, publish, scratch, sweep
 from datastore.ledger import Ledger
 from datastore.locks import claim, wait_for
@@ -54,7 +54,7 @@ class Store:
             seen = f"a store of the older format {number}" if number else "no store"
             raise StoreError(f"{self.root} holds {seen}: open it for writing once (run a build).")
         if not readonly:
-            with told("open a store", self.root):
+            with wrap_os_errors("open a store", self.root):
                 self._in_use = _prepare(self.root)
                 sweep(self.root / "tmp")
         self.objects = Objects(self.root)
@@ -85,7 +85,7 @@ class Store:
         No room to spill is a StoreError, too; an error that lies in none of the objects passes.
         """
         try:
-            with room():
+            with wrap_memory_errors():
                 yield
         except _ASKED_WRONGLY:
             raise
@@ -117,7 +117,7 @@ def _format(root: Path) -> int:
     if not root.exists():
         return 0
     try:
-        with told("open a store", root):
+        with wrap_os_errors("open a store", root):
             names = {path.name for path in root.iterdir()}
             if "FORMAT" not in names and names <= {"locks", "tmp"}:
                 return 0  # empty, or killed at its very beginning
@@ -142,6 +142,8 @@ def _prepare(root: Path) -> FileIO:
         make_folder(root / "locks")
         with wait_for(root / "locks" / "migration"):
             _migrate(root)
+    for name in ("locks", "tmp"):  # Git and object stores copy no empty folder
+        make_folder(root / name)
     in_use = wait_for(root / "locks" / "in-use", shared=True)
     _format(root)  # a newer release may have migrated it while we waited
     return in_use

@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from datastore.errors import NotFound, StoreError, told
+from datastore.errors import NotFound, StoreError, wrap_os_errors
 from datastore.files import canonical, write_json
 
 _ADVICE = "restore it from a copy, or delete that file and build again"
@@ -125,7 +125,7 @@ class Versions:
 
     def _read(self, name: str, number: int) -> Manifest:
         path = self._path(name, number)
-        with told("read a version", path):
+        with wrap_os_errors("read a version", path):
             data = path.read_bytes()
         try:
             manifest = Manifest(**json.loads(data))

@@ -62,7 +62,7 @@ class Release:
     left_out: int
     """Files of other splits."""
 
-    def told(self) -> dict[str, Any]:
+    def run_record(self) -> dict[str, Any]:
         """What is kept of it beside a model."""
         return {
             "sha256": self.digest,

@@ -29,7 +29,7 @@ def train_sft(recipe: SFT, say: Say) -> dict[str, Any]:
     prompt's token would carry loss or an answer's would not.
     """
     release = read_release(Path(recipe.release))
-    if record := finished(recipe, release.told()):
+    if record := finished(recipe, release.run_record()):
         say(f"{recipe.folder / 'model'} is complete; nothing to do")
         return record
     from trl import SFTConfig, SFTTrainer
@@ -40,7 +40,7 @@ def train_sft(recipe: SFT, say: Say) -> dict[str, Any]:
     )
     for line in told(counts):
         say(line)
-    run = start(recipe, release.told(), say)
+    run = start(recipe, release.run_record(), say)
     run.record["tokens"] = {**asdict(counts), "shares": counts.shares()}
     options = SFTConfig(
         **arguments(recipe),

@@ -7,9 +7,9 @@ is light: symbolic grading lives in child processes that are started when first 
 from collections.abc import Sequence
 
 from curator.answers.compare.decimals import DIGITS
-from curator.answers.compare.rules import PLAIN_RULES, Equivalence, quick, written
+from curator.answers.compare.rules import PLAIN_RULES, Equivalence, compare_by_rules, render_answer
 from curator.answers.compare.symbolic import Grader, contested, grade
-from curator.answers.compare.vectorized import quick_columns
+from curator.answers.compare.vectorized import compare_columns
 from curator.answers.extract.program_output import extract_output
 from curator.answers.extract.text import extract, last_number
 from curator.core.model import Answer
@@ -23,14 +23,14 @@ __all__ = [
     "VERSION",
     "Equivalence",
     "Grader",
+    "compare_by_rules",
+    "compare_columns",
     "contested",
     "equivalent",
     "extract",
     "extract_output",
     "last_number",
-    "quick",
-    "quick_columns",
-    "written",
+    "render_answer",
 ]
 
 
@@ -45,8 +45,8 @@ def equivalent(
     Symmetric. With `choices` both are brought to options first. `digits` as in `quick`. Starts
     one child process when rules do not decide; for many pairs use `Grader.map`.
     """
-    found = quick(gold, answer, choices, digits)
+    found = compare_by_rules(gold, answer, choices, digits)
     if found is not None:
         return found
-    texts = [side if isinstance(side, str) else written(side) for side in (gold, answer)]
+    texts = [side if isinstance(side, str) else render_answer(side) for side in (gold, answer)]
     return grade(texts[0], texts[1], tuple(choices))

@@ -1,6 +1,6 @@
 """Check `answer`: the rationale ends in an answer that is equal to the gold one."""
 
-from curator.answers import written
+from curator.answers import render_answer
 from curator.checks.candidate import Candidate
 from curator.core.model import Outcome, Verdict
 
@@ -18,7 +18,7 @@ def answer(candidate: Candidate, version: int) -> Verdict:
     assert candidate.equivalence is not None, "an answer with a gold is always graded"
     evidence = {
         "gold": candidate.gold,
-        "answer": written(candidate.answer),
+        "answer": render_answer(candidate.answer),
         "rule": candidate.equivalence.rule,
     }
     match candidate.equivalence.outcome:

@@ -15,7 +15,7 @@ from typer.exceptions import Abort, TyperException
 from curator.cli import interrupt
 from curator.cli.app import app, debugging
 from curator.cli.commands import COMMANDS
-from curator.cli.tables import shown
+from curator.cli.tables import printable
 from curator.core.errors import CuratorError
 from datastore.errors import BadTarget, NotFound, StoreError
 
@@ -80,7 +80,7 @@ def _interrupted() -> NoReturn:
 def _fail(message: str, code: int) -> NoReturn:
     if message:
         # Outside text may stand in it: an argument, a file's name, what a server said.
-        print("\n".join(map(shown, message.split("\n"))), file=sys.stderr)
+        print("\n".join(map(printable, message.split("\n"))), file=sys.stderr)
     _leave(code)
 
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from curator.cli.app import show_json
-from curator.cli.tables import number, shown, table
+from curator.cli.tables import number, printable, table
 from curator.pipeline.preview import Previewed
-from curator.versions.diff import Change, Judgement
-from curator.versions.why import Story
+from curator.versions.diff import Change, VerdictChange
+from curator.versions.why import RowHistory
 from datastore.versions import Manifest
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def _print_text(text: str) -> None:
     lines = [
         line
         for raw in text.split("\n")
-        for line in textwrap.wrap(shown(raw.expandtabs(4)), WIDTH) or [""]
+        for line in textwrap.wrap(printable(raw.expandtabs(4)), WIDTH) or [""]
     ]
     for line in lines[:LINES]:
         print(f"  {line.rstrip()}")
@@ -166,12 +166,12 @@ def _print_text(text: str) -> None:
 
 def _print_verdict(check: str, outcome: str, reason: str, evidence: dict[str, str]) -> None:
     told = [reason] if reason else []
-    told += [f"{key} {shown(value)}" for key, value in evidence.items()]
+    told += [f"{key} {printable(value)}" for key, value in evidence.items()]
     text = textwrap.shorten(" · ".join(told), WIDTH * 2 - 27, placeholder=" …")
     print(f"  {outcome:9}  {check:13}  {text}".rstrip())
 
 
-def print_story(story: Story) -> None:
+def print_row_history(story: RowHistory) -> None:
     """One row from its source to its verdicts."""
     problem, rationale = story.problem, story.rationale
     print(f"row       {story.id}")
@@ -180,7 +180,7 @@ def print_story(story: Story) -> None:
     print(f"source    {problem['source']} {problem['place']}, {problem['licence']}")
     print(f"from      {story.origin}")
     print(f"revision  {story.revision[:40]}")
-    print(f"problem   {problem['id']}  gold {shown(problem['gold']) or '(none)'}")
+    print(f"problem   {problem['id']}  gold {printable(problem['gold']) or '(none)'}")
     print(f"writer    {rationale['writer']}, {rationale['kind']}\n")
     _print_text(rationale["instruction"])
     print()
@@ -211,7 +211,7 @@ def print_changes(a: str, b: str, changes: Sequence[Change], every: bool) -> Non
         print(f"{signs[change.what]} {change.id[:12]}  {subset}  {change.rule}{was}")
 
 
-def print_judgements(judged: Sequence[Judgement], every: bool) -> None:
+def print_verdict_changes(judged: Sequence[VerdictChange], every: bool) -> None:
     """Counts of verdicts that changed, by what they were and are, then each of them if asked."""
     if not judged:
         return

@@ -16,7 +16,7 @@ from curator.core.errors import UsageError
 from curator.core.progress import Listener
 from curator.core.samples import write_samples
 from curator.pipeline.build import build
-from curator.pipeline.sample import Asked, known_sets, sample
+from curator.pipeline.sample import SampleRequest, known_sets, sample
 from curator.recipe.load import load_recipe
 from curator.recipe.yaml_document import read_document, shipped_recipes
 from curator.release.export import export
@@ -60,7 +60,7 @@ def recipes_in(name: str) -> list[str]:
 def study(
     recipes: Sequence[str],
     training: str,
-    asked: Asked,
+    asked: SampleRequest,
     folder: Path,
     store: Path,
     serving: Serving,

@@ -18,7 +18,7 @@ WHOLE = 1_000
 _UNSEEN = dict.fromkeys((*range(32), *range(127, 160)), "�")
 
 
-def shown(text: str) -> str:
+def printable(text: str) -> str:
     """Outside text as one line without control signs, so that data cannot drive a terminal."""
     return text.replace("\r", "").replace("\n", "\\n").replace("\t", " ").translate(_UNSEEN)
 
@@ -29,10 +29,10 @@ def number(cell: object) -> str:
         return "yes" if cell else "no"
     if isinstance(cell, int):
         return f"{cell:,}" if cell else "·"
-    return shown(str(cell))
+    return printable(str(cell))
 
 
-def say(text: str) -> None:
+def print_wrapped(text: str) -> None:
     """Print a sentence, broken between words where the line ends."""
     print(fill(text, _width(), break_long_words=False, break_on_hyphens=False))
 
@@ -60,7 +60,7 @@ def cut_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> bool:
         for place, name in enumerate(head)
         if cells and all(isinstance(row[place], int | float) for row in cells)
     ]
-    texts = [["NULL" if cell is None else shown(str(cell)) for cell in row] for row in cells]
+    texts = [["NULL" if cell is None else printable(str(cell)) for cell in row] for row in cells]
     return _draw(head, texts, right, set(right), cut=True)
 
 

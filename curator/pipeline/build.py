@@ -10,12 +10,18 @@ from pathlib import Path
 
 from curator.core.errors import SourceError
 from curator.core.progress import Listener, Silent
-from curator.pipeline.context import Workshop, workshop
-from curator.pipeline.freeze import conclude, freeze
-from curator.pipeline.locate import Found, find_evals, find_sources
+from curator.pipeline.context import BuildContext, open_context
+from curator.pipeline.freeze import freeze, screen_and_freeze
+from curator.pipeline.locate import LocatedSource, find_evals, find_sources
 from curator.pipeline.stages.generate import sampling_of
-from curator.pipeline.state import Progressed, Read, Result
-from curator.pipeline.subset import Inputs, advance, find_seeds, order, problems_against
+from curator.pipeline.state import BuildInputs, Result, SubsetState
+from curator.pipeline.subset import (
+    SubsetInputs,
+    build_order,
+    find_seeds,
+    problems_against,
+    run_subset,
+)
 from curator.recipe.load import load_recipe
 from curator.recipe.schema import Recipe
 from curator.teacher import Budget
@@ -48,36 +54,42 @@ def build(
         recipe = load_recipe(recipe)
     with ExitStack() as stack:
         opened = stack.enter_context(Store(Path(store)))
-        shop = workshop(
+        context = open_context(
             stack, opened, recipe, workers, listener or Silent(), unsafe_local, budget=budget
         )
-        return freeze(shop, run(shop, Path(mirror) if mirror else None, allow_missing), message)
+        return freeze(
+            context, run(context, Path(mirror) if mirror else None, allow_missing), message
+        )
 
 
-def run(shop: Workshop, mirror: Path | None, allow_missing: bool) -> Result:
+def run(context: BuildContext, mirror: Path | None, allow_missing: bool) -> Result:
     """All stages of a recipe."""
-    return run_found(shop, find_sources(shop, mirror), find_evals(shop, mirror), allow_missing)
+    return run_located(
+        context, find_sources(context, mirror), find_evals(context, mirror), allow_missing
+    )
 
 
-def run_found(
-    shop: Workshop,
-    sources: Mapping[str, Found],
-    evals: Mapping[str, Found],
+def run_located(
+    context: BuildContext,
+    sources: Mapping[str, LocatedSource],
+    evals: Mapping[str, LocatedSource],
     allow_missing: bool,
 ) -> Result:
     """All stages of a recipe over sources and evaluation sets that were looked for."""
-    recipe = shop.recipe
+    recipe = context.recipe
     missing = [found.missing for found in (*sources.values(), *evals.values()) if found.missing]
     if missing and not allow_missing:
         many = f"{missing[0]} (and {len(missing) - 1} more)" if len(missing) > 1 else missing[0]
         raise SourceError(f"{many}; build without what is missing by --allow-missing")
-    if shop.teaching:
-        shop.teaching.check(sampling_of(shop, each) for each in recipe.subsets.values())
-    inputs = Inputs(sources, evals, find_seeds(recipe))
-    reached: dict[str, Progressed] = {}
-    for name in order(recipe):
-        reached[name] = advance(shop, name, inputs, reached)
-    read = Read(
+    if context.teacher_session:
+        context.teacher_session.check(
+            sampling_of(context, each) for each in recipe.subsets.values()
+        )
+    inputs = SubsetInputs(sources, evals, find_seeds(recipe))
+    reached: dict[str, SubsetState] = {}
+    for name in build_order(recipe):
+        reached[name] = run_subset(context, name, inputs, reached)
+    read = BuildInputs(
         sources={name: _origin(found) for name, found in sources.items()}
         | {
             name: {"licence": reached[name].licence, "revision": f"sha256:{each.digest}"}
@@ -86,12 +98,12 @@ def run_found(
         evals={name: _origin(found) for name, found in evals.items()},
         origins={name: found.opened.origin for name, found in sources.items() if found.opened}
         | {name: str(each.path) for name, each in inputs.seeds.items()},
-        against=problems_against(shop, evals),
+        against=problems_against(context, evals),
     )
-    return conclude(shop, {name: reached[name] for name in recipe.subsets}, read)
+    return screen_and_freeze(context, {name: reached[name] for name in recipe.subsets}, read)
 
 
-def _origin(found: Found) -> dict[str, str]:
+def _origin(found: LocatedSource) -> dict[str, str]:
     """What was read: the pinned revision, or a digest of local files wherever they lie."""
     if found.opened is None:
         return {"licence": found.source.licence, "missing": "not reached"}

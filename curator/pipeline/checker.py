@@ -14,12 +14,19 @@ from types import TracebackType
 from typing import Any, Self
 
 from curator import answers, sandbox
-from curator.answers import Equivalence, Grader, extract, extract_output, quick_columns, written
+from curator.answers import (
+    Equivalence,
+    Grader,
+    compare_columns,
+    extract,
+    extract_output,
+    render_answer,
+)
 from curator.checks import CHECKS, Candidate
 from curator.core.model import Answer, Kind, Verdict, content_id
 from curator.sandbox import Execution, Sandbox
 from datastore.ledger import Ledger
-from datastore.remember import chunks, remembered
+from datastore.remember import chunks, remember
 
 CHUNK = 1_000
 """Rationales judged at once."""
@@ -44,7 +51,7 @@ class Claim:
     """How the gold was agreed on; its row is the problem. None for golds of upstream."""
 
 
-class Verifier:
+class Checker:
     """Holds the sandbox and the graders of one build; both start when first needed.
 
     `executed` and `graded` count what was really done, not what a ledger knew.
@@ -110,7 +117,7 @@ class Verifier:
         executions = dict(zip(programs, self._run(programs), strict=True))
         found = [self._answer(claim, executions) if grades else None for claim in claims]
         pairs: list[Pair] = [
-            (claim.gold, written(answer), claim.choices)
+            (claim.gold, render_answer(answer), claim.choices)
             for claim, answer in zip(claims, found, strict=True)
             if claim.gold and answer
         ]
@@ -162,7 +169,7 @@ class Verifier:
             content_id("execution", str(self.executor), self._limits, program)
             for program in programs
         ]
-        records = remembered(self._executions, keys, programs, run)
+        records = remember(self._executions, keys, programs, run)
         return [Execution(**record) for record in records]
 
     def grade(self, pairs: Sequence[Pair]) -> list[Equivalence]:
@@ -176,7 +183,7 @@ class Verifier:
                 self.graded += 1
                 yield {"outcome": done.outcome, "rule": done.rule}
 
-        fast = quick_columns(
+        fast = compare_columns(
             [gold for gold, _, _ in pairs],
             [answer for _, answer, _ in pairs],
             [choices for _, _, choices in pairs],
@@ -187,5 +194,5 @@ class Verifier:
             content_id("grading", str(answers.VERSION), str(self._digits), gold, answer, *choices)
             for gold, answer, choices in slow
         ]
-        graded = iter(remembered(self._gradings, keys, slow, grade))
+        graded = iter(remember(self._gradings, keys, slow, grade))
         return [known or Equivalence(**next(graded)) for known in fast]

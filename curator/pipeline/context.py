@@ -12,9 +12,9 @@ from typing import Any
 
 from curator import sandbox
 from curator.core.progress import Listener
-from curator.pipeline.checker import Verifier
+from curator.pipeline.checker import Checker
 from curator.pipeline.code_version import code_version
-from curator.pipeline.teacher_session import Teaching
+from curator.pipeline.teacher_session import TeacherSession
 from curator.recipe.schema import Recipe
 from curator.teacher import Budget
 from datastore.memo import Outputs
@@ -29,17 +29,17 @@ class NotBuilt(Exception):
 
 
 @dataclass
-class Workshop:
+class BuildContext:
     """What the stages of one build share."""
 
     store: Store
     recipe: Recipe
     listener: Listener
-    verifier: Verifier
+    checker: Checker
     limit: int | None = None
     """Problems a source at most; None for all."""
     dry: bool = False
-    teaching: Teaching | None = None
+    teacher_session: TeacherSession | None = None
     """The recipe's teacher, if it has one."""
 
     def once(
@@ -70,7 +70,7 @@ class Workshop:
         return self.store.memo.once(stage, version, params, inputs, make, waiting, again)
 
 
-def workshop(
+def open_context(
     stack: ExitStack,
     store: Store,
     recipe: Recipe,
@@ -81,13 +81,13 @@ def workshop(
     dry: bool = False,
     executor: int = sandbox.VERSION,
     budget: Budget | None = None,
-) -> Workshop:
+) -> BuildContext:
     """What the stages share, closed with the stack.
 
     `executor` is the version of the sandbox whose executions are looked up, before any is run.
     """
     limits = recipe.limits
-    verifier = Verifier(
+    checker = Checker(
         stack.enter_context(store.ledger("executions")),
         stack.enter_context(store.ledger("gradings")),
         workers=workers or os.cpu_count() or 1,
@@ -98,11 +98,11 @@ def workshop(
         unsafe_local=unsafe_local,
         executor=executor,
     )
-    stack.enter_context(verifier)
-    teaching = None
+    stack.enter_context(checker)
+    teacher_session = None
     if recipe.teacher:
-        teaching = Teaching(
-            recipe.name, recipe.folder, recipe.teacher, store, verifier, listener, budget
+        teacher_session = TeacherSession(
+            recipe.name, recipe.folder, recipe.teacher, store, checker, listener, budget
         )
-        stack.enter_context(teaching)
-    return Workshop(store, recipe, listener, verifier, limit, dry, teaching)
+        stack.enter_context(teacher_session)
+    return BuildContext(store, recipe, listener, checker, limit, dry, teacher_session)

@@ -12,9 +12,9 @@ from itertools import islice
 from typing import Any
 
 from curator.core.model import Problem
-from curator.pipeline.context import Workshop
+from curator.pipeline.context import BuildContext
 from curator.pipeline.stages.check import verify_params
-from curator.pipeline.stages.generate import asked, messages_of, prompt_of, sampling_of
+from curator.pipeline.stages.generate import messages_of, prompt_of, request_identity, sampling_of
 from curator.pipeline.stages.self_instruct import open_seeds
 from curator.recipe.schema import SelfInstruct, Subset
 from curator.teacher.token_count import prompt_tokens
@@ -28,7 +28,7 @@ CHUNK = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class CallEstimate:
     """What is known of the calls of one subset, and what is missing."""
 
     cached: int = 0
@@ -49,12 +49,14 @@ class Outlook:
     """For those tokens, at the recipe's prices."""
 
 
-def outlook(shop: Workshop, subset: Subset, problems: Iterable[Problem]) -> Outlook:
+def estimate_calls(
+    context: BuildContext, subset: Subset, problems: Iterable[Problem]
+) -> CallEstimate:
     """The calls of a subset's problems, each counted once."""
-    teaching = shop.teaching
-    assert teaching, "only a recipe with a teacher has calls"
-    sampling = sampling_of(shop, subset)
-    prompts, tally = teaching.prompts(sampling), Tally(shop)
+    teacher_session = context.teacher_session
+    assert teacher_session, "only a recipe with a teacher has calls"
+    sampling = sampling_of(context, subset)
+    prompts, tally = teacher_session.prompts(sampling), Tally(context)
     writers = [name for name in subset.writers if WRITERS[name].teacher]
     distinct = iter({problem.id: problem for problem in problems}.values())
     while some := list(islice(distinct, CHUNK)):
@@ -67,18 +69,18 @@ def outlook(shop: Workshop, subset: Subset, problems: Iterable[Problem]) -> Outl
     return tally.outlook(repairs=tally.most if sampling.repair else 0)
 
 
-def invention_outlook(shop: Workshop, subset: Subset) -> Outlook:
+def estimate_self_instruct(context: BuildContext, subset: Subset) -> CallEstimate:
     """The calls that new problems take: questions, and answers of all that may turn out new.
 
     Prompts of questions that nobody has seen yet are counted with a seed in their place.
     """
-    teaching, source = shop.teaching, subset.source
-    assert teaching and isinstance(source, SelfInstruct)
-    seeds = open_seeds(shop.recipe.folder / source.seeds).seeds
-    prompts, tally = teaching.prompts(sampling_of(shop, subset)), Tally(shop)
+    teacher_session, source = context.teacher_session, subset.source
+    assert teacher_session and isinstance(source, SelfInstruct)
+    seeds = open_seeds(context.recipe.folder / source.seeds).seeds
+    prompts, tally = teacher_session.prompts(sampling_of(context, subset)), Tally(context)
     tries = {"cot": source.cot, "pot": source.pot}
     stand_in = Problem("self_instruct", seeds[0].question, "")
-    wanted = iter(draws(seeds, source.questions, shop.recipe.seed))
+    wanted = iter(draws(seeds, source.questions, context.recipe.seed))
     while some := list(islice(wanted, CHUNK)):
         asked_for = [
             prompts.messages("question", topic=d.topic, type=d.type, examples=d.examples)
@@ -97,11 +99,11 @@ def invention_outlook(shop: Workshop, subset: Subset) -> Outlook:
 class Tally:
     """Counts calls that the ledger knows and calls that are missing."""
 
-    def __init__(self, shop: Workshop) -> None:
-        assert shop.teaching
+    def __init__(self, context: BuildContext) -> None:
+        assert context.teacher_session
         self.most = 0
-        self._teaching, self._ledger = shop.teaching, shop.store.ledger("calls")
-        self._count = lru_cache(maxsize=4_096)(shop.teaching.count)
+        self._teaching, self._ledger = context.teacher_session, context.store.ledger("calls")
+        self._count = lru_cache(maxsize=4_096)(context.teacher_session.count)
         self._cached = self._least = self._spoken = self._answered = self._tokens = 0
 
     def add(
@@ -142,13 +144,13 @@ class Tally:
         self.most += count
         self._tokens += count * prompt_tokens(self._count, talk) if count else 0
 
-    def outlook(self, repairs: int) -> Outlook:
+    def outlook(self, repairs: int) -> CallEstimate:
         """What was counted."""
         settings = self._teaching.settings
         allowed = most_allowed(settings.parameters)
         each = self._spoken / self._answered if self._answered else allowed
         money = self._tokens * settings.prices.input + self.most * each * settings.prices.output
-        return Outlook(
+        return CallEstimate(
             self._cached,
             self._least,
             self.most,
@@ -165,28 +167,30 @@ def most_allowed(parameters: Mapping[str, Any]) -> int:
     return most if isinstance(most, int) else 0
 
 
-def changed(shop: Workshop, name: str, subset: Subset, before: Manifest | None) -> list[str]:
+def changed(context: BuildContext, name: str, subset: Subset, before: Manifest | None) -> list[str]:
     """What decides the rows of a subset and is not as it was in an earlier version, in words."""
     if before is None or name not in before.content["subsets"]:
         return []
     recipe = before.content["recipe"]
     was: Mapping[str, Any] = recipe["subsets"].get(name, {})
-    now = shop.recipe.canonical()["subsets"][name]
+    now = context.recipe.canonical()["subsets"][name]
     told = [
         key for key in ("source", "part", "kind", "writers", "checks") if was.get(key) != now[key]
     ]
     if any(WRITERS[writer].teacher for writer in subset.writers):
-        told += _asked_otherwise(shop, name, subset, before)
-    limits = verify_params(shop, subset)["limits"]
+        told += _asked_otherwise(context, name, subset, before)
+    limits = verify_params(context, subset)["limits"]
     told += [f"limits.{key}" for key, value in limits.items() if recipe["limits"].get(key) != value]
     return told
 
 
-def _asked_otherwise(shop: Workshop, name: str, subset: Subset, before: Manifest) -> list[str]:
-    teaching = shop.teaching
-    if not teaching:
+def _asked_otherwise(
+    context: BuildContext, name: str, subset: Subset, before: Manifest
+) -> list[str]:
+    teacher_session = context.teacher_session
+    if not teacher_session:
         return ["teacher"]
-    now = asked(teaching, subset, sampling_of(shop, subset))
+    now = request_identity(teacher_session, subset, sampling_of(context, subset))
     teacher = before.content.get("teacher")
     taught = before.content["subsets"][name].get("taught")
     if not teacher or not taught:

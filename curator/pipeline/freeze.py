@@ -10,10 +10,10 @@ from typing import Any
 from curator import answers
 from curator.checks import CHECKS
 from curator.core.errors import SourceError
-from curator.pipeline.context import Workshop
+from curator.pipeline.context import BuildContext
 from curator.pipeline.stages.draw import draw
 from curator.pipeline.stages.screen import screen_all
-from curator.pipeline.state import TAUGHT, Progressed, Read, Result
+from curator.pipeline.state import CALL_COUNTS, BuildInputs, Result, SubsetState
 from curator.screens import SCREENS
 from curator.versions.queries import Part
 from curator.versions.rows import rows_digest
@@ -24,21 +24,23 @@ from datastore.store import Store
 from datastore.versions import Manifest
 
 
-def conclude(shop: Workshop, subsets: Mapping[str, Progressed], read: Read) -> Result:
+def screen_and_freeze(
+    context: BuildContext, subsets: Mapping[str, SubsetState], read: BuildInputs
+) -> Result:
     """Screens and draw over all subsets that could be built, and what the version says."""
-    recipe = shop.recipe
+    recipe = context.recipe
     ready = {name: subset for name, subset in subsets.items() if subset.verdicts}
     if not ready:
         raise SourceError(f"{recipe.name}: every subset waits for a source or a teacher")
-    parts = [part(shop.store, name, subset) for name, subset in ready.items()]
-    screened = screen_all(shop, parts, read.against)
-    drawn = draw(shop, parts, screened)
+    parts = [part(context.store, name, subset) for name, subset in ready.items()]
+    screened = screen_all(context, parts, read.against)
+    drawn = draw(context, parts, screened)
     content = {
         "recipe": recipe.canonical(),
         "sources": read.sources,
         "evals": read.evals,
-        "code": _code(shop, screened),
-        "teacher": _teacher(shop, subsets.values()),
+        "code": _code(context, screened),
+        "teacher": _teacher(context, subsets.values()),
         # JSON objects have no order, and the order of subsets decides which duplicate stays.
         "order": list(recipe.subsets),
         "subsets": {
@@ -46,7 +48,7 @@ def conclude(shop: Workshop, subsets: Mapping[str, Progressed], read: Read) -> R
         },
         "rows": {
             "count": sum(_under(drawn, "kept").values()),
-            "sha256": rows_digest(shop.store, drawn.objects["rows"]),
+            "sha256": rows_digest(context.store, drawn.objects["rows"]),
         },
     }
     objects = {
@@ -64,9 +66,9 @@ def conclude(shop: Workshop, subsets: Mapping[str, Progressed], read: Read) -> R
     return Result(content, objects)
 
 
-def _teacher(shop: Workshop, subsets: Iterable[Progressed]) -> dict[str, Any] | None:
+def _teacher(context: BuildContext, subsets: Iterable[SubsetState]) -> dict[str, Any] | None:
     """Who wrote what a teacher wrote, and whether it was only a replay of recorded calls."""
-    settings = shop.recipe.teacher
+    settings = context.recipe.teacher
     if not settings or not any(subset.replies for subset in subsets):
         return None
     replayed = any(subset.counts.get("replayed") for subset in subsets)
@@ -78,7 +80,7 @@ def _teacher(shop: Workshop, subsets: Iterable[Progressed]) -> dict[str, Any] | 
     }
 
 
-def part(store: Store, name: str, subset: Progressed) -> Part:
+def part(store: Store, name: str, subset: SubsetState) -> Part:
     """The objects of a built subset as the relations see them."""
     return Part(
         subset=name,
@@ -89,19 +91,19 @@ def part(store: Store, name: str, subset: Progressed) -> Part:
     )
 
 
-def _code(shop: Workshop, screens: Iterable[str]) -> dict[str, Any]:
+def _code(context: BuildContext, screens: Iterable[str]) -> dict[str, Any]:
     """Versions of the code that judged, as far as verdicts depend on them."""
-    checks = {name for subset in shop.recipe.subsets.values() for name in subset.checks}
+    checks = {name for subset in context.recipe.subsets.values() for name in subset.checks}
     return {
         "answers": answers.VERSION,
-        "sandbox": shop.verifier.executor,
+        "sandbox": context.checker.executor,
         "checks": {name: CHECKS[name].version for name in sorted(checks)},
         "screens": {name: SCREENS[name].version for name in screens},
     }
 
 
 def _counts(
-    name: str, subset: Progressed, screened: Mapping[str, Outputs], drawn: Outputs
+    name: str, subset: SubsetState, screened: Mapping[str, Outputs], drawn: Outputs
 ) -> dict[str, Any]:
     """What became of one subset: the numbers that `curator show` prints."""
     rejected = {key: count for key, count in subset.outcomes.items() if ":" in key}
@@ -110,7 +112,7 @@ def _counts(
         for key, count in _under(outputs, name).items():
             outcome, _, reason = key.partition(": ")
             (rejected if outcome == "failed" else reported)[f"{outcome}: {reason}"] = count
-    taught = {key: subset.counts[key] for key in TAUGHT if key in subset.counts}
+    taught = {key: subset.counts[key] for key in CALL_COUNTS if key in subset.counts}
     unread = {key: count for key, count in subset.counts.items() if key.startswith("unread: ")}
     invented = {key: count for key, count in subset.counts.items() if key.startswith("invented: ")}
     told: dict[str, Any] = {"invented": dict(sorted(invented.items()))} if invented else {}
@@ -145,14 +147,14 @@ def _under(outputs: Outputs, prefix: str) -> dict[str, int]:
     }
 
 
-def freeze(shop: Workshop, result: Result, message: str) -> Manifest:
+def freeze(context: BuildContext, result: Result, message: str) -> Manifest:
     """The next version of the recipe's name, or the newest one if it says the same."""
-    store, name = shop.store, shop.recipe.name
+    store, name = context.store, context.recipe.name
     parent = store.versions.get(name).ref if name in store.versions.names() else None
     message = message.encode("utf-8", "replace").decode().replace("\0", "?")
     manifest = store.versions.create(name, result.content, parent, message, result.objects)
     try:
         write_views(store)
     except StoreError as error:
-        shop.listener.note(f"{manifest.ref} is made, the file of its views is not: {error}")
+        context.listener.note(f"{manifest.ref} is made, the file of its views is not: {error}")
     return manifest

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from curator.core.errors import SourceError
 from curator.core.model import content_id
-from curator.pipeline.context import Workshop
+from curator.pipeline.context import BuildContext
 from curator.recipe.schema import (
     IN_EVALS,
     FileSource,
@@ -20,27 +20,29 @@ from curator.recipe.schema import (
     Subset,
     SubsetSource,
 )
-from curator.sources import EVALS, SOURCES, Opened, Source, adhoc, open_source
+from curator.sources import EVALS, SOURCES, Source, SourceFiles, custom_source, open_source
 
 
 @dataclass(frozen=True)
-class Found:
+class LocatedSource:
     """A source of the recipe and its files, or why there are none."""
 
     source: Source
-    opened: Opened | None
+    opened: SourceFiles | None
     missing: str = ""
     """Why it cannot be read; empty with nothing opened for what a plan would have to fetch."""
 
 
-def find_sources(shop: Workshop, mirror: Path | None, hub: bool = False) -> dict[str, Found]:
+def find_sources(
+    context: BuildContext, mirror: Path | None, hub: bool = False
+) -> dict[str, LocatedSource]:
     """The sources of a recipe by name; one that a recipe describes itself bears its subset's.
 
     Those whose golds another one takes are among them. With `hub` the recipe's own are read where
     they are, and only the shipped ones from the mirror. Subsets that invent problems, or are made
     of another subset, read none.
     """
-    recipe = shop.recipe
+    recipe = context.recipe
     sources = {
         source_name(name, subset): subset
         for name, subset in recipe.subsets.items()
@@ -52,7 +54,8 @@ def find_sources(shop: Workshop, mirror: Path | None, hub: bool = False) -> dict
             found |= {name: known_source(name) for name in subset.source.golds}
     own = () if not hub else sources
     return {
-        name: _find(shop, source, None if name in own else mirror) for name, source in found.items()
+        name: _find(context, source, None if name in own else mirror)
+        for name, source in found.items()
     }
 
 
@@ -62,10 +65,12 @@ def known_source(name: str) -> Source:
     return SOURCES[name] if plain == name else EVALS[plain]
 
 
-def find_evals(shop: Workshop, mirror: Path | None) -> dict[str, Found]:
+def find_evals(context: BuildContext, mirror: Path | None) -> dict[str, LocatedSource]:
     """The evaluation sets that the recipe screens against."""
-    screen = shop.recipe.screens.contamination
-    return {name: _find(shop, EVALS[name], mirror) for name in (screen.against if screen else ())}
+    screen = context.recipe.screens.contamination
+    return {
+        name: _find(context, EVALS[name], mirror) for name in (screen.against if screen else ())
+    }
 
 
 def source_name(name: str, subset: Subset) -> str:
@@ -78,33 +83,33 @@ def _source(name: str, subset: Subset, folder: Path) -> Source:
         case FileSource() as given:
             path = str(folder / given.file)
             plain = given.model_dump(exclude={"file", "golds"})
-            return adhoc(name, file=path, **plain)
+            return custom_source(name, file=path, **plain)
         case HubSource() as given:
-            return adhoc(name, **given.model_dump(exclude={"golds"}))
+            return custom_source(name, **given.model_dump(exclude={"golds"}))
         case str() as known:
             return SOURCES[known]
     raise AssertionError("seeds and subsets are not read as sources")
 
 
-def _find(shop: Workshop, source: Source, mirror: Path | None) -> Found:
-    if mirror is None and shop.recipe.mirror:
-        mirror = shop.recipe.folder / shop.recipe.mirror
+def _find(context: BuildContext, source: Source, mirror: Path | None) -> LocatedSource:
+    if mirror is None and context.recipe.mirror:
+        mirror = context.recipe.folder / context.recipe.mirror
     try:
         if mirror is not None or source.local:
-            return Found(source, open_source(source, mirror))
-        return Found(source, _remote(shop, source))
+            return LocatedSource(source, open_source(source, mirror))
+        return LocatedSource(source, _remote(context, source))
     except SourceError as error:
-        return Found(source, None, str(error))
+        return LocatedSource(source, None, str(error))
 
 
-def _remote(shop: Workshop, source: Source) -> Opened | None:
+def _remote(context: BuildContext, source: Source) -> SourceFiles | None:
     """A source on the Hub at the revision kept for it; a plan fetches nothing."""
-    pins = shop.store.ledger("pins")
+    pins = context.store.ledger("pins")
     where = (source.hub or source.github, source.config, source.split, *source.files)
     key = content_id("pin", source.name, source.revision, source.reading, *where)
     pin = pins.get_many([key]).get(key)
-    if shop.dry:
-        return Opened((), (), pin["revision"], pin["digest"], pin["origin"]) if pin else None
+    if context.dry:
+        return SourceFiles((), (), pin["revision"], pin["digest"], pin["origin"]) if pin else None
     # By the names that were read, so that files in the cache need no list from the network.
     pinned = replace(source, revision=pin["revision"], files=tuple(pin["files"])) if pin else source
     opened = open_source(pinned)
@@ -114,7 +119,7 @@ def _remote(shop: Workshop, source: Source) -> Opened | None:
     return opened
 
 
-def _hashes(opened: Opened) -> list[str]:
+def _hashes(opened: SourceFiles) -> list[str]:
     hashes = []
     for path in opened.files:
         with path.open("rb") as file:

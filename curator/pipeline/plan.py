@@ -15,18 +15,18 @@ from curator.core.errors import UsageError
 from curator.core.model import Problem
 from curator.core.progress import Silent
 from curator.pipeline import mixture
-from curator.pipeline.context import NotBuilt, Workshop
-from curator.pipeline.context import workshop as make_workshop
-from curator.pipeline.estimate import Outlook, changed, invention_outlook, outlook
+from curator.pipeline.context import BuildContext, NotBuilt
+from curator.pipeline.context import open_context as make_workshop
+from curator.pipeline.estimate import CallEstimate, changed, estimate_calls, estimate_self_instruct
 from curator.pipeline.freeze import part
-from curator.pipeline.locate import Found, find_evals, find_sources, source_name
+from curator.pipeline.locate import LocatedSource, find_evals, find_sources, source_name
 from curator.pipeline.stages.draw import draw
 from curator.pipeline.stages.generate import sampling_of
 from curator.pipeline.stages.ingest import ingest, problems_of
 from curator.pipeline.stages.read import each_problem
 from curator.pipeline.stages.screen import screen_all
-from curator.pipeline.state import Progressed
-from curator.pipeline.subset import Inputs, advance, find_seeds, order
+from curator.pipeline.state import SubsetState
+from curator.pipeline.subset import SubsetInputs, build_order, find_seeds, run_subset
 from curator.recipe.schema import Recipe, SelfInstruct, Subset, SubsetSource
 from curator.sources import records
 from curator.writers import WRITERS
@@ -49,7 +49,7 @@ class Step:
     exact: bool
     rows: int
     """Rows of the version that would come from it, out of `at_most`."""
-    calls: Outlook | None = None
+    calls: CallEstimate | None = None
     """What its teacher would be asked, if it has one and its problems are at hand."""
     again: int = 0
     """Rationales of the newest version that would be written or judged again."""
@@ -74,31 +74,31 @@ class Plan:
 def plan(recipe: Recipe, store: Store, mirror: Path | None = None) -> Plan:
     """What `build` would do with this store now; it runs nothing and writes nothing."""
     with ExitStack() as stack:
-        shop = make_workshop(stack, store, recipe, 1, Silent(), dry=True)
-        return _plan(shop, mirror)
+        context = make_workshop(stack, store, recipe, 1, Silent(), dry=True)
+        return _plan(context, mirror)
 
 
-def _plan(shop: Workshop, mirror: Path | None) -> Plan:
-    recipe = shop.recipe
-    sources, evals = find_sources(shop, mirror), find_evals(shop, mirror)
-    reached: dict[str, Progressed | None] = {}
+def _plan(context: BuildContext, mirror: Path | None) -> Plan:
+    recipe = context.recipe
+    sources, evals = find_sources(context, mirror), find_evals(context, mirror)
+    reached: dict[str, SubsetState | None] = {}
     counted: dict[str, Counter[str]] = {}
     looks: dict[str, tuple[State, str, int]] = {}
     stopped: set[str] = set()
-    inputs = Inputs(sources, evals, find_seeds(recipe))
-    built: dict[str, Progressed] = {}
-    for name in order(recipe):
+    inputs = SubsetInputs(sources, evals, find_seeds(recipe))
+    built: dict[str, SubsetState] = {}
+    for name in build_order(recipe):
         try:
-            built[name] = advance(shop, name, inputs, built)
+            built[name] = run_subset(context, name, inputs, built)
             reached[name] = built[name]
             looks[name] = _look(built[name])
         except NotBuilt as stage:
             reached[name] = None
             stopped.add(name)
-            looks[name] = ("to do", str(stage), _available(shop, name, looks, sources, counted))
+            looks[name] = ("to do", str(stage), _available(context, name, looks, sources, counted))
     looks = {name: looks[name] for name in recipe.subsets}
     reached = {name: reached[name] for name in recipe.subsets}
-    drawn, whole = _whole(shop, reached, evals)
+    drawn, whole = _whole(context, reached, evals)
     available = {
         name: drawn.counts.get(f"available|{name}", 0) if drawn else most
         for name, (state, _, most) in looks.items()
@@ -119,8 +119,8 @@ def _plan(shop: Workshop, mirror: Path | None) -> Plan:
             available.get(name, 0),
             drawn is not None,
             planned.counts.get(name, 0),
-            _calls(shop, name, sources, name in stopped),
-            *(_again(shop, name) if name in stopped else (0, ())),
+            _calls(context, name, sources, name in stopped),
+            *(_again(context, name) if name in stopped else (0, ())),
         )
         for name, (state, then, _) in looks.items()
     ]
@@ -128,64 +128,68 @@ def _plan(shop: Workshop, mirror: Path | None) -> Plan:
     return Plan(recipe.name, steps, whole, missing, planned.notes)
 
 
-def _calls(shop: Workshop, name: str, sources: Mapping[str, Found], runs: bool) -> Outlook | None:
+def _calls(
+    context: BuildContext, name: str, sources: Mapping[str, LocatedSource], runs: bool
+) -> CallEstimate | None:
     """What a teacher would be asked; None if nobody is, or the problems are not at hand."""
-    calls = _outlook(shop, name, sources)
+    calls = _outlook(context, name, sources)
     # A subset that is done asks nothing, whatever its recipe would allow.
-    return calls if runs or calls is None else Outlook(cached=calls.cached)
+    return calls if runs or calls is None else CallEstimate(cached=calls.cached)
 
 
-def _outlook(shop: Workshop, name: str, sources: Mapping[str, Found]) -> Outlook | None:
-    subset = shop.recipe.subsets[name]
-    if not shop.teaching or not any(WRITERS[writer].teacher for writer in subset.writers):
+def _outlook(
+    context: BuildContext, name: str, sources: Mapping[str, LocatedSource]
+) -> CallEstimate | None:
+    subset = context.recipe.subsets[name]
+    if not context.teacher_session or not any(WRITERS[writer].teacher for writer in subset.writers):
         return None
     if isinstance(subset.source, SelfInstruct):
-        return invention_outlook(shop, subset)
+        return estimate_self_instruct(context, subset)
     found = sources[source_name(name, subset)]
     if not found.opened:
         return None
     try:
-        objects = problems_of(ingest(shop, found.source, found.opened), subset.part)
-        return outlook(shop, subset, each_problem(shop, objects))
+        objects = problems_of(ingest(context, found.source, found.opened), subset.part)
+        return estimate_calls(context, subset, each_problem(context, objects))
     except NotBuilt:
         if not found.opened.files:
             return None
     read = records(found.source, found.opened)
     mine = (each for each in read if isinstance(each, Problem) and subset.part in ("", each.part))
-    return outlook(shop, subset, mine)
+    return estimate_calls(context, subset, mine)
 
 
-def _again(shop: Workshop, name: str) -> tuple[int, tuple[str, ...]]:
+def _again(context: BuildContext, name: str) -> tuple[int, tuple[str, ...]]:
     """Rationales of the newest version of the recipe's name that are to be made anew, and why."""
-    versions, subset = shop.store.versions, shop.recipe.subsets[name]
-    before = versions.get(shop.recipe.name) if shop.recipe.name in versions.names() else None
+    versions, subset = context.store.versions, context.recipe.subsets[name]
+    before = versions.get(context.recipe.name) if context.recipe.name in versions.names() else None
     said = before.content["subsets"].get(name) if before else None
     if not said or not said["rationales"]:
         return 0, ()
-    return said["rationales"], tuple(changed(shop, name, subset, before))
+    return said["rationales"], tuple(changed(context, name, subset, before))
 
 
 def _available(
-    shop: Workshop,
+    context: BuildContext,
     name: str,
     looks: Mapping[str, tuple[State, str, int]],
-    sources: Mapping[str, Found],
+    sources: Mapping[str, LocatedSource],
     counted: dict[str, Counter[str]],
 ) -> int:
     """Rows that a subset could give that is not built yet."""
-    subset = shop.recipe.subsets[name]
+    subset = context.recipe.subsets[name]
     match subset.source:
         case SubsetSource(subset=base):
             return looks[base][2]
         case SelfInstruct() as source:
-            return source.questions * _samples(shop, subset)
+            return source.questions * _samples(context, subset)
     found = sources[source_name(name, subset)]
     if found.source.name not in counted:
         counted[found.source.name] = _records(found)
-    return _most(shop, subset, counted[found.source.name])
+    return _most(context, subset, counted[found.source.name])
 
 
-def _records(found: Found) -> Counter[str]:
+def _records(found: LocatedSource) -> Counter[str]:
     """Records of a source by part: read off files that are here, else what upstream publishes."""
     if not found.opened or not found.opened.files:
         return Counter({"": found.source.rows})
@@ -193,21 +197,21 @@ def _records(found: Found) -> Counter[str]:
     return Counter(record.part for record in seen if isinstance(record, Problem))
 
 
-def _most(shop: Workshop, subset: Subset, counted: Counter[str]) -> int:
+def _most(context: BuildContext, subset: Subset, counted: Counter[str]) -> int:
     """Rows that a subset could give: one a record and writer, and sample of a teacher."""
     whole = not subset.part or "" in counted  # a source of which only the size is known
     most = counted.total() if whole else counted[subset.part]
-    tries = _samples(shop, subset) if shop.teaching else 0
+    tries = _samples(context, subset) if context.teacher_session else 0
     return most * sum(tries if WRITERS[writer].teacher else 1 for writer in subset.writers)
 
 
-def _samples(shop: Workshop, subset: Subset) -> int:
+def _samples(context: BuildContext, subset: Subset) -> int:
     """Rows of one problem that a teacher may have proved at most."""
-    sampling = sampling_of(shop, subset)
+    sampling = sampling_of(context, subset)
     return min(sampling.tries, sampling.until or sampling.tries)
 
 
-def _look(progressed: Progressed | None) -> tuple[State, str, int]:
+def _look(progressed: SubsetState | None) -> tuple[State, str, int]:
     assert progressed is not None
     if not progressed.verdicts:
         return "waits", ", ".join(progressed.waits), 0
@@ -215,7 +219,7 @@ def _look(progressed: Progressed | None) -> tuple[State, str, int]:
 
 
 def _whole(
-    shop: Workshop, reached: dict[str, Progressed | None], evals: dict[str, Found]
+    context: BuildContext, reached: dict[str, SubsetState | None], evals: dict[str, LocatedSource]
 ) -> tuple[Outputs | None, list[str]]:
     """The draw if it is remembered, and the stages over the whole set that would run."""
     unread = [found for found in evals.values() if found.opened is None and not found.missing]
@@ -224,17 +228,17 @@ def _whole(
     ready = {name: subset for name, subset in reached.items() if subset and subset.verdicts}
     if not ready:
         return None, []
-    parts = [part(shop.store, name, subset) for name, subset in ready.items()]
+    parts = [part(context.store, name, subset) for name, subset in ready.items()]
     try:
         against = {
-            name: problems_of(ingest(shop, found.source, found.opened))
+            name: problems_of(ingest(context, found.source, found.opened))
             for name, found in evals.items()
             if found.opened
         }
-        screened = screen_all(shop, parts, against)
+        screened = screen_all(context, parts, against)
     except NotBuilt:
         return None, ["screens", "draw"]
     try:
-        return draw(shop, parts, screened), []
+        return draw(context, parts, screened), []
     except NotBuilt as stage:
         return None, [str(stage)]

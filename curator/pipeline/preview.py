@@ -12,7 +12,7 @@ from typing import Any
 
 from curator.core.progress import Listener, Silent
 from curator.pipeline.build import run
-from curator.pipeline.context import workshop
+from curator.pipeline.context import open_context
 from curator.pipeline.state import Result
 from curator.recipe.load import load_recipe
 from curator.recipe.schema import Recipe
@@ -57,10 +57,10 @@ def preview(
         recipe = load_recipe(recipe)
     with ExitStack() as stack:
         opened = stack.enter_context(Store(Path(store)))
-        shop = workshop(
+        context = open_context(
             stack, opened, recipe, workers, listener or Silent(), unsafe_local, limit=problems
         )
-        result = run(shop, Path(mirror) if mirror else None, allow_missing)
+        result = run(context, Path(mirror) if mirror else None, allow_missing)
         return _rows(opened, result)
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from curator.core.errors import UsageError
 from curator.core.progress import Listener, Silent
-from curator.pipeline.context import Workshop, workshop
-from curator.pipeline.freeze import conclude, freeze
+from curator.pipeline.context import BuildContext, open_context
+from curator.pipeline.freeze import freeze, screen_and_freeze
 from curator.pipeline.stages.check import verify
-from curator.pipeline.state import Progressed, Read
+from curator.pipeline.state import BuildInputs, SubsetState
 from curator.recipe.schema import Recipe
 from datastore.store import Store
 from datastore.versions import Manifest
@@ -41,7 +41,7 @@ def reverify(
                 f"{manifest.ref} was pulled: it has no rejected rows and no evaluation sets to "
                 "judge again; build its recipe, or judge its rows by 'curator audit'"
             )
-        shop = workshop(
+        context = open_context(
             stack,
             opened,
             recipe_of(manifest),
@@ -50,9 +50,9 @@ def reverify(
             unsafe_local,
             executor=manifest.content["code"]["sandbox"],
         )
-        subsets = {name: _again(shop, manifest, name) for name in shop.recipe.subsets}
-        screen, evals = shop.recipe.screens.contamination, manifest.objects["evals"]
-        read = Read(
+        subsets = {name: _again(context, manifest, name) for name in context.recipe.subsets}
+        screen, evals = context.recipe.screens.contamination, manifest.objects["evals"]
+        read = BuildInputs(
             sources=manifest.content["sources"],
             evals=manifest.content["evals"],
             origins=manifest.objects["origins"],
@@ -61,8 +61,8 @@ def reverify(
                 name: evals[name] for name in (screen.against if screen else ()) if name in evals
             },
         )
-        result = conclude(shop, subsets, read)
-        return freeze(shop, result, message or f"{manifest.ref} verified again")
+        result = screen_and_freeze(context, subsets, read)
+        return freeze(context, result, message or f"{manifest.ref} verified again")
 
 
 def recipe_of(manifest: Manifest) -> Recipe:
@@ -72,12 +72,12 @@ def recipe_of(manifest: Manifest) -> Recipe:
     return Recipe.model_validate(values | {"subsets": subsets})
 
 
-def _again(shop: Workshop, manifest: Manifest, name: str) -> Progressed:
+def _again(context: BuildContext, manifest: Manifest, name: str) -> SubsetState:
     """A subset as the version has it, with verdicts of today."""
     said, objects = manifest.content["subsets"][name], manifest.objects
-    subset = shop.recipe.subsets[name]
+    subset = context.recipe.subsets[name]
     counts = {key: said[key] for key in ("records", "quarantined", "problems", "rationales")}
-    reached = Progressed(
+    reached = SubsetState(
         subset,
         said["licence"],
         tuple(said["waits_for"]),
@@ -94,5 +94,7 @@ def _again(shop: Workshop, manifest: Manifest, name: str) -> Progressed:
     )
     if not reached.rationales:
         return reached
-    verified = verify(shop, name, subset, reached.problems, reached.rationales, reached.agreements)
+    verified = verify(
+        context, name, subset, reached.problems, reached.rationales, reached.agreements
+    )
     return replace(reached, verdicts=verified.objects["verdicts"], outcomes=verified.counts)

@@ -20,11 +20,11 @@ from curator.core.errors import UsageError, unknown
 from curator.core.model import Kind, Problem, content_id
 from curator.core.progress import Listener, Silent
 from curator.core.samples import Sample, Sampled
-from curator.pipeline.checker import Claim, Verifier
+from curator.pipeline.checker import Checker, Claim
 from curator.pipeline.stages.generate import crash, printed_nothing
-from curator.pipeline.teacher_session import Teaching
+from curator.pipeline.teacher_session import TeacherSession
 from curator.recipe.schema import Limits
-from curator.sources import EVALS, SOURCES, Opened, Source, open_source, records
+from curator.sources import EVALS, SOURCES, Source, SourceFiles, open_source, records
 from curator.teacher import Budget, Call, Sampling, TeacherSettings
 from curator.writers.instruction import instruction, options_line
 from curator.writers.parse_reply import read_reply
@@ -35,7 +35,7 @@ How = Literal["hybrid", "CoT", "PoT"]
 
 
 @dataclass(frozen=True)
-class Asked:
+class SampleRequest:
     """What is sampled."""
 
     sets: tuple[str, ...]
@@ -72,7 +72,7 @@ def endpoint(**settings: object) -> TeacherSettings:
 
 
 def sample(
-    asked: Asked,
+    asked: SampleRequest,
     settings: TeacherSettings,
     store: Store,
     *,
@@ -92,8 +92,8 @@ def sample(
     opened = [open_source(source, mirror) for source in sources]
     limits = Limits()
     with ExitStack() as stack:
-        verifier = stack.enter_context(
-            Verifier(
+        checker = stack.enter_context(
+            Checker(
                 stack.enter_context(store.ledger("executions")),
                 stack.enter_context(store.ledger("gradings")),
                 workers=workers or os.cpu_count() or 1,
@@ -102,17 +102,19 @@ def sample(
                 memory_mb=limits.memory_mb,
             )
         )
-        teaching = stack.enter_context(
-            Teaching("sample", Path(), settings, store, verifier, listener or Silent(), budget)
+        teacher_session = stack.enter_context(
+            TeacherSession("sample", Path(), settings, store, checker, listener or Silent(), budget)
         )
-        asker = _Asker(teaching, asked)
+        asker = _Asker(teacher_session, asked)
         for source, files in zip(sources, opened, strict=True):
             problems = islice(_problems(source, files), asked.limit)
             total = asked.limit or source.rows or None
-            yield from teaching.each(problems, asker.sampled, f"sampling {source.name}", total)
+            yield from teacher_session.each(
+                problems, asker.sampled, f"sampling {source.name}", total
+            )
 
 
-def known_sets(asked: Asked) -> list[Source]:
+def known_sets(asked: SampleRequest) -> list[Source]:
     """The sets that are asked for, each once; raises UsageError for one that is not known."""
     known = SOURCES | EVALS  # of one name the evaluation set: that is what is sampled
     for name in asked.sets:
@@ -121,7 +123,7 @@ def known_sets(asked: Asked) -> list[Source]:
     return [known[name] for name in dict.fromkeys(asked.sets)]
 
 
-def _problems(source: Source, opened: Opened) -> Iterator[Problem]:
+def _problems(source: Source, opened: SourceFiles) -> Iterator[Problem]:
     """Each problem of a source once."""
     seen: set[bytes] = set()
     for record in records(source, opened):
@@ -133,9 +135,11 @@ def _problems(source: Source, opened: Opened) -> Iterator[Problem]:
 class _Asker:
     """Samples the solutions of one problem after the other."""
 
-    def __init__(self, teaching: Teaching, asked: Asked) -> None:
-        self._teaching, self._asked = teaching, asked
-        self._prompts: Prompts | None = teaching.prompts(Sampling()) if asked.few_shot else None
+    def __init__(self, teacher_session: TeacherSession, asked: SampleRequest) -> None:
+        self._teaching, self._asked = teacher_session, asked
+        self._prompts: Prompts | None = (
+            teacher_session.prompts(Sampling()) if asked.few_shot else None
+        )
 
     async def sampled(self, problem: Problem) -> Sampled:
         samples = [await self._one(problem, number) for number in range(self._asked.samples)]

@@ -6,12 +6,12 @@ from typing import Any
 
 from curator.recipe.schema import Subset
 
-TAUGHT = ("calls", "unanswered", "repaired", "replayed")
+CALL_COUNTS = ("calls", "unanswered", "repaired", "replayed")
 """What is counted of a teacher's calls."""
 
 
 @dataclass(frozen=True)
-class Progressed:
+class SubsetState:
     """How far one subset came, and what it waits for; a digest is empty where nothing was made."""
 
     subset: Subset
@@ -34,7 +34,7 @@ class Progressed:
 
 
 @dataclass(frozen=True)
-class Read:
+class BuildInputs:
     """What a build read, apart from its subsets."""
 
     sources: Mapping[str, Mapping[str, str]]

@@ -17,7 +17,7 @@ from typing import Any, Self, TypeVar
 from curator.core.errors import BudgetReached, UsageError
 from curator.core.model import Verdict
 from curator.core.progress import Listener, counted
-from curator.pipeline.checker import Claim, Verifier
+from curator.pipeline.checker import Checker, Claim
 from curator.teacher import Budget, Call, Request, Sampling, TeacherSettings, parameters
 from curator.teacher.client import Counts, Teacher
 from curator.teacher.replay.server import Replay
@@ -38,7 +38,7 @@ AT_ONCE = 256
 """Rationales judged together at most."""
 
 
-class Teaching:
+class TeacherSession:
     """A teacher as stages use it; the endpoint is reached when first asked.
 
     `name` is the recipe's, whose spending is counted together; paths of the settings start at
@@ -51,7 +51,7 @@ class Teaching:
         folder: Path,
         settings: TeacherSettings,
         store: Store,
-        verifier: Verifier,
+        checker: Checker,
         listener: Listener,
         budget: Budget | None = None,
     ) -> None:
@@ -60,7 +60,7 @@ class Teaching:
         self._name, self._folder = name, folder
         self._store, self._listener = store, listener
         self._budget = budget or Budget()
-        self._verifier = verifier
+        self._verifier = checker
         self._parameters = parameters(settings.parameters)
         self._open = ExitStack()
         self._prompts: dict[str, Prompts] = {}

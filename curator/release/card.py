@@ -16,7 +16,7 @@ from curator.release.card_sections import (
     rebuild,
     subsets_table,
 )
-from curator.release.counts import Facts
+from curator.release.counts import ReleaseCounts
 from curator.release.licence import Licence
 from datastore.versions import Manifest
 
@@ -39,7 +39,7 @@ LARGER = ((10**7, "1M<n<10M"), (10**8, "10M<n<100M"), (10**9, "100M<n<1B"))
 
 
 def card(
-    version: Manifest, facts: Facts, licence: Licence, shards: Iterable[str], repo: str = ""
+    version: Manifest, facts: ReleaseCounts, licence: Licence, shards: Iterable[str], repo: str = ""
 ) -> str:
     """The whole card of a release that has none yet."""
     from huggingface_hub import DatasetCard, DatasetCardData
@@ -98,7 +98,7 @@ def _placed(text: str, section: str) -> str:
 
 
 def metadata(
-    version: Manifest, facts: Facts, licence: Licence, shards: Iterable[str]
+    version: Manifest, facts: ReleaseCounts, licence: Licence, shards: Iterable[str]
 ) -> dict[str, Any]:
     """The metadata of a card: the Hub's filters and viewer, and `load_dataset`, read it."""
     license_ = licence.license
@@ -144,7 +144,7 @@ def _size(rows: int) -> str:
     return next((name for bound, name in (*SIZES, *LARGER) if rows < bound), "n>1T")
 
 
-def section(version: Manifest, facts: Facts, licence: Licence, repo: str) -> str:
+def section(version: Manifest, facts: ReleaseCounts, licence: Licence, repo: str) -> str:
     """Our part of a card in Markdown. Texts of others are escaped."""
     content = version.content
     parts = [
@@ -170,7 +170,7 @@ LIMITS = """\
 - All is in English."""
 
 
-def _licence_text(facts: Facts, licence: Licence) -> str:
+def _licence_text(facts: ReleaseCounts, licence: Licence) -> str:
     lines = [f"| {plain(name) or 'none stated'} | {n:,} |" for name, n in facts.licences.items()]
     table = "\n".join(["| licence of the source | rows |", "|---|---:|", *lines])
     told = "Each row keeps the licence of its source, in the column `licence`."

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from curator.release.counts import Counted, Facts
+from curator.release.counts import ReleaseCounts, SubsetCounts
 from curator.sources import EVALS, SOURCES
 from curator.sources.source import Source
 from datastore.versions import Manifest
@@ -35,11 +35,11 @@ def _table(head: Sequence[str], right: int, rows: Iterable[Sequence[object]]) ->
     return "\n".join("| " + " | ".join(row) + " |" for row in (head, rule, *cells))
 
 
-def subsets_table(content: Mapping[str, Any], facts: Facts) -> str:
+def subsets_table(content: Mapping[str, Any], facts: ReleaseCounts) -> str:
     """Every subset of the recipe: rows, questions, how many rationales were proved, licence."""
     rows = []
     for name in content["order"]:
-        said, counted = content["subsets"][name], facts.subsets.get(name, Counted())
+        said, counted = content["subsets"][name], facts.subsets.get(name, SubsetCounts())
         asked = said["rationales"]
         rate = f"{100 * said['passed'] / asked:.1f}% of {asked:,}" if asked else "–"
         licences = ", ".join(each or "none stated" for each in counted.licences) or said["licence"]
@@ -66,7 +66,7 @@ def subsets_table(content: Mapping[str, Any], facts: Facts) -> str:
     )
 
 
-def proofs(content: Mapping[str, Any], facts: Facts) -> str:
+def proofs(content: Mapping[str, Any], facts: ReleaseCounts) -> str:
     """What was done to rows, and how many had it done; the rules that compared answers."""
     done: Counter[str] = Counter()
     rules: Counter[str] = Counter()
@@ -136,7 +136,7 @@ curator build recipe.yaml
 that reads the revisions below has the digest `{version.digest}`."""
 
 
-def citations(content: Mapping[str, Any], facts: Facts) -> str:
+def citations(content: Mapping[str, Any], facts: ReleaseCounts) -> str:
     """Every source and evaluation set that was read, with its licence, revision and paper."""
     rows = [
         (name, _where(SOURCES.get(name)), said["licence"], said["revision"], _cited(name, SOURCES))

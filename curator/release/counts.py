@@ -12,7 +12,7 @@ from datastore.engine import Engine, scan
 
 
 @dataclass
-class Counted:
+class SubsetCounts:
     """Numbers of one subset."""
 
     rows: int = 0
@@ -27,10 +27,10 @@ class Counted:
 
 
 @dataclass(frozen=True)
-class Facts:
+class ReleaseCounts:
     """Numbers of a release."""
 
-    subsets: dict[str, Counted]
+    subsets: dict[str, SubsetCounts]
 
     @property
     def rows(self) -> int:
@@ -45,17 +45,17 @@ class Facts:
         return dict(sorted(total.items()))
 
 
-def gather(engine: Engine, files: Sequence[Path]) -> Facts:
+def count_rows(engine: Engine, files: Sequence[Path]) -> ReleaseCounts:
     """Counts the rows of Parquet files."""
-    subsets: dict[str, Counted] = {}
+    subsets: dict[str, SubsetCounts] = {}
     if not files:
-        return Facts(subsets)
+        return ReleaseCounts(subsets)
     rows = scan(files)
     for name, count, problems in engine.sql(
         "SELECT subset, count(*), count(DISTINCT md5(upstream || '|' || question)) "
         f"FROM {rows} GROUP BY 1 ORDER BY 1"
     ).fetchall():
-        subsets[name] = Counted(count, problems)
+        subsets[name] = SubsetCounts(count, problems)
     for column in ("licence", "writer"):
         for name, value, count in engine.sql(
             f"SELECT subset, {column}, count(*) FROM {rows} GROUP BY ALL ORDER BY ALL"
@@ -79,4 +79,4 @@ def gather(engine: Engine, files: Sequence[Path]) -> Facts:
         "WHERE v.\"check\" = 'answer' AND v.outcome = 'passed' GROUP BY ALL ORDER BY ALL"
     ).fetchall():
         subsets[name].rules[rule or ""] = count
-    return Facts(subsets)
+    return ReleaseCounts(subsets)

@@ -22,7 +22,7 @@ import yaml
 from curator.core import arrow
 from curator.core.errors import CuratorError, UsageError
 from curator.release.card import card
-from curator.release.counts import Facts, gather
+from curator.release.counts import ReleaseCounts, count_rows
 from curator.release.formats import FORMATS
 from curator.release.licence import Licence, licence_of
 from curator.release.shards import write_shards
@@ -39,14 +39,14 @@ MOST_HELD_OUT = 0.5
 
 
 @dataclass(frozen=True)
-class Package:
+class ReleaseFolder:
     """A release folder that was written and read back."""
 
     folder: Path
     manifest: Mapping[str, Any]
     """What `manifest.json` says."""
     licence: Licence
-    facts: Facts
+    facts: ReleaseCounts
 
     @property
     def files(self) -> list[str]:
@@ -54,14 +54,14 @@ class Package:
         return [*self.manifest["files"], "manifest.json", "README.md"]
 
 
-def pack(
+def write_folder(
     store: Store,
     version: Manifest,
     target: Path,
     held_out: float = 0.0,
     repo: str = "",
     overwrite: bool = False,
-) -> Package:
+) -> ReleaseFolder:
     """Writes the release folder `target` of a version.
 
     `held_out` is the share of questions whose rows go to the split `validation`; rows that ask the
@@ -90,7 +90,7 @@ def pack(
         ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return Package(target, package.manifest, package.licence, package.facts)
+    return ReleaseFolder(target, package.manifest, package.licence, package.facts)
 
 
 def _refuse(target: Path, overwrite: bool) -> None:
@@ -104,7 +104,9 @@ def _refuse(target: Path, overwrite: bool) -> None:
         raise UsageError(f"{target} is no release folder and is left alone; name another.")
 
 
-def _fill(store: Store, version: Manifest, folder: Path, held_out: float, repo: str) -> Package:
+def _fill(
+    store: Store, version: Manifest, folder: Path, held_out: float, repo: str
+) -> ReleaseFolder:
     wanted = version.content["rows"]["count"]
     if rows_digest(store, version.objects["rows"]) != version.content["rows"]["sha256"]:
         raise CuratorError(
@@ -118,7 +120,7 @@ def _fill(store: Store, version: Manifest, folder: Path, held_out: float, repo: 
         aside.unlink()
         trained = f"SELECT * FROM ({rows}) WHERE split = 'train' ORDER BY subset_place, id"
         alpaca = FORMATS["alpaca"].write(engine, trained, folder / "alpaca.json")
-        facts = gather(engine, [folder / path for path in shards])
+        facts = count_rows(engine, [folder / path for path in shards])
     if sum(shards.values()) != wanted or facts.rows != wanted:
         raise CuratorError(
             f"{version.ref} has {wanted:,} rows, but {facts.rows:,} were written: "
@@ -146,7 +148,7 @@ def _fill(store: Store, version: Manifest, folder: Path, held_out: float, repo: 
     text = json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False)
     (folder / "manifest.json").write_text(text + "\n", "utf-8")
     (folder / "README.md").write_text(card(version, facts, licence, shards, repo), "utf-8")
-    return Package(folder, json.loads(text), licence, facts)
+    return ReleaseFolder(folder, json.loads(text), licence, facts)
 
 
 def _described(path: Path, rows: int) -> dict[str, Any]:

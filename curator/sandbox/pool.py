@@ -14,8 +14,8 @@ from types import TracebackType
 from curator.core.errors import SandboxError
 from curator.sandbox import implicit_result, preload
 from curator.sandbox.execution import Execution
-from curator.sandbox.jail.enter import Held
-from curator.sandbox.zygote_client import Gone, Limits, Zygote
+from curator.sandbox.jail.enter import Mechanism
+from curator.sandbox.zygote_client import Limits, Zygote, ZygoteDied
 
 VERSION = 2
 """Of how programs are run: a change that can change an Execution is a new number."""
@@ -59,7 +59,7 @@ class _Worker:
         """The living one of this kind, started if there is none."""
         with self._lock:
             if self._closed:
-                raise Gone
+                raise ZygoteDied
             zygote = self._zygotes.get(heavy)
             if zygote is not None and (zygote.runs >= _RECYCLE or not zygote.alive()):
                 zygote.end()
@@ -81,7 +81,7 @@ class _Worker:
         heavy = preamble == implicit_result.HEAVY or needs_heavy(program)
         try:
             done = self.zygote(heavy).run(text, preamble)
-        except Gone:
+        except ZygoteDied:
             self._drop(heavy)
             self._prove(heavy)
             return Execution("killed", error="the process that ran it died")
@@ -97,7 +97,7 @@ class _Worker:
         canary = "print(1)"
         try:
             done = self.zygote(heavy).run(canary.encode(), implicit_result.preamble(canary))
-        except Gone:
+        except ZygoteDied:
             self._drop(heavy)
             done = Execution("killed")
         if done.value != "1":
@@ -175,7 +175,7 @@ class Sandbox:
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="sandbox")
         self._closed = False
         # Started now so that a machine that cannot jail is told before any work.
-        self.held: list[Held] = self._workers[-1].zygote(heavy=False).held
+        self.held: list[Mechanism] = self._workers[-1].zygote(heavy=False).held
 
     @property
     def limits(self) -> dict[str, float]:

@@ -45,4 +45,4 @@ def probe() -> list[Mechanism]:
 
 def enough(table: list[Mechanism]) -> str:
     """Empty if the table reaches the minimum, else what is missing, in a few words."""
-    return enter.enough([enter.Held(m.name, m.available, m.used) for m in table])
+    return enter.enough([enter.Mechanism(m.name, m.available, m.used) for m in table])

@@ -92,7 +92,7 @@ def _low(control_fd: int) -> int:
     return _CONTROL
 
 
-def _prepare(settings: Settings) -> tuple[list[enter.Held], _Ready]:
+def _prepare(settings: Settings) -> tuple[list[enter.Mechanism], _Ready]:
     held, statm = enter.enter(settings.visible, settings.private, settings.namespaces)
     if settings.must_hold:
         if missing := enter.enough(held):
@@ -129,7 +129,7 @@ def _prepare(settings: Settings) -> tuple[list[enter.Held], _Ready]:
     return held, ready
 
 
-def _has(held: list[enter.Held], name: str) -> bool:
+def _has(held: list[enter.Mechanism], name: str) -> bool:
     return any(h.used for h in held if h.name == name)
 
 

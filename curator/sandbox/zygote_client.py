@@ -23,7 +23,7 @@ from typing import Any
 from curator.core.errors import SandboxError
 from curator.sandbox import preload
 from curator.sandbox.execution import Execution, last_line
-from curator.sandbox.jail.enter import Held
+from curator.sandbox.jail.enter import Mechanism
 from curator.sandbox.settings import Settings
 from curator.sandbox.zygote import HEADER, REQUEST, unpack
 
@@ -59,7 +59,7 @@ class Limits:
     output_kb: int
 
 
-class Gone(Exception):
+class ZygoteDied(Exception):
     """The zygote is dead or does not answer."""
 
 
@@ -134,7 +134,7 @@ class Zygote:
         """Starts it and waits until it is ready; SandboxError if it cannot be jailed."""
         self._wait_s = limits.wall_s + _GRACE_S
         self.runs = 0
-        self.held: list[Held] = []
+        self.held: list[Mechanism] = []
         if _namespaces is None:
             with _mode_lock:
                 self._start_in_the_best_way(limits, heavy, unsafe_local)
@@ -149,7 +149,7 @@ class Zygote:
             answer = self._hear()
             if "held" in answer:
                 _namespaces = namespaces
-                self.held = [Held(**h) for h in answer["held"]]
+                self.held = [Mechanism(**h) for h in answer["held"]]
                 return
             self.end()
             refusals.append(answer["failed"])
@@ -190,7 +190,7 @@ class Zygote:
                 line += self._receive(1, time.monotonic() + _START_S)
             answer: dict[str, Any] = json.loads(line)
             return answer
-        except Gone:
+        except ZygoteDied:
             self._process.kill()
             assert self._process.stderr is not None
             said = self._process.stderr.read().decode("utf-8", "replace").strip().split("\n")[-1]
@@ -207,7 +207,7 @@ class Zygote:
             self._socket.settimeout(self._wait_s)
             self._socket.sendall(REQUEST.pack(len(text), preamble) + text)
         except OSError as error:
-            raise Gone from error
+            raise ZygoteDied from error
         until = time.monotonic() + self._wait_s
         data = self._receive(HEADER.size, until)
         status, out, said, how, seconds = unpack(data[: HEADER.size])
@@ -227,9 +227,9 @@ class Zygote:
                     self._socket.settimeout(max(until - time.monotonic(), 0.001))
                 part = self._socket.recv(1 << 17)
             except OSError as error:
-                raise Gone from error
+                raise ZygoteDied from error
             if not part:
-                raise Gone
+                raise ZygoteDied
             data += part
         return data
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import chain, islice
 
 from curator.core.model import Problem, Quarantined
-from curator.sources.custom import adhoc
+from curator.sources.custom import custom_source
 from curator.sources.datasets import (
     aqua_rat,
     camel_math,
@@ -31,7 +31,7 @@ from curator.sources.datasets import (
 from curator.sources.fetch.open import open_source, reachability
 from curator.sources.fields import Unreadable, quarantined
 from curator.sources.readers.detect import read
-from curator.sources.source import Opened, Source
+from curator.sources.source import Source, SourceFiles
 
 SOURCES: dict[str, Source] = {
     "gsm8k": gsm8k.SOURCE,
@@ -62,9 +62,9 @@ EVALS: dict[str, Source] = {
 __all__ = [
     "EVALS",
     "SOURCES",
-    "Opened",
     "Source",
-    "adhoc",
+    "SourceFiles",
+    "custom_source",
     "open_source",
     "reachability",
     "records",
@@ -72,7 +72,7 @@ __all__ = [
 
 
 def records(
-    source: Source, opened: Opened, limit: int | None = None
+    source: Source, opened: SourceFiles, limit: int | None = None
 ) -> Iterator[Problem | Quarantined]:
     """Every record of the opened files in upstream order, at most `limit`, in flat memory.
 
@@ -84,7 +84,7 @@ def records(
     return islice(_records(source, opened), limit)
 
 
-def _records(source: Source, opened: Opened) -> Iterator[Problem | Quarantined]:
+def _records(source: Source, opened: SourceFiles) -> Iterator[Problem | Quarantined]:
     files = zip(opened.files, opened.names, strict=True)
     rows = chain.from_iterable(read(path, name) for path, name in files)
     for found in islice(rows, source.first or None):

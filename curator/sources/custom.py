@@ -40,7 +40,7 @@ COLUMNS = (
 """What a column can hold; only `question` is needed."""
 
 
-def adhoc(
+def custom_source(
     name: str,
     *,
     columns: Mapping[str, str],

@@ -58,7 +58,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class SourceFiles:
     """The files of a source on this machine."""
 
     files: tuple[Path, ...]

@@ -67,7 +67,7 @@ def most_tokens(request: Request) -> int:
     return most
 
 
-class Purse:
+class BudgetLedger:
     """What may be spent: of the whole recipe, and of this command."""
 
     def __init__(self, recipe: Budget, before: Spent, command: Budget) -> None:

@@ -22,7 +22,7 @@ Record = dict[str, Any]
 Found = dict[bytes, Record]
 
 
-class Keeping:
+class CallStore:
     """For use in one event loop; nobody else may use the ledger object until it is closed."""
 
     def __init__(self, ledger: Ledger) -> None:

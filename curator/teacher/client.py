@@ -14,12 +14,12 @@ from typing import Self
 
 from curator.core.progress import Listener, Silent
 from curator.teacher.batch.client import Batches
-from curator.teacher.budget import UNBOUNDED, Purse, Spent
+from curator.teacher.budget import UNBOUNDED, BudgetLedger, Spent
 from curator.teacher.call import Call, Request
 from curator.teacher.call_record import call_of, record_of, spent_of
-from curator.teacher.call_store import Keeping
+from curator.teacher.call_store import CallStore
 from curator.teacher.config import Budget, TeacherSettings
-from curator.teacher.dispatch import Asker
+from curator.teacher.dispatch import Dispatcher
 from curator.teacher.endpoint import Endpoint
 from curator.teacher.token_count import Count
 from datastore.claims import Claims
@@ -73,17 +73,17 @@ class Teacher:
         count: Count | None = None,
         listener: Listener | None = None,
     ) -> None:
-        self._recipe, self._claims, self._keeping = recipe, claims, Keeping(calls)
+        self._recipe, self._claims, self._keeping = recipe, claims, CallStore(calls)
         self._listener = listener or Silent()
         bounded = settings.budget != UNBOUNDED
         before = spent_by(calls, recipe) if bounded else Spent()
-        self._purse = Purse(settings.budget, before, budget)
+        self._purse = BudgetLedger(settings.budget, before, budget)
         self._endpoint = Endpoint(settings, base_url)
         self._batches = None
         if settings.batch and not base_url:
             assert batches is not None, "needed by settings that say batch"
             self._batches = Batches(self._endpoint, self._keeping, batches, self._listener)
-        self._asker = Asker(
+        self._asker = Dispatcher(
             settings,
             self._endpoint,
             self._purse,

@@ -12,11 +12,11 @@ from typing import Any
 
 from curator.core.progress import Listener
 from curator.teacher.batch.client import Batches
-from curator.teacher.budget import Purse, Spent, cost, most_tokens
+from curator.teacher.budget import BudgetLedger, Spent, cost, most_tokens
 from curator.teacher.call import Call, Request
 from curator.teacher.config import TeacherSettings
 from curator.teacher.endpoint import Endpoint, Try
-from curator.teacher.rate_limit import LONGEST_HOLD_S, Flow, backoff_s
+from curator.teacher.rate_limit import LONGEST_HOLD_S, RateLimiter, backoff_s
 from curator.teacher.response import Fault
 from curator.teacher.token_count import Count, counter, prompt_tokens
 
@@ -31,7 +31,7 @@ NOT_SENT = Try(Fault("not sent"))
 
 
 @dataclass(slots=True)
-class Asked:
+class Outcome:
     """What has become of one request in this run."""
 
     most: Spent
@@ -53,7 +53,7 @@ class Asked:
     """From the first try to the end of the last."""
 
 
-class Asker:
+class Dispatcher:
     """Sends, each by itself or through `batches` where they are given.
 
     `begin` is called right before each try of a single call, with the most that it can cost.
@@ -63,7 +63,7 @@ class Asker:
         self,
         settings: TeacherSettings,
         endpoint: Endpoint,
-        purse: Purse,
+        purse: BudgetLedger,
         count: Count | None,
         listener: Listener,
         begin: Callable[[Request, Spent], None],
@@ -79,82 +79,82 @@ class Asker:
         self._count, self._listener, self._begin = count, listener, begin
         self._batches = batches
         per_minute = settings.requests_per_minute, settings.tokens_per_minute
-        self._flow = Flow(settings.concurrency, *per_minute)
+        self._flow = RateLimiter(settings.concurrency, *per_minute)
         self._counts_tokens = purse.counts_tokens or bool(settings.tokens_per_minute)
         self.stopped: Exception | None = None
         """Why nothing is sent any more; whoever asks gets it."""
         self._answers = 0
         self._failed_in_a_row = 0
 
-    async def ask(self, request: Request) -> Asked:
+    async def ask(self, request: Request) -> Outcome:
         """What became of the request: `call` is there. Raises BudgetReached and TeacherError."""
-        asked, start = self._prepared(request), time.monotonic()
+        outcome, start = self._prepared(request), time.monotonic()
         answers = self._answers
-        while asked.call is None:
-            found = await self._try(request, asked)
-            asked.tries += 1
-            asked.seconds = time.monotonic() - start
+        while outcome.call is None:
+            found = await self._try(request, outcome)
+            outcome.tries += 1
+            outcome.seconds = time.monotonic() - start
             if isinstance(found, Call):
-                asked.call = found
+                outcome.call = found
                 break
             if found.mend == "nobody":
                 raise self._stop(found.told)
             if found.reason == "rate limit" and self._answers > answers:
-                answers, asked.pushed = self._answers, asked.pushed + 1
-            hopeless = asked.tries - asked.pushed >= self._settings.tries
-            hopeless |= asked.tries >= PATIENCE * self._settings.tries
+                answers, outcome.pushed = self._answers, outcome.pushed + 1
+            hopeless = outcome.tries - outcome.pushed >= self._settings.tries
+            hopeless |= outcome.tries >= PATIENCE * self._settings.tries
             if hopeless and found.reason == "no connection" and self._answers == answers:
                 raise self._stop(f"{found.told}; is the server running?")
             if found.mend == "never" or hopeless or self.closing:
                 final = found.mend == "never" and found.reason != "no recording"
-                asked.call = Call("failed", reason=found.reason, final=final)
+                outcome.call = Call("failed", reason=found.reason, final=final)
             else:
                 self.retried += 1
                 self.sent.discard(asyncio.current_task())
                 if not self._flow.held:
-                    await asyncio.sleep(backoff_s(asked.tries - asked.pushed))
-        self._tally(asked.call)
-        return asked
+                    await asyncio.sleep(backoff_s(outcome.tries - outcome.pushed))
+        self._tally(outcome.call)
+        return outcome
 
-    def _prepared(self, request: Request) -> Asked:
+    def _prepared(self, request: Request) -> Outcome:
         if not self._counts_tokens:
-            return Asked(Spent(calls=1))
+            return Outcome(Spent(calls=1))
         self._count = self._count or counter()
         prompt, answer = prompt_tokens(self._count, request.messages), most_tokens(request)
         money = cost(self._settings.prices, prompt, answer)
-        return Asked(Spent(money, prompt + answer, 1), prompt)
+        return Outcome(Spent(money, prompt + answer, 1), prompt)
 
-    async def _try(self, request: Request, asked: Asked) -> Call | Fault:
+    async def _try(self, request: Request, outcome: Outcome) -> Call | Fault:
         """Sends the request once, when budgets and flow control allow."""
         self._check()
-        await self._purse.reserve(asked.most)
+        await self._purse.reserve(outcome.most)
         real = Spent()
         try:
             if self._batches:  # the provider controls the flow, and a kill cuts nothing off
                 tried = await self._batches.ask(request)
                 self.sent.add(asyncio.current_task())
-                found, real = self._paid(request, asked, tried)
+                found, real = self._paid(request, outcome, tried)
                 self._answers += isinstance(found, Call)
-                asked.spent += real
-                asked.body = tried.body
+                outcome.spent += real
+                outcome.body = tried.body
                 return found
-            entered = await self._flow.enter(asked.most.tokens, again=asked.tries > 0)
+            entered = await self._flow.enter(outcome.most.tokens, again=outcome.tries > 0)
             tried = NOT_SENT
             try:
                 self._check()
                 self._endpoint.open()
-                self._begin(request, asked.most)
+                self._begin(request, outcome.most)
                 self.sent.add(asyncio.current_task())
                 tried = await self._endpoint.ask(request)
             finally:
                 self._leave(entered, tried)
-                found, real = self._paid(request, asked, tried)
-                self._flow.settle(asked.most.tokens, real.tokens)
-            asked.spent += real
-            asked.body = tried.body
+                found, real = self._paid(request, outcome, tried)
+                self._flow.settle(outcome.most.tokens, real.tokens)
+            outcome.spent += real
+            outcome.body = tried.body
             return found
         finally:
-            self._purse.settle(asked.most, real)
+            self._purse.settle(outcome.most, real)
 
     def _check(self) -> None:
         if self.stopped:
@@ -181,7 +181,7 @@ class Asker:
             if wait > TOLD_S:
                 self._listener.note(f"{self._endpoint.place} wants a pause of {wait:,.0f} s.")
 
-    def _paid(self, request: Request, asked: Asked, tried: Try) -> tuple[Call | Fault, Spent]:
+    def _paid(self, request: Request, outcome: Outcome, tried: Try) -> tuple[Call | Fault, Spent]:
         """What was found, with its tokens, and what it cost; tokens that a model's reply does not
         say are estimated."""
         found = tried.found
@@ -189,13 +189,13 @@ class Asker:
         if (isinstance(found, Call) or found.charged) and not (prompt and completion):
             self._count = self._count or counter()
             text = found.text if isinstance(found, Call) else str(tried.body)
-            prompt = prompt or asked.prompt or prompt_tokens(self._count, request.messages)
+            prompt = prompt or outcome.prompt or prompt_tokens(self._count, request.messages)
             completion = completion or self._count(text)
-            asked.estimated = True
+            outcome.estimated = True
         money = cost(self._settings.prices, prompt, completion)
         if isinstance(found, Fault):
             return found, Spent(money, prompt + completion)
-        if asked.estimated:
+        if outcome.estimated:
             found = replace(found, prompt_tokens=prompt, completion_tokens=completion)
         return found, Spent(money, prompt + completion, 1)
 

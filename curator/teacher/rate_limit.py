@@ -26,7 +26,7 @@ _Waiting = tuple[int, asyncio.Future[float]]
 """Tokens of a call, and what tells it when it was let in."""
 
 
-class Flow:
+class RateLimiter:
     """Leave to send, given in the order of asking."""
 
     def __init__(

@@ -7,7 +7,7 @@ another, whether its row is in both versions, in one or in none.
 from dataclasses import dataclass
 from sys import intern
 
-from curator.versions.drop_reasons import ruled
+from curator.versions.drop_reasons import drop_reasons
 from curator.versions.queries import (
     digests,
     scan_objects,
@@ -19,7 +19,7 @@ from datastore.versions import Manifest
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class VerdictChange:
     """A verdict that changed."""
 
     subset: str
@@ -36,15 +36,15 @@ class Judgement:
     """The grading rule that decided in the newer version."""
 
 
-def judgements(store: Store, older: str, newer: str) -> list[Judgement]:
+def judgements(store: Store, older: str, newer: str) -> list[VerdictChange]:
     """Every verdict of a check that changed, by subset, check, then id.
 
     Screens see all rows together: what they changed is told by `lineage.difference`.
     """
-    return judged_anew(store, store.versions.get(older), store.versions.get(newer))
+    return verdict_changes(store, store.versions.get(older), store.versions.get(newer))
 
 
-def judged_anew(store: Store, a: Manifest, b: Manifest) -> list[Judgement]:
+def verdict_changes(store: Store, a: Manifest, b: Manifest) -> list[VerdictChange]:
     """The same of two manifests, the older one first."""
     before, after = a.objects["verdicts"], b.objects["verdicts"]
     subsets = [name for name in before if name in after and before[name] != after[name]]
@@ -64,7 +64,7 @@ def judged_anew(store: Store, a: Manifest, b: Manifest) -> list[Judgement]:
         ORDER BY subset, judge, id
     """
     with store.reading([*digests(a), *digests(b)]), store.engine() as engine:
-        return [Judgement(*row) for row in engine.sql(query).fetchall()]
+        return [VerdictChange(*row) for row in engine.sql(query).fetchall()]
 
 
 def _judged(store: Store, manifest: Manifest, subsets: list[str]) -> str:
@@ -105,8 +105,8 @@ def difference(store: Store, older: str, newer: str) -> list[Change]:
 def changes(store: Store, a: Manifest, b: Manifest) -> list[Change]:
     """The same of two manifests, the older one first."""
     with store.reading([*digests(a), *digests(b)]), store.engine() as engine:
-        engine.sql(f"CREATE TABLE removed AS {ruled(store, a, b, _only(store, a, b))}")
-        engine.sql(f"CREATE TABLE added AS {ruled(store, b, a, _only(store, b, a))}")
+        engine.sql(f"CREATE TABLE removed AS {drop_reasons(store, a, b, _only(store, a, b))}")
+        engine.sql(f"CREATE TABLE added AS {drop_reasons(store, b, a, _only(store, b, a))}")
         return [
             Change(intern(what), intern(subset), id_, was, intern(rule))
             for batch in engine.batches(_CHANGES)

@@ -15,7 +15,7 @@ from curator.core.model import content_id
 from curator.core.progress import Listener, Silent
 from curator.versions.queries import digests, scan_objects
 from datastore.engine import literal
-from datastore.remember import chunks, remembered
+from datastore.remember import chunks, remember
 from datastore.store import Store
 from datastore.versions import Manifest
 
@@ -81,7 +81,7 @@ def disagreements(
         for done, some in enumerate(chunks(rows, CHUNK)):
             listener.progress("asking math-verify", done * CHUNK, len(rows))
             pairs = [(row[0], row[1]) for row in some]
-            others += remembered(ledger, [_key(row) for row in some], pairs, ask)
+            others += remember(ledger, [_key(row) for row in some], pairs, ask)
     return _queue(zip(rows, others, strict=True))
 
 

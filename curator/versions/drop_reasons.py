@@ -11,7 +11,7 @@ from datastore.store import Store
 from datastore.versions import Manifest
 
 
-def ruled(store: Store, holder: Manifest, manifest: Manifest, absent: str) -> str:
+def drop_reasons(store: Store, holder: Manifest, manifest: Manifest, absent: str) -> str:
     """SELECT of (id, subset, problem_id, rule, rewritten) of rows of `holder`: the first rule on
     the way into `manifest` that stopped each. `rewritten` says that it has the problem, but not
     this rationale.

@@ -15,7 +15,7 @@ import duckdb
 from curator.core.errors import UsageError
 from curator.versions.queries import digests, readable
 from datastore.engine import literal, scan
-from datastore.errors import StoreError, told
+from datastore.errors import StoreError, wrap_os_errors
 from datastore.files import scratch
 from datastore.store import Store
 from datastore.versions import Manifest
@@ -30,7 +30,7 @@ def write_views(store: Store) -> Path:
     It holds no rows, only queries over the objects by their absolute paths.
     """
     path = store.root / FILE
-    with told("write the views", path), scratch(store.root / "tmp") as folder:
+    with wrap_os_errors("write the views", path), scratch(store.root / "tmp") as folder:
         fresh = folder / FILE
         try:
             with duckdb.connect(str(fresh)) as connection:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from curator.core.errors import UsageError
-from curator.versions.drop_reasons import ruled
+from curator.versions.drop_reasons import drop_reasons
 from curator.versions.queries import (
     digests,
     readable,
@@ -26,7 +26,7 @@ SHORTEST_PREFIX = 6
 
 
 @dataclass(frozen=True)
-class Story:
+class RowHistory:
     """One row from its source to its verdicts."""
 
     id: str
@@ -46,7 +46,7 @@ class Story:
     """Why the row is not in `seen_in`; empty if it is there."""
 
 
-def why(store: Store, prefix: str) -> Story:
+def why(store: Store, prefix: str) -> RowHistory:
     """The story of the row whose hex id starts with `prefix`, rejected rows too.
 
     Versions whose objects were removed are not looked at. Raises UsageError if no row or more than
@@ -60,7 +60,7 @@ def why(store: Store, prefix: str) -> Story:
     objects = [digest for manifest in manifests for digest in digests(manifest)]
     with store.reading(objects), store.engine() as engine:
         if found := _identified(engine, store, manifests, prefix):
-            return _story(engine, store, manifests, found)
+            return _row_history(engine, store, manifests, found)
     raise UsageError(
         f"No row has an id that starts with '{prefix}'; `curator diff` and `sql` list ids"
     )
@@ -86,7 +86,9 @@ def _identified(
     return found[0]["id"] if found else None
 
 
-def _story(engine: Engine, store: Store, manifests: Sequence[Manifest], id_: bytes) -> Story:
+def _row_history(
+    engine: Engine, store: Store, manifests: Sequence[Manifest], id_: bytes
+) -> RowHistory:
     holding = [m for m in manifests if _holds(engine, store, m, id_)]
     for manifest in holding or manifests:
         if rationale := _only_one(engine, f"({version_rationales(store, manifest)})", id_):
@@ -111,9 +113,9 @@ def _story(engine: Engine, store: Store, manifests: Sequence[Manifest], id_: byt
     for verdict in found:
         verdict["evidence"] = json.loads(verdict["evidence"])
     ids = {"id": id_, "problem": rationale["problem_id"]}
-    told = [] if holding else _dicts(engine, ruled(store, manifest, manifest, absent), ids)
+    told = [] if holding else _dicts(engine, drop_reasons(store, manifest, manifest, absent), ids)
     source = source_name(manifest, subset)
-    return Story(
+    return RowHistory(
         id=id_.hex(),
         subset=subset,
         versions=tuple(m.ref for m in holding),

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
-from curator.answers import quick
+from curator.answers import compare_by_rules
 from curator.core.model import LETTERS, Problem, Rationale, content_id
 
 Claim = Literal["none", "true", "false"]
@@ -102,7 +102,7 @@ def _values(problem: Problem) -> Iterator[tuple[str, str]]:
             return
         for other in range(len(problem.choices)):
             # Upstreams list one value twice, under two letters.
-            same = quick(problem.choices[place], problem.choices[other])
+            same = compare_by_rules(problem.choices[place], problem.choices[other])
             if same is not None and same.outcome == "equal":
                 continue
             if _differ(LETTERS[place], LETTERS[other], problem.choices):
@@ -116,7 +116,7 @@ def _values(problem: Problem) -> Iterator[tuple[str, str]]:
 
 
 def _differ(gold: str, other: str, choices: tuple[str, ...] = ()) -> bool:
-    found = quick(gold, other, choices)
+    found = compare_by_rules(gold, other, choices)
     return found is not None and found.outcome == "different"
 
 
@@ -180,7 +180,7 @@ def _steps(text: str) -> Iterator[tuple[str, str]]:
     for found in _STEP.finditer(text):
         left, sign, right, result = found.groups()
         value = f"{left} {sign.replace('×', '*')} {right}"
-        known = quick(value, result)
+        known = compare_by_rules(value, result)
         if known is None or known.outcome != "equal":
             continue
         for slip in _slips(result):

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from curator.answers import extract, extract_output, quick
+from curator.answers import compare_by_rules, extract, extract_output
 from curator.answers.extract.text import boxes
 from curator.sources.datasets.math import boxes as golds
 from curator.sources.datasets.math import gold_of
@@ -24,7 +24,7 @@ def lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def outcome(gold: str, answer: object, choices: tuple[str, ...] = ()) -> str:
-    found = quick(gold, answer, choices) if answer is not None else None  # type: ignore[arg-type]
+    found = compare_by_rules(gold, answer, choices) if answer is not None else None  # type: ignore[arg-type]
     return found.outcome if found else "open"
 
 
@@ -124,6 +124,6 @@ def test_plain_numbers_are_compared_fast() -> None:
     for _ in range(3):
         start = time.process_time()
         for gold, answer in pairs:
-            quick(gold, answer)
+            compare_by_rules(gold, answer)
         best = max(best, len(pairs) / (time.process_time() - start))
     assert best > 50_000, f"{best:.0f} pairs a second"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from curator.answers import Grader, extract, extract_output, quick
+from curator.answers import Grader, compare_by_rules, extract, extract_output
 from tests.worlds import DATA
 
 TABLES = DATA / "answers"
@@ -43,7 +43,7 @@ def test_the_rules_alone_decide_nearly_all_hard_pairs() -> None:
     left = [
         case
         for case in cases
-        if quick(case["gold"], case["answer"], tuple(case.get("choices", ()))) is None
+        if compare_by_rules(case["gold"], case["answer"], tuple(case.get("choices", ()))) is None
     ]
     assert len(left) <= len(cases) // 50
 

@@ -11,7 +11,7 @@ import pytest
 
 from curator.cli.study import Studied, recipes_in, study
 from curator.core.progress import Silent
-from curator.pipeline.sample import Asked
+from curator.pipeline.sample import SampleRequest
 from tests.teacher.faults import Server, completion
 from tests.trainers.tiny import tiny_model
 from tests.worlds import curator
@@ -88,7 +88,7 @@ def run(world: Path, served: list[str], server: Server) -> list[Studied]:
     return study(
         recipes_in(str(world / "recipes")),
         str(world / "tiny.yaml"),
-        Asked(("gsm8k",), how="CoT"),
+        SampleRequest(("gsm8k",), how="CoT"),
         world / "study",
         world / "store",
         serving,

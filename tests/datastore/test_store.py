@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -52,6 +53,14 @@ def holds(store: Store, names: tuple[str, str]) -> bool:
         and store.versions.get("m").ref == names[1]
         and store.ledger("calls").get_many([b"k" * 16]) == {b"k" * 16: {"n": 1}}
     )
+
+
+def test_a_copy_without_empty_folders_is_a_store(tmp_path: Path) -> None:
+    names = used(tmp_path / "store")
+    shutil.rmtree(tmp_path / "store" / "locks")
+    shutil.rmtree(tmp_path / "store" / "tmp")
+    with Store(tmp_path / "store") as store:
+        assert holds(store, names)
 
 
 def test_a_new_store_has_the_newest_format_and_opens_again(tmp_path: Path) -> None:

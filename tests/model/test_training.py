@@ -9,7 +9,7 @@ import pytest
 
 from curator import build
 from curator.answers import Grader
-from curator.pipeline.sample import Asked, sample
+from curator.pipeline.sample import SampleRequest, sample
 from curator.release.export import export
 from curator.sandbox import Sandbox
 from curator.teacher import TeacherSettings
@@ -43,7 +43,7 @@ def test_a_small_model_is_trained_on_a_release_served_and_scored(
     losses = [loss for _, loss in record["losses"]]
     assert losses and all(0 < loss < 20 for loss in losses)
     assert any("answer tokens carry loss" in line for line in told)
-    asked = Asked(("gsm8k",), samples=1, how="hybrid", limit=20)
+    asked = SampleRequest(("gsm8k",), samples=1, how="hybrid", limit=20)
     model = str(tmp_path / "run" / "model")
     with serve(model) as address, Store(tmp_path / "store") as store:
         settings = TeacherSettings(

@@ -11,7 +11,7 @@ import pytest
 from curator.answers import Grader
 from curator.core.errors import TeacherError
 from curator.core.samples import Sampled, read_samples
-from curator.pipeline.sample import Asked, sample
+from curator.pipeline.sample import SampleRequest, sample
 from curator.sandbox import Sandbox
 from curator.teacher import TeacherSettings
 from curator.teacher.local_server import serve
@@ -74,7 +74,9 @@ def mirror(tmp_path: Path) -> Path:
 def sampled(server: Server, mirror: Path, store: Path, **asked: Any) -> list[Sampled]:
     settings = TeacherSettings(model="m", base_url=server.url, key_env="")
     with Store(store) as opened:
-        twice = Asked(("gsm8k", "gsm8k"), **asked)  # a set that is named twice is sampled once
+        twice = SampleRequest(
+            ("gsm8k", "gsm8k"), **asked
+        )  # a set that is named twice is sampled once
         return list(sample(twice, settings, opened, mirror=mirror))
 
 

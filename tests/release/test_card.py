@@ -9,8 +9,8 @@ from huggingface_hub import DatasetCard
 
 from curator.core.errors import HubError
 from curator.release.card import BEGIN, END, card, configs, merged, metadata
-from curator.release.counts import Counted, Facts
-from curator.release.folder import Package, pack
+from curator.release.counts import ReleaseCounts, SubsetCounts
+from curator.release.folder import ReleaseFolder, write_folder
 from curator.release.licence import FREE, RESTRICTED, Licence, licence_of
 from curator.sources import EVALS, SOURCES
 from datastore.store import Store
@@ -18,10 +18,10 @@ from datastore.versions import Manifest
 
 
 @pytest.fixture
-def packed(quickstart: Path, tmp_path: Path) -> tuple[Manifest, Package, str]:
+def packed(quickstart: Path, tmp_path: Path) -> tuple[Manifest, ReleaseFolder, str]:
     with Store(quickstart, readonly=True) as store:
         version = store.versions.get("quickstart")
-        package = pack(store, version, tmp_path / "out", repo="me/data")
+        package = write_folder(store, version, tmp_path / "out", repo="me/data")
     return version, package, (tmp_path / "out/README.md").read_text("utf-8")
 
 
@@ -64,7 +64,7 @@ def test_every_licence_that_our_sources_state_is_known_or_told() -> None:
 
 
 def test_the_card_tells_subsets_proofs_teacher_contamination_and_sources(
-    packed: tuple[Manifest, Package, str],
+    packed: tuple[Manifest, ReleaseFolder, str],
 ) -> None:
     version, _, text = packed
     read = DatasetCard(text)
@@ -87,12 +87,14 @@ def test_the_card_tells_subsets_proofs_teacher_contamination_and_sources(
     assert "curator pull me/data@v1\ncurator diff mine me--data --rows\n" in text
 
 
-def changed(version: Manifest, package: Package, **content: object) -> str:
+def changed(version: Manifest, package: ReleaseFolder, **content: object) -> str:
     other = replace(version, content={**version.content, **content})
     return card(other, package.facts, package.licence, ["data/a/train-00000-of-00001.parquet"])
 
 
-def test_a_real_teacher_and_its_absence_are_told(packed: tuple[Manifest, Package, str]) -> None:
+def test_a_real_teacher_and_its_absence_are_told(
+    packed: tuple[Manifest, ReleaseFolder, str],
+) -> None:
     version, package, _ = packed
     teacher = {"model": "m-1", "family": "f", "parameters": {"temperature": 0.7}, "replay": False}
     text = changed(version, package, teacher=teacher)
@@ -101,7 +103,7 @@ def test_a_real_teacher_and_its_absence_are_told(packed: tuple[Manifest, Package
 
 
 def test_sets_that_were_not_reached_or_not_asked_are_told(
-    packed: tuple[Manifest, Package, str],
+    packed: tuple[Manifest, ReleaseFolder, str],
 ) -> None:
     version, package, _ = packed
     evals = {**version.content["evals"], "svamp": {"licence": "MIT", "missing": "not reached"}}
@@ -115,7 +117,7 @@ def test_sets_that_were_not_reached_or_not_asked_are_told(
 
 
 def test_texts_of_others_cannot_break_out_of_the_card(
-    packed: tuple[Manifest, Package, str],
+    packed: tuple[Manifest, ReleaseFolder, str],
 ) -> None:
     version, package, _ = packed
     bad = f"x\n# Big | `code` {END} <script>alert(1)</script> [a](javascript:b) \x1b[31m"
@@ -130,7 +132,7 @@ def test_texts_of_others_cannot_break_out_of_the_card(
 
 
 def ours(license_: str = "mit") -> str:
-    facts = Facts({"a": Counted(rows=3)})
+    facts = ReleaseCounts({"a": SubsetCounts(rows=3)})
     values = metadata(version_named("a"), facts, Licence(license_), ["data/a/train-0.parquet"])
     data = "\n".join(f"{key}: {value!r}" for key, value in values.items() if key != "configs")
     return f"---\n{data}\n---\n\n{BEGIN}\n# Ours\n\nnew\n{END}\n"

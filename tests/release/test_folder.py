@@ -11,7 +11,7 @@ import pytest
 
 from curator.core.errors import CuratorError, UsageError
 from curator.recipe.load import load_recipe
-from curator.release.folder import pack
+from curator.release.folder import write_folder
 from curator.release.shards import GROUP_ROWS, SCHEMA, write_shards
 from datastore.store import Store
 from tests.worlds import ROOT
@@ -25,7 +25,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_the_same_version_gives_the_same_bytes(quickstart: Path, tmp_path: Path) -> None:
     with Store(quickstart, readonly=True) as store:
         version = store.versions.get("quickstart")
-        packages = [pack(store, version, tmp_path / name, 0.2) for name in "ab"]
+        packages = [write_folder(store, version, tmp_path / name, 0.2) for name in "ab"]
     a, b = (contents(each.folder) for each in packages)
     assert a == b
     assert sorted(a) == sorted(packages[0].files)
@@ -36,7 +36,7 @@ def test_the_same_version_gives_the_same_bytes(quickstart: Path, tmp_path: Path)
 
 def test_nothing_of_this_machine_is_in_a_release(quickstart: Path, tmp_path: Path) -> None:
     with Store(quickstart, readonly=True) as store:
-        pack(store, store.versions.get("quickstart"), tmp_path / "out")
+        write_folder(store, store.versions.get("quickstart"), tmp_path / "out")
     here = [str(ROOT).encode(), str(tmp_path).encode(), b"/tmp/"]
     for path, content in contents(tmp_path / "out").items():
         assert [each for each in here if each in content] == [], path
@@ -44,7 +44,7 @@ def test_nothing_of_this_machine_is_in_a_release(quickstart: Path, tmp_path: Pat
 
 def test_the_alpaca_file_has_the_rows_of_the_train_split(quickstart: Path, tmp_path: Path) -> None:
     with Store(quickstart, readonly=True) as store:
-        package = pack(store, store.versions.get("quickstart"), tmp_path / "out", 0.2)
+        package = write_folder(store, store.versions.get("quickstart"), tmp_path / "out", 0.2)
     rows = json.loads((package.folder / "alpaca.json").read_text())
     wanted = sum(
         said["rows"] for path, said in package.manifest["files"].items() if "/train-" in path
@@ -59,7 +59,9 @@ def test_a_question_stays_on_its_side_when_the_share_grows(
     held = []
     with Store(quickstart, readonly=True) as store:
         for share in (0.0, 0.1, 0.3, 0.5):
-            package = pack(store, store.versions.get("quickstart"), tmp_path / str(share), share)
+            package = write_folder(
+                store, store.versions.get("quickstart"), tmp_path / str(share), share
+            )
             files = package.folder.glob("data/*/validation-*.parquet")
             held.append({row for file in files for row in pq.read_table(file)["id"].to_pylist()})
     assert held[0] == set() and held[0] < held[1] < held[2] < held[3]
@@ -71,7 +73,7 @@ def test_the_recipe_of_a_release_is_the_recipe_of_the_version(
 ) -> None:
     with Store(quickstart, readonly=True) as store:
         version = store.versions.get("quickstart")
-        pack(store, version, tmp_path / "out")
+        write_folder(store, version, tmp_path / "out")
     recipe = load_recipe(tmp_path / "out/recipe.yaml")
     assert recipe.canonical() == version.content["recipe"]
     assert list(recipe.subsets) == version.content["order"]
@@ -82,7 +84,7 @@ def test_the_folder_that_one_is_in_is_not_replaced(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with Store(small, readonly=True) as store, pytest.raises(UsageError, match="folder in it"):
-        pack(store, store.versions.get("small"), Path())
+        write_folder(store, store.versions.get("small"), Path())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -91,18 +93,18 @@ def test_a_folder_that_is_no_release_is_left_alone(small: Path, tmp_path: Path) 
     target.mkdir()
     with Store(small, readonly=True) as store:
         version = store.versions.get("small")
-        pack(store, version, target)
+        write_folder(store, version, target)
         first = contents(target)
         with pytest.raises(UsageError, match="exists; name another folder"):
-            pack(store, version, target)
-        pack(store, version, target, overwrite=True)
+            write_folder(store, version, target)
+        write_folder(store, version, target, overwrite=True)
         assert contents(target) == first
         (tmp_path / "photos").mkdir()
         (tmp_path / "photos/cat.png").write_bytes(b"cat")
         with pytest.raises(UsageError, match="is no release folder and is left alone"):
-            pack(store, version, tmp_path / "photos", overwrite=True)
+            write_folder(store, version, tmp_path / "photos", overwrite=True)
         with pytest.raises(UsageError, match=r"held-out share is 0\.9"):
-            pack(store, version, tmp_path / "more", 0.9)
+            write_folder(store, version, tmp_path / "more", 0.9)
     assert (tmp_path / "photos/cat.png").read_bytes() == b"cat"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "photos"]
 
@@ -157,8 +159,8 @@ def test_a_version_whose_rows_are_not_those_that_it_says_is_not_released(
         rows = {"count": 11, "sha256": "0" * 64}
         other = replace(version, content={**version.content, "rows": rows})
         with pytest.raises(CuratorError, match="does not have the rows that it says"):
-            pack(store, other, tmp_path / "out")
+            write_folder(store, other, tmp_path / "out")
         none = replace(version, content={**version.content, "rows": {"count": 0, "sha256": ""}})
         with pytest.raises(UsageError, match="has no rows: there is nothing to release"):
-            pack(store, none, tmp_path / "out")
+            write_folder(store, none, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from curator.core import arrow
 from curator.core.model import Problem, Quarantined
-from curator.sources import EVALS, SOURCES, Source, adhoc, open_source, records
+from curator.sources import EVALS, SOURCES, Source, custom_source, open_source, records
 
-OWN = adhoc(
+OWN = custom_source(
     "own",
     columns={"question": "question", "gold": "answer", "choices": "options", "program": "program"},
     licence="MIT",
@@ -102,7 +102,7 @@ def test_any_file_is_read_without_an_exception(
 ) -> None:
     path = tmp_path / f"rows{suffix}"
     path.write_bytes(head + body)
-    source = adhoc("own", columns={"question": "q"}, licence="MIT", file=str(path))
+    source = custom_source("own", columns={"question": "q"}, licence="MIT", file=str(path))
     check_storable(list(records(source, open_source(source))))
     path.unlink()
 

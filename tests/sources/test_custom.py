@@ -7,13 +7,13 @@ import pytest
 
 from curator.core.errors import UsageError
 from curator.core.model import Problem, Quarantined
-from curator.sources import adhoc, open_source, records
+from curator.sources import custom_source, open_source, records
 
 COLUMNS = {"question": "q", "gold": "a", "choices": "", "solution": "", "program": ""}
 
 
 def read(path: Path | str, **more: str) -> list[Problem | Quarantined]:
-    source = adhoc("mine", columns={**COLUMNS, **more}, licence="CC0-1.0", file=str(path))
+    source = custom_source("mine", columns={**COLUMNS, **more}, licence="CC0-1.0", file=str(path))
     return list(records(source, open_source(source)))
 
 
@@ -108,7 +108,7 @@ def test_the_digest_covers_bytes_names_and_columns(tmp_path: Path) -> None:
     path.write_text('{"q": "Q", "a": 1}\n')
 
     def digest(**more: str) -> str:
-        source = adhoc("mine", columns={**COLUMNS, **more}, licence="MIT", file=str(path))
+        source = custom_source("mine", columns={**COLUMNS, **more}, licence="MIT", file=str(path))
         return open_source(source).digest
 
     first = digest()
@@ -129,4 +129,4 @@ def test_the_digest_covers_bytes_names_and_columns(tmp_path: Path) -> None:
 )
 def test_a_wrong_description_is_the_users_mistake(given: dict[str, object], words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        adhoc("mine", licence="MIT", **given)  # type: ignore[arg-type]
+        custom_source("mine", licence="MIT", **given)  # type: ignore[arg-type]

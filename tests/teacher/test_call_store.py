@@ -7,7 +7,7 @@ from threading import Event, Thread
 
 import pytest
 
-from curator.teacher.call_store import COMMIT_S, LOOK_S, Keeping
+from curator.teacher.call_store import COMMIT_S, LOOK_S, CallStore
 from datastore.errors import StoreError
 from datastore.ledger import Ledger
 
@@ -31,7 +31,7 @@ def test_answers_are_read_while_the_disk_is_busy(
         await keeping.close()
 
     with Ledger(tmp_path / "calls") as ledger:
-        keeping = Keeping(ledger)
+        keeping = CallStore(ledger)
         asyncio.run(run())
     assert waits and all(waits)
 
@@ -44,7 +44,7 @@ def test_all_who_put_and_look_at_once_get_theirs(tmp_path: Path) -> None:
         await keeping.close()
 
     with Ledger(tmp_path / "calls") as ledger:
-        keeping = Keeping(ledger)
+        keeping = CallStore(ledger)
         asyncio.run(run())
 
 
@@ -62,7 +62,7 @@ def test_a_disk_that_fails_is_told_to_all_who_put(
             await keeping.close()
 
     with Ledger(tmp_path / "calls") as ledger:
-        keeping = Keeping(ledger)
+        keeping = CallStore(ledger)
         monkeypatch.setattr(os, "fsync", failing)
         said = asyncio.run(run())
     assert len(said) == len(KEYS) and all(isinstance(each, StoreError) for each in said)
@@ -77,7 +77,7 @@ def test_who_is_cancelled_does_not_take_the_answer_from_others(tmp_path: Path) -
         await keeping.close()
 
     with Ledger(tmp_path / "calls") as ledger:
-        keeping = Keeping(ledger)
+        keeping = CallStore(ledger)
         asyncio.run(run())
 
 
@@ -97,7 +97,7 @@ def test_what_was_put_is_kept_by_closing_whoever_has_gone(
         await asyncio.sleep(2 * max(LOOK_S, COMMIT_S))
 
     with Ledger(tmp_path / "calls") as ledger:
-        keeping = Keeping(ledger)
+        keeping = CallStore(ledger)
         asyncio.run(run())
     assert not caplog.messages
 
@@ -114,7 +114,7 @@ def test_a_thread_that_cannot_be_started_is_told_to_all_who_wait(
             return list(await asyncio.gather(*both, return_exceptions=True))
 
     with Ledger(tmp_path / "calls") as ledger:
-        keeping = Keeping(ledger)
+        keeping = CallStore(ledger)
         monkeypatch.setattr(Thread, "start", failing)
         said = asyncio.run(run())
     assert [type(each) for each in said] == [RuntimeError, RuntimeError]

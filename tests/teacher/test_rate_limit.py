@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from curator.teacher import Call
-from curator.teacher.rate_limit import CUT, START, Flow, retry_after
+from curator.teacher.rate_limit import CUT, START, RateLimiter, retry_after
 from tests.teacher.faults import Reply, Server, error
 from tests.teacher.worlds import ask, records, requests, settings
 
 
-async def rounds(flow: Flow, count: int, *, busy: bool = False) -> None:
+async def rounds(flow: RateLimiter, count: int, *, busy: bool = False) -> None:
     """So many round trips of as many calls as may go at once."""
     for _ in range(count):
         entered = [await flow.enter(0) for _ in range(int(flow.window))]
@@ -23,7 +23,7 @@ async def rounds(flow: Flow, count: int, *, busy: bool = False) -> None:
 
 def test_calls_at_once_double_a_round_trip_until_the_first_push_back() -> None:
     async def run() -> None:
-        flow = Flow(1_000)
+        flow = RateLimiter(1_000)
         assert flow.window == START
         await rounds(flow, 3)
         assert flow.window == START * 8
@@ -40,7 +40,7 @@ def test_calls_at_once_double_a_round_trip_until_the_first_push_back() -> None:
 
 def test_there_are_never_more_than_the_settings_allow() -> None:
     async def run() -> None:
-        flow = Flow(20)
+        flow = RateLimiter(20)
         await rounds(flow, 10)
         assert flow.window == 20
         for _ in range(20):
@@ -53,7 +53,7 @@ def test_there_are_never_more_than_the_settings_allow() -> None:
 
 def test_who_is_cancelled_in_line_or_just_let_in_keeps_nobody_out() -> None:
     async def run() -> None:
-        flow = Flow(1, tokens_per_minute=6_000)  # 600 at once, then 100 a second
+        flow = RateLimiter(1, tokens_per_minute=6_000)  # 600 at once, then 100 a second
         first = await flow.enter(300)
         waiting = [asyncio.create_task(flow.enter(300)) for _ in range(3)]
         await asyncio.sleep(0)
@@ -69,7 +69,7 @@ def test_who_is_cancelled_in_line_or_just_let_in_keeps_nobody_out() -> None:
 
 def test_an_endpoint_that_is_not_filled_does_not_raise_the_number() -> None:
     async def run() -> None:
-        flow = Flow(1_000)
+        flow = RateLimiter(1_000)
         for _ in range(100):
             flow.leave(await flow.enter(0), answered=True)
         assert flow.window == START
@@ -79,7 +79,7 @@ def test_an_endpoint_that_is_not_filled_does_not_raise_the_number() -> None:
 
 def test_lost_connections_do_not_bring_it_down_to_one() -> None:
     async def run() -> None:
-        flow = Flow(1_000)
+        flow = RateLimiter(1_000)
         await rounds(flow, 2)
         for _ in range(100):
             flow.shaken(await flow.enter(0))
@@ -134,7 +134,7 @@ def test_a_limit_of_tokens_a_minute_counts_what_was_used_and_not_what_might_have
 
 def test_a_call_that_needs_more_than_a_burst_of_tokens_goes_all_the_same() -> None:
     async def run() -> float:
-        flow = Flow(10, tokens_per_minute=600)
+        flow = RateLimiter(10, tokens_per_minute=600)
         start = time.monotonic()
         await flow.enter(75)
         await asyncio.wait_for(flow.enter(5), 3)

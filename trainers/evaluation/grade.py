@@ -10,7 +10,7 @@ from itertools import islice
 
 import numpy as np
 
-from curator.answers import Grader, extract, extract_output, quick_columns, written
+from curator.answers import Grader, compare_columns, extract, extract_output, render_answer
 from curator.core.model import Answer
 from curator.core.samples import Sample, Sampled
 from curator.sandbox import Sandbox
@@ -98,7 +98,7 @@ def _answer(problem: Sampled, sample: Sample, printed: str) -> str:
         found = extract_output(printed) if printed else None
     else:
         found = extract(sample.text, problem.choices)
-    return written(found) if found else ""
+    return render_answer(found) if found else ""
 
 
 def _pairs(some: Sequence[Sampled], answers: Sequence[Sequence[str]]) -> list[Pair]:
@@ -115,7 +115,7 @@ def _pairs(some: Sequence[Sampled], answers: Sequence[Sequence[str]]) -> list[Pa
 def _equal(pairs: Sequence[Pair], grader: Grader) -> dict[Pair, str]:
     """The outcome of each pair: plain ones by columns, the rest by the graders."""
     golds, answers, choices = zip(*pairs, strict=True) if pairs else ((), (), ())
-    fast = quick_columns(golds, answers, choices)
+    fast = compare_columns(golds, answers, choices)
     slow = [pair for pair, known in zip(pairs, fast, strict=True) if known is None]
     graded = iter(grader.map(slow))
     return {pair: (known or next(graded)).outcome for pair, known in zip(pairs, fast, strict=True)}

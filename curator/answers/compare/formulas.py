@@ -76,7 +76,7 @@ def _all(results: Sequence[Result | None], rule: str) -> Result | None:
 def _in_order(a: Sequence[Node], b: Sequence[Node], rule: str) -> Result | None:
     if len(a) != len(b):
         return "different", rule
-    return _all([nodes(x, y) for x, y in zip(a, b, strict=True)], rule)
+    return _all([compare_nodes(x, y) for x, y in zip(a, b, strict=True)], rule)
 
 
 def _any_order(a: Sequence[Node], b: Sequence[Node], rule: str) -> Result | None:
@@ -98,7 +98,7 @@ def _any_order(a: Sequence[Node], b: Sequence[Node], rule: str) -> Result | None
     # both ways: an item of either that differs from all of the other's
     for items, others in ((unmatched, left), (left, unmatched)):
         for item in items:
-            found = [nodes(item, other) for other in others]
+            found = [compare_nodes(item, other) for other in others]
             if all(one and one[0] == "different" for one in found):
                 return "different", rule
     return "undecided", rule
@@ -109,7 +109,7 @@ def _unique(items: Sequence[Node]) -> list[Node]:
     if len(items) > MAX_ITEMS:
         return list(dict.fromkeys(items))
     for item in items:
-        found = [nodes(item, other) for other in kept]
+        found = [compare_nodes(item, other) for other in kept]
         if not any(result and result[0] == "equal" for result in found):
             kept.append(item)
     return kept
@@ -133,7 +133,11 @@ def _system(a: Node, b: Node) -> Result | None:
             return None
         sides.append(found)
     x, y = sides
-    return _all([nodes(x[name], y[name]) for name in x], "system") if x.keys() == y.keys() else None
+    return (
+        _all([compare_nodes(x[name], y[name]) for name in x], "system")
+        if x.keys() == y.keys()
+        else None
+    )
 
 
 def _collections(a: Node, b: Node) -> Result | None:
@@ -188,7 +192,7 @@ def _matrices(a: Node, b: Node) -> Result | None:
 
 
 def _equal(a: Node, b: Node) -> bool:
-    found = nodes(a, b)
+    found = compare_nodes(a, b)
     return found is not None and found[0] == "equal"
 
 
@@ -200,7 +204,7 @@ def _cases(a: Node, b: Node) -> Result:
         same = [i for i, other in enumerate(left) if _equal(row.args[1], other.args[1])]
         if not same or len(a.args) != len(b.args):
             return "undecided", "piecewise"
-        outcomes.append(nodes(row.args[0], left.pop(same[0]).args[0]))
+        outcomes.append(compare_nodes(row.args[0], left.pop(same[0]).args[0]))
     return _all(outcomes, "piecewise") or ("undecided", "piecewise")
 
 
@@ -211,7 +215,7 @@ def _relations(a: Node, b: Node) -> Result | None:
         if a.text == b.text == "=":
             return equations(a, b)
         if a.text == b.text == "in":
-            heads = nodes(a.args[0], b.args[0])
+            heads = compare_nodes(a.args[0], b.args[0])
             sets = _memberships(a.args[1], b.args[1])
             return _all([heads, sets], "interval")
         return None
@@ -225,7 +229,7 @@ def _relations(a: Node, b: Node) -> Result | None:
 def _memberships(a: Node, b: Node) -> Result | None:
     if {a.op, b.op} & {"interval", "union", "tuple"}:
         return compare_sets(a, b)
-    return nodes(a, b)
+    return compare_nodes(a, b)
 
 
 def _ratios(a: Node, b: Node) -> Result | None:
@@ -244,7 +248,7 @@ def _ratios(a: Node, b: Node) -> Result | None:
     )
 
 
-def nodes(a: Node, b: Node) -> Result | None:
+def compare_nodes(a: Node, b: Node) -> Result | None:
     """The outcome for two formulas; None where a symbolic grader is needed."""
     if a == b:
         return "equal", "same formula"
@@ -271,7 +275,7 @@ def nodes(a: Node, b: Node) -> Result | None:
             return "different", "how many"
         return _collections(a, b)
     if ops == {"neg"}:
-        return nodes(a.args[0], b.args[0])
+        return compare_nodes(a.args[0], b.args[0])
     if "base" in ops and a.op != b.op:
         return _based(a, b)
     if names(a) or names(b):

@@ -41,7 +41,7 @@ PLAIN_RULES = frozenset(
 """Rules that leave nothing to ask another grader."""
 
 
-def written(answer: Answer) -> str:
+def render_answer(answer: Answer) -> str:
     """An answer as one text, with its unit: what `equivalent` takes."""
     if not answer.unit:
         return answer.text
@@ -156,7 +156,7 @@ def _letters(gold: str, answer: str) -> Result | None:
     return None
 
 
-def quick(
+def compare_by_rules(
     gold: str | Answer,
     answer: str | Answer,
     choices: Sequence[str] = (),
@@ -169,9 +169,9 @@ def quick(
     """
     if digits != DIGITS:
         with rounded_to(digits):
-            return quick(gold, answer, choices)
-    a = gold if isinstance(gold, str) else written(gold)
-    b = answer if isinstance(answer, str) else written(answer)
+            return compare_by_rules(gold, answer, choices)
+    a = gold if isinstance(gold, str) else render_answer(gold)
+    b = answer if isinstance(answer, str) else render_answer(answer)
     if not choices:
         plain = fast(a, b)
         if plain is not None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 
 from curator.answers.compare.decimals import DIGITS
-from curator.answers.compare.rules import Equivalence, quick
+from curator.answers.compare.rules import Equivalence, compare_by_rules
 from curator.answers.parse.normalize import MAX_LENGTH
 
 Pair = tuple[str, str, tuple[str, ...]]
@@ -138,7 +138,7 @@ class Grader:
                     if pair is None:
                         more = False
                         break
-                    found = quick(*pair, self.digits) if not alone else _unasked(pair)
+                    found = compare_by_rules(*pair, self.digits) if not alone else _unasked(pair)
                     if found is None:
                         waiting.append((taken, pair[0], pair[1]))
                     else:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from curator.answers.compare.decimals import DIGITS, NUMERAL_TEXT
-from curator.answers.compare.rules import NOTHING, Equivalence, quick
+from curator.answers.compare.rules import NOTHING, Equivalence, compare_by_rules
 
 if TYPE_CHECKING:
     import polars as pl
@@ -20,7 +20,7 @@ _DIFFERENT = Equivalence("different", "number")
 _VERDICTS = (None, _SAME, _EQUAL, _DIFFERENT)
 
 
-def quick_columns(
+def compare_columns(
     golds: Sequence[str],
     answers: Sequence[str],
     choices: Sequence[Sequence[str]] | None = None,
@@ -54,7 +54,7 @@ def quick_columns(
         if not code:
             row = str(golds[at]), str(answers[at]), options[at]
             if row not in seen:
-                seen[row] = quick(*row, digits)
+                seen[row] = compare_by_rules(*row, digits)
             found[at] = seen[row]
     return found
 

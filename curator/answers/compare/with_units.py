@@ -9,7 +9,7 @@ In: two `Reading`s of formulas, at least one with a unit. Out: an outcome with i
 - words that count things decide only if they are the same (`18 eggs` and `18 apples`: undecided).
 """
 
-from curator.answers.compare.formulas import nodes
+from curator.answers.compare.formulas import compare_nodes
 from curator.answers.compare.scalars import Result, scalars
 from curator.answers.parse.tree import Node
 from curator.answers.parse.units import Unit
@@ -36,7 +36,7 @@ def _one_sided(a: Node, unit: Unit, b: Node) -> Result | None:
     """A number with a unit against one without."""
     if "base" in (a.op, b.op):
         return "undecided", "base"
-    bare = nodes(a, b)
+    bare = compare_nodes(a, b)
     if unit.dimensions == _PERCENT:
         return _either(scalars(Node("percent", (a,)), b), bare, "percent")
     if unit.dimensions == _ANGLE and unit.factor == 1 and _constants(b) & _INVERSE:
@@ -64,7 +64,7 @@ def _constants(node: Node) -> set[str]:
 
 def _temperatures(celsius: Node, fahrenheit: Node) -> Result | None:
     degrees = Node("/", (Node("*", (celsius, Node("num", (), "9"))), Node("num", (), "5")))
-    found = nodes(Node("+", (degrees, Node("num", (), "32"))), fahrenheit)
+    found = compare_nodes(Node("+", (degrees, Node("num", (), "32"))), fahrenheit)
     return (found[0], "unit") if found else None
 
 
@@ -77,13 +77,13 @@ def compare(a: Node, a_unit: Unit | None, b: Node, b_unit: Unit | None) -> Resul
     if a_unit is None or b_unit is None:
         if a_unit:
             return _one_sided(a, a_unit, b)
-        return _one_sided(b, b_unit, a) if b_unit else nodes(a, b)
+        return _one_sided(b, b_unit, a) if b_unit else compare_nodes(a, b)
     ratio = a_unit.factor / b_unit.factor
     if a_unit.dimensions == b_unit.dimensions:
-        found = nodes(a, b) if ratio == 1 else scalars(a, b, ratio)
+        found = compare_nodes(a, b) if ratio == 1 else scalars(a, b, ratio)
         return (found[0], "unit") if found else None
     if not a_unit.dimensions or not b_unit.dimensions:  # `units`, `million`
-        bare = nodes(a, b)
+        bare = compare_nodes(a, b)
         same = bare is not None and bare[0] == "equal"
         return ("undecided", "part of the unit") if same else bare
     known_a, known_b = _known(a_unit), _known(b_unit)

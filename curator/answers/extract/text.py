@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from curator.answers.compare.choices import chosen, letter
-from curator.answers.compare.rules import quick
+from curator.answers.compare.rules import compare_by_rules
 from curator.answers.parse.normalize import plain
 from curator.answers.parse.read import canonical, read
 from curator.core.model import LETTERS, Answer, Stated
@@ -110,7 +110,7 @@ def _together(text: str, spans: Sequence[tuple[int, int]]) -> tuple[str, tuple[i
         said = text[first:last]
         if not _BETWEEN.fullmatch(_DRESS.sub("", text[last:start])):
             break
-        found = [quick(said, other) for other in held]
+        found = [compare_by_rules(said, other) for other in held]
         if any(each is None or each.outcome != "different" for each in found):
             break
         held.insert(0, said)

@@ -14,7 +14,7 @@ from curator.cli.options import (
     UnsafeOption,
     WorkersOption,
 )
-from curator.cli.tables import shown, table
+from curator.cli.tables import printable, table
 from curator.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def _plain(found: "Audit") -> dict[str, object]:
 
 def _print(found: "Audit") -> None:
     kinds = ", ".join(f"{many:,} {kind}" for kind, many in found.kinds.items())
-    print(f"{shown(found.dataset)}  {found.rows:,} rows ({kinds})")
+    print(f"{printable(found.dataset)}  {found.rows:,} rows ({kinds})")
     print()
     head = ("holds", "column", "how sure", "why")
     table(head, [(c.holds, c.column, c.sure, c.why) for c in found.columns], whole=head[:3])
@@ -152,7 +152,7 @@ def _print(found: "Audit") -> None:
     ]
     table(("check", "what was found"), notes, whole=("check",))
     examples = [
-        (line.check, each.place, shown(each.what)[:SHOWN])
+        (line.check, each.place, printable(each.what)[:SHOWN])
         for line in found.lines
         for each in line.examples[:EACH]
     ]

@@ -22,7 +22,7 @@ def diff(
     as_json: JsonOption = False,
 ) -> None:
     """Compare two versions: rows and verdicts that changed, with the rule responsible."""
-    from curator.cli.render import print_changes, print_judgements
+    from curator.cli.render import print_changes, print_verdict_changes
     from curator.versions.diff import difference, judgements
 
     with existing(store) as opened:
@@ -31,4 +31,4 @@ def diff(
         show_json({"rows": changes, "verdicts": judged})
     else:
         print_changes(a, b, changes, rows)
-        print_judgements(judged, rows)
+        print_verdict_changes(judged, rows)

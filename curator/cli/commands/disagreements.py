@@ -8,7 +8,7 @@ from curator.cli.options import (
     VersionArgument,
     WorkersOption,
 )
-from curator.cli.tables import say, table
+from curator.cli.tables import print_wrapped, table
 
 MOST_SHOWN = 40
 
@@ -38,7 +38,7 @@ def disagreements(
         table(head, rows, ("rows",), ("ours", "math-verify", "one of them"))
         print()
     more = f" ({len(found) - MOST_SHOWN:,} more by --json)" if len(found) > MOST_SHOWN else ""
-    say(
+    print_wrapped(
         f"{queue.pairs:,} different pairs put to both graders: {len(found):,} contradictions"
         f"{more}, {queue.undecided:,} left open by one of them."
     )

@@ -8,7 +8,7 @@ import typer
 
 from curator.cli.app import Progress, app, make_room, show_json
 from curator.cli.options import JsonOption, WorkersOption
-from curator.cli.tables import say, table
+from curator.cli.tables import print_wrapped, table
 from curator.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -98,11 +98,13 @@ def _print(result: "Result", everything: bool) -> None:
     undecided = sum(row["undecided"] for row in result.problems)
     if undecided:
         total = sum(row["samples"] for row in result.problems)
-        say(f"{undecided:,} of {total:,} answers could not be compared; they count as wrong.")
+        print_wrapped(
+            f"{undecided:,} of {total:,} answers could not be compared; they count as wrong."
+        )
     if flagged:
-        say(f"{flagged.total():,} problems are in the release; 'unseen' leaves them out.")
+        print_wrapped(f"{flagged.total():,} problems are in the release; 'unseen' leaves them out.")
     for note in result.notes:
-        say(note)
+        print_wrapped(note)
 
 
 def _interval(score: "Score") -> str:

@@ -42,7 +42,7 @@ def export(
 ) -> None:
     """Write a version to a file; alpaca is the form of the released MathInstruct."""
     from curator.release.export import export as write
-    from curator.release.folder import pack
+    from curator.release.folder import write_folder
     from curator.release.formats import FORMATS
 
     if form not in {*FORMATS, HUB}:
@@ -54,7 +54,7 @@ def export(
         manifest = opened.versions.get(version)
         target = output or Path(f"{manifest.name}-{manifest.number}-{form}{suffix}")
         if form == HUB:
-            rows = pack(opened, manifest, target, held_out, overwrite=overwrite).facts.rows
+            rows = write_folder(opened, manifest, target, held_out, overwrite=overwrite).facts.rows
         else:
             rows = write(opened, manifest, form, target, overwrite)
     if as_json:

@@ -82,7 +82,7 @@ def sample(
 ) -> None:
     """Sample a model's solutions of problems; run again, it asks only what is missing."""
     from curator.core.samples import write_samples
-    from curator.pipeline.sample import Asked, decoding, endpoint, known_sets
+    from curator.pipeline.sample import SampleRequest, decoding, endpoint, known_sets
     from curator.pipeline.sample import sample as make
     from curator.teacher import Budget
     from curator.teacher.local_server import COMMAND, contents, serve
@@ -90,7 +90,7 @@ def sample(
 
     make_room(output)
     sampling = decoding(n, temperature, top_p, max_answer)
-    asked = Asked(tuple(sets.split(",")), n, how, few_shot, limit)
+    asked = SampleRequest(tuple(sets.split(",")), n, how, few_shot, limit)
     known_sets(asked)  # before a model is loaded
     with ExitStack() as stack:
         progress = stack.enter_context(Progress())

@@ -50,7 +50,7 @@ def study(
     """Train and score a model on each of several mixtures; run again, it goes on."""
     from curator.cli.study import recipes_in
     from curator.cli.study import study as run
-    from curator.pipeline.sample import Asked
+    from curator.pipeline.sample import SampleRequest
     from curator.teacher.local_server import COMMAND, serve
     from trainers.evaluation.plots import side_by_side
 
@@ -58,7 +58,7 @@ def study(
         found = run(
             recipes_in(recipes),
             training,
-            Asked(tuple(sets.split(",")), how=how, limit=limit),
+            SampleRequest(tuple(sets.split(",")), how=how, limit=limit),
             output,
             store,
             lambda folder: serve(folder, server or COMMAND),

@@ -21,7 +21,7 @@ def why(
     as_json: JsonOption = False,
 ) -> None:
     """Tell a row's story: source, problem, writer, every verdict with its evidence."""
-    from curator.cli.render import print_story
+    from curator.cli.render import print_row_history
     from curator.versions.why import why as tell
 
     with existing(store) as opened:
@@ -29,4 +29,4 @@ def why(
     if as_json:
         show_json(story)
     else:
-        print_story(story)
+        print_row_history(story)

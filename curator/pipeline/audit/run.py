@@ -19,10 +19,10 @@ from curator.pipeline.audit.dataset import Dataset, open_dataset
 from curator.pipeline.audit.detect_columns import Column, detect, printable
 from curator.pipeline.audit.findings import Line
 from curator.pipeline.audit.table import verdict_table
-from curator.pipeline.build import run_found
-from curator.pipeline.context import Workshop, workshop
+from curator.pipeline.build import run_located
+from curator.pipeline.context import BuildContext, open_context
 from curator.pipeline.freeze import freeze
-from curator.pipeline.locate import Found, find_evals, find_sources, known_source
+from curator.pipeline.locate import LocatedSource, find_evals, find_sources, known_source
 from curator.pipeline.stages.ingest import ingest, problems_of
 from curator.pipeline.state import Result
 from curator.recipe.schema import IN_EVALS, Limits, Recipe, Subset
@@ -84,19 +84,19 @@ def audit(
     recipe = _recipe(dataset, detected, golds, fix or "audit", limit)
     with ExitStack() as stack:
         opened = stack.enter_context(Store(Path(store)))
-        shop = workshop(stack, opened, recipe, workers, listener or Silent(), unsafe_local)
-        sources = find_sources(shop, mirror, hub=True)
-        shop, records = _kinds(shop, sources)
+        context = open_context(stack, opened, recipe, workers, listener or Silent(), unsafe_local)
+        sources = find_sources(context, mirror, hub=True)
+        context, records = _kinds(context, sources)
         sources = {name: each for name, each in sources.items() if name not in recipe.subsets} | {
-            name: sources[name] for name in shop.recipe.subsets
+            name: sources[name] for name in context.recipe.subsets
         }
-        evals = find_evals(shop, mirror)
-        result = run_found(shop, sources, evals, allow_missing=True)
-        manifest = _manifest(shop, result, dataset, freezing=bool(fix))
-        found = verdict_table(shop, result, dataset, sources, evals, records)
+        evals = find_evals(context, mirror)
+        result = run_located(context, sources, evals, allow_missing=True)
+        manifest = _manifest(context, result, dataset, freezing=bool(fix))
+        found = verdict_table(context, result, dataset, sources, evals, records)
     kinds = {
         subset.kind: result.content["subsets"][name]["rationales"]
-        for name, subset in shop.recipe.subsets.items()
+        for name, subset in context.recipe.subsets.items()
     }
     return Audit(
         dataset=dataset.what,
@@ -154,26 +154,28 @@ def _recipe(
     return recipe
 
 
-def _kinds(shop: Workshop, sources: Mapping[str, Found]) -> tuple[Workshop, Mapping[str, int]]:
+def _kinds(
+    context: BuildContext, sources: Mapping[str, LocatedSource]
+) -> tuple[BuildContext, Mapping[str, int]]:
     """The workshop with the subsets that the dataset has rows of, and counts of its records."""
     kept = {}
-    for name, subset in shop.recipe.subsets.items():
+    for name, subset in context.recipe.subsets.items():
         found = sources[name]
         if not found.opened:
             raise SourceError(found.missing)
-        read = ingest(shop, found.source, found.opened)
+        read = ingest(context, found.source, found.opened)
         if problems_of(read, subset.part):
             kept[name] = subset
     if not kept:
-        aside = next(iter(shop.store.objects.read(read.objects["quarantine"])), None)
+        aside = next(iter(context.store.objects.read(read.objects["quarantine"])), None)
         count = read.counts["quarantined"]
         first = f"; the first at {aside['place'][0]}: {aside['reason'][0]}" if aside else ""
         raise SourceError(f"None of {count:,} records can be read as a row{printable(first)}")
-    return replace(shop, recipe=shop.recipe.model_copy(update={"subsets": kept})), read.counts
+    return replace(context, recipe=context.recipe.model_copy(update={"subsets": kept})), read.counts
 
 
-def _manifest(shop: Workshop, result: Result, dataset: Dataset, freezing: bool) -> Manifest:
+def _manifest(context: BuildContext, result: Result, dataset: Dataset, freezing: bool) -> Manifest:
     if freezing:
-        return freeze(shop, result, f"audit of {dataset.what}")
+        return freeze(context, result, f"audit of {dataset.what}")
     digest = sha256(canonical(result.content)).hexdigest()
-    return Manifest(shop.recipe.name, 0, digest, None, "", result.content, result.objects)
+    return Manifest(context.recipe.name, 0, digest, None, "", result.content, result.objects)

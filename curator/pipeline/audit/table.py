@@ -12,9 +12,9 @@ from curator.core import arrow
 from curator.pipeline.audit import statistics
 from curator.pipeline.audit.dataset import Dataset
 from curator.pipeline.audit.findings import EXAMPLES, Example, Line, judged, open_rows
-from curator.pipeline.context import Workshop
-from curator.pipeline.locate import Found
-from curator.pipeline.stages.fill_gold import known_golds, lend
+from curator.pipeline.context import BuildContext
+from curator.pipeline.locate import LocatedSource
+from curator.pipeline.stages.fill_gold import fill_gold, gold_index
 from curator.pipeline.stages.ingest import ingest, problems_of
 from curator.pipeline.stages.screen import screen_all
 from curator.pipeline.state import Result
@@ -26,24 +26,26 @@ from datastore.engine import Engine, scan
 
 
 def verdict_table(
-    shop: Workshop,
+    context: BuildContext,
     result: Result,
     dataset: Dataset,
-    sources: Mapping[str, Found],
-    evals: Mapping[str, Found],
+    sources: Mapping[str, LocatedSource],
+    evals: Mapping[str, LocatedSource],
     records: Mapping[str, int],
 ) -> list[Line]:
     """Every line, each over all rows."""
-    objects = shop.store.objects
-    parts = _all_alive(shop, result)
-    against = problems_against(shop, evals)
+    objects = context.store.objects
+    parts = _all_alive(context, result)
+    against = problems_against(context, evals)
     screens = {
         "duplicates": Screens(contamination=None),
         "contamination": Screens(duplicates=False, contamination=Contamination()),
     }
     screened = {
         name: screen_all(
-            replace(shop, recipe=shop.recipe.model_copy(update={"screens": asked})), parts, against
+            replace(context, recipe=context.recipe.model_copy(update={"screens": asked})),
+            parts,
+            against,
         )
         for name, asked in screens.items()
     }
@@ -57,13 +59,13 @@ def verdict_table(
         for part in parts
     )
     verdicts = queries.verdicts(map(objects.path, result.objects["verdicts"].values()))
-    with shop.store.engine() as engine:
-        shop.listener.progress("looking at rows", 0, None)
+    with context.store.engine() as engine:
+        context.listener.progress("looking at rows", 0, None)
         open_rows(engine, written, queries.problems(parts))
         rows = engine.sql("SELECT count(*) FROM audited").fetchall()[0][0]
-        found = [_malformed(shop, result, records)]
+        found = [_malformed(context, result, records)]
         for check in ("executed", "answer", "format"):
-            note = _noted(engine, shop, check, sources, verdicts)
+            note = _noted(engine, context, check, sources, verdicts)
             line = judged(engine, check, verdicts, note, without="no gold answer")
             found += [line] if line.rows or check == "answer" else []
         for name, outputs in screened.items():
@@ -79,9 +81,9 @@ def verdict_table(
         return [*found, statistics.licences(engine, dataset.licence, dataset.licence_from)]
 
 
-def _all_alive(shop: Workshop, result: Result) -> list[Part]:
+def _all_alive(context: BuildContext, result: Result) -> list[Part]:
     """The subsets as if no check had said anything."""
-    objects = shop.store.objects
+    objects = context.store.objects
     silent = objects.path(objects.write(arrow.batches([], arrow.VERDICTS), arrow.VERDICTS))
     return [
         Part(
@@ -91,16 +93,16 @@ def _all_alive(shop: Workshop, result: Result) -> list[Part]:
             rationales=objects.path(result.objects["rationales"][name]),
             verdicts=silent,
         )
-        for name, subset in shop.recipe.subsets.items()
+        for name, subset in context.recipe.subsets.items()
     ]
 
 
-def _malformed(shop: Workshop, result: Result, records: Mapping[str, int]) -> Line:
+def _malformed(context: BuildContext, result: Result, records: Mapping[str, int]) -> Line:
     """Records that cannot be read as a row; every subset has read, and set aside, the same ones."""
     digest = next(iter(result.objects["quarantine"].values()))
     reasons: Counter[str] = Counter()
     examples: list[Example] = []
-    for batch in shop.store.objects.read(digest):
+    for batch in context.store.objects.read(digest):
         reasons.update(batch.column("reason").to_pylist())
         examples += [
             Example(row["place"], row["reason"], row["raw"][:80])
@@ -112,9 +114,9 @@ def _malformed(shop: Workshop, result: Result, records: Mapping[str, int]) -> Li
 
 def _noted(
     engine: Engine,
-    shop: Workshop,
+    context: BuildContext,
     check: str,
-    sources: Mapping[str, Found],
+    sources: Mapping[str, LocatedSource],
     verdicts: str,
 ) -> str:
     """What one should know of a check: where golds are from, what was completed."""
@@ -126,23 +128,23 @@ def _noted(
         return ""
     query = "SELECT count(*) FILTER (gold <> ''), count(*) FILTER (gold = '') FROM audited"
     known, unknown_ = engine.sql(query).fetchall()[0]
-    lent = _lent(shop, sources)
+    lent = _lent(context, sources)
     notes = [f"gold known for {known:,} rows"] if known else []
     notes += [f"{unknown_:,} without a gold answer"] if unknown_ else []
     notes += [f"questions lent one: {lent}"] if lent else []
     return ", ".join(notes)
 
 
-def _lent(shop: Workshop, sources: Mapping[str, Found]) -> str:
+def _lent(context: BuildContext, sources: Mapping[str, LocatedSource]) -> str:
     """How many golds each known source lent, as the stage counted."""
     counts: Counter[str] = Counter()
-    for name, subset in shop.recipe.subsets.items():
+    for name, subset in context.recipe.subsets.items():
         golds: Any = getattr(subset.source, "golds", ())
         found = sources[name]
         if golds and found.opened:
-            problems = problems_of(ingest(shop, found.source, found.opened), subset.part)
-            known = known_golds(shop, {each: sources[each] for each in golds})
-            counts.update(lend(shop, name, problems, known).counts)
+            problems = problems_of(ingest(context, found.source, found.opened), subset.part)
+            known = gold_index(context, {each: sources[each] for each in golds})
+            counts.update(fill_gold(context, name, problems, known).counts)
     del counts["stated"]
     return ", ".join(
         f"{name.removeprefix('lent: ')} {many:,}" for name, many in counts.most_common() if many

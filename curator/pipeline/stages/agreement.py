@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import combinations
 
-from curator.answers import written
+from curator.answers import render_answer
 from curator.core.model import Answer, Kind, Outcome, Problem, Verdict
-from curator.pipeline.checker import Claim, Verifier
+from curator.pipeline.checker import Checker, Claim
 from curator.recipe.schema import SelfInstruct
 
 VERSION = 1
@@ -21,7 +21,7 @@ Text = tuple[Kind, str]
 
 
 def agree(
-    verifier: Verifier, some: Sequence[tuple[Problem, list[Text]]], rule: SelfInstruct
+    checker: Checker, some: Sequence[tuple[Problem, list[Text]]], rule: SelfInstruct
 ) -> Iterator[tuple[Problem, Verdict]]:
     """Each problem with its agreed answer as gold, empty without agreement, and the votes.
 
@@ -33,19 +33,19 @@ def agree(
         for kind, text in texts
         if text
     ]
-    found = iter(verifier.answers(claims))
+    found = iter(checker.answers(claims))
     votes = [
         (problem, [(kind, next(found) if text else None) for kind, text in texts])
         for problem, texts in some
     ]
     pairs = {
-        (written(one), written(other), ())
+        (render_answer(one), render_answer(other), ())
         for _, cast in votes
         for (_, one), (_, other) in combinations(cast, 2)
         if one and other
     }
     ordered = sorted(pairs)
-    graded = zip(ordered, verifier.grade(ordered), strict=True)
+    graded = zip(ordered, checker.grade(ordered), strict=True)
     equal = {(one, other) for (one, other, _), verdict in graded if verdict.outcome == "equal"}
     for problem, cast in votes:
         yield _decided(problem, cast, equal, rule)
@@ -60,7 +60,7 @@ def _decided(
     clusters: dict[str, list[Kind]] = {}
     for kind, answer in cast:
         if answer:
-            said = written(answer)
+            said = render_answer(answer)
             same = (one for one in clusters if one == said or (one, said) in equal)
             clusters.setdefault(next(same, said), []).append(kind)
     best = max(clusters, key=lambda one: len(clusters[one]), default="")

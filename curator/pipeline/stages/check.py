@@ -15,14 +15,14 @@ from curator.core import arrow
 from curator.core.model import Kind, Verdict
 from curator.core.progress import counted
 from curator.pipeline.checker import Claim
-from curator.pipeline.context import Workshop
+from curator.pipeline.context import BuildContext
 from curator.pipeline.stages.read import columns
 from curator.recipe.schema import Subset
 from datastore.memo import Outputs
 
 
 def verify(
-    shop: Workshop,
+    context: BuildContext,
     name: str,
     subset: Subset,
     problems: Sequence[str],
@@ -37,16 +37,16 @@ def verify(
     def make() -> tuple[dict[str, str], dict[str, int]]:
         counts: Counter[str] = Counter()
         claims = counted(
-            _claims(shop, subset.kind, problems, rationales, agreements),
-            shop.listener,
+            _claims(context, subset.kind, problems, rationales, agreements),
+            context.listener,
             f"verifying {name}",
-            shop.store.objects.rows(rationales),
+            context.store.objects.rows(rationales),
         )
-        verdicts = shop.verifier.judge(claims, subset.checks)
+        verdicts = context.checker.judge(claims, subset.checks)
         batches = arrow.batches(_tallied(verdicts, counts), arrow.VERDICTS)
-        return {"verdicts": shop.store.objects.write(batches, arrow.VERDICTS)}, dict(counts)
+        return {"verdicts": context.store.objects.write(batches, arrow.VERDICTS)}, dict(counts)
 
-    params = verify_params(shop, subset)
+    params = verify_params(context, subset)
     code = (
         __name__,
         "curator.checks",
@@ -55,29 +55,29 @@ def verify(
         "curator.pipeline.checker",
     )
     inputs = [*problems, rationales, *([agreements] if agreements else [])]
-    return shop.once("verify", code, params, inputs, make, name)
+    return context.once("verify", code, params, inputs, make, name)
 
 
-def verify_params(shop: Workshop, subset: Subset) -> dict[str, Any]:
+def verify_params(context: BuildContext, subset: Subset) -> dict[str, Any]:
     """What verdicts depend on, apart from what is judged."""
-    limits = shop.recipe.limits.model_dump(exclude={"quarantine"})
+    limits = context.recipe.limits.model_dump(exclude={"quarantine"})
     checks = {name: CHECKS[name].version for name in subset.checks}
-    return {"checks": checks, "limits": limits, "executor": shop.verifier.executor}
+    return {"checks": checks, "limits": limits, "executor": context.checker.executor}
 
 
 def _claims(
-    shop: Workshop, kind: Kind, problems: Sequence[str], rationales: str, agreements: str
+    context: BuildContext, kind: Kind, problems: Sequence[str], rationales: str, agreements: str
 ) -> Iterator[Claim]:
     """Rationales with the gold of their problems: both are in upstream's order."""
     agreed = {
         row["row_id"]: Verdict(**row | {"evidence": json.loads(row["evidence"])})
-        for batch in (shop.store.objects.read(agreements) if agreements else ())
+        for batch in (context.store.objects.read(agreements) if agreements else ())
         for row in batch.to_pylist()
     }
-    golds = columns(shop, problems, ["id", "gold", "choices"])
+    golds = columns(context, problems, ["id", "gold", "choices"])
     id_, gold, choices = b"", "", ()
     for row_id, problem_id, instruction, text in columns(
-        shop, [rationales], ["id", "problem_id", "instruction", "text"]
+        context, [rationales], ["id", "problem_id", "instruction", "text"]
     ):
         while id_ != problem_id:
             id_, gold, choices = next(golds)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from curator.core import arrow
 from curator.pipeline import mixture
-from curator.pipeline.context import Workshop
+from curator.pipeline.context import BuildContext
 from curator.pipeline.stages.screen import CODE, _inputs, _tables
 from curator.screens.rows import Rows
 from curator.versions import queries
@@ -15,21 +15,21 @@ from curator.versions.queries import Part
 from datastore.memo import Outputs
 
 
-def draw(shop: Workshop, parts: Sequence[Part], screened: Mapping[str, Outputs]) -> Outputs:
+def draw(context: BuildContext, parts: Sequence[Part], screened: Mapping[str, Outputs]) -> Outputs:
     """Object `rows` (id, subset), sorted by id; counts `available|SUBSET` and `kept|SUBSET`."""
-    wanted = shop.recipe.mixture
+    wanted = context.recipe.mixture
     built = {part.subset for part in parts}
     asked = {name: amount for name, amount in wanted.subsets.items() if name in built}
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
-        with shop.store.reading(inputs), shop.store.engine() as engine:
-            _tables(engine, shop, parts, screened)
+        with context.store.reading(inputs), context.store.engine() as engine:
+            _tables(engine, context, parts, screened)
             rows = Rows("SELECT * FROM alive", queries.problems(parts))
             found = mixture.available(engine, rows)
             available = {part.subset: found.get(part.subset, 0) for part in parts}
             counts = mixture.plan(available, asked, wanted.rows).counts
-            drawn = mixture.draw(engine, rows, counts, shop.recipe.seed)
-            digest = shop.store.objects.write(drawn, arrow.DRAWN)
+            drawn = mixture.draw(engine, rows, counts, context.recipe.seed)
+            digest = context.store.objects.write(drawn, arrow.DRAWN)
         told = {f"available|{subset}": count for subset, count in available.items()}
         return {"rows": digest}, told | {f"kept|{subset}": n for subset, n in counts.items()}
 
@@ -37,8 +37,8 @@ def draw(shop: Workshop, parts: Sequence[Part], screened: Mapping[str, Outputs])
         "subsets": [part.subset for part in parts],
         "rows": wanted.rows,
         "wanted": asked,
-        "seed": shop.recipe.seed,
-        "undecided": shop.recipe.undecided,
+        "seed": context.recipe.seed,
+        "undecided": context.recipe.undecided,
     }
     inputs = _inputs(parts, screened)
-    return shop.once("draw", (__name__, "curator.pipeline.mixture", *CODE), params, inputs, make)
+    return context.once("draw", (__name__, "curator.pipeline.mixture", *CODE), params, inputs, make)

@@ -12,8 +12,8 @@ from dataclasses import replace
 
 from curator.core import arrow
 from curator.core.model import Problem
-from curator.pipeline.context import Workshop
-from curator.pipeline.locate import Found
+from curator.pipeline.context import BuildContext
+from curator.pipeline.locate import LocatedSource
 from curator.pipeline.stages.ingest import ingest, problems_of
 from curator.pipeline.stages.read import each_problem
 from curator.screens import normalize
@@ -27,30 +27,32 @@ Lent = Mapping[bytes, tuple[str, str, list[str]]]
 """Name of the source, gold and choices by id of the problem."""
 
 
-def known_golds(shop: Workshop, found: Mapping[str, Found]) -> dict[str, Sequence[str]]:
+def gold_index(
+    context: BuildContext, found: Mapping[str, LocatedSource]
+) -> dict[str, Sequence[str]]:
     """Objects with the problems of each known source that could be reached, in order."""
     return {
-        name: problems_of(ingest(shop, each.source, each.opened))
+        name: problems_of(ingest(context, each.source, each.opened))
         for name, each in found.items()
         if each.opened
     }
 
 
-def lend(
-    shop: Workshop, name: str, problems: Sequence[str], known: Mapping[str, Sequence[str]]
+def fill_gold(
+    context: BuildContext, name: str, problems: Sequence[str], known: Mapping[str, Sequence[str]]
 ) -> Outputs:
     """Object `problems`, in upstream's order; counts `lent: SOURCE`, and `stated` golds."""
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
-        shop.listener.progress(f"looking for the golds of {name}", 0, None)
-        lent = _lent(shop, problems, known)
+        context.listener.progress(f"looking for the golds of {name}", 0, None)
+        lent = _lent(context, problems, known)
         counts: Counter[str] = Counter(stated=0)
-        made = arrow.batches(_with(shop, problems, lent, counts), arrow.PROBLEMS)
-        return {"problems": shop.store.objects.write(made, arrow.PROBLEMS)}, dict(counts)
+        made = arrow.batches(_with(context, problems, lent, counts), arrow.PROBLEMS)
+        return {"problems": context.store.objects.write(made, arrow.PROBLEMS)}, dict(counts)
 
     inputs = [*problems, *(digest for digests in known.values() for digest in digests)]
     params = {"known": {each: len(digests) for each, digests in known.items()}}
-    return shop.once(
+    return context.once(
         "lend",
         (__name__, "curator.screens.normalize"),
         params,
@@ -61,9 +63,9 @@ def lend(
 
 
 def _with(
-    shop: Workshop, problems: Sequence[str], lent: Lent, counts: Counter[str]
+    context: BuildContext, problems: Sequence[str], lent: Lent, counts: Counter[str]
 ) -> Iterator[Problem]:
-    for problem in each_problem(shop, problems):
+    for problem in each_problem(context, problems):
         counts["stated"] += bool(problem.gold)
         if not problem.gold and problem.id in lent:
             source, gold, choices = lent[problem.id]
@@ -72,14 +74,16 @@ def _with(
         yield problem
 
 
-def _lent(shop: Workshop, problems: Sequence[str], known: Mapping[str, Sequence[str]]) -> Lent:
+def _lent(
+    context: BuildContext, problems: Sequence[str], known: Mapping[str, Sequence[str]]
+) -> Lent:
     """Golds by problem: of several sources the first that has it, if it has one gold for it."""
     reached = {each: digests for each, digests in known.items() if digests}
     if not reached:
         return {}
 
     def paths(digests: Sequence[str]) -> str:
-        return scan(shop.store.objects.path(digest) for digest in digests)
+        return scan(context.store.objects.path(digest) for digest in digests)
 
     golds = " UNION ALL ".join(
         f"SELECT {place} AS place, {literal(each)} AS name, question, gold, choices "
@@ -119,7 +123,7 @@ def _lent(shop: Workshop, problems: Sequence[str], known: Mapping[str, Sequence[
         ) WHERE options = '' OR len(choices) > 0 OR text <> ''
         QUALIFY row_number() OVER (PARTITION BY id ORDER BY place) = 1
     """
-    with shop.store.engine() as engine:
+    with context.store.engine() as engine:
         return {
             row["id"]: (row["name"], row["gold"], row["choices"])
             for batch in engine.batches(query)

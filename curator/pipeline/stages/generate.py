@@ -14,11 +14,11 @@ from typing import Any
 from curator.core import arrow
 from curator.core.model import Kind, Problem, Quarantined, Rationale, Verdict
 from curator.pipeline.checker import Claim
-from curator.pipeline.context import Workshop
+from curator.pipeline.context import BuildContext
 from curator.pipeline.stages.check import verify_params
 from curator.pipeline.stages.read import each_problem
 from curator.pipeline.stages.write import numbered
-from curator.pipeline.teacher_session import Teaching
+from curator.pipeline.teacher_session import TeacherSession
 from curator.recipe.schema import SelfInstruct, Subset
 from curator.teacher import Call, Sampling
 from curator.writers import WRITERS, instruction
@@ -33,7 +33,7 @@ LONGEST_ERROR = 1_000
 
 
 @dataclass(slots=True)
-class Taught:
+class Generated:
     """What a teacher wrote for one problem."""
 
     problem: Problem
@@ -48,45 +48,45 @@ class Taught:
     """Calls that a replay server answered."""
 
 
-def teach(shop: Workshop, name: str, subset: Subset, problems: Sequence[str]) -> Outputs:
+def generate(context: BuildContext, name: str, subset: Subset, problems: Sequence[str]) -> Outputs:
     """Objects `rationales` and `replies` (those without a rationale) of a subset.
 
     Counts: problems, without, rationales, calls, unanswered, repaired, replayed. Raises
     BudgetReached and TeacherError; what was answered by then is kept.
     """
-    teaching = shop.teaching
-    assert teaching, "a recipe without a teacher has no such stage"
-    sampling = sampling_of(shop, subset)
+    teacher_session = context.teacher_session
+    assert teacher_session, "a recipe without a teacher has no such stage"
+    sampling = sampling_of(context, subset)
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
         counts: Counter[str] = Counter(
             problems=0, without=0, rationales=0, calls=0, unanswered=0, repaired=0, replayed=0
         )
         unread: list[Quarantined] = []
-        made = _taught(shop, name, subset, sampling, problems, unread, counts)
+        made = _taught(context, name, subset, sampling, problems, unread, counts)
         batches = arrow.batches(numbered(made), arrow.RATIONALES)
-        objects = {"rationales": shop.store.objects.write(batches, arrow.RATIONALES)}
+        objects = {"rationales": context.store.objects.write(batches, arrow.RATIONALES)}
         replies = arrow.batches(unread, arrow.QUARANTINE)
-        objects["replies"] = shop.store.objects.write(replies, arrow.QUARANTINE)
+        objects["replies"] = context.store.objects.write(replies, arrow.QUARANTINE)
         return objects, dict(counts)
 
-    params = {"kind": subset.kind, "writers": list(subset.writers)} | asked(
-        teaching, subset, sampling
+    params = {"kind": subset.kind, "writers": list(subset.writers)} | request_identity(
+        teacher_session, subset, sampling
     )
     if judged(sampling):
-        params |= verify_params(shop, subset)
+        params |= verify_params(context, subset)
     code = (
         "curator.writers",
         "curator.answers",
         __name__,
         "curator.teacher.response",
     )
-    return shop.once("teach", code, params, problems, make, name, unfinished)
+    return context.once("teach", code, params, problems, make, name, unfinished)
 
 
-def sampling_of(shop: Workshop, subset: Subset) -> Sampling:
+def sampling_of(context: BuildContext, subset: Subset) -> Sampling:
     """How often a subset's problems are asked about."""
-    return subset.sampling or shop.recipe.sampling
+    return subset.sampling or context.recipe.sampling
 
 
 def unfinished(outputs: Outputs) -> bool:
@@ -99,15 +99,17 @@ def judged(sampling: Sampling) -> bool:
     return sampling.until is not None or sampling.repair
 
 
-def asked(teaching: Teaching, subset: Subset, sampling: Sampling) -> dict[str, Any]:
+def request_identity(
+    teacher_session: TeacherSession, subset: Subset, sampling: Sampling
+) -> dict[str, Any]:
     """All that decides what a teacher is asked about a problem: model, parameters, prompts."""
     names = {prompt_of(name, subset.kind) for name in subset.writers if WRITERS[name].teacher}
-    prompts = teaching.prompts(sampling)
+    prompts = teacher_session.prompts(sampling)
     if isinstance(subset.source, SelfInstruct):
         names |= {"question", "cot", "pot"}
     if sampling.repair:
         names.add("repair")
-    settings = teaching.settings
+    settings = teacher_session.settings
     return {
         "family": settings.family,
         "model": settings.model,
@@ -123,7 +125,7 @@ def prompt_of(writer: str, kind: Kind) -> str:
 
 
 def _taught(
-    shop: Workshop,
+    context: BuildContext,
     name: str,
     subset: Subset,
     sampling: Sampling,
@@ -132,13 +134,13 @@ def _taught(
     counts: Counter[str],
 ) -> Iterator[Rationale]:
     """All rationales in order: of each problem those that need no teacher first."""
-    teaching = shop.teaching
-    assert teaching
-    solver = Solver(teaching, subset, sampling)
+    teacher_session = context.teacher_session
+    assert teacher_session
+    solver = Solver(teacher_session, subset, sampling)
     plain = [WRITERS[writer] for writer in subset.writers if not WRITERS[writer].teacher]
-    total = sum(shop.store.objects.rows(digest) for digest in problems)
-    records = _firsts(each_problem(shop, problems))
-    for taught, first in teaching.each(records, solver.solve, f"asking for {name}", total):
+    total = sum(context.store.objects.rows(digest) for digest in problems)
+    records = _firsts(each_problem(context, problems))
+    for taught, first in teacher_session.each(records, solver.solve, f"asking for {name}", total):
         problem, own = taught.problem, list[Rationale]()
         for writer in plain:
             assert writer.write is not None
@@ -165,21 +167,21 @@ def _firsts(problems: Iterable[Problem]) -> Iterator[tuple[Problem, bool]]:
 class Solver:
     """Works on the problems of one subset."""
 
-    def __init__(self, teaching: Teaching, subset: Subset, sampling: Sampling) -> None:
-        self._teaching, self._subset, self._sampling = teaching, subset, sampling
-        self._prompts = teaching.prompts(sampling)
+    def __init__(self, teacher_session: TeacherSession, subset: Subset, sampling: Sampling) -> None:
+        self._teaching, self._subset, self._sampling = teacher_session, subset, sampling
+        self._prompts = teacher_session.prompts(sampling)
         self._writers = [name for name in subset.writers if WRITERS[name].teacher]
 
-    async def solve(self, item: tuple[Problem, bool]) -> tuple[Taught, bool]:
+    async def solve(self, item: tuple[Problem, bool]) -> tuple[Generated, bool]:
         """One problem; a record that repeats a problem is not asked about again."""
         problem, first = item
-        taught = Taught(problem)
+        taught = Generated(problem)
         if first:
             for writer in self._writers:
                 await self._write(taught, writer)
         return taught, first
 
-    async def _write(self, taught: Taught, writer: str) -> None:
+    async def _write(self, taught: Generated, writer: str) -> None:
         sampling, proved = self._sampling, 0
         for sample in range(sampling.tries):
             prompt = prompt_of(writer, self._subset.kind)
@@ -196,7 +198,7 @@ class Solver:
                 return
 
     async def _sampled(
-        self, taught: Taught, writer: str, messages: Messages, sample: int
+        self, taught: Generated, writer: str, messages: Messages, sample: int
     ) -> Rationale | None:
         """One sample; what it lacks to be a rationale is kept with its reason."""
         problem, kind = taught.problem, self._subset.kind
@@ -214,7 +216,7 @@ class Solver:
         return rationale
 
     async def _repaired(
-        self, taught: Taught, writer: str, broken: Rationale, error: str, sample: int
+        self, taught: Generated, writer: str, broken: Rationale, error: str, sample: int
     ) -> Rationale | None:
         """The program that comes back when the teacher is shown how its first one failed."""
         taught.repaired += 1

@@ -9,50 +9,52 @@ from collections.abc import Iterator
 from curator.core import arrow
 from curator.core.model import Rationale
 from curator.core.progress import counted
-from curator.pipeline.context import Workshop
+from curator.pipeline.context import BuildContext
 from curator.pipeline.stages.read import columns, each_problem
 from curator.pipeline.stages.write import numbered
-from curator.pipeline.state import Progressed
+from curator.pipeline.state import SubsetState
 from curator.writers.hinted import hinted
 from datastore.memo import Outputs
 
 
-def hint(shop: Workshop, name: str, base: Progressed) -> Outputs:
+def hint(context: BuildContext, name: str, base: SubsetState) -> Outputs:
     """Object `rationales`; counts of problems and rationales, and of proved rows `without` any."""
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
         counts = {"problems": 0, "without": 0, "rationales": 0}
-        made = counted(_hinted(shop, base, counts), shop.listener, f"writing {name}")
+        made = counted(_hinted(context, base, counts), context.listener, f"writing {name}")
         batches = arrow.batches(numbered(made), arrow.RATIONALES)
-        return {"rationales": shop.store.objects.write(batches, arrow.RATIONALES)}, counts
+        return {"rationales": context.store.objects.write(batches, arrow.RATIONALES)}, counts
 
     code = ("curator.writers", "curator.answers", __name__)
     inputs = [*base.problems, base.rationales, base.verdicts]
-    return shop.once("hint", code, {"seed": shop.recipe.seed}, inputs, make, name)
+    return context.once("hint", code, {"seed": context.recipe.seed}, inputs, make, name)
 
 
-def _hinted(shop: Workshop, base: Progressed, counts: dict[str, int]) -> Iterator[Rationale]:
-    problems = each_problem(shop, base.problems)
+def _hinted(
+    context: BuildContext, base: SubsetState, counts: dict[str, int]
+) -> Iterator[Rationale]:
+    problems = each_problem(context, base.problems)
     problem = None
     asked: set[bytes] = set()
-    for rationale in _proved(shop, base):
+    for rationale in _proved(context, base):
         while problem is None or problem.id != rationale.problem_id:
             problem = next(problems)
         asked.add(problem.id)
         counts["problems"] = len(asked)
-        if made := hinted(problem, rationale, shop.recipe.seed):
+        if made := hinted(problem, rationale, context.recipe.seed):
             counts["rationales"] += 1
             yield made
         else:
             counts["without"] += 1
 
 
-def _proved(shop: Workshop, base: Progressed) -> Iterator[Rationale]:
+def _proved(context: BuildContext, base: SubsetState) -> Iterator[Rationale]:
     """The rationales whose verdicts all passed; verdicts stand in the order of rationales."""
-    verdicts = columns(shop, [base.verdicts], ["row_id", "outcome"])
+    verdicts = columns(context, [base.verdicts], ["row_id", "outcome"])
     row, outcome = next(verdicts, (None, ""))
     names = ["id", "problem_id", "writer", "kind", "instruction", "text", "copy"]
-    for id_, *values in columns(shop, [base.rationales], names):
+    for id_, *values in columns(context, [base.rationales], names):
         outcomes = []
         while row == id_:
             outcomes.append(outcome)

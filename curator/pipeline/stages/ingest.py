@@ -11,8 +11,8 @@ from curator.core import arrow
 from curator.core.errors import SourceError
 from curator.core.model import Problem, Quarantined
 from curator.core.progress import counted
-from curator.pipeline.context import Workshop
-from curator.sources import Opened, Source, records
+from curator.pipeline.context import BuildContext
+from curator.sources import Source, SourceFiles, records
 from datastore.memo import Outputs
 
 PROBLEMS = "problems:"
@@ -22,7 +22,7 @@ MOST_QUARANTINED = 100_000
 """Records of one source that are kept aside; a source with more of them is not this source."""
 
 
-def ingest(shop: Workshop, source: Source, opened: Opened) -> Outputs:
+def ingest(context: BuildContext, source: Source, opened: SourceFiles) -> Outputs:
     """Objects `problems:PART` (a row an upstream record) and `quarantine`; counts of both.
 
     Raises SourceError if more records are quarantined than the recipe allows.
@@ -34,7 +34,7 @@ def ingest(shop: Workshop, source: Source, opened: Opened) -> Outputs:
 
         def good() -> Iterator[Problem]:
             nonlocal seen
-            for record in _first(records(source, opened), shop.limit):
+            for record in _first(records(source, opened), context.limit):
                 if isinstance(record, Quarantined):
                     aside.append(record)
                     if len(aside) > MOST_QUARANTINED:
@@ -44,22 +44,22 @@ def ingest(shop: Workshop, source: Source, opened: Opened) -> Outputs:
                     yield record
 
         what = f"reading {source.name}"
-        problems = counted(good(), shop.listener, what, source.rows or None)
+        problems = counted(good(), context.listener, what, source.rows or None)
         batches = arrow.batches(problems, arrow.PROBLEMS)
-        parts = shop.store.objects.write_parts(batches, arrow.PROBLEMS, "part")
+        parts = context.store.objects.write_parts(batches, arrow.PROBLEMS, "part")
         objects = {PROBLEMS + part: digest for part, digest in parts.items()}
-        objects["quarantine"] = shop.store.objects.write(
+        objects["quarantine"] = context.store.objects.write(
             arrow.batches(aside, arrow.QUARANTINE), arrow.QUARANTINE
         )
         return objects, {"records": seen, "quarantined": len(aside)}
 
-    params: dict[str, Any] = {"source": source.name, "limit": shop.limit}
-    outputs = shop.once(
+    params: dict[str, Any] = {"source": source.name, "limit": context.limit}
+    outputs = context.once(
         "ingest", (__name__, "curator.sources"), params, [opened.digest], make, source.name
     )
     bad, good = outputs.counts["quarantined"], outputs.counts["records"]
-    if bad > shop.recipe.limits.quarantine * (bad + good):
-        kept = shop.store.objects.read(outputs.objects["quarantine"])
+    if bad > context.recipe.limits.quarantine * (bad + good):
+        kept = context.store.objects.read(outputs.objects["quarantine"])
         aside = [Quarantined(**row) for batch in kept for row in batch.to_pylist()]
         raise SourceError(_too_many(source, aside, good))
     return outputs

@@ -17,14 +17,14 @@ from curator.core import arrow
 from curator.core.errors import SourceError
 from curator.core.model import Problem, Quarantined, Verdict
 from curator.core.progress import counted
-from curator.pipeline.context import Workshop
+from curator.pipeline.context import BuildContext
 from curator.pipeline.stages.agreement import Text, agree
 from curator.pipeline.stages.check import verify_params
 from curator.pipeline.stages.generate import (
     LONGEST_REPLY,
-    asked,
     messages_of,
     read_call,
+    request_identity,
     sampling_of,
     unfinished,
 )
@@ -64,8 +64,8 @@ def open_seeds(path: Path) -> Seeds:
     return Seeds(read_seeds(text, path.name), sha256(data).hexdigest(), path)
 
 
-def invent(
-    shop: Workshop, name: str, subset: Subset, seeds: Seeds, existing: Sequence[str]
+def self_instruct(
+    context: BuildContext, name: str, subset: Subset, seeds: Seeds, existing: Sequence[str]
 ) -> Outputs:
     """Objects `problems:`, `quarantine` and `agreements` (verdicts that name problems).
 
@@ -73,22 +73,22 @@ def invent(
     and under `invented: …` what became of the questions. Raises BudgetReached and TeacherError.
     """
     source = subset.source
-    assert isinstance(source, SelfInstruct) and shop.teaching
-    inventor = _Inventor(shop, name, subset, source, seeds)
+    assert isinstance(source, SelfInstruct) and context.teacher_session
+    inventor = _Inventor(context, name, subset, source, seeds)
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
         new = inventor.new_questions(existing)
         agreed = inventor.answered(new)
         objects = {
-            PROBLEMS: shop.store.objects.write(
+            PROBLEMS: context.store.objects.write(
                 arrow.batches((problem for problem, _ in agreed), arrow.PROBLEMS),
                 arrow.PROBLEMS,
             ),
-            "agreements": shop.store.objects.write(
+            "agreements": context.store.objects.write(
                 arrow.batches((verdict for _, verdict in agreed), arrow.VERDICTS),
                 arrow.VERDICTS,
             ),
-            "quarantine": shop.store.objects.write(
+            "quarantine": context.store.objects.write(
                 arrow.batches(inventor.aside, arrow.QUARANTINE), arrow.QUARANTINE
             ),
         }
@@ -98,9 +98,9 @@ def invent(
     params = {
         "source": source.model_dump(exclude={"seeds", "licence"}),
         "licence": source.licence,
-        "seed": shop.recipe.seed,
-        **asked(shop.teaching, subset, sampling_of(shop, subset)),
-        **verify_params(shop, subset),
+        "seed": context.recipe.seed,
+        **request_identity(context.teacher_session, subset, sampling_of(context, subset)),
+        **verify_params(context, subset),
     }
     code = (
         "curator.writers",
@@ -113,21 +113,21 @@ def invent(
         "curator.pipeline.stages.generate",
         "curator.teacher.response",
     )
-    return shop.once("invent", code, params, [seeds.digest, *existing], make, name, unfinished)
+    return context.once("invent", code, params, [seeds.digest, *existing], make, name, unfinished)
 
 
 class _Inventor:
     """Makes the new problems of one subset."""
 
     def __init__(
-        self, shop: Workshop, name: str, subset: Subset, source: SelfInstruct, seeds: Seeds
+        self, context: BuildContext, name: str, subset: Subset, source: SelfInstruct, seeds: Seeds
     ) -> None:
-        assert shop.teaching
+        assert context.teacher_session
         self.aside: list[Quarantined] = []
         self.counts: Counter[str] = Counter(calls=0, unanswered=0, replayed=0)
-        self._shop, self._name, self._source, self._seeds = shop, name, source, seeds
-        self._teaching = shop.teaching
-        self._prompts = self._teaching.prompts(sampling_of(shop, subset))
+        self._shop, self._name, self._source, self._seeds = context, name, source, seeds
+        self._teaching = context.teacher_session
+        self._prompts = self._teaching.prompts(sampling_of(context, subset))
 
     def new_questions(self, existing: Sequence[str]) -> list[Problem]:
         """Questions that were asked for, are well formed, and are near to nothing there is."""
@@ -188,7 +188,7 @@ class _Inventor:
         what = f"answering for {self._name}"
         answered = self._teaching.each(new, self._answers, what, len(new))
         while some := list(islice(answered, CHUNK)):
-            for problem, verdict in agree(self._shop.verifier, some, self._source):
+            for problem, verdict in agree(self._shop.checker, some, self._source):
                 agreed.append((problem, verdict))
                 self.counts["invented: agreed" if problem.gold else "invented: no agreement"] += 1
         return agreed

@@ -10,36 +10,36 @@ from dataclasses import replace
 from curator.core import arrow
 from curator.core.model import Rationale
 from curator.core.progress import counted
-from curator.pipeline.context import Workshop
+from curator.pipeline.context import BuildContext
 from curator.pipeline.stages.read import each_problem
 from curator.recipe.schema import Subset
 from curator.writers import WRITERS
 from datastore.memo import Outputs
 
 
-def write(shop: Workshop, name: str, subset: Subset, problems: Sequence[str]) -> Outputs:
+def write(context: BuildContext, name: str, subset: Subset, problems: Sequence[str]) -> Outputs:
     """Object `rationales` of a subset, in upstream's order; counts of problems and rationales."""
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
         counts = {"problems": 0, "without": 0, "rationales": 0}
-        made = numbered(_rationales(shop, subset, problems, counts))
+        made = numbered(_rationales(context, subset, problems, counts))
         what = f"writing {name}"
-        batches = arrow.batches(counted(made, shop.listener, what), arrow.RATIONALES)
-        return {"rationales": shop.store.objects.write(batches, arrow.RATIONALES)}, counts
+        batches = arrow.batches(counted(made, context.listener, what), arrow.RATIONALES)
+        return {"rationales": context.store.objects.write(batches, arrow.RATIONALES)}, counts
 
     writers = [name for name in subset.writers if not WRITERS[name].teacher]
     params = {"kind": subset.kind, "writers": writers}
-    return shop.once(
+    return context.once(
         "write", (__name__, "curator.writers", "curator.answers"), params, problems, make, name
     )
 
 
 def _rationales(
-    shop: Workshop, subset: Subset, problems: Sequence[str], counts: dict[str, int]
+    context: BuildContext, subset: Subset, problems: Sequence[str], counts: dict[str, int]
 ) -> Iterator[Rationale]:
     writers = [WRITERS[name] for name in subset.writers if not WRITERS[name].teacher]
     asked: set[bytes] = set()
-    for problem in each_problem(shop, problems):
+    for problem in each_problem(context, problems):
         asked.add(problem.id)
         before = counts["rationales"]
         for writer in writers:

@@ -89,7 +89,7 @@ def _impatient() -> Any:
 
 def download(api: "HfApi", repo: str, path: str, revision: str, folder: Path) -> Path:
     """One file of a dataset at a commit, below `folder`."""
-    return asked(
+    return call_hub(
         repo,
         lambda: Path(
             api.hf_hub_download(
@@ -99,20 +99,20 @@ def download(api: "HfApi", repo: str, path: str, revision: str, folder: Path) ->
     )
 
 
-def asked(repo: str, call: Callable[[], T]) -> T:
+def call_hub(repo: str, call: Callable[[], T]) -> T:
     """What a call of the client answers; it must do no harm when it is repeated."""
     for wait in (*WAITS_S, None):
         try:
             return call()
         except Exception as error:  # the client raises its own, those of httpx, and bare ones
-            pause = waiting(error, wait)
+            pause = retry_delay(error, wait)
             if pause is None:
-                raise trouble(repo, error) from None
+                raise hub_error(repo, error) from None
             time.sleep(pause)
     raise AssertionError("the last try ends in an answer or an error")
 
 
-def waiting(error: Exception, wait: float | None) -> float | None:
+def retry_delay(error: Exception, wait: float | None) -> float | None:
     """Seconds to wait before the same is tried again; None if that would be of no use."""
     if wait is None or isinstance(error, CuratorError):
         return None
@@ -149,14 +149,14 @@ def _repeated(error: Exception) -> bool:
     return "/preupload/" in url or "/info/lfs/" in url
 
 
-def trouble(repo: str, error: Exception) -> CuratorError:
+def hub_error(repo: str, error: Exception) -> CuratorError:
     """One line for whatever the client raised."""
     from huggingface_hub import errors
 
     if isinstance(error, CuratorError):
         return error
     if isinstance(error, RuntimeError) and isinstance(error.__cause__, Exception):
-        return trouble(repo, error.__cause__)  # how the client wraps what ended an upload
+        return hub_error(repo, error.__cause__)  # how the client wraps what ended an upload
     if isinstance(error, UnicodeEncodeError) and error.encoding == "ascii":  # headers are ASCII
         return UsageError(
             "The token of HF_TOKEN, or of the login, is none: "

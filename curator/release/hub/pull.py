@@ -17,7 +17,7 @@ from curator.core.arrow import DRAWN
 from curator.core.errors import HubError
 from curator.core.model import Verdict
 from curator.core.progress import Listener, Silent
-from curator.release.hub.client import asked, client, download, repository
+from curator.release.hub.client import call_hub, client, download, repository
 from curator.release.hub.validate_manifest import data_files, read_manifest
 from curator.release.hub.validate_rows import Rows
 from curator.versions.queries import digests
@@ -46,7 +46,7 @@ def pull(name: str, store: Store, listener: Listener | None = None) -> Manifest:
     repo, revision = repository(name)
     api, listener = client(), listener or Silent()
     listener.progress(f"pulling {repo}", 0, None)
-    info = asked(
+    info = call_hub(
         repo,
         lambda: api.dataset_info(
             repo, revision=revision or "main", files_metadata=True, timeout=30

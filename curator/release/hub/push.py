@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any, Literal
 from curator.core.errors import HubError, UsageError
 from curator.core.progress import Listener, Silent
 from curator.release.card import merged
-from curator.release.folder import DATA, FORMAT, Package, pack
+from curator.release.folder import DATA, FORMAT, ReleaseFolder, write_folder
 from curator.release.hub.client import (
     WAITS_S,
-    asked,
+    call_hub,
     client,
     download,
+    hub_error,
     repository,
+    retry_delay,
     status_of,
-    trouble,
-    waiting,
 )
 from curator.versions.queries import digests
 from datastore.files import scratch
@@ -98,7 +98,7 @@ def publish(
         store.objects.check(digest)
     with scratch(Path(gettempdir()) if store.readonly else store.root / "tmp") as folder:
         listener.progress(f"writing {manifest.ref}", 0, None)
-        package = pack(store, manifest, folder / "release", held_out, repo)
+        package = write_folder(store, manifest, folder / "release", held_out, repo)
         listener.progress(f"publishing {manifest.ref}", 0, None)
         there = _There(api, repo, folder / "there")
         told = f"{manifest.ref}: {package.facts.rows:,} rows, digest {manifest.digest[:16]}"
@@ -115,12 +115,12 @@ class _There:
 
     def tags(self) -> dict[str, str]:
         """Commit of each tag."""
-        refs = asked(self.repo, lambda: self.api.list_repo_refs(self.repo, repo_type="dataset"))
+        refs = call_hub(self.repo, lambda: self.api.list_repo_refs(self.repo, repo_type="dataset"))
         return {tag.name: tag.target_commit for tag in refs.tags}
 
     def manifest(self, commit: str) -> Mapping[str, Any]:
         """Our manifest at a commit; empty if there is none or the file is not ours."""
-        found = asked(
+        found = call_hub(
             self.repo,
             lambda: self.api.file_exists(
                 self.repo, "manifest.json", repo_type="dataset", revision=commit
@@ -137,7 +137,7 @@ class _There:
 
 
 def _put(
-    there: _There, version: Manifest, package: Package, public: bool, message: str
+    there: _There, version: Manifest, package: ReleaseFolder, public: bool, message: str
 ) -> Published:
     """Brings the repository to the state that is wanted, from whatever state it is in."""
     seen = _look(there) or _create(there, public)
@@ -153,7 +153,7 @@ def _put(
     if state != "already there":
         _tag(there, tag, commit)
     if public and seen.private:
-        asked(
+        call_hub(
             there.repo,
             lambda: there.api.update_repo_settings(
                 there.repo, repo_type="dataset", visibility="public"
@@ -186,7 +186,7 @@ def _look(there: _There) -> Seen | None:
                 raise
             return None
 
-    if (found := asked(repo, info)) is None:
+    if (found := call_hub(repo, info)) is None:
         return None
     files = frozenset(each.rfilename for each in found.siblings or [])
     return Seen(
@@ -199,7 +199,7 @@ def _look(there: _There) -> Seen | None:
 
 
 def _create(there: _There, public: bool) -> Seen:
-    asked(
+    call_hub(
         there.repo,
         lambda: there.api.create_repo(
             there.repo, repo_type="dataset", private=not public, exist_ok=True
@@ -210,13 +210,13 @@ def _create(there: _There, public: bool) -> Seen:
     raise HubError(f"{there.repo} on the Hub was made, but the token may not see it")
 
 
-def _is(manifest: Mapping[str, Any], package: Package) -> bool:
+def _is(manifest: Mapping[str, Any], package: ReleaseFolder) -> bool:
     """Whether a manifest is that of the same release; its files may be of another pyarrow."""
     keys = ("digest", "held_out")
     return bool(manifest) and all(manifest.get(key) == package.manifest[key] for key in keys)
 
 
-def _refuse_other(there: _There, tag: str, commit: str, seen: Seen, package: Package) -> None:
+def _refuse_other(there: _There, tag: str, commit: str, seen: Seen, package: ReleaseFolder) -> None:
     """HubError if a tag is on something else than this release."""
     said = seen.manifest if commit == seen.head else there.manifest(commit)
     if not _is(said, package):
@@ -228,7 +228,7 @@ def _refuse_other(there: _There, tag: str, commit: str, seen: Seen, package: Pac
         )
 
 
-def _commit(there: _There, seen: Seen, package: Package, message: str) -> str:
+def _commit(there: _There, seen: Seen, package: ReleaseFolder, message: str) -> str:
     """One commit on top of what was seen; its id."""
     _refuse_foreign(there, seen)
     if "README.md" in seen.files:
@@ -245,9 +245,9 @@ def _commit(there: _There, seen: Seen, package: Package, message: str) -> str:
             )
             return str(made.oid)
         except Exception as error:  # as in `asked`
-            pause = waiting(error, wait)
+            pause = retry_delay(error, wait)
             if pause is None:
-                raise trouble(there.repo, error) from None
+                raise hub_error(there.repo, error) from None
             time.sleep(pause)
         # It may have been made, and only its answer lost.
         now = _look(there)
@@ -272,7 +272,7 @@ def _refuse_foreign(there: _There, seen: Seen) -> None:
         )
 
 
-def _merge(there: _There, seen: Seen, package: Package) -> None:
+def _merge(there: _There, seen: Seen, package: ReleaseFolder) -> None:
     """The card that is written keeps what a person wrote into the one that is there."""
     path = download(there.api, there.repo, "README.md", seen.head, there.cache)
     try:
@@ -283,7 +283,7 @@ def _merge(there: _There, seen: Seen, package: Package) -> None:
     card.write_bytes(merged(existing, card.read_text("utf-8")).encode("utf-8"))
 
 
-def _operations(seen: Seen, package: Package) -> list[Any]:
+def _operations(seen: Seen, package: ReleaseFolder) -> list[Any]:
     """Every file of the release; Parquet of an older one that this one has not goes."""
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
@@ -298,7 +298,7 @@ def _operations(seen: Seen, package: Package) -> list[Any]:
 def _tag(there: _There, tag: str, commit: str) -> None:
     """Tags the commit; somebody may have made that tag a moment ago."""
     api, repo = there.api, there.repo
-    asked(
+    call_hub(
         repo,
         lambda: api.create_tag(repo, tag=tag, revision=commit, repo_type="dataset", exist_ok=True),
     )

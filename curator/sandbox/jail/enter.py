@@ -31,7 +31,7 @@ _prctl.argtypes = (ctypes.c_int, *4 * (ctypes.c_ulong,))
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class Mechanism:
     """One mechanism as this process found it."""
 
     name: str
@@ -42,7 +42,7 @@ class Held:
     """Why it is not used, or how far it reaches."""
 
 
-def enter(visible: list[str], private: str, own_namespaces: bool) -> tuple[list[Held], int]:
+def enter(visible: list[str], private: str, own_namespaces: bool) -> tuple[list[Mechanism], int]:
     """Jails this process; may return in another one, see `spaces.enter`.
 
     With `own_namespaces` all must be had: OSError else. The other mechanisms are tried, and the
@@ -50,7 +50,7 @@ def enter(visible: list[str], private: str, own_namespaces: bool) -> tuple[list[
     it once, with one thread and before anything of a program is known.
     """
     refused = "" if own_namespaces else "not granted here"
-    held = [Held(NAMESPACES, own_namespaces, own_namespaces, refused)]
+    held = [Mechanism(NAMESPACES, own_namespaces, own_namespaces, refused)]
     if own_namespaces:
         statm = namespaces.enter(visible, private)
     else:
@@ -67,7 +67,7 @@ def enter(visible: list[str], private: str, own_namespaces: bool) -> tuple[list[
     writable = ["/dev/null", private] if own_namespaces else ["/dev/null"]
     held.append(_landlock(visible, writable, alone=not own_namespaces))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    held.append(Held(LIMITS, True, True))
+    held.append(Mechanism(LIMITS, True, True))
     held.append(_seccomp())
     return held, statm
 
@@ -77,7 +77,7 @@ def die_with_parent() -> None:
     _prctl(_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def _become_nobody(visible: list[str]) -> Held:
+def _become_nobody(visible: list[str]) -> Mechanism:
     """Root becomes a user who owns nothing; everybody loses all capabilities."""
     note, root = "not root to begin with", os.geteuid() == 0
     used = not root
@@ -99,7 +99,7 @@ def _become_nobody(visible: list[str]) -> Held:
     header, nothing = struct.pack("<Ii", 0x20080522, 0), bytes(24)
     if _libc.capset(header, nothing) != 0:
         raise OSError(ctypes.get_errno(), "capset")
-    return Held(USER, True, used, note)
+    return Mechanism(USER, True, used, note)
 
 
 def _present(paths: list[str]) -> list[str]:
@@ -112,28 +112,28 @@ def _present(paths: list[str]) -> list[str]:
         os.seteuid(saved)
 
 
-def _landlock(visible: list[str], writable: list[str], alone: bool) -> Held:
+def _landlock(visible: list[str], writable: list[str], alone: bool) -> Mechanism:
     abi = landlock.version()
     if abi < 1:
-        return Held(LANDLOCK, False, False, "not in this kernel")
+        return Mechanism(LANDLOCK, False, False, "not in this kernel")
     try:
         landlock.restrict(visible, writable)
     except OSError as error:
-        return Held(LANDLOCK, True, False, str(error))
+        return Mechanism(LANDLOCK, True, False, str(error))
     if alone and abi < landlock.TRUNCATES:
-        return Held(LANDLOCK, True, False, f"version {abi} is not enough on its own")
-    return Held(LANDLOCK, True, True, f"version {abi}")
+        return Mechanism(LANDLOCK, True, False, f"version {abi} is not enough on its own")
+    return Mechanism(LANDLOCK, True, True, f"version {abi}")
 
 
-def _seccomp() -> Held:
+def _seccomp() -> Mechanism:
     try:
         seccomp.Filter(seccomp.for_zygote()).install()
     except (OSError, KeyError) as error:
-        return Held(SECCOMP, False, False, str(error))
-    return Held(SECCOMP, True, True)
+        return Mechanism(SECCOMP, False, False, str(error))
+    return Mechanism(SECCOMP, True, True)
 
 
-def enough(held: list[Held]) -> str:
+def enough(held: list[Mechanism]) -> str:
     """Empty if the jail reaches the minimum, else what is missing, in a few words.
 
     The minimum: seccomp (no sockets, no processes, no signals to others) and a file view, made

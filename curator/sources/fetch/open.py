@@ -12,10 +12,12 @@ from types import ModuleType
 
 from curator.core.errors import SourceError
 from curator.sources.fetch import github, hub
-from curator.sources.source import Opened, Source
+from curator.sources.source import Source, SourceFiles
 
 
-def open_source(source: Source, mirror: Path | None = None, cache: Path | None = None) -> Opened:
+def open_source(
+    source: Source, mirror: Path | None = None, cache: Path | None = None
+) -> SourceFiles:
     """The files of a source, fetched if need be.
 
     With a mirror only the mirror is looked at, so that a build with one never needs the network.
@@ -26,7 +28,7 @@ def open_source(source: Source, mirror: Path | None = None, cache: Path | None =
     paths, names, revision = _remote(source).fetch(source, cache)
     where = source.hub or source.github
     digest = sha256("\n".join([where, revision, *names, source.reading]).encode()).hexdigest()
-    return Opened(tuple(paths), tuple(names), revision, digest, f"{where} at {revision[:7]}")
+    return SourceFiles(tuple(paths), tuple(names), revision, digest, f"{where} at {revision[:7]}")
 
 
 def reachability(source: Source, mirror: Path | None = None) -> tuple[str | None, str]:
@@ -69,7 +71,7 @@ def _files(source: Source, mirror: Path | None) -> tuple[list[Path], Path]:
     return files, folder
 
 
-def _local(source: Source, mirror: Path | None) -> Opened:
+def _local(source: Source, mirror: Path | None) -> SourceFiles:
     try:
         files, root = _files(source, mirror)
         names = [_name(each.relative_to(root)) for each in files]
@@ -80,7 +82,9 @@ def _local(source: Source, mirror: Path | None) -> Opened:
         raise SourceError(
             f"{source.name}: cannot read {error.filename}: {error.strerror}"
         ) from None
-    return Opened(tuple(files), tuple(names), "", digest.hexdigest(), source.local or str(root))
+    return SourceFiles(
+        tuple(files), tuple(names), "", digest.hexdigest(), source.local or str(root)
+    )
 
 
 def _name(path: Path) -> str:

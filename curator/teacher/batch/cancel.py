@@ -6,7 +6,7 @@ from curator.core.progress import Listener, Silent
 from curator.teacher import TeacherSettings
 from curator.teacher.batch.api import Refused
 from curator.teacher.batch.client import Batches
-from curator.teacher.call_store import Keeping
+from curator.teacher.call_store import CallStore
 from curator.teacher.endpoint import Endpoint
 from datastore.ledger import Ledger
 from datastore.store import Store
@@ -28,7 +28,7 @@ async def _cancel(
     settings: TeacherSettings, calls: Ledger, batches: Ledger, listener: Listener
 ) -> int:
     endpoint = Endpoint(settings)
-    keeping = Keeping(calls)
+    keeping = CallStore(calls)
     running = Batches(endpoint, keeping, batches, listener)
     try:
         return await running.cancel()

@@ -21,7 +21,7 @@ from curator.core.progress import Listener
 from curator.teacher.batch.api import OVER, BatchApi, Refused
 from curator.teacher.batch.files import MOST_REQUESTS, input_files, refused, results
 from curator.teacher.call import Call, Request
-from curator.teacher.call_store import Keeping
+from curator.teacher.call_store import CallStore
 from curator.teacher.endpoint import Endpoint, Try
 from curator.teacher.response import Fault, read_response
 from datastore.ledger import Ledger
@@ -58,7 +58,7 @@ class Batches:
     """
 
     def __init__(
-        self, endpoint: Endpoint, calls: Keeping, batches: Ledger, listener: Listener
+        self, endpoint: Endpoint, calls: CallStore, batches: Ledger, listener: Listener
     ) -> None:
         self._place, self._endpoint = endpoint.place, endpoint
         self._api = BatchApi(endpoint, FIRST_WAIT_S, LONGEST_WAIT_S)

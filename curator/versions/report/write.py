@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from curator.teacher.token_count import counter
-from curator.versions.diff import changes, judged_anew
+from curator.versions.diff import changes, verdict_changes
 from curator.versions.disagreements import asked_before
 from curator.versions.queries import digests, scan_objects, version_rationales, version_verdicts
 from curator.versions.report import Reported, comparison_page, report_page
@@ -144,7 +144,7 @@ def _differences(engine: Engine, store: Store, before: Manifest, after: Manifest
     _table(engine, "changed", ("what", "subset", "id", "was", "rule"), rows)
     found = (
         (each.subset, bytes.fromhex(each.id), each.check, each.was, each.by, each.now, each.rule)
-        for each in judged_anew(store, before, after)
+        for each in verdict_changes(store, before, after)
     )
     names = ("subset", "id", "check", "was", "was_by", "now", "now_by")
     _table(engine, "judgement", names, found)

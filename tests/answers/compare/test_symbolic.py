@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 
-from curator.answers import Equivalence, Grader, contested, equivalent, quick
+from curator.answers import Equivalence, Grader, compare_by_rules, contested, equivalent
 
 TOWER = r"\sum_{k=1}^{3} 9^{9^{9^9}}"
 
@@ -19,7 +19,7 @@ def alive(pid: int) -> bool:
 
 
 def test_what_rules_leave_open_is_graded_symbolically() -> None:
-    assert quick(r"\sum_{k=1}^{4} k", "10") is None
+    assert compare_by_rules(r"\sum_{k=1}^{4} k", "10") is None
     assert equivalent(r"\sum_{k=1}^{4} k", "10") == Equivalence("equal", "math-verify")
     assert equivalent(r"\sum_{k=1}^{4} k", "11").outcome != "equal"
 

@@ -14,7 +14,7 @@ import pytest
 
 from curator.core.errors import HubError, UsageError
 from curator.pipeline.reverify import reverify
-from curator.release.folder import pack
+from curator.release.folder import write_folder
 from curator.release.hub.pull import pull
 from curator.release.hub.push import publish
 from curator.versions.diff import difference, judgements
@@ -85,8 +85,8 @@ def test_a_pulled_version_is_shown_exported_and_told_as_any_other(
 def test_what_is_packed_of_a_pulled_version_has_the_same_rows(mine: Path, tmp_path: Path) -> None:
     with Store(mine) as store:
         got = pull(REPO, store)
-        a = pack(store, store.versions.get("quickstart"), tmp_path / "a")
-        b = pack(store, got, tmp_path / "b")
+        a = write_folder(store, store.versions.get("quickstart"), tmp_path / "a")
+        b = write_folder(store, got, tmp_path / "b")
     assert a.manifest["files"].keys() == b.manifest["files"].keys()
     same = {path: a.manifest["files"][path] == b.manifest["files"][path] for path in a.files[:-2]}
     assert {path for path, equal in same.items() if not equal} == {"recipe.yaml"}, "has its name"

@@ -17,7 +17,15 @@ import pytest
 
 from curator.core.errors import SourceError
 from curator.core.model import Problem
-from curator.sources import EVALS, SOURCES, Source, adhoc, open_source, reachability, records
+from curator.sources import (
+    EVALS,
+    SOURCES,
+    Source,
+    custom_source,
+    open_source,
+    reachability,
+    records,
+)
 from curator.sources.readers.detect import read
 from curator.sources.source import Row
 from tests.worlds import ROOT
@@ -242,9 +250,9 @@ def test_a_hub_dataset_by_columns_takes_the_files_of_its_split_and_runs_no_scrip
     program = f"""
 from pathlib import Path
 from curator.core.errors import SourceError
-from curator.sources import adhoc, open_source, records
+from curator.sources import custom_source, open_source, records
 for hub, split in (("data", "train"), ("data", "test"), ("data", "nosuch"), ("scripted", "train")):
-    source = adhoc("mine", hub="me/" + hub, config="hard", split=split, revision={COMMIT!r},
+    source = custom_source("mine", hub="me/" + hub, config="hard", split=split, revision={COMMIT!r},
                    columns={{"question": "problem", "gold": "answer"}}, licence="MIT")
     try:
         opened = open_source(source, cache=Path({str(tmp_path)!r}))
@@ -268,6 +276,6 @@ for hub, split in (("data", "train"), ("data", "test"), ("data", "nosuch"), ("sc
 
 
 def test_a_recipes_own_hub_dataset_is_sought_in_a_given_mirror(tmp_path: Path) -> None:
-    source = adhoc("mine", hub="me/data", columns={"question": "q"}, licence="MIT")
+    source = custom_source("mine", hub="me/data", columns={"question": "q"}, licence="MIT")
     with pytest.raises(SourceError, match="sources/mine"):
         open_source(source, tmp_path)

@@ -17,7 +17,7 @@ from curator.teacher import Budget, Call, Prices, Request, TeacherSettings
 from curator.teacher.batch import api, files
 from curator.teacher.batch import client as module
 from curator.teacher.batch.client import Batches
-from curator.teacher.call_store import Keeping
+from curator.teacher.call_store import CallStore
 from curator.teacher.client import Counts, Teacher
 from curator.teacher.endpoint import Endpoint
 from datastore.claims import Claims
@@ -261,7 +261,7 @@ def test_running_batches_are_cancelled_on_demand(server: BatchServer, tmp_path: 
 
     async def run() -> int:
         endpoint = Endpoint(settings(server))
-        keeping = Keeping(calls)
+        keeping = CallStore(calls)
         batches = Batches(endpoint, keeping, about, Notes())
         tasks = [asyncio.create_task(batches.ask(request)) for request in asked]
         while not server.batches:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curator.answers import extract_output, quick
+from curator.answers import compare_by_rules, extract_output
 from curator.core.model import Problem
 from curator.sandbox import Sandbox
 from curator.sources import SOURCES, open_source, records
@@ -73,7 +73,7 @@ def test_every_program_of_the_table_prints_its_gold_in_the_sandbox() -> None:
         for case, run in zip(cases, box.map([c["program"] for c in cases]), strict=True):
             answer = extract_output(run.value)
             assert run.status == "ok" and answer is not None, (case["name"], run)
-            verdict = quick(case["gold"], answer)
+            verdict = compare_by_rules(case["gold"], answer)
             assert verdict is not None and verdict.outcome == "equal", (case["name"], run)
 
 
@@ -257,7 +257,7 @@ def test_real_programs_agree_with_the_gold_answers_as_measured(shared: Path) -> 
         equal = 0
         for (problem, _), run in zip(pairs, runs, strict=True):
             answer = extract_output(run.value)
-            found = quick(problem.gold, answer, problem.choices) if answer else None
+            found = compare_by_rules(problem.gold, answer, problem.choices) if answer else None
             equal += found is not None and found.outcome == "equal"
         assert len(pairs) > 70 and equal >= least * len(pairs), (name, equal, len(pairs))
 

@@ -1,0 +1,44 @@
+"""What must survive a change of the code: the digests of versions, and the ledgers of old stores.
+
+`tests/data/store-0.1` is a store that version 0.1.0 made of the recipe in `tests/worlds.py`. A
+digest here changes only together with what the recipe means, never with how the code is laid out.
+"""
+
+import shutil
+from pathlib import Path
+
+from curator import build, load
+from datastore.store import Store
+from tests.worlds import DATA, make_world
+
+QUICKSTART = "e3a7da2c8cc55ef02549d05c12c082e6a1e6f7c5c4407090d840b44b2820ce83"
+
+
+def test_quickstart_has_the_digest_that_it_always_had(tmp_path: Path) -> None:
+    assert build("quickstart", tmp_path / "store").digest == QUICKSTART
+
+
+def _ledger_files(store: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (store / "ledgers").rglob("*.journal")}
+
+
+def test_a_store_of_an_older_release_is_used_and_none_of_its_programs_is_run_again(
+    tmp_path: Path,
+) -> None:
+    store = tmp_path / "store"
+    shutil.copytree(DATA / "store-0.1", store)
+    kept = _ledger_files(store)
+    with Store(store) as opened:
+        old = opened.versions.get("small@1")
+    mirror, recipe = make_world(tmp_path)
+
+    assert load("small@1", store).num_rows == old.content["rows"]["count"]
+    again = build(recipe, store, mirror=mirror)
+    assert (again.ref, again.digest) == ("small@1", old.digest)
+    assert _ledger_files(store) == kept  # a program that runs is written to a journal
+
+
+def test_the_test_would_notice_a_program_that_runs(tmp_path: Path) -> None:
+    mirror, recipe = make_world(tmp_path)
+    build(recipe, tmp_path / "store", mirror=mirror)
+    assert _ledger_files(tmp_path / "store")
