@@ -3,8 +3,8 @@
     python bench/answers.py --data DIR [--sample 1500]
 
 In: GSM8K, MATH and AQuA below DIR. Pairs: each gold with the answer that its solution states, and
-with the answer of the next row. Out: pairs a second of `compare_columns` over all pairs, of the whole
-grading (rules, then child processes), of math-verify over a sample of the same pairs, and the ratio
+with the answer of the next row. Out: pairs a second of `compare_columns` over all pairs, of the
+whole grading (rules, then child processes), of math-verify over a sample of the same pairs, and the ratio
 over that sample; peak memory of a child process; how often the two say the same.
 """
 

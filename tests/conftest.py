@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.worlds import ROOT, mount
+from tests.paths import ROOT
+from tests.worlds import mount
 
 # Two cores shared by several workers: a slow example is no fault of the code.
 settings.register_profile("curator", deadline=None, max_examples=60)

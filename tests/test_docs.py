@@ -16,7 +16,7 @@ from curator.cli.app import app
 from curator.cli.reference import reference
 from curator.recipe.load import load_recipe, schema
 from curator.release.formats import FORMATS
-from tests.worlds import ROOT
+from tests.paths import ROOT
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]

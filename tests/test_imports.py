@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.worlds import ROOT
+from tests.paths import ROOT
 
 # Which parts each part may import; itself always. A part stands on a higher level than all it
 # imports, and a part that is not listed is an error.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.worlds import ROOT
+from tests.paths import ROOT
 
 
 def shipped() -> set[str]:

@@ -4,7 +4,8 @@ import re
 import shlex
 from pathlib import Path
 
-from tests.worlds import ROOT, curator
+from tests.paths import ROOT
+from tests.worlds import curator
 
 TEXT = (ROOT / "docs/tutorial.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"(?:<!-- ([^>]+) -->\n)?```(\w*)\n(.*?)```", re.DOTALL)

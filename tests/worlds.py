@@ -13,8 +13,7 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-DATA = ROOT / "tests" / "data"
+from tests.paths import ROOT
 
 LAMPS = "A shop sells 6 lamps at $15 each and 4 chairs at $22 each. How much does it take in?"
 RIGHT = [

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from curator.cli.app import show_json
 from curator.cli.tables import number, printable, table
-from curator.pipeline.preview import Previewed
-from curator.versions.diff import Change, VerdictChange
-from curator.versions.why import RowHistory
-from datastore.versions import Manifest
 
 if TYPE_CHECKING:
+    from curator.pipeline.preview import Previewed
+    from curator.versions.diff import Change, VerdictChange
+    from curator.versions.why import RowHistory
     from datastore.versions import Manifest
 
 WIDTH = 78
@@ -20,7 +19,7 @@ LINES = 12
 """Lines of a text that are shown."""
 
 
-def print_manifest(manifest: Manifest) -> None:
+def print_manifest(manifest: "Manifest") -> None:
     """A version: its name, digest and the way of every subset from problems to kept rows."""
     content = manifest.content
     subsets: dict[str, dict[str, Any]] = {
@@ -130,7 +129,7 @@ def _print_places(content: dict[str, Any]) -> None:
         print(f"\nNot screened against, for they could not be reached: {', '.join(missing)}")
 
 
-def print_previewed(rows: Sequence[Previewed]) -> None:
+def print_previewed(rows: "Sequence[Previewed]") -> None:
     """Rows one below the other, with what every check found."""
     for row in rows:
         print(f"── {row.subset} {row.id[:12]} {_fate(row)}")
@@ -145,7 +144,7 @@ def print_previewed(rows: Sequence[Previewed]) -> None:
     table(("subset", "rows", "kept"), [(s, n, kept[s]) for s, n in seen.items()], ("rows", "kept"))
 
 
-def _fate(row: Previewed) -> str:
+def _fate(row: "Previewed") -> str:
     if row.kept:
         return "kept"
     stopped = any(verdict.outcome != "passed" for verdict in row.verdicts)
@@ -171,7 +170,7 @@ def _print_verdict(check: str, outcome: str, reason: str, evidence: dict[str, st
     print(f"  {outcome:9}  {check:13}  {text}".rstrip())
 
 
-def print_row_history(story: RowHistory) -> None:
+def print_row_history(story: "RowHistory") -> None:
     """One row from its source to its verdicts."""
     problem, rationale = story.problem, story.rationale
     print(f"row       {story.id}")
@@ -190,7 +189,7 @@ def print_row_history(story: RowHistory) -> None:
         _print_verdict(verdict["check"], verdict["outcome"], verdict["reason"], verdict["evidence"])
 
 
-def print_changes(a: str, b: str, changes: Sequence[Change], every: bool) -> None:
+def print_changes(a: str, b: str, changes: "Sequence[Change]", every: bool) -> None:
     """Counts of changes by subset and rule, then every row if asked."""
     if not changes:
         print(f"{a} and {b} have the same rows.")
@@ -211,7 +210,7 @@ def print_changes(a: str, b: str, changes: Sequence[Change], every: bool) -> Non
         print(f"{signs[change.what]} {change.id[:12]}  {subset}  {change.rule}{was}")
 
 
-def print_verdict_changes(judged: Sequence[VerdictChange], every: bool) -> None:
+def print_verdict_changes(judged: "Sequence[VerdictChange]", every: bool) -> None:
     """Counts of verdicts that changed, by what they were and are, then each of them if asked."""
     if not judged:
         return

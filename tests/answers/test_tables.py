@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from curator.answers import Grader, compare_by_rules, extract, extract_output
-from tests.worlds import DATA
+from tests.paths import DATA
 
 TABLES = DATA / "answers"
 

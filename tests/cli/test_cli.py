@@ -20,7 +20,8 @@ import typer
 
 from curator.cli.app import app
 from curator.release.formats import FORMATS
-from tests.worlds import RECIPE, ROOT, RUN, command, curator, make_world
+from tests.paths import ROOT
+from tests.worlds import RECIPE, RUN, command, curator, make_world
 
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 

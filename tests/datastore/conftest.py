@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.worlds import ROOT, mount
+from tests.paths import ROOT
+from tests.worlds import mount
 
 
 @pytest.fixture

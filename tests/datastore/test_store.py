@@ -15,7 +15,7 @@ from datastore.errors import StoreError
 from datastore.files import scratch
 from datastore.migrations import FORMAT, MIGRATIONS
 from datastore.store import Store
-from tests.worlds import DATA
+from tests.paths import DATA
 
 SCHEMA = pa.schema([("a", pa.binary())])
 CASES = json.loads((DATA / "datastore" / "formats.json").read_text("utf-8"))

@@ -13,7 +13,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from curator.teacher.local_server import COMMAND, serve
-from tests.worlds import ROOT
+from tests.paths import ROOT
 
 CACHE = ROOT / ".cache" / "smollm2-135m-instruct"
 

@@ -5,7 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.worlds import RECIPE, ROOT, RUN, make_world
+from tests.paths import ROOT
+from tests.worlds import RECIPE, RUN, make_world
 
 
 def test_a_build_killed_again_and_again_gives_the_same_version(tmp_path: Path) -> None:

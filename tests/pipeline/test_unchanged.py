@@ -9,7 +9,8 @@ from pathlib import Path
 
 from curator import build, load
 from datastore.store import Store
-from tests.worlds import DATA, make_world
+from tests.paths import DATA
+from tests.worlds import make_world
 
 QUICKSTART = "e3a7da2c8cc55ef02549d05c12c082e6a1e6f7c5c4407090d840b44b2820ce83"
 

@@ -13,7 +13,7 @@ from curator.recipe.load import load_recipe, schema
 from curator.recipe.scaffold import write_variant
 from curator.recipe.yaml_document import shipped_recipes
 from curator.writers import WRITERS
-from tests.worlds import DATA
+from tests.paths import DATA
 
 FAULTS = json.loads((DATA / "recipe_faults.json").read_text())
 SUBSETS_OF_MATHINSTRUCT = 13

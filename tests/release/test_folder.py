@@ -14,7 +14,7 @@ from curator.recipe.load import load_recipe
 from curator.release.folder import write_folder
 from curator.release.shards import GROUP_ROWS, SCHEMA, write_shards
 from datastore.store import Store
-from tests.worlds import ROOT
+from tests.paths import ROOT
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -9,7 +9,7 @@ import struct
 import sys
 from typing import Any
 
-from tests.worlds import DATA
+from tests.paths import DATA
 
 CANARY = "the-canary-is-out"
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from curator.sandbox import Sandbox
+from tests.paths import ROOT
 from tests.sandbox.programs import CANARY, SURROUNDINGS, attacks, complaints, is_heavy, text
-from tests.worlds import ROOT
 
 PYTHONS = (sys.executable, "/usr/bin/python3")
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from curator.sandbox import Sandbox
 from curator.sandbox.implicit_result import STEPS, unfenced
-from tests.worlds import DATA
+from tests.paths import DATA
 
 COMPLETED: list[dict[str, str]] = json.loads((DATA / "completion.json").read_text())
 UNCOMPLETED: list[dict[str, str]] = json.loads((DATA / "uncompleted.json").read_text())

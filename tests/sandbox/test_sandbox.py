@@ -20,7 +20,7 @@ from curator.core.errors import SandboxError
 from curator.sandbox import STATUSES, Execution, Sandbox, probe
 from curator.sandbox.pool import needs_heavy
 from curator.sandbox.zygote_client import visible
-from tests.worlds import ROOT
+from tests.paths import ROOT
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import pytest
 from curator.core.arrow import VERDICTS
 from curator.screens import SCREENS, Rows
 from datastore.engine import Engine
-from tests.worlds import DATA
+from tests.paths import DATA
 
 RowsOf = Callable[..., tuple[Rows, list[bytes]]]
 EvalsOf = Callable[[dict[str, list[str]]], dict[str, list[Path]]]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from curator.screens import normalize
 from datastore.engine import Engine
-from tests.worlds import DATA
+from tests.paths import DATA
 
 CASES = json.loads((DATA / "variants.json").read_text())
 KEY = normalize.key(normalize.stem(normalize.folded("question")))

@@ -7,7 +7,7 @@ import pytest
 from curator.sources import fields
 from curator.sources.datasets import aqua_rat, math, mathqa
 from curator.sources.fields import Unreadable
-from tests.worlds import DATA
+from tests.paths import DATA
 
 CASES = json.loads((DATA / "sources/parsing.json").read_text())
 

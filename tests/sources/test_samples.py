@@ -8,7 +8,7 @@ import pytest
 
 from curator.core.model import Problem, Quarantined
 from curator.sources import EVALS, SOURCES, open_source, records
-from tests.worlds import ROOT
+from tests.paths import ROOT
 
 SAMPLES = ROOT / "recipes" / "samples"
 FAULTS = {

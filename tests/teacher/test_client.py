@@ -19,9 +19,9 @@ from curator.teacher.call_record import call_of
 from curator.teacher.client import Teacher
 from datastore.claims import Claims
 from datastore.ledger import Ledger
+from tests.paths import DATA
 from tests.teacher.faults import Reply, Server, completion, error
 from tests.teacher.worlds import Notes, ask, records, requests, settings, stored
-from tests.worlds import DATA
 
 CASES = json.loads((DATA / "teacher/replies.json").read_text(encoding="utf-8"))
 KEY = "sk-proj-4Zq9-secret_of.this.test"

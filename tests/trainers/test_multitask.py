@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from curator.cli.app import app
+from tests.paths import ROOT
 from tests.trainers.sums import sums, words, written
 from tests.trainers.tiny import tiny_model
-from tests.worlds import ROOT
 from trainers.recipe import Multitask, load_training
 from trainers.tokenize import ALPACA
 

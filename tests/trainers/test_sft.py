@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from curator.core.errors import CuratorError, UsageError
+from tests.paths import ROOT
 from tests.trainers.tiny import tiny_model
-from tests.worlds import ROOT
 from trainers.recipe import SFT
 from trainers.release import read_release
 from trainers.tokenize import ALPACA, encode

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from curator.answers import extract
 from curator.writers.parse_reply import read_reply
-from tests.worlds import DATA
+from tests.paths import DATA
 
 CASES = json.loads((DATA / "writers" / "replies.json").read_text("utf-8"))
 REASONS = {

@@ -15,7 +15,7 @@ from curator.core.errors import RecipeError, UsageError
 from curator.sandbox import Sandbox
 from curator.writers.parse_reply import read_reply
 from curator.writers.prompt_templates import FOLDER, LONGEST_PROMPT, VALUES, Prompts
-from tests.worlds import DATA
+from tests.paths import DATA
 
 SHOTS = json.loads((DATA / "writers" / "few_shots.json").read_text("utf-8"))
 FILLED = {

@@ -10,7 +10,7 @@ from curator.core.errors import RecipeError
 from curator.sandbox import Sandbox
 from curator.writers.prompt_templates import Prompts
 from curator.writers.self_instruct import Seed, draws, read_question, read_seeds
-from tests.worlds import ROOT
+from tests.paths import ROOT
 
 TEXT = (ROOT / "recipes" / "seeds" / "college.jsonl").read_text("utf-8")
 SEEDS = read_seeds(TEXT, "college.jsonl")

@@ -23,7 +23,7 @@ from curator.writers.programs.variable_names import (
     words,
 )
 from curator.writers.reference import reference
-from tests.worlds import DATA
+from tests.paths import DATA
 
 TABLES = DATA / "writers"
 FORMS = json.loads((TABLES / "reference_forms.json").read_text())

@@ -62,8 +62,12 @@ def reliability(scores: Floats, right: Booleans, bins: int = BINS) -> list[Bin]:
     for place in range(bins):
         inside = places == place
         count = int(inside.sum())
-        means = (float(scores[inside].mean()), float(right[inside].mean())) if count else (0.0, 0.0)
-        found.append(Bin(place / bins, (place + 1) / bins, count, *means))
+        score = share = 0.0
+        if count:
+            # A mean of equal scores can be rounded to less than each of them.
+            score = float(scores[inside].mean().clip(scores[inside].min(), scores[inside].max()))
+            share = float(right[inside].mean())
+        found.append(Bin(place / bins, (place + 1) / bins, count, score, share))
     return found
 
 

@@ -17,7 +17,8 @@ def cancel_batches(
 ) -> int:
     """Cancel the batches that run at a teacher's endpoint.
 
-    They may belong to any recipe of the store. Returns how many were cancelled. Results that were ready are kept for the next build. Raises
+    They may belong to any recipe of the store. Returns how many were cancelled. Results that were
+    ready are kept for the next build. Raises
     TeacherError if the endpoint refuses.
     """
     with store.ledger("calls") as calls, store.ledger("batches") as batches:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from curator.core.model import content_id
 from curator.release.formats import COLUMNS, FORMATS
 from datastore.engine import Engine
-from tests.worlds import DATA
+from tests.paths import DATA
 
 TEXTS: dict[str, str] = json.loads((DATA / "release/texts.json").read_text(encoding="utf-8"))
 LINES = ("alpaca-jsonl", "messages", "prompt-completion")

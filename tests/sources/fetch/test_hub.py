@@ -28,7 +28,7 @@ from curator.sources import (
 )
 from curator.sources.readers.detect import read
 from curator.sources.source import Row
-from tests.worlds import ROOT
+from tests.paths import ROOT
 
 COMMIT = "c0ffee00" * 5
 Serving = Callable[..., AbstractContextManager[tuple[str, list[str]]]]

@@ -22,9 +22,9 @@ from curator.teacher.client import Counts, Teacher
 from curator.teacher.endpoint import Endpoint
 from datastore.claims import Claims
 from datastore.ledger import Ledger
+from tests.paths import ROOT
 from tests.teacher.batch.batch_server import KEY, BatchServer, Lines, answer, completed, error
 from tests.teacher.worlds import Notes, records, requests, stored
-from tests.worlds import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -120,7 +120,7 @@ def test_samples_of_one_content_are_requests_of_their_own(
 
 
 @pytest.mark.parametrize(
-    ("limit", "value", "files"), [("MOST_REQUESTS", 10, 3), ("MOST_BYTES", 2_000, 2)]
+    ("limit", "value", "batches"), [("MOST_REQUESTS", 10, 3), ("MOST_BYTES", 2_000, 2)]
 )
 def test_what_is_too_much_for_one_batch_becomes_several(
     server: BatchServer,
@@ -128,7 +128,7 @@ def test_what_is_too_much_for_one_batch_becomes_several(
     monkeypatch: pytest.MonkeyPatch,
     limit: str,
     value: int,
-    files: int,
+    batches: int,
 ) -> None:
     monkeypatch.setattr(files, limit, value)
     asked = requests(25)
@@ -137,7 +137,7 @@ def test_what_is_too_much_for_one_batch_becomes_several(
     sizes = [
         (data.count(b"\n"), len(data)) for name, data in server.files.items() if "file-" in name
     ]
-    assert len(server.batches) >= files
+    assert len(server.batches) >= batches
     assert sum(many for many, _ in sizes) == 25
     assert all(many <= 10 or size <= 2_000 for many, size in sizes)
 
@@ -364,7 +364,8 @@ SCRIPT = """
 import asyncio, sys
 import aiohttp, openai.resources.batches, openai.resources.files  # so that kills meet the protocol
 from pathlib import Path
-from curator.teacher import TeacherSettings, batch as module
+from curator.teacher import TeacherSettings
+from curator.teacher.batch import client as module
 from curator.teacher.client import Teacher
 from datastore.claims import Claims
 from datastore.ledger import Ledger

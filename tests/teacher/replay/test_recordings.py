@@ -17,7 +17,7 @@ from curator.writers.parse_reply import read_reply
 from curator.writers.prompt_templates import Messages, Prompts
 from curator.writers.self_instruct import draws, read_question, read_seeds
 from datastore.engine import Engine
-from tests.worlds import ROOT
+from tests.paths import ROOT
 
 RECIPES = ROOT / "recipes"
 FILE = RECIPES / "samples" / "calls.jsonl"

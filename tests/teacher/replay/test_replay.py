@@ -25,7 +25,7 @@ from curator.teacher.call_record import record_of
 from curator.teacher.replay.recordings import Recordings, export
 from curator.teacher.replay.server import Replay
 from datastore.store import Store
-from tests.worlds import DATA
+from tests.paths import DATA
 
 FAULTY = json.loads((DATA / "teacher/faulty_lines.json").read_text(encoding="utf-8"))
 ASK: list[Any] = [{"role": "user", "content": "1 + 1?"}]
@@ -396,7 +396,7 @@ def test_a_hundred_thousand_lines_are_not_held(tmp_path: Path) -> None:
     code = f"""
 import resource
 from pathlib import Path
-from curator.teacher.recordings import Recordings
+from curator.teacher.replay.recordings import Recordings
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 found = Recordings(Path({str(path)!r}))
 assert found.find("m", [("user", "99999 + 0?")], {{}}, 0)["reply"] == "x" * 1000

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from trainers.evaluation.calibration import auc, calibration_error, pair_accuracy, reliability
@@ -51,6 +51,7 @@ def test_pair_accuracy_is_the_mean_over_problems_that_have_both_kinds(problems: 
 
 
 @given(SCORED)
+@example([(0.1, False)] * 7)  # whose mean is rounded to less than 0.1
 def test_bins_hold_every_solution_once_and_the_error_is_bounded(pairs: list) -> None:
     scores, right = arrays(pairs)
     bins = reliability(scores, right)

@@ -20,7 +20,7 @@ from curator.writers.annotated import annotated, explain
 from curator.writers.programs.expressions import exact, operations, parse_arithmetic
 from curator.writers.programs.mathqa_operations import OPERATIONS, constant
 from curator.writers.programs.variable_names import RESERVED
-from tests.worlds import DATA
+from tests.paths import DATA
 
 TABLES = DATA / "writers"
 

@@ -1,0 +1,6 @@
+"""Where things are in the checkout; imports nothing, for tests that run outside the environment."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = ROOT / "tests" / "data"
