@@ -3,16 +3,19 @@
 import textwrap
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from curator.cli.app import show_json
 from curator.cli.tables import number, printable, table
 
 if TYPE_CHECKING:
     from curator.pipeline.preview import Previewed
+    from curator.versions.content import Content, SubsetContent, Teacher
     from curator.versions.diff import Change, VerdictChange
     from curator.versions.why import RowHistory
     from datastore.versions import Manifest
+
+    Counts = Sequence[tuple[str, SubsetContent]]
 
 WIDTH = 78
 LINES = 12
@@ -20,113 +23,106 @@ LINES = 12
 
 
 def print_manifest(manifest: "Manifest") -> None:
-    """A version: its name, digest and the way of every subset from problems to kept rows."""
-    content = manifest.content
-    subsets: dict[str, dict[str, Any]] = {
-        name: content["subsets"][name] for name in content["order"]
-    }
-    print(f"{manifest.ref}  {content['rows']['count']:,} rows  digest {manifest.digest[:16]}")
+    """Print a version: its name and digest, and what stopped the rows of each subset."""
+    from curator.versions.content import content_of
+
+    content = content_of(manifest)
+    print(f"{manifest.ref}  {content.rows.count:,} rows  digest {manifest.digest[:16]}")
     if manifest.message:
         print(manifest.message)
-    built = {
-        name: {**counts, "screened": _screened(counts, content["recipe"]["undecided"] == "keep")}
-        for name, counts in subsets.items()
-        if counts["problems"]
-    }
+    subsets = [(name, content.subsets[name]) for name in content.order]
+    built = [(name, counts) for name, counts in subsets if counts.problems]
     keys = ("problems", "rationales", "passed", "failed", "undecided", "screened", "kept")
-    rows = [(name, *(counts[key] for key in keys)) for name, counts in built.items()]
-    rows.append(("all", *(sum(counts[key] for counts in built.values()) for key in keys)))
-    print()
-    table(("subset", *keys), rows, right=keys, whole=("subset",))
-    _print_reasons(built)
-    _print_invented(built)
-    _print_taught(built, content.get("teacher"))
-    _print_waiting(subsets)
-    _print_places(content)
-
-
-def _screened(counts: dict[str, Any], keeps_undecided: bool) -> int:
-    """Rows that the checks let through and a screen took away."""
-    passed: int = counts["passed"] + (counts["undecided"] if keeps_undecided else 0)
-    return passed - int(counts["available"])
-
-
-def _print_reasons(subsets: dict[str, dict[str, Any]]) -> None:
     rows = [
-        (name, *_split(reason), count)
-        for name, counts in subsets.items()
-        for group in ("reasons", "reported")
-        for reason, count in sorted(counts[group].items(), key=lambda item: -item[1])
+        (
+            *(name, counts.problems, counts.rationales, counts.passed, counts.failed),
+            *(counts.undecided, content.screened(name), counts.kept),
+        )
+        for name, counts in built
+    ]
+    totals = [sum(column) for column in list(zip(*rows, strict=True))[1:]] or [0] * len(keys)
+    print()
+    table(("subset", *keys), [*rows, ("all", *totals)], right=keys, whole=("subset",))
+    _print_reasons(built)
+    _print_new_questions(built)
+    _print_calls(built, content.teacher)
+    _print_waiting(subsets)
+    _print_missing(content)
+
+
+def _print_reasons(subsets: "Counts") -> None:
+    rows = [
+        (name, *_outcome_and_reason(key), count)
+        for name, counts in subsets
+        for group in (counts.reasons, counts.reported)
+        for key, count in sorted(group.items(), key=lambda item: -item[1])
     ]
     rows += [
-        (name, "quarantined", "did not parse", counts["quarantined"])
-        for name, counts in subsets.items()
-        if counts["quarantined"] and "invented" not in counts
+        (name, "quarantined", "did not parse", counts.quarantined)
+        for name, counts in subsets
+        if counts.quarantined and not counts.invented
     ]
     rows += [
-        (name, "not drawn", "mixture", counts["available"] - counts["kept"])
-        for name, counts in subsets.items()
-        if counts["available"] > counts["kept"]
+        (name, "not drawn", "mixture", counts.available - counts.kept)
+        for name, counts in subsets
+        if counts.available > counts.kept
     ]
     if rows:
         print()
         table(("subset", "outcome", "reason", "rows"), rows, right=("rows",))
 
 
-def _print_invented(subsets: dict[str, dict[str, Any]]) -> None:
-    """What became of the questions that a teacher was asked for."""
+def _print_new_questions(subsets: "Counts") -> None:
+    """Print the outcomes of the questions that a teacher made."""
     rows = [
         (name, key.removeprefix("invented: "), count)
-        for name, counts in subsets.items()
-        for key, count in counts.get("invented", {}).items()
+        for name, counts in subsets
+        for key, count in counts.invented.items()
     ]
     if rows:
         print()
         table(("self-instruct", "questions", "number"), rows, ("number",), ("self-instruct",))
 
 
-def _print_taught(subsets: dict[str, dict[str, Any]], teacher: dict[str, Any] | None) -> None:
-    """What a teacher was asked, and replies that hold no rationale by their reason."""
+def _print_calls(subsets: "Counts", teacher: "Teacher | None") -> None:
+    """Print the calls to the teacher, and its replies without a rationale by reason."""
     if not teacher:
         return
-    taught = {name: counts["taught"] for name, counts in subsets.items() if "taught" in counts}
     rows: list[tuple[str, str, int]] = []
-    for name, counts in taught.items():
-        rows.append((name, "asked", counts["calls"]))
-        for key, count in counts.items():
+    for name, counts in subsets:
+        if not (calls := counts.taught):
+            continue
+        rows.append((name, "sent", calls.calls))
+        if calls.repaired:
+            rows.append((name, "repairs of a program that failed", calls.repaired))
+        if calls.unanswered:
+            rows.append((name, "failed; the next build repeats them", calls.unanswered))
+        for key, count in calls.counts.items():
             if key.startswith("unread: "):
                 rows.append((name, f"no rationale: {key.removeprefix('unread: ')}", count))
-            elif key == "repaired" and count:
-                rows.append((name, "programs shown their error", count))
-            elif key == "unanswered" and count:
-                rows.append((name, "to be asked again by the next build", count))
     print()
-    table(("teacher", "what came of it", "calls"), rows, ("calls",), ("teacher",))
-    how = "a replay of recorded calls, not a model" if teacher["replay"] else teacher["family"]
-    print(f"Written by {teacher['model']} ({how}).")
+    table(("teacher", "result", "calls"), rows, ("calls",), ("teacher",))
+    how = "replayed from recorded calls" if teacher.replay else teacher.family
+    print(f"Written by {teacher.model} ({how}).")
 
 
-def _split(reason: str) -> tuple[str, str]:
-    """A reason apart from its outcome, in words that cover checks and screens."""
-    outcome, _, why = reason.partition(": ")
-    return {"passed": "reported", "failed": "rejected"}.get(outcome, outcome), why
+def _outcome_and_reason(key: str) -> tuple[str, str]:
+    """Split `outcome: reason`; the outcome becomes a word that fits checks and screens."""
+    outcome, _, reason = key.partition(": ")
+    return {"passed": "reported", "failed": "rejected"}.get(outcome, outcome), reason
 
 
-def _print_waiting(subsets: dict[str, dict[str, Any]]) -> None:
-    waiting = [
-        (name, ", ".join(counts["waits_for"]))
-        for name, counts in subsets.items()
-        if counts["waits_for"]
-    ]
+def _print_waiting(subsets: "Counts") -> None:
+    waiting = [(name, ", ".join(counts.waits_for)) for name, counts in subsets if counts.waits_for]
     if waiting:
         print()
         table(("subset", "waits for"), waiting, whole=("subset",))
 
 
-def _print_places(content: dict[str, Any]) -> None:
-    missing = [name for name, origin in content["evals"].items() if "missing" in origin]
+def _print_missing(content: "Content") -> None:
+    missing = [name for name, origin in content.evals.items() if origin.missing]
     if missing:
-        print(f"\nNot screened against, for they could not be reached: {', '.join(missing)}")
+        print(f"\nNot screened against, because they were not reached: {', '.join(missing)}")
 
 
 def print_previewed(rows: "Sequence[Previewed]") -> None:

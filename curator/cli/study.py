@@ -21,6 +21,7 @@ from curator.recipe.load import load_recipe
 from curator.recipe.yaml_document import read_document, shipped_recipes
 from curator.release.export import export
 from curator.teacher import TeacherSettings
+from curator.versions.content import content_of
 from datastore.store import Store
 from trainers.evaluation.evaluate import Result, read_result, write_result
 from trainers.evaluation.evaluate_files import evaluate_files
@@ -112,7 +113,7 @@ def study(
             listener.note(f"{recipe.name}: scoring")
             result = evaluate_files([samples], recipe.name, trained_on=release)
             write_result(result, file)
-        count = manifest.content["rows"]["count"]
+        count = content_of(manifest).rows.count
         found.append(Studied(recipe.name, manifest.ref, count, read_result(file), file))
     return found
 

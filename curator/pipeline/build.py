@@ -25,6 +25,7 @@ from curator.pipeline.subset import (
 from curator.recipe.load import load_recipe
 from curator.recipe.schema import Recipe
 from curator.teacher import Budget
+from curator.versions.content import Origin
 from datastore.store import Store
 from datastore.versions import Manifest
 
@@ -92,7 +93,7 @@ def run_located(
     read = BuildInputs(
         sources={name: _origin(found) for name, found in sources.items()}
         | {
-            name: {"licence": reached[name].licence, "revision": f"sha256:{each.digest}"}
+            name: Origin(licence=reached[name].licence, revision=f"sha256:{each.digest}")
             for name, each in inputs.seeds.items()
         },
         evals={name: _origin(found) for name, found in evals.items()},
@@ -103,11 +104,9 @@ def run_located(
     return screen_and_freeze(context, {name: reached[name] for name in recipe.subsets}, read)
 
 
-def _origin(found: LocatedSource) -> dict[str, str]:
-    """What was read: the pinned revision, or a digest of local files wherever they lie."""
-    if found.opened is None:
-        return {"licence": found.source.licence, "missing": "not reached"}
-    return {
-        "licence": found.source.licence,
-        "revision": found.opened.revision or f"sha256:{found.opened.digest}",
-    }
+def _origin(found: LocatedSource) -> Origin:
+    """Return what was read: the pinned revision, or a digest of local files wherever they lie."""
+    licence, opened = found.source.licence, found.opened
+    if opened is None:
+        return Origin(licence=licence, missing="not reached")
+    return Origin(licence=licence, revision=opened.revision or f"sha256:{opened.digest}")

@@ -18,10 +18,10 @@ from curator.pipeline.stages.generate import messages_of, prompt_of, request_ide
 from curator.pipeline.stages.self_instruct import open_seeds
 from curator.recipe.schema import SelfInstruct, Subset
 from curator.teacher.token_count import prompt_tokens
+from curator.versions.content import Content
 from curator.writers import WRITERS
 from curator.writers.prompt_templates import Messages
 from curator.writers.self_instruct import draws, read_question
-from datastore.versions import Manifest
 
 CHUNK = 1_000
 """Problems whose calls are looked up at once."""
@@ -167,40 +167,39 @@ def most_allowed(parameters: Mapping[str, Any]) -> int:
     return most if isinstance(most, int) else 0
 
 
-def changed(context: BuildContext, name: str, subset: Subset, before: Manifest | None) -> list[str]:
-    """What decides the rows of a subset and is not as it was in an earlier version, in words."""
-    if before is None or name not in before.content["subsets"]:
-        return []
-    recipe = before.content["recipe"]
-    was: Mapping[str, Any] = recipe["subsets"].get(name, {})
+def changed(context: BuildContext, name: str, subset: Subset, before: Content) -> list[str]:
+    """Return the keys that decide the rows of a subset and differ from an earlier version."""
+    was = before.recipe.subsets[name]
     now = context.recipe.canonical()["subsets"][name]
     told = [
-        key for key in ("source", "part", "kind", "writers", "checks") if was.get(key) != now[key]
+        key
+        for key in ("source", "part", "kind", "writers", "checks")
+        if getattr(was, key) != now[key]
     ]
     if any(WRITERS[writer].teacher for writer in subset.writers):
         told += _asked_otherwise(context, name, subset, before)
     limits = verify_params(context, subset)["limits"]
-    told += [f"limits.{key}" for key, value in limits.items() if recipe["limits"].get(key) != value]
+    told += [
+        f"limits.{key}" for key, value in limits.items() if before.recipe.limits.get(key) != value
+    ]
     return told
 
 
 def _asked_otherwise(
-    context: BuildContext, name: str, subset: Subset, before: Manifest
+    context: BuildContext, name: str, subset: Subset, before: Content
 ) -> list[str]:
     teacher_session = context.teacher_session
     if not teacher_session:
         return ["teacher"]
     now = request_identity(teacher_session, subset, sampling_of(context, subset))
-    teacher = before.content.get("teacher")
-    taught = before.content["subsets"][name].get("taught")
-    if not teacher or not taught:
+    teacher, calls = before.teacher, before.subsets[name].taught
+    if not teacher or not calls:
         return ["teacher"]
-    told = ["calls that failed"] if taught["unanswered"] else []
-    told += [key for key in ("family", "model", "parameters") if teacher[key] != now[key]]
-    recipe = before.content["recipe"]
-    sampling = recipe["subsets"][name].get("sampling") or recipe["sampling"]
+    told = ["calls that failed"] if calls.unanswered else []
+    told += [key for key in ("family", "model", "parameters") if getattr(teacher, key) != now[key]]
+    sampling = before.recipe.subsets[name].sampling or before.recipe.sampling
     told += ["sampling"] if sampling != now["sampling"] else []
     for prompt, digest in now["prompts"].items():
-        if taught["prompts"].get(prompt) != digest:
+        if calls.prompts.get(prompt) != digest:
             told.append(f"prompt {prompt}")
     return told

@@ -15,6 +15,16 @@ from curator.pipeline.stages.draw import draw
 from curator.pipeline.stages.screen import screen_all
 from curator.pipeline.state import CALL_COUNTS, BuildInputs, Result, SubsetState
 from curator.screens import SCREENS
+from curator.versions.content import (
+    Calls,
+    CodeVersions,
+    Content,
+    Objects,
+    RecipeContent,
+    RowsContent,
+    SubsetContent,
+    Teacher,
+)
 from curator.versions.queries import Part
 from curator.versions.rows import rows_digest
 from curator.versions.views import write_views
@@ -35,49 +45,46 @@ def screen_and_freeze(
     parts = [part(context.store, name, subset) for name, subset in ready.items()]
     screened = screen_all(context, parts, read.against)
     drawn = draw(context, parts, screened)
-    content = {
-        "recipe": recipe.canonical(),
-        "sources": read.sources,
-        "evals": read.evals,
-        "code": _code(context, screened),
-        "teacher": _teacher(context, subsets.values()),
-        # JSON objects have no order, and the order of subsets decides which duplicate stays.
-        "order": list(recipe.subsets),
-        "subsets": {
-            name: _counts(name, subset, screened, drawn) for name, subset in subsets.items()
-        },
-        "rows": {
-            "count": sum(_under(drawn, "kept").values()),
-            "sha256": rows_digest(context.store, drawn.objects["rows"]),
-        },
-    }
-    objects = {
-        "problems": {name: list(subset.problems) for name, subset in ready.items()},
-        "quarantine": {name: each.quarantine for name, each in subsets.items() if each.quarantine},
-        "agreements": {name: each.agreements for name, each in ready.items() if each.agreements},
-        "replies": {name: each.replies for name, each in subsets.items() if each.replies},
-        "rationales": {name: subset.rationales for name, subset in ready.items()},
-        "verdicts": {name: subset.verdicts for name, subset in ready.items()},
-        "screens": {name: outputs.objects["verdicts"] for name, outputs in screened.items()},
-        "evals": {name: list(digests) for name, digests in read.against.items()},
-        "rows": drawn.objects["rows"],
-        "origins": dict(read.origins),
-    }
+    content = Content(
+        recipe=RecipeContent.model_validate(recipe.canonical()),
+        sources=dict(read.sources),
+        evals=dict(read.evals),
+        code=_code_versions(context, screened),
+        teacher=_teacher(context, subsets.values()),
+        # The order of subsets decides which of two duplicates stays.
+        order=list(recipe.subsets),
+        subsets={name: _counts(name, subset, screened, drawn) for name, subset in subsets.items()},
+        rows=RowsContent(
+            count=sum(_under(drawn, "kept").values()),
+            sha256=rows_digest(context.store, drawn.objects["rows"]),
+        ),
+    )
+    objects = Objects(
+        problems={name: list(subset.problems) for name, subset in ready.items()},
+        quarantine={name: each.quarantine for name, each in subsets.items() if each.quarantine},
+        agreements={name: each.agreements for name, each in ready.items() if each.agreements},
+        replies={name: each.replies for name, each in subsets.items() if each.replies},
+        rationales={name: subset.rationales for name, subset in ready.items()},
+        verdicts={name: subset.verdicts for name, subset in ready.items()},
+        screens={name: outputs.objects["verdicts"] for name, outputs in screened.items()},
+        evals={name: list(digests) for name, digests in read.against.items()},
+        rows=drawn.objects["rows"],
+        origins=dict(read.origins),
+    )
     return Result(content, objects)
 
 
-def _teacher(context: BuildContext, subsets: Iterable[SubsetState]) -> dict[str, Any] | None:
-    """Who wrote what a teacher wrote, and whether it was only a replay of recorded calls."""
+def _teacher(context: BuildContext, subsets: Iterable[SubsetState]) -> Teacher | None:
+    """Return the model that wrote replies; None if no subset has any."""
     settings = context.recipe.teacher
     if not settings or not any(subset.replies for subset in subsets):
         return None
-    replayed = any(subset.counts.get("replayed") for subset in subsets)
-    return {
-        "family": settings.family,
-        "model": settings.model,
-        "parameters": settings.parameters,
-        "replay": replayed,
-    }
+    return Teacher(
+        family=settings.family,
+        model=settings.model,
+        parameters=settings.parameters,
+        replay=any(subset.counts.get("replayed") for subset in subsets),
+    )
 
 
 def part(store: Store, name: str, subset: SubsetState) -> Part:
@@ -91,50 +98,53 @@ def part(store: Store, name: str, subset: SubsetState) -> Part:
     )
 
 
-def _code(context: BuildContext, screens: Iterable[str]) -> dict[str, Any]:
-    """Versions of the code that judged, as far as verdicts depend on them."""
+def _code_versions(context: BuildContext, screens: Iterable[str]) -> CodeVersions:
     checks = {name for subset in context.recipe.subsets.values() for name in subset.checks}
-    return {
-        "answers": answers.VERSION,
-        "sandbox": context.checker.executor,
-        "checks": {name: CHECKS[name].version for name in sorted(checks)},
-        "screens": {name: SCREENS[name].version for name in screens},
-    }
+    return CodeVersions(
+        answers=answers.VERSION,
+        sandbox=context.checker.executor,
+        checks={name: CHECKS[name].version for name in sorted(checks)},
+        screens={name: SCREENS[name].version for name in screens},
+    )
 
 
 def _counts(
     name: str, subset: SubsetState, screened: Mapping[str, Outputs], drawn: Outputs
-) -> dict[str, Any]:
-    """What became of one subset: the numbers that `curator show` prints."""
+) -> SubsetContent:
+    """Count the rows of one subset by what stopped them."""
     rejected = {key: count for key, count in subset.outcomes.items() if ":" in key}
     reported: dict[str, int] = {}
     for outputs in screened.values():
         for key, count in _under(outputs, name).items():
             outcome, _, reason = key.partition(": ")
             (rejected if outcome == "failed" else reported)[f"{outcome}: {reason}"] = count
-    taught = {key: subset.counts[key] for key in CALL_COUNTS if key in subset.counts}
+    calls = {key: subset.counts[key] for key in CALL_COUNTS if key in subset.counts}
     unread = {key: count for key, count in subset.counts.items() if key.startswith("unread: ")}
     invented = {key: count for key, count in subset.counts.items() if key.startswith("invented: ")}
-    told: dict[str, Any] = {"invented": dict(sorted(invented.items()))} if invented else {}
-    if taught:
-        told["taught"] = taught | dict(sorted(unread.items())) | {"prompts": dict(subset.prompts)}
-    return told | {
-        "kind": subset.subset.kind,
-        "licence": subset.licence,
-        "waits_for": list(subset.waits),
-        "records": subset.counts.get("records", 0),
-        "quarantined": subset.counts.get("quarantined", 0),
-        "problems": subset.counts.get("problems", 0),
-        "without_rationale": subset.counts.get("without", 0),
-        "rationales": subset.counts.get("rationales", 0),
-        "passed": subset.outcomes.get("passed", 0),
-        "failed": subset.outcomes.get("failed", 0),
-        "undecided": subset.outcomes.get("undecided", 0),
-        "reasons": dict(sorted(rejected.items())),
-        "reported": dict(sorted(reported.items())),
-        "available": _under(drawn, "available").get(name, 0),
-        "kept": _under(drawn, "kept").get(name, 0),
-    }
+    # A subset without a teacher has neither key.
+    optional: dict[str, Any] = {"invented": dict(sorted(invented.items()))} if invented else {}
+    if calls:
+        optional["taught"] = Calls.model_validate(
+            calls | unread | {"prompts": dict(subset.prompts)}
+        )
+    return SubsetContent(
+        kind=subset.subset.kind,
+        licence=subset.licence,
+        waits_for=list(subset.waits),
+        records=subset.counts.get("records", 0),
+        quarantined=subset.counts.get("quarantined", 0),
+        problems=subset.counts.get("problems", 0),
+        without_rationale=subset.counts.get("without", 0),
+        rationales=subset.counts.get("rationales", 0),
+        passed=subset.outcomes.get("passed", 0),
+        failed=subset.outcomes.get("failed", 0),
+        undecided=subset.outcomes.get("undecided", 0),
+        reasons=dict(sorted(rejected.items())),
+        reported=dict(sorted(reported.items())),
+        available=_under(drawn, "available").get(name, 0),
+        kept=_under(drawn, "kept").get(name, 0),
+        **optional,
+    )
 
 
 def _under(outputs: Outputs, prefix: str) -> dict[str, int]:
@@ -152,7 +162,9 @@ def freeze(context: BuildContext, result: Result, message: str) -> Manifest:
     store, name = context.store, context.recipe.name
     parent = store.versions.get(name).ref if name in store.versions.names() else None
     message = message.encode("utf-8", "replace").decode().replace("\0", "?")
-    manifest = store.versions.create(name, result.content, parent, message, result.objects)
+    manifest = store.versions.create(
+        name, result.content.plain(), parent, message, result.objects.plain()
+    )
     try:
         write_views(store)
     except StoreError as error:

@@ -29,6 +29,7 @@ from curator.pipeline.state import SubsetState
 from curator.pipeline.subset import SubsetInputs, build_order, find_seeds, run_subset
 from curator.recipe.schema import Recipe, SelfInstruct, Subset, SubsetSource
 from curator.sources import records
+from curator.versions.content import content_of
 from curator.writers import WRITERS
 from datastore.memo import Outputs
 from datastore.store import Store
@@ -163,10 +164,11 @@ def _again(context: BuildContext, name: str) -> tuple[int, tuple[str, ...]]:
     """Rationales of the newest version of the recipe's name that are to be made anew, and why."""
     versions, subset = context.store.versions, context.recipe.subsets[name]
     before = versions.get(context.recipe.name) if context.recipe.name in versions.names() else None
-    said = before.content["subsets"].get(name) if before else None
-    if not said or not said["rationales"]:
+    content = content_of(before) if before else None
+    counts = content.subsets.get(name) if content else None
+    if not content or not counts or not counts.rationales:
         return 0, ()
-    return said["rationales"], tuple(changed(context, name, subset, before))
+    return counts.rationales, tuple(changed(context, name, subset, content))
 
 
 def _available(

@@ -66,14 +66,13 @@ def preview(
 
 def _rows(store: Store, result: Result) -> list[Previewed]:
     verdicts: dict[bytes, list[Verdicts]] = {}
-    for group in ("verdicts", "screens"):
-        for digest in result.objects[group].values():
-            for row in _read(store, digest):
-                found = Verdicts(
-                    row["check"], row["outcome"], row["reason"], json.loads(row["evidence"])
-                )
-                verdicts.setdefault(row["row_id"], []).append(found)
-    kept = {row["id"] for row in _read(store, result.objects["rows"])}
+    for digest in (*result.objects.verdicts.values(), *result.objects.screens.values()):
+        for row in _read(store, digest):
+            found = Verdicts(
+                row["check"], row["outcome"], row["reason"], json.loads(row["evidence"])
+            )
+            verdicts.setdefault(row["row_id"], []).append(found)
+    kept = {row["id"] for row in _read(store, result.objects.rows)}
     return [
         Previewed(
             subset,
@@ -83,7 +82,7 @@ def _rows(store: Store, result: Result) -> list[Previewed]:
             row["text"],
             verdicts.get(row["id"], []),
         )
-        for subset, digest in result.objects["rationales"].items()
+        for subset, digest in result.objects.rationales.items()
         for row in _read(store, digest)
     ]
 

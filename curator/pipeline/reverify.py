@@ -15,6 +15,7 @@ from curator.pipeline.freeze import freeze, screen_and_freeze
 from curator.pipeline.stages.check import verify
 from curator.pipeline.state import BuildInputs, SubsetState
 from curator.recipe.schema import Recipe
+from curator.versions.content import Content, Objects, content_of, objects_of
 from datastore.store import Store
 from datastore.versions import Manifest
 
@@ -36,7 +37,8 @@ def reverify(
     with ExitStack() as stack:
         opened = stack.enter_context(Store(Path(store)))
         manifest = opened.versions.get(version)
-        if "pulled" in manifest.objects:
+        content, objects = content_of(manifest), objects_of(manifest)
+        if objects.pulled:
             raise UsageError(
                 f"{manifest.ref} was pulled: it has no rejected rows and no evaluation sets to "
                 "judge again; build its recipe, or judge its rows by 'curator audit'"
@@ -48,14 +50,14 @@ def reverify(
             workers,
             listener or Silent(),
             unsafe_local,
-            executor=manifest.content["code"]["sandbox"],
+            executor=content.code.sandbox,
         )
-        subsets = {name: _again(context, manifest, name) for name in context.recipe.subsets}
-        screen, evals = context.recipe.screens.contamination, manifest.objects["evals"]
+        subsets = {name: _again(context, content, objects, name) for name in context.recipe.subsets}
+        screen, evals = context.recipe.screens.contamination, objects.evals
         read = BuildInputs(
-            sources=manifest.content["sources"],
-            evals=manifest.content["evals"],
-            origins=manifest.objects["origins"],
+            sources=content.sources,
+            evals=content.evals,
+            origins=objects.origins,
             # In the recipe's order, which decides between two items that share as much.
             against={
                 name: evals[name] for name in (screen.against if screen else ()) if name in evals
@@ -67,30 +69,33 @@ def reverify(
 
 def recipe_of(manifest: Manifest) -> Recipe:
     """The resolved recipe that a version was built by, its subsets in their order."""
-    values = manifest.content["recipe"]
-    subsets = {name: values["subsets"][name] for name in manifest.content["order"]}
+    content = content_of(manifest)
+    values = content.recipe.plain()
+    subsets = {name: values["subsets"][name] for name in content.order}
     return Recipe.model_validate(values | {"subsets": subsets})
 
 
-def _again(context: BuildContext, manifest: Manifest, name: str) -> SubsetState:
-    """A subset as the version has it, with verdicts of today."""
-    said, objects = manifest.content["subsets"][name], manifest.objects
-    subset = context.recipe.subsets[name]
-    counts = {key: said[key] for key in ("records", "quarantined", "problems", "rationales")}
+def _again(context: BuildContext, content: Content, objects: Objects, name: str) -> SubsetState:
+    """Return a subset as the version has it, with verdicts of today."""
+    before, subset = content.subsets[name], context.recipe.subsets[name]
+    counts = {
+        "records": before.records,
+        "quarantined": before.quarantined,
+        "problems": before.problems,
+        "rationales": before.rationales,
+        "without": before.without_rationale,
+    }
     reached = SubsetState(
         subset,
-        said["licence"],
-        tuple(said["waits_for"]),
-        problems=tuple(objects["problems"].get(name, ())),
-        quarantine=objects["quarantine"].get(name, ""),
-        rationales=objects["rationales"].get(name, ""),
-        agreements=objects.get("agreements", {}).get(name, ""),
-        replies=objects.get("replies", {}).get(name, ""),
-        prompts=said.get("taught", {}).get("prompts", {}),
-        counts=counts
-        | {"without": said["without_rationale"]}
-        | {key: count for key, count in said.get("taught", {}).items() if key != "prompts"}
-        | said.get("invented", {}),
+        before.licence,
+        tuple(before.waits_for),
+        problems=tuple(objects.problems.get(name, ())),
+        quarantine=objects.quarantine.get(name, ""),
+        rationales=objects.rationales.get(name, ""),
+        agreements=objects.agreements.get(name, ""),
+        replies=objects.replies.get(name, ""),
+        prompts=before.taught.prompts if before.taught else {},
+        counts=counts | (before.taught.counts if before.taught else {}) | before.invented,
     )
     if not reached.rationales:
         return reached

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from curator.recipe.schema import Subset
+from curator.versions.content import Content, Objects, Origin
 
 CALL_COUNTS = ("calls", "unanswered", "repaired", "replayed")
 """What is counted of a teacher's calls."""
@@ -37,9 +37,9 @@ class SubsetState:
 class BuildInputs:
     """What a build read, apart from its subsets."""
 
-    sources: Mapping[str, Mapping[str, str]]
+    sources: Mapping[str, Origin]
     """Licence and revision of each source, or that it was not reached."""
-    evals: Mapping[str, Mapping[str, str]]
+    evals: Mapping[str, Origin]
     """The same of each evaluation set."""
     origins: Mapping[str, str]
     """Where each source was read on this machine; not part of what a version's digest covers."""
@@ -51,7 +51,7 @@ class BuildInputs:
 class Result:
     """What a build made: everything a version says."""
 
-    content: dict[str, Any]
+    content: Content
     """What defines the version."""
-    objects: dict[str, Any]
+    objects: Objects
     """Digests of the objects that hold it."""

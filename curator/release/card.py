@@ -4,7 +4,7 @@ In: a version, counts of its rows, its licence. Out: the text of README.md. Ours
 between the two marks and the metadata keys `OWNED`; a merge leaves everything else as it is.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from curator.core.errors import HubError
@@ -18,6 +18,7 @@ from curator.release.card_sections import (
 )
 from curator.release.counts import ReleaseCounts
 from curator.release.licence import Licence
+from curator.versions.content import Content, content_of
 from datastore.versions import Manifest
 
 BEGIN, END = "<!-- curator:begin -->", "<!-- curator:end -->"
@@ -146,9 +147,9 @@ def _size(rows: int) -> str:
 
 def section(version: Manifest, facts: ReleaseCounts, licence: Licence, repo: str) -> str:
     """Our part of a card in Markdown. Texts of others are escaped."""
-    content = version.content
+    content = content_of(version)
     parts = [
-        f"# {plain(version.name)}\n\n{plain(content['recipe']['about'])}. "
+        f"# {plain(version.name)}\n\n{plain(content.recipe.about)}. "
         f"{facts.rows:,} rows, version {plain(version.ref)}, digest `{version.digest}`.\n\n"
         "This part is written by `curator publish`; what stands outside of its marks is kept.",
         f"## Licence\n\n{_licence_text(facts, licence)}",
@@ -179,17 +180,17 @@ def _licence_text(facts: ReleaseCounts, licence: Licence) -> str:
     return f"{told}\n\n{table}"
 
 
-def _teacher(content: Mapping[str, Any]) -> str:
-    teacher = content.get("teacher")
+def _teacher(content: Content) -> str:
+    teacher = content.teacher
     if not teacher:
         return "No model was asked for this version; a source may hold what other models wrote."
-    if teacher.get("replay"):
+    if teacher.replay:
         return (
-            f"Solutions of a teacher come from recorded calls ({plain(teacher['model'])}), "
+            f"Solutions of a teacher come from recorded calls ({plain(teacher.model)}), "
             "replayed: no model was asked for this version."
         )
-    parameters = ", ".join(f"{key} {value}" for key, value in teacher["parameters"].items())
-    told = f"Solutions of a teacher were written by {plain(teacher['model'])}"
+    parameters = ", ".join(f"{key} {value}" for key, value in teacher.parameters.items())
+    told = f"Solutions of a teacher were written by {plain(teacher.model)}"
     return (
         f"{told}{f' ({plain(parameters)})' if parameters else ''}. Its provider's terms may bind "
         "what is done with them."

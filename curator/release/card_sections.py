@@ -6,11 +6,11 @@ In: the content of a version and counts of its rows. Out: Markdown, the texts of
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from curator.release.counts import ReleaseCounts, SubsetCounts
 from curator.sources import EVALS, SOURCES
 from curator.sources.source import Source
+from curator.versions.content import Content
 from datastore.versions import Manifest
 
 PROVED = {
@@ -35,21 +35,21 @@ def _table(head: Sequence[str], right: int, rows: Iterable[Sequence[object]]) ->
     return "\n".join("| " + " | ".join(row) + " |" for row in (head, rule, *cells))
 
 
-def subsets_table(content: Mapping[str, Any], facts: ReleaseCounts) -> str:
+def subsets_table(content: Content, facts: ReleaseCounts) -> str:
     """Every subset of the recipe: rows, questions, how many rationales were proved, licence."""
     rows = []
-    for name in content["order"]:
-        said, counted = content["subsets"][name], facts.subsets.get(name, SubsetCounts())
-        asked = said["rationales"]
-        rate = f"{100 * said['passed'] / asked:.1f}% of {asked:,}" if asked else "–"
-        licences = ", ".join(each or "none stated" for each in counted.licences) or said["licence"]
+    for name in content.order:
+        built, counted = content.subsets[name], facts.subsets.get(name, SubsetCounts())
+        total = built.rationales
+        rate = f"{100 * built.passed / total:.1f}% of {total:,}" if total else "–"
+        licences = ", ".join(each or "none stated" for each in counted.licences) or built.licence
         writers = ", ".join(counted.writers) or "–"
-        waits = f"waits for {', '.join(said['waits_for'])}" if said["waits_for"] else ""
+        waits = f"waits for {', '.join(built.waits_for)}" if built.waits_for else ""
         note = "" if counted.rows else waits
         rows.append(
             (
                 name,
-                said["kind"],
+                built.kind,
                 writers,
                 licences,
                 rate,
@@ -66,7 +66,7 @@ def subsets_table(content: Mapping[str, Any], facts: ReleaseCounts) -> str:
     )
 
 
-def proofs(content: Mapping[str, Any], facts: ReleaseCounts) -> str:
+def proofs(content: Content, facts: ReleaseCounts) -> str:
     """What was done to rows, and how many had it done; the rules that compared answers."""
     done: Counter[str] = Counter()
     rules: Counter[str] = Counter()
@@ -79,27 +79,32 @@ def proofs(content: Mapping[str, Any], facts: ReleaseCounts) -> str:
     table = _table(("what was done", "rows"), 1, done.most_common())
     by = ", ".join(f"{plain(rule or 'unnamed')} ({rows:,})" for rule, rows in rules.most_common())
     told = f"\n\nAnswers equal the gold ones by these rules: {by}." if by else ""
-    code = content["code"]
-    checks = ", ".join(f"{plain(name)} {version}" for name, version in code["checks"].items())
+    code = content.code
+    checks = ", ".join(f"{plain(name)} {version}" for name, version in code.checks.items())
     return (
         f"{table}{told}\n\nThe column `verdicts` has the evidence for each row. Versions of what "
-        f"judged: {checks or 'no checks'}, answers {code['answers']}, sandbox {code['sandbox']}."
+        f"judged: {checks or 'no checks'}, answers {code.answers}, sandbox {code.sandbox}."
     )
 
 
-def contamination(content: Mapping[str, Any]) -> str:
+def contamination(content: Content) -> str:
     """The decontamination certificate, or that there is none."""
-    screen = content["recipe"]["screens"]["contamination"]
+    screen = content.recipe.screens.contamination
     if not screen:
         return "**The rows were not screened against any evaluation set.**"
-    evals = content["evals"]
-    reached = [name for name in screen["against"] if "revision" in evals.get(name, {})]
-    lost = [name for name in screen["against"] if name not in reached]
-    rows = [(name, evals[name]["revision"]) for name in reached]
-    removed, near = _sum(content, "reasons", "failed: contaminated"), _near(content)
-    masked = "are reported, not removed" if screen["masked"] == "report" else "are removed, too"
+    evals = content.evals
+    reached = [name for name in screen.against if name in evals and evals[name].revision]
+    lost = [name for name in screen.against if name not in reached]
+    rows = [(name, evals[name].revision) for name in reached]
+    subsets, near_key = content.subsets.values(), "near contamination"
+    removed = sum(each.reasons.get("failed: contaminated", 0) for each in subsets)
+    near = sum(
+        each.reported.get(f"passed: {near_key}", 0) + each.reasons.get(f"failed: {near_key}", 0)
+        for each in subsets
+    )
+    masked = "are reported, not removed" if screen.masked == "report" else "are removed, too"
     parts = [
-        f"Rows were removed whose question shares {screen['ngram']} words in a row with one of an "
+        f"Rows were removed whose question shares {screen.ngram} words in a row with one of an "
         "evaluation set; shorter questions were compared whole. Questions that agree only after "
         f"their numbers are masked {masked}. **{removed:,} rows removed, {near:,} near.**",
         _table(("evaluation set", "revision or digest of what was read"), 0, rows)
@@ -109,16 +114,6 @@ def contamination(content: Mapping[str, Any]) -> str:
     if lost:
         parts.append(f"**Not reached, so not screened against:** {plain(', '.join(lost))}.")
     return "\n\n".join(parts)
-
-
-def _sum(content: Mapping[str, Any], group: str, key: str) -> int:
-    return sum(int(said[group].get(key, 0)) for said in content["subsets"].values())
-
-
-def _near(content: Mapping[str, Any]) -> int:
-    key = "near contamination"
-    reported = _sum(content, "reported", f"passed: {key}")
-    return reported + _sum(content, "reasons", f"failed: {key}")
 
 
 def rebuild(version: Manifest, repo: str) -> str:
@@ -136,15 +131,15 @@ curator build recipe.yaml
 that reads the revisions below has the digest `{version.digest}`."""
 
 
-def citations(content: Mapping[str, Any], facts: ReleaseCounts) -> str:
+def citations(content: Content, facts: ReleaseCounts) -> str:
     """Every source and evaluation set that was read, with its licence, revision and paper."""
     rows = [
-        (name, _where(SOURCES.get(name)), said["licence"], said["revision"], _cited(name, SOURCES))
-        for name, said in sorted(content["sources"].items())
-        if "revision" in said
+        (name, _where(SOURCES.get(name)), read.licence, read.revision, _cited(name, SOURCES))
+        for name, read in sorted(content.sources.items())
+        if read.revision
     ]
     head = ("source", "where", "licence", "revision or digest", "citation")
-    papers = sorted({EVALS[name].citation for name in content["evals"] if name in EVALS} - {""})
+    papers = sorted({EVALS[name].citation for name in content.evals if name in EVALS} - {""})
     told = f"\n\nEvaluation sets: {plain(', '.join(papers))}." if papers else ""
     return (
         f"{_table(head, 0, rows)}{told}\n\nThe mixture follows MathInstruct (arXiv:2309.05653); "

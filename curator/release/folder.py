@@ -26,6 +26,7 @@ from curator.release.counts import ReleaseCounts, count_rows
 from curator.release.formats import FORMATS
 from curator.release.licence import Licence, licence_of
 from curator.release.shards import write_shards
+from curator.versions.content import content_of, objects_of
 from curator.versions.queries import digests, scan_objects
 from curator.versions.rows import rows_digest, rows_sql
 from datastore.engine import Engine, literal
@@ -71,9 +72,10 @@ def write_folder(
     """
     if not 0 <= held_out <= MOST_HELD_OUT:
         raise UsageError(f"The held-out share is {held_out}; expected 0 to {MOST_HELD_OUT}")
-    if WHOLE in version.content["recipe"]["subsets"]:
+    content = content_of(version)
+    if WHOLE in content.recipe.subsets:
         raise UsageError(f"A subset is named '{WHOLE}', which on the Hub is the whole: rename it")
-    if not version.content["rows"]["count"]:
+    if not content.rows.count:
         raise UsageError(f"{version.ref} has no rows: there is nothing to release")
     _refuse(target, overwrite)
     partial = target.with_name(f".{target.name}.partial")
@@ -107,8 +109,9 @@ def _refuse(target: Path, overwrite: bool) -> None:
 def _fill(
     store: Store, version: Manifest, folder: Path, held_out: float, repo: str
 ) -> ReleaseFolder:
-    wanted = version.content["rows"]["count"]
-    if rows_digest(store, version.objects["rows"]) != version.content["rows"]["sha256"]:
+    content = content_of(version)
+    wanted = content.rows.count
+    if rows_digest(store, objects_of(version).rows) != content.rows.sha256:
         raise CuratorError(
             f"{version.ref} does not have the rows that it says, so nobody could check a copy of "
             "it: build it again"
@@ -143,7 +146,7 @@ def _fill(
         "licence": licence.license,
         "licences": facts.licences,
         "files": {path: _described(folder / path, count) for path, count in listed.items()},
-        "content": version.content,
+        "content": content.plain(),
     }
     text = json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False)
     (folder / "manifest.json").write_text(text + "\n", "utf-8")
@@ -160,8 +163,9 @@ def _described(path: Path, rows: int) -> dict[str, Any]:
 
 def recipe_text(version: Manifest) -> str:
     """The resolved recipe of a version as YAML, its subsets in their order."""
-    values = version.content["recipe"]
-    subsets = {name: values["subsets"][name] for name in version.content["order"]}
+    content = content_of(version)
+    values = content.recipe.plain()
+    subsets = {name: values["subsets"][name] for name in content.order}
     plain = {key: value for key, value in values.items() if value is not None}
     head = f"# The whole recipe of {version.ref}.\n#   curator build recipe.yaml\n"
     body = yaml.safe_dump(plain | {"subsets": subsets}, sort_keys=False, allow_unicode=True)
@@ -238,16 +242,17 @@ _NONE: tuple[Any, Any] = ((), ())
 
 def _verdicts(store: Store, version: Manifest) -> str:
     """All verdicts on the rows of table `kept`, with the place of the screen and of the check."""
+    recipe, objects = content_of(version).recipe, objects_of(version)
     selects = []
-    for subset, digest in version.objects["verdicts"].items():
-        checks = version.content["recipe"]["subsets"][subset]["checks"]
+    for subset, digest in objects.verdicts.items():
+        checks = recipe.subsets[subset].checks
         place = f'list_position([{", ".join(map(literal, checks))}]::VARCHAR[], "check")'
         selects.append(
             f"SELECT v.*, k.*, 0 AS screen, {place} AS place FROM "
             f"{scan_objects(store, [digest])} v JOIN kept k ON k.id = v.row_id "
             f"AND k.subset = {literal(subset)}"
         )
-    for number, digest in enumerate(version.objects["screens"].values(), 1):
+    for number, digest in enumerate(objects.screens.values(), 1):
         selects.append(
             f"SELECT v.*, k.*, {number} AS screen, 0 AS place FROM "
             f"{scan_objects(store, [digest])} v JOIN kept k ON k.id = v.row_id"

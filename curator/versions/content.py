@@ -1,19 +1,108 @@
-"""The typed content of a version manifest."""
+"""The typed content of a version: what its manifest states and which objects hold its rows.
 
-from typing import Annotated, Any
+In: a manifest of a store, or the JSON of a pulled release. Out: `Content` and `Objects`, whose
+attributes are the manifest's keys. Keys that this version of Curator does not know are preserved,
+so the digest of a content can be computed again from what was read.
+"""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from curator.core.model import Kind
+from datastore.errors import StoreError
+from datastore.versions import Manifest
 
 Natural = Annotated[int, Field(ge=0)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="allow", strict=True)
+class JsonObject(BaseModel):
+    """A JSON object of a manifest: known keys are validated, other keys are preserved."""
+
+    model_config = ConfigDict(
+        extra="allow", strict=True, frozen=True, use_attribute_docstrings=True
+    )
+
+    def plain(self) -> dict[str, Any]:
+        """Return the JSON object as it was read or written; defaults are not filled in."""
+        return self.model_dump(exclude_unset=True)
 
 
-class _Subset(_Part):
+class Origin(JsonObject):
+    """Where a source or an evaluation set was read."""
+
+    __pydantic_extra__: dict[str, str] = Field(init=False)
+
+    licence: str
+    revision: str = ""
+    """Pinned commit, or the digest of local files; empty if the source could not be reached."""
+    missing: str = ""
+    """Why it could not be reached; empty if it was read."""
+
+
+class SubsetRecipe(JsonObject):
+    """What the recipe states about one subset."""
+
+    source: Any
+    kind: Kind
+    writers: list[str]
+    checks: list[str]
+    release_as: str
+    """As the recipe has it; `Content.release_as` applies the default."""
+    part: str = ""
+    sampling: dict[str, Any] | None = None
+
+
+class ContaminationRecipe(JsonObject):
+    """The settings of the contamination screen."""
+
+    against: list[str]
+    ngram: int
+    masked: str
+
+
+class ScreensRecipe(JsonObject):
+    """The settings of the screens."""
+
+    contamination: ContaminationRecipe | None = None
+
+
+class RecipeContent(JsonObject):
+    """The resolved recipe; its full schema is `curator.recipe.schema`."""
+
+    about: str
+    undecided: str
+    screens: ScreensRecipe
+    subsets: dict[str, SubsetRecipe]
+    name: str = ""
+    seed: int = 0
+    limits: dict[str, Any] = {}
+    sampling: dict[str, Any] = {}
+
+
+class Calls(JsonObject):
+    """Calls to a teacher that the rows of a subset rest on."""
+
+    __pydantic_extra__: dict[str, Natural] = Field(init=False)
+
+    calls: Natural = 0
+    unanswered: Natural = 0
+    """Calls that the next build repeats."""
+    repaired: Natural = 0
+    """Programs that the teacher was shown the error of."""
+    replayed: Natural = 0
+    prompts: dict[str, str] = {}
+    """Digest of each prompt."""
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """All counts, also those of replies without a rationale: `unread: reason`."""
+        return self.model_dump(exclude_unset=True, exclude={"prompts"})
+
+
+class SubsetContent(JsonObject):
+    """Counts of one subset: the numbers that `curator show` prints."""
+
     kind: Kind
     licence: str
     waits_for: list[str]
@@ -26,51 +115,129 @@ class _Subset(_Part):
     failed: Natural
     undecided: Natural
     available: Natural
+    """Rows that the checks and screens let through."""
     kept: Natural
+    """Rows that the mixture drew."""
     reasons: dict[str, Natural]
+    """Rejected and undecided rows by `outcome: reason`."""
     reported: dict[str, Natural]
+    """Rows that a screen reported but did not reject, by `outcome: reason`."""
     invented: dict[str, Natural] = {}
-    taught: dict[str, Natural | dict[str, str]] = {}
+    """Questions that a teacher made, by `invented: outcome`; empty for other subsets."""
+    taught: Calls | None = None
+    """None for a subset without a teacher."""
 
 
-class _Code(_Part):
+class CodeVersions(JsonObject):
+    """Versions of the code that verdicts depend on."""
+
     answers: int
     sandbox: int
     checks: dict[str, int]
     screens: dict[str, int]
 
 
-class _Count(_Part):
+class RowsContent(JsonObject):
+    """The rows of a version."""
+
     count: Natural
     sha256: str
+    """See `curator.versions.rows.rows_digest`."""
 
 
-class _Written(_Part):
-    source: Any
-    kind: Kind
-    writers: list[str]
-    checks: list[str]
-    release_as: str
+class Teacher(JsonObject):
+    """The model that wrote what a teacher wrote."""
 
-
-class _Recipe(_Part):
-    about: str
-    undecided: str
-    screens: dict[str, Any]
-    subsets: dict[str, _Written]
-
-
-class _Teacher(_Part):
     model: str
     parameters: dict[str, Any]
+    family: str = ""
+    replay: bool = False
+    """Whether the calls were replayed from recordings."""
 
 
-class _Content(_Part):
-    recipe: _Recipe
-    sources: dict[str, dict[str, str]]
-    evals: dict[str, dict[str, str]]
-    code: _Code
+class Content(JsonObject):
+    """What defines a version; its canonical JSON is what the digest covers."""
+
+    recipe: RecipeContent
+    sources: dict[str, Origin]
+    evals: dict[str, Origin]
+    code: CodeVersions
     order: list[str]
-    subsets: dict[str, _Subset]
-    rows: _Count
-    teacher: _Teacher | None = None
+    """Subsets in the order of the recipe: JSON objects have no order."""
+    subsets: dict[str, SubsetContent]
+    rows: RowsContent
+    teacher: Teacher | None = None
+
+    @property
+    def keeps_undecided(self) -> bool:
+        """Whether rows that no check could decide are in the version."""
+        return self.recipe.undecided == "keep"
+
+    def screened(self, subset: str) -> int:
+        """Return the number of rows that passed the checks and that a screen rejected."""
+        counts = self.subsets[subset]
+        undecided = counts.undecided if self.keeps_undecided else 0
+        return counts.passed + undecided - counts.available
+
+    def release_as(self, subset: str) -> str:
+        """Return the `source` string of a subset in releases."""
+        recipe = self.recipe.subsets[subset]
+        return recipe.release_as or f"data/{recipe.kind}/{subset}.json"
+
+    def source_name(self, subset: str) -> str:
+        """Return the key in `sources` of a subset's source.
+
+        That is the name of the source, the name of the subset if the recipe describes the source
+        in place, or the key of the subset that this one is made of.
+        """
+        source = self.recipe.subsets[subset].source
+        if isinstance(source, str):
+            return source
+        return self.source_name(source["subset"]) if "subset" in source else subset
+
+
+class Objects(JsonObject):
+    """Digests of the objects that hold a version, by subset, screen or evaluation set.
+
+    Subsets that wait for a source or a teacher have no rationales and no verdicts.
+    """
+
+    problems: dict[str, list[str]]
+    rationales: dict[str, str]
+    verdicts: dict[str, str]
+    screens: dict[str, str]
+    rows: str
+    origins: dict[str, str]
+    """Where each source was read on this machine, or the release it was pulled from."""
+    quarantine: dict[str, str] = {}
+    agreements: dict[str, str] = {}
+    replies: dict[str, str] = {}
+    evals: dict[str, list[str]] = {}
+    pulled: str = ""
+    """The release that the version was pulled from; empty for a version that was built."""
+
+
+def content_of(manifest: Manifest) -> Content:
+    """Read the content of a manifest. Raises StoreError if it is not a version's content."""
+    return _read(Content, manifest, manifest.content)
+
+
+def objects_of(manifest: Manifest) -> Objects:
+    """Read the objects of a manifest. Raises StoreError if they are not a version's objects."""
+    return _read(Objects, manifest, manifest.objects)
+
+
+_P = TypeVar("_P", bound=JsonObject)
+
+
+def _read(part: type[_P], manifest: Manifest, values: dict[str, Any]) -> _P:
+    try:
+        return part.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))[:100]
+        raise StoreError(
+            f"The manifest of {manifest.ref} is not that of a dataset version at {place!a} "
+            f"({first['type']}). Build the version again, or use the version of Curator that "
+            "wrote it."
+        ) from None

@@ -7,6 +7,7 @@ another, whether its row is in both versions, in one or in none.
 from dataclasses import dataclass
 from sys import intern
 
+from curator.versions.content import objects_of
 from curator.versions.drop_reasons import drop_reasons
 from curator.versions.queries import (
     digests,
@@ -46,7 +47,7 @@ def judgements(store: Store, older: str, newer: str) -> list[VerdictChange]:
 
 def verdict_changes(store: Store, a: Manifest, b: Manifest) -> list[VerdictChange]:
     """The same of two manifests, the older one first."""
-    before, after = a.objects["verdicts"], b.objects["verdicts"]
+    before, after = objects_of(a).verdicts, objects_of(b).verdicts
     subsets = [name for name in before if name in after and before[name] != after[name]]
     if not subsets:
         return []
@@ -74,7 +75,7 @@ def _judged(store: Store, manifest: Manifest, subsets: list[str]) -> str:
         SELECT row_id AS id, {literal(subset)} AS subset, "check" AS judge,
             outcome || CASE WHEN reason = '' THEN '' ELSE ', ' || reason END AS said,
             coalesce(evidence::JSON ->> '$.rule', '') AS rule
-        FROM {scan_objects(store, [manifest.objects["verdicts"][subset]])}
+        FROM {scan_objects(store, [objects_of(manifest).verdicts[subset]])}
         """
         for subset in subsets
     )
@@ -141,7 +142,7 @@ _CHANGES = """
 
 def _only(store: Store, a: Manifest, b: Manifest) -> str:
     """SELECT of (id, subset, problem_id) of the rows of `a` that `b` lacks."""
-    ours, theirs = (scan_objects(store, [manifest.objects["rows"]]) for manifest in (a, b))
+    ours, theirs = (scan_objects(store, [objects_of(manifest).rows]) for manifest in (a, b))
     return (
         f"SELECT r.id, r.subset, w.problem_id FROM (SELECT id, subset FROM {ours} EXCEPT "
         f"SELECT id, subset FROM {theirs}) r JOIN ({version_rationales(store, a)}) w "

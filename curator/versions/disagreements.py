@@ -13,6 +13,7 @@ from curator import answers
 from curator.answers import PLAIN_RULES, Equivalence, Grader, contested
 from curator.core.model import content_id
 from curator.core.progress import Listener, Silent
+from curator.versions.content import objects_of
 from curator.versions.queries import digests, scan_objects
 from datastore.engine import literal
 from datastore.remember import chunks, remember
@@ -124,20 +125,21 @@ _OUTCOMES: dict[str, Literal["equal", "different", "undecided"]] = {
 
 def _pairs(store: Store, manifest: Manifest) -> str:
     """SELECT of (gold, answer, outcome, rule, rows, row, subset): each pair once, in order."""
+    objects = objects_of(manifest)
     selects = [
         f"""
         SELECT evidence::JSON ->> '$.gold' AS gold, evidence::JSON ->> '$.answer' AS answer,
             outcome, evidence::JSON ->> '$.rule' AS rule, row_id AS id,
             {literal(subset)} AS subset
         FROM {scan_objects(store, [digest])} v
-            JOIN {scan_objects(store, [manifest.objects["rationales"][subset]])} r ON r.id = row_id
+            JOIN {scan_objects(store, [objects.rationales[subset]])} r ON r.id = row_id
             SEMI JOIN (
-                SELECT id FROM {scan_objects(store, manifest.objects["problems"][subset])}
+                SELECT id FROM {scan_objects(store, objects.problems[subset])}
                 WHERE len(choices) = 0
             ) p ON p.id = r.problem_id
         WHERE "check" = 'answer'
         """
-        for subset, digest in manifest.objects["verdicts"].items()
+        for subset, digest in objects.verdicts.items()
     ]
     plain = ", ".join(literal(rule) for rule in sorted(PLAIN_RULES))
     return f"""

@@ -5,7 +5,8 @@ In: manifests, and a SELECT of rows. Out: SELECT texts over the objects of the m
 
 from collections.abc import Callable, Iterable
 
-from curator.versions.queries import scan_objects, source_name, version_rationales, version_verdicts
+from curator.versions.content import content_of, objects_of
+from curator.versions.queries import scan_objects, version_rationales, version_verdicts
 from datastore.engine import literal
 from datastore.store import Store
 from datastore.versions import Manifest
@@ -16,16 +17,12 @@ def drop_reasons(store: Store, holder: Manifest, manifest: Manifest, absent: str
     the way into `manifest` that stopped each. `rewritten` says that it has the problem, but not
     this rationale.
     """
-    out = (
-        "('failed')"
-        if manifest.content["recipe"]["undecided"] == "keep"
-        else ("('failed', 'undecided')")
-    )
+    out = "('failed')" if content_of(manifest).keeps_undecided else "('failed', 'undecided')"
     problems = " UNION ALL ".join(
         f"SELECT id AS problem_id, {literal(subset)} AS subset FROM {scan_objects(store, objects)}"
-        for subset, objects in manifest.objects["problems"].items()
+        for subset, objects in objects_of(manifest).problems.items()
     )
-    names = list(holder.objects["rationales"])
+    names = list(objects_of(holder).rationales)
     return f"""
         WITH absent AS MATERIALIZED ({absent}),
         stopped AS (
@@ -65,10 +62,11 @@ def _case(subsets: Iterable[str], rule: Callable[[str], str]) -> str:
 
 def _gone(manifest: Manifest, subset: str) -> str:
     """Why a version has nothing of a subset; empty if it has."""
-    if subset not in manifest.content["subsets"]:
+    content = content_of(manifest)
+    if subset not in content.subsets:
         return "recipe: no such subset"
-    if subset not in manifest.objects["rationales"]:
-        return f"waits for {', '.join(manifest.content['subsets'][subset]['waits_for'])}"
+    if subset not in objects_of(manifest).rationales:
+        return f"waits for {', '.join(content.subsets[subset].waits_for)}"
     return ""
 
 
@@ -76,8 +74,9 @@ def _unwritten(holder: Manifest, manifest: Manifest, subset: str) -> str:
     """What made a version write something else for a problem than its holder did."""
     if _gone(manifest, subset):
         return ""
-    read = [m.content["sources"][source_name(m, subset)]["revision"] for m in (holder, manifest)]
-    wrote = [m.content["recipe"]["subsets"][subset]["writers"] for m in (holder, manifest)]
+    contents = [content_of(each) for each in (holder, manifest)]
+    read = [each.sources[each.source_name(subset)].revision for each in contents]
+    wrote = [each.recipe.subsets[subset].writers for each in contents]
     if read[0] == read[1]:
         return "writer: not written"
     return "source: other solution" if wrote[0] == wrote[1] else "writer or source: not written"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from curator.core.model import Kind
+from curator.versions.content import content_of, objects_of
 from datastore.engine import literal, scan
 from datastore.store import Store
 from datastore.versions import Manifest
@@ -27,11 +28,11 @@ class Part:
 
 def digests(manifest: Manifest) -> list[str]:
     """All objects that hold a version, quarantine apart."""
-    objects = manifest.objects
-    found = {digest for listed in objects["problems"].values() for digest in listed}
-    for group in ("rationales", "verdicts", "screens"):
-        found.update(objects[group].values())
-    return [objects["rows"], *sorted(found)]
+    objects = objects_of(manifest)
+    found = {digest for listed in objects.problems.values() for digest in listed}
+    for group in (objects.rationales, objects.verdicts, objects.screens):
+        found.update(group.values())
+    return [objects.rows, *sorted(found)]
 
 
 def readable(store: Store) -> list[Manifest]:
@@ -70,20 +71,11 @@ def verdicts(paths: Iterable[Path]) -> str:
     return f"SELECT * FROM {scan(dict.fromkeys(paths))}"
 
 
-def source_name(manifest: Manifest, subset: str) -> str:
-    """The name under which a version has the source of a subset: that of the subset it is made of,
-    if it is made of one, else its own where the recipe describes the source."""
-    source = manifest.content["recipe"]["subsets"][subset]["source"]
-    if isinstance(source, str):
-        return source
-    return source_name(manifest, source["subset"]) if "subset" in source else subset
-
-
 def version_rationales(store: Store, manifest: Manifest) -> str:
     """SELECT of all rationales of a version with their subset."""
     return " UNION ALL ".join(
         f"SELECT *, {literal(subset)} AS subset FROM {scan_objects(store, [digest])}"
-        for subset, digest in manifest.objects["rationales"].items()
+        for subset, digest in objects_of(manifest).rationales.items()
     )
 
 
@@ -91,15 +83,15 @@ def version_verdicts(store: Store, manifest: Manifest) -> str:
     """Verdicts of checks and screens in order: `screen` is 0 for checks, then the position of the
     screen; `place` is the position of the check in its subset.
     """
-    recipe = manifest.content["recipe"]["subsets"]
+    recipe, objects = content_of(manifest).recipe, objects_of(manifest)
     selects = []
-    for subset, digest in manifest.objects["verdicts"].items():
-        checks = ", ".join(literal(check) for check in recipe[subset]["checks"])
+    for subset, digest in objects.verdicts.items():
+        checks = ", ".join(literal(check) for check in recipe.subsets[subset].checks)
         place = f'list_position([{checks}]::VARCHAR[], "check")'
         selects.append(
             f"SELECT *, 0 AS screen, {place} AS place FROM {scan_objects(store, [digest])}"
         )
-    for number, digest in enumerate(manifest.objects["screens"].values(), 1):
+    for number, digest in enumerate(objects.screens.values(), 1):
         selects.append(
             f"SELECT *, {number} AS screen, 0 AS place FROM {scan_objects(store, [digest])}"
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from curator.versions.content import content_of, objects_of
 from curator.versions.queries import digests
 from datastore.engine import literal, scan
 from datastore.store import Store
@@ -16,21 +17,17 @@ from datastore.versions import Manifest
 
 def rows_sql(store: Store, manifest: Manifest) -> str:
     """A SELECT of the columns of the release formats and some more, in order."""
-    objects = manifest.objects
-    subsets = manifest.content["recipe"]["subsets"]
-    rows = scan([store.objects.path(objects["rows"])])
+    content, objects = content_of(manifest), objects_of(manifest)
+    rows = scan([store.objects.path(objects.rows)])
     selects = []
-    built = [name for name in manifest.content["order"] if name in objects["rationales"]]
+    built = [name for name in content.order if name in objects.rationales]
     for place, subset in enumerate(built):
-        written = scan([store.objects.path(objects["rationales"][subset])])
-        problems = scan(store.objects.path(digest) for digest in objects["problems"][subset])
-        release_as = (
-            subsets[subset]["release_as"] or f"data/{subsets[subset]['kind']}/{subset}.json"
-        )
+        written = scan([store.objects.path(objects.rationales[subset])])
+        problems = scan(store.objects.path(digest) for digest in objects.problems[subset])
         selects.append(
-            f"SELECT r.id, r.subset, {literal(release_as)} AS release_as, w.kind, p.question, "
-            f"p.choices, p.gold, w.instruction, w.text, p.licence, p.source, p.place, w.writer, "
-            f"w.copy, p.field, p.level, {place} AS subset_place "
+            f"SELECT r.id, r.subset, {literal(content.release_as(subset))} AS release_as, w.kind, "
+            "p.question, p.choices, p.gold, w.instruction, w.text, p.licence, p.source, p.place, "
+            f"w.writer, w.copy, p.field, p.level, {place} AS subset_place "
             f"FROM {rows} r JOIN {written} w ON w.id = r.id "
             f"JOIN (SELECT * FROM {problems} QUALIFY row_number() OVER "
             "(PARTITION BY id ORDER BY place) = 1) p ON p.id = w.problem_id "

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from curator.versions.content import content_of
 from datastore.migrations import FORMAT
 from datastore.store import Store
 
@@ -34,7 +35,7 @@ def status(store: Store) -> Status:
         format=FORMAT,
         bytes=_size(store.root),
         ledgers={kind: store.ledger(kind).count() for kind in kinds},
-        versions={m.ref: m.content["rows"]["count"] for m in store.versions.all()},
+        versions={m.ref: content_of(m).rows.count for m in store.versions.all()},
         building=store.memo.building(),
     )
 

@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 
 from curator.core.errors import UsageError
+from curator.versions.content import content_of, objects_of
 from curator.versions.queries import digests, readable
 from datastore.engine import literal, scan
 from datastore.errors import StoreError, wrap_os_errors
@@ -45,13 +46,11 @@ def write_views(store: Store) -> Path:
 
 def statements(store: Store, kept: Sequence[Manifest]) -> list[str]:
     """CREATE VIEW statements over the objects of these versions, of which there is at least one."""
-    problems = {d for m in kept for digests in m.objects["problems"].values() for d in digests}
-    rationales = {item for m in kept for item in m.objects["rationales"].items()}
+    objects = [objects_of(manifest) for manifest in kept]
+    problems = {d for each in objects for listed in each.problems.values() for d in listed}
+    rationales = {item for each in objects for item in each.rationales.items()}
     verdicts = {
-        digest
-        for manifest in kept
-        for group in ("verdicts", "screens")
-        for digest in manifest.objects[group].values()
+        digest for each in objects for digest in (*each.verdicts.values(), *each.screens.values())
     }
     written = " UNION ALL ".join(
         f"SELECT *, {literal(subset)} AS subset FROM {_scan(store, [digest])}"
@@ -59,8 +58,8 @@ def statements(store: Store, kept: Sequence[Manifest]) -> list[str]:
     )
     rows = [
         f"SELECT {literal(manifest.ref)} AS version, lower(hex(id)) AS id, subset "
-        f"FROM {_scan(store, [manifest.objects['rows']])}"
-        for manifest in kept
+        f"FROM {_scan(store, [each.rows])}"
+        for manifest, each in zip(kept, objects, strict=True)
     ]
     return [
         "CREATE VIEW problems AS SELECT * REPLACE (lower(hex(id)) AS id) "
@@ -89,8 +88,9 @@ def set_aside(store: Store, kept: Sequence[Manifest]) -> list[str]:
 
 def _aside(manifest: Manifest) -> Iterator[tuple[str, str]]:
     """Subset and object of records that did not parse, and of replies that held no rationale."""
-    for group in ("quarantine", "replies"):
-        yield from manifest.objects.get(group, {}).items()
+    objects = objects_of(manifest)
+    yield from objects.quarantine.items()
+    yield from objects.replies.items()
 
 
 def _scan(store: Store, digests: Iterable[str]) -> str:
@@ -99,17 +99,17 @@ def _scan(store: Store, digests: Iterable[str]) -> str:
 
 def _versions(manifests: Sequence[Manifest]) -> str:
     def select(manifest: Manifest) -> str:
+        content = content_of(manifest)
         texts: dict[str, Any] = {
             "version": manifest.ref,
             "name": manifest.name,
             "digest": manifest.digest,
             "parent": manifest.parent or "",
             "message": manifest.message,
-            "recipe": json.dumps(manifest.content["recipe"], ensure_ascii=False, sort_keys=True),
+            "recipe": json.dumps(content.recipe.plain(), ensure_ascii=False, sort_keys=True),
         }
         listed = ", ".join(f"{literal(value)} AS {key}" for key, value in texts.items())
-        count = manifest.content["rows"]["count"]
-        return f"SELECT {listed}, {manifest.number} AS number, {count} AS rows"
+        return f"SELECT {listed}, {manifest.number} AS number, {content.rows.count} AS rows"
 
     return " UNION ALL ".join(select(manifest) for manifest in manifests)
 

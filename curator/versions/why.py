@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from curator.core.errors import UsageError
+from curator.versions.content import content_of, objects_of
 from curator.versions.drop_reasons import drop_reasons
 from curator.versions.queries import (
     digests,
     readable,
     scan_objects,
-    source_name,
     version_rationales,
     version_verdicts,
 )
@@ -70,7 +70,7 @@ def _identified(
     engine: Engine, store: Store, manifests: Sequence[Manifest], prefix: str
 ) -> bytes | None:
     """The one id of all rationales that starts so."""
-    objects = sorted({digest for m in manifests for digest in m.objects["rationales"].values()})
+    objects = sorted({digest for m in manifests for digest in objects_of(m).rationales.values()})
     if not objects:
         return None
     low, high = (bytes.fromhex(prefix.ljust(32, digit)) for digit in "0f")
@@ -96,7 +96,7 @@ def _row_history(
     subset = rationale["subset"]
     problem = _only_one(
         engine,
-        scan_objects(store, manifest.objects["problems"][subset]),
+        scan_objects(store, objects_of(manifest).problems[subset]),
         rationale["problem_id"],
         # Of the records that share the problem, the one whose solution it is.
         f"(solution <> '' AND contains({literal(rationale['text'])}, solution)) DESC, "
@@ -114,14 +114,15 @@ def _row_history(
         verdict["evidence"] = json.loads(verdict["evidence"])
     ids = {"id": id_, "problem": rationale["problem_id"]}
     told = [] if holding else _dicts(engine, drop_reasons(store, manifest, manifest, absent), ids)
-    source = source_name(manifest, subset)
+    content = content_of(manifest)
+    source = content.source_name(subset)
     return RowHistory(
         id=id_.hex(),
         subset=subset,
         versions=tuple(m.ref for m in holding),
         seen_in=manifest.ref,
-        origin=manifest.objects["origins"][source],
-        revision=manifest.content["sources"][source]["revision"],
+        origin=objects_of(manifest).origins[source],
+        revision=content.sources[source].revision,
         problem={**problem, "id": problem["id"].hex()},
         rationale={**rationale, "id": id_.hex(), "problem_id": rationale["problem_id"].hex()},
         verdicts=found,
@@ -137,7 +138,7 @@ def _only_one(engine: Engine, table: str, id_: bytes, order: str = "id") -> dict
 
 
 def _holds(engine: Engine, store: Store, manifest: Manifest, id_: bytes) -> bool:
-    return bool(_only_one(engine, scan_objects(store, [manifest.objects["rows"]]), id_))
+    return bool(_only_one(engine, scan_objects(store, [objects_of(manifest).rows]), id_))
 
 
 def _dicts(engine: Engine, query: str, params: dict[str, Any]) -> list[dict[str, Any]]:

@@ -12,25 +12,24 @@ from curator.cli.tables import table
 @app.command(epilog="Example: curator versions")
 def versions(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
     """List all versions of the store."""
+    from curator.versions.content import content_of
+
     with existing(store) as opened:
-        found = opened.versions.all()
+        found = [(manifest, content_of(manifest).rows.count) for manifest in opened.versions.all()]
     if as_json:
         show_json(
             [
                 {
                     "version": m.ref,
-                    "rows": m.content["rows"]["count"],
+                    "rows": count,
                     "digest": m.digest,
                     "parent": m.parent,
                     "message": m.message,
                 }
-                for m in found
+                for m, count in found
             ]
         )
         return
-    rows = [
-        (m.ref, m.content["rows"]["count"], m.digest[:16], m.parent or "–", m.message)
-        for m in found
-    ]
+    rows = [(m.ref, count, m.digest[:16], m.parent or "–", m.message) for m, count in found]
     head = ("version", "rows", "digest", "parent", "message")
     table(head, rows, right=("rows",), whole=head[:-1])

@@ -95,7 +95,7 @@ def audit(
         manifest = _manifest(context, result, dataset, freezing=bool(fix))
         found = verdict_table(context, result, dataset, sources, evals, records)
     kinds = {
-        subset.kind: result.content["subsets"][name]["rationales"]
+        subset.kind: result.content.subsets[name].rationales
         for name, subset in context.recipe.subsets.items()
     }
     return Audit(
@@ -105,7 +105,7 @@ def audit(
         rows=sum(kinds.values()),
         kinds=kinds,
         lines=found,
-        clean=result.content["rows"]["count"],
+        clean=result.content.rows.count,
         version=manifest.ref if fix else "",
         manifest=manifest,
     )
@@ -177,5 +177,6 @@ def _kinds(
 def _manifest(context: BuildContext, result: Result, dataset: Dataset, freezing: bool) -> Manifest:
     if freezing:
         return freeze(context, result, f"audit of {dataset.what}")
-    digest = sha256(canonical(result.content)).hexdigest()
-    return Manifest(context.recipe.name, 0, digest, None, "", result.content, result.objects)
+    content = result.content.plain()
+    digest = sha256(canonical(content)).hexdigest()
+    return Manifest(context.recipe.name, 0, digest, None, "", content, result.objects.plain())

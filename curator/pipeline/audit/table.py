@@ -58,7 +58,7 @@ def verdict_table(
         f"SELECT id, problem_id, kind, instruction, text, copy FROM {scan([part.rationales])}"
         for part in parts
     )
-    verdicts = queries.verdicts(map(objects.path, result.objects["verdicts"].values()))
+    verdicts = queries.verdicts(map(objects.path, result.objects.verdicts.values()))
     with context.store.engine() as engine:
         context.listener.progress("looking at rows", 0, None)
         open_rows(engine, written, queries.problems(parts))
@@ -89,8 +89,8 @@ def _all_alive(context: BuildContext, result: Result) -> list[Part]:
         Part(
             subset=name,
             kind=subset.kind,
-            problems=tuple(map(objects.path, result.objects["problems"][name])),
-            rationales=objects.path(result.objects["rationales"][name]),
+            problems=tuple(map(objects.path, result.objects.problems[name])),
+            rationales=objects.path(result.objects.rationales[name]),
             verdicts=silent,
         )
         for name, subset in context.recipe.subsets.items()
@@ -99,7 +99,7 @@ def _all_alive(context: BuildContext, result: Result) -> list[Part]:
 
 def _malformed(context: BuildContext, result: Result, records: Mapping[str, int]) -> Line:
     """Records that cannot be read as a row; every subset has read, and set aside, the same ones."""
-    digest = next(iter(result.objects["quarantine"].values()))
+    digest = next(iter(result.objects.quarantine.values()))
     reasons: Counter[str] = Counter()
     examples: list[Example] = []
     for batch in context.store.objects.read(digest):

@@ -10,7 +10,7 @@ how much memory a Parquet page takes that was made to be large.
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import file_digest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from curator.core import arrow
 from curator.core.arrow import DRAWN
@@ -18,8 +18,9 @@ from curator.core.errors import HubError
 from curator.core.model import Verdict
 from curator.core.progress import Listener, Silent
 from curator.release.hub.client import call_hub, client, download, repository
-from curator.release.hub.validate_manifest import data_files, read_manifest
+from curator.release.hub.validate_manifest import ReleaseManifest, read_manifest
 from curator.release.hub.validate_rows import Rows
+from curator.versions.content import Content, Objects
 from curator.versions.queries import digests
 from curator.versions.rows import rows_digest
 from curator.versions.views import write_views
@@ -62,21 +63,20 @@ def pull(name: str, store: Store, listener: Listener | None = None) -> Manifest:
     with scratch(store.root / "tmp") as folder:
         path = download(api, repo, "manifest.json", commit, folder)
         manifest = read_manifest(path.read_bytes(), repo)
-        content = manifest["content"]
         local = repo.replace("/", "--")
         for known in store.versions.all():
-            if known.name == local and known.digest == manifest["digest"] and _whole(store, known):
+            if known.name == local and known.digest == manifest.digest and _whole(store, known):
                 return known
         files = _fetch(api, repo, commit, manifest, folder, listener)
-        objects = _objects(store, content, files, f"{repo} at {commit}")
-    told = (store.objects.rows(objects["rows"]), rows_digest(store, objects["rows"]))
-    if told != (content["rows"]["count"], content["rows"]["sha256"]):
+        objects = _objects(store, manifest.content, files, f"{repo} at {commit}")
+    stated, count = manifest.content.rows, store.objects.rows(objects.rows)
+    if (count, rows_digest(store, objects.rows)) != (stated.count, stated.sha256):
         raise HubError(
-            f"{repo} on the Hub holds {told[0]:,} rows that are not the "
-            f"{content['rows']['count']:,} of its manifest; nothing was pulled"
+            f"{repo} on the Hub holds {count:,} rows that are not the {stated.count:,} of its "
+            "manifest; nothing was pulled"
         )
-    origin = f"{manifest['name']}@{manifest['number']} as published in {repo} at {commit}"
-    made = store.versions.create(local, content, None, origin, objects)
+    origin = f"{manifest.name}@{manifest.number} as published in {repo} at {commit}"
+    made = store.versions.create(local, manifest.content.plain(), None, origin, objects.plain())
     try:
         write_views(store)
     except StoreError as error:
@@ -92,13 +92,13 @@ def _fetch(
     api: "HfApi",
     repo: str,
     commit: str,
-    manifest: Mapping[str, Any],
+    manifest: ReleaseManifest,
     folder: Path,
     listener: Listener,
 ) -> dict[str, list[Path]]:
     """The Parquet files of each subset, whose bytes are those that the manifest lists."""
     found: dict[str, list[Path]] = {}
-    wanted = data_files(manifest)
+    wanted = manifest.data_files
     done, total = 0, sum(len(paths) for paths in wanted.values())
     for subset, paths in wanted.items():
         for path in paths:
@@ -106,7 +106,7 @@ def _fetch(
             local = download(api, repo, path, commit, folder)
             with local.open("rb") as file:
                 seen = file_digest(file, "sha256").hexdigest()
-            if seen != manifest["files"][path]["sha256"]:
+            if seen != manifest.files[path].sha256:
                 raise HubError(
                     f"{repo} on the Hub: {path} is not the file that manifest.json lists; "
                     "it was changed after it was published"
@@ -117,38 +117,39 @@ def _fetch(
 
 
 def _objects(
-    store: Store, content: Mapping[str, Any], files: Mapping[str, Sequence[Path]], origin: str
-) -> dict[str, Any]:
-    """The objects of a version that has nothing but its rows."""
-    found: dict[str, dict[str, Any]] = {"problems": {}, "rationales": {}, "verdicts": {}}
+    store: Store, content: Content, files: Mapping[str, Sequence[Path]], origin: str
+) -> Objects:
+    """Write the objects of a version that has nothing but its rows."""
+    problems: dict[str, list[str]] = {}
+    rationales: dict[str, str] = {}
+    verdicts: dict[str, str] = {}
     screened: dict[tuple[bytes, str], Verdict] = {}
     write = store.objects.write
-    for subset in content["order"]:
-        if subset not in files and not content["subsets"][subset]["rationales"]:
+    for subset in content.order:
+        if subset not in files and not content.subsets[subset].rationales:
             continue
         rows = Rows(subset, content, files.get(subset, ()))
-        found["rationales"][subset] = write(
-            arrow.batches(rows.rationales(), arrow.RATIONALES), arrow.RATIONALES
-        )
-        problems = arrow.batches(rows.problems(), arrow.PROBLEMS)
-        found["problems"][subset] = [write(problems, arrow.PROBLEMS)]
-        checked = arrow.batches(_checks(rows, screened), arrow.VERDICTS)
-        found["verdicts"][subset] = write(checked, arrow.VERDICTS)
+        read = arrow.batches(rows.rationales(), arrow.RATIONALES)
+        rationales[subset] = write(read, arrow.RATIONALES)
+        read = arrow.batches(rows.problems(), arrow.PROBLEMS)
+        problems[subset] = [write(read, arrow.PROBLEMS)]
+        read = arrow.batches(_checks(rows, screened), arrow.VERDICTS)
+        verdicts[subset] = write(read, arrow.VERDICTS)
     screens = {}
-    for name in content["code"]["screens"]:
-        told = [screened[key] for key in sorted(screened) if key[1] == name]
-        screens[name] = write(arrow.batches(told, arrow.VERDICTS), arrow.VERDICTS)
-    return {
-        **found,
-        "quarantine": {},
-        "agreements": {},
-        "replies": {},
-        "screens": screens,
-        "evals": {},
-        "rows": _drawn(store, found["rationales"]),
-        "origins": dict.fromkeys(content["sources"], origin),
-        "pulled": origin,
-    }
+    for name in content.code.screens:
+        read = arrow.batches(
+            (screened[key] for key in sorted(screened) if key[1] == name), arrow.VERDICTS
+        )
+        screens[name] = write(read, arrow.VERDICTS)
+    return Objects(
+        problems=problems,
+        rationales=rationales,
+        verdicts=verdicts,
+        screens=screens,
+        rows=_drawn(store, rationales),
+        origins=dict.fromkeys(content.sources, origin),
+        pulled=origin,
+    )
 
 
 def _checks(rows: Rows, screened: dict[tuple[bytes, str], Verdict]) -> Iterator[Verdict]:

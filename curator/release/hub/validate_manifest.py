@@ -6,7 +6,7 @@ Ids are computed again from content; texts that could drive a terminal are refus
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from hashlib import sha256
 from typing import Annotated, Any
 
@@ -15,42 +15,52 @@ from pydantic import Field, ValidationError
 from curator.core.errors import HubError
 from curator.recipe.schema import Recipe
 from curator.release.folder import DATA, FORMAT
-from curator.versions.content import Natural, _Content, _Part
-from curator.versions.queries import source_name
+from curator.versions.content import Content, JsonObject, Natural
 from datastore.files import canonical
-from datastore.versions import Manifest
 
-_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
-class _File(_Part):
+class ReleaseFile(JsonObject):
+    """A file of a release as its manifest lists it."""
+
     bytes: Natural
     sha256: str
     rows: Natural = 0
 
 
-class _Manifest(_Part):
+class ReleaseManifest(JsonObject):
+    """The `manifest.json` of a release."""
+
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
     number: Annotated[int, Field(ge=1)]
     digest: str
-    files: dict[str, _File]
-    content: _Content
+    files: dict[str, ReleaseFile]
+    content: Content
+
+    @property
+    def data_files(self) -> dict[str, list[str]]:
+        """Paths of the Parquet files of each subset, in order; other files hold no row."""
+        found: dict[str, list[str]] = {}
+        for path in sorted(self.files):
+            if (match := DATA.fullmatch(path)) and match[1] in self.content.subsets:
+                found.setdefault(match[1], []).append(path)
+        return found
 
 
-def read_manifest(data: bytes, repo: str) -> dict[str, Any]:
-    """What a `manifest.json` says, if it is whole and true to its own digest."""
+def read_manifest(data: bytes, repo: str) -> ReleaseManifest:
+    """Read a `manifest.json` that is valid and matches its own digest, or raise HubError."""
     try:
-        said = json.loads(data)
-        if not isinstance(said, dict) or said.get("format") != FORMAT:
+        values = json.loads(data)
+        if not isinstance(values, dict) or values.get("format") != FORMAT:
             raise HubError(
                 f"{repo}: manifest.json is none of this release of Curator, which reads "
                 f"'{FORMAT}'; a newer Curator may read it"
             )
-        _Manifest.model_validate(said)
-        content: dict[str, Any] = said["content"]
-        if sha256(canonical(content)).hexdigest() != said["digest"]:
+        manifest = ReleaseManifest.model_validate(values)
+        if sha256(canonical(manifest.content.plain())).hexdigest() != manifest.digest:
             raise HubError(f"{repo}: the content in manifest.json does not have its digest")
-        _check_content(content)
+        _check_content(manifest.content)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])[:100]
@@ -60,21 +70,19 @@ def read_manifest(data: bytes, repo: str) -> dict[str, Any]:
         ) from None
     except (ValueError, RecursionError, LookupError, TypeError) as error:
         raise HubError(f"{repo}: manifest.json is damaged ({type(error).__name__})") from None
-    return said
+    return manifest
 
 
-def _check_content(content: dict[str, Any]) -> None:
-    """ValueError, LookupError or RecursionError where its parts do not fit together."""
-    recipe, order = content["recipe"], content["order"]
-    subsets = set(recipe["subsets"])
-    if not (subsets == set(order) == set(content["subsets"])) or len(order) != len(subsets):
+def _check_content(content: Content) -> None:
+    """Raise ValueError, LookupError or RecursionError where its parts contradict each other."""
+    order, subsets = content.order, set(content.recipe.subsets)
+    if not (subsets == set(order) == set(content.subsets)) or len(order) != len(subsets):
         raise ValueError("subsets differ")
-    Recipe.model_validate(recipe)
-    if _UNSEEN.search(" ".join(_texts(content))):
-        raise ValueError("control signs")
-    version = Manifest("pulled", 1, "", None, "", content, {})
+    Recipe.model_validate(content.recipe.plain())
+    if _CONTROL.search(" ".join(_texts(content.plain()))):
+        raise ValueError("control characters")
     for subset in order:
-        if source_name(version, subset) not in content["sources"]:
+        if content.source_name(subset) not in content.sources:
             raise LookupError(subset)
 
 
@@ -86,12 +94,3 @@ def _texts(value: Any) -> Iterator[str]:
             yield from (text for each in value.items() for text in _texts(list(each)))
         case list():
             yield from (text for each in value for text in _texts(each))
-
-
-def data_files(manifest: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Paths of the Parquet files of each subset, in order; other files hold no row."""
-    found: dict[str, list[str]] = {}
-    for path in sorted(manifest["files"]):
-        if (named := DATA.fullmatch(path)) and named[1] in manifest["content"]["subsets"]:
-            found.setdefault(named[1], []).append(path)
-    return found

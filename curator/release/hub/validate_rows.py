@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from curator.core.errors import HubError
 from curator.core.model import Outcome, Problem, Rationale, Verdict
 from curator.release.shards import GROUP_ROWS, SCHEMA
+from curator.versions.content import Content
 
 
 class Rows:
@@ -23,11 +24,11 @@ class Rows:
     Each raises HubError at the first row that is not what it says, or where a file cannot be read.
     """
 
-    def __init__(self, subset: str, content: Mapping[str, Any], files: Sequence[Path]) -> None:
-        said = content["recipe"]["subsets"][subset]
-        self._subset, self._kind, self._checks = subset, said["kind"], set(said["checks"])
-        self._release_as = said["release_as"] or f"data/{self._kind}/{subset}.json"
-        self._screens = set(content["code"]["screens"])
+    def __init__(self, subset: str, content: Content, files: Sequence[Path]) -> None:
+        recipe = content.recipe.subsets[subset]
+        self._subset, self._kind, self._checks = subset, recipe.kind, set(recipe.checks)
+        self._release_as = content.release_as(subset)
+        self._screens = set(content.code.screens)
         self._files = files
 
     def problems(self) -> Iterator[Problem]:

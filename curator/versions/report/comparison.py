@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from curator.versions.content import Content
 from curator.versions.report import figures
 from curator.versions.report.page import Reported, render
 from curator.versions.report.sample import MOST, pick, shown
@@ -118,16 +119,14 @@ def _rules(engine: Engine) -> list[tuple[str, str, int, list[dict[str, Any]]]]:
     return [(what, rule, rows, each) for what, rule, rows, each in engine.sql(query).fetchall()]
 
 
-def _recipe_changes(
-    before: Mapping[str, Any], after: Mapping[str, Any]
-) -> Sequence[tuple[str, str, str]]:
+def _recipe_changes(before: Content, after: Content) -> Sequence[tuple[str, str, str]]:
     """(key, before, after) of what the two contents say differently, subsets' counts apart."""
     older, newer = (_flat(content) for content in (before, after))
     keys = [key for key in {**older, **newer} if older.get(key) != newer.get(key)]
     return [(key, older.get(key, "–"), newer.get(key, "–")) for key in sorted(keys)]
 
 
-def _flat(content: Mapping[str, Any]) -> dict[str, str]:
+def _flat(content: Content) -> dict[str, str]:
     """Recipe, code and sources as lines of `key.key` and a text."""
     found: dict[str, str] = {}
 
@@ -138,6 +137,7 @@ def _flat(content: Mapping[str, Any]) -> dict[str, str]:
         else:
             found[path] = str(value)[:200]
 
+    values = content.plain()
     for part in ("recipe", "code", "sources", "evals", "teacher"):
-        walk(content.get(part), part)
+        walk(values.get(part), part)
     return found

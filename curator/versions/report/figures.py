@@ -7,8 +7,8 @@ records that the template shows as they are.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from curator.versions.content import Content
 from curator.versions.report.mathinstruct import PUBLISHED, Published
 from datastore.engine import Engine
 
@@ -45,29 +45,27 @@ class Way:
     """Calls to a teacher that its rows rest on."""
 
 
-def ways(engine: Engine, content: Mapping[str, Any], schema: str = "now") -> list[Way]:
+def ways(engine: Engine, content: Content, schema: str = "now") -> list[Way]:
     """Every subset of a version in the order of its recipe."""
     fates = fates_of(engine, schema)
     found = []
-    for name in content["order"]:
-        counts = content["subsets"][name]
-        asked = content["recipe"]["subsets"].get(name, {})
-        source = asked.get("release_as") or f"data/{counts['kind']}/{name}.json"
+    for name in content.order:
+        counts, source = content.subsets[name], content.release_as(name)
         found.append(
             Way(
                 subset=name,
-                kind=counts["kind"],
-                licence=counts["licence"],
-                waits=", ".join(counts["waits_for"]),
-                records=counts["records"],
-                quarantined=counts["quarantined"],
-                problems=counts["problems"],
-                without=counts["without_rationale"],
-                rationales=counts["rationales"],
+                kind=counts.kind,
+                licence=counts.licence,
+                waits=", ".join(counts.waits_for),
+                records=counts.records,
+                quarantined=counts.quarantined,
+                problems=counts.problems,
+                without=counts.without_rationale,
+                rationales=counts.rationales,
                 fates=fates.get(name, dict.fromkeys(FATES, 0)),
                 source=source,
                 published=PUBLISHED.get(source),
-                taught=counts.get("taught", {}).get("calls", 0),
+                taught=counts.taught.calls if counts.taught else 0,
             )
         )
     return found
@@ -188,10 +186,10 @@ class Screened:
 
 
 def contamination(
-    engine: Engine, content: Mapping[str, Any], questions: Mapping[str, int]
+    engine: Engine, content: Content, questions: Mapping[str, int]
 ) -> list[Screened] | None:
     """Every evaluation set that rows were screened against; None if they were not."""
-    if "contamination" not in content["code"]["screens"]:
+    if "contamination" not in content.code.screens:
         return None
     query = """
         SELECT evidence::JSON ->> '$.set', count(*) FILTER (outcome = 'failed'),
@@ -203,8 +201,8 @@ def contamination(
         Screened(
             name,
             questions.get(name, 0),
-            read.get("revision") or read.get("missing", ""),
+            read.revision or read.missing,
             *found.get(name, (0, 0)),
         )
-        for name, read in sorted(content["evals"].items())
+        for name, read in sorted(content.evals.items())
     ]

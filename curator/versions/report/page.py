@@ -16,6 +16,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from curator.versions.content import Content
 from curator.versions.report import charts, figures
 from curator.versions.report.lengths import SAMPLE, lengths
 from curator.versions.report.mathinstruct import PUBLISHED, ROWS
@@ -50,7 +51,7 @@ class Reported:
     digest: str
     parent: str
     message: str
-    content: Mapping[str, Any]
+    content: Content
     questions: Mapping[str, int]
     """Questions of each evaluation set."""
     opinions: Mapping[str, Any] | None
@@ -68,7 +69,7 @@ def report_page(engine: Engine, told: Reported, count: Callable[[str], int]) -> 
         "SELECT 'now' AS schema, id, subset, fate AS outcome, rule, NULL::BLOB AS was, "
         "[]::VARCHAR[] AS told FROM now.judged",
     )
-    rows = shown(engine, content["order"])
+    rows = shown(engine, content.order)
     aside, aside_total = set_aside(engine)
     fates = {fate: sum(way.fates[fate] for way in ways) for fate in figures.FATES}
     return render(
@@ -80,7 +81,7 @@ def report_page(engine: Engine, told: Reported, count: Callable[[str], int]) -> 
         built=[way for way in ways if way.problems or way.rationales],
         waiting=[way for way in ways if way.waits],
         fates=fates,
-        funnel=_funnel(ways, fates, content["recipe"].get("undecided") == "keep"),
+        funnel=_funnel(ways, fates, content.keeps_undecided),
         losses=figures.losses(engine),
         published=_published(ways),
         kinds=_kinds(ways),

@@ -4,7 +4,7 @@ In: a store and one manifest, or two. Out: a file. Their objects become tables o
 schemas `now` and `was`, which is all that the pages of `curator.versions.report` see of a store.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from curator.teacher.token_count import counter
+from curator.versions.content import Content, content_of, objects_of
 from curator.versions.diff import changes, verdict_changes
 from curator.versions.disagreements import asked_before
 from curator.versions.queries import digests, scan_objects, version_rationales, version_verdicts
@@ -48,12 +49,12 @@ def tables(engine: Engine, store: Store, manifest: Manifest, schema: str) -> Non
     """A version in a schema: rationale, problem, verdict, aside, and table `judged`, in which each
     rationale has its fate (`curator.versions.report.figures.FATES`) and the rule that kept it out.
     """
+    objects = objects_of(manifest)
     problems = scan_objects(
-        store, sorted({each for listed in manifest.objects["problems"].values() for each in listed})
+        store, sorted({each for listed in objects.problems.values() for each in listed})
     )
-    screens = ", ".join(literal(name) for name in manifest.objects["screens"])
-    keeps = manifest.content["recipe"]["undecided"] == "keep"
-    out = "('failed')" if keeps else "('failed', 'undecided')"
+    screens = ", ".join(literal(name) for name in objects.screens)
+    out = "('failed')" if content_of(manifest).keeps_undecided else "('failed', 'undecided')"
     for statement in (
         f"CREATE SCHEMA {schema}",
         f"CREATE VIEW {schema}.rationale AS {version_rationales(store, manifest)}",
@@ -70,7 +71,7 @@ def tables(engine: Engine, store: Store, manifest: Manifest, schema: str) -> Non
             FROM {schema}.verdict WHERE outcome IN {out} GROUP BY row_id
         ),
         kept AS (
-            SELECT id, subset, true AS here FROM {scan_objects(store, [manifest.objects["rows"]])}
+            SELECT id, subset, true AS here FROM {scan_objects(store, [objects.rows])}
         )
         SELECT w.id, w.subset, w.problem_id,
             CASE WHEN here THEN 'kept' WHEN stop IS NULL THEN 'undrawn'
@@ -91,7 +92,7 @@ def _told(manifest: Manifest) -> Reported:
         digest=manifest.digest,
         parent=manifest.parent or "",
         message=manifest.message,
-        content=manifest.content,
+        content=content_of(manifest),
         questions={},
         opinions=None,
         costs=(),
@@ -102,20 +103,20 @@ def _reported(store: Store, manifest: Manifest) -> Reported:
     """The same with what the store and its ledgers know besides."""
     questions = {
         name: sum(store.objects.rows(digest) for digest in listed if store.objects.has(digest))
-        for name, listed in manifest.objects.get("evals", {}).items()
+        for name, listed in objects_of(manifest).evals.items()
     }
     queue = asked_before(store, manifest)
     opinions = asdict(queue) if queue.pairs else None
-    costs = _costs(store, manifest.content)
+    costs = _costs(store, content_of(manifest))
     return replace(_told(manifest), questions=questions, opinions=opinions, costs=costs)
 
 
-def _costs(store: Store, content: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _costs(store: Store, content: Content) -> list[dict[str, Any]]:
     """The calls made for the recipe of a version by model: of all its builds, not of this alone."""
-    if not any("taught" in counts for counts in content["subsets"].values()):
+    if not any(counts.taught for counts in content.subsets.values()):
         return []
     found: dict[str, dict[str, Any]] = {}
-    name = content["recipe"]["name"]
+    name = content.recipe.name
     for _, record in store.ledger("calls").records():
         if record["recipe"] != name:
             continue
