@@ -54,10 +54,17 @@ LAYERS: dict[str, set[str]] = {
         *CORE,
         "datastore",
         "curator.sources",
+        "curator.checks",
         "curator.versions",
         "curator.recipe",
     },
-    "trainers": {*CORE, "curator.answers", "curator.sandbox", "curator.recipe"},
+    "trainers": {
+        *CORE,
+        "curator.answers",
+        "curator.sandbox",
+        "curator.checks",
+        "curator.recipe",
+    },
     # level 6: build and load, which `import curator` loads when they are first used
     "curator": {"curator.pipeline", "curator.versions"},
     # level 7: the only part that may import the trainers

@@ -1,35 +1,29 @@
-"""Checks: named, versioned judges of one rationale.
+"""Checks: named, versioned tests of one rationale.
 
-In: a Candidate (a rationale with what execution and grading found). Out: a Verdict, or None where
-the check has nothing to say about this kind of rationale. Pure functions: what costs time (running
-programs, grading answers) has been done before, once, by `curator.pipeline.checker`.
+In: a Candidate. Out: a Verdict, or None if the check does not apply to this kind of rationale.
+Checks are pure functions: `collect_evidence` has run programs and compared answers before, once for
+all checks.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
-from curator.checks.agreement import agreement
-from curator.checks.answer import answer
+from curator.checks import agreement, answer, executed, format
 from curator.checks.candidate import Candidate
-from curator.checks.executed import executed
-from curator.checks.format import well_formed
-from curator.core.model import Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """A judge and the version of its judgement."""
-
-    version: int
-    judge: Callable[[Candidate, int], Verdict | None]
-    about: str
-
+from curator.checks.check import Check, Evidence, Proof
+from curator.checks.evidence import collect_evidence, compare_pairs
 
 CHECKS: dict[str, Check] = {
-    "executed": Check(1, executed, "the program ran to its end and printed a value (PoT)"),
-    "answer": Check(1, answer, "the final answer is equal to the gold answer"),
-    "agreement": Check(1, agreement, "independent answers agree on the gold (Self-Instruct)"),
-    "format": Check(1, well_formed, "texts are whole, of sane length, and programs parse"),
+    "executed": executed.CHECK,
+    "agreement": agreement.CHECK,
+    "answer": answer.CHECK,
+    "format": format.CHECK,
 }
+"""In the order in which a subset runs its default checks."""
 
-__all__ = ["CHECKS", "Candidate", "Check"]
+__all__ = [
+    "CHECKS",
+    "Candidate",
+    "Check",
+    "Evidence",
+    "Proof",
+    "collect_evidence",
+    "compare_pairs",
+]

@@ -1,16 +1,29 @@
-"""Check `agreement`: the gold of a new problem is what independent answers agree on."""
+"""Check `agreement`: independent answers to a new problem agree on its gold answer."""
 
 from dataclasses import replace
 
 from curator.checks.candidate import Candidate
+from curator.checks.check import Check
 from curator.core.model import Verdict
 
 
-def agreement(candidate: Candidate, version: int) -> Verdict | None:
-    """Passed or undecided with the votes as evidence. Says nothing where upstream states the gold.
+def check_agreement(candidate: Candidate, version: int) -> Verdict | None:
+    """Return passed or undecided, with the votes as evidence; None if upstream states the gold.
 
-    That a row has the agreed answer itself is what the check `answer` says.
+    Whether the row itself arrives at the agreed answer is for the check `answer` to decide.
     """
     if candidate.agreement is None:
         return None
     return replace(candidate.agreement, row_id=candidate.row_id, version=version)
+
+
+CHECK = Check(
+    1,
+    check_agreement,
+    "independent answers agree on the gold (Self-Instruct)",
+    proves="gold",
+    needs=("agreement",),
+    statement="the gold answer is what independent solutions agreed on",
+    by_default=True,
+    audited_kinds=(),
+)

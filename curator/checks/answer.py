@@ -1,12 +1,13 @@
-"""Check `answer`: the rationale ends in an answer that is equal to the gold one."""
+"""Check `answer`: the rationale ends in an answer that equals the gold answer."""
 
 from curator.answers import render_answer
 from curator.checks.candidate import Candidate
+from curator.checks.check import Check
 from curator.core.model import Outcome, Verdict
 
 
-def answer(candidate: Candidate, version: int) -> Verdict:
-    """Passed if equal, failed if different; undecided without gold, answer or a decision."""
+def check_answer(candidate: Candidate, version: int) -> Verdict:
+    """Return passed if equal, failed if different, undecided if either is missing or unclear."""
 
     def verdict(outcome: Outcome, reason: str, **evidence: str) -> Verdict:
         return Verdict(candidate.row_id, "answer", version, outcome, reason, evidence)
@@ -15,7 +16,7 @@ def answer(candidate: Candidate, version: int) -> Verdict:
         return verdict("undecided", "no gold answer")
     if candidate.answer is None:
         return verdict("undecided", "no answer found", gold=candidate.gold)
-    assert candidate.equivalence is not None, "an answer with a gold is always graded"
+    assert candidate.equivalence is not None, "an answer with a gold answer is always compared"
     evidence = {
         "gold": candidate.gold,
         "answer": render_answer(candidate.answer),
@@ -28,3 +29,14 @@ def answer(candidate: Candidate, version: int) -> Verdict:
             return verdict("failed", "wrong answer", **evidence)
         case "undecided":
             return verdict("undecided", "not comparable", **evidence)
+
+
+CHECK = Check(
+    1,
+    check_answer,
+    "the final answer is equal to the gold answer",
+    proves="answer",
+    needs=("answer", "equivalence"),
+    statement="final answer equal to the gold answer",
+    by_default=True,
+)

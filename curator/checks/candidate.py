@@ -1,4 +1,4 @@
-"""What a check sees of one row: the rationale, its gold, and what was found out about it."""
+"""The input of every check: one rationale, what it should arrive at, and the evidence about it."""
 
 from dataclasses import dataclass
 
@@ -9,20 +9,25 @@ from curator.sandbox import Execution
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One rationale with the evidence about it."""
+    """A rationale with its gold answer.
+
+    The fields after `choices` are evidence. The caller sets `agreement`; `collect_evidence` sets
+    the others. Each is None until it is collected, and where there is none.
+    """
 
     row_id: bytes
     kind: Kind
     instruction: str
     text: str
     gold: str
-    """Gold answer in upstream's words; empty where there is none."""
+    """Gold answer as upstream writes it; empty if there is none."""
     choices: tuple[str, ...]
-    execution: Execution | None
-    """How the program ended; None for CoT."""
-    answer: Answer | None
-    """The final answer of the rationale, if one was found."""
-    equivalence: Equivalence | None
-    """How that answer compares with the gold, if there are both."""
     agreement: Verdict | None = None
-    """How the gold was agreed on, of problems that a teacher made; its row is the problem."""
+    """How a teacher's solutions agreed on the gold answer. Its row id is that of the problem. None
+    if upstream states the gold answer."""
+    execution: Execution | None = None
+    """How the program ended; None for CoT."""
+    answer: Answer | None = None
+    """The final answer of the rationale."""
+    equivalence: Equivalence | None = None
+    """How that answer compares with the gold answer; None without either."""

@@ -1,23 +1,37 @@
-"""Check `executed`: the program ended by itself and printed something."""
+"""Check `executed`: the program ended by itself and printed a value."""
 
 from curator.checks.candidate import Candidate
+from curator.checks.check import Check
 from curator.core.model import Verdict
 
 
-def executed(candidate: Candidate, version: int) -> Verdict | None:
-    """Passed for status `ok` with a printed value; failed with the status as reason otherwise.
+def check_execution(candidate: Candidate, version: int) -> Verdict | None:
+    """Return passed for status `ok` with a printed value, else failed with the status as reason.
 
-    Says nothing about CoT.
+    None for CoT.
     """
-    run = candidate.execution
-    if run is None:
+    execution = candidate.execution
+    if execution is None:
         return None
-    if run.status != "ok":
-        evidence = {"error": run.error or run.status}
-        return Verdict(candidate.row_id, "executed", version, "failed", run.status, evidence)
-    if not run.value:
+    if execution.status != "ok":
+        evidence = {"error": execution.error or execution.status}
+        reason = execution.status
+        return Verdict(candidate.row_id, "executed", version, "failed", reason, evidence)
+    if not execution.value:
         return Verdict(candidate.row_id, "executed", version, "failed", "printed nothing")
-    evidence = {"printed": run.value}
-    if run.completed:
-        evidence["completed"] = run.completed
+    evidence = {"printed": execution.value}
+    if execution.completed:
+        evidence["completed"] = execution.completed
     return Verdict(candidate.row_id, "executed", version, "passed", "", evidence)
+
+
+CHECK = Check(
+    1,
+    check_execution,
+    "the program ran to its end and printed a value (PoT)",
+    proves="execution",
+    needs=("execution",),
+    statement="program executed in a sandbox",
+    by_default=True,
+    audited_kinds=("PoT",),
+)

@@ -16,11 +16,12 @@ from typing import Literal
 import pydantic
 
 from curator.answers import extract
+from curator.checks import Candidate
 from curator.core.errors import UsageError, unknown
 from curator.core.model import Kind, Problem, content_id
 from curator.core.progress import Listener, Silent
 from curator.core.samples import Sample, Sampled
-from curator.pipeline.checker import Checker, Claim
+from curator.pipeline.checker import Checker
 from curator.pipeline.stages.generate import crash, printed_nothing
 from curator.pipeline.teacher_session import TeacherSession
 from curator.recipe.schema import Limits
@@ -174,8 +175,8 @@ class _Asker:
         anything, questions with options unless it runs and prints nothing (MAmmoTH)."""
         if not program:
             return bool(problem.choices)
-        claim = Claim(content_id("program", program), "PoT", "", program, "", ())
-        verdicts = await self._teaching.judge(claim, ("executed",))
+        candidate = Candidate(content_id("program", program), "PoT", "", program, "", ())
+        verdicts = await self._teaching.check_candidate(candidate, ("executed",))
         if problem.choices:
             return not printed_nothing(verdicts)
         return not crash(verdicts)

@@ -1,8 +1,8 @@
-"""The teacher of one build, as its stages use it: thousands of conversations at once, in order.
+"""The teacher of one build, as its stages use it: thousands of concurrent conversations, in order.
 
 In: items and a coroutine that works on one. Out: the results, in the order of the items. A stage is
-plain code; the event loop runs while it waits for the next result. Programs and answers are judged
-in a thread of their own, many at a time.
+synchronous code; the event loop runs while the stage waits for the next result. Candidates are
+checked in a separate thread, in batches.
 """
 
 import asyncio
@@ -10,14 +10,16 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from curator.checks import Candidate
 from curator.core.errors import BudgetReached, UsageError
 from curator.core.model import Verdict
 from curator.core.progress import Listener, counted
-from curator.pipeline.checker import Checker, Claim
+from curator.pipeline.checker import Checker
 from curator.teacher import Budget, Call, Request, Sampling, TeacherSettings, parameters
 from curator.teacher.client import Counts, Teacher
 from curator.teacher.replay.server import Replay
@@ -29,20 +31,21 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 WINDOW = 4_096
-"""Items under way at once; a slow one holds the others up only when it is so far behind."""
+"""Maximum number of items in progress. A slow item blocks the others only once they are this far
+ahead of it."""
 BATCH_WINDOW = 50_000
-"""The same where a whole batch is collected before anything is answered."""
-TELL_EVERY = 20
-"""Items between two looks of the progress bar."""
-AT_ONCE = 256
-"""Rationales judged together at most."""
+"""The same for a batch API, which answers nothing before a whole batch is collected."""
+PROGRESS_INTERVAL = 20
+"""Items between two updates of the progress bar."""
+CHECK_BATCH = 256
+"""Maximum number of candidates checked together."""
 
 
 class TeacherSession:
-    """A teacher as stages use it; the endpoint is reached when first asked.
+    """A teacher as stages use it. The endpoint is contacted on the first request.
 
-    `name` is the recipe's, whose spending is counted together; paths of the settings start at
-    `folder`.
+    `name` is the name of the recipe: spending is counted per name. Relative paths in the settings
+    start at `folder`.
     """
 
     def __init__(
@@ -60,14 +63,14 @@ class TeacherSession:
         self._name, self._folder = name, folder
         self._store, self._listener = store, listener
         self._budget = budget or Budget()
-        self._verifier = checker
+        self._checker = checker
         self._parameters = parameters(settings.parameters)
         self._open = ExitStack()
         self._prompts: dict[str, Prompts] = {}
         self._runner: asyncio.Runner | None = None
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="judge")
-        self._waiting: list[tuple[Claim, Sequence[str], asyncio.Future[list[Verdict]]]] = []
-        self._judging: asyncio.Task[None] | None = None
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checks")
+        self._queue: list[tuple[Candidate, Sequence[str], asyncio.Future[list[Verdict]]]] = []
+        self._checking: asyncio.Task[None] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -77,62 +80,65 @@ class TeacherSession:
             if self._runner and self.teacher:
                 self._runner.run(self.teacher.__aexit__(*raised))
                 if self.counts.asked or self.counts.cached:
-                    self._listener.note(_told(self.counts))
+                    self._listener.note(_summary(self.counts))
         finally:
             self._thread.shutdown()
             self._open.close()
 
     @property
     def counts(self) -> Counts:
-        """What was asked so far, by this build."""
+        """The calls that this build has made so far."""
         return self.teacher.counts if self.teacher else Counts()
 
     @property
     def count(self) -> Count:
-        """The tokens of a text, by the recipe's tokenizer."""
+        """The function that counts the tokens of a text with the recipe's tokenizer."""
         name = self.settings.tokenizer
         return counter(self._folder / name if name else None)
 
     def prompts(self, sampling: Sampling) -> Prompts:
-        """The prompts of a subset."""
+        """Return the prompts of a subset, read once per folder."""
         if sampling.prompts not in self._prompts:
             folder = self._folder / sampling.prompts if sampling.prompts else None
             self._prompts[sampling.prompts] = Prompts(folder)
         return self._prompts[sampling.prompts]
 
     def check(self, samplings: Iterable[Sampling]) -> None:
-        """Reads what the recipe names beside itself, before anything is asked or paid for."""
+        """Read all files that the settings name, so that errors appear before any request is paid.
+
+        Raises UsageError and RecipeError.
+        """
         for sampling in samplings:
             self.prompts(sampling)
-        self._recorded()
+        self._find_recordings()
         if self.settings.tokenizer:
             self.count("")
 
-    def _recorded(self) -> Path | None:
-        """Where the calls of a replay are; None if there is none."""
+    def _find_recordings(self) -> Path | None:
+        """Return the path of the recorded calls; None if the recipe replays none."""
         if not self.settings.replay:
             return None
         path = self._folder / self.settings.replay
         if not path.exists():
-            raise UsageError(f"No recorded calls at {path}; see teacher.replay")
+            raise UsageError(f"There are no recorded calls at {path}. Check teacher.replay.")
         return path
 
     def request(self, messages: tuple[tuple[str, str], ...], sample: int) -> Request:
-        """A request in the words of the recipe's teacher."""
+        """Return the request with the model and the parameters of the settings."""
         settings = self.settings
         return Request(settings.family, settings.model, messages, self._parameters, sample)
 
     async def ask(self, messages: tuple[tuple[str, str], ...], sample: int) -> Call:
-        """The call of these messages, asked if it is not known."""
-        assert self.teacher, "items are worked on by `each`"
+        """Return the call for these messages; send the request if no call is cached."""
+        assert self.teacher, "only work that `each` runs may ask"
         return await self.teacher.ask(self.request(messages, sample))
 
-    async def judge(self, claim: Claim, checks: Sequence[str]) -> list[Verdict]:
-        """What the checks find, programs run and answers graded."""
+    async def check_candidate(self, candidate: Candidate, checks: Sequence[str]) -> list[Verdict]:
+        """Return the verdicts of the named checks, after running programs and grading answers."""
         future: asyncio.Future[list[Verdict]] = asyncio.get_running_loop().create_future()
-        self._waiting.append((claim, checks, future))
-        if self._judging is None:
-            self._judging = asyncio.create_task(self._judge())
+        self._queue.append((candidate, checks, future))
+        if self._checking is None:
+            self._checking = asyncio.create_task(self._check_queue())
         return await future
 
     def each(
@@ -142,27 +148,27 @@ class TeacherSession:
         what: str,
         total: int | None,
     ) -> Iterator[R]:
-        """`work` of each item, in order; lazily, thousands under way.
+        """Yield the result of `work` for each item, in order, with thousands in progress.
 
-        `what` and `total` are told to people. What stops one item stops all; a BudgetReached says
-        how many are done and left.
+        The progress bar shows `what` and `total`. An exception of one item ends all; BudgetReached
+        states how many items are done and how many are left.
         """
         done = 0
 
-        async def counting(item: T) -> R:
+        async def work_and_count(item: T) -> R:
             nonlocal done
             result = await work(item)
             done += 1
             return result
 
         try:
-            found = self._in_order(items, counting)
-            yield from counted(found, self._listener, what, total, every=TELL_EVERY)
+            results = self._in_order(items, work_and_count)
+            yield from counted(results, self._listener, what, total, every=PROGRESS_INTERVAL)
         except BudgetReached as reached:
             left = f" and {total - done:,} left" if total is not None else ""
             raise BudgetReached(
-                f"{reached} {what}: {done:,} done{left}; all answers are kept. Go on with a larger "
-                "budget by the same command"
+                f"{reached} {what}: {done:,} done{left}. All replies are cached. Rerun the command "
+                "with a larger budget to resume."
             ) from None
 
     def _in_order(
@@ -170,24 +176,24 @@ class TeacherSession:
     ) -> Iterator[R]:
         runner = self._start()
         window = BATCH_WINDOW if self.settings.batch else WINDOW
-        under_way: deque[asyncio.Task[R]] = deque()
+        tasks: deque[asyncio.Task[R]] = deque()
         source = iter(items)
         try:
             while True:
-                runner.run(_begin(under_way, islice(source, window - len(under_way)), work))
-                if not under_way:
+                runner.run(_start_tasks(tasks, islice(source, window - len(tasks)), work))
+                if not tasks:
                     return
-                yield from runner.run(_ended(under_way))
+                yield from runner.run(_take_results(tasks))
         except BaseException:
-            # Calls that were sent are waited for, and kept, when the teacher is closed.
-            runner.run(_cancel(under_way))
+            # The teacher waits for calls already sent, and caches them, when it is closed.
+            runner.run(_cancel(tasks))
             raise
 
     def _start(self) -> asyncio.Runner:
-        """The event loop, with the teacher in it."""
+        """Return the event loop; start it and the teacher first if necessary."""
         if not self._runner:
             self._runner = self._open.enter_context(asyncio.Runner())
-            path = self._recorded()
+            path = self._find_recordings()
             address = self._open.enter_context(Replay(path)) if path else ""
             self.teacher = Teacher(
                 self.settings,
@@ -203,63 +209,67 @@ class TeacherSession:
             self._runner.run(self.teacher.__aenter__())
         return self._runner
 
-    async def _judge(self) -> None:
+    async def _check_queue(self) -> None:
         loop = asyncio.get_running_loop()
         try:
-            while self._waiting:
-                checks = self._waiting[0][1]
-                some = [each for each in self._waiting[:AT_ONCE] if each[1] == checks]
-                self._waiting = self._waiting[len(some) :]
-                claims = [claim for claim, _, _ in some]
+            while self._queue:
+                checks, group = next(groupby(self._queue[:CHECK_BATCH], key=itemgetter(1)))
+                batch = list(group)
+                self._queue = self._queue[len(batch) :]
+                candidates = [candidate for candidate, _, _ in batch]
                 try:
-                    found = await loop.run_in_executor(self._thread, self._judged, claims, checks)
-                except Exception as error:  # raised to whoever waits for these verdicts
-                    _fail([future for _, _, future in some], error)
+                    verdicts = await loop.run_in_executor(
+                        self._thread, self._check_batch, candidates, checks
+                    )
+                except Exception as error:  # raised where these verdicts are awaited
+                    _fail([future for _, _, future in batch], error)
                     continue
-                for claim, _, future in some:
+                for candidate, _, future in batch:
                     if not future.done():
-                        future.set_result(found[claim.row_id])
+                        future.set_result(verdicts[candidate.row_id])
         finally:
-            self._judging = None
+            self._checking = None
 
-    def _judged(self, claims: Sequence[Claim], checks: Sequence[str]) -> dict[bytes, list[Verdict]]:
-        found: dict[bytes, list[Verdict]] = {claim.row_id: [] for claim in claims}
-        once = {claim.row_id: claim for claim in claims}
-        for verdict in self._verifier.judge(once.values(), checks):
-            found[verdict.row_id].append(verdict)
-        return found
+    def _check_batch(
+        self, candidates: Sequence[Candidate], checks: Sequence[str]
+    ) -> dict[bytes, list[Verdict]]:
+        distinct = {candidate.row_id: candidate for candidate in candidates}
+        verdicts: dict[bytes, list[Verdict]] = {row_id: [] for row_id in distinct}
+        for verdict in self._checker.check(distinct.values(), checks):
+            verdicts[verdict.row_id].append(verdict)
+        return verdicts
 
 
-def _told(counts: Counts) -> str:
+def _summary(counts: Counts) -> str:
     cost = f", cost {counts.money:,.4f}" if counts.money else ""
-    failed = f", {counts.failed:,} of them failed" if counts.failed else ""
+    failed = f" ({counts.failed:,} failed)" if counts.failed else ""
     return (
-        f"Teacher: {counts.asked:,} calls asked{failed}, {counts.cached:,} known already, "
+        f"Teacher: {counts.asked:,} calls made{failed}, {counts.cached:,} cached, "
         f"{counts.tokens:,} tokens{cost}."
     )
 
 
-async def _begin(
-    under_way: "deque[asyncio.Task[R]]",
+async def _start_tasks(
+    tasks: "deque[asyncio.Task[R]]",
     items: Iterable[T],
     work: Callable[[T], Coroutine[Any, Any, R]],
 ) -> None:
-    under_way.extend(asyncio.create_task(work(item)) for item in items)
+    tasks.extend(asyncio.create_task(work(item)) for item in items)
 
 
-async def _ended(under_way: "deque[asyncio.Task[R]]") -> list[R]:
-    """The results of the first item and of those after it that have ended, too."""
-    results = [await under_way[0]]
-    under_way.popleft()
-    while under_way and under_way[0].done():
-        results.append(under_way.popleft().result())
+async def _take_results(tasks: "deque[asyncio.Task[R]]") -> list[R]:
+    """Wait for the first task; return its result and those of the finished tasks after it."""
+    results = [await tasks[0]]
+    tasks.popleft()
+    while tasks and tasks[0].done():
+        results.append(tasks.popleft().result())
     return results
 
 
-async def _cancel(under_way: "deque[asyncio.Task[R]]") -> None:
-    for task in under_way:
+async def _cancel(tasks: "deque[asyncio.Task[R]]") -> None:
+    for task in tasks:
         task.cancel()
-    await asyncio.gather(*under_way, return_exceptions=True)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _fail(futures: Sequence[asyncio.Future[Any]], error: BaseException) -> None:

@@ -53,6 +53,7 @@ GoldName = Annotated[
 ]
 EvalName = Annotated[str, _known("evaluation set", EVALS)]
 WriterName = Annotated[str, _known("writer", WRITERS)]
+DEFAULT_CHECKS = tuple(name for name, check in CHECKS.items() if check.by_default)
 CheckName = Annotated[str, _known("check", CHECKS)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
 Share = Annotated[str, AfterValidator(_fraction)]
@@ -193,7 +194,7 @@ class Subset(Section):
     """Who writes the rationales; those that need a teacher wait for one."""
     sampling: Sampling | None = None
     """How often the teacher is asked; the recipe's `sampling` if not given."""
-    checks: tuple[CheckName, ...] = ("executed", "agreement", "answer", "format")
+    checks: tuple[CheckName, ...] = DEFAULT_CHECKS
     """What every row must pass. `executed` judges programs only, `agreement` new problems only."""
     release_as: str = ""
     """The `source` string in releases; `data/<kind>/<subset>.json` if empty."""

@@ -5,21 +5,17 @@ In: the content of a version and counts of its rows. Out: Markdown, the texts of
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from curator.checks import CHECKS
 from curator.release.counts import ReleaseCounts, SubsetCounts
 from curator.sources import EVALS, SOURCES
 from curator.sources.source import Source
 from curator.versions.content import Content
 from datastore.versions import Manifest
 
-PROVED = {
-    ("executed", "answer"): "program executed in a jail, its output equal to the gold answer",
-    ("answer",): "final answer read from the text, equal to the gold answer",
-    ("executed",): "program executed in a jail; no gold answer to compare with",
-    (): "form only: nothing of the answer was proved",
-}
-AGREED = "; the gold answer is what independent solutions agreed on"
+FORM_ONLY = "form only: nothing of the answer was proved"
+NO_ANSWER = "the answer was not proved"
 
 
 def plain(text: object) -> str:
@@ -73,9 +69,7 @@ def proofs(content: Content, facts: ReleaseCounts) -> str:
     for counted in facts.subsets.values():
         rules.update(counted.rules)
         for checks, rows in counted.proofs.items():
-            named = checks.split(",")
-            key = tuple(name for name in ("executed", "answer") if name in named)
-            done[PROVED[key] + (AGREED if "agreement" in named else "")] += rows
+            done[_proof(checks.split(","))] += rows
     table = _table(("what was done", "rows"), 1, done.most_common())
     by = ", ".join(f"{plain(rule or 'unnamed')} ({rows:,})" for rule, rows in rules.most_common())
     told = f"\n\nAnswers equal the gold ones by these rules: {by}." if by else ""
@@ -85,6 +79,16 @@ def proofs(content: Content, facts: ReleaseCounts) -> str:
         f"{table}{told}\n\nThe column `verdicts` has the evidence for each row. Versions of what "
         f"judged: {checks or 'no checks'}, answers {code.answers}, sandbox {code.sandbox}."
     )
+
+
+def _proof(passed: Collection[str]) -> str:
+    """Return what the passed checks prove about a row."""
+    checks = [check for name, check in CHECKS.items() if name in passed and check.statement]
+    if not checks:
+        return FORM_ONLY
+    statements = [check.statement for check in checks]
+    proved = any(check.proves == "answer" for check in checks)
+    return "; ".join(statements if proved else [*statements, NO_ANSWER])
 
 
 def contamination(content: Content) -> str:

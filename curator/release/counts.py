@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from datastore.engine import Engine, scan
+from curator.checks import CHECKS
+from datastore.engine import Engine, literal, scan
 
 
 @dataclass
@@ -73,10 +74,12 @@ def count_rows(engine: Engine, files: Sequence[Path]) -> ReleaseCounts:
         "FROM said GROUP BY ALL ORDER BY ALL"
     ).fetchall():
         subsets[name].proofs[checks] = count
+    of_answers = [literal(name) for name, check in CHECKS.items() if check.proves == "answer"]
     for name, rule, count in engine.sql(
         "SELECT subset, v.evidence ->> '$.rule' AS rule, count(*) "
         "FROM (SELECT subset, unnest(verdicts) AS v FROM said) "
-        "WHERE v.\"check\" = 'answer' AND v.outcome = 'passed' GROUP BY ALL ORDER BY ALL"
+        f"WHERE v.\"check\" IN ({', '.join(of_answers)}) AND v.outcome = 'passed' "
+        "GROUP BY ALL ORDER BY ALL"
     ).fetchall():
         subsets[name].rules[rule or ""] = count
     return ReleaseCounts(subsets)

@@ -18,7 +18,7 @@ from tests.worlds import curator, make_world
 
 def stricter(candidate: Candidate, version: int) -> Verdict | None:
     """A newer `answer` that takes no negative answers."""
-    verdict = CHECKS_BEFORE["answer"].judge(candidate, version)
+    verdict = CHECKS_BEFORE["answer"].run(candidate, version)
     if verdict and candidate.answer and candidate.answer.text.startswith("-"):
         return replace(verdict, outcome="failed", reason="negative", version=version)
     return verdict
@@ -58,7 +58,7 @@ def test_verdicts_are_made_anew_without_sources_and_without_running_a_program(bu
 def test_a_newer_check_makes_a_version_whose_diff_names_it(
     built: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(CHECKS, "answer", replace(CHECKS["answer"], version=2, judge=stricter))
+    monkeypatch.setitem(CHECKS, "answer", replace(CHECKS["answer"], version=2, run=stricter))
     before = executions(built)
     again = reverify("small", built)
     assert (again.ref, again.parent) == ("small@2", "small@1")
@@ -77,12 +77,12 @@ def test_the_diff_lists_verdicts_that_changed_on_rows_outside_both_versions(
 ) -> None:
     def softer(candidate: Candidate, version: int) -> Verdict | None:
         """A newer `answer` that does not decide what differs."""
-        verdict = CHECKS_BEFORE["answer"].judge(candidate, version)
+        verdict = CHECKS_BEFORE["answer"].run(candidate, version)
         if verdict and verdict.outcome == "failed":
             return replace(verdict, outcome="undecided", reason="not sure", version=version)
         return verdict
 
-    monkeypatch.setitem(CHECKS, "answer", replace(CHECKS["answer"], version=2, judge=softer))
+    monkeypatch.setitem(CHECKS, "answer", replace(CHECKS["answer"], version=2, run=softer))
     assert reverify("small", built).ref == "small@2"
     with Store(built, readonly=True) as opened:
         assert difference(opened, "small@1", "small@2") == []

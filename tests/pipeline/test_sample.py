@@ -237,7 +237,7 @@ def test_a_model_trained_anew_into_its_folder_is_asked_anew(mirror: Path, tmp_pa
 
     assert answers("The answer is 7") == {"The answer is 7"}
     assert answers("The answer is 8") == {"The answer is 8"}
-    assert "0 calls asked" in curator(*asked).stderr
+    assert "0 calls made" in curator(*asked).stderr
 
 
 def test_a_model_that_cannot_be_asked_is_one_clear_line_and_leaves_no_file(

@@ -4,22 +4,24 @@ In: problems with samples. Out: for each problem its clusters of equal answers a
 right, under our equivalence and under MAmmoTH's published rule. Programs run in the sandbox.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from functools import partial
+from itertools import combinations, islice
 
 import numpy as np
 
-from curator.answers import Grader, compare_columns, extract, extract_output, render_answer
-from curator.core.model import Answer
+from curator.answers import Grader, render_answer
+from curator.checks import Candidate, Evidence, collect_evidence, compare_pairs
+from curator.checks.evidence import Pair
 from curator.core.samples import Sample, Sampled
 from curator.sandbox import Sandbox
 from trainers.evaluation.mammoth_rule import agrees, named, stated
 from trainers.evaluation.metrics import Floats, Ints
 
 CHUNK = 64
-"""Problems that are graded at once."""
-Pair = tuple[str, str, tuple[str, ...]]
+"""Problems graded at once."""
+NEEDS: tuple[Evidence, ...] = ("execution", "answer", "equivalence")
 
 
 @dataclass(frozen=True)
@@ -51,81 +53,80 @@ def grade(problems: Iterable[Sampled], sandbox: Sandbox, grader: Grader) -> Iter
 
 
 def _graded(some: Sequence[Sampled], sandbox: Sandbox, grader: Grader) -> Iterator[Graded]:
-    samples = [(problem, sample) for problem in some for sample in problem.samples]
-    programs = list(dict.fromkeys(s.text for _, s in samples if s.kind == "PoT"))
-    runs = dict(zip(programs, sandbox.map(programs), strict=True))
-    printed = {text: run.stdout if run.status == "ok" else "" for text, run in runs.items()}
-    found = iter(
-        [_answer(problem, sample, printed.get(sample.text, "")) for problem, sample in samples]
-    )
-    answers = [[next(found) for _ in problem.samples] for problem in some]
-    equal = _equal(_pairs(some, answers), grader)
-    for problem, said in zip(some, answers, strict=True):
-        clusters = _clusters(said, problem.choices, equal)
-        outcomes = [
-            equal.get((problem.gold, one, problem.choices)) if one else None for one in said
-        ]
+    compare = partial(compare_pairs, grade=grader.map)
+    samples = [_candidate(problem, sample) for problem in some for sample in problem.samples]
+    candidates = iter(collect_evidence(samples, NEEDS, sandbox.map, compare))
+    by_problem = [list(islice(candidates, len(problem.samples))) for problem in some]
+    answers = [[_answer(each) for each in group] for group in by_problem]
+    pairs = _pairs(some, answers)
+    equal = dict(zip(pairs, (each.outcome for each in compare(pairs)), strict=True))
+    for problem, group, given in zip(some, by_problem, answers, strict=True):
+        outcomes = [_outcome(candidate) for candidate in group]
         yield Graded(
             problem,
-            np.array(clusters, np.int64),
+            np.array(_clusters(given, problem.choices, equal), np.int64),
             np.array([outcome == "equal" for outcome in outcomes], np.bool_),
             sum(outcome == "undecided" for outcome in outcomes),
-            *_published(problem, printed),
+            *_published(problem, [_printed(candidate) for candidate in group]),
             np.array([np.nan if s.score is None else s.score for s in problem.samples]),
-            np.array([outcome in (None, "different") for outcome in outcomes], np.bool_),
+            np.array([outcome in ("", "different") for outcome in outcomes], np.bool_),
         )
 
 
+def _candidate(problem: Sampled, sample: Sample) -> Candidate:
+    return Candidate(b"", sample.kind, "", sample.text, problem.gold, problem.choices)
+
+
+def _answer(candidate: Candidate) -> str:
+    """Return the answer of a sample as text; empty if it has none."""
+    return render_answer(candidate.answer) if candidate.answer else ""
+
+
+def _printed(candidate: Candidate) -> str:
+    """Return the output of a program that ended well; empty for a text."""
+    execution = candidate.execution
+    return execution.stdout if execution and execution.status == "ok" else ""
+
+
+def _outcome(candidate: Candidate) -> str:
+    """Return how the answer compares with the gold; empty if the sample has no answer."""
+    if candidate.equivalence:
+        return candidate.equivalence.outcome
+    return "undecided" if candidate.answer else ""
+
+
 def _published(
-    problem: Sampled, printed: dict[str, str]
+    problem: Sampled, printed: Sequence[str]
 ) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.bool_]], Ints]:
-    """What MAmmoTH's rule takes for right, and for the same answer."""
-    said = [
-        stated(sample, printed.get(sample.text, ""), problem.choices) for sample in problem.samples
+    """Return which samples are right, and which are equal, under MAmmoTH's rule."""
+    given = [
+        stated(sample, output, problem.choices)
+        for sample, output in zip(problem.samples, printed, strict=True)
     ]
-    names = [named(one, problem.choices) if one else "" for one in said]
+    names = [named(one, problem.choices) if one else "" for one in given]
     places = {name: place for place, name in enumerate(dict.fromkeys(filter(None, names)))}
     return (
-        np.array([agrees(problem, one) for one in said], np.bool_),
+        np.array([agrees(problem, one) for one in given], np.bool_),
         np.array([places.get(name, -1) for name in names], np.int64),
     )
 
 
-def _answer(problem: Sampled, sample: Sample, printed: str) -> str:
-    """What a sample arrives at, as one text; empty if at nothing."""
-    found: Answer | None
-    if sample.kind == "PoT":
-        found = extract_output(printed) if printed else None
-    else:
-        found = extract(sample.text, problem.choices)
-    return render_answer(found) if found else ""
-
-
 def _pairs(some: Sequence[Sampled], answers: Sequence[Sequence[str]]) -> list[Pair]:
-    """Each gold with each answer to it, and each two answers to one problem; every pair once."""
+    """Return each pair of different answers to one problem, once."""
     pairs: dict[Pair, None] = {}
-    for problem, said in zip(some, answers, strict=True):
-        different = list(dict.fromkeys(one for one in said if one))
-        pairs |= {(problem.gold, one, problem.choices): None for one in different}
-        for place, one in enumerate(different):
-            pairs |= {(other, one, problem.choices): None for other in different[:place]}
+    for problem, given in zip(some, answers, strict=True):
+        distinct = dict.fromkeys(filter(None, given))
+        pairs |= {(one, other, problem.choices): None for one, other in combinations(distinct, 2)}
     return list(pairs)
 
 
-def _equal(pairs: Sequence[Pair], grader: Grader) -> dict[Pair, str]:
-    """The outcome of each pair: plain ones by columns, the rest by the graders."""
-    golds, answers, choices = zip(*pairs, strict=True) if pairs else ((), (), ())
-    fast = compare_columns(golds, answers, choices)
-    slow = [pair for pair, known in zip(pairs, fast, strict=True) if known is None]
-    graded = iter(grader.map(slow))
-    return {pair: (known or next(graded)).outcome for pair, known in zip(pairs, fast, strict=True)}
-
-
-def _clusters(said: Sequence[str], choices: tuple[str, ...], equal: dict[Pair, str]) -> list[int]:
-    """The cluster of each answer: that of the first one that it is equal to."""
+def _clusters(
+    given: Sequence[str], choices: tuple[str, ...], equal: Mapping[Pair, str]
+) -> list[int]:
+    """Return the cluster of each answer: that of the first answer that equals it."""
     firsts: dict[str, int] = {}
     clusters = []
-    for one in said:
+    for one in given:
         if one and one not in firsts:
             same = (n for first, n in firsts.items() if equal.get((first, one, choices)) == "equal")
             firsts[one] = next(same, len(set(firsts.values())))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
+from curator.checks import CHECKS
 from curator.core.errors import SourceError, UsageError, unknown
 from curator.core.model import Kind
 from curator.core.progress import Listener, Silent
@@ -130,8 +131,7 @@ def _recipe(
 ) -> Recipe:
     columns = {each.holds: each.column for each in detected}
     section = dataset.section(columns, golds, limit)
-    answer = ("answer",) if golds or "gold" in columns else ()
-    checks = {"CoT": (*answer, "format"), "PoT": ("executed", *answer)}
+    has_gold = bool(golds) or "gold" in columns
     recipe = Recipe(
         name=name,
         about=f"What an audit left of {dataset.hub or dataset.file}",
@@ -142,7 +142,7 @@ def _recipe(
                     "part": kind,
                     "kind": kind,
                     "writers": ("verbatim",),
-                    "checks": checks[kind],
+                    "checks": _checks(kind, has_gold),
                 }
             )
             for subset, kind in KINDS.items()
@@ -152,6 +152,15 @@ def _recipe(
     )
     recipe._folder = dataset.folder
     return recipe
+
+
+def _checks(kind: str, has_gold: bool) -> tuple[str, ...]:
+    """Return the names of the checks that an audit runs over rationales of a kind."""
+    return tuple(
+        name
+        for name, check in CHECKS.items()
+        if kind in check.audited_kinds and (has_gold or "equivalence" not in check.needs)
+    )
 
 
 def _kinds(

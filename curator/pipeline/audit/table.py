@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from curator.checks import CHECKS
 from curator.core import arrow
 from curator.pipeline.audit import statistics
 from curator.pipeline.audit.dataset import Dataset
@@ -22,7 +23,7 @@ from curator.pipeline.subset import problems_against
 from curator.recipe.schema import Contamination, Screens
 from curator.versions import queries
 from curator.versions.queries import Part
-from datastore.engine import Engine, scan
+from datastore.engine import Engine, literal, scan
 
 
 def verdict_table(
@@ -64,10 +65,11 @@ def verdict_table(
         open_rows(engine, written, queries.problems(parts))
         rows = engine.sql("SELECT count(*) FROM audited").fetchall()[0][0]
         found = [_malformed(context, result, records)]
-        for check in ("executed", "answer", "format"):
-            note = _noted(engine, context, check, sources, verdicts)
-            line = judged(engine, check, verdicts, note, without="no gold answer")
-            found += [line] if line.rows or check == "answer" else []
+        for name, check in CHECKS.items():
+            note = _noted(engine, context, name, sources, verdicts)
+            line = judged(engine, name, verdicts, note, without="no gold answer")
+            # An audit always states whether answers were proved.
+            found += [line] if line.rows or check.proves == "answer" else []
         for name, outputs in screened.items():
             digests = [each.objects["verdicts"] for each in outputs.values()]
             paths = queries.verdicts(map(objects.path, digests)) if digests else verdicts
@@ -120,11 +122,14 @@ def _noted(
     verdicts: str,
 ) -> str:
     """What one should know of a check: where golds are from, what was completed."""
-    if check == "executed":
-        query = f"SELECT count(*) FROM ({verdicts}) WHERE contains(evidence, '\"completed\"')"
+    if "execution" in CHECKS[check].needs:
+        query = (
+            f"SELECT count(*) FROM ({verdicts}) "
+            f'WHERE "check" = {literal(check)} AND contains(evidence, \'"completed"\')'
+        )
         completed = engine.sql(query).fetchall()[0][0]
         return f"{completed:,} print nothing and were completed" if completed else ""
-    if check != "answer":
+    if "equivalence" not in CHECKS[check].needs:
         return ""
     query = "SELECT count(*) FILTER (gold <> ''), count(*) FILTER (gold = '') FROM audited"
     known, unknown_ = engine.sql(query).fetchall()[0]

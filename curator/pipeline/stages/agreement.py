@@ -9,8 +9,9 @@ from dataclasses import replace
 from itertools import combinations
 
 from curator.answers import render_answer
+from curator.checks import Candidate
 from curator.core.model import Answer, Kind, Outcome, Problem, Verdict
-from curator.pipeline.checker import Checker, Claim
+from curator.pipeline.checker import Checker
 from curator.recipe.schema import SelfInstruct
 
 VERSION = 1
@@ -27,13 +28,13 @@ def agree(
 
     Programs are run. Answers are compared in pairs; a vote joins the first answer that it equals.
     """
-    claims = [
-        Claim(problem.id, kind, "", text, "", ())
+    candidates = [
+        Candidate(problem.id, kind, "", text, "", ())
         for problem, texts in some
         for kind, text in texts
         if text
     ]
-    found = iter(checker.answers(claims))
+    found = iter(checker.extract_answers(candidates))
     votes = [
         (problem, [(kind, next(found) if text else None) for kind, text in texts])
         for problem, texts in some
@@ -45,7 +46,7 @@ def agree(
         if one and other
     }
     ordered = sorted(pairs)
-    graded = zip(ordered, checker.grade(ordered), strict=True)
+    graded = zip(ordered, checker.compare(ordered), strict=True)
     equal = {(one, other) for (one, other, _), verdict in graded if verdict.outcome == "equal"}
     for problem, cast in votes:
         yield _decided(problem, cast, equal, rule)

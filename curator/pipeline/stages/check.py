@@ -10,11 +10,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from curator.checks import CHECKS
+from curator.checks import CHECKS, Candidate
 from curator.core import arrow
 from curator.core.model import Kind, Verdict
 from curator.core.progress import counted
-from curator.pipeline.checker import Claim
 from curator.pipeline.context import BuildContext
 from curator.pipeline.stages.read import columns
 from curator.recipe.schema import Subset
@@ -36,13 +35,13 @@ def verify(
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
         counts: Counter[str] = Counter()
-        claims = counted(
-            _claims(context, subset.kind, problems, rationales, agreements),
+        candidates = counted(
+            _candidates(context, subset.kind, problems, rationales, agreements),
             context.listener,
             f"verifying {name}",
             context.store.objects.rows(rationales),
         )
-        verdicts = context.checker.judge(claims, subset.checks)
+        verdicts = context.checker.check(candidates, subset.checks)
         batches = arrow.batches(_tallied(verdicts, counts), arrow.VERDICTS)
         return {"verdicts": context.store.objects.write(batches, arrow.VERDICTS)}, dict(counts)
 
@@ -65,9 +64,9 @@ def verify_params(context: BuildContext, subset: Subset) -> dict[str, Any]:
     return {"checks": checks, "limits": limits, "executor": context.checker.executor}
 
 
-def _claims(
+def _candidates(
     context: BuildContext, kind: Kind, problems: Sequence[str], rationales: str, agreements: str
-) -> Iterator[Claim]:
+) -> Iterator[Candidate]:
     """Rationales with the gold of their problems: both are in upstream's order."""
     agreed = {
         row["row_id"]: Verdict(**row | {"evidence": json.loads(row["evidence"])})
@@ -82,7 +81,7 @@ def _claims(
         while id_ != problem_id:
             id_, gold, choices = next(golds)
         agreement = agreed.get(problem_id)
-        yield Claim(row_id, kind, instruction, text, gold, tuple(choices), agreement)
+        yield Candidate(row_id, kind, instruction, text, gold, tuple(choices), agreement)
 
 
 def _tallied(verdicts: Iterable[Verdict], counts: Counter[str]) -> Iterator[Verdict]:

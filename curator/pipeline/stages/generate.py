@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from curator.checks import Candidate
 from curator.core import arrow
 from curator.core.model import Kind, Problem, Quarantined, Rationale, Verdict
-from curator.pipeline.checker import Claim
 from curator.pipeline.context import BuildContext
 from curator.pipeline.stages.check import verify_params
 from curator.pipeline.stages.read import each_problem
@@ -231,7 +231,7 @@ class Solver:
         return await self._sampled(taught, writer, messages, sample)
 
     async def _judged(self, problem: Problem, rationale: Rationale) -> list[Verdict]:
-        claim = Claim(
+        candidate = Candidate(
             rationale.id,
             rationale.kind,
             rationale.instruction,
@@ -239,7 +239,7 @@ class Solver:
             problem.gold,
             problem.choices,
         )
-        return await self._teaching.judge(claim, self._subset.checks)
+        return await self._teaching.check_candidate(candidate, self._subset.checks)
 
 
 def messages_of(prompts: Prompts, prompt: str, problem: Problem) -> Messages:

@@ -1,0 +1,37 @@
+"""The declaration of a check: what it needs, what it proves, and where it is used.
+
+The pipeline, the audit, the card and the recipe read these fields; none of them names a check.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from curator.checks.candidate import Candidate
+from curator.core.model import Kind, Verdict
+
+Evidence = Literal["agreement", "execution", "answer", "equivalence"]
+"""A field of Candidate that has to be filled before a check can run."""
+Proof = Literal["execution", "answer", "gold", "form"]
+"""What a passed check proves: that the program runs, that the answer is right, that the gold answer
+is right, or only that the texts are well formed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check of one row."""
+
+    version: int
+    """Part of every verdict. A change of any verdict needs a new number."""
+    run: Callable[[Candidate, int], Verdict | None]
+    """Return the verdict with the given version, or None if the check does not apply."""
+    about: str
+    """What a passed row has, for the reference."""
+    proves: Proof
+    needs: tuple[Evidence, ...] = ()
+    statement: str = ""
+    """What the card of a release says of a passed row; empty to leave the check out."""
+    by_default: bool = False
+    """Whether a subset without the key `checks` uses it. Changes the digest of such versions."""
+    audited_kinds: tuple[Kind, ...] = ("CoT", "PoT")
+    """Kinds of rationale that `curator audit` checks with it."""

@@ -1,0 +1,83 @@
+"""Collect the evidence about rationales: run programs, extract answers, compare them with golds.
+
+In: candidates, the evidence that is needed, and the functions that run programs and compare pairs;
+those may look their results up in a cache. Out: the same candidates with that evidence.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from curator.answers import (
+    DIGITS,
+    Equivalence,
+    compare_columns,
+    extract,
+    extract_output,
+    render_answer,
+)
+from curator.checks.candidate import Candidate
+from curator.checks.check import Evidence
+from curator.core.model import Answer
+from curator.sandbox import Execution
+
+Pair = tuple[str, str, tuple[str, ...]]
+"""Gold answer, other answer, choices."""
+RunPrograms = Callable[[Sequence[str]], Iterable[Execution]]
+"""Return how each program ended, in order."""
+ComparePairs = Callable[[Sequence[Pair]], Iterable[Equivalence]]
+"""Return how each pair compares, in order."""
+
+
+def collect_evidence(
+    candidates: Sequence[Candidate],
+    needs: Collection[Evidence],
+    run: RunPrograms,
+    compare: ComparePairs,
+) -> list[Candidate]:
+    """Return the candidates with the evidence in `needs`, in order.
+
+    An answer needs the execution of its program, and an equivalence needs both. Each program and
+    each pair is passed on once. A candidate without a gold answer has no equivalence.
+    """
+    extracts = "answer" in needs or "equivalence" in needs
+    executions: dict[str, Execution] = {}
+    if extracts or "execution" in needs:
+        programs = list(dict.fromkeys(each.text for each in candidates if each.kind == "PoT"))
+        executions = dict(zip(programs, run(programs), strict=True))
+    answers = [extract_answer(each, executions) if extracts else None for each in candidates]
+    pairs = [
+        (each.gold, render_answer(answer), each.choices)
+        if each.gold and answer and "equivalence" in needs
+        else None
+        for each, answer in zip(candidates, answers, strict=True)
+    ]
+    distinct = list(dict.fromkeys(pair for pair in pairs if pair))
+    equivalences = dict(zip(distinct, compare(distinct), strict=True))
+    return [
+        replace(
+            each,
+            execution=executions.get(each.text) if each.kind == "PoT" else None,
+            answer=answer,
+            equivalence=equivalences[pair] if pair else None,
+        )
+        for each, answer, pair in zip(candidates, answers, pairs, strict=True)
+    ]
+
+
+def extract_answer(candidate: Candidate, executions: Mapping[str, Execution]) -> Answer | None:
+    """Return the final answer of a text, or of the output of a program that ended well."""
+    if candidate.kind == "CoT":
+        return extract(candidate.text, candidate.choices)
+    execution = executions[candidate.text]
+    return extract_output(execution.stdout) if execution.status == "ok" else None
+
+
+def compare_pairs(
+    pairs: Sequence[Pair], grade: ComparePairs, digits: int = DIGITS
+) -> list[Equivalence]:
+    """Return how each pair compares: exact and numeric rules decide here, `grade` the others."""
+    golds, answers, choices = zip(*pairs, strict=True) if pairs else ((), (), ())
+    decided = compare_columns(golds, answers, choices, digits)
+    undecided = [pair for pair, known in zip(pairs, decided, strict=True) if known is None]
+    graded = iter(grade(undecided))
+    return [known or next(graded) for known in decided]

@@ -1,0 +1,114 @@
+"""Declarations of checks: all that the pipeline, the audit, the recipe and the card know of them."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from curator import build
+from curator.answers import Equivalence
+from curator.checks import CHECKS, Candidate, Check, Evidence, collect_evidence
+from curator.checks.evidence import Pair
+from curator.core.model import Verdict
+from curator.pipeline.audit.run import audit
+from curator.recipe.schema import Subset
+from curator.release.folder import write_folder
+from curator.sandbox import Execution
+from datastore.store import Store
+from tests.worlds import RECIPE, make_world
+
+
+def check_brevity(candidate: Candidate, version: int) -> Verdict | None:
+    """Return failed for a program that prints four characters or more."""
+    execution = candidate.execution
+    if execution is None:
+        return None
+    long = len(execution.value) > 3
+    outcome, reason = ("failed", "prints much") if long else ("passed", "")
+    return Verdict(candidate.row_id, "brief", version, outcome, reason)  # type: ignore[arg-type]
+
+
+BRIEF = Check(
+    7,
+    check_brevity,
+    "the program prints at most three characters",
+    proves="form",
+    needs=("execution",),
+    statement="output is brief",
+    audited_kinds=("PoT",),
+)
+
+
+def test_evidence_is_named_after_the_fields_of_a_candidate() -> None:
+    names = {field.name for field in fields(Candidate)}
+    assert set(get_args(Evidence)) <= names
+    assert all(set(check.needs) <= names for check in CHECKS.values())
+
+
+def test_the_default_checks_of_a_subset_are_part_of_digests_and_stay_as_they_are() -> None:
+    subset = Subset.model_validate({"source": "gsm8k", "kind": "CoT"})
+    assert subset.checks == ("executed", "agreement", "answer", "format")
+
+
+@pytest.mark.parametrize(
+    ("needs", "programs", "pairs"),
+    [
+        ((), 0, 0),
+        (("agreement",), 0, 0),
+        (("execution",), 1, 0),
+        (("answer",), 1, 0),
+        (("equivalence",), 1, 2),
+    ],
+)
+def test_only_needed_evidence_is_collected_and_each_content_once(
+    needs: Sequence[Evidence], programs: int, pairs: int
+) -> None:
+    counts: Counter[str] = Counter()
+
+    def run(texts: Sequence[str]) -> list[Execution]:
+        counts["programs"] += len(texts)
+        return [Execution("ok", value="6", stdout="6\n") for _ in texts]
+
+    def compare(some: Sequence[Pair]) -> list[Equivalence]:
+        counts["pairs"] += len(some)
+        return [Equivalence("equal", "number") for _ in some]
+
+    program = Candidate(b"1", "PoT", "", "print(6)", "6", ())
+    text = Candidate(b"2", "CoT", "", "The answer is 7.", "6", ())
+    no_gold = Candidate(b"3", "CoT", "", "The answer is 7.", "", ())
+    found = collect_evidence([program, program, text, no_gold], needs, run, compare)
+    assert counts == Counter(programs=programs, pairs=pairs)
+    assert [each.execution is not None for each in found] == [programs > 0] * 2 + [False] * 2
+    assert [each.equivalence is not None for each in found] == [pairs > 0] * 3 + [False]
+    extracts = bool({"answer", "equivalence"} & set(needs))
+    assert [each.answer and each.answer.text for each in found] == (
+        ["6", "6", "7", "7"] if extracts else [None] * 4
+    )
+
+
+def test_a_new_check_runs_programs_is_audited_and_is_on_the_card_by_its_declaration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(CHECKS, "brief", BRIEF)
+    only_brief = RECIPE.replace("writers: [annotated]", "writers: [annotated], checks: [brief]")
+    mirror, recipe = make_world(tmp_path, only_brief)
+    version = build(recipe, tmp_path / "store", mirror=mirror)
+    counts = version.content["subsets"]["pot"]
+    assert version.content["code"]["checks"]["brief"] == 7
+    assert counts["reasons"]["failed: prints much"] == 1
+    with Store(tmp_path / "store", readonly=True) as store:
+        write_folder(store, version, tmp_path / "out", repo="me/data")
+    card = (tmp_path / "out/README.md").read_text("utf-8")
+    assert f"| output is brief; the answer was not proved | {counts['kept']} |" in card
+
+    rows = [{"question": f"{word} and a hundred?", "code": f"print({word}00)"} for word in (1, 20)]
+    data = tmp_path / "rows.jsonl"
+    data.write_text("\n".join(map(json.dumps, rows)))
+    columns = {"question": "question", "response": "code"}
+    found = audit(str(data), tmp_path / "audit", columns=columns, mirror=tmp_path / "none")
+    (line,) = [each for each in found.lines if each.check == "brief"]
+    assert (line.rows, line.failed, dict(line.reasons)) == (2, 1, {"prints much": 1})
