@@ -69,7 +69,8 @@ def _check_content(content: dict[str, Any]) -> None:
     subsets = set(recipe["subsets"])
     if not (subsets == set(order) == set(content["subsets"])) or len(order) != len(subsets):
         raise ValueError("subsets differ")
-    Recipe.model_validate(recipe)
+    if Recipe.model_validate(recipe).canonical() != recipe:
+        raise ValueError("recipe not canonical")
     if _UNSEEN.search(" ".join(_texts(content))):
         raise ValueError("control signs")
     version = Manifest("pulled", 1, "", None, "", content, {})
