@@ -40,9 +40,11 @@ lint: .venv/.installed-dev  ## style, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-docs: .venv/.installed-dev  ## write docs/reference.md from the code
+docs: .venv/.installed-dev  ## write docs/reference.md and recipes/recipe.schema.json from the code
 	$(BIN)/python -m curator.cli.reference > docs/.reference.md
 	mv docs/.reference.md docs/reference.md
+	$(BIN)/curator schema > recipes/.recipe.schema.json
+	mv recipes/.recipe.schema.json recipes/recipe.schema.json
 
 clean:  ## remove the virtual environment and build output; stores are left alone
 	rm -rf .venv .venv-model .cache build dist *.egg-info

@@ -22,8 +22,8 @@ LAYERS: dict[str, set[str]] = {
     "curator.answers": CORE,
     "curator.sandbox": CORE,
     "curator.teacher": {*CORE, "datastore"},
-    "curator.screens": {*CORE, "datastore"},
     # level 3
+    "curator.screens": {*CORE, "datastore", "curator.sources"},
     "curator.writers": {*CORE, "curator.answers"},
     "curator.checks": {*CORE, "curator.answers", "curator.sandbox"},
     "curator.versions": {*CORE, "datastore", "curator.answers", "curator.teacher"},
@@ -33,6 +33,7 @@ LAYERS: dict[str, set[str]] = {
         "curator.answers",
         "curator.sources",
         "curator.teacher",
+        "curator.screens",
         "curator.writers",
         "curator.checks",
     },

@@ -5,26 +5,24 @@ In: a YAML file or the name of a shipped recipe in `recipes/training`. Out: a fr
 are relative to where the command runs, as model folders are everywhere else.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from curator.core.errors import RecipeError, unknown
-from curator.recipe.yaml_document import Document, Loc, read_document
+from curator.core.section import Section
+from curator.recipe.keys import Loc
+from curator.recipe.messages import error_line
+from curator.recipe.yaml_document import Document, read_document
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
 Positive = Annotated[int, Field(ge=1, le=10_000_000)]
 
 PART = "training"
 """Folder of the shipped recipes of this kind."""
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class Lora(Section):
@@ -135,7 +133,7 @@ class Multitask(Section):
     """Commit of a model on the Hub; its newest if empty."""
     output: str = ""
     """Folder of the run; `runs/NAME` if empty. Each stage has a folder in it."""
-    common: dict[str, Any] = {}
+    common: dict[str, Any] = Field(default={})
     """Keys that all stages have; those that a stage cannot have are left out there."""
     stages: dict[Name, dict[str, Any]] = Field(min_length=1)
     """By name, in order: the keys of an SFT or a verifier, without name, model and output."""
@@ -169,7 +167,7 @@ def load_training(
     `overrides` are keys of the command line, which stand above the file's. Raises RecipeError with
     every fault, one a line.
     """
-    document = read_document(name, PART)
+    document = read_document(name, Training, PART)
     values = _overridden(document.values, overrides or {})
     kind = values.get("train")
     if not isinstance(kind, str) or kind not in KINDS:
@@ -179,7 +177,7 @@ def load_training(
     try:
         recipe = KINDS[kind].model_validate(values)
     except pydantic.ValidationError as error:
-        faults = [_fault(document, (), dict(item), KINDS[kind]) for item in error.errors()]
+        faults = [error_line(document, dict(item), KINDS[kind]) for item in error.errors()]
     else:
         stages = recipe.stages if isinstance(recipe, Multitask) else {}
         found = [] if stages else _crossed(values, document, ())
@@ -249,7 +247,7 @@ def _staged(document: Document, values: Mapping[str, Any], name: str) -> list[st
         _stage(values, name)
     except pydantic.ValidationError as error:
         kind = KINDS[given["train"]]
-        faults += [_fault(document, loc, dict(item), kind) for item in error.errors()]
+        faults += [error_line(document, dict(item), kind, loc) for item in error.errors()]
     merged = {**(values.get("common") or {}), **given}
     return [*faults, *_crossed(merged, document, loc)]
 
@@ -265,20 +263,3 @@ def _crossed(values: Mapping[str, Any], document: Document, loc: Loc) -> list[st
         place = document.place((*loc, "sharding"))
         faults.append(f"{place}: sharding: adapters are trained without; expected none")
     return faults
-
-
-def _fault(document: Document, at: Loc, item: Mapping[str, Any], kind: type[BaseModel]) -> str:
-    """One line for one of pydantic's findings: place, what was expected, what was seen."""
-    loc = item["loc"]
-    where = document.place((*at, *loc))
-    key = ".".join(str(part) for part in (*at, *loc))
-    match item["type"]:
-        case "extra_forbidden":
-            keys = Lora.model_fields if loc[0] == "lora" and len(loc) > 1 else kind.model_fields
-            return f"{where}: {unknown('key', str(loc[-1]), keys)}"
-        case "missing":
-            return f"{where}: '{key}' is missing"
-        case _:
-            message = item["msg"]
-            seen = json.dumps(item.get("input"), default=str)[:60]
-            return f"{where}: {key}: {message[:1].lower() + message[1:]}, saw {seen}"

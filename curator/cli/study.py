@@ -26,7 +26,7 @@ from datastore.store import Store
 from trainers.evaluation.evaluate import Result, read_result, write_result
 from trainers.evaluation.evaluate_files import evaluate_files
 from trainers.preflight import preflight
-from trainers.recipe import PART, SFT, load_training
+from trainers.recipe import PART, SFT, Training, load_training
 from trainers.run import NOT_WHAT
 from trainers.sft import train_sft
 
@@ -142,7 +142,7 @@ def _training(training: str, overrides: dict[str, str], release: str) -> SFT:
 
     Raises RecipeError, or UsageError if it is no SFT.
     """
-    kind = read_document(training, PART).values.get("train")
+    kind = read_document(training, Training, PART).values.get("train")
     if kind != "sft":
         raise UsageError(f"{training} trains {kind}; a study takes an sft")
     loaded = load_training(training, overrides | {"release": release, "output": ""})

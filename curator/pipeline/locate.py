@@ -67,10 +67,7 @@ def known_source(name: str) -> Source:
 
 def find_evals(context: BuildContext, mirror: Path | None) -> dict[str, LocatedSource]:
     """The evaluation sets that the recipe screens against."""
-    screen = context.recipe.screens.contamination
-    return {
-        name: _find(context, EVALS[name], mirror) for name in (screen.against if screen else ())
-    }
+    return {name: _find(context, EVALS[name], mirror) for name in context.recipe.evals()}
 
 
 def source_name(name: str, subset: Subset) -> str:

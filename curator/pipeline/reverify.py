@@ -53,15 +53,13 @@ def reverify(
             executor=content.code.sandbox,
         )
         subsets = {name: _again(context, content, objects, name) for name in context.recipe.subsets}
-        screen, evals = context.recipe.screens.contamination, objects.evals
+        evals = objects.evals
         read = BuildInputs(
             sources=content.sources,
             evals=content.evals,
             origins=objects.origins,
             # In the recipe's order, which decides between two items that share as much.
-            against={
-                name: evals[name] for name in (screen.against if screen else ()) if name in evals
-            },
+            against={name: evals[name] for name in context.recipe.evals() if name in evals},
         )
         result = screen_and_freeze(context, subsets, read)
         return freeze(context, result, message or f"{manifest.ref} verified again")

@@ -1,7 +1,7 @@
-"""A recipe: what a version is made of, read from YAML and checked whole before any work.
+"""Load a recipe: what a version is made of, validated whole before any work starts.
 
-In: a YAML file or the name of a shipped recipe. Out: a frozen `Recipe`, or one RecipeError that
-holds every fault with its file, line, what was expected and the nearest valid name.
+In: a YAML file or the name of a shipped recipe. Out: a frozen `Recipe`, or one RecipeError with all
+errors, each with its file, line, what was expected and the nearest valid name.
 """
 
 from pathlib import Path
@@ -10,34 +10,39 @@ from typing import Any
 import pydantic
 
 from curator.core.errors import RecipeError
-from curator.recipe.schema import (
-    Recipe,
-)
-from curator.recipe.validation import _fault, cross_faults, place
+from curator.recipe.messages import error_line
+from curator.recipe.schema import Recipe
+from curator.recipe.validation import cross_key_errors
 from curator.recipe.yaml_document import read_document
 
 
 def load_recipe(name: str | Path) -> Recipe:
-    """The recipe in the file `name`, or the shipped recipe of that name, checked whole.
+    """Return the recipe in the file `name`, or the shipped recipe of that name.
 
-    Raises RecipeError with every fault, one a line.
+    Raises RecipeError with all errors of the recipe, one per line.
     """
-    document = read_document(name)
-    faults = cross_faults(document)
+    document = read_document(name, Recipe)
+    errors = cross_key_errors(document)
     try:
         recipe = Recipe.model_validate(document.values)
     except pydantic.ValidationError as error:
-        faults += [_fault(document, dict(item)) for item in error.errors()]
-    if faults:
-        raise RecipeError("\n".join(sorted(dict.fromkeys(faults), key=place)))
+        errors += [error_line(document, dict(item), Recipe) for item in error.errors()]
+    if errors:
+        raise RecipeError("\n".join(sorted(dict.fromkeys(errors), key=_file_and_line)))
     recipe._folder = document.path.parent
     return recipe
 
 
-def schema() -> dict[str, Any]:
-    """JSON Schema of a recipe, for editors.
+def _file_and_line(message: str) -> tuple[str, int]:
+    file, _, rest = message.partition(":")
+    line = rest.partition(":")[0]
+    return file, int(line) if line.isdigit() else 0
 
-    `extends` may provide what is required otherwise, so only the name is required there.
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of a recipe, for editors.
+
+    Only `name` is required in it, since `extends` may provide all other keys.
     """
     full = Recipe.model_json_schema()
     full["required"] = ["name"]

@@ -1,161 +1,153 @@
-"""The sections of a recipe: subsets and their sources, screens, mixture, limits.
+"""The schema of a recipe: every key, its values, its default and its documentation.
 
-In: YAML values, by way of `curator.recipe.load`. Out: frozen pydantic models, whose docstrings
-are the
-reference of the keys. What is asked of a teacher is in `curator.teacher.config`.
+In: YAML values, by way of `curator.recipe.load`. Out: frozen pydantic models. The docstring below a
+field is its reference; marks (`curator.core.section.Mark`) state what other code must know about a
+key. Keys of the teacher are in `curator.teacher.config`, parameters of screens in their files.
 """
 
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import pydantic
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictFloat, StrictInt
+from pydantic import AfterValidator, Field, StrictFloat, StrictInt
 
 from curator.answers import DIGITS
 from curator.checks import CHECKS
-from curator.core.errors import unknown
 from curator.core.model import Kind
+from curator.core.section import Expected, Mark, Section, one_of
+from curator.recipe import keys
+from curator.screens import SCREENS, Screen
 from curator.sources import EVALS, SOURCES
 from curator.teacher import Sampling, TeacherSettings
 from curator.writers import WRITERS
 
-
-def _known(what: str, names: Mapping[str, object]) -> AfterValidator:
-    def check(name: str) -> str:
-        if name not in names:
-            raise ValueError(unknown(what, name, names))
-        return name
-
-    return AfterValidator(check)
-
-
 IN_EVALS = "evals/"
-"""What stands before the name of an evaluation set, where sources may be named as well."""
+"""Prefix of an evaluation set's name where sources may be named as well."""
 AMOUNTS = "expected a count such as 500, a share from 0% to 100%, or a weight such as 0.5"
 
 
-def _fraction(text: str) -> str:
+def _check_share(text: str) -> str:
     if not re.fullmatch(r"\d+(\.\d+)?%", text) or float(text[:-1]) > 100:
         raise ValueError(AMOUNTS)
     return text
 
 
-SourceName = Annotated[str, _known("source", SOURCES)]
+SourceName = Annotated[str, one_of("source", SOURCES)]
 GoldName = Annotated[
     str,
-    _known(
-        "source of golds",
+    one_of(
+        "source of gold answers",
         {**SOURCES, **{f"{IN_EVALS}{name}": each for name, each in EVALS.items()}},
     ),
 ]
-EvalName = Annotated[str, _known("evaluation set", EVALS)]
-WriterName = Annotated[str, _known("writer", WRITERS)]
+WriterName = Annotated[str, one_of("writer", WRITERS)]
+CheckName = Annotated[str, one_of("check", CHECKS)]
 DEFAULT_CHECKS = tuple(name for name, check in CHECKS.items() if check.by_default)
-CheckName = Annotated[str, _known("check", CHECKS)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
-Share = Annotated[str, AfterValidator(_fraction)]
+Share = Annotated[str, AfterValidator(_check_share)]
 Count = Annotated[StrictInt, Field(ge=0)]
 Weight = Annotated[StrictFloat, Field(ge=0, allow_inf_nan=False)]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+Amount = Annotated[Count | Weight | Share, Expected(AMOUNTS)]
+RecipePath = Annotated[str, Mark.PATH]
 
 
 class Columns(Section):
-    """Which column of a file holds what."""
+    """Which column of the records holds what. `outer.inner` names a column inside an object."""
 
     question: str
     """Column of the question."""
     gold: str = ""
     """Column of the gold answer."""
     choices: str = ""
-    """Column of the options: a list."""
+    """Column of the choices of a multiple-choice question: a list of texts."""
     response: str = ""
-    """Column of upstream's own rationales, texts or programs: parts `CoT` and `PoT`."""
+    """Column of the response: a text, a program or a list of them. Each becomes a record of its
+    own, texts in part `CoT` and programs in part `PoT`."""
     solution: str = ""
-    """Column of upstream's own solution."""
+    """Column of the worked solution."""
     program: str = ""
-    """Column of upstream's own Python program."""
+    """Column of the Python program."""
     field: str = ""
     """Column of the field or topic."""
 
 
 class FileSource(Section):
-    """Any JSON lines, JSON, Parquet or CSV file."""
+    """Any JSON Lines, JSON, Parquet or CSV file."""
 
-    file: str
-    """Path or glob, relative to the recipe."""
+    file: RecipePath
+    """Path or glob pattern, relative to the recipe file."""
     columns: Columns
     licence: str
-    """SPDX identifier, or the words of its owner."""
+    """SPDX identifier, or the licence in the owner's words."""
     golds: tuple[GoldName, ...] = ()
-    """Sources (`gsm8k`) and evaluation sets (`evals/gsm8k`) whose gold answer is taken for a
-    question that they have too, where this one states none; the first that has it."""
+    """Sources (`gsm8k`) and evaluation sets (`evals/gsm8k`) that fill missing gold answers of
+    questions they share with this source. The first one that has the question is used."""
     rows: int = Field(default=0, ge=0)
-    """Read only so many records, from the first; 0 for all."""
+    """Maximum number of records to read, from the first; 0 reads all."""
 
 
 class HubSource(Section):
-    """Any dataset of the Hugging Face Hub."""
+    """Any dataset on the Hugging Face Hub."""
 
     hub: str
-    """Its id: `org/name`."""
+    """Id of the dataset: `org/name`."""
     config: str = ""
-    """Its configuration, where it has several."""
+    """Configuration of the dataset, if it has several."""
     split: str = "train"
-    """Its split."""
+    """Split of the dataset."""
     revision: str
-    """Commit to read: a version must be rebuildable."""
+    """Commit to read. Required, so that a version can be rebuilt."""
     columns: Columns
     licence: str
-    """SPDX identifier, or the words of its owner."""
+    """SPDX identifier, or the licence in the owner's words."""
     golds: tuple[GoldName, ...] = ()
-    """Sources (`gsm8k`) and evaluation sets (`evals/gsm8k`) whose gold answer is taken for a
-    question that they have too, where this one states none; the first that has it."""
+    """Sources (`gsm8k`) and evaluation sets (`evals/gsm8k`) that fill missing gold answers of
+    questions they share with this source. The first one that has the question is used."""
     rows: int = Field(default=0, ge=0)
-    """Read only so many records, from the first; 0 for all."""
+    """Maximum number of records to read, from the first; 0 reads all."""
 
 
 class Embedding(Section):
     """A sentence-embedding model that runs on this machine; needs the extra `train`."""
 
-    model: str
-    """Id on the Hub, or a folder, relative to the recipe where it begins with a dot."""
+    model: Annotated[str, Mark.HUB_ID_OR_PATH]
+    """Id on the Hub, or a folder. A path that begins with a dot is relative to the recipe file."""
     above: float = Field(default=0.9, gt=0, le=1)
-    """Cosine from which two questions say the same."""
+    """Reject a question whose cosine similarity to another one is at least this."""
 
 
 class SelfInstruct(Section):
-    """New problems that the teacher makes after seeds, with the answers that it agrees on."""
+    """New problems that the teacher generates from seeds; the gold answer is the one on which its
+    independent solutions agree."""
 
-    seeds: str
-    """JSON lines of `question`, `answer`, `topic` and `type`, relative to the recipe."""
+    seeds: RecipePath
+    """File of seed problems, relative to the recipe file: JSON Lines with `question`, `answer`,
+    `topic` and `type`."""
     licence: str
-    """SPDX identifier, or the words of who has the rights in what the teacher writes."""
+    """Licence of the teacher's output: SPDX identifier, or the licence in the owner's words."""
     questions: int = Field(ge=1, le=10_000_000)
-    """Questions asked of the teacher, balanced over topics and types."""
+    """Number of questions to request from the teacher, balanced over topics and types."""
     near: float = Field(default=0.7, gt=0, le=1)
-    """ROUGE-L with a seed, another problem or an evaluation question from which one is no news."""
+    """Reject a question whose ROUGE-L similarity to any seed, accepted problem or evaluation
+    question is at least this."""
     embedding: Embedding | None = None
-    """Also compares what questions mean; off by default."""
+    """Also reject questions by similarity of meaning. Off by default."""
     cot: int = Field(default=3, ge=0, le=100)
-    """Worked solutions asked of each new question, independently."""
+    """Number of worked solutions to sample per new question."""
     pot: int = Field(default=1, ge=0, le=100)
-    """Programs asked of each new question."""
+    """Number of programs to sample per new question."""
     agree: int = Field(default=3, ge=2, le=200)
-    """Solutions and programs that must have one answer, at least one program among them if any was
-    asked; else the problem stays without a gold answer, and its rows undecided."""
+    """Minimum number of solutions and programs with the same answer, at least one program among
+    them if `pot` is not 0. Below it the problem has no gold answer and its rows are undecided."""
 
 
 class SubsetSource(Section):
-    """What another subset of the recipe proved."""
+    """The rows of another subset that passed its checks."""
 
     subset: str
-    """Its name."""
+    """Name of that subset."""
 
 
 def _source_type(value: object) -> str:
@@ -181,125 +173,137 @@ AnySource = Annotated[
 
 
 class Subset(Section):
-    """A source with one kind of rationale."""
+    """Rows from one source with one kind of rationale."""
 
     source: AnySource
     """Name of a source (`curator sources`), a file or Hub dataset with its columns, seeds of new
     problems, or another subset."""
     part: str = ""
-    """Upstream's own division: `data/CoT/gsm_rft.json` of MathInstruct."""
+    """Read only this part of the source, such as `data/CoT/gsm_rft.json` of MathInstruct. Default:
+    the whole source."""
     kind: Kind
-    """CoT (text) or PoT (a program)."""
+    """Kind of rationale: CoT (text) or PoT (a Python program)."""
     writers: tuple[WriterName, ...] = ("reference",)
-    """Who writes the rationales; those that need a teacher wait for one."""
+    """Writers of the rationales. Those that need a teacher wait until the recipe has one."""
     sampling: Sampling | None = None
-    """How often the teacher is asked; the recipe's `sampling` if not given."""
+    """How many rationales the teacher writes per problem. Default: the recipe's `sampling`."""
     checks: tuple[CheckName, ...] = DEFAULT_CHECKS
-    """What every row must pass. `executed` judges programs only, `agreement` new problems only."""
+    """Checks that every row must pass. `executed` applies to programs only, `agreement` to new
+    problems only."""
     release_as: str = ""
-    """The `source` string in releases; `data/<kind>/<subset>.json` if empty."""
+    """Value of the column `source` in releases. Default: `data/<kind>/<subset>.json`."""
 
 
-class Contamination(Section):
-    """Rejects rows whose question is in an evaluation set."""
-
-    against: tuple[EvalName, ...] = tuple(EVALS)
-    """Evaluation sets; all of them by default."""
-    ngram: int = Field(default=13, ge=5, le=50)
-    """Length in words of the sequence that two questions must share."""
-    masked: Literal["report", "reject"] = "report"
-    """What to do with questions that match only after their numbers are masked."""
-
-
-class Cap(Section):
-    """Bounds the rationales of one problem."""
-
-    rationales: int = Field(ge=1)
-    """At most so many rows with the same normalised question."""
+def _screen_field(screen: Screen) -> Any:
+    """Return the annotation and the field of a screen's key."""
+    annotation: Any = bool if screen.parameters is None else screen.parameters | None
+    default: Any = screen.on
+    if screen.parameters is not None:
+        default = screen.parameters() if screen.on else None
+    if not screen.always_digested:
+        annotation = Annotated[annotation, Mark.OMIT_DEFAULT]
+    return annotation, Field(default=default, description=screen.about)
 
 
-class Screens(Section):
-    """What is judged over the whole set, in this order."""
+if TYPE_CHECKING:
 
-    duplicates: bool = True
-    """Reject rows that repeat another up to case, space and punctuation."""
-    contamination: Contamination | None = Contamination()
-    """Reject evaluation questions; null to leave it out."""
-    cap: Cap | None = None
-    """Bound the rationales of one problem."""
+    class Screens(Section):
+        def __init__(self, **settings: Any) -> None: ...
+        def __getattr__(self, key: str) -> Any: ...
+
+else:
+    Screens = pydantic.create_model(
+        "Screens",
+        __base__=Section,
+        __module__=__name__,
+        __doc__="Screens over all rows of the version. They run in this order.",
+        **{name: _screen_field(screen) for name, screen in SCREENS.items() if screen.has_key},
+    )
 
 
 class Mixture(Section):
     """Which of the rows that passed go into the version."""
 
     rows: int | None = Field(default=None, ge=1)
-    """Rows in all; needed for nothing, shared by weights where given."""
-    subsets: dict[str, Count | Weight | Share] = {}
-    """By subset: an integer is a count, a float a weight, `30%` a share of what it has.
-    A subset that is not named gives all it has."""
+    """Total number of rows. Optional; weighted subsets share what the fixed counts leave."""
+    subsets: dict[str, Amount] = Field(default={})
+    """Amount per subset: an integer is a number of rows, a float a weight, and `30%` a share of the
+    subset's rows. A subset that is not named contributes all its rows."""
     licences: tuple[str, ...] | None = None
-    """Licences that are allowed; all of them by default."""
+    """Licences to allow; rows with another licence are rejected. Default: all licences."""
 
 
 class Limits(Section):
-    """Bounds of one program, of rounding and of bad input."""
+    """Limits of programs, of rounding and of malformed input."""
 
     wall_s: float = Field(default=5.0, gt=0, le=600)
-    """Seconds of wall time a program."""
+    """Maximum wall time per program, in seconds."""
     cpu_s: float = Field(default=5.0, gt=0, le=600)
-    """Seconds of CPU time a program."""
+    """Maximum CPU time per program, in seconds."""
     memory_mb: int = Field(default=512, ge=64, le=65536)
-    """MiB of memory a program."""
+    """Maximum memory per program, in MiB."""
     digits: int = Field(default=DIGITS, ge=1, le=15)
-    """Digits that a decimal must state to count as the rounding of another number: by 4, 0.6667 is
-    2/3; by more, that is undecided."""
+    """Minimum number of digits that a decimal must state to count as the rounding of another
+    number. With 4, 0.6667 matches 2/3; with 5, that comparison is undecided."""
     quarantine: float = Field(default=0.01, ge=0, le=1)
-    """Share of a source's records that may fail to parse."""
+    """Maximum share of a source's records that may fail to parse."""
 
 
 class Recipe(Section):
     """What a version is made of."""
 
     name: Name
-    """Name of the versions it makes."""
+    """Name of the versions that the recipe makes."""
     about: str
-    """What it is for, in a line."""
-    extends: str = ""
-    """A shipped recipe or a file, whose keys this one overrides; null removes a key."""
+    """Purpose of the recipe, in one line."""
+    extends: Annotated[str, Mark.NOT_DIGESTED] = ""
+    """Name of a shipped recipe, or a recipe file, whose keys this recipe overrides. `null` removes
+    a key."""
     seed: int = 0
-    """Seed of every draw."""
-    mirror: str = ""
-    """Folder of upstream files, relative to the recipe; empty for the Hub."""
+    """Seed of every random draw."""
+    mirror: Annotated[RecipePath, Mark.NOT_DIGESTED] = ""
+    """Folder with local upstream files, relative to the recipe file. Default: download from the
+    Hub."""
     subsets: dict[Name, Subset] = Field(min_length=1)
-    """Source, writers and checks by subset."""
+    """Source, writers and checks per subset."""
     screens: Screens = Screens()
     mixture: Mixture = Mixture()
     limits: Limits = Limits()
     teacher: TeacherSettings | None = None
-    """Who writes what only a chat model can; without it those subsets wait."""
+    """Chat model that writes rationales and new problems. Without it, subsets that need a teacher
+    wait."""
     sampling: Sampling = Sampling()
-    """How often the teacher is asked for each problem."""
+    """How many rationales the teacher writes per problem."""
     undecided: Literal["leave_out", "keep"] = "leave_out"
-    """What happens to rows that no check could decide."""
+    """What to do with rows that no check could decide."""
 
     _folder: Path = pydantic.PrivateAttr(default=Path())
 
     @property
     def folder(self) -> Path:
-        """Where relative paths of the recipe start."""
+        """The folder to which relative paths of the recipe refer."""
         return self._folder
 
-    def canonical(self) -> dict[str, Any]:
-        """The resolved recipe as plain JSON values: what a version's digest covers.
+    def active_screens(self) -> Iterator[tuple[str, Section | None]]:
+        """Yield the screens that the recipe switches on, in order, with their parameters."""
+        for name, screen in SCREENS.items():
+            setting = getattr(self.screens, name) if screen.has_key else True
+            if setting:
+                yield name, setting if isinstance(setting, Section) else None
 
-        Not where files lie, nor how a teacher is reached, how fast and for how much.
+    def evals(self) -> tuple[str, ...]:
+        """Return the names of the evaluation sets that the screens need, in the recipe's order."""
+        names = (
+            name
+            for screen, parameters in self.active_screens()
+            if "evals" in SCREENS[screen].needs
+            for name in getattr(parameters, "against", ())
+        )
+        return tuple(dict.fromkeys(names))
+
+    def canonical(self) -> dict[str, Any]:
+        """Return the resolved recipe as plain JSON values: what a version's digest covers.
+
+        Where files lie, and how, how fast and for how much a teacher is reached, is left out.
         """
-        delivery = set(TeacherSettings.model_fields) - {"model", "family", "parameters"}
-        exclude: Any = {
-            "extends": True,
-            "mirror": True,
-            "teacher": delivery,
-            "sampling": {"prompts"},
-            "subsets": {"__all__": {"sampling": {"prompts"}}},
-        }
-        return cast(dict[str, Any], json.loads(self.model_dump_json(exclude=exclude)))
+        return keys.canonical(self)

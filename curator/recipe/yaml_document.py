@@ -1,7 +1,8 @@
-"""YAML documents that remember their lines, with `extends` resolved.
+"""YAML documents with the line number of every key, and with `extends` resolved.
 
-In: a path, or the name of a shipped recipe. Out: plain values and the place of every key.
-Documents are hostile: safe YAML only, no aliases, bounded size, no repeated keys, bounded chains.
+In: a path or the name of a shipped recipe, and the model of the document. Out: plain values and the
+place of every key. The input is untrusted: safe YAML only, no aliases, limits on size and on the
+length of `extends` chains, no repeated keys.
 """
 
 import os
@@ -10,20 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import BaseModel
 
 from curator.core.errors import RecipeError, UsageError, unknown
+from curator.core.section import Mark
+from curator.recipe import keys
 from curator.recipe.builtin import recipes_folder
+from curator.recipe.keys import Loc
 
-MOST_BYTES = 1_000_000
-MOST_PARENTS = 8
+MAX_BYTES = 1_000_000
+MAX_PARENTS = 8
 
-APART = ("samples", "training", "accelerate")
-"""Folders of shipped files that are no recipes of versions, or no recipes."""
+NOT_RECIPES = ("samples", "training", "accelerate")
+"""Subfolders of the shipped files whose YAML files are not recipes of versions."""
 
-Loc = tuple[object, ...]
-
-SWITCHED_OFF: Loc = ("screens", "contamination")
-"""The key of which `null` is a value: without the key its default would screen."""
+Model = type[BaseModel]
 
 
 @dataclass(frozen=True)
@@ -43,21 +45,25 @@ class Document:
         return f"{self.path.name}:1"
 
 
-def read_document(name: str | Path, part: str = "") -> Document:
-    """The document of a file or of a shipped recipe, with everything it extends merged in.
+def read_document(name: str | Path, model: Model, part: str = "") -> Document:
+    """Return the document in a file, or the shipped recipe of that name, merged over its bases.
 
-    Mappings are merged key by key, lists and plain values replaced, `null` removes a key; at
-    `SWITCHED_OFF` it is a value. `part` is the folder of the shipped recipes that names are of.
-    Raises UsageError if there is no such file, RecipeError if it is not a usable YAML mapping.
+    Mappings are merged key by key; lists and plain values are replaced; `null` removes a key unless
+    the model gives it a meaning there. Paths of a base are rewritten to lead to the same files from
+    here. `part` is the folder of shipped recipes in which names are looked up. Raises UsageError if
+    there is no such file, RecipeError if it is not a usable YAML mapping.
     """
-    return _read(_find(name, Path(), part), (), part)
+    return _read(_find(name, Path(), part), (), model, part)
 
 
 def shipped_recipes(part: str = "") -> dict[str, Path]:
-    """The shipped recipes by name: `quickstart`, `ablations/g`; of `training` those of models."""
+    """Return the shipped recipes by name, such as `quickstart` or `ablations/g`.
+
+    The part `training` has the training recipes.
+    """
     folder = recipes_folder() / part
     names = ((path.relative_to(folder), path) for path in sorted(folder.rglob("*.yaml")))
-    return {str(n.with_suffix("")): path for n, path in names if n.parts[0] not in APART}
+    return {str(n.with_suffix("")): path for n, path in names if n.parts[0] not in NOT_RECIPES}
 
 
 def _find(name: str | Path, folder: Path, part: str) -> Path:
@@ -75,9 +81,11 @@ def _find(name: str | Path, folder: Path, part: str) -> Path:
     raise UsageError(unknown("recipe", str(name), known))
 
 
-def _read(path: Path, children: tuple[Path, ...], part: str) -> Document:
-    if path.resolve() in children or len(children) >= MOST_PARENTS:
-        raise RecipeError(f"{path.name}:1: 'extends' goes round in a circle or over 8 files")
+def _read(path: Path, children: tuple[Path, ...], model: Model, part: str) -> Document:
+    if path.resolve() in children or len(children) >= MAX_PARENTS:
+        raise RecipeError(
+            f"{path.name}:1: 'extends' forms a circle or a chain of more than {MAX_PARENTS} files"
+        )
     document = _parse(path)
     parent = document.values.get("extends")
     if not parent:
@@ -89,50 +97,39 @@ def _read(path: Path, children: tuple[Path, ...], part: str) -> Document:
         found = _find(parent, path.parent, part)
     except UsageError as error:
         raise RecipeError(f"{document.place(('extends',))}: extends: {error}") from None
-    base = _read(found, (*children, path.resolve()), part)
-    _anchor(base, path.parent)
+    base = _read(found, (*children, path.resolve()), model, part)
+    _rewrite_paths(base, path.parent, model)
     places = {**base.places, **document.places}
-    return Document(path, _merge(base.values, document.values), places)
+    return Document(path, _merge(base.values, document.values, model), places)
 
 
-def _anchor(base: Document, folder: Path) -> None:
-    """Rewrites relative paths of a base so that from `folder` they lead where they led before.
+def _rewrite_paths(base: Document, folder: Path, model: Model) -> None:
+    """Rewrite relative paths of a base so that they lead to the same files from `folder`.
 
-    Files of sources stay relative: they are digested, and a version must not depend on the place.
+    Digested paths stay relative, since a version must not depend on where its recipe lies.
     """
     here = base.path.parent
-    sampled = [base.values, *_mappings(base.values.get("subsets"))]
-    for holder, key in (
-        (base.values, "mirror"),
-        *((base.values.get("teacher"), key) for key in ("replay", "tokenizer")),
-        *((each.get("sampling"), "prompts") for each in sampled),
-    ):
-        if isinstance(holder, dict) and isinstance(path := holder.get(key), str) and path:
-            holder[key] = str((here / path).absolute())
     way = os.path.relpath(here.resolve(), folder.resolve())
-    for subset in _mappings(base.values.get("subsets")):
-        source = subset.get("source")
-        for key in ("file", "seeds"):
-            if isinstance(source, dict) and isinstance(file := source.get(key), str):
-                source[key] = file if way == "." else os.path.join(way, file)
+    for holder, key, marks in keys.marked_values(model, base.values):
+        path = holder[key]
+        if not isinstance(path, str) or not path:
+            continue
+        if Mark.PATH in marks and Mark.NOT_DIGESTED in marks:
+            holder[key] = str((here / path).absolute())
+        elif Mark.PATH in marks and way != ".":
+            holder[key] = os.path.join(way, path)
+        elif Mark.HUB_ID_OR_PATH in marks and path.startswith(".") and way != ".":
+            holder[key] = os.path.join(".", way, path)  # the dot marks it as a path
 
 
-def _mappings(values: Any) -> list[dict[Any, Any]]:
-    """Those values of a mapping that are mappings themselves."""
-    found = values.values() if isinstance(values, dict) else ()
-    return [each for each in found if isinstance(each, dict)]
-
-
-def _merge(base: Any, over: Any, at: Loc = ()) -> Any:
+def _merge(base: Any, over: Any, model: Model, at: Loc = ()) -> Any:
     if not (isinstance(base, dict) and isinstance(over, dict)):
         return over
-    gone = {key for key in over if over[key] is None and (*at, key) != SWITCHED_OFF}
-    merged = {key: value for key, value in base.items() if key not in over}
-    kept = {key: value for key, value in base.items() if key in over}
+    removed = {key for key in over if over[key] is None and not keys.takes_null(model, (*at, key))}
     return {
-        key: merged[key] if key in merged else _merge(kept.get(key), over[key], (*at, key))
+        key: _merge(base.get(key), over[key], model, (*at, key)) if key in over else base[key]
         for key in dict.fromkeys((*base, *over))
-        if key not in gone
+        if key not in removed
     }
 
 
@@ -140,7 +137,7 @@ def _parse(path: Path) -> Document:
     try:
         data = path.read_bytes()
         text = data.decode("utf-8")
-        if len(data) > MOST_BYTES:
+        if len(data) > MAX_BYTES:
             raise RecipeError(f"{path.name}:1: expected at most 1 MB, saw {len(data):,} bytes")
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
             raise RecipeError(f"{path.name}: aliases (`*name`) are not allowed: write it out")

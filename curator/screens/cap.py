@@ -7,15 +7,25 @@ that one question of two sources is one problem; the rows that stay are chosen b
 from collections.abc import Iterator
 
 import pyarrow as pa
+from pydantic import Field
 
 from curator.core.arrow import VERDICTS, batches
 from curator.core.model import Verdict
+from curator.core.section import Section
 from curator.screens import normalize
 from curator.screens.rows import Rows
+from curator.screens.screen import Screen
 from datastore.engine import Engine
 
 NAME = "cap"
 VERSION = 1
+
+
+class Cap(Section):
+    """Limits the rationales per question."""
+
+    rationales: int = Field(ge=1)
+    """Maximum number of rows with the same normalised question."""
 
 
 def cap(engine: Engine, rows: Rows, rationales: int, seed: int) -> Iterator[pa.RecordBatch]:
@@ -52,3 +62,13 @@ def cap(engine: Engine, rows: Rows, rationales: int, seed: int) -> Iterator[pa.R
         for row_id, rank in zip(*(column.to_pylist() for column in batch.columns), strict=True)
     )
     yield from batches(verdicts, VERDICTS)
+
+
+SCREEN = Screen(
+    VERSION,
+    "Limit the rationales per question.",
+    cap,
+    parameters=Cap,
+    needs=frozenset({"seed"}),
+    always_digested=True,
+)

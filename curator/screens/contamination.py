@@ -8,24 +8,39 @@ pictures, and short evaluation questions inside longer ones.
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pyarrow as pa
+from pydantic import Field
 
 from curator.core.arrow import VERDICTS, batches
 from curator.core.model import Verdict
+from curator.core.section import Section, one_of
 from curator.screens import normalize
 from curator.screens.rows import Rows
+from curator.screens.screen import Screen
+from curator.sources import EVALS
 from datastore.engine import Engine, literal, scan
 
 NAME = "contamination"
 VERSION = 1
 
 
+class Contamination(Section):
+    """Rejects rows whose question is in an evaluation set."""
+
+    against: tuple[Annotated[str, one_of("evaluation set", EVALS)], ...] = tuple(EVALS)
+    """Evaluation sets to compare with. Default: all of them."""
+    ngram: int = Field(default=13, ge=5, le=50)
+    """Length in words of the n-grams that are compared."""
+    masked: Literal["report", "reject"] = "report"
+    """What to do with questions that match only after their numbers are masked."""
+
+
 def contamination(
     engine: Engine,
     rows: Rows,
-    against: Mapping[str, Sequence[Path]],
+    evals: Mapping[str, Sequence[Path]],
     ngram: int = 13,
     masked: Literal["report", "reject"] = "report",
 ) -> Iterator[pa.RecordBatch]:
@@ -35,11 +50,11 @@ def contamination(
     that shares most is named, and of equals the one in the first set of `against`. Masked matches
     have outcome `passed` unless `masked` is `reject`: they are told, not dropped.
     """
-    if not against:
+    if not evals:
         return
     # Three steps: hashes of masked n-grams let a few per cent of the problems through, and only
     # those are compared as text, so that neither time nor a collision of hashes matters.
-    engine.sql(f"CREATE OR REPLACE TABLE screen_items AS {_items(against, ngram)}")
+    engine.sql(f"CREATE OR REPLACE TABLE screen_items AS {_items(evals, ngram)}")
     engine.sql(f"CREATE OR REPLACE TABLE screen_suspects AS {_suspects(rows, ngram)}")
     verdicts = (
         _verdict(row, ngram, masked == "reject")
@@ -66,11 +81,11 @@ def _verdict(row: Mapping[str, Any], ngram: int, reject_masked: bool) -> Verdict
     return Verdict(row["row_id"], NAME, VERSION, outcome, "near contamination", evidence)
 
 
-def _items(against: Mapping[str, Sequence[Path]], ngram: int) -> str:
+def _items(evals: Mapping[str, Sequence[Path]], ngram: int) -> str:
     """SELECT of the evaluation questions with their shingles."""
     sets = " UNION ALL ".join(
         f"SELECT {order} AS number, {literal(name)} AS name, place, id, question FROM {scan(paths)}"
-        for order, (name, paths) in enumerate(against.items())
+        for order, (name, paths) in enumerate(evals.items())
     )
     numbered = f"SELECT row_number() OVER (ORDER BY number, place, id) AS item, * FROM ({sets})"
     shingled = _shingled(numbered, ("item", "name", "place", "id"), ngram)
@@ -171,3 +186,14 @@ def _windows(words: str, gram: str, whole: str, ngram: int) -> str:
     window = gram.format(f"list_slice({words}, i, i + {ngram - 1:d})")
     windows = f"list_transform(range(1, len({words}) - {ngram - 2:d}), lambda i: {window})"
     return f"CASE WHEN len({words}) < {ngram:d} THEN [{whole}] ELSE {windows} END"
+
+
+SCREEN = Screen(
+    VERSION,
+    "Reject rows whose question is in an evaluation set; null switches the screen off.",
+    contamination,
+    parameters=Contamination,
+    needs=frozenset({"evals"}),
+    on=True,
+    always_digested=True,
+)

@@ -12,6 +12,7 @@ from curator.core.arrow import VERDICTS, batches
 from curator.core.model import Verdict
 from curator.screens import normalize
 from curator.screens.rows import Rows
+from curator.screens.screen import Screen
 from datastore.engine import Engine
 
 NAME = "duplicates"
@@ -55,3 +56,12 @@ def duplicates(engine: Engine, rows: Rows) -> Iterator[pa.RecordBatch]:
         for row_id, kept in zip(*(column.to_pylist() for column in batch.columns), strict=True)
     )
     yield from batches(verdicts, VERDICTS)
+
+
+SCREEN = Screen(
+    VERSION,
+    "Reject rows that repeat another row up to case, white space and punctuation.",
+    duplicates,
+    on=True,
+    always_digested=True,
+)

@@ -11,13 +11,14 @@ import pyarrow as pa
 from curator.core.arrow import VERDICTS, batches
 from curator.core.model import Verdict
 from curator.screens.rows import Rows
+from curator.screens.screen import Screen
 from datastore.engine import Engine
 
 NAME = "licence"
 VERSION = 1
 
 
-def licence(engine: Engine, rows: Rows, allowed: Sequence[str]) -> Iterator[pa.RecordBatch]:
+def licence(engine: Engine, rows: Rows, licences: Sequence[str]) -> Iterator[pa.RecordBatch]:
     """Verdicts in the layout `VERDICTS`, by row id.
 
     A row counts as its problem; should records of one problem state several licences, each must be
@@ -40,9 +41,18 @@ def licence(engine: Engine, rows: Rows, allowed: Sequence[str]) -> Iterator[pa.R
             VERSION,
             "failed",
             "licence not allowed",
-            {"licence": seen, "allowed": ", ".join(sorted(allowed))},
+            {"licence": seen, "allowed": ", ".join(sorted(licences))},
         )
-        for batch in engine.batches(query, {"allowed": list(allowed)})
+        for batch in engine.batches(query, {"allowed": list(licences)})
         for row_id, seen in zip(*(column.to_pylist() for column in batch.columns), strict=True)
     )
     yield from batches(verdicts, VERDICTS)
+
+
+SCREEN = Screen(
+    VERSION,
+    "Reject rows whose licence is not among `mixture.licences`, if the recipe has that list.",
+    licence,
+    needs=frozenset({"licences"}),
+    has_key=False,
+)

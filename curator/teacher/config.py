@@ -5,71 +5,80 @@ one of them: it is read from the environment when a call is made.
 """
 
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
+
+from curator.core.section import Mark, Section
 
 Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+T = TypeVar("T")
+Delivery = Annotated[T, Mark.NOT_DIGESTED]
+"""How, how fast and at what cost a reply is obtained; it does not change the reply."""
+RecipePath = Annotated[str, Mark.PATH]
 
 
-class Prices(_Part):
-    """Money a million tokens, in whatever currency the endpoint charges."""
+class Prices(Section):
+    """Prices per million tokens, in any currency."""
 
     input: Money = 0.0
-    """A million tokens of prompts."""
+    """Price per million tokens of prompts."""
     output: Money = 0.0
-    """A million tokens of answers."""
+    """Price per million tokens of replies."""
 
 
-class Budget(_Part):
-    """What must not be exceeded; nothing is bounded by default."""
+class Budget(Section):
+    """Limits that the calls of a recipe may not exceed. Default: no limits."""
 
     money: Money | None = None
-    """In the currency of the prices."""
+    """Maximum cost, in the currency of the prices."""
     tokens: Annotated[int, Field(ge=0)] | None = None
-    """Tokens of prompts and answers."""
+    """Maximum number of tokens, prompts and replies together."""
     calls: Annotated[int, Field(ge=0)] | None = None
-    """Calls that get an answer."""
+    """Maximum number of calls that return a reply."""
 
 
-class TeacherSettings(_Part):
+class TeacherSettings(Section):
     """A chat model behind an OpenAI-compatible endpoint."""
 
     model: str = Field(min_length=1)
     """Name of the model at its endpoint."""
-    base_url: str = Field(default="https://api.openai.com/v1", pattern=r"^https?://[^\s/]+")
-    """Address of the endpoint, up to and with `/v1`."""
-    replay: str = ""
-    """File of recorded calls, relative to the recipe, that is served instead of the endpoint."""
+    base_url: Delivery[str] = Field(
+        default="https://api.openai.com/v1", pattern=r"^https?://[^\s/]+"
+    )
+    """URL of the endpoint, including `/v1`."""
+    replay: Delivery[RecipePath] = ""
+    """File of recorded calls to serve instead of the endpoint, relative to the recipe file."""
     family: str = "openai"
-    """Who serves the model: part of every call's key, since the same name elsewhere is another."""
-    key_env: str = "OPENAI_API_KEY"
-    """Environment variable that holds the key; empty for endpoints that need none."""
-    parameters: dict[str, Any] = {"temperature": 0.7, "max_tokens": 1024}
-    """Sampling parameters as the endpoint takes them."""
-    prices: Prices = Prices()
-    """Money a million tokens."""
-    budget: Budget = Budget()
-    """Of all calls that this recipe ever made in a store."""
-    concurrency: int = Field(default=256, ge=1, le=4096)
-    """Calls in flight at most; how many really are follows from what the endpoint bears."""
-    requests_per_minute: Annotated[int, Field(ge=1)] | None = None
-    """Limit of the endpoint."""
-    tokens_per_minute: Annotated[int, Field(ge=1)] | None = None
-    """Limit of the endpoint, prompts and answers together."""
-    timeout_s: float = Field(default=300.0, gt=0, le=7200)
-    """Seconds that one try may take."""
-    tries: int = Field(default=6, ge=1, le=100)
-    """Tries of one call before it is kept as failed."""
-    batch: bool = False
-    """Ask through the provider's batch API: slower and cheaper."""
-    tokenizer: str = ""
-    """A `tokenizer.json`, relative to the recipe, to estimate tokens; a general one if empty."""
+    """Provider of the model. Part of every call's key, because one name may stand for different
+    models at different providers."""
+    key_env: Delivery[str] = "OPENAI_API_KEY"
+    """Environment variable that holds the API key. Set it to the empty string for endpoints that
+    need no key."""
+    parameters: dict[str, Any] = Field(default={"temperature": 0.7, "max_tokens": 1024})
+    """Sampling parameters, as the endpoint accepts them."""
+    prices: Delivery[Prices] = Prices()
+    """Prices per million tokens."""
+    budget: Delivery[Budget] = Budget()
+    """Limits over all calls that this recipe ever made in a store."""
+    concurrency: Delivery[int] = Field(default=256, ge=1, le=4096)
+    """Maximum number of calls in flight. The actual number adapts to what the endpoint sustains."""
+    requests_per_minute: Delivery[Annotated[int, Field(ge=1)] | None] = None
+    """Rate limit of the endpoint, in requests."""
+    tokens_per_minute: Delivery[Annotated[int, Field(ge=1)] | None] = None
+    """Rate limit of the endpoint, in tokens of prompts and replies together."""
+    timeout_s: Delivery[float] = Field(default=300.0, gt=0, le=7200)
+    """Timeout per attempt, in seconds."""
+    tries: Delivery[int] = Field(default=6, ge=1, le=100)
+    """Maximum number of attempts per call before it is recorded as failed."""
+    batch: Delivery[bool] = False
+    """Use the provider's batch API, which is slower and cheaper."""
+    tokenizer: Delivery[RecipePath] = ""
+    """Path of a `tokenizer.json` for estimating tokens, relative to the recipe file. Default: a
+    general-purpose tokenizer."""
 
     @field_validator("base_url")
     @classmethod
@@ -98,14 +107,16 @@ class TeacherSettings(_Part):
         return values
 
 
-class Sampling(_Part):
-    """How many rationales a teacher writes for a problem."""
+class Sampling(Section):
+    """How many rationales the teacher writes per problem."""
 
     tries: int = Field(default=1, ge=1, le=10_000)
-    """Samples a problem at most."""
+    """Maximum number of samples per problem."""
     until: Annotated[int, Field(ge=1)] | None = None
-    """Stop once so many are proved: hard problems are then sampled more than easy ones."""
+    """Stop sampling a problem once this many of its rationales are proved, so that hard problems
+    get more samples than easy ones. Default: always take `tries` samples."""
     repair: bool = False
-    """Show a program that failed its error once, and take what comes back."""
-    prompts: str = ""
-    """Folder, relative to the recipe, of prompts that replace built-in ones of the same name."""
+    """Show a failed program and its error to the teacher once, and use the corrected program."""
+    prompts: Annotated[RecipePath, Mark.NOT_DIGESTED] = ""
+    """Folder of prompts that replace built-in prompts of the same name, relative to the recipe
+    file."""

@@ -170,3 +170,23 @@ def test_integers_stay_counts_and_floats_stay_weights(tmp_path: Path) -> None:
 def test_the_shipped_schema_is_the_one_of_the_code() -> None:
     shipped = json.loads((recipes_folder() / "recipe.schema.json").read_text())
     assert shipped == schema(), "run: curator schema > recipes/recipe.schema.json"
+
+
+def test_a_variant_finds_an_embedding_model_of_its_base_and_leaves_ids_of_the_hub(
+    tmp_path: Path,
+) -> None:
+    text = """name: base
+about: y
+subsets:
+  a:
+    source:
+      {seeds: s.jsonl, licence: MIT, questions: 5, embedding: {model: %s}}
+    kind: CoT
+    writers: [self_instruct]
+"""
+    (tmp_path / "sub").mkdir()
+    for model, expected in (("./model", "./sub/./model"), ("org/model", "org/model")):
+        (tmp_path / "sub/base.yaml").write_text(text % model)
+        (tmp_path / "v.yaml").write_text("extends: sub/base.yaml\nname: v\n")
+        source = load_recipe(tmp_path / "v.yaml").subsets["a"].source
+        assert (source.seeds, source.embedding.model) == ("sub/s.jsonl", expected)

@@ -53,7 +53,7 @@ def test_a_row_without_an_allowed_licence_is_refused_and_says_which_it_has(
 ) -> None:
     made = [("a", "One?", "x"), ("b", "Two?", "x"), ("c", "Three?", "x")]
     rows, ids = rows_of(made, licences={"a": "MIT", "b": "CC-BY-NC-4.0", "c": ""})
-    verdicts = found(engine, "licence", rows, allowed=["MIT", "Apache-2.0"])
+    verdicts = found(engine, "licence", rows, licences=["MIT", "Apache-2.0"])
     seen = {v["row_id"]: json.loads(v["evidence"])["licence"] for v in verdicts}
     assert seen == {ids[1]: "CC-BY-NC-4.0", ids[2]: ""}
     assert {v["reason"] for v in verdicts} == {"licence not allowed"}

@@ -21,9 +21,9 @@ CASES = json.loads((DATA / "contamination.json").read_text())
 
 
 def found(
-    engine: Engine, rows: Rows, against: dict[str, list[Path]], **params: Any
+    engine: Engine, rows: Rows, evals: dict[str, list[Path]], **params: Any
 ) -> dict[bytes, Any]:
-    batches = list(SCREENS["contamination"].run(engine, rows, against=against, **params))
+    batches = list(SCREENS["contamination"].run(engine, rows, evals=evals, **params))
     assert all(batch.schema == VERDICTS for batch in batches)
     verdicts = pa.Table.from_batches(batches, VERDICTS).to_pylist()
     return {v["row_id"]: v | {"evidence": json.loads(v["evidence"])} for v in verdicts}

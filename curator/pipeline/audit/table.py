@@ -20,7 +20,6 @@ from curator.pipeline.stages.ingest import ingest, problems_of
 from curator.pipeline.stages.screen import screen_all
 from curator.pipeline.state import Result
 from curator.pipeline.subset import problems_against
-from curator.recipe.schema import Contamination, Screens
 from curator.versions import queries
 from curator.versions.queries import Part
 from datastore.engine import Engine, literal, scan
@@ -38,17 +37,9 @@ def verdict_table(
     objects = context.store.objects
     parts = _all_alive(context, result)
     against = problems_against(context, evals)
-    screens = {
-        "duplicates": Screens(contamination=None),
-        "contamination": Screens(duplicates=False, contamination=Contamination()),
-    }
     screened = {
-        name: screen_all(
-            replace(context, recipe=context.recipe.model_copy(update={"screens": asked})),
-            parts,
-            against,
-        )
-        for name, asked in screens.items()
+        name: screen_all(context, parts, against, only=(name,))
+        for name in ("duplicates", "contamination")
     }
     missed = ", ".join(name for name, found in evals.items() if not found.opened)
     notes = {

@@ -1,16 +1,18 @@
-"""The last two stages of a build, which see the whole set: screens, then the draw of the mixture.
+"""Stage `screen`: each screen of the recipe over the rows of all subsets.
 
-In: the objects of all subsets. Out: verdicts of each screen, and the sorted rows of the version.
-Each screen sees the rows that the checks and the screens before it left, so that a wrong or
-contaminated row never displaces a good one.
+In: the objects of all subsets. Out: a verdicts object per screen. A screen sees the rows that the
+checks and the earlier screens left, so that a wrong or contaminated row never displaces a good one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from curator.core import arrow
+from curator.core.section import Section
 from curator.pipeline.context import BuildContext
-from curator.screens import SCREENS
+from curator.recipe.schema import Recipe
+from curator.screens import SCREENS, Screen
 from curator.screens.rows import Rows
 from curator.versions import queries
 from curator.versions.queries import Part
@@ -21,45 +23,68 @@ CODE = (__name__, "curator.versions.queries", "curator.screens.rows")
 
 
 def screen_all(
-    context: BuildContext, parts: Sequence[Part], evals: Mapping[str, Sequence[str]]
+    context: BuildContext,
+    parts: Sequence[Part],
+    evals: Mapping[str, Sequence[str]],
+    only: Collection[str] = SCREENS,
 ) -> dict[str, Outputs]:
-    """Verdicts of each screen of the recipe, in order; counts are `SUBSET|OUTCOME: REASON`."""
-    asked = context.recipe.screens
-    params: dict[str, dict[str, Any]] = {}
-    if context.recipe.mixture.licences is not None:
-        params["licence"] = {"allowed": list(context.recipe.mixture.licences)}
-    if asked.duplicates:
-        params["duplicates"] = {}
-    if asked.contamination and evals:
-        contamination = asked.contamination.model_dump(exclude={"against"})
-        paths = {
-            name: [context.store.objects.path(digest) for digest in digests]
-            for name, digests in evals.items()
-        }
-        params["contamination"] = {**contamination, "against": paths}
-    if asked.cap:
-        params["cap"] = {**asked.cap.model_dump(), "seed": context.recipe.seed}
+    """Run each screen that the recipe switches on, in order; `only` limits them to some.
+
+    `evals` has the digests of the problems objects of each evaluation set that could be read.
+    Counts of a stage are `SUBSET|OUTCOME: REASON`.
+    """
     done: dict[str, Outputs] = {}
-    for name, given in params.items():
-        done[name] = _screen(context, name, parts, given, done)
+    for name, parameters in context.recipe.active_screens():
+        needs = _needs(context.recipe, SCREENS[name], parameters, evals)
+        if needs is not None and name in only:
+            done[name] = _screen(context, name, parts, _plain(parameters), needs, done)
     return done
+
+
+def _needs(
+    recipe: Recipe,
+    screen: Screen,
+    parameters: Section | None,
+    evals: Mapping[str, Sequence[str]],
+) -> dict[str, Any] | None:
+    """What the screen needs, evaluation sets as digests; None if the build cannot provide it."""
+    against = {name: evals[name] for name in getattr(parameters, "against", ()) if name in evals}
+    needs: dict[str, Any] = {
+        "seed": recipe.seed,
+        "evals": against or None,
+        "licences": recipe.mixture.licences,
+    }
+    if any(needs[need] is None for need in screen.needs):
+        return None
+    return {need: needs[need] for need in sorted(screen.needs)}
+
+
+def _plain(parameters: Section | None) -> dict[str, Any]:
+    """The parameters as keyword arguments; `against` reaches the screen as `evals`."""
+    return parameters.model_dump(exclude={"against"}) if parameters else {}
 
 
 def _screen(
     context: BuildContext,
     name: str,
     parts: Sequence[Part],
-    params: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+    needs: Mapping[str, Any],
     earlier: Mapping[str, Outputs],
 ) -> Outputs:
+    evals: Mapping[str, Sequence[str]] = needs.get("evals", {})
+
     def make() -> tuple[dict[str, str], dict[str, int]]:
         context.listener.progress(f"screening {name}", 0, None)
+        objects = context.store.objects
+        paths = {key: [objects.path(digest) for digest in evals[key]] for key in evals}
+        provided = {**needs, "evals": paths} if evals else needs
         with context.store.reading(inputs), context.store.engine() as engine:
             _tables(engine, context, parts, earlier)
             rows = Rows("SELECT * FROM alive", queries.problems(parts))
-            found = SCREENS[name].run(engine, rows, **params)
-            digest = context.store.objects.write(found, arrow.VERDICTS)
-            verdicts = scan([context.store.objects.path(digest)])
+            found = SCREENS[name].run(engine, rows, **parameters, **provided)
+            digest = objects.write(found, arrow.VERDICTS)
+            verdicts = scan([objects.path(digest)])
             counts = engine.sql(
                 "SELECT subset || '|' || outcome || ': ' || reason, count(*) "
                 f"FROM {verdicts} v JOIN alive ON alive.id = v.row_id GROUP BY 1 ORDER BY 1"
@@ -67,17 +92,14 @@ def _screen(
         context.listener.progress(f"screening {name}", 1, 1)
         return {"verdicts": digest}, dict(counts)
 
-    plain = {key: value for key, value in params.items() if key != "against"}
-    against = params.get("against", {})
-    plain |= {"screen": name, "subsets": [part.subset for part in parts]}
-    plain |= {"evals": list(against), "undecided": context.recipe.undecided}
-    evaluation = (path.stem for paths in against.values() for path in paths)
-    inputs = [*_inputs(parts, earlier), *evaluation]
+    plain = {**parameters, **needs, "evals": list(evals), "screen": name}
+    plain |= {"subsets": [part.subset for part in parts], "undecided": context.recipe.undecided}
+    inputs = [*_inputs(parts, earlier), *chain.from_iterable(evals.values())]
     return context.once(f"screen {name}", ("curator.screens", *CODE), plain, inputs, make)
 
 
 def _inputs(parts: Sequence[Part], screened: Mapping[str, Outputs]) -> list[str]:
-    """Digests of everything that the rows alive depend on."""
+    """Digests of all objects on which the remaining rows depend."""
     paths = [path for part in parts for path in (*part.problems, part.rationales, part.verdicts)]
     digests = [path.stem for path in paths]
     return digests + [outputs.objects["verdicts"] for outputs in screened.values()]
@@ -86,7 +108,7 @@ def _inputs(parts: Sequence[Part], screened: Mapping[str, Outputs]) -> list[str]
 def _tables(
     engine: Engine, context: BuildContext, parts: Sequence[Part], screened: Mapping[str, Outputs]
 ) -> None:
-    """Table `rejected` (id) and view `alive`: the rows that no check and no screen has rejected."""
+    """Create table `rejected` (id) and view `alive`: the rows that nothing has rejected."""
     judged = queries.verdicts(part.verdicts for part in parts)
     out = "('failed')" if context.recipe.undecided == "keep" else "('failed', 'undecided')"
     rejected = f"SELECT row_id AS id FROM ({judged}) WHERE outcome IN {out}"

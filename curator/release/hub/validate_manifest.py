@@ -78,7 +78,9 @@ def _check_content(content: Content) -> None:
     order, subsets = content.order, set(content.recipe.subsets)
     if not (subsets == set(order) == set(content.subsets)) or len(order) != len(subsets):
         raise ValueError("subsets differ")
-    Recipe.model_validate(content.recipe.plain())
+    recipe = content.recipe.plain()
+    if Recipe.model_validate(recipe).canonical() != recipe:
+        raise ValueError("recipe not canonical")
     if _CONTROL.search(" ".join(_texts(content.plain()))):
         raise ValueError("control characters")
     for subset in order:

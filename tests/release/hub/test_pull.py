@@ -200,6 +200,14 @@ HOSTILE: dict[str, tuple[Callable[[Hub], None], str]] = {
         edit_content(lambda c: c["recipe"]["subsets"].update({"../x": {}})),
         "not as expected|is damaged",
     ),
+    "a recipe with a key that no digest covers": (
+        edit_content(lambda c: c["recipe"].update(mirror="/etc")),
+        "is damaged",
+    ),
+    "a recipe without a key that digests cover": (
+        edit_content(lambda c: c["recipe"]["screens"].pop("cap")),
+        "is damaged",
+    ),
     "fewer subsets": (edit_content(lambda c: c["order"].pop()), "is damaged"),
     "a source not listed": (edit_content(lambda c: c["sources"].clear()), "is damaged"),
     "a file changed": (junk(SHARD, b"PAR1"), "is not the file that manifest.json lists"),

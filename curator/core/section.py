@@ -1,0 +1,52 @@
+"""What every section of a YAML recipe builds on: the base model and the marks of its keys.
+
+A section is a frozen pydantic model. The docstring below a field documents its key. Marks go into
+the field's annotation, `Annotated[str, Mark.PATH]`; `curator.recipe.keys` reads them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from curator.core.errors import unknown
+
+
+class Section(BaseModel):
+    """Base of all sections: frozen, unknown keys are errors, docstrings describe the keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Mark(Enum):
+    """A property of a key that code outside its section depends on."""
+
+    PATH = auto()
+    """The value is a path relative to the recipe file. `extends` rewrites it so that the variant
+    finds the same file."""
+    HUB_ID_OR_PATH = auto()
+    """As PATH if the value begins with a dot; otherwise an id on the Hub."""
+    NOT_DIGESTED = auto()
+    """The value does not change the rows of a version, so its digest does not cover it."""
+    OMIT_DEFAULT = auto()
+    """The digest covers the value only where it is not the default. Needed by every key added
+    after a release, since the digests of existing versions must not change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Mark of a union of plain values: what an error message says was expected."""
+
+    text: str
+
+
+def one_of(what: str, names: Mapping[str, object]) -> AfterValidator:
+    """Return a validator that accepts only `names`; its error suggests the nearest one."""
+
+    def check(name: str) -> str:
+        if name not in names:
+            raise ValueError(unknown(what, name, names))
+        return name
+
+    return AfterValidator(check)

@@ -1,0 +1,38 @@
+"""One line per error that pydantic reports: place, key, what was expected, what was seen.
+
+In: an error of `pydantic.ValidationError.errors()`, the document and its model. Out: text.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from curator.core.errors import unknown
+from curator.recipe import keys
+from curator.recipe.keys import Loc
+from curator.recipe.yaml_document import Document
+
+
+def error_line(
+    document: Document, error: Mapping[str, Any], model: type[BaseModel], at: Loc = ()
+) -> str:
+    """Return the message of an error; the model is that of the section at the location `at`."""
+    loc = keys.loc_of(model, error["loc"])
+    place = document.place((*at, *loc))
+    key = ".".join(str(part) for part in (*at, *loc))
+    saw = json.dumps(error.get("input"), default=str)[:60]
+    if expected := keys.expected_at(model, loc):
+        # pydantic reports one error per member of a union; people need one.
+        return f"{place}: {key}: {expected}, saw {saw}"
+    match error["type"]:
+        case "extra_forbidden":
+            return f"{place}: {unknown('key', str(loc[-1]), keys.keys_at(model, loc[:-1]))}"
+        case "missing":
+            return f"{place}: '{key}' is missing"
+        case "value_error":
+            return f"{place}: {key}: {error['ctx']['error']}"
+        case _:
+            message = error["msg"]
+            return f"{place}: {key}: {message[:1].lower() + message[1:]}, saw {saw}"

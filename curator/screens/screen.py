@@ -1,0 +1,43 @@
+"""What a screen is, and what it declares: its parameters and what it needs from the build."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import pyarrow as pa
+
+from curator.core.section import Section
+
+Need = Literal["seed", "evals", "licences"]
+"""What a build provides to a screen, as a keyword argument of that name:
+
+    seed      int: the recipe's seed
+    evals     {name: paths}: problems objects of the evaluation sets that the screen's parameter
+              `against` lists, in that order; the screen does not run if there are none
+    licences  list of str: the licences that `mixture.licences` allows; the screen does not run if
+              the recipe has no such list
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """A check that must see all rows."""
+
+    version: int
+    """Raise it when the verdicts of the screen change."""
+    about: str
+    """Documentation of the recipe key, and of the screen in the reference."""
+    run: Callable[..., Iterator[pa.RecordBatch]]
+    """(engine, rows, **parameters, **needs) -> verdicts on rows that it rejects or reports, in the
+    layout `curator.core.arrow.VERDICTS`, sorted by row id."""
+    parameters: type[Section] | None = None
+    """Model of the keys below the screen's own key. Without it the key is true or false."""
+    needs: frozenset[Need] = frozenset()
+    on: bool = False
+    """Whether the screen runs in recipes that do not mention it."""
+    has_key: bool = True
+    """Whether the recipe's `screens` has a key of the screen's name. A screen without one runs
+    wherever its needs are met."""
+    always_digested: bool = False
+    """Whether version digests cover the key even where it has its default. False for new screens,
+    since the digests of existing versions must not change."""
