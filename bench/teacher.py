@@ -190,14 +190,14 @@ def fill(folder: Path, calls: int) -> None:
 
 async def ask_the_teacher(url: str, calls: int, folder: Path) -> None:
     from curator.teacher import Request, TeacherSettings, parameters
-    from curator.teacher.client import Teacher
+    from curator.teacher.client import CallLedgers, Teacher
     from datastore.claims import Claims
     from datastore.ledger import Ledger
 
     settings = TeacherSettings(model="m", base_url=url, key_env="")
     how = parameters(settings.parameters)
     with Ledger(folder / "calls") as ledger, Claims(folder / "claims") as claims:
-        async with Teacher(settings, ledger, claims=claims) as teacher:
+        async with Teacher(settings, CallLedgers(ledger, claims)) as teacher:
             await teacher.ask(Request("bench", "m", (("user", "warm"),), how))
             meter, numbers = Meter(calls), iter(range(calls))
 

@@ -9,11 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from curator.pipeline.build import build
+    from curator.pipeline.run_options import RunOptions
     from curator.versions.rows import load
 
-__all__ = ["build", "load"]
+__all__ = ["RunOptions", "build", "load"]
 
-_HOMES = {"build": "curator.pipeline.build", "load": "curator.versions.rows"}
+_HOMES = {
+    "RunOptions": "curator.pipeline.run_options",
+    "build": "curator.pipeline.build",
+    "load": "curator.versions.rows",
+}
 
 
 def __getattr__(name: str) -> Any:

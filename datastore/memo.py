@@ -25,6 +25,24 @@ JSON = Any
 
 
 @dataclass(frozen=True, slots=True)
+class MemoKey:
+    """What the outputs of a stage depend on."""
+
+    stage: str
+    version: int | str
+    """Version of the stage's code."""
+    params: Mapping[str, JSON]
+    inputs: Sequence[str]
+    """Digests of the objects that the stage reads, in order."""
+
+    @property
+    def digest(self) -> str:
+        """Hash of all four, as hex; the order of `params` does not matter."""
+        key = [self.stage, self.version, dict(self.params), list(self.inputs)]
+        return sha256(canonical(key)).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
 class Outputs:
     """What one run of a stage made."""
 
@@ -43,18 +61,13 @@ class Memo:
         self._locks = root / "locks"
         self._tmp = root / "tmp"
 
-    def get(
-        self, stage: str, version: int | str, params: Mapping[str, JSON], inputs: Sequence[str]
-    ) -> Outputs | None:
+    def get(self, key: MemoKey) -> Outputs | None:
         """What was made from exactly these, or None; None too if one of its objects is gone."""
-        return self._look(_key(stage, version, params, inputs))
+        return self._look(key.digest)
 
     def once(
         self,
-        stage: str,
-        version: int | str,
-        params: Mapping[str, JSON],
-        inputs: Sequence[str],
+        key: MemoKey,
         make: Callable[[], tuple[dict[str, str], dict[str, int]]],
         waiting: Callable[[str], None] = lambda message: None,
         again: Callable[[Outputs], bool] = lambda known: False,
@@ -65,24 +78,24 @@ class Memo:
         call waits: for its outputs, or for its turn if that process fails or dies. `again` says of
         known outputs whether they are to be made anew, and the old ones forgotten.
         """
-        key = _key(stage, version, params, inputs)
-        if (known := self._look(key)) and not again(known):
+        digest = key.digest
+        if (known := self._look(digest)) and not again(known):
             return known
         since = time.strftime("%Y-%m-%d %H:%M:%S")
         owner = f"process {os.getpid()} on {socket.gethostname()} (since {since})"
-        with only_one(self._locks / key, f"{stage} is being built by {owner}", waiting):
-            if (known := self._look(key)) and not again(known):
+        with only_one(self._locks / digest, f"{key.stage} is being built by {owner}", waiting):
+            if (known := self._look(digest)) and not again(known):
                 return known
             objects, counts = make()
             record = {
-                "stage": stage,
-                "version": version,
-                "params": dict(params),
-                "inputs": list(inputs),
+                "stage": key.stage,
+                "version": key.version,
+                "params": dict(key.params),
+                "inputs": list(key.inputs),
                 "objects": objects,
                 "counts": counts,
             }
-            write_json(record, self._path(key), self._tmp)
+            write_json(record, self._path(digest), self._tmp)
         return Outputs(objects, counts)
 
     def building(self) -> list[str]:
@@ -94,12 +107,12 @@ class Memo:
                     lines.append(line)
         return lines
 
-    def _path(self, key: str) -> Path:
-        return self._folder / key[:2] / f"{key}.json"
+    def _path(self, digest: str) -> Path:
+        return self._folder / digest[:2] / f"{digest}.json"
 
-    def _look(self, key: str) -> Outputs | None:
+    def _look(self, digest: str) -> Outputs | None:
         """A record that is damaged counts as none: what it told is made again."""
-        path = self._path(key)
+        path = self._path(digest)
         if not path.is_file():
             return None
         with wrap_os_errors("read a memo", path):
@@ -111,7 +124,3 @@ class Memo:
         except (ValueError, TypeError, LookupError, StoreError):
             return None
         return outputs if whole else None
-
-
-def _key(stage: str, version: int | str, params: Mapping[str, JSON], inputs: Sequence[str]) -> str:
-    return sha256(canonical([stage, version, dict(params), list(inputs)])).hexdigest()

@@ -2,7 +2,9 @@
 
 import json
 import sys
-from dataclasses import asdict, is_dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +15,7 @@ from curator.cli import interrupt
 from curator.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from curator.pipeline.run_options import RunOptions
     from datastore.store import Store
 
 app = typer.Typer(
@@ -78,6 +81,13 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return float(value)
     return str(value)
+
+
+@contextmanager
+def show_progress(options: "RunOptions") -> Iterator["RunOptions"]:
+    """Draw the progress of a run; yield its options with the listener that draws it."""
+    with Progress() as progress:
+        yield replace(options, listener=progress)
 
 
 class Progress:

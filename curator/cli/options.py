@@ -1,7 +1,10 @@
-"""Options and arguments that several commands have."""
+"""Options and arguments that several commands have, each declared once."""
 
+from collections.abc import Callable
+from functools import wraps
+from inspect import Parameter, signature
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import typer
 
@@ -78,3 +81,50 @@ HeldOutOption = Annotated[
         help="Share of questions whose rows go to the split 'validation' (hub only).",
     ),
 ]
+
+RUN_FLAGS: dict[str, dict[str, Any]] = {
+    "mirror": {"mirror": MirrorOption},
+    "allow_missing": {"allow_missing": MissingOption},
+    "workers": {"workers": WorkersOption},
+    "unsafe_local": {"unsafe_local": UnsafeOption},
+    "budget": {"max_money": MoneyOption, "max_tokens": TokensOption, "max_calls": CallsOption},
+}
+"""Flags of the command line by the field of `RunOptions` that they set."""
+
+
+def run_options(*fields: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the flags of these fields of `RunOptions`.
+
+    The command receives what the user chose as its parameter `options`, a `RunOptions`.
+    """
+    flags = {flag: kind for field in fields for flag, kind in RUN_FLAGS[field].items()}
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @wraps(command)
+        def run(**values: Any) -> None:
+            from curator.pipeline.run_options import RunOptions
+            from curator.teacher import Budget
+
+            chosen = {flag: values.pop(flag) for flag in flags}
+            if "budget" in fields:
+                limits = {name: chosen.pop(f"max_{name}") for name in ("money", "tokens", "calls")}
+                chosen["budget"] = Budget(**limits)
+            command(**values, options=RunOptions(**chosen))
+
+        own = [each for each in signature(command).parameters.values() if each.name != "options"]
+        more = [
+            Parameter(
+                flag,
+                Parameter.KEYWORD_ONLY,
+                default=False if bool in get_args(kind) else None,
+                annotation=kind,
+            )
+            for flag, kind in flags.items()
+        ]
+        # Typer reads both.
+        parameters = [each.replace(kind=Parameter.KEYWORD_ONLY) for each in own] + more
+        run.__signature__ = signature(command).replace(parameters=parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {each.name: each.annotation for each in parameters} | {"return": None}
+        return run
+
+    return decorate

@@ -1,14 +1,14 @@
-"""A subset study: a model trained on each of several mixtures, and scored on the same problems.
+"""A subset study: train a model on each of several mixtures and score all on the same problems.
 
-In: recipes, a training recipe, evaluation sets. Out: one result a recipe, as in the ablation of
-MAmmoTH. Every step leaves a file named by what it was made from, so that running it again goes on
-where it was stopped, and a changed recipe repeats its own steps alone.
+In: recipes, a training recipe, evaluation sets. Out: one result per recipe, as in the ablation of
+MAmmoTH. Every step writes a file named after its inputs, so a rerun resumes where the study
+stopped, and a changed recipe repeats only its own steps.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from curator.core.errors import UsageError
 from curator.core.progress import Listener
 from curator.core.samples import write_samples
 from curator.pipeline.build import build
+from curator.pipeline.run_options import RunOptions
 from curator.pipeline.sample import SampleRequest, known_sets, sample
 from curator.recipe.load import load_recipe
 from curator.recipe.yaml_document import read_document, shipped_recipes
@@ -30,121 +31,129 @@ from trainers.recipe import PART, SFT, Training, load_training
 from trainers.run import NOT_WHAT
 from trainers.sft import train_sft
 
-Serving = Callable[[str], AbstractContextManager[str]]
-"""From the folder of a model to the address of an endpoint that serves it meanwhile."""
+ModelServer = Callable[[str], AbstractContextManager[str]]
+"""Serves the model in a folder; yields the address of its endpoint."""
 
 
 @dataclass(frozen=True)
-class Studied:
-    """One mixture and how its model scores."""
+class StudyRequest:
+    """What is trained and how it is scored."""
+
+    recipes: Sequence[str]
+    training: str
+    """Training recipe, the same for every mixture."""
+    sampling: SampleRequest
+    """Evaluation sets, and how solutions are sampled."""
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    """Parameters of the sampling calls: temperature, max_tokens."""
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    """Keys of the training recipe that are replaced."""
+
+
+@dataclass(frozen=True)
+class MixtureResult:
+    """One mixture and the scores of its model."""
 
     recipe: str
     version: str
     rows: int
     result: Result
     file: Path
-    """Where the result is kept."""
+    """File of the result."""
 
 
 def recipes_in(name: str) -> list[str]:
-    """The recipes of a folder, or the shipped ones under a name such as `ablations`."""
+    """Return the recipes in a folder, or the shipped ones under a name such as `ablations`."""
     folder = Path(name)
     if folder.is_dir():
-        found = [str(path) for path in sorted(folder.glob("*.yaml"))]
+        recipes = [str(path) for path in sorted(folder.glob("*.yaml"))]
     else:
-        found = [each for each in shipped_recipes() if each.startswith(f"{name.rstrip('/')}/")]
-    if not found:
-        raise UsageError(f"No recipes in {name}; name a folder with .yaml files, or ablations")
-    return found
+        recipes = [each for each in shipped_recipes() if each.startswith(f"{name.rstrip('/')}/")]
+    if not recipes:
+        raise UsageError(f"No recipes in {name}. Choose a folder with .yaml files, or 'ablations'.")
+    return recipes
 
 
 def study(
-    recipes: Sequence[str],
-    training: str,
-    asked: SampleRequest,
+    request: StudyRequest,
     folder: Path,
     store: Path,
-    serving: Serving,
-    *,
-    overrides: dict[str, str],
-    sampling: dict[str, object],
-    mirror: Path | None,
-    allow_missing: bool,
-    listener: Listener,
-) -> list[Studied]:
-    """One result a recipe, in their order.
+    serve: ModelServer,
+    options: RunOptions,
+) -> list[MixtureResult]:
+    """Return one result per recipe, in the order of the recipes; all files go to `folder`.
 
-    `overrides` are keys of the training recipe, `sampling` parameters of the samples. Raises
-    UsageError with the command to run first where training needs several processes.
+    Raises UsageError with the command to run first if training needs several processes.
     """
-    # All that may be wrong is seen before the first long step.
-    loaded = [load_recipe(name) for name in recipes]
-    known_sets(asked)
-    _training(training, overrides, "release")
-    found = []
-    for recipe in loaded:
+    # Validate all inputs before the first long step.
+    recipes = [load_recipe(name) for name in request.recipes]
+    known_sets(request.sampling)
+    _load_sft(request, "release")
+    listener = options.listener
+    results = []
+    for recipe in recipes:
         listener.note(f"{recipe.name}: building")
-        manifest = build(
-            recipe, store, mirror=mirror, allow_missing=allow_missing, listener=listener
-        )
-        here = folder / recipe.name
-        here.mkdir(parents=True, exist_ok=True)
-        release = here / f"{manifest.digest[:12]}.jsonl"
+        manifest = build(recipe, store, options=options)
+        run_folder = folder / recipe.name
+        run_folder.mkdir(parents=True, exist_ok=True)
+        release = run_folder / f"{manifest.digest[:12]}.jsonl"
         with Store(store, readonly=True) as opened:
             if not release.exists():
                 export(opened, manifest, "prompt-completion", release)
-        model = _trained(training, overrides, release, here, listener)
-        made_from = json.dumps([model.name, repr(asked), sampling], sort_keys=True)
-        key = sha256(made_from.encode()).hexdigest()[:12]
-        samples, file = here / f"{key}.samples.jsonl", here / f"{key}.json"
+        model = _train(request, release, run_folder, listener)
+        inputs = json.dumps(
+            [model.name, repr(request.sampling), dict(request.parameters)], sort_keys=True
+        )
+        key = sha256(inputs.encode()).hexdigest()[:12]
+        samples, file = run_folder / f"{key}.samples.jsonl", run_folder / f"{key}.json"
         if not samples.exists():
             listener.note(f"{recipe.name}: sampling")
-            with serving(str(model / "model")) as address, Store(store) as opened:
+            with serve(str(model / "model")) as address, Store(store) as opened:
                 settings = TeacherSettings(
                     model=str(model / "model"),
                     base_url=address,
                     family="local",
                     key_env="",
-                    parameters=sampling,
+                    parameters=dict(request.parameters),
                 )
-                problems = sample(asked, settings, opened, mirror=mirror, listener=listener)
-                write_samples(problems, samples)
+                write_samples(sample(request.sampling, settings, opened, options), samples)
         if not file.exists():
             listener.note(f"{recipe.name}: scoring")
             result = evaluate_files([samples], recipe.name, trained_on=release)
             write_result(result, file)
         count = content_of(manifest).rows.count
-        found.append(Studied(recipe.name, manifest.ref, count, read_result(file), file))
-    return found
+        results.append(MixtureResult(recipe.name, manifest.ref, count, read_result(file), file))
+    return results
 
 
-def _trained(
-    training: str, overrides: dict[str, str], release: Path, here: Path, listener: Listener
-) -> Path:
-    """The folder of a run that is complete."""
-    loaded = _training(training, overrides, str(release))
-    made_of = loaded.model_dump_json(exclude=NOT_WHAT)
-    folder = here / f"{release.stem}-{sha256(made_of.encode()).hexdigest()[:8]}"
-    loaded = loaded.model_copy(update={"output": str(folder)})
+def _train(request: StudyRequest, release: Path, run_folder: Path, listener: Listener) -> Path:
+    """Train on a release, unless that is done; return the folder of the run."""
+    training = _load_sft(request, str(release))
+    inputs = training.model_dump_json(exclude=NOT_WHAT)
+    folder = run_folder / f"{release.stem}-{sha256(inputs.encode()).hexdigest()[:8]}"
+    training = training.model_copy(update={"output": str(folder)})
     if not (folder / "model").exists():
-        checked = preflight(loaded)
-        lacking = [line for one in checked for line in one.missing]
-        lacking += [f"several processes: {one.launch}" for one in checked if one.launch]
-        if lacking:
-            raise UsageError(f"{training} for {release} needs {'; '.join(lacking)}")
-    listener.note(f"{here.name}: training")
-    train_sft(loaded, listener.note)
+        checks = preflight(training)
+        missing = [line for one in checks for line in one.missing]
+        missing += [f"several processes: {one.launch}" for one in checks if one.launch]
+        if missing:
+            raise UsageError(f"{request.training} for {release} needs {'; '.join(missing)}")
+    listener.note(f"{run_folder.name}: training")
+    train_sft(training, listener.note)
     return folder
 
 
-def _training(training: str, overrides: dict[str, str], release: str) -> SFT:
-    """The training recipe for one mixture, as yet without a folder.
+def _load_sft(request: StudyRequest, release: str) -> SFT:
+    """Load the training recipe for one release, without an output folder.
 
-    Raises RecipeError, or UsageError if it is no SFT.
+    Raises RecipeError, and UsageError if it is not an SFT recipe.
     """
-    kind = read_document(training, Training, PART).values.get("train")
+    kind = read_document(request.training, Training, PART).values.get("train")
     if kind != "sft":
-        raise UsageError(f"{training} trains {kind}; a study takes an sft")
-    loaded = load_training(training, overrides | {"release": release, "output": ""})
-    assert isinstance(loaded, SFT)
-    return loaded
+        raise UsageError(
+            f"{request.training} trains {kind}. A study needs a recipe with train: sft."
+        )
+    overrides = {**request.overrides, "release": release, "output": ""}
+    training = load_training(request.training, overrides)
+    assert isinstance(training, SFT)
+    return training

@@ -5,14 +5,13 @@ so building again is resuming; what a killed build had finished is never lost.
 """
 
 from collections.abc import Mapping
-from contextlib import ExitStack
 from pathlib import Path
 
 from curator.core.errors import SourceError
-from curator.core.progress import Listener, Silent
 from curator.pipeline.context import BuildContext, open_context
 from curator.pipeline.freeze import freeze, screen_and_freeze
 from curator.pipeline.locate import LocatedSource, find_evals, find_sources
+from curator.pipeline.run_options import DEFAULTS, RunOptions
 from curator.pipeline.stages.generate import sampling_of
 from curator.pipeline.state import BuildInputs, Result, SubsetState
 from curator.pipeline.subset import (
@@ -24,7 +23,6 @@ from curator.pipeline.subset import (
 )
 from curator.recipe.load import load_recipe
 from curator.recipe.schema import Recipe
-from curator.teacher import Budget
 from curator.versions.content import Origin
 from datastore.store import Store
 from datastore.versions import Manifest
@@ -34,52 +32,35 @@ def build(
     recipe: Recipe | str | Path,
     store: str | Path = ".curator",
     *,
-    mirror: str | Path | None = None,
-    allow_missing: bool = False,
-    workers: int | None = None,
     message: str = "",
-    listener: Listener | None = None,
-    unsafe_local: bool = False,
-    budget: Budget | None = None,
+    options: RunOptions = DEFAULTS,
 ) -> Manifest:
-    """Build a recipe and return the version it makes, which is the newest one if nothing changed.
+    """Build a recipe and return its version; an unchanged recipe returns the newest version.
 
-    `mirror` is a folder of upstream files, laid out as `sources/NAME/FILE` and `evals/NAME/FILE`;
-    without it the Hub is read. A source that cannot be reached raises SourceError, unless
-    `allow_missing`: then its subsets wait, and the version says so. `workers` is the number of
-    processes that run programs, one a core by default; it changes no byte of the result. `budget`
-    bounds what this build may spend on its teacher, on top of the recipe's own budget; where either
-    is reached it raises BudgetReached with all answers kept.
+    `recipe` is a recipe, the path of its file or the name of a shipped one, `message` the message
+    of the new version. Rerun a build that was stopped to resume it. Raises SourceError if a source
+    cannot be read, unless `options.allow_missing`, and BudgetReached, with all replies cached, if
+    the next call might exceed `options.budget` or the recipe's own budget.
     """
     if not isinstance(recipe, Recipe):
         recipe = load_recipe(recipe)
-    with ExitStack() as stack:
-        opened = stack.enter_context(Store(Path(store)))
-        context = open_context(
-            stack, opened, recipe, workers, listener or Silent(), unsafe_local, budget=budget
-        )
-        return freeze(
-            context, run(context, Path(mirror) if mirror else None, allow_missing), message
-        )
+    with Store(Path(store)) as opened, open_context(opened, recipe, options) as context:
+        result = run_stages(context, find_sources(context), find_evals(context))
+        return freeze(context, result, message)
 
 
-def run(context: BuildContext, mirror: Path | None, allow_missing: bool) -> Result:
-    """All stages of a recipe."""
-    return run_located(
-        context, find_sources(context, mirror), find_evals(context, mirror), allow_missing
-    )
-
-
-def run_located(
+def run_stages(
     context: BuildContext,
     sources: Mapping[str, LocatedSource],
     evals: Mapping[str, LocatedSource],
-    allow_missing: bool,
 ) -> Result:
-    """All stages of a recipe over sources and evaluation sets that were looked for."""
+    """Run all stages of a recipe on the located sources and evaluation sets.
+
+    Raises SourceError if one of them cannot be read, unless `context.options.allow_missing`.
+    """
     recipe = context.recipe
     missing = [found.missing for found in (*sources.values(), *evals.values()) if found.missing]
-    if missing and not allow_missing:
+    if missing and not context.options.allow_missing:
         many = f"{missing[0]} (and {len(missing) - 1} more)" if len(missing) > 1 else missing[0]
         raise SourceError(f"{many}; build without what is missing by --allow-missing")
     if context.teacher_session:

@@ -17,6 +17,7 @@ from curator.answers import Equivalence, Grader
 from curator.checks import CHECKS, Candidate, collect_evidence, compare_pairs
 from curator.checks.evidence import Pair
 from curator.core.model import Answer, Verdict, content_id
+from curator.recipe.schema import Limits
 from curator.sandbox import Execution, Sandbox
 from datastore.ledger import Ledger
 from datastore.remember import chunks, remember
@@ -34,12 +35,9 @@ class Checker:
         self,
         executions: Ledger,
         gradings: Ledger,
+        limits: Limits,
         *,
         workers: int,
-        wall_s: float,
-        cpu_s: float,
-        memory_mb: int,
-        digits: int = answers.DIGITS,
         unsafe_local: bool = False,
         executor: int = sandbox.VERSION,
     ) -> None:
@@ -47,14 +45,14 @@ class Checker:
         """Version of the sandbox whose executions are looked up."""
         self._executions, self._gradings = executions, gradings
         self._workers = workers
-        self._digits = digits
-        self._limits = json.dumps([wall_s, cpu_s, memory_mb])
+        self._digits = limits.digits
+        self._limits = json.dumps([limits.wall_s, limits.cpu_s, limits.memory_mb])
         self._make_sandbox = partial(
             Sandbox,
             workers=workers,
-            wall_s=wall_s,
-            cpu_s=cpu_s,
-            memory_mb=memory_mb,
+            wall_s=limits.wall_s,
+            cpu_s=limits.cpu_s,
+            memory_mb=limits.memory_mb,
             unsafe_local=unsafe_local,
         )
         self._open = ExitStack()

@@ -1,23 +1,23 @@
-"""What the stages of one build share: store, recipe, sandbox and teacher, and the stage cache.
+"""What the stages of one build share: store, recipe, options, sandbox and teacher.
 
-In: a recipe and an open store. Out: a context whose `once` runs a stage only if its result is not
-cached under its name, code, parameters and inputs.
+In: an open store, a recipe, the options of the run. Out: a `BuildContext`, whose `once` runs a
+stage only if the store has no result for the same code, parameters and inputs.
 """
 
-import os
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from curator import sandbox
 from curator.core.progress import Listener
 from curator.pipeline.checker import Checker
 from curator.pipeline.code_version import code_version
+from curator.pipeline.run_options import RunOptions
 from curator.pipeline.teacher_session import TeacherSession
 from curator.recipe.schema import Recipe
-from curator.teacher import Budget
-from datastore.memo import Outputs
+from datastore.memo import MemoKey, Outputs
 from datastore.store import Store
 
 _SHARED_CODE = ("curator.pipeline.context", "curator.pipeline.stages.read", "curator.core")
@@ -25,7 +25,16 @@ _SHARED_CODE = ("curator.pipeline.context", "curator.pipeline.stages.read", "cur
 
 
 class NotBuilt(Exception):
-    """A stage that a plan would have to run."""
+    """A plan reached a stage whose result is not cached."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of a build."""
+
+    name: str
+    code: tuple[str, ...]
+    """Modules and packages that the stage depends on; an edit in one of them reruns the stage."""
 
 
 @dataclass
@@ -34,75 +43,81 @@ class BuildContext:
 
     store: Store
     recipe: Recipe
-    listener: Listener
+    options: RunOptions
     checker: Checker
-    limit: int | None = None
-    """Problems a source at most; None for all."""
-    dry: bool = False
     teacher_session: TeacherSession | None = None
-    """The recipe's teacher, if it has one."""
+    """The recipe's teacher; None if the recipe has none."""
+    limit: int | None = None
+    """Maximum number of records per source; None for no limit."""
+    dry: bool = False
+    """Run nothing: a stage whose result is not cached raises NotBuilt."""
+
+    @property
+    def listener(self) -> Listener:
+        """Receives progress and notes."""
+        return self.options.listener
+
+    @property
+    def mirror(self) -> Path | None:
+        """The folder with upstream files: the run's, or else the recipe's; None for the Hub."""
+        if self.options.mirror_folder or not self.recipe.mirror:
+            return self.options.mirror_folder
+        return self.recipe.folder / self.recipe.mirror
 
     def once(
         self,
-        stage: str,
-        code: tuple[str, ...],
+        stage: Stage,
         params: dict[str, Any],
         inputs: Sequence[str],
         make: Callable[[], tuple[dict[str, str], dict[str, int]]],
         about: str = "",
-        again: Callable[[Outputs], bool] = lambda known: False,
+        again: Callable[[Outputs], bool] = lambda cached: False,
     ) -> Outputs:
-        """The outputs of a stage, made if they are not remembered.
+        """Return the cached outputs of a stage; `make` them if there are none.
 
-        `about` tells people of which source or subset it is, should they have to wait; `again` says
-        of what is remembered whether it is to be made anew all the same.
+        `about` names the source or subset in the note that another process is running the stage.
+        `again` decides whether cached outputs are discarded and made again.
         """
-        version = code_version(*code, *_SHARED_CODE)
+        key = MemoKey(stage.name, code_version(*stage.code, *_SHARED_CODE), params, inputs)
         if self.dry:
-            known = self.store.memo.get(stage, version, params, inputs)
-            if known and not again(known):
-                return known
-            raise NotBuilt(stage)
+            cached = self.store.memo.get(key)
+            if cached and not again(cached):
+                return cached
+            raise NotBuilt(stage.name)
 
-        def waiting(owner: str) -> None:
+        def report_wait(owner: str) -> None:
             self.listener.note(f"{about or self.recipe.name}: {owner}; waiting for it")
 
-        return self.store.memo.once(stage, version, params, inputs, make, waiting, again)
+        return self.store.memo.once(key, make, report_wait, again)
 
 
+@contextmanager
 def open_context(
-    stack: ExitStack,
     store: Store,
     recipe: Recipe,
-    workers: int | None,
-    listener: Listener,
-    unsafe_local: bool = False,
+    options: RunOptions,
+    *,
     limit: int | None = None,
     dry: bool = False,
     executor: int = sandbox.VERSION,
-    budget: Budget | None = None,
-) -> BuildContext:
-    """What the stages share, closed with the stack.
+) -> Iterator[BuildContext]:
+    """Open the context of one build; on exit, the sandbox, graders and teacher are closed.
 
-    `executor` is the version of the sandbox whose executions are looked up, before any is run.
+    `executor` is the version of the sandbox whose cached executions are used.
     """
-    limits = recipe.limits
-    checker = Checker(
-        stack.enter_context(store.ledger("executions")),
-        stack.enter_context(store.ledger("gradings")),
-        workers=workers or os.cpu_count() or 1,
-        wall_s=limits.wall_s,
-        cpu_s=limits.cpu_s,
-        memory_mb=limits.memory_mb,
-        digits=limits.digits,
-        unsafe_local=unsafe_local,
-        executor=executor,
-    )
-    stack.enter_context(checker)
-    teacher_session = None
-    if recipe.teacher:
-        teacher_session = TeacherSession(
-            recipe.name, recipe.folder, recipe.teacher, store, checker, listener, budget
+    with ExitStack() as stack:
+        checker = Checker(
+            stack.enter_context(store.ledger("executions")),
+            stack.enter_context(store.ledger("gradings")),
+            recipe.limits,
+            workers=options.worker_count,
+            unsafe_local=options.unsafe_local,
+            executor=executor,
         )
-        stack.enter_context(teacher_session)
-    return BuildContext(store, recipe, listener, checker, limit, dry, teacher_session)
+        stack.enter_context(checker)
+        teacher_session = None
+        if recipe.teacher:
+            teacher_session = stack.enter_context(
+                TeacherSession(recipe.name, recipe.folder, recipe.teacher, store, checker, options)
+            )
+        yield BuildContext(store, recipe, options, checker, teacher_session, limit, dry)

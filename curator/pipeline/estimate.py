@@ -92,7 +92,7 @@ def estimate_self_instruct(context: BuildContext, subset: Subset) -> CallEstimat
             new = [Problem("self_instruct", each, "") for each in questions if each]
             tally.add([messages_of(prompts, prompt, each) for each in new], count, False)
             unseen = len(some) - len(replies)
-            tally.unseen(messages_of(prompts, prompt, stand_in), unseen * count)
+            tally.add_missing(messages_of(prompts, prompt, stand_in), unseen * count)
     return tally.outlook(repairs=0)
 
 
@@ -132,15 +132,12 @@ class Tally:
             self._least += int(not kept) if one_may_do else missing
             self._spoken += sum(call["completion_tokens"] for call in kept)
             self._answered += sum(call["status"] == "answered" for call in kept)
-            self._missing(talk, missing)
+            self.add_missing(talk, missing)
             texts += [call["text"] for call in kept]
         return texts
 
-    def unseen(self, talk: Messages, count: int) -> None:
-        """Calls of which only the like is known; they may not be needed."""
-        self._missing(talk, count)
-
-    def _missing(self, talk: Messages, count: int) -> None:
+    def add_missing(self, talk: Messages, count: int) -> None:
+        """Count calls that are not cached, each with a prompt as long as `talk`."""
         self.most += count
         self._tokens += count * prompt_tokens(self._count, talk) if count else 0
 

@@ -20,7 +20,15 @@ from curator.recipe.schema import (
     Subset,
     SubsetSource,
 )
-from curator.sources import EVALS, SOURCES, Source, SourceFiles, custom_source, open_source
+from curator.sources import (
+    EVALS,
+    SOURCES,
+    CustomFiles,
+    Source,
+    SourceFiles,
+    custom_source,
+    open_source,
+)
 
 
 @dataclass(frozen=True)
@@ -33,9 +41,7 @@ class LocatedSource:
     """Why it cannot be read; empty with nothing opened for what a plan would have to fetch."""
 
 
-def find_sources(
-    context: BuildContext, mirror: Path | None, hub: bool = False
-) -> dict[str, LocatedSource]:
+def find_sources(context: BuildContext, hub: bool = False) -> dict[str, LocatedSource]:
     """The sources of a recipe by name; one that a recipe describes itself bears its subset's.
 
     Those whose golds another one takes are among them. With `hub` the recipe's own are read where
@@ -54,7 +60,7 @@ def find_sources(
             found |= {name: known_source(name) for name in subset.source.golds}
     own = () if not hub else sources
     return {
-        name: _find(context, source, None if name in own else mirror)
+        name: _find(context, source, None if name in own else context.mirror)
         for name, source in found.items()
     }
 
@@ -65,9 +71,9 @@ def known_source(name: str) -> Source:
     return SOURCES[name] if plain == name else EVALS[plain]
 
 
-def find_evals(context: BuildContext, mirror: Path | None) -> dict[str, LocatedSource]:
+def find_evals(context: BuildContext) -> dict[str, LocatedSource]:
     """The evaluation sets that the recipe screens against."""
-    return {name: _find(context, EVALS[name], mirror) for name in context.recipe.evals()}
+    return {name: _find(context, EVALS[name], context.mirror) for name in context.recipe.evals()}
 
 
 def source_name(name: str, subset: Subset) -> str:
@@ -78,19 +84,19 @@ def source_name(name: str, subset: Subset) -> str:
 def _source(name: str, subset: Subset, folder: Path) -> Source:
     match subset.source:
         case FileSource() as given:
-            path = str(folder / given.file)
-            plain = given.model_dump(exclude={"file", "golds"})
-            return custom_source(name, file=path, **plain)
+            files = CustomFiles(file=str(folder / given.file), rows=given.rows)
+            return custom_source(name, files, given.columns.model_dump(), given.licence)
         case HubSource() as given:
-            return custom_source(name, **given.model_dump(exclude={"golds"}))
+            where = given.model_dump(include={"hub", "config", "split", "revision", "rows"})
+            return custom_source(
+                name, CustomFiles(**where), given.columns.model_dump(), given.licence
+            )
         case str() as known:
             return SOURCES[known]
     raise AssertionError("seeds and subsets are not read as sources")
 
 
 def _find(context: BuildContext, source: Source, mirror: Path | None) -> LocatedSource:
-    if mirror is None and context.recipe.mirror:
-        mirror = context.recipe.folder / context.recipe.mirror
     try:
         if mirror is not None or source.local:
             return LocatedSource(source, open_source(source, mirror))

@@ -6,20 +6,17 @@ and a build cannot disagree about what is remembered.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from curator.core.errors import UsageError
 from curator.core.model import Problem
-from curator.core.progress import Silent
 from curator.pipeline import mixture
-from curator.pipeline.context import BuildContext, NotBuilt
-from curator.pipeline.context import open_context as make_workshop
+from curator.pipeline.context import BuildContext, NotBuilt, open_context
 from curator.pipeline.estimate import CallEstimate, changed, estimate_calls, estimate_self_instruct
 from curator.pipeline.freeze import part
 from curator.pipeline.locate import LocatedSource, find_evals, find_sources, source_name
+from curator.pipeline.run_options import DEFAULTS, RunOptions
 from curator.pipeline.stages.draw import draw
 from curator.pipeline.stages.generate import sampling_of
 from curator.pipeline.stages.ingest import ingest, problems_of
@@ -72,16 +69,15 @@ class Plan:
     """What the mixture cannot give as asked, a line each."""
 
 
-def plan(recipe: Recipe, store: Store, mirror: Path | None = None) -> Plan:
+def plan(recipe: Recipe, store: Store, options: RunOptions = DEFAULTS) -> Plan:
     """What `build` would do with this store now; it runs nothing and writes nothing."""
-    with ExitStack() as stack:
-        context = make_workshop(stack, store, recipe, 1, Silent(), dry=True)
-        return _plan(context, mirror)
+    with open_context(store, recipe, options, dry=True) as context:
+        return _plan(context)
 
 
-def _plan(context: BuildContext, mirror: Path | None) -> Plan:
+def _plan(context: BuildContext) -> Plan:
     recipe = context.recipe
-    sources, evals = find_sources(context, mirror), find_evals(context, mirror)
+    sources, evals = find_sources(context), find_evals(context)
     reached: dict[str, SubsetState | None] = {}
     counted: dict[str, Counter[str]] = {}
     looks: dict[str, tuple[State, str, int]] = {}

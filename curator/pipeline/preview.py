@@ -5,14 +5,14 @@ In: a recipe and a store. Out: rows with their verdicts. What it ran is remember
 
 import json
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from curator.core.progress import Listener, Silent
-from curator.pipeline.build import run
+from curator.pipeline.build import run_stages
 from curator.pipeline.context import open_context
+from curator.pipeline.locate import find_evals, find_sources
+from curator.pipeline.run_options import DEFAULTS, RunOptions
 from curator.pipeline.state import Result
 from curator.recipe.load import load_recipe
 from curator.recipe.schema import Recipe
@@ -46,21 +46,16 @@ def preview(
     store: str | Path = ".curator",
     *,
     problems: int = 3,
-    mirror: str | Path | None = None,
-    allow_missing: bool = False,
-    workers: int | None = None,
-    listener: Listener | None = None,
-    unsafe_local: bool = False,
+    options: RunOptions = DEFAULTS,
 ) -> list[Previewed]:
     """The rows of the first `problems` records of each source, in the recipe's order."""
     if not isinstance(recipe, Recipe):
         recipe = load_recipe(recipe)
-    with ExitStack() as stack:
-        opened = stack.enter_context(Store(Path(store)))
-        context = open_context(
-            stack, opened, recipe, workers, listener or Silent(), unsafe_local, limit=problems
-        )
-        result = run(context, Path(mirror) if mirror else None, allow_missing)
+    with (
+        Store(Path(store)) as opened,
+        open_context(opened, recipe, options, limit=problems) as context,
+    ):
+        result = run_stages(context, find_sources(context), find_evals(context))
         return _rows(opened, result)
 
 

@@ -4,14 +4,13 @@ In: a version. Out: the next version of its name, from the same problems, ration
 no source is read, no rationale written, and no program run whose execution the store has.
 """
 
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 from curator.core.errors import UsageError
-from curator.core.progress import Listener, Silent
 from curator.pipeline.context import BuildContext, open_context
 from curator.pipeline.freeze import freeze, screen_and_freeze
+from curator.pipeline.run_options import DEFAULTS, RunOptions
 from curator.pipeline.stages.check import verify
 from curator.pipeline.state import BuildInputs, SubsetState
 from curator.recipe.schema import Recipe
@@ -24,18 +23,15 @@ def reverify(
     version: str,
     store: str | Path = ".curator",
     *,
-    workers: int | None = None,
     message: str = "",
-    listener: Listener | None = None,
-    unsafe_local: bool = False,
+    options: RunOptions = DEFAULTS,
 ) -> Manifest:
     """The version that today's graders make of an older one, which is that one if nothing changed.
 
     Its recipe is the one that the version was built by. Rationales with verdicts that changed are
     what `curator diff` shows between the two.
     """
-    with ExitStack() as stack:
-        opened = stack.enter_context(Store(Path(store)))
+    with Store(Path(store)) as opened:
         manifest = opened.versions.get(version)
         content, objects = content_of(manifest), objects_of(manifest)
         if objects.pulled:
@@ -43,26 +39,21 @@ def reverify(
                 f"{manifest.ref} was pulled: it has no rejected rows and no evaluation sets to "
                 "judge again; build its recipe, or judge its rows by 'curator audit'"
             )
-        context = open_context(
-            stack,
-            opened,
-            recipe_of(manifest),
-            workers,
-            listener or Silent(),
-            unsafe_local,
-            executor=content.code.sandbox,
-        )
-        subsets = {name: _again(context, content, objects, name) for name in context.recipe.subsets}
-        evals = objects.evals
-        read = BuildInputs(
-            sources=content.sources,
-            evals=content.evals,
-            origins=objects.origins,
-            # In the recipe's order, which decides between two items that share as much.
-            against={name: evals[name] for name in context.recipe.evals() if name in evals},
-        )
-        result = screen_and_freeze(context, subsets, read)
-        return freeze(context, result, message or f"{manifest.ref} verified again")
+        executor = content.code.sandbox
+        with open_context(opened, recipe_of(manifest), options, executor=executor) as context:
+            subsets = {
+                name: _again(context, content, objects, name) for name in context.recipe.subsets
+            }
+            evals = objects.evals
+            inputs = BuildInputs(
+                sources=content.sources,
+                evals=content.evals,
+                origins=objects.origins,
+                # In the recipe's order, which decides between two items that share as much.
+                against={name: evals[name] for name in context.recipe.evals() if name in evals},
+            )
+            result = screen_and_freeze(context, subsets, inputs)
+            return freeze(context, result, message or f"{manifest.ref} verified again")
 
 
 def recipe_of(manifest: Manifest) -> Recipe:

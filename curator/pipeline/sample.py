@@ -5,7 +5,6 @@ in upstream's order. Calls are kept in the store's ledger like a teacher's, so t
 killed goes on, and more samples later ask only for what is missing.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -19,14 +18,14 @@ from curator.answers import extract
 from curator.checks import Candidate
 from curator.core.errors import UsageError, unknown
 from curator.core.model import Kind, Problem, content_id
-from curator.core.progress import Listener, Silent
 from curator.core.samples import Sample, Sampled
 from curator.pipeline.checker import Checker
+from curator.pipeline.run_options import DEFAULTS, RunOptions
 from curator.pipeline.stages.generate import crash, printed_nothing
 from curator.pipeline.teacher_session import TeacherSession
 from curator.recipe.schema import Limits
 from curator.sources import EVALS, SOURCES, Source, SourceFiles, open_source, records
-from curator.teacher import Budget, Call, Sampling, TeacherSettings
+from curator.teacher import Call, Sampling, TeacherSettings
 from curator.writers.instruction import instruction, options_line
 from curator.writers.parse_reply import read_reply
 from curator.writers.prompt_templates import Messages, Prompts
@@ -76,11 +75,7 @@ def sample(
     asked: SampleRequest,
     settings: TeacherSettings,
     store: Store,
-    *,
-    mirror: Path | None = None,
-    budget: Budget | None = None,
-    workers: int | None = None,
-    listener: Listener | None = None,
+    options: RunOptions = DEFAULTS,
 ) -> Iterator[Sampled]:
     """Problems with their samples, one set after the other.
 
@@ -90,21 +85,19 @@ def sample(
     """
     sources = known_sets(asked)
     # All of them, before anything is asked.
-    opened = [open_source(source, mirror) for source in sources]
-    limits = Limits()
+    opened = [open_source(source, options.mirror_folder) for source in sources]
     with ExitStack() as stack:
         checker = stack.enter_context(
             Checker(
                 stack.enter_context(store.ledger("executions")),
                 stack.enter_context(store.ledger("gradings")),
-                workers=workers or os.cpu_count() or 1,
-                wall_s=limits.wall_s,
-                cpu_s=limits.cpu_s,
-                memory_mb=limits.memory_mb,
+                Limits(),
+                workers=options.worker_count,
+                unsafe_local=options.unsafe_local,
             )
         )
         teacher_session = stack.enter_context(
-            TeacherSession("sample", Path(), settings, store, checker, listener or Silent(), budget)
+            TeacherSession("sample", Path(), settings, store, checker, options)
         )
         asker = _Asker(teacher_session, asked)
         for source, files in zip(sources, opened, strict=True):

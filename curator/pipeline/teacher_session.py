@@ -18,10 +18,11 @@ from typing import Any, Self, TypeVar
 from curator.checks import Candidate
 from curator.core.errors import BudgetReached, UsageError
 from curator.core.model import Verdict
-from curator.core.progress import Listener, counted
+from curator.core.progress import counted
 from curator.pipeline.checker import Checker
-from curator.teacher import Budget, Call, Request, Sampling, TeacherSettings, parameters
-from curator.teacher.client import Counts, Teacher
+from curator.pipeline.run_options import RunOptions
+from curator.teacher import Call, Request, Sampling, TeacherSettings, parameters
+from curator.teacher.client import CallLedgers, Counts, Teacher
 from curator.teacher.replay.server import Replay
 from curator.teacher.token_count import Count, counter
 from curator.writers.prompt_templates import Prompts
@@ -55,14 +56,13 @@ class TeacherSession:
         settings: TeacherSettings,
         store: Store,
         checker: Checker,
-        listener: Listener,
-        budget: Budget | None = None,
+        options: RunOptions,
     ) -> None:
         self.settings = settings
         self.teacher: Teacher | None = None
         self._name, self._folder = name, folder
-        self._store, self._listener = store, listener
-        self._budget = budget or Budget()
+        self._store, self._listener = store, options.listener
+        self._budget = options.budget
         self._checker = checker
         self._parameters = parameters(settings.parameters)
         self._open = ExitStack()
@@ -194,15 +194,19 @@ class TeacherSession:
         if not self._runner:
             self._runner = self._open.enter_context(asyncio.Runner())
             path = self._find_recordings()
-            address = self._open.enter_context(Replay(path)) if path else ""
-            self.teacher = Teacher(
-                self.settings,
+            settings = self.settings
+            if path:
+                settings = settings.served_at(self._open.enter_context(Replay(path)))
+            ledgers = CallLedgers(
                 self._open.enter_context(self._store.ledger("calls")),
-                claims=self._open.enter_context(self._store.claims("calls")),
-                batches=self._open.enter_context(self._store.ledger("batches")),
+                self._open.enter_context(self._store.claims("calls")),
+                self._open.enter_context(self._store.ledger("batches")),
+            )
+            self.teacher = Teacher(
+                settings,
+                ledgers,
                 recipe=self._name,
                 budget=self._budget,
-                base_url=address,
                 count=self.count,
                 listener=self._listener,
             )

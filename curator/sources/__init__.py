@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import chain, islice
 
 from curator.core.model import Problem, Quarantined
-from curator.sources.custom import custom_source
+from curator.sources.custom import CustomFiles, custom_source
 from curator.sources.datasets import (
     aqua_rat,
     camel_math,
@@ -62,6 +62,7 @@ EVALS: dict[str, Source] = {
 __all__ = [
     "EVALS",
     "SOURCES",
+    "CustomFiles",
     "Source",
     "SourceFiles",
     "custom_source",

@@ -7,7 +7,7 @@ In: `{question: problem, gold: answer}` and where the rows are. Out: a Source li
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from curator.core.errors import UsageError, unknown
 from curator.core.model import LETTERS, Problem
@@ -40,27 +40,32 @@ COLUMNS = (
 """What a column can hold; only `question` is needed."""
 
 
+@dataclass(frozen=True, slots=True)
+class CustomFiles:
+    """Where a recipe's own source is read: `file` or `hub`."""
+
+    file: str = ""
+    """Path or glob."""
+    hub: str = ""
+    """Id of a Hub dataset; `datasets` resolves the files of `config` and `split`."""
+    config: str = ""
+    split: str = "train"
+    revision: str = ""
+    rows: int = 0
+    """Maximum number of records, read from the start; 0 for all."""
+
+
 def custom_source(
-    name: str,
-    *,
-    columns: Mapping[str, str],
-    licence: str,
-    file: str = "",
-    hub: str = "",
-    config: str = "",
-    split: str = "train",
-    revision: str = "",
-    rows: int = 0,
+    name: str, files: CustomFiles, columns: Mapping[str, str], licence: str
 ) -> Source:
     """A source of a recipe's own.
 
-    `columns` maps the names of `COLUMNS` to upstream's; empty ones count as not given. `file` is a
-    path or glob; else `hub` is a dataset id, of which `datasets` tells the files of `config` and
-    `split`. A column of choices holds a list of texts (in CSV a JSON list; or as MathQA writes
-    them); their gold is a letter, an option's text, or a position counted from 0 (a number). A
-    program is Python. A response is a text or a program, or a list of them: each becomes a record
-    in part `CoT` or `PoT`. Questions and responses may be the turns of a chat, and a column inside
-    an object is named `outer.inner`. Of more than `rows` records the first are read; 0 is all.
+    `columns` maps the names of `COLUMNS` to upstream's; empty ones count as not given. A column of
+    choices holds a list of texts (in CSV a JSON list; or as MathQA writes them); their gold is a
+    letter, an option's text, or a position counted from 0 (a number). A program is Python. A
+    response is a text or a program, or a list of them: each becomes a record in part `CoT` or
+    `PoT`. Questions and responses may be the turns of a chat, and a column inside an object is
+    named `outer.inner`.
     """
     held = {kind: column for kind, column in columns.items() if column}
     for kind in held:
@@ -68,7 +73,7 @@ def custom_source(
             raise UsageError(f"{name}: {unknown('column', kind, COLUMNS)}")
     if "question" not in held:
         raise UsageError(f"{name}: columns need a question; which column holds it?")
-    if bool(file) == bool(hub):
+    if bool(files.file) == bool(files.hub):
         raise UsageError(f"{name}: give either a file or a Hub dataset, as file or hub")
 
     def parse(row: Row, place: str) -> Iterator[Problem]:
@@ -76,19 +81,19 @@ def custom_source(
 
     return Source(
         name=name,
-        about=f"{file or hub}, by the recipe's columns",
+        about=f"{files.file or files.hub}, by the recipe's columns",
         licence=licence,
         parse=parse,
         folder=f"sources/{name}",
-        hub=hub,
-        revision=revision,
-        config=config,
-        split=split,
-        local=file,
-        first=rows,
+        hub=files.hub,
+        revision=files.revision,
+        config=files.config,
+        split=files.split,
+        local=files.file,
+        first=files.rows,
         fields=tuple(held.values()),
         reading=json.dumps(
-            {"columns": held, "licence": licence} | ({"rows": rows} if rows else {}),
+            {"columns": held, "licence": licence} | ({"rows": files.rows} if files.rows else {}),
             sort_keys=True,
         ),
     )

@@ -13,23 +13,25 @@ from curator.teacher.call import Call, Request
 _FIELDS = [field.name for field in dataclasses.fields(Call)]
 
 
-def record_of(
-    request: Request,
-    call: Call,
-    *,
-    response: Any,
-    recipe: str,
-    spent: Spent,
-    estimated: bool,
-    tries: int,
-    seconds: float,
-    when: float,
-) -> dict[str, Any]:
-    """The record of a call.
+@dataclasses.dataclass(frozen=True, slots=True)
+class Tries:
+    """How a request was sent until it became a call."""
 
-    `response` is the body, JSON or text; `spent` is of all tries, `estimated` if the endpoint did
-    not say the tokens; `when` is the Unix time at the end of it.
-    """
+    response: Any
+    """Body of the last reply, JSON or text."""
+    spent: Spent
+    """Total cost of all tries."""
+    estimated: bool
+    """Whether a reply did not state its tokens."""
+    count: int
+    seconds: float
+    """From the start of the first try to the end of the last."""
+
+
+def record_of(
+    request: Request, call: Call, tries: Tries, *, recipe: str, when: float
+) -> dict[str, Any]:
+    """Return the record of a call; `when` is the Unix time at its end."""
     return {
         "request": {
             "family": request.family,
@@ -39,13 +41,13 @@ def record_of(
             "sample": request.sample,
         },
         "call": {name: getattr(call, name) for name in _FIELDS},
-        "response": response,
+        "response": tries.response,
         "recipe": recipe,
-        "money": spent.money,
-        "tokens": spent.tokens,
-        "estimated": estimated,
-        "tries": tries,
-        "seconds": round(seconds, 3),
+        "money": tries.spent.money,
+        "tokens": tries.spent.tokens,
+        "estimated": tries.estimated,
+        "tries": tries.count,
+        "seconds": round(tries.seconds, 3),
         "time": round(when, 3),
     }
 

@@ -16,7 +16,7 @@ from curator.core.progress import Listener, Silent
 from curator.teacher.batch.client import Batches
 from curator.teacher.budget import UNBOUNDED, BudgetLedger, Spent
 from curator.teacher.call import Call, Request
-from curator.teacher.call_record import call_of, record_of, spent_of
+from curator.teacher.call_record import Tries, call_of, record_of, spent_of
 from curator.teacher.call_store import CallStore
 from curator.teacher.config import Budget, TeacherSettings
 from curator.teacher.dispatch import Dispatcher
@@ -46,51 +46,49 @@ class Counts:
     tokens: int = 0
     cut_off: int = 0
     """Calls that a kill cut off in an earlier run; they may have been paid for."""
-    cut_off_money: float = 0.0
-    """What those cost at most, where a budget made us count tokens beforehand."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallLedgers:
+    """The ledgers of a store that a teacher works with."""
+
+    calls: Ledger
+    claims: Claims
+    batches: Ledger | None = None
+    """Needed where the settings say `batch`."""
 
 
 class Teacher:
     """Asks the endpoint of `settings`; use as an async context, in one event loop.
 
     `budget` is of this command and `settings.budget` of all calls that `recipe` ever made in this
-    ledger. `base_url`, for a replay, is asked without a key instead of the settings' endpoint.
-    `batches`, the ledger of that name, is needed where the settings say batch. `count` counts
-    tokens beforehand. When the context ends, single calls that were sent are waited for and kept;
-    those not sent are dropped. A batch goes on, and the next run finds it.
+    ledger. `count` counts tokens beforehand. When the context ends, single calls that were sent are
+    waited for and kept; those not sent are dropped. A batch goes on, and the next run finds it.
     """
 
     def __init__(
         self,
         settings: TeacherSettings,
-        calls: Ledger,
+        ledgers: CallLedgers,
         *,
-        claims: Claims,
         recipe: str = "",
         budget: Budget = UNBOUNDED,
-        batches: Ledger | None = None,
-        base_url: str = "",
         count: Count | None = None,
         listener: Listener | None = None,
     ) -> None:
-        self._recipe, self._claims, self._keeping = recipe, claims, CallStore(calls)
+        self._recipe, self._claims = recipe, ledgers.claims
+        self._keeping = CallStore(ledgers.calls)
         self._listener = listener or Silent()
         bounded = settings.budget != UNBOUNDED
-        before = spent_by(calls, recipe) if bounded else Spent()
+        before = spent_by(ledgers.calls, recipe) if bounded else Spent()
         self._purse = BudgetLedger(settings.budget, before, budget)
-        self._endpoint = Endpoint(settings, base_url)
+        self._endpoint = Endpoint(settings)
         self._batches = None
-        if settings.batch and not base_url:
-            assert batches is not None, "needed by settings that say batch"
-            self._batches = Batches(self._endpoint, self._keeping, batches, self._listener)
+        if settings.batch:
+            assert ledgers.batches is not None, "needed by settings that say batch"
+            self._batches = Batches(self._endpoint, self._keeping, ledgers.batches, self._listener)
         self._asker = Dispatcher(
-            settings,
-            self._endpoint,
-            self._purse,
-            count,
-            self._listener,
-            self._begin,
-            self._batches,
+            self._endpoint, self._purse, count, self._listener, self._begin, self._batches
         )
         self._counts = Counts()
         self._began = time.time()
@@ -159,12 +157,14 @@ class Teacher:
             record = record_of(
                 request,
                 asked.call,
-                response=asked.body,
+                Tries(
+                    response=asked.body,
+                    spent=asked.spent + (spent_of(old) if old else Spent()),
+                    estimated=asked.estimated,
+                    count=asked.tries,
+                    seconds=asked.seconds,
+                ),
                 recipe=self._recipe,
-                spent=asked.spent + (spent_of(old) if old else Spent()),
-                estimated=asked.estimated,
-                tries=asked.tries,
-                seconds=asked.seconds,
                 when=time.time(),
             )
             try:
@@ -208,7 +208,7 @@ class Teacher:
             self._listener.note(
                 f"{len(lost):,} calls were cut off by a kill and may have been paid for{worth}"
             )
-            self._counts.cut_off, self._counts.cut_off_money = len(lost), sum(lost)
+            self._counts.cut_off = len(lost)
         self._claims.forget()
 
 

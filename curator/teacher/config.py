@@ -106,6 +106,11 @@ class TeacherSettings(Section):
             raise ValueError("expected values that JSON has: numbers, texts, lists") from None
         return values
 
+    def served_at(self, base_url: str) -> "TeacherSettings":
+        """Return the same settings for an endpoint without key and batches, such as a replay."""
+        update = {"base_url": base_url, "key_env": "", "batch": False}
+        return self.model_copy(update=update)
+
 
 class Sampling(Section):
     """How many rationales the teacher writes per problem."""

@@ -14,7 +14,6 @@ from curator.core.progress import Listener
 from curator.teacher.batch.client import Batches
 from curator.teacher.budget import BudgetLedger, Spent, cost, most_tokens
 from curator.teacher.call import Call, Request
-from curator.teacher.config import TeacherSettings
 from curator.teacher.endpoint import Endpoint, Try
 from curator.teacher.rate_limit import LONGEST_HOLD_S, RateLimiter, backoff_s
 from curator.teacher.response import Fault
@@ -61,7 +60,6 @@ class Dispatcher:
 
     def __init__(
         self,
-        settings: TeacherSettings,
         endpoint: Endpoint,
         purse: BudgetLedger,
         count: Count | None,
@@ -75,9 +73,10 @@ class Dispatcher:
         """Tasks of `ask` whose try is under way or answered."""
         self.retried = 0
         """Tries beyond the first."""
-        self._settings, self._endpoint, self._purse = settings, endpoint, purse
+        self._endpoint, self._settings, self._purse = endpoint, endpoint.settings, purse
         self._count, self._listener, self._begin = count, listener, begin
         self._batches = batches
+        settings = endpoint.settings
         per_minute = settings.requests_per_minute, settings.tokens_per_minute
         self._flow = RateLimiter(settings.concurrency, *per_minute)
         self._counts_tokens = purse.counts_tokens or bool(settings.tokens_per_minute)

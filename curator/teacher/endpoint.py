@@ -47,16 +47,17 @@ class Try:
 
 
 class Endpoint:
-    """The endpoint of the settings, or a keyless one at `base_url` in its stead.
+    """The endpoint of the settings.
 
     The key is read from the environment when the first request is made; TeacherError if it is
     missing. A key goes to whatever address a recipe names: read `base_url` and `key_env` before you
     build somebody else's recipe.
     """
 
-    def __init__(self, settings: TeacherSettings, base_url: str = "") -> None:
-        self.base_url = base_url or settings.base_url
-        self._key_env = "" if base_url else settings.key_env
+    def __init__(self, settings: TeacherSettings) -> None:
+        self.settings = settings
+        self.base_url = settings.base_url
+        self._key_env = settings.key_env
         self._timeout_s = settings.timeout_s
         self._most = settings.concurrency
         self._key = ""

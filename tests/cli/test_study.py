@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from curator.cli.study import Studied, recipes_in, study
-from curator.core.progress import Silent
+from curator import RunOptions
+from curator.cli.study import MixtureResult, StudyRequest, recipes_in, study
 from curator.pipeline.sample import SampleRequest
 from tests.teacher.faults import Server, completion
 from tests.trainers.tiny import tiny_model
@@ -78,26 +78,21 @@ def world(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(world: Path, served: list[str], server: Server) -> list[Studied]:
+def run(world: Path, served: list[str], server: Server) -> list[MixtureResult]:
     @contextmanager
     def serving(model: str) -> Iterator[str]:
         assert (Path(model) / "config.json").exists()
         served.append(model)
         yield server.url
 
-    return study(
+    request = StudyRequest(
         recipes_in(str(world / "recipes")),
         str(world / "tiny.yaml"),
         SampleRequest(("gsm8k",), how="CoT"),
-        world / "study",
-        world / "store",
-        serving,
-        overrides={},
-        sampling={"temperature": 0.0, "max_tokens": 50},
-        mirror=world / "mirror",
-        allow_missing=False,
-        listener=Silent(),
+        parameters={"temperature": 0.0, "max_tokens": 50},
     )
+    options = RunOptions(mirror=world / "mirror")
+    return study(request, world / "study", world / "store", serving, options)
 
 
 def test_each_mixture_is_trained_and_scored_once(world: Path) -> None:
@@ -135,7 +130,10 @@ def test_what_is_wrong_is_seen_before_anything_is_built(world: Path) -> None:
             ("study", world / "recipes", "--training", "nix"),
             "No recipe named 'nix'. Known: mammoth-34b",
         ),
-        (("study", world / "recipes", "--training", "verifier"), "a study takes an sft"),
+        (
+            ("study", world / "recipes", "--training", "verifier"),
+            "A study needs a recipe with train: sft",
+        ),
         (("study", world / "recipes", "--sets", "gsm9"), "Did you mean 'gsm8k'?"),
     ):
         done = curator(*wrong, "--store", world / "store", "--mirror", world / "mirror")

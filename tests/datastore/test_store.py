@@ -13,6 +13,7 @@ import pytest
 from datastore import store as module
 from datastore.errors import StoreError
 from datastore.files import scratch
+from datastore.memo import MemoKey
 from datastore.migrations import FORMAT, MIGRATIONS
 from datastore.store import Store
 from tests.paths import DATA
@@ -39,14 +40,14 @@ def used(root: Path) -> tuple[str, str]:
     """Puts one of everything into the store; returns the object's and the version's names."""
     with Store(root) as store:
         digest = store.objects.write(noise(1), SCHEMA)
-        store.memo.once("stage", 1, {}, [], lambda: ({"rows": digest}, {}))
+        store.memo.once(MemoKey("stage", 1, {}, []), lambda: ({"rows": digest}, {}))
         store.ledger("calls").put_many({b"k" * 16: {"n": 1}})
         return digest, store.versions.create("m", {"a": 1}, None, "", {"rows": digest}).ref
 
 
 def holds(store: Store, names: tuple[str, str]) -> bool:
     store.objects.check(names[0])
-    memo = store.memo.get("stage", 1, {}, [])
+    memo = store.memo.get(MemoKey("stage", 1, {}, []))
     return bool(
         memo
         and memo.objects["rows"] == names[0]
@@ -145,6 +146,7 @@ def test_a_migration_that_was_killed_is_finished_by_the_next(
 OPENER = """
 import sys
 from pathlib import Path
+from datastore.memo import MemoKey
 from datastore.store import Store
 store = Store(Path(sys.argv[1]))
 print("open", flush=True)
@@ -190,7 +192,7 @@ def test_a_full_disk_is_one_clear_line_and_leaves_the_store_whole(disk: Path) ->
     with pytest.raises(StoreError, match="No space left"):
         store.versions.create("m", {"a": "x" * 5000}, None, "", {})
     with pytest.raises(StoreError, match="No space left"):
-        store.memo.once("other", 1, {}, [], lambda: ({}, {}))
+        store.memo.once(MemoKey("other", 1, {}, []), lambda: ({}, {}))
     (disk / "filler").unlink()
     assert holds(Store(disk / "store"), names)
     assert tree(disk / "store") == before
@@ -216,7 +218,7 @@ def test_a_read_only_store_is_read_and_refuses_writing_in_one_line(
         ]
     for write in (
         lambda: store.objects.write(noise(1), SCHEMA),
-        lambda: store.memo.once("other", 1, {}, [], lambda: ({}, {})),
+        lambda: store.memo.once(MemoKey("other", 1, {}, []), lambda: ({}, {})),
         lambda: store.ledger("calls").put_many({b"z" * 16: {}}),
         lambda: store.versions.create("m", {"a": 2}, None, "", {}),
     ):

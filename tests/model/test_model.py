@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from curator.teacher import Call, Request, TeacherSettings, parameters
-from curator.teacher.client import Teacher
+from curator.teacher.client import CallLedgers, Teacher
 from curator.teacher.replay.recordings import Recordings
 from curator.teacher.replay.server import Replay
 from curator.teacher.token_count import counter, prompt_tokens
@@ -31,7 +31,8 @@ def ask(
 ) -> list[Call]:
     async def run() -> list[Call]:
         calls, claims = store.ledger("calls"), store.claims("calls")
-        async with Teacher(settings, calls, claims=claims, base_url=base_url) as teacher:
+        how = settings.served_at(base_url) if base_url else settings
+        async with Teacher(how, CallLedgers(calls, claims)) as teacher:
             return list(await asyncio.gather(*map(teacher.ask, requests)))
 
     return asyncio.run(run())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from curator import build
+from curator import RunOptions, build
 from curator.answers import Grader
 from curator.pipeline.sample import SampleRequest, sample
 from curator.release.export import export
@@ -54,7 +54,7 @@ def test_a_small_model_is_trained_on_a_release_served_and_scored(
             concurrency=2,
             parameters={"temperature": 0.0, "max_tokens": 100},
         )
-        problems = list(sample(asked, settings, store, mirror=shared))
+        problems = list(sample(asked, settings, store, RunOptions(mirror=shared)))
     assert len(problems) == 20
     with Sandbox() as box, Grader() as grader:
         result = evaluate(grade(problems, box, grader), "smollm2, three steps")

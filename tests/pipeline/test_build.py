@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from curator import build, load
+from curator import RunOptions, build, load
 from curator.core.errors import SourceError
 from curator.pipeline.preview import preview
 from datastore.store import Store
@@ -29,7 +29,7 @@ def stages(store: Path) -> Counter[str]:
 
 def test_every_record_ends_where_its_content_says(world) -> None:
     mirror, recipe, store = world
-    subsets = build(recipe, store, mirror=mirror).content["subsets"]
+    subsets = build(recipe, store, options=RunOptions(mirror=mirror)).content["subsets"]
     for name in ("cot", "pot"):
         counts = subsets[name]
         assert (counts["records"], counts["quarantined"]) == (8, 1)
@@ -42,7 +42,7 @@ def test_every_record_ends_where_its_content_says(world) -> None:
 
 def test_rows_come_back_with_their_problem_in_stable_order(world) -> None:
     mirror, recipe, store = world
-    build(recipe, store, mirror=mirror)
+    build(recipe, store, options=RunOptions(mirror=mirror))
     rows = load("small", store).to_pylist()
     assert [row["subset"] for row in rows] == ["cot"] * 6 + ["pot"] * 5
     assert [row["id"] for row in rows if row["subset"] == "cot"] == sorted(
@@ -56,22 +56,22 @@ def test_rows_come_back_with_their_problem_in_stable_order(world) -> None:
 
 def test_building_again_runs_nothing_and_makes_no_version(world) -> None:
     mirror, recipe, store = world
-    first = build(recipe, store, mirror=mirror)
+    first = build(recipe, store, options=RunOptions(mirror=mirror))
     before = stages(store)
-    second = build(recipe, store, mirror=mirror)
+    second = build(recipe, store, options=RunOptions(mirror=mirror))
     assert second == first
     assert stages(store) == before
 
 
 def test_the_digest_depends_on_neither_place_workers_nor_caches(world, tmp_path: Path) -> None:
     mirror, recipe, store = world
-    first = build(recipe, store, mirror=mirror, workers=1)
+    first = build(recipe, store, options=RunOptions(mirror=mirror, workers=1))
     moved = tmp_path / "elsewhere"
     shutil.copytree(mirror, moved)
-    other = build(recipe, tmp_path / "other", mirror=moved, workers=3)
+    other = build(recipe, tmp_path / "other", options=RunOptions(mirror=moved, workers=3))
     for cache in ("memo", "objects", "ledgers"):
         shutil.rmtree(store / cache)
-    again = build(recipe, store, mirror=mirror, workers=2)
+    again = build(recipe, store, options=RunOptions(mirror=mirror, workers=2))
     assert first.digest == other.digest == again.digest
     assert first.objects["rows"] == other.objects["rows"] == again.objects["rows"]
     assert again.number == first.number
@@ -79,10 +79,10 @@ def test_the_digest_depends_on_neither_place_workers_nor_caches(world, tmp_path:
 
 def test_a_changed_mixture_draws_again_and_repeats_nothing_else(world) -> None:
     mirror, recipe, store = world
-    first = build(recipe, store, mirror=mirror)
+    first = build(recipe, store, options=RunOptions(mirror=mirror))
     before = stages(store)
     recipe.write_text(RECIPE + "mixture: {subsets: {cot: 2, pot: 50%}}\n")
-    second = build(recipe, store, mirror=mirror, message="fewer")
+    second = build(recipe, store, message="fewer", options=RunOptions(mirror=mirror))
     assert stages(store) - before == Counter({"draw": 1})
     kept = {name: counts["kept"] for name, counts in second.content["subsets"].items()}
     assert kept == {"cot": 2, "pot": 3}
@@ -91,11 +91,11 @@ def test_a_changed_mixture_draws_again_and_repeats_nothing_else(world) -> None:
 
 def test_one_more_record_changes_no_id_of_the_others(world) -> None:
     mirror, recipe, store = world
-    build(recipe, store, mirror=mirror)
+    build(recipe, store, options=RunOptions(mirror=mirror))
     path = mirror / "sources" / "gsm8k" / "rows.jsonl"
     more = {"question": "Fay has 2 dozen eggs. How many?", "answer": "2*12=<<2*12=24>>24\n#### 24"}
     path.write_text(json.dumps(more) + "\n" + path.read_text())
-    build(recipe, store, mirror=mirror)
+    build(recipe, store, options=RunOptions(mirror=mirror))
     before, after = (set(load(f"small@{n}", store)["id"].to_pylist()) for n in (1, 2))
     assert before < after
     assert len(after - before) == 2
@@ -105,8 +105,8 @@ def test_a_source_that_is_missing_is_fatal_unless_it_may_be(world) -> None:
     mirror, recipe, store = world
     recipe.write_text(RECIPE.replace("  pot:", "  rft: {source: gsm8k_rft, kind: CoT}\n  pot:"))
     with pytest.raises(SourceError, match=r"gsm8k_rft.*--allow-missing"):
-        build(recipe, store, mirror=mirror)
-    manifest = build(recipe, store, mirror=mirror, allow_missing=True)
+        build(recipe, store, options=RunOptions(mirror=mirror))
+    manifest = build(recipe, store, options=RunOptions(mirror=mirror, allow_missing=True))
     assert manifest.content["subsets"]["rft"]["waits_for"] == ["source gsm8k_rft"]
     assert manifest.content["subsets"]["rft"]["kept"] == 0
 
@@ -115,10 +115,10 @@ def test_too_many_broken_records_are_fatal_and_kept(world) -> None:
     mirror, recipe, store = world
     recipe.write_text(RECIPE.replace("0.2", "0.1"))
     with pytest.raises(SourceError, match=r"1 of 9 records do not parse.*rows.jsonl:4"):
-        build(recipe, store, mirror=mirror)
+        build(recipe, store, options=RunOptions(mirror=mirror))
     recipe.write_text(RECIPE)
     before = stages(store)["ingest"]
-    build(recipe, store, mirror=mirror)
+    build(recipe, store, options=RunOptions(mirror=mirror))
     assert stages(store)["ingest"] == before + 1, "the evaluation set alone was left to read"
 
 
@@ -132,16 +132,16 @@ def test_undecided_rows_are_left_out_unless_the_recipe_keeps_them(world) -> None
     source = "{file: open.jsonl, columns: {question: question, solution: words}, licence: MIT}"
     text = RECIPE.replace("screens:", f"  open: {{source: {source}, kind: CoT}}\nscreens:")
     recipe.write_text(text)
-    left_out = build(recipe, store, mirror=mirror).content["subsets"]["open"]
+    left_out = build(recipe, store, options=RunOptions(mirror=mirror)).content["subsets"]["open"]
     recipe.write_text(text + "undecided: keep\n")
-    kept = build(recipe, store, mirror=mirror).content["subsets"]["open"]
+    kept = build(recipe, store, options=RunOptions(mirror=mirror)).content["subsets"]["open"]
     assert (left_out["undecided"], left_out["kept"]) == (2, 0)
     assert (kept["undecided"], kept["kept"]) == (2, 2)
 
 
 def test_a_preview_shows_rows_and_makes_no_version(world) -> None:
     mirror, recipe, store = world
-    rows = preview(recipe, store, problems=2, mirror=mirror)
+    rows = preview(recipe, store, problems=2, options=RunOptions(mirror=mirror))
     assert Counter(row.subset for row in rows) == {"cot": 2, "pot": 2}
     assert {v.check for row in rows for v in row.verdicts} == {"executed", "answer", "format"}
     with Store(store, readonly=True) as opened:
@@ -150,9 +150,9 @@ def test_a_preview_shows_rows_and_makes_no_version(world) -> None:
 
 def test_two_recipes_share_what_they_have_in_common(world) -> None:
     mirror, recipe, store = world
-    build(recipe, store, mirror=mirror)
+    build(recipe, store, options=RunOptions(mirror=mirror))
     before = stages(store)
     other = recipe.with_name("other.yaml")
     other.write_text(RECIPE.replace("name: small", "name: other"))
-    build(other, store, mirror=mirror)
+    build(other, store, options=RunOptions(mirror=mirror))
     assert stages(store) == before

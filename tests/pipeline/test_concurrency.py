@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from curator import build, load
+from curator import RunOptions, build, load
 from curator.pipeline import checker
 from curator.versions.status import status
 from datastore.memo import Memo
@@ -110,7 +110,7 @@ def test_builders_of_different_recipes_read_a_common_source_once_while_others_re
     early.write_text(RECIPE.replace("name: small", "name: early"))
     shutil.copytree(mirror, tmp_path / "little")
     (tmp_path / "little/sources/gsm8k/more.jsonl").unlink()
-    before = build(early, store, mirror=tmp_path / "little")
+    before = build(early, store, options=RunOptions(mirror=tmp_path / "little"))
     rows = load("early", store)
     builders = [start(each, store, mirror) for each in (recipe, other)]
     looks, seen = 0, set()
@@ -129,7 +129,7 @@ def test_builders_of_different_recipes_read_a_common_source_once_while_others_re
     memos = [json.loads(path.read_text()) for path in store.glob("memo/*/*.json")]
     read = [memo["params"]["source"] for memo in memos if memo["stage"] == "ingest"]
     assert len(read) == 3, "both mirrors' source, and the evaluation set that they share"
-    alone = build(other, tmp_path / "alone", mirror=mirror)
+    alone = build(other, tmp_path / "alone", options=RunOptions(mirror=mirror))
     assert alone.digest == made[1]["digest"]
 
 
@@ -158,8 +158,8 @@ def test_how_much_is_judged_and_committed_at_once_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mirror, recipe = make_world(tmp_path)
-    first = build(recipe, tmp_path / "s0", mirror=mirror)
+    first = build(recipe, tmp_path / "s0", options=RunOptions(mirror=mirror))
     monkeypatch.setattr(checker, "CHUNK", 3)
     monkeypatch.setattr("datastore.remember.COMMIT", 1)
-    second = build(recipe, tmp_path / "s1", mirror=mirror)
+    second = build(recipe, tmp_path / "s1", options=RunOptions(mirror=mirror))
     assert first == second

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from curator import build
+from curator import RunOptions, build
 from curator.pipeline.plan import plan
 from curator.recipe.load import load_recipe
 from curator.release.export import export
@@ -27,7 +27,12 @@ from tests.worlds import RECIPE, curator, make_world, mount
 def built(tmp_path: Path) -> tuple[Path, Path, Path, Manifest]:
     """Mirror, recipe, store and the version in it."""
     mirror, recipe = make_world(tmp_path)
-    return mirror, recipe, tmp_path / "store", build(recipe, tmp_path / "store", mirror=mirror)
+    return (
+        mirror,
+        recipe,
+        tmp_path / "store",
+        build(recipe, tmp_path / "store", options=RunOptions(mirror=mirror)),
+    )
 
 
 def test_a_build_on_a_full_disk_is_one_line_and_goes_on_where_there_is_room(
@@ -51,8 +56,10 @@ def test_a_build_on_a_full_disk_is_one_line_and_goes_on_where_there_is_room(
                 opened.objects.check(path.stem)
     assert done, "some stages were finished and kept"
     mount("-o", "remount,size=8m", str(disk))
-    made = build(recipe, store, mirror=mirror)
-    assert made.digest == build(recipe, tmp_path / "roomy", mirror=mirror).digest
+    made = build(recipe, store, options=RunOptions(mirror=mirror))
+    assert (
+        made.digest == build(recipe, tmp_path / "roomy", options=RunOptions(mirror=mirror)).digest
+    )
     assert done <= {path.name for path in store.glob("memo/*/*")}
 
 
@@ -79,7 +86,7 @@ def test_views_that_find_no_room_do_not_fail_the_build_that_is_done(
 ) -> None:
     mirror, recipe = make_world(tmp_path)
     store = disk / "store"
-    first = build(recipe, store, mirror=mirror)
+    first = build(recipe, store, options=RunOptions(mirror=mirror))
     free = os.statvfs(disk)
     (disk / "stone").write_bytes(b"x" * (free.f_bavail * free.f_frsize))
     again = curator("build", recipe, "--store", store, "--mirror", mirror)
@@ -103,7 +110,7 @@ def test_a_read_only_store_answers_and_refuses_to_build_in_one_line(built, disk:
         assert asked.returncode == 0, asked.stderr
     assert str(made.content["rows"]["count"]) in asked.stdout
     with Store(disk, readonly=True) as opened:
-        assert plan(load_recipe(recipe), opened, mirror).whole == []
+        assert plan(load_recipe(recipe), opened, RunOptions(mirror=mirror)).whole == []
         assert status(opened).versions == {"small@1": 11}
         assert difference(opened, "small", "small@1") == []
         [[row]] = answer(opened, "SELECT id FROM rows LIMIT 1")[1]
@@ -127,7 +134,7 @@ def test_damaged_memos_are_made_again(built, how: str) -> None:
     memos = {path: path.read_bytes() for path in store.glob("memo/*/*.json")}
     for path in memos:
         spoil(path, how)
-    assert build(recipe, store, mirror=mirror) == made
+    assert build(recipe, store, options=RunOptions(mirror=mirror)) == made
     assert {path: path.read_bytes() for path in memos} == memos
 
 
@@ -136,7 +143,7 @@ def test_memos_that_say_something_else_are_made_again(built, memo: str) -> None:
     mirror, recipe, store, made = built
     for path in store.glob("memo/*/*.json"):
         path.write_text(memo)
-    assert build(recipe, store, mirror=mirror) == made
+    assert build(recipe, store, options=RunOptions(mirror=mirror)) == made
 
 
 Ask = Callable[[Store, Manifest, Path], object]
@@ -154,7 +161,7 @@ def test_a_damaged_object_is_named_by_all_who_read_it_and_made_again(
 ) -> None:
     mirror, recipe, store, made = built
     recipe.write_text(RECIPE + "mixture: {subsets: {cot: 2}}\n")
-    build(recipe, store, mirror=mirror)
+    build(recipe, store, options=RunOptions(mirror=mirror))
     path = store / f"objects/{made.objects['rationales']['cot'][:2]}"
     path /= f"{made.objects['rationales']['cot']}.parquet"
     whole = path.read_bytes()
@@ -185,10 +192,10 @@ def test_a_damaged_part_of_a_ledger_is_named_and_its_results_are_computed_again(
     for path in store.glob("memo/*/*.json"):
         path.unlink()
     with pytest.raises(StoreError) as caught:
-        build(recipe, store, mirror=mirror)
+        build(recipe, store, options=RunOptions(mirror=mirror))
     assert str(caught.value).startswith(f"{part} is damaged: move that file away")
     part.unlink()
-    assert build(recipe, store, mirror=mirror) == made
+    assert build(recipe, store, options=RunOptions(mirror=mirror)) == made
 
 
 def test_a_damaged_manifest_stops_no_build_of_another_name(built) -> None:
@@ -196,9 +203,9 @@ def test_a_damaged_manifest_stops_no_build_of_another_name(built) -> None:
     spoil(store / "versions/small/1.json", "cut")
     other = recipe.with_name("other.yaml")
     other.write_text(RECIPE.replace("name: small", "name: other"))
-    assert build(other, store, mirror=mirror).ref == "other@1"
+    assert build(other, store, options=RunOptions(mirror=mirror)).ref == "other@1"
     again = curator("build", recipe, "--store", store, "--mirror", mirror)
     assert again.returncode == 1
     assert "1.json is damaged: it is no manifest; restore it from a copy, or delete" in again.stderr
     (store / "versions/small/1.json").unlink()
-    assert build(recipe, store, mirror=mirror) == made
+    assert build(recipe, store, options=RunOptions(mirror=mirror)) == made

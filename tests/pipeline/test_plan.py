@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from curator import build
+from curator import RunOptions, build
 from curator.pipeline.plan import Plan, plan
 from curator.recipe.load import load_recipe
 from datastore.store import Store
@@ -29,7 +29,7 @@ def planned(world: tuple[Path, Path, Path], text: str) -> Plan:
     Store(store).close()
     before = files(store)
     with Store(store, readonly=True) as opened:
-        made = plan(load_recipe(recipe), opened, mirror)
+        made = plan(load_recipe(recipe), opened, RunOptions(mirror=mirror))
     assert files(store) == before
     return made
 
@@ -59,11 +59,11 @@ def test_a_plan_counts_the_records_that_are_there_before_anything_ran(world) -> 
 def test_after_a_build_the_plan_says_what_it_gave(world, mixture: str) -> None:
     mirror, recipe, store = world
     recipe.write_text(RECIPE)
-    build(recipe, store, mirror=mirror)
+    build(recipe, store, options=RunOptions(mirror=mirror))
     made = planned(world, RECIPE + f"mixture: {mixture}\n")
     assert {step.state for step in made.steps} == {"done"}
     assert made.whole == ([] if mixture == "{}" else ["draw"])
-    subsets = build(recipe, store, mirror=mirror).content["subsets"]
+    subsets = build(recipe, store, options=RunOptions(mirror=mirror)).content["subsets"]
     again = planned(world, RECIPE + f"mixture: {mixture}\n")
     assert again.whole == []
     assert {step.subset: step.rows for step in again.steps} == {

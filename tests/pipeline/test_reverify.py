@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from curator import build
+from curator import RunOptions, build
 from curator.checks import CHECKS, Candidate
 from curator.core.model import Verdict
 from curator.pipeline.reverify import reverify
@@ -30,7 +30,7 @@ CHECKS_BEFORE = dict(CHECKS)
 @pytest.fixture
 def built(tmp_path: Path) -> Path:
     mirror, recipe = make_world(tmp_path)
-    build(recipe, tmp_path / "store", mirror=mirror)
+    build(recipe, tmp_path / "store", options=RunOptions(mirror=mirror))
     shutil.rmtree(mirror)
     recipe.unlink()
     return tmp_path / "store"

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from curator import RunOptions
 from curator.answers import Grader
 from curator.core.errors import TeacherError
 from curator.core.samples import Sampled, read_samples
@@ -77,7 +78,7 @@ def sampled(server: Server, mirror: Path, store: Path, **asked: Any) -> list[Sam
         twice = SampleRequest(
             ("gsm8k", "gsm8k"), **asked
         )  # a set that is named twice is sampled once
-        return list(sample(twice, settings, opened, mirror=mirror))
+        return list(sample(twice, settings, opened, RunOptions(mirror=mirror)))
 
 
 def test_hybrid_decoding_falls_back_to_words_where_a_program_fails_and_only_there(

@@ -7,7 +7,7 @@ digest here changes only together with what the recipe means, never with how the
 import shutil
 from pathlib import Path
 
-from curator import build, load
+from curator import RunOptions, build, load
 from datastore.store import Store
 from tests.paths import DATA
 from tests.worlds import make_world
@@ -34,12 +34,12 @@ def test_a_store_of_an_older_release_is_used_and_none_of_its_programs_is_run_aga
     mirror, recipe = make_world(tmp_path)
 
     assert load("small@1", store).num_rows == old.content["rows"]["count"]
-    again = build(recipe, store, mirror=mirror)
+    again = build(recipe, store, options=RunOptions(mirror=mirror))
     assert (again.ref, again.digest) == ("small@1", old.digest)
     assert _ledger_files(store) == kept  # a program that runs is written to a journal
 
 
 def test_the_test_would_notice_a_program_that_runs(tmp_path: Path) -> None:
     mirror, recipe = make_world(tmp_path)
-    build(recipe, tmp_path / "store", mirror=mirror)
+    build(recipe, tmp_path / "store", options=RunOptions(mirror=mirror))
     assert _ledger_files(tmp_path / "store")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants
 
-from curator import build
+from curator import RunOptions, build
 from tests.release.hub.hub_server import Hub, serving
 from tests.worlds import make_world
 
@@ -26,7 +26,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with `small@1`: a few rows of GSM8K's form in two subsets, all MIT."""
     folder = tmp_path_factory.mktemp("publishing-small")
     mirror, recipe = make_world(folder)
-    build(recipe, store=folder / "store", mirror=mirror)
+    build(recipe, store=folder / "store", options=RunOptions(mirror=mirror))
     return folder / "store"
 
 

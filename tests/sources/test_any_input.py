@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from curator.core import arrow
 from curator.core.model import Problem, Quarantined
-from curator.sources import EVALS, SOURCES, Source, custom_source, open_source, records
+from curator.sources import EVALS, SOURCES, CustomFiles, Source, custom_source, open_source, records
 
 OWN = custom_source(
     "own",
-    columns={"question": "question", "gold": "answer", "choices": "options", "program": "program"},
-    licence="MIT",
-    file="rows.json",
+    CustomFiles(file="rows.json"),
+    {"question": "question", "gold": "answer", "choices": "options", "program": "program"},
+    "MIT",
 )
 EVERY = {
     **{f"sources/{name}": source for name, source in SOURCES.items()},
@@ -102,7 +102,7 @@ def test_any_file_is_read_without_an_exception(
 ) -> None:
     path = tmp_path / f"rows{suffix}"
     path.write_bytes(head + body)
-    source = custom_source("own", columns={"question": "q"}, licence="MIT", file=str(path))
+    source = custom_source("own", CustomFiles(file=str(path)), {"question": "q"}, "MIT")
     check_storable(list(records(source, open_source(source))))
     path.unlink()
 

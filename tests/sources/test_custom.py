@@ -7,13 +7,13 @@ import pytest
 
 from curator.core.errors import UsageError
 from curator.core.model import Problem, Quarantined
-from curator.sources import custom_source, open_source, records
+from curator.sources import CustomFiles, custom_source, open_source, records
 
 COLUMNS = {"question": "q", "gold": "a", "choices": "", "solution": "", "program": ""}
 
 
 def read(path: Path | str, **more: str) -> list[Problem | Quarantined]:
-    source = custom_source("mine", columns={**COLUMNS, **more}, licence="CC0-1.0", file=str(path))
+    source = custom_source("mine", CustomFiles(file=str(path)), {**COLUMNS, **more}, "CC0-1.0")
     return list(records(source, open_source(source)))
 
 
@@ -108,7 +108,7 @@ def test_the_digest_covers_bytes_names_and_columns(tmp_path: Path) -> None:
     path.write_text('{"q": "Q", "a": 1}\n')
 
     def digest(**more: str) -> str:
-        source = custom_source("mine", columns={**COLUMNS, **more}, licence="MIT", file=str(path))
+        source = custom_source("mine", CustomFiles(file=str(path)), {**COLUMNS, **more}, "MIT")
         return open_source(source).digest
 
     first = digest()
@@ -119,14 +119,16 @@ def test_the_digest_covers_bytes_names_and_columns(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "words"),
+    ("files", "columns", "words"),
     [
-        ({"columns": {"question": "q", "goald": "a"}, "file": "x"}, "Did you mean 'gold'"),
-        ({"columns": {"gold": "a"}, "file": "x"}, "which column holds it"),
-        ({"columns": {"question": "q"}}, "either a file or a Hub dataset"),
-        ({"columns": {"question": "q"}, "file": "x", "hub": "a/b"}, "either a file or a Hub"),
+        (CustomFiles("x"), {"question": "q", "goald": "a"}, "Did you mean 'gold'"),
+        (CustomFiles("x"), {"gold": "a"}, "which column holds it"),
+        (CustomFiles(), {"question": "q"}, "either a file or a Hub dataset"),
+        (CustomFiles("x", hub="a/b"), {"question": "q"}, "either a file or a Hub"),
     ],
 )
-def test_a_wrong_description_is_the_users_mistake(given: dict[str, object], words: str) -> None:
+def test_a_wrong_description_is_the_users_mistake(
+    files: CustomFiles, columns: dict[str, str], words: str
+) -> None:
     with pytest.raises(UsageError, match=words):
-        custom_source("mine", licence="MIT", **given)  # type: ignore[arg-type]
+        custom_source("mine", files, columns, "MIT")

@@ -12,7 +12,7 @@ import aiohttp  # noqa: F401, what the first call would import, so that kills me
 import openai.types  # noqa: F401
 
 from curator.teacher import Budget, Prices, TeacherSettings
-from curator.teacher.client import Teacher
+from curator.teacher.client import CallLedgers, Teacher
 from datastore.claims import Claims
 from datastore.ledger import Ledger
 from tests.teacher.worlds import requests
@@ -36,7 +36,7 @@ async def _ask_many(store: Path, url: str, first: int, count: int, told: Connect
     )
     asked = requests(count, f'{{"max_tokens":{MOST_TOKENS}}}', first)
     with Ledger(store / "calls") as ledger, Claims(store / "claims") as claims:
-        async with Teacher(settings, ledger, claims=claims) as teacher:
+        async with Teacher(settings, CallLedgers(ledger, claims)) as teacher:
             told.send(teacher.counts.cut_off)
             calls = await asyncio.gather(*map(teacher.ask, asked))
         assert all(call.status == "answered" for call in calls)

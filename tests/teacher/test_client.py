@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from curator.core.errors import TeacherError
 from curator.teacher import Call, Request, TeacherSettings
 from curator.teacher.call_record import call_of
-from curator.teacher.client import Teacher
+from curator.teacher.client import CallLedgers, Teacher
 from datastore.claims import Claims
 from datastore.ledger import Ledger
 from tests.paths import DATA
@@ -104,7 +104,7 @@ def test_a_failure_that_is_final_is_not_asked_again_and_another_is(tmp_path: Pat
 
 def test_a_call_that_failed_is_not_asked_again_in_the_same_run(tmp_path: Path) -> None:
     async def run(ledger: Ledger, claims: Claims) -> None:
-        async with Teacher(settings(server, tries=1), ledger, claims=claims) as teacher:
+        async with Teacher(settings(server, tries=1), CallLedgers(ledger, claims)) as teacher:
             [request] = requests(1)
             assert await teacher.ask(request) == await teacher.ask(request)
 
@@ -315,7 +315,7 @@ def test_a_pause_that_is_too_long_to_wait_for_stops_all(tmp_path: Path) -> None:
 def test_a_caller_that_is_cancelled_does_not_lose_the_call_that_was_sent(tmp_path: Path) -> None:
     async def run(ledger: Ledger, claims: Claims) -> None:
         how = settings(server, concurrency=2)
-        async with Teacher(how, ledger, claims=claims, listener=notes) as teacher:
+        async with Teacher(how, CallLedgers(ledger, claims), listener=notes) as teacher:
             tasks = [asyncio.create_task(teacher.ask(each)) for each in requests(10)]
             while server.tries.total() < 2:
                 await asyncio.sleep(0.01)
@@ -343,7 +343,9 @@ def test_leaving_without_waiting_leaves_the_ledger_alone(
             time.sleep(0.5)
 
     async def leave(ledger: Ledger, claims: Claims) -> None:
-        async with Teacher(settings(server), ledger, claims=claims, listener=notes) as teacher:
+        async with Teacher(
+            settings(server), CallLedgers(ledger, claims), listener=notes
+        ) as teacher:
             asyncio.create_task(teacher.ask(requests(1)[0]))  # noqa: RUF006
             while not syncing.is_set():
                 await asyncio.sleep(0.01)

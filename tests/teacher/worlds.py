@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from curator.teacher import Budget, Call, Request, TeacherSettings
-from curator.teacher.client import Counts, Teacher
+from curator.teacher.client import CallLedgers, Counts, Teacher
 from datastore.claims import Claims
 from datastore.ledger import Ledger
 from tests.teacher.faults import Server
@@ -47,7 +47,7 @@ def ask(
 
     async def run() -> tuple[list[Call | BaseException], Counts]:
         teacher = Teacher(
-            how, ledger, claims=claims, recipe=recipe, budget=budget, listener=listener
+            how, CallLedgers(ledger, claims), recipe=recipe, budget=budget, listener=listener
         )
         async with teacher:
             calls = await asyncio.gather(*map(teacher.ask, asked), return_exceptions=True)

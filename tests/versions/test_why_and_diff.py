@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from curator import build, load
+from curator import RunOptions, build, load
 from curator.core.arrow import RATIONALES
 from curator.core.errors import UsageError
 from curator.release.export import export
@@ -122,7 +122,12 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str
     for name, edit in {"": lambda text: text, **{n: e for n, (e, _) in EDITS.items()}}.items():
         recipe.write_text(edit(BASE))
         message = f"it's {name} -- \"; DROP TABLE versions"
-        made = build(recipe, folder / "store", mirror=mirror, allow_missing=True, message=message)
+        made = build(
+            recipe,
+            folder / "store",
+            message=message,
+            options=RunOptions(mirror=mirror, allow_missing=True),
+        )
         refs[name] = made.ref
     assert len(set(refs.values())) == len(refs)
     return folder / "store", refs
@@ -189,7 +194,7 @@ def test_a_row_tells_its_story_kept_or_rejected(lived) -> None:
 
 def test_a_row_that_no_version_holds_says_what_stopped_it(tmp_path: Path) -> None:
     mirror, recipe = make_world(tmp_path)
-    build(recipe, tmp_path / "store", mirror=mirror)
+    build(recipe, tmp_path / "store", options=RunOptions(mirror=mirror))
     query = "SELECT row_id, judge || ': ' || reason FROM verdicts WHERE outcome = 'failed'"
     stopped = answer_of(tmp_path / "store", query)
     assert len(stopped) == 5
@@ -201,7 +206,7 @@ def test_a_row_that_no_version_holds_says_what_stopped_it(tmp_path: Path) -> Non
 
 def test_one_prefix_of_two_rows_is_ambiguous_in_whichever_versions_they_are(tmp_path: Path) -> None:
     mirror, recipe = make_world(tmp_path)
-    made = build(recipe, tmp_path / "store", mirror=mirror)
+    made = build(recipe, tmp_path / "store", options=RunOptions(mirror=mirror))
     with Store(tmp_path / "store") as store:
         ids = [bytes.fromhex("abcdef" + digit * 26) for digit in "12"]
         for number, id_ in enumerate(ids):
@@ -259,9 +264,9 @@ def test_versions_whose_objects_were_removed_do_not_hide_the_others(tmp_path: Pa
     folder = tmp_path / "store"
     with Store(folder) as store, pytest.raises(UsageError, match=r"No version in .*curator build"):
         answer(store, "SELECT 1")
-    first = build(recipe, folder, mirror=mirror)
+    first = build(recipe, folder, options=RunOptions(mirror=mirror))
     recipe.write_text(RECIPE + "mixture: {subsets: {cot: 2}}\n")
-    second = build(recipe, folder, mirror=mirror)
+    second = build(recipe, folder, options=RunOptions(mirror=mirror))
     with Store(folder) as store:
         path = store.objects.path(first.objects["rows"])
         path.unlink()
@@ -275,7 +280,7 @@ def test_versions_whose_objects_were_removed_do_not_hide_the_others(tmp_path: Pa
             with pytest.raises(StoreError, match="missing: build again"):
                 ask()
     recipe.write_text(RECIPE)
-    third = build(recipe, folder, mirror=mirror)
+    third = build(recipe, folder, options=RunOptions(mirror=mirror))
     assert (third.digest, third.number) == (first.digest, 3)
     with Store(folder) as store:
         assert len(difference(store, first.ref, second.ref)) == 4
@@ -284,8 +289,8 @@ def test_versions_whose_objects_were_removed_do_not_hide_the_others(tmp_path: Pa
 def test_a_store_is_read_from_a_path_with_signs_of_patterns(tmp_path: Path) -> None:
     mirror, recipe = make_world(tmp_path)
     plain, patterned = tmp_path / "s1/store", tmp_path / "s[1]'?*/store"
-    first = build(recipe, plain, mirror=mirror)
-    second = build(recipe, patterned, mirror=mirror)
+    first = build(recipe, plain, options=RunOptions(mirror=mirror))
+    second = build(recipe, patterned, options=RunOptions(mirror=mirror))
     assert first.digest == second.digest
     for digest in first.objects["rationales"].values():
         with Store(plain) as store:

@@ -5,20 +5,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curator.cli.app import Progress, app, existing, make_room, show_json
+from curator.cli.app import app, existing, make_room, show_json, show_progress
 from curator.cli.options import (
     DEFAULT_STORE,
     JsonOption,
-    MirrorOption,
     StoreOption,
-    UnsafeOption,
-    WorkersOption,
+    run_options,
 )
 from curator.cli.tables import printable, table
 from curator.core.errors import UsageError
 
 if TYPE_CHECKING:
     from curator.pipeline.audit.run import Audit
+    from curator.pipeline.run_options import RunOptions
 
 
 EACH, SHOWN = 4, 90
@@ -43,10 +42,11 @@ GoldFromOption = Annotated[
 
 
 @app.command(epilog="Example: curator audit rows.jsonl --mirror data --fix rows-clean")
+@run_options("mirror", "workers", "unsafe_local")
 def audit(
     dataset: DatasetArgument,
+    options: "RunOptions",
     store: StoreOption = DEFAULT_STORE,
-    mirror: MirrorOption = None,
     gold_from: GoldFromOption = None,
     question: Annotated[str, typer.Option(help="Column of the question.")] = "",
     response: Annotated[str, typer.Option(help="Column of the solution or program.")] = "",
@@ -64,33 +64,28 @@ def audit(
     report: Annotated[
         Path | None, typer.Option("--report", help="Write the report page to this file.")
     ] = None,
-    workers: WorkersOption = None,
-    unsafe_local: UnsafeOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Judge any dataset without a recipe; bad rows are a finding, and no failure."""
+    from curator.pipeline.audit.run import AuditRequest
     from curator.pipeline.audit.run import audit as judge
 
     if report and report.exists():
         raise UsageError(f"{report} exists; name another file for the report.")
     make_room(report)
     columns = {"question": question, "response": response, "gold": gold, "choices": choices}
-    with Progress() as progress:
-        found = judge(
-            dataset,
-            store,
-            columns={holds: column for holds, column in columns.items() if column},
-            mirror=mirror,
-            golds_from=gold_from or (),
-            fix=fix,
-            limit=limit,
-            licence=licence,
-            config=config,
-            split=split,
-            workers=workers,
-            listener=progress,
-            unsafe_local=unsafe_local,
-        )
+    request = AuditRequest(
+        dataset,
+        columns={holds: column for holds, column in columns.items() if column},
+        config=config,
+        split=split,
+        licence=licence,
+        limit=limit,
+        golds_from=gold_from or (),
+        fix=fix,
+    )
+    with show_progress(options) as options:
+        found = judge(request, store, options)
     if as_json:
         show_json(_plain(found))
     else:

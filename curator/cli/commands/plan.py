@@ -9,21 +9,23 @@ from curator.cli.app import app, show_json
 from curator.cli.options import (
     DEFAULT_STORE,
     JsonOption,
-    MirrorOption,
     RecipeArgument,
     StoreOption,
+    run_options,
 )
 from curator.cli.tables import number, table
 
 if TYPE_CHECKING:
     from curator.pipeline.plan import Plan, Step
+    from curator.pipeline.run_options import RunOptions
 
 
 @app.command(epilog="Example: curator plan mathinstruct --mirror data")
+@run_options("mirror")
 def plan(
     recipe: RecipeArgument,
+    options: "RunOptions",
     store: StoreOption = DEFAULT_STORE,
-    mirror: MirrorOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say what a build would run, what waits, and how many rows would result."""
@@ -35,7 +37,7 @@ def plan(
     with ExitStack() as stack:
         folder = store if store.is_dir() else Path(stack.enter_context(TemporaryDirectory()))
         opened = stack.enter_context(Store(folder, readonly=store.is_dir()))
-        made = make_plan(loaded, opened, mirror)
+        made = make_plan(loaded, opened, options)
     if as_json:
         show_json(made)
         return

@@ -31,18 +31,12 @@ def publish(
     The token is that of HF_TOKEN or of 'hf auth login'. What is published already is left as it is;
     run it again to go on where it was stopped.
     """
+    from curator.release.hub.push import PublishOptions
     from curator.release.hub.push import publish as put
 
     with existing(store, readonly=False) as opened, Progress() as progress:
-        done = put(
-            opened,
-            version,
-            repo,
-            public=public,
-            message=message,
-            held_out=held_out,
-            listener=progress,
-        )
+        options = PublishOptions(public, message, held_out)
+        done = put(opened, version, repo, options, progress)
         if done.conflict:
             progress.note(f"No permissive licence stands on the whole: {done.conflict}.")
     if as_json:

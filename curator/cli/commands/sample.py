@@ -2,26 +2,26 @@
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curator.cli.app import Progress, app, make_room, show_json
+from curator.cli.app import app, make_room, show_json, show_progress
 from curator.cli.options import (
     DEFAULT_STORE,
     AnswerOption,
-    CallsOption,
     HowOption,
     JsonOption,
     LimitOption,
-    MirrorOption,
-    MoneyOption,
     ServerOption,
     SetsOption,
     StoreOption,
-    TokensOption,
-    WorkersOption,
+    run_options,
 )
+
+if TYPE_CHECKING:
+    from curator.pipeline.run_options import RunOptions
+
 
 SAMPLES = Path("samples.jsonl")
 
@@ -56,8 +56,10 @@ ExamplesOption = Annotated[
 
 
 @app.command(epilog="Example: curator sample my-model --base-url http://localhost:8000/v1 -n 64")
+@run_options("mirror", "workers", "budget")
 def sample(
     model: ModelArgument,
+    options: "RunOptions",
     sets: SetsOption = "gsm8k",
     n: Annotated[int, typer.Option("-n", min=1, help="Solutions a problem.")] = 1,
     how: HowOption = "hybrid",
@@ -73,18 +75,12 @@ def sample(
     few_shot: ExamplesOption = False,
     limit: LimitOption = None,
     store: StoreOption = DEFAULT_STORE,
-    mirror: MirrorOption = None,
-    workers: WorkersOption = None,
-    max_money: MoneyOption = None,
-    max_tokens: TokensOption = None,
-    max_calls: CallsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Sample a model's solutions of problems; run again, it asks only what is missing."""
     from curator.core.samples import write_samples
     from curator.pipeline.sample import SampleRequest, decoding, endpoint, known_sets
     from curator.pipeline.sample import sample as make
-    from curator.teacher import Budget
     from curator.teacher.local_server import COMMAND, contents, serve
     from datastore.store import Store
 
@@ -93,7 +89,7 @@ def sample(
     asked = SampleRequest(tuple(sets.split(",")), n, how, few_shot, limit)
     known_sets(asked)  # before a model is loaded
     with ExitStack() as stack:
-        progress = stack.enter_context(Progress())
+        options = stack.enter_context(show_progress(options))
         opened = stack.enter_context(Store(store))
         address = base_url
         if local or server:
@@ -102,16 +98,7 @@ def sample(
         settings = endpoint(
             model=model, base_url=address, family=family, key_env=key_env, parameters=sampling
         )
-        found = make(
-            asked,
-            settings,
-            opened,
-            mirror=mirror,
-            budget=Budget(money=max_money, tokens=max_tokens, calls=max_calls),
-            workers=workers,
-            listener=progress,
-        )
-        problems = write_samples(found, output)
+        problems = write_samples(make(asked, settings, opened, options), output)
     if as_json:
         show_json({"file": str(output), "problems": problems, "samples": problems * n})
     else:

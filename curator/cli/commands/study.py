@@ -1,33 +1,38 @@
 """The command `curator study`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curator.cli.app import Progress, app, show_json
+from curator.cli.app import app, show_json, show_progress
 from curator.cli.options import (
     DEFAULT_STORE,
     AnswerOption,
     HowOption,
     JsonOption,
     LimitOption,
-    MirrorOption,
-    MissingOption,
     ServerOption,
     SetsOption,
     StoreOption,
+    run_options,
 )
 from curator.cli.tables import table
+
+if TYPE_CHECKING:
+    from curator.pipeline.run_options import RunOptions
+
 
 STUDY = Path("runs/study")
 
 
 @app.command(epilog="Example: curator study ablations --training mammoth-7b --sets gsm8k,math")
+@run_options("mirror", "allow_missing")
 def study(
     recipes: Annotated[
         str, typer.Argument(metavar="RECIPES", help="A folder of recipes, or ablations.")
     ],
+    options: "RunOptions",
     training: Annotated[
         str, typer.Option("--training", help="Training recipe, the same for each mixture.")
     ] = "small-cpu",
@@ -43,30 +48,25 @@ def study(
         Path, typer.Option("-o", "--output", help="Folder of all that the study makes.")
     ] = STUDY,
     store: StoreOption = DEFAULT_STORE,
-    mirror: MirrorOption = None,
-    allow_missing: MissingOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Train and score a model on each of several mixtures; run again, it goes on."""
-    from curator.cli.study import recipes_in
+    from curator.cli.study import StudyRequest, recipes_in
     from curator.cli.study import study as run
     from curator.pipeline.sample import SampleRequest
     from curator.teacher.local_server import COMMAND, serve
     from trainers.evaluation.plots import side_by_side
 
-    with Progress() as progress:
+    request = StudyRequest(
+        recipes_in(recipes),
+        training,
+        SampleRequest(tuple(sets.split(",")), how=how, limit=limit),
+        parameters={"temperature": 0.0, "max_tokens": max_answer},
+        overrides={"model": model} if model else {},
+    )
+    with show_progress(options) as options:
         found = run(
-            recipes_in(recipes),
-            training,
-            SampleRequest(tuple(sets.split(",")), how=how, limit=limit),
-            output,
-            store,
-            lambda folder: serve(folder, server or COMMAND),
-            overrides={"model": model} if model else {},
-            sampling={"temperature": 0.0, "max_tokens": max_answer},
-            mirror=mirror,
-            allow_missing=allow_missing,
-            listener=progress,
+            request, output, store, lambda folder: serve(folder, server or COMMAND), options
         )
     plot = output / "pass-at-1.svg"
     plot.write_text(

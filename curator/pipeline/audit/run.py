@@ -7,23 +7,22 @@ one subset for texts, one for programs, each as far as it occurs.
 
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
 from curator.checks import CHECKS
 from curator.core.errors import SourceError, UsageError, unknown
 from curator.core.model import Kind
-from curator.core.progress import Listener, Silent
 from curator.pipeline.audit.dataset import Dataset, open_dataset
 from curator.pipeline.audit.detect_columns import Column, detect, printable
 from curator.pipeline.audit.findings import Line
 from curator.pipeline.audit.table import verdict_table
-from curator.pipeline.build import run_located
+from curator.pipeline.build import run_stages
 from curator.pipeline.context import BuildContext, open_context
 from curator.pipeline.freeze import freeze
 from curator.pipeline.locate import LocatedSource, find_evals, find_sources, known_source
+from curator.pipeline.run_options import DEFAULTS, RunOptions
 from curator.pipeline.stages.ingest import ingest, problems_of
 from curator.pipeline.state import Result
 from curator.recipe.schema import IN_EVALS, Limits, Recipe, Subset
@@ -54,45 +53,54 @@ class Audit:
     """The same as a manifest, which is in no store if no version was asked for."""
 
 
-def audit(
-    what: str,
-    store: str | Path = ".curator",
-    *,
-    columns: Mapping[str, str] | None = None,
-    mirror: Path | None = None,
-    golds_from: Sequence[str] = (),
-    fix: str = "",
-    limit: int = 0,
-    licence: str = "",
-    config: str = "",
-    split: str = "train",
-    workers: int | None = None,
-    listener: Listener | None = None,
-    unsafe_local: bool = False,
-) -> Audit:
-    """Judge the file, pattern of files, or Hub dataset `what`.
+@dataclass(frozen=True)
+class AuditRequest:
+    """What to audit, and how to read it."""
 
-    `columns` overrides what is detected, by question, response, gold, choices and field. Golds that
-    the dataset does not state are taken from `golds_from`, by default all sources and evaluation
-    sets in the mirror. `fix` names the version that gets the clean rows; what no check could decide
-    is among them. Raises UsageError, or SourceError where nothing of it can be read.
+    dataset: str
+    """A file, a pattern of files, or a Hub dataset `ORG/NAME[@REVISION]`."""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Columns by what they hold (question, response, gold, choices, field), instead of those that
+    are detected."""
+    config: str = ""
+    """Configuration of a Hub dataset."""
+    split: str = "train"
+    """Split of a Hub dataset."""
+    licence: str = ""
+    """Licence of the dataset, if its card does not state it."""
+    limit: int = 0
+    """Maximum number of records to read; 0 for all."""
+    golds_from: Sequence[str] = ()
+    """Sources (`gsm8k`) and evaluation sets (`evals/gsm8k`) whose gold answers fill those that the
+    dataset does not state. Default: all in the mirror."""
+    fix: str = ""
+    """Name of the version to make of the clean rows. Undecided rows are among them."""
+
+
+def audit(
+    request: AuditRequest, store: str | Path = ".curator", options: RunOptions = DEFAULTS
+) -> Audit:
+    """Check every row of a dataset that was made elsewhere.
+
+    Raises UsageError for a request that is not valid, SourceError if no row can be read.
     """
+    fix, mirror = request.fix, options.mirror_folder
     if fix and not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,63}", fix):
         raise UsageError(f"'{fix[:80]}' cannot name a version: use a-z, 0-9, '.', '_' and '-'")
-    dataset = open_dataset(what, config, split, licence)
-    detected = detect(dataset.sample, columns or {})
-    golds = _golds(golds_from, mirror)
-    recipe = _recipe(dataset, detected, golds, fix or "audit", limit)
-    with ExitStack() as stack:
-        opened = stack.enter_context(Store(Path(store)))
-        context = open_context(stack, opened, recipe, workers, listener or Silent(), unsafe_local)
-        sources = find_sources(context, mirror, hub=True)
+    dataset = open_dataset(request.dataset, request.config, request.split, request.licence)
+    detected = detect(dataset.sample, request.columns)
+    golds = _golds(request.golds_from, mirror)
+    recipe = _recipe(dataset, detected, golds, fix or "audit", request.limit)
+    # What cannot be read is left out: an audit reports on the rest.
+    options = replace(options, allow_missing=True)
+    with Store(Path(store)) as opened, open_context(opened, recipe, options) as context:
+        sources = find_sources(context, hub=True)
         context, records = _kinds(context, sources)
         sources = {name: each for name, each in sources.items() if name not in recipe.subsets} | {
             name: sources[name] for name in context.recipe.subsets
         }
-        evals = find_evals(context, mirror)
-        result = run_located(context, sources, evals, allow_missing=True)
+        evals = find_evals(context)
+        result = run_stages(context, sources, evals)
         manifest = _manifest(context, result, dataset, freezing=bool(fix))
         found = verdict_table(context, result, dataset, sources, evals, records)
     kinds = {

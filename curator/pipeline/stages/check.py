@@ -14,7 +14,7 @@ from curator.checks import CHECKS, Candidate
 from curator.core import arrow
 from curator.core.model import Kind, Verdict
 from curator.core.progress import counted
-from curator.pipeline.context import BuildContext
+from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.stages.read import columns
 from curator.recipe.schema import Subset
 from datastore.memo import Outputs
@@ -54,7 +54,7 @@ def verify(
         "curator.pipeline.checker",
     )
     inputs = [*problems, rationales, *([agreements] if agreements else [])]
-    return context.once("verify", code, params, inputs, make, name)
+    return context.once(Stage("verify", code), params, inputs, make, name)
 
 
 def verify_params(context: BuildContext, subset: Subset) -> dict[str, Any]:

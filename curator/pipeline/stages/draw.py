@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from curator.core import arrow
 from curator.pipeline import mixture
-from curator.pipeline.context import BuildContext
+from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.stages.screen import CODE, _inputs, _tables
 from curator.screens.rows import Rows
 from curator.versions import queries
@@ -41,4 +41,6 @@ def draw(context: BuildContext, parts: Sequence[Part], screened: Mapping[str, Ou
         "undecided": context.recipe.undecided,
     }
     inputs = _inputs(parts, screened)
-    return context.once("draw", (__name__, "curator.pipeline.mixture", *CODE), params, inputs, make)
+    return context.once(
+        Stage("draw", (__name__, "curator.pipeline.mixture", *CODE)), params, inputs, make
+    )

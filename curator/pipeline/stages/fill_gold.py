@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from curator.core import arrow
 from curator.core.model import Problem
-from curator.pipeline.context import BuildContext
+from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.locate import LocatedSource
 from curator.pipeline.stages.ingest import ingest, problems_of
 from curator.pipeline.stages.read import each_problem
@@ -53,8 +53,7 @@ def fill_gold(
     inputs = [*problems, *(digest for digests in known.values() for digest in digests)]
     params = {"known": {each: len(digests) for each, digests in known.items()}}
     return context.once(
-        "lend",
-        (__name__, "curator.screens.normalize"),
+        Stage("lend", (__name__, "curator.screens.normalize")),
         params,
         inputs,
         make,

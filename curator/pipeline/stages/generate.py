@@ -14,7 +14,7 @@ from typing import Any
 from curator.checks import Candidate
 from curator.core import arrow
 from curator.core.model import Kind, Problem, Quarantined, Rationale, Verdict
-from curator.pipeline.context import BuildContext
+from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.stages.check import verify_params
 from curator.pipeline.stages.read import each_problem
 from curator.pipeline.stages.write import numbered
@@ -63,7 +63,7 @@ def generate(context: BuildContext, name: str, subset: Subset, problems: Sequenc
             problems=0, without=0, rationales=0, calls=0, unanswered=0, repaired=0, replayed=0
         )
         unread: list[Quarantined] = []
-        made = _taught(context, name, subset, sampling, problems, unread, counts)
+        made = _taught(context, name, subset, problems, unread, counts)
         batches = arrow.batches(numbered(made), arrow.RATIONALES)
         objects = {"rationales": context.store.objects.write(batches, arrow.RATIONALES)}
         replies = arrow.batches(unread, arrow.QUARANTINE)
@@ -81,7 +81,7 @@ def generate(context: BuildContext, name: str, subset: Subset, problems: Sequenc
         __name__,
         "curator.teacher.response",
     )
-    return context.once("teach", code, params, problems, make, name, unfinished)
+    return context.once(Stage("teach", code), params, problems, make, name, unfinished)
 
 
 def sampling_of(context: BuildContext, subset: Subset) -> Sampling:
@@ -128,7 +128,6 @@ def _taught(
     context: BuildContext,
     name: str,
     subset: Subset,
-    sampling: Sampling,
     problems: Sequence[str],
     unread: list[Quarantined],
     counts: Counter[str],
@@ -136,7 +135,7 @@ def _taught(
     """All rationales in order: of each problem those that need no teacher first."""
     teacher_session = context.teacher_session
     assert teacher_session
-    solver = Solver(teacher_session, subset, sampling)
+    solver = Solver(teacher_session, subset, sampling_of(context, subset))
     plain = [WRITERS[writer] for writer in subset.writers if not WRITERS[writer].teacher]
     total = sum(context.store.objects.rows(digest) for digest in problems)
     records = _firsts(each_problem(context, problems))

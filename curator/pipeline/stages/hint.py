@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from curator.core import arrow
 from curator.core.model import Rationale
 from curator.core.progress import counted
-from curator.pipeline.context import BuildContext
+from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.stages.read import columns, each_problem
 from curator.pipeline.stages.write import numbered
 from curator.pipeline.state import SubsetState
@@ -28,7 +28,7 @@ def hint(context: BuildContext, name: str, base: SubsetState) -> Outputs:
 
     code = ("curator.writers", "curator.answers", __name__)
     inputs = [*base.problems, base.rationales, base.verdicts]
-    return context.once("hint", code, {"seed": context.recipe.seed}, inputs, make, name)
+    return context.once(Stage("hint", code), {"seed": context.recipe.seed}, inputs, make, name)
 
 
 def _hinted(

@@ -11,7 +11,7 @@ from curator.core import arrow
 from curator.core.errors import SourceError
 from curator.core.model import Problem, Quarantined
 from curator.core.progress import counted
-from curator.pipeline.context import BuildContext
+from curator.pipeline.context import BuildContext, Stage
 from curator.sources import Source, SourceFiles, records
 from datastore.memo import Outputs
 
@@ -55,7 +55,7 @@ def ingest(context: BuildContext, source: Source, opened: SourceFiles) -> Output
 
     params: dict[str, Any] = {"source": source.name, "limit": context.limit}
     outputs = context.once(
-        "ingest", (__name__, "curator.sources"), params, [opened.digest], make, source.name
+        Stage("ingest", (__name__, "curator.sources")), params, [opened.digest], make, source.name
     )
     bad, good = outputs.counts["quarantined"], outputs.counts["records"]
     if bad > context.recipe.limits.quarantine * (bad + good):

@@ -10,7 +10,7 @@ from typing import Any
 
 from curator.core import arrow
 from curator.core.section import Section
-from curator.pipeline.context import BuildContext
+from curator.pipeline.context import BuildContext, Stage
 from curator.recipe.schema import Recipe
 from curator.screens import SCREENS, Screen
 from curator.screens.rows import Rows
@@ -95,7 +95,7 @@ def _screen(
     plain = {**parameters, **needs, "evals": list(evals), "screen": name}
     plain |= {"subsets": [part.subset for part in parts], "undecided": context.recipe.undecided}
     inputs = [*_inputs(parts, earlier), *chain.from_iterable(evals.values())]
-    return context.once(f"screen {name}", ("curator.screens", *CODE), plain, inputs, make)
+    return context.once(Stage(f"screen {name}", ("curator.screens", *CODE)), plain, inputs, make)
 
 
 def _inputs(parts: Sequence[Part], screened: Mapping[str, Outputs]) -> list[str]:

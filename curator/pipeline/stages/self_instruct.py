@@ -17,7 +17,7 @@ from curator.core import arrow
 from curator.core.errors import SourceError
 from curator.core.model import Problem, Quarantined, Verdict
 from curator.core.progress import counted
-from curator.pipeline.context import BuildContext
+from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.stages.agreement import Text, agree
 from curator.pipeline.stages.check import verify_params
 from curator.pipeline.stages.generate import (
@@ -113,7 +113,9 @@ def self_instruct(
         "curator.pipeline.stages.generate",
         "curator.teacher.response",
     )
-    return context.once("invent", code, params, [seeds.digest, *existing], make, name, unfinished)
+    return context.once(
+        Stage("invent", code), params, [seeds.digest, *existing], make, name, unfinished
+    )
 
 
 class _Inventor:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from curator.core import arrow
 from curator.core.model import Rationale
 from curator.core.progress import counted
-from curator.pipeline.context import BuildContext
+from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.stages.read import each_problem
 from curator.recipe.schema import Subset
 from curator.writers import WRITERS
@@ -30,7 +30,11 @@ def write(context: BuildContext, name: str, subset: Subset, problems: Sequence[s
     writers = [name for name in subset.writers if not WRITERS[name].teacher]
     params = {"kind": subset.kind, "writers": writers}
     return context.once(
-        "write", (__name__, "curator.writers", "curator.answers"), params, problems, make, name
+        Stage("write", (__name__, "curator.writers", "curator.answers")),
+        params,
+        problems,
+        make,
+        name,
     )
 
 

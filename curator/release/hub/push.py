@@ -69,17 +69,26 @@ class Seen:
     """Commit of each tag."""
 
 
+@dataclass(frozen=True)
+class PublishOptions:
+    """How a version is published."""
+
+    public: bool = False
+    """Make the dataset public; it is private otherwise."""
+    message: str = ""
+    """Message of the commit. Default: version, number of rows and digest."""
+    held_out: float = 0.0
+    """Share of questions whose rows go to the split `validation`."""
+
+
 def publish(
     store: Store,
     version: str,
     name: str,
-    *,
-    public: bool = False,
-    message: str = "",
-    held_out: float = 0.0,
+    options: PublishOptions = PublishOptions(),
     listener: Listener | None = None,
 ) -> Published:
-    """Publishes a version as the dataset `name`, private unless `public`.
+    """Publishes a version as the dataset `name`.
 
     Nothing is asked of the Hub before the whole release is written and read back. Raises HubError
     if the Hub refuses or cannot be reached, if the repository holds data of others, if its tag has
@@ -98,11 +107,11 @@ def publish(
         store.objects.check(digest)
     with scratch(Path(gettempdir()) if store.readonly else store.root / "tmp") as folder:
         listener.progress(f"writing {manifest.ref}", 0, None)
-        package = write_folder(store, manifest, folder / "release", held_out, repo)
+        package = write_folder(store, manifest, folder / "release", options.held_out, repo)
         listener.progress(f"publishing {manifest.ref}", 0, None)
         there = _There(api, repo, folder / "there")
         told = f"{manifest.ref}: {package.facts.rows:,} rows, digest {manifest.digest[:16]}"
-        return _put(there, manifest, package, public, message or told)
+        return _put(there, manifest, package, options.public, options.message or told)
 
 
 @dataclass(frozen=True)

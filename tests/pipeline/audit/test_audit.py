@@ -12,10 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from curator import RunOptions
 from curator.core.errors import UsageError
 from curator.pipeline.audit.detect_columns import detect
 from curator.pipeline.audit.findings import Line
-from curator.pipeline.audit.run import Audit, audit
+from curator.pipeline.audit.run import Audit, AuditRequest, audit
 from curator.screens.near_duplicates import NEAR, near
 from curator.sources.chat_columns import kind_of
 from curator.versions.rows import load
@@ -65,7 +66,9 @@ def numbers(found: Audit) -> dict[str, tuple[int, int, int, int]]:
 
 def test_every_planted_fault_is_found_in_its_place(mixed: Path, tmp_path: Path) -> None:
     mirror, _ = make_world(tmp_path)
-    found = audit(str(mixed), tmp_path / "st", mirror=mirror, licence="CC0-1.0")
+    found = audit(
+        AuditRequest(str(mixed), licence="CC0-1.0"), tmp_path / "st", RunOptions(mirror=mirror)
+    )
     assert found.kinds == {"CoT": 5, "PoT": 3}
     assert numbers(found) == {
         "malformed": (9, 1, 0, 0),
@@ -102,7 +105,7 @@ def test_the_clean_rows_are_a_version_that_other_commands_understand(
 ) -> None:
     mirror, _ = make_world(tmp_path)
     store = tmp_path / "st"
-    found = audit(str(mixed), store, mirror=mirror, fix="mine")
+    found = audit(AuditRequest(str(mixed), fix="mine"), store, RunOptions(mirror=mirror))
     assert found.version == "mine@1"
     texts = {row["text"] for row in load("mine", store).to_pylist()}
     kept = {text for _, text, _ in (ROWS[0], ROWS[1], ROWS[7])}
@@ -117,16 +120,22 @@ def test_the_clean_rows_are_a_version_that_other_commands_understand(
 
 def test_the_same_file_gives_the_same_version_in_another_store(mixed: Path, tmp_path: Path) -> None:
     versions = [
-        audit(str(mixed), tmp_path / name, mirror=tmp_path / "none", fix="mine").manifest
+        audit(
+            AuditRequest(str(mixed), fix="mine"),
+            tmp_path / name,
+            RunOptions(mirror=tmp_path / "none"),
+        ).manifest
         for name in ("a", "b")
     ]
     assert versions[0].digest == versions[1].digest
-    again = audit(str(mixed), tmp_path / "a", mirror=tmp_path / "none", fix="mine")
+    again = audit(
+        AuditRequest(str(mixed), fix="mine"), tmp_path / "a", RunOptions(mirror=tmp_path / "none")
+    )
     assert again.version == "mine@1"
 
 
 def test_without_a_fix_no_version_is_made(mixed: Path, tmp_path: Path) -> None:
-    audit(str(mixed), tmp_path / "st", mirror=tmp_path)
+    audit(AuditRequest(str(mixed)), tmp_path / "st", RunOptions(mirror=tmp_path))
     with Store(tmp_path / "st") as store:
         assert store.versions.all() == []
 
@@ -218,7 +227,11 @@ SHAPES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
 @pytest.mark.parametrize("shape", SHAPES)
 def test_published_forms_are_detected_and_read(shape: str, tmp_path: Path) -> None:
     row, expected = SHAPES[shape]
-    found = audit(str(write(tmp_path / "rows.jsonl", [row])), tmp_path / "st", mirror=tmp_path)
+    found = audit(
+        AuditRequest(str(write(tmp_path / "rows.jsonl", [row]))),
+        tmp_path / "st",
+        RunOptions(mirror=tmp_path),
+    )
     assert {each.holds: each.column for each in found.columns} == expected
     sure = {each.sure for each in found.columns}
     assert sure == ({"guess"} if shape == "names that say nothing" else {"sure"})
@@ -235,7 +248,9 @@ def test_csv_and_parquet_are_read_like_json(tmp_path: Path) -> None:
     held = {"problem": [q for q, _, _ in ROWS[:3]], "solution": [t for _, t, _ in ROWS[:3]]}
     pq.write_table(pa.table(held | {"answer": [36, 150, 150]}), tmp_path / "a.parquet")
     for name in ("a.csv", "a.parquet"):
-        found = audit(str(tmp_path / name), tmp_path / "st", mirror=tmp_path)
+        found = audit(
+            AuditRequest(str(tmp_path / name)), tmp_path / "st", RunOptions(mirror=tmp_path)
+        )
         assert (found.kinds, line(found, "answer").failed) == ({"CoT": 1, "PoT": 2}, 1), name
 
 
@@ -251,7 +266,11 @@ def test_columns_may_be_named_and_must_exist(tmp_path: Path) -> None:
 
 def test_an_answer_that_a_text_does_not_state_is_not_read_into_it(tmp_path: Path) -> None:
     rows = [{"question": ASKED, "solution": "He counts all the pears, twice over.", "gold": "36"}]
-    found = audit(str(write(tmp_path / "rows.jsonl", rows)), tmp_path / "st", mirror=tmp_path)
+    found = audit(
+        AuditRequest(str(write(tmp_path / "rows.jsonl", rows))),
+        tmp_path / "st",
+        RunOptions(mirror=tmp_path),
+    )
     assert line(found, "answer").reasons == {"no answer found": 1}
 
 
@@ -277,7 +296,7 @@ def test_golds_are_lent_by_known_sources_to_the_same_questions_only(tmp_path: Pa
     ]
     given = [{"instruction": question, "output": text} for question, text in rows]
     file = write(tmp_path / "rows.jsonl", given)
-    found = audit(str(file), tmp_path / "st", mirror=mirror)
+    found = audit(AuditRequest(str(file)), tmp_path / "st", RunOptions(mirror=mirror))
     answer = line(found, "answer")
     assert (answer.rows, answer.failed, answer.undecided) == (4, 1, 0)
     assert answer.examples[0].place == "rows.jsonl:7"
@@ -348,7 +367,7 @@ def test_lengths_scripts_and_licences_are_told(tmp_path: Path) -> None:
         {"question": "Find α + β if α = 2 and β = 3, in Greek.", "response": TEXT},
     ]
     file = write(tmp_path / "rows.jsonl", [*plain, *odd])
-    found = audit(str(file), tmp_path / "st", mirror=tmp_path)
+    found = audit(AuditRequest(str(file)), tmp_path / "st", RunOptions(mirror=tmp_path))
     assert [e.place for e in line(found, "length").examples] == ["rows.jsonl:31"]
     assert [e.place for e in line(found, "language").examples] == ["rows.jsonl:32"]
     assert line(found, "licence").undecided == 33
@@ -357,7 +376,11 @@ def test_lengths_scripts_and_licences_are_told(tmp_path: Path) -> None:
         for part in ("gsm_train", "gsm_rft", "math50k_camel")
     ]
     file = write(tmp_path / "p.jsonl", parts)
-    found = audit(str(file), tmp_path / "st", mirror=tmp_path, licence="MIT", fix="parts")
+    found = audit(
+        AuditRequest(str(file), licence="MIT", fix="parts"),
+        tmp_path / "st",
+        RunOptions(mirror=tmp_path),
+    )
     held = {row["licence"] for row in load("parts", tmp_path / "st").to_pylist()}
     assert held == {"MIT", "none stated", "CC-BY-NC-4.0"}  # no label of the whole hides them
     assert line(found, "licence").reasons == {

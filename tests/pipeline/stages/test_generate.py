@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from curator import build, load
+from curator import RunOptions, build, load
 from curator.core.errors import BudgetReached
 from curator.core.model import Problem
 from curator.pipeline.plan import plan
@@ -205,9 +205,12 @@ def test_a_changed_prompt_asks_its_subset_again_and_the_plan_says_so(world) -> N
 def test_a_budget_stops_before_the_call_that_would_break_it_and_keeps_what_came(world) -> None:
     recipe, store = world
     with pytest.raises(BudgetReached, match=r"2 of 2 calls spent.*asking for one: .* done"):
-        build(recipe, store, budget=Budget(calls=2))
+        build(recipe, store, options=RunOptions(budget=Budget(calls=2)))
     assert calls(store) == 2
-    assert build(recipe, store, budget=Budget(calls=4)).content["rows"]["count"] == 3
+    assert (
+        build(recipe, store, options=RunOptions(budget=Budget(calls=4))).content["rows"]["count"]
+        == 3
+    )
 
 
 def test_two_recipes_that_share_problems_share_their_calls(world) -> None:

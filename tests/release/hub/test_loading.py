@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from curator import load
-from curator.release.hub.push import publish
+from curator.release.hub.push import PublishOptions, publish
 from datastore.store import Store
 from tests.release.hub.hub_server import Hub
 
@@ -34,7 +34,7 @@ print(json.dumps({
 def read(quickstart: Path, hub: Hub, tmp_path: Path) -> dict[str, Any]:
     """What a process of its own reads of a publish with held-out questions."""
     with Store(quickstart, readonly=True) as store:
-        publish(store, "quickstart", "me/data", held_out=0.2)
+        publish(store, "quickstart", "me/data", PublishOptions(held_out=0.2))
     # Somebody's later work on main is not what the tag names.
     hub.repos["me/data"].add("later", {"README.md": b"nothing"})
     env = {**os.environ, "HF_HUB_DISABLE_XET": "1", "HF_HOME": str(tmp_path / "hf")}

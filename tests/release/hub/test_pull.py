@@ -16,7 +16,7 @@ from curator.core.errors import HubError, UsageError
 from curator.pipeline.reverify import reverify
 from curator.release.folder import write_folder
 from curator.release.hub.pull import pull
-from curator.release.hub.push import publish
+from curator.release.hub.push import PublishOptions, publish
 from curator.versions.diff import difference, judgements
 from curator.versions.views import answer
 from curator.versions.why import why
@@ -34,7 +34,7 @@ def mine(quickstart: Path, hub: Hub, tmp_path: Path) -> Path:
     copy = tmp_path / "mine"
     shutil.copytree(quickstart, copy)
     with Store(copy, readonly=True) as store:
-        publish(store, "quickstart", REPO, held_out=0.2)
+        publish(store, "quickstart", REPO, PublishOptions(held_out=0.2))
     return copy
 
 

@@ -13,7 +13,7 @@ from huggingface_hub import HfApi, hf_hub_download
 
 from curator.core.errors import HubError, UsageError
 from curator.release.hub.client import repository
-from curator.release.hub.push import Published, publish
+from curator.release.hub.push import Published, PublishOptions, publish
 from datastore.store import Store
 from tests.release.conftest import READER, WRITER
 from tests.release.hub.hub_server import Fault, Files, Hub, Repo
@@ -29,7 +29,7 @@ INITIAL: Files = {".gitattributes": b""}
 
 def put(small: Path, version: str = "small@1", held_out: float = 0.0) -> Published:
     with Store(small, readonly=True) as store:
-        return publish(store, version, REPO, held_out=held_out)
+        return publish(store, version, REPO, PublishOptions(held_out=held_out))
 
 
 def theirs(hub: Hub, files: Files | None = None) -> Repo:
@@ -130,7 +130,7 @@ def test_a_repository_is_made_public_only_when_asked(small: Path, hub: Hub) -> N
     put(small)
     assert hub.repos[REPO].private
     with Store(small, readonly=True) as store:
-        assert not publish(store, "small", REPO, public=True).private
+        assert not publish(store, "small", REPO, PublishOptions(public=True)).private
         assert not hub.repos[REPO].private
         assert not publish(store, "small", REPO).private, "and is not hidden again"
 

@@ -20,6 +20,7 @@ from curator.core.model import Problem
 from curator.sources import (
     EVALS,
     SOURCES,
+    CustomFiles,
     Source,
     custom_source,
     open_source,
@@ -250,10 +251,10 @@ def test_a_hub_dataset_by_columns_takes_the_files_of_its_split_and_runs_no_scrip
     program = f"""
 from pathlib import Path
 from curator.core.errors import SourceError
-from curator.sources import custom_source, open_source, records
+from curator.sources import CustomFiles, custom_source, open_source, records
 for hub, split in (("data", "train"), ("data", "test"), ("data", "nosuch"), ("scripted", "train")):
-    source = custom_source("mine", hub="me/" + hub, config="hard", split=split, revision={COMMIT!r},
-                   columns={{"question": "problem", "gold": "answer"}}, licence="MIT")
+    files = CustomFiles(hub="me/" + hub, config="hard", split=split, revision={COMMIT!r})
+    source = custom_source("mine", files, {{"question": "problem", "gold": "answer"}}, "MIT")
     try:
         opened = open_source(source, cache=Path({str(tmp_path)!r}))
         print(opened.names, [each.gold for each in records(source, opened)])
@@ -276,6 +277,6 @@ for hub, split in (("data", "train"), ("data", "test"), ("data", "nosuch"), ("sc
 
 
 def test_a_recipes_own_hub_dataset_is_sought_in_a_given_mirror(tmp_path: Path) -> None:
-    source = custom_source("mine", hub="me/data", columns={"question": "q"}, licence="MIT")
+    source = custom_source("mine", CustomFiles(hub="me/data"), {"question": "q"}, "MIT")
     with pytest.raises(SourceError, match="sources/mine"):
         open_source(source, tmp_path)

@@ -18,7 +18,7 @@ from curator.teacher.batch import api, files
 from curator.teacher.batch import client as module
 from curator.teacher.batch.client import Batches
 from curator.teacher.call_store import CallStore
-from curator.teacher.client import Counts, Teacher
+from curator.teacher.client import CallLedgers, Counts, Teacher
 from curator.teacher.endpoint import Endpoint
 from datastore.claims import Claims
 from datastore.ledger import Ledger
@@ -60,7 +60,7 @@ def ask(
     async def run() -> tuple[list[Call], Counts]:
         how = settings(server, **more)
         async with Teacher(
-            how, calls, claims=claims, batches=batches, listener=listener, recipe="r"
+            how, CallLedgers(calls, claims, batches), listener=listener, recipe="r"
         ) as teacher:
             return list(await asyncio.gather(*map(teacher.ask, asked))), teacher.counts
 
@@ -366,7 +366,7 @@ import aiohttp, openai.resources.batches, openai.resources.files  # so that kill
 from pathlib import Path
 from curator.teacher import TeacherSettings
 from curator.teacher.batch import client as module
-from curator.teacher.client import Teacher
+from curator.teacher.client import CallLedgers, Teacher
 from datastore.claims import Claims
 from datastore.ledger import Ledger
 from tests.teacher.worlds import requests
@@ -378,7 +378,7 @@ class Notes:
     def note(self, text): print(text, flush=True)
 async def run(calls, batches, claims):
     print("asking", flush=True)
-    async with Teacher(how, calls, claims=claims, batches=batches, listener=Notes()) as teacher:
+    async with Teacher(how, CallLedgers(calls, claims, batches), listener=Notes()) as teacher:
         made = await asyncio.gather(*map(teacher.ask, requests(many, first=first)))
         assert all(call.status == "answered" for call in made)
         print("done", teacher.counts.answered, flush=True)
@@ -497,7 +497,7 @@ def test_requests_that_come_while_a_batch_runs_go_into_another(
 
     async def run() -> list[Call]:
         how = settings(server)
-        async with Teacher(how, calls, claims=claims, batches=batches) as teacher:
+        async with Teacher(how, CallLedgers(calls, claims, batches)) as teacher:
             early = [asyncio.create_task(teacher.ask(request)) for request in requests(5)]
             while len(server.batches) < 1:
                 await asyncio.sleep(0.01)
@@ -522,7 +522,7 @@ def test_leaving_does_not_wait_for_a_batch(server: BatchServer, tmp_path: Path) 
     asked = requests(5)
 
     async def run() -> float:
-        async with Teacher(settings(server), calls, claims=claims, batches=batches) as teacher:
+        async with Teacher(settings(server), CallLedgers(calls, claims, batches)) as teacher:
             tasks = [asyncio.create_task(teacher.ask(request)) for request in asked]
             while "GET /batches/batch_0" not in server.seen:
                 await asyncio.sleep(0.01)

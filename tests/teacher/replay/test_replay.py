@@ -21,7 +21,7 @@ import pytest
 from curator.core.errors import UsageError
 from curator.teacher.budget import Spent
 from curator.teacher.call import Call, Request
-from curator.teacher.call_record import record_of
+from curator.teacher.call_record import Tries, record_of
 from curator.teacher.replay.recordings import Recordings, export
 from curator.teacher.replay.server import Replay
 from datastore.store import Store
@@ -268,8 +268,8 @@ def test_two_lines_for_one_request_are_a_fault(tmp_path: Path) -> None:
 def test_the_calls_of_a_store_are_served_and_written_to_a_file(tmp_path: Path) -> None:
     def record(question: str, call: Call, response: Any, sample: int = 0) -> dict[bytes, Any]:
         request = Request("openai", "m", (("user", question),), '{"temperature":0.5}', sample)
-        more: Any = {"recipe": "r", "spent": Spent(), "tries": 1, "seconds": 1, "when": 1}
-        return {request.key: record_of(request, call, response=response, estimated=False, **more)}
+        tries = Tries(response, Spent(), estimated=False, count=1, seconds=1)
+        return {request.key: record_of(request, call, tries, recipe="r", when=1)}
 
     body = {"id": "1", "choices": [{"index": 0, "message": {"role": "assistant", "content": "2"}}]}
     answered = Call("answered", "2", finish="stop", prompt_tokens=7, completion_tokens=1)

@@ -1,0 +1,44 @@
+"""How one run of a command works: where it reads, how many processes it uses, what it may spend.
+
+In: nothing. Out: `RunOptions`. None of them changes the digest of a version that gets built.
+"""
+
+from dataclasses import dataclass, field
+from os import cpu_count
+from pathlib import Path
+
+from curator.core.progress import Listener, Silent
+from curator.teacher import Budget
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Options of one run; none of them belongs to the recipe."""
+
+    mirror: str | Path | None = None
+    """Folder with upstream files: `sources/NAME/FILE`, `evals/NAME/FILE`. Default: the recipe's
+    mirror, or the Hub."""
+    allow_missing: bool = False
+    """Build without the sources that cannot be read, instead of raising SourceError. Their subsets
+    wait, and the version says so."""
+    workers: int | None = None
+    """Number of processes that run programs. Default: one per CPU core."""
+    unsafe_local: bool = False
+    """Run programs even where this system cannot sandbox them."""
+    listener: Listener = field(default_factory=Silent)
+    """Receives progress and notes."""
+    budget: Budget = field(default_factory=Budget)
+    """Maximum that this run may spend on its teacher, in addition to the recipe's own budget."""
+
+    @property
+    def mirror_folder(self) -> Path | None:
+        """The mirror as a path."""
+        return Path(self.mirror) if self.mirror else None
+
+    @property
+    def worker_count(self) -> int:
+        """The number of processes that run programs."""
+        return self.workers or cpu_count() or 1
+
+
+DEFAULTS = RunOptions()
