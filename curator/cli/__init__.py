@@ -1,6 +1,6 @@
-"""The command `curator`: parse, call, print; nothing is decided here.
+"""The command `curator`: parses arguments, calls the library, prints the result.
 
-Commands import what they need when they run, so that `curator --help` answers at once.
+Commands import the library when they run, so that `curator --help` is fast.
 """
 
 import os
@@ -14,48 +14,47 @@ from typer.exceptions import Abort, TyperException
 
 from curator.cli import interrupt
 from curator.cli.app import app, debugging
-from curator.cli.commands import COMMANDS
+from curator.cli.commands import register_commands
 from curator.cli.tables import printable
 from curator.core.errors import CuratorError
 from datastore.errors import BadTarget, NotFound, StoreError
 
-_PLACES = {command.__name__: place for place, command in enumerate(COMMANDS)}
-app.registered_commands.sort(key=lambda each: _PLACES[getattr(each.callback, "__module__", "")])
+register_commands()
 
 
 def main() -> None:
-    """Run the command line: exit code 0 for done, 2 for the user's mistakes, 1 for failures."""
+    """Run the command line; exit with 0 for success, 2 for a user's mistake, 1 for a failure."""
     interrupt.listen()
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # signs that an old terminal lacks become '?'
+        if isinstance(stream, TextIOWrapper):  # print '?' for characters that a terminal lacks
             stream.reconfigure(errors="replace")
-    # --debug is an option of `curator` itself, but anybody writes it last.
+    # --debug is an option of `curator` itself; accept it after the command, too.
     words = sorted(sys.argv[1:], key=lambda word: word != "--debug")
     try:
         code = app(words, prog_name="curator", standalone_mode=False)
-        interrupt.check()  # typer makes an exit code of it
+        interrupt.check()  # typer turns Ctrl-C into an exit code
         sys.stdout.flush()
         sys.exit(code if isinstance(code, int) else 0)
     except BrokenPipeError:
-        _leave(1)
+        _exit(1)
     except (Abort, KeyboardInterrupt):
-        _interrupted()
-    except Exception as error:  # the last place: whatever it is, a person gets one line of it
-        if interrupt.pressed():  # what was cut short complains
-            _interrupted()
+        _exit_interrupted()
+    except Exception as error:  # whatever it is, the user gets one line
+        if interrupt.pressed():  # Ctrl-C can surface as another error
+            _exit_interrupted()
         if debugging() and not isinstance(error, TyperException):
             traceback.print_exc()
-        _fail(*_told(error))
+        _fail(*_describe(error))
 
 
-def _told(error: Exception) -> tuple[str, int]:
-    """One line that a person can act on (a fault in a recipe has one each), and the exit code."""
+def _describe(error: Exception) -> tuple[str, int]:
+    """Return the message and the exit code; the message has one line per error."""
     match error:
         case TyperException():
             context = getattr(error, "ctx", None)
-            where = context.command_path if context else "curator"
+            command = context.command_path if context else "curator"
             text = error.format_message().rstrip(".")
-            return f"{text}. See '{where} --help'." if text else "", error.exit_code
+            return f"{text}. See '{command} --help'." if text else "", error.exit_code
         case CuratorError():
             return str(error), error.exit_code
         case NotFound() | BadTarget():
@@ -66,26 +65,26 @@ def _told(error: Exception) -> tuple[str, int]:
             file = f" {error.filename}" if error.filename else ""
             return f"Cannot read or write{file}: {error.strerror}", 1
     text = " ".join(str(error).split())[:300]
-    return f"Unexpected {type(error).__name__}: {text}. Run with --debug for the trace.", 1
+    return f"Unexpected {type(error).__name__}: {text}. Run with --debug for the traceback.", 1
 
 
-def _interrupted() -> NoReturn:
-    line = "\n" if sys.stderr.isatty() else ""  # below the ^C that the terminal wrote
-    again = shlex.join(["curator", *sys.argv[1:]])
-    print(f"{line}Interrupted; what was finished is kept. Go on with: {again}", file=sys.stderr)
-    # Everything is closed by now; Python itself would end by a signal if it had been importing.
+def _exit_interrupted() -> NoReturn:
+    line = "\n" if sys.stderr.isatty() else ""  # below the ^C that the terminal printed
+    command = shlex.join(["curator", *sys.argv[1:]])
+    print(f"{line}Interrupted. Finished work is cached; resume with: {command}", file=sys.stderr)
+    # Everything is closed. `sys.exit` would end by a signal if an import was interrupted.
     os._exit(1)
 
 
 def _fail(message: str, code: int) -> NoReturn:
     if message:
-        # Outside text may stand in it: an argument, a file's name, what a server said.
+        # The message can contain outside text: an argument, a file name, a server's reply.
         print("\n".join(map(printable, message.split("\n"))), file=sys.stderr)
-    _leave(code)
+    _exit(code)
 
 
-def _leave(code: int) -> NoReturn:
-    """End; what a closed pipe or a full disk does not take is not tried again."""
+def _exit(code: int) -> NoReturn:
+    """Exit; output that a closed pipe or a full disk refuses is dropped."""
     try:
         sys.stdout.flush()
     except OSError:

@@ -1,4 +1,4 @@
-"""What all commands share: the app, opening a store, output for machines, progress."""
+"""What all commands share: the app, opening a store, JSON output, progress bars."""
 
 import json
 import sys
@@ -23,7 +23,7 @@ app = typer.Typer(
     help="Build, prove, version and publish math-instruction datasets.",
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,  # plain help: at 80 columns, boxes leave little room for text
     pretty_exceptions_enable=False,
     epilog="Example: curator build quickstart",
 )
@@ -33,7 +33,7 @@ _debug = False
 
 @app.callback()
 def common(
-    debug: Annotated[bool, typer.Option("--debug", help="Show the trace of an error.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Build, prove, version and publish math-instruction datasets."""
     global _debug
@@ -41,26 +41,26 @@ def common(
 
 
 def debugging() -> bool:
-    """Whether the user asked for traces."""
+    """Return whether --debug was given."""
     return _debug
 
 
 def existing(store: Path, readonly: bool = True) -> "Store":
-    """The store at a folder, which must be there."""
+    """Open the store in a folder, which must exist; raises UsageError."""
     from datastore.store import Store
 
     if not store.is_dir():
         raise UsageError(
-            f"No store at {store}; make one with 'curator build' or name it by --store"
+            f"No store at {store}. Make one with 'curator build', or name another with --store."
         )
     return Store(store, readonly=readonly)
 
 
-def make_room(*files: Path | None) -> None:
-    """Make the folders of files that will be written, before the long work for them."""
+def make_parents(*files: Path | None) -> None:
+    """Make the folders of output files before the long work that writes them."""
     for file in filter(None, files):
         if file.is_dir():
-            raise UsageError(f"{file} is a folder; name a file in it")
+            raise UsageError(f"{file} is a folder. Name a file in it.")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -68,12 +68,12 @@ def make_room(*files: Path | None) -> None:
 
 
 def show_json(value: Any) -> None:
-    """Print a value as JSON; dataclasses become objects, ids hex."""
+    """Print a value as JSON: dataclasses as objects, bytes as hex digits."""
     ascii_only = "utf" not in (sys.stdout.encoding or "").lower()
-    print(json.dumps(value, default=_plain, ensure_ascii=ascii_only, indent=1))
+    print(json.dumps(value, default=_to_json, ensure_ascii=ascii_only, indent=1))
 
 
-def _plain(value: Any) -> Any:
+def _to_json(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
     if isinstance(value, bytes):
@@ -85,13 +85,13 @@ def _plain(value: Any) -> Any:
 
 @contextmanager
 def show_progress(options: "RunOptions") -> Iterator["RunOptions"]:
-    """Draw the progress of a run; yield its options with the listener that draws it."""
+    """Draw the progress of a run; yield its options with a listener that draws."""
     with Progress() as progress:
         yield replace(options, listener=progress)
 
 
 class Progress:
-    """Draws the bar of what is done now, on a terminal only; notes always go to stderr."""
+    """A listener that draws a progress bar if stderr is a terminal, and prints notes to stderr."""
 
     def __init__(self) -> None:
         self._bars: Any = None
@@ -118,7 +118,7 @@ class Progress:
             self._bars.stop()
 
     def progress(self, what: str, done: int, total: int | None) -> None:
-        """Move the bar of `what`, which takes the place of the one before it."""
+        """Move the bar of `what`; it replaces the bar of the previous work."""
         interrupt.check()
         if not self._bars:
             return
@@ -131,7 +131,7 @@ class Progress:
         self._bars.update(self._task, completed=done, total=total, count=count)
 
     def note(self, text: str) -> None:
-        """Print one line above the bars."""
+        """Print one line above the bar."""
         interrupt.check()
         if self._bars:
             self._bars.console.print(text, markup=False, highlight=False, soft_wrap=True)

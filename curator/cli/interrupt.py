@@ -1,6 +1,6 @@
-"""Ctrl-C, remembered: a package that is being imported may swallow the KeyboardInterrupt.
+"""Ctrl-C that cannot get lost: a package being imported may swallow the KeyboardInterrupt.
 
-The second press ends the process at once, as a kill does, from which any build goes on.
+The second Ctrl-C ends the process at once. Like a kill, it leaves a build that can be resumed.
 """
 
 import signal
@@ -10,7 +10,7 @@ _pressed = False
 
 
 def listen() -> None:
-    """Hear of Ctrl-C from now on."""
+    """Install the handler of Ctrl-C."""
     signal.signal(signal.SIGINT, _press)
 
 
@@ -22,11 +22,11 @@ def _press(_number: int, _frame: FrameType | None) -> None:
 
 
 def pressed() -> bool:
-    """Whether Ctrl-C was pressed."""
+    """Return whether Ctrl-C was pressed."""
     return _pressed
 
 
 def check() -> None:
-    """Raise KeyboardInterrupt if Ctrl-C was pressed and work goes on nevertheless."""
+    """Raise KeyboardInterrupt if Ctrl-C was pressed and swallowed."""
     if _pressed:
         raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""Options and arguments that several commands have, each declared once."""
+"""Arguments and options that several commands share, each declared once."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -12,73 +12,110 @@ DEFAULT_STORE = Path(".curator")
 
 StoreOption = Annotated[
     Path,
-    typer.Option("--store", help="Folder of the store.", envvar="CURATOR_STORE", file_okay=False),
+    typer.Option(
+        "--store",
+        metavar="DIR",
+        help="Folder of the store.",
+        envvar="CURATOR_STORE",
+        file_okay=False,
+    ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 MirrorOption = Annotated[
     Path | None,
     typer.Option(
         "--mirror",
-        help="Folder of upstream files: sources/NAME/FILE, evals/NAME/FILE. The Hub without it.",
+        metavar="DIR",
+        help="Folder with local upstream files (sources/NAME/…, evals/NAME/…). "
+        "Default: download from the Hub.",
         exists=True,
         file_okay=False,
     ),
 ]
-VERSION = "NAME (the newest), NAME@NUMBER, or the start of a digest."
+VERSION = "NAME (its newest version), NAME@NUMBER, or the start of a digest."
 VersionArgument = Annotated[str, typer.Argument(metavar="VERSION", help=VERSION)]
 RecipeArgument = Annotated[
-    str, typer.Argument(metavar="RECIPE", help="A recipe's file, or the name of a shipped recipe.")
+    str, typer.Argument(metavar="RECIPE", help="A recipe file, or the name of a shipped recipe.")
 ]
-MessageOption = Annotated[str, typer.Option("-m", "--message", help="Why this version.")]
+MessageOption = Annotated[
+    str, typer.Option("-m", "--message", metavar="TEXT", help="Message of the new version.")
+]
 MissingOption = Annotated[
-    bool,
-    typer.Option("--allow-missing", help="Leave out what cannot be reached, and say so."),
+    bool, typer.Option("--allow-missing", help="Skip sources that cannot be read.")
 ]
 WorkersOption = Annotated[
     int | None,
-    typer.Option("--workers", min=1, help="Processes that run programs; one a core by default."),
+    typer.Option(
+        "--workers",
+        metavar="N",
+        min=1,
+        help="Number of processes that run programs. Default: one per CPU core.",
+    ),
 ]
 UnsafeOption = Annotated[
     bool,
-    typer.Option("--unsafe-local", help="Run programs even where this system cannot jail them."),
+    typer.Option(
+        "--unsafe-local", help="Run programs even if this system cannot sandbox them fully."
+    ),
 ]
 MoneyOption = Annotated[
     float | None,
-    typer.Option("--max-money", min=0, help="Stop before this build spends more on its teacher."),
+    typer.Option(
+        "--max-money",
+        metavar="N",
+        min=0,
+        help="Maximum cost of this run's calls, in the currency of the recipe's prices.",
+    ),
 ]
 TokensOption = Annotated[
-    int | None, typer.Option("--max-tokens", min=0, help="Stop before it spends more tokens.")
+    int | None,
+    typer.Option("--max-tokens", metavar="N", min=0, help="Maximum tokens of this run's calls."),
 ]
 CallsOption = Annotated[
-    int | None, typer.Option("--max-calls", min=0, help="Stop before it makes more calls.")
+    int | None,
+    typer.Option("--max-calls", metavar="N", min=0, help="Maximum number of calls in this run."),
 ]
-OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace the file.")]
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="Replace the output file if it exists.")
+]
 SetsOption = Annotated[
-    str, typer.Option("--sets", help="Evaluation sets or sources, with commas between.")
+    str,
+    typer.Option(
+        "--sets", metavar="NAMES", help="Evaluation sets or sources, separated by commas."
+    ),
 ]
 HowOption = Annotated[
     Literal["hybrid", "CoT", "PoT"],
     typer.Option(
-        "--how", metavar="HOW", help="hybrid (a program, else a worked solution), CoT or PoT."
+        "--how",
+        metavar="FORM",
+        help="Form of the solutions: CoT (text), PoT (program), or hybrid (a program; text if "
+        "the program fails).",
     ),
 ]
-LimitOption = Annotated[int | None, typer.Option("--limit", min=1, help="Problems a set at most.")]
+LimitOption = Annotated[
+    int | None,
+    typer.Option("--limit", metavar="N", min=1, help="Maximum number of problems per set."),
+]
 AnswerOption = Annotated[
-    int, typer.Option("--max-answer", min=1, help="Tokens of one solution at most.")
+    int, typer.Option("--max-answer", metavar="N", min=1, help="Maximum tokens per sample.")
 ]
 ServerOption = Annotated[
     str,
-    typer.Option("--server", help="Command that serves a local model: vllm serve {model} …"),
+    typer.Option(
+        "--server",
+        metavar="COMMAND",
+        help="Command that serves a local model, such as 'vllm serve {model}'.",
+    ),
 ]
-
-
 HeldOutOption = Annotated[
     float,
     typer.Option(
         "--held-out",
+        metavar="SHARE",
         min=0,
         max=0.5,
-        help="Share of questions whose rows go to the split 'validation' (hub only).",
+        help="Share of questions whose rows go to the split 'validation' (format hub only).",
     ),
 ]
 
@@ -89,13 +126,13 @@ RUN_FLAGS: dict[str, dict[str, Any]] = {
     "unsafe_local": {"unsafe_local": UnsafeOption},
     "budget": {"max_money": MoneyOption, "max_tokens": TokensOption, "max_calls": CallsOption},
 }
-"""Flags of the command line by the field of `RunOptions` that they set."""
+"""Command-line flags by the field of `RunOptions` that they set."""
 
 
 def run_options(*fields: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the flags of these fields of `RunOptions`.
+    """Add the flags of these fields of `RunOptions` to a command, in front of `--store`.
 
-    The command receives what the user chose as its parameter `options`, a `RunOptions`.
+    The command receives their values as one parameter, `options: RunOptions`.
     """
     flags = {flag: kind for field in fields for flag, kind in RUN_FLAGS[field].items()}
 
@@ -111,20 +148,22 @@ def run_options(*fields: str) -> Callable[[Callable[..., None]], Callable[..., N
                 chosen["budget"] = Budget(**limits)
             command(**values, options=RunOptions(**chosen))
 
-        own = [each for each in signature(command).parameters.values() if each.name != "options"]
-        more = [
-            Parameter(
-                flag,
-                Parameter.KEYWORD_ONLY,
-                default=False if bool in get_args(kind) else None,
-                annotation=kind,
-            )
-            for flag, kind in flags.items()
-        ]
-        # Typer reads both.
-        parameters = [each.replace(kind=Parameter.KEYWORD_ONLY) for each in own] + more
-        run.__signature__ = signature(command).replace(parameters=parameters)  # type: ignore[attr-defined]
-        run.__annotations__ = {each.name: each.annotation for each in parameters} | {"return": None}
+        parameters = []
+        for each in signature(command).parameters.values():
+            if each.name == "store":
+                parameters += [_parameter(flag, kind) for flag, kind in flags.items()]
+            if each.name != "options":
+                parameters.append(each.replace(kind=Parameter.KEYWORD_ONLY))
+        # Typer reads the signature and the annotations.
+        run.__signature__ = signature(command).replace(  # type: ignore[attr-defined]
+            parameters=parameters
+        )
+        run.__annotations__ = {each.name: each.annotation for each in parameters}
         return run
 
     return decorate
+
+
+def _parameter(flag: str, kind: Any) -> Parameter:
+    default = False if bool in get_args(kind) else None
+    return Parameter(flag, Parameter.KEYWORD_ONLY, default=default, annotation=kind)

@@ -19,6 +19,7 @@ import pytest
 import typer
 
 from curator.cli.app import app
+from curator.cli.commands import COMMANDS as REGISTRY
 from curator.release.formats import FORMATS
 from tests.paths import ROOT
 from tests.worlds import RECIPE, RUN, command, curator, make_world
@@ -100,6 +101,15 @@ def test_help_loads_little_and_nothing_heavy() -> None:
     heavy = {"numpy", "pyarrow", "duckdb", "polars", "pydantic", "sympy", "openai", "aiohttp"}
     assert not loaded & (heavy | {"datasets", "torch", "transformers", "trl", "huggingface_hub"})
     assert len(loaded) < 450
+
+
+def test_help_lists_every_command_in_the_order_of_the_registry_with_a_whole_sentence() -> None:
+    modules = {path.stem for path in (ROOT / "curator" / "cli" / "commands").glob("*.py")}
+    assert modules - {"__init__"} == set(REGISTRY)
+    lines = curator("--help").stdout.partition("Commands:\n")[2].splitlines()
+    summaries = [line.split(maxsplit=1) for line in lines[: len(REGISTRY)]]
+    assert [name for name, _ in summaries] == list(REGISTRY)
+    assert [text for _, text in summaries if not text.endswith(".") or text.endswith("...")] == []
 
 
 def test_every_help_has_an_example_and_fits_into_80_columns() -> None:
@@ -362,9 +372,9 @@ def test_ctrl_c_says_how_to_go_on_and_leaves_no_process(tmp_path: Path) -> None:
     out, told = running.communicate(timeout=20)
     assert (running.returncode, out) == (1, "")
     [line] = told.splitlines()
-    assert line.startswith("Interrupted; what was finished is kept. Go on with: curator build ")
+    assert line.startswith("Interrupted. Finished work is cached; resume with: curator build ")
     with pytest.raises(ProcessLookupError):
         os.killpg(running.pid, 0)
-    again = curator(*shlex.split(line.split("Go on with: curator ")[1]), cwd=ROOT)
+    again = curator(*shlex.split(line.split("resume with: curator ")[1]), cwd=ROOT)
     assert again.returncode == 0, again.stderr
     assert again.stdout.startswith("small@1  3,011 rows")

@@ -1,61 +1,43 @@
-"""The commands of `curator`, one module each, in the order in which `--help` lists them."""
+"""The commands of `curator`, one module each.
 
-from curator.cli.commands import (
-    audit,
-    build,
-    cancel,
-    diff,
-    disagreements,
-    evaluate,
-    export,
-    new,
-    plan,
-    preview,
-    publish,
-    pull,
-    replay,
-    report,
-    reverify,
-    sample,
-    sandbox,
-    schema,
-    score,
-    show,
-    sources,
-    sql,
-    status,
-    study,
-    train,
-    versions,
-    why,
-)
+To add a command, write its module and add its name to `COMMANDS`.
+"""
+
+from importlib import import_module
 
 COMMANDS = (
-    new,
-    build,
-    cancel,
-    preview,
-    plan,
-    status,
-    schema,
-    audit,
-    evaluate,
-    versions,
-    show,
-    diff,
-    why,
-    sql,
-    sources,
-    reverify,
-    disagreements,
-    sandbox,
-    export,
-    publish,
-    pull,
-    report,
-    sample,
-    study,
-    replay,
-    train,
-    score,
+    "new",
+    "preview",
+    "plan",
+    "build",
+    "cancel",
+    "status",
+    "versions",
+    "show",
+    "diff",
+    "why",
+    "sql",
+    "report",
+    "reverify",
+    "disagreements",
+    "audit",
+    "export",
+    "publish",
+    "pull",
+    "train",
+    "sample",
+    "score",
+    "evaluate",
+    "study",
+    "replay",
+    "sources",
+    "sandbox",
+    "schema",
 )
+"""Modules in this folder, in the order in which `curator --help` lists them."""
+
+
+def register_commands() -> None:
+    """Import all commands; each adds itself to the app."""
+    for name in COMMANDS:
+        import_module(f"{__name__}.{name}")

@@ -1,11 +1,11 @@
 """The command `curator audit`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from curator.cli.app import app, existing, make_room, show_json, show_progress
+from curator.cli.app import app, existing, make_parents, show_json, show_progress
 from curator.cli.options import (
     DEFAULT_STORE,
     JsonOption,
@@ -20,25 +20,31 @@ if TYPE_CHECKING:
     from curator.pipeline.run_options import RunOptions
 
 
-EACH, SHOWN = 4, 90
-"""Examples of a check, and characters of each, that a terminal gets; JSON has all."""
+MAX_EXAMPLES, MAX_CHARACTERS = 4, 90
+"""Examples per check, and characters per example, that are printed; JSON has all."""
 
 
 DatasetArgument = Annotated[
     str,
     typer.Argument(
         metavar="DATASET",
-        help="A file, a pattern of files, or a dataset of the Hub: ORG/NAME[@REVISION].",
+        help="A file, a pattern of files, or a Hub dataset ORG/NAME[@REVISION].",
     ),
 ]
 GoldFromOption = Annotated[
     list[str] | None,
     typer.Option(
         "--gold-from",
-        help="Source (gsm8k) or evaluation set (evals/gsm8k) that lends its gold answers to "
-        "the same questions; all of the mirror by default.",
+        metavar="NAME",
+        help="Source (gsm8k) or evaluation set (evals/gsm8k) whose gold answers fill missing "
+        "ones; can be repeated. Default: all in the mirror.",
     ),
 ]
+
+
+def _column(content: str) -> Any:
+    """Return the option that names the column with this content."""
+    return typer.Option(metavar="COLUMN", help=f"Column of {content}.")
 
 
 @app.command(epilog="Example: curator audit rows.jsonl --mirror data --fix rows-clean")
@@ -46,33 +52,42 @@ GoldFromOption = Annotated[
 def audit(
     dataset: DatasetArgument,
     options: "RunOptions",
-    store: StoreOption = DEFAULT_STORE,
+    question: Annotated[str, _column("the question")] = "",
+    response: Annotated[str, _column("the solution or program")] = "",
+    gold: Annotated[str, _column("the gold answer")] = "",
+    choices: Annotated[str, _column("the choices")] = "",
     gold_from: GoldFromOption = None,
-    question: Annotated[str, typer.Option(help="Column of the question.")] = "",
-    response: Annotated[str, typer.Option(help="Column of the solution or program.")] = "",
-    gold: Annotated[str, typer.Option(help="Column of the gold answer.")] = "",
-    choices: Annotated[str, typer.Option(help="Column of the options.")] = "",
-    config: Annotated[str, typer.Option(help="Configuration of a Hub dataset.")] = "",
-    split: Annotated[str, typer.Option(help="Split of a Hub dataset.")] = "train",
-    licence: Annotated[str, typer.Option(help="Its licence, if you know it.")] = "",
+    config: Annotated[
+        str, typer.Option(metavar="NAME", help="Configuration of a Hub dataset.")
+    ] = "",
+    split: Annotated[str, typer.Option(metavar="NAME", help="Split of a Hub dataset.")] = "train",
+    licence: Annotated[
+        str, typer.Option(metavar="NAME", help="Licence of the dataset, if its card has none.")
+    ] = "",
     limit: Annotated[
-        int, typer.Option("--limit", min=0, help="Look at so many records; 0 for all.")
+        int,
+        typer.Option("--limit", metavar="N", min=0, help="Maximum number of records; 0 for all."),
     ] = 0,
     fix: Annotated[
-        str, typer.Option("--fix", metavar="NAME", help="Keep the clean rows as version NAME.")
+        str, typer.Option("--fix", metavar="NAME", help="Save the clean rows as version NAME.")
     ] = "",
     report: Annotated[
-        Path | None, typer.Option("--report", help="Write the report page to this file.")
+        Path | None, typer.Option("--report", metavar="FILE", help="Write an HTML report.")
     ] = None,
+    store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """Judge any dataset without a recipe; bad rows are a finding, and no failure."""
+    """Check any dataset; no recipe needed.
+
+    Bad rows are reported and do not fail the command. The columns are detected; name those that
+    are detected wrongly.
+    """
     from curator.pipeline.audit.run import AuditRequest
-    from curator.pipeline.audit.run import audit as judge
+    from curator.pipeline.audit.run import audit as run_audit
 
     if report and report.exists():
-        raise UsageError(f"{report} exists; name another file for the report.")
-    make_room(report)
+        raise UsageError(f"{report} exists. Name another file for the report.")
+    make_parents(report)
     columns = {"question": question, "response": response, "gold": gold, "choices": choices}
     request = AuditRequest(
         dataset,
@@ -85,27 +100,27 @@ def audit(
         fix=fix,
     )
     with show_progress(options) as options:
-        found = judge(request, store, options)
+        result = run_audit(request, store, options)
     if as_json:
-        show_json(_plain(found))
+        show_json(_to_json(result))
     else:
-        _print(found)
+        _print(result)
     if report:
         from curator.versions.report.write import write_report
 
         with existing(store) as opened:
-            write_report(opened, found.manifest, report)
+            write_report(opened, result.manifest, report)
         if not as_json:
             print(f"Wrote the report to {report}")
 
 
-def _plain(found: "Audit") -> dict[str, object]:
+def _to_json(audit: "Audit") -> dict[str, object]:
     return {
-        "dataset": found.dataset,
-        "licence": found.licence,
-        "columns": found.columns,
-        "rows": found.rows,
-        "kinds": found.kinds,
+        "dataset": audit.dataset,
+        "licence": audit.licence,
+        "columns": audit.columns,
+        "rows": audit.rows,
+        "kinds": audit.kinds,
         "checks": [
             {
                 "check": line.check,
@@ -118,45 +133,45 @@ def _plain(found: "Audit") -> dict[str, object]:
                 "examples": line.examples,
                 "note": line.note,
             }
-            for line in found.lines
+            for line in audit.lines
         ],
-        "clean": found.clean,
-        "version": found.version or None,
+        "clean": audit.clean,
+        "version": audit.version or None,
     }
 
 
-def _print(found: "Audit") -> None:
-    kinds = ", ".join(f"{many:,} {kind}" for kind, many in found.kinds.items())
-    print(f"{printable(found.dataset)}  {found.rows:,} rows ({kinds})")
+def _print(audit: "Audit") -> None:
+    kinds = ", ".join(f"{many:,} {kind}" for kind, many in audit.kinds.items())
+    print(f"{printable(audit.dataset)}  {audit.rows:,} rows ({kinds})")
     print()
-    head = ("holds", "column", "how sure", "why")
-    table(head, [(c.holds, c.column, c.sure, c.why) for c in found.columns], whole=head[:3])
+    head = ("content", "column", "certainty", "reason")
+    table(head, [(c.holds, c.column, c.sure, c.why) for c in audit.columns], whole=head[:3])
     print()
-    numbers = ("rows", "passed", "failed", "undecided", "told")
+    numbers = ("rows", "passed", "failed", "undecided", "reported")
     lines = [
         (line.check, line.rows, line.passed, line.failed, line.undecided, line.told)
-        for line in found.lines
+        for line in audit.lines
     ]
     table(("check", *numbers), lines, right=numbers, whole=("check",))
     print()
     notes = [
         (line.check, each)
-        for line in found.lines
+        for line in audit.lines
         for each in (*(f"{reason}: {many:,}" for reason, many in line.reasons.items()), line.note)
         if each
     ]
-    table(("check", "what was found"), notes, whole=("check",))
+    table(("check", "finding"), notes, whole=("check",))
     examples = [
-        (line.check, each.place, printable(each.what)[:SHOWN])
-        for line in found.lines
-        for each in line.examples[:EACH]
+        (line.check, each.place, printable(each.what)[:MAX_CHARACTERS])
+        for line in audit.lines
+        for each in line.examples[:MAX_EXAMPLES]
     ]
     if examples:
         print()
-        table(("for example", "place", "what was seen"), examples, whole=("for example",))
+        table(("example of", "place", "content"), examples, whole=("example of",))
     print()
-    offer = "; --fix NAME keeps them as a version" if found.clean else ""
-    saved = f", kept as {found.version}" if found.version else offer
-    print(f"{found.clean:,} of {found.rows:,} rows are clean{saved}.")
-    if any(line.undecided for line in found.lines):
-        print("Undecided is neither passed nor failed: it keeps no row from being clean.")
+    offer = "; save them as a version with --fix NAME" if audit.clean else ""
+    saved = f", saved as {audit.version}" if audit.version else offer
+    print(f"{audit.clean:,} of {audit.rows:,} rows are clean{saved}.")
+    if any(line.undecided for line in audit.lines):
+        print("Undecided is neither passed nor failed; undecided rows count as clean.")

@@ -24,20 +24,23 @@ if TYPE_CHECKING:
 def build(
     recipe: RecipeArgument,
     options: "RunOptions",
-    store: StoreOption = DEFAULT_STORE,
     message: MessageOption = "",
+    store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """Build a recipe into a version; running it again goes on where it was stopped."""
-    from curator.pipeline.build import build as make
+    """Build a recipe into a version.
+
+    Rerun the command to resume a build that was stopped.
+    """
+    from curator.pipeline.build import build as run_build
 
     with show_progress(options) as options:
-        manifest = make(recipe, store, message=message, options=options)
+        manifest = run_build(recipe, store, message=message, options=options)
     show_manifest(manifest, as_json)
     if not as_json:
-        where = "" if store == DEFAULT_STORE else f" --store {shlex.quote(str(store))}"
+        store_flag = "" if store == DEFAULT_STORE else f" --store {shlex.quote(str(store))}"
         print(
-            f"Look closer: curator show {manifest.ref}{where}, "
-            f"curator sql 'FROM verdicts LIMIT 9'{where}",
+            f"Next: curator show {manifest.ref}{store_flag}, "
+            f"curator sql 'FROM verdicts LIMIT 9'{store_flag}",
             file=sys.stderr,
         )

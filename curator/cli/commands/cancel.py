@@ -7,7 +7,10 @@ from curator.core.errors import UsageError
 
 @app.command(epilog="Example: curator cancel mine.yaml")
 def cancel(recipe: RecipeArgument, store: StoreOption = DEFAULT_STORE) -> None:
-    """Cancel the batches that run at the provider of a recipe's teacher, and keep their answers."""
+    """Cancel the running batches of a recipe's teacher.
+
+    Replies that the provider has finished by then are cached.
+    """
     from curator.recipe.load import load_recipe
     from curator.teacher.batch.cancel import cancel_batches
 

@@ -10,35 +10,39 @@ from curator.cli.options import (
 )
 from curator.cli.tables import print_wrapped, table
 
-MOST_SHOWN = 40
+MAX_LISTED = 40
 
 
 @app.command(epilog="Example: curator disagreements mathinstruct")
 def disagreements(
     version: VersionArgument,
-    store: StoreOption = DEFAULT_STORE,
     workers: WorkersOption = None,
+    store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """List answers about which our rules and math-verify contradict each other, to be looked at."""
-    from curator.versions.disagreements import disagreements as ask
+    """List answers on which two graders contradict each other.
+
+    Every answer of the version is graded by Curator's rules and by math-verify.
+    """
+    from curator.versions.disagreements import disagreements as find_disagreements
 
     with existing(store, readonly=False) as opened, Progress() as progress:
-        queue = ask(opened, version, workers, progress)
+        queue = find_disagreements(opened, version, workers, progress)
     if as_json:
         show_json(queue)
         return
-    found = queue.disagreements
-    head = ("gold", "answer", "ours", "by rule", "math-verify", "rows", "one of them")
+    contradictions = queue.disagreements
+    head = ("gold", "answer", "curator", "by rule", "math-verify", "rows", "example")
     rows = [
         (each.gold, each.answer, each.outcome, each.rule, each.other, each.rows, each.row[:12])
-        for each in found[:MOST_SHOWN]
+        for each in contradictions[:MAX_LISTED]
     ]
     if rows:
-        table(head, rows, ("rows",), ("ours", "math-verify", "one of them"))
+        table(head, rows, ("rows",), ("curator", "math-verify", "example"))
         print()
-    more = f" ({len(found) - MOST_SHOWN:,} more by --json)" if len(found) > MOST_SHOWN else ""
+    hidden = len(contradictions) - MAX_LISTED
+    more = f" ({hidden:,} more with --json)" if hidden > 0 else ""
     print_wrapped(
-        f"{queue.pairs:,} different pairs put to both graders: {len(found):,} contradictions"
-        f"{more}, {queue.undecided:,} left open by one of them."
+        f"{queue.pairs:,} different pairs of gold answer and answer: {len(contradictions):,} "
+        f"contradictions{more}, {queue.undecided:,} undecided by one grader."
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curator.cli.app import Progress, app, make_room, show_json
+from curator.cli.app import Progress, app, make_parents, show_json
 from curator.cli.options import JsonOption, WorkersOption
 from curator.cli.tables import print_wrapped, table
 from curator.core.errors import UsageError
@@ -19,36 +19,48 @@ if TYPE_CHECKING:
 def evaluate(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE…", help="Files of samples; two results with --compare."),
+        typer.Argument(metavar="FILE", help="Files of samples; two results with --compare."),
     ],
-    name: Annotated[str, typer.Option("--name", help="Of the model, in tables and plots.")] = "",
+    name: Annotated[
+        str, typer.Option("--name", metavar="NAME", help="Name of the model in tables and plots.")
+    ] = "",
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Write the result, to be compared.")
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Output file, for --compare."),
     ] = None,
     compare: Annotated[
-        bool, typer.Option("--compare", help="Compare two results that were written before.")
+        bool, typer.Option("--compare", help="Compare two results written with --output.")
     ] = False,
     plot: Annotated[
-        Path | None, typer.Option("--plot", help="Draw curves over the samples: an SVG file.")
+        Path | None,
+        typer.Option("--plot", metavar="FILE", help="Plot the scores by number of samples (SVG)."),
     ] = None,
     trained_on: Annotated[
         Path | None,
-        typer.Option("--trained-on", help="Release that the model saw: its problems are flagged."),
+        typer.Option(
+            "--trained-on",
+            metavar="FILE",
+            help="Release that the model was trained on; its problems are flagged.",
+        ),
     ] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="Also by field and level, and for every K of Top-K.")
+        bool, typer.Option("--all", help="Add scores by field and level, and every K of Top-K.")
     ] = False,
     workers: WorkersOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Score samples: Pass@k, votes and re-ranking with intervals, by our rule and MAmmoTH's."""
+    """Score the samples of a model, with confidence intervals.
+
+    Metrics: Pass@k, majority vote and re-ranking. Answers are graded by Curator's rules and, for
+    comparison, by MAmmoTH's.
+    """
     if compare:
         _compare(files, as_json)
         return
     from trainers.evaluation.evaluate import write_result
     from trainers.evaluation.evaluate_files import evaluate_files
 
-    make_room(output, plot)
+    make_parents(output, plot)
     with Progress() as progress:
         result = evaluate_files(
             files,
@@ -71,10 +83,10 @@ def _plot(result: "Result", file: Path) -> None:
     from trainers.evaluation.plots import curves
 
     try:
-        drawn = curves(result)
+        svg = curves(result)
     except ValueError as error:
         raise UsageError(f"Nothing to plot: {error}") from None
-    file.write_text(drawn, "utf-8", "replace")
+    file.write_text(svg, "utf-8", "replace")
 
 
 def _print(result: "Result", everything: bool) -> None:
@@ -99,10 +111,10 @@ def _print(result: "Result", everything: bool) -> None:
     if undecided:
         total = sum(row["samples"] for row in result.problems)
         print_wrapped(
-            f"{undecided:,} of {total:,} answers could not be compared; they count as wrong."
+            f"{undecided:,} of {total:,} answers could not be compared and count as wrong."
         )
     if flagged:
-        print_wrapped(f"{flagged.total():,} problems are in the release; 'unseen' leaves them out.")
+        print_wrapped(f"{flagged.total():,} problems are in the release; 'unseen' excludes them.")
     for note in result.notes:
         print_wrapped(note)
 
@@ -112,20 +124,19 @@ def _interval(score: "Score") -> str:
 
 
 def _compare(files: list[Path], as_json: bool) -> None:
-    from trainers.evaluation.evaluate import compare as differ
+    from trainers.evaluation.evaluate import compare as compare_results
     from trainers.evaluation.evaluate import read_result
 
     if len(files) != 2:
-        raise UsageError(f"--compare takes two results, saw {len(files)}")
+        raise UsageError(f"--compare takes two results, not {len(files)}.")
     one, other = (read_result(path) for path in files)
-    found = differ(one, other)
-    if not found:
+    differences = compare_results(one, other)
+    if not differences:
         raise UsageError(
-            f"{files[0]} and {files[1]} have no problem with a metric in common, so that there is "
-            "nothing to compare"
+            f"{files[0]} and {files[1]} cannot be compared: no problem has a metric in both."
         )
     if as_json:
-        show_json({"one": one.name, "other": other.name, "differences": found})
+        show_json({"one": one.name, "other": other.name, "differences": differences})
         return
     table(
         ("set", "metric", "problems", one.name, other.name, "difference", "95% interval", "p"),
@@ -140,7 +151,7 @@ def _compare(files: list[Path], as_json: bool) -> None:
                 f"{row['low']:+.1%} to {row['high']:+.1%}",
                 f"{row['p']:.3f}",
             )
-            for row in found
+            for row in differences
         ],
         ("problems", one.name, other.name, "difference", "p"),
         ("set", "metric", "95% interval"),

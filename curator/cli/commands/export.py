@@ -17,7 +17,7 @@ from curator.cli.options import (
 from curator.core.errors import UsageError, unknown
 
 HUB = "hub"
-"""The one format that is a folder."""
+"""The only format that is a folder."""
 
 
 @app.command(epilog="Example: curator export quickstart@1 --format alpaca -o rows.json")
@@ -27,20 +27,26 @@ def export(
         str,
         typer.Option(
             "--format",
-            help="alpaca, alpaca-jsonl, messages, prompt-completion or parquet; "
-            "hub is the folder that 'publish' uploads.",
+            metavar="FORMAT",
+            help="alpaca (as the released MathInstruct), alpaca-jsonl, messages, "
+            "prompt-completion, parquet, or hub (the folder that 'curator publish' uploads).",
         ),
     ] = "alpaca",
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="File to write, else VERSION-FORMAT.SUFFIX."),
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="Output file. Default: VERSION-FORMAT and the format's suffix.",
+        ),
     ] = None,
     held_out: HeldOutOption = 0.0,
     overwrite: OverwriteOption = False,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a version to a file; alpaca is the form of the released MathInstruct."""
+    """Write a version to a file, or to a folder for the Hub."""
     from curator.release.export import export as write
     from curator.release.folder import write_folder
     from curator.release.formats import FORMATS
@@ -48,7 +54,7 @@ def export(
     if form not in {*FORMATS, HUB}:
         raise UsageError(unknown("format", form, {*FORMATS, HUB}))
     if held_out and form != HUB:
-        raise UsageError("--held-out makes splits, which only --format hub has")
+        raise UsageError("--held-out makes splits, which only --format hub has.")
     suffix = FORMATS[form].suffix if form in FORMATS else ""
     with existing(store) as opened:
         manifest = opened.versions.get(version)

@@ -11,12 +11,14 @@ from curator.cli.app import app
 @app.command(epilog="Example: curator new mine --from quickstart")
 def new(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="Name of the variant; its file is NAME.yaml.")
+        str, typer.Argument(metavar="NAME", help="Name of the recipe; its file is NAME.yaml.")
     ],
-    base: Annotated[str, typer.Option("--from", help="Recipe to extend.")] = "mathinstruct",
+    base: Annotated[
+        str, typer.Option("--from", metavar="RECIPE", help="Shipped recipe or file to extend.")
+    ] = "mathinstruct",
 ) -> None:
-    """Write a recipe that extends a shipped one, to be edited."""
+    """Write a recipe file that extends another recipe."""
     from curator.recipe.scaffold import write_variant
 
     path = write_variant(name, base, Path())
-    print(f"Wrote {path}, which extends {base}. Look at it, then: curator preview {path}")
+    print(f"Wrote {path}, which extends {base}. Edit it, then run: curator preview {path}")

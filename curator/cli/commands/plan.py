@@ -28,7 +28,11 @@ def plan(
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what a build would run, what waits, and how many rows would result."""
+    """Show what a build would run, without running it.
+
+    Lists the next stage of every subset, what waits for a missing source or teacher, the
+    teacher's calls with their cost, and the expected number of rows.
+    """
     from curator.pipeline.plan import plan as make_plan
     from curator.recipe.load import load_recipe
     from datastore.store import Store
@@ -49,16 +53,16 @@ def plan(
     head = ("subset", "state", "next", "available", "rows")
     table(head, rows, right=("available", "rows"), whole=("subset", "state"))
     if not all(step.exact for step in made.steps):
-        print("≤ what is known so far: checks and screens not yet run will take some away.")
+        print("≤ marks a maximum: checks and screens that have not run yet will reject some rows.")
     _print_calls(made)
     for line in (*made.missing, *made.notes):
         print(line)
 
 
 def _print_calls(made: "Plan") -> None:
-    """What the teacher would be asked, and what is made anew because of an edit."""
-    asking = [(step.subset, step.calls) for step in made.steps if step.calls]
-    if asking:
+    """Print the calls of the teacher, and the rows that an edit makes again."""
+    estimates = [(step.subset, step.calls) for step in made.steps if step.calls]
+    if estimates:
         rows: list[tuple[object, ...]] = [
             (
                 subset,
@@ -68,32 +72,32 @@ def _print_calls(made: "Plan") -> None:
                 calls.answer_tokens,
                 f"{calls.money:,.2f}",
             )
-            for subset, calls in asking
+            for subset, calls in estimates
         ]
-        all_ = [calls for _, calls in asking]
-        sums = [sum(getattr(calls, key) for calls in all_) for key in _SUMMED]
+        calls_of_all = [calls for _, calls in estimates]
+        sums = [sum(getattr(calls, key) for calls in calls_of_all) for key in _SUMMED]
         cached, least, most, prompt, answer, money = sums
         missing = least if least == most else f"{least:,}–{most:,}"
         rows.append(("all", cached, missing, prompt, answer, f"{money:,.2f}"))
         print()
-        head = ("teacher", "cached", "missing", "tokens asked", "answered", "money")
+        head = ("teacher", "cached", "missing", "prompt tokens", "reply tokens", "money")
         table(head, rows, right=head[1:], whole=("teacher",))
-        if repairs := sum(calls.repairs for calls in all_):
-            print(f"Repairs may add up to {repairs:,} calls.")
+        if repairs := sum(calls.repairs for calls in calls_of_all):
+            print(f"Repairs can add up to {repairs:,} calls.")
     again = [
         (step.subset, step.again, ", ".join(step.because)) for step in made.steps if step.again
     ]
     if again:
         print()
         rows = [(name, count, why or "upstream or the code") for name, count, why in again]
-        table(("made again", "rows", "because of"), rows, right=("rows",), whole=("made again",))
+        table(("rerun", "rows", "because of"), rows, right=("rows",), whole=("rerun",))
 
 
 _SUMMED = ("cached", "least", "most", "prompt_tokens", "answer_tokens", "money")
 
 
 def _bound(step: "Step") -> str:
-    """How many rows at most; unknown where upstream says no number and nothing was read."""
+    """Return the maximum number of rows; "?" if the size of the source is not known."""
     if step.exact or step.state == "waits":
         return number(step.at_most)
     return f"≤ {step.at_most:,}" if step.at_most else "?"

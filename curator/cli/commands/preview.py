@@ -22,16 +22,22 @@ if TYPE_CHECKING:
 def preview(
     recipe: RecipeArgument,
     options: "RunOptions",
+    n: Annotated[
+        int,
+        typer.Option("-n", metavar="N", min=1, help="Number of records per source, or per part."),
+    ] = 3,
     store: StoreOption = DEFAULT_STORE,
-    n: Annotated[int, typer.Option("-n", min=1, help="Records a source, or a part of one.")] = 3,
     as_json: JsonOption = False,
 ) -> None:
-    """Take a few problems of each source through the whole path and show their rows."""
+    """Show the rows that a few problems of each source give.
+
+    The problems go through all stages of a build. No version is made.
+    """
     from curator.cli.render import print_previewed
-    from curator.pipeline.preview import preview as look
+    from curator.pipeline.preview import preview as run_preview
 
     with show_progress(options) as options:
-        rows = look(recipe, store, problems=n, options=options)
+        rows = run_preview(recipe, store, problems=n, options=options)
     if as_json:
         show_json(rows)
     else:

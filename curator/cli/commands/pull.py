@@ -5,11 +5,7 @@ from typing import Annotated
 import typer
 
 from curator.cli.app import Progress, app
-from curator.cli.options import (
-    DEFAULT_STORE,
-    JsonOption,
-    StoreOption,
-)
+from curator.cli.options import DEFAULT_STORE, JsonOption, StoreOption
 from curator.cli.render import show_manifest
 
 
@@ -17,18 +13,21 @@ from curator.cli.render import show_manifest
 def pull(
     repo: Annotated[
         str,
-        typer.Argument(metavar="ORG/NAME[@REV]", help="Dataset, with a tag, branch or commit."),
+        typer.Argument(
+            metavar="ORG/NAME[@REV]", help="Dataset on the Hub, with a tag, branch or commit."
+        ),
     ],
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a published dataset a version ORG--NAME of the store, to be compared with one's own.
+    """Fetch a published dataset into the store.
 
-    Everything is checked: files, ids and digests are computed again from what was fetched.
+    It becomes a version named ORG--NAME that can be compared with others. All files, ids and
+    digests are verified.
     """
-    from curator.release.hub.pull import pull as get
+    from curator.release.hub.pull import pull as fetch
     from datastore.store import Store
 
     with Store(store) as opened, Progress() as progress:
-        manifest = get(repo, opened, progress)
+        manifest = fetch(repo, opened, progress)
     show_manifest(manifest, as_json)

@@ -16,34 +16,47 @@ from curator.cli.options import JsonOption
 def replay(
     calls: Annotated[
         Path,
-        typer.Option("--calls", help="JSON lines of recorded calls, or a store.", exists=True),
+        typer.Option(
+            "--calls",
+            metavar="PATH",
+            help="Recorded calls: a file of JSON lines, or a store.",
+            exists=True,
+        ),
     ],
     port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")
+        int,
+        typer.Option("--port", metavar="N", min=0, max=65535, help="Port; 0 picks a free one."),
     ] = 0,
-    host: Annotated[str, typer.Option("--host", help="Address to listen at.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option("--host", metavar="ADDRESS", help="Address to listen on.")
+    ] = "127.0.0.1",
     write: Annotated[
         Path | None,
-        typer.Option("--write", help="Write the calls to this new file instead of serving them."),
+        typer.Option(
+            "--write", metavar="FILE", help="Write the calls to a new file; do not serve them."
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Serve recorded calls as an OpenAI-compatible endpoint, so that a recipe needs no key."""
+    """Serve recorded calls as an OpenAI-compatible endpoint.
+
+    A recipe whose teacher is this endpoint needs no key and no network.
+    """
     from curator.teacher.replay.recordings import Recordings
     from curator.teacher.replay.server import Server
 
     recordings = Recordings(calls)
-    many = f"{len(recordings):,} call{'s' * (len(recordings) != 1)}"
-    said = {"calls": len(recordings), "models": recordings.models}
+    count = f"{len(recordings):,} call{'s' * (len(recordings) != 1)}"
+    summary = {"calls": len(recordings), "models": recordings.models}
     if write:
         recordings.copy(write)
-        what = f"Wrote {many} to {write}"
-        print(json.dumps({"file": str(write), **said}) if as_json else what)
+        line = f"Wrote {count} to {write}"
+        print(json.dumps({"file": str(write), **summary}) if as_json else line)
         return
     server = Server(recordings, host, port)
-    served = {"address": server.address, **said, "fingerprint": recordings.fingerprint}
-    line = f"{server.address}  {many} of {', '.join(recordings.models) or 'no model'}"
-    # Blocked before there are threads, which would take them from us.
+    served = {"address": server.address, **summary, "fingerprint": recordings.fingerprint}
+    line = f"{server.address}  {count} of {', '.join(recordings.models) or 'no model'}"
+    # Block the signals before any thread starts: a thread would receive them instead.
     signals = {signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     with server:

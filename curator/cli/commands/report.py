@@ -21,17 +21,20 @@ def report(
     version: VersionArgument,
     newer: Annotated[
         str | None,
-        typer.Argument(metavar="NEWER", help="Another version, to compare the first with."),
+        typer.Argument(metavar="NEWER", help="Another version to compare VERSION with."),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="File to write, else VERSION.html."),
+        typer.Option("-o", "--output", metavar="FILE", help="Output file. Default: VERSION.html."),
     ] = None,
     overwrite: OverwriteOption = False,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a page about a version for people to look at: one HTML file that works offline."""
+    """Write an HTML report on one version, or compare two.
+
+    The report is one file that works offline: figures and a browser of rows.
+    """
     from curator.versions.report.write import write_report
 
     with existing(store) as opened:
@@ -40,12 +43,13 @@ def report(
         refs = [each.ref for each in (before, manifest) if each]
         target = output or Path("-".join(ref.replace("@", "-") for ref in refs) + ".html")
         if target.exists() and not overwrite:
-            raise UsageError(f"{target} exists; name another file, or replace it by --overwrite.")
+            raise UsageError(f"{target} exists. Name another file, or use --overwrite.")
         write_report(opened, manifest, target, before)
     size = target.stat().st_size
     if as_json:
         show_json({"versions": refs, "file": str(target), "bytes": size})
     else:
         print(
-            f"Wrote {target} ({size / 1e6:.1f} MB) about {' and '.join(refs)}; open it in a browser"
+            f"Wrote a report on {' and '.join(refs)} to {target} ({size / 1e6:.1f} MB); open it in "
+            "a browser"
         )

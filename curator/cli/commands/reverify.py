@@ -22,13 +22,16 @@ if TYPE_CHECKING:
 def reverify(
     version: VersionArgument,
     options: "RunOptions",
-    store: StoreOption = DEFAULT_STORE,
     message: MessageOption = "",
+    store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """Judge a version's rationales again by today's graders; no source is read, nothing re-run."""
-    from curator.pipeline.reverify import reverify as again
+    """Check a version again with the current checks and graders.
+
+    No source is read, no rationale is written, and programs with a cached execution are not run.
+    """
+    from curator.pipeline.reverify import reverify as run_reverify
 
     with show_progress(options) as options:
-        manifest = again(version, store, message=message, options=options)
+        manifest = run_reverify(version, store, message=message, options=options)
     show_manifest(manifest, as_json)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curator.cli.app import app, make_room, show_json, show_progress
+from curator.cli.app import app, make_parents, show_json, show_progress
 from curator.cli.options import (
     DEFAULT_STORE,
     AnswerOption,
@@ -25,33 +25,54 @@ if TYPE_CHECKING:
 
 SAMPLES = Path("samples.jsonl")
 
-SamplesOption = Annotated[Path, typer.Option("-o", "--output", help="File of samples to write.")]
+SamplesOption = Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Output file.")]
 
-# The endpoint and how it is asked.
 ModelArgument = Annotated[
-    str, typer.Argument(metavar="MODEL", help="Its name at the endpoint; a folder if --local.")
+    str,
+    typer.Argument(metavar="MODEL", help="Name of the model at its endpoint; a folder if --local."),
 ]
 AddressOption = Annotated[
-    str, typer.Option("--base-url", help="Address of the endpoint, up to and with /v1.")
+    str,
+    typer.Option("--base-url", metavar="URL", help="Address of the endpoint, including /v1."),
 ]
 KeyOption = Annotated[
-    str, typer.Option("--key-env", help="Variable that holds the endpoint's key.")
+    str,
+    typer.Option(
+        "--key-env", metavar="NAME", help="Environment variable with the endpoint's API key."
+    ),
 ]
 FamilyOption = Annotated[
-    str, typer.Option("--family", help="Who serves the model; part of every call's key.")
+    str,
+    typer.Option(
+        "--family",
+        metavar="NAME",
+        help="Provider of the model. Calls are cached per family and model.",
+    ),
 ]
 TemperatureOption = Annotated[
     float | None,
-    typer.Option("--temperature", min=0, help="0 for one solution, 1 for several."),
+    typer.Option(
+        "--temperature",
+        metavar="N",
+        min=0,
+        help="Sampling temperature. Default: 0 for one sample per problem, 1 for several.",
+    ),
 ]
 NucleusOption = Annotated[
-    float, typer.Option("--top-p", min=0, max=1, help="Nucleus; Liu et al. take 0.95.")
+    float,
+    typer.Option(
+        "--top-p", metavar="P", min=0, max=1, help="Nucleus sampling; not used at temperature 0."
+    ),
 ]
 LocalOption = Annotated[
-    bool, typer.Option("--local", help="Serve the model on this machine meanwhile.")
+    bool, typer.Option("--local", help="Serve the model on this machine while it is sampled.")
 ]
 ExamplesOption = Annotated[
-    bool, typer.Option("--few-shot", help="Ask by the writers' prompts, with examples.")
+    bool,
+    typer.Option(
+        "--few-shot",
+        help="Use the few-shot prompts of writers cot and pot. Default: the instruction alone.",
+    ),
 ]
 
 
@@ -61,7 +82,7 @@ def sample(
     model: ModelArgument,
     options: "RunOptions",
     sets: SetsOption = "gsm8k",
-    n: Annotated[int, typer.Option("-n", min=1, help="Solutions a problem.")] = 1,
+    n: Annotated[int, typer.Option("-n", metavar="N", min=1, help="Samples per problem.")] = 1,
     how: HowOption = "hybrid",
     output: SamplesOption = SAMPLES,
     base_url: AddressOption = "http://localhost:8000/v1",
@@ -77,17 +98,20 @@ def sample(
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """Sample a model's solutions of problems; run again, it asks only what is missing."""
+    """Sample solutions of evaluation problems from a model.
+
+    Calls are cached in the store. Rerun the command to resume, or with a larger -n to add samples.
+    """
     from curator.core.samples import write_samples
     from curator.pipeline.sample import SampleRequest, decoding, endpoint, known_sets
-    from curator.pipeline.sample import sample as make
+    from curator.pipeline.sample import sample as run_sample
     from curator.teacher.local_server import COMMAND, contents, serve
     from datastore.store import Store
 
-    make_room(output)
+    make_parents(output)
     sampling = decoding(n, temperature, top_p, max_answer)
-    asked = SampleRequest(tuple(sets.split(",")), n, how, few_shot, limit)
-    known_sets(asked)  # before a model is loaded
+    request = SampleRequest(tuple(sets.split(",")), n, how, few_shot, limit)
+    known_sets(request)  # before a model is loaded
     with ExitStack() as stack:
         options = stack.enter_context(show_progress(options))
         opened = stack.enter_context(Store(store))
@@ -98,8 +122,8 @@ def sample(
         settings = endpoint(
             model=model, base_url=address, family=family, key_env=key_env, parameters=sampling
         )
-        problems = write_samples(make(asked, settings, opened, options), output)
+        problems = write_samples(run_sample(request, settings, opened, options), output)
     if as_json:
         show_json({"file": str(output), "problems": problems, "samples": problems * n})
     else:
-        print(f"Wrote {n:,} samples of each of {problems:,} problems to {output}")
+        print(f"Wrote {n:,} samples for each of {problems:,} problems to {output}")

@@ -1,23 +1,30 @@
 """The command `curator sandbox`."""
 
 from curator.cli.app import app, show_json
-from curator.cli.options import (
-    JsonOption,
-)
+from curator.cli.options import JsonOption
 from curator.cli.tables import table
 from curator.core.errors import SandboxError
 
 
 @app.command(epilog="Example: curator sandbox")
 def sandbox(as_json: JsonOption = False) -> None:
-    """Say what this system offers to jail programs, what is used, and what each protects from."""
+    """Show how programs are sandboxed on this system.
+
+    Lists every mechanism: whether it is available and used, and what it protects from. Exits with
+    1 if the system offers too few to run programs.
+    """
     from curator.sandbox.probe import enough, probe
 
-    found = probe()
+    mechanisms = probe()
     if as_json:
-        show_json(found)
+        show_json(mechanisms)
     else:
-        rows = [(each.name, each.available, each.used, each.protects, each.note) for each in found]
+        rows = [
+            (each.name, each.available, each.used, each.protects, each.note) for each in mechanisms
+        ]
         table(("mechanism", "available", "used", "protects from", "note"), rows)
-    if missing := enough(found):
-        raise SandboxError(f"Programs are not run here: {missing}; --unsafe-local runs them anyway")
+    if missing := enough(mechanisms):
+        raise SandboxError(
+            f"Programs are not run on this system: {missing}. "
+            "To run them anyway, use --unsafe-local."
+        )

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from curator.cli.app import Progress, app, make_room, show_json
+from curator.cli.app import Progress, app, make_parents, show_json
 from curator.cli.options import JsonOption
 from curator.core.errors import UsageError
 
@@ -13,25 +13,31 @@ from curator.core.errors import UsageError
 @app.command(epilog="Example: curator score samples.jsonl --verifier runs/verifier/model")
 def score(
     samples: Annotated[
-        Path, typer.Argument(metavar="SAMPLES", help="File of samples, as curator sample writes.")
+        Path,
+        typer.Argument(metavar="SAMPLES", help="File of samples, written by 'curator sample'."),
     ],
     verifier: Annotated[
-        Path, typer.Option("--verifier", help="Folder 'model' of a verifier's run.")
+        Path,
+        typer.Option("--verifier", metavar="DIR", help="Folder 'model' of a verifier's run."),
     ],
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="File to write; SAMPLES itself without.")
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Output file. Default: SAMPLES."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a verifier's scores into samples, so that curator evaluate re-ranks by them."""
+    """Add the scores of a verifier to samples.
+
+    'curator evaluate' then re-ranks the samples by these scores.
+    """
     from curator.core.progress import counted
     from curator.core.samples import read_samples, write_samples
     from trainers.apply_verifier import Scorer, scored
 
     if not samples.is_file():
-        raise UsageError(f"No samples at {samples}; write them by 'curator sample'")
+        raise UsageError(f"No samples at {samples}. Write them with 'curator sample'.")
     target = output or samples
-    make_room(target)
+    make_parents(target)
     scorer = Scorer(verifier)
     with Progress() as progress:
         problems = counted(read_samples(samples), progress, "scoring", None, every=20)
@@ -41,4 +47,4 @@ def score(
         return
     print(f"Wrote the scores of {count:,} problems to {target}")
     if scorer.too_long:
-        print(f"{scorer.too_long:,} solutions were too long to be read and have the score 0.")
+        print(f"{scorer.too_long:,} solutions were longer than the verifier reads and score 0.")

@@ -1,12 +1,7 @@
 """The command `curator show`."""
 
 from curator.cli.app import app, existing
-from curator.cli.options import (
-    DEFAULT_STORE,
-    JsonOption,
-    StoreOption,
-    VersionArgument,
-)
+from curator.cli.options import DEFAULT_STORE, JsonOption, StoreOption, VersionArgument
 from curator.cli.render import show_manifest
 
 
@@ -14,6 +9,6 @@ from curator.cli.render import show_manifest
 def show(
     version: VersionArgument, store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False
 ) -> None:
-    """Show a version: rows, and the way of every subset from problems to kept rows."""
+    """Show a version: kept and rejected rows per subset."""
     with existing(store) as opened:
         show_manifest(opened.versions.get(version), as_json)

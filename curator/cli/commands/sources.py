@@ -14,22 +14,25 @@ if TYPE_CHECKING:
 
 @app.command(epilog="Example: curator sources --mirror data")
 def sources(mirror: MirrorOption = None, as_json: JsonOption = False) -> None:
-    """List every source and evaluation set: where it is, its rows, its licence."""
+    """List all sources and evaluation sets.
+
+    Shows the size, licence and home of each, and whether it can be read now.
+    """
     from curator.core.progress import counted
     from curator.sources import EVALS, SOURCES
 
-    wanted = [(source, "source") for source in SOURCES.values()]
-    wanted += [(source, "evaluation") for source in EVALS.values()]
+    all_sources = [(source, "source") for source in SOURCES.values()]
+    all_sources += [(source, "evaluation") for source in EVALS.values()]
     with Progress() as progress:
-        each = counted(wanted, progress, "reaching", len(wanted), every=1)
-        found = [_place(source, kind, mirror) for source, kind in each]
+        each = counted(all_sources, progress, "reaching", len(all_sources), every=1)
+        places = [_place(source, kind, mirror) for source, kind in each]
     if as_json:
-        show_json(found)
+        show_json(places)
         return
-    for place in found:
+    for place in places:
         if not place["reachable"]:
             print(place["why"], file=sys.stderr)
-    head = ("rows", "reached", "licence", "home")
+    head = ("rows", "readable", "licence", "home")
     for kind in ("source", "evaluation"):
         rows = [
             (
@@ -39,16 +42,16 @@ def sources(mirror: MirrorOption = None, as_json: JsonOption = False) -> None:
                 place["licence"],
                 place["home"],
             )
-            for place in found
+            for place in places
             if place["kind"] == kind
         ]
-        table((kind, *head), rows, right=("rows",), whole=(kind, "reached", "home"))
+        table((kind, *head), rows, right=("rows",), whole=(kind, "readable", "home"))
         if kind == "source":
             print()
 
 
 def _place(source: "Source", kind: str, mirror: Path | None) -> dict[str, object]:
-    """Where a source is, and whether it can be reached now."""
+    """Return where a source is and whether it can be read now."""
     from curator.sources.fetch.open import reachability
 
     origin, why = reachability(source, mirror)

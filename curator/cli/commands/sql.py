@@ -7,11 +7,7 @@ from typing import Annotated
 import typer
 
 from curator.cli.app import app, existing, show_json
-from curator.cli.options import (
-    DEFAULT_STORE,
-    JsonOption,
-    StoreOption,
-)
+from curator.cli.options import DEFAULT_STORE, JsonOption, StoreOption
 from curator.cli.tables import cut_table
 
 
@@ -21,7 +17,10 @@ def sql(
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """Ask in SQL: views problems, quarantine, rationales, verdicts, rows, versions."""
+    """Query the store with SQL (DuckDB).
+
+    Views: problems, quarantine, rationales, verdicts, rows, versions.
+    """
     from curator.versions.views import answer
 
     with existing(store) as opened:
@@ -29,9 +28,9 @@ def sql(
     if as_json:
         show_json([dict(zip(names, map(_finite, row), strict=True)) for row in rows])
     elif names and cut_table(names, rows):
-        print("… marks what was cut to the width; --json prints it whole.", file=sys.stderr)
+        print("… marks text cut to the terminal's width; --json prints all of it.", file=sys.stderr)
 
 
 def _finite(value: object) -> object:
-    """JSON has no infinity and no NaN."""
+    """Replace infinities and NaN, which JSON lacks, by None."""
     return None if isinstance(value, float) and not isfinite(value) else value

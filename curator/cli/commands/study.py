@@ -30,14 +30,23 @@ STUDY = Path("runs/study")
 @run_options("mirror", "allow_missing")
 def study(
     recipes: Annotated[
-        str, typer.Argument(metavar="RECIPES", help="A folder of recipes, or ablations.")
+        str,
+        typer.Argument(
+            metavar="RECIPES", help="A folder with recipes, or 'ablations' for the shipped ones."
+        ),
     ],
     options: "RunOptions",
     training: Annotated[
-        str, typer.Option("--training", help="Training recipe, the same for each mixture.")
+        str,
+        typer.Option(
+            "--training", metavar="RECIPE", help="Training recipe, the same for every mixture."
+        ),
     ] = "small-cpu",
     model: Annotated[
-        str, typer.Option("--model", help="Model to start from; the training recipe's if empty.")
+        str,
+        typer.Option(
+            "--model", metavar="MODEL", help="Base model. Default: that of the training recipe."
+        ),
     ] = "",
     sets: SetsOption = "gsm8k",
     how: HowOption = "hybrid",
@@ -45,14 +54,18 @@ def study(
     max_answer: AnswerOption = 1024,
     server: ServerOption = "",
     output: Annotated[
-        Path, typer.Option("-o", "--output", help="Folder of all that the study makes.")
+        Path,
+        typer.Option("-o", "--output", metavar="DIR", help="Folder for all files of the study."),
     ] = STUDY,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """Train and score a model on each of several mixtures; run again, it goes on."""
+    """Train and evaluate a model on each of several mixtures.
+
+    Rerun the command to resume a study that was stopped.
+    """
     from curator.cli.study import StudyRequest, recipes_in
-    from curator.cli.study import study as run
+    from curator.cli.study import study as run_study
     from curator.pipeline.sample import SampleRequest
     from curator.teacher.local_server import COMMAND, serve
     from trainers.evaluation.plots import side_by_side
@@ -65,22 +78,22 @@ def study(
         overrides={"model": model} if model else {},
     )
     with show_progress(options) as options:
-        found = run(
+        results = run_study(
             request, output, store, lambda folder: serve(folder, server or COMMAND), options
         )
     plot = output / "pass-at-1.svg"
     plot.write_text(
-        side_by_side([(one.recipe, one.result.scores) for one in found], "Pass@1"), "utf-8"
+        side_by_side([(one.recipe, one.result.scores) for one in results], "Pass@1"), "utf-8"
     )
     if as_json:
-        show_json(found)
+        show_json(results)
         return
     groups = sets.split(",")
     rows: list[tuple[object, ...]] = []
-    for one in found:
+    for one in results:
         shares = {s.group: s.share for s in one.result.scores if s.metric == "Pass@1"}
         scores = [shares.get(group, 0.0) for group in groups]
         cells = [f"{100 * share:.1f}" for share in (*scores, sum(scores) / len(scores))]
         rows.append((one.recipe, one.rows, *cells))
     table(("recipe", "rows", *groups, "mean"), rows, ("rows", *groups, "mean"), ("recipe",))
-    print(f"Intervals are in {plot} and in the results beside it.")
+    print(f"Confidence intervals are in {plot} and in the result files beside it.")

@@ -25,55 +25,69 @@ def train(
         What,
         typer.Argument(
             metavar="WHAT",
-            help="sft, verifier or multitask, as the recipe says; or preflight: only say what "
-            "would run where, its memory, and what is missing.",
+            help="sft, verifier or multitask, as in the recipe; or preflight, which only shows "
+            "where the training would run, its memory, and what is missing.",
+            show_choices=False,
         ),
     ],
     recipe: Annotated[
         str,
-        typer.Argument(metavar="RECIPE", help="A training recipe's file, or a shipped one's name."),
+        typer.Argument(
+            metavar="RECIPE", help="A training recipe file, or the name of a shipped one."
+        ),
     ],
     release: Annotated[
-        Path | None, typer.Option("--release", help="File or folder to train on.")
+        Path | None,
+        typer.Option("--release", metavar="PATH", help="Release to train on: a file or a folder."),
     ] = None,
     samples: Annotated[
-        Path | None, typer.Option("--samples", help="Samples to train a verifier on.")
+        Path | None,
+        typer.Option("--samples", metavar="FILE", help="Samples to train a verifier on."),
     ] = None,
     model: Annotated[
-        str | None, typer.Option("--model", help="Folder or Hub id of the model to start from.")
+        str | None,
+        typer.Option("--model", metavar="MODEL", help="Base model: a folder or a Hub id."),
     ] = None,
-    output: Annotated[Path | None, typer.Option("--output", help="Folder of the run.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="DIR", help="Folder of the run.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Train a model on a release; running it again goes on where it was stopped."""
+    """Train a model on a release.
+
+    Options override keys of the training recipe. Rerun the command to resume a training that was
+    stopped.
+    """
     from trainers.preflight import preflight
     from trainers.recipe import load_training
 
     given = {"release": release, "samples": samples, "model": model, "output": output}
     loaded = load_training(recipe, {key: str(value) for key, value in given.items() if value})
-    checked = preflight(loaded)
+    checks = preflight(loaded)
     if what == "preflight":
         if as_json:
-            show_json(checked)
+            show_json(checks)
         else:
-            _print_preflight(checked)
+            _print_preflight(checks)
         return
     if what != loaded.train:
-        raise UsageError(f"{recipe} trains {loaded.train}; say: curator train {loaded.train}")
-    lacking = [f"{one.name} lacks {line}" for one in checked for line in one.missing]
-    lacking += [f"{one.name} shards over GPUs: {one.launch}" for one in checked if one.launch]
-    if lacking:
-        raise UsageError("\n".join(dict.fromkeys(lacking)))
-    for one in checked:
+        raise UsageError(
+            f"{recipe} trains {loaded.train}. Run: curator train {loaded.train} {recipe}"
+        )
+    missing = [f"{one.name} lacks {line}" for one in checks for line in one.missing]
+    missing += [f"{one.name} shards over GPUs. Run: {one.launch}" for one in checks if one.launch]
+    if missing:
+        raise UsageError("\n".join(dict.fromkeys(missing)))
+    for one in checks:
         for line in one.notes:
-            _say(f"{one.name}: {line}")
+            _note(f"{one.name}: {line}")
     record = _train(loaded)
-    if not _first():
+    if not _is_first_process():
         return
     if as_json:
         show_json(record)
     else:
-        print(f"The model is in {loaded.folder}, with its record and card beside it")
+        print(f"Wrote the model, its record and its card to {loaded.folder}")
 
 
 def _train(recipe: Any) -> Any:
@@ -84,27 +98,27 @@ def _train(recipe: Any) -> Any:
 
     match recipe:
         case SFT():
-            return train_sft(recipe, _say)
+            return train_sft(recipe, _note)
         case Verifier():
-            return train_verifier(recipe, _say)
-    return train_multitask(recipe, _say)
+            return train_verifier(recipe, _note)
+    return train_multitask(recipe, _note)
 
 
-def _say(line: str) -> None:
-    if _first():
+def _note(line: str) -> None:
+    if _is_first_process():
         print(line, file=sys.stderr)
 
 
-def _first() -> bool:
-    """Whether this is the one of several launched processes that speaks."""
+def _is_first_process() -> bool:
+    """Return whether this is the one of several launched processes that prints."""
     return os.environ.get("RANK", "0") == "0"
 
 
-def _print_preflight(checked: "list[Preflight]") -> None:
-    """A table a training, then what is missing and how to start it."""
+def _print_preflight(checks: "list[Preflight]") -> None:
+    """Print one table per training, then the formula of the memory estimate."""
     from trainers.preflight import FORMULA
 
-    for one in checked:
+    for one in checks:
         size = f"{one.parameters:,} by {one.size_from}" if one.parameters else "unknown"
         rows: list[tuple[str, object]] = [
             ("trains", f"{one.train} from {one.model}"),
@@ -112,16 +126,16 @@ def _print_preflight(checked: "list[Preflight]") -> None:
             ("precision", f"{one.precision}, sharding {one.sharding}"),
             ("parameters", f"{size}; {one.trained:,} trained"),
             *((f"GiB of {what}", f"{gib:,.2f}") for what, gib in one.memory.items()),
-            ("GiB in all", f"{sum(one.memory.values()):,.2f} a process{_there(one.has)}"),
+            ("GiB in total", f"{sum(one.memory.values()):,.2f} per process{_available(one.has)}"),
             *(("missing", line) for line in one.missing),
             *(("note", line) for line in one.notes),
-            *([("start it by", one.launch)] if one.launch else []),
+            *([("launch with", one.launch)] if one.launch else []),
         ]
         table((one.name, ""), rows, whole=(one.name,))
         print()
-    for line in wrap(f"Estimated by: {FORMULA}.", 80):
+    for line in wrap(f"Estimated as {FORMULA}.", 80):
         print(line)
 
 
-def _there(gib: float) -> str:
-    return f"; {gib:,.1f} are there" if gib else ""
+def _available(gib: float) -> str:
+    return f"; {gib:,.1f} available" if gib else ""

@@ -1,21 +1,17 @@
 """The command `curator versions`."""
 
 from curator.cli.app import app, existing, show_json
-from curator.cli.options import (
-    DEFAULT_STORE,
-    JsonOption,
-    StoreOption,
-)
+from curator.cli.options import DEFAULT_STORE, JsonOption, StoreOption
 from curator.cli.tables import table
 
 
 @app.command(epilog="Example: curator versions")
 def versions(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
-    """List all versions of the store."""
+    """List all versions in the store."""
     from curator.versions.content import content_of
 
     with existing(store) as opened:
-        found = [(manifest, content_of(manifest).rows.count) for manifest in opened.versions.all()]
+        manifests = [(each, content_of(each).rows.count) for each in opened.versions.all()]
     if as_json:
         show_json(
             [
@@ -26,10 +22,10 @@ def versions(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) ->
                     "parent": m.parent,
                     "message": m.message,
                 }
-                for m, count in found
+                for m, count in manifests
             ]
         )
         return
-    rows = [(m.ref, count, m.digest[:16], m.parent or "–", m.message) for m, count in found]
+    rows = [(m.ref, count, m.digest[:16], m.parent or "–", m.message) for m, count in manifests]
     head = ("version", "rows", "digest", "parent", "message")
     table(head, rows, right=("rows",), whole=head[:-1])

@@ -5,28 +5,28 @@ from typing import Annotated
 import typer
 
 from curator.cli.app import app, existing, show_json
-from curator.cli.options import (
-    DEFAULT_STORE,
-    JsonOption,
-    StoreOption,
-)
+from curator.cli.options import DEFAULT_STORE, JsonOption, StoreOption
 
 
 @app.command(epilog="Example: curator why 3fa2c1")
 def why(
     row: Annotated[
-        str, typer.Argument(metavar="ROW", help="Hex id of a row, or its first 6 digits or more.")
+        str,
+        typer.Argument(metavar="ROW", help="Id of a row in hex, or at least its first 6 digits."),
     ],
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell a row's story: source, problem, writer, every verdict with its evidence."""
+    """Show the history of a row.
+
+    Prints its source, problem and writer, and every verdict with its evidence.
+    """
     from curator.cli.render import print_row_history
-    from curator.versions.why import why as tell
+    from curator.versions.why import why as read_history
 
     with existing(store) as opened:
-        story = tell(opened, row.lower())
+        history = read_history(opened, row.lower())
     if as_json:
-        show_json(story)
+        show_json(history)
     else:
-        print_row_history(story)
+        print_row_history(history)
