@@ -1,4 +1,4 @@
-"""How rows and versions look in a terminal."""
+"""Print rows, versions and their differences to the terminal."""
 
 import textwrap
 from collections import Counter
@@ -11,15 +11,15 @@ from curator.cli.tables import number, printable, table
 if TYPE_CHECKING:
     from curator.pipeline.preview import Previewed
     from curator.versions.content import Content, SubsetContent, Teacher
-    from curator.versions.diff import Change, VerdictChange
+    from curator.versions.diff import RowChange, VerdictChange
     from curator.versions.why import RowHistory
     from datastore.versions import Manifest
 
     Counts = Sequence[tuple[str, SubsetContent]]
 
 WIDTH = 78
-LINES = 12
-"""Lines of a text that are shown."""
+MAX_LINES = 12
+"""Maximum number of lines printed per text."""
 
 
 def print_manifest(manifest: "Manifest") -> None:
@@ -126,7 +126,7 @@ def _print_missing(content: "Content") -> None:
 
 
 def print_previewed(rows: "Sequence[Previewed]") -> None:
-    """Rows one below the other, with what every check found."""
+    """Print rows one below the other, each with its verdicts."""
     for row in rows:
         print(f"── {row.subset} {row.id[:12]} {_fate(row)}")
         _print_text(row.instruction)
@@ -136,8 +136,8 @@ def print_previewed(rows: "Sequence[Previewed]") -> None:
             _print_verdict(verdict.check, verdict.outcome, verdict.reason, verdict.evidence)
         print()
     kept = Counter(row.subset for row in rows if row.kept)
-    seen = Counter(row.subset for row in rows)
-    table(("subset", "rows", "kept"), [(s, n, kept[s]) for s, n in seen.items()], ("rows", "kept"))
+    total = Counter(row.subset for row in rows)
+    table(("subset", "rows", "kept"), [(s, n, kept[s]) for s, n in total.items()], ("rows", "kept"))
 
 
 def _fate(row: "Previewed") -> str:
@@ -153,94 +153,93 @@ def _print_text(text: str) -> None:
         for raw in text.split("\n")
         for line in textwrap.wrap(printable(raw.expandtabs(4)), WIDTH) or [""]
     ]
-    for line in lines[:LINES]:
+    for line in lines[:MAX_LINES]:
         print(f"  {line.rstrip()}")
-    if len(lines) > LINES:
-        print(f"  … {len(lines) - LINES} more lines")
+    if len(lines) > MAX_LINES:
+        print(f"  … {len(lines) - MAX_LINES} more lines")
 
 
 def _print_verdict(check: str, outcome: str, reason: str, evidence: dict[str, str]) -> None:
-    told = [reason] if reason else []
-    told += [f"{key} {printable(value)}" for key, value in evidence.items()]
-    text = textwrap.shorten(" · ".join(told), WIDTH * 2 - 27, placeholder=" …")
+    parts = [reason] if reason else []
+    parts += [f"{key} {printable(value)}" for key, value in evidence.items()]
+    text = textwrap.shorten(" · ".join(parts), WIDTH * 2 - 27, placeholder=" …")
     print(f"  {outcome:9}  {check:13}  {text}".rstrip())
 
 
-def print_row_history(story: "RowHistory") -> None:
-    """One row from its source to its verdicts."""
-    problem, rationale = story.problem, story.rationale
-    print(f"row       {story.id}")
-    print(f"subset    {story.subset}")
-    print(f"versions  {', '.join(story.versions) or f'none; {story.absent}'}")
+def print_row_history(history: "RowHistory") -> None:
+    """Print one row from its source to its verdicts."""
+    problem, rationale = history.problem, history.rationale
+    print(f"row       {history.id}")
+    print(f"subset    {history.subset}")
+    print(f"versions  {', '.join(history.versions) or f'none; {history.absent}'}")
     print(f"source    {problem['source']} {problem['place']}, {problem['licence']}")
-    print(f"from      {story.origin}")
-    print(f"revision  {story.revision[:40]}")
+    print(f"from      {history.origin}")
+    print(f"revision  {history.revision[:40]}")
     print(f"problem   {problem['id']}  gold {printable(problem['gold']) or '(none)'}")
     print(f"writer    {rationale['writer']}, {rationale['kind']}\n")
     _print_text(rationale["instruction"])
     print()
     _print_text(rationale["text"])
     print()
-    for verdict in story.verdicts:
+    for verdict in history.verdicts:
         _print_verdict(verdict["check"], verdict["outcome"], verdict["reason"], verdict["evidence"])
 
 
-def print_changes(a: str, b: str, changes: "Sequence[Change]", every: bool) -> None:
-    """Counts of changes by subset and rule, then every row if asked."""
+def print_row_changes(a: str, b: str, changes: "Sequence[RowChange]", list_rows: bool) -> None:
+    """Print the number of changes by subset and rule; with `list_rows` every row, too."""
     if not changes:
         print(f"{a} and {b} have the same rows.")
         return
     counts = Counter((change.subset, change.what, change.rule) for change in changes)
     rows = [(*key, count) for key, count in sorted(counts.items())]
     table(("subset", "change", "rule responsible", "rows"), rows, ("rows",), ("subset", "change"))
-    if not every:
-        many = "1 row differs" if len(changes) == 1 else f"{number(len(changes))} rows differ"
-        print(f"{many}; --rows lists them.")
+    if not list_rows:
+        differ = "1 row differs" if len(changes) == 1 else f"{number(len(changes))} rows differ"
+        print(f"{differ}; --rows lists them.")
         return
     print()
-    signs = {"added": "+", "removed": "-", "changed": "~"}
+    marks = {"added": "+", "removed": "-", "changed": "~"}
     longest = max(len(change.subset) for change in changes)
     for change in changes:
         was = f", was {change.was[:12]}" if change.was else ""
         subset = change.subset.ljust(longest)
-        print(f"{signs[change.what]} {change.id[:12]}  {subset}  {change.rule}{was}")
+        print(f"{marks[change.what]} {change.id[:12]}  {subset}  {change.rule}{was}")
 
 
-def print_verdict_changes(judged: "Sequence[VerdictChange]", every: bool) -> None:
-    """Counts of verdicts that changed, by what they were and are, then each of them if asked."""
-    if not judged:
+def print_verdict_changes(changes: "Sequence[VerdictChange]", list_rows: bool) -> None:
+    """Print the number of changes by old and new verdict; with `list_rows` each of them, too."""
+    if not changes:
         return
     print("\nVerdicts that changed on rationales that both versions have:")
     counts = Counter(
-        (each.subset, each.check, _by(each.was, each.by), _by(each.now, each.rule))
-        for each in judged
+        (
+            *(each.subset, each.check),
+            *(_verdict_text(each.was, each.by), _verdict_text(each.now, each.rule)),
+        )
+        for each in changes
     )
     rows = [(*key, count) for key, count in sorted(counts.items())]
     table(("subset", "check", "was", "is", "rows"), rows, ("rows",), ("subset", "check"))
-    if every:
+    if list_rows:
         print()
-        for each in judged:
-            was, now = _by(each.was, each.by), _by(each.now, each.rule)
+        for each in changes:
+            was, now = _verdict_text(each.was, each.by), _verdict_text(each.now, each.rule)
             print(f"{each.id[:12]}  {each.subset}  {each.check}: {was} -> {now}")
 
 
-def _by(said: str, rule: str) -> str:
-    return f"{said} (by {rule})" if rule else said or "–"
+def _verdict_text(verdict: str, rule: str) -> str:
+    return f"{verdict} (by {rule})" if rule else verdict or "–"
 
 
 def show_manifest(manifest: "Manifest", as_json: bool) -> None:
-    """Print a version for people or machines."""
-
-    if as_json:
-        show_json({"version": manifest.ref, **_plain(manifest)})
-    else:
+    """Print a version as text or as JSON."""
+    if not as_json:
         print_manifest(manifest)
-
-
-def _plain(manifest: "Manifest") -> dict[str, object]:
-    return {
+        return
+    head = {
+        "version": manifest.ref,
         "digest": manifest.digest,
         "parent": manifest.parent,
         "message": manifest.message,
-        **manifest.content,
     }
+    show_json(head | manifest.content)

@@ -1,6 +1,6 @@
-"""What a card tells of the rows of a release, counted in the files that are published.
+"""Counts for the card of a release, taken from the files that are published.
 
-In: an engine and Parquet files in the layout `release.shards.SCHEMA`. Out: Facts.
+In: an engine and Parquet files in the layout `release.shards.SCHEMA`. Out: `ReleaseCounts`.
 """
 
 from collections import Counter
@@ -14,32 +14,33 @@ from datastore.engine import Engine, literal, scan
 
 @dataclass
 class SubsetCounts:
-    """Numbers of one subset."""
+    """Counts of one subset."""
 
     rows: int = 0
     problems: int = 0
-    """Different questions."""
+    """Distinct questions."""
     licences: Counter[str] = field(default_factory=Counter)
     writers: Counter[str] = field(default_factory=Counter)
     proofs: Counter[str] = field(default_factory=Counter)
-    """Rows by the checks that passed them, joined by commas."""
+    """Rows by the names of the checks that they passed, joined by commas."""
     rules: Counter[str] = field(default_factory=Counter)
-    """Rows by the rule by which their answer equals the gold one."""
+    """Rows by the rule that found their answer equal to the gold answer."""
 
 
 @dataclass(frozen=True)
 class ReleaseCounts:
-    """Numbers of a release."""
+    """Counts of a release."""
 
     subsets: dict[str, SubsetCounts]
 
     @property
     def rows(self) -> int:
+        """Number of rows of all subsets."""
         return sum(each.rows for each in self.subsets.values())
 
     @property
     def licences(self) -> dict[str, int]:
-        """Rows under each licence, as the sources state it."""
+        """Rows by licence, as the sources state it."""
         total: Counter[str] = Counter()
         for each in self.subsets.values():
             total.update(each.licences)
@@ -47,7 +48,7 @@ class ReleaseCounts:
 
 
 def count_rows(engine: Engine, files: Sequence[Path]) -> ReleaseCounts:
-    """Counts the rows of Parquet files."""
+    """Count the rows of Parquet files by subset, and by licence, writer, proof and rule."""
     subsets: dict[str, SubsetCounts] = {}
     if not files:
         return ReleaseCounts(subsets)
@@ -61,24 +62,24 @@ def count_rows(engine: Engine, files: Sequence[Path]) -> ReleaseCounts:
         for name, value, count in engine.sql(
             f"SELECT subset, {column}, count(*) FROM {rows} GROUP BY ALL ORDER BY ALL"
         ).fetchall():
-            counted = subsets[name]
-            (counted.licences if column == "licence" else counted.writers)[value] = count
+            counts = subsets[name]
+            (counts.licences if column == "licence" else counts.writers)[value] = count
     layout = '[{"check":"VARCHAR","outcome":"VARCHAR","evidence":"JSON"}]'
     engine.sql(
-        f"CREATE OR REPLACE VIEW said AS SELECT subset, id, from_json(verdicts, '{layout}') AS "
-        f"verdicts FROM {rows}"
+        "CREATE OR REPLACE VIEW row_verdicts AS "
+        f"SELECT subset, id, from_json(verdicts, '{layout}') AS verdicts FROM {rows}"
     )
     for name, checks, count in engine.sql(
         "SELECT subset, array_to_string(list_transform(list_filter(verdicts, lambda v: "
         "v.outcome = 'passed'), lambda v: v.\"check\"), ',') AS checks, count(*) "
-        "FROM said GROUP BY ALL ORDER BY ALL"
+        "FROM row_verdicts GROUP BY ALL ORDER BY ALL"
     ).fetchall():
         subsets[name].proofs[checks] = count
-    of_answers = [literal(name) for name, check in CHECKS.items() if check.proves == "answer"]
+    answer_checks = [literal(name) for name, check in CHECKS.items() if check.proves == "answer"]
     for name, rule, count in engine.sql(
         "SELECT subset, v.evidence ->> '$.rule' AS rule, count(*) "
-        "FROM (SELECT subset, unnest(verdicts) AS v FROM said) "
-        f"WHERE v.\"check\" IN ({', '.join(of_answers)}) AND v.outcome = 'passed' "
+        "FROM (SELECT subset, unnest(verdicts) AS v FROM row_verdicts) "
+        f"WHERE v.\"check\" IN ({', '.join(answer_checks)}) AND v.outcome = 'passed' "
         "GROUP BY ALL ORDER BY ALL"
     ).fetchall():
         subsets[name].rules[rule or ""] = count

@@ -27,7 +27,7 @@ from curator.release.formats import FORMATS
 from curator.release.licence import Licence, licence_of
 from curator.release.shards import write_shards
 from curator.versions.content import content_of, objects_of
-from curator.versions.queries import digests, scan_objects
+from curator.versions.queries import digests, version_verdicts
 from curator.versions.rows import rows_digest, rows_sql
 from datastore.engine import Engine, literal
 from datastore.store import Store
@@ -241,23 +241,11 @@ _NONE: tuple[Any, Any] = ((), ())
 
 
 def _verdicts(store: Store, version: Manifest) -> str:
-    """All verdicts on the rows of table `kept`, with the place of the screen and of the check."""
-    recipe, objects = content_of(version).recipe, objects_of(version)
-    selects = []
-    for subset, digest in objects.verdicts.items():
-        checks = recipe.subsets[subset].checks
-        place = f'list_position([{", ".join(map(literal, checks))}]::VARCHAR[], "check")'
-        selects.append(
-            f"SELECT v.*, k.*, 0 AS screen, {place} AS place FROM "
-            f"{scan_objects(store, [digest])} v JOIN kept k ON k.id = v.row_id "
-            f"AND k.subset = {literal(subset)}"
-        )
-    for number, digest in enumerate(objects.screens.values(), 1):
-        selects.append(
-            f"SELECT v.*, k.*, {number} AS screen, 0 AS place FROM "
-            f"{scan_objects(store, [digest])} v JOIN kept k ON k.id = v.row_id"
-        )
-    return " UNION ALL ".join(selects)
+    """SELECT of all verdicts on the rows of table `kept`."""
+    return (
+        f"SELECT k.*, v.* EXCLUDE (subset) FROM ({version_verdicts(store, version)}) v "
+        "JOIN kept k ON k.id = v.row_id AND coalesce(v.subset, k.subset) = k.subset"
+    )
 
 
 FORMAT = "mathcurator release 1"

@@ -1,7 +1,7 @@
-"""A release as the Hub wants it: Parquet files of about 100 MB, a folder for each subset.
+"""The Parquet files of a release: about 100 MB each, one folder per subset.
 
 In: batches of the columns of `SCHEMA` and `split`, rows of one subset and split together. Out:
-`data/SUBSET/SPLIT-00000-of-00001.parquet`, whose bytes depend on the rows and their order alone.
+`data/SUBSET/SPLIT-00000-of-00001.parquet`, whose bytes depend only on the rows and their order.
 One row: {"id": "0f3a…", "subset": "gsm8k_cot", "source": "data/CoT/gsm_train.json", …,
 "verdicts": '[{"check":"answer","version":1,"outcome":"passed",…}]'}.
 """
@@ -39,30 +39,30 @@ SCHEMA = pa.schema(
         )
     ]
 )
-"""`source`, `instruction` and `output` are MathInstruct's; `id` is what `curator why` takes;
-`upstream` and `place` say where the problem came from; `verdicts` is a JSON list."""
+"""`source`, `instruction` and `output` are MathInstruct's columns; `id` is for `curator why`;
+`upstream` and `place` are the source of the problem and its record; `verdicts` is a JSON list."""
 
 SHARD_BYTES = 100_000_000
 """A file ends with the row group that takes it past this size."""
 GROUP_ROWS = 5_000
-"""Rows a group: viewers and streams read whole groups."""
+"""Rows per group: viewers and streams read whole groups."""
 
 
 def write_shards(
     batches: Iterator[pa.RecordBatch], folder: Path, shard_bytes: int = SHARD_BYTES
 ) -> dict[str, int]:
-    """Writes the files below `folder` and returns the rows of each by its path there, in order.
+    """Write the files below `folder` and return the number of rows by relative path, in order.
 
-    Memory is that of one row group. A subset without rows has no file.
+    Uses the memory of one row group. A subset without rows has no file.
     """
     rows: dict[str, int] = {}
     runs = groupby(_runs(batches), key=lambda run: run[0])
     for (subset, split), parts in runs:
-        made = _write_run((part for _, part in parts), folder / "data" / subset, split, shard_bytes)
-        for number, count in enumerate(made):
-            names = (f"{split}-{number:05}", f"{split}-{number:05}-of-{len(made):05}.parquet")
-            target = folder / "data" / subset / names[1]
-            (folder / "data" / subset / names[0]).rename(target)
+        files = folder / "data" / subset
+        counts = _write_run((part for _, part in parts), files, split, shard_bytes)
+        for number, count in enumerate(counts):
+            target = files / f"{split}-{number:05}-of-{len(counts):05}.parquet"
+            (files / f"{split}-{number:05}").rename(target)
             rows[target.relative_to(folder).as_posix()] = count
     return rows
 
@@ -70,12 +70,12 @@ def write_shards(
 def _runs(
     batches: Iterator[pa.RecordBatch],
 ) -> Iterator[tuple[tuple[str, str], pa.RecordBatch]]:
-    """The batches cut where subset or split change."""
+    """Cut batches where the subset or the split changes."""
     for batch in batches:
         keys = zip(batch["subset"].to_pylist(), batch["split"].to_pylist(), strict=True)
         start = 0
-        for key, same in groupby(keys):
-            length = sum(1 for _ in same)
+        for key, group in groupby(keys):
+            length = sum(1 for _ in group)
             yield key, batch.slice(start, length)
             start += length
 
@@ -83,7 +83,7 @@ def _runs(
 def _write_run(
     batches: Iterator[pa.RecordBatch], folder: Path, split: str, shard_bytes: int
 ) -> list[int]:
-    """Rows of each file written: `folder/SPLIT-00000` and so on."""
+    """Write `folder/SPLIT-00000`, `folder/SPLIT-00001`, … and return the number of rows of each."""
     folder.mkdir(parents=True, exist_ok=True)
     rows: list[int] = []
     with ExitStack() as stack:
@@ -92,7 +92,7 @@ def _write_run(
             if out is None or out.tell() >= shard_bytes:
                 stack.close()
                 out = stack.enter_context((folder / f"{split}-{len(rows):05}").open("wb"))
-                # Cut by content, so that a next version shares most of its chunks on the Hub.
+                # Content-defined chunks: the next version shares most of them on the Hub.
                 writer = stack.enter_context(
                     pq.ParquetWriter(
                         out,
@@ -109,19 +109,19 @@ def _write_run(
 
 
 def _groups(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Tables of `GROUP_ROWS` rows in one chunk a column: pages break at chunks, too."""
-    held: list[pa.RecordBatch] = []
+    """Yield tables of `GROUP_ROWS` rows with one chunk per column, since pages break at chunks."""
+    pending: list[pa.RecordBatch] = []
     rows = 0
     for batch in batches:
         while rows + len(batch) >= GROUP_ROWS:
             head = batch.slice(0, GROUP_ROWS - rows)
-            yield _table([*held, head])
-            batch, held, rows = batch.slice(len(head)), [], 0
+            yield _table([*pending, head])
+            batch, pending, rows = batch.slice(len(head)), [], 0
         if len(batch):
-            held.append(batch)
+            pending.append(batch)
             rows += len(batch)
-    if held:
-        yield _table(held)
+    if pending:
+        yield _table(pending)
 
 
 def _table(batches: list[pa.RecordBatch]) -> pa.Table:

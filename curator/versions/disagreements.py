@@ -1,7 +1,7 @@
-"""Pairs of gold and answer about which two graders contradict each other.
+"""Pairs of gold and answer that two graders decide in opposite ways: `curator disagreements`.
 
-In: a version. Out: every pair that our rules and math-verify alone decided in opposite ways, with
-the rows that hang on it. What math-verify says is kept, so that asking again costs nothing.
+In: a version. Out: each pair that our rules and math-verify alone contradict each other about,
+with the number of rows it decides. Opinions of math-verify are cached in the ledger `gradings`.
 """
 
 import os
@@ -26,93 +26,94 @@ CHUNK = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """One pair that two graders decide in opposite ways."""
+    """One pair that the two graders decide in opposite ways."""
 
     gold: str
     answer: str
     outcome: str
-    """What our graders say: equal or different."""
+    """Outcome of our graders: equal or different."""
     rule: str
-    """By which rule."""
+    """The rule that decided."""
     other: str
-    """What math-verify alone says."""
+    """Outcome of math-verify alone."""
     rows: int
-    """Rows of the version's subsets, kept or not, that end so."""
+    """Rationales of the version that have this pair, in the mixture or not."""
     row: str
-    """One of them: `curator why ROW` tells its story."""
+    """Id of one of them, for `curator why`."""
     subset: str
-    """Its subset."""
+    """Subset of that row."""
 
 
 @dataclass(frozen=True, slots=True)
-class Queue:
-    """What two graders disagree about, and how much they were asked."""
+class Disagreements:
+    """The pairs of a version that both graders compared."""
 
     pairs: int
-    """Different pairs that were put to both."""
+    """Distinct pairs that both compared."""
     undecided: int
-    """Pairs of which one of them at least could not tell."""
+    """Pairs that at least one of them could not decide."""
     disagreements: Sequence[Disagreement]
-    """The rest but those that they agree about, those with most rows first."""
+    """Pairs with opposite outcomes, those with most rows first."""
 
 
-def disagreements(
+def find_disagreements(
     store: Store, version: str, workers: int | None = None, listener: Listener | None = None
-) -> Queue:
-    """Asks math-verify about each graded pair of a version that our plain rules did not settle.
+) -> Disagreements:
+    """Compare the graded pairs of a version by math-verify, too.
 
-    Not asked are pairs with options, of which it knows nothing, and pairs settled by rules that
-    leave nothing to ask (`answers.PLAIN_RULES`: two plain numbers, equal texts). It takes some
-    milliseconds a pair, once.
+    Skipped are pairs with choices, which math-verify does not support, and pairs settled by
+    `answers.PLAIN_RULES` (two plain numbers, equal texts). A pair takes some milliseconds, once.
     """
     manifest = store.versions.get(version)
-    with store.reading(digests(manifest)), store.engine() as engine:
-        rows = engine.sql(_pairs(store, manifest)).fetchall()
+    rows = _pairs(store, manifest)
     listener = listener or Silent()
-    others: list[dict[str, Any]] = []
+    opinions: list[dict[str, Any]] = []
     with (
         store.ledger("gradings") as ledger,
         Grader(workers=workers or os.cpu_count() or 1) as grader,
     ):
 
-        def ask(pairs: Sequence[tuple[str, str]]) -> Iterator[dict[str, Any]]:
-            for done in grader.second_opinions((*pair, ()) for pair in pairs):
-                yield {"outcome": done.outcome, "rule": done.rule}
+        def compare(pairs: Sequence[tuple[str, str]]) -> Iterator[dict[str, Any]]:
+            for opinion in grader.second_opinions((*pair, ()) for pair in pairs):
+                yield {"outcome": opinion.outcome, "rule": opinion.rule}
 
-        for done, some in enumerate(chunks(rows, CHUNK)):
-            listener.progress("asking math-verify", done * CHUNK, len(rows))
-            pairs = [(row[0], row[1]) for row in some]
-            others += remember(ledger, [_key(row) for row in some], pairs, ask)
-    return _queue(zip(rows, others, strict=True))
+        for number, chunk in enumerate(chunks(rows, CHUNK)):
+            listener.progress("comparing by math-verify", number * CHUNK, len(rows))
+            pairs = [(row[0], row[1]) for row in chunk]
+            opinions += remember(ledger, [_key(row) for row in chunk], pairs, compare)
+    return _disagreements(zip(rows, opinions, strict=True))
 
 
-def asked_before(store: Store, manifest: Manifest) -> Queue:
-    """The same as far as it was asked before: `pairs` are those of which that is known."""
-    with store.reading(digests(manifest)), store.engine() as engine:
-        rows = engine.sql(_pairs(store, manifest)).fetchall()
+def cached_disagreements(store: Store, manifest: Manifest) -> Disagreements:
+    """Return the disagreements about the pairs whose second opinion is cached."""
+    rows = _pairs(store, manifest)
     with store.ledger("gradings") as ledger:
-        known = ledger.get_many(_key(row) for row in rows)
-    return _queue((row, known[_key(row)]) for row in rows if _key(row) in known)
+        cached = ledger.get_many(_key(row) for row in rows)
+    return _disagreements((row, cached[_key(row)]) for row in rows if _key(row) in cached)
 
 
 def _key(row: Sequence[Any]) -> bytes:
-    """The ledger's key for what math-verify says of a pair."""
+    """Return the ledger's key for the opinion of math-verify on a pair."""
     return content_id("opinion", str(answers.VERSION), row[0], row[1])
 
 
-def _queue(judged: Iterable[tuple[Sequence[Any], dict[str, Any]]]) -> Queue:
-    """What becomes of rows of `_pairs` with what math-verify said of each."""
-    count, undecided, found = 0, 0, []
-    for row, record in judged:
+def _disagreements(
+    opinions: Iterable[tuple[Sequence[Any], dict[str, Any]]],
+) -> Disagreements:
+    """Summarize rows of `_pairs` with the opinion of math-verify on each."""
+    count, undecided = 0, 0
+    disagreements: list[Disagreement] = []
+    for row, record in opinions:
         count += 1
-        gold, answer, verdict, rule, many, id_, subset = row
+        gold, answer, verdict, rule, rows, row_id, subset = row
         ours, other = Equivalence(_OUTCOMES[verdict], rule), Equivalence(**record)
         undecided += "undecided" in (ours.outcome, other.outcome)
         if contested(ours, other):
-            found.append(
-                Disagreement(gold, answer, ours.outcome, rule, other.outcome, many, id_, subset)
+            disagreements.append(
+                Disagreement(gold, answer, ours.outcome, rule, other.outcome, rows, row_id, subset)
             )
-    return Queue(count, undecided, sorted(found, key=lambda each: -each.rows))
+    disagreements.sort(key=lambda each: -each.rows)
+    return Disagreements(count, undecided, disagreements)
 
 
 _OUTCOMES: dict[str, Literal["equal", "different", "undecided"]] = {
@@ -120,11 +121,11 @@ _OUTCOMES: dict[str, Literal["equal", "different", "undecided"]] = {
     "failed": "different",
     "undecided": "undecided",
 }
-"""What a verdict of the check `answer` says of its pair."""
+"""Outcome of the check `answer` -> outcome of the comparison that it means."""
 
 
-def _pairs(store: Store, manifest: Manifest) -> str:
-    """SELECT of (gold, answer, outcome, rule, rows, row, subset): each pair once, in order."""
+def _pairs(store: Store, manifest: Manifest) -> list[tuple[Any, ...]]:
+    """Read (gold, answer, outcome, rule, rows, row, subset) of each distinct pair, sorted."""
     objects = objects_of(manifest)
     selects = [
         f"""
@@ -142,9 +143,11 @@ def _pairs(store: Store, manifest: Manifest) -> str:
         for subset, digest in objects.verdicts.items()
     ]
     plain = ", ".join(literal(rule) for rule in sorted(PLAIN_RULES))
-    return f"""
+    query = f"""
         SELECT gold, answer, outcome, rule, count(*), lower(hex(min(id))), min_by(subset, id)
         FROM ({" UNION ALL ".join(selects)})
         WHERE rule IS NOT NULL AND rule NOT IN ({plain})
         GROUP BY ALL ORDER BY ALL
     """
+    with store.reading(digests(manifest)), store.engine() as engine:
+        return engine.sql(query).fetchall()

@@ -1,23 +1,34 @@
-"""Why rows are not in a version: the first rule on the way into it that stopped each, as SQL.
+"""Why rows are not in a version: the first rule that stopped each of them, as SQL.
 
-In: manifests, and a SELECT of rows. Out: SELECT texts over the objects of the manifests.
+In: manifests and a SELECT of rows. Out: SQL text over the objects of the manifests.
 """
 
 from collections.abc import Callable, Iterable
 
 from curator.versions.content import content_of, objects_of
-from curator.versions.queries import scan_objects, version_rationales, version_verdicts
+from curator.versions.queries import (
+    scan_objects,
+    stopping_verdicts,
+    version_rationales,
+    version_verdicts,
+)
 from datastore.engine import literal
 from datastore.store import Store
 from datastore.versions import Manifest
 
 
 def drop_reasons(store: Store, holder: Manifest, manifest: Manifest, absent: str) -> str:
-    """SELECT of (id, subset, problem_id, rule, rewritten) of rows of `holder`: the first rule on
-    the way into `manifest` that stopped each. `rewritten` says that it has the problem, but not
-    this rationale.
+    """SELECT of (id, subset, problem_id, rule, rewritten): what stopped rows of `holder`.
+
+    `absent` is a SELECT of (id, subset, problem_id) of rows that `manifest` lacks. `rule` is the
+    first check, screen, mixture, writer, recipe or source that stopped a row on its way into
+    `manifest`. `rewritten` is true where `manifest` has the problem but not this rationale.
     """
-    out = "('failed')" if content_of(manifest).keeps_undecided else "('failed', 'undecided')"
+    verdicts = (
+        f"SELECT v.* FROM ({version_verdicts(store, manifest)}) v "
+        "SEMI JOIN absent ON absent.id = v.row_id"
+    )
+    stopped = stopping_verdicts(verdicts, content_of(manifest).keeps_undecided)
     problems = " UNION ALL ".join(
         f"SELECT id AS problem_id, {literal(subset)} AS subset FROM {scan_objects(store, objects)}"
         for subset, objects in objects_of(manifest).problems.items()
@@ -25,28 +36,24 @@ def drop_reasons(store: Store, holder: Manifest, manifest: Manifest, absent: str
     names = list(objects_of(holder).rationales)
     return f"""
         WITH absent AS MATERIALIZED ({absent}),
-        stopped AS (
-            SELECT absent.id, first("check" || ': ' || reason
-                ORDER BY screen, outcome = 'undecided', place) AS stop
-            FROM absent JOIN ({version_verdicts(store, manifest)}) v ON v.row_id = absent.id
-            WHERE outcome IN {out} GROUP BY absent.id
-        ),
+        stopped AS (SELECT row_id AS id, "check" || ': ' || reason AS stop FROM ({stopped})),
         written AS (
-            SELECT DISTINCT id, subset, true AS here FROM ({version_rationales(store, manifest)})
-            SEMI JOIN absent USING (id, subset)
+            SELECT DISTINCT id, subset, true AS has_row
+            FROM ({version_rationales(store, manifest)}) SEMI JOIN absent USING (id, subset)
         ),
         known AS (
-            SELECT DISTINCT problem_id, subset, true AS asked FROM ({problems})
-            SEMI JOIN absent USING (problem_id, subset)
+            SELECT DISTINCT problem_id, subset, true AS has_problem
+            FROM ({problems}) SEMI JOIN absent USING (problem_id, subset)
         )
         SELECT id, subset, problem_id,
             CASE WHEN gone IS NOT NULL THEN gone WHEN stop IS NOT NULL THEN stop
-                WHEN here THEN 'mixture: not drawn' WHEN asked THEN unwritten
+                WHEN has_row THEN 'mixture: not drawn' WHEN has_problem THEN unwritten
                 ELSE 'source: no such problem' END AS rule,
-            gone IS NULL AND stop IS NULL AND here IS NULL AND asked IS NOT NULL AS rewritten
+            gone IS NULL AND stop IS NULL AND has_row IS NULL AND has_problem IS NOT NULL
+                AS rewritten
         FROM (
-            SELECT *, {_case(names, lambda name: _gone(manifest, name))} AS gone,
-                {_case(names, lambda name: _unwritten(holder, manifest, name))} AS unwritten
+            SELECT *, {_case(names, lambda name: _missing_subset(manifest, name))} AS gone,
+                {_case(names, lambda name: _missing_rationale(holder, manifest, name))} AS unwritten
             FROM absent
         ) LEFT JOIN stopped USING (id) LEFT JOIN written USING (id, subset)
             LEFT JOIN known USING (problem_id, subset)
@@ -54,14 +61,14 @@ def drop_reasons(store: Store, holder: Manifest, manifest: Manifest, absent: str
 
 
 def _case(subsets: Iterable[str], rule: Callable[[str], str]) -> str:
-    """SQL: the rule of each subset; NULL where it is empty."""
+    """Return the SQL for the rule of each subset; NULL where the rule is empty."""
     rules = {subset: rule(subset) for subset in subsets}
     arms = [f"WHEN {literal(name)} THEN {literal(text)}" for name, text in rules.items() if text]
     return f"CASE subset {' '.join(arms)} END" if arms else "NULL::VARCHAR"
 
 
-def _gone(manifest: Manifest, subset: str) -> str:
-    """Why a version has nothing of a subset; empty if it has."""
+def _missing_subset(manifest: Manifest, subset: str) -> str:
+    """Return why a version has no rows of a subset; empty if it has some."""
     content = content_of(manifest)
     if subset not in content.subsets:
         return "recipe: no such subset"
@@ -70,13 +77,13 @@ def _gone(manifest: Manifest, subset: str) -> str:
     return ""
 
 
-def _unwritten(holder: Manifest, manifest: Manifest, subset: str) -> str:
-    """What made a version write something else for a problem than its holder did."""
-    if _gone(manifest, subset):
+def _missing_rationale(holder: Manifest, manifest: Manifest, subset: str) -> str:
+    """Return why a version has another rationale for a problem than `holder`."""
+    if _missing_subset(manifest, subset):
         return ""
     contents = [content_of(each) for each in (holder, manifest)]
-    read = [each.sources[each.source_name(subset)].revision for each in contents]
-    wrote = [each.recipe.subsets[subset].writers for each in contents]
-    if read[0] == read[1]:
+    revisions = [each.sources[each.source_name(subset)].revision for each in contents]
+    writers = [each.recipe.subsets[subset].writers for each in contents]
+    if revisions[0] == revisions[1]:
         return "writer: not written"
-    return "source: other solution" if wrote[0] == wrote[1] else "writer or source: not written"
+    return "source: other solution" if writers[0] == writers[1] else "writer or source: not written"

@@ -1,7 +1,7 @@
-"""The same rows as SQL: what DuckDB sees of the objects that a build made.
+"""SELECTs over the objects of subsets and versions, for screens, mixtures, releases and reports.
 
-In: subsets with their objects. Out: SELECT texts over Parquet files, for screens, mixtures,
-releases and views. Paths are quoted; nothing of a recipe reaches SQL but by `literal`.
+In: subsets or manifests with their objects. Out: SQL text over Parquet files for DuckDB. Paths are
+quoted, and text of a recipe reaches SQL only through `literal`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ from datastore.versions import Manifest
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The objects of one subset, as far as they could be built."""
+    """The objects of one subset that was built."""
 
     subset: str
     kind: Kind
@@ -27,29 +27,29 @@ class Part:
 
 
 def digests(manifest: Manifest) -> list[str]:
-    """All objects that hold a version, quarantine apart."""
+    """Return the objects that hold a version, without those of its quarantine."""
     objects = objects_of(manifest)
-    found = {digest for listed in objects.problems.values() for digest in listed}
+    subset_objects = {digest for each in objects.problems.values() for digest in each}
     for group in (objects.rationales, objects.verdicts, objects.screens):
-        found.update(group.values())
-    return [objects.rows, *sorted(found)]
+        subset_objects.update(group.values())
+    return [objects.rows, *sorted(subset_objects)]
 
 
 def readable(store: Store) -> list[Manifest]:
-    """The versions whose objects are all there: somebody may have removed those of old ones.
+    """Return the versions whose objects all exist; those of old versions may have been removed.
 
-    Raises StoreError if there are versions, but none of them can be read.
+    Raises StoreError if there are versions but none of them can be read.
     """
     versions = store.versions.all()
-    kept = [m for m in versions if all(store.objects.has(digest) for digest in digests(m))]
-    if versions and not kept:
+    complete = [m for m in versions if all(store.objects.has(digest) for digest in digests(m))]
+    if versions and not complete:
         for digest in digests(versions[-1]):
             store.objects.check(digest)
-    return kept
+    return complete
 
 
 def rows(parts: Sequence[Part]) -> str:
-    """(id, subset, place, kind, problem_id, writer, instruction, text): all rationales.
+    """SELECT of (id, subset, place, kind, problem_id, writer, instruction, text): all rationales.
 
     `place` is the position of the subset in the recipe.
     """
@@ -62,13 +62,56 @@ def rows(parts: Sequence[Part]) -> str:
 
 
 def problems(parts: Sequence[Part]) -> str:
-    """(id, question, gold, choices, …): a row an upstream record; records of one problem repeat."""
+    """SELECT of (id, question, gold, choices, …), one row per upstream record.
+
+    Records of the same problem repeat its id.
+    """
     return f"SELECT * FROM {scan(dict.fromkeys(path for part in parts for path in part.problems))}"
 
 
 def verdicts(paths: Iterable[Path]) -> str:
-    """(row_id, check, version, outcome, reason, evidence) of checks and screens."""
+    """SELECT of (row_id, check, version, outcome, reason, evidence)."""
     return f"SELECT * FROM {scan(dict.fromkeys(paths))}"
+
+
+def ordered_verdicts(
+    checked: Iterable[tuple[str, Path, Sequence[str]]], screened: Iterable[Path]
+) -> str:
+    """SELECT of verdicts with the order in which checks and screens ran.
+
+    `checked` has the name, the verdicts and the checks of each subset, `screened` the verdicts of
+    each screen. Added columns: `screen` is 0 for checks, then the position of the screen; `place`
+    is the position of the check in its subset; `subset` is NULL for screens.
+    """
+    selects = []
+    for subset, path, checks in checked:
+        names = ", ".join(map(literal, checks))
+        selects.append(
+            f'SELECT *, 0 AS screen, list_position([{names}]::VARCHAR[], "check") AS place, '
+            f"{literal(subset)} AS subset FROM {scan([path])}"
+        )
+    for number, path in enumerate(screened, 1):
+        selects.append(
+            f"SELECT *, {number} AS screen, 0 AS place, NULL::VARCHAR AS subset FROM {scan([path])}"
+        )
+    return " UNION ALL ".join(selects)
+
+
+def stopping_verdicts(ordered: str, keeps_undecided: bool) -> str:
+    """SELECT of (row_id, check, outcome, reason): the first verdict that stopped each row.
+
+    `ordered` is a SELECT of `ordered_verdicts`. Checks precede screens, a check that failed
+    precedes one that is undecided, and then the order of the checks decides. Rows that no check
+    and no screen stopped are not in it.
+    """
+    stops = "('failed')" if keeps_undecided else "('failed', 'undecided')"
+    return f"""
+        SELECT row_id, stop."check", stop.outcome, stop.reason FROM (
+            SELECT row_id, first({{'check': "check", 'outcome': outcome, 'reason': reason}}
+                ORDER BY screen, outcome = 'undecided', place) AS stop
+            FROM ({ordered}) WHERE outcome IN {stops} GROUP BY row_id
+        )
+    """
 
 
 def version_rationales(store: Store, manifest: Manifest) -> str:
@@ -80,24 +123,17 @@ def version_rationales(store: Store, manifest: Manifest) -> str:
 
 
 def version_verdicts(store: Store, manifest: Manifest) -> str:
-    """Verdicts of checks and screens in order: `screen` is 0 for checks, then the position of the
-    screen; `place` is the position of the check in its subset.
-    """
+    """SELECT of `ordered_verdicts` over all verdicts of a version."""
     recipe, objects = content_of(manifest).recipe, objects_of(manifest)
-    selects = []
-    for subset, digest in objects.verdicts.items():
-        checks = ", ".join(literal(check) for check in recipe.subsets[subset].checks)
-        place = f'list_position([{checks}]::VARCHAR[], "check")'
-        selects.append(
-            f"SELECT *, 0 AS screen, {place} AS place FROM {scan_objects(store, [digest])}"
-        )
-    for number, digest in enumerate(objects.screens.values(), 1):
-        selects.append(
-            f"SELECT *, {number} AS screen, 0 AS place FROM {scan_objects(store, [digest])}"
-        )
-    return " UNION ALL ".join(selects)
+    return ordered_verdicts(
+        (
+            (subset, store.objects.path(digest), recipe.subsets[subset].checks)
+            for subset, digest in objects.verdicts.items()
+        ),
+        map(store.objects.path, objects.screens.values()),
+    )
 
 
 def scan_objects(store: Store, objects: Iterable[str]) -> str:
-    """A FROM item over objects."""
+    """FROM item over objects."""
     return scan(store.objects.path(digest) for digest in objects)

@@ -1,4 +1,4 @@
-"""Versions as rows again: for `curator.load`, exports and whoever reads a version from Python.
+"""The rows of a version, for `curator.load`, exports and releases.
 
 In: a store and a version. Out: SQL or Arrow of its rows in stable order: by subset, then id.
 """
@@ -16,7 +16,7 @@ from datastore.versions import Manifest
 
 
 def rows_sql(store: Store, manifest: Manifest) -> str:
-    """A SELECT of the columns of the release formats and some more, in order."""
+    """SELECT of a version's rows in order, with at least the columns of the release formats."""
     content, objects = content_of(manifest), objects_of(manifest)
     rows = scan([store.objects.path(objects.rows)])
     selects = []
@@ -37,10 +37,10 @@ def rows_sql(store: Store, manifest: Manifest) -> str:
 
 
 def load(version: str, store: str | Path = ".curator") -> pa.Table:
-    """The rows of a version as an Arrow table, in stable order.
+    """Return the rows of a version as an Arrow table, in stable order.
 
-    `polars.from_arrow(load(...))` and `datasets.Dataset(load(...))` take it from there. The whole
-    table is held in memory; for more rows than that, export Parquet and stream it.
+    The table converts by `polars.from_arrow(load(...))` or `datasets.Dataset(load(...))`. It is
+    held in memory as a whole; export to Parquet and stream the file if it does not fit.
     """
     with Store(Path(store), readonly=True) as opened, opened.engine() as engine:
         manifest = opened.versions.get(version)
@@ -49,7 +49,7 @@ def load(version: str, store: str | Path = ".curator") -> pa.Table:
 
 
 def rows_digest(store: Store, rows: str) -> str:
-    """sha256 over all ids of a version's rows, then over all their subsets, in order."""
+    """Return the sha256 of two digests: over all ids of the object `rows`, and over all subsets."""
     ids, subsets = sha256(), sha256()
     for batch in store.objects.read(rows):
         ids.update(b"".join(batch.column("id").to_pylist()))

@@ -1,4 +1,4 @@
-"""What a store holds and what is being built in it now."""
+"""What a store holds and what is being built in it: `curator status`."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -13,22 +13,22 @@ from datastore.store import Store
 
 @dataclass(frozen=True)
 class Status:
-    """A store at a glance."""
+    """Summary of a store."""
 
     folder: str
     format: int
     bytes: int
-    """Size of all its files."""
+    """Total size of its files."""
     ledgers: Mapping[str, int]
-    """Records by kind."""
+    """Number of records by kind of ledger."""
     versions: Mapping[str, int]
-    """Rows by version."""
+    """Number of rows by version."""
     building: Sequence[str]
-    """One line for each stage that a living process is making."""
+    """One line per stage that a running process is making."""
 
 
 def status(store: Store) -> Status:
-    """What the store holds; it only reads."""
+    """Summarize a store; reads only."""
     kinds = sorted(path.name for path in (store.root / "ledgers").glob("*") if path.is_dir())
     return Status(
         folder=str(store.root),
@@ -41,10 +41,10 @@ def status(store: Store) -> Status:
 
 
 def _size(folder: Path) -> int:
-    """Bytes of all files; those that a build removes meanwhile count as nothing."""
+    """Return the total bytes of all files; files that a build removes meanwhile count as 0."""
     size = 0
-    for place, _, names in os.walk(folder):
+    for parent, _, names in os.walk(folder):
         for name in names:
             with suppress(OSError):
-                size += os.lstat(os.path.join(place, name)).st_size
+                size += os.lstat(os.path.join(parent, name)).st_size
     return size

@@ -1,12 +1,12 @@
-"""The store as tables for SQL: problems, quarantine, rationales, verdicts, rows, versions.
+"""SQL views of a store: problems, quarantine, rationales, verdicts, rows, versions.
 
-In: the manifests of a store. Out: views in an engine, or a small DuckDB file of the same views that
-can be opened elsewhere and deleted at will. Ids are hex texts here, and each problem, rationale and
-verdict stands once however many versions share it.
+In: the manifests of a store. Out: views in an engine, or a small DuckDB file with the same views,
+which is safe to delete. Ids are hex texts in the views. A problem, rationale or verdict that
+several versions share is listed once.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,36 +17,36 @@ from curator.versions.content import content_of, objects_of
 from curator.versions.queries import digests, readable
 from datastore.engine import literal, scan
 from datastore.errors import StoreError, wrap_os_errors
-from datastore.files import scratch
+from datastore.files import publish, scratch
 from datastore.store import Store
 from datastore.versions import Manifest
 
 FILE = "views.duckdb"
-NOTHING_ASIDE = "SELECT '' AS subset, '' AS place, '' AS reason, '' AS raw WHERE false"
+_NO_QUARANTINE = "SELECT '' AS subset, '' AS place, '' AS reason, '' AS raw WHERE false"
 
 
 def write_views(store: Store) -> Path:
-    """The views of all versions in one DuckDB file beside the store's data, replaced atomically.
+    """Write the views of all versions to a DuckDB file in the store and return its path.
 
-    It holds no rows, only queries over the objects by their absolute paths.
+    The file has no rows, only queries over the objects by their absolute paths.
     """
     path = store.root / FILE
     with wrap_os_errors("write the views", path), scratch(store.root / "tmp") as folder:
-        fresh = folder / FILE
+        temporary = folder / FILE
         try:
-            with duckdb.connect(str(fresh)) as connection:
-                for statement in statements(store, readable(store)):
+            with duckdb.connect(str(temporary)) as connection:
+                for statement in view_statements(store, readable(store)):
                     connection.execute(statement)
         except duckdb.Error as error:
             why = " ".join(str(error).split())
             raise StoreError(f"Cannot write the views ({path}): {why}.") from error
-        fresh.replace(path)
+        publish(temporary, path)
     return path
 
 
-def statements(store: Store, kept: Sequence[Manifest]) -> list[str]:
-    """CREATE VIEW statements over the objects of these versions, of which there is at least one."""
-    objects = [objects_of(manifest) for manifest in kept]
+def view_statements(store: Store, manifests: Sequence[Manifest]) -> list[str]:
+    """Return the CREATE VIEW statements over the objects of at least one version."""
+    objects = [objects_of(manifest) for manifest in manifests]
     problems = {d for each in objects for listed in each.problems.values() for d in listed}
     rationales = {item for each in objects for item in each.rationales.items()}
     verdicts = {
@@ -59,7 +59,7 @@ def statements(store: Store, kept: Sequence[Manifest]) -> list[str]:
     rows = [
         f"SELECT {literal(manifest.ref)} AS version, lower(hex(id)) AS id, subset "
         f"FROM {_scan(store, [each.rows])}"
-        for manifest, each in zip(kept, objects, strict=True)
+        for manifest, each in zip(manifests, objects, strict=True)
     ]
     return [
         "CREATE VIEW problems AS SELECT * REPLACE (lower(hex(id)) AS id) "
@@ -68,36 +68,36 @@ def statements(store: Store, kept: Sequence[Manifest]) -> list[str]:
         "CREATE VIEW rationales AS SELECT * REPLACE (lower(hex(id)) AS id, "
         f"lower(hex(problem_id)) AS problem_id) FROM ({written}) "
         "QUALIFY row_number() OVER (PARTITION BY id, subset) = 1",
-        # `check` is a word of SQL's own: as a column it would have to be quoted every time.
+        # `check` is a keyword of SQL and would need quotes as a column name.
         'CREATE VIEW verdicts AS SELECT DISTINCT lower(hex(row_id)) AS row_id, "check" AS judge, '
         f"version, outcome, reason, evidence::JSON AS evidence FROM {_scan(store, verdicts)}",
-        f"CREATE VIEW quarantine AS {' UNION ALL '.join(set_aside(store, kept)) or NOTHING_ASIDE}",
+        f"CREATE VIEW quarantine AS {quarantine_sql(store, manifests)}",
         f"CREATE VIEW rows AS {' UNION ALL '.join(rows)}",
-        f"CREATE VIEW versions AS {_versions(kept)}",
+        f"CREATE VIEW versions AS {_versions_sql(manifests)}",
     ]
 
 
-def set_aside(store: Store, kept: Sequence[Manifest]) -> list[str]:
-    """SELECTs of (subset, place, reason, raw) of what versions could not read, if it is there."""
-    return [
+def quarantine_sql(store: Store, manifests: Sequence[Manifest]) -> str:
+    """SELECT of (subset, place, reason, raw): what could not be parsed.
+
+    That is records of sources, and replies of teachers without a rationale. Objects that were
+    removed from the store are skipped.
+    """
+    objects = [objects_of(manifest) for manifest in manifests]
+    items = {item for o in objects for item in (*o.quarantine.items(), *o.replies.items())}
+    selects = [
         f"SELECT {literal(subset)} AS subset, * FROM {_scan(store, [digest])}"
-        for subset, digest in sorted({item for m in kept for item in _aside(m)})
+        for subset, digest in sorted(items)
         if store.objects.has(digest)
     ]
-
-
-def _aside(manifest: Manifest) -> Iterator[tuple[str, str]]:
-    """Subset and object of records that did not parse, and of replies that held no rationale."""
-    objects = objects_of(manifest)
-    yield from objects.quarantine.items()
-    yield from objects.replies.items()
+    return " UNION ALL ".join(selects) or _NO_QUARANTINE
 
 
 def _scan(store: Store, digests: Iterable[str]) -> str:
     return scan(store.objects.path(digest) for digest in sorted(digests))
 
 
-def _versions(manifests: Sequence[Manifest]) -> str:
+def _versions_sql(manifests: Sequence[Manifest]) -> str:
     def select(manifest: Manifest) -> str:
         content = content_of(manifest)
         texts: dict[str, Any] = {
@@ -108,24 +108,24 @@ def _versions(manifests: Sequence[Manifest]) -> str:
             "message": manifest.message,
             "recipe": json.dumps(content.recipe.plain(), ensure_ascii=False, sort_keys=True),
         }
-        listed = ", ".join(f"{literal(value)} AS {key}" for key, value in texts.items())
-        return f"SELECT {listed}, {manifest.number} AS number, {content.rows.count} AS rows"
+        columns = ", ".join(f"{literal(value)} AS {key}" for key, value in texts.items())
+        return f"SELECT {columns}, {manifest.number} AS number, {content.rows.count} AS rows"
 
     return " UNION ALL ".join(select(manifest) for manifest in manifests)
 
 
-def answer(store: Store, query: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Column names and rows of a query over the views of all versions whose objects are there.
+def run_query(store: Store, query: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Return the column names and rows of a query over the views of all readable versions.
 
-    Raises UsageError with DuckDB's own message if the query cannot be answered.
+    Raises UsageError with DuckDB's own message if the query fails.
     """
-    kept = readable(store)
-    if not kept:
-        raise UsageError(f"No version in {store.root}; make one with 'curator build'")
-    objects = [digest for manifest in kept for digest in digests(manifest)]
+    manifests = readable(store)
+    if not manifests:
+        raise UsageError(f"{store.root} has no version. Make one with 'curator build'.")
+    objects = [digest for manifest in manifests for digest in digests(manifest)]
     with store.engine() as engine:
         with store.reading(objects):
-            for statement in statements(store, kept):
+            for statement in view_statements(store, manifests):
                 engine.sql(statement)
         try:
             with store.reading(objects):

@@ -1,6 +1,6 @@
-"""Where rows come from and why they are there: `why` for a row, `difference` of two versions.
+"""Where a row comes from and why it is in a version or not: `curator why`.
 
-In: a store and names of versions. Out: plain values, from manifests and immutable objects alone.
+In: a store and the start of a row id. Out: the row's history, read from manifests and objects.
 """
 
 import json
@@ -34,111 +34,116 @@ class RowHistory:
     versions: tuple[str, ...]
     """Versions that hold the row."""
     seen_in: str
-    """The version whose objects tell the story."""
+    """The version that the rest was read from."""
     origin: str
     """Where the source was read."""
     revision: str
-    """Its pinned revision, or the digest of local files."""
+    """Pinned revision of the source, or the digest of local files."""
     problem: Mapping[str, Any]
     rationale: Mapping[str, Any]
     verdicts: Sequence[Mapping[str, Any]]
     absent: str
-    """Why the row is not in `seen_in`; empty if it is there."""
+    """Why the row is not in `seen_in`; empty if it is."""
 
 
 def why(store: Store, prefix: str) -> RowHistory:
-    """The story of the row whose hex id starts with `prefix`, rejected rows too.
+    """Return the history of the row whose hex id starts with `prefix`; it may have been rejected.
 
-    Versions whose objects were removed are not looked at. Raises UsageError if no row or more than
-    one, in all versions together, has such an id.
+    Versions whose objects were removed are skipped. Raises UsageError unless exactly one row of
+    all versions has such an id.
     """
     if len(prefix) < SHORTEST_PREFIX or len(prefix) > 32 or set(prefix) - set("0123456789abcdef"):
         raise UsageError(
-            f"A row is named by {SHORTEST_PREFIX} or more hex digits of its id, saw '{prefix[:60]}'"
+            f"'{prefix[:60]}' is not the start of a row id. Give at least {SHORTEST_PREFIX} "
+            "hex digits."
         )
     manifests = sorted(readable(store), key=lambda m: (m.name, -m.number))
     objects = [digest for manifest in manifests for digest in digests(manifest)]
     with store.reading(objects), store.engine() as engine:
-        if found := _identified(engine, store, manifests, prefix):
-            return _row_history(engine, store, manifests, found)
+        if row_id := _row_id(engine, store, manifests, prefix):
+            return _row_history(engine, store, manifests, row_id)
     raise UsageError(
-        f"No row has an id that starts with '{prefix}'; `curator diff` and `sql` list ids"
+        f"No row has an id that starts with '{prefix}'. `curator diff` and `curator sql` list ids."
     )
 
 
-def _identified(
+def _row_id(
     engine: Engine, store: Store, manifests: Sequence[Manifest], prefix: str
 ) -> bytes | None:
-    """The one id of all rationales that starts so."""
+    """Return the one id of all rationales that starts with `prefix`; None if there is none."""
     objects = sorted({digest for m in manifests for digest in objects_of(m).rationales.values()})
     if not objects:
         return None
     low, high = (bytes.fromhex(prefix.ljust(32, digit)) for digit in "0f")
-    found = _dicts(
+    rows = _dicts(
         engine,
         f"SELECT DISTINCT id FROM {scan_objects(store, objects)} WHERE id BETWEEN $low AND $high "
         "ORDER BY id LIMIT 3",
         {"low": low, "high": high},
     )
-    if len(found) > 1:
-        ids = ", ".join(row["id"].hex() for row in found)
-        raise UsageError(f"More than one row has an id that starts with '{prefix}': {ids}, …")
-    return found[0]["id"] if found else None
+    if len(rows) > 1:
+        ids = ", ".join(row["id"].hex() for row in rows)
+        raise UsageError(
+            f"Several rows have an id that starts with '{prefix}': {ids}, …. Give more digits."
+        )
+    return rows[0]["id"] if rows else None
 
 
 def _row_history(
-    engine: Engine, store: Store, manifests: Sequence[Manifest], id_: bytes
+    engine: Engine, store: Store, manifests: Sequence[Manifest], row_id: bytes
 ) -> RowHistory:
-    holding = [m for m in manifests if _holds(engine, store, m, id_)]
-    for manifest in holding or manifests:
-        if rationale := _only_one(engine, f"({version_rationales(store, manifest)})", id_):
+    holders = [m for m in manifests if _has_row(engine, store, m, row_id)]
+    for manifest in holders or manifests:
+        if rationale := _first(engine, f"({version_rationales(store, manifest)})", row_id):
             break
-    subset = rationale["subset"]
-    problem = _only_one(
+    subset, content, objects = rationale["subset"], content_of(manifest), objects_of(manifest)
+    problem = _first(
         engine,
-        scan_objects(store, objects_of(manifest).problems[subset]),
+        scan_objects(store, objects.problems[subset]),
         rationale["problem_id"],
-        # Of the records that share the problem, the one whose solution it is.
+        # Of the records of the problem, prefer the one whose solution the rationale is.
         f"(solution <> '' AND contains({literal(rationale['text'])}, solution)) DESC, "
         f"program = {literal(rationale['text'])} DESC, place",
     )
-    absent = f"SELECT $id::BLOB AS id, {literal(subset)} AS subset, $problem::BLOB AS problem_id"
-    found = _dicts(
+    verdicts = _dicts(
         engine,
         'SELECT "check", version, outcome, reason, evidence '
         f"FROM ({version_verdicts(store, manifest)}) "
         "WHERE row_id = $id ORDER BY screen, place",
-        {"id": id_},
+        {"id": row_id},
     )
-    for verdict in found:
+    for verdict in verdicts:
         verdict["evidence"] = json.loads(verdict["evidence"])
-    ids = {"id": id_, "problem": rationale["problem_id"]}
-    told = [] if holding else _dicts(engine, drop_reasons(store, manifest, manifest, absent), ids)
-    content = content_of(manifest)
+    absent = f"SELECT $id::BLOB AS id, {literal(subset)} AS subset, $problem::BLOB AS problem_id"
+    ids = {"id": row_id, "problem": rationale["problem_id"]}
+    reasons = (
+        [] if holders else _dicts(engine, drop_reasons(store, manifest, manifest, absent), ids)
+    )
     source = content.source_name(subset)
     return RowHistory(
-        id=id_.hex(),
+        id=row_id.hex(),
         subset=subset,
-        versions=tuple(m.ref for m in holding),
+        versions=tuple(m.ref for m in holders),
         seen_in=manifest.ref,
-        origin=objects_of(manifest).origins[source],
+        origin=objects.origins[source],
         revision=content.sources[source].revision,
         problem={**problem, "id": problem["id"].hex()},
-        rationale={**rationale, "id": id_.hex(), "problem_id": rationale["problem_id"].hex()},
-        verdicts=found,
-        absent=told[0]["rule"] if told else "",
+        rationale={**rationale, "id": row_id.hex(), "problem_id": rationale["problem_id"].hex()},
+        verdicts=verdicts,
+        absent=reasons[0]["rule"] if reasons else "",
     )
 
 
-def _only_one(engine: Engine, table: str, id_: bytes, order: str = "id") -> dict[str, Any]:
-    found = _dicts(
-        engine, f"SELECT * FROM {table} WHERE id = $id ORDER BY {order} LIMIT 1", {"id": id_}
+def _first(engine: Engine, table: str, row_id: bytes, order: str = "id") -> dict[str, Any]:
+    """Return the first row of a table with this id; empty if there is none."""
+    rows = _dicts(
+        engine, f"SELECT * FROM {table} WHERE id = $id ORDER BY {order} LIMIT 1", {"id": row_id}
     )
-    return found[0] if found else {}
+    return rows[0] if rows else {}
 
 
-def _holds(engine: Engine, store: Store, manifest: Manifest, id_: bytes) -> bool:
-    return bool(_only_one(engine, scan_objects(store, [objects_of(manifest).rows]), id_))
+def _has_row(engine: Engine, store: Store, manifest: Manifest, row_id: bytes) -> bool:
+    return bool(_first(engine, scan_objects(store, [objects_of(manifest).rows]), row_id))
 
 
 def _dicts(engine: Engine, query: str, params: dict[str, Any]) -> list[dict[str, Any]]:

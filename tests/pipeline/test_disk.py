@@ -11,9 +11,9 @@ from curator import RunOptions, build
 from curator.pipeline.plan import plan
 from curator.recipe.load import load_recipe
 from curator.release.export import export
-from curator.versions.diff import difference
+from curator.versions.diff import row_changes
 from curator.versions.status import status
-from curator.versions.views import answer
+from curator.versions.views import run_query
 from curator.versions.why import why
 from datastore.errors import StoreError
 from datastore.store import Store
@@ -112,8 +112,8 @@ def test_a_read_only_store_answers_and_refuses_to_build_in_one_line(built, disk:
     with Store(disk, readonly=True) as opened:
         assert plan(load_recipe(recipe), opened, RunOptions(mirror=mirror)).whole == []
         assert status(opened).versions == {"small@1": 11}
-        assert difference(opened, "small", "small@1") == []
-        [[row]] = answer(opened, "SELECT id FROM rows LIMIT 1")[1]
+        assert row_changes(opened, made, opened.versions.get("small@1")) == []
+        [[row]] = run_query(opened, "SELECT id FROM rows LIMIT 1")[1]
         assert why(opened, row).versions == ("small@1",)
     subprocess.run(["umount", str(disk)], check=True)
 
@@ -148,9 +148,9 @@ def test_memos_that_say_something_else_are_made_again(built, memo: str) -> None:
 
 Ask = Callable[[Store, Manifest, Path], object]
 ASKED: dict[str, Ask] = {
-    "sql": lambda store, made, _: answer(store, "SELECT count(*) FROM rationales"),
+    "sql": lambda store, made, _: run_query(store, "SELECT count(*) FROM rationales"),
     "why": lambda store, made, _: why(store, "0" * 32),
-    "diff": lambda store, made, _: difference(store, made.ref, "small@2"),
+    "diff": lambda store, made, _: row_changes(store, made, store.versions.get("small@2")),
     "export": lambda store, made, to: export(store, made, "alpaca", to / "rows.json"),
 }
 

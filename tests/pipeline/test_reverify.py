@@ -11,7 +11,7 @@ from curator import RunOptions, build
 from curator.checks import CHECKS, Candidate
 from curator.core.model import Verdict
 from curator.pipeline.reverify import reverify
-from curator.versions.diff import difference, judgements
+from curator.versions.diff import RowChange, VerdictChange, row_changes, verdict_changes
 from datastore.store import Store
 from tests.worlds import curator, make_world
 
@@ -63,13 +63,18 @@ def test_a_newer_check_makes_a_version_whose_diff_names_it(
     again = reverify("small", built)
     assert (again.ref, again.parent) == ("small@2", "small@1")
     assert again.content["code"]["checks"]["answer"] == 2
-    with Store(built, readonly=True) as opened:
-        changes = difference(opened, "small@1", "small@2")
+    changes, _ = differences(built, "small@1", "small@2")
     assert {(change.what, change.subset, change.rule) for change in changes} == {
         ("removed", "cot", "answer: negative"),
         ("removed", "pot", "answer: negative"),
     }
     assert executions(built) == before
+
+
+def differences(store: Path, a: str, b: str) -> tuple[list[RowChange], list[VerdictChange]]:
+    with Store(store, readonly=True) as opened:
+        older, newer = opened.versions.get(a), opened.versions.get(b)
+        return row_changes(opened, older, newer), verdict_changes(opened, older, newer)
 
 
 def test_the_diff_lists_verdicts_that_changed_on_rows_outside_both_versions(
@@ -84,12 +89,11 @@ def test_the_diff_lists_verdicts_that_changed_on_rows_outside_both_versions(
 
     monkeypatch.setitem(CHECKS, "answer", replace(CHECKS["answer"], version=2, run=softer))
     assert reverify("small", built).ref == "small@2"
-    with Store(built, readonly=True) as opened:
-        assert difference(opened, "small@1", "small@2") == []
-        [judged] = judgements(opened, "small@1", "small@2")
-    assert (judged.subset, judged.check) == ("pot", "answer")
-    assert (judged.was, judged.by) == ("failed, wrong answer", "number")
-    assert (judged.now, judged.rule) == ("undecided, not sure", "number")
+    rows, [verdict] = differences(built, "small@1", "small@2")
+    assert rows == []
+    assert (verdict.subset, verdict.check) == ("pot", "answer")
+    assert (verdict.was, verdict.by) == ("failed, wrong answer", "number")
+    assert (verdict.now, verdict.rule) == ("undecided, not sure", "number")
     told = curator("diff", "small@1", "small@2", "--rows", "--store", built).stdout
     assert "failed, wrong answer (by number) -> undecided, not sure (by number)" in told
 
@@ -114,6 +118,5 @@ def test_a_recipe_that_asks_for_more_digits_leaves_rounded_answers_undecided(
     recipe.write_text(text + "limits: {digits: 6}\n")
     second = build(recipe, tmp_path / "store").content["subsets"]["one"]
     assert (second["passed"], second["undecided"]) == (1, 1)
-    with Store(tmp_path / "store", readonly=True) as opened:
-        [judged] = judgements(opened, "round@1", "round@2")
-    assert (judged.by, judged.now) == ("rounded", "undecided, not comparable")
+    _, [verdict] = differences(tmp_path / "store", "round@1", "round@2")
+    assert (verdict.by, verdict.now) == ("rounded", "undecided, not comparable")

@@ -1,4 +1,4 @@
-"""The queue of answers about which two graders contradict each other."""
+"""`curator disagreements` lists the pairs that two graders decide in opposite ways."""
 
 import json
 from pathlib import Path
@@ -17,13 +17,13 @@ ROWS = [
     ("What is twice the number pi, exactly?", r"2\pi", "print('2*pi')"),
     # Both: different.
     ("What is thrice the number pi, exactly?", r"3\pi", "print('2*pi')"),
-    # Plain numbers: nothing to ask.
+    # Plain numbers: skipped.
     ("What is one more than one, as a number?", "2", "print(2)"),
     ("What is two more than one, as a number?", "3", "print(2)"),
 ]
 RECIPE = """\
 name: pairs
-about: pairs that graders see
+about: pairs for two graders
 subsets:
   one:
     source:
@@ -45,12 +45,12 @@ def store(tmp_path: Path) -> Path:
     return tmp_path / "store"
 
 
-def test_only_what_two_graders_decide_in_opposite_ways_is_shown_with_its_rows(store: Path) -> None:
-    queue = json.loads(curator("disagreements", "pairs", "--store", store, "--json").stdout)
-    assert (queue["pairs"], queue["undecided"]) == (3, 0)
-    [found] = queue["disagreements"]
-    row = found.pop("row")
-    assert found == {
+def test_only_pairs_with_opposite_outcomes_are_listed_with_their_rows(store: Path) -> None:
+    result = json.loads(curator("disagreements", "pairs", "--store", store, "--json").stdout)
+    assert (result["pairs"], result["undecided"]) == (3, 0)
+    [pair] = result["disagreements"]
+    row = pair.pop("row")
+    assert pair == {
         "gold": "2/3",
         "answer": "0.6667",
         "outcome": "equal",
@@ -59,16 +59,16 @@ def test_only_what_two_graders_decide_in_opposite_ways_is_shown_with_its_rows(st
         "rows": 2,
         "subset": "one",
     }
-    told = curator("why", row, "--store", store).stdout
-    assert "two thirds of a" in told
+    history = curator("why", row, "--store", store).stdout
+    assert "two thirds of a" in history
 
 
-def test_a_second_opinion_is_asked_once(store: Path) -> None:
+def test_a_second_opinion_is_cached(store: Path) -> None:
     first = curator("disagreements", "pairs", "--store", store)
     with Store(store, readonly=True) as opened:
-        kept = opened.ledger("gradings").count()
+        cached = opened.ledger("gradings").count()
     again = curator("disagreements", "pairs", "--store", store)
     with Store(store, readonly=True) as opened:
-        assert opened.ledger("gradings").count() == kept
+        assert opened.ledger("gradings").count() == cached
     assert first.stdout == again.stdout
     assert "3 different pairs put to both graders: 1 contradictions" in again.stdout

@@ -1,4 +1,4 @@
-"""Lineage: `diff` names the rule of every row in both directions, `why` and `sql` tell it, too."""
+"""`curator diff` names the rule that stopped each row, and `why` and `sql` agree with it."""
 
 import json
 from collections import Counter
@@ -15,8 +15,8 @@ from curator import RunOptions, build, load
 from curator.core.arrow import RATIONALES
 from curator.core.errors import UsageError
 from curator.release.export import export
-from curator.versions.diff import difference
-from curator.versions.views import FILE, answer
+from curator.versions.diff import RowChange, row_changes
+from curator.versions.views import FILE, run_query
 from curator.versions.why import why
 from datastore.errors import StoreError
 from datastore.store import Store
@@ -34,8 +34,8 @@ MORE = {"q": "What is 6 minus 7?", "a": "-1", "s": "It is -1. The answer is -1."
 NO_POT = "  pot: {source: gsm8k, kind: PoT, writers: [annotated]}\n"
 COT = "  cot: {source: gsm8k, kind: CoT}\n"
 
-# From the base to the edited recipe: rows by subset, kind of change and rule. What is added one way
-# is removed the other way by the same rule.
+# From the base to the edited recipe: rows by subset, kind of change and rule. In the other
+# direction, the same rule removes what was added.
 EDITS: dict[str, tuple[Callable[[str], str], dict[tuple[str, str, str], int]]] = {
     "a check removed": (
         lambda text: text.replace("[annotated]}", "[annotated], checks: [format]}"),
@@ -110,9 +110,9 @@ def write_lines(path: Path, *rows: dict[str, str]) -> None:
 
 
 @pytest.fixture(scope="module")
-def lived(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+def edited(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
     """A store with a version of the base and one of each edit: folder, and version by edit."""
-    folder = tmp_path_factory.mktemp("lived")
+    folder = tmp_path_factory.mktemp("edited")
     mirror, recipe = make_world(folder, BASE)
     write_lines(folder / "one.jsonl", SAME)
     write_lines(folder / "open.jsonl", BEST)
@@ -135,55 +135,59 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str
 
 @contextmanager
 def opened(store: Path) -> Iterator[Store]:
-    with Store(store, readonly=True) as found:
-        yield found
+    with Store(store, readonly=True) as readable:
+        yield readable
+
+
+def changes_between(store: Store, a: str, b: str) -> list[RowChange]:
+    return row_changes(store, store.versions.get(a), store.versions.get(b))
 
 
 @pytest.mark.parametrize("name", EDITS)
-def test_every_changed_row_names_the_rule_responsible_in_both_directions(lived, name: str) -> None:
-    folder, refs = lived
+def test_every_changed_row_names_the_rule_responsible_in_both_directions(edited, name: str) -> None:
+    folder, refs = edited
     with opened(folder) as store:
-        there = difference(store, refs[""], refs[name])
-        back = difference(store, refs[name], refs[""])
-    assert Counter((c.subset, c.what, c.rule) for c in there) == EDITS[name][1]
+        forward = changes_between(store, refs[""], refs[name])
+        back = changes_between(store, refs[name], refs[""])
+    assert Counter((c.subset, c.what, c.rule) for c in forward) == EDITS[name][1]
     other = {"added": "removed", "removed": "added", "changed": "changed"}
     assert Counter((c.subset, other[c.what]) for c in back) == Counter(
-        (c.subset, c.what) for c in there
+        (c.subset, c.what) for c in forward
     )
-    if not any(change.what == "changed" for change in there):
-        assert {(c.id, c.rule) for c in back} == {(c.id, c.rule) for c in there}
+    if not any(change.what == "changed" for change in forward):
+        assert {(c.id, c.rule) for c in back} == {(c.id, c.rule) for c in forward}
 
 
-def test_a_difference_is_the_difference_of_the_rows(lived) -> None:
-    folder, refs = lived
+def test_the_changes_are_the_difference_of_the_rows(edited) -> None:
+    folder, refs = edited
     rows = {
         ref: {(row["subset"], row["id"].hex()) for row in load(ref, folder).to_pylist()}
         for ref in list(refs.values())[3:7]
     }
     with opened(folder) as store:
         for a, b in permutations(rows, 2):
-            changes = difference(store, a, b)
+            changes = changes_between(store, a, b)
             added = {(c.subset, c.id) for c in changes if c.what in ("added", "changed")}
             removed = {(c.subset, c.id) for c in changes if c.what == "removed"}
             removed |= {(c.subset, c.was) for c in changes if c.what == "changed"}
             assert added == rows[b] - rows[a]
             assert removed == rows[a] - rows[b]
             assert changes == sorted(changes, key=lambda c: (c.subset, c.what, c.id))
-        assert difference(store, refs[""], refs[""]) == []
+        assert changes_between(store, refs[""], refs[""]) == []
 
 
-def test_a_row_tells_its_story_kept_or_rejected(lived) -> None:
-    folder, refs = lived
+def test_why_explains_a_kept_row_and_a_rejected_row(edited) -> None:
+    folder, refs = edited
     two = {row["question"]: row for row in load(refs[""], folder).to_pylist()}[ALONE["q"]]
     with opened(folder) as store:
         kept = why(store, two["id"].hex())
         assert kept == why(store, two["id"].hex()[:6])
-        [gone] = [
+        [removed] = [
             change
-            for change in difference(store, refs[""], refs["duplicates kept"])
+            for change in changes_between(store, refs[""], refs["duplicates kept"])
             if change.subset == "two"
         ]
-        rejected = why(store, gone.id[:12])
+        rejected = why(store, removed.id[:12])
     assert (kept.problem["place"], kept.problem["licence"]) == ("two.jsonl:2", "o'wn")
     assert kept.origin.endswith("two.jsonl") and kept.revision.startswith("sha256:")
     assert refs[""] in kept.versions and refs["another licence"] not in kept.versions
@@ -192,26 +196,26 @@ def test_a_row_tells_its_story_kept_or_rejected(lived) -> None:
     assert refs["duplicates kept"] in rejected.versions and refs[""] not in rejected.versions
 
 
-def test_a_row_that_no_version_holds_says_what_stopped_it(tmp_path: Path) -> None:
+def test_why_names_what_stopped_a_row_that_no_version_holds(tmp_path: Path) -> None:
     mirror, recipe = make_world(tmp_path)
     build(recipe, tmp_path / "store", options=RunOptions(mirror=mirror))
     query = "SELECT row_id, judge || ': ' || reason FROM verdicts WHERE outcome = 'failed'"
-    stopped = answer_of(tmp_path / "store", query)
+    stopped = query_store(tmp_path / "store", query)
     assert len(stopped) == 5
     with opened(tmp_path / "store") as store:
         for row, rule in stopped:
-            story = why(store, str(row))
-            assert (story.versions, story.absent) == ((), rule)
+            history = why(store, str(row))
+            assert (history.versions, history.absent) == ((), rule)
 
 
-def test_one_prefix_of_two_rows_is_ambiguous_in_whichever_versions_they_are(tmp_path: Path) -> None:
+def test_a_prefix_that_two_rows_share_is_ambiguous_across_versions(tmp_path: Path) -> None:
     mirror, recipe = make_world(tmp_path)
     made = build(recipe, tmp_path / "store", options=RunOptions(mirror=mirror))
     with Store(tmp_path / "store") as store:
         ids = [bytes.fromhex("abcdef" + digit * 26) for digit in "12"]
-        for number, id_ in enumerate(ids):
+        for number, row_id in enumerate(ids):
             table = pa.Table.from_batches(store.objects.read(made.objects["rationales"]["cot"]))
-            table = table.set_column(0, RATIONALES.field(0), pa.array([id_] * 8, pa.binary(16)))
+            table = table.set_column(0, RATIONALES.field(0), pa.array([row_id] * 8, pa.binary(16)))
             digest = store.objects.write(table.to_batches(), RATIONALES)
             objects = {**made.objects, "rationales": {**made.objects["rationales"], "cot": digest}}
             content = {**made.content, "other": number}
@@ -221,49 +225,49 @@ def test_one_prefix_of_two_rows_is_ambiguous_in_whichever_versions_they_are(tmp_
         assert why(store, "abcdef1").id == ids[0].hex()
         assert why(store, "abcdef1").absent == "mixture: not drawn"
         for wrong in ("abcde", "abcdeg", "ABCDEF", "a" * 33, "", "abcdef'--"):
-            with pytest.raises(UsageError, match="6 or more hex digits"):
+            with pytest.raises(UsageError, match="at least 6 hex digits"):
                 why(store, wrong)
         with pytest.raises(UsageError, match="No row has an id"):
             why(store, "0" * 32)
 
 
-def answer_of(folder: Path, query: str) -> list[tuple[object, ...]]:
+def query_store(folder: Path, query: str) -> list[tuple[object, ...]]:
     with opened(folder) as store:
-        return answer(store, query)[1]
+        return run_query(store, query)[1]
 
 
-def test_sql_counts_what_versions_say_whatever_stands_in_their_texts(lived) -> None:
-    folder, refs = lived
-    assert answer_of(folder, "SELECT count(*) FROM versions") == [(len(refs),)]
-    counts = dict(answer_of(folder, "SELECT version, count(*) FROM rows GROUP BY version"))
-    assert counts == dict(answer_of(folder, "SELECT version, rows FROM versions"))
-    unjudged = "SELECT count(*) FROM rationales ANTI JOIN verdicts ON row_id = id"
-    assert answer_of(folder, unjudged) == [(0,)]
-    assert answer_of(folder, "SELECT count(*) FROM (SELECT id FROM problems GROUP BY ALL)") == (
-        answer_of(folder, "SELECT count(*) FROM problems")
+def test_sql_counts_match_the_manifests_whatever_their_texts_contain(edited) -> None:
+    folder, refs = edited
+    assert query_store(folder, "SELECT count(*) FROM versions") == [(len(refs),)]
+    counts = dict(query_store(folder, "SELECT version, count(*) FROM rows GROUP BY version"))
+    assert counts == dict(query_store(folder, "SELECT version, rows FROM versions"))
+    without_verdict = "SELECT count(*) FROM rationales ANTI JOIN verdicts ON row_id = id"
+    assert query_store(folder, without_verdict) == [(0,)]
+    assert query_store(folder, "SELECT count(*) FROM (SELECT id FROM problems GROUP BY ALL)") == (
+        query_store(folder, "SELECT count(*) FROM problems")
     )
-    told = answer_of(folder, "SELECT message FROM versions WHERE message LIKE '%DROP TABLE%'")
-    assert len(told) == len(refs)
+    messages = query_store(folder, "SELECT message FROM versions WHERE message LIKE '%DROP TABLE%'")
+    assert len(messages) == len(refs)
     with duckdb.connect(str(folder / FILE), read_only=True) as file:
         assert file.sql("SELECT count(*) FROM versions").fetchall() == [(len(refs),)]
 
 
 @pytest.mark.parametrize("query", ["SELEC 1", "SELECT * FROM nothing", "SELECT 'a'::INT", ""])
-def test_a_query_that_cannot_be_answered_is_one_line(lived, query: str) -> None:
-    folder, _ = lived
+def test_the_error_of_an_invalid_query_is_one_line(edited, query: str) -> None:
+    folder, _ = edited
     if query:
         with pytest.raises(UsageError) as caught:
-            answer_of(folder, query)
+            query_store(folder, query)
         assert "\n" not in str(caught.value)
     else:
-        assert answer_of(folder, query) == []
+        assert query_store(folder, query) == []
 
 
 def test_versions_whose_objects_were_removed_do_not_hide_the_others(tmp_path: Path) -> None:
     mirror, recipe = make_world(tmp_path)
     folder = tmp_path / "store"
-    with Store(folder) as store, pytest.raises(UsageError, match=r"No version in .*curator build"):
-        answer(store, "SELECT 1")
+    with Store(folder) as store, pytest.raises(UsageError, match=r"has no version.*curator build"):
+        run_query(store, "SELECT 1")
     first = build(recipe, folder, options=RunOptions(mirror=mirror))
     recipe.write_text(RECIPE + "mixture: {subsets: {cot: 2}}\n")
     second = build(recipe, folder, options=RunOptions(mirror=mirror))
@@ -272,21 +276,21 @@ def test_versions_whose_objects_were_removed_do_not_hide_the_others(tmp_path: Pa
         path.unlink()
         row = load(second.ref, folder)["id"][0].as_py().hex()
         assert why(store, row).versions == (second.ref,)
-        assert answer(store, "SELECT version FROM versions")[1] == [(second.ref,)]
-        for ask in (
-            lambda: difference(store, first.ref, second.ref),
+        assert run_query(store, "SELECT version FROM versions")[1] == [(second.ref,)]
+        for read in (
+            lambda: row_changes(store, first, second),
             lambda: export(store, first, "parquet", tmp_path / "rows.parquet"),
         ):
             with pytest.raises(StoreError, match="missing: build again"):
-                ask()
+                read()
     recipe.write_text(RECIPE)
     third = build(recipe, folder, options=RunOptions(mirror=mirror))
     assert (third.digest, third.number) == (first.digest, 3)
     with Store(folder) as store:
-        assert len(difference(store, first.ref, second.ref)) == 4
+        assert len(row_changes(store, first, second)) == 4
 
 
-def test_a_store_is_read_from_a_path_with_signs_of_patterns(tmp_path: Path) -> None:
+def test_a_store_may_lie_at_a_path_with_glob_characters(tmp_path: Path) -> None:
     mirror, recipe = make_world(tmp_path)
     plain, patterned = tmp_path / "s1/store", tmp_path / "s[1]'?*/store"
     first = build(recipe, plain, options=RunOptions(mirror=mirror))

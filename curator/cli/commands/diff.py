@@ -21,13 +21,15 @@ def diff(
     Counts the rows that were added, removed or changed and the verdicts that changed, with the
     rule responsible.
     """
-    from curator.cli.render import print_changes, print_verdict_changes
-    from curator.versions.diff import difference, judgements
+    from curator.cli.render import print_row_changes, print_verdict_changes
+    from curator.versions.diff import row_changes, verdict_changes
 
     with existing(store) as opened:
-        changes, verdicts = difference(opened, a, b), judgements(opened, a, b)
+        older, newer = opened.versions.get(a), opened.versions.get(b)
+        changes = row_changes(opened, older, newer)
+        verdicts = verdict_changes(opened, older, newer)
     if as_json:
         show_json({"rows": changes, "verdicts": verdicts})
     else:
-        print_changes(a, b, changes, rows)
+        print_row_changes(a, b, changes, rows)
         print_verdict_changes(verdicts, rows)

@@ -24,14 +24,14 @@ def disagreements(
 
     Every answer of the version is graded by Curator's rules and by math-verify.
     """
-    from curator.versions.disagreements import disagreements as find_disagreements
+    from curator.versions.disagreements import find_disagreements
 
     with existing(store, readonly=False) as opened, Progress() as progress:
-        queue = find_disagreements(opened, version, workers, progress)
+        compared = find_disagreements(opened, version, workers, progress)
     if as_json:
-        show_json(queue)
+        show_json(compared)
         return
-    contradictions = queue.disagreements
+    contradictions = compared.disagreements
     head = ("gold", "answer", "curator", "by rule", "math-verify", "rows", "example")
     rows = [
         (each.gold, each.answer, each.outcome, each.rule, each.other, each.rows, each.row[:12])
@@ -43,6 +43,6 @@ def disagreements(
     hidden = len(contradictions) - MAX_LISTED
     more = f" ({hidden:,} more with --json)" if hidden > 0 else ""
     print_wrapped(
-        f"{queue.pairs:,} different pairs of gold answer and answer: {len(contradictions):,} "
-        f"contradictions{more}, {queue.undecided:,} undecided by one grader."
+        f"{compared.pairs:,} different pairs of gold answer and answer: {len(contradictions):,} "
+        f"contradictions{more}, {compared.undecided:,} undecided by one grader."
     )

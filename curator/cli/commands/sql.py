@@ -21,10 +21,10 @@ def sql(
 
     Views: problems, quarantine, rationales, verdicts, rows, versions.
     """
-    from curator.versions.views import answer
+    from curator.versions.views import run_query
 
     with existing(store) as opened:
-        names, rows = answer(opened, query)
+        names, rows = run_query(opened, query)
     if as_json:
         show_json([dict(zip(names, map(_finite, row), strict=True)) for row in rows])
     elif names and cut_table(names, rows):

@@ -109,17 +109,13 @@ def _tables(
     engine: Engine, context: BuildContext, parts: Sequence[Part], screened: Mapping[str, Outputs]
 ) -> None:
     """Create table `rejected` (id) and view `alive`: the rows that nothing has rejected."""
-    judged = queries.verdicts(part.verdicts for part in parts)
-    out = "('failed')" if context.recipe.undecided == "keep" else "('failed', 'undecided')"
-    rejected = f"SELECT row_id AS id FROM ({judged}) WHERE outcome IN {out}"
-    if screened:
-        objects = [
-            context.store.objects.path(outputs.objects["verdicts"]) for outputs in screened.values()
-        ]
-        rejected += (
-            f" UNION SELECT row_id FROM ({queries.verdicts(objects)}) WHERE outcome = 'failed'"
-        )
-    engine.sql(f"CREATE TABLE rejected AS SELECT DISTINCT id FROM ({rejected})")
+    subsets, objects = context.recipe.subsets, context.store.objects
+    verdicts = queries.ordered_verdicts(
+        ((part.subset, part.verdicts, subsets[part.subset].checks) for part in parts),
+        (objects.path(outputs.objects["verdicts"]) for outputs in screened.values()),
+    )
+    stopped = queries.stopping_verdicts(verdicts, context.recipe.undecided == "keep")
+    engine.sql(f"CREATE TABLE rejected AS SELECT row_id AS id FROM ({stopped})")
     engine.sql(
         f"CREATE VIEW alive AS SELECT * FROM ({queries.rows(parts)}) ANTI JOIN rejected USING (id)"
     )

@@ -1,8 +1,9 @@
-"""What publishing and pulling share: the Hub's client, repository names, one line for each failure.
+"""Calls to the Hub that publishing and pulling share: client, repository names, retries, errors.
 
-In: calls of the client. Out: their answers, or HubError. What is safe to repeat is repeated after a
-wait. The token is the client's own affair (HF_TOKEN, or a login); no message of ours holds what a
-server says beyond its status, so that neither a token nor a control sign comes back through it.
+In: calls of the Hub's client. Out: their results, or HubError. Calls that are safe to repeat are
+retried after a delay. The client itself reads the token (HF_TOKEN, or a login). Messages have
+nothing that a server wrote except its status, so neither a token nor a control character comes back
+through them.
 """
 
 import logging
@@ -16,79 +17,82 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from curator.core.errors import CuratorError, HubError, UsageError
+from curator.sources.fetch.hub_errors import describe_hub_error, retry_after, status_of
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 T = TypeVar("T")
 
-WAITS_S = (0.5, 1.0, 2.0, 4.0)
-"""Seconds before each further try."""
-QUIET_S = 180.0
+RETRY_DELAYS_S = (0.5, 1.0, 2.0, 4.0)
+"""Seconds before each retry."""
+READ_TIMEOUT_S = 180.0
 """Seconds without a byte from the server after which a connection counts as lost."""
-LONGEST_WAIT_S = 60.0
-"""A server that asks for a longer wait is not waited for."""
-PASSING = (429, 500, 502, 503, 504)
+MAX_RETRY_DELAY_S = 60.0
+"""A call is not retried if the server asks for a longer delay."""
+TRANSIENT_STATUSES = (429, 500, 502, 503, 504)
 
 _PART = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?"
 _REPO = re.compile(f"{_PART}/{_PART}")
 _REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}")
 
 
-def repository(name: str) -> tuple[str, str]:
-    """Id and revision of `ORG/NAME` or `ORG/NAME@REVISION`; raises UsageError for another form."""
+def parse_repo(name: str) -> tuple[str, str]:
+    """Return id and revision of `ORG/NAME` or `ORG/NAME@REVISION`; the revision may be empty."""
     repo, at, revision = name.partition("@")
     bad = not _REPO.fullmatch(repo) or "--" in repo or ".." in repo or len(repo) > 96
     if bad or (at and not _REVISION.fullmatch(revision)):
         raise UsageError(
-            f"'{name[:120]}' names no dataset of the Hub; expected ORG/NAME or ORG/NAME@REVISION"
+            f"'{name[:120]}' is not the name of a dataset on the Hub. "
+            "Write ORG/NAME or ORG/NAME@REVISION."
         )
     return repo, revision
 
 
 def client() -> "HfApi":
-    """The Hub's client, silent: it writes neither bars nor what a server says to the terminal.
+    """Return the Hub's client, without progress bars and log lines.
 
-    Raises UsageError if HF_ENDPOINT is no address.
+    Raises UsageError if HF_ENDPOINT is not a URL.
     """
-    endpoint = _endpoint()  # before the client is imported, which fails at some
+    endpoint = _endpoint()  # first: importing the client fails for some values
     from huggingface_hub import HfApi, set_client_factory
     from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]
 
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     disable_progress_bars()
-    set_client_factory(_impatient)
-    # The client itself reads HF_ENDPOINT once, when it is imported.
+    set_client_factory(_http_client)
+    # The client itself reads HF_ENDPOINT only once, when it is imported.
     return HfApi(endpoint=endpoint)
 
 
 def _endpoint() -> str | None:
-    said = os.environ.get("HF_ENDPOINT")
-    if said is None:
+    endpoint = os.environ.get("HF_ENDPOINT")
+    if endpoint is None:
         return None
     try:
-        parts = urlsplit(said)
-        fine = parts.scheme in ("http", "https") and bool(parts.hostname)
+        parts = urlsplit(endpoint)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname)
     except ValueError:
-        fine = False
-    if not fine:
+        valid = False
+    if not valid:
         raise UsageError(
-            f"HF_ENDPOINT is {said[:80]!a}; expected an address such as https://huggingface.co"
+            f"HF_ENDPOINT is {endpoint[:80]!a}, which is not a URL. "
+            "Set it to one such as https://huggingface.co."
         )
-    return said
+    return endpoint
 
 
-def _impatient() -> Any:
-    """The client's own connections, which else wait for ever for an answer."""
+def _http_client() -> Any:
+    """Return the client's own HTTP client with a timeout; by default it waits for ever."""
     from huggingface_hub.utils._http import default_client_factory
 
-    made = default_client_factory()
-    made.timeout = QUIET_S
-    return made
+    http_client = default_client_factory()
+    http_client.timeout = READ_TIMEOUT_S
+    return http_client
 
 
 def download(api: "HfApi", repo: str, path: str, revision: str, folder: Path) -> Path:
-    """One file of a dataset at a commit, below `folder`."""
+    """Download one file of a dataset at a commit below `folder` and return its path."""
     return call_hub(
         repo,
         lambda: Path(
@@ -100,99 +104,74 @@ def download(api: "HfApi", repo: str, path: str, revision: str, folder: Path) ->
 
 
 def call_hub(repo: str, call: Callable[[], T]) -> T:
-    """What a call of the client answers; it must do no harm when it is repeated."""
-    for wait in (*WAITS_S, None):
+    """Return the result of a call that is safe to repeat; retry it on transient errors."""
+    for delay in (*RETRY_DELAYS_S, None):
         try:
             return call()
         except Exception as error:  # the client raises its own, those of httpx, and bare ones
-            pause = retry_delay(error, wait)
+            pause = retry_delay(error, delay)
             if pause is None:
                 raise hub_error(repo, error) from None
             time.sleep(pause)
-    raise AssertionError("the last try ends in an answer or an error")
+    raise AssertionError("the last try returns a result or raises an error")
 
 
-def retry_delay(error: Exception, wait: float | None) -> float | None:
-    """Seconds to wait before the same is tried again; None if that would be of no use."""
-    if wait is None or isinstance(error, CuratorError):
+def retry_delay(error: Exception, delay: float | None) -> float | None:
+    """Return the seconds to wait before a retry; None if a retry would not help.
+
+    `delay` is the default; None after the last try.
+    """
+    if delay is None or isinstance(error, CuratorError):
         return None
     status = status_of(error)
     if status is None:
-        return wait if _lost(error) else None
-    if status not in PASSING or _repeated(error):
+        return delay if _connection_lost(error) else None
+    if status not in TRANSIENT_STATUSES or _retried_by_client(error):
         return None
-    told = str(getattr(error, "response").headers.get("Retry-After", ""))  # noqa: B009
-    pause = max(wait, float(told)) if told.isascii() and told.isdigit() else wait
-    return pause if pause <= LONGEST_WAIT_S else None
+    seconds = retry_after(error)
+    pause = max(delay, float(seconds)) if seconds else delay
+    return pause if pause <= MAX_RETRY_DELAY_S else None
 
 
-def status_of(error: Exception) -> int | None:
-    """The HTTP status that a server refused a call with."""
-    response = getattr(error, "response", None)
-    status = getattr(response, "status_code", None)
-    return status if isinstance(status, int) else None
+def _connection_lost(error: Exception) -> bool:
+    # A gateway may send a page in place of JSON.
+    lost = type(error).__module__.startswith("http") or isinstance(error, JSONDecodeError)
+    return lost and not _retried_by_client(error)
 
 
-def _lost(error: Exception) -> bool:
-    """Whether a connection broke or could not be made."""
-    # A gateway's page in place of JSON counts as lost, too.
-    broken = type(error).__module__.startswith("http") or isinstance(error, JSONDecodeError)
-    return broken and not _repeated(error)
-
-
-def _repeated(error: Exception) -> bool:
-    """Whether the client itself has tried this call several times: it does for uploads."""
+def _retried_by_client(error: Exception) -> bool:
+    """Return whether the client itself has retried the call, as it does for uploads."""
     try:
         url = str(getattr(error, "request").url)  # noqa: B009
-    except (AttributeError, RuntimeError):  # the latter is httpx's, where there is none
+    except (AttributeError, RuntimeError):  # httpx raises the latter for an error without request
         return False
     return "/preupload/" in url or "/info/lfs/" in url
 
 
 def hub_error(repo: str, error: Exception) -> CuratorError:
-    """One line for whatever the client raised."""
-    from huggingface_hub import errors
-
+    """Return the error of one line for an exception of the client."""
     if isinstance(error, CuratorError):
         return error
     if isinstance(error, RuntimeError) and isinstance(error.__cause__, Exception):
-        return hub_error(repo, error.__cause__)  # how the client wraps what ended an upload
+        return hub_error(repo, error.__cause__)  # the client wraps what stopped an upload
     if isinstance(error, UnicodeEncodeError) and error.encoding == "ascii":  # headers are ASCII
         return UsageError(
-            "The token of HF_TOKEN, or of the login, is none: "
-            "a token of the Hub is plain letters and digits"
+            "The Hugging Face token is malformed: expected ASCII letters and digits. "
+            "Check HF_TOKEN or run 'hf auth login'."
         )
-    status = status_of(error)
-    match error:
-        case errors.GatedRepoError():
-            why = "is gated; accept its terms on its page, then log in or set HF_TOKEN"
-        case errors.RevisionNotFoundError():
-            why = "has no such revision"
-        case errors.RemoteEntryNotFoundError():
-            why = "lacks a file that it should have; was it published by `curator publish`?"
-        case _ if status == 401:
-            why = "refuses the token or needs one (HF_TOKEN, or 'hf auth login'), or is not there"
-        case errors.RepositoryNotFoundError():
-            why = "does not exist, or is private and the token may not see it"
-        case _ if status == 403:
-            why = "may not be changed with this token; it needs the permission to write there"
-        case _ if status == 412:
-            why = "was changed by somebody else meanwhile; look at it, then publish again"
-        case _ if status == 429:
-            why = f"was asked too often{_after(error)}; what is uploaded is kept, so run it again"
-        case _ if status is not None:
-            why = f"was answered with HTTP status {status}; nothing is half-made, run it again"
-        case ValueError() if "metadata" in str(error):
-            why = "does not accept the metadata of the card; mend the head of its README.md"
-        case errors.OfflineModeIsEnabled():
-            why = "cannot be reached: HF_HUB_OFFLINE is set"
-        case _ if isinstance(error, OSError) or _lost(error):
-            why = f"cannot be reached ({type(error).__name__}); run it again when it can"
-        case _:
-            why = f"answered what its client cannot read ({type(error).__name__})"
+    if status_of(error) == 412:
+        why = CHANGED_MEANWHILE
+    elif isinstance(error, ValueError) and "metadata" in str(error):
+        why = "rejects the metadata of the card; correct the head of its README.md"
+    else:
+        why = describe_hub_error(
+            error,
+            revision="",
+            lacks="a file of a release; was it published by `curator publish`?",
+            offline="rerun the command when it can be reached",
+        )
+    why = why or f"returned a response that its client cannot read ({type(error).__name__})"
     return HubError(f"{repo} on the Hub {why}")
 
 
-def _after(error: Any) -> str:
-    told = str(error.response.headers.get("Retry-After", ""))
-    return f" (wait {told} s)" if told.isascii() and told.isdigit() and len(told) < 7 else ""
+CHANGED_MEANWHILE = "was changed by somebody else meanwhile; look at it, then publish again"

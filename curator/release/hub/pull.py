@@ -1,10 +1,9 @@
-"""A published dataset as a version of a store: what `curator publish` wrote, read back and checked.
+"""Pull a release from the Hub as a version of a store, and validate all of it.
 
-In: `ORG/NAME@REVISION`. Out: a version named `ORG--NAME` with the digest of the one that was
-published. Everything there is hostile until it is checked: digests are computed again, ids are
-computed again from what they name, and nothing but JSON and Parquet is read. Not covered: a file
-that says the truth about itself may still be wrong; what a verdict says is its publisher's word;
-how much memory a Parquet page takes that was made to be large.
+In: `ORG/NAME@REVISION`. Out: a version named `ORG--NAME` with the digest of the published one. The
+files are untrusted: digests and ids are recomputed, and only JSON and Parquet is read. Not covered:
+whether rows are correct; whether verdicts are true, which is the publisher's word; the memory of a
+Parquet page that was made to be large.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +16,7 @@ from curator.core.arrow import DRAWN
 from curator.core.errors import HubError
 from curator.core.model import Verdict
 from curator.core.progress import Listener, Silent
-from curator.release.hub.client import call_hub, client, download, repository
+from curator.release.hub.client import call_hub, client, download, parse_repo
 from curator.release.hub.validate_manifest import ReleaseManifest, read_manifest
 from curator.release.hub.validate_rows import Rows
 from curator.versions.content import Content, Objects
@@ -33,18 +32,17 @@ from datastore.versions import Manifest
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-MOST_MANIFEST = 50_000_000
-"""Bytes of a manifest that are read."""
+MAX_MANIFEST_BYTES = 50_000_000
 
 
 def pull(name: str, store: Store, listener: Listener | None = None) -> Manifest:
-    """The version that the published dataset `name` makes in a store; the same one if it is there.
+    """Return the version of a published dataset; it is created unless the store has it.
 
-    It holds the rows that were published, so what was rejected on the way cannot be asked for, and
-    it cannot be verified again; it can be shown, compared, queried, exported and published. Raises
-    HubError if the dataset cannot be had or is not what it says.
+    It has only the rows of the release: rejected rows cannot be looked up, and it cannot be
+    reverified. It can be shown, compared, queried, exported and published. Raises HubError if the
+    dataset cannot be fetched or fails validation.
     """
-    repo, revision = repository(name)
+    repo, revision = parse_repo(name)
     api, listener = client(), listener or Silent()
     listener.progress(f"pulling {repo}", 0, None)
     info = call_hub(
@@ -55,37 +53,34 @@ def pull(name: str, store: Store, listener: Listener | None = None) -> Manifest:
     )
     commit = str(info.sha)
     sizes = {each.rfilename: each.size or 0 for each in info.siblings or []}
-    if "manifest.json" not in sizes or sizes["manifest.json"] > MOST_MANIFEST:
+    if "manifest.json" not in sizes or sizes["manifest.json"] > MAX_MANIFEST_BYTES:
         raise HubError(
-            f"{repo} on the Hub has no manifest.json of a release at {commit[:7]}; "
-            "what others published is judged by 'curator audit'"
+            f"{repo} on the Hub has no manifest.json of a release at {commit[:7]}. "
+            "Check other datasets with 'curator audit'."
         )
     with scratch(store.root / "tmp") as folder:
         path = download(api, repo, "manifest.json", commit, folder)
         manifest = read_manifest(path.read_bytes(), repo)
         local = repo.replace("/", "--")
-        for known in store.versions.all():
-            if known.name == local and known.digest == manifest.digest and _whole(store, known):
-                return known
+        for version in store.versions.all():
+            same = version.name == local and version.digest == manifest.digest
+            if same and all(map(store.objects.has, digests(version))):
+                return version
         files = _fetch(api, repo, commit, manifest, folder, listener)
-        objects = _objects(store, manifest.content, files, f"{repo} at {commit}")
-    stated, count = manifest.content.rows, store.objects.rows(objects.rows)
-    if (count, rows_digest(store, objects.rows)) != (stated.count, stated.sha256):
+        objects = _write_objects(store, manifest.content, files, f"{repo} at {commit}")
+    expected, count = manifest.content.rows, store.objects.rows(objects.rows)
+    if (count, rows_digest(store, objects.rows)) != (expected.count, expected.sha256):
         raise HubError(
-            f"{repo} on the Hub holds {count:,} rows that are not the {stated.count:,} of its "
-            "manifest; nothing was pulled"
+            f"{repo} on the Hub has {count:,} rows that are not the {expected.count:,} of its "
+            "manifest. Nothing was pulled."
         )
     origin = f"{manifest.name}@{manifest.number} as published in {repo} at {commit}"
-    made = store.versions.create(local, manifest.content.plain(), None, origin, objects.plain())
+    created = store.versions.create(local, manifest.content.plain(), None, origin, objects.plain())
     try:
         write_views(store)
     except StoreError as error:
-        listener.note(f"{made.ref} is made, the file of its views is not: {error}")
-    return made
-
-
-def _whole(store: Store, version: Manifest) -> bool:
-    return all(store.objects.has(digest) for digest in digests(version))
+        listener.note(f"{created.ref} was created, but not the file of its views: {error}")
+    return created
 
 
 def _fetch(
@@ -96,27 +91,26 @@ def _fetch(
     folder: Path,
     listener: Listener,
 ) -> dict[str, list[Path]]:
-    """The Parquet files of each subset, whose bytes are those that the manifest lists."""
-    found: dict[str, list[Path]] = {}
-    wanted = manifest.data_files
-    done, total = 0, sum(len(paths) for paths in wanted.values())
-    for subset, paths in wanted.items():
+    """Download the Parquet files of each subset and check their digests."""
+    files: dict[str, list[Path]] = {}
+    done, total = 0, sum(len(paths) for paths in manifest.data_files.values())
+    for subset, paths in manifest.data_files.items():
         for path in paths:
             listener.progress(f"pulling {repo}", done, total)
             local = download(api, repo, path, commit, folder)
             with local.open("rb") as file:
-                seen = file_digest(file, "sha256").hexdigest()
-            if seen != manifest.files[path].sha256:
+                digest = file_digest(file, "sha256").hexdigest()
+            if digest != manifest.files[path].sha256:
                 raise HubError(
-                    f"{repo} on the Hub: {path} is not the file that manifest.json lists; "
-                    "it was changed after it was published"
+                    f"{repo} on the Hub: {path} is not the file that manifest.json lists. "
+                    "It was changed after it was published."
                 )
-            found.setdefault(subset, []).append(local)
+            files.setdefault(subset, []).append(local)
             done += 1
-    return found
+    return files
 
 
-def _objects(
+def _write_objects(
     store: Store, content: Content, files: Mapping[str, Sequence[Path]], origin: str
 ) -> Objects:
     """Write the objects of a version that has nothing but its rows."""
@@ -133,7 +127,7 @@ def _objects(
         rationales[subset] = write(read, arrow.RATIONALES)
         read = arrow.batches(rows.problems(), arrow.PROBLEMS)
         problems[subset] = [write(read, arrow.PROBLEMS)]
-        read = arrow.batches(_checks(rows, screened), arrow.VERDICTS)
+        read = arrow.batches(_check_verdicts(rows, screened), arrow.VERDICTS)
         verdicts[subset] = write(read, arrow.VERDICTS)
     screens = {}
     for name in content.code.screens:
@@ -146,23 +140,23 @@ def _objects(
         rationales=rationales,
         verdicts=verdicts,
         screens=screens,
-        rows=_drawn(store, rationales),
+        rows=_write_rows(store, rationales),
         origins=dict.fromkeys(content.sources, origin),
         pulled=origin,
     )
 
 
-def _checks(rows: Rows, screened: dict[tuple[bytes, str], Verdict]) -> Iterator[Verdict]:
-    """Verdicts of checks; those of screens, which are on rows of all subsets, are put aside."""
+def _check_verdicts(rows: Rows, screened: dict[tuple[bytes, str], Verdict]) -> Iterator[Verdict]:
+    """Yield the verdicts of checks; those of screens are collected over all subsets."""
     for verdict in rows.verdicts():
-        if rows.screen(verdict):
+        if rows.is_screen(verdict):
             screened[verdict.row_id, verdict.check] = verdict
         else:
             yield verdict
 
 
-def _drawn(store: Store, rationales: Mapping[str, str]) -> str:
-    """The object of sorted ids and subsets: every rationale of a release is a row."""
+def _write_rows(store: Store, rationales: Mapping[str, str]) -> str:
+    """Write the object `rows`, sorted by id and subset: every rationale of a release is a row."""
     if not rationales:
         return store.objects.write((), DRAWN)
     selects = " UNION ALL ".join(

@@ -1,8 +1,8 @@
-"""Publish a version to the Hub: one commit, then the tag `v<number>`, each at most once.
+"""Publish a version to the Hub: one commit, then the tag `v<number>`.
 
-In: a version and the name of a dataset. Out: a repository whose tag has the release folder. Every
-step looks at what is there first, so that a stopped publish is resumed by running it again: files
-that were uploaded are not sent again, a commit that was made is only tagged.
+In: a version and the name of a dataset. Out: a repository whose tag has the release folder. Each
+step first reads the state of the repository, so rerunning a publish that was stopped resumes it:
+uploaded files are not sent again, and an existing commit is only tagged.
 """
 
 import json
@@ -18,15 +18,16 @@ from curator.core.progress import Listener, Silent
 from curator.release.card import merged
 from curator.release.folder import DATA, FORMAT, ReleaseFolder, write_folder
 from curator.release.hub.client import (
-    WAITS_S,
+    CHANGED_MEANWHILE,
+    RETRY_DELAYS_S,
     call_hub,
     client,
     download,
     hub_error,
-    repository,
+    parse_repo,
     retry_delay,
-    status_of,
 )
+from curator.sources.fetch.hub_errors import status_of
 from curator.versions.queries import digests
 from datastore.files import scratch
 from datastore.store import Store
@@ -36,12 +37,12 @@ if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 State = Literal["published", "tagged", "already there"]
-"""`tagged`: the commit was there already, of a publish that was stopped."""
+"""`tagged`: an earlier publish that was stopped had made the commit."""
 
 
 @dataclass(frozen=True)
 class Published:
-    """What a publish found or made."""
+    """The result of a publish."""
 
     repo: str
     url: str
@@ -52,19 +53,19 @@ class Published:
     rows: int
     license: str | tuple[str, ...]
     conflict: str
-    """Why no permissive licence stands on it; empty if one does."""
+    """Why the release has no single permissive licence; empty if it has one."""
 
 
 @dataclass(frozen=True)
-class Seen:
-    """A repository as it was looked at."""
+class RepoState:
+    """The state of a repository when it was read."""
 
     head: str
-    """Its newest commit."""
+    """The newest commit."""
     private: bool
     files: frozenset[str]
     manifest: Mapping[str, Any]
-    """What `manifest.json` of the head says; empty where it is not ours."""
+    """`manifest.json` of the head; empty if it is not that of a release."""
     tags: Mapping[str, str]
     """Commit of each tag."""
 
@@ -88,35 +89,36 @@ def publish(
     options: PublishOptions = PublishOptions(),
     listener: Listener | None = None,
 ) -> Published:
-    """Publishes a version as the dataset `name`.
+    """Publish a version as the dataset `name`.
 
-    Nothing is asked of the Hub before the whole release is written and read back. Raises HubError
-    if the Hub refuses or cannot be reached, if the repository holds data of others, if its tag has
-    another dataset, or if somebody commits meanwhile.
+    The first request to the Hub follows after the whole release was written and read back. Raises
+    HubError if the Hub rejects a request or cannot be reached, if the repository has data that
+    Curator did not publish, if its tag is on another release, or if somebody else commits
+    meanwhile.
     """
-    repo, revision = repository(name)
+    repo, revision = parse_repo(name)
     if revision:
-        raise UsageError(f"A publish makes its own tag: name the dataset as {repo}")
+        raise UsageError(f"A publish makes its own tag. Name the dataset as {repo}.")
     api, listener = client(), listener or Silent()
-    from huggingface_hub import get_token  # after `client` has looked at the settings
+    from huggingface_hub import get_token  # after `client` has checked the settings
 
     if get_token() is None:
-        raise UsageError("Publishing needs a token: set HF_TOKEN, or run 'hf auth login'")
+        raise UsageError("Publishing needs a token. Set HF_TOKEN, or run 'hf auth login'.")
     manifest = store.versions.get(version)
     for digest in digests(manifest):
         store.objects.check(digest)
     with scratch(Path(gettempdir()) if store.readonly else store.root / "tmp") as folder:
         listener.progress(f"writing {manifest.ref}", 0, None)
-        package = write_folder(store, manifest, folder / "release", options.held_out, repo)
+        release = write_folder(store, manifest, folder / "release", options.held_out, repo)
         listener.progress(f"publishing {manifest.ref}", 0, None)
-        there = _There(api, repo, folder / "there")
-        told = f"{manifest.ref}: {package.facts.rows:,} rows, digest {manifest.digest[:16]}"
-        return _put(there, manifest, package, options.public, options.message or told)
+        remote = _Remote(api, repo, folder / "remote")
+        default = f"{manifest.ref}: {release.facts.rows:,} rows, digest {manifest.digest[:16]}"
+        return _publish(remote, manifest, release, options.public, options.message or default)
 
 
 @dataclass(frozen=True)
-class _There:
-    """The repository that is published to, and where files of it are put."""
+class _Remote:
+    """The repository that is published to, and a folder for files downloaded from it."""
 
     api: "HfApi"
     repo: str
@@ -128,64 +130,64 @@ class _There:
         return {tag.name: tag.target_commit for tag in refs.tags}
 
     def manifest(self, commit: str) -> Mapping[str, Any]:
-        """Our manifest at a commit; empty if there is none or the file is not ours."""
-        found = call_hub(
+        """Return the manifest of the release at a commit; empty if it has none."""
+        exists = call_hub(
             self.repo,
             lambda: self.api.file_exists(
                 self.repo, "manifest.json", repo_type="dataset", revision=commit
             ),
         )
-        if not found:
+        if not exists:
             return {}
         path = download(self.api, self.repo, "manifest.json", commit, self.cache)
         try:
-            said = json.loads(path.read_bytes())
+            manifest = json.loads(path.read_bytes())
         except (ValueError, RecursionError):
             return {}
-        return said if isinstance(said, dict) and said.get("format") == FORMAT else {}
+        return manifest if isinstance(manifest, dict) and manifest.get("format") == FORMAT else {}
 
 
-def _put(
-    there: _There, version: Manifest, package: ReleaseFolder, public: bool, message: str
+def _publish(
+    remote: _Remote, version: Manifest, release: ReleaseFolder, public: bool, message: str
 ) -> Published:
-    """Brings the repository to the state that is wanted, from whatever state it is in."""
-    seen = _look(there) or _create(there, public)
+    """Do what the state of the repository still lacks: create, commit, tag, make public."""
+    before = _read_state(remote) or _create(remote, public)
     tag = f"v{version.number}"
     state: State = "published"
-    if commit := seen.tags.get(tag, ""):
-        _refuse_other(there, tag, commit, seen, package)
+    if commit := before.tags.get(tag, ""):
+        _refuse_other(remote, tag, commit, before, release)
         state = "already there"
-    elif _is(seen.manifest, package):
-        commit, state = seen.head, "tagged"
+    elif _same_release(before.manifest, release):
+        commit, state = before.head, "tagged"
     else:
-        commit = _commit(there, seen, package, message)
+        commit = _commit(remote, before, release, message)
     if state != "already there":
-        _tag(there, tag, commit)
-    if public and seen.private:
+        _tag(remote, tag, commit)
+    if public and before.private:
         call_hub(
-            there.repo,
-            lambda: there.api.update_repo_settings(
-                there.repo, repo_type="dataset", visibility="public"
+            remote.repo,
+            lambda: remote.api.update_repo_settings(
+                remote.repo, repo_type="dataset", visibility="public"
             ),
         )
     return Published(
-        repo=there.repo,
-        url=f"{there.api.endpoint}/datasets/{there.repo}",
+        repo=remote.repo,
+        url=f"{remote.api.endpoint}/datasets/{remote.repo}",
         commit=commit,
         tag=tag,
         state=state,
-        private=seen.private and not public,
-        rows=package.facts.rows,
-        license=package.licence.license,
-        conflict=package.licence.conflict,
+        private=before.private and not public,
+        rows=release.facts.rows,
+        license=release.licence.license,
+        conflict=release.licence.conflict,
     )
 
 
-def _look(there: _There) -> Seen | None:
-    """The repository as it is now; None if there is none."""
+def _read_state(remote: _Remote) -> RepoState | None:
+    """Return the current state of the repository; None if it does not exist."""
     from huggingface_hub.errors import RepositoryNotFoundError
 
-    api, repo = there.api, there.repo
+    api, repo = remote.api, remote.repo
 
     def info() -> Any:
         try:
@@ -198,120 +200,122 @@ def _look(there: _There) -> Seen | None:
     if (found := call_hub(repo, info)) is None:
         return None
     files = frozenset(each.rfilename for each in found.siblings or [])
-    return Seen(
+    return RepoState(
         head=str(found.sha),
         private=bool(found.private),
         files=files,
-        manifest=there.manifest(str(found.sha)),
-        tags=there.tags(),
+        manifest=remote.manifest(str(found.sha)),
+        tags=remote.tags(),
     )
 
 
-def _create(there: _There, public: bool) -> Seen:
+def _create(remote: _Remote, public: bool) -> RepoState:
     call_hub(
-        there.repo,
-        lambda: there.api.create_repo(
-            there.repo, repo_type="dataset", private=not public, exist_ok=True
+        remote.repo,
+        lambda: remote.api.create_repo(
+            remote.repo, repo_type="dataset", private=not public, exist_ok=True
         ),
     )
-    if seen := _look(there):
-        return seen
-    raise HubError(f"{there.repo} on the Hub was made, but the token may not see it")
+    if before := _read_state(remote):
+        return before
+    raise HubError(
+        f"{remote.repo} on the Hub was created, but the token has no permission to read it"
+    )
 
 
-def _is(manifest: Mapping[str, Any], package: ReleaseFolder) -> bool:
-    """Whether a manifest is that of the same release; its files may be of another pyarrow."""
+def _same_release(manifest: Mapping[str, Any], release: ReleaseFolder) -> bool:
+    """Return whether a manifest is that of the release; another pyarrow may write other bytes."""
     keys = ("digest", "held_out")
-    return bool(manifest) and all(manifest.get(key) == package.manifest[key] for key in keys)
+    return bool(manifest) and all(manifest.get(key) == release.manifest[key] for key in keys)
 
 
-def _refuse_other(there: _There, tag: str, commit: str, seen: Seen, package: ReleaseFolder) -> None:
-    """HubError if a tag is on something else than this release."""
-    said = seen.manifest if commit == seen.head else there.manifest(commit)
-    if not _is(said, package):
-        digest = f"digest {str(said.get('digest'))[:16]!r}" if said else "not by Curator"
-        held = f", held out {said.get('held_out')!r}"[:30] if said else ""
+def _refuse_other(
+    remote: _Remote, tag: str, commit: str, before: RepoState, release: ReleaseFolder
+) -> None:
+    """Raise HubError if a tag is not on this release."""
+    manifest = before.manifest if commit == before.head else remote.manifest(commit)
+    if not _same_release(manifest, release):
+        digest = f"digest {str(manifest.get('digest'))[:16]!r}" if manifest else "not by Curator"
+        held = f", held out {manifest.get('held_out')!r}"[:30] if manifest else ""
         raise HubError(
-            f"{there.repo} has a tag {tag} already, on another release ({digest}{held}); "
-            "a tag is never moved: publish to another repository, or build a next version"
+            f"{remote.repo} already has a tag {tag}, on another release ({digest}{held}). Tags are "
+            "never moved. Publish to another repository, or build the next version."
         )
 
 
-def _commit(there: _There, seen: Seen, package: ReleaseFolder, message: str) -> str:
-    """One commit on top of what was seen; its id."""
-    _refuse_foreign(there, seen)
-    if "README.md" in seen.files:
-        _merge(there, seen, package)
-    for wait in (*WAITS_S, None):
+def _commit(remote: _Remote, before: RepoState, release: ReleaseFolder, message: str) -> str:
+    """Commit the release on top of the state that was read and return the id of the commit."""
+    _refuse_foreign(remote, before)
+    if "README.md" in before.files:
+        _merge_card(remote, before, release)
+    for delay in (*RETRY_DELAYS_S, None):
         try:
-            made = there.api.create_commit(
-                there.repo,
-                operations=_operations(seen, package),
+            commit = remote.api.create_commit(
+                remote.repo,
+                operations=_operations(before, release),
                 commit_message=message,
                 repo_type="dataset",
                 revision="main",
-                parent_commit=seen.head,
+                parent_commit=before.head,
             )
-            return str(made.oid)
-        except Exception as error:  # as in `asked`
-            pause = retry_delay(error, wait)
+            return str(commit.oid)
+        except Exception as error:  # as in `call_hub`
+            pause = retry_delay(error, delay)
             if pause is None:
-                raise hub_error(there.repo, error) from None
+                raise hub_error(remote.repo, error) from None
             time.sleep(pause)
-        # It may have been made, and only its answer lost.
-        now = _look(there)
-        if now and _is(now.manifest, package):
+        # The commit may exist although the response was lost.
+        now = _read_state(remote)
+        if now and _same_release(now.manifest, release):
             return now.head
-        if now is None or now.head != seen.head:
-            raise HubError(
-                f"{there.repo} on the Hub was changed by somebody else meanwhile; "
-                "look at it, then publish again"
-            )
-    raise AssertionError("the last try ends in a commit or an error")
+        if now is None or now.head != before.head:
+            raise HubError(f"{remote.repo} on the Hub {CHANGED_MEANWHILE}")
+    raise AssertionError("the last try returns a commit or raises an error")
 
 
-def _refuse_foreign(there: _There, seen: Seen) -> None:
-    """HubError where our files would mix with data that somebody else put there."""
+def _refuse_foreign(remote: _Remote, before: RepoState) -> None:
+    """Raise HubError if the repository has data that Curator did not publish."""
     own = {"manifest.json", "alpaca.json", "recipe.yaml"}
-    foreign = sorted(path for path in seen.files if path in own or path.startswith("data/"))
-    if foreign and not seen.manifest:
+    foreign = sorted(path for path in before.files if path in own or path.startswith("data/"))
+    if foreign and not before.manifest:
         raise HubError(
-            f"{there.repo} on the Hub holds {foreign[0][:100]!r}, which this release of Curator "
-            "did not publish; choose another repository, or remove it there"
+            f"{remote.repo} on the Hub has {foreign[0][:100]!r}, which this version of Curator "
+            "did not publish. Choose another repository, or remove that file."
         )
 
 
-def _merge(there: _There, seen: Seen, package: ReleaseFolder) -> None:
-    """The card that is written keeps what a person wrote into the one that is there."""
-    path = download(there.api, there.repo, "README.md", seen.head, there.cache)
+def _merge_card(remote: _Remote, before: RepoState, release: ReleaseFolder) -> None:
+    """Merge the generated card into the card of the repository, which may have other text."""
+    path = download(remote.api, remote.repo, "README.md", before.head, remote.cache)
     try:
         existing = path.read_bytes().decode("utf-8")
     except UnicodeDecodeError:
-        raise HubError(f"{there.repo} on the Hub has a README.md that is not UTF-8") from None
-    card = package.folder / "README.md"
+        raise HubError(f"{remote.repo} on the Hub has a README.md that is not UTF-8") from None
+    card = release.folder / "README.md"
     card.write_bytes(merged(existing, card.read_text("utf-8")).encode("utf-8"))
 
 
-def _operations(seen: Seen, package: ReleaseFolder) -> list[Any]:
-    """Every file of the release; Parquet of an older one that this one has not goes."""
+def _operations(before: RepoState, release: ReleaseFolder) -> list[Any]:
+    """Return the operations that add all files and delete Parquet files of an older release."""
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
-    files = seen.manifest.get("files")
+    files = before.manifest.get("files")
     old = {path for path in files if DATA.fullmatch(path)} if isinstance(files, dict) else set()
-    gone = sorted((old & seen.files) - set(package.files))
+    gone = sorted((old & before.files) - set(release.files))
     return [CommitOperationDelete(path) for path in gone] + [
-        CommitOperationAdd(path, str(package.folder / path)) for path in package.files
+        CommitOperationAdd(path, str(release.folder / path)) for path in release.files
     ]
 
 
-def _tag(there: _There, tag: str, commit: str) -> None:
-    """Tags the commit; somebody may have made that tag a moment ago."""
-    api, repo = there.api, there.repo
+def _tag(remote: _Remote, tag: str, commit: str) -> None:
+    """Tag the commit. Raises HubError if somebody else has just made the tag on another one."""
+    api, repo = remote.api, remote.repo
     call_hub(
         repo,
         lambda: api.create_tag(repo, tag=tag, revision=commit, repo_type="dataset", exist_ok=True),
     )
-    if there.tags().get(tag) != commit:
+    if remote.tags().get(tag) != commit:
         raise HubError(
-            f"{repo} on the Hub has a tag {tag} on another commit, made meanwhile; look at it"
+            f"{repo} on the Hub has a tag {tag} on another commit, made meanwhile. Look at it, "
+            "then publish again."
         )

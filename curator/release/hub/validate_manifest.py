@@ -1,7 +1,7 @@
-"""Whether what stands in a pulled release is what a release may say: its manifest and its rows.
+"""Validate the manifest of a pulled release.
 
-In: bytes of `manifest.json`, Parquet files. Out: checked values, or HubError naming what differs.
-Ids are computed again from content; texts that could drive a terminal are refused.
+In: the bytes of `manifest.json`. Out: a typed manifest, or HubError naming what is wrong. The
+digest is recomputed, and texts with control characters, which a terminal would obey, are rejected.
 """
 
 import json
@@ -40,12 +40,12 @@ class ReleaseManifest(JsonObject):
 
     @property
     def data_files(self) -> dict[str, list[str]]:
-        """Paths of the Parquet files of each subset, in order; other files hold no row."""
-        found: dict[str, list[str]] = {}
+        """Paths of the Parquet files of each subset, in order; other files have no rows."""
+        paths: dict[str, list[str]] = {}
         for path in sorted(self.files):
             if (match := DATA.fullmatch(path)) and match[1] in self.content.subsets:
-                found.setdefault(match[1], []).append(path)
-        return found
+                paths.setdefault(match[1], []).append(path)
+        return paths
 
 
 def read_manifest(data: bytes, repo: str) -> ReleaseManifest:
@@ -54,19 +54,19 @@ def read_manifest(data: bytes, repo: str) -> ReleaseManifest:
         values = json.loads(data)
         if not isinstance(values, dict) or values.get("format") != FORMAT:
             raise HubError(
-                f"{repo}: manifest.json is none of this release of Curator, which reads "
-                f"'{FORMAT}'; a newer Curator may read it"
+                f"{repo}: manifest.json has an unsupported format (this version of Curator reads "
+                f"'{FORMAT}'). Upgrade Curator."
             )
         manifest = ReleaseManifest.model_validate(values)
         if sha256(canonical(manifest.content.plain())).hexdigest() != manifest.digest:
-            raise HubError(f"{repo}: the content in manifest.json does not have its digest")
+            raise HubError(f"{repo}: the content of manifest.json does not match its digest")
         _check_content(manifest.content)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])[:100]
         raise HubError(
-            f"{repo}: manifest.json is not as expected at {place!a} ({first['type']}); "
-            "another release of Curator may have written it"
+            f"{repo}: manifest.json is not valid at {place!a} ({first['type']}). "
+            "Another version of Curator may have written it."
         ) from None
     except (ValueError, RecursionError, LookupError, TypeError) as error:
         raise HubError(f"{repo}: manifest.json is damaged ({type(error).__name__})") from None

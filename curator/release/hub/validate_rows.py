@@ -1,7 +1,7 @@
-"""Validate the rows of a pulled release: every id is computed again from the row's content.
+"""Validate the rows of a pulled release: every id is recomputed from the row's content.
 
 In: the Parquet files of one subset. Out: problems, rationales and verdicts, or HubError at the
-first row that differs from what it claims to be.
+first row that does not match its id or its manifest.
 """
 
 import json
@@ -13,15 +13,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curator.core.errors import HubError
-from curator.core.model import Outcome, Problem, Rationale, Verdict
+from curator.core.model import Problem, Rationale, Verdict
 from curator.release.shards import GROUP_ROWS, SCHEMA
 from curator.versions.content import Content
 
 
 class Rows:
-    """The rows of one subset in its files; each method reads them once, in their order.
+    """The rows of one subset in their order; each method reads the files once.
 
-    Each raises HubError at the first row that is not what it says, or where a file cannot be read.
+    Methods raise HubError at the first invalid row, or for a file that cannot be read.
     """
 
     def __init__(self, subset: str, content: Content, files: Sequence[Path]) -> None:
@@ -32,7 +32,7 @@ class Rows:
         self._files = files
 
     def problems(self) -> Iterator[Problem]:
-        """Each problem once."""
+        """Yield each distinct problem."""
         seen: set[bytes] = set()
         for row in self._read("upstream question gold choices field level licence place"):
             problem = _problem(row)
@@ -41,13 +41,14 @@ class Rows:
                 yield problem
 
     def rationales(self) -> Iterator[Rationale]:
-        """Each row's, whose id is computed from all that it depends on."""
-        wanted = "id subset source kind writer instruction output copy"
-        for row in self._read(f"{wanted} upstream question gold choices"):
-            told = (row["subset"], row["kind"], row["source"])
-            if told != (self._subset, self._kind, self._release_as):
+        """Yield the rationale of each row."""
+        columns = "id subset source kind writer instruction output copy"
+        for row in self._read(f"{columns} upstream question gold choices"):
+            labels = (row["subset"], row["kind"], row["source"])
+            if labels != (self._subset, self._kind, self._release_as):
                 raise HubError(
-                    f"Row {row['id'][:32]!a} of {self._subset} says that it is of {told!a:.120}"
+                    f"Row {row['id'][:32]!a} of {self._subset} is labelled {labels!a:.120}. "
+                    "The release was changed after it was built."
                 )
             rationale = Rationale(
                 _problem(row).id,
@@ -59,41 +60,41 @@ class Rows:
             )
             if rationale.id.hex() != row["id"]:
                 raise HubError(
-                    f"Row {row['id'][:32]!a} of {self._subset} has content whose id is "
-                    f"{rationale.id.hex()}: it was changed after it was built"
+                    f"Row {row['id'][:32]!a} of {self._subset} has content with the id "
+                    f"{rationale.id.hex()}. It was changed after it was built."
                 )
             yield rationale
 
     def verdicts(self) -> Iterator[Verdict]:
-        """Verdicts of checks and screens; `screen` tells them apart."""
+        """Yield the verdicts of checks and screens; `is_screen` distinguishes them."""
         for row in self._read("id verdicts"):
             try:
-                found = [self._verdict(bytes.fromhex(row["id"]), v) for v in _listed(row)]
+                row_id = bytes.fromhex(row["id"])
+                verdicts = [self._verdict(row_id, each) for each in _parse_verdicts(row)]
             except (ValueError, TypeError, LookupError, RecursionError):
                 raise HubError(
-                    f"Row {row['id'][:32]!a} of {self._subset} has verdicts that are none"
+                    f"Row {row['id'][:32]!a} of {self._subset} has invalid verdicts"
                 ) from None
-            yield from found
+            yield from verdicts
 
-    def screen(self, verdict: Verdict) -> bool:
-        """Whether a verdict is a screen's."""
+    def is_screen(self, verdict: Verdict) -> bool:
+        """Return whether a screen gave the verdict."""
         return verdict.check in self._screens
 
-    def _verdict(self, row_id: bytes, said: Mapping[str, Any]) -> Verdict:
-        outcome: Outcome = said["outcome"]
-        evidence = said["evidence"]
-        texts = [said["reason"], *evidence, *evidence.values()]
-        fine = (
-            len(said) == 5
-            and said["check"] in self._checks | self._screens
-            and type(said["version"]) is int
+    def _verdict(self, row_id: bytes, values: Mapping[str, Any]) -> Verdict:
+        check, outcome, evidence = values["check"], values["outcome"], values["evidence"]
+        texts = [values["reason"], *evidence, *evidence.values()]
+        valid = (
+            len(values) == 5
+            and check in self._checks | self._screens
+            and type(values["version"]) is int
             # A row with a failed verdict is in no version.
             and outcome in ("passed", "undecided")
             and all(isinstance(text, str) for text in texts)
         )
-        if not fine:
-            raise ValueError("no verdict")
-        return Verdict(row_id, said["check"], said["version"], outcome, said["reason"], evidence)
+        if not valid:
+            raise ValueError("not a verdict")
+        return Verdict(row_id, check, values["version"], outcome, values["reason"], evidence)
 
     def _read(self, columns: str) -> Iterator[dict[str, Any]]:
         names = columns.split()
@@ -101,20 +102,22 @@ class Rows:
             try:
                 with pq.ParquetFile(path) as file:
                     if not file.schema_arrow.remove_metadata().equals(SCHEMA):
-                        raise HubError(f"A file of {self._subset} has other columns than a release")
+                        raise HubError(
+                            f"A file of {self._subset} does not have the columns of a release"
+                        )
                     for batch in file.iter_batches(GROUP_ROWS, columns=names):
-                        yield from _filled(batch)
+                        yield from _rows_without_nulls(batch)
             except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
                 raise HubError(
                     f"A file of {self._subset} cannot be read ({type(error).__name__})"
                 ) from None
 
 
-def _filled(batch: pa.RecordBatch) -> list[dict[str, Any]]:
+def _rows_without_nulls(batch: pa.RecordBatch) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = batch.to_pylist()
     for row in rows:
         if None in row.values() or None in row.get("choices", ()):
-            raise HubError(f"Row {str(row.get('id'))[:32]!a} lacks a value")
+            raise HubError(f"Row {str(row.get('id'))[:32]!a} has a missing value")
     return rows
 
 
@@ -131,8 +134,8 @@ def _problem(row: Mapping[str, Any]) -> Problem:
     )
 
 
-def _listed(row: Mapping[str, Any]) -> list[dict[str, Any]]:
-    found = json.loads(row["verdicts"])
-    if not isinstance(found, list):
-        raise TypeError("no list")
-    return found
+def _parse_verdicts(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    verdicts = json.loads(row["verdicts"])
+    if not isinstance(verdicts, list):
+        raise TypeError("not a list")
+    return verdicts

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from curator.core.errors import SourceError
+from curator.sources.fetch.hub_errors import describe_hub_error
 from curator.sources.source import Source
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -65,7 +66,7 @@ def _telling(source: Source) -> Iterator[None]:
     except SourceError:
         raise
     except Exception as error:
-        raise _trouble(source, error) from None
+        raise _source_error(source, error) from None
 
 
 def _info(source: Source) -> Any:
@@ -134,28 +135,15 @@ def _split_files(source: Source, revision: str) -> list[str]:
     return sorted(str(each).removeprefix(prefix) for each in held[source.split])
 
 
-def _trouble(source: Source, error: Exception) -> SourceError:
-    from huggingface_hub import errors
-
+def _source_error(source: Source, error: Exception) -> SourceError:
     at = f" at {source.revision}" if source.revision else ""
-    match error:
-        case errors.GatedRepoError():
-            why = "is gated; accept its terms on its page and set HF_TOKEN"
-        case errors.RepositoryNotFoundError():
-            why = "does not exist, or is private (then set HF_TOKEN)"
-        case errors.RevisionNotFoundError():
-            why = f"has no revision {source.revision or 'main'}"
-        case errors.RemoteEntryNotFoundError():
-            why = f"lacks one of {', '.join(source.files)}{at}"
-        case errors.OfflineModeIsEnabled() | errors.LocalEntryNotFoundError():
-            why = f"cannot be reached and is not in the cache; {OFFLINE}"
-        case errors.HfHubHTTPError():
-            status = getattr(error.response, "status_code", "no")
-            why = f"was answered with HTTP status {status}; run again later"
-        case _:
-            first = (str(error).splitlines() or [""])[0][:200]
-            why = f"cannot be read ({type(error).__name__}: {first})"
-            # httpx has no common base with OSError; its own errors all come from this module.
-            if isinstance(error, OSError) or type(error).__module__.startswith("http"):
-                why = f"cannot be reached ({first}); {OFFLINE}"
+    why = describe_hub_error(
+        error,
+        revision=source.revision or "main",
+        lacks=f"one of {', '.join(source.files)}{at}",
+        offline=OFFLINE,
+    )
+    if not why:
+        first = (str(error).splitlines() or [""])[0][:200]
+        why = f"cannot be read ({type(error).__name__}: {first})"
     return SourceError(f"{source.name}: {source.hub} on the Hub {why}")

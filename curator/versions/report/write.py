@@ -13,11 +13,17 @@ import pyarrow as pa
 
 from curator.teacher.token_count import counter
 from curator.versions.content import Content, content_of, objects_of
-from curator.versions.diff import changes, verdict_changes
-from curator.versions.disagreements import asked_before
-from curator.versions.queries import digests, scan_objects, version_rationales, version_verdicts
+from curator.versions.diff import row_changes, verdict_changes
+from curator.versions.disagreements import cached_disagreements
+from curator.versions.queries import (
+    digests,
+    scan_objects,
+    stopping_verdicts,
+    version_rationales,
+    version_verdicts,
+)
 from curator.versions.report import Reported, comparison_page, report_page
-from curator.versions.views import NOTHING_ASIDE, set_aside
+from curator.versions.views import quarantine_sql
 from datastore.engine import Engine, literal
 from datastore.new_file import new_file
 from datastore.store import Store
@@ -54,31 +60,27 @@ def tables(engine: Engine, store: Store, manifest: Manifest, schema: str) -> Non
         store, sorted({each for listed in objects.problems.values() for each in listed})
     )
     screens = ", ".join(literal(name) for name in objects.screens)
-    out = "('failed')" if content_of(manifest).keeps_undecided else "('failed', 'undecided')"
+    verdicts = version_verdicts(store, manifest)
+    stopped = stopping_verdicts(verdicts, content_of(manifest).keeps_undecided)
     for statement in (
         f"CREATE SCHEMA {schema}",
         f"CREATE VIEW {schema}.rationale AS {version_rationales(store, manifest)}",
         f"CREATE VIEW {schema}.problem AS SELECT * FROM {problems} "
         "QUALIFY row_number() OVER (PARTITION BY id ORDER BY place) = 1",
-        f"CREATE VIEW {schema}.verdict AS {version_verdicts(store, manifest)}",
-        f"CREATE VIEW {schema}.aside AS "
-        f"{' UNION ALL '.join(set_aside(store, [manifest])) or NOTHING_ASIDE}",
+        f"CREATE VIEW {schema}.verdict AS {verdicts}",
+        f"CREATE VIEW {schema}.aside AS {quarantine_sql(store, [manifest])}",
         f"""
         CREATE TABLE {schema}.judged AS
-        WITH stopped AS (
-            SELECT row_id AS id, first({{'judge': "check", 'outcome': outcome, 'reason': reason}}
-                ORDER BY screen, outcome = 'undecided', place) AS stop
-            FROM {schema}.verdict WHERE outcome IN {out} GROUP BY row_id
-        ),
+        WITH stopped AS (SELECT row_id AS id, "check", outcome, reason FROM ({stopped})),
         kept AS (
             SELECT id, subset, true AS here FROM {scan_objects(store, [objects.rows])}
         )
         SELECT w.id, w.subset, w.problem_id,
-            CASE WHEN here THEN 'kept' WHEN stop IS NULL THEN 'undrawn'
-                WHEN list_contains([{screens}]::VARCHAR[], stop.judge) THEN 'screened'
-                ELSE stop.outcome END AS fate,
-            CASE WHEN here THEN '' WHEN stop IS NULL THEN 'mixture: not drawn'
-                ELSE stop.judge || ': ' || stop.reason END AS rule
+            CASE WHEN here THEN 'kept' WHEN outcome IS NULL THEN 'undrawn'
+                WHEN list_contains([{screens}]::VARCHAR[], "check") THEN 'screened'
+                ELSE outcome END AS fate,
+            CASE WHEN here THEN '' WHEN outcome IS NULL THEN 'mixture: not drawn'
+                ELSE "check" || ': ' || reason END AS rule
         FROM {schema}.rationale w LEFT JOIN kept USING (id, subset) LEFT JOIN stopped USING (id)
         """,
     ):
@@ -105,7 +107,7 @@ def _reported(store: Store, manifest: Manifest) -> Reported:
         name: sum(store.objects.rows(digest) for digest in listed if store.objects.has(digest))
         for name, listed in objects_of(manifest).evals.items()
     }
-    queue = asked_before(store, manifest)
+    queue = cached_disagreements(store, manifest)
     opinions = asdict(queue) if queue.pairs else None
     costs = _costs(store, content_of(manifest))
     return replace(_told(manifest), questions=questions, opinions=opinions, costs=costs)
@@ -140,7 +142,7 @@ def _differences(engine: Engine, store: Store, before: Manifest, after: Manifest
     """Tables `changed` and `judgement`."""
     rows = (
         (each.what, each.subset, bytes.fromhex(each.id), bytes.fromhex(each.was) or None, each.rule)
-        for each in changes(store, before, after)
+        for each in row_changes(store, before, after)
     )
     _table(engine, "changed", ("what", "subset", "id", "was", "rule"), rows)
     found = (

@@ -45,12 +45,12 @@ def test_publish_and_pull_say_what_was_done(
     ("words", "token", "code", "told"),
     [
         (("publish", "none", "me/data"), WRITER, 2, "No version named 'none'"),
-        (("publish", "small", "data"), WRITER, 2, "names no dataset of the Hub"),
+        (("publish", "small", "data"), WRITER, 2, "is not the name of a dataset on the Hub"),
         (("publish", "small", "me/data@v1"), WRITER, 2, "makes its own tag"),
-        (("publish", "small", "me/data"), READER, 1, "permission to write there"),
-        (("publish", "small", "me/data"), "hf_badsecret0123456789", 1, "refuses the token"),
+        (("publish", "small", "me/data"), READER, 1, "publishing needs write access"),
+        (("publish", "small", "me/data"), "hf_badsecret0123456789", 1, "needs a valid token"),
         (("pull", "me/none"), WRITER, 1, "does not exist, or is private"),
-        (("pull", "me/none"), "hf_badsecret0123456789", 1, "refuses the token"),
+        (("pull", "me/none"), "hf_badsecret0123456789", 1, "needs a valid token"),
         (("export", "small", "--held-out", "0.1"), WRITER, 2, "only --format hub has"),
     ],
 )

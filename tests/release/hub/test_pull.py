@@ -17,8 +17,8 @@ from curator.pipeline.reverify import reverify
 from curator.release.folder import write_folder
 from curator.release.hub.pull import pull
 from curator.release.hub.push import PublishOptions, publish
-from curator.versions.diff import difference, judgements
-from curator.versions.views import answer
+from curator.versions.diff import row_changes, verdict_changes
+from curator.versions.views import run_query
 from curator.versions.why import why
 from datastore.store import Store
 from tests.release.hub.hub_server import Fault, Hub
@@ -47,19 +47,21 @@ def test_a_pulled_version_has_the_digest_of_the_one_that_was_published(
         got = pull(f"{REPO}@v1", store)
         assert (got.ref, got.digest, got.content) == ("me--data@1", own.digest, own.content)
         assert pull(REPO, store) == got, "and is made once"
-        _, rows = answer(store, "SELECT count(*), count(DISTINCT id) FROM rows")
+        _, rows = run_query(store, "SELECT count(*), count(DISTINCT id) FROM rows")
         assert rows == [(114, 114)]
-        verdicts = answer(store, "SELECT count(*) FROM verdicts WHERE judge = 'contamination'")[1]
-        assert verdicts == [(3,)], "near contamination of kept rows is evidence, too"
+        query = "SELECT count(*) FROM verdicts WHERE judge = 'contamination'"
+        assert run_query(store, query)[1] == [(3,)], (
+            "near contamination of kept rows is evidence, too"
+        )
 
 
 def test_there_is_no_difference_to_the_original(mine: Path) -> None:
     with Store(mine) as store:
-        got = pull(REPO, store)
-        assert difference(store, "quickstart@1", got.ref) == []
-        assert difference(store, got.ref, "quickstart@1") == []
-        assert judgements(store, "quickstart@1", got.ref) == []
-        row = answer(store, "SELECT id FROM rows ORDER BY id LIMIT 1")[1][0][0]
+        pulled, original = pull(REPO, store), store.versions.get("quickstart@1")
+        assert row_changes(store, original, pulled) == []
+        assert row_changes(store, pulled, original) == []
+        assert verdict_changes(store, original, pulled) == []
+        row = run_query(store, "SELECT id FROM rows ORDER BY id LIMIT 1")[1][0][0]
         assert why(store, row).versions == ("me--data@1", "quickstart@1")
 
 
@@ -69,7 +71,7 @@ def test_a_pulled_version_is_shown_exported_and_told_as_any_other(
     other = tmp_path / "other"
     with Store(other) as store:
         pull(REPO, store)
-        [(row,)] = answer(store, "SELECT id FROM rows LIMIT 1")[1]
+        [(row,)] = run_query(store, "SELECT id FROM rows LIMIT 1")[1]
     shown = json.loads(curator("show", "me--data", "--store", other, "--json").stdout)
     assert shown["rows"]["count"] == 114
     assert "camel_math_cot" in curator("show", "me--data", "--store", other).stdout
@@ -175,22 +177,22 @@ def verdict(**change: object) -> str:
 
 HOSTILE: dict[str, tuple[Callable[[Hub], None], str]] = {
     "no manifest": (lambda hub: hub.repos[REPO].add("x", {"a": b""}) and None, "has no manifest"),
-    "not JSON": (junk("manifest.json", b"\xff"), "is none of|is damaged"),
+    "not JSON": (junk("manifest.json", b"\xff"), "unsupported format|is damaged"),
     "deep JSON": (junk("manifest.json", b"[" * 100_000), "is damaged"),
-    "a list": (junk("manifest.json", b"[]"), "which reads 'mathcurator release 1'"),
-    "another format": (edit_manifest(lambda m: m.update(format="x")), "a newer Curator"),
-    "a wrong digest": (edit_manifest(lambda m: m.update(digest="0" * 64)), "does not have its"),
+    "a list": (junk("manifest.json", b"[]"), "reads 'mathcurator release 1'"),
+    "another format": (edit_manifest(lambda m: m.update(format="x")), "Upgrade Curator"),
+    "a wrong digest": (edit_manifest(lambda m: m.update(digest="0" * 64)), "does not match its"),
     "content changed": (
         edit_manifest(lambda m: m["content"]["rows"].update(count=1)),
-        "does not have its digest",
+        "does not match its digest",
     ),
     "a count as text": (
         edit_content(lambda c: c["subsets"]["cot"].update(kept="many")),
-        "not as expected at 'content.subsets.cot.kept'",
+        "is not valid at 'content.subsets.cot.kept'",
     ),
     "a name with a path": (
         edit_manifest(lambda m: m.update(name="../../x")),
-        "not as expected at 'name'",
+        "is not valid at 'name'",
     ),
     "an escape sequence": (
         edit_content(lambda c: c["recipe"].update(about="\x1b]0;owned\x07")),
@@ -198,7 +200,7 @@ HOSTILE: dict[str, tuple[Callable[[Hub], None], str]] = {
     ),
     "a subset with a path": (
         edit_content(lambda c: c["recipe"]["subsets"].update({"../x": {}})),
-        "not as expected|is damaged",
+        "is not valid|is damaged",
     ),
     "a recipe with a key that no digest covers": (
         edit_content(lambda c: c["recipe"].update(mirror="/etc")),
@@ -214,17 +216,17 @@ HOSTILE: dict[str, tuple[Callable[[Hub], None], str]] = {
     "text changed": (edit_row("output", "The answer is 7"), "changed after it was built"),
     "gold changed": (edit_row("gold", "7"), "changed after it was built"),
     "an id changed": (edit_row("id", "0" * 32), "changed after it was built"),
-    "another subset": (edit_row("subset", "pot"), "says that it is of"),
-    "another kind": (edit_row("kind", "PoT"), "says that it is of"),
-    "failed": (edit_row("verdicts", verdict(outcome="failed")), "has verdicts that are none"),
-    "a check not asked": (edit_row("verdicts", verdict(check="x")), "has verdicts that are none"),
-    "more keys": (edit_row("verdicts", verdict(more=1)), "has verdicts that are none"),
-    "deep verdicts": (edit_row("verdicts", "[" * 100_000), "has verdicts that are none"),
-    "no JSON": (edit_row("verdicts", "passed"), "has verdicts that are none"),
+    "another subset": (edit_row("subset", "pot"), "is labelled"),
+    "another kind": (edit_row("kind", "PoT"), "is labelled"),
+    "failed": (edit_row("verdicts", verdict(outcome="failed")), "has invalid verdicts"),
+    "a check not asked": (edit_row("verdicts", verdict(check="x")), "has invalid verdicts"),
+    "more keys": (edit_row("verdicts", verdict(more=1)), "has invalid verdicts"),
+    "deep verdicts": (edit_row("verdicts", "[" * 100_000), "has invalid verdicts"),
+    "no JSON": (edit_row("verdicts", "passed"), "has invalid verdicts"),
     "rows left out": (edit_table(lambda t: t.slice(1)), "rows that are not the 11"),
     "rows twice": (edit_table(lambda t: pa.concat_tables([t, t])), "rows that are not the 11"),
     "no file": (edit_manifest(lambda m: m["files"].pop(SHARD)), "rows that are not the 11"),
-    "other columns": (edit_table(lambda t: t.drop_columns(["gold"])), "has other columns"),
+    "other columns": (edit_table(lambda t: t.drop_columns(["gold"])), "does not have the columns"),
 }
 
 

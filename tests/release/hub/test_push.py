@@ -12,7 +12,7 @@ import pytest
 from huggingface_hub import HfApi, hf_hub_download
 
 from curator.core.errors import HubError, UsageError
-from curator.release.hub.client import repository
+from curator.release.hub.client import parse_repo
 from curator.release.hub.push import Published, PublishOptions, publish
 from datastore.store import Store
 from tests.release.conftest import READER, WRITER
@@ -137,7 +137,7 @@ def test_a_repository_is_made_public_only_when_asked(small: Path, hub: Hub) -> N
 
 def test_data_of_others_is_not_mixed_with_ours(small: Path, hub: Hub) -> None:
     repo = theirs(hub, {"data/train-00000-of-00001.parquet": b"theirs"})
-    with pytest.raises(HubError, match=r"holds 'data/train-00000-of-00001.parquet'"):
+    with pytest.raises(HubError, match=r"has 'data/train-00000-of-00001.parquet'"):
         put(small)
     assert len(repo.commits) == 1 and hub.count(UPLOAD) == 0
 
@@ -145,7 +145,7 @@ def test_data_of_others_is_not_mixed_with_ours(small: Path, hub: Hub) -> None:
 def test_a_tag_on_another_release_is_never_moved(small: Path, hub: Hub) -> None:
     put(small)
     commits = len(hub.repos[REPO].commits)
-    with pytest.raises(HubError, match="has a tag v1 already, on another release") as told:
+    with pytest.raises(HubError, match="already has a tag v1, on another release") as told:
         put(small, held_out=0.2)
     assert "held out 0.0" in str(told.value)
     assert len(hub.repos[REPO].commits) == commits
@@ -154,10 +154,10 @@ def test_a_tag_on_another_release_is_never_moved(small: Path, hub: Hub) -> None:
 def test_a_tag_that_curator_did_not_make_is_left(small: Path, hub: Hub) -> None:
     repo = theirs(hub)
     repo.tags["v1"] = repo.commits[-1].oid
-    with pytest.raises(HubError, match=r"has a tag v1 already.*not by Curator"):
+    with pytest.raises(HubError, match=r"already has a tag v1.*not by Curator"):
         put(small)
     repo.add("later", {**INITIAL, "a.txt": b"a"})
-    with pytest.raises(HubError, match=r"has a tag v1 already.*not by Curator"):
+    with pytest.raises(HubError, match=r"already has a tag v1.*not by Curator"):
         put(small)
 
 
@@ -211,13 +211,16 @@ def test_a_wait_that_the_hub_asks_for_is_kept(small: Path, hub: Hub) -> None:
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        (Fault(COMMIT, 429, 99, {"Retry_After": "3600"}), r"asked too often \(wait 3600 s\)"),
-        (Fault(COMMIT, 500, 99), "HTTP status 500; nothing is half-made"),
+        (
+            Fault(COMMIT, 429, 99, {"Retry_After": "3600"}),
+            "too many requests; rerun the command in 3600 s",
+        ),
+        (Fault(COMMIT, 500, 99), "HTTP status 500; rerun the command"),
         (Fault(COMMIT, 0, 99), "cannot be reached"),
-        (Fault(COMMIT, 403, 99), "may not be changed with this token"),
-        (Fault(r"GET .*/refs", 401, 99), "refuses the token"),
+        (Fault(COMMIT, 403, 99), "a permission that the token does not have"),
+        (Fault(r"GET .*/refs", 401, 99), "needs a valid token"),
         (Fault(TAG, 502, 99), "HTTP status 502"),
-        (Fault(r"preupload", 403, 99), "may not be changed with this token"),
+        (Fault(r"preupload", 403, 99), "a permission that the token does not have"),
     ],
     ids=lambda value: value.pattern[-12:] if isinstance(value, Fault) else "",
 )
@@ -239,7 +242,7 @@ def test_a_failure_that_stays_is_one_line_and_the_next_run_goes_on(
 def test_a_server_that_does_not_answer_is_not_waited_for_for_ever(
     small: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("curator.release.hub.client.QUIET_S", 0.5)
+    monkeypatch.setattr("curator.release.hub.client.READ_TIMEOUT_S", 0.5)
     late = threading.Event()
     hub.faults.append(Fault(COMMIT, 503, do=lambda: late.wait(20)))
     start = time.monotonic()
@@ -272,7 +275,7 @@ def test_a_token_that_may_only_read_publishes_nothing(
     small: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_TOKEN", READER)
-    with pytest.raises(HubError, match="needs the permission to write there"):
+    with pytest.raises(HubError, match="publishing needs write access"):
         put(small)
     assert hub.repos == {} and hub.stored == {}
 
@@ -282,7 +285,7 @@ def test_without_a_token_nothing_is_asked(
 ) -> None:
     monkeypatch.delenv("HF_TOKEN")
     monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path / "none"))
-    with pytest.raises(UsageError, match="set HF_TOKEN, or run 'hf auth login'"):
+    with pytest.raises(UsageError, match="Set HF_TOKEN, or run 'hf auth login'"):
         put(small)
     assert [each for each in hub.seen if "harness" not in each] == []
 
@@ -290,10 +293,10 @@ def test_without_a_token_nothing_is_asked(
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("HF_TOKEN", "hf_clé", "a token of the Hub is plain letters and digits"),
-        ("HF_ENDPOINT", "", "HF_ENDPOINT is ''; expected an address"),
-        ("HF_ENDPOINT", "hub.example", "HF_ENDPOINT is 'hub.example'; expected an address"),
-        ("HF_ENDPOINT", "http://[::1", "expected an address such as https://huggingface.co"),
+        ("HF_TOKEN", "hf_clé", "expected ASCII letters and digits"),
+        ("HF_ENDPOINT", "", "HF_ENDPOINT is '', which is not a URL"),
+        ("HF_ENDPOINT", "hub.example", "HF_ENDPOINT is 'hub.example', which is not a URL"),
+        ("HF_ENDPOINT", "http://[::1", "Set it to one such as https://huggingface.co"),
     ],
 )
 def test_a_setting_of_the_client_that_is_none_is_the_users_mistake(
@@ -310,8 +313,8 @@ def test_a_setting_of_the_client_that_is_none_is_the_users_mistake(
     "name", ["data", "a/b/c", "me/da--ta", "../x", "me/x@", "me/.x", "me/x@-rf", "me/" + "x" * 97]
 )
 def test_a_name_that_is_none_is_refused(name: str) -> None:
-    with pytest.raises(UsageError, match="names no dataset of the Hub"):
-        repository(name)
+    with pytest.raises(UsageError, match="is not the name of a dataset on the Hub"):
+        parse_repo(name)
 
 
 def test_the_hubs_own_client_finds_the_files_by_tag(small: Path, hub: Hub, tmp_path: Path) -> None:
