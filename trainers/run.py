@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from curator.core.errors import UsageError
+from curator.core.files import write_aside
 from trainers.model_card import card
 from trainers.recipe import Training
 
@@ -247,9 +248,5 @@ def _durable(folder: Path) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    fresh = path.with_name(f"{path.name}.part")
-    with fresh.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
+    with write_aside(path) as temporary:
+        temporary.write_text(text, "utf-8")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from curator.core.errors import MALFORMED, UsageError
+from curator.core.files import write_aside
 
 LONGEST_LINE = 64_000_000
 
@@ -55,18 +56,13 @@ def read_samples(path: Path) -> Iterator[Sampled]:
 
 
 def write_samples(problems: Iterable[Sampled], path: Path) -> int:
-    """Writes a file, whole or not at all; returns the number of problems."""
-    fresh = path.with_name(f"{path.name}.part")
-    written = 0
-    try:
-        with fresh.open("w", encoding="utf-8") as file:
-            for problem in problems:
-                file.write(json.dumps(asdict(problem), ensure_ascii=True) + "\n")
-                written += 1
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)
-    return written
+    """Write problems to a file, all of them or none, and return their number."""
+    count = 0
+    with write_aside(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        for problem in problems:
+            file.write(json.dumps(asdict(problem), ensure_ascii=True) + "\n")
+            count += 1
+    return count
 
 
 def _problem(line: bytes, place: str) -> Sampled:

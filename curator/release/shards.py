@@ -15,6 +15,8 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from curator.release.row_groups import row_groups
+
 SCHEMA = pa.schema(
     [
         pa.field(name, kind, nullable=False)
@@ -88,7 +90,7 @@ def _write_run(
     rows: list[int] = []
     with ExitStack() as stack:
         out: BinaryIO | None = None
-        for group in _groups(batches):
+        for group in row_groups(batches, GROUP_ROWS):
             if out is None or out.tell() >= shard_bytes:
                 stack.close()
                 out = stack.enter_context((folder / f"{split}-{len(rows):05}").open("wb"))
@@ -103,26 +105,6 @@ def _write_run(
                     )
                 )
                 rows.append(0)
-            writer.write_table(group, row_group_size=GROUP_ROWS)
+            writer.write_table(group.select(SCHEMA.names).cast(SCHEMA), row_group_size=GROUP_ROWS)
             rows[-1] += len(group)
     return rows
-
-
-def _groups(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Yield tables of `GROUP_ROWS` rows with one chunk per column, since pages break at chunks."""
-    pending: list[pa.RecordBatch] = []
-    rows = 0
-    for batch in batches:
-        while rows + len(batch) >= GROUP_ROWS:
-            head = batch.slice(0, GROUP_ROWS - rows)
-            yield _table([*pending, head])
-            batch, pending, rows = batch.slice(len(head)), [], 0
-        if len(batch):
-            pending.append(batch)
-            rows += len(batch)
-    if pending:
-        yield _table(pending)
-
-
-def _table(batches: list[pa.RecordBatch]) -> pa.Table:
-    return pa.Table.from_batches(batches).combine_chunks().select(SCHEMA.names).cast(SCHEMA)

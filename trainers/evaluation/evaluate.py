@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from curator.core.errors import MALFORMED, UsageError
+from curator.core.files import write_aside
 from curator.core.samples import Sampled
 from trainers.evaluation.grade import Graded
 from trainers.evaluation.metrics import (
@@ -230,9 +231,8 @@ def compare(one: Result, other: Result) -> list[dict[str, Any]]:
 
 def write_result(result: Result, path: Path) -> None:
     """Write a result as JSON, whole or not at all."""
-    fresh = path.with_name(f"{path.name}.part")
-    fresh.write_text(json.dumps(result.plain(), allow_nan=False) + "\n", "utf-8")
-    fresh.replace(path)
+    with write_aside(path) as temporary:
+        temporary.write_text(json.dumps(result.plain(), allow_nan=False) + "\n", "utf-8")
 
 
 def read_result(path: Path) -> Result:

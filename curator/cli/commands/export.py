@@ -15,6 +15,7 @@ from curator.cli.options import (
     VersionArgument,
 )
 from curator.core.errors import UsageError, unknown
+from curator.release.formats import FORMATS
 
 HUB = "hub"
 """The only format that is a folder."""
@@ -28,8 +29,7 @@ def export(
         typer.Option(
             "--format",
             metavar="FORMAT",
-            help="alpaca (as the released MathInstruct), alpaca-jsonl, messages, "
-            "prompt-completion, parquet, or hub (the folder that 'curator publish' uploads).",
+            help=f"{', '.join(FORMATS)}, or {HUB} (the folder that 'curator publish' uploads).",
         ),
     ] = "alpaca",
     output: Annotated[
@@ -49,7 +49,6 @@ def export(
     """Write a version to a file, or to a folder for the Hub."""
     from curator.release.export import export as write
     from curator.release.folder import write_folder
-    from curator.release.formats import FORMATS
 
     if form not in {*FORMATS, HUB}:
         raise UsageError(unknown("format", form, {*FORMATS, HUB}))

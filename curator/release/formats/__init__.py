@@ -1,7 +1,8 @@
-"""Releases: a version's rows written to one file, in the formats that trainers and the Hub read.
+"""Release formats: the rows of a version as one file for trainers.
 
-In: an engine and a SELECT of the columns `COLUMNS`, in the order to write.
-Out: one file, complete or not there at all; the same rows give the same bytes.
+In: an engine and a SELECT of the columns `COLUMNS`, in the order to write. Out: one file, complete
+or absent; the same rows give the same bytes. To add a format: a file with a function, one line
+here, one test. The command line imports this module for its help, so nothing here may load pyarrow.
 """
 
 from curator.release.formats import alpaca, messages, parquet, prompt_completion
@@ -9,10 +10,10 @@ from curator.release.formats.format import COLUMNS, Format
 
 FORMATS: dict[str, Format] = {
     "alpaca": Format(".json", "MathInstruct's own: source, output, instruction", alpaca.array),
-    "alpaca-jsonl": Format(".jsonl", "the same three keys, one row a line", alpaca.lines),
+    "alpaca-jsonl": Format(".jsonl", "the same three keys as JSON lines", alpaca.lines),
     "messages": Format(".jsonl", "chat: a user and an assistant message", messages.lines),
     "prompt-completion": Format(".jsonl", "prompt and completion", prompt_completion.lines),
-    "parquet": Format(".parquet", "all columns, question and gold answer too", parquet.table),
+    "parquet": Format(".parquet", "all columns, also question and gold answer", parquet.table),
 }
 
 __all__ = ["COLUMNS", "FORMATS", "Format"]

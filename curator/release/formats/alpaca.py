@@ -10,20 +10,20 @@ r"""The format of the released MathInstruct: one JSON array of `source`, `output
 
 from collections.abc import Iterator
 from json import JSONEncoder, dumps
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-import pyarrow as pa
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _COLUMNS = {"source": "release_as", "output": "text", "instruction": "instruction"}
 _raw = JSONEncoder(ensure_ascii=False).encode
 
 
-def array(batches: Iterator[pa.RecordBatch], out: BinaryIO) -> int:
-    """Writes what `json.dump(rows, file, indent=2)` writes, without holding the rows.
+def array(batches: "Iterator[pa.RecordBatch]", out: BinaryIO) -> int:
+    """Write what `json.dump(rows, file, indent=2)` writes, without keeping the rows in memory.
 
-    The order of the keys is the Hub's for the released file, and its size fits an indented array
-    only; two spaces, ASCII escapes and no line end at the end are how its authors write their
-    other files.
+    The order of the keys is that of the released file on the Hub, whose size fits only an indented
+    array. Two spaces, ASCII escapes and no final newline are how its authors write other files.
     """
     rows = 0
     for source, output, instruction in _texts(batches):
@@ -39,8 +39,8 @@ def array(batches: Iterator[pa.RecordBatch], out: BinaryIO) -> int:
     return rows
 
 
-def lines(batches: Iterator[pa.RecordBatch], out: BinaryIO) -> int:
-    """Writes one JSON object a line, in UTF-8, with the same keys."""
+def lines(batches: "Iterator[pa.RecordBatch]", out: BinaryIO) -> int:
+    """Write JSON lines in UTF-8 with the same keys."""
     rows = 0
     for values in _texts(batches):
         row = dict(zip(_COLUMNS, values, strict=True))
@@ -49,7 +49,7 @@ def lines(batches: Iterator[pa.RecordBatch], out: BinaryIO) -> int:
     return rows
 
 
-def _texts(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[str, str, str]]:
+def _texts(batches: "Iterator[pa.RecordBatch]") -> Iterator[tuple[str, str, str]]:
     for batch in batches:
         columns = [batch.column(name).to_pylist() for name in _COLUMNS.values()]
         yield from zip(*columns, strict=True)

@@ -1,14 +1,16 @@
-"""What a format is, and the one way in which every format's file is written."""
+"""The type of a release format, and how the file of every format is written."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-import pyarrow as pa
-
-from datastore.engine import Engine
 from datastore.new_file import new_file
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from datastore.engine import Engine
 
 COLUMNS = (
     "id",
@@ -24,7 +26,7 @@ COLUMNS = (
     "source",
     "place",
 )
-"""What the SELECT gives: `id` is a BLOB of 16 bytes, `choices` a list of texts, the rest texts."""
+"""Columns of the SELECT: `id` is a BLOB of 16 bytes, `choices` a list of texts, others texts."""
 
 BATCH_ROWS = 10_000
 
@@ -34,19 +36,19 @@ class Format:
     """One way to write rows to a file."""
 
     suffix: str
-    """What its file names end in."""
+    """Suffix of file names."""
     about: str
-    """What is in it, in a few words."""
-    put: Callable[[Iterator[pa.RecordBatch], BinaryIO], int]
-    """Writes batches of `COLUMNS` to an open file and returns the number of rows."""
+    """Short description."""
+    write_batches: "Callable[[Iterator[pa.RecordBatch], BinaryIO], int]"
+    """Write batches of `COLUMNS` to an open file and return the number of rows."""
 
-    def write(self, engine: Engine, rows_sql: str, target: Path, overwrite: bool = False) -> int:
-        """Writes the rows of `rows_sql` to `target` and returns how many there were.
+    def write(self, engine: "Engine", rows_sql: str, target: Path, overwrite: bool = False) -> int:
+        """Write the rows of `rows_sql` to `target` and return their number.
 
-        The file appears whole under its name when the last byte is on disk. Memory does not grow
-        with the number of rows, the sort of the SELECT aside, which spills. Raises UsageError if
-        the file is there and `overwrite` is not set, CuratorError if it cannot be written.
+        The file gets its name when its last byte is on disk. Memory does not grow with the number
+        of rows; a sort in the SELECT spills to disk. Raises BadTarget if the file exists and
+        `overwrite` is false, StoreError if it cannot be written.
         """
         query = f"SELECT {', '.join(COLUMNS)} FROM ({rows_sql})"
         with new_file(target, overwrite) as out:
-            return self.put(engine.batches(query, size=BATCH_ROWS), out)
+            return self.write_batches(engine.batches(query, size=BATCH_ROWS), out)

@@ -1,4 +1,4 @@
-r"""Chat rows, as TRL's SFTTrainer reads them, each with the id that `curator why` takes.
+r"""Chat rows, as TRL's SFTTrainer reads them, each with the id for `curator why`.
 
 {"messages": [{"role": "user", "content": "How many …"}, {"role": "assistant", "content": "…"}],
  "id": "5f0c…", "source": "data/CoT/gsm_train.json"}
@@ -6,15 +6,16 @@ r"""Chat rows, as TRL's SFTTrainer reads them, each with the id that `curator wh
 
 from collections.abc import Iterator
 from json import JSONEncoder
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-import pyarrow as pa
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _encode = JSONEncoder(ensure_ascii=False).encode
 
 
-def lines(batches: Iterator[pa.RecordBatch], out: BinaryIO) -> int:
-    """Writes one JSON object a line, in UTF-8."""
+def lines(batches: "Iterator[pa.RecordBatch]", out: BinaryIO) -> int:
+    """Write JSON lines in UTF-8."""
     rows = 0
     for batch in batches:
         for row in batch.select(["id", "release_as", "instruction", "text"]).to_pylist():

@@ -1,63 +1,48 @@
-"""Everything known of a row, in Parquet: for verifier training, for analysis, for the Hub.
+"""All columns of a row in Parquet, for verifier training, analysis and the Hub.
 
-`source`, `output` and `instruction` are MathInstruct's; `upstream` and `place` say where the
-problem came from, `id` is the hexadecimal id that `curator why` takes.
+`source`, `output` and `instruction` are MathInstruct's columns; `upstream` and `place` are the
+source of the problem and its record; `id` is the hex id for `curator why`.
 """
 
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+from curator.release.row_groups import row_groups
 
-SCHEMA = pa.schema(
-    [
-        ("id", pa.string()),
-        ("source", pa.string()),
-        ("output", pa.string()),
-        ("instruction", pa.string()),
-        ("subset", pa.string()),
-        ("kind", pa.string()),
-        ("question", pa.string()),
-        ("choices", pa.list_(pa.string())),
-        ("gold", pa.string()),
-        ("licence", pa.string()),
-        ("upstream", pa.string()),
-        ("place", pa.string()),
-    ]
-)
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 ROW_GROUP_ROWS = 20_000
-_FROM = {"source": "release_as", "output": "text", "upstream": "source"}
+
+# Name in the file -> column of the SELECT.
+_COLUMNS = {
+    "source": "release_as",
+    "output": "text",
+    "instruction": "instruction",
+    "subset": "subset",
+    "kind": "kind",
+    "question": "question",
+    "choices": "choices",
+    "gold": "gold",
+    "licence": "licence",
+    "upstream": "source",
+    "place": "place",
+}
 
 
-def table(batches: Iterator[pa.RecordBatch], out: BinaryIO) -> int:
-    """Writes zstd Parquet in row groups of 20,000 rows, however the batches are cut."""
-    rows = 0
-    with pq.ParquetWriter(out, SCHEMA, compression="zstd") as writer:
-        for group in _groups(batches):
-            writer.write_table(group, row_group_size=ROW_GROUP_ROWS)
+def table(batches: "Iterator[pa.RecordBatch]", out: BinaryIO) -> int:
+    """Write zstd Parquet in row groups of 20,000 rows, whatever the size of the batches."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    types = {"choices": pa.list_(pa.string())}
+    fields = [("id", pa.string()), *((name, types.get(name, pa.string())) for name in _COLUMNS)]
+    schema, rows = pa.schema(fields), 0
+    with pq.ParquetWriter(out, schema, compression="zstd") as writer:
+        for group in row_groups(batches, ROW_GROUP_ROWS):
+            ids = [row_id.hex() for row_id in group.column("id").to_pylist()]
+            columns = [group.column(name) for name in _COLUMNS.values()]
+            named = pa.table([pa.array(ids, pa.string()), *columns], names=schema.names)
+            writer.write_table(named.cast(schema), row_group_size=ROW_GROUP_ROWS)
             rows += len(group)
     return rows
-
-
-def _groups(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Tables of `ROW_GROUP_ROWS` rows in one chunk a column: pages break at chunks, too."""
-    held: list[pa.RecordBatch] = []
-    rows = 0
-    for batch in batches:
-        while rows + len(batch) >= ROW_GROUP_ROWS:
-            head = batch.slice(0, ROW_GROUP_ROWS - rows)
-            yield _release_table([*held, head])
-            batch, held, rows = batch.slice(len(head)), [], 0
-        if len(batch):
-            held.append(batch)
-            rows += len(batch)
-    if held:
-        yield _release_table(held)
-
-
-def _release_table(batches: list[pa.RecordBatch]) -> pa.Table:
-    rows = pa.Table.from_batches(batches).combine_chunks()
-    ids = pa.array([row_id.hex() for row_id in rows.column("id").to_pylist()], pa.string())
-    columns = [rows.column(_FROM.get(name, name)) for name in SCHEMA.names[1:]]
-    return pa.table([ids, *columns], names=SCHEMA.names).cast(SCHEMA)

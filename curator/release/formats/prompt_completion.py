@@ -5,15 +5,16 @@ r"""Prompt and completion as plain texts; TRL's SFTTrainer masks the prompt from
 
 from collections.abc import Iterator
 from json import JSONEncoder
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-import pyarrow as pa
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _encode = JSONEncoder(ensure_ascii=False).encode
 
 
-def lines(batches: Iterator[pa.RecordBatch], out: BinaryIO) -> int:
-    """Writes one JSON object a line, in UTF-8."""
+def lines(batches: "Iterator[pa.RecordBatch]", out: BinaryIO) -> int:
+    """Write JSON lines in UTF-8."""
     rows = 0
     for batch in batches:
         for row in batch.select(["id", "release_as", "instruction", "text"]).to_pylist():

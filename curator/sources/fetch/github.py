@@ -13,6 +13,7 @@ from http.client import HTTPException
 from pathlib import Path
 
 from curator.core.errors import SourceError
+from curator.core.files import write_aside
 from curator.sources.fetch.hub import COMMIT, OFFLINE
 from curator.sources.source import Source
 
@@ -56,8 +57,7 @@ def _url(source: Source, name: str) -> str:
 
 
 def _save(source: Source, name: str, path: Path) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with write_aside(path) as partial:
         with (
             urllib.request.urlopen(_url(source, name), timeout=30) as response,
             partial.open("wb") as file,
@@ -72,9 +72,6 @@ def _save(source: Source, name: str, path: Path) -> None:
         with partial.open("rb") as file:
             if file.read(30).startswith(b"version https://git-lfs."):
                 raise SourceError(f"{source.name}: GitHub keeps {name} in LFS; use a mirror")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _trouble(source: Source, name: str, error: Exception) -> SourceError:

@@ -166,7 +166,7 @@ def test_memory_does_not_grow_with_the_rows(engine: Engine, name: str) -> None:
 
         tracemalloc.start()
         out = Nowhere()
-        rows = FORMATS[name].put(batches(), out)  # type: ignore[arg-type]
+        rows = FORMATS[name].write_batches(batches(), out)  # type: ignore[arg-type]
         peaks.append(tracemalloc.get_traced_memory()[1] + held)
         tracemalloc.stop()
         assert rows == rounds * len(batch)

@@ -122,7 +122,7 @@ def test_json_releases_are_the_bytes_that_python_s_json_writes(
     rows = [as_row(number, **value) for number, value in enumerate(values)]
     for name in ("alpaca", *LINES):
         out = BytesIO()
-        assert FORMATS[name].put(iter([batch_of(rows)]), out) == len(rows)
+        assert FORMATS[name].write_batches(iter([batch_of(rows)]), out) == len(rows)
         seen = [expected(name, row) for row in rows]
         if name == "alpaca":
             assert out.getvalue() == json.dumps(seen, indent=2).encode()
@@ -152,7 +152,7 @@ def test_how_the_rows_are_batched_does_not_show(tmp_path: Path, name: str) -> No
         path = tmp_path / str(size)
         with path.open("wb") as out:
             cut = (whole.slice(start, size) for start in range(0, len(rows), size))
-            assert FORMATS[name].put(cut, out) == len(rows)
+            assert FORMATS[name].write_batches(cut, out) == len(rows)
         written.add(path.read_bytes())
     assert len(written) == 1
 
@@ -160,7 +160,7 @@ def test_how_the_rows_are_batched_does_not_show(tmp_path: Path, name: str) -> No
 def test_parquet_has_row_groups_that_a_small_reader_can_hold(tmp_path: Path) -> None:
     rows = [as_row(n) for n in range(25_000)]
     with (tmp_path / "rows.parquet").open("wb") as out:
-        FORMATS["parquet"].put(iter([batch_of(rows)]), out)
+        FORMATS["parquet"].write_batches(iter([batch_of(rows)]), out)
     groups = pq.ParquetFile(tmp_path / "rows.parquet").metadata
     sizes = [groups.row_group(n).num_rows for n in range(groups.num_row_groups)]
     assert sizes == [20_000, 5_000]
