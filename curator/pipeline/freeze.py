@@ -1,7 +1,7 @@
-"""What a version says: its recipe, sources, counts and rows, and the objects that hold them.
+"""Finish a build: screen and draw all subsets together, then save the version.
 
-In: how far each subset came and what was read. Out: content and objects of a manifest, after the
-screens and the draw, which see all subsets together.
+In: the state of each subset and the inputs that were read. Out: content and objects of a manifest,
+and the manifest.
 """
 
 from collections.abc import Iterable, Mapping
@@ -37,7 +37,7 @@ from datastore.versions import Manifest
 def screen_and_freeze(
     context: BuildContext, subsets: Mapping[str, SubsetState], read: BuildInputs
 ) -> Result:
-    """Screens and draw over all subsets that could be built, and what the version says."""
+    """Screen and draw all subsets that were built; return the content of the version."""
     recipe = context.recipe
     ready = {name: subset for name, subset in subsets.items() if subset.verdicts}
     if not ready:
@@ -88,7 +88,7 @@ def _teacher(context: BuildContext, subsets: Iterable[SubsetState]) -> Teacher |
 
 
 def part(store: Store, name: str, subset: SubsetState) -> Part:
-    """The objects of a built subset as the relations see them."""
+    """Return the paths of the objects of a subset that was built."""
     return Part(
         subset=name,
         kind=subset.subset.kind,
@@ -148,7 +148,7 @@ def _counts(
 
 
 def _under(outputs: Outputs, prefix: str) -> dict[str, int]:
-    """Counts whose key starts with `prefix|`, without it."""
+    """Return the counts whose key starts with `prefix|`, without that prefix."""
     start = f"{prefix}|"
     return {
         key.removeprefix(start): count
@@ -158,7 +158,7 @@ def _under(outputs: Outputs, prefix: str) -> dict[str, int]:
 
 
 def freeze(context: BuildContext, result: Result, message: str) -> Manifest:
-    """The next version of the recipe's name, or the newest one if it says the same."""
+    """Save the next version of the recipe's name; return the newest one if nothing changed."""
     store, name = context.store, context.recipe.name
     parent = store.versions.get(name).ref if name in store.versions.names() else None
     message = message.encode("utf-8", "replace").decode().replace("\0", "?")
@@ -168,5 +168,5 @@ def freeze(context: BuildContext, result: Result, message: str) -> Manifest:
     try:
         write_views(store)
     except StoreError as error:
-        context.listener.note(f"{manifest.ref} is made, the file of its views is not: {error}")
+        context.listener.note(f"{manifest.ref} was created, but not the file of its views: {error}")
     return manifest

@@ -1,7 +1,7 @@
-"""The card of a release, by the Hub client's card classes, merged with what a person wrote.
+"""Generate the card (README.md) of a release and merge it with the text that people wrote.
 
-In: a version, counts of its rows, its licence. Out: the text of README.md. Ours is what stands
-between the two marks and the metadata keys `OWNED`; a merge leaves everything else as it is.
+In: a version, counts of its rows, its licence. Out: the text of README.md. Generated are the
+section between two marks and the metadata keys `OWNED`; a merge changes nothing else.
 """
 
 from collections.abc import Iterable
@@ -32,7 +32,7 @@ OWNED = (
     "size_categories",
     "configs",
 )
-"""Metadata that a publish writes anew; `tags` are added to, `pretty_name` is only filled in."""
+"""Metadata keys that a publish replaces. `tags` are extended, `pretty_name` is set if missing."""
 
 TAGS = ("math", "mathematics", "instruction-tuning", "chain-of-thought", "program-of-thought")
 SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"))
@@ -40,68 +40,72 @@ LARGER = ((10**7, "1M<n<10M"), (10**8, "10M<n<100M"), (10**9, "100M<n<1B"))
 
 
 def card(
-    version: Manifest, facts: ReleaseCounts, licence: Licence, shards: Iterable[str], repo: str = ""
+    version: Manifest,
+    counts: ReleaseCounts,
+    licence: Licence,
+    shards: Iterable[str],
+    repo: str = "",
 ) -> str:
-    """The whole card of a release that has none yet."""
+    """Return the card of a release for a repository without one."""
     from huggingface_hub import DatasetCard, DatasetCardData
 
-    values = metadata(version, facts, licence, shards)
+    values = metadata(version, counts, licence, shards)
     data = DatasetCardData(**values)
-    body = f"{BEGIN}\n{section(version, facts, licence, repo or 'ORG/NAME')}\n{END}"
+    body = f"{BEGIN}\n{generated_section(version, counts, licence, repo or 'ORG/NAME')}\n{END}"
     return str(DatasetCard(f"---\n{data.to_yaml()}\n---\n\n{body}\n"))
 
 
-def merged(existing: str, ours: str) -> str:
-    """An existing card with our section and metadata in place of the older ones.
+def merge_card(existing: str, generated: str) -> str:
+    """Return an existing card with its generated section and metadata replaced.
 
-    Without our marks the section is put at the end. Raises HubError if the existing card cannot be
-    taken apart safely.
+    If the card has no marks, the section is appended. Raises HubError if the card cannot be parsed
+    safely.
     """
     from huggingface_hub import DatasetCard
 
-    new = DatasetCard(ours)
+    new = DatasetCard(generated)
     try:
         old = DatasetCard(existing, ignore_metadata_errors=True)
-    except Exception as error:  # YAML's, or whatever a value of another's card sets off
+    except Exception as error:  # of YAML, or of the card classes for a value of any type
         first = (str(error).splitlines() or [""])[0][:120]
         raise HubError(
-            f"The card there has metadata that cannot be read ({type(error).__name__}: {first}); "
-            "mend the head of its README.md, then publish again"
+            f"The metadata of the existing card cannot be read ({type(error).__name__}: {first}). "
+            "Correct the head of its README.md, then publish again."
         ) from None
     for key in OWNED:
         old.data.pop(key)
-    ours_data: dict[str, Any] = new.data.to_dict()  # type: ignore[no-untyped-call]
-    for key, value in ours_data.items():
+    new_data: dict[str, Any] = new.data.to_dict()  # type: ignore[no-untyped-call]
+    for key, value in new_data.items():
         if key == "tags":
             old.data[key] = list(dict.fromkeys([*(old.data.get(key) or []), *value]))
         elif key in OWNED or old.data.get(key) is None:
             old.data[key] = value
-    old.text = _placed(old.text, _section(new.text))
+    old.text = _replace_section(old.text, _extract_section(new.text))
     return str(old)
 
 
-def _section(text: str) -> str:
+def _extract_section(text: str) -> str:
     start, end = text.index(BEGIN), text.index(END)
     return text[start : end + len(END)]
 
 
-def _placed(text: str, section: str) -> str:
+def _replace_section(text: str, section: str) -> str:
     marks = (text.count(BEGIN), text.count(END))
     if marks == (0, 0):
         return f"{text.rstrip()}\n\n{section}\n" if text.strip() else f"\n{section}\n"
     start, end = text.find(BEGIN), text.find(END)
     if marks != (1, 1) or end < start:
         raise HubError(
-            f"The card there has {marks[0]} '{BEGIN}' and {marks[1]} '{END}', expected one of each "
-            "in this order; mend its README.md, then publish again"
+            f"The existing card has {marks[0]} '{BEGIN}' and {marks[1]} '{END}'; expected one of "
+            "each in this order. Correct its README.md, then publish again."
         )
     return text[:start] + section + text[end + len(END) :]
 
 
 def metadata(
-    version: Manifest, facts: ReleaseCounts, licence: Licence, shards: Iterable[str]
+    version: Manifest, counts: ReleaseCounts, licence: Licence, shards: Iterable[str]
 ) -> dict[str, Any]:
-    """The metadata of a card: the Hub's filters and viewer, and `load_dataset`, read it."""
+    """Return the metadata of a card, for the Hub's filters and viewer and for `load_dataset`."""
     license_ = licence.license
     values: dict[str, Any] = {
         "pretty_name": version.name,
@@ -112,14 +116,14 @@ def metadata(
     return values | {
         "language": ["en"],
         "task_categories": ["text-generation", "question-answering"],
-        "size_categories": [_size(facts.rows)],
+        "size_categories": [_size(counts.rows)],
         "tags": list(TAGS),
         "configs": configs(shards),
     }
 
 
 def configs(shards: Iterable[str]) -> list[dict[str, Any]]:
-    """`default` with the rows of all subsets in the order of the version, and one a subset."""
+    """Return the configuration `default` with all subsets in order, and one per subset."""
     splits: dict[str, dict[str, list[str]]] = {}
     for path in shards:
         _, subset, name = path.split("/")
@@ -145,53 +149,56 @@ def _size(rows: int) -> str:
     return next((name for bound, name in (*SIZES, *LARGER) if rows < bound), "n>1T")
 
 
-def section(version: Manifest, facts: ReleaseCounts, licence: Licence, repo: str) -> str:
-    """Our part of a card in Markdown. Texts of others are escaped."""
+def generated_section(version: Manifest, counts: ReleaseCounts, licence: Licence, repo: str) -> str:
+    """Return the generated section in Markdown, with untrusted text escaped."""
     content = content_of(version)
     parts = [
         f"# {plain(version.name)}\n\n{plain(content.recipe.about)}. "
-        f"{facts.rows:,} rows, version {plain(version.ref)}, digest `{version.digest}`.\n\n"
-        "This part is written by `curator publish`; what stands outside of its marks is kept.",
-        f"## Licence\n\n{_licence_text(facts, licence)}",
-        f"## Subsets\n\n{subsets_table(content, facts)}",
-        f"## How the rows were proved\n\n{proofs(content, facts)}",
+        f"{counts.rows:,} rows, version {plain(version.ref)}, digest `{version.digest}`.\n\n"
+        "This section is generated by `curator publish`; text outside of its marks is preserved.",
+        f"## Licence\n\n{_licence_text(counts, licence)}",
+        f"## Subsets\n\n{subsets_table(content, counts)}",
+        f"## How the rows were proved\n\n{proofs(content, counts)}",
         f"## Teacher\n\n{_teacher(content)}",
         f"## Contamination\n\n{contamination(content)}",
         f"## Limits\n\n{LIMITS}",
         f"## Rebuild and compare\n\n{rebuild(version, repo)}",
-        f"## Sources and citations\n\n{citations(content, facts)}",
+        f"## Sources and citations\n\n{citations(content, counts)}",
     ]
     return "\n\n".join(parts)
 
 
 LIMITS = """\
-- A proof is about the final answer. A text may reach it by a wrong step.
-- Gold answers are upstream's and are wrong at times.
-- The contamination screen does not see paraphrases, translations or questions in pictures.
-- All is in English."""
+- A proof covers only the final answer. A text may reach it by a wrong step.
+- Gold answers come from the sources, and some are wrong.
+- The contamination screen does not detect paraphrases, translations or questions in pictures.
+- All texts are in English."""
 
 
-def _licence_text(facts: ReleaseCounts, licence: Licence) -> str:
-    lines = [f"| {plain(name) or 'none stated'} | {n:,} |" for name, n in facts.licences.items()]
+def _licence_text(counts: ReleaseCounts, licence: Licence) -> str:
+    lines = [f"| {plain(name) or 'none stated'} | {n:,} |" for name, n in counts.licences.items()]
     table = "\n".join(["| licence of the source | rows |", "|---|---:|", *lines])
-    told = "Each row keeps the licence of its source, in the column `licence`."
+    text = "Each row keeps the licence of its source, in the column `licence`."
     if licence.conflict:
-        told += f" **No permissive licence stands on the whole:** {plain(licence.conflict)}."
-    return f"{told}\n\n{table}"
+        text += f" **No permissive licence covers the whole:** {plain(licence.conflict)}."
+    return f"{text}\n\n{table}"
 
 
 def _teacher(content: Content) -> str:
     teacher = content.teacher
     if not teacher:
-        return "No model was asked for this version; a source may hold what other models wrote."
+        return (
+            "No teacher wrote rows of this version. A source may have texts that other models "
+            "wrote."
+        )
     if teacher.replay:
         return (
-            f"Solutions of a teacher come from recorded calls ({plain(teacher.model)}), "
-            "replayed: no model was asked for this version."
+            f"Solutions of a teacher were replayed from recorded calls ({plain(teacher.model)}): "
+            "no model was called for this version."
         )
     parameters = ", ".join(f"{key} {value}" for key, value in teacher.parameters.items())
-    told = f"Solutions of a teacher were written by {plain(teacher.model)}"
+    how = f" ({plain(parameters)})" if parameters else ""
     return (
-        f"{told}{f' ({plain(parameters)})' if parameters else ''}. Its provider's terms may bind "
-        "what is done with them."
+        f"Solutions of a teacher were written by {plain(teacher.model)}{how}. The terms of its "
+        "provider may restrict their use."
     )

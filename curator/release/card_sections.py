@@ -1,11 +1,11 @@
-"""The parts of a card that vouch for its rows: subsets, proofs, contamination, rebuild, citations.
+"""Sections of a card: subsets, proofs, contamination, rebuild, citations.
 
-In: the content of a version and counts of its rows. Out: Markdown, the texts of others escaped.
+In: the content of a version and counts of its rows. Out: Markdown with untrusted text escaped.
 """
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from curator.checks import CHECKS
 from curator.release.counts import ReleaseCounts, SubsetCounts
@@ -19,33 +19,33 @@ NO_ANSWER = "the answer was not proved"
 
 
 def plain(text: object) -> str:
-    """Another's text inside Markdown: one line, no markup, no table cell, no comment, no link."""
+    """Escape untrusted text for Markdown: one line without markup, cells, comments or links."""
     line = " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
     return re.sub(r"([\\`*\[\]|#])", r"\\\1", line).replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _table(head: Sequence[str], right: int, rows: Iterable[Sequence[object]]) -> str:
-    """A table whose last `right` columns are numbers."""
+def _markdown_table(head: Sequence[str], right: int, rows: Iterable[Sequence[object]]) -> str:
+    """Return a Markdown table whose last `right` columns are aligned right."""
     rule = ["---"] * (len(head) - right) + ["---:"] * right
     cells = ([f"{c:,}" if isinstance(c, int) else plain(c) for c in row] for row in rows)
     return "\n".join("| " + " | ".join(row) + " |" for row in (head, rule, *cells))
 
 
-def subsets_table(content: Content, facts: ReleaseCounts) -> str:
-    """Every subset of the recipe: rows, questions, how many rationales were proved, licence."""
+def subsets_table(content: Content, counts: ReleaseCounts) -> str:
+    """Return a table of all subsets: kind, writers, licence, passed rationales, questions, rows."""
     rows = []
     for name in content.order:
-        built, counted = content.subsets[name], facts.subsets.get(name, SubsetCounts())
-        total = built.rationales
-        rate = f"{100 * built.passed / total:.1f}% of {total:,}" if total else "–"
-        licences = ", ".join(each or "none stated" for each in counted.licences) or built.licence
+        subset, counted = content.subsets[name], counts.subsets.get(name, SubsetCounts())
+        total = subset.rationales
+        rate = f"{100 * subset.passed / total:.1f}% of {total:,}" if total else "–"
+        licences = ", ".join(each or "none stated" for each in counted.licences) or subset.licence
         writers = ", ".join(counted.writers) or "–"
-        waits = f"waits for {', '.join(built.waits_for)}" if built.waits_for else ""
+        waits = f"waits for {', '.join(subset.waits_for)}" if subset.waits_for else ""
         note = "" if counted.rows else waits
         rows.append(
             (
                 name,
-                built.kind,
+                subset.kind,
                 writers,
                 licences,
                 rate,
@@ -55,29 +55,29 @@ def subsets_table(content: Content, facts: ReleaseCounts) -> str:
             )
         )
     head = ("subset", "kind", "writers", "licence", "passed the checks", "note")
-    table = _table((*head, "questions", "rows"), 2, rows)
+    table = _markdown_table((*head, "questions", "rows"), 2, rows)
     return (
-        f'{table}\n\n`load_dataset(…, "SUBSET")` reads one of them, without a name it reads all. '
-        "What passed the checks may still be taken away by screens or left out by the mixture."
+        f'{table}\n\n`load_dataset(…, "SUBSET")` reads one subset; without a name it reads all. '
+        "Rows that passed the checks may still be rejected by screens or left out by the mixture."
     )
 
 
-def proofs(content: Content, facts: ReleaseCounts) -> str:
-    """What was done to rows, and how many had it done; the rules that compared answers."""
-    done: Counter[str] = Counter()
+def proofs(content: Content, counts: ReleaseCounts) -> str:
+    """Return the numbers of rows by what was proved, and by the rule that compared answers."""
+    proved: Counter[str] = Counter()
     rules: Counter[str] = Counter()
-    for counted in facts.subsets.values():
+    for counted in counts.subsets.values():
         rules.update(counted.rules)
         for checks, rows in counted.proofs.items():
-            done[_proof(checks.split(","))] += rows
-    table = _table(("what was done", "rows"), 1, done.most_common())
+            proved[_proof(checks.split(","))] += rows
+    table = _markdown_table(("proof", "rows"), 1, proved.most_common())
     by = ", ".join(f"{plain(rule or 'unnamed')} ({rows:,})" for rule, rows in rules.most_common())
-    told = f"\n\nAnswers equal the gold ones by these rules: {by}." if by else ""
+    equal = f"\n\nAnswers are equal to the gold answers by these rules: {by}." if by else ""
     code = content.code
     checks = ", ".join(f"{plain(name)} {version}" for name, version in code.checks.items())
     return (
-        f"{table}{told}\n\nThe column `verdicts` has the evidence for each row. Versions of what "
-        f"judged: {checks or 'no checks'}, answers {code.answers}, sandbox {code.sandbox}."
+        f"{table}{equal}\n\nThe column `verdicts` has the evidence for each row. Versions of the "
+        f"code: {checks or 'no checks'}, answers {code.answers}, sandbox {code.sandbox}."
     )
 
 
@@ -92,13 +92,13 @@ def _proof(passed: Collection[str]) -> str:
 
 
 def contamination(content: Content) -> str:
-    """The decontamination certificate, or that there is none."""
+    """Return the decontamination certificate, or a statement that there is none."""
     screen = content.recipe.screens.contamination
     if not screen:
         return "**The rows were not screened against any evaluation set.**"
     evals = content.evals
     reached = [name for name in screen.against if name in evals and evals[name].revision]
-    lost = [name for name in screen.against if name not in reached]
+    missing = [name for name in screen.against if name not in reached]
     rows = [(name, evals[name].revision) for name in reached]
     subsets, near_key = content.subsets.values(), "near contamination"
     removed = sum(each.reasons.get("failed: contaminated", 0) for each in subsets)
@@ -108,54 +108,58 @@ def contamination(content: Content) -> str:
     )
     masked = "are reported, not removed" if screen.masked == "report" else "are removed, too"
     parts = [
-        f"Rows were removed whose question shares {screen.ngram} words in a row with one of an "
-        "evaluation set; shorter questions were compared whole. Questions that agree only after "
-        f"their numbers are masked {masked}. **{removed:,} rows removed, {near:,} near.**",
-        _table(("evaluation set", "revision or digest of what was read"), 0, rows)
+        f"Rows were removed if their question shares {screen.ngram} consecutive words with a "
+        "question of an evaluation set; shorter questions were compared as a whole. Questions that "
+        f"match only after their numbers are masked {masked}. "
+        f"**{removed:,} rows removed, {near:,} near.**",
+        _markdown_table(("evaluation set", "revision or digest"), 0, rows)
         if rows
         else "**No evaluation set could be reached.**",
     ]
-    if lost:
-        parts.append(f"**Not reached, so not screened against:** {plain(', '.join(lost))}.")
+    if missing:
+        parts.append(f"**Not reached, so not screened against:** {plain(', '.join(missing))}.")
     return "\n\n".join(parts)
 
 
 def rebuild(version: Manifest, repo: str) -> str:
-    """Commands that fetch, compare and rebuild the version."""
+    """Return the commands that pull, compare and rebuild the version."""
     return f"""\
 ```sh
-# These rows as a version of a store; what differs from a version of one's own.
+# Pull these rows into a store, and compare them with your own version.
 curator pull {repo}@v{version.number}
 curator diff mine {repo.replace("/", "--")} --rows
-# The same again, from the sources below.
+# Rebuild the version from the sources below.
 curator build recipe.yaml
 ```
 
-`recipe.yaml` is the whole recipe; what it names by a relative path has to lie beside it. A build
-that reads the revisions below has the digest `{version.digest}`."""
+`recipe.yaml` is the whole recipe. Files that it names by a relative path must lie beside it. A
+build from the revisions below has the digest `{version.digest}`."""
 
 
-def citations(content: Content, facts: ReleaseCounts) -> str:
-    """Every source and evaluation set that was read, with its licence, revision and paper."""
+def citations(content: Content, counts: ReleaseCounts) -> str:
+    """Return all sources and evaluation sets that were read: licence, revision, paper."""
     rows = [
-        (name, _where(SOURCES.get(name)), read.licence, read.revision, _cited(name, SOURCES))
+        (
+            name,
+            _location(SOURCES.get(name)),
+            read.licence,
+            read.revision,
+            SOURCES[name].citation if name in SOURCES else "",
+        )
         for name, read in sorted(content.sources.items())
         if read.revision
     ]
     head = ("source", "where", "licence", "revision or digest", "citation")
     papers = sorted({EVALS[name].citation for name in content.evals if name in EVALS} - {""})
-    told = f"\n\nEvaluation sets: {plain(', '.join(papers))}." if papers else ""
+    evals = f"\n\nEvaluation sets: {plain(', '.join(papers))}." if papers else ""
     return (
-        f"{_table(head, 0, rows)}{told}\n\nThe mixture follows MathInstruct (arXiv:2309.05653); "
-        "claims put before problems follow arXiv:2308.03958."
+        f"{_markdown_table(head, 0, rows)}{evals}\n\n"
+        "The mixture follows MathInstruct (arXiv:2309.05653); claims in front of problems "
+        "follow arXiv:2308.03958."
     )
 
 
-def _where(source: Source | None) -> str:
+def _location(source: Source | None) -> str:
     if source is None:
-        return "named by the recipe"
+        return "described in the recipe"
     return source.hub or source.github
-
-
-def _cited(name: str, known: Mapping[str, Source]) -> str:
-    return known[name].citation if name in known else ""

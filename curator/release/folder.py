@@ -1,8 +1,8 @@
-"""A version as a folder that the Hub and trainers read: what `curator publish` uploads.
+"""The release folder of a version, which `curator publish` uploads and trainers read.
 
 In: a store and a version. Out: `data/SUBSET/*.parquet`, `alpaca.json`, `recipe.yaml`,
-`manifest.json` and `README.md`; the same version gives the same bytes. The folder is whole under
-its name or not there.
+`manifest.json` and `README.md`; the same version gives the same bytes. The folder is complete
+or absent.
 """
 
 import json
@@ -33,25 +33,31 @@ from datastore.engine import Engine, literal
 from datastore.store import Store
 from datastore.versions import Manifest
 
-WHOLE = "default"
-"""The configuration that has the rows of all subsets."""
+FORMAT = "mathcurator release 1"
+"""`format` of `manifest.json`; another layout gets another number."""
 
-MOST_HELD_OUT = 0.5
+DATA = re.compile(r"data/([a-z0-9][a-z0-9_.-]{0,63})/[a-z]+-\d{5}-of-\d{5}\.parquet")
+"""Paths of the Parquet files of a release, with the subset as a group."""
+
+DEFAULT_CONFIG = "default"
+"""The configuration with the rows of all subsets."""
+
+MAX_HELD_OUT = 0.5
 
 
 @dataclass(frozen=True)
 class ReleaseFolder:
-    """A release folder that was written and read back."""
+    """A release folder that was written and counted."""
 
     folder: Path
     manifest: Mapping[str, Any]
-    """What `manifest.json` says."""
+    """The JSON of `manifest.json`."""
     licence: Licence
-    facts: ReleaseCounts
+    counts: ReleaseCounts
 
     @property
     def files(self) -> list[str]:
-        """Paths of all its files, in the folder."""
+        """Paths of all files relative to the folder."""
         return [*self.manifest["files"], "manifest.json", "README.md"]
 
 
@@ -63,76 +69,81 @@ def write_folder(
     repo: str = "",
     overwrite: bool = False,
 ) -> ReleaseFolder:
-    """Writes the release folder `target` of a version.
+    """Write the release folder `target` of a version.
 
-    `held_out` is the share of questions whose rows go to the split `validation`; rows that ask the
-    same question are on one side, in whatever subset they are. `repo` is what the card calls the
-    repository. Raises UsageError if `target` is there, unless `overwrite` and it is a release
-    folder.
+    `held_out` is the share of questions whose rows go to the split `validation`; all rows with the
+    same question go to one split, also across subsets. `repo` is the repository in the card's
+    commands. Raises UsageError if `target` exists, unless it is a release folder and `overwrite`
+    is true.
     """
-    if not 0 <= held_out <= MOST_HELD_OUT:
-        raise UsageError(f"The held-out share is {held_out}; expected 0 to {MOST_HELD_OUT}")
+    if not 0 <= held_out <= MAX_HELD_OUT:
+        raise UsageError(f"The held-out share is {held_out}; expected 0 to {MAX_HELD_OUT}.")
     content = content_of(version)
-    if WHOLE in content.recipe.subsets:
-        raise UsageError(f"A subset is named '{WHOLE}', which on the Hub is the whole: rename it")
+    if DEFAULT_CONFIG in content.recipe.subsets:
+        raise UsageError(
+            f"A subset is named '{DEFAULT_CONFIG}', the Hub's name for all rows. Rename it."
+        )
     if not content.rows.count:
-        raise UsageError(f"{version.ref} has no rows: there is nothing to release")
-    _refuse(target, overwrite)
+        raise UsageError(f"{version.ref} has no rows, so it cannot be released.")
+    _check_target(target, overwrite)
     partial = target.with_name(f".{target.name}.partial")
     try:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        package = _fill(store, version, partial, held_out, repo)
+        release = _fill(store, version, partial, held_out, repo)
         if target.exists():
             shutil.rmtree(target)
         partial.rename(target)
     except OSError as error:
         raise CuratorError(
-            f"Cannot write {target}: {error.strerror or error}. Make room or name another place."
+            f"Cannot write {target}: {error.strerror or error}. Free some space or choose another "
+            "folder."
         ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return ReleaseFolder(target, package.manifest, package.licence, package.facts)
+    return ReleaseFolder(target, release.manifest, release.licence, release.counts)
 
 
-def _refuse(target: Path, overwrite: bool) -> None:
+def _check_target(target: Path, overwrite: bool) -> None:
     if not target.name:
-        raise UsageError(f"{target} cannot be replaced by a release; name a folder in it.")
+        raise UsageError(f"{target} cannot be replaced by a release. Name a folder in it.")
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return
     if not overwrite:
-        raise UsageError(f"{target} exists; name another folder, or replace it by --overwrite.")
+        raise UsageError(f"{target} exists. Name another folder, or replace it with --overwrite.")
     if not (target / "manifest.json").is_file():
-        raise UsageError(f"{target} is no release folder and is left alone; name another.")
+        raise UsageError(
+            f"{target} is not a release folder, so it was not overwritten. Choose another folder."
+        )
 
 
 def _fill(
     store: Store, version: Manifest, folder: Path, held_out: float, repo: str
 ) -> ReleaseFolder:
     content = content_of(version)
-    wanted = content.rows.count
+    total = content.rows.count
     if rows_digest(store, objects_of(version).rows) != content.rows.sha256:
         raise CuratorError(
-            f"{version.ref} does not have the rows that it says, so nobody could check a copy of "
-            "it: build it again"
+            f"The rows of {version.ref} do not match its manifest, so a copy could not be "
+            "validated. Build it again."
         )
     with store.reading(digests(version)), store.engine() as engine:
         rows = split_sql(store, version, held_out)
-        aside = folder / "verdicts"
-        shards = write_shards(_judged(engine, store, version, rows, aside), folder)
-        aside.unlink()
-        trained = f"SELECT * FROM ({rows}) WHERE split = 'train' ORDER BY subset_place, id"
-        alpaca = FORMATS["alpaca"].write(engine, trained, folder / "alpaca.json")
-        facts = count_rows(engine, [folder / path for path in shards])
-    if sum(shards.values()) != wanted or facts.rows != wanted:
+        verdicts = folder / "verdicts"
+        shards = write_shards(_rows_with_verdicts(engine, store, version, rows, verdicts), folder)
+        verdicts.unlink()
+        train_sql = f"SELECT * FROM ({rows}) WHERE split = 'train' ORDER BY subset_place, id"
+        alpaca = FORMATS["alpaca"].write(engine, train_sql, folder / "alpaca.json")
+        counts = count_rows(engine, [folder / path for path in shards])
+    if sum(shards.values()) != total or counts.rows != total:
         raise CuratorError(
-            f"{version.ref} has {wanted:,} rows, but {facts.rows:,} were written: "
-            "its objects do not fit together; build it again"
+            f"{version.ref} has {total:,} rows, but {counts.rows:,} were written: its objects "
+            "contradict each other. Build it again."
         )
     recipe = recipe_text(version)
     (folder / "recipe.yaml").write_text(recipe, "utf-8")
-    licence = licence_of(facts.licences)
-    listed = {**shards, "alpaca.json": alpaca, "recipe.yaml": 0}
+    licence = licence_of(counts.licences)
+    rows_by_file = {**shards, "alpaca.json": alpaca, "recipe.yaml": 0}
     manifest = {
         "format": FORMAT,
         "name": version.name,
@@ -141,28 +152,28 @@ def _fill(
         "digest": version.digest,
         "parent": version.parent,
         "message": version.message,
-        "rows": wanted,
+        "rows": total,
         "held_out": held_out,
         "licence": licence.license,
-        "licences": facts.licences,
-        "files": {path: _described(folder / path, count) for path, count in listed.items()},
+        "licences": counts.licences,
+        "files": {path: _file_entry(folder / path, n) for path, n in rows_by_file.items()},
         "content": content.plain(),
     }
     text = json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False)
     (folder / "manifest.json").write_text(text + "\n", "utf-8")
-    (folder / "README.md").write_text(card(version, facts, licence, shards, repo), "utf-8")
-    return ReleaseFolder(folder, json.loads(text), licence, facts)
+    (folder / "README.md").write_text(card(version, counts, licence, shards, repo), "utf-8")
+    return ReleaseFolder(folder, json.loads(text), licence, counts)
 
 
-def _described(path: Path, rows: int) -> dict[str, Any]:
+def _file_entry(path: Path, rows: int) -> dict[str, Any]:
     with path.open("rb") as file:
         digest = file_digest(file, "sha256").hexdigest()
-    told = {"bytes": path.stat().st_size, "sha256": digest}
-    return told | ({"rows": rows} if rows else {})
+    entry = {"bytes": path.stat().st_size, "sha256": digest}
+    return entry | ({"rows": rows} if rows else {})
 
 
 def recipe_text(version: Manifest) -> str:
-    """The resolved recipe of a version as YAML, its subsets in their order."""
+    """Return the resolved recipe of a version as YAML, with its subsets in order."""
     content = content_of(version)
     values = content.recipe.plain()
     subsets = {name: values["subsets"][name] for name in content.order}
@@ -173,10 +184,10 @@ def recipe_text(version: Manifest) -> str:
 
 
 def split_sql(store: Store, version: Manifest, held_out: float) -> str:
-    """The rows of a version with their `split`: by a hash of the question, without its layout."""
+    """SELECT of a version's rows with their `split`, by a hash of the question's words."""
     limit = f"{round(held_out * 2**32):08x}"
-    asked = "regexp_replace(lower(question), '[^\\pL\\pN]+', ' ', 'g')"
-    split = f"CASE WHEN substr(md5('split:' || {asked}), 1, 8) < {literal(limit)}"
+    words = "regexp_replace(lower(question), '[^\\pL\\pN]+', ' ', 'g')"
+    split = f"CASE WHEN substr(md5('split:' || {words}), 1, 8) < {literal(limit)}"
     return f"SELECT *, {split} THEN 'validation' ELSE 'train' END AS split FROM (" + (
         f"{rows_sql(store, version)})"
     )
@@ -185,16 +196,16 @@ def split_sql(store: Store, version: Manifest, held_out: float) -> str:
 _ORDER = "subset_place, split, id"
 
 
-def _judged(
-    engine: Engine, store: Store, version: Manifest, rows: str, aside: Path
+def _rows_with_verdicts(
+    engine: Engine, store: Store, version: Manifest, rows: str, file: Path
 ) -> Iterator[pa.RecordBatch]:
-    """The columns of `release.shards.SCHEMA` and `split`: rows with their verdicts, in order.
+    """Yield the columns of `release.shards.SCHEMA` and `split`: rows with verdicts, in order.
 
-    Verdicts are sorted as rows are, put `aside` and merged here: DuckDB's lists do not spill, and
-    two sorts at a time would share its memory.
+    Verdicts are sorted into `file` in the order of the rows and then merged with them: lists of
+    DuckDB do not spill to disk, and two sorts at a time would share its memory.
     """
     engine.sql(f"CREATE TABLE kept AS SELECT id, subset, split, subset_place FROM ({rows})")
-    told = engine.batches(
+    verdicts = engine.batches(
         f"""
         SELECT id, subset, CAST(to_json({{'check': "check", 'version': version,
             'outcome': outcome, 'reason': reason, 'evidence': evidence::JSON}}) AS VARCHAR) AS text
@@ -202,19 +213,19 @@ def _judged(
         """
     )
     layout = pa.schema([("id", arrow.ID), ("subset", pa.string()), ("text", pa.string())])
-    with pq.ParquetWriter(aside, layout, compression="zstd", compression_level=1) as writer:
-        for batch in told:
+    with pq.ParquetWriter(file, layout, compression="zstd", compression_level=1) as writer:
+        for batch in verdicts:
             writer.write_batch(batch.cast(layout))
-    with pq.ParquetFile(aside) as sorted_:
-        yield from _merged(engine, sorted_, rows, version.ref)
+    with pq.ParquetFile(file) as sorted_verdicts:
+        yield from _merge_verdicts(engine, sorted_verdicts, rows, version.ref)
 
 
-def _merged(
+def _merge_verdicts(
     engine: Engine, verdicts: pq.ParquetFile, rows: str, ref: str
 ) -> Iterator[pa.RecordBatch]:
-    read = (zip(*map(pa.Array.to_pylist, b), strict=True) for b in verdicts.iter_batches(20_000))
-    found = groupby((each for batch in read for each in batch), key=lambda each: each[:2])
-    of, texts = next(found, _NONE)
+    tuples = (zip(*map(pa.Array.to_pylist, b), strict=True) for b in verdicts.iter_batches(20_000))
+    by_row = groupby((each for batch in tuples for each in batch), key=lambda each: each[:2])
+    row_key, texts = next(by_row, _END)
     batches = engine.batches(
         f"""
         SELECT id, subset, release_as AS source, instruction, text AS output, kind, question, gold,
@@ -223,21 +234,21 @@ def _merged(
         """
     )
     for batch in batches:
-        ids, told = batch["id"].to_pylist(), []
+        ids, lists = batch["id"].to_pylist(), []
         for key in zip(ids, batch["subset"].to_pylist(), strict=True):
-            if key == of:
-                told.append(f"[{','.join(text for *_, text in texts)}]")
-                of, texts = next(found, _NONE)
+            if key == row_key:
+                lists.append(f"[{','.join(text for *_, text in texts)}]")
+                row_key, texts = next(by_row, _END)
             else:
-                told.append("[]")
+                lists.append("[]")
         yield batch.set_column(
             0, "id", pa.array([row_id.hex() for row_id in ids], pa.string())
-        ).append_column("verdicts", pa.array(told, pa.string()))
-    if of:
-        raise CuratorError(f"{ref} has verdicts without a row: build it again")
+        ).append_column("verdicts", pa.array(lists, pa.string()))
+    if row_key:
+        raise CuratorError(f"{ref} has verdicts without a row. Build it again.")
 
 
-_NONE: tuple[Any, Any] = ((), ())
+_END: tuple[Any, Any] = ((), ())
 
 
 def _verdicts(store: Store, version: Manifest) -> str:
@@ -246,10 +257,3 @@ def _verdicts(store: Store, version: Manifest) -> str:
         f"SELECT k.*, v.* EXCLUDE (subset) FROM ({version_verdicts(store, version)}) v "
         "JOIN kept k ON k.id = v.row_id AND coalesce(v.subset, k.subset) = k.subset"
     )
-
-
-FORMAT = "mathcurator release 1"
-"""What `manifest.json` calls itself: another layout is another number."""
-
-
-DATA = re.compile(r"data/([a-z0-9][a-z0-9_.-]{0,63})/[a-z]+-\d{5}-of-\d{5}\.parquet")

@@ -59,7 +59,7 @@ def export(
         manifest = opened.versions.get(version)
         target = output or Path(f"{manifest.name}-{manifest.number}-{form}{suffix}")
         if form == HUB:
-            rows = write_folder(opened, manifest, target, held_out, overwrite=overwrite).facts.rows
+            rows = write_folder(opened, manifest, target, held_out, overwrite=overwrite).counts.rows
         else:
             rows = write(opened, manifest, form, target, overwrite)
     if as_json:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from curator.core.errors import HubError, UsageError
 from curator.core.progress import Listener, Silent
-from curator.release.card import merged
+from curator.release.card import merge_card
 from curator.release.folder import DATA, FORMAT, ReleaseFolder, write_folder
 from curator.release.hub.client import (
     CHANGED_MEANWHILE,
@@ -112,7 +112,7 @@ def publish(
         release = write_folder(store, manifest, folder / "release", options.held_out, repo)
         listener.progress(f"publishing {manifest.ref}", 0, None)
         remote = _Remote(api, repo, folder / "remote")
-        default = f"{manifest.ref}: {release.facts.rows:,} rows, digest {manifest.digest[:16]}"
+        default = f"{manifest.ref}: {release.counts.rows:,} rows, digest {manifest.digest[:16]}"
         return _publish(remote, manifest, release, options.public, options.message or default)
 
 
@@ -177,7 +177,7 @@ def _publish(
         tag=tag,
         state=state,
         private=before.private and not public,
-        rows=release.facts.rows,
+        rows=release.counts.rows,
         license=release.licence.license,
         conflict=release.licence.conflict,
     )
@@ -292,7 +292,7 @@ def _merge_card(remote: _Remote, before: RepoState, release: ReleaseFolder) -> N
     except UnicodeDecodeError:
         raise HubError(f"{remote.repo} on the Hub has a README.md that is not UTF-8") from None
     card = release.folder / "README.md"
-    card.write_bytes(merged(existing, card.read_text("utf-8")).encode("utf-8"))
+    card.write_bytes(merge_card(existing, card.read_text("utf-8")).encode("utf-8"))
 
 
 def _operations(before: RepoState, release: ReleaseFolder) -> list[Any]:
