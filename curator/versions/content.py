@@ -237,7 +237,7 @@ def _read(part: type[_P], manifest: Manifest, values: dict[str, Any]) -> _P:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))[:100]
         raise StoreError(
-            f"The manifest of {manifest.ref} is not that of a dataset version at {place!a} "
+            f"The manifest of {manifest.ref} is not valid at {place!a} "
             f"({first['type']}). Build the version again, or use the version of Curator that "
             "wrote it."
         ) from None

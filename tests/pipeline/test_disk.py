@@ -91,7 +91,7 @@ def test_views_that_find_no_room_do_not_fail_the_build_that_is_done(
     (disk / "stone").write_bytes(b"x" * (free.f_bavail * free.f_frsize))
     again = curator("build", recipe, "--store", store, "--mirror", mirror)
     assert again.returncode == 0, again.stderr
-    assert "small@1 is made, the file of its views is not: " in again.stderr
+    assert "small@1 was created, but not the file of its views: " in again.stderr
     assert first.digest[:16] in again.stdout
 
 

@@ -1,4 +1,4 @@
-"""A Hub that takes datasets, a store with a small version and one with all thirteen subsets."""
+"""A local Hub, a store with a small version and one with the version of quickstart."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +23,7 @@ def quickstart(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with `small@1`: a few rows of GSM8K's form in two subsets, all MIT."""
+    """A store with `small@1`: a few rows like GSM8K in two subsets, all MIT."""
     folder = tmp_path_factory.mktemp("publishing-small")
     mirror, recipe = make_world(folder)
     build(recipe, store=folder / "store", options=RunOptions(mirror=mirror))
@@ -32,7 +32,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
-    """A running stand-in; the real clients of this process ask it with a token that may write."""
+    """A running server; the clients of this process use it with a token that may write."""
     with serving(Hub(tokens={WRITER: "write", READER: "read"})) as running:
         monkeypatch.setenv("HF_ENDPOINT", running.url)
         monkeypatch.setenv("HF_TOKEN", WRITER)

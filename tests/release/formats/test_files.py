@@ -1,4 +1,4 @@
-"""A release file is whole or not there, and never in the place of another by accident."""
+"""A release file is complete or absent, and replaces another only with `overwrite`."""
 
 import os
 import subprocess
@@ -43,7 +43,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
         yield engine
 
 
-def test_an_existing_file_is_not_overwritten_unless_told(engine: Engine, tmp_path: Path) -> None:
+def test_an_existing_file_is_only_replaced_with_overwrite(engine: Engine, tmp_path: Path) -> None:
     target = tmp_path / "mine.jsonl"
     target.write_text("precious")
     write = FORMATS["messages"].write
@@ -71,13 +71,13 @@ def test_a_pipe_or_device_is_not_replaced_by_a_file(tmp_path: Path) -> None:
     assert pipe.is_fifo()
 
 
-def test_a_folder_is_not_taken_for_a_file(tmp_path: Path) -> None:
+def test_a_folder_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(BadTarget, match="is a folder"), new_file(tmp_path, overwrite=True):
         pass
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_disk_that_takes_no_more_is_one_line_and_leaves_the_old_file(
+def test_a_full_disk_is_an_error_of_one_line_and_keeps_the_old_file(
     tmp_path: Path, name: str
 ) -> None:
     target = tmp_path / "out" / f"x{FORMATS[name].suffix}"
@@ -93,13 +93,13 @@ def test_a_disk_that_takes_no_more_is_one_line_and_leaves_the_old_file(
     assert [path.name for path in target.parent.iterdir()] == [target.name]
 
 
-def test_a_place_that_cannot_be_written_is_one_line() -> None:
-    place = Path("/proc/none/x.json")
-    with pytest.raises(StoreError, match=f"Cannot write {place}: "), new_file(place):
+def test_a_path_that_cannot_be_written_is_an_error_of_one_line() -> None:
+    path = Path("/proc/none/x.json")
+    with pytest.raises(StoreError, match=f"Cannot write {path}: "), new_file(path):
         pass
 
 
-def test_an_interrupt_leaves_nothing(tmp_path: Path) -> None:
+def test_an_interrupt_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt), new_file(tmp_path / "deep" / "x.json") as out:
         out.write(b"half")
         raise KeyboardInterrupt
@@ -134,20 +134,20 @@ def test_two_writers_of_one_file_do_not_mix(tmp_path: Path) -> None:
 
 
 class Nowhere(RawIOBase):
-    """Takes bytes, counts them, keeps none."""
+    """A file that only counts the bytes."""
 
-    taken = 0
+    written = 0
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: object) -> int:
         size = memoryview(data).nbytes  # type: ignore[arg-type]
-        self.taken += size
+        self.written += size
         return size
 
     def tell(self) -> int:
-        return self.taken
+        return self.written
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -170,5 +170,5 @@ def test_memory_does_not_grow_with_the_rows(engine: Engine, name: str) -> None:
         peaks.append(tracemalloc.get_traced_memory()[1] + held)
         tracemalloc.stop()
         assert rows == rounds * len(batch)
-        assert out.taken > rows
+        assert out.written > rows
     assert peaks[1] < peaks[0] * 1.3

@@ -1,4 +1,4 @@
-"""What a release holds is what went in, byte for byte the same each time."""
+"""Readers get exactly the rows that were written, and the same rows give the same bytes."""
 
 import json
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ def batch_of(rows: list[Row]) -> pa.RecordBatch:
 
 
 def expected(name: str, row: Row) -> Row:
-    """What a reader of the format should see of a row."""
+    """Return a row as a reader of the format should see it."""
     traced = {"id": row["id"].hex(), "source": row["release_as"]}
     user = {"role": "user", "content": row["instruction"]}
     assistant = {"role": "assistant", "content": row["text"]}
@@ -70,7 +70,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 
 
 def release(engine: Engine, name: str, rows: list[Row], folder: Path) -> Path:
-    """The rows written in a format by way of a stored file and the engine, in the order of ids."""
+    """Write rows in a format, from a stored file by way of the engine, in the order of ids."""
     stored = folder / "rows.parquet"
     pq.write_table(pa.Table.from_batches([batch_of(rows)]), stored)
     target = folder / f"release{FORMATS[name].suffix}"
@@ -80,7 +80,7 @@ def release(engine: Engine, name: str, rows: list[Row], folder: Path) -> Path:
 
 
 def read(name: str, path: Path) -> list[Row]:
-    """A release as Python's own json, or polars for Parquet, reads it."""
+    """Read a release with Python's json, or polars for Parquet."""
     if name == "parquet":
         return pl.read_parquet(path).to_dicts()
     text = path.read_bytes().decode()
@@ -88,7 +88,7 @@ def read(name: str, path: Path) -> list[Row]:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_hard_texts_come_back_as_they_went_in(engine: Engine, tmp_path: Path, name: str) -> None:
+def test_hard_texts_are_read_as_written(engine: Engine, tmp_path: Path, name: str) -> None:
     rows = hard_rows()
     seen = read(name, release(engine, name, rows, tmp_path))
     assert seen == [expected(name, row) for row in rows]
@@ -143,7 +143,7 @@ def test_alpaca_looks_like_the_released_mathinstruct(engine: Engine, tmp_path: P
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_how_the_rows_are_batched_does_not_show(tmp_path: Path, name: str) -> None:
+def test_the_size_of_batches_does_not_change_the_file(tmp_path: Path, name: str) -> None:
     # More than one row group of Parquet.
     rows = [as_row(n, text=content_id(str(n)).hex()) for n in range(20_500)]
     whole = batch_of(rows)

@@ -1,7 +1,7 @@
-"""A stand-in for the Hugging Face Hub that takes datasets: for the real clients, over HTTP.
+"""A local server with the API of the Hugging Face Hub, for the real clients to publish to.
 
-In: tokens with what each may do, faults to make. Out: repositories with commits, tags and uploaded
-files to look at. Large files go by LFS; xet is not spoken, so clients run with it off.
+In: tokens with their permissions, faults to inject. Out: repositories with commits, tags and
+uploaded files. Large files go by LFS. Xet is not supported, so clients run with it off.
 """
 
 import base64
@@ -22,7 +22,7 @@ Files = dict[str, bytes]
 
 @dataclass
 class Commit:
-    """One commit, with all files as they are after it."""
+    """A commit with all files of the repository after it."""
 
     oid: str
     message: str
@@ -31,7 +31,7 @@ class Commit:
 
 @dataclass
 class Repo:
-    """A dataset: its newest commit is the last."""
+    """A dataset; the last commit is the newest."""
 
     private: bool
     commits: list[Commit]
@@ -39,39 +39,39 @@ class Repo:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, message: str, files: Files) -> Commit:
-        """A commit on top, as somebody makes it."""
+        """Add a commit on top."""
         seed = f"{len(self.commits)}{message}{self.commits[-1].oid if self.commits else ''}"
         commit = Commit(hashlib.sha1(seed.encode()).hexdigest(), message, files)
         self.commits.append(commit)
         return commit
 
     def at(self, revision: str) -> Commit | None:
-        """The commit of a branch, tag or id."""
+        """Return the commit of a branch, tag or id."""
         if revision in ("main", "refs/heads/main"):
             return self.commits[-1]
-        wanted = self.tags.get(revision, revision)
-        return next((each for each in self.commits if each.oid == wanted), None)
+        oid = self.tags.get(revision, revision)
+        return next((each for each in self.commits if each.oid == oid), None)
 
 
 @dataclass
 class Fault:
-    """What the next requests that match meet instead of, or after, their answer."""
+    """An error that the next matching requests get."""
 
     pattern: str
-    """Regular expression over `METHOD /path`."""
+    """Regular expression for `METHOD /path`."""
     status: int = 500
     """0 breaks the connection; half of an upload is read before it breaks."""
     times: int = 1
     headers: dict[str, str] = field(default_factory=dict)
     when: Literal["before", "after"] = "before"
-    """`after`: the request is carried out, but its answer is lost."""
+    """`after`: the request is carried out, but its response is lost."""
     do: Callable[[], object] = lambda: None
-    """Something that happens at that moment."""
+    """Called at that moment."""
 
 
 @dataclass
 class Hub:
-    """Everything the stand-in holds."""
+    """The state of the server."""
 
     url: str = ""
     tokens: dict[str, Literal["write", "read"]] = field(default_factory=dict)
@@ -83,11 +83,11 @@ class Hub:
     """`METHOD /path` of every request."""
 
     def count(self, pattern: str) -> int:
-        """Requests so far that match."""
+        """Return the number of requests that match."""
         return sum(1 for each in self.seen if re.search(pattern, each))
 
-    def meet(self, request: str, when: str) -> Fault | None:
-        """The fault that a request meets now, if any."""
+    def next_fault(self, request: str, when: str) -> Fault | None:
+        """Return the fault for a request, if any, and use it up."""
         for fault in self.faults:
             if fault.times and fault.when == when and re.search(fault.pattern, request):
                 fault.times -= 1
@@ -99,7 +99,7 @@ class Hub:
 class _Handler(BaseHTTPRequestHandler):
     hub: Hub
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # else each answer in two parts waits 40 ms
+    disable_nagle_algorithm = True  # otherwise responses in two parts take 40 ms
 
     def log_message(self, *_: object) -> None:
         pass
@@ -108,7 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path)
         request = f"{self.command} {path}"
         self.hub.seen.append(request)
-        if fault := self.hub.meet(request, "before"):
+        if fault := self.hub.next_fault(request, "before"):
             length = int(self.headers.get("Content-Length") or 0)
             if fault.status == 0:
                 self.rfile.read(min(length // 2, 10_000))
@@ -118,7 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(fault.status, b"fault: " + self._token().encode(), **fault.headers)
             return
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        lost = self.hub.meet(request, "after")
+        lost = self.hub.next_fault(request, "after")
         self._mute = lost is not None
         self._route(path.strip("/").split("/"), body)
         if lost:
@@ -151,8 +151,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _route(self, parts: list[str], body: bytes) -> None:
         token = self._token()
         if token and token not in self.hub.tokens:
-            told = "Invalid credentials in Authorization header"
-            self._send(401, token.encode(), X_Error_Message=told)
+            message = "Invalid credentials in Authorization header"
+            self._send(401, token.encode(), X_Error_Message=message)
             return
         match parts:
             case ["api", "validate-yaml"]:
@@ -191,15 +191,15 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(403, X_Error_Message="You don't have the rights")
         return False
 
-    def _create(self, asked: dict[str, Any]) -> None:
-        name = f"{asked['organization']}/{asked['name']}"
+    def _create(self, request: dict[str, Any]) -> None:
+        name = f"{request['organization']}/{request['name']}"
         if not self._may_write():
             return
         url = {"url": f"{self.hub.url}/datasets/{name}"}
         if name in self.hub.repos:
             self._json(url, 409)
             return
-        repo = self.hub.repos[name] = Repo(asked.get("visibility") == "private", [])
+        repo = self.hub.repos[name] = Repo(request.get("visibility") == "private", [])
         repo.add("initial commit", {".gitattributes": b"*.parquet filter=lfs\n"})
         self._json(url)
 
@@ -243,15 +243,15 @@ class _Handler(BaseHTTPRequestHandler):
             case _:
                 self._send(404)
 
-    def _mode(self, repo: Repo, asked: dict[str, Any]) -> dict[str, Any]:
-        path = asked["path"]
-        held = repo.commits[-1].files.get(path)
-        large = path.endswith(".parquet") or asked["size"] > 1_000_000
+    def _mode(self, repo: Repo, file: dict[str, Any]) -> dict[str, Any]:
+        path = file["path"]
+        existing = repo.commits[-1].files.get(path)
+        large = path.endswith(".parquet") or file["size"] > 1_000_000
         return {
             "path": path,
             "uploadMode": "lfs" if large else "regular",
             "shouldIgnore": False,
-            "oid": _oid(held, large) if held is not None else None,
+            "oid": _oid(existing, large) if existing is not None else None,
         }
 
     def _batch(self, name: str, repo: Repo, rest: list[str], body: bytes) -> None:
@@ -259,12 +259,12 @@ class _Handler(BaseHTTPRequestHandler):
             return
         objects = []
         for each in json.loads(body)["objects"]:
-            known = {"oid": each["oid"], "size": each["size"]}
+            entry = {"oid": each["oid"], "size": each["size"]}
             upload = {"href": f"{self.hub.url}/lfs/{each['oid']}"}
             verify = {"href": f"{self.hub.url}/verify"}
             new = each["oid"] not in self.hub.stored
             objects.append(
-                known | ({"actions": {"upload": upload, "verify": verify}} if new else {})
+                entry | ({"actions": {"upload": upload, "verify": verify}} if new else {})
             )
         self._json({"transfer": "basic", "objects": objects})
 
@@ -312,24 +312,24 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(404, X_Error_Code="EntryNotFound", X_Repo_Commit=commit.oid)
         else:
             content = commit.files[path]
-            told = {"X_Repo_Commit": commit.oid, "ETag": f'"{_oid(content, True)}"'}
-            found = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
-            if not found:
+            headers = {"X_Repo_Commit": commit.oid, "ETag": f'"{_oid(content, True)}"'}
+            match = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
+            if not match:
                 length = str(len(content))
-                self._send(200, content, Accept_Ranges="bytes", Content_Length=length, **told)
+                self._send(200, content, Accept_Ranges="bytes", Content_Length=length, **headers)
                 return
-            start, end = int(found[1]), int(found[2] or len(content) - 1) + 1
+            start, end = int(match[1]), int(match[2] or len(content) - 1) + 1
             part = content[start:end]
-            told["Content_Range"] = f"bytes {start}-{start + len(part) - 1}/{len(content)}"
-            self._send(206, part, **told)
+            headers["Content_Range"] = f"bytes {start}-{start + len(part) - 1}/{len(content)}"
+            self._send(206, part, **headers)
 
 
 def _paths(body: bytes) -> list[str]:
-    """The paths that a client asks about: a form of `paths=…` or JSON."""
+    """Return the paths of a request: a form of `paths=…` or JSON."""
     text = body.decode()
     if text.startswith("{"):
-        found = json.loads(text)["paths"]
-        return [found] if isinstance(found, str) else list(found)
+        paths = json.loads(text)["paths"]
+        return [paths] if isinstance(paths, str) else list(paths)
     return [unquote(value.replace("+", " ")) for value in re.findall(r"paths=([^&]*)", text)]
 
 
@@ -340,12 +340,12 @@ def _oid(content: bytes, large: bool) -> str:
 
 
 def entry(path: str, content: bytes) -> dict[str, Any]:
-    """A file as the Hub lists it."""
+    """Return a file as the Hub lists it."""
     return {"type": "file", "path": path, "size": len(content), "oid": _oid(content, False)}
 
 
 def tree(files: Files, folder: str) -> list[dict[str, Any]]:
-    """Every file below a folder, and the folders on the way."""
+    """Return every file below a folder, and the folders between."""
     prefix = f"{folder}/" if folder else ""
     below = {path: content for path, content in files.items() if path.startswith(prefix)}
     folders = {
@@ -353,8 +353,8 @@ def tree(files: Files, folder: str) -> list[dict[str, Any]]:
         for path in below
         for depth in range(prefix.count("/") + 1, path.count("/") + 1)
     }
-    listed = [{"type": "directory", "path": path, "size": 0, "oid": "0" * 40} for path in folders]
-    return [*listed, *(entry(path, content) for path, content in below.items())]
+    listing = [{"type": "directory", "path": path, "size": 0, "oid": "0" * 40} for path in folders]
+    return [*listing, *(entry(path, content) for path, content in below.items())]
 
 
 def _info(name: str, repo: Repo, commit: Commit) -> dict[str, Any]:
@@ -372,7 +372,7 @@ def _info(name: str, repo: Repo, commit: Commit) -> dict[str, Any]:
 
 @contextmanager
 def serving(hub: Hub) -> Iterator[Hub]:
-    """Serves a hub on 127.0.0.1 as long as its context lasts."""
+    """Serve a hub on 127.0.0.1 while the context lasts."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": hub}))
     hub.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, daemon=True)

@@ -23,7 +23,7 @@ def run(hub: Hub, tmp_path: Path) -> Any:
     return call
 
 
-def test_publish_and_pull_say_what_was_done(
+def test_publish_and_pull_report_what_was_done(
     run: Any, quickstart: Path, hub: Hub, tmp_path: Path
 ) -> None:
     done = run("publish", "quickstart", "me/data", "--store", quickstart)
@@ -34,15 +34,15 @@ def test_publish_and_pull_say_what_was_done(
     [note] = done.stderr.splitlines()
     assert note.startswith("No permissive licence covers the whole: 8 rows (CC-BY-NC-4.0)")
     again = run("publish", "quickstart", "me/data", "--store", quickstart, "--json")
-    told = json.loads(again.stdout)
-    assert (told["state"], told["tag"], told["license"]) == ("already there", "v1", "other")
+    result = json.loads(again.stdout)
+    assert (result["state"], result["tag"], result["license"]) == ("already there", "v1", "other")
     pulled = run("pull", "me/data@v1", "--store", tmp_path / "other", "--json")
     assert json.loads(pulled.stdout)["version"] == "me--data@1"
     assert pulled.stderr == ""
 
 
 @pytest.mark.parametrize(
-    ("words", "token", "code", "told"),
+    ("words", "token", "code", "message"),
     [
         (("publish", "none", "me/data"), WRITER, 2, "No version named 'none'"),
         (("publish", "small", "data"), WRITER, 2, "is not the name of a dataset on the Hub"),
@@ -55,18 +55,18 @@ def test_publish_and_pull_say_what_was_done(
     ],
 )
 def test_a_mistake_is_one_line_and_no_token_is_ever_shown(
-    words: tuple[str, ...], token: str, code: int, told: str, run: Any, small: Path
+    words: tuple[str, ...], token: str, code: int, message: str, run: Any, small: Path
 ) -> None:
     for debug in ((), ("--debug",)):
         done = run(*words, "--store", small, *debug, token=token)
         assert done.returncode == code
-        assert told in done.stderr
+        assert message in done.stderr
         assert debug or len(done.stderr.splitlines()) == 1, done.stderr
         assert token not in done.stdout + done.stderr
 
 
-def test_what_a_server_says_never_reaches_the_terminal(run: Any, small: Path, hub: Hub) -> None:
-    # The body of a fault repeats the token; its headers try to warn and to paint.
+def test_text_of_a_server_never_reaches_the_terminal(run: Any, small: Path, hub: Hub) -> None:
+    # The body of a fault has the token; its headers have a warning and escape sequences.
     warning = {"X_HF_Warning": "x; \x1b[31mred", "X_Error_Message": f"{WRITER} \x1b[31m"}
     hub.faults.append(Fault("POST /api/datasets/.*/commit/", 400, 9, warning))
     done = run("publish", "small", "me/data", "--store", small, "--debug")
@@ -75,7 +75,7 @@ def test_what_a_server_says_never_reaches_the_terminal(run: Any, small: Path, hu
     assert "HTTP status 400" in done.stderr
 
 
-def test_the_store_and_the_release_hold_no_token(run: Any, small: Path, hub: Hub) -> None:
+def test_the_store_and_the_release_have_no_token(run: Any, small: Path, hub: Hub) -> None:
     run("publish", "small", "me/data", "--store", small)
     files = [path for path in small.rglob("*") if path.is_file()]
     contents = [path.read_bytes() for path in files]

@@ -1,4 +1,4 @@
-"""A published dataset as others read it: by the datasets library, by tag, streamed."""
+"""Others can read a published dataset: with the datasets library, by tag, streamed."""
 
 import json
 import os
@@ -32,16 +32,16 @@ print(json.dumps({
 
 @pytest.fixture
 def read(quickstart: Path, hub: Hub, tmp_path: Path) -> dict[str, Any]:
-    """What a process of its own reads of a publish with held-out questions."""
+    """What another process reads of a release with held-out questions."""
     with Store(quickstart, readonly=True) as store:
         publish(store, "quickstart", "me/data", PublishOptions(held_out=0.2))
-    # Somebody's later work on main is not what the tag names.
+    # A later commit on main must not change what the tag names.
     hub.repos["me/data"].add("later", {"README.md": b"nothing"})
     env = {**os.environ, "HF_HUB_DISABLE_XET": "1", "HF_HOME": str(tmp_path / "hf")}
     run = subprocess.run([sys.executable, "-c", READ], env=env, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr[-2000:]
-    found: dict[str, Any] = json.loads(run.stdout)
-    return found
+    result: dict[str, Any] = json.loads(run.stdout)
+    return result
 
 
 def test_the_datasets_library_reads_every_row_by_tag_subset_and_stream(
@@ -65,14 +65,14 @@ def test_the_datasets_library_reads_every_row_by_tag_subset_and_stream(
     assert set(read["names"][1:]) == {row["subset"] for row in rows.values()}
 
 
-def test_questions_that_are_held_out_are_in_no_row_of_the_other_split(
+def test_no_held_out_question_is_in_the_train_split(
     read: dict[str, Any],
 ) -> None:
-    asked = {split: {row["question"] for row in rows} for split, rows in read["whole"].items()}
-    assert asked["train"] and asked["validation"]
-    assert not asked["train"] & asked["validation"]
-    both = {row["subset"] for row in read["whole"]["validation"]}
-    assert len(both) > 3
+    questions = {split: {row["question"] for row in rows} for split, rows in read["whole"].items()}
+    assert questions["train"] and questions["validation"]
+    assert not questions["train"] & questions["validation"]
+    subsets = {row["subset"] for row in read["whole"]["validation"]}
+    assert len(subsets) > 3
 
 
 def test_verdicts_are_json_with_the_evidence_of_each_row(read: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Pulling: the same version again, with the same digest; whatever was tampered with is refused."""
+"""Pulling gives the same version with the same digest, and rejects what was changed."""
 
 import hashlib
 import io
@@ -46,7 +46,7 @@ def test_a_pulled_version_has_the_digest_of_the_one_that_was_published(
     with Store(tmp_path / "other") as store:
         got = pull(f"{REPO}@v1", store)
         assert (got.ref, got.digest, got.content) == ("me--data@1", own.digest, own.content)
-        assert pull(REPO, store) == got, "and is made once"
+        assert pull(REPO, store) == got, "a second pull creates nothing"
         _, rows = run_query(store, "SELECT count(*), count(DISTINCT id) FROM rows")
         assert rows == [(114, 114)]
         query = "SELECT count(*) FROM verdicts WHERE judge = 'contamination'"
@@ -55,7 +55,7 @@ def test_a_pulled_version_has_the_digest_of_the_one_that_was_published(
         )
 
 
-def test_there_is_no_difference_to_the_original(mine: Path) -> None:
+def test_a_pulled_version_does_not_differ_from_the_original(mine: Path) -> None:
     with Store(mine) as store:
         pulled, original = pull(REPO, store), store.versions.get("quickstart@1")
         assert row_changes(store, original, pulled) == []
@@ -65,9 +65,7 @@ def test_there_is_no_difference_to_the_original(mine: Path) -> None:
         assert why(store, row).versions == ("me--data@1", "quickstart@1")
 
 
-def test_a_pulled_version_is_shown_exported_and_told_as_any_other(
-    mine: Path, tmp_path: Path
-) -> None:
+def test_a_pulled_version_can_be_shown_exported_and_explained(mine: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     with Store(other) as store:
         pull(REPO, store)
@@ -84,25 +82,25 @@ def test_a_pulled_version_is_shown_exported_and_told_as_any_other(
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
-def test_what_is_packed_of_a_pulled_version_has_the_same_rows(mine: Path, tmp_path: Path) -> None:
+def test_a_release_of_a_pulled_version_has_the_same_rows(mine: Path, tmp_path: Path) -> None:
     with Store(mine) as store:
-        got = pull(REPO, store)
+        pulled = pull(REPO, store)
         a = write_folder(store, store.versions.get("quickstart"), tmp_path / "a")
-        b = write_folder(store, got, tmp_path / "b")
+        b = write_folder(store, pulled, tmp_path / "b")
     assert a.manifest["files"].keys() == b.manifest["files"].keys()
     same = {path: a.manifest["files"][path] == b.manifest["files"][path] for path in a.files[:-2]}
     assert {path for path, equal in same.items() if not equal} == {"recipe.yaml"}, "has its name"
     assert a.licence == b.licence
 
 
-def test_a_pulled_version_is_not_verified_again(mine: Path) -> None:
+def test_a_pulled_version_cannot_be_reverified(mine: Path) -> None:
     with Store(mine) as store:
         pull(REPO, store)
     with pytest.raises(UsageError, match="was pulled: it has no rejected rows"):
         reverify("me--data", mine)
 
 
-def test_one_failure_of_any_request_does_not_matter(small: Path, hub: Hub, tmp_path: Path) -> None:
+def test_one_failure_of_any_request_is_retried(small: Path, hub: Hub, tmp_path: Path) -> None:
     with Store(small, readonly=True) as store:
         publish(store, "small", REPO)
     for number, request in enumerate(
@@ -117,26 +115,41 @@ def test_one_failure_of_any_request_does_not_matter(small: Path, hub: Hub, tmp_p
 def edit_manifest(change: Callable[[dict[str, Any]], object]) -> Callable[[Hub], None]:
     def edit(hub: Hub) -> None:
         files = hub.repos[REPO].commits[-1].files
-        said = json.loads(files["manifest.json"])
-        change(said)
-        files["manifest.json"] = json.dumps(said).encode()
+        manifest = json.loads(files["manifest.json"])
+        change(manifest)
+        files["manifest.json"] = json.dumps(manifest).encode()
 
     return edit
 
 
 def edit_content(change: Callable[[dict[str, Any]], object]) -> Callable[[Hub], None]:
-    """A lie with a digest of its own."""
+    """Change the content, and its digest with it."""
 
-    def edit(said: dict[str, Any]) -> None:
-        change(said["content"])
-        text = json.dumps(said["content"], sort_keys=True, separators=(",", ":"))
-        said["digest"] = hashlib.sha256(text.encode("ascii")).hexdigest()
+    def edit(manifest: dict[str, Any]) -> None:
+        change(manifest["content"])
+        text = json.dumps(manifest["content"], sort_keys=True, separators=(",", ":"))
+        manifest["digest"] = hashlib.sha256(text.encode("ascii")).hexdigest()
 
     return edit_manifest(edit)
 
 
+def test_unknown_keys_of_a_manifest_are_preserved(small: Path, hub: Hub, tmp_path: Path) -> None:
+    def add_keys(content: dict[str, Any]) -> None:
+        content["later"] = {"key": [1, None, 0.5]}
+        content["subsets"]["cot"]["later"] = "x"
+        content["sources"]["gsm8k"]["later"] = "y"
+
+    with Store(small, readonly=True) as store:
+        publish(store, "small", REPO)
+    edit_content(add_keys)(hub)
+    with Store(tmp_path / "other") as store:
+        pulled = pull(REPO, store)
+    manifest = json.loads(hub.repos[REPO].commits[-1].files["manifest.json"])
+    assert (pulled.digest, pulled.content) == (manifest["digest"], manifest["content"])
+
+
 def edit_row(column: str, value: object, number: int = 0) -> Callable[[Hub], None]:
-    """A row changed, and the digest of its file with it."""
+    """Change a row, and the digest of its file with it."""
 
     def edit(hub: Hub) -> None:
         files = hub.repos[REPO].commits[-1].files
@@ -155,7 +168,7 @@ def put_table(hub: Hub, table: pa.Table) -> None:
     pq.write_table(table, out)
     hub.repos[REPO].commits[-1].files[SHARD] = out.getvalue()
     digest = hashlib.sha256(out.getvalue()).hexdigest()
-    edit_manifest(lambda said: said["files"][SHARD].update(sha256=digest))(hub)
+    edit_manifest(lambda manifest: manifest["files"][SHARD].update(sha256=digest))(hub)
 
 
 def edit_table(change: Callable[[pa.Table], pa.Table]) -> Callable[[Hub], None]:
@@ -171,8 +184,8 @@ def junk(path: str, content: bytes) -> Callable[[Hub], None]:
 
 
 def verdict(**change: object) -> str:
-    said = {"check": "answer", "version": 1, "outcome": "passed", "reason": "", "evidence": {}}
-    return json.dumps([said | change])
+    values = {"check": "answer", "version": 1, "outcome": "passed", "reason": "", "evidence": {}}
+    return json.dumps([values | change])
 
 
 HOSTILE: dict[str, tuple[Callable[[Hub], None], str]] = {
@@ -219,7 +232,7 @@ HOSTILE: dict[str, tuple[Callable[[Hub], None], str]] = {
     "another subset": (edit_row("subset", "pot"), "is labelled"),
     "another kind": (edit_row("kind", "PoT"), "is labelled"),
     "failed": (edit_row("verdicts", verdict(outcome="failed")), "has invalid verdicts"),
-    "a check not asked": (edit_row("verdicts", verdict(check="x")), "has invalid verdicts"),
+    "a check not in the recipe": (edit_row("verdicts", verdict(check="x")), "has invalid verdicts"),
     "more keys": (edit_row("verdicts", verdict(more=1)), "has invalid verdicts"),
     "deep verdicts": (edit_row("verdicts", "[" * 100_000), "has invalid verdicts"),
     "no JSON": (edit_row("verdicts", "passed"), "has invalid verdicts"),
@@ -231,7 +244,7 @@ HOSTILE: dict[str, tuple[Callable[[Hub], None], str]] = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_release_that_is_not_what_it_says_is_refused_in_one_line(
+def test_a_release_that_was_changed_is_rejected_in_one_line(
     name: str, small: Path, hub: Hub, tmp_path: Path
 ) -> None:
     change, words = HOSTILE[name]
@@ -239,28 +252,28 @@ def test_a_release_that_is_not_what_it_says_is_refused_in_one_line(
         publish(store, "small", REPO)
     change(hub)
     with Store(tmp_path / "other") as store:
-        with pytest.raises(HubError, match=words) as told:
+        with pytest.raises(HubError, match=words) as error:
             pull(REPO, store)
         assert store.versions.all() == []
-    assert len(str(told.value).splitlines()) == 1 and len(str(told.value)) < 250
-    assert str(told.value).isprintable()
+    assert len(str(error.value).splitlines()) == 1 and len(str(error.value)) < 250
+    assert str(error.value).isprintable()
 
 
 def test_damaged_parquet_is_one_line(small: Path, hub: Hub, tmp_path: Path) -> None:
     with Store(small, readonly=True) as store:
         publish(store, "small", REPO)
     files = hub.repos[REPO].commits[-1].files
-    whole = files[SHARD]
-    for cut in (b"", whole[:-8], whole[:50] + b"\x00" * 400 + whole[450:]):
+    original = files[SHARD]
+    for cut in (b"", original[:-8], original[:50] + b"\x00" * 400 + original[450:]):
         files[SHARD] = cut
         digest = hashlib.sha256(cut).hexdigest()
-        edit_manifest(lambda said, d=digest: said["files"][SHARD].update(sha256=d))(hub)
-        with Store(tmp_path / "other") as store, pytest.raises(HubError) as told:
+        edit_manifest(lambda manifest, d=digest: manifest["files"][SHARD].update(sha256=d))(hub)
+        with Store(tmp_path / "other") as store, pytest.raises(HubError) as error:
             pull(REPO, store)
-        assert len(str(told.value).splitlines()) == 1
+        assert len(str(error.value).splitlines()) == 1
 
 
-def test_a_dataset_that_is_not_there_is_one_line(hub: Hub, tmp_path: Path) -> None:
+def test_the_error_for_a_missing_dataset_is_one_line(hub: Hub, tmp_path: Path) -> None:
     with Store(tmp_path / "other") as store:
         with pytest.raises(HubError, match="does not exist, or is private"):
             pull("no/such", store)

@@ -1,4 +1,4 @@
-"""Publishing through the Hub's real client: one commit, one tag, whatever happens on the way."""
+"""Publishing with the real client makes one commit and one tag, whatever errors occur."""
 
 import json
 import os
@@ -32,8 +32,8 @@ def put(small: Path, version: str = "small@1", held_out: float = 0.0) -> Publish
         return publish(store, version, REPO, PublishOptions(held_out=held_out))
 
 
-def theirs(hub: Hub, files: Files | None = None) -> Repo:
-    """A repository that is there already."""
+def existing_repo(hub: Hub, files: Files | None = None) -> Repo:
+    """Add a repository with a commit by somebody else."""
     repo = hub.repos[REPO] = Repo(private=False, commits=[])
     repo.add("by a person", {**INITIAL, **(files or {})})
     return repo
@@ -53,7 +53,7 @@ def test_a_publish_is_one_commit_with_everything_and_then_a_tag(small: Path, hub
     assert manifest["digest"] == version.digest
     assert manifest["content"] == version.content
     order = [bool(hub.count(COMMIT)), "/tag/" in next(s for s in hub.seen[::-1] if "POST" in s)]
-    assert order == [True, True], "the tag is the last thing that is written"
+    assert order == [True, True], "the tag is written last"
 
 
 def test_publishing_again_writes_nothing(small: Path, hub: Hub) -> None:
@@ -75,12 +75,12 @@ def test_a_commit_without_its_tag_is_only_tagged(small: Path, hub: Hub) -> None:
 
 
 @pytest.mark.parametrize("moment", [UPLOAD, COMMIT])
-def test_a_killed_publish_goes_on_and_sends_no_file_twice(
+def test_a_killed_publish_is_resumed_and_sends_no_file_twice(
     moment: str, small: Path, hub: Hub, tmp_path: Path
 ) -> None:
     env = {**os.environ, **RUN["env"], "HF_ENDPOINT": hub.url, "HF_TOKEN": WRITER}
     env |= {"HF_HUB_DISABLE_XET": "1", "HF_HOME": str(tmp_path)}
-    dead = threading.Event()  # the server keeps one answer back until then
+    dead = threading.Event()  # the server delays one response until then
     hub.faults.append(Fault(moment, 503, do=lambda: dead.wait(30)))
     words = command("publish", "small", REPO, "--store", small)
     process = subprocess.Popen(words, env=env, stderr=subprocess.DEVNULL)
@@ -98,8 +98,8 @@ def test_a_killed_publish_goes_on_and_sends_no_file_twice(
     assert len(hub.repos[REPO].commits) == 2
 
 
-def test_a_next_version_takes_the_older_ones_files_away(small: Path, hub: Hub) -> None:
-    repo = theirs(hub, {"notes.txt": b"mine"})
+def test_the_next_version_deletes_files_of_the_older_one(small: Path, hub: Hub) -> None:
+    repo = existing_repo(hub, {"notes.txt": b"mine"})
     put(small)
     old = json.loads(repo.commits[-1].files["manifest.json"])
     old["digest"] = "another"
@@ -116,9 +116,9 @@ def test_a_next_version_takes_the_older_ones_files_away(small: Path, hub: Hub) -
     assert set(repo.tags) == {"v0", "v1"}
 
 
-def test_what_a_person_wrote_into_the_card_stays(small: Path, hub: Hub) -> None:
+def test_text_that_a_person_wrote_into_the_card_is_preserved(small: Path, hub: Hub) -> None:
     text = "---\nlicense: apache-2.0\npretty_name: Ours\ntags: [mine]\n---\n# Ours\n\nBy hand.\n"
-    repo = theirs(hub, {"README.md": text.encode()})
+    repo = existing_repo(hub, {"README.md": text.encode()})
     put(small)
     card = repo.commits[-1].files["README.md"].decode()
     assert "# Ours\n\nBy hand.\n" in card and "pretty_name: Ours" in card and "- mine" in card
@@ -132,11 +132,11 @@ def test_a_repository_is_made_public_only_when_asked(small: Path, hub: Hub) -> N
     with Store(small, readonly=True) as store:
         assert not publish(store, "small", REPO, PublishOptions(public=True)).private
         assert not hub.repos[REPO].private
-        assert not publish(store, "small", REPO).private, "and is not hidden again"
+        assert not publish(store, "small", REPO).private, "it is not made private again"
 
 
-def test_data_of_others_is_not_mixed_with_ours(small: Path, hub: Hub) -> None:
-    repo = theirs(hub, {"data/train-00000-of-00001.parquet": b"theirs"})
+def test_a_repository_with_other_data_is_not_published_to(small: Path, hub: Hub) -> None:
+    repo = existing_repo(hub, {"data/train-00000-of-00001.parquet": b"theirs"})
     with pytest.raises(HubError, match=r"has 'data/train-00000-of-00001.parquet'"):
         put(small)
     assert len(repo.commits) == 1 and hub.count(UPLOAD) == 0
@@ -145,14 +145,14 @@ def test_data_of_others_is_not_mixed_with_ours(small: Path, hub: Hub) -> None:
 def test_a_tag_on_another_release_is_never_moved(small: Path, hub: Hub) -> None:
     put(small)
     commits = len(hub.repos[REPO].commits)
-    with pytest.raises(HubError, match="already has a tag v1, on another release") as told:
+    with pytest.raises(HubError, match="already has a tag v1, on another release") as error:
         put(small, held_out=0.2)
-    assert "held out 0.0" in str(told.value)
+    assert "held out 0.0" in str(error.value)
     assert len(hub.repos[REPO].commits) == commits
 
 
-def test_a_tag_that_curator_did_not_make_is_left(small: Path, hub: Hub) -> None:
-    repo = theirs(hub)
+def test_a_tag_that_curator_did_not_make_is_not_moved(small: Path, hub: Hub) -> None:
+    repo = existing_repo(hub)
     repo.tags["v1"] = repo.commits[-1].oid
     with pytest.raises(HubError, match=r"already has a tag v1.*not by Curator"):
         put(small)
@@ -179,7 +179,7 @@ def test_one_failure_of_any_request_changes_nothing(
 
 
 @pytest.mark.parametrize("request_", [COMMIT, TAG, "repos/create"])
-def test_an_answer_that_is_lost_does_not_make_a_second_commit(
+def test_a_lost_response_does_not_make_a_second_commit(
     request_: str, small: Path, hub: Hub
 ) -> None:
     hub.faults.append(Fault(request_, 0, when="after"))
@@ -190,16 +190,14 @@ def test_an_answer_that_is_lost_does_not_make_a_second_commit(
 
 
 @pytest.mark.parametrize("status", [0, 500, 429])
-def test_an_upload_that_breaks_is_sent_again_by_the_client(
-    status: int, small: Path, hub: Hub
-) -> None:
+def test_the_client_retries_an_upload_that_breaks(status: int, small: Path, hub: Hub) -> None:
     hub.faults.append(Fault(UPLOAD, status, headers={"Retry_After": "0"}))
     done = put(small)
     assert hub.faults[0].times == 0
     assert hub.repos[REPO].tags == {"v1": done.commit}
 
 
-def test_a_wait_that_the_hub_asks_for_is_kept(small: Path, hub: Hub) -> None:
+def test_retry_after_is_respected(small: Path, hub: Hub) -> None:
     hub.faults.append(Fault(COMMIT, 429, headers={"Retry_After": "1"}))
     at: list[float] = []
     hub.faults.append(Fault(COMMIT, 503, do=lambda: at.append(time.monotonic())))
@@ -224,22 +222,22 @@ def test_a_wait_that_the_hub_asks_for_is_kept(small: Path, hub: Hub) -> None:
     ],
     ids=lambda value: value.pattern[-12:] if isinstance(value, Fault) else "",
 )
-def test_a_failure_that_stays_is_one_line_and_the_next_run_goes_on(
+def test_a_permanent_failure_is_one_line_and_the_next_run_resumes(
     fault: Fault, words: str, small: Path, hub: Hub
 ) -> None:
     fault.times = 99  # the table is shared by the tests of one process
     hub.faults.append(fault)
-    with pytest.raises(HubError, match=words) as told:
+    with pytest.raises(HubError, match=words) as error:
         put(small)
-    assert len(str(told.value).splitlines()) == 1 and len(str(told.value)) < 200
-    assert WRITER not in str(told.value), "the server says the token in its answer"
+    assert len(str(error.value).splitlines()) == 1 and len(str(error.value)) < 200
+    assert WRITER not in str(error.value), "the response of the server has the token"
     assert hub.repos[REPO].tags == {}
     hub.faults.clear()
     assert put(small).state in ("published", "tagged")
     assert len(hub.repos[REPO].commits) == 2
 
 
-def test_a_server_that_does_not_answer_is_not_waited_for_for_ever(
+def test_a_server_that_does_not_respond_is_a_timeout(
     small: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("curator.release.hub.client.READ_TIMEOUT_S", 0.5)
@@ -251,8 +249,8 @@ def test_a_server_that_does_not_answer_is_not_waited_for_for_ever(
     late.set()
 
 
-def test_somebody_who_commits_meanwhile_is_not_overwritten(small: Path, hub: Hub) -> None:
-    repo = theirs(hub)
+def test_a_commit_made_meanwhile_is_not_overwritten(small: Path, hub: Hub) -> None:
+    repo = existing_repo(hub)
     hub.faults.append(
         Fault("preupload", when="after", do=lambda: repo.add("meanwhile", {"a.txt": b"a"}))
     )
@@ -263,8 +261,8 @@ def test_somebody_who_commits_meanwhile_is_not_overwritten(small: Path, hub: Hub
     assert repo.commits[-1].files["a.txt"] == b"a"
 
 
-def test_a_lost_answer_and_somebody_elses_commit_are_told_apart(small: Path, hub: Hub) -> None:
-    repo = theirs(hub)
+def test_a_lost_response_and_another_commit_are_distinguished(small: Path, hub: Hub) -> None:
+    repo = existing_repo(hub)
     hub.faults.append(Fault(COMMIT, 500, do=lambda: repo.add("meanwhile", {"a.txt": b"a"})))
     with pytest.raises(HubError, match="changed by somebody else meanwhile"):
         put(small)
@@ -280,7 +278,7 @@ def test_a_token_that_may_only_read_publishes_nothing(
     assert hub.repos == {} and hub.stored == {}
 
 
-def test_without_a_token_nothing_is_asked(
+def test_without_a_token_no_request_is_sent(
     small: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("HF_TOKEN")
@@ -299,20 +297,20 @@ def test_without_a_token_nothing_is_asked(
         ("HF_ENDPOINT", "http://[::1", "Set it to one such as https://huggingface.co"),
     ],
 )
-def test_a_setting_of_the_client_that_is_none_is_the_users_mistake(
+def test_an_invalid_setting_of_the_client_is_a_usage_error(
     name: str, value: str, words: str, small: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, value)
-    with pytest.raises(UsageError, match=words) as told:
+    with pytest.raises(UsageError, match=words) as error:
         put(small)
-    assert len(str(told.value).splitlines()) == 1 and "clé" not in str(told.value)
+    assert len(str(error.value).splitlines()) == 1 and "clé" not in str(error.value)
     assert hub.repos == {}
 
 
 @pytest.mark.parametrize(
     "name", ["data", "a/b/c", "me/da--ta", "../x", "me/x@", "me/.x", "me/x@-rf", "me/" + "x" * 97]
 )
-def test_a_name_that_is_none_is_refused(name: str) -> None:
+def test_an_invalid_name_is_rejected(name: str) -> None:
     with pytest.raises(UsageError, match="is not the name of a dataset on the Hub"):
         parse_repo(name)
 

@@ -1,0 +1,59 @@
+"""The typed content of a manifest is the JSON that was read, and a wrong one is a StoreError."""
+
+from copy import deepcopy
+from dataclasses import replace
+
+import pytest
+
+from curator import build
+from curator.versions.content import Content, content_of, objects_of
+from datastore.errors import StoreError
+from datastore.files import canonical
+from datastore.store import Store
+from datastore.versions import Manifest
+from tests.paths import DATA
+
+
+@pytest.fixture(scope="module")
+def manifests(tmp_path_factory: pytest.TempPathFactory) -> list[Manifest]:
+    """A version with a teacher and every kind of source, and one of an older release."""
+    store = tmp_path_factory.mktemp("content") / "store"
+    build("quickstart", store)
+    with Store(store, readonly=True) as new, Store(DATA / "store-0.1", readonly=True) as old:
+        return [new.versions.get("quickstart"), old.versions.get("small")]
+
+
+def test_content_and_objects_are_written_as_they_were_read(manifests: list[Manifest]) -> None:
+    for manifest in manifests:
+        content = {**manifest.content, "later": {"key": [1, None]}}
+        assert canonical(Content.model_validate(content).plain()) == canonical(content)
+        assert canonical(objects_of(manifest).plain()) == canonical(manifest.objects)
+
+
+def test_counts_of_a_subset_add_up(manifests: list[Manifest]) -> None:
+    for content in map(content_of, manifests):
+        for name, counts in content.subsets.items():
+            assert counts.passed + counts.failed + counts.undecided == counts.rationales
+            assert content.screened(name) >= 0
+            assert counts.kept <= counts.available
+        assert sum(counts.kept for counts in content.subsets.values()) == content.rows.count
+
+
+def test_release_as_has_a_default(manifests: list[Manifest]) -> None:
+    small = content_of(manifests[1])
+    assert small.release_as("pot") == "data/PoT/pot.json"
+    values = deepcopy(manifests[1].content)
+    values["recipe"]["subsets"]["pot"]["release_as"] = "data/PoT/gsm_gpt4.json"
+    assert Content.model_validate(values).release_as("pot") == "data/PoT/gsm_gpt4.json"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("rows", {"count": -1, "sha256": ""}), ("order", "cot"), ("code", None)]
+)
+def test_other_content_is_an_error_of_one_line(
+    key: str, value: object, manifests: list[Manifest]
+) -> None:
+    wrong = replace(manifests[1], content={**manifests[1].content, key: value})
+    with pytest.raises(StoreError, match=f"small@1 .* at '{key}") as error:
+        content_of(wrong)
+    assert "\n" not in str(error.value)
