@@ -32,7 +32,7 @@ def test_publish_and_pull_report_what_was_done(
     assert lines[0] == "Published 114 rows as me/data v1 (private)"
     assert lines[1].startswith(f"{hub.url}/datasets/me/data/tree/v1, commit ")
     [note] = done.stderr.splitlines()
-    assert note.startswith("No permissive licence covers the whole: 8 rows (CC-BY-NC-4.0)")
+    assert note.startswith("The dataset as a whole has no permissive licence: 8 rows")
     again = run("publish", "quickstart", "me/data", "--store", quickstart, "--json")
     result = json.loads(again.stdout)
     assert (result["state"], result["tag"], result["license"]) == ("already there", "v1", "other")
