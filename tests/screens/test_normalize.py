@@ -12,7 +12,7 @@ from datastore.engine import Engine
 from tests.paths import DATA
 
 CASES = json.loads((DATA / "variants.json").read_text())
-KEY = normalize.key(normalize.stem(normalize.folded("question")))
+KEY = normalize.key(normalize.stem(normalize.fold("question")))
 
 
 def key(engine: Engine, question: str) -> str:
@@ -40,7 +40,7 @@ def test_rows_of_numbers_have_keys_of_their_own(engine: Engine, numbers: list[in
 
 def test_words_leave_out_operators_layout_and_drawings(engine: Engine) -> None:
     question = r"Let $\left(x+3.5\right)$ be Ölçü. [asy]draw((0,0));[/asy] Find x."
-    query = f"SELECT {normalize.words(normalize.folded('q'))} FROM (SELECT $q AS q)"
+    query = f"SELECT {normalize.words(normalize.fold('q'))} FROM (SELECT $q AS q)"
     assert engine.sql(query, {"q": question}).fetchall()[0][0] == [
         "let", "x", "3.5", "be", "ölçü", "find", "x",
     ]  # fmt: skip

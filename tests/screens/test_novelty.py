@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from curator.screens.novelty import MOST_WORDS, Novelty, rouge_l
+from curator.screens.novelty import MAX_WORDS, Novelty, rouge_l
 from datastore.engine import Engine
 
 WORDS = st.sampled_from(["the", "of", "a", "ring", "group", "order", "find", "7", "12", "x"])
@@ -62,7 +62,7 @@ def test_rouge_l_is_that_of_the_longest_common_subsequence(
 def test_the_index_finds_just_what_comparing_all_pairs_finds(
     engine: Engine, known: list[str], asked: list[str], rouge: float
 ) -> None:
-    found = novelty(engine, known, rouge=rouge, share=0.5).judge(asked)
+    found = novelty(engine, known, rouge=rouge, share=0.5).compare(asked)
     accepted = [question.split() for question in known]
     for question, near in zip(asked, found, strict=True):
         words = question.split()
@@ -89,8 +89,8 @@ def test_none_is_missed_among_hundreds(engine: Engine) -> None:
             words[draw.randrange(len(words))] = draw.choice(vocabulary)
         asked.append(words)
     # Candidates in batches of their own, so that accepted ones do not stand in for known ones.
-    judge = novelty(engine, [" ".join(words) for words in known])
-    found = [near for words in asked for near in judge.judge([" ".join(words)])]
+    index = novelty(engine, [" ".join(words) for words in known])
+    found = [near for words in asked for near in index.compare([" ".join(words)])]
     expected = [any(slow_near(w, other, 0.7, 0.5) for other in known) for w in asked]
     assert 10 < sum(expected) < 60
     for one, near in zip(expected, found, strict=True):
@@ -98,8 +98,8 @@ def test_none_is_missed_among_hundreds(engine: Engine) -> None:
 
 
 def test_a_rejected_candidate_says_what_it_is_near_to(engine: Engine) -> None:
-    judge = novelty(engine, ["Find the order of the element 4 in the group of units modulo 15."])
-    (near,) = judge.judge(["Find the order of the element $7$ in the group of units modulo 15!"])
+    index = novelty(engine, ["Find the order of the element 4 in the group of units modulo 15."])
+    (near,) = index.compare(["Find the order of the element $7$ in the group of units modulo 15!"])
     assert near is not None
     assert (near.method, near.name) == ("rouge-l", "q:0")
     assert near.score == pytest.approx(13 / 14, abs=0.001)
@@ -109,43 +109,43 @@ def test_a_rejected_candidate_says_what_it_is_near_to(engine: Engine) -> None:
 def test_a_copy_inside_a_longer_question_is_found_by_its_n_grams(engine: Engine) -> None:
     core = "a box holds seven red and nine blue marbles and two marbles are drawn at random by Tom"
     story = "Yesterday Mia came home late from school with many new things to tell her brother. "
-    judge = novelty(engine, [core])
-    (long,) = judge.judge([f"{story * 3} She says that {core}."])
+    index = novelty(engine, [core])
+    (long,) = index.compare([f"{story * 3} She says that {core}."])
     assert long is not None and long.method == "13-gram"
     part = "a box holds seven red and nine blue marbles and four pens"
-    (short,) = judge.judge([part])
+    (short,) = index.compare([part])
     assert short is not None and short.method == "8-gram" and short.score >= 0.5
 
 
 def test_an_accepted_candidate_counts_for_the_next_ones(engine: Engine) -> None:
-    judge = novelty(engine, [])
+    index = novelty(engine, [])
     one, two = "How many subgroups has the group of order 8?", "Solve the heat equation on a disk."
-    first = judge.judge([one, two, one.upper()])
+    first = index.compare([one, two, one.upper()])
     assert first[:2] == [None, None]
     assert first[2] is not None and first[2].name == "candidate:0" and first[2].question == one
-    (again,) = judge.judge([two])
+    (again,) = index.compare([two])
     assert again is not None and again.name == "candidate:1"
 
 
 def test_a_rejected_candidate_does_not_count(engine: Engine) -> None:
-    judge = novelty(engine, ["alpha beta gamma delta epsilon zeta eta theta iota kappa"])
+    index = novelty(engine, ["alpha beta gamma delta epsilon zeta eta theta iota kappa"])
     near = "alpha beta gamma delta epsilon zeta eta theta nu xi"
     further = "alpha beta gamma delta epsilon mu rho tau nu xi"
-    (first, second) = judge.judge([near, further])
+    (first, second) = index.compare([near, further])
     assert first is not None
     assert second is None
 
 
 def test_empty_and_endless_questions_are_judged(engine: Engine) -> None:
-    judge = novelty(engine, ["", "?", "one two three"])
-    found = judge.judge(["", "$$", "word " * 50_000, "word " * 50_000])
+    index = novelty(engine, ["", "?", "one two three"])
+    found = index.compare(["", "$$", "word " * 50_000, "word " * 50_000])
     assert found[:3] == [None, None, None]
     assert found[3] is not None and found[3].score == 1.0
-    assert MOST_WORDS < 50_000
+    assert MAX_WORDS < 50_000
 
 
 def test_no_candidates_are_no_work(engine: Engine) -> None:
-    assert novelty(engine, ["a question"]).judge([]) == []
+    assert novelty(engine, ["a question"]).compare([]) == []
 
 
 def test_the_same_candidates_are_judged_alike_whatever_the_batches(
@@ -157,7 +157,7 @@ def test_the_same_candidates_are_judged_alike_whatever_the_batches(
     path = tmp_path / "known.parquet"
     pq.write_table(pa.table({"name": ["a"], "question": ["find all primes below 20"]}), path)
     select = f"SELECT * FROM read_parquet('{path}')"
-    whole = Novelty(engine, select).judge(asked)
+    whole = Novelty(engine, select).compare(asked)
     piecewise = Novelty(engine, select)
-    assert [near for one in asked for near in piecewise.judge([one])] == whole
+    assert [near for one in asked for near in piecewise.compare([one])] == whole
     assert None in whole and any(whole)
