@@ -32,7 +32,7 @@ def write_variant(name: str, base: str, folder: Path) -> Path:
     """Write `NAME.yaml` into a folder and return its path. Never overwrites a file."""
     if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,63}", name):
         raise UsageError(
-            f"'{name}' is not a valid recipe name. Use lower-case letters, digits, '-', '_' and '.'."
+            f"'{name}' is not a valid name. Use lower-case letters, digits, '-', '_' and '.'."
         )
     recipe = load_recipe(base)
     path = folder / f"{name}.yaml"

@@ -173,13 +173,15 @@ def _parse(path: Path) -> Document:
     if not isinstance(node, yaml.MappingNode) or not isinstance(values, dict):
         raise RecipeError(f"{path.name}:1: expected keys and values, saw {_kind_of(values)}")
     errors: list[str] = []
-    _walk(node, (), path.name, places, errors)
+    _record_places(node, (), path.name, places, errors)
     if errors:
         raise RecipeError("\n".join(errors))
     return Document(path, values, places)
 
 
-def _walk(node: yaml.Node, loc: Loc, file: str, places: dict[Loc, str], errors: list[str]) -> None:
+def _record_places(
+    node: yaml.Node, loc: Loc, file: str, places: dict[Loc, str], errors: list[str]
+) -> None:
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             here = (*loc, key.value)
@@ -190,18 +192,18 @@ def _walk(node: yaml.Node, loc: Loc, file: str, places: dict[Loc, str], errors: 
                 errors.append(f"{place}: expected a plain text key, saw {key.value!r}")
                 continue
             places[here] = place
-            _walk(value, here, file, places, errors)
-    elif isinstance(node, yaml.ScalarNode) and _unstorable(node.value):
+            _record_places(value, here, file, places, errors)
+    elif isinstance(node, yaml.ScalarNode) and _has_invalid_characters(node.value):
         errors.append(f"{places.get(loc, file)}: text may not contain NUL or lone surrogates")
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
             places[(*loc, index)] = f"{file}:{value.start_mark.line + 1}"
-            _walk(value, (*loc, index), file, places, errors)
+            _record_places(value, (*loc, index), file, places, errors)
 
 
 def _kind_of(values: object) -> str:
     return "nothing" if values == {} or values is None else type(values).__name__
 
 
-def _unstorable(text: str) -> bool:
+def _has_invalid_characters(text: str) -> bool:
     return any(char == "\0" or "\ud800" <= char <= "\udfff" for char in text)
