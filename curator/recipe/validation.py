@@ -78,7 +78,7 @@ def _source_errors(
 
 
 def _share_rows(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two subsets would have rows in common: a row has one id and one verdict per check."""
+    """Return whether two subsets would have rows in common, which would then have two verdicts."""
     source, parts = one.get("source"), {one.get("part") or "", other.get("part") or ""}
     return (
         isinstance(source, str)

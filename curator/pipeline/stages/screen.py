@@ -82,8 +82,8 @@ def _screen(
         with context.store.reading(inputs), context.store.engine() as engine:
             _tables(engine, context, parts, earlier)
             rows = Rows("SELECT * FROM alive", queries.problems(parts))
-            found = SCREENS[name].run(engine, rows, **parameters, **provided)
-            digest = objects.write(found, arrow.VERDICTS)
+            batches = SCREENS[name].run(engine, rows, **parameters, **provided)
+            digest = objects.write(batches, arrow.VERDICTS)
             verdicts = scan([objects.path(digest)])
             counts = engine.sql(
                 "SELECT subset || '|' || outcome || ': ' || reason, count(*) "
@@ -109,9 +109,9 @@ def _tables(
     engine: Engine, context: BuildContext, parts: Sequence[Part], screened: Mapping[str, Outputs]
 ) -> None:
     """Create table `rejected` (id) and view `alive`: the rows that nothing has rejected."""
-    judged = queries.verdicts(part.verdicts for part in parts)
+    verdicts = queries.verdicts(part.verdicts for part in parts)
     out = "('failed')" if context.recipe.undecided == "keep" else "('failed', 'undecided')"
-    rejected = f"SELECT row_id AS id FROM ({judged}) WHERE outcome IN {out}"
+    rejected = f"SELECT row_id AS id FROM ({verdicts}) WHERE outcome IN {out}"
     if screened:
         objects = [
             context.store.objects.path(outputs.objects["verdicts"]) for outputs in screened.values()
