@@ -159,8 +159,13 @@ def _kind(schema: Any) -> str:
 
 
 def _bounds(schema: Mapping[str, Any]) -> str:
-    words = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    words["pattern"] = "matching"
+    words = {
+        "minimum": "≥",
+        "exclusiveMinimum": ">",
+        "maximum": "≤",
+        "exclusiveMaximum": "<",
+        "pattern": "matching",
+    }
     bounds = [f"{word} `{schema[key]}`" for key, word in words.items() if key in schema]
     return f" {', '.join(bounds)}" if bounds else ""
 

@@ -8,7 +8,7 @@ key. Keys of the teacher are in `curator.teacher.config`, parameters of screens 
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import pydantic
 from pydantic import AfterValidator, Field, StrictFloat, StrictInt
@@ -196,13 +196,14 @@ class Subset(Section):
 
 def _screen_field(screen: Screen) -> Any:
     """Return the annotation and the field of a screen's key."""
-    annotation: Any = bool if screen.parameters is None else screen.parameters | None
-    default: Any = screen.on
+    annotation, default, about = cast(Any, bool), cast(Any, screen.on), screen.about
     if screen.parameters is not None:
+        annotation = screen.parameters | None
         default = screen.parameters() if screen.on else None
+        about += " `null` switches the screen off." if screen.on else " Off by default."
     if not screen.always_digested:
         annotation = Annotated[annotation, Mark.OMIT_DEFAULT]
-    return annotation, Field(default=default, description=screen.about)
+    return annotation, Field(default=default, description=about)
 
 
 if TYPE_CHECKING:

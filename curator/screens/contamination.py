@@ -190,7 +190,7 @@ def _windows(words: str, gram: str, whole: str, ngram: int) -> str:
 
 SCREEN = Screen(
     VERSION,
-    "Reject rows whose question is in an evaluation set; null switches the screen off.",
+    "Reject rows whose question is in an evaluation set.",
     find_contamination,
     parameters=Contamination,
     needs=frozenset({"evals"}),

@@ -21,13 +21,13 @@ from curator.screens import normalize
 from datastore.engine import Engine
 
 GRAM = 8
-"""Words per n-gram. The share of longer n-grams in common would mean little."""
+"""Words per n-gram. With longer n-grams, the share in common would not be informative."""
 LONG_GRAM = 13
-"""Number of consecutive common words that is contamination, as in the screen of that name."""
+"""Number of common consecutive words that counts as contamination, as in that screen."""
 MAX_WORDS = 2_000
 """Maximum number of words compared per question; the rest of a longer question is ignored."""
 _MAX_UNREAD = 0.25
-"""Maximum share of a candidate's words whose postings are not read; the most frequent words."""
+"""Maximum share of a candidate's words, the most frequent, whose postings are not read."""
 
 Ints = np.ndarray[Any, np.dtype[np.int32]]
 
