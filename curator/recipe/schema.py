@@ -8,7 +8,7 @@ key. Keys of the teacher are in `curator.teacher.config`, parameters of screens 
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import pydantic
 from pydantic import AfterValidator, Field, StrictFloat, StrictInt
@@ -196,7 +196,9 @@ class Subset(Section):
 
 def _screen_field(screen: Screen) -> Any:
     """Return the annotation and the field of a screen's key."""
-    annotation, default, about = cast(Any, bool), cast(Any, screen.on), screen.about
+    annotation: Any = bool
+    default: Any = screen.on
+    about = screen.about
     if screen.parameters is not None:
         annotation = screen.parameters | None
         default = screen.parameters() if screen.on else None
