@@ -1,20 +1,18 @@
-"""The reference, written from the code: `python -m curator.cli.reference > docs/reference.md`.
+"""Generates the reference: `python -m curator.cli.reference > docs/reference.md`.
 
-In: the command line, the schema of recipes and the visible dicts of every part. Out: Markdown.
-A test compares it with `docs/reference.md`.
+In: the commands, the schema of recipes, and the dicts of sources, writers, checks, screens and
+release formats. Out: Markdown. A test compares it with `docs/reference.md`.
 """
 
 import json
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from types import ModuleType
 from typing import Any
 
 import typer
 
 from curator.checks import CHECKS
 from curator.cli.app import app
-from curator.recipe.load import schema
+from curator.recipe.load import schema as recipe_schema
 from curator.release.formats import FORMATS
 from curator.screens import SCREENS
 from curator.sources import EVALS, SOURCES, Source
@@ -23,28 +21,28 @@ from trainers.recipe import KINDS
 
 HEAD = """# Reference
 
-Written from the code by `python -m curator.cli.reference`; a change here is lost.
+Generated from the code by `make docs`. Do not edit: changes are overwritten.
 """
 
 
 def reference() -> str:
-    """All that a user can name, from commands and recipe keys to release formats."""
+    """Return the reference of commands, recipe keys and everything that recipes can name."""
     sections = (
         HEAD,
         *_commands(),
         *_recipe_keys(),
         *_sources("Sources", SOURCES),
         *_sources("Evaluation sets", EVALS),
-        *_named("Writers", "what a rationale is written by", _writers()),
-        *_named("Checks", "what judges one row", ((k, v.about) for k, v in CHECKS.items())),
+        *_named("Writers", "what it writes", _writers()),
+        *_named("Checks", "what it requires of a row", ((k, v.about) for k, v in CHECKS.items())),
         *_named(
             "Screens",
-            "what judges a row among all others",
-            ((k, _first_line(sys.modules[v.run.__module__])) for k, v in SCREENS.items()),
+            "what it does",
+            ((k, v.about) for k, v in SCREENS.items()),
         ),
         *_named(
             "Release formats",
-            "what `curator export --format` writes",
+            "what it contains",
             ((k, f"{v.about} (`{v.suffix}`)") for k, v in FORMATS.items()),
         ),
     )
@@ -54,10 +52,11 @@ def reference() -> str:
 def _commands() -> Iterator[str]:
     group: Any = typer.main.get_command(app)
     yield "## Commands\n"
-    yield _table(("command", "what it does"), ((f"`{n}`", c.help) for n, c in _shown(group)))
-    yield "Options of `curator` itself, before the command:\n"
+    commands = _commands_of(group)
+    yield _table(("command", "what it does"), ((f"`{n}`", c.help) for n, c in commands))
+    yield "Options of `curator` itself; they precede the command:\n"
     yield _options(group.params)
-    for name, command in _shown(group):
+    for name, command in commands:
         arguments = [p for p in command.params if p.param_type_name == "argument"]
         usage = " ".join([name, *(p.name.upper() for p in arguments)])
         yield f"### curator {usage}\n\n{command.help}\n"
@@ -66,7 +65,7 @@ def _commands() -> Iterator[str]:
         yield _options(command.params)
 
 
-def _shown(group: Any) -> list[tuple[str, Any]]:
+def _commands_of(group: Any) -> list[tuple[str, Any]]:
     return [(name, command) for name, command in group.commands.items() if not command.hidden]
 
 
@@ -77,59 +76,65 @@ def _options(params: Sequence[Any]) -> str:
         return ", ".join(f"`{option}`" for option in param.opts)
 
     def about(param: Any) -> str:
-        envvar = f" Or the variable `{param.envvar}`." if param.envvar else ""
+        envvar = f" Environment variable: `{param.envvar}`." if param.envvar else ""
         return f"{param.help or ''}{envvar}"
 
     def default(param: Any) -> str:
         return "" if param.default in (None, False, "") else f"`{param.default}`"
 
-    shown = [param for param in params if param.name != "help"]
-    if not shown:
-        return "It takes nothing.\n"
-    rows = ((name(param), default(param), about(param)) for param in shown)
+    documented = [param for param in params if param.name != "help"]
+    if not documented:
+        return "No arguments or options.\n"
+    rows = ((name(param), default(param), about(param)) for param in documented)
     return _table(("argument or option", "default", "meaning"), rows)
 
 
 def _recipe_keys() -> Iterator[str]:
-    """The keys of recipes of versions and of training."""
+    """Yield the keys of recipes and of training recipes."""
     yield "## Recipe keys\n"
-    yield "`curator schema` prints the same as JSON Schema, for editors.\n"
-    yield from _keys("Recipe", schema())
+    yield "`curator schema` prints these keys as a JSON Schema for editors.\n"
+    described: set[str] = set()
+    yield from _keys("Recipe", recipe_schema(), described)
     yield "## Training recipe keys\n"
-    yield "What `curator train` takes; the key `train` says which of them it is.\n"
+    yield "Recipes of `curator train`. The key `train` selects the kind of training.\n"
     for kind in KINDS.values():
-        yield from _keys(kind.__name__, kind.model_json_schema())
+        yield from _keys(kind.__name__, kind.model_json_schema(), described)
 
 
-def _keys(title: str, full: dict[str, Any]) -> Iterator[str]:
-    """One table for each part of a schema."""
-    parts = full.get("$defs", {})
+def _keys(title: str, full: dict[str, Any], described: set[str]) -> Iterator[str]:
+    """Yield one table per section of a schema that has not been described yet."""
+    sections = full.get("$defs", {})
     todo = [(title, full)]
-    for name, part in todo:
-        yield f"### {name}\n\n{part['description']}\n"
+    for name, section in todo:
+        if name in described:
+            continue
+        described.add(name)
+        yield f"### {name}\n\n{section['description']}\n"
         rows = []
-        for key, of in part["properties"].items():
-            inner = [ref for ref in _refs(of) if "properties" in parts[ref]]
-            todo += [(ref, parts[ref]) for ref in inner if (ref, parts[ref]) not in todo]
-            about = of.get("description") or "".join(parts[ref]["description"] for ref in inner)
-            rows.append((f"`{key}`", _kind(of), _default(of), about))
+        for key, value in section["properties"].items():
+            inner = [ref for ref in _refs(value) if "properties" in sections[ref]]
+            todo += [(ref, sections[ref]) for ref in inner if (ref, sections[ref]) not in todo]
+            about = value.get("description") or "".join(
+                sections[ref]["description"] for ref in inner
+            )
+            rows.append((f"`{key}`", _kind(value), _default(value), about))
         yield _table(("key", "value", "default", "meaning"), rows)
 
 
-def _refs(of: object) -> Iterator[str]:
-    """Names of the parts that a piece of a JSON Schema refers to."""
-    match of:
+def _refs(schema: object) -> Iterator[str]:
+    """Yield the names of the sections to which a part of a JSON Schema refers."""
+    match schema:
         case {"$ref": ref}:
             yield str(ref).rsplit("/", 1)[1]
         case {}:
-            yield from (name for value in of.values() for name in _refs(value))
+            yield from (name for value in schema.values() for name in _refs(value))
         case [*items]:
             yield from (name for item in items for name in _refs(item))
 
 
-def _kind(of: Any) -> str:
-    """The values that a part of a JSON Schema allows, in words."""
-    match of:
+def _kind(schema: Any) -> str:
+    """Return the values that a part of a JSON Schema allows, in words."""
+    match schema:
         case {"$ref": ref}:
             name = str(ref).rsplit("/", 1)[1]
             return f"[{name}](#{name.lower()})"
@@ -149,21 +154,27 @@ def _kind(of: Any) -> str:
             return f"name: {_kind(inner)}"
         case {"type": "null"}:
             return "`null`"
-    words: dict[str, str] = {"string": "text", "integer": "whole number", "boolean": "yes or no"}
-    return words.get(of["type"], str(of["type"])) + _bounds(of)
+    words: dict[str, str] = {"string": "text", "boolean": "`true` or `false`"}
+    return words.get(schema["type"], str(schema["type"])) + _bounds(schema)
 
 
-def _bounds(of: Mapping[str, Any]) -> str:
-    words = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "pattern": "like"}
-    found = [f"{word} `{of[key]}`" for key, word in words.items() if key in of]
-    return f" {', '.join(found)}" if found else ""
+def _bounds(schema: Mapping[str, Any]) -> str:
+    words = {
+        "minimum": "≥",
+        "exclusiveMinimum": ">",
+        "maximum": "≤",
+        "exclusiveMaximum": "<",
+        "pattern": "matching",
+    }
+    bounds = [f"{word} `{schema[key]}`" for key, word in words.items() if key in schema]
+    return f" {', '.join(bounds)}" if bounds else ""
 
 
-def _default(of: Mapping[str, Any]) -> str:
-    """Short defaults as JSON; what is longer is told by the meaning, or by the part's own table."""
-    if "default" not in of or isinstance(of["default"], dict):
+def _default(schema: Mapping[str, Any]) -> str:
+    """Return a short default as JSON. The meaning, or the section's own table, has longer ones."""
+    if "default" not in schema or isinstance(schema["default"], dict):
         return ""
-    text = json.dumps(of["default"], ensure_ascii=False)
+    text = json.dumps(schema["default"], ensure_ascii=False)
     return f"`{text}`" if len(text) <= 60 else ""
 
 
@@ -180,7 +191,7 @@ def _sources(title: str, sources: Mapping[str, Source]) -> Iterator[str]:
         )
         for name, source in sources.items()
     )
-    yield _table(("name", "what it is", "where", "records", "licence", "fields"), rows)
+    yield _table(("name", "content", "location", "records", "licence", "fields"), rows)
 
 
 def _writers() -> Iterator[tuple[str, str]]:
@@ -189,13 +200,9 @@ def _writers() -> Iterator[tuple[str, str]]:
         yield name, f"{writer.about} ({', '.join(sorted(writer.kinds))}{teacher})"
 
 
-def _named(title: str, about: str, rows: Iterable[tuple[str, str]]) -> Iterator[str]:
+def _named(title: str, head: str, rows: Iterable[tuple[str, str]]) -> Iterator[str]:
     yield f"## {title}\n"
-    yield _table(("name", about), ((f"`{name}`", text) for name, text in rows))
-
-
-def _first_line(module: ModuleType) -> str:
-    return (module.__doc__ or "").split("\n")[0]
+    yield _table(("name", head), ((f"`{name}`", text) for name, text in rows))
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

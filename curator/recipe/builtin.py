@@ -1,4 +1,4 @@
-"""Where the shipped recipes and samples lie, in a checkout and in an installed package alike."""
+"""Locates the shipped recipes and samples, in a checkout and in an installed package."""
 
 from pathlib import Path
 
@@ -6,9 +6,9 @@ from curator.core.errors import CuratorError
 
 
 def recipes_folder() -> Path:
-    """The folder of the shipped recipes; their samples are in its subfolder `samples`.
+    """Return the folder of the shipped recipes. Its subfolder `samples` has their samples.
 
-    An installed package carries it inside `curator`, a checkout or an editable install beside it.
+    In an installed package it is inside the folder `curator`, in a checkout beside it.
     """
     package = Path(__file__).resolve().parents[1]
     folders = (package / "_recipes", package.parent / "recipes")
@@ -16,4 +16,6 @@ def recipes_folder() -> Path:
         if folder.is_dir():
             return folder
     places = " or ".join(str(folder) for folder in folders)
-    raise CuratorError(f"The shipped recipes are missing: expected them in {places}. Reinstall.")
+    raise CuratorError(
+        f"The shipped recipes are missing: expected them in {places}. Reinstall Curator."
+    )

@@ -20,20 +20,22 @@ Model = type[BaseModel]
 
 def keys_at(model: Model, loc: Loc) -> list[str]:
     """Return the keys that the section at a location may have; of all sections if it is a union."""
-    sections = [each for place in _places(model, loc) for each in _members(place) if _section(each)]
+    sections = _sections_at(model, loc)
     return list(dict.fromkeys(key for each in sections for key in each.model_fields))
 
 
 def expected_at(model: Model, loc: Loc) -> str:
     """Return the text of the mark `Expected` at a location; empty if there is none."""
-    texts = [m.text for p in _places(model, loc) for m in _metadata(p) if isinstance(m, Expected)]
+    texts = [
+        m.text for p in _annotations_at(model, loc) for m in _marks_of(p) if isinstance(m, Expected)
+    ]
     return texts[0] if texts else ""
 
 
 def takes_null(model: Model, loc: Loc) -> bool:
     """Return whether `null` at a location is a value that differs from leaving out the key."""
-    sections = (each for place in _places(model, loc[:-1]) for each in _members(place))
-    fields = [each.model_fields.get(str(loc[-1])) for each in sections if _section(each)]
+    sections = _sections_at(model, loc[:-1])
+    fields = [each.model_fields.get(str(loc[-1])) for each in sections]
     return any(
         field and NoneType in get_args(field.annotation) and field.get_default() is not None
         for field in fields
@@ -41,17 +43,17 @@ def takes_null(model: Model, loc: Loc) -> bool:
 
 
 def loc_of(model: Model, pydantic_loc: Sequence[int | str]) -> Loc:
-    """Return a location of pydantic without the union members that pydantic adds to it."""
-    place: Any = model
+    """Return a location as the document has it: pydantic also inserts names of union members."""
+    annotation: Any = model
     loc: list[object] = []
     for part in pydantic_loc:
-        members = _members(place)
+        members = _plain_members(annotation)
         if len(members) > 1:
-            place = _tagged(place, part)
+            annotation = _member_with_tag(annotation, part)
             continue
         loc.append(part)
-        places = _inside(place, part)
-        place = places[0] if places else Any
+        annotations = _child_annotations(annotation, part)
+        annotation = annotations[0] if annotations else Any
     return tuple(loc)
 
 
@@ -59,7 +61,7 @@ def marked_values(
     model: Model, values: object
 ) -> Iterator[tuple[dict[Any, Any] | list[Any], Any, frozenset[Mark]]]:
     """Yield (container, key, marks) of every marked value in raw values."""
-    yield from _marked([model], values)
+    yield from _walk([model], values)
 
 
 def canonical(section: Section) -> dict[str, Any]:
@@ -90,8 +92,8 @@ def _default(field: FieldInfo) -> Any:
     return field.get_default(call_default_factory=True, validated_data={})
 
 
-def _marked(
-    places: Sequence[Any], values: object
+def _walk(
+    annotations: Sequence[Any], values: object
 ) -> Iterator[tuple[dict[Any, Any] | list[Any], Any, frozenset[Mark]]]:
     if isinstance(values, dict):
         keys: Sequence[Any] = list(values)
@@ -100,71 +102,79 @@ def _marked(
     else:
         return
     for key in keys:
-        inner = [each for place in places for each in _inside(place, key)]
-        annotations = [*inner, *(member for each in inner for member in _unwrapped(each))]
-        marks = {m for each in annotations for m in _metadata(each) if isinstance(m, Mark)}
+        inner = [each for annotation in annotations for each in _child_annotations(annotation, key)]
+        marked = [*inner, *(member for each in inner for member in _union_members(each))]
+        marks = {m for each in marked for m in _marks_of(each) if isinstance(m, Mark)}
         if marks:
             yield values, key, frozenset(marks)
         if inner:
-            yield from _marked(inner, values[key])
+            yield from _walk(inner, values[key])
 
 
-def _places(model: Model, loc: Loc) -> list[Any]:
-    """The annotations at a location: several if a union on the way has several members."""
-    places: list[Any] = [model]
+def _annotations_at(model: Model, loc: Loc) -> list[Any]:
+    """Return the annotations at a location; several if it lies in a union of sections."""
+    annotations: list[Any] = [model]
     for part in loc:
-        places = [inner for place in places for inner in _inside(place, part)]
-    return places
+        annotations = [
+            inner for annotation in annotations for inner in _child_annotations(annotation, part)
+        ]
+    return annotations
 
 
-def _inside(place: Any, part: object) -> list[Any]:
-    """The annotations of one key or list item of an annotation, with their marks."""
-    found = []
-    for member in _members(place):
-        if _section(member):
+def _sections_at(model: Model, loc: Loc) -> list[Model]:
+    annotations = _annotations_at(model, loc)
+    members = (member for annotation in annotations for member in _plain_members(annotation))
+    return [member for member in members if _is_section(member)]
+
+
+def _child_annotations(annotation: Any, part: object) -> list[Any]:
+    """Return the annotations, with marks, of a key or list item below an annotation."""
+    children: list[Any] = []
+    for member in _plain_members(annotation):
+        if _is_section(member):
             if isinstance(part, str) and (field := member.model_fields.get(part)):
                 marks = field.metadata
-                found.append(Annotated[field.annotation, *marks] if marks else field.annotation)
+                children.append(Annotated[field.annotation, *marks] if marks else field.annotation)
         elif get_origin(member) is dict:
-            found.append(get_args(member)[1])
+            children.append(get_args(member)[1])
         elif get_origin(member) in (tuple, list) and isinstance(part, int):
-            found.append(get_args(member)[0])
-    return found
+            children.append(get_args(member)[0])
+    return children
 
 
-def _members(place: Any) -> list[Any]:
-    """The members of a union, or the one type, without null and without marks."""
-    return [_bare(member) for member in _unwrapped(place)]
+def _plain_members(annotation: Any) -> list[Any]:
+    """Return the members of a union, or the one type, without null and without marks."""
+    return [_without_marks(member) for member in _union_members(annotation)]
 
 
-def _unwrapped(place: Any) -> list[Any]:
-    """The members of a union, or the one type, without null; members keep their marks."""
-    bare = _bare(place)
-    if get_origin(bare) not in (Union, UnionType):
-        return [place]
-    members = (member for member in get_args(bare) if member is not NoneType)
-    return [inner for member in members for inner in _unwrapped(member)]
+def _union_members(annotation: Any) -> list[Any]:
+    """Return the members of a union, or the one type, without null and with their marks."""
+    union = _without_marks(annotation)
+    if get_origin(union) not in (Union, UnionType):
+        return [annotation]
+    members = (member for member in get_args(union) if member is not NoneType)
+    return [inner for member in members for inner in _union_members(member)]
 
 
-def _tagged(place: Any, tag: object) -> Any:
-    for member in _unwrapped(place):
-        if any(isinstance(m, Tag) and m.tag == tag for m in _metadata(member)):
+def _member_with_tag(annotation: Any, tag: object) -> Any:
+    for member in _union_members(annotation):
+        if any(isinstance(m, Tag) and m.tag == tag for m in _marks_of(member)):
             return member
     return Any
 
 
-def _bare(place: Any) -> Any:
-    while get_origin(place) is Annotated:
-        place = get_args(place)[0]
-    return place
+def _without_marks(annotation: Any) -> Any:
+    while get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    return annotation
 
 
-def _metadata(place: Any) -> tuple[Any, ...]:
-    if get_origin(place) is not Annotated:
+def _marks_of(annotation: Any) -> tuple[Any, ...]:
+    if get_origin(annotation) is not Annotated:
         return ()
-    inner, *metadata = get_args(place)
-    return (*metadata, *_metadata(inner))
+    inner, *metadata = get_args(annotation)
+    return (*metadata, *_marks_of(inner))
 
 
-def _section(place: Any) -> bool:
-    return isinstance(place, type) and issubclass(place, BaseModel)
+def _is_section(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)

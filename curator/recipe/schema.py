@@ -196,13 +196,16 @@ class Subset(Section):
 
 def _screen_field(screen: Screen) -> Any:
     """Return the annotation and the field of a screen's key."""
-    annotation: Any = bool if screen.parameters is None else screen.parameters | None
+    annotation: Any = bool
     default: Any = screen.on
+    about = screen.about
     if screen.parameters is not None:
+        annotation = screen.parameters | None
         default = screen.parameters() if screen.on else None
+        about += " `null` switches the screen off." if screen.on else " Off by default."
     if not screen.always_digested:
         annotation = Annotated[annotation, Mark.OMIT_DEFAULT]
-    return annotation, Field(default=default, description=screen.about)
+    return annotation, Field(default=default, description=about)
 
 
 if TYPE_CHECKING:

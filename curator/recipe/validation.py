@@ -40,11 +40,11 @@ def _writer_errors(document: Document, name: str, subset: Mapping[str, Any]) -> 
     if writers == []:
         return [f"{place}: subset '{name}' has no writer. Name at least one."]
     errors = _source_errors(document, name, subset, place)
-    for name_ in writers:
-        writer = WRITERS.get(name_) if isinstance(name_, str) else None
+    for each in writers:
+        writer = WRITERS.get(each) if isinstance(each, str) else None
         if writer and isinstance(kind, str) and kind in get_args(Kind) and kind not in writer.kinds:
             kinds = " or ".join(sorted(writer.kinds))
-            errors.append(f"{place}: writer '{name_}' writes {kinds}, not {kind}.")
+            errors.append(f"{place}: writer '{each}' writes {kinds}, not {kind}.")
     return errors
 
 
@@ -78,7 +78,7 @@ def _source_errors(
 
 
 def _share_rows(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two subsets would have rows in common: a row has one id and one verdict per check."""
+    """Return whether two subsets would have rows in common, which would then have two verdicts."""
     source, parts = one.get("source"), {one.get("part") or "", other.get("part") or ""}
     return (
         isinstance(source, str)

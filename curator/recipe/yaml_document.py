@@ -30,7 +30,7 @@ Model = type[BaseModel]
 
 @dataclass(frozen=True)
 class Document:
-    """The values of a YAML file merged over those it extends."""
+    """The values of a YAML file, merged over those of the files it extends."""
 
     path: Path
     values: dict[str, Any]
@@ -38,10 +38,10 @@ class Document:
     """`file:line` of every key and list item."""
 
     def place(self, loc: Loc) -> str:
-        """The `file:line` of a key, or of the nearest key around it."""
+        """Return the `file:line` of a key, or of the nearest key that contains it."""
         for end in range(len(loc), 0, -1):
-            if found := self.places.get(loc[:end]):
-                return found
+            if place := self.places.get(loc[:end]):
+                return place
         return f"{self.path.name}:1"
 
 
@@ -73,12 +73,14 @@ def _find(name: str | Path, folder: Path, part: str) -> Path:
             return path
     except OSError as error:
         raise UsageError(f"Cannot read {str(path)[:200]}: {error.strerror}") from None
-    known = shipped_recipes(part)
-    if str(name) in known:
-        return known[str(name)]
+    shipped = shipped_recipes(part)
+    if str(name) in shipped:
+        return shipped[str(name)]
     if path.suffix in (".yaml", ".yml") or path.is_dir():
-        raise UsageError(f"No recipe file {path}; shipped recipes: {', '.join(sorted(known))}")
-    raise UsageError(unknown("recipe", str(name), known))
+        raise UsageError(
+            f"{path} is not a recipe file. Shipped recipes: {', '.join(sorted(shipped))}"
+        )
+    raise UsageError(unknown("recipe", str(name), shipped))
 
 
 def _read(path: Path, children: tuple[Path, ...], model: Model, part: str) -> Document:
@@ -94,10 +96,10 @@ def _read(path: Path, children: tuple[Path, ...], model: Model, part: str) -> Do
         place = document.place(("extends",))
         raise RecipeError(f"{place}: extends: expected a recipe's name or file, saw {parent!r}")
     try:
-        found = _find(parent, path.parent, part)
+        base_path = _find(parent, path.parent, part)
     except UsageError as error:
         raise RecipeError(f"{document.place(('extends',))}: extends: {error}") from None
-    base = _read(found, (*children, path.resolve()), model, part)
+    base = _read(base_path, (*children, path.resolve()), model, part)
     _rewrite_paths(base, path.parent, model)
     places = {**base.places, **document.places}
     return Document(path, _merge(base.values, document.values, model), places)
@@ -109,17 +111,17 @@ def _rewrite_paths(base: Document, folder: Path, model: Model) -> None:
     Digested paths stay relative, since a version must not depend on where its recipe lies.
     """
     here = base.path.parent
-    way = os.path.relpath(here.resolve(), folder.resolve())
+    route = os.path.relpath(here.resolve(), folder.resolve())
     for holder, key, marks in keys.marked_values(model, base.values):
         path = holder[key]
         if not isinstance(path, str) or not path:
             continue
         if Mark.PATH in marks and Mark.NOT_DIGESTED in marks:
             holder[key] = str((here / path).absolute())
-        elif Mark.PATH in marks and way != ".":
-            holder[key] = os.path.join(way, path)
-        elif Mark.HUB_ID_OR_PATH in marks and path.startswith(".") and way != ".":
-            holder[key] = os.path.join(".", way, path)  # the dot marks it as a path
+        elif Mark.PATH in marks and route != ".":
+            holder[key] = os.path.join(route, path)
+        elif Mark.HUB_ID_OR_PATH in marks and path.startswith(".") and route != ".":
+            holder[key] = os.path.join(".", route, path)  # the dot marks it as a path
 
 
 def _merge(base: Any, over: Any, model: Model, at: Loc = ()) -> Any:
@@ -138,9 +140,13 @@ def _parse(path: Path) -> Document:
         data = path.read_bytes()
         text = data.decode("utf-8")
         if len(data) > MAX_BYTES:
-            raise RecipeError(f"{path.name}:1: expected at most 1 MB, saw {len(data):,} bytes")
+            raise RecipeError(
+                f"{path.name}:1: expected a file of at most 1 MB, saw {len(data):,} bytes"
+            )
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
-            raise RecipeError(f"{path.name}: aliases (`*name`) are not allowed: write it out")
+            raise RecipeError(
+                f"{path.name}: aliases (`*name`) are not allowed. Repeat the value instead."
+            )
         loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
         values: dict[str, Any] = loader.construct_document(node) if node else {}
@@ -148,7 +154,7 @@ def _parse(path: Path) -> Document:
         raise UsageError(f"Cannot read {path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise RecipeError(
-            f"{path.name}:1: expected UTF-8 text, byte {error.start} is not"
+            f"{path.name}:1: expected UTF-8 text, but byte {error.start} is not UTF-8"
         ) from None
     except RecursionError:
         raise RecipeError(f"{path.name}:1: nested too deeply") from None
@@ -158,38 +164,46 @@ def _parse(path: Path) -> Document:
         why = getattr(error, "problem", None) or "not valid YAML"
         raise RecipeError(f"{path.name}:{line}: {why}") from None
     except (ValueError, LookupError, AttributeError, TypeError) as error:
-        # What PyYAML raises for values that look like a date, a number or a tag and are none.
+        # PyYAML raises these for values that look like a date, a number or a tag but are invalid.
         why = (str(error).splitlines() or [""])[0][:200]
-        raise RecipeError(f"{path.name}: a value cannot be read ({why}); quote it") from None
+        raise RecipeError(
+            f"{path.name}: a value cannot be read ({why}). Put it in quotes."
+        ) from None
     places: dict[Loc, str] = {}
     if not isinstance(node, yaml.MappingNode) or not isinstance(values, dict):
-        raise RecipeError(f"{path.name}:1: expected keys and values, saw none")
-    faults: list[str] = []
-    _walk(node, (), path.name, places, faults)
-    if faults:
-        raise RecipeError("\n".join(faults))
+        raise RecipeError(f"{path.name}:1: expected keys and values, saw {_kind_of(values)}")
+    errors: list[str] = []
+    _record_places(node, (), path.name, places, errors)
+    if errors:
+        raise RecipeError("\n".join(errors))
     return Document(path, values, places)
 
 
-def _walk(node: yaml.Node, loc: Loc, file: str, places: dict[Loc, str], faults: list[str]) -> None:
+def _record_places(
+    node: yaml.Node, loc: Loc, file: str, places: dict[Loc, str], errors: list[str]
+) -> None:
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             here = (*loc, key.value)
             place = f"{file}:{key.start_mark.line + 1}"
             if here in places:
-                faults.append(f"{place}: '{key.value}' was already given at {places[here]}")
+                errors.append(f"{place}: duplicate key '{key.value}', first at {places[here]}")
             if not isinstance(key, yaml.ScalarNode) or key.tag != "tag:yaml.org,2002:str":
-                faults.append(f"{place}: expected a plain text key, saw {key.value!r}")
+                errors.append(f"{place}: expected a plain text key, saw {key.value!r}")
                 continue
             places[here] = place
-            _walk(value, here, file, places, faults)
-    elif isinstance(node, yaml.ScalarNode) and _unstorable(node.value):
-        faults.append(f"{places.get(loc, file)}: NUL and lone surrogates are no text")
+            _record_places(value, here, file, places, errors)
+    elif isinstance(node, yaml.ScalarNode) and _has_invalid_characters(node.value):
+        errors.append(f"{places.get(loc, file)}: text may not contain NUL or lone surrogates")
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
             places[(*loc, index)] = f"{file}:{value.start_mark.line + 1}"
-            _walk(value, (*loc, index), file, places, faults)
+            _record_places(value, (*loc, index), file, places, errors)
 
 
-def _unstorable(text: str) -> bool:
-    return any(sign == "\0" or "\ud800" <= sign <= "\udfff" for sign in text)
+def _kind_of(values: object) -> str:
+    return "nothing" if values == {} or values is None else type(values).__name__
+
+
+def _has_invalid_characters(text: str) -> bool:
+    return any(char == "\0" or "\ud800" <= char <= "\udfff" for char in text)

@@ -1,7 +1,7 @@
-"""A bound on the rationales of one problem, over all subsets together.
+"""Screen `cap`: limits the rationales per question, over all subsets together.
 
-In: rows, the bound, a seed. Out: verdicts `over the cap`. A problem is a normalised question, so
-that one question of two sources is one problem; the rows that stay are chosen by seeded md5 order.
+In: rows, the limit, a seed. Out: verdicts `over the cap`. Questions are compared in normalised
+form, so a question that two sources share counts once. A seeded md5 order selects the rows to keep.
 """
 
 from collections.abc import Iterator
@@ -28,11 +28,13 @@ class Cap(Section):
     """Maximum number of rows with the same normalised question."""
 
 
-def cap(engine: Engine, rows: Rows, rationales: int, seed: int) -> Iterator[pa.RecordBatch]:
-    """Verdicts in the layout `VERDICTS`, by row id; at most `rationales` rows a problem stay."""
-    # The word `cap` keeps this order apart from the draw's: were they one, the rows that a cap
-    # leaves would have small hashes, and a draw would prefer them.
-    question = normalize.key(normalize.stem(normalize.folded("question")))
+def reject_rows_over_cap(
+    engine: Engine, rows: Rows, rationales: int, seed: int
+) -> Iterator[pa.RecordBatch]:
+    """Yield verdicts in the layout `VERDICTS`, by row id, on the surplus rows of each question."""
+    # The prefix `cap` makes this order independent of the draw's. With the same order, the rows
+    # that the cap leaves would have small hashes, and the draw would prefer them.
+    question = normalize.key(normalize.stem(normalize.fold("question")))
     query = f"""
         WITH alive AS (SELECT id, problem_id FROM ({rows.rows})),
         problem AS (
@@ -67,7 +69,7 @@ def cap(engine: Engine, rows: Rows, rationales: int, seed: int) -> Iterator[pa.R
 SCREEN = Screen(
     VERSION,
     "Limit the rationales per question.",
-    cap,
+    reject_rows_over_cap,
     parameters=Cap,
     needs=frozenset({"seed"}),
     always_digested=True,

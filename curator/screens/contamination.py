@@ -1,9 +1,9 @@
-"""Questions that are in an evaluation set, by n-grams of words.
+"""Screen `contamination`: finds questions that are in an evaluation set, by n-grams of words.
 
 In: rows and the problems objects of the evaluation sets. Out: verdicts `contaminated` with the
-item, and `near contamination` where questions agree only after their numbers are masked. A question
-with fewer words than n is compared whole. Not covered: paraphrases, translations, questions in
-pictures, and short evaluation questions inside longer ones.
+evaluation item, and `near contamination` for questions that match only after their numbers are
+masked. A question with fewer than n words is compared whole. Not covered: paraphrases,
+translations, questions in images, and short evaluation questions inside longer ones.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,23 +37,23 @@ class Contamination(Section):
     """What to do with questions that match only after their numbers are masked."""
 
 
-def contamination(
+def find_contamination(
     engine: Engine,
     rows: Rows,
     evals: Mapping[str, Sequence[Path]],
     ngram: int = 13,
     masked: Literal["report", "reject"] = "report",
 ) -> Iterator[pa.RecordBatch]:
-    """Verdicts in the layout `VERDICTS`, by row id, at most one a row.
+    """Yield verdicts in the layout `VERDICTS`, by row id, at most one per row.
 
-    `against` has the problems objects of each evaluation set. Of several items that match, the one
-    that shares most is named, and of equals the one in the first set of `against`. Masked matches
-    have outcome `passed` unless `masked` is `reject`: they are told, not dropped.
+    `evals` has the problems objects of each evaluation set. The evidence names the item that shares
+    the most n-grams; of equal items, the one in the first set. Masked matches have the outcome
+    `passed` unless `masked` is `reject`: they are reported, not rejected.
     """
     if not evals:
         return
-    # Three steps: hashes of masked n-grams let a few per cent of the problems through, and only
-    # those are compared as text, so that neither time nor a collision of hashes matters.
+    # Pre-filter by hashed n-grams; only a few per cent of the problems are then compared as text.
+    # The second step also makes hash collisions harmless.
     engine.sql(f"CREATE OR REPLACE TABLE screen_items AS {_items(evals, ngram)}")
     engine.sql(f"CREATE OR REPLACE TABLE screen_suspects AS {_suspects(rows, ngram)}")
     verdicts = (
@@ -82,40 +82,40 @@ def _verdict(row: Mapping[str, Any], ngram: int, reject_masked: bool) -> Verdict
 
 
 def _items(evals: Mapping[str, Sequence[Path]], ngram: int) -> str:
-    """SELECT of the evaluation questions with their shingles."""
+    """Return a SELECT of the evaluation questions with their n-grams."""
     sets = " UNION ALL ".join(
         f"SELECT {order} AS number, {literal(name)} AS name, place, id, question FROM {scan(paths)}"
         for order, (name, paths) in enumerate(evals.items())
     )
-    numbered = f"SELECT row_number() OVER (ORDER BY number, place, id) AS item, * FROM ({sets})"
-    shingled = _shingled(numbered, ("item", "name", "place", "id"), ngram)
-    return f"SELECT * FROM ({shingled}) WHERE plain <> ['']"
+    items = f"SELECT row_number() OVER (ORDER BY number, place, id) AS item, * FROM ({sets})"
+    with_ngrams = _with_ngrams(items, ("item", "name", "place", "id"), ngram)
+    return f"SELECT * FROM ({with_ngrams}) WHERE plain <> ['']"
 
 
 def _suspects(rows: Rows, ngram: int) -> str:
-    """SELECT of the ids of problems that share a hash with an evaluation question."""
-    asked = f"""
+    """Return a SELECT of the ids of problems that share a hash with an evaluation question."""
+    questions = f"""
         SELECT id, question FROM ({rows.problems})
         WHERE id IN (SELECT problem_id FROM ({rows.rows}))
     """
     return f"""
         SELECT DISTINCT id
-        FROM (SELECT id, unnest(hashes) AS hash FROM ({_shingled(asked, ("id",), ngram)}))
+        FROM (SELECT id, unnest(hashes) AS hash FROM ({_with_ngrams(questions, ("id",), ngram)}))
         SEMI JOIN (SELECT unnest(hashes) AS hash FROM screen_items) USING (hash)
     """
 
 
 def _matches(rows: Rows, ngram: int) -> str:
-    """SELECT of each contaminated row with the item that shares most of its shingles.
+    """Return a SELECT of each contaminated row with the item that shares most of its n-grams.
 
-    Masked n-grams with more numbers than words are left out: any two tables share them.
+    Masked n-grams with more numbers than words are ignored, because any two tables share them.
     """
-    asked = f"""
+    questions = f"""
         SELECT id, any_value(question) AS question FROM ({rows.problems})
         SEMI JOIN screen_suspects USING (id) GROUP BY id
     """
     return f"""
-        WITH suspect AS MATERIALIZED ({_shingled(asked, ("id",), ngram)}),
+        WITH suspect AS MATERIALIZED ({_with_ngrams(questions, ("id",), ngram)}),
         suspect_text AS (
             SELECT id, long, false AS masked, unnest(plain) AS text,
                 generate_subscripts(plain, 1) AS position FROM suspect
@@ -147,33 +147,33 @@ def _matches(rows: Rows, ngram: int) -> str:
     """
 
 
-def _shingled(source: str, columns: tuple[str, ...], ngram: int) -> str:
-    """SELECT of `columns` and what is compared of each question of `source`, as lists.
+def _with_ngrams(source: str, columns: tuple[str, ...], ngram: int) -> str:
+    """Return a SELECT of `columns` and the n-grams of each question of `source`, as lists.
 
-    plain: its n-grams as text, or the whole where it is shorter; masked: the same with numbers
-    masked; hashes: the same as masked, hashed word by word: text for every n-gram of every row
-    would take minutes, hashes take seconds.
+    `plain` has the n-grams as text, or the whole question if it is shorter. `masked` has the same
+    with numbers masked. `hashes` has the masked n-grams hashed word by word: hashes of all rows
+    take seconds, texts would take minutes.
     """
-    kept = ", ".join(columns)
-    number = "w < ':'"  # words begin with a digit or a letter, and digits sort first
-    whole, hidden = normalize.key("stem"), normalize.masked(normalize.key("stem"))
+    names = ", ".join(columns)
+    is_number = "w < ':'"  # words begin with a digit or a letter, and digits sort first
+    whole, masked = normalize.key("stem"), normalize.mask_numbers(normalize.key("stem"))
     return f"""
-        SELECT {kept}, len(words) >= {ngram:d} AS long,
+        SELECT {names}, len(words) >= {ngram:d} AS long,
             {_windows("words", "array_to_string({}, ' ')", whole, ngram)} AS plain,
-            {_windows("hidden", "array_to_string({}, ' ')", hidden, ngram)} AS masked,
-            {_windows("hashed", "hash({})", f"hash({hidden})", ngram)} AS hashes
+            {_windows("masked_words", "array_to_string({}, ' ')", masked, ngram)} AS masked,
+            {_windows("word_hashes", "hash({})", f"hash({masked})", ngram)} AS hashes
         FROM (
-            SELECT {kept}, stem, words,
+            SELECT {names}, stem, words,
                 list_transform(
-                    words, lambda w: CASE WHEN {number} THEN '{normalize.MASK}' ELSE w END
+                    words, lambda w: CASE WHEN {is_number} THEN '{normalize.MASK}' ELSE w END
                 )
-                    AS hidden,
-                list_transform(words, lambda w: CASE WHEN {number} THEN 0 ELSE hash(w) END)
-                    AS hashed
+                    AS masked_words,
+                list_transform(words, lambda w: CASE WHEN {is_number} THEN 0 ELSE hash(w) END)
+                    AS word_hashes
             FROM (
-                SELECT {kept}, stem, {normalize.words("stem")} AS words
+                SELECT {names}, stem, {normalize.words("stem")} AS words
                 FROM (
-                    SELECT {kept}, {normalize.stem(normalize.folded("question"))} AS stem
+                    SELECT {names}, {normalize.stem(normalize.fold("question"))} AS stem
                     FROM ({source})
                 )
             )
@@ -182,7 +182,7 @@ def _shingled(source: str, columns: tuple[str, ...], ngram: int) -> str:
 
 
 def _windows(words: str, gram: str, whole: str, ngram: int) -> str:
-    """SQL: `gram` of each window of `ngram` words, or `whole` alone where there are fewer."""
+    """Return SQL: `gram` of each window of `ngram` words, or `whole` if there are fewer words."""
     window = gram.format(f"list_slice({words}, i, i + {ngram - 1:d})")
     windows = f"list_transform(range(1, len({words}) - {ngram - 2:d}), lambda i: {window})"
     return f"CASE WHEN len({words}) < {ngram:d} THEN [{whole}] ELSE {windows} END"
@@ -190,8 +190,8 @@ def _windows(words: str, gram: str, whole: str, ngram: int) -> str:
 
 SCREEN = Screen(
     VERSION,
-    "Reject rows whose question is in an evaluation set; null switches the screen off.",
-    contamination,
+    "Reject rows whose question is in an evaluation set.",
+    find_contamination,
     parameters=Contamination,
     needs=frozenset({"evals"}),
     on=True,

@@ -1,7 +1,7 @@
-"""Exact duplicates over normalised text: of the rows with one instruction and text, one stays.
+"""Screen `duplicates`: of the rows with the same normalised instruction and text, keeps one.
 
-In: rows. Out: verdicts `duplicate` with the id of the row that was kept. Which one that is depends
-on the recipe's order of subsets and the ids alone: the earliest subset, then the smallest id.
+In: rows. Out: verdicts `duplicate` with the id of the row that was kept: the one in the earliest
+subset of the recipe, and there the one with the smallest id.
 """
 
 from collections.abc import Iterator
@@ -19,35 +19,38 @@ NAME = "duplicates"
 VERSION = 1
 
 
-def duplicates(engine: Engine, rows: Rows) -> Iterator[pa.RecordBatch]:
-    """Verdicts in the layout `VERDICTS`, by row id.
+def reject_duplicates(engine: Engine, rows: Rows) -> Iterator[pa.RecordBatch]:
+    """Yield verdicts in the layout `VERDICTS`, by row id.
 
-    Instructions decide first, and texts are normalised only where instructions agree: they are four
-    fifths of the bytes.
+    Instructions are compared first. Texts, which are four fifths of the bytes, are normalised only
+    where the instructions agree.
     """
-    # The rows are written out twice: as one CTE they would be kept whole, texts and all.
-    question = normalize.key(normalize.folded("instruction"))
+    # `rows.rows` appears twice: a common table expression would hold all rows with their texts.
+    instruction = normalize.key(normalize.fold("instruction"))
     query = f"""
-        WITH asked AS MATERIALIZED (
-            SELECT id, place, md5_number({question}) AS question
+        WITH instruction AS MATERIALIZED (
+            SELECT id, place, md5_number({instruction}) AS instruction_hash
             FROM ({rows.rows})
         ),
-        shared AS (SELECT question FROM asked GROUP BY question HAVING count(*) > 1),
-        alike AS MATERIALIZED (
-            SELECT id, place, question FROM asked SEMI JOIN shared USING (question)
+        repeated AS (
+            SELECT instruction_hash FROM instruction GROUP BY instruction_hash HAVING count(*) > 1
         ),
-        read AS (
-            SELECT id, md5_number({normalize.key(normalize.folded("text"))}) AS answer
-            FROM (SELECT id, text FROM ({rows.rows}) SEMI JOIN alike USING (id))
+        candidate AS MATERIALIZED (
+            SELECT id, place, instruction_hash
+            FROM instruction SEMI JOIN repeated USING (instruction_hash)
         ),
-        answered AS MATERIALIZED (
-            SELECT id, place, question, answer FROM read JOIN alike USING (id)
+        text AS (
+            SELECT id, md5_number({normalize.key(normalize.fold("text"))}) AS text_hash
+            FROM (SELECT id, text FROM ({rows.rows}) SEMI JOIN candidate USING (id))
         ),
-        kept AS (
-            SELECT question, answer, min({{'place': place, 'id': id}}).id AS kept
-            FROM answered GROUP BY ALL HAVING count(*) > 1
+        hashed AS MATERIALIZED (
+            SELECT id, place, instruction_hash, text_hash FROM text JOIN candidate USING (id)
+        ),
+        first AS (
+            SELECT instruction_hash, text_hash, min({{'place': place, 'id': id}}).id AS kept
+            FROM hashed GROUP BY ALL HAVING count(*) > 1
         )
-        SELECT id, kept FROM answered JOIN kept USING (question, answer)
+        SELECT id, kept FROM hashed JOIN first USING (instruction_hash, text_hash)
         WHERE id <> kept ORDER BY id
     """
     verdicts = (
@@ -61,7 +64,7 @@ def duplicates(engine: Engine, rows: Rows) -> Iterator[pa.RecordBatch]:
 SCREEN = Screen(
     VERSION,
     "Reject rows that repeat another row up to case, white space and punctuation.",
-    duplicates,
+    reject_duplicates,
     on=True,
     always_digested=True,
 )

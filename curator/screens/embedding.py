@@ -1,8 +1,9 @@
-"""Questions that say the same in other words, found by a sentence-embedding model.
+"""Finds paraphrases of questions with a sentence-embedding model.
 
-In: questions that are there, then candidates in order. Out: for each candidate the nearest question
-and its cosine. The model runs on this machine, through transformers (extra `train`): a folder or
-the id of one on the Hub, BERT-like, mean-pooled, as all-MiniLM or E5 are. No remote code is run.
+In: existing questions, then candidates in order. Out: for each candidate the nearest question and
+its cosine similarity. The model is a BERT-like encoder with mean pooling, such as all-MiniLM or E5:
+a folder or an id on the Hub. It runs on this machine through transformers (extra `train`); no
+remote code is executed.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,14 +15,14 @@ import numpy as np
 from curator.core.errors import UsageError
 
 BATCH = 64
-LONGEST = 256
-"""Tokens of a question; more are cut off."""
+MAX_TOKENS = 256
+"""Maximum number of tokens per question; longer questions are truncated."""
 
 Vectors = np.ndarray[Any, np.dtype[np.float32]]
 
 
 class Embedder:
-    """A model that is loaded when it is made; `vectors` are of length 1, a row a text."""
+    """A sentence-embedding model, loaded on construction. Raises UsageError if that fails."""
 
     def __init__(self, model: str) -> None:
         try:
@@ -29,52 +30,53 @@ class Embedder:
             from transformers import AutoModel, AutoTokenizer
         except ImportError:
             raise UsageError(
-                "An embedding model needs torch and transformers: pip install 'mathcurator[train]'"
+                "Embedding models need torch and transformers. "
+                "Run: pip install 'mathcurator[train]'"
             ) from None
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(model)
             self._model = AutoModel.from_pretrained(model, use_safetensors=True).eval()
         except (OSError, ValueError) as error:
             why = " ".join(str(error).split())[:200]
-            raise UsageError(f"No embedding model at '{model}': {why}") from None
+            raise UsageError(f"Cannot load the embedding model '{model}': {why}") from None
         self._torch = torch
 
-    def vectors(self, texts: Iterable[str]) -> Vectors:
-        """float32, (texts, dimensions)."""
-        source, found = iter(texts), list[Vectors]()
+    def embed(self, texts: Iterable[str]) -> Vectors:
+        """Return unit vectors: float32, (texts, dimensions)."""
+        source, batches = iter(texts), list[Vectors]()
         while batch := list(islice(source, BATCH)):
-            found.append(self._pooled(batch))
-        return np.concatenate(found) if found else np.zeros((0, 1), np.float32)
+            batches.append(self._embed_batch(batch))
+        return np.concatenate(batches) if batches else np.zeros((0, 1), np.float32)
 
-    def _pooled(self, texts: Sequence[str]) -> Vectors:
-        given = self._tokenizer(
-            list(texts), padding=True, truncation=True, max_length=LONGEST, return_tensors="pt"
+    def _embed_batch(self, texts: Sequence[str]) -> Vectors:
+        tokens = self._tokenizer(
+            list(texts), padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt"
         )
         with self._torch.no_grad():
-            hidden = self._model(**given).last_hidden_state
-        mask = given["attention_mask"].unsqueeze(-1)
-        pooled = (hidden * mask).sum(1) / mask.sum(1)
-        unit: Vectors = self._torch.nn.functional.normalize(pooled).numpy().astype(np.float32)
+            hidden = self._model(**tokens).last_hidden_state
+        mask = tokens["attention_mask"].unsqueeze(-1)
+        mean = (hidden * mask).sum(1) / mask.sum(1)
+        unit: Vectors = self._torch.nn.functional.normalize(mean).numpy().astype(np.float32)
         return unit
 
 
-def nearest(
+def find_nearest(
     existing: Vectors, candidates: Vectors, above: float
 ) -> Iterator[tuple[float, int] | None]:
-    """For each candidate its cosine with the nearest vector and the place of that one, if at least
-    `above`; else None, and the candidate joins those that later ones are compared with.
+    """Yield for each candidate (cosine, index) of the nearest vector, if the cosine is at least
+    `above`. Otherwise yield None and accept the candidate: later ones are compared with it, too.
 
-    Places count `existing` first, then candidates, taken or not.
+    Indexes count `existing` first, then all candidates, accepted or not.
     """
-    taken: list[int] = []
-    for place, vector in enumerate(candidates):
-        scores = existing @ vector if len(existing) else np.zeros(0, np.float32)
-        ours = candidates[taken] @ vector if taken else np.zeros(0, np.float32)
-        best = float(max(scores.max(initial=-1), ours.max(initial=-1)))
+    accepted: list[int] = []
+    for index, vector in enumerate(candidates):
+        old = existing @ vector if len(existing) else np.zeros(0, np.float32)
+        new = candidates[accepted] @ vector if accepted else np.zeros(0, np.float32)
+        best = float(max(old.max(initial=-1), new.max(initial=-1)))
         if best < above:
-            taken.append(place)
+            accepted.append(index)
             yield None
-        elif scores.max(initial=-1) >= ours.max(initial=-1):
-            yield best, int(scores.argmax())
+        elif old.max(initial=-1) >= new.max(initial=-1):
+            yield best, int(old.argmax())
         else:
-            yield best, len(existing) + taken[int(ours.argmax())]
+            yield best, len(existing) + accepted[int(new.argmax())]

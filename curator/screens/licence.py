@@ -1,7 +1,7 @@
-"""Leaves out rows whose licence a recipe does not allow.
+"""Screen `licence`: rejects rows whose licence the recipe does not allow.
 
-In: rows and the licences allowed, as the sources state them. Out: verdicts `licence not allowed`
-with the licence seen; a row without any is rejected too.
+In: rows and the allowed licences, spelled as the sources state them. Out: verdicts `licence not
+allowed` with the licence of the row. A row without a licence is rejected.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,11 +18,13 @@ NAME = "licence"
 VERSION = 1
 
 
-def licence(engine: Engine, rows: Rows, licences: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Verdicts in the layout `VERDICTS`, by row id.
+def reject_other_licences(
+    engine: Engine, rows: Rows, licences: Sequence[str]
+) -> Iterator[pa.RecordBatch]:
+    """Yield verdicts in the layout `VERDICTS`, by row id.
 
-    A row counts as its problem; should records of one problem state several licences, each must be
-    allowed.
+    A row has the licence of its problem. If records of one problem state several licences, all of
+    them must be allowed.
     """
     query = f"""
         WITH alive AS (SELECT id, problem_id FROM ({rows.rows})),
@@ -52,7 +54,7 @@ def licence(engine: Engine, rows: Rows, licences: Sequence[str]) -> Iterator[pa.
 SCREEN = Screen(
     VERSION,
     "Reject rows whose licence is not among `mixture.licences`, if the recipe has that list.",
-    licence,
+    reject_other_licences,
     needs=frozenset({"licences"}),
     has_key=False,
 )

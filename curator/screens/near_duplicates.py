@@ -1,9 +1,9 @@
-"""Questions that are nearly the same: MinHash over runs of three words, then the real overlap.
+"""Finds near-duplicate questions: MinHash over word trigrams, then the exact Jaccard index.
 
-In: questions by number. Out: for each that is near an earlier one, that one and their Jaccard
-index. 64 hashes in 16 bands find pairs; none is told before its index was computed, so there are no
-false ones. Pairs at 0.75 are found in 99.8% of the cases, above more often. Not covered: the same
-question in other words, and many different ones that share one template with other numbers.
+In: numbered questions. Out: for each question that is near an earlier one, that one and their
+Jaccard index. 64 hashes in 16 bands select candidate pairs, and the exact index confirms them, so
+there are no false positives. Pairs with an index of 0.75 are found in 99.8% of cases, more similar
+pairs more often. Not covered: paraphrases, and templates filled with other numbers.
 """
 
 from collections.abc import Iterator
@@ -15,10 +15,10 @@ import numpy as np
 from curator.screens import normalize
 from datastore.engine import Engine
 
-NEAR = 0.75
-"""Jaccard index from which two questions are near."""
-RUN = 3
-"""Words of a run."""
+MIN_INDEX = 0.75
+"""Minimum Jaccard index of near-duplicates."""
+GRAM = 3
+"""Number of words per n-gram."""
 BANDS, WIDTH = 16, 4
 
 Hashes = np.ndarray[Any, np.dtype[np.uint64]]
@@ -26,41 +26,45 @@ Ints = np.ndarray[Any, np.dtype[np.int64]]
 
 
 @dataclass(frozen=True, slots=True)
-class Near:
-    """A question and an earlier one that it resembles."""
+class NearDuplicate:
+    """A question and the earlier question that it resembles."""
 
     item: int
     earlier: int
     index: float
+    """Jaccard index of their word trigrams."""
 
 
-def near(engine: Engine, questions: str) -> list[Near]:
-    """By item; `questions` is a SELECT of (item, question), items counted from 0 without gaps."""
-    parts = list(_runs(engine, questions))
-    if not parts:
+def find_near_duplicates(engine: Engine, questions: str) -> list[NearDuplicate]:
+    """Return the near-duplicates among questions, sorted by item.
+
+    `questions` is a SELECT of (item, question) with items numbered from 0 without gaps.
+    """
+    batches = list(_grams(engine, questions))
+    if not batches:
         return []
-    runs = np.concatenate([part for part, _ in parts])
-    sizes = np.concatenate([size for _, size in parts])
+    grams = np.concatenate([hashes for hashes, _ in batches])
+    sizes = np.concatenate([sizes for _, sizes in batches])
     starts = np.concatenate(([0], np.cumsum(sizes)))
-    found: dict[int, Near] = {}
-    for item, earlier in _pairs(_signatures(runs, starts)):
-        if item in found:
+    duplicates: dict[int, NearDuplicate] = {}
+    for item, earlier in _pairs(_signatures(grams, starts)):
+        if item in duplicates:
             continue
-        one, other = (runs[starts[n] : starts[n + 1]] for n in (item, earlier))
+        one, other = (grams[starts[n] : starts[n + 1]] for n in (item, earlier))
         common = len(np.intersect1d(one, other, assume_unique=True))
         index = common / (len(one) + len(other) - common)
-        if index >= NEAR:
-            found[item] = Near(item, earlier, round(index, 4))
-    return [found[item] for item in sorted(found)]
+        if index >= MIN_INDEX:
+            duplicates[item] = NearDuplicate(item, earlier, round(index, 4))
+    return [duplicates[item] for item in sorted(duplicates)]
 
 
-def _runs(engine: Engine, questions: str) -> Iterator[tuple[Hashes, Ints]]:
-    """Batches of the distinct runs of all questions as hashes, and how many each has."""
-    stem = normalize.stem(normalize.folded("question"))
-    window = f"hash(list_slice(words, i, i + {RUN - 1:d}))"
+def _grams(engine: Engine, questions: str) -> Iterator[tuple[Hashes, Ints]]:
+    """Yield batches of (hashes of the distinct n-grams of all questions, n-grams per question)."""
+    stem = normalize.stem(normalize.fold("question"))
+    window = f"hash(list_slice(words, i, i + {GRAM - 1:d}))"
     query = f"""
-        SELECT CASE WHEN len(words) < {RUN:d} THEN [hash(words)] ELSE list_distinct(
-            list_transform(range(1, len(words) - {RUN - 2:d}), lambda i: {window})) END AS runs
+        SELECT CASE WHEN len(words) < {GRAM:d} THEN [hash(words)] ELSE list_distinct(
+            list_transform(range(1, len(words) - {GRAM - 2:d}), lambda i: {window})) END AS grams
         FROM (
             SELECT item, {normalize.words("stem")} AS words
             FROM (SELECT item, {stem} AS stem FROM ({questions}))
@@ -72,12 +76,12 @@ def _runs(engine: Engine, questions: str) -> Iterator[tuple[Hashes, Ints]]:
         yield lists.flatten().to_numpy().astype(np.uint64), sizes
 
 
-def _signatures(runs: Hashes, starts: Ints) -> Hashes:
-    """A row of BANDS numbers a question; two questions with one in common may be near."""
+def _signatures(grams: Hashes, starts: Ints) -> Hashes:
+    """Return an array (questions, BANDS). Two questions that agree in a band may be near."""
     seeds = np.random.default_rng(0).integers(1, 2**63, (BANDS * WIDTH, 2), np.uint64)
     bands = np.zeros((len(starts) - 1, BANDS), np.uint64)
     for place, (factor, shift) in enumerate(seeds):
-        mixed = (runs * (factor | np.uint64(1)) + shift) >> np.uint64(32)
+        mixed = (grams * (factor | np.uint64(1)) + shift) >> np.uint64(32)
         least = np.minimum.reduceat(mixed, starts[:-1])
         band = bands[:, place // WIDTH]
         band *= np.uint64(0x9E3779B97F4A7C15)
@@ -87,7 +91,7 @@ def _signatures(runs: Hashes, starts: Ints) -> Hashes:
 
 
 def _pairs(bands: Hashes) -> Iterator[tuple[int, int]]:
-    """Each question with the first of those that share a band with it, and with its neighbour."""
+    """Yield each question with the first question that shares a band, and with its neighbour."""
     pairs = [np.empty(0, np.int64)]
     for band in bands.T:
         order = np.argsort(band, kind="stable")

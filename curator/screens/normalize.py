@@ -1,14 +1,14 @@
-"""The one text normalisation of the screens, as DuckDB expressions over a text column.
+"""The text normalisation of all screens, as DuckDB expressions over a text column.
 
-In: the SQL of a VARCHAR expression. Out: the SQL of `folded`, `stem`, `key` or `words`:
+In: the SQL of a VARCHAR expression. Out: the SQL of the normalised text:
 
-    folded  lower case, Unicode quotes and dashes made plain, LaTeX layout removed
-    stem    folded, without answer choices and without the request for a program
-    key     white space removed: equal keys are the same text up to its layout
-    words   the words and numbers alone, as a list: what n-grams are made of
+    fold    lower case, ASCII quotes and dashes, no LaTeX layout
+    stem    folded text without answer choices and without the request for a program
+    key     stem or folded text without white space; equal keys mean equal text up to layout
+    words   words and numbers only, as a list, for n-grams
 
-Regular expressions are kept to patterns that seldom match; the rest are literal replacements, which
-are five times faster.
+Regular expressions are used only for patterns that seldom match; literal replacements, which are
+five times faster, do the rest.
 """
 
 from datastore.engine import literal
@@ -20,13 +20,13 @@ REQUESTS = (
     "let's write a python program to solve it.",
     "please write a program to solve it",
 )
-"""How MathInstruct asks for a program, at the end of an instruction, in lower case."""
+"""Requests for a program at the end of MathInstruct's instructions, in lower case."""
 
 LAYOUT = (
     r"\\(?:(?:left|right|displaystyle|textstyle|q?quad|big+[lr]?)\b"
     r"|[,;:!> ()\[\]$])"
 )
-"""LaTeX that moves ink and changes no meaning, math delimiters included."""
+"""LaTeX that changes the layout but not the meaning, including math delimiters."""
 
 PLAIN = {
     "‘": "'",
@@ -42,7 +42,7 @@ PLAIN = {
     "²": "^2",
     "³": "^3",
 }
-"""Typographic forms of ASCII; applied only to text that is not ASCII."""
+"""Typographic variants of ASCII characters; applied only to text that is not ASCII."""
 
 DRAWING = r"\[asy\].*?(\[/asy\]|$)"
 WORD = r"\pL+|[0-9]+(?:\.[0-9]+)?"
@@ -56,44 +56,45 @@ def _replace(expression: str, pairs: dict[str, str]) -> str:
     return expression
 
 
-def folded(column: str) -> str:
-    """Lower case without typographic variants and LaTeX layout; white space is kept."""
-    plain = f"lower({_replace(f'nfc_normalize({column})', PLAIN)})"
-    cased = f"CASE WHEN strlen({column}) = length({column}) THEN lower({column}) ELSE {plain} END"
+def fold(column: str) -> str:
+    """Return lower case without typographic variants and LaTeX layout; white space stays."""
+    ascii_ = f"lower({_replace(f'nfc_normalize({column})', PLAIN)})"
+    cased = f"CASE WHEN strlen({column}) = length({column}) THEN lower({column}) ELSE {ascii_} END"
     layout = f"regexp_replace({cased}, {literal(LAYOUT)}, '', 'g')"
     return _replace(layout, {"\\dfrac": "\\frac", "\\tfrac": "\\frac", "\\%": "%", "$": ""})
 
 
 def stem(folded_column: str) -> str:
-    """A folded question alone: cut at `answer choices:`, without a request for a program."""
-    alone = f"split_part({folded_column}, 'answer choices:', 1)"
+    """Return folded text cut at `answer choices:`, without a request for a program."""
+    text = f"split_part({folded_column}, 'answer choices:', 1)"
     for request in sorted(REQUESTS, key=len, reverse=True):
-        alone = f"replace({alone}, {literal(request)}, '')"
-    return alone
+        text = f"replace({text}, {literal(request)}, '')"
+    return text
 
 
 def key(folded_column: str) -> str:
-    """Folded text without white space and closing punctuation, for comparing by equality.
+    """Return folded text without white space and closing punctuation, to compare by equality.
 
-    White space between two digits is kept as `_`, so that `1 1/2` and `11/2` differ. Programs that
-    differ in indentation alone have one key.
+    White space between two digits becomes `_`, so that `1 1/2` and `11/2` differ. Programs that
+    differ only in indentation have the same key.
     """
-    apart = folded_column
-    for _ in range(2):  # `1 2 3`: one pass uses up the 2 and leaves the second gap
-        apart = rf"regexp_replace({apart}, '([0-9])\s+([0-9])', '\1_\2', 'g')"
-    closed = _replace(apart, {" ": "", "\n": "", "\t": "", "\r": ""})
-    return f"rtrim({closed}, '.?!:;')"
+    spaced = folded_column
+    for _ in range(2):  # the first pass over `1 2 3` consumes the 2 and leaves the second gap
+        spaced = rf"regexp_replace({spaced}, '([0-9])\s+([0-9])', '\1_\2', 'g')"
+    compact = _replace(spaced, {" ": "", "\n": "", "\t": "", "\r": ""})
+    return f"rtrim({compact}, '.?!:;')"
 
 
-def masked(key_column: str) -> str:
-    """A key with every number replaced by `<n>`."""
+def mask_numbers(key_column: str) -> str:
+    """Return a key with every number replaced by `<n>`."""
     return f"regexp_replace({key_column}, '{NUMBER}', '{MASK}', 'g')"
 
 
 def words(folded_column: str) -> str:
-    """Words and unsigned numbers of folded text in order, as a list; operators are left out.
+    """Return the words and unsigned numbers of folded text in order, as a list.
 
-    So are drawings: two triangles drawn in Asymptote share long runs of code and no question.
+    Operators are left out. So are drawings, because two Asymptote drawings of a triangle share long
+    runs of code although the questions differ.
     """
     text = (
         f"CASE WHEN contains({folded_column}, '[asy]') "

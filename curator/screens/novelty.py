@@ -1,9 +1,10 @@
-"""New questions that are too near to questions that are there already.
+"""Finds new questions that are too similar to existing ones.
 
-In: a SELECT of existing questions, then candidates in order. Out: for each candidate what it is
-near to, or None, by ROUGE-L (F1 over words, as in Self-Instruct, arXiv:2212.10560) and by n-grams,
-also against candidates accepted before it. Words are those of `normal`: questions that differ in
-operators alone, or in their numbers mostly, are near. Not covered: the same in other words.
+In: a SELECT of existing questions, then candidates in order. Out: for each candidate the question
+that it is too similar to, or None. Similarity is ROUGE-L (F1 over words, as in Self-Instruct,
+arXiv:2212.10560) or shared n-grams, also with candidates accepted earlier. Words are those of
+`normalize.words`, so questions that differ only in operators, or mostly in numbers, are similar.
+Not covered: paraphrases.
 """
 
 from array import array
@@ -20,35 +21,35 @@ from curator.screens import normalize
 from datastore.engine import Engine
 
 GRAM = 8
-"""Words of an n-gram; more make one candidate's share of common ones meaningless."""
+"""Words per n-gram. With longer n-grams, the share in common would not be informative."""
 LONG_GRAM = 13
-"""So many common words in a row are contamination, as in the screen of that name."""
-MOST_WORDS = 2_000
-"""Of longer questions the beginning is compared."""
-_SPARE = 0.25
-"""Share of a candidate's words, the commonest, whose postings are not read."""
+"""Number of common consecutive words that counts as contamination, as in that screen."""
+MAX_WORDS = 2_000
+"""Maximum number of words compared per question; the rest of a longer question is ignored."""
+_MAX_UNREAD = 0.25
+"""Maximum share of a candidate's words, the most frequent, whose postings are not read."""
 
 Ints = np.ndarray[Any, np.dtype[np.int32]]
 
 
 @dataclass(frozen=True, slots=True)
-class Near:
-    """Why a candidate is not new."""
+class Similar:
+    """The question to which a candidate is too similar, and by which measure."""
 
     method: Literal["rouge-l", "8-gram", "13-gram"]
     score: float
-    """F1 of ROUGE-L; or the share of the candidate's 8-grams that are common; 1 for a 13-gram."""
+    """F1 of ROUGE-L, share of the candidate's 8-grams in common, or 1 for a common 13-gram."""
     name: str
-    """Name of the question it is near to, as the existing ones are called; `candidate:N` for the
-    N-th candidate ever judged, from 0."""
+    """Name of the question; `candidate:N` for the N-th candidate of the index, from 0."""
     question: str
 
 
 class Novelty:
-    """An index of questions, which grows by every candidate that is accepted.
+    """An index of questions that grows by every accepted candidate.
 
-    `existing` is a SELECT of (name, question). Memory: about 1 kB a question besides the text,
-    which stays with the engine in table `novelty_existing`.
+    `existing` is a SELECT of (name, question). `rouge` is the minimum ROUGE-L, `share` the minimum
+    share of common 8-grams of similar questions. Memory: about 1 kB per question; texts stay in the
+    engine's table `novelty_existing`.
     """
 
     def __init__(
@@ -60,179 +61,185 @@ class Novelty:
             "CREATE OR REPLACE TABLE novelty_existing AS "
             f"SELECT row_number() OVER (ORDER BY name, question) - 1 AS item, * FROM ({existing})"
         )
-        found = [(np.empty(0, np.int32), np.empty(0, np.int32))]
-        found += self._words("SELECT item, question FROM novelty_existing ORDER BY item")
-        self._base = _Postings(*(np.concatenate(part) for part in zip(*found, strict=True)))
+        batches = [(np.empty(0, np.int32), np.empty(0, np.int32))]
+        batches += self._words("SELECT item, question FROM novelty_existing ORDER BY item")
+        self._index = _Index(*(np.concatenate(part) for part in zip(*batches, strict=True)))
         self._names: list[str] = []
         self._texts: list[str] = []
-        self._judged = 0
+        self._compared = 0
 
-    def judge(self, candidates: Sequence[str]) -> list[Near | None]:
-        """What each candidate is near to; those that are near to nothing are accepted."""
+    def compare(self, candidates: Sequence[str]) -> list[Similar | None]:
+        """Return what each candidate is too similar to, or None for candidates it accepts."""
         if not candidates:
             return []
-        given = pa.table({"item": range(len(candidates)), "question": list(candidates)})
-        self._engine.connection.register("novelty_given", given)
-        # Streams run on connections of their own, which see tables and not what is registered.
+        table = pa.table({"item": range(len(candidates)), "question": list(candidates)})
+        self._engine.connection.register("novelty_given", table)
+        # Streams use connections of their own, which see tables but not registered objects.
         self._engine.sql(
             "CREATE OR REPLACE TABLE novelty_candidates AS SELECT * FROM novelty_given"
         )
         self._engine.connection.unregister("novelty_given")
-        found = self._words("SELECT item, question FROM novelty_candidates ORDER BY item")
-        words = [one for part, sizes in found for one in np.split(part, np.cumsum(sizes)[:-1])]
+        batches = self._words("SELECT item, question FROM novelty_candidates ORDER BY item")
+        words = [one for part, sizes in batches for one in np.split(part, np.cumsum(sizes)[:-1])]
         return [
-            self._judge(text, one.tolist()) for text, one in zip(candidates, words, strict=True)
+            self._compare(text, one.tolist()) for text, one in zip(candidates, words, strict=True)
         ]
 
-    def _judge(self, text: str, words: list[int]) -> Near | None:
-        near = self._nearest(words)
-        if near is None:
-            self._base.add(words)
-            self._names.append(f"candidate:{self._judged}")
+    def _compare(self, text: str, words: list[int]) -> Similar | None:
+        similar = self._most_similar(words)
+        if similar is None:
+            self._index.add(words)
+            self._names.append(f"candidate:{self._compared}")
             self._texts.append(text)
-        self._judged += 1
-        return near
+        self._compared += 1
+        return similar
 
-    def _nearest(self, words: list[int]) -> Near | None:
-        """The nearest question by the first method that finds one."""
+    def _most_similar(self, words: list[int]) -> Similar | None:
+        """Return the most similar question by the first measure that finds one."""
         scored = [
-            (rouge_l(words, self._base.words(item)), -item)
-            for item in self._base.sharing(words, self._rouge)
+            (rouge_l(words, self._index.words(item)), -item)
+            for item in self._index.rouge_candidates(words, self._rouge)
         ]
         score, item = max(scored, default=(0.0, 0))
         if score >= self._rouge:
-            return self._near("rouge-l", score, -item)
+            return self._similar("rouge-l", score, -item)
         grams, long_grams = _grams(words, GRAM), _grams(words, LONG_GRAM)
         if not grams:
             return None
-        # A common run of 13 words has 6 of their n-grams.
-        least = min(ceil(self._share * len(grams)), LONG_GRAM - GRAM + 1)
-        for item in self._base.with_grams(words, least):
-            other = self._base.words(item)
+        # 13 common words in a row contain 6 common 8-grams.
+        min_common = min(ceil(self._share * len(grams)), LONG_GRAM - GRAM + 1)
+        for item in self._index.gram_candidates(words, min_common):
+            other = self._index.words(item)
             if long_grams & _grams(other, LONG_GRAM):
-                return self._near("13-gram", 1.0, item)
+                return self._similar("13-gram", 1.0, item)
             common = len(grams & _grams(other, GRAM)) / len(grams)
             if common >= self._share:
-                return self._near("8-gram", common, item)
+                return self._similar("8-gram", common, item)
         return None
 
-    def _near(self, method: Literal["rouge-l", "8-gram", "13-gram"], score: float, at: int) -> Near:
-        later = at - self._base.given
-        if later >= 0:
-            return Near(method, round(score, 4), self._names[later], self._texts[later])
-        query = f"SELECT name, question FROM novelty_existing WHERE item = {at:d}"
+    def _similar(
+        self, method: Literal["rouge-l", "8-gram", "13-gram"], score: float, item: int
+    ) -> Similar:
+        accepted = item - self._index.existing
+        if accepted >= 0:
+            return Similar(method, round(score, 4), self._names[accepted], self._texts[accepted])
+        query = f"SELECT name, question FROM novelty_existing WHERE item = {item:d}"
         ((name, question),) = self._engine.sql(query).fetchall()
-        return Near(method, round(score, 4), name, question)
+        return Similar(method, round(score, 4), name, question)
 
     def _words(self, query: str) -> Iterator[tuple[Ints, Ints]]:
-        """Batches of the words of all questions, as numbers, and how many each question has."""
-        stem = normalize.stem(normalize.folded("question"))
+        """Yield batches of (word numbers of all questions, number of words per question)."""
+        stem = normalize.stem(normalize.fold("question"))
         listed = f"""
             SELECT item, {normalize.words("stem")} AS words
             FROM (SELECT item, {stem} AS stem FROM ({query}))
         """
-        cut = f"SELECT words[:{MOST_WORDS:d}] AS words FROM ({listed}) ORDER BY item"
-        for batch in self._engine.batches(cut):
+        first = f"SELECT words[:{MAX_WORDS:d}] AS words FROM ({listed}) ORDER BY item"
+        for batch in self._engine.batches(first):
             lists = batch.column(0)
             sizes = np.diff(lists.offsets.to_numpy()).astype(np.int32)
             coded = lists.flatten().dictionary_encode()
-            known = np.array(
+            numbers = np.array(
                 [self._ids.setdefault(w, len(self._ids)) for w in coded.dictionary.to_pylist()],
                 np.int32,
             )
             codes = coded.indices.to_numpy()
-            yield known[codes] if len(codes) else np.empty(0, np.int32), sizes
+            yield numbers[codes] if len(codes) else np.empty(0, np.int32), sizes
 
 
-class _Postings:
-    """Questions as numbers of words, with where each word and each n-gram occurs."""
+class _Index:
+    """Questions as lists of word numbers, with postings per word and per 8-gram.
+
+    The existing questions are in sorted arrays, accepted candidates in dictionaries. A posting is
+    the item of a question in which the word or n-gram occurs.
+    """
 
     def __init__(self, words: Ints, sizes: Ints) -> None:
-        self.given = len(sizes)
+        self.existing = len(sizes)
         self._words, self._starts = words, np.concatenate(([0], np.cumsum(sizes, dtype=np.int64)))
         items = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
         pairs = np.unique((words.astype(np.int64) << 32) | items)
-        self._posted = (pairs & 0xFFFFFFFF).astype(np.int32)
-        self._posts = np.concatenate(([0], np.cumsum(np.bincount(pairs >> 32))))
+        self._word_postings = (pairs & 0xFFFFFFFF).astype(np.int32)
+        self._word_starts = np.concatenate(([0], np.cumsum(np.bincount(pairs >> 32))))
         del pairs
-        hashes = _windows(words)
+        hashes = _hash_grams(words)
         inside = items[: len(hashes)] == items[len(items) - len(hashes) :]
-        hashes, holders = hashes[inside], items[: len(hashes)][inside]
+        hashes, postings = hashes[inside], items[: len(hashes)][inside]
         order = np.argsort(hashes)
-        self._hashes, self._holders = hashes[order], holders[order]
+        self._gram_hashes, self._gram_postings = hashes[order], postings[order]
         self._sizes = array("i", sizes.astype(np.int32).tobytes())
-        self._later: list[list[int]] = []
-        self._later_posted: defaultdict[int, array[int]] = defaultdict(lambda: array("i"))
-        self._later_grams: defaultdict[int, list[int]] = defaultdict(list)
+        self._new_words: list[list[int]] = []
+        self._new_word_postings: defaultdict[int, array[int]] = defaultdict(lambda: array("i"))
+        self._new_gram_postings: defaultdict[int, list[int]] = defaultdict(list)
 
     def add(self, words: list[int]) -> None:
         item = len(self._sizes)
-        self._later.append(words)
+        self._new_words.append(words)
         self._sizes.append(len(words))
         for word in set(words):
-            self._later_posted[word].append(item)
-        for gram in _windows(np.array(words, np.int32)).tolist():
-            self._later_grams[gram].append(item)
+            self._new_word_postings[word].append(item)
+        for gram in _hash_grams(np.array(words, np.int32)).tolist():
+            self._new_gram_postings[gram].append(item)
 
     def words(self, item: int) -> list[int]:
-        if item >= self.given:
-            return self._later[item - self.given]
-        found: list[int] = self._words[self._starts[item] : self._starts[item + 1]].tolist()
-        return found
+        if item >= self.existing:
+            return self._new_words[item - self.existing]
+        words: list[int] = self._words[self._starts[item] : self._starts[item + 1]].tolist()
+        return words
 
-    def sharing(self, words: list[int], rouge: float) -> list[int]:
-        """Questions whose ROUGE-L may reach `rouge`: at least all that do.
+    def rouge_candidates(self, words: list[int], rouge: float) -> list[int]:
+        """Return all questions whose ROUGE-L reaches `rouge`, and some whose ROUGE-L does not.
 
-        F1 = 2 * LCS / (m + n), and no more words can be in common order than are in common. Those
-        of the commonest words are taken as common without looking.
+        F1 = 2 * LCS / (m + n), and the LCS is at most the number of words in common. The most
+        frequent words count as common without reading their postings.
         """
         if not words:
             return []
-        posted = {word: self._postings(word) for word in set(words)}
+        postings = {word: self._postings(word) for word in set(words)}
         times = Counter(words)
         unread = 0
-        for word in sorted(posted, key=lambda one: -sum(map(len, posted[one]))):
-            if unread + times[word] > _SPARE * len(words):
+        for word in sorted(postings, key=lambda one: -sum(map(len, postings[one]))):
+            if unread + times[word] > _MAX_UNREAD * len(words):
                 break
             unread += times[word]
-            del posted[word]
-        read = [part for word, parts in posted.items() for part in parts * times[word]]
+            del postings[word]
+        read = [part for word, parts in postings.items() for part in parts * times[word]]
         sizes = np.frombuffer(self._sizes, np.int32)
         common = np.bincount(np.concatenate(read), minlength=len(sizes)) if read else 0
-        least = (len(words) + sizes) * np.float32(rouge / 2) - np.float32(1e-3)
-        fits = (common + unread >= least) & (np.minimum(sizes, len(words)) >= least)
-        found: list[int] = np.flatnonzero(fits).tolist()
-        return found
+        min_lcs = (len(words) + sizes) * np.float32(rouge / 2) - np.float32(1e-3)
+        fits = (common + unread >= min_lcs) & (np.minimum(sizes, len(words)) >= min_lcs)
+        items: list[int] = np.flatnonzero(fits).tolist()
+        return items
 
-    def with_grams(self, words: list[int], least: int) -> list[int]:
-        """Questions that have at least `least` of these n-grams, and a few that have fewer."""
-        hashes = _windows(np.array(words, np.int32))
-        begins = np.searchsorted(self._hashes, hashes, "left")
-        ends = np.searchsorted(self._hashes, hashes, "right")
-        found = [self._holders[one:two] for one, two in zip(begins, ends, strict=True)]
-        found += [
-            np.array(self._later_grams[gram], np.int32)
+    def gram_candidates(self, words: list[int], min_common: int) -> list[int]:
+        """Return all questions with at least `min_common` of the 8-grams, and some with fewer."""
+        hashes = _hash_grams(np.array(words, np.int32))
+        begins = np.searchsorted(self._gram_hashes, hashes, "left")
+        ends = np.searchsorted(self._gram_hashes, hashes, "right")
+        postings = [self._gram_postings[one:two] for one, two in zip(begins, ends, strict=True)]
+        postings += [
+            np.array(self._new_gram_postings[gram], np.int32)
             for gram in hashes.tolist()
-            if gram in self._later_grams
+            if gram in self._new_gram_postings
         ]
-        if not found:
+        if not postings:
             return []
-        items, counts = np.unique(np.concatenate(found), return_counts=True)
-        near: list[int] = items[counts >= least].tolist()
-        return near
+        items, counts = np.unique(np.concatenate(postings), return_counts=True)
+        enough: list[int] = items[counts >= min_common].tolist()
+        return enough
 
     def _postings(self, word: int) -> list[Ints]:
         parts = []
-        if word < len(self._posts) - 1:
-            parts.append(self._posted[self._posts[word] : self._posts[word + 1]])
-        if word in self._later_posted:
-            # A view would forbid the array to grow.
-            parts.append(np.array(self._later_posted[word], np.int32))
+        if word < len(self._word_starts) - 1:
+            parts.append(self._word_postings[self._word_starts[word] : self._word_starts[word + 1]])
+        if word in self._new_word_postings:
+            # A copy, because a view would prevent the array from growing.
+            parts.append(np.array(self._new_word_postings[word], np.int32))
         return parts
 
 
-def _windows(words: Ints) -> np.ndarray[Any, np.dtype[np.uint64]]:
-    """A hash of each n-gram."""
+def _hash_grams(words: Ints) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    """Return a hash per n-gram of GRAM words."""
     count = max(0, len(words) - GRAM + 1)
     hashes = np.zeros(count, np.uint64)
     for place in range(GRAM):
@@ -247,16 +254,16 @@ def _grams(words: Sequence[int], size: int) -> set[tuple[int, ...]]:
 
 
 def rouge_l(one: Sequence[Any], other: Sequence[Any]) -> float:
-    """F1 of the longest common subsequence of two lists, 0 if either is empty."""
+    """Return the F1 of the longest common subsequence of two lists; 0 if either is empty."""
     if not one or not other:
         return 0.0
     places: dict[Any, int] = {}
     for at, word in enumerate(one):
         places[word] = places.get(word, 0) | 1 << at
-    # Bit-parallel, after Hyyrö (2004): a zero for each word of the common subsequence.
+    # Bit-parallel, after Hyyrö (2004): one zero bit per word of the common subsequence.
     full = (1 << len(one)) - 1
     row = full
     for word in other:
-        met = row & places.get(word, 0)
-        row = ((row + met) | (row - met)) & full
+        matches = row & places.get(word, 0)
+        row = ((row + matches) | (row - matches)) & full
     return 2 * (len(one) - row.bit_count()) / (len(one) + len(other))

@@ -1,7 +1,7 @@
-"""What a screen is given: the rows still alive and their problems, as queries.
+"""The input of a screen: the rows that nothing has rejected yet and their problems, as queries.
 
-Problems are apart from rows so that no screen has to join texts: a million rows are judged by their
-problems' questions, which are fewer, and the join is over ids of 16 bytes.
+Problems are separate from rows so that no screen joins texts: a million rows have fewer distinct
+questions, and the join is over ids of 16 bytes.
 """
 
 from dataclasses import dataclass
@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows still alive. A screen reads both queries more than once, only the columns it needs."""
+    """The rows to screen. A screen selects the columns it needs and may run a query repeatedly."""
 
     rows: str
-    """A SELECT of (id, subset, place, problem_id, instruction, text), one row an id; `place` is the
-    position of the subset in the recipe, which decides which of two equal rows stays."""
+    """A SELECT of (id, subset, place, problem_id, instruction, text) with unique ids. `place` is
+    the position of the subset in the recipe; of two equal rows the one with the lower place is
+    kept."""
     problems: str
-    """A SELECT of (id, question, licence) that has every problem of `rows`; an id may repeat, and
-    problems without rows are ignored."""
+    """A SELECT of (id, question, licence) with every problem of `rows`. An id may repeat; problems
+    without rows are ignored."""

@@ -13,7 +13,7 @@ import pytest
 from curator import build, load
 from curator.pipeline.plan import plan
 from curator.recipe.load import load_recipe
-from curator.screens.embedding import Embedder, nearest
+from curator.screens.embedding import Embedder, find_nearest
 from datastore.store import Store
 from tests.model.serving import served
 
@@ -84,6 +84,6 @@ def test_an_embedding_model_finds_a_question_said_in_other_words() -> None:
         "In the complete graph on 6 vertices, what is the number of edges?",
         "What is the determinant of the matrix with rows (1, 2) and (3, 4)?",
     ]
-    found = list(nearest(embedder.vectors(existing), embedder.vectors(candidates), 0.8))
+    found = list(find_nearest(embedder.embed(existing), embedder.embed(candidates), 0.8))
     assert found[0] and found[0][1] == 0 and found[0][0] > 0.8
     assert found[1] is None

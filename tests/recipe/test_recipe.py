@@ -1,4 +1,4 @@
-"""Recipes: every shipped one loads, every fault is told with its place, variants override keys."""
+"""Recipes: shipped recipes load, errors are reported with their place, variants override keys."""
 
 import json
 import os
@@ -15,13 +15,13 @@ from curator.recipe.yaml_document import shipped_recipes
 from curator.writers import WRITERS
 from tests.paths import DATA
 
-FAULTS = json.loads((DATA / "recipe_faults.json").read_text())
+ERRORS = json.loads((DATA / "recipe_errors.json").read_text())
 SUBSETS_OF_MATHINSTRUCT = 13
-GOOD = "name: x\nabout: y\nsubsets:\n  gsm: {source: gsm8k, kind: CoT}\n"
+MINIMAL = "name: x\nabout: y\nsubsets:\n  gsm: {source: gsm8k, kind: CoT}\n"
 
 
 @pytest.mark.parametrize("name", shipped_recipes())
-def test_every_shipped_recipe_loads_and_says_how_to_run_it(name: str) -> None:
+def test_every_shipped_recipe_loads_and_names_its_command(name: str) -> None:
     recipe = load_recipe(name)
     text = shipped_recipes()[name].read_text()
     assert recipe.subsets
@@ -29,23 +29,23 @@ def test_every_shipped_recipe_loads_and_says_how_to_run_it(name: str) -> None:
     assert len(text.splitlines()) <= 60
 
 
-@pytest.mark.parametrize("case", FAULTS, ids=lambda case: case["name"])
-def test_a_faulty_recipe_is_refused_with_every_fault_in_its_place(case, tmp_path: Path) -> None:
+@pytest.mark.parametrize("case", ERRORS, ids=lambda case: case["name"])
+def test_an_invalid_recipe_is_rejected_with_every_error_and_its_line(case, tmp_path: Path) -> None:
     path = tmp_path / "r.yaml"
     path.write_text(case["text"])
     with pytest.raises(RecipeError) as caught:
         load_recipe(path)
-    for fault in case["faults"]:
-        assert fault in str(caught.value)
+    for message in case["errors"]:
+        assert message in str(caught.value)
 
 
-def test_mathinstruct_has_its_thirteen_subsets_and_mathqa_in_a_second_form() -> None:
+def test_mathinstruct_has_its_thirteen_subsets_and_mathqa_twice() -> None:
     released = [subset.release_as for subset in load_recipe("mathinstruct").subsets.values()]
     assert len(set(released)) == SUBSETS_OF_MATHINSTRUCT
     assert released.count("data/PoT/mathqa.json") == 2
 
 
-def test_existing_data_has_no_subset_that_a_teacher_wrote() -> None:
+def test_existing_data_has_no_subset_that_needs_a_teacher() -> None:
     recipe = load_recipe("ablations/existing-data")
     writers = {writer for subset in recipe.subsets.values() for writer in subset.writers}
     assert not [writer for writer in writers if WRITERS[writer].teacher]
@@ -72,8 +72,8 @@ def test_a_variant_overrides_keys_and_null_removes_them(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("base", ["quickstart", "bare.yaml"])
-def test_a_variant_leaves_out_a_screen_of_its_base_by_null(base: str, tmp_path: Path) -> None:
-    (tmp_path / "bare.yaml").write_text(GOOD)
+def test_null_in_a_variant_switches_off_a_screen_of_its_base(base: str, tmp_path: Path) -> None:
+    (tmp_path / "bare.yaml").write_text(MINIMAL)
     (tmp_path / "mine.yaml").write_text(
         f"extends: {base}\nname: mine\nscreens: {{contamination: null, cap: null}}\n"
     )
@@ -87,13 +87,13 @@ def test_a_variant_leaves_out_a_screen_of_its_base_by_null(base: str, tmp_path: 
     assert again and again.ngram == 9
 
 
-def test_a_variant_elsewhere_still_finds_the_samples_of_its_base(tmp_path: Path) -> None:
+def test_a_variant_in_another_folder_finds_the_samples_of_its_base(tmp_path: Path) -> None:
     path = write_variant("mine", "quickstart", tmp_path)
     recipe = load_recipe(path)
     assert (recipe.folder / recipe.mirror).resolve() == recipes_folder() / "samples"
 
 
-FILED = """name: base
+FILE_SOURCE = """name: base
 about: y
 subsets:
   mine: {source: {file: rows.jsonl, columns: {question: q}, licence: MIT}, kind: CoT}
@@ -102,12 +102,12 @@ mirror: data
 
 
 @pytest.mark.parametrize("more", ["", "subsets: {mine: {checks: [format]}}\n"])
-def test_a_variant_finds_the_files_of_its_base_from_wherever_it_is_named(
+def test_a_variant_finds_the_files_of_its_base_from_any_working_directory(
     more: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for folder in ("sub", "other", "other/deep"):
         (tmp_path / folder).mkdir()
-    (tmp_path / "sub" / "base.yaml").write_text(FILED)
+    (tmp_path / "sub" / "base.yaml").write_text(FILE_SOURCE)
     (tmp_path / "sub" / "rows.jsonl").write_text("")
     (tmp_path / "other" / "v.yaml").write_text("extends: ../sub/base.yaml\nname: v\n" + more)
     (tmp_path / "other/deep/w.yaml").write_text("extends: ../v.yaml\nname: w\n")
@@ -117,59 +117,59 @@ def test_a_variant_finds_the_files_of_its_base_from_wherever_it_is_named(
         ("other/deep/w.yaml", "../../sub/rows.jsonl"),
         ("sub/near.yaml", "rows.jsonl"),
     ):
-        for here in (tmp_path, tmp_path / "sub", tmp_path / "other"):
-            monkeypatch.chdir(here)
+        for cwd in (tmp_path, tmp_path / "sub", tmp_path / "other"):
+            monkeypatch.chdir(cwd)
             for path in (os.path.relpath(tmp_path / name), tmp_path / name):
                 recipe = load_recipe(path)
                 source = recipe.subsets["mine"].source
-                assert source.file == file, "the same wherever it is loaded: it is digested"
+                assert source.file == file, "digested, so the same for every cwd"
                 assert (recipe.folder / source.file).samefile(tmp_path / "sub" / "rows.jsonl")
                 assert (recipe.folder / recipe.mirror).resolve() == tmp_path / "sub" / "data"
 
 
-def test_a_recipe_as_plain_values_comes_without_warnings(tmp_path: Path) -> None:
+def test_the_canonical_form_of_a_recipe_raises_no_warnings(tmp_path: Path) -> None:
     path = tmp_path / "r.yaml"
-    path.write_text(FILED)
+    path.write_text(FILE_SOURCE)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         source = load_recipe(path).canonical()["subsets"]["mine"]["source"]
     assert source["file"] == "rows.jsonl" and source["columns"]["question"] == "q"
 
 
-def test_a_name_too_long_for_a_file_is_one_line() -> None:
+def test_a_name_too_long_for_a_file_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="too long"):
         load_recipe("a" * 5000)
 
 
-def test_a_variant_is_never_written_over_a_file(tmp_path: Path) -> None:
+def test_a_variant_never_overwrites_a_file(tmp_path: Path) -> None:
     write_variant("mine", "quickstart", tmp_path)
     with pytest.raises(UsageError, match="exists"):
         write_variant("mine", "quickstart", tmp_path)
 
 
-def test_a_circle_of_recipes_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.yaml").write_text("extends: b.yaml\n" + GOOD)
-    (tmp_path / "b.yaml").write_text("extends: a.yaml\n" + GOOD)
+def test_recipes_that_extend_each_other_are_rejected(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("extends: b.yaml\n" + MINIMAL)
+    (tmp_path / "b.yaml").write_text("extends: a.yaml\n" + MINIMAL)
     with pytest.raises(RecipeError, match="circle"):
         load_recipe(tmp_path / "a.yaml")
 
 
-def test_a_recipe_that_is_not_there_is_named_with_the_nearest_one() -> None:
+def test_an_unknown_recipe_name_suggests_the_nearest_one() -> None:
     with pytest.raises(UsageError, match="Did you mean 'quickstart'"):
         load_recipe("quickstar")
 
 
 def test_integers_stay_counts_and_floats_stay_weights(tmp_path: Path) -> None:
     path = tmp_path / "r.yaml"
-    path.write_text(GOOD + "mixture:\n  subsets: {gsm: 1}\n")
+    path.write_text(MINIMAL + "mixture:\n  subsets: {gsm: 1}\n")
     assert type(load_recipe(path).mixture.subsets["gsm"]) is int
-    path.write_text(GOOD + "mixture:\n  subsets: {gsm: 1.0}\n")
+    path.write_text(MINIMAL + "mixture:\n  subsets: {gsm: 1.0}\n")
     assert type(load_recipe(path).mixture.subsets["gsm"]) is float
 
 
-def test_the_shipped_schema_is_the_one_of_the_code() -> None:
+def test_the_shipped_schema_is_current() -> None:
     shipped = json.loads((recipes_folder() / "recipe.schema.json").read_text())
-    assert shipped == schema(), "run: curator schema > recipes/recipe.schema.json"
+    assert shipped == schema(), "run: make docs"
 
 
 def test_a_variant_finds_an_embedding_model_of_its_base_and_leaves_ids_of_the_hub(

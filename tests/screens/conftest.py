@@ -1,4 +1,4 @@
-"""What the tests of screens need: rows and evaluation sets as Parquet files, and an engine."""
+"""Fixtures for tests of screens: rows and evaluation sets as Parquet files, and an engine."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -13,41 +13,41 @@ from curator.core.model import Problem, Rationale
 from curator.screens import Rows
 from datastore.engine import Engine
 
-Made = tuple[str, str, str]
+Row = tuple[str, str, str]
 """Subset, question, text."""
 
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    with Engine(memory="512MB", threads=2, spill=tmp_path / "spill") as made:
-        yield made
+    with Engine(memory="512MB", threads=2, spill=tmp_path / "spill") as engine_:
+        yield engine_
 
 
 @pytest.fixture
 def rows_of(tmp_path: Path) -> Callable[..., tuple[Rows, list[bytes]]]:
-    """Rows of (subset, question, text), and their ids in the same order.
+    """Return a function that writes (subset, question, text) rows and returns their ids in order.
 
-    Subsets are in alphabetical order; identical rows are numbered as copies.
+    Subsets are ordered by name; identical rows are numbered as copies.
     """
 
     def make(
-        made: Sequence[Made], licences: dict[str, str] | None = None
+        given: Sequence[Row], licences: dict[str, str] | None = None
     ) -> tuple[Rows, list[bytes]]:
-        # A folder of its own for every call: DuckDB keeps blocks of a file that it has read.
+        # A new folder per call, because DuckDB caches blocks of the files it reads.
         folder = Path(mkdtemp(dir=tmp_path))
         ids, rows, problems = [], [], []
-        seen: dict[Made, int] = {}
-        for subset, question, text in made:
+        copies: dict[Row, int] = {}
+        for subset, question, text in given:
             licence = (licences or {}).get(subset, "MIT")
             problem = Problem(subset, question, gold="1", licence=licence)
-            copy = seen[(subset, question, text)] = seen.get((subset, question, text), -1) + 1
+            copy = copies[(subset, question, text)] = copies.get((subset, question, text), -1) + 1
             row = Rationale(problem.id, "reference", "CoT", question, text, copy)
             ids.append(row.id)
             rows.append(
                 (
                     row.id,
                     subset,
-                    sorted({m[0] for m in made}).index(subset),
+                    sorted({row[0] for row in given}).index(subset),
                     problem.id,
                     question,
                     text,
@@ -72,14 +72,14 @@ def rows_of(tmp_path: Path) -> Callable[..., tuple[Rows, list[bytes]]]:
 
 @pytest.fixture
 def evals_of(tmp_path: Path) -> Callable[[dict[str, list[str]]], dict[str, list[Path]]]:
-    """Evaluation sets by name, as problems objects; places are `name:0`, `name:1`, …"""
+    """Return a function that writes evaluation sets, by name, with places `name:0`, `name:1`, …"""
 
     def make(questions: dict[str, list[str]]) -> dict[str, list[Path]]:
         paths = {}
-        for name, asked in questions.items():
+        for name, texts in questions.items():
             problems = [
                 Problem(name, question, gold="1", place=f"{name}:{number}")
-                for number, question in enumerate(asked)
+                for number, question in enumerate(texts)
             ]
             paths[name] = [tmp_path / f"eval-{name}.parquet"]
             batches = arrow.batches(problems, arrow.PROBLEMS)

@@ -1,4 +1,4 @@
-"""Exact duplicates: every group keeps one row, the same one however the rows are ordered."""
+"""`duplicates` keeps one row per group, the same one in any order of the rows."""
 
 import json
 import random
@@ -16,8 +16,8 @@ from datastore.engine import Engine
 RowsOf = Callable[..., tuple[Rows, list[bytes]]]
 
 
-def found(engine: Engine, rows: Rows) -> dict[bytes, bytes]:
-    """Rejected row -> row that was kept instead."""
+def screen(engine: Engine, rows: Rows) -> dict[bytes, bytes]:
+    """Return the kept row by rejected row."""
     batches = list(SCREENS["duplicates"].run(engine, rows))
     assert all(batch.schema == VERDICTS for batch in batches)
     verdicts = pa.Table.from_batches(batches, VERDICTS).to_pylist()
@@ -38,35 +38,33 @@ def test_the_earliest_subset_keeps_its_row_and_the_evidence_names_it(
             ("c", "What is 2 - 3?", "It is 5."),
         ]
     )
-    assert found(engine, rows) == {ids[0]: ids[1], ids[2]: ids[1]}
+    assert screen(engine, rows) == {ids[0]: ids[1], ids[2]: ids[1]}
 
 
-def test_identical_copies_of_a_record_are_duplicates_of_the_smallest_id(
-    engine: Engine, rows_of: RowsOf
-) -> None:
+def test_of_identical_copies_the_smallest_id_is_kept(engine: Engine, rows_of: RowsOf) -> None:
     rows, ids = rows_of([("a", "What is 2 + 3?", "5")] * 3)
     kept = min(ids)
-    assert found(engine, rows) == {other: kept for other in ids if other != kept}
+    assert screen(engine, rows) == {other: kept for other in ids if other != kept}
 
 
-def test_one_question_with_other_choices_is_no_duplicate(engine: Engine, rows_of: RowsOf) -> None:
+def test_a_question_with_other_choices_is_not_a_duplicate(engine: Engine, rows_of: RowsOf) -> None:
     rows, _ = rows_of(
         [
             ("a", "What is 2 + 3?\nAnswer Choices: (A) 4 (B) 5", "The answer is B."),
             ("a", "What is 2 + 3?\nAnswer Choices: (A) 5 (B) 4", "The answer is B."),
         ]
     )
-    assert found(engine, rows) == {}
+    assert screen(engine, rows) == {}
 
 
 def test_no_rows_give_no_verdicts(engine: Engine, rows_of: RowsOf) -> None:
     rows, _ = rows_of([("a", "What is 2 + 3?", "5")])
-    assert found(engine, Rows(f"{rows.rows} WHERE false", rows.problems)) == {}
+    assert screen(engine, Rows(f"{rows.rows} WHERE false", rows.problems)) == {}
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    made=st.lists(
+    given_rows=st.lists(
         st.tuples(
             st.sampled_from("abc"),
             st.sampled_from(["What is x?", "what is X", "Why?", "Why not?"]),
@@ -77,23 +75,23 @@ def test_no_rows_give_no_verdicts(engine: Engine, rows_of: RowsOf) -> None:
     ),
     seed=st.integers(0, 99),
 )
-def test_one_row_of_each_group_stays_whatever_the_order(
-    engine: Engine, rows_of: RowsOf, made: list[tuple[str, str, str]], seed: int
+def test_one_row_per_group_is_kept_in_any_order(
+    engine: Engine, rows_of: RowsOf, given_rows: list[tuple[str, str, str]], seed: int
 ) -> None:
     def fold(text: str) -> str:
         return "".join(text.lower().split()).rstrip(".?!:;")
 
-    rows, ids = rows_of(made)
+    rows, ids = rows_of(given_rows)
     expected: dict[bytes, bytes] = {}
     order = sorted(
         ((fold(question), fold(text)), subset, row_id)
-        for (subset, question, text), row_id in zip(made, ids, strict=True)
+        for (subset, question, text), row_id in zip(given_rows, ids, strict=True)
     )
     for _, group in groupby(order, key=lambda item: item[0]):
         kept, *others = [row_id for _, _, row_id in group]
         expected |= dict.fromkeys(others, kept)
-    assert found(engine, rows) == expected
-    shuffled = made[:]
+    assert screen(engine, rows) == expected
+    shuffled = given_rows[:]
     random.Random(seed).shuffle(shuffled)
-    again, _ = rows_of(shuffled)
-    assert found(engine, again) == expected
+    shuffled_rows, _ = rows_of(shuffled)
+    assert screen(engine, shuffled_rows) == expected

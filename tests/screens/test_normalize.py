@@ -1,4 +1,4 @@
-"""Normalisation: the variants of one question are one, and different questions stay different."""
+"""Normalisation: variants of a question have the same key, different questions different keys."""
 
 import json
 from typing import Any
@@ -12,7 +12,7 @@ from datastore.engine import Engine
 from tests.paths import DATA
 
 CASES = json.loads((DATA / "variants.json").read_text())
-KEY = normalize.key(normalize.stem(normalize.folded("question")))
+KEY = normalize.key(normalize.stem(normalize.fold("question")))
 
 
 def key(engine: Engine, question: str) -> str:
@@ -21,26 +21,28 @@ def key(engine: Engine, question: str) -> str:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["why"] for case in CASES])
-def test_keys_agree_just_where_the_questions_are_the_same(
+def test_keys_are_equal_exactly_if_the_questions_are_the_same(
     engine: Engine, case: dict[str, Any]
 ) -> None:
     assert (key(engine, case["a"]) == key(engine, case["b"])) == case["same"]
 
 
-def test_a_key_is_not_empty_for_text_that_says_something(engine: Engine) -> None:
+def test_the_key_of_a_question_is_not_empty(engine: Engine) -> None:
     assert key(engine, "What is $x$?") == "whatisx"
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(numbers=st.lists(st.integers(0, 30), min_size=1, max_size=6))
-def test_rows_of_numbers_have_keys_of_their_own(engine: Engine, numbers: list[int]) -> None:
+def test_different_sequences_of_numbers_have_different_keys(
+    engine: Engine, numbers: list[int]
+) -> None:
     spaced = " ".join(map(str, numbers))
     assert key(engine, spaced).split("_") == [str(n) for n in numbers]
 
 
 def test_words_leave_out_operators_layout_and_drawings(engine: Engine) -> None:
     question = r"Let $\left(x+3.5\right)$ be Ölçü. [asy]draw((0,0));[/asy] Find x."
-    query = f"SELECT {normalize.words(normalize.folded('q'))} FROM (SELECT $q AS q)"
+    query = f"SELECT {normalize.words(normalize.fold('q'))} FROM (SELECT $q AS q)"
     assert engine.sql(query, {"q": question}).fetchall()[0][0] == [
         "let", "x", "3.5", "be", "ölçü", "find", "x",
     ]  # fmt: skip

@@ -24,7 +24,7 @@ FAULTS = {
     "two faults": (GOOD + "batch: 0\nepochs: -1\n", ["r.yaml:7: batch", "r.yaml:8: epochs"]),
     "missing": (GOOD.replace("release: r.jsonl\n", ""), ["'release' is missing"]),
     "what": (GOOD.replace("sft", "rl"), ["r.yaml:1: train: expected sft, verifier or multitask"]),
-    "no multiple": (GOOD + "batch: 10\nmicro_batch: 4\n", ["r.yaml:7: batch 10 is no multiple"]),
+    "no multiple": (GOOD + "batch: 10\nmicro_batch: 4\n", ["r.yaml:7: batch 10 is not a multiple"]),
     "sharded adapters": (GOOD + "method: lora\nsharding: fsdp\n", ["r.yaml:8: sharding"]),
     "key of adapters": (GOOD + "lora: {ranc: 4}\n", ["Did you mean 'rank'?"]),
     "loss": (
@@ -35,7 +35,7 @@ FAULTS = {
     "stage's kind": (STAGES + "  three: {train: multitask}\n", ["r.yaml:9: train: expected sft"]),
     "stage's model": (
         STAGES + "  three: {train: sft, learning_rate: 1.0, model: z}\n",
-        ["r.yaml:9: model belongs to the whole"],
+        ["r.yaml:9: a stage may not have the key 'model'"],
     ),
     "common key": (STAGES.replace("seed", "sede"), ["r.yaml:5: ", "Did you mean 'seed'?"]),
     "stage no mapping": (STAGES + "  three: sft\n", ["r.yaml:9: stages.three"]),

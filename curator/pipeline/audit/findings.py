@@ -56,7 +56,7 @@ def open_rows(engine: Engine, rationales: str, problems: str) -> None:
     """
     at = "coalesce(try_cast(regexp_extract(place, ':([0-9]+)$', 1) AS BIGINT), 0)"
     file = "regexp_replace(place, ':[0-9]+$', '')"
-    same = f"md5_number({normalize.key(normalize.stem(normalize.folded('question')))})"
+    same = f"md5_number({normalize.key(normalize.stem(normalize.fold('question')))})"
     text = "hash(solution || program)"
     engine.sql(f"CREATE VIEW texts AS SELECT id, instruction, text FROM ({rationales})")
     # The writer numbers equal rationales, so that each of them finds the record that it is from.

@@ -12,7 +12,7 @@ import numpy as np
 
 from curator.pipeline.audit.dataset import NOT_STATED
 from curator.pipeline.audit.findings import EXAMPLES, Example, Line, places_of
-from curator.screens.near_duplicates import near
+from curator.screens.near_duplicates import find_near_duplicates
 from curator.teacher.token_count import counter
 from datastore.engine import Engine
 
@@ -33,7 +33,7 @@ def near_duplicates(engine: Engine) -> Line:
             FROM audited JOIN texts USING (id) GROUP BY same
         )
     """)
-    found = near(engine, "SELECT item, question FROM questions")
+    found = find_near_duplicates(engine, "SELECT item, question FROM questions")
     items = {each.item for each in found}
     shown = sorted(found, key=lambda each: (each.index == 1, -each.index))[:EXAMPLES]
     asked = {n for each in shown for n in (each.item, each.earlier)}

@@ -89,10 +89,10 @@ def _lent(
         f"FROM {paths(digests)} WHERE gold <> ''"
         for place, (each, digests) in enumerate(reached.items())
     )
-    folded = normalize.folded("question")
+    folded = normalize.fold("question")
     options = (
         "list_transform(choices, lambda c, i: "
-        f"'(' || chr((96 + i)::INTEGER) || ')' || {normalize.key(normalize.folded('c'))})"
+        f"'(' || chr((96 + i)::INTEGER) || ')' || {normalize.key(normalize.fold('c'))})"
     )
     query = f"""
         WITH stated AS (

@@ -82,8 +82,8 @@ def _screen(
         with context.store.reading(inputs), context.store.engine() as engine:
             _tables(engine, context, parts, earlier)
             rows = Rows("SELECT * FROM alive", queries.problems(parts))
-            found = SCREENS[name].run(engine, rows, **parameters, **provided)
-            digest = objects.write(found, arrow.VERDICTS)
+            batches = SCREENS[name].run(engine, rows, **parameters, **provided)
+            digest = objects.write(batches, arrow.VERDICTS)
             verdicts = scan([objects.path(digest)])
             counts = engine.sql(
                 "SELECT subset || '|' || outcome || ': ' || reason, count(*) "

@@ -31,7 +31,7 @@ from curator.pipeline.stages.generate import (
 from curator.pipeline.stages.ingest import PROBLEMS
 from curator.pipeline.stages.read import columns
 from curator.recipe.schema import Embedding, SelfInstruct, Subset
-from curator.screens.embedding import Embedder, nearest
+from curator.screens.embedding import Embedder, find_nearest
 from curator.screens.novelty import Novelty
 from curator.teacher import Call
 from curator.writers.self_instruct import Draw, Seed, draws, read_question, read_seeds
@@ -148,8 +148,8 @@ class _Inventor:
             paths = [store.objects.path(digest) for digest in existing]
             known = f"SELECT place AS name, question FROM {scan(paths)}" if paths else _NOTHING
             novelty = Novelty(engine, known, self._source.near)
-            novelty.judge([seed.question for seed in self._seeds.seeds])
-            found = novelty.judge([question for _, question in readable])
+            novelty.compare([seed.question for seed in self._seeds.seeds])
+            found = novelty.compare([question for _, question in readable])
         new = []
         for (draw, question), near in zip(readable, found, strict=True):
             if near:
@@ -171,11 +171,11 @@ class _Inventor:
         known = [seed.question for seed in self._seeds.seeds]
         known += dict.fromkeys(row for (row,) in columns(self._shop, existing, ["question"]))
         total, what = len(known), f"embedding for {self._name}"
-        vectors = embedder.vectors(counted(known, self._shop.listener, what, total))
-        asked_for = embedder.vectors(question for _, question in new)
+        vectors = embedder.embed(counted(known, self._shop.listener, what, total))
+        asked_for = embedder.embed(question for _, question in new)
         known += [question for _, question in new]
         kept = []
-        found = nearest(vectors, asked_for, how.above)
+        found = find_nearest(vectors, asked_for, how.above)
         for (draw, question), near in zip(new, found, strict=True):
             if near:
                 told = f"cosine {near[0]:.2f} with:\n{known[near[1]]}"

@@ -17,7 +17,7 @@ from curator.core.errors import UsageError
 from curator.pipeline.audit.detect_columns import detect
 from curator.pipeline.audit.findings import Line
 from curator.pipeline.audit.run import Audit, AuditRequest, audit
-from curator.screens.near_duplicates import NEAR, near
+from curator.screens.near_duplicates import MIN_INDEX, find_near_duplicates
 from curator.sources.chat_columns import kind_of
 from curator.versions.rows import load
 from datastore.store import Store
@@ -321,12 +321,12 @@ def test_near_duplicates_are_found_and_nothing_else(tmp_path: Path) -> None:
         return len(a & b) / len(a | b)
 
     planted = {3_000 + n: index(questions[n], questions[3_000 + n]) for n in range(1_500)}
-    true = {n for n, share in planted.items() if share >= NEAR}
+    true = {n for n, share in planted.items() if share >= MIN_INDEX}
     with Store(tmp_path / "st") as store, store.engine() as engine:
         table = pa.table({"item": range(len(questions)), "question": map(" ".join, questions)})
         engine.connection.register("given", table)
         engine.sql("CREATE TABLE asked AS SELECT * FROM given")
-        found = near(engine, "FROM asked")
+        found = find_near_duplicates(engine, "FROM asked")
     assert len(true) > 700 and {each.item for each in found} <= true
     assert len(found) >= 0.99 * len(true)
     for each in found:

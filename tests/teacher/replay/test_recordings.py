@@ -136,7 +136,7 @@ def test_the_recorded_questions_are_new_but_for_two_and_two_are_refused(tmp_path
     seeds = RECIPES / "seeds" / "college.jsonl"
     existing = f"SELECT topic AS name, question FROM read_json('{seeds}', format = 'nd')"
     with Engine(memory="512MB", spill=tmp_path / "spill") as engine:
-        near = Novelty(engine, existing).judge([question for question, _ in read if question])
+        near = Novelty(engine, existing).compare([question for question, _ in read if question])
     assert sum(one is not None for one in near) == 2
 
 
