@@ -25,7 +25,8 @@ from datastore.engine import Engine
 
 TEMPLATES = Path(__file__).parent / "templates"
 STATIC = Path(__file__).parent / "static"
-SCRIPTS = ("symbols.js", "mathematics.js", "code.js", "detail.js", "browser.js")
+STYLES = ("style.css", "temml.css")
+SCRIPTS = ("temml/temml.min.js", "latex.js", "code.js", "detail.js", "browser.js")
 
 FATE_NAMES = {
     "kept": "kept",
@@ -150,8 +151,9 @@ def _kinds(ways: Sequence[figures.Way]) -> list[tuple[str, int, float, float]]:
 
 def render(template: str, rows: Sequence[Mapping[str, Any]], **values: Any) -> str:
     """A page from one of the templates, with its rows for the browser."""
-    style = _read("style.css")
-    script = "\n".join(["'use strict';", *(_read(name) for name in SCRIPTS)])
+    licence = f"/*!\nTemml\n{_read('temml/LICENSE')}*/"
+    style = "\n".join(map(_read, STYLES))
+    script = "\n".join(["'use strict';", licence, *map(_read, SCRIPTS)])
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,

@@ -51,8 +51,8 @@ function part(place, title, text, whole, code) {
   place.append(make('h3', title));
   const box = make(code ? 'pre' : 'div', '', code ? 'code' : 'text');
   if (asWritten) box.textContent = text;
-  else if (code) box.append(...highlighted(text));
-  else box.append(...typeset(text));
+  else if (code) box.append(...highlightPython(text));
+  else box.append(...renderLatex(text));
   place.append(box);
   if (whole) place.append(make('p', `The first ${text.length.toLocaleString('en')} of ${whole.toLocaleString('en')} characters.`, 'meta'));
 }
@@ -62,7 +62,7 @@ function options(place, choices) {
   const list = make('ol');
   for (const choice of choices) {
     const line = make('li');
-    line.append(...(asWritten ? [choice] : typeset(choice)));
+    line.append(...(asWritten ? [choice] : renderLatex(choice)));
     list.append(line);
   }
   place.append(list);
