@@ -80,10 +80,10 @@ def evaluate(
 
 
 def _plot(result: "Result", file: Path) -> None:
-    from trainers.evaluation.plots import curves
+    from trainers.evaluation.plots import plot_curves
 
     try:
-        svg = curves(result)
+        svg = plot_curves(result)
     except ValueError as error:
         raise UsageError(f"Nothing to plot: {error}") from None
     file.write_text(svg, "utf-8", "replace")

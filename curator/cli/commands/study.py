@@ -68,7 +68,7 @@ def study(
     from curator.cli.study import study as run_study
     from curator.pipeline.sample import SampleRequest
     from curator.teacher.local_server import COMMAND, serve
-    from trainers.evaluation.plots import side_by_side
+    from trainers.evaluation.plots import plot_side_by_side
 
     request = StudyRequest(
         recipes_in(recipes),
@@ -83,7 +83,7 @@ def study(
         )
     plot = output / "pass-at-1.svg"
     plot.write_text(
-        side_by_side([(one.recipe, one.result.scores) for one in results], "Pass@1"), "utf-8"
+        plot_side_by_side([(one.recipe, one.result.scores) for one in results], "Pass@1"), "utf-8"
     )
     if as_json:
         show_json(results)

@@ -16,8 +16,9 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from curator.core import charts
 from curator.versions.content import Content
-from curator.versions.report import charts, figures
+from curator.versions.report import figures
 from curator.versions.report.lengths import SAMPLE, lengths
 from curator.versions.report.mathinstruct import PUBLISHED, ROWS
 from curator.versions.report.sample import MOST, pick, set_aside, shown
@@ -164,7 +165,7 @@ def render(template: str, rows: Sequence[Mapping[str, Any]], **values: Any) -> s
     environment.filters |= {"number": _number, "percent": _percent}
     environment.globals |= {
         "bar": charts.bar,
-        "stack": charts.stack,
+        "stacked_bar": charts.stacked_bar,
         "histogram": charts.histogram,
         "fate_names": FATE_NAMES,
         "told_of": _told_of,

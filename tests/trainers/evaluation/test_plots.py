@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 import pytest
 
 from trainers.evaluation.evaluate import Result, Score
-from trainers.evaluation.plots import curves, side_by_side
+from trainers.evaluation.plots import plot_curves, plot_side_by_side
 
 SVG = "{http://www.w3.org/2000/svg}"
 SCORES = tuple(
@@ -16,7 +16,7 @@ SCORES = tuple(
 
 
 def test_a_curve_rises_where_the_scores_do() -> None:
-    drawn = ElementTree.fromstring(curves(Result("<m> & co", SCORES, ())))
+    drawn = ElementTree.fromstring(plot_curves(Result("<m> & co", SCORES, ())))
     texts = ["".join(each.itertext()) for each in drawn.iter(f"{SVG}text")]
     assert "<m> & co: gsm8k, over N" in texts and {"Pass", "Maj1", "1", "2", "4"} <= set(texts)
     lines = [each.get("points", "").split() for each in drawn.iter(f"{SVG}polyline")]
@@ -31,7 +31,7 @@ def test_rules_that_look_into_k_are_drawn_over_k() -> None:
         for rule in ("RR.Top-", "W.RR.Top-", "Maj1.Top")
         for k in (1, 2, 4, 8, 16, 30)
     ]
-    drawn = ElementTree.fromstring(curves(Result("m", (*SCORES, *looking), ())))
+    drawn = ElementTree.fromstring(plot_curves(Result("m", (*SCORES, *looking), ())))
     texts = ["".join(each.itertext()) for each in drawn.iter(f"{SVG}text")]
     assert {"m: gsm8k, over N", "m: gsm8k, over K of 30", "Maj1.Top", "30"} <= set(texts)
     lines = [each.get("points", "").split() for each in drawn.iter(f"{SVG}polyline")]
@@ -40,13 +40,13 @@ def test_rules_that_look_into_k_are_drawn_over_k() -> None:
 
 def test_one_sample_a_problem_makes_no_curve() -> None:
     with pytest.raises(ValueError, match="several samples"):
-        curves(Result("m", (Score("gsm8k", "Pass@1", 9, 0.3, 0.2, 0.4),), ()))
+        plot_curves(Result("m", (Score("gsm8k", "Pass@1", 9, 0.3, 0.2, 0.4),), ()))
 
 
 def test_models_stand_side_by_side_with_their_intervals() -> None:
     models = [("first", SCORES), ("second", SCORES[1:])]
-    drawn = ElementTree.fromstring(side_by_side(models, "Pass@1"))
+    drawn = ElementTree.fromstring(plot_side_by_side(models, "Pass@1"))
     assert len(list(drawn.iter(f"{SVG}circle"))) == 1
-    drawn = ElementTree.fromstring(side_by_side(models, "Pass@2"))
+    drawn = ElementTree.fromstring(plot_side_by_side(models, "Pass@2"))
     texts = ["".join(each.itertext()) for each in drawn.iter(f"{SVG}text")]
     assert texts.count("50.0%") == 2 and {"first", "second"} <= set(texts)
