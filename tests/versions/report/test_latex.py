@@ -1,4 +1,4 @@
-"""LaTeX in rows, read by the page's own reader in a real Chromium."""
+"""LaTeX in rows, rendered by the page in a real Chromium."""
 
 import json
 from pathlib import Path
@@ -34,7 +34,7 @@ FORMULAS = {
     r"$\begin{array}{r@{}l} 1 & .5 \\ \cline{1-2} \multicolumn{2}{r}{3} \end{array}$": "mtable",
     r"triangle $ABC$": "mi",
 }
-"""What is written, and an element that it becomes."""
+"""LaTeX, and a selector of an element that it becomes."""
 
 PRICES = (
     "A shop sells 6 lamps at $15 each and 4 chairs at $22 each.",
@@ -55,7 +55,7 @@ def page(tab: Browser, quickstart: Path, tmp_path_factory: pytest.TempPathFactor
 
 def render(page: Browser, text: str, ask: str) -> object:
     literal = json.dumps(text)
-    return page.value(
+    return page.evaluate(
         f"(() => {{const d = document.createElement('div'); d.append(...renderLatex({literal})); "
         f"return {ask}}})()"
     )
@@ -68,7 +68,7 @@ def test_common_commands_become_mathml(page: Browser, text: str) -> None:
 
 
 @pytest.mark.parametrize("text", PRICES)
-def test_prices_stay_as_they_are(page: Browser, text: str) -> None:
+def test_prices_are_not_formulas(page: Browser, text: str) -> None:
     assert render(page, text, "d.querySelectorAll('math, .raw').length") == 0
     assert render(page, text, "d.textContent") == text
 
@@ -78,27 +78,27 @@ def test_a_formula_after_a_price_is_still_found(page: Browser) -> None:
     assert render(page, text, "d.querySelectorAll('msup').length") == 1
 
 
-def test_what_cannot_be_read_stays_as_it_was_written(page: Browser) -> None:
+def test_formulas_that_cannot_be_read_stay_as_written(page: Browser) -> None:
     for text in (r"\frac{1", r"\left( x", "{" * 500 + "}" * 500, r"}{"):
         assert render(page, f"${text}$", "d.textContent") == text
 
 
-def test_a_formula_too_deep_for_the_layout_stays_as_it_was_written(page: Browser) -> None:
+def test_formulas_too_deep_for_the_layout_stay_as_written(page: Browser) -> None:
     for text in (r"\sqrt " * 300 + "x", r"\left( " * 200 + "x" + r" \right)" * 200):
         assert render(page, f"${text}$", "d.textContent") == text
 
 
-def test_drawings_stay_programs(page: Browser) -> None:
+def test_drawings_are_shown_as_programs(page: Browser) -> None:
     text = 'Look: [asy] label("$A$", (0,0)); [/asy] at $A$.'
     assert render(page, text, "d.querySelectorAll('math').length") == 1
     assert '"$A$"' in str(render(page, text, "d.querySelector('pre').textContent"))
 
 
-def test_unknown_commands_are_shown(page: Browser) -> None:
+def test_unknown_commands_stay_visible(page: Browser) -> None:
     assert r"\strange" in str(render(page, r"$x + \strange{y}$", "d.textContent"))
 
 
-def test_programs_keep_every_sign(page: Browser) -> None:
+def test_programs_keep_every_character(page: Browser) -> None:
     program = 'def f(x):\n    # half </pre>\n    return f\'{x:.2f}\' + """a\nb"""\nprint(f(1e5))'
     ask = (
         "(() => {const d = document.createElement('pre'); "
@@ -106,4 +106,4 @@ def test_programs_keep_every_sign(page: Browser) -> None:
         "return [d.textContent, ...['k', 's', 'c', 'd'].map((kind) => "
         "d.querySelectorAll('.' + kind).length)]})()"
     )
-    assert page.value(ask) == [program, 2, 2, 1, 1]
+    assert page.evaluate(ask) == [program, 2, 2, 1, 1]
