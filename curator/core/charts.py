@@ -2,7 +2,7 @@
 
 In: numbers and labels. Out: markup in which every label is escaped. Colours are CSS classes, so
 that charts follow light and dark: a page styles the charts that it embeds, and a file of
-`svg_file` has a style sheet of its own.
+`join_panels` has a style sheet of its own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ class Interval:
     high: float
 
 
-def bar(value: float, maximum: float, tone: str = "kept", mark: float | None = None) -> Markup:
+def draw_bar(value: float, maximum: float, tone: str = "kept", mark: float | None = None) -> Markup:
     """Draw a bar as long as `value` of `maximum`, and a line at `mark` to compare it with.
 
     A bar fills the width of its place and has no label: the number stands beside it as text.
@@ -33,7 +33,7 @@ def bar(value: float, maximum: float, tone: str = "kept", mark: float | None = N
     return _bar(parts, aria_hidden="true")
 
 
-def stacked_bar(segments: Sequence[tuple[str, float]], label: str) -> Markup:
+def draw_stacked_bar(segments: Sequence[tuple[str, float]], label: str) -> Markup:
     """Draw one bar of 100% cut into segments of (tone, value); `label` describes it."""
     total = sum(value for _, value in segments)
     parts, at = [], 0.0
@@ -44,7 +44,7 @@ def stacked_bar(segments: Sequence[tuple[str, float]], label: str) -> Markup:
     return _bar(parts, role="img", aria_label=label)
 
 
-def histogram(bins: Sequence[tuple[str, int]], label: str) -> Markup:
+def draw_histogram(bins: Sequence[tuple[str, int]], label: str) -> Markup:
     """Draw columns of (label below, count), each with its share above; `label` describes it."""
     width, height, head, foot = 360, 150, 16, 18
     total = sum(count for _, count in bins)
@@ -75,7 +75,7 @@ WIDTH = 640
 """Width of every panel."""
 
 
-def curve_panel(title: str, series: Mapping[str, Mapping[int, Interval]]) -> Panel:
+def draw_curves(title: str, series: Mapping[str, Mapping[int, Interval]]) -> Panel:
     """Draw shares over sizes, one curve per series with its confidence band and a legend.
 
     Sizes are at least 1 and stand on a logarithmic axis.
@@ -112,7 +112,7 @@ def curve_panel(title: str, series: Mapping[str, Mapping[int, Interval]]) -> Pan
     return Markup("").join(parts), height
 
 
-def interval_panel(title: str, rows: Sequence[tuple[str, Interval | None]]) -> Panel:
+def draw_intervals(title: str, rows: Sequence[tuple[str, Interval | None]]) -> Panel:
     """Draw one line per row: a dot at its share over its interval, and the share as a number."""
     left, right, top, step = 190, 550, 34, 22
     floor = top + step * len(rows) + 6
@@ -135,7 +135,7 @@ def interval_panel(title: str, rows: Sequence[tuple[str, Interval | None]]) -> P
     return Markup("").join(parts), floor + 30
 
 
-def svg_file(panels: Sequence[Panel]) -> str:
+def join_panels(panels: Sequence[Panel]) -> str:
     """Return the text of an SVG file with the panels one below the other."""
     parts, top = [Markup("<style>{}</style>").format(Markup(_STYLE))], 0
     for content, height in panels:

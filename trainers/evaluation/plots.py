@@ -7,7 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 
-from curator.core.charts import Interval, curve_panel, interval_panel, svg_file
+from curator.core.charts import Interval, draw_curves, draw_intervals, join_panels
 from trainers.evaluation.evaluate import UNSEEN, Result, Score
 from trainers.evaluation.metrics import RULES
 
@@ -39,23 +39,23 @@ def plot_curves(result: Result) -> str:
     }
     if not curves:
         raise ValueError("a curve needs several samples per problem")
-    return svg_file(
-        [curve_panel(f"{result.name}: {title}", series) for title, series in curves.items()]
+    return join_panels(
+        [draw_curves(f"{result.name}: {title}", series) for title, series in curves.items()]
     )
 
 
 def plot_side_by_side(results: Sequence[tuple[str, Sequence[Score]]], metric: str) -> str:
     """Plot one metric of several models with its 95% intervals, one panel per set."""
     groups: dict[str, dict[str, Interval]] = {}
-    for name, scores in results:
-        for score in scores:
+    for name, model_scores in results:
+        for score in model_scores:
             whole = "/" not in score.group and not score.group.endswith(UNSEEN)
             if whole and score.metric == metric:
                 groups.setdefault(score.group, {})[name] = _interval(score)
-    return svg_file(
+    return join_panels(
         [
-            interval_panel(f"{group}, {metric}", [(name, found.get(name)) for name, _ in results])
-            for group, found in groups.items()
+            draw_intervals(f"{group}, {metric}", [(name, scores.get(name)) for name, _ in results])
+            for group, scores in groups.items()
         ]
     )
 

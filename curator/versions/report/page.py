@@ -168,9 +168,9 @@ def render_page(template: str, rows: Sequence[Mapping[str, Any]], **values: Any)
     )
     environment.filters |= {"number": _format_number, "percent": _format_percent}
     environment.globals |= {
-        "bar": charts.bar,
-        "stacked_bar": charts.stacked_bar,
-        "histogram": charts.histogram,
+        "draw_bar": charts.draw_bar,
+        "draw_stacked_bar": charts.draw_stacked_bar,
+        "draw_histogram": charts.draw_histogram,
         "status_names": STATUS_NAMES,
         "describe": _describe,
         "style": Markup(style),
