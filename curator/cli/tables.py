@@ -25,7 +25,7 @@ def printable(text: str) -> str:
     return text.replace("\r", "").replace("\n", "\\n").replace("\t", " ").translate(_CONTROL)
 
 
-def number(cell: object) -> str:
+def format_cell(cell: object) -> str:
     """Return a cell as text: thousands with commas, zero as a dot so that other numbers stand out.
 
     True and False are `yes` and `no`; other values are made printable.
@@ -42,7 +42,7 @@ def print_wrapped(text: str) -> None:
     print(fill(text, _terminal_width(), break_long_words=False, break_on_hyphens=False))
 
 
-def table(
+def print_table(
     head: Sequence[str],
     rows: Iterable[Sequence[object]],
     right: Sequence[str] = (),
@@ -52,7 +52,7 @@ def table(
 
     Columns named in `right` are aligned to the right. They and those in `whole` are never wrapped.
     """
-    lines = [head, *([number(cell) for cell in row] for row in rows)]
+    lines = [head, *([format_cell(cell) for cell in row] for row in rows)]
     minimum = [
         _widest(column) if name in right or name in whole else _widest(" ".join(column).split())
         for name, column in zip(head, zip(*lines, strict=True), strict=True)
@@ -60,7 +60,7 @@ def table(
     _print_lines(lines, minimum, right, wrap)
 
 
-def cut_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> bool:
+def print_cut_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> bool:
     """Print one line per row, texts cut to the width; return whether any was cut.
 
     Columns of numbers are aligned to the right and never cut. Values are printed as they are.

@@ -17,7 +17,7 @@ from curator.cli.options import (
     StoreOption,
     run_options,
 )
-from curator.cli.tables import table
+from curator.cli.tables import print_table
 
 if TYPE_CHECKING:
     from curator.pipeline.run_options import RunOptions
@@ -95,5 +95,5 @@ def study(
         scores = [shares.get(group, 0.0) for group in groups]
         cells = [f"{100 * share:.1f}" for share in (*scores, sum(scores) / len(scores))]
         rows.append((one.recipe, one.rows, *cells))
-    table(("recipe", "rows", *groups, "mean"), rows, ("rows", *groups, "mean"), ("recipe",))
+    print_table(("recipe", "rows", *groups, "mean"), rows, ("rows", *groups, "mean"), ("recipe",))
     print(f"Confidence intervals are in {plot} and in the result files beside it.")
