@@ -1,4 +1,4 @@
-"""The report page of a version with as many rows as the released MathInstruct, made and opened.
+"""Write and open the report page of a version with as many rows as the released MathInstruct.
 
     python bench/report.py [--rows 262000]
 
@@ -21,7 +21,7 @@ LOADED = "performance.timing.loadEventEnd - performance.timing.navigationStart"
 
 
 def run(*words: object) -> float:
-    """Seconds that a command took."""
+    """Run a command and return the seconds that it took."""
     began = time.monotonic()
     command = [sys.executable, *map(str, words)]
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
@@ -31,21 +31,21 @@ def run(*words: object) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rows", type=int, default=262_000)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         data, store, page = folder / "data", folder / "store", folder / "page.html"
-        run("bench/make_rows.py", "--rows", asked.rows, data)
+        run("bench/make_rows.py", "--rows", arguments.rows, data)
         run("-m", "curator", "build", "released", "--mirror", data, "--store", store)
         seconds = run("-m", "curator", "report", "released", "--store", store, "-o", page)
         size = page.stat().st_size / 1e6
-        print(f"{asked.rows:,} rows: page made in {seconds:.1f} s, {size:.1f} MB", end="")
+        print(f"{arguments.rows:,} rows: page written in {seconds:.1f} s, {size:.1f} MB", end="")
         if CHROMIUM:
             with chromium(folder / "profile") as browser:
                 browser.open(page)
-                print(f", loaded in {browser.value(LOADED)} ms")
+                print(f", loaded in {browser.evaluate(LOADED)} ms")
         else:
-            print("; not opened: no Chromium here")
+            print("; not opened: Chromium is not installed")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from curator.cli.app import show_json
-from curator.cli.tables import number, printable, table
+from curator.cli.tables import format_cell, print_table, printable
 
 if TYPE_CHECKING:
     from curator.pipeline.preview import Previewed
@@ -42,7 +42,7 @@ def print_manifest(manifest: "Manifest") -> None:
     ]
     totals = [sum(column) for column in list(zip(*rows, strict=True))[1:]] or [0] * len(keys)
     print()
-    table(("subset", *keys), [*rows, ("all", *totals)], right=keys, whole=("subset",))
+    print_table(("subset", *keys), [*rows, ("all", *totals)], right=keys, whole=("subset",))
     _print_reasons(built)
     _print_new_questions(built)
     _print_calls(built, content.teacher)
@@ -69,7 +69,7 @@ def _print_reasons(subsets: "Counts") -> None:
     ]
     if rows:
         print()
-        table(("subset", "outcome", "reason", "rows"), rows, right=("rows",))
+        print_table(("subset", "outcome", "reason", "rows"), rows, right=("rows",))
 
 
 def _print_new_questions(subsets: "Counts") -> None:
@@ -81,7 +81,7 @@ def _print_new_questions(subsets: "Counts") -> None:
     ]
     if rows:
         print()
-        table(("self-instruct", "questions", "number"), rows, ("number",), ("self-instruct",))
+        print_table(("self-instruct", "questions", "number"), rows, ("number",), ("self-instruct",))
 
 
 def _print_calls(subsets: "Counts", teacher: "Teacher | None") -> None:
@@ -101,7 +101,7 @@ def _print_calls(subsets: "Counts", teacher: "Teacher | None") -> None:
             if key.startswith("unread: "):
                 rows.append((name, f"no rationale: {key.removeprefix('unread: ')}", count))
     print()
-    table(("teacher", "result", "calls"), rows, ("calls",), ("teacher",))
+    print_table(("teacher", "result", "calls"), rows, ("calls",), ("teacher",))
     how = "replayed from recorded calls" if teacher.replay else teacher.family
     print(f"Written by {teacher.model} ({how}).")
 
@@ -116,7 +116,7 @@ def _print_waiting(subsets: "Counts") -> None:
     waiting = [(name, ", ".join(counts.waits_for)) for name, counts in subsets if counts.waits_for]
     if waiting:
         print()
-        table(("subset", "waits for"), waiting, whole=("subset",))
+        print_table(("subset", "waits for"), waiting, whole=("subset",))
 
 
 def _print_missing(content: "Content") -> None:
@@ -137,7 +137,9 @@ def print_previewed(rows: "Sequence[Previewed]") -> None:
         print()
     kept = Counter(row.subset for row in rows if row.kept)
     total = Counter(row.subset for row in rows)
-    table(("subset", "rows", "kept"), [(s, n, kept[s]) for s, n in total.items()], ("rows", "kept"))
+    print_table(
+        ("subset", "rows", "kept"), [(s, n, kept[s]) for s, n in total.items()], ("rows", "kept")
+    )
 
 
 def _fate(row: "Previewed") -> str:
@@ -192,9 +194,13 @@ def print_row_changes(a: str, b: str, changes: "Sequence[RowChange]", list_rows:
         return
     counts = Counter((change.subset, change.what, change.rule) for change in changes)
     rows = [(*key, count) for key, count in sorted(counts.items())]
-    table(("subset", "change", "rule responsible", "rows"), rows, ("rows",), ("subset", "change"))
+    print_table(
+        ("subset", "change", "rule responsible", "rows"), rows, ("rows",), ("subset", "change")
+    )
     if not list_rows:
-        differ = "1 row differs" if len(changes) == 1 else f"{number(len(changes))} rows differ"
+        differ = (
+            "1 row differs" if len(changes) == 1 else f"{format_cell(len(changes))} rows differ"
+        )
         print(f"{differ}; --rows lists them.")
         return
     print()
@@ -219,7 +225,7 @@ def print_verdict_changes(changes: "Sequence[VerdictChange]", list_rows: bool) -
         for each in changes
     )
     rows = [(*key, count) for key, count in sorted(counts.items())]
-    table(("subset", "check", "was", "is", "rows"), rows, ("rows",), ("subset", "check"))
+    print_table(("subset", "check", "was", "is", "rows"), rows, ("rows",), ("subset", "check"))
     if list_rows:
         print()
         for each in changes:

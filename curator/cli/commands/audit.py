@@ -12,7 +12,7 @@ from curator.cli.options import (
     StoreOption,
     run_options,
 )
-from curator.cli.tables import printable, table
+from curator.cli.tables import print_table, printable
 from curator.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -145,14 +145,14 @@ def _print(audit: "Audit") -> None:
     print(f"{printable(audit.dataset)}  {audit.rows:,} rows ({kinds})")
     print()
     head = ("content", "column", "certainty", "reason")
-    table(head, [(c.holds, c.column, c.sure, c.why) for c in audit.columns], whole=head[:3])
+    print_table(head, [(c.holds, c.column, c.sure, c.why) for c in audit.columns], whole=head[:3])
     print()
     numbers = ("rows", "passed", "failed", "undecided", "reported")
     lines = [
         (line.check, line.rows, line.passed, line.failed, line.undecided, line.told)
         for line in audit.lines
     ]
-    table(("check", *numbers), lines, right=numbers, whole=("check",))
+    print_table(("check", *numbers), lines, right=numbers, whole=("check",))
     print()
     notes = [
         (line.check, each)
@@ -160,7 +160,7 @@ def _print(audit: "Audit") -> None:
         for each in (*(f"{reason}: {many:,}" for reason, many in line.reasons.items()), line.note)
         if each
     ]
-    table(("check", "finding"), notes, whole=("check",))
+    print_table(("check", "finding"), notes, whole=("check",))
     examples = [
         (line.check, each.place, printable(each.what)[:MAX_CHARACTERS])
         for line in audit.lines
@@ -168,7 +168,7 @@ def _print(audit: "Audit") -> None:
     ]
     if examples:
         print()
-        table(("example of", "place", "content"), examples, whole=("example of",))
+        print_table(("example of", "place", "content"), examples, whole=("example of",))
     print()
     offer = "; save them as a version with --fix NAME" if audit.clean else ""
     saved = f", saved as {audit.version}" if audit.version else offer

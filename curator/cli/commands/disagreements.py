@@ -8,7 +8,7 @@ from curator.cli.options import (
     VersionArgument,
     WorkersOption,
 )
-from curator.cli.tables import print_wrapped, table
+from curator.cli.tables import print_table, print_wrapped
 
 MAX_LISTED = 40
 
@@ -38,7 +38,7 @@ def disagreements(
         for each in contradictions[:MAX_LISTED]
     ]
     if rows:
-        table(head, rows, ("rows",), ("curator", "math-verify", "example"))
+        print_table(head, rows, ("rows",), ("curator", "math-verify", "example"))
         print()
     hidden = len(contradictions) - MAX_LISTED
     more = f" ({hidden:,} more with --json)" if hidden > 0 else ""

@@ -8,7 +8,7 @@ import typer
 
 from curator.cli.app import Progress, app, make_parents, show_json
 from curator.cli.options import JsonOption, WorkersOption
-from curator.cli.tables import print_wrapped, table
+from curator.cli.tables import print_table, print_wrapped
 from curator.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -80,10 +80,10 @@ def evaluate(
 
 
 def _plot(result: "Result", file: Path) -> None:
-    from trainers.evaluation.plots import curves
+    from trainers.evaluation.plots import plot_curves
 
     try:
-        svg = curves(result)
+        svg = plot_curves(result)
     except ValueError as error:
         raise UsageError(f"Nothing to plot: {error}") from None
     file.write_text(svg, "utf-8", "replace")
@@ -101,7 +101,7 @@ def _print(result: "Result", everything: bool) -> None:
         or ("/" not in score.group and score.metric.partition("@")[0] in ("Pass", *RULES))
         if not score.group.endswith(UNSEEN) or flagged[score.group.removesuffix(UNSEEN)]
     ]
-    table(
+    print_table(
         ("set", "metric", "problems", "score", "95% interval"),
         [(s.group, s.metric, s.problems, f"{s.share:.1%}", _interval(s)) for s in shown],
         ("problems", "score"),
@@ -138,7 +138,7 @@ def _compare(files: list[Path], as_json: bool) -> None:
     if as_json:
         show_json({"one": one.name, "other": other.name, "differences": differences})
         return
-    table(
+    print_table(
         ("set", "metric", "problems", one.name, other.name, "difference", "95% interval", "p"),
         [
             (

@@ -13,7 +13,7 @@ from curator.cli.options import (
     StoreOption,
     run_options,
 )
-from curator.cli.tables import number, table
+from curator.cli.tables import format_cell, print_table
 
 if TYPE_CHECKING:
     from curator.pipeline.plan import Plan, Step
@@ -51,7 +51,7 @@ def plan(
     total = sum(step.rows for step in made.steps)
     rows.append(("all", "", ", ".join(made.whole) or "–", "", total))
     head = ("subset", "state", "next", "available", "rows")
-    table(head, rows, right=("available", "rows"), whole=("subset", "state"))
+    print_table(head, rows, right=("available", "rows"), whole=("subset", "state"))
     if not all(step.exact for step in made.steps):
         print("≤ marks a maximum: checks and screens that have not run yet will reject some rows.")
     _print_calls(made)
@@ -81,7 +81,7 @@ def _print_calls(made: "Plan") -> None:
         rows.append(("all", cached, missing, prompt, answer, f"{money:,.2f}"))
         print()
         head = ("teacher", "cached", "missing", "prompt tokens", "reply tokens", "money")
-        table(head, rows, right=head[1:], whole=("teacher",))
+        print_table(head, rows, right=head[1:], whole=("teacher",))
         if repairs := sum(calls.repairs for calls in calls_of_all):
             print(f"Repairs can add up to {repairs:,} calls.")
     again = [
@@ -90,7 +90,7 @@ def _print_calls(made: "Plan") -> None:
     if again:
         print()
         rows = [(name, count, why or "upstream or the code") for name, count, why in again]
-        table(("rerun", "rows", "because of"), rows, right=("rows",), whole=("rerun",))
+        print_table(("rerun", "rows", "because of"), rows, right=("rows",), whole=("rerun",))
 
 
 _SUMMED = ("cached", "least", "most", "prompt_tokens", "answer_tokens", "money")
@@ -99,5 +99,5 @@ _SUMMED = ("cached", "least", "most", "prompt_tokens", "answer_tokens", "money")
 def _bound(step: "Step") -> str:
     """Return the maximum number of rows; "?" if the size of the source is not known."""
     if step.exact or step.state == "waits":
-        return number(step.at_most)
+        return format_cell(step.at_most)
     return f"≤ {step.at_most:,}" if step.at_most else "?"

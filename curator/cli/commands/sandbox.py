@@ -2,7 +2,7 @@
 
 from curator.cli.app import app, show_json
 from curator.cli.options import JsonOption
-from curator.cli.tables import table
+from curator.cli.tables import print_table
 from curator.core.errors import SandboxError
 
 
@@ -22,7 +22,7 @@ def sandbox(as_json: JsonOption = False) -> None:
         rows = [
             (each.name, each.available, each.used, each.protects, each.note) for each in mechanisms
         ]
-        table(("mechanism", "available", "used", "protects from", "note"), rows)
+        print_table(("mechanism", "available", "used", "protects from", "note"), rows)
     if missing := enough(mechanisms):
         raise SandboxError(
             f"Programs are not run on this system: {missing}. "

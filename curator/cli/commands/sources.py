@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from curator.cli.app import Progress, app, show_json
 from curator.cli.options import JsonOption, MirrorOption
-from curator.cli.tables import table
+from curator.cli.tables import print_table
 
 if TYPE_CHECKING:
     from curator.sources.source import Source
@@ -45,7 +45,7 @@ def sources(mirror: MirrorOption = None, as_json: JsonOption = False) -> None:
             for place in places
             if place["kind"] == kind
         ]
-        table((kind, *head), rows, right=("rows",), whole=(kind, "readable", "home"))
+        print_table((kind, *head), rows, right=("rows",), whole=(kind, "readable", "home"))
         if kind == "source":
             print()
 

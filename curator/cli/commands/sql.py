@@ -8,7 +8,7 @@ import typer
 
 from curator.cli.app import app, existing, show_json
 from curator.cli.options import DEFAULT_STORE, JsonOption, StoreOption
-from curator.cli.tables import cut_table
+from curator.cli.tables import print_cut_table
 
 
 @app.command(epilog="Example: curator sql 'SELECT reason, count(*) FROM verdicts GROUP BY reason'")
@@ -27,7 +27,7 @@ def sql(
         names, rows = run_query(opened, query)
     if as_json:
         show_json([dict(zip(names, map(_finite, row), strict=True)) for row in rows])
-    elif names and cut_table(names, rows):
+    elif names and print_cut_table(names, rows):
         print("… marks text cut to the terminal's width; --json prints all of it.", file=sys.stderr)
 
 

@@ -2,7 +2,7 @@
 
 from curator.cli.app import app, existing, show_json
 from curator.cli.options import DEFAULT_STORE, JsonOption, StoreOption
-from curator.cli.tables import table
+from curator.cli.tables import print_table
 
 
 @app.command(epilog="Example: curator status")
@@ -17,9 +17,9 @@ def status(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> N
         return
     print(f"{report.folder}, format {report.format}, {report.bytes / 2**20:,.1f} MiB")
     print()
-    table(("ledger", "records"), report.ledgers.items(), right=("records",))
+    print_table(("ledger", "records"), report.ledgers.items(), right=("records",))
     print()
-    table(("version", "rows"), report.versions.items(), right=("rows",))
+    print_table(("version", "rows"), report.versions.items(), right=("rows",))
     print()
     for line in report.building or ["No build is running."]:
         print(line)

@@ -17,7 +17,7 @@ from curator.cli.options import (
     StoreOption,
     run_options,
 )
-from curator.cli.tables import table
+from curator.cli.tables import print_table
 
 if TYPE_CHECKING:
     from curator.pipeline.run_options import RunOptions
@@ -68,7 +68,7 @@ def study(
     from curator.cli.study import study as run_study
     from curator.pipeline.sample import SampleRequest
     from curator.teacher.local_server import COMMAND, serve
-    from trainers.evaluation.plots import side_by_side
+    from trainers.evaluation.plots import plot_side_by_side
 
     request = StudyRequest(
         recipes_in(recipes),
@@ -83,7 +83,7 @@ def study(
         )
     plot = output / "pass-at-1.svg"
     plot.write_text(
-        side_by_side([(one.recipe, one.result.scores) for one in results], "Pass@1"), "utf-8"
+        plot_side_by_side([(one.recipe, one.result.scores) for one in results], "Pass@1"), "utf-8"
     )
     if as_json:
         show_json(results)
@@ -95,5 +95,5 @@ def study(
         scores = [shares.get(group, 0.0) for group in groups]
         cells = [f"{100 * share:.1f}" for share in (*scores, sum(scores) / len(scores))]
         rows.append((one.recipe, one.rows, *cells))
-    table(("recipe", "rows", *groups, "mean"), rows, ("rows", *groups, "mean"), ("recipe",))
+    print_table(("recipe", "rows", *groups, "mean"), rows, ("rows", *groups, "mean"), ("recipe",))
     print(f"Confidence intervals are in {plot} and in the result files beside it.")

@@ -10,7 +10,7 @@ import typer
 
 from curator.cli.app import app, show_json
 from curator.cli.options import JsonOption
-from curator.cli.tables import table
+from curator.cli.tables import print_table
 from curator.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def _print_preflight(checks: "list[Preflight]") -> None:
             *(("note", line) for line in one.notes),
             *([("launch with", one.launch)] if one.launch else []),
         ]
-        table((one.name, ""), rows, whole=(one.name,))
+        print_table((one.name, ""), rows, whole=(one.name,))
         print()
     for line in wrap(f"Estimated as {FORMULA}.", 80):
         print(line)

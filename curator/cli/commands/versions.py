@@ -2,7 +2,7 @@
 
 from curator.cli.app import app, existing, show_json
 from curator.cli.options import DEFAULT_STORE, JsonOption, StoreOption
-from curator.cli.tables import table
+from curator.cli.tables import print_table
 
 
 @app.command(epilog="Example: curator versions")
@@ -28,4 +28,4 @@ def versions(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) ->
         return
     rows = [(m.ref, count, m.digest[:16], m.parent or "–", m.message) for m, count in manifests]
     head = ("version", "rows", "digest", "parent", "message")
-    table(head, rows, right=("rows",), whole=head[:-1])
+    print_table(head, rows, right=("rows",), whole=head[:-1])

@@ -1,11 +1,10 @@
-"""The report page: what a version is, as one HTML file that asks nothing of the network.
+"""The report page: one version, or the comparison of two, as one HTML file that loads nothing.
 
-In: an engine with the tables that `curator.versions.report.write` makes of a version
-(or of two, to compare), and
-what its manifest says. Out: the text of the page: figures, charts, and a browser of sampled rows.
+In: an engine with the tables that `curator.versions.report.write` creates, and what the manifests
+state. Out: the text of the page: figures, charts and a browser of sampled rows.
 """
 
-from curator.versions.report.comparison import Compared, comparison_page
-from curator.versions.report.page import Reported, report_page
+from curator.versions.report.comparison import render_comparison
+from curator.versions.report.page import VersionInfo, render_report
 
-__all__ = ["Compared", "Reported", "comparison_page", "report_page"]
+__all__ = ["VersionInfo", "render_comparison", "render_report"]

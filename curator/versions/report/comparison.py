@@ -1,8 +1,7 @@
-"""The page of two versions: counts side by side, rows that differ and why, verdicts that changed.
+"""The page that compares two versions: counts, rows that differ and why, verdicts that changed.
 
-In: the tables of `curator.versions.report.write` in the schemas `was` and `now`,
-with `changed` and `judgement`.
-Out: HTML.
+In: the tables of `curator.versions.report.write` in the schemas `previous` and `current`, with
+`row_change` and `verdict_change`. Out: HTML.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,134 +9,139 @@ from dataclasses import dataclass
 from typing import Any
 
 from curator.versions.content import Content
-from curator.versions.report import figures
-from curator.versions.report.page import Reported, render
-from curator.versions.report.sample import MOST, pick, shown
+from curator.versions.report.figures import STATUSES, SubsetFigures, read_subsets
+from curator.versions.report.page import VersionInfo, render_page
+from curator.versions.report.sample import read_sample, sample_rows
 from datastore.engine import Engine
 
 CHANGES = ("added", "removed", "changed")
-MOST_LINES = 40
-"""Kinds of changed verdicts that are listed."""
+MAX_VERDICT_CHANGES = 40
+"""Maximum number of lines of changed verdicts."""
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class SubsetComparison:
     """One subset in both versions."""
 
     subset: str
-    before: figures.Way | None
-    after: figures.Way | None
+    before: SubsetFigures | None
+    after: SubsetFigures | None
     changes: Mapping[str, int]
     """Rows by `CHANGES`."""
-    judged: int
+    verdict_changes: int
     """Rows with a verdict that changed."""
 
-    def pair(self, what: str) -> tuple[int, int]:
-        """A number of both: `problems`, `rationales`, or one of the fates."""
-        older, newer = (self._one(way, what) for way in (self.before, self.after))
-        return older, newer
-
-    def _one(self, way: figures.Way | None, what: str) -> int:
-        if way is None:
-            return 0
-        return way.fates[what] if what in figures.FATES else int(getattr(way, what))
+    def pair(self, key: str) -> tuple[int, int]:
+        """Return a count of both versions: `problems`, `rationales`, or one of the statuses."""
+        return _count(self.before, key), _count(self.after, key)
 
 
-def comparison_page(engine: Engine, before: Reported, after: Reported) -> str:
-    """The page that compares `before` with `after`."""
-    older = {way.subset: way for way in figures.ways(engine, before.content, "was")}
-    newer = {way.subset: way for way in figures.ways(engine, after.content)}
-    order = list(dict.fromkeys([*newer, *older]))
-    changes = _counted(engine, "SELECT subset, what, count(*) FROM changed GROUP BY ALL")
-    judged = _counted(
-        engine, "SELECT subset, 'judged', count(DISTINCT id) FROM judgement GROUP BY ALL"
+def _count(figures: SubsetFigures | None, key: str) -> int:
+    if figures is None:
+        return 0
+    return figures.by_status[key] if key in STATUSES else int(getattr(figures, key))
+
+
+def render_comparison(engine: Engine, before: VersionInfo, after: VersionInfo) -> str:
+    """Return the page that compares `before` with `after`."""
+    subsets = _compare_subsets(engine, before.content, after.content)
+    total = sample_rows(engine, _CANDIDATES)
+    return render_page(
+        "comparison.html",
+        rows=read_sample(engine, [each.subset for each in subsets]),
+        before=before,
+        after=after,
+        subsets=[
+            each
+            for each in subsets
+            if any(sum(each.pair(key)) for key in ("problems", "rationales", "kept"))
+        ],
+        totals={change: sum(each.changes[change] for each in subsets) for change in CHANGES},
+        recipe=_diff_contents(before.content, after.content),
+        rules=_count_changes_by_rule(engine),
+        verdicts=engine.sql(_VERDICT_CHANGES).fetchall(),
+        verdict_rows=sum(each.verdict_changes for each in subsets),
+        max_verdicts=MAX_VERDICT_CHANGES,
+        total=total,
     )
-    compared = [
-        Compared(
+
+
+def _compare_subsets(engine: Engine, before: Content, after: Content) -> list[SubsetComparison]:
+    older = {each.subset: each for each in read_subsets(engine, before, "previous")}
+    newer = {each.subset: each for each in read_subsets(engine, after)}
+    query = "SELECT subset, change, count(*) FROM row_change GROUP BY ALL"
+    changes = {(subset, change): n for subset, change, n in engine.sql(query).fetchall()}
+    query = "SELECT subset, count(DISTINCT id) FROM verdict_change GROUP BY ALL"
+    verdict_changes = dict(engine.sql(query).fetchall())
+    return [
+        SubsetComparison(
             name,
             older.get(name),
             newer.get(name),
-            {what: changes.get((name, what), 0) for what in CHANGES},
-            judged.get((name, "judged"), 0),
+            {change: changes.get((name, change), 0) for change in CHANGES},
+            verdict_changes.get(name, 0),
         )
-        for name in order
+        for name in dict.fromkeys([*newer, *older])
     ]
-    total = pick(engine, _CANDIDATES)
-    return render(
-        "comparison.html",
-        rows=shown(engine, order),
-        before=before,
-        after=after,
-        compared=[each for each in compared if any(sum(each.pair(key)) for key in _SHOWN)],
-        totals={what: sum(each.changes[what] for each in compared) for what in CHANGES},
-        recipe=_recipe_changes(before.content, after.content),
-        rules=_rules(engine),
-        verdicts=engine.sql(_VERDICTS).fetchall(),
-        verdict_rows=sum(each.judged for each in compared),
-        most_lines=MOST_LINES,
-        total=total,
-        most=MOST,
-    )
 
-
-_SHOWN = ("problems", "rationales", "kept")
 
 _CANDIDATES = """
-    WITH told AS (
-        SELECT subset, id, list("check" || ': ' || CASE was WHEN '' THEN 'no verdict' ELSE was END
-            || CASE was_by WHEN '' THEN '' ELSE ' (' || was_by || ')' END || ' → '
-            || CASE now WHEN '' THEN 'no verdict' ELSE now END
-            || CASE now_by WHEN '' THEN '' ELSE ' (' || now_by || ')' END ORDER BY "check") AS told
-        FROM judgement GROUP BY ALL
+    WITH verdict_lines AS (
+        SELECT subset, id, list("check" || ': '
+            || CASE before WHEN '' THEN 'no verdict' ELSE before END
+            || CASE rule_before WHEN '' THEN '' ELSE ' (' || rule_before || ')' END || ' → '
+            || CASE after WHEN '' THEN 'no verdict' ELSE after END
+            || CASE rule_after WHEN '' THEN '' ELSE ' (' || rule_after || ')' END
+            ORDER BY "check") AS lines
+        FROM verdict_change GROUP BY ALL
     )
-    SELECT CASE what WHEN 'removed' THEN 'was' ELSE 'now' END AS schema, c.id, c.subset,
-        what AS outcome, rule, was, coalesce(told, []) AS told
-    FROM changed c LEFT JOIN told USING (id, subset)
+    SELECT CASE change WHEN 'removed' THEN 'previous' ELSE 'current' END AS schema, c.id, c.subset,
+        change AS status, rule, replaces, coalesce(lines, []) AS changes
+    FROM row_change c LEFT JOIN verdict_lines USING (id, subset)
     UNION ALL
-    SELECT 'now', id, subset, 'judged', told[1], NULL::BLOB, told
-    FROM told ANTI JOIN changed USING (id, subset)
+    SELECT 'current', id, subset, 'verdict', lines[1], NULL::BLOB, lines
+    FROM verdict_lines ANTI JOIN row_change USING (id, subset)
 """
 
-_VERDICTS = """
-    SELECT "check", was, was_by, now, now_by, count(*) AS n FROM judgement GROUP BY ALL
-    ORDER BY n DESC, "check", was, now, was_by, now_by
+_VERDICT_CHANGES = """
+    SELECT "check", before, rule_before, after, rule_after, count(*) AS n
+    FROM verdict_change GROUP BY ALL
+    ORDER BY n DESC, "check", before, after, rule_before, rule_after
 """
 
 
-def _counted(engine: Engine, query: str) -> dict[tuple[str, str], int]:
-    return {(subset, what): count for subset, what, count in engine.sql(query).fetchall()}
-
-
-def _rules(engine: Engine) -> list[tuple[str, str, int, list[dict[str, Any]]]]:
-    """(what, rule, rows, subsets with their rows): most first."""
+def _count_changes_by_rule(
+    engine: Engine,
+) -> list[tuple[str, str, int, list[dict[str, Any]]]]:
+    """Return (change, rule, rows, subsets with their rows), the largest count first."""
     query = """
-        SELECT what, rule, sum(n)::BIGINT AS all_rows,
+        SELECT change, rule, sum(n)::BIGINT AS all_rows,
             list({'s': subset, 'n': n} ORDER BY n DESC, subset)
-        FROM (SELECT what, rule, subset, count(*) AS n FROM changed GROUP BY ALL)
-        GROUP BY what, rule ORDER BY all_rows DESC, what, rule
+        FROM (SELECT change, rule, subset, count(*) AS n FROM row_change GROUP BY ALL)
+        GROUP BY change, rule ORDER BY all_rows DESC, change, rule
     """
-    return [(what, rule, rows, each) for what, rule, rows, each in engine.sql(query).fetchall()]
+    return [(change, rule, rows, each) for change, rule, rows, each in engine.sql(query).fetchall()]
 
 
-def _recipe_changes(before: Content, after: Content) -> Sequence[tuple[str, str, str]]:
-    """(key, before, after) of what the two contents say differently, subsets' counts apart."""
-    older, newer = (_flat(content) for content in (before, after))
+def _diff_contents(before: Content, after: Content) -> Sequence[tuple[str, str, str]]:
+    """Return (key, before, after) for every key that differs, except the counts of subsets."""
+    older, newer = _flatten(before), _flatten(after)
     keys = [key for key in {**older, **newer} if older.get(key) != newer.get(key)]
     return [(key, older.get(key, "–"), newer.get(key, "–")) for key in sorted(keys)]
 
 
-def _flat(content: Content) -> dict[str, str]:
-    """Recipe, code and sources as lines of `key.key` and a text."""
-    found: dict[str, str] = {}
+def _flatten(content: Content) -> dict[str, str]:
+    """Return recipe, code and sources as `key.key` → text."""
+    flat: dict[str, str] = {}
 
     def walk(value: Any, path: str) -> None:
         if isinstance(value, Mapping) and value:
             for key, each in value.items():
                 walk(each, f"{path}.{key}")
         else:
-            found[path] = str(value)[:200]
+            flat[path] = str(value)[:200]
 
     values = content.plain()
     for part in ("recipe", "code", "sources", "evals", "teacher"):
         walk(values.get(part), part)
-    return found
+    return flat

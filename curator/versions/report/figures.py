@@ -1,208 +1,210 @@
-"""The figures of a version: where its rows went and why, what is in it, who decided.
+"""The figures of a version: how many rows it has, which were dropped and why, what they contain.
 
-In: the tables of `curator.versions.report.write` (schema `now`) and the content of a
-manifest. Out: frozen
-records that the template shows as they are.
+In: the tables of `curator.versions.report.write` (schema `current`) and the content of a manifest.
+Out: frozen records for the templates.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from curator.versions.content import Content
 from curator.versions.report.mathinstruct import PUBLISHED, Published
 from datastore.engine import Engine
 
-FATES = ("kept", "undrawn", "screened", "undecided", "failed")
-"""What becomes of a rationale, and the tone of its colour: it is in the version; the mixture did
-not draw it; a screen took it away; the checks could not tell; the checks found it wrong."""
+STATUSES = ("kept", "not_drawn", "screened", "undecided", "rejected")
+"""Status of a rationale: it is in the version; the mixture did not draw it; a screen rejected it;
+a check could not decide; a check rejected it. The style sheet has a colour for each."""
 
-MOST_FIELDS = 24
-"""Fields that get a line of their own."""
+MAX_FIELDS = 24
+"""Number of fields that get a line of their own."""
+
+Counts = list[tuple[str, int]]
+"""Names with their rows, the largest count first."""
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """The way of one subset from problems to kept rows."""
+class SubsetFigures:
+    """The counts of one subset from its records to its kept rows."""
 
     subset: str
     kind: str
     licence: str
-    waits: str
-    """What it waits for; empty if nothing."""
+    waits_for: str
+    """Missing sources or teachers; empty if there are none."""
     records: int
     quarantined: int
     problems: int
-    without: int
-    """Problems without a rationale."""
+    without_rationale: int
     rationales: int
-    fates: Mapping[str, int]
-    """Rationales by `FATES`."""
+    by_status: Mapping[str, int]
+    """Rationales by `STATUSES`."""
     source: str
-    """The `source` string of its rows in the released form."""
+    """The `source` string of its rows in the release."""
     published: Published | None
-    """MathInstruct's own subset of that `source` string."""
-    taught: int
-    """Calls to a teacher that its rows rest on."""
+    """MathInstruct's subset with the same `source` string."""
+    calls: int
+    """Calls to a teacher that its rows depend on."""
 
 
-def ways(engine: Engine, content: Content, schema: str = "now") -> list[Way]:
-    """Every subset of a version in the order of its recipe."""
-    fates = fates_of(engine, schema)
-    found = []
+def read_subsets(engine: Engine, content: Content, schema: str = "current") -> list[SubsetFigures]:
+    """Return the figures of every subset in the order of the recipe."""
+    statuses = _count_statuses(engine, schema)
+    figures = []
     for name in content.order:
         counts, source = content.subsets[name], content.release_as(name)
-        found.append(
-            Way(
+        figures.append(
+            SubsetFigures(
                 subset=name,
                 kind=counts.kind,
                 licence=counts.licence,
-                waits=", ".join(counts.waits_for),
+                waits_for=", ".join(counts.waits_for),
                 records=counts.records,
                 quarantined=counts.quarantined,
                 problems=counts.problems,
-                without=counts.without_rationale,
+                without_rationale=counts.without_rationale,
                 rationales=counts.rationales,
-                fates=fates.get(name, dict.fromkeys(FATES, 0)),
+                by_status=statuses.get(name, dict.fromkeys(STATUSES, 0)),
                 source=source,
                 published=PUBLISHED.get(source),
-                taught=counts.taught.calls if counts.taught else 0,
+                calls=counts.taught.calls if counts.taught else 0,
             )
         )
-    return found
+    return figures
 
 
-def fates_of(engine: Engine, schema: str) -> dict[str, dict[str, int]]:
-    """Rationales by subset and fate."""
-    found: dict[str, dict[str, int]] = {}
-    query = f"SELECT subset, fate, count(*) FROM {schema}.judged GROUP BY ALL"
-    for subset, fate, count in engine.sql(query).fetchall():
-        found.setdefault(subset, dict.fromkeys(FATES, 0))[fate] = count
-    return found
+def _count_statuses(engine: Engine, schema: str) -> dict[str, dict[str, int]]:
+    """Count rationales by subset and status."""
+    counts: dict[str, dict[str, int]] = {}
+    query = f"SELECT subset, status, count(*) FROM {schema}.row_status GROUP BY ALL"
+    for subset, status, count in engine.sql(query).fetchall():
+        counts.setdefault(subset, dict.fromkeys(STATUSES, 0))[status] = count
+    return counts
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
-    """Rows that one rule kept out."""
+class DropReason:
+    """Rows that are not in the version for the same reason."""
 
     rule: str
     """Check or screen, and its reason: `answer: wrong answer`."""
-    fate: str
+    status: str
     rows: int
-    subsets: Sequence[tuple[str, int]]
-    """Subsets with their rows, most first."""
+    subsets: Counts
 
 
-def losses(engine: Engine) -> list[Lost]:
-    """Rules that kept rows out, those with most rows first."""
+def count_drop_reasons(engine: Engine) -> list[DropReason]:
+    """Count the rows that are not in the version by reason, the largest count first."""
     query = """
-        SELECT rule, fate, sum(n)::BIGINT AS all_rows,
+        SELECT rule, status, sum(n)::BIGINT AS all_rows,
             list({'s': subset, 'n': n} ORDER BY n DESC, subset)
-        FROM (SELECT rule, fate, subset, count(*) AS n FROM now.judged WHERE fate <> 'kept'
-            GROUP BY ALL)
-        GROUP BY rule, fate ORDER BY all_rows DESC, rule
+        FROM (SELECT rule, status, subset, count(*) AS n FROM current.row_status
+            WHERE status <> 'kept' GROUP BY ALL)
+        GROUP BY rule, status ORDER BY all_rows DESC, rule
     """
     return [
-        Lost(rule, fate, rows, [(each["s"], each["n"]) for each in subsets])
-        for rule, fate, rows, subsets in engine.sql(query).fetchall()
+        DropReason(rule, status, rows, [(each["s"], each["n"]) for each in subsets])
+        for rule, status, rows, subsets in engine.sql(query).fetchall()
     ]
 
 
-Counted = list[tuple[str, int]]
-"""Names with rows, most first."""
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """Kept rows by the values of one column."""
+
+    counts: Counts
+    """At most `MAX_FIELDS` values; levels in their own order."""
+    others: int
+    """Rows with any other value."""
+    missing: int
+    """Rows without a value."""
 
 
-def composition(engine: Engine) -> dict[str, tuple[Counted, int, int]]:
-    """Kept rows by field and level: those with most rows, rows of all others, rows without one."""
-    found = {}
-    for column in ("field", "level"):
-        rows = engine.sql(
-            f"SELECT coalesce({column}, ''), count(*) FROM now.judged j "
-            "LEFT JOIN now.problem p ON p.id = j.problem_id WHERE fate = 'kept' "
-            "GROUP BY 1 ORDER BY 2 DESC, 1"
-        ).fetchall()
-        named = [(str(name), int(count)) for name, count in rows if name]
-        nameless = sum(count for name, count in rows if not name)
-        rest = sum(count for _, count in named[MOST_FIELDS:])
-        shown = named[:MOST_FIELDS]
-        found[column] = (sorted(shown) if column == "level" else shown, rest, nameless)
-    return found
+def count_column(engine: Engine, column: str) -> Composition:
+    """Count the kept rows by `field` or `level` of their problems."""
+    rows = engine.sql(
+        f"SELECT coalesce({column}, ''), count(*) FROM current.row_status r "
+        "LEFT JOIN current.problem p ON p.id = r.problem_id WHERE status = 'kept' "
+        "GROUP BY 1 ORDER BY 2 DESC, 1"
+    ).fetchall()
+    named = [(str(name), int(count)) for name, count in rows if name]
+    listed = named[:MAX_FIELDS]
+    return Composition(
+        counts=sorted(listed) if column == "level" else listed,
+        others=sum(count for _, count in named[MAX_FIELDS:]),
+        missing=sum(count for name, count in rows if not name),
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """A rule of the graders, and what it decided."""
+class RuleCounts:
+    """How often an equivalence rule decided, and how."""
 
     name: str
     passed: int
     failed: int
     undecided: int
 
-    @property
-    def rows(self) -> int:
-        """All that it decided."""
-        return self.passed + self.failed + self.undecided
 
-
-def rules(engine: Engine) -> list[Rule]:
-    """By which rule answers were found equal to the gold ones or not, most first."""
+def count_rules(engine: Engine) -> list[RuleCounts]:
+    """Count the comparisons with gold answers by rule, the largest count first."""
     query = """
         SELECT coalesce(evidence::JSON ->> '$.rule', reason) AS rule,
             count(*) FILTER (outcome = 'passed') AS p, count(*) FILTER (outcome = 'failed'),
             count(*) FILTER (outcome = 'undecided')
-        FROM now.verdict WHERE "check" = 'answer' GROUP BY 1 ORDER BY count(*) DESC, 1
+        FROM current.verdict WHERE "check" = 'answer' GROUP BY 1 ORDER BY count(*) DESC, 1
     """
-    return [Rule(*row) for row in engine.sql(query).fetchall()]
+    return [RuleCounts(*row) for row in engine.sql(query).fetchall()]
 
 
-def votes(engine: Engine) -> list[tuple[str, str, int]]:
-    """How solutions of new problems agreed: votes, outcome, rationales."""
+def count_votes(engine: Engine) -> list[tuple[str, str, int]]:
+    """Return how solutions of new problems agreed: votes, outcome, rationales."""
     query = """
         SELECT coalesce(evidence::JSON ->> '$.votes', '–') AS v, outcome, count(*)
-        FROM now.verdict WHERE "check" = 'agreement' GROUP BY ALL ORDER BY outcome, v
+        FROM current.verdict WHERE "check" = 'agreement' GROUP BY ALL ORDER BY outcome, v
     """
     return [(str(vote), str(outcome), int(n)) for vote, outcome, n in engine.sql(query).fetchall()]
 
 
-def proved(engine: Engine) -> int:
-    """Kept rows whose answer was compared with a gold one and is equal."""
+def count_proved(engine: Engine) -> int:
+    """Count the kept rows whose answer equals the gold answer."""
     query = """
-        SELECT count(*) FROM now.judged WHERE fate = 'kept' AND id IN
-        (SELECT row_id FROM now.verdict WHERE "check" = 'answer' AND outcome = 'passed')
+        SELECT count(*) FROM current.row_status WHERE status = 'kept' AND id IN
+        (SELECT row_id FROM current.verdict WHERE "check" = 'answer' AND outcome = 'passed')
     """
     return int(engine.sql(query).fetchall()[0][0])
 
 
 @dataclass(frozen=True, slots=True)
-class Screened:
-    """What the screen of contamination found against one evaluation set."""
+class EvaluationSet:
+    """What the contamination screen found for one evaluation set."""
 
     name: str
     questions: int
-    """Questions of the set; 0 where it could not be reached."""
+    """Questions of the set; 0 if it could not be reached."""
     revision: str
-    """Its revision, or that it was not reached."""
+    """Its revision, or why it could not be reached."""
     removed: int
     near: int
 
 
-def contamination(
+def count_contamination(
     engine: Engine, content: Content, questions: Mapping[str, int]
-) -> list[Screened] | None:
-    """Every evaluation set that rows were screened against; None if they were not."""
+) -> list[EvaluationSet] | None:
+    """Return every evaluation set that rows were screened against; None without the screen."""
     if "contamination" not in content.code.screens:
         return None
     query = """
         SELECT evidence::JSON ->> '$.set', count(*) FILTER (outcome = 'failed'),
             count(*) FILTER (outcome = 'passed')
-        FROM now.verdict WHERE "check" = 'contamination' GROUP BY 1
+        FROM current.verdict WHERE "check" = 'contamination' GROUP BY 1
     """
-    found = {name: (removed, near) for name, removed, near in engine.sql(query).fetchall()}
+    counts = {name: (removed, near) for name, removed, near in engine.sql(query).fetchall()}
     return [
-        Screened(
+        EvaluationSet(
             name,
             questions.get(name, 0),
-            read.revision or read.missing,
-            *found.get(name, (0, 0)),
+            origin.revision or origin.missing,
+            *counts.get(name, (0, 0)),
         )
-        for name, read in sorted(content.evals.items())
+        for name, origin in sorted(content.evals.items())
     ]

@@ -1,7 +1,7 @@
-"""What MathInstruct published: its subsets with the row counts of the released file.
+"""The subsets of MathInstruct with the row counts of its released file.
 
-From the table of arXiv:2309.05653 and the `source` strings of TIGER-Lab/MathInstruct. Counts of
-hundreds and more that end in zeros are rounded: nobody states the exact ones.
+From the table of arXiv:2309.05653 and the `source` strings of TIGER-Lab/MathInstruct. Counts that
+end in two zeros are rounded: the exact ones are not published.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Published:
     rows: int
     exact: bool
     fields: str
-    """Its fields, as the paper's table has them."""
+    """Its fields according to the paper's table."""
 
 
 _ALL = "algebra, probability, number theory, calculus, geometry"
@@ -42,4 +42,4 @@ PUBLISHED: dict[str, Published] = {
 """By the `source` string of the released rows."""
 
 ROWS = 262_039
-"""Rows of the released file; the rounded counts above do not add up to it exactly."""
+"""Rows of the released file; the rounded counts above do not add up to this number exactly."""

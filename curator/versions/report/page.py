@@ -1,8 +1,8 @@
 """The page of one version, and what all pages share: templates, style, scripts, embedded rows.
 
-In: figures. Out: HTML. Jinja escapes every value; rows are JSON in a script element that is never
-run, in which no sign can end the element; the page's policy lets only its own style and script
-work, whatever a row says, and lets nothing be loaded.
+In: figures. Out: HTML. Jinja escapes every value. Rows are JSON in a script element that is never
+run and that no character of a row can end. The page's policy allows its own style and script only,
+whatever a row contains, and nothing can be loaded.
 """
 
 import json
@@ -16,142 +16,149 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from curator.core import charts
 from curator.versions.content import Content
-from curator.versions.report import charts, figures
-from curator.versions.report.lengths import SAMPLE, lengths
-from curator.versions.report.mathinstruct import PUBLISHED, ROWS
-from curator.versions.report.sample import MOST, pick, set_aside, shown
+from curator.versions.report import figures
+from curator.versions.report.figures import STATUSES, SubsetFigures
+from curator.versions.report.lengths import SAMPLE, measure_lengths
+from curator.versions.report.mathinstruct import PUBLISHED, ROWS, Published
+from curator.versions.report.sample import read_sample, sample_quarantine, sample_rows
 from datastore.engine import Engine
 
 TEMPLATES = Path(__file__).parent / "templates"
 STATIC = Path(__file__).parent / "static"
-SCRIPTS = ("symbols.js", "mathematics.js", "code.js", "detail.js", "browser.js")
+STYLES = ("style.css", "temml.css")
+SCRIPTS = ("temml/temml.min.js", "latex.js", "code.js", "detail.js", "browser.js")
 
-FATE_NAMES = {
+STATUS_NAMES = {
     "kept": "kept",
-    "undrawn": "not drawn",
+    "not_drawn": "not drawn",
     "screened": "screened out",
     "undecided": "undecided",
-    "failed": "rejected",
-    "unread": "not read",
+    "rejected": "rejected",
+    "quarantined": "quarantined",
     "added": "added",
     "removed": "removed",
     "changed": "changed",
-    "judged": "judged anew",
+    "verdict": "verdict changed",
 }
-"""Outcomes of rows as people read them, by the tone of their colour."""
+"""Status of a row as the page names it, by the class of its colour."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reported:
-    """What is told of a version apart from its tables."""
+class VersionInfo:
+    """A version as its manifest, its store and the ledgers describe it."""
 
     name: str
-    """`mine@3`, or a name alone if it was never saved."""
+    """`mine@3`, or a name alone if the version was never saved."""
     digest: str
     parent: str
     message: str
     content: Content
     questions: Mapping[str, int]
-    """Questions of each evaluation set."""
-    opinions: Mapping[str, Any] | None
-    """What a second grader said, as far as it was asked: pairs, undecided, disagreements."""
+    """Number of questions of each evaluation set."""
+    second_opinion: Mapping[str, Any] | None
+    """What math-verify decided so far: pairs, undecided, disagreements; None if it never ran."""
     costs: Sequence[Mapping[str, Any]]
     """Calls of the recipe by model: calls, failed, tokens, money."""
 
 
-def report_page(engine: Engine, told: Reported, count: Callable[[str], int]) -> str:
-    """The page of a version; `count` counts the tokens of a text."""
-    content = told.content
-    ways = figures.ways(engine, content)
-    total = pick(
+def render_report(engine: Engine, version: VersionInfo, count: Callable[[str], int]) -> str:
+    """Return the page of a version; `count` counts the tokens of a text."""
+    content = version.content
+    subsets = figures.read_subsets(engine, content)
+    total = sample_rows(
         engine,
-        "SELECT 'now' AS schema, id, subset, fate AS outcome, rule, NULL::BLOB AS was, "
-        "[]::VARCHAR[] AS told FROM now.judged",
+        "SELECT 'current' AS schema, id, subset, status, rule, NULL::BLOB AS replaces, "
+        "[]::VARCHAR[] AS changes FROM current.row_status",
     )
-    rows = shown(engine, content.order)
-    aside, aside_total = set_aside(engine)
-    fates = {fate: sum(way.fates[fate] for way in ways) for fate in figures.FATES}
-    return render(
+    quarantine, quarantine_total = sample_quarantine(engine)
+    by_status = {status: sum(each.by_status[status] for each in subsets) for status in STATUSES}
+    return render_page(
         "version.html",
-        rows=[*rows, *aside],
-        told=told,
+        rows=[*read_sample(engine, content.order), *quarantine],
+        version=version,
         content=content,
-        ways=ways,
-        built=[way for way in ways if way.problems or way.rationales],
-        waiting=[way for way in ways if way.waits],
-        fates=fates,
-        funnel=_funnel(ways, fates, content.keeps_undecided),
-        losses=figures.losses(engine),
-        published=_published(ways),
-        kinds=_kinds(ways),
-        composition=figures.composition(engine),
-        lengths=lengths(engine, count),
+        subset_count=len(subsets),
+        built=[each for each in subsets if each.problems or each.rationales],
+        waiting=[each for each in subsets if each.waits_for],
+        by_status=by_status,
+        funnel=_funnel(subsets, by_status, content.keeps_undecided),
+        drop_reasons=figures.count_drop_reasons(engine),
+        sources=_compare_sources(subsets),
+        kinds=_compare_kinds(subsets),
+        columns=[(column, figures.count_column(engine, column)) for column in ("field", "level")],
+        lengths=measure_lengths(engine, count),
         length_sample=SAMPLE,
-        rules=figures.rules(engine),
-        votes=figures.votes(engine),
-        proved=figures.proved(engine),
-        contamination=figures.contamination(engine, content, told.questions),
+        rules=figures.count_rules(engine),
+        votes=figures.count_votes(engine),
+        proved=figures.count_proved(engine),
+        contamination=figures.count_contamination(engine, content, version.questions),
         total=total,
-        aside_total=aside_total,
-        most=MOST,
+        quarantine_total=quarantine_total,
     )
 
 
 def _funnel(
-    ways: Sequence[figures.Way], fates: Mapping[str, int], keeps: bool
+    subsets: Sequence[SubsetFigures], by_status: Mapping[str, int], keeps_undecided: bool
 ) -> list[tuple[str, str, int]]:
-    """(step, what stopped there, how many came through) over all subsets."""
-    rationales = sum(way.rationales for way in ways)
-    judged = fates["failed"] + (0 if keeps else fates["undecided"])
-    left = rationales - judged
+    """Return (step, rows that stopped there, rows that remain) over all subsets."""
+    rationales = sum(each.rationales for each in subsets)
+    dropped = by_status["rejected"] + (0 if keeps_undecided else by_status["undecided"])
+    screened, not_drawn = by_status["screened"], by_status["not_drawn"]
+    checked = rationales - dropped
+    names = "rejected" if keeps_undecided else "rejected or undecided"
     return [
-        ("problems", "", sum(way.problems for way in ways)),
-        ("rationales", "solutions and programs written for them", rationales),
-        ("through the checks", f"{judged:,} rejected or undecided", left),
-        ("through the screens", f"{fates['screened']:,} screened out", left - fates["screened"]),
-        ("kept", f"{fates['undrawn']:,} not drawn", fates["kept"]),
+        ("problems", "", sum(each.problems for each in subsets)),
+        ("rationales", "solutions and programs", rationales),
+        ("passed the checks", f"{dropped:,} {names}", checked),
+        ("passed the screens", f"{screened:,} screened out", checked - screened),
+        ("kept", f"{not_drawn:,} not drawn by the mixture", by_status["kept"]),
     ]
 
 
-def _published(ways: Sequence[figures.Way]) -> list[dict[str, Any]]:
-    """Our rows and MathInstruct's by `source` string: those of ours first, in their order."""
+@dataclass(frozen=True, slots=True)
+class SourceShare:
+    """The rows of one `source` string here and in MathInstruct."""
+
+    source: str
+    rows: int
+    share: float
+    published: Published | None
+    published_share: float | None
+
+
+def _compare_sources(subsets: Sequence[SubsetFigures]) -> list[SourceShare]:
+    """Return our `source` strings in their order, then those that only MathInstruct has."""
     ours: dict[str, int] = {}
-    for way in ways:
-        ours[way.source] = ours.get(way.source, 0) + way.fates["kept"]
-    listed = [*ours, *(source for source in PUBLISHED if source not in ours)]
-    total, theirs = sum(ours.values()) or 1, sum(each.rows for each in PUBLISHED.values())
-    found = []
-    for source in listed:
-        known, rows = PUBLISHED.get(source), ours.get(source, 0)
-        if rows or known:
-            found.append(
-                {
-                    "source": source,
-                    "known": known,
-                    "rows": rows,
-                    "share": rows / total,
-                    "published": known.rows / theirs if known else None,
-                }
-            )
-    return found
+    for each in subsets:
+        ours[each.source] = ours.get(each.source, 0) + each.by_status["kept"]
+    total, published_total = sum(ours.values()) or 1, sum(each.rows for each in PUBLISHED.values())
+    shares = []
+    for source in [*ours, *(source for source in PUBLISHED if source not in ours)]:
+        published, rows = PUBLISHED.get(source), ours.get(source, 0)
+        if rows or published:
+            theirs = published.rows / published_total if published else None
+            shares.append(SourceShare(source, rows, rows / total, published, theirs))
+    return shares
 
 
-def _kinds(ways: Sequence[figures.Way]) -> list[tuple[str, int, float, float]]:
-    """(kind, rows, share, MathInstruct's share)."""
-    total = sum(way.fates["kept"] for way in ways) or 1
-    found = []
+def _compare_kinds(subsets: Sequence[SubsetFigures]) -> list[tuple[str, int, float, float]]:
+    """Return (kind, rows, share, MathInstruct's share)."""
+    total = sum(each.by_status["kept"] for each in subsets) or 1
+    shares = []
     for kind in ("CoT", "PoT"):
-        rows = sum(way.fates["kept"] for way in ways if way.kind == kind)
+        rows = sum(each.by_status["kept"] for each in subsets if each.kind == kind)
         published = sum(each.rows for each in PUBLISHED.values() if each.kind == kind)
-        found.append((kind, rows, rows / total, published / ROWS))
-    return found
+        shares.append((kind, rows, rows / total, published / ROWS))
+    return shares
 
 
-def render(template: str, rows: Sequence[Mapping[str, Any]], **values: Any) -> str:
-    """A page from one of the templates, with its rows for the browser."""
-    style = _read("style.css")
-    script = "\n".join(["'use strict';", *(_read(name) for name in SCRIPTS)])
+def render_page(template: str, rows: Sequence[Mapping[str, Any]], **values: Any) -> str:
+    """Return a page made from one of the templates, with `rows` for its row browser."""
+    licence = f"/*!\nTemml\n{_read_static('temml/LICENSE')}*/"
+    style = "\n".join(map(_read_static, STYLES))
+    script = "\n".join(["'use strict';", licence, *map(_read_static, SCRIPTS)])
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -159,32 +166,32 @@ def render(template: str, rows: Sequence[Mapping[str, Any]], **values: Any) -> s
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": _number, "percent": _percent}
+    environment.filters |= {"number": _format_number, "percent": _format_percent}
     environment.globals |= {
-        "bar": charts.bar,
-        "stack": charts.stack,
-        "histogram": charts.histogram,
-        "fate_names": FATE_NAMES,
-        "told_of": _told_of,
+        "draw_bar": charts.draw_bar,
+        "draw_stacked_bar": charts.draw_stacked_bar,
+        "draw_histogram": charts.draw_histogram,
+        "status_names": STATUS_NAMES,
+        "describe": _describe,
         "style": Markup(style),
         "script": Markup(script),
-        "data": Markup(embedded({"names": FATE_NAMES, "rows": rows})),
+        "data": Markup(embed_json({"names": STATUS_NAMES, "rows": rows})),
         "row_count": len(rows),
-        "policy": _policy(style, script),
+        "policy": _security_policy(style, script),
     }
     return environment.get_template(f"{template}.jinja").render(**values)
 
 
-def embedded(value: Any) -> str:
-    """JSON that can stand in a script element: no sign in it can end the element or a line."""
+def embed_json(value: Any) -> str:
+    """Return JSON for a script element: no character of it can end the element or a line."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    for sign in "<>&\u2028\u2029":
-        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
     return text
 
 
-def _policy(style: str, script: str) -> str:
-    """Content-Security-Policy: this style, this script, no request, no markup from texts."""
+def _security_policy(style: str, script: str) -> str:
+    """Return a Content-Security-Policy: this style, this script, no requests, no HTML from text."""
     hashes = [b64encode(sha256(text.encode()).digest()).decode() for text in (style, script)]
     return (
         f"default-src 'none'; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; "
@@ -192,20 +199,20 @@ def _policy(style: str, script: str) -> str:
     )
 
 
-def _read(name: str) -> str:
+def _read_static(name: str) -> str:
     return (STATIC / name).read_text(encoding="utf-8")
 
 
-def _told_of(fates: Mapping[str, int]) -> str:
-    """What a stacked bar shows, in words."""
-    return ", ".join(f"{count:,} {FATE_NAMES[fate]}" for fate, count in fates.items() if count)
+def _describe(by_status: Mapping[str, int]) -> str:
+    """Return the text alternative of a stacked bar."""
+    return ", ".join(f"{n:,} {STATUS_NAMES[status]}" for status, n in by_status.items() if n)
 
 
-def _number(value: int) -> str:
+def _format_number(value: int) -> str:
     return f"{value:,}" if value else "·"
 
 
-def _percent(share: float) -> str:
+def _format_percent(share: float) -> str:
     percent = 100 * share
     if 0 < percent < 0.1:
         return "<0.1%"

@@ -1,7 +1,7 @@
-"""Report pages: what a version is, or how two differ, as one HTML file for people.
+"""Write the report page of a version, or of the differences between two, as one HTML file.
 
-In: a store and one manifest, or two. Out: a file. Their objects become tables of an engine, in the
-schemas `now` and `was`, which is all that the pages of `curator.versions.report` see of a store.
+In: a store and one or two manifests. Out: a file. The objects of the manifests become tables of an
+engine, in the schemas `current` and `previous`; the pages read nothing else of a store.
 """
 
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ from curator.versions.queries import (
     version_rationales,
     version_verdicts,
 )
-from curator.versions.report import Reported, comparison_page, report_page
+from curator.versions.report import VersionInfo, render_comparison, render_report
 from curator.versions.views import quarantine_sql
 from datastore.engine import Engine, literal
 from datastore.new_file import new_file
@@ -35,25 +35,26 @@ def write_report(
 ) -> None:
     """Write the page of a version, or the comparison of `before` with it, to `target`.
 
-    A file that is there is replaced. The manifest need not be saved: number 0 says so. Of large
-    versions the page holds a sample of rows, and says which.
+    An existing file is replaced. The manifest need not be saved: its number is 0 then. The page of
+    a large version holds a sample of its rows, and says so.
     """
     objects = [*digests(manifest), *(digests(before) if before else ())]
     with store.reading(objects), store.engine() as engine:
-        tables(engine, store, manifest, "now")
+        create_tables(engine, store, manifest, "current")
         if before is None:
-            page = report_page(engine, _reported(store, manifest), counter())
+            page = render_report(engine, _describe_with_store(store, manifest), counter())
         else:
-            tables(engine, store, before, "was")
-            _differences(engine, store, before, manifest)
-            page = comparison_page(engine, _told(before), _told(manifest))
+            create_tables(engine, store, before, "previous")
+            _create_change_tables(engine, store, before, manifest)
+            page = render_comparison(engine, _describe(before), _describe(manifest))
     with new_file(target, overwrite=True) as out:
         out.write(page.encode("utf-8", "replace"))
 
 
-def tables(engine: Engine, store: Store, manifest: Manifest, schema: str) -> None:
-    """A version in a schema: rationale, problem, verdict, aside, and table `judged`, in which each
-    rationale has its fate (`curator.versions.report.figures.FATES`) and the rule that kept it out.
+def create_tables(engine: Engine, store: Store, manifest: Manifest, schema: str) -> None:
+    """Create the tables of a version in a schema: rationale, problem, verdict, quarantine and
+    row_status, which has the status of each rationale (`curator.versions.report.figures.STATUSES`)
+    and the check or screen that dropped it, with the reason.
     """
     objects = objects_of(manifest)
     problems = scan_objects(
@@ -68,18 +69,18 @@ def tables(engine: Engine, store: Store, manifest: Manifest, schema: str) -> Non
         f"CREATE VIEW {schema}.problem AS SELECT * FROM {problems} "
         "QUALIFY row_number() OVER (PARTITION BY id ORDER BY place) = 1",
         f"CREATE VIEW {schema}.verdict AS {verdicts}",
-        f"CREATE VIEW {schema}.aside AS {quarantine_sql(store, [manifest])}",
+        f"CREATE VIEW {schema}.quarantine AS {quarantine_sql(store, [manifest])}",
         f"""
-        CREATE TABLE {schema}.judged AS
+        CREATE TABLE {schema}.row_status AS
         WITH stopped AS (SELECT row_id AS id, "check", outcome, reason FROM ({stopped})),
         kept AS (
-            SELECT id, subset, true AS here FROM {scan_objects(store, [objects.rows])}
+            SELECT id, subset, true AS is_kept FROM {scan_objects(store, [objects.rows])}
         )
         SELECT w.id, w.subset, w.problem_id,
-            CASE WHEN here THEN 'kept' WHEN outcome IS NULL THEN 'undrawn'
+            CASE WHEN is_kept THEN 'kept' WHEN outcome IS NULL THEN 'not_drawn'
                 WHEN list_contains([{screens}]::VARCHAR[], "check") THEN 'screened'
-                ELSE outcome END AS fate,
-            CASE WHEN here THEN '' WHEN outcome IS NULL THEN 'mixture: not drawn'
+                WHEN outcome = 'failed' THEN 'rejected' ELSE 'undecided' END AS status,
+            CASE WHEN is_kept THEN '' WHEN outcome IS NULL THEN 'mixture: not drawn'
                 ELSE "check" || ': ' || reason END AS rule
         FROM {schema}.rationale w LEFT JOIN kept USING (id, subset) LEFT JOIN stopped USING (id)
         """,
@@ -87,82 +88,80 @@ def tables(engine: Engine, store: Store, manifest: Manifest, schema: str) -> Non
         engine.sql(statement)
 
 
-def _told(manifest: Manifest) -> Reported:
-    """What the manifest itself says."""
-    return Reported(
+def _describe(manifest: Manifest) -> VersionInfo:
+    """Return what the manifest alone states."""
+    return VersionInfo(
         name=manifest.ref if manifest.number else manifest.name,
         digest=manifest.digest,
         parent=manifest.parent or "",
         message=manifest.message,
         content=content_of(manifest),
         questions={},
-        opinions=None,
+        second_opinion=None,
         costs=(),
     )
 
 
-def _reported(store: Store, manifest: Manifest) -> Reported:
-    """The same with what the store and its ledgers know besides."""
+def _describe_with_store(store: Store, manifest: Manifest) -> VersionInfo:
+    """Add the evaluation questions, second opinions and calls that the store holds."""
     questions = {
         name: sum(store.objects.rows(digest) for digest in listed if store.objects.has(digest))
         for name, listed in objects_of(manifest).evals.items()
     }
     queue = cached_disagreements(store, manifest)
-    opinions = asdict(queue) if queue.pairs else None
-    costs = _costs(store, content_of(manifest))
-    return replace(_told(manifest), questions=questions, opinions=opinions, costs=costs)
+    return replace(
+        _describe(manifest),
+        questions=questions,
+        second_opinion=asdict(queue) if queue.pairs else None,
+        costs=_sum_costs(store, content_of(manifest)),
+    )
 
 
-def _costs(store: Store, content: Content) -> list[dict[str, Any]]:
-    """The calls made for the recipe of a version by model: of all its builds, not of this alone."""
+def _sum_costs(store: Store, content: Content) -> list[dict[str, Any]]:
+    """Return the calls of all builds of the version's recipe, by model."""
     if not any(counts.taught for counts in content.subsets.values()):
         return []
-    found: dict[str, dict[str, Any]] = {}
-    name = content.recipe.name
+    costs: dict[str, dict[str, Any]] = {}
     for _, record in store.ledger("calls").records():
-        if record["recipe"] != name:
+        if record["recipe"] != content.recipe.name:
             continue
         request, call = record["request"], record["call"]
         model = f"{request['model']} ({request['family']})"
-        line = found.setdefault(
-            model,
-            {"model": model, "calls": 0, "failed": 0, "prompt": 0, "reply": 0, "money": 0.0,
-             "estimated": 0},
-        )  # fmt: skip
+        line = costs.setdefault(
+            model, {"model": model, "calls": 0, "failed": 0, "prompt": 0, "reply": 0, "money": 0.0}
+        )
         line["calls"] += 1
         line["failed"] += call["status"] != "answered"
         line["prompt"] += call["prompt_tokens"]
         line["reply"] += call["completion_tokens"]
         line["money"] += record["money"]
-        line["estimated"] += bool(record["estimated"])
-    return sorted(found.values(), key=lambda line: (-line["calls"], line["model"]))
+    return sorted(costs.values(), key=lambda line: (-line["calls"], line["model"]))
 
 
-def _differences(engine: Engine, store: Store, before: Manifest, after: Manifest) -> None:
-    """Tables `changed` and `judgement`."""
+def _create_change_tables(engine: Engine, store: Store, before: Manifest, after: Manifest) -> None:
+    """Create the tables `row_change` and `verdict_change`."""
     rows = (
         (each.what, each.subset, bytes.fromhex(each.id), bytes.fromhex(each.was) or None, each.rule)
         for each in row_changes(store, before, after)
     )
-    _table(engine, "changed", ("what", "subset", "id", "was", "rule"), rows)
-    found = (
+    _create_table(engine, "row_change", ("change", "subset", "id", "replaces", "rule"), rows)
+    verdicts = (
         (each.subset, bytes.fromhex(each.id), each.check, each.was, each.by, each.now, each.rule)
         for each in verdict_changes(store, before, after)
     )
-    names = ("subset", "id", "check", "was", "was_by", "now", "now_by")
-    _table(engine, "judgement", names, found)
+    names = ("subset", "id", "check", "before", "rule_before", "after", "rule_after")
+    _create_table(engine, "verdict_change", names, verdicts)
 
 
-def _table(
+def _create_table(
     engine: Engine, name: str, columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]
 ) -> None:
-    """A table of texts, with ids as bytes."""
-    binary = {"id", *(("was",) if name == "changed" else ())}
+    """Create a table of strings, with the ids as bytes."""
     listed = list(zip(*rows, strict=True)) or [()] * len(columns)
     arrays = [
-        pa.array(values, type=pa.binary() if column in binary else pa.string())
+        pa.array(values, type=pa.binary() if column in ("id", "replaces") else pa.string())
         for column, values in zip(columns, listed, strict=True)
     ]
-    engine.connection.register("given", pa.table(arrays, names=list(columns)))
-    engine.sql(f"CREATE TABLE {name} AS FROM given")
-    engine.connection.unregister("given")
+    engine.connection.register("rows_to_store", pa.table(arrays, names=list(columns)))
+    engine.sql(f"CREATE TABLE {name} AS FROM rows_to_store")
+    engine.connection.unregister("rows_to_store")

@@ -1,11 +1,11 @@
-"""Plots are well-formed SVG that hold what was measured, and escape what they are given."""
+"""Plots are well-formed SVG that shows the scores and escapes every label."""
 
 from xml.etree import ElementTree
 
 import pytest
 
 from trainers.evaluation.evaluate import Result, Score
-from trainers.evaluation.plots import curves, side_by_side
+from trainers.evaluation.plots import plot_curves, plot_side_by_side
 
 SVG = "{http://www.w3.org/2000/svg}"
 SCORES = tuple(
@@ -16,7 +16,7 @@ SCORES = tuple(
 
 
 def test_a_curve_rises_where_the_scores_do() -> None:
-    drawn = ElementTree.fromstring(curves(Result("<m> & co", SCORES, ())))
+    drawn = ElementTree.fromstring(plot_curves(Result("<m> & co", SCORES, ())))
     texts = ["".join(each.itertext()) for each in drawn.iter(f"{SVG}text")]
     assert "<m> & co: gsm8k, over N" in texts and {"Pass", "Maj1", "1", "2", "4"} <= set(texts)
     lines = [each.get("points", "").split() for each in drawn.iter(f"{SVG}polyline")]
@@ -25,28 +25,28 @@ def test_a_curve_rises_where_the_scores_do() -> None:
     assert all(points == sorted(points, reverse=True) for points in heights)
 
 
-def test_rules_that_look_into_k_are_drawn_over_k() -> None:
-    looking = [
+def test_top_k_rules_are_plotted_over_k() -> None:
+    top_k = [
         Score("gsm8k", f"{rule}{k}@30", 9, k / 60, 0.0, 1.0)
         for rule in ("RR.Top-", "W.RR.Top-", "Maj1.Top")
         for k in (1, 2, 4, 8, 16, 30)
     ]
-    drawn = ElementTree.fromstring(curves(Result("m", (*SCORES, *looking), ())))
+    drawn = ElementTree.fromstring(plot_curves(Result("m", (*SCORES, *top_k), ())))
     texts = ["".join(each.itertext()) for each in drawn.iter(f"{SVG}text")]
     assert {"m: gsm8k, over N", "m: gsm8k, over K of 30", "Maj1.Top", "30"} <= set(texts)
     lines = [each.get("points", "").split() for each in drawn.iter(f"{SVG}polyline")]
     assert [len(points) for points in lines] == [3, 3, 6, 6, 6]
 
 
-def test_one_sample_a_problem_makes_no_curve() -> None:
+def test_a_curve_needs_several_samples_per_problem() -> None:
     with pytest.raises(ValueError, match="several samples"):
-        curves(Result("m", (Score("gsm8k", "Pass@1", 9, 0.3, 0.2, 0.4),), ()))
+        plot_curves(Result("m", (Score("gsm8k", "Pass@1", 9, 0.3, 0.2, 0.4),), ()))
 
 
-def test_models_stand_side_by_side_with_their_intervals() -> None:
+def test_models_are_plotted_side_by_side_with_their_intervals() -> None:
     models = [("first", SCORES), ("second", SCORES[1:])]
-    drawn = ElementTree.fromstring(side_by_side(models, "Pass@1"))
+    drawn = ElementTree.fromstring(plot_side_by_side(models, "Pass@1"))
     assert len(list(drawn.iter(f"{SVG}circle"))) == 1
-    drawn = ElementTree.fromstring(side_by_side(models, "Pass@2"))
+    drawn = ElementTree.fromstring(plot_side_by_side(models, "Pass@2"))
     texts = ["".join(each.itertext()) for each in drawn.iter(f"{SVG}text")]
     assert texts.count("50.0%") == 2 and {"first", "second"} <= set(texts)

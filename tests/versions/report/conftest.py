@@ -1,4 +1,4 @@
-"""A browser for the tests of pages, and stores to make pages of."""
+"""A browser for the tests of pages, and stores whose versions have pages."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,16 +12,16 @@ from tests.versions.report.hostile import make_hostile
 
 @pytest.fixture(scope="session")
 def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """A real browser; its tests are skipped where Chromium is not installed."""
+    """A real browser; without Chromium, its tests are skipped."""
     if not CHROMIUM:
-        pytest.skip("no Chromium here: apt-get install chromium")
+        pytest.skip("Chromium is not installed: apt-get install chromium")
     with chromium(tmp_path_factory.mktemp("profile")) as browser:
         yield browser
 
 
 @pytest.fixture(scope="session")
 def quickstart(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with quickstart@1 and two versions of a variant."""
+    """A store with quickstart@1, variant@1 and variant@2."""
     folder = tmp_path_factory.mktemp("quickstart")
     build("quickstart", folder / "store")
     for number, text in enumerate((VARIANT, VARIANT + "mixture: {subsets: {math_cot: 4}}\n")):
@@ -36,7 +36,7 @@ VARIANT = "extends: quickstart\nname: variant\nscreens: {duplicates: false}\n"
 
 @pytest.fixture(scope="session")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with a version of rows that attack whoever shows them."""
+    """A store with a version whose rows attack the page that shows them."""
     folder = tmp_path_factory.mktemp("hostile")
     build(make_hostile(folder), folder / "store", message="<script>window.hacked = 8</script>")
     return folder / "store"

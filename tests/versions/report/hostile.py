@@ -1,4 +1,4 @@
-"""Rows whose texts try to become markup, scripts or requests, or to be too much for a page."""
+"""Rows whose texts try to become HTML, scripts or requests, or to overload the page."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ ATTACKS = {
     "large": "<b>" + "How much is twelve? " * 50_000,
     "slow": "$" + "\\boxed{" * 3_000 + "\\(" * 3_000,
 }
-"""By what they try."""
+"""Questions by what they try."""
 
 RECIPE = """\
 name: hostile
@@ -36,11 +36,11 @@ limits: {quarantine: 1.0}
 
 
 def make_hostile(folder: Path) -> Path:
-    """Write the rows and the recipe into a folder; returns the recipe."""
+    """Write the rows and the recipe into a folder and return the recipe."""
     lines = []
     for name, text in ATTACKS.items():
-        shown = text[:40].encode("utf-8", "replace").decode()
-        solution = f"{shown} <script>window.hacked = 7</script>\nThe answer is 1"
+        start = text[:40].encode("utf-8", "replace").decode()
+        solution = f"{start} <script>window.hacked = 7</script>\nThe answer is 1"
         row = {"q": text, "a": "1", "s": solution, "f": f"<u>{name}</u>"}
         lines.append(json.dumps(row))
     lines.append('{"q": "</script><script>window.hacked = 9</script>"')

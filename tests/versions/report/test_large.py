@@ -1,4 +1,4 @@
-"""Large versions: a page holds a sample, says so, and is there at once."""
+"""Large versions: the page holds a sample of rows, says so, and loads fast."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from curator import build
-from curator.versions.report.sample import LONGEST, MOST
+from curator.versions.report.sample import MAX_ROWS, MAX_TEXT
 from curator.versions.report.write import write_report
 from datastore.store import Store
 from tests.versions.report.browser import Browser
@@ -15,7 +15,7 @@ ROWS = 4_000
 LOAD_S = 3.0
 RECIPE = """\
 name: large
-about: rows as long as a page shows them
+about: rows as long as the text on a page
 subsets:
   cot:
     source: {file: rows.jsonl, columns: {question: q, solution: s, gold: a}, licence: MIT}
@@ -27,9 +27,9 @@ screens: {contamination: null, duplicates: false}
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The largest page that there can be: more rows than fit, each longer than is shown."""
+    """The largest possible page: more rows than it lists, each longer than it shows."""
     folder = tmp_path_factory.mktemp("large")
-    text = "It is $\\frac{1}{2} + x^2$ and then some. " * (LONGEST // 40 + 1)
+    text = "It is $\\frac{1}{2} + x^2$ and then some. " * (MAX_TEXT // 40 + 1)
     lines = (
         json.dumps({"q": f"{number} {text}", "s": f"{text}\nThe answer is 1", "a": "1"})
         for number in range(ROWS)
@@ -42,24 +42,24 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "page.html"
 
 
-def test_a_page_says_which_share_of_the_rows_it_holds(page: Path) -> None:
+def test_a_page_states_which_share_of_the_rows_it_lists(page: Path) -> None:
     text = page.read_text()
-    assert f"{MOST:,} of {ROWS:,} rows and records (75.0%) are here" in text
+    assert f"{MAX_ROWS:,} of {ROWS:,} rows and records (75.0%) are listed" in text
 
 
-def test_the_largest_page_is_there_within_three_seconds(tab: Browser, page: Path) -> None:
+def test_the_largest_page_loads_within_three_seconds(tab: Browser, page: Path) -> None:
     tab.open(page)
-    loaded = tab.value("performance.timing.loadEventEnd - performance.timing.navigationStart")
+    loaded = tab.evaluate("performance.timing.loadEventEnd - performance.timing.navigationStart")
     assert loaded < LOAD_S * 1000
-    assert tab.value("document.querySelectorAll('.item').length") > 5
+    assert tab.evaluate("document.querySelectorAll('.item').length") > 5
 
 
-def test_a_search_in_the_largest_page_answers_within_a_second(tab: Browser, page: Path) -> None:
+def test_a_search_in_the_largest_page_takes_less_than_a_second(tab: Browser, page: Path) -> None:
     tab.open(page)
-    took = tab.value(
+    milliseconds = tab.evaluate(
         "(() => {const s = document.getElementById('search'), t = performance.now(); "
         "s.value = 'then some nothing'; document.getElementById('by-kind')"
         ".dispatchEvent(new Event('change')); return performance.now() - t})()"
     )
-    assert tab.value("document.getElementById('count').textContent").startswith("0 of ")
-    assert took < 1000
+    assert tab.evaluate("document.getElementById('count').textContent").startswith("0 of ")
+    assert milliseconds < 1000

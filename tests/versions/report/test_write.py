@@ -1,4 +1,4 @@
-"""Report pages as files: what is in them, when they are made, what they say of the version."""
+"""Report pages as files: their rows, their reproducibility, and what they state of a version."""
 
 import json
 import re
@@ -8,8 +8,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curator.versions.report.page import embedded
-from curator.versions.report.sample import fair
+from curator.versions.report.page import embed_json
+from curator.versions.report.sample import share_evenly
 from curator.versions.report.write import write_report
 from datastore.store import Store
 from tests.worlds import curator
@@ -21,48 +21,48 @@ def rows_of(page: str) -> list[dict[str, object]]:
     return list(json.loads(found[1])["rows"])
 
 
-def test_a_page_says_what_show_says(quickstart: Path, tmp_path: Path) -> None:
-    ask = ("report", "quickstart@1", "--store", quickstart, "-o", tmp_path / "q.html", "--json")
-    done = curator(*ask)
+def test_a_page_states_the_counts_of_show(quickstart: Path, tmp_path: Path) -> None:
+    command = ("report", "quickstart@1", "--store", quickstart, "-o", tmp_path / "q.html", "--json")
+    done = curator(*command)
     assert json.loads(done.stdout)["versions"] == ["quickstart@1"], done.stderr
     page = (tmp_path / "q.html").read_text()
     shown = json.loads(curator("show", "quickstart", "--store", quickstart, "--json").stdout)
     assert shown["digest"] in page
     assert "A replay wrote rows." in page
     rows = rows_of(page)
-    kept = [row for row in rows if row["o"] == "kept"]
+    kept = [row for row in rows if row["st"] == "kept"]
     assert len(kept) == shown["rows"]["count"]
-    for fate, name in (("failed", "failed"), ("undecided", "undecided")):
-        assert sum(row["o"] == fate for row in rows) == sum(
+    for status, name in (("rejected", "failed"), ("undecided", "undecided")):
+        assert sum(row["st"] == status for row in rows) == sum(
             counts[name] for counts in shown["subsets"].values()
         )
 
 
-def test_a_page_is_made_alike_each_time(quickstart: Path, tmp_path: Path) -> None:
+def test_the_same_version_gives_the_same_bytes(quickstart: Path, tmp_path: Path) -> None:
     with Store(quickstart, readonly=True) as store:
         for name in ("a", "b"):
             write_report(store, store.versions.get("quickstart"), tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_a_version_that_was_never_saved_has_a_page(quickstart: Path, tmp_path: Path) -> None:
+def test_an_unsaved_version_has_a_page(quickstart: Path, tmp_path: Path) -> None:
     with Store(quickstart, readonly=True) as store:
         saved = store.versions.get("quickstart")
         unsaved = replace(saved, name="a file", number=0, digest="", parent=None)
         write_report(store, unsaved, tmp_path / "page.html")
         write_report(store, unsaved, tmp_path / "both.html", before=saved)
     assert "not saved" in (tmp_path / "page.html").read_text()
-    assert "None: both versions hold the same rows." in (tmp_path / "both.html").read_text()
+    assert "Both versions have the same rows." in (tmp_path / "both.html").read_text()
 
 
-def test_a_page_that_is_there_is_replaced_only_if_asked(quickstart: Path, tmp_path: Path) -> None:
+def test_an_existing_page_is_replaced_only_with_overwrite(quickstart: Path, tmp_path: Path) -> None:
     target = tmp_path / "mine.html"
     target.write_text("mine")
-    ask = ("report", "variant@1", "variant@2", "--store", quickstart, "-o", target)
-    refused = curator(*ask)
+    command = ("report", "variant@1", "variant@2", "--store", quickstart, "-o", target)
+    refused = curator(*command)
     assert (refused.returncode, target.read_text()) == (2, "mine")
     assert "--overwrite" in refused.stderr
-    assert curator(*ask, "--overwrite").returncode == 0
+    assert curator(*command, "--overwrite").returncode == 0
     assert "variant@1" in target.read_text()
 
 
@@ -72,11 +72,11 @@ def test_a_comparison_has_every_row_that_diff_lists(quickstart: Path, tmp_path: 
     curator("report", *versions, "--store", quickstart, "-o", target)
     diff = json.loads(curator("diff", *versions, "--store", quickstart, "--json").stdout)
     listed = {(each["what"], each["subset"], each["id"], each["rule"]) for each in diff["rows"]}
-    shown = {(row["o"], row["s"], row["id"], row["r"]) for row in rows_of(target.read_text())}
+    shown = {(row["st"], row["s"], row["id"], row["r"]) for row in rows_of(target.read_text())}
     assert listed and shown == listed
 
 
-def test_the_file_holds_no_address_and_no_code_of_a_row(hostile: Path, tmp_path: Path) -> None:
+def test_the_file_has_no_links_and_no_code_from_a_row(hostile: Path, tmp_path: Path) -> None:
     with Store(hostile, readonly=True) as store:
         write_report(store, store.versions.get("hostile"), tmp_path / "page.html")
     page = (tmp_path / "page.html").read_bytes()
@@ -88,14 +88,14 @@ def test_the_file_holds_no_address_and_no_code_of_a_row(hostile: Path, tmp_path:
 
 @given(st.recursive(st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
 def test_embedded_json_is_the_same_value_and_cannot_end_its_element(value: object) -> None:
-    text = embedded(value)
+    text = embed_json(value)
     assert json.loads(text) == value
     assert not set("<>&\u2028\u2029") & set(text)
 
 
 @given(st.lists(st.integers(1, 10_000), min_size=1, max_size=200), st.integers(200, 5_000))
-def test_a_fair_share_uses_the_room_and_never_more(sizes: list[int], most: int) -> None:
-    share = fair(sizes, most)
+def test_an_even_share_uses_the_total_and_never_more(sizes: list[int], total: int) -> None:
+    share = share_evenly(sizes, total)
     used = sum(min(size, share) for size in sizes)
-    assert used <= most
-    assert used == sum(sizes) or used > most - len(sizes)
+    assert used <= total
+    assert used == sum(sizes) or used > total - len(sizes)

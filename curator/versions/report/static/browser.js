@@ -1,15 +1,15 @@
-// The browser of rows: filters, a list of which only what is seen is in the page, keys, theme.
+// The row browser: filters, a list that holds only the visible rows, keys; and the theme of the page.
 (() => {
   const get = (id) => document.getElementById(id);
   const { names, rows } = JSON.parse(get('data').textContent);
   const list = get('list'), spacer = get('spacer'), search = get('search'), form = get('filters');
   const HEIGHT = 56;
-  const filters = { s: get('by-subset'), o: get('by-outcome'), r: get('by-reason'), k: get('by-kind') };
-  let found = rows, at = 0, haystack = null;
+  const filters = { s: get('by-subset'), st: get('by-status'), r: get('by-reason'), k: get('by-kind') };
+  let matches = rows, at = 0, searchTexts = null;
 
-  const nameOf = (key, value) => (key === 'o' ? names[value] || value : value);
+  const nameOf = (key, value) => (key === 'st' ? names[value] || value : value);
 
-  function fill(key, select) {
+  function fillFilter(key, select) {
     const counts = new Map();
     for (const row of rows) if (row[key]) counts.set(row[key], (counts.get(row[key]) || 0) + 1);
     const chosen = select.value;
@@ -21,59 +21,59 @@
     select.disabled = counts.size < 2;
   }
 
-  const textOf = (row) => [row.id, row.s, row.r, row.q, row.t, row.before, row.gold, row.field, row.level,
+  const searchText = (row) => [row.id, row.s, row.r, row.q, row.t, row.before, row.gold, row.field, row.level,
     row.place, ...row.v.map((each) => Object.values(each[3]).join(' '))].join('\n').toLowerCase();
 
-  function filter() {
+  function applyFilters() {
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-    if (words.length && !haystack) haystack = rows.map(textOf);
-    found = rows.filter((row, n) => Object.entries(filters).every(([key, each]) => !each.value || row[key] === each.value)
-      && words.every((word) => haystack[n].includes(word)));
-    get('count').textContent = found.length === rows.length
+    if (words.length && !searchTexts) searchTexts = rows.map(searchText);
+    matches = rows.filter((row, n) => Object.entries(filters).every(([key, each]) => !each.value || row[key] === each.value)
+      && words.every((word) => searchTexts[n].includes(word)));
+    get('count').textContent = matches.length === rows.length
       ? `${rows.length.toLocaleString('en')} rows`
-      : `${found.length.toLocaleString('en')} of ${rows.length.toLocaleString('en')} rows`;
-    spacer.style.height = `${found.length * HEIGHT}px`;
+      : `${matches.length.toLocaleString('en')} of ${rows.length.toLocaleString('en')} rows`;
+    spacer.style.height = `${matches.length * HEIGHT}px`;
     list.scrollTop = 0;
     select(0);
   }
 
-  function item(row, n) {
+  function makeItem(row, n) {
     const box = make('div', '', 'item');
     box.id = `row-${n}`;
     box.setAttribute('role', 'option');
     box.setAttribute('aria-selected', String(n === at));
-    box.setAttribute('aria-setsize', String(found.length));
+    box.setAttribute('aria-setsize', String(matches.length));
     box.setAttribute('aria-posinset', String(n + 1));
     box.style.top = `${n * HEIGHT}px`;
-    const where = make('span', '', 'where');
+    const summary = make('span', '', 'where');
     const reason = row.r ? ` · ${row.r.slice(0, 80)}` : '';
-    where.append(make('b', nameOf('o', row.o), `tag ${row.o}`), ` ${row.s}${reason}`);
-    box.append(make('span', row.q.slice(0, 160).replace(/\s+/g, ' '), 'line1'), where);
+    summary.append(make('b', nameOf('st', row.st), `tag ${row.st}`), ` ${row.s}${reason}`);
+    box.append(make('span', row.q.slice(0, 160).replace(/\s+/g, ' '), 'line1'), summary);
     return box;
   }
 
-  function draw() {
+  function drawList() {
     const first = Math.max(0, Math.floor(list.scrollTop / HEIGHT) - 8);
-    const last = Math.min(found.length, Math.ceil((list.scrollTop + list.clientHeight) / HEIGHT) + 8);
+    const last = Math.min(matches.length, Math.ceil((list.scrollTop + list.clientHeight) / HEIGHT) + 8);
     const items = [];
-    for (let n = first; n < last; n += 1) items.push(item(found[n], n));
+    for (let n = first; n < last; n += 1) items.push(makeItem(matches[n], n));
     spacer.replaceChildren(...items);
-    if (found.length) list.setAttribute('aria-activedescendant', `row-${at}`);
+    if (matches.length) list.setAttribute('aria-activedescendant', `row-${at}`);
     else list.removeAttribute('aria-activedescendant');
   }
 
   function select(n) {
-    at = Math.max(0, Math.min(found.length - 1, n));
+    at = Math.max(0, Math.min(matches.length - 1, n));
     const top = at * HEIGHT;
     if (top < list.scrollTop) list.scrollTop = top;
     else if (top + HEIGHT > list.scrollTop + list.clientHeight) list.scrollTop = top + HEIGHT - list.clientHeight;
-    draw();
-    showRow(get('detail'), found[at], names);
+    drawList();
+    showRow(get('detail'), matches[at], names);
   }
 
   const page = () => Math.max(1, Math.floor(list.clientHeight / HEIGHT) - 1);
   const steps = { ArrowDown: () => 1, j: () => 1, ArrowUp: () => -1, k: () => -1, PageDown: page,
-    PageUp: () => -page(), Home: () => -found.length, End: () => found.length };
+    PageUp: () => -page(), Home: () => -matches.length, End: () => matches.length };
 
   document.addEventListener('keydown', (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -91,34 +91,34 @@
     } else return;
     event.preventDefault();
   });
-  list.addEventListener('scroll', () => requestAnimationFrame(draw), { passive: true });
+  list.addEventListener('scroll', () => requestAnimationFrame(drawList), { passive: true });
   list.addEventListener('click', (event) => {
     const box = event.target.closest('.item');
     if (box) select(Number(box.id.slice(4)));
   });
   form.addEventListener('submit', (event) => event.preventDefault());
-  form.addEventListener('reset', () => setTimeout(filter));
+  form.addEventListener('reset', () => setTimeout(applyFilters));
   for (const [key, each] of Object.entries(filters)) {
-    fill(key, each);
-    each.addEventListener('change', filter);
+    fillFilter(key, each);
+    each.addEventListener('change', applyFilters);
   }
-  let waiting = 0;
+  let timer = 0;
   search.addEventListener('input', () => {
-    clearTimeout(waiting);
-    waiting = setTimeout(filter, 80);
+    clearTimeout(timer);
+    timer = setTimeout(applyFilters, 80);
   });
-  addEventListener('resize', draw);
+  addEventListener('resize', drawList);
 
   const root = document.documentElement, dark = matchMedia('(prefers-color-scheme: dark)');
-  const use = (theme) => { root.dataset.theme = theme; };
+  const setTheme = (theme) => { root.dataset.theme = theme; };
   let chosen = null;
-  try { chosen = localStorage.getItem('curator-theme'); } catch { /* a file may have no storage */ }
-  use(chosen || (dark.matches ? 'dark' : 'light'));
-  dark.addEventListener('change', () => chosen || use(dark.matches ? 'dark' : 'light'));
+  try { chosen = localStorage.getItem('curator-theme'); } catch { /* a page opened from a file may have no storage */ }
+  setTheme(chosen || (dark.matches ? 'dark' : 'light'));
+  dark.addEventListener('change', () => chosen || setTheme(dark.matches ? 'dark' : 'light'));
   get('theme').addEventListener('click', () => {
     chosen = root.dataset.theme === 'dark' ? 'light' : 'dark';
-    use(chosen);
-    try { localStorage.setItem('curator-theme', chosen); } catch { /* as above */ }
+    setTheme(chosen);
+    try { localStorage.setItem('curator-theme', chosen); } catch { /* see above */ }
   });
-  filter();
+  applyFilters();
 })();

@@ -1,7 +1,7 @@
-// Python with light colours: strings, comments, words of the language, numbers.
+// Highlights Python: strings, comments, keywords, numbers.
 const PYTHON = /("""[^]*?(?:"""|$)|'''[^]*?(?:'''|$)|"(?:\\.|[^"\\\n])*"?|'(?:\\.|[^'\\\n])*'?)|(#[^\n]*)|\b(False|None|True|and|as|assert|break|class|continue|def|del|elif|else|except|finally|for|from|global|if|import|in|is|lambda|nonlocal|not|or|pass|raise|return|try|while|with|yield)\b|\b(\d[\d_]*\.?\d*(?:[eE][+-]?\d+)?)\b/g;
 
-function highlighted(text) {
+function highlightPython(text) {
   const parts = [];
   let at = 0;
   for (const match of text.matchAll(PYTHON)) {
