@@ -3,9 +3,9 @@
     python bench/answers.py --data DIR [--sample 1500]
 
 In: GSM8K, MATH and AQuA below DIR. Pairs: each gold with the answer that its solution states, and
-with the answer of the next row. Out: pairs a second of `compare_columns` over all pairs, of the
-whole grading (rules, then child processes), of math-verify over a sample of the same pairs, and the ratio
-over that sample; peak memory of a child process; how often the two say the same.
+with the answer of the next row. Out: pairs per second of `compare_columns` over all pairs, of the
+whole grading (rules, then child processes), of math-verify over a sample of the same pairs, and the
+ratio over that sample; peak memory of a child process; how often the two graders agree.
 """
 
 import argparse
@@ -21,8 +21,8 @@ from typing import Any
 
 from curator.answers import Equivalence, Grader, compare_columns, extract, render_answer
 from curator.answers.compare.choices import texts
-from curator.answers.extract.text import boxes
 from curator.answers.parse.read import read
+from curator.core.boxes import box_spans
 
 Pair = tuple[str, str, tuple[str, ...]]
 MEMORY_MB = 1024
@@ -35,7 +35,7 @@ def lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def box(solution: str) -> str:
-    start, end = boxes(solution)[-1]
+    start, end = box_spans(solution)[-1]
     return solution[start:end]
 
 

@@ -6,12 +6,12 @@ is light: symbolic grading lives in child processes that are started when first 
 
 from collections.abc import Sequence
 
+from curator.answers.compare.columns import compare_columns
 from curator.answers.compare.decimals import DIGITS
 from curator.answers.compare.rules import PLAIN_RULES, Equivalence, compare_by_rules, render_answer
 from curator.answers.compare.symbolic import Grader, contested, grade
-from curator.answers.compare.vectorized import compare_columns
 from curator.answers.extract.program_output import extract_output
-from curator.answers.extract.text import extract, last_number
+from curator.answers.extract.text import extract
 from curator.core.model import Answer
 
 VERSION = 3
@@ -29,7 +29,6 @@ __all__ = [
     "equivalent",
     "extract",
     "extract_output",
-    "last_number",
     "render_answer",
 ]
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curator.answers import compare_by_rules, extract, extract_output, last_number, render_answer
+from curator.answers import compare_by_rules, extract, extract_output, render_answer
 from curator.answers.parse.read import canonical, read
 
 PIECES = [
@@ -88,7 +88,7 @@ def test_no_text_breaks_the_comparison_of_options(a: str, b: str, choices: tuple
 def test_no_text_breaks_extraction_and_spans_lie_inside(
     text: str, choices: tuple[str, ...]
 ) -> None:
-    for answer in (extract(text), extract(text, choices), extract_output(text), last_number(text)):
+    for answer in (extract(text), extract(text, choices), extract_output(text)):
         if answer is not None and answer.span is not None:
             start, end = answer.span
             assert 0 <= start <= end <= len(text)

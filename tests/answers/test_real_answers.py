@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from curator.answers import compare_by_rules, extract, extract_output
-from curator.answers.extract.text import boxes
+from curator.core.boxes import box_spans
 from curator.sources.datasets.math import boxes as golds
 from curator.sources.datasets.math import gold_of
 
@@ -59,14 +59,14 @@ def test_boxes_are_read_alike_in_golds_and_in_solutions(shared: Path) -> None:
     assert len(rows) == 8000
     for row in rows:
         solution = row["solution"]
-        held = [solution[slice(*span)].strip() for span in boxes(solution)]
+        held = [solution[slice(*span)].strip() for span in box_spans(solution)]
         assert [each for each in held if each] == golds(solution)
 
 
 def test_neighbouring_math_golds_are_rarely_equal_and_never_by_a_wrong_rule(shared: Path) -> None:
     golds = []
     for row in lines(shared / "sources/math/train-3000.jsonl"):
-        start, end = boxes(row["solution"])[-1]
+        start, end = box_spans(row["solution"])[-1]
         golds.append(row["solution"][start:end])
     same = [(a, b) for a, b in pairwise(golds) if a != b and outcome(a, b) == "equal"]
     assert all(extract_output(a) is not None for a, _ in same)

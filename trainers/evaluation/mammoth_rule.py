@@ -8,7 +8,7 @@ passes for 3), and floats agree within 4%. It is loose: for comparison alone, it
 
 import re
 
-from curator.answers.extract.text import boxes
+from curator.core.boxes import box_spans
 from curator.core.model import LETTERS
 from curator.core.samples import Sample, Sampled
 
@@ -32,7 +32,7 @@ def stated(sample: Sample, printed: str, choices: tuple[str, ...]) -> str:
     if tail.strip():
         numbers = _NUMBER.findall(tail)
         return numbers[0] if numbers else tail.strip(" :.\n$")
-    found = boxes(sample.text)
+    found = box_spans(sample.text)
     if found:
         return sample.text[found[-1][0] : found[-1][1]]
     numbers = _NUMBER.findall(sample.text)

@@ -5,7 +5,7 @@ In: a CoT text, the option texts. Out: an `Answer` with its place in the text, o
 `Answer: C`, `A: 5`, `D is the answer`, a fenced block of program output, a last line that is a
 letter. The last number of a text that
 states no answer is not extracted: on GSM8K's own solutions it is another number than the answer in
-2.8% of them, and no reader could tell; `last_number` is there for those who want to look.
+2.8% of them.
 """
 
 import re
@@ -17,6 +17,7 @@ from curator.answers.compare.choices import chosen, letter
 from curator.answers.compare.rules import compare_by_rules
 from curator.answers.parse.normalize import plain
 from curator.answers.parse.read import canonical, read
+from curator.core.boxes import box_spans
 from curator.core.model import LETTERS, Answer, Stated
 
 MAX_TEXT = 20_000
@@ -55,9 +56,6 @@ _LETTERS = (  # letters of options, where options are known
         r"[(\[]?([A-E])[)\]]?\s*\.?\s*\Z"
     ),
 )
-_BRACES = re.compile(
-    r"\\(?:boxed|fbox)\s*\{|\\(?:boxed|fbox)(?:\s+([^\s$\\{}]+)|(?=\s))|\\[{}\\]|[{}]"
-)
 _SENTENCE = re.compile(
     r"\.(?:[\s\"”]|$)(?!\d)|\n|[!?](?:\s|$)|(?<=\d)\.(?=[A-Z])|</?\w+>|<\|\w+\|>"
 )
@@ -67,29 +65,6 @@ _CLAUSE = re.compile(
 _MARKS = ' \t\r\n*:`,"“”'
 _VERDICTS = {"correct", "incorrect", "right", "wrong", "clear", "obvious"}
 _ABBREVIATIONS = ("rs", "approx", "sq", "a.m", "p.m", " a", " p", " no")
-
-
-def boxes(text: str) -> list[tuple[int, int]]:
-    """The contents of all `\\boxed{…}` in order, as spans; nested ones belong to the outer."""
-    found: list[tuple[int, int]] = []
-    opened: list[int] = []
-    for match in _BRACES.finditer(text):
-        sign = match[0]
-        if sign in (r"\{", r"\}", r"\\"):
-            continue
-        if sign == "}":
-            start = opened.pop() if opened else -1
-            if start >= 0:
-                while found and found[-1][0] > start:
-                    found.pop()
-                found.append((start, match.start()))
-        elif sign == "{":
-            opened.append(-1)
-        elif sign.endswith("{"):
-            opened.append(match.end())
-        elif match[1]:
-            found.append(match.span(1))
-    return found
 
 
 _DRESS = re.compile(r"\\(?:text|mbox|boxed|fbox|q?quad)\b|\\[\[\](),;! ]|[{}$~\s]")
@@ -147,7 +122,7 @@ def _statements(text: str, with_choices: bool) -> list[Statement]:
     """Everything that states an answer, in the order in which it ends."""
     found = [Statement(*match.span(1), "hashes") for match in _HASHES.finditer(text)]
     found += [Statement(*match.span(1), "output") for match in _OUTPUT.finditer(text)]
-    found += [Statement(*span, "box") for span in boxes(text)]
+    found += [Statement(*span, "box") for span in box_spans(text)]
     for match in _PHRASE.finditer(text):
         if not _NEGATED.match(text, match.end()):
             found.append(Statement(*_sentence(text, match.end()), "phrase"))
@@ -192,10 +167,10 @@ def _read(text: str, one: Statement, choices: tuple[str, ...]) -> Answer | None:
         return None
     inner: Sequence[tuple[int, int]] = ()
     if one.kind in _LOOSE:
-        inner = [(start + at, start + to) for at, to in boxes(text[start:end])]
+        inner = [(start + at, start + to) for at, to in box_spans(text[start:end])]
         start, end = inner[-1] if inner else (start, end)
     elif one.kind == "box":
-        inner = [span for span in boxes(text) if span[1] <= end]
+        inner = [span for span in box_spans(text) if span[1] <= end]
     if len(inner) > 1 and not choices:
         said, whole = _together(text, inner)
         if whole[0] < start and read(said).node is not None:
@@ -245,13 +220,3 @@ def extract(text: str, choices: Sequence[str] = ()) -> Answer | None:
             start, end = answer.span or (one.start, one.end)
             return replace(answer, span=(start + offset, end + offset), stated=one.kind)
     return None
-
-
-_NUMBER = re.compile(r"[-−]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:\s*/\s*\d+)?%?")
-
-
-def last_number(text: str) -> Answer | None:
-    """The last number in a text, whatever it stands for. No check may trust it: see the module."""
-    offset = max(0, len(text) - MAX_TEXT)
-    found = list(_NUMBER.finditer(text, offset))
-    return canonical(found[-1][0], found[-1].span()) if found else None

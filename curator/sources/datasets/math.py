@@ -10,13 +10,12 @@ question holds one.
 import re
 from collections.abc import Iterator
 
+from curator.core.boxes import box_spans
 from curator.core.model import Problem
 from curator.sources.fields import Unreadable, optional, text
 from curator.sources.source import Row, Source
 
-_BOX = re.compile(r"\\(?:boxed|fbox)\s*")
 _SEVERAL = re.compile(r"separated by|\ball (?:the |possible )*(?:values|solutions)", re.IGNORECASE)
-_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 TOPICS = (
     "algebra",
     "counting_and_probability",
@@ -29,19 +28,9 @@ TOPICS = (
 
 
 def boxes(solution: str) -> list[str]:
-    """What each `\\boxed{…}` (or `\\boxed 5`) of a solution holds, in order."""
-    found = []
-    for box in _BOX.finditer(solution):
-        if solution[box.end() : box.end() + 1] != "{":
-            found.append(re.split(r"[$\n]", solution[box.end() :], maxsplit=1)[0].strip(" ."))
-            continue
-        depth = 0
-        for brace in _BRACE.finditer(solution, box.end()):
-            depth += {"{": 1, "}": -1}.get(brace[0], 0)
-            if depth == 0:
-                found.append(solution[box.end() + 1 : brace.start()].strip())
-                break
-    return [each for each in found if each]
+    """Return the content of every box of a solution, in order; a nested box counts, too."""
+    contents = (solution[start:end].strip() for start, end in box_spans(solution, nested=True))
+    return [content for content in contents if content]
 
 
 def gold_of(question: str, solution: str) -> str:

@@ -1,4 +1,4 @@
-"""Whole columns say what `quick` says row by row, and plain numbers are decided fast."""
+"""Columns are compared as rows are, and plain numbers fast."""
 
 import time
 
