@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from curator.answers import Equivalence, Grader, compare_columns, extract, render_answer
-from curator.answers.compare.choices import texts
+from curator.answers.compare.choices import strip_labels
 from curator.answers.parse.read import read
 from curator.core.boxes import box_spans
 
@@ -77,7 +77,7 @@ def numbers(count: int) -> list[Pair]:
 
 def timed(work: Callable[[], list[Any]]) -> tuple[float, list[Any]]:
     read.cache_clear()  # what an earlier run has read would make this one look faster
-    texts.cache_clear()
+    strip_labels.cache_clear()
     start = time.perf_counter()
     found = work()
     return time.perf_counter() - start, found

@@ -1,7 +1,7 @@
-"""Answers: what a text or a program states as its result, and whether two results are the same.
+"""Answers: read the final answer of a text or a program's output, and compare two answers.
 
-In: texts of golds, solutions and program outputs. Out: `Answer` and `Equivalence`. Importing this
-is light: symbolic grading lives in child processes that are started when first needed.
+In: texts of gold answers, solutions and program outputs. Out: `Answer` and `Equivalence`. Importing
+this package is cheap: symbolic grading runs in child processes, which start when first needed.
 """
 
 from collections.abc import Sequence
@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from curator.answers.compare.columns import compare_columns
 from curator.answers.compare.decimals import DIGITS
 from curator.answers.compare.rules import PLAIN_RULES, Equivalence, compare_by_rules, render_answer
-from curator.answers.compare.symbolic import Grader, contested, grade
+from curator.answers.compare.symbolic import Grader, contradicts, grade_pair
 from curator.answers.extract.program_output import extract_output
 from curator.answers.extract.text import extract
 from curator.core.model import Answer
 
 VERSION = 3
-"""Part of verdict keys: a change of any judgement in this package is a new number."""
+"""Part of verdict keys. Raise it with any change of a result of this package."""
 
 __all__ = [
     "DIGITS",
@@ -25,7 +25,7 @@ __all__ = [
     "Grader",
     "compare_by_rules",
     "compare_columns",
-    "contested",
+    "contradicts",
     "equivalent",
     "extract",
     "extract_output",
@@ -39,13 +39,14 @@ def equivalent(
     choices: Sequence[str] = (),
     digits: int = DIGITS,
 ) -> Equivalence:
-    """Whether an answer says the same as the gold one: equal, different or undecided, and why.
+    """Return whether an answer means the same as the gold answer, and by which rule.
 
-    Symmetric. With `choices` both are brought to options first. `digits` as in `quick`. Starts
-    one child process when rules do not decide; for many pairs use `Grader.map`.
+    Symmetric. With `choices`, both sides are matched to choices first. For `digits` see
+    `compare_by_rules`. Starts one child process if the rules do not decide; for many pairs use
+    `Grader.map`.
     """
-    found = compare_by_rules(gold, answer, choices, digits)
-    if found is not None:
-        return found
+    result = compare_by_rules(gold, answer, choices, digits)
+    if result is not None:
+        return result
     texts = [side if isinstance(side, str) else render_answer(side) for side in (gold, answer)]
-    return grade(texts[0], texts[1], tuple(choices))
+    return grade_pair(texts[0], texts[1], tuple(choices))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from curator import answers
-from curator.answers import PLAIN_RULES, Equivalence, Grader, contested
+from curator.answers import PLAIN_RULES, Equivalence, Grader, contradicts
 from curator.core.model import content_id
 from curator.core.progress import Listener, Silent
 from curator.versions.content import objects_of
@@ -74,7 +74,7 @@ def find_disagreements(
     ):
 
         def compare(pairs: Sequence[tuple[str, str]]) -> Iterator[dict[str, Any]]:
-            for opinion in grader.second_opinions((*pair, ()) for pair in pairs):
+            for opinion in grader.grade_by_math_verify((*pair, ()) for pair in pairs):
                 yield {"outcome": opinion.outcome, "rule": opinion.rule}
 
         for number, chunk in enumerate(chunks(rows, CHUNK)):
@@ -108,7 +108,7 @@ def _disagreements(
         gold, answer, verdict, rule, rows, row_id, subset = row
         ours, other = Equivalence(_OUTCOMES[verdict], rule), Equivalence(**record)
         undecided += "undecided" in (ours.outcome, other.outcome)
-        if contested(ours, other):
+        if contradicts(ours, other):
             disagreements.append(
                 Disagreement(gold, answer, ours.outcome, rule, other.outcome, rows, row_id, subset)
             )

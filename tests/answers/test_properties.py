@@ -1,4 +1,4 @@
-"""What holds for any input: no exception, no hang, symmetry, an answer equals itself."""
+"""What holds for any input: no exception, no hang, symmetry, and an answer equals itself."""
 
 import time
 from decimal import Decimal
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curator.answers import compare_by_rules, extract, extract_output, render_answer
-from curator.answers.parse.read import canonical, read
+from curator.answers.parse.read import read, to_answer
 
 PIECES = [
     *"0123456789xyaeijEI.,:;=<>|&!%°^_*/+-±()[]{}$£½√²~`\"'#\n ",
@@ -72,16 +72,16 @@ options = st.lists(texts, max_size=5).map(tuple)
 
 
 @given(texts, texts)
-def test_two_texts_of_any_kind_are_compared_alike_in_both_directions(a: str, b: str) -> None:
+def test_any_two_texts_are_compared_alike_in_both_directions(a: str, b: str) -> None:
     one, other = compare_by_rules(a, b), compare_by_rules(b, a)
     assert (one and one.outcome) == (other and other.outcome)
     assert one is None or not one.rule.startswith("rule failed")
 
 
 @given(texts, texts, options)
-def test_no_text_breaks_the_comparison_of_options(a: str, b: str, choices: tuple[str, ...]) -> None:
-    found = compare_by_rules(a, b, choices)
-    assert found is None or not found.rule.startswith("rule failed")
+def test_no_text_breaks_the_comparison_of_choices(a: str, b: str, choices: tuple[str, ...]) -> None:
+    result = compare_by_rules(a, b, choices)
+    assert result is None or not result.rule.startswith("rule failed")
 
 
 @given(texts, options)
@@ -96,33 +96,33 @@ def test_no_text_breaks_extraction_and_spans_lie_inside(
 
 @given(texts)
 def test_the_canonical_form_of_a_formula_is_not_different_from_it(text: str) -> None:
-    answer = canonical(text)
+    answer = to_answer(text)
     if answer is None or read(text).node is None or read(render_answer(answer)).node is None:
         return
-    found = compare_by_rules(text, answer)
-    assert found is None or found.outcome != "different"
+    result = compare_by_rules(text, answer)
+    assert result is None or result.outcome != "different"
 
 
 @given(st.integers(), st.integers(min_value=1, max_value=10**30))
-def test_a_fraction_equals_all_its_spellings(top: int, bottom: int) -> None:
+def test_a_fraction_equals_all_its_notations(top: int, bottom: int) -> None:
     number = Fraction(top, bottom)
-    spellings = [
+    notations = [
         f"{top}/{bottom}",
         rf"\frac{{{top}}}{{{bottom}}}",
         rf"$\dfrac{{{3 * top}}}{{{3 * bottom}}}$",
         repr(number),
         f"{number}",
     ]
-    for text in spellings:
-        found = compare_by_rules(f"{top}/{bottom}", text)
-        assert found is not None and found.outcome == "equal", text
+    for text in notations:
+        result = compare_by_rules(f"{top}/{bottom}", text)
+        assert result is not None and result.outcome == "equal", text
 
 
 @given(st.integers(), st.integers())
 def test_integers_are_equal_only_to_themselves(a: int, b: int) -> None:
     for left, right in ((f"{a}", f"{b}"), (f"{a:,}", f"{b}"), (f"${a}$", f"{b}.0")):
-        found = compare_by_rules(left, right)
-        assert found is not None and (found.outcome == "equal") == (a == b)
+        result = compare_by_rules(left, right)
+        assert result is not None and (result.outcome == "equal") == (a == b)
 
 
 @given(st.decimals(-(10**6), 10**6, places=6), st.integers(4, 6))
@@ -140,8 +140,8 @@ def test_a_decimal_equals_its_rounding_to_enough_digits_and_no_other(
 
 @given(st.floats(-1e9, 1e9).filter(lambda number: number % 1 != 0))
 def test_a_printed_float_equals_itself_with_noise(number: float) -> None:
-    found = compare_by_rules(repr(number), repr(number * (1 + 2.3e-16)))
-    assert found is not None and found.outcome == "equal"
+    result = compare_by_rules(repr(number), repr(number * (1 + 2.3e-16)))
+    assert result is not None and result.outcome == "equal"
 
 
 DEEP = {
@@ -169,9 +169,9 @@ def test_texts_made_to_hang_end_within_two_seconds(name: str) -> None:
     text = DEEP[name]
     start = time.process_time()
     for other in ("5", text[:-1] + "7"):
-        found = compare_by_rules(other, text)
-        assert found is None or not found.rule.startswith("rule failed")
-        assert found is None or found.outcome != "equal"
+        result = compare_by_rules(other, text)
+        assert result is None or not result.rule.startswith("rule failed")
+        assert result is None or result.outcome != "equal"
     extract(text, ("1", text[:50]))
     extract_output(text)
     assert time.process_time() - start < 2

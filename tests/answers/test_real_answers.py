@@ -1,4 +1,4 @@
-"""Golds, solutions and labels as upstream publishes them: agreement, and nothing wrongly equal."""
+"""Gold answers, solutions and labels as published: graded alike, and never wrongly as equal."""
 
 import json
 import time
@@ -10,8 +10,7 @@ from typing import Any
 
 from curator.answers import compare_by_rules, extract, extract_output
 from curator.core.boxes import box_spans
-from curator.sources.datasets.math import boxes as golds
-from curator.sources.datasets.math import gold_of
+from curator.sources.datasets.math import boxes, gold_of
 
 
 def lines(path: Path) -> Iterator[dict[str, Any]]:
@@ -19,13 +18,13 @@ def lines(path: Path) -> Iterator[dict[str, Any]]:
         for line in file:
             try:
                 yield json.loads(line)
-            except json.JSONDecodeError:  # prompts stand before the records of some files
+            except json.JSONDecodeError:  # some files begin with prompts
                 continue
 
 
 def outcome(gold: str, answer: object, choices: tuple[str, ...] = ()) -> str:
-    found = compare_by_rules(gold, answer, choices) if answer is not None else None  # type: ignore[arg-type]
-    return found.outcome if found else "open"
+    result = compare_by_rules(gold, answer, choices) if answer is not None else None  # type: ignore[arg-type]
+    return result.outcome if result else "open"
 
 
 def test_every_gsm8k_gold_is_found_in_its_solution(shared: Path) -> None:
@@ -37,17 +36,17 @@ def test_every_gsm8k_gold_is_found_in_its_solution(shared: Path) -> None:
         )
 
 
-def test_every_math_gold_is_found_in_its_solution_however_it_is_written(shared: Path) -> None:
+def test_every_math_gold_is_found_in_its_solution_in_any_notation(shared: Path) -> None:
     rows = list(lines(shared / "sources/math/train-3000.jsonl"))
     assert len(rows) == 3000
     not_found = []
-    for place, row in enumerate(rows, 1):
+    for number, row in enumerate(rows, 1):
         gold = gold_of(row["problem"], row["solution"])
         if outcome(gold, extract(row["solution"])) != "equal":
-            not_found.append(place)
+            not_found.append(number)
         other = gold.replace(r"\frac", r"\dfrac").replace("(", r"\left( ").replace(")", r" \right)")
         assert outcome(gold, f"${other}$.") == "equal", gold
-    # One has its values in two sentences; the other asks for one of the two that it boxes.
+    # One states its values in two sentences; the other boxes two values and asks for one.
     assert not_found == [98, 625]
 
 
@@ -59,8 +58,8 @@ def test_boxes_are_read_alike_in_golds_and_in_solutions(shared: Path) -> None:
     assert len(rows) == 8000
     for row in rows:
         solution = row["solution"]
-        held = [solution[slice(*span)].strip() for span in box_spans(solution)]
-        assert [each for each in held if each] == golds(solution)
+        contents = [solution[slice(*span)].strip() for span in box_spans(solution)]
+        assert [content for content in contents if content] == boxes(solution)
 
 
 def test_neighbouring_math_golds_are_rarely_equal_and_never_by_a_wrong_rule(shared: Path) -> None:
@@ -73,40 +72,40 @@ def test_neighbouring_math_golds_are_rarely_equal_and_never_by_a_wrong_rule(shar
     assert len(same) < 15, same
 
 
-def test_human_labels_of_gsm8k_solutions_are_met(shared: Path) -> None:
+def test_grades_of_gsm8k_solutions_agree_with_the_human_labels(shared: Path) -> None:
     models = ("6b_finetuning", "6b_verification", "175b_finetuning", "175b_verification")
-    seen: Counter[tuple[bool, str]] = Counter()
+    counts: Counter[tuple[bool, str]] = Counter()
     for row in lines(shared / "outputs/gsm8k_model_solutions/example_model_solutions.jsonl"):
         gold = extract(row["ground_truth"])
         assert gold is not None
         for model in models:
             answer = extract(row[model]["solution"])
-            seen[row[model]["is_correct"], outcome(gold.text, answer)] += 1
-    assert seen[True, "equal"] == 2001
-    assert seen[False, "equal"] == 0
-    assert sum(seen.values()) == 5276
+            counts[row[model]["is_correct"], outcome(gold.text, answer)] += 1
+    assert counts[True, "equal"] == 2001
+    assert counts[False, "equal"] == 0
+    assert sum(counts.values()) == 5276
 
 
-def test_every_option_of_aqua_is_read_back_and_no_rationale_is_misread(shared: Path) -> None:
-    seen: Counter[str] = Counter()
+def test_every_choice_of_aqua_is_recognised_and_no_rationale_is_misread(shared: Path) -> None:
+    counts: Counter[str] = Counter()
     for path in ("sources/aqua_rat/dev.json", "evals/aqua_rat/test.json"):
         for row in lines(shared / path):
             choices = tuple(option[2:] for option in row["options"])
-            for place, text in enumerate(choices):
-                assert outcome("ABCDE"[place], text, choices) == "equal", choices
-            seen[outcome(row["correct"], extract(row["rationale"], choices), choices)] += 1
-    assert seen["different"] == 0
-    assert seen["equal"] >= 478
+            for index, text in enumerate(choices):
+                assert outcome("ABCDE"[index], text, choices) == "equal", choices
+            counts[outcome(row["correct"], extract(row["rationale"], choices), choices)] += 1
+    assert counts["different"] == 0
+    assert counts["equal"] >= 478
 
 
 def test_executed_programs_agree_with_their_published_values(shared: Path) -> None:
-    seen: Counter[tuple[bool, str]] = Counter()
+    counts: Counter[tuple[bool, str]] = Counter()
     for row in lines(shared / "outputs/pot/gsm8K_s0_e-1_11_17_10_20.jsonl"):
         if isinstance(row.get("executed"), float):
             right = abs(row["executed"] - row["answer"]) < 1e-3
-            seen[right, outcome(str(row["answer"]), extract_output(str(row["executed"])))] += 1
-    assert seen[True, "equal"] > 900
-    assert seen[True, "different"] == seen[False, "equal"] == 0
+            counts[right, outcome(str(row["answer"]), extract_output(str(row["executed"])))] += 1
+    assert counts[True, "equal"] > 900
+    assert counts[True, "different"] == counts[False, "equal"] == 0
 
 
 def test_theoremqa_golds_equal_what_programs_print_for_them(shared: Path) -> None:
@@ -126,4 +125,4 @@ def test_plain_numbers_are_compared_fast() -> None:
         for gold, answer in pairs:
             compare_by_rules(gold, answer)
         best = max(best, len(pairs) / (time.process_time() - start))
-    assert best > 50_000, f"{best:.0f} pairs a second"
+    assert best > 50_000, f"{best:.0f} pairs per second"

@@ -17,21 +17,21 @@ def table(name: str) -> list[dict[str, Any]]:
     return cases
 
 
-def told(case: dict[str, Any]) -> str:
+def reason(case: dict[str, Any]) -> str:
     return str(case.get("reason", ""))
 
 
 def test_every_hard_pair_is_decided_as_labelled_in_both_directions() -> None:
     cases = table("pairs")
     pairs = [(case["gold"], case["answer"], tuple(case.get("choices", ()))) for case in cases]
-    turned = [(answer, gold, choices) for gold, answer, choices in pairs]
+    reversed_pairs = [(answer, gold, choices) for gold, answer, choices in pairs]
     with Grader(workers=2, wall_s=5) as grader:
-        found = [verdict.outcome for verdict in grader.map(pairs)]
-        back = [verdict.outcome for verdict in grader.map(turned)]
+        outcomes = [verdict.outcome for verdict in grader.map(pairs)]
+        reversed_outcomes = [verdict.outcome for verdict in grader.map(reversed_pairs)]
     wrong = [
-        (case["gold"], case["answer"], case["outcome"], one, other)
-        for case, one, other in zip(cases, found, back, strict=True)
-        if {one, other} != {case["outcome"]}
+        (case["gold"], case["answer"], case["outcome"], outcome, reversed_outcome)
+        for case, outcome, reversed_outcome in zip(cases, outcomes, reversed_outcomes, strict=True)
+        if {outcome, reversed_outcome} != {case["outcome"]}
     ]
     counts = Counter(case["outcome"] for case in cases)
     assert len(cases) >= 800 and min(counts.values()) >= 100
@@ -40,15 +40,15 @@ def test_every_hard_pair_is_decided_as_labelled_in_both_directions() -> None:
 
 def test_the_rules_alone_decide_nearly_all_hard_pairs() -> None:
     cases = table("pairs")
-    left = [
+    undecided = [
         case
         for case in cases
         if compare_by_rules(case["gold"], case["answer"], tuple(case.get("choices", ()))) is None
     ]
-    assert len(left) <= len(cases) // 50
+    assert len(undecided) <= len(cases) // 50
 
 
-@pytest.mark.parametrize("case", table("texts"), ids=told)
+@pytest.mark.parametrize("case", table("texts"), ids=reason)
 def test_the_stated_answer_of_a_text_is_found(case: dict[str, Any]) -> None:
     answer = extract(case["text"], tuple(case.get("choices", ())))
     assert (answer.text if answer else "") == case["expected"]
@@ -59,7 +59,7 @@ def test_the_stated_answer_of_a_text_is_found(case: dict[str, Any]) -> None:
         assert answer.span is not None and case["text"][slice(*answer.span)].strip()
 
 
-@pytest.mark.parametrize("case", table("outputs"), ids=told)
+@pytest.mark.parametrize("case", table("outputs"), ids=reason)
 def test_the_value_that_a_program_printed_is_found(case: dict[str, Any]) -> None:
     answer = extract_output(case["text"])
     assert (answer.text if answer else "") == case["expected"]

@@ -1,7 +1,7 @@
 """Arithmetic of complex numbers: exact fractions where possible, else 50 digits; always bounded.
 
-In and out: `Value`s. Raises `NoValue` where there is none (division by zero, 0^0) and `TooLarge`
-where it would be too large to compute.
+In and out: `Value`s. Raises `NoValue` where the result does not exist (division by zero, 0^0) and
+`TooLarge` where it would be too large to compute.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from math import isqrt
 import mpmath
 
 MAX_BITS = 40_000
-"""Numerators and denominators grow to this many bits at most (about 12,000 decimal digits)."""
+"""Maximum size of numerators and denominators, in bits (about 12,000 decimal digits)."""
 MAX_DIGITS = 4_000
 _DIGITS = 50
 
@@ -20,24 +20,24 @@ mp.dps = _DIGITS
 
 
 class NoValue(ArithmeticError):
-    """The expression has no value that can be computed within bounds."""
+    """The expression has no value that can be computed within the bounds."""
 
 
 class TooLarge(NoValue):
-    """The value exists and is out of bounds."""
+    """The value exists but exceeds the bounds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A complex number; `exact` says that it is no rounding."""
+    """A complex number; `exact` is false if it was rounded."""
 
     re: Fraction
     im: Fraction = Fraction(0)
     exact: bool = True
 
 
-def numeral(text: str) -> Fraction:
-    """The exact value of digits as written: `12`, `0.50`, `2.5e3`."""
+def parse_fraction(text: str) -> Fraction:
+    """Return the exact value of a numeral as written: `12`, `0.50`, `2.5e3`."""
     mantissa, _, exponent = text.lower().partition("e")
     if len(mantissa) > MAX_DIGITS or (exponent and not -MAX_DIGITS < int(exponent) < MAX_DIGITS):
         raise TooLarge("a number with too many digits")
@@ -46,7 +46,7 @@ def numeral(text: str) -> Fraction:
     return Fraction(top * 10**power) if power >= 0 else Fraction(top, 10**-power)
 
 
-def bounded(re: Fraction, im: Fraction = Fraction(0), exact: bool = True) -> Value:
+def make_value(re: Fraction, im: Fraction = Fraction(0), exact: bool = True) -> Value:
     for part in (re, im):
         if part.numerator.bit_length() > MAX_BITS or part.denominator.bit_length() > MAX_BITS:
             raise TooLarge("too large")
@@ -59,7 +59,7 @@ def to_mp(value: Value) -> mpmath.mpc:
     return mp.mpc(re, im)
 
 
-def fraction(number: mpmath.mpf) -> Fraction:
+def mp_to_fraction(number: mpmath.mpf) -> Fraction:
     if not mp.isfinite(number):
         raise NoValue("infinite")
     sign, mantissa, exponent, bits = number._mpf_
@@ -71,9 +71,9 @@ def fraction(number: mpmath.mpf) -> Fraction:
 
 def from_mp(number: mpmath.mpc) -> Value:
     number = mp.mpc(number)
-    re, im = fraction(number.real), fraction(number.imag)
+    re, im = mp_to_fraction(number.real), mp_to_fraction(number.imag)
     size = abs(re) + abs(im)
-    # noise of the other axis: (-8)^(1/3) style roots leave 1e-50 behind
+    # roots such as (-8)^(1/3) leave noise of 1e-50 in the other part
     if im and abs(im) < size / 10**45:
         im = Fraction(0)
     if re and abs(re) < size / 10**45:
@@ -81,26 +81,26 @@ def from_mp(number: mpmath.mpc) -> Value:
     return Value(re, im, exact=False)
 
 
-def times(a: Value, b: Value) -> Value:
+def multiply(a: Value, b: Value) -> Value:
     exact = a.exact and b.exact
     if not a.im and not b.im:
-        return bounded(a.re * b.re, Fraction(0), exact)
-    return bounded(a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re, exact)
+        return make_value(a.re * b.re, Fraction(0), exact)
+    return make_value(a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re, exact)
 
 
-def over(a: Value, b: Value) -> Value:
+def divide(a: Value, b: Value) -> Value:
     size = b.re * b.re + b.im * b.im
     if not size:
         raise NoValue("division by zero")
     exact = a.exact and b.exact
     if not a.im and not b.im:
-        return bounded(a.re / b.re, Fraction(0), exact)
+        return make_value(a.re / b.re, Fraction(0), exact)
     conjugate = Value(b.re / size, -b.im / size, exact)
-    return times(a, conjugate)
+    return multiply(a, conjugate)
 
 
-def rounded(value: Value) -> Value:
-    """Inexact values kept short, so that long sums and products do not grow."""
+def shorten(value: Value) -> Value:
+    """Round an inexact value to 50 digits, so that long sums and products do not grow."""
     if value.exact or value.re.denominator.bit_length() < 400:
         return value
     return from_mp(to_mp(value))
@@ -109,10 +109,10 @@ def rounded(value: Value) -> Value:
 def exact_root(number: Fraction, index: int) -> Fraction | None:
     def whole_root(n: int) -> int | None:
         if index == 2:
-            found = isqrt(n)
+            result = isqrt(n)
         else:
-            found = int(mp.nint(mp.root(n, index))) if n.bit_length() < 150 else 0
-        return found if found**index == n else None
+            result = int(mp.nint(mp.root(n, index))) if n.bit_length() < 150 else 0
+        return result if result**index == n else None
 
     top, bottom = whole_root(number.numerator), whole_root(number.denominator)
     return Fraction(top, bottom) if top is not None and bottom else None
@@ -126,7 +126,7 @@ def power(base: Value, exponent: Value) -> Value:
         n = raised.numerator
         if abs(n) <= 1 or (base.exact and not base.im and abs(base.re) in (0, 1)):
             if n < 0:
-                return over(Value(Fraction(1)), base)
+                return divide(Value(Fraction(1)), base)
             if n == 0:
                 if not base.re and not base.im:
                     raise NoValue("0^0")
@@ -172,14 +172,14 @@ def root(radicand: Value, index: Value) -> Value:
     return power(radicand, Value(Fraction(1, n)))
 
 
-def real(value: Value) -> Fraction:
+def require_real(value: Value) -> Fraction:
     if value.im:
         raise NoValue("a complex argument")
     return value.re
 
 
-def whole(value: Value, limit: int) -> int:
-    number = real(value)
+def require_whole(value: Value, limit: int) -> int:
+    number = require_real(value)
     if number.denominator != 1 or not 0 <= number <= limit or not value.exact:
         raise NoValue("not a whole number within bounds")
     return number.numerator

@@ -1,8 +1,9 @@
-"""Answers to questions with options: letters, option texts and numbers, brought to options.
+"""Match answers to the choices of a question: letters, texts and numbers.
 
-In: an answer's text and the option texts. Out: `chosen(text, choices)`, the options that it can
-mean. A number means the option with the same value; failing that the nearest one, if it is within
-`NEAREST` of it and the next one at least `MARGIN` times as far away; else none. Never a guess.
+In: the text of an answer and the texts of the choices. Out: the indices of the choices that it can
+mean. A number means the choice with the same value. If there is none, it means the nearest choice,
+provided that this is within `MAX_ERROR` and the next one is at least `MIN_MARGIN` times as far
+away. Otherwise it matches no choice.
 """
 
 import re
@@ -11,15 +12,15 @@ from fractions import Fraction
 from functools import lru_cache
 
 from curator.answers.compare.arithmetic import NoValue
-from curator.answers.compare.evaluate import value
-from curator.answers.compare.scalars import Result, scalars
-from curator.answers.compare.with_units import compare
+from curator.answers.compare.evaluate import evaluate
+from curator.answers.compare.scalars import Result, compare_scalars
+from curator.answers.compare.with_units import compare_quantities
 from curator.answers.parse import normalize
 from curator.answers.parse.read import Reading, read
 from curator.core.model import LETTERS
 
-NEAREST = Fraction(1, 100)
-MARGIN = 5
+MAX_ERROR = Fraction(1, 100)
+MIN_MARGIN = 5
 
 _LETTER = re.compile(r"(?:option|choice|answer)?\s*[(\[]?\s*([A-Za-z])\s*[)\].:]*", re.I)
 _LABELLED = re.compile(
@@ -27,134 +28,134 @@ _LABELLED = re.compile(
 )
 
 
-def letter(text: str) -> str:
-    """The letter, if the text is an option's letter and nothing else: `(b)`, `C.`, `option D`."""
-    found = _LETTER.fullmatch(normalize.plain(text)) if len(text) < 40 else None
-    return found[1].upper() if found else ""
+def parse_letter(text: str) -> str:
+    """Return the letter of `(b)`, `C.`, `option D`; empty if the text is anything else."""
+    match = _LETTER.fullmatch(normalize.normalize(text)) if len(text) < 40 else None
+    return match[1].upper() if match else ""
 
 
-def labelled(text: str) -> tuple[str, str]:
-    """Letter and rest of `A. 36 km/h`, `(B) web`; two empty texts if it has no such form."""
-    found = _LABELLED.fullmatch(text.strip())
-    return ((found[1] or found[2]).upper(), found[3]) if found else ("", "")
+def split_label(text: str) -> tuple[str, str]:
+    """Return letter and rest of `A. 36 km/h`, `(B) web`; two empty texts for any other form."""
+    match = _LABELLED.fullmatch(text.strip())
+    return ((match[1] or match[2]).upper(), match[3]) if match else ("", "")
 
 
 @lru_cache(maxsize=2048)
-def texts(choices: tuple[str, ...]) -> tuple[str, ...]:
-    """The option texts without letters, should they all carry their own."""
-    parts = [labelled(choice) for choice in choices]
+def strip_labels(choices: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the choices without their letters if every one of them has its own letter."""
+    parts = [split_label(choice) for choice in choices]
     if len(choices) > 1 and all(part[0] == LETTERS[i] for i, part in enumerate(parts[:26])):
         return tuple(rest for _, rest in parts)
     return choices
 
 
-def _number(reading: Reading) -> Fraction | None:
+def _real_value(reading: Reading) -> Fraction | None:
     if reading.node is None:
         return None
     try:
-        found = value(reading.node)
+        number = evaluate(reading.node)
     except NoValue:
         return None
-    return None if found.im else found.re
+    return None if number.im else number.re
 
 
-def _percent(option: Reading) -> bool:
-    return option.unit is not None and option.unit.dimensions == (("percent", 1),)
+def _is_percent(choice: Reading) -> bool:
+    return choice.unit is not None and choice.unit.dimensions == (("percent", 1),)
 
 
-def _same(a: Reading, b: Reading) -> bool:
+def _are_equal(a: Reading, b: Reading) -> bool:
     if a.words and a.words == b.words:
         return True
     if a.node is None or b.node is None or a.ambiguous or b.ambiguous:
         return False
-    found = compare(a.node, a.unit, b.node, b.unit)
-    return found is not None and found[0] == "equal"
+    result = compare_quantities(a.node, a.unit, b.node, b.unit)
+    return result is not None and result[0] == "equal"
 
 
-def _nearest(answer: Reading, options: Sequence[Reading]) -> list[int]:
-    number = _number(answer)
+def _match_nearest(answer: Reading, choices: Sequence[Reading]) -> list[int]:
+    number = _real_value(answer)
     if number is None or not number:
         return []
     gaps = []
-    for index, option in enumerate(options):
-        other = _number(option)
-        if other is None or (answer.unit and option.unit and not answer.unit.alike(option.unit)):
+    for index, choice in enumerate(choices):
+        other = _real_value(choice)
+        if other is None or (answer.unit and choice.unit and not answer.unit.alike(choice.unit)):
             continue
-        meant = [number, 100 * number] if _percent(option) and not answer.unit else [number]
-        gaps.append((min(abs(other / size - 1) for size in meant), index))
+        sizes = [number, 100 * number] if _is_percent(choice) and not answer.unit else [number]
+        gaps.append((min(abs(other / size - 1) for size in sizes), index))
     gaps.sort()
-    if not gaps or gaps[0][0] > NEAREST:
+    if not gaps or gaps[0][0] > MAX_ERROR:
         return []
-    if len(gaps) > 1 and gaps[1][0] < MARGIN * gaps[0][0]:
+    if len(gaps) > 1 and gaps[1][0] < MIN_MARGIN * gaps[0][0]:
         return []
     return [gaps[0][1]]
 
 
-def _by_value(answer: Reading, options: Sequence[Reading]) -> list[int]:
-    found = [index for index, option in enumerate(options) if _same(answer, option)]
-    if found or answer.node is None:
-        return found
-    # `12 million` is meant by 12, `5 cents` by 5: among options the scale is understood
-    for index, option in enumerate(options):
-        if option.node is not None and option.unit and answer.unit is None:
-            result = scalars(answer.node, option.node)
+def _match_value(answer: Reading, choices: Sequence[Reading]) -> list[int]:
+    indices = [index for index, choice in enumerate(choices) if _are_equal(answer, choice)]
+    if indices or answer.node is None:
+        return indices
+    # 12 means `12 million`, and 5 means `5 cents`: the choices imply the scale
+    for index, choice in enumerate(choices):
+        if choice.node is not None and choice.unit and answer.unit is None:
+            result = compare_scalars(answer.node, choice.node)
             if result and result[0] == "equal":
-                found.append(index)
-    return found
+                indices.append(index)
+    return indices
 
 
-def chosen(text: str, choices: tuple[str, ...]) -> tuple[list[int], str]:
-    """Indices of the options that the text can mean, and how they were found.
+def match_choices(text: str, choices: tuple[str, ...]) -> tuple[list[int], str]:
+    """Return the indices of the choices that the text can mean, and the rule that found them.
 
-    Several only where option texts repeat or the text fits more than one.
+    Several indices are returned only if choices repeat or the text fits more than one.
     """
-    options = texts(choices)
+    options = strip_labels(choices)
     if len(text) > normalize.MAX_LENGTH:
         return [], "too long"
     readings = [read(option) for option in options]
-    said = read(text)
+    answer = read(text)
     same = [
-        i for i, reading in enumerate(readings) if reading.words and reading.words == said.words
+        i for i, reading in enumerate(readings) if reading.words and reading.words == answer.words
     ]
-    sign = letter(text)
-    place = LETTERS.find(sign) if sign else -1
-    if 0 <= place < len(options):
-        # an option may itself read `B`: then the letter could mean either
-        return sorted({place, *same}), "letter"
-    label, rest = labelled(normalize.plain(text))
+    mark = parse_letter(text)
+    index = LETTERS.find(mark) if mark else -1
+    if 0 <= index < len(options):
+        # the text of another choice may be `B`: then the letter can mean either
+        return sorted({index, *same}), "letter"
+    label, rest = split_label(normalize.normalize(text))
     if label and LETTERS.find(label) < len(options):
-        place = LETTERS.find(label)
-        meant, _ = chosen(rest, choices) if not letter(rest) else ([place], "")
-        return ([place] if not meant or place in meant else sorted({place, *meant})), "letter"
+        index = LETTERS.find(label)
+        by_text, _ = match_choices(rest, choices) if not parse_letter(rest) else ([index], "")
+        return ([index] if not by_text or index in by_text else sorted({index, *by_text})), "letter"
     if same:
         return same, "option text"
-    found = _by_value(said, readings)
-    if found:
-        return found, "option value"
-    return _nearest(said, readings), "nearest option"
+    by_value = _match_value(answer, readings)
+    if by_value:
+        return by_value, "option value"
+    return _match_nearest(answer, readings), "nearest option"
 
 
-def compare_chosen(gold: str, answer: str, choices: tuple[str, ...]) -> Result:
-    """The outcome for two answers to a question with options.
+def compare_choices(gold: str, answer: str, choices: tuple[str, ...]) -> Result:
+    """Return the outcome for two answers to a question with choices.
 
-    Symmetric, save where an option's text is a letter: a gold letter is the option's letter, an
-    answer's letter could be either.
+    Symmetric, except where the text of a choice is itself a letter: a gold letter always means the
+    letter of a choice, an answer's letter can mean either.
     """
-    options = texts(choices)
-    sign = letter(gold)
-    if sign and LETTERS.find(sign) < len(options):
-        right = [LETTERS.find(sign)]
+    options = strip_labels(choices)
+    mark = parse_letter(gold)
+    if mark and LETTERS.find(mark) < len(options):
+        expected = [LETTERS.find(mark)]
     else:
-        right, _ = chosen(gold, choices)
-    if not right:
+        expected, _ = match_choices(gold, choices)
+    if not expected:
         return "undecided", "gold is no option"
-    meant, how = chosen(answer, choices)
-    if not meant:
+    matches, rule = match_choices(answer, choices)
+    if not matches:
         return "undecided", "no option"
-    kinds = {read(options[index]).words or options[index] for index in meant}
-    right_kinds = {read(options[index]).words or options[index] for index in right}
-    if len(right_kinds) > 1:
+    kinds = {read(options[index]).words or options[index] for index in matches}
+    expected_kinds = {read(options[index]).words or options[index] for index in expected}
+    if len(expected_kinds) > 1:
         return "undecided", "gold fits several options"
-    if kinds == right_kinds:
-        return "equal", how
-    return ("undecided", "several options") if kinds & right_kinds else ("different", how)
+    if kinds == expected_kinds:
+        return "equal", rule
+    return ("undecided", "several options") if kinds & expected_kinds else ("different", rule)

@@ -21,13 +21,13 @@ def compare_columns(
     `choices` holds the choices of each row, an empty sequence where there are none. Raises
     ValueError if the columns differ in length.
     """
-    options = [()] * len(golds) if choices is None else [tuple(texts) for texts in choices]
-    if not len(golds) == len(answers) == len(options):
-        lengths = f"{len(golds)} golds, {len(answers)} answers, {len(options)} choices"
+    choice_rows = [()] * len(golds) if choices is None else [tuple(texts) for texts in choices]
+    if not len(golds) == len(answers) == len(choice_rows):
+        lengths = f"{len(golds)} golds, {len(answers)} answers, {len(choice_rows)} choices"
         raise ValueError(f"The columns differ in length: {lengths}.")
     cached: dict[tuple[str, str, tuple[str, ...]], Equivalence | None] = {}
     results = []
-    for row in zip(map(str, golds), map(str, answers), options, strict=True):
+    for row in zip(map(str, golds), map(str, answers), choice_rows, strict=True):
         if row not in cached:
             cached[row] = compare_by_rules(*row, digits)
         results.append(cached[row])

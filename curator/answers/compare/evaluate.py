@@ -1,7 +1,7 @@
 """Values of expression trees: exact fractions where possible, else 50 digits; always bounded.
 
-In: a `Node`, values for its variables. Out: `value(node)`, a `Value`. Raises `NoValue` where there
-is none (division by zero, infinity, unknown function) or where it would be too large to compute.
+In: a `Node` and values for its variables. Out: a `Value`. Raises `NoValue` where no value exists
+(division by zero, infinity, unknown function) or where it would be too large to compute.
 """
 
 from collections.abc import Mapping
@@ -13,22 +13,22 @@ from curator.answers.compare.arithmetic import (
     NoValue,
     TooLarge,
     Value,
-    bounded,
+    divide,
     from_mp,
+    make_value,
     mp,
-    numeral,
-    over,
+    multiply,
+    parse_fraction,
     power,
-    real,
+    require_real,
+    require_whole,
     root,
-    rounded,
-    times,
+    shorten,
     to_mp,
-    whole,
 )
 from curator.answers.parse.tree import Node
 
-_CIRCULAR = {
+_MP_FUNCTIONS = {
     "sin": mp.sin,
     "cos": mp.cos,
     "tan": mp.tan,
@@ -44,13 +44,13 @@ _CIRCULAR = {
 }
 
 
-def _call(name: str, args: list[Value]) -> Value:
+def _apply_function(name: str, args: list[Value]) -> Value:
     first = args[0]
-    if name in _CIRCULAR and len(args) == 1:
+    if name in _MP_FUNCTIONS and len(args) == 1:
         number = to_mp(first)
         if abs(number) > 10**6:
             raise TooLarge("too large an angle")
-        return from_mp(_CIRCULAR[name](number))
+        return from_mp(_MP_FUNCTIONS[name](number))
     match name, len(args):
         case "sqrt", 1:
             return root(first, Value(Fraction(2)))
@@ -71,26 +71,28 @@ def _call(name: str, args: list[Value]) -> Value:
         case "abs", 1:
             if not first.im:
                 return Value(abs(first.re), Fraction(0), first.exact)
-            return root(bounded(first.re**2 + first.im**2, exact=first.exact), Value(Fraction(2)))
+            return root(
+                make_value(first.re**2 + first.im**2, exact=first.exact), Value(Fraction(2))
+            )
         case "floor", 1:
-            return Value(Fraction(floor(real(first))))
+            return Value(Fraction(floor(require_real(first))))
         case "ceil", 1:
-            return Value(Fraction(ceil(real(first))))
+            return Value(Fraction(ceil(require_real(first))))
         case "binomial", 2:
-            n, k = whole(first, 5_000), whole(args[1], 5_000)
+            n, k = require_whole(first, 5_000), require_whole(args[1], 5_000)
             return Value(Fraction(comb(n, k)))
         case "gcd" | "lcm", 2:
-            pair = [whole(arg, 10**1000) for arg in args]
-            return bounded(Fraction((gcd if name == "gcd" else lcm)(*pair)))
+            pair = [require_whole(arg, 10**1000) for arg in args]
+            return make_value(Fraction((gcd if name == "gcd" else lcm)(*pair)))
         case "max" | "min", _:
-            reals = [real(arg) for arg in args]
+            reals = [require_real(arg) for arg in args]
             return Value(max(reals) if name == "max" else min(reals), Fraction(0), False)
         case _:
             raise NoValue(f"unknown function {name}")
 
 
-def _base(digits: str, base: Value) -> Value:
-    number = whole(base, 36)
+def _parse_digits(digits: str, base: Value) -> Value:
+    number = require_whole(base, 36)
     if number < 2 or len(digits) > 500:
         raise NoValue("not a base")
     try:
@@ -99,20 +101,20 @@ def _base(digits: str, base: Value) -> Value:
         raise NoValue("digits that the base does not have") from None
 
 
-def value(node: Node, names: Mapping[str, Fraction] | None = None) -> Value:
-    """The value of an expression, with `names` for its variables.
+def evaluate(node: Node, names: Mapping[str, Fraction] | None = None) -> Value:
+    """Return the value of an expression, with `names` for its variables.
 
-    Raises NoValue for everything that has none: lists, relations, 1/0, towers of powers.
+    Raises NoValue if the expression has none: lists, relations, 1/0, towers of powers.
     """
     try:
-        return _value(node, names or {})
+        return _evaluate(node, names or {})
     except NoValue:
         raise
-    except (ArithmeticError, ValueError, RecursionError, MemoryError, TypeError) as fault:
-        raise NoValue(type(fault).__name__) from None
+    except (ArithmeticError, ValueError, RecursionError, MemoryError, TypeError) as error:
+        raise NoValue(type(error).__name__) from None
 
 
-def _constant(name: str) -> Value:
+def _constant_value(name: str) -> Value:
     match name:
         case "pi":
             return from_mp(+mp.pi)
@@ -124,46 +126,48 @@ def _constant(name: str) -> Value:
             raise NoValue("infinite")
 
 
-def _value(node: Node, names: Mapping[str, Fraction]) -> Value:
+def _evaluate(node: Node, names: Mapping[str, Fraction]) -> Value:
     match node.op:
         case "num":
-            return Value(numeral(node.text))
+            return Value(parse_fraction(node.text))
         case "name":
             if node.text not in names:
                 raise NoValue("a variable")
             return Value(names[node.text])
         case "const":
-            return _constant(node.text)
+            return _constant_value(node.text)
         case "neg":
-            inner = _value(node.args[0], names)
+            inner = _evaluate(node.args[0], names)
             return Value(-inner.re, -inner.im, inner.exact)
         case "+":
-            total = _value(node.args[0], names)
+            total = _evaluate(node.args[0], names)
             for arg in node.args[1:]:
-                term = _value(arg, names)
+                term = _evaluate(arg, names)
                 exact = total.exact and term.exact
-                total = rounded(bounded(total.re + term.re, total.im + term.im, exact))
+                total = shorten(make_value(total.re + term.re, total.im + term.im, exact))
             return total
         case "*":
-            total = _value(node.args[0], names)
+            total = _evaluate(node.args[0], names)
             for arg in node.args[1:]:
-                total = rounded(times(total, _value(arg, names)))
+                total = shorten(multiply(total, _evaluate(arg, names)))
             return total
         case "/":
-            return rounded(over(_value(node.args[0], names), _value(node.args[1], names)))
+            return shorten(divide(_evaluate(node.args[0], names), _evaluate(node.args[1], names)))
         case "^":
             if node.args[0] == Node("const", (), "e"):
-                return _call("exp", [_value(node.args[1], names)])
-            return power(_value(node.args[0], names), _value(node.args[1], names))
+                return _apply_function("exp", [_evaluate(node.args[1], names)])
+            return power(_evaluate(node.args[0], names), _evaluate(node.args[1], names))
         case "percent":
-            return over(_value(node.args[0], names), Value(Fraction(100)))
+            return divide(_evaluate(node.args[0], names), Value(Fraction(100)))
         case "deg":
-            return times(_value(node.args[0], names), from_mp(mp.pi / 180))
+            return multiply(_evaluate(node.args[0], names), from_mp(mp.pi / 180))
         case "fact":
-            return bounded(Fraction(factorial(whole(_value(node.args[0], names), 3_000))))
+            return make_value(
+                Fraction(factorial(require_whole(_evaluate(node.args[0], names), 3_000)))
+            )
         case "base":
-            return _base(node.text, _value(node.args[0], names))
+            return _parse_digits(node.text, _evaluate(node.args[0], names))
         case "call" if node.args:
-            return _call(node.text, [_value(arg, names) for arg in node.args])
+            return _apply_function(node.text, [_evaluate(arg, names) for arg in node.args])
         case _:
             raise NoValue(node.op)

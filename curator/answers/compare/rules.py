@@ -1,7 +1,7 @@
-"""Equivalence by rules, in process: what is decided without a symbolic grader.
+"""Equivalence by rules, in this process and without a symbolic grader.
 
-In: gold and answer as texts, option texts. Out: an `Equivalence`, or None where only a symbolic
-grader can tell. Bounded in time and memory whatever the input, never raises, symmetric in gold and
+In: gold and answer as texts, and the choices. Out: an `Equivalence`, or None where a symbolic
+grader is needed. Bounded in time and memory for any input, never raises, symmetric in gold and
 answer.
 """
 
@@ -9,40 +9,46 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from curator.answers.compare.choices import compare_chosen, labelled, letter
-from curator.answers.compare.decimals import DIGITS, NUMERAL, Outcome, fast, rounded_to
+from curator.answers.compare.choices import compare_choices, parse_letter, split_label
+from curator.answers.compare.decimals import (
+    DIGITS,
+    NUMERAL,
+    Outcome,
+    compare_numerals,
+    require_digits,
+)
 from curator.answers.compare.scalars import Result
-from curator.answers.compare.with_units import compare
+from curator.answers.compare.with_units import compare_quantities
 from curator.answers.parse import normalize
 from curator.answers.parse.atoms import FUNCTIONS
-from curator.answers.parse.phrases import MATHEMATICAL, clock
+from curator.answers.parse.phrases import MATHEMATICAL, parse_clock
 from curator.answers.parse.read import Reading, read
 from curator.core.model import Answer
 
 
 @dataclass(frozen=True, slots=True)
 class Equivalence:
-    """Whether an answer says the same as the gold one."""
+    """Whether an answer means the same as the gold answer."""
 
     outcome: Outcome
     rule: str
-    """A few fixed words for the rule that decided: `number`, `rounded`, `option`, `timeout`."""
+    """The name of the rule that decided: `number`, `rounded`, `option text`, `timeout`."""
 
 
-NOTHING = frozenset(("", "none", "nan", "null", "undefined", "n/a", "zoo", "?"))
+NO_ANSWER = frozenset(("", "none", "nan", "null", "undefined", "n/a", "zoo", "?"))
 _FORMULA = re.compile(r"[\d\\^=+*/<>|{}]")
 _WORD = re.compile(r"(?<![A-Za-z\\])[A-Za-z]{3,}")
-_YES = {"yes": "true", "no": "false", "true": "true", "false": "false", "True": "true"}
+_TRUTH_VALUES = {"yes": "true", "no": "false", "true": "true", "false": "false", "True": "true"}
 
 
 PLAIN_RULES = frozenset(
     ("number", "same text", "letter", "no gold", "no answer", "boolean", "float noise")
 )
-"""Rules that leave nothing to ask another grader."""
+"""Rules so simple that their results need no comparison with another grader."""
 
 
 def render_answer(answer: Answer) -> str:
-    """An answer as one text, with its unit: what `equivalent` takes."""
+    """Return an answer as one text with its unit, as `equivalent` takes it."""
     if not answer.unit:
         return answer.text
     plain = NUMERAL.fullmatch(answer.text) is not None
@@ -52,44 +58,49 @@ def render_answer(answer: Answer) -> str:
     return f"{answer.text if plain else f'({answer.text})'}{'' if unit in '%°' else ' '}{unit}"
 
 
-def _truth(reading: Reading) -> str:
+def _truth_value(reading: Reading) -> str:
     if reading.node is not None and reading.node.op == "bool":
         return reading.node.text
-    return _YES.get(reading.words, "")
+    return _TRUTH_VALUES.get(reading.words, "")
 
 
-def _prose(text: str) -> bool:
-    """Whether words stand in the text that are no functions or commands."""
+def _has_prose(text: str) -> bool:
+    """Return whether a text contains words that are not functions or commands."""
     return any(word not in FUNCTIONS for word in _WORD.findall(text))
 
 
-_STEM = 5
+_STEM_LENGTH = 5
 _NEGATIVE = frozenset(["no", "none", "not", "dne", "impossible", "undefined", "nothing", "empty"])
 
 
-def _akin(x: str, y: str) -> bool:
-    """Whether two texts may say the same: one is part, beginning or initials of the other, or they
-    share a word's stem."""
+def _may_mean_the_same(x: str, y: str) -> bool:
+    """Return whether two different texts may mean the same.
+
+    One contains, begins or abbreviates the other, or they share the stem of a word.
+    """
     a, b = set(x.split()), set(y.split())
     short, long = sorted((x, y), key=len)
     if a <= b or b <= a or long.startswith(short) or (a & _NEGATIVE and b & _NEGATIVE):
         return True
     if short == "".join(word[0] for word in long.split()):
         return True
-    stems = [{word[:_STEM] for word in words if len(word) >= _STEM} for words in (a - b, b - a)]
-    return bool(stems[0] & stems[1])
+    return bool(_stems(a - b) & _stems(b - a))
 
 
-def _times(a: Reading, b: Reading) -> Result:
-    """At least one of the two is a time of day; `15:15` may be one, or a ratio."""
-    x, y = (clock(side.plain) if side.time is None else side.time for side in (a, b))
+def _stems(words: set[str]) -> set[str]:
+    return {word[:_STEM_LENGTH] for word in words if len(word) >= _STEM_LENGTH}
+
+
+def _compare_times(a: Reading, b: Reading) -> Result:
+    """Compare two texts, at least one of them a time of day; `15:15` can also be a ratio."""
+    x, y = (parse_clock(side.plain) if side.time is None else side.time for side in (a, b))
     if x is not None and x == y:
         return "equal", "time"
     return ("undecided" if a.time is None or b.time is None else "different"), "time"
 
 
-def _texts(a: Reading, b: Reading) -> Result | None:
-    """At least one of the two is no formula known here."""
+def _compare_texts(a: Reading, b: Reading) -> Result | None:
+    """Compare two texts of which at least one is not a formula known here."""
     formulas = [bool(_FORMULA.search(reading.plain)) for reading in (a, b)]
     if not any(formulas) and (a.node is None or b.node is None):
         x, y = a.words, b.words
@@ -97,62 +108,69 @@ def _texts(a: Reading, b: Reading) -> Result | None:
             return "undecided", "text"
         if x == y:
             return "equal", "text"
-        return ("undecided", "part of the text") if _akin(x, y) else ("different", "text")
+        if _may_mean_the_same(x, y):
+            return "undecided", "part of the text"
+        return "different", "text"
     if "".join(a.plain.split()).casefold() == "".join(b.plain.split()).casefold():
         return "equal", "text"
     if a.time is not None or b.time is not None:
-        return _times(a, b)
+        return _compare_times(a, b)
     if a.ambiguous or b.ambiguous:
         return "undecided", "two readings"
     for side, has_formula in zip((a, b), formulas, strict=True):
-        said = set(side.words.replace("-", " ").split())
+        words = set(side.words.replace("-", " ").split())
         if (
             side.node is None
             and not has_formula
             and len(side.words) > 2
-            and not (said & MATHEMATICAL)
+            and not (words & MATHEMATICAL)
         ):
             return "different", "words or formula"
-    if _prose(a.plain) or _prose(b.plain):
+    if _has_prose(a.plain) or _has_prose(b.plain):
         return "undecided", "words and formula"
     return None
 
 
-def _open(gold: str, answer: str) -> Result | None:
+def _compare_without_choices(gold: str, answer: str) -> Result | None:
     a, b = read(gold), read(answer)
     if a.plain == b.plain:
         return "equal", "same text"
-    if _comma_for_point(a.plain, b.plain) or _comma_for_point(b.plain, a.plain):
+    if _is_decimal_comma(a.plain, b.plain) or _is_decimal_comma(b.plain, a.plain):
         return "undecided", "decimal comma"
-    truths = _truth(a), _truth(b)
-    if all(truths):
-        return ("equal" if truths[0] == truths[1] else "different"), "boolean"
+    values = _truth_value(a), _truth_value(b)
+    if all(values):
+        return ("equal" if values[0] == values[1] else "different"), "boolean"
     if a.node is not None and b.node is not None:
-        found = compare(a.node, a.unit, b.node, b.unit)
-        letters = _letters(gold, answer)
-        return letters if letters and not (found and found[0] == "equal") else found
-    return _letters(gold, answer) or _texts(a, b)
+        result = compare_quantities(a.node, a.unit, b.node, b.unit)
+        letters = _compare_letters(gold, answer)
+        return letters if letters and not (result and result[0] == "equal") else result
+    return _compare_letters(gold, answer) or _compare_texts(a, b)
 
 
-def _comma_for_point(a: str, b: str) -> bool:
+def _is_decimal_comma(a: str, b: str) -> bool:
     return "," in a and "." in b and a.count(",") == 1 and a.replace(",", ".") == b
 
 
-def _letters(gold: str, answer: str) -> Result | None:
-    """Options without their texts: `(b)`, `B)` and `B. web`; bare letters are variables."""
-    gold, answer = normalize.plain(gold), normalize.plain(answer)
-    marks = [letter(text) for text in (gold, answer)]
-    labels = [labelled(text) for text in (gold, answer)]
-    signs = [mark or label for mark, (label, _) in zip(marks, labels, strict=True)]
-    if all(signs) and any(len(text.strip()) > 1 for text in (gold, answer)):
-        if signs[0] != signs[1] or not (labels[0][1] and labels[1][1]):
-            return ("equal" if signs[0] == signs[1] else "different"), "letter"
-        rests = _open(labels[0][1], labels[1][1])
-        same = rests is not None and rests[0] == "equal"
+def _compare_letters(gold: str, answer: str) -> Result | None:
+    """Compare letters of choices whose texts are unknown: `(b)`, `B)`, `B. web`.
+
+    A bare letter is a variable.
+    """
+    gold, answer = normalize.normalize(gold), normalize.normalize(answer)
+    marks = [parse_letter(text) for text in (gold, answer)]
+    labels = [split_label(text) for text in (gold, answer)]
+    letters = [mark or label for mark, (label, _) in zip(marks, labels, strict=True)]
+    if all(letters) and any(len(text.strip()) > 1 for text in (gold, answer)):
+        if letters[0] != letters[1] or not (labels[0][1] and labels[1][1]):
+            return ("equal" if letters[0] == letters[1] else "different"), "letter"
+        result = _compare_without_choices(labels[0][1], labels[1][1])
+        same = result is not None and result[0] == "equal"
         return ("equal" if same else "undecided"), "letter"
     for (label, rest), other in zip(labels, (answer, gold), strict=True):
-        if label and not labelled(other)[0]:
-            return ("equal", "same text") if rest == other else _open(rest, other)
+        if label and not split_label(other)[0]:
+            if rest == other:
+                return "equal", "same text"
+            return _compare_without_choices(rest, other)
     return None
 
 
@@ -162,31 +180,33 @@ def compare_by_rules(
     choices: Sequence[str] = (),
     digits: int = DIGITS,
 ) -> Equivalence | None:
-    """The outcome by rules alone, None where a symbolic grader is needed.
+    """Return the outcome by rules alone, or None where a symbolic grader is needed.
 
-    `digits`: how many significant digits a decimal must state to count as the rounding of another
-    number (rules 3 to 5 of `numerals`); with more, 0.6667 for 2/3 is undecided.
+    `digits` is the minimum number of significant digits of a decimal that counts as the rounding of
+    another number (rules 3 to 5 of `decimals`); with more than 4, 0.6667 for 2/3 is undecided.
     """
     if digits != DIGITS:
-        with rounded_to(digits):
+        with require_digits(digits):
             return compare_by_rules(gold, answer, choices)
     a = gold if isinstance(gold, str) else render_answer(gold)
     b = answer if isinstance(answer, str) else render_answer(answer)
     if not choices:
-        plain = fast(a, b)
-        if plain is not None:
-            return Equivalence(*plain)
+        result = compare_numerals(a, b)
+        if result is not None:
+            return Equivalence(*result)
     a, b = a.strip(), b.strip()
-    if a.lower() in NOTHING and not choices:
+    if a.lower() in NO_ANSWER and not choices:
         return Equivalence("equal" if a == b and a == "undefined" else "undecided", "no gold")
-    if b.lower() in NOTHING and not (choices and b):
+    if b.lower() in NO_ANSWER and not (choices and b):
         return Equivalence("undecided", "no answer")
     if a == b:
         return Equivalence("equal", "same text")
     if max(len(a), len(b)) > normalize.MAX_LENGTH:
         return Equivalence("undecided", "too long")
     try:
-        found = compare_chosen(a, b, tuple(choices)) if choices else _open(a, b)
-    except Exception as fault:  # one strange answer must not end a build; tests look for this rule
-        return Equivalence("undecided", f"rule failed: {type(fault).__name__}")
-    return Equivalence(*found) if found else None
+        outcome = (
+            compare_choices(a, b, tuple(choices)) if choices else _compare_without_choices(a, b)
+        )
+    except Exception as error:  # one strange answer must not end a build
+        return Equivalence("undecided", f"rule failed: {type(error).__name__}")
+    return Equivalence(*outcome) if outcome else None

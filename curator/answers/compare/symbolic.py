@@ -1,8 +1,9 @@
-"""Symbolic grading in child processes that can be killed.
+"""Symbolic grading with math-verify, in child processes that can be killed.
 
-In: pairs of gold and answer that `quick` leaves open. Out: an `Equivalence` each, in order. A parse
-that does not end within the wall time or memory is killed with its process: undecided, `timeout` or
-`memory`. What it does not cover: the children are limited, not jailed; texts are never evaluated.
+In: pairs of gold and answer that `compare_by_rules` leaves open. Out: an `Equivalence` for each, in
+order. A parse that exceeds the wall time or the memory limit is killed with its process and counts
+as undecided, `timeout` or `memory`. Not covered: the children are limited, not jailed. They never
+evaluate a text as code.
 """
 
 import json
@@ -24,12 +25,12 @@ from curator.answers.parse.normalize import MAX_LENGTH
 
 Pair = tuple[str, str, tuple[str, ...]]
 
-_START_S = 60.0
+_START_TIMEOUT_S = 60.0
 _LOOK_AHEAD = 256
 
 
 class _Worker:
-    """One child: at most one pair at a time."""
+    """One child process, which grades one pair at a time."""
 
     def __init__(self, wall_s: float, memory_mb: int) -> None:
         self.wall_s = wall_s
@@ -59,16 +60,16 @@ class _Worker:
         self.buffer = b""
 
     def send(self, gold: str, answer: str, alone: bool) -> None:
-        # the first pair also waits for the imports
-        self.deadline = time.monotonic() + self.wall_s + 1 + (_START_S if self.fresh else 0)
+        # the first pair also waits for the imports of the child
+        self.deadline = time.monotonic() + self.wall_s + 1 + (_START_TIMEOUT_S if self.fresh else 0)
         line = json.dumps([gold, answer, alone]) + "\n"
         assert self.process.stdin is not None
-        with suppress(BrokenPipeError):  # its death is seen when it is read
+        with suppress(BrokenPipeError):  # `receive` reports the death
             self.process.stdin.write(line.encode())
             self.process.stdin.flush()
 
     def receive(self) -> Equivalence | None:
-        """The verdict, None where more is to come; a dead child is a verdict too."""
+        """Return the verdict, or None if it is incomplete; a dead child is a verdict, too."""
         assert self.process.stdout is not None
         data = os.read(self.process.stdout.fileno(), 65536)
         if not data:
@@ -91,10 +92,10 @@ class _Worker:
 
 
 class Grader:
-    """Grades pairs in order with `workers` child processes, started when first needed.
+    """Grades pairs in order with `workers` child processes, which start when first needed.
 
-    A context manager; `close` ends the children. Not for use from several threads at once.
-    `digits` as in `quick`.
+    A context manager; `close` ends the children. Not thread-safe. For `digits` see
+    `compare_by_rules`.
     """
 
     def __init__(
@@ -110,82 +111,85 @@ class Grader:
 
     @property
     def pids(self) -> list[int]:
-        """Process ids of the living children."""
+        """The process ids of the live children."""
         return [worker.process.pid for worker in (*self._idle, *self._busy)]
 
     def map(self, pairs: Iterable[Pair]) -> Iterator[Equivalence]:
-        """One `Equivalence` for each pair (gold, answer, choices), in order; lazy."""
-        return self._graded(pairs, alone=False)
+        """Yield one `Equivalence` per pair (gold, answer, choices), in order and lazily."""
+        return self._grade(pairs, alone=False)
 
-    def second_opinions(self, pairs: Iterable[Pair]) -> Iterator[Equivalence]:
-        """What math-verify alone says of each pair, in order; lazy.
+    def grade_by_math_verify(self, pairs: Iterable[Pair]) -> Iterator[Equivalence]:
+        """Yield what math-verify alone returns for each pair, in order and lazily.
 
-        Equal, different (it calls different whatever it cannot prove equal) or undecided. It knows
-        no options: undecided for pairs that have choices. `contested` compares it with ours.
+        The outcome is equal, different (whatever it cannot prove equal) or undecided. math-verify
+        does not know choices: pairs that have choices are undecided. `contradicts` compares the
+        result with that of `map`.
         """
-        return self._graded(pairs, alone=True)
+        return self._grade(pairs, alone=True)
 
-    def _graded(self, pairs: Iterable[Pair], alone: bool) -> Iterator[Equivalence]:
+    def _grade(self, pairs: Iterable[Pair], alone: bool) -> Iterator[Equivalence]:
         done: dict[int, Equivalence] = {}
         waiting: deque[tuple[int, str, str]] = deque()
-        shown = taken = 0
+        yielded = taken = 0
         source = iter(pairs)
-        more = True
+        open_input = True
         try:
-            while more or shown < taken:
-                while more and taken - shown < _LOOK_AHEAD and len(waiting) < 2 * self.workers:
+            while open_input or yielded < taken:
+                while (
+                    open_input and taken - yielded < _LOOK_AHEAD and len(waiting) < 2 * self.workers
+                ):
                     pair = next(source, None)
                     if pair is None:
-                        more = False
+                        open_input = False
                         break
-                    found = compare_by_rules(*pair, self.digits) if not alone else _unasked(pair)
-                    if found is None:
+                    result = _skip(pair) if alone else compare_by_rules(*pair, self.digits)
+                    if result is None:
                         waiting.append((taken, pair[0], pair[1]))
                     else:
-                        done[taken] = found
+                        done[taken] = result
                     taken += 1
-                    if shown in done:
+                    if yielded in done:
                         break
-                while shown in done:
-                    yield done.pop(shown)
-                    shown += 1
+                while yielded in done:
+                    yield done.pop(yielded)
+                    yielded += 1
                 self._dispatch(waiting, alone)
-                if self._busy and (shown not in done):
-                    full = taken - shown >= _LOOK_AHEAD or len(waiting) >= 2 * self.workers
-                    done.update(self._collect(blocking=full or not more))
+                if self._busy and (yielded not in done):
+                    full = taken - yielded >= _LOOK_AHEAD or len(waiting) >= 2 * self.workers
+                    done.update(self._collect(blocking=full or not open_input))
         finally:
-            for worker in list(self._busy):  # a consumer that left early
+            for worker in list(self._busy):  # the consumer stopped early
                 self._end(worker)
 
     def _dispatch(self, waiting: deque[tuple[int, str, str]], alone: bool) -> None:
         while waiting and (self._idle or len(self._busy) < self.workers):
             worker = self._idle.pop() if self._idle else _Worker(self.wall_s, self.memory_mb)
-            at, gold, answer = waiting.popleft()
+            index, gold, answer = waiting.popleft()
             worker.send(gold, answer, alone)
-            self._busy[worker] = at
+            self._busy[worker] = index
             self._selector.register(worker.process.stdout, selectors.EVENT_READ, worker)  # type: ignore[arg-type]
 
     def _collect(self, blocking: bool) -> list[tuple[int, Equivalence]]:
         now = time.monotonic()
         wait = min(worker.deadline for worker in self._busy) - now if blocking else 0
-        found: list[tuple[int, Equivalence]] = []
+        results: list[tuple[int, Equivalence]] = []
         for key, _ in self._selector.select(max(0.0, wait)):
             worker: _Worker = key.data
             verdict = worker.receive()
             if verdict is None:
                 continue
-            found.append((self._busy[worker], verdict))
+            results.append((self._busy[worker], verdict))
             if worker.process.poll() is None:
                 self._selector.unregister(worker.process.stdout)  # type: ignore[arg-type]
                 del self._busy[worker]
                 self._idle.append(worker)
             else:
                 self._end(worker)
-        for worker, at in list(self._busy.items()):
+        for worker, index in list(self._busy.items()):
             if worker.deadline <= time.monotonic():
                 self._end(worker)
-                found.append((at, Equivalence("undecided", "timeout")))
-        return found
+                results.append((index, Equivalence("undecided", "timeout")))
+        return results
 
     def _end(self, worker: _Worker) -> None:
         if worker in self._busy:
@@ -194,7 +198,7 @@ class Grader:
         worker.kill()
 
     def close(self) -> None:
-        """Ends all child processes."""
+        """End all child processes."""
         for worker in [*self._idle, *self._busy]:
             self._end(worker)
         self._idle.clear()
@@ -206,33 +210,33 @@ class Grader:
     def __exit__(
         self,
         kind: type[BaseException] | None,
-        fault: BaseException | None,
+        error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
         self.close()
 
 
-def _unasked(pair: Pair) -> Equivalence | None:
-    """What is not put to math-verify: options, and texts too long for its parser."""
+def _skip(pair: Pair) -> Equivalence | None:
+    """Return a verdict for what math-verify cannot grade: choices and very long texts."""
     gold, answer, choices = pair
     if choices:
         return Equivalence("undecided", "options")
-    long = max(len(gold), len(answer)) > MAX_LENGTH
-    return Equivalence("undecided", "too long") if long else None
+    too_long = max(len(gold), len(answer)) > MAX_LENGTH
+    return Equivalence("undecided", "too long") if too_long else None
 
 
-def contested(ours: Equivalence, other: Equivalence) -> bool:
-    """Whether two graders contradict each other: one says equal, the other different."""
-    return {ours.outcome, other.outcome} == {"equal", "different"}
+def contradicts(first: Equivalence, second: Equivalence) -> bool:
+    """Return whether one of two graders found the answers equal and the other different."""
+    return {first.outcome, second.outcome} == {"equal", "different"}
 
 
 _lock = threading.Lock()
-_shared: list[Grader] = []
+_shared_grader: list[Grader] = []
 
 
-def grade(gold: str, answer: str, choices: tuple[str, ...]) -> Equivalence:
-    """One pair by a grader that the process keeps; its child ends with the process."""
+def grade_pair(gold: str, answer: str, choices: tuple[str, ...]) -> Equivalence:
+    """Grade one pair with a grader that the process shares; its child ends with the process."""
     with _lock:
-        if not _shared:
-            _shared.append(Grader(workers=1))
-        return next(_shared[0].map([(gold, answer, choices)]))
+        if not _shared_grader:
+            _shared_grader.append(Grader(workers=1))
+        return next(_shared_grader[0].map([(gold, answer, choices)]))

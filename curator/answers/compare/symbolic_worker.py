@@ -1,10 +1,9 @@
-"""A child process that grades pairs with math-verify; started and killed by `symbolic.Grader`.
+"""A child process that grades pairs with math-verify; `symbolic.Grader` starts and kills it.
 
-In: one JSON line a pair on standard input, `[gold, answer, alone]`. Out: one JSON line each,
-`[outcome, rule]`; `alone` asks for what math-verify says and nothing else: its no is `different`.
-Run as `python -m curator.answers.compare.symbolic_worker WALL_S MEMORY_MB`. math-verify's LaTeX
-grader alone is
-used: its other one evaluates Python text.
+In: one JSON line per pair on standard input, `[gold, answer, alone]`. Out: one JSON line per pair,
+`[outcome, rule]`. With `alone` the result is math-verify's own: what it does not find equal is
+`different`. Run as `python -m curator.answers.compare.symbolic_worker WALL_S MEMORY_MB`. Only
+math-verify's LaTeX parser is used, since its other parser evaluates Python text.
 """
 
 import json
@@ -12,7 +11,7 @@ import resource
 import signal
 import sys
 
-from curator.answers.parse.normalize import latex, plain
+from curator.answers.parse.normalize import normalize, to_latex
 
 
 def _limit(memory_mb: int) -> None:
@@ -23,7 +22,7 @@ def _limit(memory_mb: int) -> None:
 
 
 def main(wall_s: float, memory_mb: int) -> None:
-    """Grades until standard input ends."""
+    """Grade pairs until standard input ends."""
     _limit(memory_mb)
     sys.setrecursionlimit(2_000)
     import sympy
@@ -38,7 +37,7 @@ def main(wall_s: float, memory_mb: int) -> None:
             return None
 
     def grade(gold: str, answer: str, alone: bool) -> tuple[str, str]:
-        texts = [latex(plain(text)) if alone else plain(text) for text in (gold, answer)]
+        texts = [to_latex(normalize(text)) if alone else normalize(text) for text in (gold, answer)]
         sides = [
             parse(f"${text}$", config, fallback_mode="no_fallback", parsing_timeout=None)
             for text in texts
@@ -61,15 +60,15 @@ def main(wall_s: float, memory_mb: int) -> None:
     out = sys.stdout
     for line in sys.stdin:
         gold, answer, alone = json.loads(line)
-        # the kernel ends a parse that hangs, even should the parent be gone
+        # the kernel ends a parse that hangs, even if the parent is dead
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, wall_s)
         try:
             result = grade(gold, answer, alone)
         except MemoryError:
             result = ("undecided", "memory")
-        except Exception as fault:  # whatever the graders raise is no verdict
-            result = ("undecided", f"grader failed: {type(fault).__name__}")
+        except Exception as error:  # math-verify and sympy raise exceptions of any kind
+            result = ("undecided", f"grader failed: {type(error).__name__}")
         signal.setitimer(signal.ITIMER_REAL, 0)
         out.write(json.dumps(result) + "\n")
         out.flush()

@@ -1,103 +1,102 @@
-"""The answer that a program printed.
+"""Read the answer that a program printed.
 
-In: what a program wrote to its output. Out: an `Answer`, or None where it printed nothing, `None`
-or `nan`. The last line that is not empty counts. Read are numbers, fractions, sympy expressions,
-lists, dicts of solutions (`{x: 3}`), matrices, arrays, truth values, words, and `name = value`
-lines.
+In: the output of a program. Out: an `Answer`, or None if it printed nothing, `None` or `nan`. The
+last line that is not blank counts. It can be a number, a fraction, a sympy expression, a list, a
+dict of solutions (`{x: 3}`), a matrix, an array, a truth value, words, or `name = value`.
 """
 
 import re
 from dataclasses import replace
 
 from curator.answers.extract.text import MAX_TEXT, extract
-from curator.answers.parse.read import canonical, read
+from curator.answers.parse.read import read, to_answer
 from curator.core.model import Answer
 
 _NO_VALUE = frozenset(("none", "nan", "[]", "{}", "()", "null", "zoo", "set()", "emptyset"))
 _MAPPING = re.compile(r"\{(.+)\}", re.S)
 _ARRAY = re.compile(r"(?:array\()?(\[[-+\d.eE\s\[\]]+\])(?:\))?", re.S)
-_WRAPPED = re.compile(r"(?:np|numpy)\.\w+\((-?[\w.+]+)\)")
+_NUMPY_SCALAR = re.compile(r"(?:np|numpy)\.\w+\((-?[\w.+]+)\)")
 _QUOTED = re.compile(r"(?<![A-Za-z])'([^'\n]{0,200})'(?![A-Za-z])")
-_OPEN = re.compile(r"Interval\.(open|Lopen|Ropen)\(([^()]*)\)")
+_OPEN_INTERVAL = re.compile(r"Interval\.(open|Lopen|Ropen)\(([^()]*)\)")
 _LABELLED = re.compile(r"[A-Za-z][\w ,'()-]{0,80}(?::|=| is)\s*(\S.*)", re.S)
-_NO_VALUES = re.compile(r"[\[(] *None(?: *, *None)*,? *[\])]|<[^<>]*(?:<[^<>]*>)?[^<>]*>")
+_NOTHING_PRINTED = re.compile(r"[\[(] *None(?: *, *None)*,? *[\])]|<[^<>]*(?:<[^<>]*>)?[^<>]*>")
 _SOLUTION_LIST = re.compile(r"\[\{[^{}]*\}(?:, \{[^{}]*\})+\]")
-_VIEW = re.compile(r"dict_(?:values|keys)\((\[.*\])\)", re.S)
+_DICT_VIEW = re.compile(r"dict_(?:values|keys)\((\[.*\])\)", re.S)
 _POLY = re.compile(r"Poly\((.+?)(?:, [A-Za-z]\w*)+, domain=.*\)", re.S)
-_BOTH = re.compile(r"\(([^()]*[<>][^()]*)\) ([&|]) \(([^()]*[<>][^()]*)\)")
+_CONJUNCTION = re.compile(r"\(([^()]*[<>][^()]*)\) ([&|]) \(([^()]*[<>][^()]*)\)")
 _BRACKETS = {"[": "]", "(": ")", "{": "}"}
 
 
-def _closed(match: re.Match[str]) -> str:
-    """`Interval.Ropen(0, 1)` with its open ends as arguments, which is sympy's other spelling."""
+def _rename_interval(match: re.Match[str]) -> str:
+    """Turn `Interval.Ropen(0, 1)` into sympy's other notation, with open ends as arguments."""
     kind = match[1]
     return f"Interval({match[2]}, {kind in ('open', 'Lopen')}, {kind in ('open', 'Ropen')})"
 
 
-def _value_lines(text: str) -> tuple[int, int]:
-    """The span of the last value: the last line, or the lines of a bracket that ends there."""
+def _last_value_span(text: str) -> tuple[int, int]:
+    """Return the span of the last line, or of the bracket that ends in it."""
     end = len(text.rstrip())
     start = text.rfind("\n", 0, end) + 1
-    opened = text[start:end]
-    while start and (opened.count("[") < opened.count("]")) and end - start < 5_000:
+    lines = text[start:end]
+    while start and (lines.count("[") < lines.count("]")) and end - start < 5_000:
         start = text.rfind("\n", 0, start - 1) + 1
-        opened = text[start:end]
+        lines = text[start:end]
     return start, end
 
 
-def _array(text: str) -> str:
-    """numpy's `[1. 2. 3.]` with commas."""
+def _add_commas(text: str) -> str:
+    """Put commas into numpy's `[1. 2. 3.]`."""
     if "," in text or not _ARRAY.fullmatch(text):
         return text
     inner = _ARRAY.sub(r"\1", text)
     return re.sub(r"(?<=[\d.\]])\s+(?=[-+\d.\[])", ", ", inner)
 
 
-def _solutions(text: str) -> str:
-    """A printed dict of solutions as its value or its equations: `{x: 3}` is `3`."""
+def _unwrap_solutions(text: str) -> str:
+    """Return a printed dict of solutions as its value or its equations: `{x: 3}` is `3`."""
     if _SOLUTION_LIST.fullmatch(text):
-        rows = [_sides(row) for row in text[2:-2].split("}, {")]
+        rows = [_split_pairs(row) for row in text[2:-2].split("}, {")]
         return ", ".join(
             row[0][1] if len(row) == 1 else f"({', '.join(value for _, value in row)})"
             for row in rows
         )
-    found = _MAPPING.fullmatch(text)
-    if found is None or ":" not in text:
+    match = _MAPPING.fullmatch(text)
+    if match is None or ":" not in text:
         return text
-    sides = _sides(found[1])
+    sides = _split_pairs(match[1])
     if len(sides) == 1:
         return sides[0][1]
     return ", ".join(f"{name} = {value}" for name, value in sides)
 
 
-def _sides(inside: str) -> list[tuple[str, str]]:
-    """Names and values of what stands in the braces of a dict."""
-    pairs = re.split(r",\s*(?=['\"]?[A-Za-z]\w*['\"]?\s*:)", inside)
+def _split_pairs(text: str) -> list[tuple[str, str]]:
+    """Return the names and values in the braces of a dict."""
+    pairs = re.split(r",\s*(?=['\"]?[A-Za-z]\w*['\"]?\s*:)", text)
     sides = [pair.partition(":")[::2] for pair in pairs]
     return [(name.strip(" '\""), value.strip()) for name, value in sides]
 
 
 def extract_output(text: str) -> Answer | None:
-    """The value that a program printed last, None where there is none."""
-    span = _value_lines(text[-MAX_TEXT:])
+    """Return the value that a program printed last; None if there is none."""
+    span = _last_value_span(text[-MAX_TEXT:])
     offset = max(0, len(text) - MAX_TEXT)
     line = text[-MAX_TEXT:][slice(*span)].strip()
     place = (span[0] + offset, span[1] + offset)
-    if not line or line.lower() in _NO_VALUE or _NO_VALUES.fullmatch(line):
+    if not line or line.lower() in _NO_VALUE or _NOTHING_PRINTED.fullmatch(line):
         return None
-    line = _OPEN.sub(_closed, _QUOTED.sub(r"\1", line))
-    line = _POLY.sub(r"\1", _VIEW.sub(r"\1", _WRAPPED.sub(r"\1", line)))
-    both = _BOTH.fullmatch(line)
-    if both:
-        line = f"{both[1]} {'and' if both[2] == '&' else 'or'} {both[3]}"
-    said = _solutions(_array(line))
-    if said.startswith("[{") and said.endswith("}]") and said.count("{") == 1:
-        said = _solutions(said[1:-1])
-    if read(said).node is None:
-        labelled = _LABELLED.fullmatch(said)
+    line = _OPEN_INTERVAL.sub(_rename_interval, _QUOTED.sub(r"\1", line))
+    line = _POLY.sub(r"\1", _DICT_VIEW.sub(r"\1", _NUMPY_SCALAR.sub(r"\1", line)))
+    conjunction = _CONJUNCTION.fullmatch(line)
+    if conjunction:
+        line = f"{conjunction[1]} {'and' if conjunction[2] == '&' else 'or'} {conjunction[3]}"
+    value = _unwrap_solutions(_add_commas(line))
+    if value.startswith("[{") and value.endswith("}]") and value.count("{") == 1:
+        value = _unwrap_solutions(value[1:-1])
+    if read(value).node is None:
+        labelled = _LABELLED.fullmatch(value)
         if labelled and read(labelled[1]).node is not None:
-            said = labelled[1]
-        elif (stated := extract(said)) is not None:
-            return replace(stated, span=place, stated="printed")
-    answer = canonical(said, place)
+            value = labelled[1]
+        elif (stated_answer := extract(value)) is not None:
+            return replace(stated_answer, span=place, stated="printed")
+    answer = to_answer(value, place)
     return replace(answer, stated="printed") if answer else None

@@ -1,6 +1,6 @@
-"""What a formula is made of: numbers, variables, functions, LaTeX commands, Python constructors.
+"""Parse the atoms of formulas: numbers, variables, functions, LaTeX commands, Python constructors.
 
-In: the parser, its first token taken. Out: a `Node`. The grammar that joins them is in `parse`.
+In: the parser, with the first token of the atom taken. Out: a `Node`. `grammar` joins the atoms.
 """
 
 from curator.answers.parse.cursor import Cursor
@@ -12,7 +12,7 @@ FUNCTIONS = word_set(
     "sqrt cbrt sin cos tan sec csc cot asin acos atan arcsin arccos arctan sinh cosh tanh exp log"
     " ln abs floor ceil ceiling factorial binomial binom gcd lcm root max min re im conjugate sign"
 )
-_WRAPPERS = word_set(  # constructors that say nothing about the value
+_CONSTRUCTORS = word_set(  # constructors that leave the value as it is
     "list tuple Integer Float Decimal Point Point2D Point3D float64 float32 int64 int32 int float"
     " str S N ImmutableMatrix ImmutableDenseMatrix array np numpy sympy math fractions"
 )
@@ -36,7 +36,7 @@ _GREEK = word_set(
     " chi psi omega Gamma Delta Theta Lambda Xi Sigma Phi Psi Omega varphi vartheta varepsilon"
     " ell"
 )
-_ENGLISH = word_set(  # short words that are no products of variables
+_ENGLISH = word_set(  # short words that are not products of variables
     "if is it in as at an am be by do go he me my no of on or so to up us we all and any are"
     " but can day did few for get had has her him his how its let man may men new not now off"
     " old one our out own per put say see set she six ten the too two use was way who why yes"
@@ -46,14 +46,14 @@ _ENGLISH = word_set(  # short words that are no products of variables
 
 def number(p: Cursor, token: Token) -> Node:
     node = Node("num", (), token.text)
-    if p.found("_"):
+    if p.accept("_"):
         base = p.atom()
         if base.op != "num" or not token.text.isdigit():
-            raise Unreadable("a base that is no number")
+            raise Unreadable("a base that is not a number")
         return Node("base", (base,), token.text)
     if p.next.text == r"\overline" and "." in token.text:
         p.take()
-        return _repeating(token.text, p.group())
+        return _repeating_decimal(token.text, p.group())
     if p.next.text in ("j", "J") and not p.next.gap:
         p.take()
         return Node("*", (node, Node("const", (), "i")))
@@ -71,7 +71,7 @@ def _proper(top: str, bottom: str) -> bool:
 
 
 def mixed(p: Cursor) -> Node | None:
-    """The proper fraction after a whole number: `3 1/2`, `3\\frac{1}{2}`."""
+    r"""Parse the proper fraction after a whole number: `3 1/2`, `3\frac{1}{2}`."""
     if p.next.kind == "num" and p.next.gap and p.peek().text == "/":
         top, bottom = p.next.text, p.peek(2)
         if bottom.kind == "num" and _proper(top, bottom.text):
@@ -93,32 +93,32 @@ def mixed(p: Cursor) -> Node | None:
 def word(p: Cursor, text: str) -> Node:
     if text in _BOOLEANS:
         return Node("bool", (), _BOOLEANS[text])
-    if text in ("Fraction", "Rational") and p.found("("):
+    if text in ("Fraction", "Rational") and p.accept("("):
         inside = p.items()
         p.expect(")")
         if inside.op == "items" and len(inside.args) == 2:
             return Node("/", inside.args)
         return inside
-    if text in ("Matrix", "matrix") and p.found("("):
+    if text in ("Matrix", "matrix") and p.accept("("):
         inside = p.items()
         p.expect(")")
         return inside
-    if text in ("FiniteSet", "set", "frozenset") and p.found("("):
+    if text in ("FiniteSet", "set", "frozenset") and p.accept("("):
         inside = p.until(")")
         return inside if inside.op == "set" else bracketed("set", inside)
-    if text == "Piecewise" and p.found("("):
+    if text == "Piecewise" and p.accept("("):
         return piecewise(p)
     if text == "Interval":
         return sympy_interval(p)
-    if text == "Union" and p.found("("):
+    if text == "Union" and p.accept("("):
         inside = p.items()
         p.expect(")")
         return Node("union", inside.args if inside.op == "items" else (inside,))
-    if text == "Eq" and p.found("("):
+    if text == "Eq" and p.accept("("):
         inside = p.items()
         p.expect(")")
         return Node("rel", inside.args, "=")
-    if text in _WRAPPERS and p.next.text == "(":
+    if text in _CONSTRUCTORS and p.next.text == "(":
         return p.atom()
     if text in FUNCTIONS or text.lower() in ("abs", "max", "min"):
         return call(p, text if text in FUNCTIONS else text.lower())
@@ -136,8 +136,8 @@ def variable(p: Cursor, text: str) -> Node:
     return subscript(p, node) if p.next.text == "_" else node
 
 
-def _in_prose(p: Cursor) -> bool:
-    """Whether the word just taken has a word or the end of the text on a side, past a space."""
+def _is_in_prose(p: Cursor) -> bool:
+    """Return whether the word just taken is next to another word or an end of the text."""
     before = p.tokens[p.at - 2] if p.at > 1 else None
     loose = p.tokens[p.at - 1].gap or before is None
     after = p.next
@@ -148,11 +148,11 @@ def _in_prose(p: Cursor) -> bool:
 def letters(p: Cursor, text: str) -> Node:
     if p.next.text == "(" and not p.next.gap and len(text) > 1:
         raise Unreadable(f"unknown function {text}")
-    if len(text) > 3 or (text.lower() in _ENGLISH and _in_prose(p)):
+    if len(text) > 3 or (text.lower() in _ENGLISH and _is_in_prose(p)):
         raise Unreadable(f"unknown word {text}")
     parts = [
-        Node("const", (), _CONSTANTS[sign]) if sign in ("i", "e") else Node("name", (), sign)
-        for sign in text
+        Node("const", (), _CONSTANTS[char]) if char in ("i", "e") else Node("name", (), char)
+        for char in text
     ]
     if p.next.text == "_" and parts[-1].op == "name":
         parts[-1] = subscript(p, parts[-1])
@@ -169,12 +169,12 @@ def subscript(p: Cursor, name: Node) -> Node:
     text = below.text
     if text == "{":
         text = ""
-        while not p.found("}"):
+        while not p.accept("}"):
             if p.next.kind not in ("num", "word") or len(text) > 20:
-                raise Unreadable("a subscript that is no name")
+                raise Unreadable("a subscript that is not a name")
             text += p.take().text
     elif below.kind not in ("num", "word"):
-        raise Unreadable("a subscript that is no name")
+        raise Unreadable("a subscript that is not a name")
     return Node("name", (), f"{name.text}_{text}")
 
 
@@ -203,7 +203,7 @@ def command(p: Cursor, name: str) -> Node:
 
 
 def root(p: Cursor) -> Node:
-    if p.found("["):
+    if p.accept("["):
         index = p.sum()
         p.expect("]")
         return Node("call", (p.group(), index), "root")
@@ -215,12 +215,12 @@ def call(p: Cursor, name: str) -> Node:
     name = {"arccos": "acos", "arctan": "atan"}.get(name, name)
     if name == "factorial" and p.next.text == "(":
         return Node("fact", (p.atom(),))
-    raised = base = None
-    if p.found("_"):
+    exponent = base = None
+    if p.accept("_"):
         base = p.group()
-    if p.found("^", "**"):
-        raised = p.group()
-        if raised == Node("neg", (Node("num", (), "1"),)):
+    if p.accept("^", "**"):
+        exponent = p.group()
+        if exponent == Node("neg", (Node("num", (), "1"),)):
             raise Ambiguous("an inverse or a reciprocal")
     if p.next.text in ("(", "{"):
         inside = p.until(p.closing())
@@ -228,11 +228,11 @@ def call(p: Cursor, name: str) -> Node:
     else:
         args = (bare_argument(p),)
     node = Node("call", args if base is None else (*args, base), name)
-    return node if raised is None else Node("^", (node, raised))
+    return node if exponent is None else Node("^", (node, exponent))
 
 
 def bare_argument(p: Cursor) -> Node:
-    """What a function without brackets takes: `\\sin 2x`, `\\cos 13°`."""
+    r"""Parse the argument of a function without brackets: `\sin 2x`, `\cos 13°`."""
     factors = [p.power()]
     while p.starts_factor() and p.next.text not in ("(", "[", "{"):
         if p.next.text.lstrip("\\") in FUNCTIONS:
@@ -241,8 +241,8 @@ def bare_argument(p: Cursor) -> Node:
     return factors[0] if len(factors) == 1 else Node("*", tuple(factors))
 
 
-def _repeating(start: str, block: Node) -> Node:
-    """`0.1\\overline{6}` as the fraction that it is."""
+def _repeating_decimal(start: str, block: Node) -> Node:
+    r"""Return `0.1\overline{6}` as a fraction."""
     whole, _, fixed = start.partition(".")
     if (
         block.op != "num"

@@ -1,7 +1,7 @@
-"""What the readers of atoms and layouts see of the parser: its tokens and the rules they call back.
+"""The interface of the parser that the parsers of atoms and layouts use: tokens and grammar rules.
 
-In: tokens with a position. Out: `Node`s of nested rules. `grammar.Parser` implements it; the
-protocol keeps the imports of atoms, layouts and grammar free of a circle.
+In: tokens with a position. Out: `Node`s of nested rules. `grammar.Parser` implements it. The
+protocol keeps the imports of atoms, layouts and grammar acyclic.
 """
 
 from typing import Protocol
@@ -11,7 +11,7 @@ from curator.answers.parse.tree import Node
 
 
 class Cursor(Protocol):
-    """A position in a list of tokens, and the rules of the grammar that start at it."""
+    """A position in a list of tokens, and the grammar rules that start at it."""
 
     tokens: list[Token]
     at: int
@@ -26,19 +26,19 @@ class Cursor(Protocol):
         ...
 
     def take(self) -> Token:
-        """The token at the position; moves past it."""
+        """Take the token at the position and move past it."""
         ...
 
-    def found(self, *texts: str) -> bool:
-        """Takes the token at the position if it is one of these signs."""
+    def accept(self, *texts: str) -> bool:
+        """Take the token at the position if it is one of these operators or commands."""
         ...
 
-    def expect(self, sign: str) -> None:
-        """Takes this sign; raises Unreadable if another token is there."""
+    def expect(self, text: str) -> None:
+        """Take this token; raises Unreadable if another one is at the position."""
         ...
 
     def starts_factor(self) -> bool:
-        """Whether the token at the position can continue a product without a sign."""
+        """Return whether the token at the position can continue a product without an operator."""
         ...
 
     def items(self) -> Node: ...

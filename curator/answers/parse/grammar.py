@@ -1,14 +1,14 @@
-"""Reads plain notation into a tree: LaTeX, Python, sympy and ordinary writing alike.
+"""Parse plain notation into a tree: LaTeX, Python, sympy and ordinary notation alike.
 
-In: text from `clean.plain`. Out: `tree(text)`, a `Node`; `Unreadable` where the text is no formula,
-`Ambiguous` where it is one that can mean two things (`1/2x`). Bounded: at most `MAX_TOKENS` tokens
+In: text from `normalize`. Out: `parse(text)`, a `Node`; `Unreadable` if the text is not a formula,
+`Ambiguous` if it is a formula with two meanings (`1/2x`). Bounded: a maximum of `MAX_TOKENS` tokens
 and `MAX_DEPTH` nested operations, linear time. Never evaluates anything.
 """
 
 import re
 
 from curator.answers.parse import atoms
-from curator.answers.parse.tokens import Ambiguous, Token, Unreadable, tokens, ungrouped
+from curator.answers.parse.tokens import Ambiguous, Token, Unreadable, remove_separators, tokenize
 from curator.answers.parse.tree import Node
 
 MAX_DEPTH = 40
@@ -21,27 +21,27 @@ _MATRIX = re.compile(
 )
 
 
-def _layout(found: re.Match[str]) -> str:
-    kind = "cases" if found[1].endswith("cases") else "matrix"
-    return f" \\{kind} " if found[0][1] == "b" else f" \\end{kind} "
+def _rename_layout(match: re.Match[str]) -> str:
+    kind = "cases" if match[1].endswith("cases") else "matrix"
+    return f" \\{kind} " if match[0][1] == "b" else f" \\end{kind} "
 
 
-def tree(text: str) -> Node:
-    """The formula that the text states."""
+def parse(text: str) -> Node:
+    """Return the formula that the text states."""
     matrix = _MATRIX.search(text)
     if matrix:
-        text = _MATRIX.sub(_layout, text)
-    parser = Parser(tokens(ungrouped(text.strip())))
+        text = _MATRIX.sub(_rename_layout, text)
+    parser = Parser(tokenize(remove_separators(text.strip())))
     node = parser.items()
     parser.expect("end")
     return node
 
 
 class Parser:
-    """Recursive descent over tokens; every entry of a nested level counts against `MAX_DEPTH`."""
+    """A recursive-descent parser; every nested level counts against `MAX_DEPTH`."""
 
-    def __init__(self, found: list[Token]) -> None:
-        self.tokens = found
+    def __init__(self, tokens: list[Token]) -> None:
+        self.tokens = tokens
         self.at = 0
         self.depth = 0
         self.bars = 0
@@ -59,56 +59,56 @@ class Parser:
         self.at += 1
         return token
 
-    def found(self, *texts: str) -> bool:
-        """Takes the next token if it is one of these signs."""
+    def accept(self, *texts: str) -> bool:
+        """Take the next token if it is one of these operators or commands."""
         if self.next.kind in ("op", "cmd") and self.next.text in texts:
             self.at += 1
             return True
         return False
 
-    def expect(self, sign: str) -> None:
-        if sign == "end" and self.next.kind == "end":
+    def expect(self, text: str) -> None:
+        if text == "end" and self.next.kind == "end":
             return
-        if not self.found(sign):
-            raise Unreadable(f"{sign} expected at {self.next.text!r}")
+        if not self.accept(text):
+            raise Unreadable(f"{text} expected at {self.next.text!r}")
 
-    def deeper(self) -> None:
+    def enter(self) -> None:
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise Unreadable("too deeply nested")
 
     def items(self) -> Node:
         """Relations separated by commas, semicolons, `and` or `or`."""
-        found = [self.relation()]
-        while self.found(",", ";") or self._joined():
+        nodes = [self.relation()]
+        while self.accept(",", ";") or self._take_conjunction():
             if self.next.kind == "end" or self.next.text in (")", "]", "}", r"\}"):
                 break  # a trailing comma: (1,)
             if self.next.text in ("and", "or"):
                 self.take()
-            found.append(self.relation())
-        return found[0] if len(found) == 1 else Node("items", tuple(found))
+            nodes.append(self.relation())
+        return nodes[0] if len(nodes) == 1 else Node("items", tuple(nodes))
 
-    def _joined(self) -> bool:
+    def _take_conjunction(self) -> bool:
         if self.next.kind == "word" and self.next.text in ("and", "or"):
             self.take()
             return True
         return False
 
     def relation(self) -> Node:
-        self.deeper()
+        self.enter()
         parts = [self.union()]
         signs = []
         while self.next.kind == "op" and self.next.text in _RELATIONS:
             signs.append(_RELATIONS[self.take().text])
             parts.append(self.union())
         self.depth -= 1
-        if not signs and (self.found(r"\in") or self._word_in()):
+        if not signs and (self.accept(r"\in") or self._take_in()):
             return Node("rel", (parts[0], self.union()), "in")
         if not signs:
             return parts[0]
         if len(signs) == 1 or set(signs) == {"="} or set(signs) == {":"}:
             return Node("rel", tuple(parts), signs[0])
-        plain = len(signs) == 2 and not (_variable(parts[0]) or _variable(parts[2]))
+        plain = len(signs) == 2 and not (_has_variable(parts[0]) or _has_variable(parts[2]))
         if len(set(signs)) == 1 and not plain:
             return Node("rel", tuple(parts), signs[0])
         if plain and {s[0] for s in signs} in ({"<"}, {">"}):
@@ -121,7 +121,7 @@ class Parser:
             return Node("rel", (parts[1], inside), "in")
         raise Unreadable("mixed relations")
 
-    def _word_in(self) -> bool:
+    def _take_in(self) -> bool:
         if self.next == Token("word", "in", True):
             self.take()
             return True
@@ -129,31 +129,31 @@ class Parser:
 
     def union(self) -> Node:
         parts = [self.sum()]
-        while self.found("∪"):
+        while self.accept("∪"):
             parts.append(self.sum())
         return parts[0] if len(parts) == 1 else Node("union", tuple(parts))
 
     def sum(self) -> Node:
-        self.deeper()
-        negative = self.found("-")
+        self.enter()
+        negative = self.accept("-")
         first = self.product()
         terms = [Node("neg", (first,)) if negative else first]
-        spread: Node | None = None
+        deviation: Node | None = None
         while self.next.text in ("+", "-", "±"):
             sign = self.take().text
             term = self.product()
             if sign == "±":
-                if spread is not None:
+                if deviation is not None:
                     raise Unreadable("two ±")
-                spread = term
+                deviation = term
             else:
                 terms.append(Node("neg", (term,)) if sign == "-" else term)
         self.depth -= 1
         whole = terms[0] if len(terms) == 1 else Node("+", tuple(terms))
-        return whole if spread is None else Node("pm", (whole, spread))
+        return whole if deviation is None else Node("pm", (whole, deviation))
 
     def product(self) -> Node:
-        self.deeper()
+        self.enter()
         left = self.signed()
         divided = False
         while True:
@@ -188,20 +188,20 @@ class Parser:
         return token.text in ("(", "{", "[", r"\{") or (token.text == "|" and not self.bars)
 
     def signed(self) -> Node:
-        negative = spread = False
+        negative = plus_minus = False
         while self.next.text in ("+", "-", "±"):
             sign = self.take().text
             negative ^= sign == "-"
-            spread |= sign == "±"
+            plus_minus |= sign == "±"
         operand = self.power()
-        if spread:
+        if plus_minus:
             return Node("pm", (Node("num", (), "0"), operand))
         return Node("neg", (operand,)) if negative else operand
 
     def power(self) -> Node:
-        self.deeper()
+        self.enter()
         base = self.postfix(self.atom())
-        if self.found("^", "**"):
+        if self.accept("^", "**"):
             exponent = self.signed()
             base = self.postfix(Node("^", (base, exponent)))
         self.depth -= 1
@@ -212,13 +212,13 @@ class Parser:
         while self.next.text in ("%", "°", "!") and self.next.kind == "op":
             if self.next.text == "%" and self.peek().kind in ("num", "word"):
                 break
-            sign = self.take().text
-            if sign == "!" and node.op == "fact":
+            operator = self.take().text
+            if operator == "!" and node.op == "fact":
                 raise Ambiguous("a double factorial")
-            node = Node({"%": "percent", "°": "deg", "!": "fact"}[sign], (node,))
+            node = Node({"%": "percent", "°": "deg", "!": "fact"}[operator], (node,))
             limit -= 1
             if limit < 0:
-                raise Unreadable("too many signs")
+                raise Unreadable("too many postfix operators")
         return node
 
     def atom(self) -> Node:
@@ -241,18 +241,18 @@ class Parser:
 
     def group(self) -> Node:
         """A LaTeX argument: a group in braces or one token."""
-        if self.found("{"):
+        if self.accept("{"):
             inside = self.items()
             self.expect("}")
             return inside
         return self.atom()
 
     def closing(self) -> str:
-        """Takes an opening bracket; the sign that closes it."""
+        """Take an opening bracket and return its closing bracket."""
         return _CLOSING[self.take().text]
 
     def until(self, closing: str) -> Node:
-        if self.found(closing):
+        if self.accept(closing):
             return Node("items")
         bars, self.bars = self.bars, 0
         inside = self.items()
@@ -262,7 +262,7 @@ class Parser:
 
     def _bracket(self, opening: str) -> Node:
         closing = _CLOSING[opening]
-        if self.found(closing):
+        if self.accept(closing):
             return Node({"(": "tuple", "[": "list"}.get(opening, "set"))
         bars, self.bars = self.bars, 0
         inside = self.items()
@@ -271,7 +271,7 @@ class Parser:
         if opening in "([" and self.next.text in ")]" and self.next.kind == "op":
             end = self.take().text
             pair = inside.op == "items" and len(inside.args) == 2
-            if end != closing or (pair and _infinite(inside)):
+            if end != closing or (pair and _has_infinite_end(inside)):
                 if not pair:
                     raise Unreadable("brackets that do not match")
                 return Node("interval", inside.args, opening + end)
@@ -289,10 +289,10 @@ class Parser:
         return Node("tuple", (inside,)) if trailing else inside
 
 
-def _variable(node: Node) -> bool:
-    return node.op == "name" or any(map(_variable, node.args))
+def _has_variable(node: Node) -> bool:
+    return node.op == "name" or any(map(_has_variable, node.args))
 
 
-def _infinite(pair: Node) -> bool:
+def _has_infinite_end(pair: Node) -> bool:
     ends = [arg.args[0] if arg.op == "neg" else arg for arg in pair.args]
     return any(end == Node("const", (), "inf") for end in ends)

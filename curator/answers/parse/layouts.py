@@ -1,14 +1,14 @@
-"""What is laid out in rows or named fields: matrices, functions by cases, sympy's intervals.
+"""Parse what is laid out in rows or named fields: matrices, functions by cases, sympy's intervals.
 
-In: the parser behind the opening command or name. Out: a `Node`; `Unreadable` for other layouts.
+In: the parser, past the opening command or name. Out: a `Node`; `Unreadable` for other layouts.
 """
 
 from curator.answers.parse.cursor import Cursor
 from curator.answers.parse.tokens import Unreadable
 from curator.answers.parse.tree import Node
 
-_IF = ("if", "for", "when", "where")
-_ELSE = Node("bool", (), "true")
+_CONDITION_WORDS = ("if", "for", "when", "where")
+_OTHERWISE = Node("bool", (), "true")
 
 
 def sympy_interval(p: Cursor) -> Node:
@@ -29,13 +29,13 @@ def sympy_interval(p: Cursor) -> Node:
 def matrix(p: Cursor) -> Node:
     rows: list[Node] = []
     cells: list[Node] = []
-    while not p.found(r"\endmatrix"):
-        if p.found(r"\\"):
+    while not p.accept(r"\endmatrix"):
+        if p.accept(r"\\"):
             rows.append(Node("row", tuple(cells)))
             cells = []
             continue
         cells.append(p.sum())
-        p.found("&")
+        p.accept("&")
     if cells:
         rows.append(Node("row", tuple(cells)))
     if not rows or len({len(row.args) for row in rows}) != 1:
@@ -44,42 +44,42 @@ def matrix(p: Cursor) -> Node:
 
 
 def cases(p: Cursor) -> Node:
-    """`\\cases x & x > 0 \\\\ -x & otherwise \\endcases`: rows of a value and its condition."""
+    r"""Parse `\cases x & x > 0 \\ -x & otherwise \endcases`: rows of a value and its condition."""
     rows: list[Node] = []
-    while not p.found(r"\endcases"):
-        if rows and not p.found("\\\\"):
+    while not p.accept(r"\endcases"):
+        if rows and not p.accept("\\\\"):
             raise Unreadable("cases without rows")
-        if p.found(r"\endcases"):
+        if p.accept(r"\endcases"):
             break
-        rows.append(_case(p))
-    return _function(rows)
+        rows.append(_parse_case(p))
+    return _cases_node(rows)
 
 
-def _case(p: Cursor) -> Node:
-    said = p.sum()
-    while p.found("&", ","):
+def _parse_case(p: Cursor) -> Node:
+    value = p.sum()
+    while p.accept("&", ","):
         pass
-    if p.next.kind == "word" and p.next.text in _IF:
+    if p.next.kind == "word" and p.next.text in _CONDITION_WORDS:
         p.take()
     if p.next.kind == "word" and p.next.text == "otherwise":
         p.take()
-        return Node("row", (said, _ELSE))
+        return Node("row", (value, _OTHERWISE))
     condition = p.relation()
-    p.found(",", ";")
-    return Node("row", (said, condition))
+    p.accept(",", ";")
+    return Node("row", (value, condition))
 
 
 def piecewise(p: Cursor) -> Node:
-    """sympy's `Piecewise((x, x > 0), (-x, True))`."""
+    """Parse sympy's `Piecewise((x, x > 0), (-x, True))`."""
     inside = p.items()
     p.expect(")")
     rows = inside.args if inside.op == "items" else (inside,)
     if any(row.op != "tuple" or len(row.args) != 2 for row in rows):
         raise Unreadable("Piecewise")
-    return _function([Node("row", row.args) for row in rows])
+    return _cases_node([Node("row", row.args) for row in rows])
 
 
-def _function(rows: list[Node]) -> Node:
+def _cases_node(rows: list[Node]) -> Node:
     if not rows or any(row.args[1].op not in ("rel", "bool") for row in rows):
         raise Unreadable("cases without conditions")
     return Node("cases", tuple(rows))

@@ -1,7 +1,8 @@
-"""Text as people, LaTeX and programs write it, brought to one plain notation.
+"""Normalise text from people, LaTeX and programs to one plain notation.
 
-In: any text. Out: `plain(text)`, in which fractions, roots, spaces, fonts, delimiters and Unicode
-signs have one form each, ready for `parse`; `words(text)`, the form in which texts are compared.
+In: any text. Out: `normalize(text)`, in which fractions, roots, spaces, fonts, delimiters and
+Unicode characters have one form each, ready for the parser; `comparison_form(text)`, in which texts
+are compared; `to_latex(text)`, the formula of a program in LaTeX.
 """
 
 import re
@@ -14,12 +15,14 @@ _MATRIX = re.compile(r"\[(\[[^\[\]]*\](?:\s*,\s*\[[^\[\]]*\])*)\]")
 _SQRT = re.compile(r"(?<![\\A-Za-z])sqrt\(([^()]*)\)")
 
 MAX_LENGTH = 10_000
-"""Longer texts are compared as they stand and never parsed."""
+"""Maximum length of a text that is parsed, in characters; longer ones are compared as they are."""
 
-CURRENCY = "\ue000"  # a private character that stands for a dollar sign that means money
+CURRENCY = "\ue000"  # a private character in place of a dollar sign that means money
 
-_PARTS = [(sign, *unicodedata.normalize("NFKC", sign).split("⁄")) for sign in "½¼¾⅓⅔⅕⅖⅗⅘⅙⅚⅐⅛⅜⅝⅞⅑⅒"]
-_SIGNS = str.maketrans(
+_FRACTIONS = [
+    (char, *unicodedata.normalize("NFKC", char).split("⁄")) for char in "½¼¾⅓⅔⅕⅖⅗⅘⅙⅚⅐⅛⅜⅝⅞⅑⅒"
+]
+_CHARACTERS = str.maketrans(
     {
         **dict.fromkeys("−–—‐‑‒﹣－", "-"),
         **dict.fromkeys("×·⋅∙∗✕", "*"),
@@ -38,7 +41,7 @@ _SIGNS = str.maketrans(
         "⩽": "<=",
         "⩾": ">=",
         "∪": " ∪ ",
-        **{sign: f" {top}/{bottom}" for sign, top, bottom in _PARTS},
+        **{char: f" {top}/{bottom}" for char, top, bottom in _FRACTIONS},
         "＄": "$",
         "％": "%",
         "，": ",",
@@ -110,8 +113,8 @@ _BLANKS = re.compile(r"\s+")
 _PRICE = re.compile(r"\$\s*[-+]?(?:\d|\.\d)")
 
 
-def _money(text: str) -> str:
-    """Dollar signs told apart: those around formulas go, those before a number are money."""
+def _mark_money(text: str) -> str:
+    """Replace dollar signs that mean money by `CURRENCY` and remove those around formulas."""
     text = text.replace(r"\$", CURRENCY)
     if "$" not in text:
         return text
@@ -125,7 +128,7 @@ def _money(text: str) -> str:
     return text.replace("$", " ")
 
 
-def _latex(text: str) -> str:
+def _normalize_latex(text: str) -> str:
     text = _GROUPED.sub("", text)
     text = text.replace(r"\!", "").replace(r"\(", " ").replace(r"\)", " ")
     if r"\begin" not in text:
@@ -144,18 +147,18 @@ def _latex(text: str) -> str:
     return text
 
 
-def plain(text: str) -> str:
-    """The text in plain notation; `MAX_LENGTH` characters at most are expected."""
+def normalize(text: str) -> str:
+    """Return the text in plain notation. Callers limit the text to `MAX_LENGTH` characters."""
     if not text.isascii():
         text = _RAISED.sub(lambda m: f"^({m[0].translate(_SUPERSCRIPTS)})", text)
-        text = text.translate(_SIGNS)
+        text = text.translate(_CHARACTERS)
         text = _ROOT.sub(lambda m: f"sqrt({m[1]})" if m[1] else " sqrt", text)
     if "$" in text:
-        text = _money(text)
+        text = _mark_money(text)
     if "'" in text:
         text = _SWISS.sub(lambda m: m[0].replace("'", ""), text)
     if "\\" in text or "{,}" in text or "~" in text:
-        text = _latex(text)
+        text = _normalize_latex(text)
     text = _UNION.sub(" ∪ ", _BLANKS.sub(" ", text)).strip()
     while text and text[-1] in ".,;:" and not text.endswith("..."):
         text = text[:-1].rstrip()
@@ -168,24 +171,24 @@ _ARTICLES = re.compile(r"^(?:the|a|an) (?=\w{2})")
 _NOT_WORDS = re.compile(r"[^\w%<>=+*/^.-]+")
 
 
-def words(text: str) -> str:
-    """A text as it is compared: no case, no punctuation, single spaces, no article in front."""
+def comparison_form(text: str) -> str:
+    """Return a text for comparison: no case, punctuation or leading article, single spaces."""
     text = _NOT_WORDS.sub(" ", text.replace(CURRENCY, "$ ").casefold()).strip(" .").rstrip("-")
     return _ARTICLES.sub("", text)
 
 
-def latex(text: str) -> str:
-    """A formula as programs write it (`2*pi`, `sqrt(3)`, `[[1, 2], [3, 4]]`) as LaTeX has it.
+def to_latex(text: str) -> str:
+    """Turn a formula as programs write it (`2*pi`, `sqrt(3)`, `[[1, 2], [3, 4]]`) into LaTeX.
 
-    Else a reader of LaTeX takes `pi` for p times i.
+    A LaTeX parser would read a bare `pi` as p times i.
     """
-    text = _MATRIX.sub(_matrix, text)
+    text = _MATRIX.sub(_matrix_to_latex, text)
     while text != (shorter := _SQRT.sub(r"\\sqrt{\1}", text)):
         text = shorter
     return _NAMES.sub(r"\\\1", text).replace("**", "^")
 
 
-def _matrix(found: re.Match[str]) -> str:
-    rows = re.split(r"\]\s*,\s*\[", found[1][1:-1])
+def _matrix_to_latex(match: re.Match[str]) -> str:
+    rows = re.split(r"\]\s*,\s*\[", match[1][1:-1])
     inner = r" \\ ".join(row.replace(",", " & ") for row in rows)
     return rf"\begin{{pmatrix}} {inner} \end{{pmatrix}}"

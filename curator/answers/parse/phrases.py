@@ -1,15 +1,16 @@
-"""Quantities in words, compound units, ordinals and times of day, brought to digits.
+"""Turn quantities in words, compound units, ordinals and times of day into numbers.
 
-In: plain text from `clean`. Out: `digits(text)`, the text with its leading number in digits
-(`two thirds` → `2/3`, `five dollars` → `5 dollars`); `compound(text)`, one quantity for
-`3 hours 20 minutes`; `time_of_day(text)`; `ordinal(text)`; each None where the text is none.
+In: plain text from `normalize`. Out: `words_to_digits(text)`, the text with its leading number in
+digits (`two thirds` → `2/3`, `five dollars` → `5 dollars`); `parse_compound(text)`, one quantity
+for `3 hours 20 minutes`; `parse_time(text)`, `parse_clock(text)`, `parse_ordinal(text)`. Each
+returns None for any other text.
 """
 
 import re
 from decimal import Decimal
 from itertools import pairwise
 
-from curator.answers.parse.units import Unit, unit
+from curator.answers.parse.units import Unit, parse_unit
 
 _SMALL_WORDS = """zero one two three four five six seven eight nine ten eleven twelve thirteen
 fourteen fifteen sixteen seventeen eighteen nineteen"""
@@ -32,14 +33,14 @@ _NUMBER_WORDS = {*_SMALL, *_TENS, *_LARGE, *_ORDINALS, *_PARTS, "hundred", "doze
 _OTHER = """all real reals infinite infinity infinitely none no noon midnight pi root squared cubed
 percent twice thrice double triple single both pair couple negative minus plus times over dne"""
 MATHEMATICAL = frozenset((*_NUMBER_WORDS, *_OTHER.split()))
-"""Words that may say a value: a text with one of them is not surely other than a formula."""
+"""Words that may state a value: a text with one of them can be equal to a formula."""
 
 
-_JOINING = ("of", "or", "and", "to", "past", "after", "in")
+_JOINING_WORDS = ("of", "or", "and", "to", "past", "after", "in")
 
 
-def spelled(text: str) -> int | None:
-    """The whole number that English words spell: `four`, `twenty-one`, `three hundred and five`."""
+def parse_number_words(text: str) -> int | None:
+    """Return the whole number of `four`, `twenty-one`, `three hundred and five`."""
     total = current = 0
     parts = text.lower().replace("-", " ").split()
     if not parts or len(parts) > 12 or parts[-1] == "and":
@@ -60,24 +61,25 @@ def spelled(text: str) -> int | None:
     return total + current
 
 
-def _fraction(words: list[str]) -> str | None:
-    """`two thirds`, `a half`, `three and a half` in digits."""
+def _parse_fraction_words(words: list[str]) -> str | None:
+    """Return `two thirds`, `a half`, `three and a half` in digits."""
     if "and" in words:
         cut = len(words) - 1 - words[::-1].index("and")
-        whole, part = spelled(" ".join(words[:cut])), _fraction(words[cut + 1 :])
+        whole = parse_number_words(" ".join(words[:cut]))
+        part = _parse_fraction_words(words[cut + 1 :])
         return f"{whole} {part}" if whole is not None and part else None
     if not words or words[-1] not in _PARTS:
         return None
-    top = 1 if words[:-1] in ([], ["a"], ["an"]) else spelled(" ".join(words[:-1]))
+    top = 1 if words[:-1] in ([], ["a"], ["an"]) else parse_number_words(" ".join(words[:-1]))
     if top is None or (words[:-1] == [] and words[-1] not in ("half",)):
         return None
     return f"{top}/{_PARTS[words[-1]]}"
 
 
-def digits(text: str) -> str | None:
-    """A text that begins with a number in words with that number in digits.
+def words_to_digits(text: str) -> str | None:
+    """Return a text that begins with a number in words with that number in digits.
 
-    What follows must be at most two words: `six eggs`, not `two sides are equal`.
+    A maximum of two words may follow: `six eggs`, but not `two sides are equal`.
     """
     words = text.lower().replace("-", " ").split()
     if not words or len(words) > 12 or not text[0].isalpha():
@@ -88,13 +90,15 @@ def digits(text: str) -> str | None:
     if words[:2] in (["a", "dozen"], ["one", "dozen"]):
         words[:2] = ["twelve"]
     for end in range(len(words), max(0, len(words) - 3), -1):
-        number = spelled(" ".join(words[:end]))
-        found = str(number) if number is not None else _fraction(words[:end])
-        if found is not None:
+        number = parse_number_words(" ".join(words[:end]))
+        value = str(number) if number is not None else _parse_fraction_words(words[:end])
+        if value is not None:
             rest = words[end:]
-            if rest and (unit(" ".join(rest)) is None or MATHEMATICAL.union(_JOINING) & {*rest}):
+            if rest and (
+                parse_unit(" ".join(rest)) is None or MATHEMATICAL.union(_JOINING_WORDS) & {*rest}
+            ):
                 return None
-            return " ".join([sign + found, *rest])
+            return " ".join([sign + value, *rest])
     return None
 
 
@@ -105,8 +109,8 @@ _PAIR = re.compile(
 )
 
 
-def compound(text: str) -> tuple[str, Unit] | None:
-    """Digits and the smallest unit of `3 hours 20 minutes`, `5 ft 6 in`, `$3 and 50 cents`."""
+def parse_compound(text: str) -> tuple[str, Unit] | None:
+    """Return digits and smallest unit of `3 hours 20 minutes`, `5 ft 6 in`, `$3 and 50 cents`."""
     if len(text) > 80 or not text[:1] or not (text[0].isdigit() or text[0] == "$"):
         return None
     parts: list[tuple[Decimal, Unit]] = []
@@ -114,17 +118,17 @@ def compound(text: str) -> tuple[str, Unit] | None:
     while at < len(text):
         pair = _PAIR.match(text, at)
         name = ("dollar" if pair["money"] else pair["name"]) if pair else None
-        found = unit(name) if name else None
-        if not pair or not found or not found.dimensions or (pair["money"] and pair["name"]):
+        unit = parse_unit(name) if name else None
+        if not pair or not unit or not unit.dimensions or (pair["money"] and pair["name"]):
             return None
-        parts.append((Decimal(pair["number"].replace(",", "")), found))
+        parts.append((Decimal(pair["number"].replace(",", "")), unit))
         at = pair.end()
-    if not 2 <= len(parts) <= 4 or len({found.dimensions for _, found in parts}) > 1:
+    if not 2 <= len(parts) <= 4 or len({unit.dimensions for _, unit in parts}) > 1:
         return None
     smallest = parts[-1][1]
     total = parts[-1][0]
-    for (number, found), (below, smaller) in pairwise(parts):
-        ratio, step = found.factor / smallest.factor, found.factor / smaller.factor
+    for (number, unit), (below, smaller) in pairwise(parts):
+        ratio, step = unit.factor / smallest.factor, unit.factor / smaller.factor
         ordered = ratio.denominator == 1 and step > 1 and below < step
         if not ordered or number != int(number) or not smallest.known:
             return None
@@ -137,30 +141,30 @@ _CLOCK = re.compile(r"(\d{1,2}):([0-5]\d)(?::([0-5]\d))?")
 _HALF_DAY = 12 * 3600
 
 
-def time_of_day(text: str) -> int | None:
-    """Seconds after midnight of `4:30 p.m.`, `8 am`, `noon`."""
+def parse_time(text: str) -> int | None:
+    """Return the seconds after midnight of `4:30 p.m.`, `8 am`, `noon`."""
     text = text.strip(" .").lower()
     if text in ("noon", "midnight", "12 noon", "12 midnight"):
         return _HALF_DAY if text.endswith("noon") else 0
-    found = _TIME.fullmatch(text)
-    if not found or not 1 <= int(found[1]) <= 12:
+    match = _TIME.fullmatch(text)
+    if not match or not 1 <= int(match[1]) <= 12:
         return None
-    hours = int(found[1]) % 12 + (12 if found[4].lower() == "p" else 0)
-    return hours * 3600 + int(found[2] or 0) * 60 + int(found[3] or 0)
+    hours = int(match[1]) % 12 + (12 if match[4].lower() == "p" else 0)
+    return hours * 3600 + int(match[2] or 0) * 60 + int(match[3] or 0)
 
 
-def clock(text: str) -> int | None:
-    """Seconds after midnight of `15:15`, which may as well be a ratio."""
-    found = _CLOCK.fullmatch(text.strip())
-    if not found or int(found[1]) > 23:
+def parse_clock(text: str) -> int | None:
+    """Return the seconds after midnight of `15:15`, which can also be a ratio."""
+    match = _CLOCK.fullmatch(text.strip())
+    if not match or int(match[1]) > 23:
         return None
-    return int(found[1]) * 3600 + int(found[2]) * 60 + int(found[3] or 0)
+    return int(match[1]) * 3600 + int(match[2]) * 60 + int(match[3] or 0)
 
 
 _NTH = re.compile(r"(\d+)(?:st|nd|rd|th)", re.I)
 
 
-def ordinal(text: str) -> int | None:
-    """The place that `3rd` or `third` names."""
-    found = _NTH.fullmatch(text)
-    return int(found[1]) if found and len(found[1]) < 10 else _ORDINALS.get(text.lower())
+def parse_ordinal(text: str) -> int | None:
+    """Return the number of `3rd` or `third`."""
+    match = _NTH.fullmatch(text)
+    return int(match[1]) if match and len(match[1]) < 10 else _ORDINALS.get(text.lower())

@@ -1,30 +1,29 @@
-"""Plain notation cut into tokens, thousands separators taken out.
+"""Split plain notation into tokens and remove thousands separators.
 
-In: text from `clean.plain`. Out: `tokens(text)`; `Unreadable` where a sign belongs to no formula.
+In: text from `normalize`. Out: `tokenize(text)`; `Unreadable` if a character belongs to no formula.
 """
 
 import re
 from typing import NamedTuple
 
 MAX_TOKENS = 1500
-MAX_DEPTH = 40
 
 
 def word_set(text: str) -> frozenset[str]:
-    """The words of a table that is written as text."""
+    """Return the words of a table that is written as text."""
     return frozenset(text.split())
 
 
 class Unreadable(ValueError):
-    """The text is not a formula this parser knows."""
+    """The text is not a formula that this parser can read."""
 
 
 class Ambiguous(Unreadable):
-    """The text is a formula with two readings."""
+    """The text is a formula that can be read in two ways."""
 
 
 class Token(NamedTuple):
-    """`kind` is num, word, cmd, op or end; `gap` says that a space stood before it."""
+    """`kind` is num, word, cmd, op or end; `gap` is true if a space precedes the token."""
 
     kind: str
     text: str
@@ -44,12 +43,12 @@ _GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+(?![\d,])(?:\.\d+)?", re.ASCII)
 _LOOSE_GROUPED = re.compile(r"[-+]?\d{1,3}(?: ?, ?\d{3})+(?:\.\d+)?", re.ASCII)
 
 
-def ungrouped(text: str) -> str:
-    """Thousands separators taken out where commas cannot separate items.
+def remove_separators(text: str) -> str:
+    """Remove thousands separators where commas cannot separate items.
 
-    Inside brackets a comma separates: `(100,200)` is a pair, and only `100{,}200` groups there.
-    `2 , 261,760` and `1, 000` are numbers (a tight comma, or a group that starts with 0, groups);
-    `1, 200` is two numbers.
+    Inside brackets a comma separates items: `(100,200)` is a pair, and only `100{,}200` is a
+    number. `2 , 261,760` and `1, 000` are numbers, because one comma has no spaces or a group
+    starts with 0; `1, 200` is two numbers.
     """
     if "," not in text:
         return text
@@ -59,21 +58,21 @@ def ungrouped(text: str) -> str:
         return text
     out, depth, at = [], 0, 0
     while at < len(text):
-        sign = text[at]
-        if depth == 0 and sign.isdigit() and (found := _GROUPED.match(text, at)):
+        char = text[at]
+        if depth == 0 and char.isdigit() and (match := _GROUPED.match(text, at)):
             before = text[at - 1] if at else " "
             if not (before.isdigit() or before in ".,"):
-                out.append(found[0].replace(",", ""))
-                at = found.end()
+                out.append(match[0].replace(",", ""))
+                at = match.end()
                 continue
-        depth += (sign in "([{") - (sign in ")]}")
-        out.append(sign)
+        depth += (char in "([{") - (char in ")]}")
+        out.append(char)
         at += 1
     return "".join(out)
 
 
-def tokens(text: str) -> list[Token]:
-    """The tokens of a plain text, without the end."""
+def tokenize(text: str) -> list[Token]:
+    """Return the tokens of a plain text, without an end token."""
     found: list[Token] = []
     at = 0
     while at < len(text):

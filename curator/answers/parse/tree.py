@@ -1,6 +1,7 @@
-"""The expression tree that answers are read into, and its canonical text.
+"""The expression tree into which answers are parsed, and its canonical text.
 
-In: nodes from `parse`. Out: `Node`, `render`: text that `parse.tree` reads back as the same tree.
+In: nodes from `grammar`. Out: `Node`; `render(node)`, a text that `grammar.parse` reads as the same
+tree.
 """
 
 from dataclasses import dataclass
@@ -28,44 +29,44 @@ _BRACKETS = {"tuple": "()", "list": "[]", "set": "{}", "row": "[]"}
 _POSTFIX = {"percent": "%", "deg": "°", "fact": "!"}
 
 
-def _inner(node: Node, level: int) -> str:
+def _bracket(node: Node, level: int) -> str:
     text = render(node)
     own = _LEVEL.get(node.op, 9)
     return f"({text})" if own < level else text
 
 
-def _sum(node: Node) -> str:
-    out = _inner(node.args[0], 4)
+def _render_sum(node: Node) -> str:
+    out = _bracket(node.args[0], 4)
     for term in node.args[1:]:
         if term.op == "neg":
-            out += f" - {_inner(term.args[0], 5)}"
+            out += f" - {_bracket(term.args[0], 5)}"
         else:
-            out += f" + {_inner(term, 4)}"
+            out += f" + {_bracket(term, 4)}"
     return out
 
 
 def render(node: Node) -> str:
-    """The tree as plain text: `1/2`, `sqrt(2)`, `3*x^2 - 1`, `(1, 2]`, `[[1, 0], [0, 1]]`."""
+    """Return the tree as text: `1/2`, `sqrt(2)`, `3*x^2 - 1`, `(1, 2]`, `[[1, 0], [0, 1]]`."""
     args = node.args
     match node.op:
         case "num" | "name" | "const" | "bool":
             return node.text
         case "neg":
-            return f"-{_inner(args[0], 5)}"
+            return f"-{_bracket(args[0], 5)}"
         case "+":
-            return _sum(node)
+            return _render_sum(node)
         case "pm":
-            return f"{_inner(args[0], 4)} ± {_inner(args[1], 5)}"
+            return f"{_bracket(args[0], 4)} ± {_bracket(args[1], 5)}"
         case "*":
-            return "*".join(_inner(arg, 6) for arg in args)
+            return "*".join(_bracket(arg, 6) for arg in args)
         case "/":
-            return f"{_inner(args[0], 6)}/{_inner(args[1], 6)}"
+            return f"{_bracket(args[0], 6)}/{_bracket(args[1], 6)}"
         case "^":
-            return f"{_inner(args[0], 8)}^{_inner(args[1], 8)}"
+            return f"{_bracket(args[0], 8)}^{_bracket(args[1], 8)}"
         case "call":
             return f"{node.text}({', '.join(map(render, args))})"
         case "percent" | "deg" | "fact":
-            return f"{_inner(args[0], 8)}{_POSTFIX[node.op]}"
+            return f"{_bracket(args[0], 8)}{_POSTFIX[node.op]}"
         case "base":
             return f"{node.text}_{render(args[0])}"
         case "tuple" | "list" | "set" | "row":
@@ -84,4 +85,4 @@ def render(node: Node) -> str:
             return f"[{', '.join(map(render, args))}]"
         case _:  # rel
             space = "" if node.text == ":" else " "
-            return f"{space}{node.text}{space}".join(_inner(arg, 2) for arg in args)
+            return f"{space}{node.text}{space}".join(_bracket(arg, 2) for arg in args)

@@ -1,8 +1,8 @@
 """Units, currencies and counted things after (or before) a number.
 
-In: the words beside a number: `km/h`, `square feet`, `dollars`, `eggs`. Out: `unit(text)`, a `Unit`
-with dimensions and a factor, or None where the words are no unit. Rules: units of one dimension are
-converted; different dimensions differ; words that are no known unit count things (`12 eggs`).
+In: the words beside a number: `km/h`, `square feet`, `dollars`, `eggs`. Out: `parse_unit(text)`, a
+`Unit` with dimensions and a factor, or None if the words are not a unit. Words that are not a known
+unit count things (`12 eggs`).
 """
 
 import re
@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from curator.answers.parse.normalize import CURRENCY
 
-# dimension: name = factor; the first name of a line is the canonical one of its spelling
+# dimension name = factor | name = factor; names of one entry are synonyms
 _TABLE = """
 length m meter metre = 1 | km kilometer kilometre kms = 1000 | cm centimeter centimetre cms = 1/100
 length mm millimeter millimetre = 1/1000 | mile mi = 201168/125 | yard yd = 1143/1250
@@ -69,7 +69,7 @@ _OTHER_NAMES = {
 }
 
 
-def _load() -> dict[str, tuple[str, Fraction]]:
+def _load_table() -> dict[str, tuple[str, Fraction]]:
     table = {}
     for line in _TABLE.strip().splitlines():
         dimension, _, entries = line.partition(" ")
@@ -80,7 +80,7 @@ def _load() -> dict[str, tuple[str, Fraction]]:
     return table
 
 
-_UNITS = _load()
+_UNITS = _load_table()
 _SQUARED = re.compile(r"\b(square|sq|cubic|cu)\b\.?\s*([a-z]+)")
 _PART = re.compile(r"([^\s\d^*/.()-]+)\.?\s*(?:(?:\s*\^\s*)?[({]?(-?[1-4])[)}]?)?(?=[\s*.]|$)\.?")
 _LITRE = Fraction(1, 1000)
@@ -94,21 +94,21 @@ class Unit:
     factor: Fraction
     text: str
     compound: bool = False
-    """Written in several units: `3 hours 20 minutes`."""
+    """True for a quantity in several units: `3 hours 20 minutes`."""
     scale: Fraction = Fraction(1)
-    """The part of the factor that is a number word: 10**6 in `million dollars`."""
+    """The part of the factor that comes from a number word: 10**6 in `million dollars`."""
 
     def alike(self, other: "Unit") -> bool:
-        """Whether the two count the same, however they are spelled."""
+        """Return whether two units mean the same, however they are spelled."""
         return (self.dimensions, self.factor) == (other.dimensions, other.factor)
 
     @property
     def known(self) -> bool:
-        """False if it counts things (`eggs`), whose names say little."""
+        """Whether the unit is in the table; false for counted things (`eggs`), whose names vary."""
         return not any(name.startswith("#") for name, _ in self.dimensions)
 
 
-def _singular(word: str) -> str:
+def _to_singular(word: str) -> str:
     if word.endswith("ies") and len(word) > 4:
         return word[:-3] + "y"
     if word.endswith(("ches", "shes", "sses", "xes")):
@@ -116,21 +116,21 @@ def _singular(word: str) -> str:
     return word[:-1] if len(word) > 2 and word.endswith("s") and word[-2] != "s" else word
 
 
-def _base(word: str) -> tuple[str, Fraction]:
-    found = _UNITS.get(word) or _UNITS.get(_singular(word))
-    if found:
-        return found
-    scale = _SCALES.get(word) or _SCALES.get(_singular(word))
+def _base_unit(word: str) -> tuple[str, Fraction]:
+    entry = _UNITS.get(word) or _UNITS.get(_to_singular(word))
+    if entry:
+        return entry
+    scale = _SCALES.get(word) or _SCALES.get(_to_singular(word))
     if scale:
         return "", Fraction(scale)
-    # two letters are a product of variables sooner than a thing
-    return ("#" + _singular(word) if len(word) > 2 else ""), Fraction(1)
+    # two letters are more likely a product of variables than a thing
+    return ("#" + _to_singular(word) if len(word) > 2 else ""), Fraction(1)
 
 
-def unit(text: str) -> Unit | None:
-    """The unit that the words name: `km/h`, `cubic feet`, `miles per hour`, `eggs`.
+def parse_unit(text: str) -> Unit | None:
+    """Return the unit that the words name: `km/h`, `cubic feet`, `miles per hour`, `eggs`.
 
-    None where they are no words beside a number: formulas, more than six words.
+    None if they are not words beside a number: formulas, more than six words.
     """
     text = text.replace(CURRENCY, " dollar ").strip().strip(".").strip().lower()
     text = _OTHER_NAMES.get(text, text)
@@ -142,8 +142,10 @@ def unit(text: str) -> Unit | None:
         or "_" in text
     ):
         return None
-    raised = _SQUARED.sub(lambda m: f"{m[2]}^{'2' if m[1][0] == 's' else '3'}", text)
-    top, *below = re.split(r"\s*/\s*|\s+(?:per|an?|each)\s+", f" {raised} ".replace("p.h.", "/h"))
+    with_powers = _SQUARED.sub(lambda m: f"{m[2]}^{'2' if m[1][0] == 's' else '3'}", text)
+    top, *below = re.split(
+        r"\s*/\s*|\s+(?:per|an?|each)\s+", f" {with_powers} ".replace("p.h.", "/h")
+    )
     dimensions: dict[str, int] = {}
     factor = scale = Fraction(1)
     for index, part in enumerate([top, *below]):
@@ -157,25 +159,26 @@ def unit(text: str) -> Unit | None:
             ):
                 return None
             power = int(match[2] or 1) * (-1 if index else 1)
-            name, size = _base(match[1])
-            if (not name and size == 1) or (name[:1] == "#" and match[2] and name != "#unit"):
+            name, unit_factor = _base_unit(match[1])
+            if (not name and unit_factor == 1) or (
+                name[:1] == "#" and match[2] and name != "#unit"
+            ):
                 return None
             if name == "volume":
-                name, size, power = "length", size * _LITRE, 3 * power
-                factor *= size if power > 0 else 1 / size
+                name, unit_factor, power = "length", unit_factor * _LITRE, 3 * power
+                factor *= unit_factor if power > 0 else 1 / unit_factor
             else:
-                factor *= size**power
-                scale *= Fraction(1) if name else size**power
+                factor *= unit_factor**power
+                scale *= Fraction(1) if name else unit_factor**power
             if name and name != "#unit":
                 dimensions[name] = dimensions.get(name, 0) + power
             at = match.end()
             while at < len(part) and part[at] in " *.":
                 at += 1
-    kept = tuple(sorted((name, power) for name, power in dimensions.items() if power))
-    return Unit(kept, factor, _canonical(text), scale=scale)
+    nonzero = tuple(sorted((name, power) for name, power in dimensions.items() if power))
+    return Unit(nonzero, factor, _canonical_text(text), scale=scale)
 
 
-_SPELLED = re.compile(r"[a-z]+")
 _SHORT = {
     "dollar": "$",
     "dollars": "$",
@@ -189,5 +192,5 @@ _SHORT = {
 }
 
 
-def _canonical(text: str) -> str:
+def _canonical_text(text: str) -> str:
     return _SHORT.get(text, re.sub(r"\s+", " ", text))

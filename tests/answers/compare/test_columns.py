@@ -19,7 +19,7 @@ TEXTS = NUMERALS | st.tuples(SPACED, NUMERALS, SPACED).map("".join) | st.text(ma
 
 @settings(max_examples=300)
 @given(st.lists(st.tuples(TEXTS, TEXTS, st.lists(TEXTS, max_size=3)), max_size=8))
-def test_columns_say_what_the_rows_say(rows: list[tuple[str, str, list[str]]]) -> None:
+def test_columns_are_compared_as_their_rows_are(rows: list[tuple[str, str, list[str]]]) -> None:
     rows += [(gold, gold, choices) for gold, _, choices in rows]
     golds, answers, choices = ([row[at] for row in rows] for at in range(3))
     assert compare_columns(golds, answers, choices) == [compare_by_rules(*row) for row in rows]  # type: ignore[arg-type]
@@ -28,11 +28,11 @@ def test_columns_say_what_the_rows_say(rows: list[tuple[str, str, list[str]]]) -
     ]
 
 
-def test_columns_may_be_of_arrow_or_polars() -> None:
+def test_columns_may_be_arrow_arrays_or_polars_columns() -> None:
     golds, answers = ["1,000", "1/2", "x", "A"], ["1000.0", "0.5", "y", "36"]
     choices = [[], [], [], ["36 km/h", "40 km/h"]]
     expected = compare_columns(golds, answers, choices)
-    assert [found and found.outcome for found in expected] == [
+    assert [result and result.outcome for result in expected] == [
         "equal",
         "equal",
         "undecided",
@@ -45,35 +45,35 @@ def test_columns_may_be_of_arrow_or_polars() -> None:
         compare_columns(["1", "2"], ["1"])
 
 
-def test_half_a_character_is_compared_row_by_row() -> None:
+def test_half_a_character_is_compared() -> None:
     assert compare_columns(["\ud800", "5"], ["\ud800", "5.0"]) == [
         compare_by_rules("\ud800", "\ud800"),
         compare_by_rules("5", "5.0"),
     ]
 
 
-def test_a_hundred_thousand_numeric_pairs_a_second_are_decided() -> None:
+def test_more_than_a_hundred_thousand_numeric_pairs_are_decided_per_second() -> None:
     golds = [f"{n * 37 % 10_007:,}" if n % 5 else f"{n / 8}" for n in range(50_000)]
     answers = [gold.replace(",", "") if n % 3 else str(n) for n, gold in enumerate(golds)]
     best = 0.0
     for _ in range(3):
         start = time.process_time()
-        found = compare_columns(golds, answers)
+        results = compare_columns(golds, answers)
         best = max(best, len(golds) / (time.process_time() - start))
-    assert None not in found
-    assert best > 100_000, f"{best:,.0f} pairs a second"
+    assert None not in results
+    assert best > 100_000, f"{best:,.0f} pairs per second"
 
 
-def test_the_digits_that_a_rounding_must_state_can_be_tightened() -> None:
+def test_the_minimum_number_of_digits_of_a_rounding_can_be_raised() -> None:
     cases = [("2/3", "0.6667"), ("2/3", "0.6666"), ("0.66666667", "0.6667"), (r"\pi", "3.14159")]
     strict = ["undecided", "undecided", "undecided", "equal"]
     assert [equivalent(*case).outcome for case in cases] == ["equal"] * 4
     assert [equivalent(*case, digits=6).outcome for case in cases] == strict
     golds, answers = map(list, zip(*cases, strict=True))
-    found = compare_columns(golds, answers, digits=6)
-    assert [one and one.outcome for one in found] == strict
+    results = compare_columns(golds, answers, digits=6)
+    assert [result and result.outcome for result in results] == strict
     with Grader(digits=6) as grader:
         pairs = [(gold, answer, ()) for gold, answer in cases]
-        assert [one.outcome for one in grader.map(pairs)] == strict
+        assert [result.outcome for result in grader.map(pairs)] == strict
     assert equivalent("2/3", "0.67").outcome == "undecided"
     assert equivalent("2/3", "0.67", digits=3).outcome == "equal"

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 
-from curator.answers import Equivalence, Grader, compare_by_rules, contested, equivalent
+from curator.answers import Equivalence, Grader, compare_by_rules, contradicts, equivalent
 
 TOWER = r"\sum_{k=1}^{3} 9^{9^{9^9}}"
 
@@ -29,19 +29,19 @@ def test_a_parse_that_hangs_is_killed_and_the_others_are_graded_in_order() -> No
     pairs = [*sums[:3], (TOWER, "5", ()), ("1", "1", ()), *sums[3:], (TOWER, "6", ())]
     start = time.perf_counter()
     with Grader(workers=2, wall_s=1.5) as grader:
-        found = list(grader.map(pairs))
-    assert [verdict.rule for verdict in found] == [
+        verdicts = list(grader.map(pairs))
+    assert [verdict.rule for verdict in verdicts] == [
         *["math-verify"] * 3,
         "timeout",
         "number",
         *["math-verify"] * 3,
         "timeout",
     ]
-    assert [verdict.outcome for verdict in found].count("undecided") == 2
+    assert [verdict.outcome for verdict in verdicts].count("undecided") == 2
     assert time.perf_counter() - start < 60
 
 
-def test_a_grader_starts_no_process_until_one_is_needed_and_leaves_none() -> None:
+def test_a_grader_starts_no_process_until_it_needs_one_and_leaves_none() -> None:
     with Grader(workers=2, wall_s=5) as grader:
         assert [v.outcome for v in grader.map([("1", "2", ()), ("1/2", "0.5", ())])] == [
             "different",
@@ -54,7 +54,7 @@ def test_a_grader_starts_no_process_until_one_is_needed_and_leaves_none() -> Non
     assert not any(map(alive, pids))
 
 
-def test_a_consumer_may_leave_early_and_the_grader_goes_on() -> None:
+def test_a_consumer_may_stop_early_and_the_grader_still_works() -> None:
     pairs = [(r"\sum_{k=1}^{4} k", "10", ()), (TOWER, "5", ()), (r"\sum_{k=1}^{3} k", "6", ())]
     with Grader(workers=1, wall_s=30) as grader:
         first = next(iter(grader.map(pairs)))
@@ -63,7 +63,7 @@ def test_a_consumer_may_leave_early_and_the_grader_goes_on() -> None:
         assert [verdict.outcome for verdict in again] == ["equal", "equal"]
 
 
-def test_a_second_opinion_is_what_math_verify_says_alone() -> None:
+def test_math_verify_alone_disagrees_where_only_our_rules_find_equality() -> None:
     pairs = [
         (r"\frac{1}{2}", "0.5", ()),
         ("2/3", "0.6667", ()),
@@ -74,16 +74,18 @@ def test_a_second_opinion_is_what_math_verify_says_alone() -> None:
         (r"\begin{pmatrix} 1 & -2 \\ 3 & 4 \end{pmatrix}", "[[1, -2], [3, 4]]", ()),
     ]
     with Grader(workers=2) as grader:
-        ours, others = list(grader.map(pairs)), list(grader.second_opinions(pairs))
-        assert [one.outcome for one in ours] == ["equal"] * 7
-        assert [others[at].outcome for at in (0, 1, 3, 5, 6)] == [
+        ours, others = list(grader.map(pairs)), list(grader.grade_by_math_verify(pairs))
+        assert [result.outcome for result in ours] == ["equal"] * 7
+        assert [others[index].outcome for index in (0, 1, 3, 5, 6)] == [
             "equal",
             "different",
             *["equal"] * 3,
         ]
         assert others[4] == Equivalence("undecided", "options")
-        told = [contested(one, other) for one, other in zip(ours, others, strict=True)]
-        assert told[:2] == [False, True] and told[3:] == [False] * 4
+        contradictions = [
+            contradicts(result, other) for result, other in zip(ours, others, strict=True)
+        ]
+        assert contradictions[:2] == [False, True] and contradictions[3:] == [False] * 4
         assert list(grader.map(pairs)) == ours
 
 
