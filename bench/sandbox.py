@@ -29,7 +29,7 @@ from pathlib import Path
 from statistics import median
 
 from curator.sandbox import Sandbox
-from curator.sandbox.implicit_result import PREAMBLES, preamble, unfenced
+from curator.sandbox.implicit_result import PREAMBLES, extract_fenced, select_preamble
 from curator.sandbox.pool import needs_heavy
 
 LONGEST_S = 0.5
@@ -68,8 +68,8 @@ def chosen(outputs: Path, count: int) -> tuple[list[str], list[str]]:
         for program, run in zip(programs, box.map(programs), strict=True):
             if run.status != "ok" or not run.value or run.seconds > LONGEST_S:
                 continue
-            inner = unfenced(program)
-            text = PREAMBLES[preamble(inner)] + inner
+            inner = extract_fenced(program)
+            text = PREAMBLES[select_preamble(inner)] + inner
             how = run.completed.split(", ")[-1]
             if how not in ("", "fence", "preamble"):
                 text += f"\nprint({how})"

@@ -1,5 +1,5 @@
 """A store for data pipelines: immutable Parquet objects, append-only ledgers, memos and versions.
 
-One folder, many processes; DuckDB does the relational work. It knows nothing about mathematics.
-Start reading at `store.py`; `files.py` and `locks.py` are what everything else stands on.
+One folder, many processes; DuckDB does the relational work. The store knows nothing about
+mathematics. Start reading at `store.py`; the other modules build on `files.py` and `locks.py`.
 """

@@ -1,7 +1,7 @@
 """Atomic, durable files: written in a private temporary folder, synced, then moved into place.
 
-A reader sees a whole file or none, at whatever moment the writer is killed or the power fails.
-Temporary folders are locked while in use; `sweep` removes those whose owner is dead.
+A reader sees a whole file or none, even if the writer is killed or the power fails. Temporary
+folders are locked while in use; `sweep` removes those whose owner is dead.
 """
 
 import json
@@ -15,19 +15,19 @@ from typing import Any
 from uuid import uuid4
 
 from datastore.errors import wrap_os_errors
-from datastore.locks import claim
+from datastore.locks import try_lock
 
 
-def canonical(value: Any) -> bytes:
-    """JSON in the one form that is hashed and stored: sorted keys, no blanks, ASCII, no NaN."""
+def canonical_json(value: Any) -> bytes:
+    """Return JSON in the form that is hashed and stored: sorted keys, no spaces, ASCII, no NaN."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
 @contextmanager
 def scratch(parent: Path) -> Iterator[Path]:
-    """A fresh private folder inside `parent`, removed with all it holds when the block ends."""
+    """Create a private folder inside `parent`; remove it with its content when the block ends."""
     with wrap_os_errors("make a temporary folder", parent):
-        folder, lock = _claimed(parent)
+        folder, lock = _make_locked_folder(parent)
     try:
         yield folder
     finally:
@@ -35,22 +35,22 @@ def scratch(parent: Path) -> Iterator[Path]:
         lock.close()
 
 
-def _claimed(parent: Path) -> tuple[Path, FileIO]:
+def _make_locked_folder(parent: Path) -> tuple[Path, FileIO]:
     while True:
         folder = parent / uuid4().hex
         folder.mkdir(parents=True)
         try:
-            if lock := claim(folder / "lock"):
+            if lock := try_lock(folder / "lock"):
                 return folder, lock
         except FileNotFoundError:
             pass  # a sweep took the folder before it was locked
 
 
 def sweep(parent: Path) -> None:
-    """Removes the scratch folders that dead processes left in `parent`."""
+    """Remove the scratch folders that dead processes left in `parent`."""
     for folder in parent.iterdir():
         try:
-            lock = claim(folder / "lock")
+            lock = try_lock(folder / "lock")
         except (FileNotFoundError, NotADirectoryError):
             continue
         if lock:
@@ -59,7 +59,7 @@ def sweep(parent: Path) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Makes `path` and its missing parents, durably."""
+    """Create `path` and its missing parents, durably."""
     if not path.is_dir():
         make_folder(path.parent)
         path.mkdir(exist_ok=True)
@@ -67,7 +67,7 @@ def make_folder(path: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Forces a file's bytes, or a folder's list of names, to the disk."""
+    """Force a file's bytes, or a folder's list of names, to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -76,9 +76,9 @@ def sync(path: Path) -> None:
 
 
 def publish(temporary: Path, final: Path, *, exclusive: bool = False) -> None:
-    """Moves a finished file to its place, durably; both must be on one file system.
+    """Move a finished file to its place, durably; both must be on one file system.
 
-    It replaces what is there; with `exclusive` it raises FileExistsError and changes nothing.
+    Replaces an existing file; with `exclusive` it raises FileExistsError and changes nothing.
     """
     make_folder(final.parent)
     sync(temporary)
@@ -90,8 +90,8 @@ def publish(temporary: Path, final: Path, *, exclusive: bool = False) -> None:
 
 
 def write_json(value: Any, final: Path, tmp: Path, *, exclusive: bool = False) -> None:
-    """Publishes `value` as canonical JSON with a newline at its end."""
+    """Publish `value` as canonical JSON with a newline at its end."""
     with scratch(tmp) as folder, wrap_os_errors("write a record", final):
         temporary = folder / "json"
-        temporary.write_bytes(canonical(value) + b"\n")
+        temporary.write_bytes(canonical_json(value) + b"\n")
         publish(temporary, final, exclusive=exclusive)

@@ -1,7 +1,7 @@
-"""One writing process's journal: a line a record, each with its checksum, only ever appended to.
+"""The append-only journal of one writing process: one line per record, each with its checksum.
 
-A line is `<crc32, 8 hex digits> <key, hex> <when, ns> <JSON>`; the checksum is over what follows
-it. Reading skips lines that do not match theirs: a torn end, zeros after a power failure.
+A line is `<crc32, 8 hex digits> <key, hex> <time, ns> <JSON>`; the checksum covers the rest of the
+line. Lines with a wrong checksum are skipped: a torn end, zeros after a power failure.
 """
 
 import json
@@ -12,23 +12,23 @@ from zlib import crc32
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
-def line(key: bytes, when: int, record: dict[str, Any]) -> bytes:
-    """One record as a line, newline included; the JSON is ASCII, so it never holds another one."""
+def encode_line(key: bytes, when: int, record: dict[str, Any]) -> bytes:
+    """Return one record as a line; the JSON is ASCII and contains no newline."""
     text = f"{key.hex()} {when} {_encode(record)}".encode("ascii")
     return b"%08x %s\n" % (crc32(text), text)
 
 
 class Journal:
-    """What has been read so far of the journal at `path`."""
+    """The records read so far from the journal at `path`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._offset = 0
         self.records: dict[bytes, tuple[int, bytes]] = {}
-        """Key -> (when it was put, in ns; its JSON)."""
+        """Key -> (time of writing in ns, JSON)."""
 
-    def read_on(self) -> None:
-        """Reads what was appended since the last time; a line still being written is left."""
+    def read_new(self) -> None:
+        """Read what was appended since the last call, except a line that is still being written."""
         with self._path.open("rb") as file:
             file.seek(self._offset)
             for text in file:

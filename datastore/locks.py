@@ -1,8 +1,8 @@
-"""Locks between processes: a file that is locked (flock) for as long as its owner lives.
+"""Locks between processes: a file that is locked (flock) while its owner lives.
 
-In: a path. Out: the open, locked file; closing it, or dying in any way, frees the lock.
-A child made by fork never holds its parent's locks: they are closed in it at once.
-Not covered: file systems where flock does not reach other machines (some network mounts).
+In: a path. Out: the open, locked file; closing it, or the death of the process, releases the lock.
+A forked child never holds its parent's locks: they are closed in the child at once. Not covered:
+file systems where flock does not reach other machines (some network mounts).
 """
 
 import fcntl
@@ -16,49 +16,52 @@ from weakref import WeakSet
 
 from datastore.errors import wrap_os_errors
 
-_held: WeakSet[FileIO] = WeakSet()
+_open_locks: WeakSet[FileIO] = WeakSet()
 
 
 def _close_in_child() -> None:
-    for file in list(_held):
+    for file in list(_open_locks):
         file.close()
 
 
 os.register_at_fork(after_in_child=_close_in_child)
 
 
-def claim(path: Path) -> FileIO | None:
-    """The file at `path`, made if missing, locked and open to append; None if another has it."""
+def try_lock(path: Path) -> FileIO | None:
+    """Lock the file at `path` and return it, open to append; None if another owner holds the lock.
+
+    Creates the file if it is missing.
+    """
     try:
-        return _lock(path, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return _open_and_lock(path, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return None
 
 
-def wait_for(path: Path, *, shared: bool = False) -> FileIO:
-    """As `claim`, but waits for the lock; `shared` ones are held together."""
-    return _lock(path, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+def lock(path: Path, *, shared: bool = False) -> FileIO:
+    """Lock the file as `try_lock` does, but wait for the lock; several can hold a `shared` lock."""
+    return _open_and_lock(path, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
 
 
-def _lock(path: Path, mode: int) -> FileIO:
+def _open_and_lock(path: Path, mode: int) -> FileIO:
     while True:
         file = FileIO(path, "a+")
         try:
             fcntl.flock(file, mode)
             if os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
-                _held.add(file)
+                _open_locks.add(file)
                 return file
         except FileNotFoundError:
-            pass  # as below
+            pass  # removed, see below
         except BaseException:
             file.close()
             raise
-        # The former owner removed the file between our opening and our locking it.
+        # The former owner removed the file after it was opened here and before it was locked.
         file.close()
 
 
-def held(path: Path) -> bool:
-    """Whether a living process has the lock at `path`; it only reads."""
+def is_locked(path: Path) -> bool:
+    """Return whether a live process holds the lock at `path`; only reads."""
     try:
         with path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -70,28 +73,29 @@ def held(path: Path) -> bool:
 
 
 @contextmanager
-def only_one(path: Path, note: str, waiting: Callable[[str], None]) -> Iterator[None]:
-    """Runs the block in one process at a time; the others are told the owner's `note` and wait.
+def exclusive(path: Path, note: str, on_wait: Callable[[str], None]) -> Iterator[None]:
+    """Run the block in one process at a time.
 
-    The lock file is there only while somebody holds it.
+    The other processes wait; `on_wait` receives the owner's `note`. The lock file exists only while
+    a process holds the lock.
     """
     with wrap_os_errors("take a lock", path):
-        file = claim(path)
+        file = try_lock(path)
         if file is None:
-            waiting(_note(path) or f"another process holds {path}")
-            file = wait_for(path)
+            on_wait(_read_note(path) or f"another process holds {path}")
+            file = lock(path)
         file.truncate(0)
         file.write(note.encode("utf-8", "replace"))
     try:
         yield
     finally:
-        with wrap_os_errors("free a lock", path):
+        with wrap_os_errors("release a lock", path):
             path.unlink(missing_ok=True)
             file.close()
 
 
-def _note(path: Path) -> str:
-    """The owner's note; empty if the owner is gone, or does not write one within a second."""
+def _read_note(path: Path) -> str:
+    """Return the owner's note; empty if the owner is gone or writes none within a second."""
     for _ in range(100):
         try:
             if text := path.read_text(encoding="utf-8", errors="replace"):

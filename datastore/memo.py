@@ -1,7 +1,7 @@
-"""What has been made already: (stage, its version, parameters, input objects) -> output objects.
+"""The results of stages: (stage, its version, parameters, input objects) -> output objects.
 
-In: those four and a function that makes the outputs. Out: the outputs, made at most once by all
-processes together. Records are `memo/ab/<key>.json`, canonical JSON without times.
+In: those four and a function that makes the outputs. Out: the outputs, made once by all processes
+together. Records are `memo/ab/<key>.json`, canonical JSON without times.
 """
 
 import json
@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from datastore.errors import StoreError, wrap_os_errors
-from datastore.files import canonical, write_json
-from datastore.locks import held, only_one
+from datastore.files import canonical_json, write_json
+from datastore.locks import exclusive, is_locked
 from datastore.objects import Objects
 
 JSON = Any
-"""What `json.dumps` takes: None, bool, int, float, str, and lists and dicts of them."""
+"""A value that `json.dumps` accepts: None, bool, int, float, str, and lists and dicts of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +44,12 @@ class MemoKey:
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """What one run of a stage made."""
+    """The outputs of one run of a stage."""
 
     objects: dict[str, str]
     """Name of the output -> digest of its object."""
     counts: dict[str, int]
-    """Whatever the stage counted, by name."""
+    """The counts of the stage, by name."""
 
 
 class Memo:
@@ -62,30 +62,30 @@ class Memo:
         self._tmp = root / "tmp"
 
     def get(self, key: MemoKey) -> Outputs | None:
-        """What was made from exactly these, or None; None too if one of its objects is gone."""
-        return self._look(key.digest)
+        """Return the cached outputs; None if there are none or one of their objects is missing."""
+        return self._read(key.digest)
 
     def once(
         self,
         key: MemoKey,
         make: Callable[[], tuple[dict[str, str], dict[str, int]]],
-        waiting: Callable[[str], None] = lambda message: None,
-        again: Callable[[Outputs], bool] = lambda known: False,
+        on_wait: Callable[[str], None] = lambda message: None,
+        is_stale: Callable[[Outputs], bool] = lambda outputs: False,
     ) -> Outputs:
-        """The outputs, from the memo, or from `make` (objects by name, counts by name).
+        """Return the cached outputs, or those of `make` (objects by name, counts by name).
 
-        While another living process makes the same, `waiting` gets one line that names it, and the
-        call waits: for its outputs, or for its turn if that process fails or dies. `again` says of
-        known outputs whether they are to be made anew, and the old ones forgotten.
+        While another live process makes the same outputs, `on_wait` receives one line that names
+        the process, and the call waits: for its outputs, or for its turn if that process fails or
+        dies. `is_stale` decides whether cached outputs are discarded and made again.
         """
         digest = key.digest
-        if (known := self._look(digest)) and not again(known):
-            return known
-        since = time.strftime("%Y-%m-%d %H:%M:%S")
-        owner = f"process {os.getpid()} on {socket.gethostname()} (since {since})"
-        with only_one(self._locks / digest, f"{key.stage} is being built by {owner}", waiting):
-            if (known := self._look(digest)) and not again(known):
-                return known
+        if (cached := self._read(digest)) and not is_stale(cached):
+            return cached
+        start_time = time.strftime("%Y-%m-%d %H:%M:%S")
+        owner = f"process {os.getpid()} on {socket.gethostname()} (since {start_time})"
+        with exclusive(self._locks / digest, f"{key.stage} is being built by {owner}", on_wait):
+            if (cached := self._read(digest)) and not is_stale(cached):
+                return cached
             objects, counts = make()
             record = {
                 "stage": key.stage,
@@ -98,20 +98,20 @@ class Memo:
             write_json(record, self._path(digest), self._tmp)
         return Outputs(objects, counts)
 
-    def building(self) -> list[str]:
-        """One line for each stage that a living process is making, with its name."""
+    def list_running(self) -> list[str]:
+        """Return one line per running stage, which names the stage and its live process."""
         lines = []
         for path in sorted(self._locks.glob("*")):
-            with suppress(FileNotFoundError):  # it ended after it was listed
-                if held(path) and (line := path.read_text("utf-8", "replace")):
+            with suppress(FileNotFoundError):  # the stage ended after it was listed
+                if is_locked(path) and (line := path.read_text("utf-8", "replace")):
                     lines.append(line)
         return lines
 
     def _path(self, digest: str) -> Path:
         return self._folder / digest[:2] / f"{digest}.json"
 
-    def _look(self, digest: str) -> Outputs | None:
-        """A record that is damaged counts as none: what it told is made again."""
+    def _read(self, digest: str) -> Outputs | None:
+        """Return the record, or None if it is missing or damaged; the stage then runs again."""
         path = self._path(digest)
         if not path.is_file():
             return None
@@ -120,7 +120,7 @@ class Memo:
         try:
             record = json.loads(text)
             outputs = Outputs(dict(record["objects"]), dict(record["counts"]))
-            whole = all(self._objects.has(digest) for digest in outputs.objects.values())
+            complete = all(self._objects.has(digest) for digest in outputs.objects.values())
         except (ValueError, TypeError, LookupError, StoreError):
             return None
         return outputs if whole else None

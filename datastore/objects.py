@@ -1,6 +1,6 @@
-"""Content-addressed Parquet: `objects/ab/<sha256 of the file>.parquet`, never changed.
+"""Content-addressed Parquet files: `objects/ab/<sha256 of the file>.parquet`, never changed.
 
-In: Arrow batches and a schema. Out: the digest that names the rows from then on.
+In: Arrow batches and a schema. Out: the digest, which is the name of the object.
 """
 
 import hashlib
@@ -16,9 +16,9 @@ from datastore.errors import StoreError, wrap_os_errors, wrap_parquet_errors
 from datastore.files import publish, scratch
 
 ROW_GROUP_SIZE = 20_000
-"""Rows a group: larger groups run DuckDB out of memory under a limit of 1 GB."""
+"""Rows per row group: with larger groups DuckDB exceeds a memory limit of 1 GB."""
 
-_ADVICE = "delete that file and build again"
+_ADVICE = "Delete the file and rebuild."
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -30,61 +30,65 @@ class Objects:
         self._tmp = root / "tmp"
 
     def write(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> str:
-        """Stores the rows and returns their digest; memory is that of one row group.
+        """Store the rows and return their digest; memory use is that of one row group.
 
-        The same rows in the same order give the same digest, however they are batched (under one
-        release of pyarrow, which signs its files). Batches are cast to `schema`, whose metadata is
-        not kept; other column names raise ValueError. Durable when it returns; an exception,
-        also one of `batches`, leaves nothing behind.
+        The same rows in the same order give the same digest for any batches (with one release of
+        pyarrow, which records its version in the file). Batches are cast to `schema`, whose
+        metadata is dropped; other column names raise ValueError. The object is durable when the
+        call returns. An exception, including one raised by `batches`, leaves nothing behind.
         """
         with scratch(self._tmp) as folder:
-            growing = _Growing(folder / "parquet", schema)
+            writer = _ObjectWriter(folder / "parquet", schema)
             try:
                 for batch in batches:
-                    growing.add(batch)
+                    writer.add(batch)
             finally:
-                growing.close()
-            return self._publish(growing)
+                writer.close()
+            return self._publish(writer)
 
     def write_parts(
         self, batches: Iterable[pa.RecordBatch], schema: pa.Schema, column: str
     ) -> dict[str, str]:
-        """Stores the rows as an object for each value of a text column: value -> digest.
+        """Store the rows as one object per value of a text column; return value -> digest.
 
-        Rows keep their order. Memory is that of one row group a value, and so is the number of
-        open files: not for columns with more than some dozens of values.
+        Rows keep their order. Memory use is one row group per value, and each value has an open
+        file: not for columns with more than some dozens of values.
         """
         with scratch(self._tmp) as folder:
-            parts: dict[str, _Growing] = {}
+            writers: dict[str, _ObjectWriter] = {}
             try:
                 for batch in batches:
                     for value in pc.unique(batch.column(column)).to_pylist():
-                        if value not in parts:
-                            parts[value] = _Growing(folder / f"{len(parts)}.parquet", schema)
-                        parts[value].add(batch.filter(pc.equal(batch.column(column), value)))
+                        if value not in writers:
+                            writers[value] = _ObjectWriter(
+                                folder / f"{len(writers)}.parquet", schema
+                            )
+                        writers[value].add(batch.filter(pc.equal(batch.column(column), value)))
             finally:
-                for growing in parts.values():
-                    growing.close()
-            return {value: self._publish(growing) for value, growing in sorted(parts.items())}
+                for writer in writers.values():
+                    writer.close()
+            return {value: self._publish(writer) for value, writer in sorted(writers.items())}
 
-    def _publish(self, growing: "_Growing") -> str:
+    def _publish(self, writer: "_ObjectWriter") -> str:
         with wrap_os_errors("write an object", self._folder):
-            digest = _sha256(growing.path)
-            publish(growing.path, self.path(digest))
+            digest = _sha256(writer.path)
+            publish(writer.path, self.path(digest))
         return digest
 
     def path(self, digest: str) -> Path:
-        """Where the object lies, whether it is there or not."""
+        """Return the path of the object, whether it exists or not."""
         if not _DIGEST.fullmatch(digest):
-            raise StoreError(f"'{digest}' names no object: expected 64 hexadecimal digits.")
+            raise StoreError(
+                f"'{digest}' is not a valid object digest: expected 64 hexadecimal digits."
+            )
         return self._folder / digest[:2] / f"{digest}.parquet"
 
     def has(self, digest: str) -> bool:
-        """Whether the object is there; whether its bytes are right, `check` tells."""
+        """Return whether the object exists; `check` verifies its bytes."""
         return self.path(digest).is_file()
 
     def read(self, digest: str, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-        """The rows in their order, as batches of at most one row group."""
+        """Yield the rows in their order, as batches of one row group or less."""
         path = self.path(digest)
         with (
             self._open(digest) as file,
@@ -94,21 +98,21 @@ class Objects:
             yield from file.iter_batches(ROW_GROUP_SIZE, columns=columns)
 
     def rows(self, digest: str) -> int:
-        """How many rows the object has, from its footer."""
+        """Return the number of rows, from the footer."""
         with self._open(digest) as file:
             return int(file.metadata.num_rows)
 
     def check(self, digest: str) -> None:
-        """Reads the whole object and raises StoreError if it is missing or its bytes changed."""
+        """Read the whole object; raise StoreError if it is missing or its bytes changed."""
         with self._open(digest), wrap_os_errors("read an object", self.path(digest)):
-            seen = _sha256(self.path(digest))
-        if seen != digest:
-            raise StoreError(f"{self.path(digest)} is damaged: {_ADVICE}.")
+            actual = _sha256(self.path(digest))
+        if actual != digest:
+            raise StoreError(f"{self.path(digest)} is damaged. {_ADVICE}")
 
     def _open(self, digest: str) -> pq.ParquetFile:
         path = self.path(digest)
         if not path.is_file():
-            raise StoreError(f"{path} is missing: build again to make it anew.")
+            raise StoreError(f"{path} is missing. Rebuild to restore it.")
         with wrap_os_errors("read an object", path), wrap_parquet_errors(path, _ADVICE):
             return pq.ParquetFile(path)
 
@@ -118,16 +122,17 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-class _Growing:
-    """A Parquet file being written, in whole row groups of one chunk a column.
+class _ObjectWriter:
+    """Writes one Parquet file in whole row groups, each with one chunk per column.
 
-    Page limits follow the chunks, so the bytes depend on the rows alone, not on their batches.
+    Page boundaries depend on the chunks, so the bytes depend on the rows alone, not on their
+    batches.
     """
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self.path = path
         self._schema = schema.remove_metadata()
-        self._held: list[pa.Table] = []
+        self._tables: list[pa.Table] = []
         self._missing = ROW_GROUP_SIZE
         with wrap_os_errors("write an object", path):
             self._writer = pq.ParquetWriter(
@@ -135,27 +140,27 @@ class _Growing:
             )
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Appends rows."""
+        """Append rows."""
         table = pa.Table.from_batches([batch]).cast(self._schema)
         while table.num_rows >= self._missing:
-            self._held.append(table.slice(0, self._missing))
+            self._tables.append(table.slice(0, self._missing))
             table = table.slice(self._missing)
-            self._put()
+            self._write_group()
         if table.num_rows:
-            self._held.append(table)
+            self._tables.append(table)
             self._missing -= table.num_rows
 
     def close(self) -> None:
-        """Writes what is held and the footer."""
+        """Write the remaining rows and the footer."""
         try:
-            if self._held:
-                self._put()
+            if self._tables:
+                self._write_group()
         finally:
             with wrap_os_errors("write an object", self.path):
                 self._writer.close()
 
-    def _put(self) -> None:
-        group = pa.concat_tables(self._held).combine_chunks()
-        self._held, self._missing = [], ROW_GROUP_SIZE
+    def _write_group(self) -> None:
+        group = pa.concat_tables(self._tables).combine_chunks()
+        self._tables, self._missing = [], ROW_GROUP_SIZE
         with wrap_os_errors("write an object", self.path):
             self._writer.write_table(group, row_group_size=ROW_GROUP_SIZE)

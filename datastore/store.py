@@ -1,8 +1,9 @@
 """The store: one folder that holds everything, opened here.
 
-In: its path. Out: objects, memo, versions, ledgers and engines over it. Layout:
-`FORMAT` (the format's number), `objects/`, `ledgers/<kind>/`, `memo/`, `versions/<name>/`, `locks/`
-and `claims/<kind>/` (held by living processes), `tmp/` (unfinished files; those of the dead go).
+In: its path. Out: objects, memo, versions, ledgers and engines over it. Layout: `FORMAT` (the
+number of the format), `objects/`, `ledgers/<kind>/`, `memo/`, `versions/<name>/`, `locks/` and
+`claims/<kind>/` (held by live processes), `tmp/` (unfinished files; those of dead processes are
+removed).
 """
 
 import re
@@ -19,29 +20,29 @@ from datastore.engine import Engine, wrap_memory_errors
 from datastore.errors import StoreError, wrap_os_errors
 from datastore.files import make_folder, publish, scratch, sweep
 from datastore.ledger import Ledger
-from datastore.locks import claim, wait_for
+from datastore.locks import lock, try_lock
 from datastore.memo import Memo
 from datastore.migrations import FORMAT, MIGRATIONS
 from datastore.objects import Objects
 from datastore.versions import Versions
 
-_ASKED_WRONGLY = (
+_QUERY_ERRORS = (
     duckdb.ParserException,
     duckdb.BinderException,
     duckdb.CatalogException,
     duckdb.ConversionException,
 )
-"""Errors that lie in the query: looking through the objects would find nothing."""
+"""Errors of the query itself, for which checking the objects would find nothing."""
 
 _FORMAT = re.compile(r"mathcurator store, format (\d+)\n")
 
 
 class Store:
-    """The store at `root`, made if it is missing and brought to this release's format.
+    """The store at `root`, created if it is missing and migrated to this release's format.
 
-    With `readonly` nothing is made, locked, migrated or swept, so that it works on a read-only
-    medium; writing is then the caller's mistake. A folder that is no store, or a store of a newer
-    release, raises StoreError and is not touched. After a fork, a child opens a Store of its own.
+    With `readonly` nothing is created, locked, migrated or swept, so that a read-only medium works;
+    the caller must not write. A folder that is not a store, or a store of a newer release, raises
+    StoreError and is not changed. After a fork, the child must open its own Store.
     """
 
     def __init__(self, root: Path, readonly: bool = False) -> None:
@@ -49,12 +50,12 @@ class Store:
         self.readonly = readonly
         self._ledgers: dict[str, Ledger] = {}
         self._claims: dict[str, Claims] = {}
-        number = _format(self.root)
+        number = _read_format(self.root)
         if readonly and number < FORMAT:
-            seen = f"a store of the older format {number}" if number else "no store"
-            raise StoreError(f"{self.root} holds {seen}: open it for writing once (run a build).")
+            actual = f"a store of the older format {number}" if number else "not a store"
+            raise StoreError(f"{self.root} is {actual}. Open it for writing once (run a build).")
         if not readonly:
-            with wrap_os_errors("open a store", self.root):
+            with wrap_os_errors("open the store", self.root):
                 self._in_use = _prepare(self.root)
                 sweep(self.root / "tmp")
         self.objects = Objects(self.root)
@@ -62,32 +63,32 @@ class Store:
         self.versions = Versions(self.root)
 
     def ledger(self, kind: str) -> Ledger:
-        """The ledger of that kind; the same one each time."""
+        """Return the ledger of this kind, the same object each time."""
         if kind not in self._ledgers:
             self._ledgers[kind] = Ledger(self.root / "ledgers" / kind)
         return self._ledgers[kind]
 
     def claims(self, kind: str) -> Claims:
-        """What living processes are at work on, of that kind; the same object each time."""
+        """Return the claims of this kind, the same object each time."""
         if kind not in self._claims:
             self._claims[kind] = Claims(self.root / "claims" / kind)
         return self._claims[kind]
 
     def engine(self, memory: str = "1GB", threads: int | None = None) -> Engine:
-        """A new engine; it spills into the store, or into the system's folder if read-only."""
+        """Return a new engine, which spills into the store, or to the system if read-only."""
         spill = Path(tempfile.gettempdir()) if self.readonly else self.root / "tmp"
         return Engine(memory, threads, spill=spill)
 
     @contextmanager
-    def reading(self, digests: Iterable[str]) -> Iterator[None]:
-        """Around queries over these objects: says which one is missing or damaged if they fail.
+    def wrap_query_errors(self, digests: Iterable[str]) -> Iterator[None]:
+        """Check these objects if a query fails; a missing or damaged one raises StoreError.
 
-        No room to spill is a StoreError, too; an error that lies in none of the objects passes.
+        Running out of space is a StoreError, too. Any other error passes.
         """
         try:
             with wrap_memory_errors():
                 yield
-        except _ASKED_WRONGLY:
+        except _QUERY_ERRORS:
             raise
         except duckdb.Error:
             for digest in dict.fromkeys(digests):
@@ -95,7 +96,7 @@ class Store:
             raise
 
     def close(self) -> None:
-        """Closes the ledgers and frees the claims."""
+        """Close the ledgers and release the claims."""
         for ledger in self._ledgers.values():
             ledger.close()
         self._ledgers.clear()
@@ -108,66 +109,64 @@ class Store:
     def __enter__(self) -> "Store":
         return self
 
-    def __exit__(self, *raised: object) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
 
-def _format(root: Path) -> int:
-    """The number of the store's format; 0 where there is nothing yet. Touches nothing."""
+def _read_format(root: Path) -> int:
+    """Return the number of the store's format, 0 for an empty folder; change nothing."""
     if not root.exists():
         return 0
     try:
-        with wrap_os_errors("open a store", root):
+        with wrap_os_errors("open the store", root):
             names = {path.name for path in root.iterdir()}
             if "FORMAT" not in names and names <= {"locks", "tmp"}:
-                return 0  # empty, or killed at its very beginning
+                return 0  # empty, or killed while it was created
             text = (root / "FORMAT").read_text("utf-8") if "FORMAT" in names else ""
     except UnicodeDecodeError:
         text = ""
-    if not (found := _FORMAT.fullmatch(text)):
+    if not (match := _FORMAT.fullmatch(text)):
+        raise StoreError(f"{root} is not a store. Choose an empty or new folder.")
+    if (number := int(match[1])) > FORMAT:
         raise StoreError(
-            f"{root} holds something else than a store: choose an empty or new folder."
-        )
-    if (number := int(found[1])) > FORMAT:
-        raise StoreError(
-            f"{root} is a store of format {number}, made by a newer release; "
-            f"this one knows formats up to {FORMAT}: upgrade it, or choose another store."
+            f"{root} is a store of format {number}, but this release reads formats up to {FORMAT}. "
+            "Upgrade it, or choose another store."
         )
     return number
 
 
 def _prepare(root: Path) -> FileIO:
-    """Brings the store to this release's format; the lock says that the store is in use."""
-    if _format(root) < FORMAT:
+    """Migrate the store to this release's format; return the lock that marks it as in use."""
+    if _read_format(root) < FORMAT:
         make_folder(root / "locks")
-        with wait_for(root / "locks" / "migration"):
+        with lock(root / "locks" / "migration"):
             _migrate(root)
-    for name in ("locks", "tmp"):  # Git and object stores copy no empty folder
+    for name in ("locks", "tmp"):  # Git and object stores do not copy empty folders
         make_folder(root / name)
-    in_use = wait_for(root / "locks" / "in-use", shared=True)
-    _format(root)  # a newer release may have migrated it while we waited
+    in_use = lock(root / "locks" / "in-use", shared=True)
+    _read_format(root)  # a newer release may have migrated it meanwhile
     return in_use
 
 
 def _migrate(root: Path) -> None:
-    number = _format(root)
+    number = _read_format(root)
     if number == FORMAT:
         return
-    alone = claim(root / "locks" / "in-use")
-    if alone is None:
+    exclusive_lock = try_lock(root / "locks" / "in-use")
+    if exclusive_lock is None:
         raise StoreError(
-            f"{root} is a store of the older format {number} and other processes use it: "
-            "stop them, then run the same again."
+            f"{root} is a store of the older format {number} and is in use by other processes. "
+            "Stop them, then rerun."
         )
-    with alone:
+    with exclusive_lock:
         if number == 0:
-            _mark(root, 0)
+            _write_format(root, 0)
         for step in range(number + 1, FORMAT + 1):
             MIGRATIONS[step](root)
-            _mark(root, step)
+            _write_format(root, step)
 
 
-def _mark(root: Path, number: int) -> None:
+def _write_format(root: Path, number: int) -> None:
     with scratch(root / "tmp") as folder:
         temporary = folder / "FORMAT"
         temporary.write_text(f"mathcurator store, format {number}\n")

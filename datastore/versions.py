@@ -1,7 +1,7 @@
 """Immutable, numbered manifests: `versions/<name>/<number>.json`, canonical JSON, no times.
 
-In: a name, the content that defines a version, and what else should be known of it. Out: Manifest.
-The digest is over the content alone: what was built, not by which object files.
+In: a name, the content that defines a version, and its objects. Out: Manifest. The digest covers
+the content alone: what was built, not in which object files.
 """
 
 import json
@@ -13,29 +13,29 @@ from pathlib import Path
 from typing import Any
 
 from datastore.errors import NotFound, StoreError, wrap_os_errors
-from datastore.files import canonical, write_json
+from datastore.files import canonical_json, write_json
 
-_ADVICE = "restore it from a copy, or delete that file and build again"
+_ADVICE = "Restore it from a copy, or delete the file and rebuild."
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _PREFIX = re.compile(r"[0-9a-f]{6,64}")
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One version, as it was created and for ever."""
+    """One version; it never changes."""
 
     name: str
     number: int
     """1 for the first version of the name, then 2, 3, …"""
     digest: str
-    """sha256 of the canonical JSON of `content`, in hex."""
+    """The sha256 of the canonical JSON of `content`, in hex."""
     parent: str | None
-    """`name@number` of the version that this one was derived from."""
+    """`name@number` of the version from which this one was derived."""
     message: str
     content: dict[str, Any]
-    """What defines the version; equal content is the same version."""
+    """What defines the version; versions with equal content are the same version."""
     objects: dict[str, Any]
-    """Digests of the objects that hold its rows, by name."""
+    """The digests of the objects that hold its rows, by name."""
 
     @property
     def ref(self) -> str:
@@ -58,16 +58,16 @@ class Versions:
         message: str,
         objects: dict[str, Any],
     ) -> Manifest:
-        """The next version of `name`; the newest one, unchanged, if it has the same content.
+        """Create the next version of `name`; return the newest one if it has the same content.
 
-        Of two processes that create at once each gets a number of its own. A name has letters,
-        digits, `.`, `_` and `-`; another raises StoreError.
+        Processes that create versions at the same time get different numbers. A name consists of
+        letters, digits, `.`, `_` and `-`; another one raises StoreError.
         """
         if not _NAME.fullmatch(name):
             raise StoreError(
-                f"'{name}' cannot name a version: use letters, digits, '.', '_' and '-' only."
+                f"'{name}' is not a valid version name. Use letters, digits, '.', '_' and '-' only."
             )
-        digest = sha256(canonical(content)).hexdigest()
+        digest = sha256(canonical_json(content)).hexdigest()
         while True:
             number = max(self._numbers(name), default=0)
             if number and (newest := self._read(name, number)).digest == digest:
@@ -82,38 +82,39 @@ class Versions:
             return manifest
 
     def get(self, ref: str) -> Manifest:
-        """The version `name@number`, the newest of `name`, or the one whose digest starts so.
+        """Return the version `name@number`, the newest of `name`, or the one with a digest prefix.
 
-        A digest needs at least 6 digits; of several versions with that digest it is the first.
+        A digest prefix has at least 6 digits; of several versions with that digest the first is
+        returned.
         """
-        name, at, number = ref.partition("@")
+        name, separator, number = ref.partition("@")
         if name in self.names():
             numbers = self._numbers(name)
-            if not at:
+            if not separator:
                 return self._read(name, numbers[-1])
             if number.isascii() and number.isdigit() and int(number) in numbers:
                 return self._read(name, int(number))
-            raise NotFound(f"No version '{ref}': {name} has versions 1 to {numbers[-1]}.")
+            raise NotFound(f"No version '{ref}'. {name} has versions 1 to {numbers[-1]}.")
         if _PREFIX.fullmatch(ref):
-            found = [manifest for manifest in self.all() if manifest.digest.startswith(ref)]
-            if len({manifest.digest for manifest in found}) > 1:
-                refs = ", ".join(manifest.ref for manifest in found)
-                raise NotFound(f"'{ref}' is ambiguous: it starts the digests of {refs}.")
-            if found:
-                return found[0]
+            matches = [manifest for manifest in self.all() if manifest.digest.startswith(ref)]
+            if len({manifest.digest for manifest in matches}) > 1:
+                refs = ", ".join(manifest.ref for manifest in matches)
+                raise NotFound(f"'{ref}' is ambiguous: the digests of {refs} begin with it.")
+            if matches:
+                return matches[0]
         near = get_close_matches(name, self.names(), n=1)
         hint = f" Did you mean '{near[0]}'?" if near else ""
-        known = ", ".join(self.names()) or "none yet"
-        raise NotFound(f"No version named '{name}'.{hint} Known: {known}.")
+        names = ", ".join(self.names()) or "none yet"
+        raise NotFound(f"No version named '{name}'.{hint} Versions: {names}.")
 
     def names(self) -> list[str]:
-        """All names that have a version, sorted."""
+        """Return all names that have a version, sorted."""
         if not self._folder.is_dir():
             return []
         return sorted(path.name for path in self._folder.iterdir() if self._numbers(path.name))
 
     def all(self) -> list[Manifest]:
-        """All versions, by name, then number."""
+        """Return all versions, by name and number."""
         return [self._read(name, number) for name in self.names() for number in self._numbers(name)]
 
     def _path(self, name: str, number: int) -> Path:
@@ -130,9 +131,7 @@ class Versions:
         try:
             manifest = Manifest(**json.loads(data))
         except (ValueError, TypeError) as error:
-            raise StoreError(f"{path} is damaged: it is no manifest; {_ADVICE}.") from error
-        if sha256(canonical(manifest.content)).hexdigest() != manifest.digest:
-            raise StoreError(
-                f"{path} is damaged: its content does not match its digest; {_ADVICE}."
-            )
+            raise StoreError(f"{path} is damaged: it is not a manifest. {_ADVICE}") from error
+        if sha256(canonical_json(manifest.content)).hexdigest() != manifest.digest:
+            raise StoreError(f"{path} is damaged: its content does not match its digest. {_ADVICE}")
         return manifest

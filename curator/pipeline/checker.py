@@ -19,8 +19,8 @@ from curator.checks.evidence import Pair
 from curator.core.model import Answer, Verdict, content_id
 from curator.recipe.schema import Limits
 from curator.sandbox import Execution, Sandbox
+from datastore.compute_missing import chunks, compute_missing
 from datastore.ledger import Ledger
-from datastore.remember import chunks, remember
 
 CHUNK = 1_000
 """Candidates checked at once."""
@@ -109,7 +109,7 @@ class Checker:
             content_id("execution", str(self.executor), self._limits, program)
             for program in programs
         ]
-        records = remember(self._executions, keys, programs, run)
+        records = compute_missing(self._executions, keys, programs, run)
         return [Execution(**record) for record in records]
 
     def _grade(self, pairs: Sequence[Pair]) -> list[Equivalence]:
@@ -126,5 +126,5 @@ class Checker:
             content_id("grading", str(answers.VERSION), str(self._digits), gold, answer, *choices)
             for gold, answer, choices in pairs
         ]
-        records = remember(self._gradings, keys, pairs, grade)
+        records = compute_missing(self._gradings, keys, pairs, grade)
         return [Equivalence(**record) for record in records]

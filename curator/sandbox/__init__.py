@@ -1,10 +1,10 @@
-"""Runs programs that nobody vouches for: each jailed, limited, alone, and answered for once.
+"""Run untrusted Python programs, each in its own sandboxed process with resource limits.
 
-In: texts of Python programs (never a gold answer). Out: an Execution each. Inside, in the order in
-which a program passes them: `pool` (workers and order), `worker` (the caller's end of a process),
-`zygote` (the jailed process that forks), `jail` with `spaces`, `landlock`, `seccomp` and `syscalls`
-(what it may do), `warm` (what it has ready), `watch` (its end), `program` (the run itself),
-`completion` (what it leaves unsaid), `execution` (the outcome).
+In: texts of Python programs (never a gold answer). Out: an Execution for each. The modules, in the
+order in which a program passes them: `pool` (workers and order), `zygote_client` (the caller's end
+of a process), `zygote` (the jailed process that forks), `jail` (what it may do), `preload` (what it
+has imported), `supervise` (how a program ends), `run_program` (the run itself), `implicit_result`
+(results that a program does not print), `execution` (the outcome).
 """
 
 from curator.sandbox.execution import STATUSES, Execution, Status

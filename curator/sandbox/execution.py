@@ -1,6 +1,6 @@
-"""What a run of one program comes to.
+"""The result of running one program.
 
-In: nothing. Out: Execution, and Status with every way a program can end.
+In: nothing. Out: Execution, and Status with every way in which a program can end.
 """
 
 from dataclasses import dataclass
@@ -24,28 +24,29 @@ class Execution:
     """How one program ended and what it printed."""
 
     status: Status
-    """`ok`: it ran to its end or left with exit code 0. `error`: an exception or another exit code.
-    `timeout`: CPU or wall time used up. `memory`: it could get no more. `output`: it printed more
-    than it may. `killed`: a signal ended it (a crash in C code, its own kill), or its worker died.
-    `refused`: too long or no text, so not run; or it ended because the jail denied something."""
+    """`ok`: it ran to its end or exited with code 0. `error`: an exception or another exit code.
+    `timeout`: it used up its CPU or wall time. `memory`: it exceeded its memory limit. `output`: it
+    exceeded its output limit. `killed`: a signal ended it (a crash in C code, a kill by itself), or
+    its worker died. `refused`: it was not run, because it is too long or not text, or it ended
+    because the jail denied an operation."""
     value: str = ""
-    """The last line it printed that is not blank, stripped; empty if there is none. It is filled
-    whatever the status is: look at the status first."""
+    """The last line of the output that is not blank, stripped; empty if there is none. It is set
+    for every status, so check the status first."""
     stdout: str = ""
-    """All it printed, at most `output_kb`; bytes that are no UTF-8 are replaced."""
+    """The whole output, a maximum of `output_kb`; bytes that are not UTF-8 are replaced."""
     error: str = ""
-    """One line, empty when ok: `ZeroDivisionError: division by zero (line 3)`. Written by the
-    program's own process, so evidence for people, nothing to decide by."""
+    """One line, empty if the status is `ok`: `ZeroDivisionError: division by zero (line 3)`. It
+    comes from the program's own process: show it to people, but do not base decisions on it."""
     seconds: float = 0.0
-    """Wall time from fork to end. Differs from run to run: keep it out of what is digested."""
+    """Wall time from fork to end. It differs from run to run: keep it out of digests."""
     completed: str = ""
-    """What was done for a program that leaves something to its reader, with commas between: `fence`
-    (it stood in a fenced block), `preamble` (imports of its prompt put before it), and what was
-    printed since it printed nothing: `ans`, `answer`, `solution()`, `solver()` or `solve()`."""
+    """What was done to complete the program, separated by commas: `fence` (taken out of a fenced
+    block), `preamble` (the imports of its prompt added), and what was printed because it printed
+    nothing: `ans`, `answer`, `solution()`, `solver()` or `solve()`."""
 
 
-def last_line(stdout: str) -> str:
-    """The last line that is not blank, stripped."""
+def find_last_line(stdout: str) -> str:
+    """Return the last line that is not blank, stripped."""
     for line in reversed(stdout.split("\n")):
         if line.strip():
             return line.strip()

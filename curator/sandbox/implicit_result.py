@@ -1,10 +1,10 @@
-"""What a program leaves unsaid, as the corpora it comes from mean it.
+"""Complete programs that do not print their result, as the datasets they come from intend.
 
-In: the text of a program, and the names it has made once it has run. Out: the text to run, and the
-value to print. Program-of-Thoughts (arXiv:2211.12588) leaves its result in `ans` and counts on what
-its prompt imports; PAL (arXiv:2211.10435) defines `solution()`; ToRA (arXiv:2309.17452) writes the
-program between ```python and ```, and what it printed between ```output and ```. Completed is only
-what prints nothing itself, and what was done is told.
+In: the text of a program, and the names that it has defined after its run. Out: the text to run,
+and the value to print. Program-of-Thoughts (arXiv:2211.12588) leaves its result in `ans` and relies
+on the imports of its prompt; PAL (arXiv:2211.10435) defines `solution()`; ToRA (arXiv:2309.17452)
+writes the program between ```python and ```, and its output between ```output and ```. Only
+programs that print nothing are completed, and `Execution.completed` records how.
 """
 
 import re
@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from types import FunctionType
 from typing import Any
 
-RESULTS = ("ans", "answer")
-"""Variables that are printed, the first of them that is there."""
-FUNCTIONS = ("solution", "solver", "solve")
-"""Functions that are called where there is no such variable, and their result printed."""
+RESULT_NAMES = ("ans", "answer")
+"""Variables whose value is printed; the first one that is defined counts."""
+RESULT_FUNCTIONS = ("solution", "solver", "solve")
+"""Functions whose return value is printed if none of these variables is defined."""
 FENCE, PREAMBLE = "fence", "preamble"
-STEPS = frozenset((FENCE, PREAMBLE, *RESULTS, *(f"{name}()" for name in FUNCTIONS)))
-"""Whatever can be told in `Execution.completed`, in this order, with a comma between."""
+STEPS = frozenset((FENCE, PREAMBLE, *RESULT_NAMES, *(f"{name}()" for name in RESULT_FUNCTIONS)))
+"""The values that `Execution.completed` can list, in the order in which it lists them."""
 
 PREAMBLES = (
     "",
@@ -36,10 +36,10 @@ def solve_it(equation, variable):
     return {v: None for v in (variable if isinstance(variable, list) else [variable])}
 """,
 )
-"""What the prompts of Program-of-Thoughts import: nothing, what is light, all. They say `solve_it`
-is sympy's; it is its authors' own."""
+"""Imports of the prompts of Program-of-Thoughts: none, the light ones, all of them. The prompts
+import `solve_it` from sympy, but it is a function of the paper's authors."""
 HEAVY = 2
-"""The preamble that needs the large packages."""
+"""Index of the preamble that needs the large packages."""
 
 _LIGHT_NAMES = {"math", "statistics"}
 _USES = re.compile(r"\b(math|statistics|np)\.|\b(Eq|Symbol|simplify|solve|solve_it)\s*\(")
@@ -47,36 +47,36 @@ _BINDS = re.compile(r"^[ \t]*(?:import|from|def)\b(.*)", re.MULTILINE)
 _SETS_RESULT = re.compile(r"^[ \t]*(?:ans|answer)\b[^=\n]*=", re.MULTILINE)
 
 
-def unfenced(text: str) -> str:
-    """The last fenced program of a text; the text itself where nothing is fenced.
+def extract_fenced(text: str) -> str:
+    """Return the last fenced program of a text, or the text itself if it contains none.
 
-    A fence counts only where it surely is one: a line that opens one for Python, or one as the
-    first line of all. One that never closes ends with the text.
+    A fence counts only if it certainly is one: a line that opens a block of Python, or a bare fence
+    on the first line that is not blank. A block without an end extends to the end of the text.
     """
     if "```" not in text:
         return text
-    found: list[str] | None = None
+    lines: list[str] | None = None
     inside = False
-    first = True
+    at_start = True
     for line in text.split("\n"):
         if line.startswith("```"):
             opens = line[3:].strip().lower() in ("python", "py", "python3") or (
-                first and line.strip() == "```"
+                at_start and line.strip() == "```"
             )
             inside = opens and not inside
             if inside:
-                found = []
-        elif inside and found is not None:
-            found.append(line)
-        first = first and not line.strip()
-    return text if found is None else "\n".join(found) + "\n"
+                lines = []
+        elif inside and lines is not None:
+            lines.append(line)
+        at_start = at_start and not line.strip()
+    return text if lines is None else "\n".join(lines) + "\n"
 
 
-def preamble(text: str) -> int:
-    """Which of PREAMBLES a program counts on.
+def select_preamble(text: str) -> int:
+    """Return the index of the entry of PREAMBLES that a program needs.
 
-    None but for one that prints nothing, sets `ans` or `answer`, and uses a name of them that it
-    neither imports nor defines.
+    It is 0 unless the program prints nothing, sets `ans` or `answer`, and uses names of a preamble
+    that it neither imports nor defines.
     """
     if "print(" in text or not _SETS_RESULT.search(text):
         return 0
@@ -86,23 +86,25 @@ def preamble(text: str) -> int:
     return 0 if not missing else 1 if missing <= _LIGHT_NAMES else HEAVY
 
 
-def result(names: Mapping[str, Any]) -> tuple[str, Any]:
-    """How the result of a program that printed nothing is come by, and the result; ("", None) if
-    there is none. Calls the function of the program, so whatever it raises comes out.
+def find_result(names: Mapping[str, Any]) -> tuple[str, Any]:
+    """Return the source of the result of a program that printed nothing, and the result.
+
+    Returns ("", None) if there is none. Calls the function of the program, so any exception of the
+    program can be raised.
     """
-    for name in RESULTS:
+    for name in RESULT_NAMES:
         if names.get(name) is not None:
-            return name, _only(names[name])
-    for name in FUNCTIONS:
+            return name, _unwrap(names[name])
+    for name in RESULT_FUNCTIONS:
         function = names.get(name)
         if type(function) is FunctionType and function.__module__ == "__main__":
             value = function()
-            return (f"{name}()", _only(value)) if value is not None else ("", None)
+            return (f"{name}()", _unwrap(value)) if value is not None else ("", None)
     return "", None
 
 
-def _only(value: Any) -> Any:
-    """The one thing in a list, tuple or dict that holds one, as Program-of-Thoughts reads it."""
+def _unwrap(value: Any) -> Any:
+    """Return the only item of a list, tuple or dict, as Program-of-Thoughts does."""
     for _ in range(3):
         if type(value) in (list, tuple, dict) and len(value) == 1:
             value = next(iter(value.values())) if type(value) is dict else value[0]

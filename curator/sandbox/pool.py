@@ -1,4 +1,4 @@
-"""Sandbox: runs programs that nobody vouches for, each in a jail of its own, several at a time.
+"""The sandbox: runs untrusted programs, each in its own jail, several at a time.
 
 In: texts of Python programs. Out: an Execution for each, in order.
 """
@@ -14,32 +14,31 @@ from types import TracebackType
 from curator.core.errors import SandboxError
 from curator.sandbox import implicit_result, preload
 from curator.sandbox.execution import Execution
-from curator.sandbox.jail.enter import Mechanism
 from curator.sandbox.zygote_client import Limits, Zygote, ZygoteDied
 
 VERSION = 2
-"""Of how programs are run: a change that can change an Execution is a new number."""
+"""The version of the sandbox. Raise it with any change that can change an Execution."""
 
 PROGRAM_BYTES = 1_000_000
-"""Longer programs are refused."""
+"""Maximum size of a program, in bytes; larger ones are refused."""
 
-_AHEAD = 16
-"""Programs taken from the input a worker before their turn: one that uses up its time holds the
-others back only after this many."""
+_LOOK_AHEAD = 16
+"""Programs per worker that are taken from the input ahead of the output. A program that uses up its
+time delays the others only after this many."""
 
 _CLOSED = "This sandbox is closed; open a new one."
 
 _LARGE = preload.HEAVY + preload.SLOW
 
-_RECYCLE = 5_000
-"""Programs after which a zygote is replaced, so that it cannot grow."""
+_RUNS_PER_ZYGOTE = 5_000
+"""Programs per zygote; then it is replaced, so that it cannot grow."""
 
 
 def needs_heavy(program: str) -> bool:
-    """Whether a line with `import` names one of the large packages.
+    """Return whether a line with `import` names one of the large packages.
 
-    Plain searches, linear in the text: a regular expression could be made to take for ever. A wrong
-    guess costs time, never the outcome.
+    Plain searches, linear in the text: a regular expression could be made to run for ever. A wrong
+    guess costs time but does not change the outcome.
     """
     return any(name in program for name in _LARGE) and any(
         "import" in line and any(name in line for name in _LARGE) for line in program.split("\n")
@@ -56,57 +55,57 @@ class _Worker:
         self._closed = False
 
     def zygote(self, heavy: bool) -> Zygote:
-        """The living one of this kind, started if there is none."""
+        """Return the live zygote of this kind; start it if there is none."""
         with self._lock:
             if self._closed:
                 raise ZygoteDied
             zygote = self._zygotes.get(heavy)
-            if zygote is not None and (zygote.runs >= _RECYCLE or not zygote.alive()):
+            if zygote is not None and (zygote.runs >= _RUNS_PER_ZYGOTE or not zygote.is_idle()):
                 zygote.end()
                 zygote = None
             if zygote is None:
                 zygote = self._zygotes[heavy] = Zygote(self._limits, heavy, self._unsafe_local)
             return zygote
 
-    def run(self, given: str) -> Execution:
-        program = implicit_result.unfenced(given)
+    def run(self, text: str) -> Execution:
+        program = implicit_result.extract_fenced(text)
         try:
-            text = program.encode()
+            code = program.encode()
         except UnicodeEncodeError:
             return Execution("refused", error="the program is not text: it holds half a character")
-        if len(text) > PROGRAM_BYTES:
-            seen = f"a program of {len(text):,} bytes; at most {PROGRAM_BYTES:,} are run"
-            return Execution("refused", error=seen)
-        preamble = implicit_result.preamble(program)
+        if len(code) > PROGRAM_BYTES:
+            error = f"a program of {len(code):,} bytes; at most {PROGRAM_BYTES:,} are run"
+            return Execution("refused", error=error)
+        preamble = implicit_result.select_preamble(program)
         heavy = preamble == implicit_result.HEAVY or needs_heavy(program)
         try:
-            done = self.zygote(heavy).run(text, preamble)
+            execution = self.zygote(heavy).run(code, preamble)
         except ZygoteDied:
-            self._drop(heavy)
-            self._prove(heavy)
+            self._discard(heavy)
+            self._check_sandbox(heavy)
             return Execution("killed", error="the process that ran it died")
-        before = [implicit_result.FENCE] * (program is not given) + [implicit_result.PREAMBLE] * (
-            preamble > 0
-        )
-        if not before:
-            return done
-        return replace(done, completed=", ".join(filter(None, [*before, done.completed])))
+        steps = [
+            implicit_result.FENCE if program is not text else "",
+            implicit_result.PREAMBLE if preamble else "",
+            execution.completed,
+        ]
+        return replace(execution, completed=", ".join(filter(None, steps)))
 
-    def _prove(self, heavy: bool) -> None:
-        """Raises SandboxError if it is the sandbox that fails, and not the program that ran."""
+    def _check_sandbox(self, heavy: bool) -> None:
+        """Raise SandboxError if the sandbox itself fails, and not only the program."""
         canary = "print(1)"
         try:
-            done = self.zygote(heavy).run(canary.encode(), implicit_result.preamble(canary))
+            execution = self.zygote(heavy).run(canary.encode())
         except ZygoteDied:
-            self._drop(heavy)
-            done = Execution("killed")
-        if done.value != "1":
+            self._discard(heavy)
+            execution = Execution("killed")
+        if execution.value != "1":
             raise SandboxError(
-                "The sandbox does not even run 'print(1)' here; no program was judged by it. "
-                "See what this system offers: curator sandbox"
+                "The sandbox cannot run even 'print(1)', so no program was graded. "
+                "Run 'curator sandbox' to see what this system supports."
             )
 
-    def _drop(self, heavy: bool) -> None:
+    def _discard(self, heavy: bool) -> None:
         with self._lock:
             zygote = self._zygotes.pop(heavy, None)
         if zygote is not None:
@@ -121,7 +120,7 @@ class _Worker:
             zygote.end()
 
 
-def _result(future: Future[Execution]) -> Execution:
+def _wait_for(future: Future[Execution]) -> Execution:
     try:
         return future.result()
     except CancelledError:
@@ -129,30 +128,32 @@ def _result(future: Future[Execution]) -> Execution:
 
 
 class Sandbox:
-    """Runs Python programs in jailed processes, each in a fresh fork, killed with all it started.
+    """Runs Python programs in jailed processes, each in a fresh fork.
 
     A program sees Python's own files and the packages it may import, read-only, and an empty
-    private folder where namespaces are granted; no environment, home, store or other process. It
-    has no network, makes no process or thread, signals nobody else, and ends at its limits: wall
-    and CPU seconds, `memory_mb` MiB beyond what its interpreter holds, `output_kb` KiB of output,
-    16 MiB a file, 64 open files. Hashing, `random` (also numpy's), time zone (UTC) and locale are
-    the same in each run. Standard input is empty; what goes to standard error is lost. A program
-    that prints nothing has its result printed where it can be found, see `completion`.
+    private folder if namespaces are available; no environment, home, store or other process. It
+    has no network, starts no processes or threads, cannot signal other processes, and ends at its
+    limits: wall and CPU seconds, `memory_mb` MiB beyond the size of its interpreter, `output_kb`
+    KiB of output, 16 MiB per file, 64 open files. All that it started is killed with it. Hashing,
+    `random` (numpy's, too), time zone (UTC) and locale are the same in every run. Standard input is
+    empty; standard error is discarded. If a program prints nothing, its result is printed where it
+    can be found (see `implicit_result`).
 
-    Needed: Linux on x86-64 or arm64, seccomp, and either namespaces or Landlock 3 (see
-    `curator.sandbox.probe`); SandboxError otherwise. `unsafe_local=True` runs with whatever there
-    is, which may be nothing but limits.
+    Requires Linux on x86-64 or arm64, seccomp, and either namespaces or Landlock 3 (see
+    `curator.sandbox.probe`); otherwise raises SandboxError. `unsafe_local=True` runs programs with
+    whatever the system supports, which may be nothing but limits.
 
-    Not covered: faults of the kernel or the processor (a virtual machine would be the next wall);
+    Not covered: bugs of the kernel or the processor (a virtual machine would protect from them);
     what a program learns from clocks and load; which paths exist, where only Landlock guards them;
     the content of Python's library folders, which any program can read; clocks, `os.urandom` and
-    explicitly unseeded generators such as `random.Random()`, which differ from run to run; the sum
-    of memory of all workers (each may hold `memory_mb`, 16 MiB of files and 16 MiB of output beside
-    its interpreters); whether a printed answer, or what `completed` and `error` say, came about
-    honestly; and addresses of objects, with what hangs on them, after other programs on a worker.
+    explicitly unseeded generators such as `random.Random()`, which differ from run to run; the
+    total memory of all workers (each may hold `memory_mb`, 16 MiB of files and 16 MiB of output
+    beside its interpreters); whether a printed answer, or the content of `completed` and `error`,
+    is honest; and object addresses, and what depends on them, after other programs on the same
+    worker.
 
-    Use it as a context manager: leaving it ends every process. It may be used by several threads,
-    but not by a fork of the process that opened it.
+    A context manager: leaving it ends every process. Several threads may use it, but not a fork of
+    the process that opened it.
     """
 
     def __init__(
@@ -165,21 +166,21 @@ class Sandbox:
         unsafe_local: bool = False,
     ) -> None:
         if min(workers, wall_s, cpu_s, memory_mb, output_kb) <= 0:
-            raise SandboxError("A limit of the sandbox is not above 0; give positive numbers.")
+            raise SandboxError("Every limit of the sandbox must be above 0. Pass positive numbers.")
         self._limits = Limits(wall_s, cpu_s, memory_mb, output_kb)
         self._workers = [_Worker(self._limits, unsafe_local) for _ in range(workers)]
-        self._window = workers * _AHEAD
+        self._window = workers * _LOOK_AHEAD
         self._idle: LifoQueue[_Worker] = LifoQueue()
         for worker in self._workers:
             self._idle.put(worker)
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="sandbox")
         self._closed = False
-        # Started now so that a machine that cannot jail is told before any work.
-        self.held: list[Mechanism] = self._workers[-1].zygote(heavy=False).held
+        # Start one zygote now, so that a machine without a jail is reported before any work.
+        self._workers[-1].zygote(heavy=False)
 
     @property
     def limits(self) -> dict[str, float]:
-        """What bounds a program, as numbers that a ledger key can hold."""
+        """The limits of a program, as numbers for a ledger key."""
         limits = self._limits
         return {
             "wall_s": limits.wall_s,
@@ -189,23 +190,23 @@ class Sandbox:
         }
 
     def run(self, program: str) -> Execution:
-        """Runs one program and waits for it."""
-        return _result(self._submit(program))
+        """Run one program and return its execution."""
+        return _wait_for(self._submit(program))
 
     def map(self, programs: Iterable[str]) -> Iterator[Execution]:
-        """Runs programs on all workers; yields their executions in the order of the programs.
+        """Run programs on all workers and yield their executions in the order of the programs.
 
-        Lazy: takes at most 16 programs a worker ahead of what it has yielded. Closing the iterator
-        starts no more of them.
+        Lazy: takes a maximum of 16 programs per worker ahead of the executions yielded. Closing the
+        iterator starts no more programs.
         """
         waiting: deque[Future[Execution]] = deque()
         try:
             for program in programs:
                 waiting.append(self._submit(program))
                 while waiting and (len(waiting) >= self._window or waiting[0].done()):
-                    yield _result(waiting.popleft())
+                    yield _wait_for(waiting.popleft())
             while waiting:
-                yield _result(waiting.popleft())
+                yield _wait_for(waiting.popleft())
         finally:
             for future in waiting:
                 future.cancel()
@@ -226,7 +227,7 @@ class Sandbox:
             self._idle.put(worker)
 
     def close(self) -> None:
-        """Ends every process; programs that still run come out as `killed`. May be called twice."""
+        """End every process; programs that still run end as `killed`. Can be called twice."""
         self._closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)
         for worker in self._workers:

@@ -1,7 +1,7 @@
-"""What a zygote has ready before it forks: modules imported and run once, chance and set-up fixed.
+"""Prepare the interpreter of a zygote: modules imported and warmed up, randomness and setup fixed.
 
-In: which of the two zygotes it is. Out: a warm interpreter. A program that imports something else
-still can, only slower.
+In: the kind of the zygote, light or heavy. Out: a warm interpreter. A program can still import
+anything else, only slower.
 """
 
 import contextlib
@@ -17,9 +17,9 @@ LIGHT = (
     *("textwrap", "traceback", "io", "ast", "abc", "contextlib", "types", "warnings"),
 )
 HEAVY = ("numpy", "sympy", "mpmath")
-"""A program that names one of these, or of SLOW, after `import` or `from` gets the heavy zygote."""
+"""A program that imports one of these, or of SLOW, runs in the heavy zygote."""
 SLOW = ("scipy", "networkx", "pandas", "matplotlib")
-"""Import modules of HEAVY themselves, but are too large to hold ready for few programs."""
+"""These import modules of HEAVY, but are too large to preload for few programs."""
 
 TYPICAL = b"""
 import math
@@ -35,7 +35,7 @@ answer = total(numbers, 1.5) + math.sqrt(16) ** 2 - 3 * 4 // 5
 print(answer)
 print(f"{answer:.2f} {int(answer)} {1 / 3}", max(numbers))
 """
-"""A program of the usual kind, to be run a few times."""
+"""A typical program, for warming up."""
 
 _CALLS = """
 x, y, n = symbols("x y n")
@@ -57,8 +57,8 @@ str(sqrt(2) / 2 + pi), latex(Rational(1, 2)), sympify("2*x + 1"), trigsimp(tan(x
 """
 
 
-def light() -> None:
-    """The standard modules that programs use, `exit` and `quit`, and a fixed seed."""
+def load_light() -> None:
+    """Load the standard modules that programs use, define `exit` and `quit`, and fix the seed."""
     for name in LIGHT:
         importlib.import_module(name)
     site.setquit()
@@ -68,8 +68,8 @@ def light() -> None:
     random.seed(0)
 
 
-def heavy() -> None:
-    """numpy and sympy, where they are installed, with typical calls made once."""
+def load_heavy() -> None:
+    """Load numpy and sympy, if they are installed, and make typical calls once."""
     for name in HEAVY:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
@@ -89,9 +89,9 @@ def _warm_numpy() -> None:
     numpy.roots([1, -3, 2])
     str(numpy.arange(3).mean())
     numpy.random.seed(0)
-    made = numpy.random.default_rng
+    original = numpy.random.default_rng
 
     def default_rng(seed: Any = None) -> Any:
-        return made(0 if seed is None else seed)
+        return original(0 if seed is None else seed)
 
     numpy.random.default_rng = default_rng

@@ -1,6 +1,6 @@
-"""What this machine offers to jail programs, found by jailing a process and looking.
+"""What this machine offers to jail programs, determined by jailing a process.
 
-In: nothing. Out: a table of mechanisms for people and for `enough`.
+In: nothing. Out: a table of mechanisms, for people and for `find_missing`.
 """
 
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from curator.sandbox.jail import enter
 from curator.sandbox.zygote_client import Limits, Zygote
 
 PROTECTS = {
-    enter.NAMESPACES: "home, keys, store, other processes, the network; leftovers of a program",
-    enter.USER: "files and processes of whoever runs this",
-    enter.LANDLOCK: "reading and writing any file that Python does not need, TCP",
-    enter.SECCOMP: "sockets, new processes and threads, signals to others, rare kernel calls",
+    enter.NAMESPACES: "home, keys, store, other processes, the network; leftover files",
+    enter.USER: "files and processes of the user who runs this",
+    enter.LANDLOCK: "reading and writing any file that Python does not need; TCP",
+    enter.SECCOMP: "sockets, new processes and threads, signals to others, rare system calls",
     enter.LIMITS: "endless loops, memory, output, file size, open files, core dumps",
 }
 
@@ -23,26 +23,29 @@ class Mechanism:
 
     name: str
     available: bool
-    """The kernel, and who we are, offer it."""
+    """Whether the kernel and the current user allow it."""
     used: bool
-    """A jailed process has it in effect."""
+    """Whether it is in effect in a jailed process."""
     protects: str
-    """What it keeps programs from."""
+    """What it protects, or prevents."""
     note: str
-    """How far it reaches, or why it is not used."""
+    """Its extent, or why it is not used."""
 
 
 def probe() -> list[Mechanism]:
-    """Jails one process and tells what holds. Raises SandboxError only where none can be started.
+    """Jail one process and return the mechanisms in effect.
 
-    The minimum, below which Sandbox refuses: seccomp, and for files either namespaces or Landlock
-    version 3 (Linux 6.2). The other mechanisms are further walls behind these.
+    Raises SandboxError only if no process can be started. Sandbox requires at least seccomp and,
+    for files, either namespaces or Landlock version 3 (Linux 6.2). The other mechanisms are
+    additional protection.
     """
     zygote = Zygote(Limits(5.0, 5.0, 256, 64), heavy=False, unsafe_local=True)
     zygote.end()
-    return [Mechanism(h.name, h.available, h.used, PROTECTS[h.name], h.note) for h in zygote.held]
+    return [
+        Mechanism(m.name, m.available, m.used, PROTECTS[m.name], m.note) for m in zygote.mechanisms
+    ]
 
 
-def enough(table: list[Mechanism]) -> str:
-    """Empty if the table reaches the minimum, else what is missing, in a few words."""
-    return enter.enough([enter.Mechanism(m.name, m.available, m.used) for m in table])
+def find_missing(table: list[Mechanism]) -> str:
+    """Return what the minimum lacks, in a few words; empty if the table reaches it."""
+    return enter.find_missing([enter.Mechanism(m.name, m.available, m.used) for m in table])

@@ -1,9 +1,9 @@
-"""Runs one program, inside its own fork of a zygote: from its text to an exit code.
+"""Run one program, inside its own fork of a zygote: from its text to an exit code.
 
-In: the text. Out: exit code 0 or 1 and a record in shared memory: a kind and one line, of what went
-wrong (code 1) or of how the result was completed (code 0). Everything here can be tampered with by
-the program, so it decides nothing that a program could not bring about by honest means: an `ok` by
-leaving with 0, an error by raising one, a completed result by printing it.
+In: the text. Out: exit code 0 or 1, and a record in shared memory: a kind and one line, which
+describes the error (code 1) or how the result was completed (code 0). The program can tamper with
+everything here, so nothing is decided here that a program could not bring about honestly: `ok` by
+exiting with 0, an error by raising one, a completed result by printing it.
 """
 
 import atexit
@@ -20,7 +20,7 @@ from curator.sandbox import implicit_result
 NAME = "<program>"
 REPORT_BYTES = 2048
 DONE = "done"
-"""Kind of a record that tells how the result was completed."""
+"""The kind of a record that states how the result was completed."""
 
 _TEXT = 500
 _DENIED = (errno.EPERM, errno.EACCES, errno.EROFS)
@@ -30,7 +30,7 @@ _preambles = [compile(text, "<preamble>", "exec") for text in implicit_result.PR
 
 
 def run(text: bytes, preamble: int, report: mmap.mmap) -> int:
-    """Compiles and runs the text as `__main__`; returns the exit code, never raises."""
+    """Compile and run the text as `__main__`; return the exit code, never raise."""
     main = types.ModuleType("__main__")
     sys.modules["__main__"] = main
     record = b""
@@ -39,9 +39,9 @@ def run(text: bytes, preamble: int, report: mmap.mmap) -> int:
         if preamble:
             exec(_preambles[preamble], main.__dict__)
         exec(compile(text, NAME, "exec", dont_inherit=True), main.__dict__)
-        record = _complete(main.__dict__)
+        record = _print_result(main.__dict__)
     except BaseException as error:
-        record = _record(error)
+        record = _describe_error(error)
         code = 1 if record else 0
     with suppress(BaseException):
         atexit._run_exitfuncs()
@@ -54,39 +54,39 @@ def run(text: bytes, preamble: int, report: mmap.mmap) -> int:
     return code
 
 
-def _complete(names: dict[str, object]) -> bytes:
-    """Prints the result of a program that has printed nothing; the record of it."""
+def _print_result(names: dict[str, object]) -> bytes:
+    """Print the result of a program that has printed nothing; return the record of it."""
     out = sys.__stdout__
     if out is None or out.closed or sys.stdout is not out:
         return b""
     out.flush()
     if os.lseek(1, 0, os.SEEK_CUR):
         return b""
-    how, value = implicit_result.result(names)
-    if not how:
+    source, value = implicit_result.find_result(names)
+    if not source:
         return b""
     print(value)
-    return f"{DONE}\n{how}".encode()
+    return f"{DONE}\n{source}".encode()
 
 
-def _record(error: BaseException) -> bytes:
-    """`kind` and message on one line each; empty for an exit with code 0."""
+def _describe_error(error: BaseException) -> bytes:
+    """Return kind and message, on one line each; empty for an exit with code 0."""
     if isinstance(error, MemoryError):
-        # The hard limit is a little higher, for the sake of this message.
+        # The hard limit is a little higher, to leave room for this message.
         with suppress(BaseException):
             hard = resource.getrlimit(resource.RLIMIT_AS)[1]
             resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
     try:
         if isinstance(error, SystemExit) and (error.code is None or error.code == 0):
             return b""
-        return f"{_kind(error)}\n{_message(error)}".encode("utf-8", "replace")[:REPORT_BYTES]
+        return f"{_classify(error)}\n{_error_line(error)}".encode("utf-8", "replace")[:REPORT_BYTES]
     except BaseException:
         if isinstance(error, MemoryError):
             return b"memory\nMemoryError"
         return b"error\nan exception that cannot be shown"
 
 
-def _kind(error: BaseException) -> str:
+def _classify(error: BaseException) -> str:
     if isinstance(error, MemoryError) or (
         isinstance(error, OSError) and error.errno == errno.ENOMEM
     ):
@@ -94,14 +94,14 @@ def _kind(error: BaseException) -> str:
     return "refused" if isinstance(error, OSError) and error.errno in _DENIED else "error"
 
 
-def _message(error: BaseException) -> str:
-    said = str(error.msg if isinstance(error, SyntaxError) else error)
-    said = " ".join(said[: 4 * _TEXT].split())[:_TEXT]
+def _error_line(error: BaseException) -> str:
+    message = str(error.msg if isinstance(error, SyntaxError) else error)
+    message = " ".join(message[: 4 * _TEXT].split())[:_TEXT]
     line = error.lineno if isinstance(error, SyntaxError) else None
-    step = error.__traceback__
-    while step is not None:
-        if step.tb_frame.f_code.co_filename == NAME:
-            line = step.tb_lineno
-        step = step.tb_next
-    text = f"{type(error).__name__}: {said}" if said else type(error).__name__
+    frame = error.__traceback__
+    while frame is not None:
+        if frame.tb_frame.f_code.co_filename == NAME:
+            line = frame.tb_lineno
+        frame = frame.tb_next
+    text = f"{type(error).__name__}: {message}" if message else type(error).__name__
     return f"{text} (line {line})" if line is not None else text

@@ -1,4 +1,4 @@
-"""What a zygote is told when it starts; nothing else of the caller's reaches it.
+"""The settings of a zygote; nothing else of the caller reaches it.
 
 In: nothing. Out: Settings, which travels as JSON.
 """
@@ -8,19 +8,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a zygote is told when it starts."""
+    """What a zygote needs to know when it starts."""
 
     visible: list[str]
-    """Paths to show, read-only."""
+    """Paths that are visible, read-only."""
     imports: list[str]
-    """Folders to import packages from, all of them visible."""
+    """Folders of packages; all of them are visible."""
     private: str
-    """Where programs may write, if there are namespaces."""
+    """The folder where programs may write, if namespaces are used."""
     namespaces: bool
-    must_hold: bool
-    """End instead of going on with less than the minimum."""
+    require_minimum: bool
+    """Exit if the jail does not reach the minimum."""
     heavy: bool
-    """Have numpy and sympy ready."""
+    """Preload numpy and sympy."""
     wall_s: float
     cpu_s: float
     memory_mb: int

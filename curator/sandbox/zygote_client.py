@@ -1,7 +1,7 @@
-"""The caller's end of one zygote: starts it, hands it programs, takes what comes back, ends it.
+"""The caller's end of one zygote: starts it, sends programs, receives results, ends it.
 
-In: limits. Out: an Execution for every program, whatever becomes of the zygote. One thread at a
-time may use a Zygote.
+In: limits. Out: an Execution for every program, or ZygoteDied. Only one thread at a time may use a
+Zygote.
 """
 
 import ctypes
@@ -22,13 +22,13 @@ from typing import Any
 
 from curator.core.errors import SandboxError
 from curator.sandbox import preload
-from curator.sandbox.execution import Execution, last_line
+from curator.sandbox.execution import Execution, find_last_line
 from curator.sandbox.jail.enter import Mechanism
 from curator.sandbox.settings import Settings
-from curator.sandbox.zygote import HEADER, REQUEST, unpack
+from curator.sandbox.zygote import HEADER, REQUEST, unpack_header
 
 _GRACE_S = 5.0
-_START_S = 60.0
+_START_TIMEOUT_S = 60.0
 _PACKAGE = str(Path(__file__).resolve().parents[1])
 
 _BOOT = """
@@ -39,19 +39,19 @@ for name, folder in (("curator", sys.argv[1]), ("curator.sandbox", sys.argv[1] +
 from curator.sandbox.zygote import main
 main(int(sys.argv[2]), sys.argv[3])
 """
-"""Loads the zygote alone, without what the two packages import when the caller imports them."""
+"""Imports the zygote without the other imports of the two packages."""
 
 _NO_RANDOM_ADDRESSES = 0x40000
 _libc = ctypes.CDLL(None)
 
 _mode_lock = threading.Lock()
 _namespaces: bool | None = None
-"""Whether this machine grants namespaces; found by the first zygote of this process."""
+"""Whether this machine supports namespaces; set by the first zygote of this process."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one program may use."""
+    """The resource limits of one program."""
 
     wall_s: float
     cpu_s: float
@@ -63,32 +63,32 @@ class ZygoteDied(Exception):
     """The zygote is dead or does not answer."""
 
 
-def visible() -> tuple[list[str], list[str]]:
-    """Paths that a zygote needs to see, and those of them that it imports packages from."""
+def list_visible() -> tuple[list[str], list[str]]:
+    """Return the paths that a zygote needs to see, and those of them that hold packages."""
     imports = []
     for name in (*preload.HEAVY, *preload.SLOW):
         spec = find_spec(name)
         if spec is not None and spec.origin is not None:
             folder = str(Path(spec.origin).parents[1])
-            if not _holds_what_is_private(folder):
+            if not _contains_private_files(folder):
                 imports.append(folder)
     paths = [
         *("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/dev/null"),
         *("/usr/share/zoneinfo", sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")),
         *(f"{sys.base_prefix}/lib", *imports),
     ]
-    kept: list[str] = []
+    outermost: list[str] = []
     for path in sorted({os.path.abspath(p) for p in paths if os.path.exists(p)}):
-        if not any(path.startswith(f"{k}/") for k in kept if not os.path.islink(k)):
-            kept.append(path)
-    return kept, sorted(set(imports))
+        if not any(path.startswith(f"{k}/") for k in outermost if not os.path.islink(k)):
+            outermost.append(path)
+    return outermost, sorted(set(imports))
 
 
 def _spawn(control: int, settings: str) -> subprocess.Popen[bytes]:
-    """A new interpreter: not a fork of the caller, which may be large and have threads.
+    """Start a new interpreter rather than fork the caller, which may be large and have threads.
 
-    Its environment is empty but for what fixes hashing and keeps BLAS to one thread. Addresses are
-    not randomised, where that may be chosen, since the order of a set can hang on them.
+    The environment contains only what fixes hashing and keeps BLAS to one thread. Address space
+    randomisation is switched off where possible, since the order of a set can depend on addresses.
     """
     before = _libc.personality(0xFFFFFFFF)
     _libc.personality(before | _NO_RANDOM_ADDRESSES)
@@ -102,7 +102,7 @@ def _spawn(control: int, settings: str) -> subprocess.Popen[bytes]:
             start_new_session=True,
             cwd="/",
             env={
-                # Else every fork finds its way to the C library's functions anew.
+                # Without it every fork resolves the C library's functions again.
                 "LD_BIND_NOW": "1",
                 "PYTHONHASHSEED": "0",
                 "PYTHONUTF8": "1",
@@ -113,14 +113,14 @@ def _spawn(control: int, settings: str) -> subprocess.Popen[bytes]:
             },
         )
     finally:
-        # It is a property of this thread alone.
+        # The personality belongs to this thread only.
         _libc.personality(before)
 
 
-def _holds_what_is_private(folder: str) -> bool:
-    """Whether home or the working folder lies in it, as where packages were unpacked beside work.
+def _contains_private_files(folder: str) -> bool:
+    """Return whether the home or working folder lies inside a folder of packages.
 
-    Programs then go without these packages rather than see what else is there.
+    Programs then do without these packages, because they could read the private files.
     """
     private = (os.path.realpath(os.path.expanduser("~")), os.getcwd())
     folder = os.path.realpath(folder)
@@ -131,43 +131,43 @@ class Zygote:
     """One jailed process that runs programs one after the other."""
 
     def __init__(self, limits: Limits, heavy: bool, unsafe_local: bool) -> None:
-        """Starts it and waits until it is ready; SandboxError if it cannot be jailed."""
+        """Start it and wait until it is ready; raises SandboxError if it cannot be jailed."""
         self._wait_s = limits.wall_s + _GRACE_S
         self.runs = 0
-        self.held: list[Mechanism] = []
+        self.mechanisms: list[Mechanism] = []
         if _namespaces is None:
             with _mode_lock:
-                self._start_in_the_best_way(limits, heavy, unsafe_local)
+                self._start_with_best_jail(limits, heavy, unsafe_local)
         else:
-            self._start_in_the_best_way(limits, heavy, unsafe_local)
+            self._start_with_best_jail(limits, heavy, unsafe_local)
 
-    def _start_in_the_best_way(self, limits: Limits, heavy: bool, unsafe_local: bool) -> None:
+    def _start_with_best_jail(self, limits: Limits, heavy: bool, unsafe_local: bool) -> None:
         global _namespaces
-        refusals: list[str] = []
+        errors: list[str] = []
         for namespaces in (True, False) if _namespaces is None else (_namespaces,):
             self._start(limits, heavy, unsafe_local, namespaces)
-            answer = self._hear()
-            if "held" in answer:
+            report = self._read_report()
+            if "mechanisms" in report:
                 _namespaces = namespaces
-                self.held = [Mechanism(**h) for h in answer["held"]]
+                self.mechanisms = [Mechanism(**fields) for fields in report["mechanisms"]]
                 return
             self.end()
-            refusals.append(answer["failed"])
+            errors.append(report["error"])
         raise SandboxError(
-            f"Programs cannot be jailed on this machine ({'; '.join(refusals)}). Needed: Linux "
-            "with seccomp and either namespaces or Landlock 3. To run them unguarded all the same, "
-            "on a machine that holds nothing of worth, give unsafe_local=True."
+            f"Programs cannot be jailed on this machine ({'; '.join(errors)}). Required: Linux "
+            "with seccomp and either namespaces or Landlock 3. To run programs without protection, "
+            "on a machine that holds nothing of value, pass unsafe_local=True."
         )
 
     def _start(self, limits: Limits, heavy: bool, unsafe_local: bool, namespaces: bool) -> None:
-        shown, imports = visible()
-        under_tmp = any(path.startswith("/tmp/") for path in shown)
+        paths, imports = list_visible()
+        under_tmp = any(path.startswith("/tmp/") for path in paths)
         settings = Settings(
-            visible=shown,
+            visible=paths,
             imports=imports,
             private="/var/tmp" if under_tmp else "/tmp",
             namespaces=namespaces,
-            must_hold=not unsafe_local,
+            require_minimum=not unsafe_local,
             heavy=heavy,
             wall_s=limits.wall_s,
             cpu_s=limits.cpu_s,
@@ -181,50 +181,53 @@ class Zygote:
         self._poll = select.poll()
         self._poll.register(ours, select.POLLIN)
 
-    def _hear(self) -> dict[str, Any]:
-        """The first line the zygote says: how its jail came out."""
+    def _read_report(self) -> dict[str, Any]:
+        """Return the first line that the zygote sends: its jail, or why it could not start."""
         line = b""
         try:
             while not line.endswith(b"\n"):
-                self._socket.settimeout(_START_S)
-                line += self._receive(1, time.monotonic() + _START_S)
-            answer: dict[str, Any] = json.loads(line)
-            return answer
+                self._socket.settimeout(_START_TIMEOUT_S)
+                line += self._receive(1, time.monotonic() + _START_TIMEOUT_S)
+            report: dict[str, Any] = json.loads(line)
+            return report
         except ZygoteDied:
             self._process.kill()
             assert self._process.stderr is not None
-            said = self._process.stderr.read().decode("utf-8", "replace").strip().split("\n")[-1]
-            return {"failed": f"the process ended before it was ready: {said}"}
+            stderr = self._process.stderr.read().decode("utf-8", "replace")
+            reason = stderr.strip().split("\n")[-1]
+            return {"error": f"the process ended before it was ready: {reason}"}
 
-    def alive(self) -> bool:
-        """Whether it waits for a program, as far as its socket tells."""
+    def is_idle(self) -> bool:
+        """Return whether it waits for a program: its socket is open and has nothing to read."""
         return not self._poll.poll(0)
 
     def run(self, text: bytes, preamble: int = 0) -> Execution:
-        """Runs one program; Gone if the zygote dies or stays silent past the wall time."""
+        """Run one program; raises ZygoteDied if the zygote dies or exceeds the wall time."""
         self.runs += 1
         try:
             self._socket.settimeout(self._wait_s)
             self._socket.sendall(REQUEST.pack(len(text), preamble) + text)
         except OSError as error:
             raise ZygoteDied from error
-        until = time.monotonic() + self._wait_s
-        data = self._receive(HEADER.size, until)
-        status, out, said, how, seconds = unpack(data[: HEADER.size])
-        end = HEADER.size + out
-        data += self._receive(end + said + how - len(data), until)
+        deadline = time.monotonic() + self._wait_s
+        data = self._receive(HEADER.size, deadline)
+        status, output_size, error_size, completed_size, seconds = unpack_header(
+            data[: HEADER.size]
+        )
+        end = HEADER.size + output_size
+        data += self._receive(end + error_size + completed_size - len(data), deadline)
         stdout = data[HEADER.size : end].decode("utf-8", "replace")
-        error_line = data[end : end + said].decode("utf-8", "replace")
-        completed = data[end + said :].decode("ascii")
-        return Execution(status, last_line(stdout), stdout, error_line, seconds, completed)
+        error_line = data[end : end + error_size].decode("utf-8", "replace")
+        completed = data[end + error_size :].decode("ascii")
+        return Execution(status, find_last_line(stdout), stdout, error_line, seconds, completed)
 
-    def _receive(self, least: int, until: float) -> bytes:
-        """What comes, at least so many bytes; one answer is never followed by another unasked."""
+    def _receive(self, size: int, deadline: float) -> bytes:
+        """Receive `size` bytes or more; the zygote sends one reply per request."""
         data = b""
-        while len(data) < least:
+        while len(data) < size:
             try:
                 if data:
-                    self._socket.settimeout(max(until - time.monotonic(), 0.001))
+                    self._socket.settimeout(max(deadline - time.monotonic(), 0.001))
                 part = self._socket.recv(1 << 17)
             except OSError as error:
                 raise ZygoteDied from error
@@ -234,8 +237,10 @@ class Zygote:
         return data
 
     def end(self) -> None:
-        """Ends it and all it started, and waits until they are gone. May be called twice, and by
-        another thread than the one that runs programs."""
+        """End it and all that it started, and wait until they are gone.
+
+        Can be called twice, and by another thread than the one that runs programs.
+        """
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         try:

@@ -174,7 +174,7 @@ class Teacher:
                 self._asker.stopped = self._asker.stopped or error
                 raise
         finally:
-            self._claims.free(request.key)
+            self._claims.release(request.key)
         answered = asked.call.status == "answered"
         self._counts.asked += 1
         self._counts.answered += answered
@@ -184,17 +184,17 @@ class Teacher:
     async def _claim(self, key: bytes) -> None:
         """Waits while another process asks the same."""
         wait = 0.02
-        while not self._claims.take(key):
+        while not self._claims.acquire(key):
             await asyncio.sleep(wait * random.uniform(1.0, 1.5))
             wait = min(LONGEST_POLL_S, wait * 1.5)
 
     def _begin(self, request: Request, most: Spent) -> None:
-        self._claims.begin(request.key, f"{time.time():.3f} {most.money:.6f}")
+        self._claims.log_start(request.key, f"{time.time():.3f} {most.money:.6f}")
 
     async def _tell_cut_off(self) -> None:
         """Tells of calls that a kill cut off: sent, and with no record since."""
         sent: dict[bytes, tuple[float, float]] = {}
-        for key, note in self._claims.cut_off():
+        for key, note in self._claims.read_interrupted():
             when, money = map(float, note.split())
             sent[key] = (when, money)
         records = await asyncio.gather(*(self._keeping.get(key) for key in sent))
@@ -209,7 +209,7 @@ class Teacher:
                 f"{len(lost):,} calls were cut off by a kill and may have been paid for{worth}"
             )
             self._counts.cut_off = len(lost)
-        self._claims.forget()
+        self._claims.clear_interrupted()
 
 
 def spent_by(calls: Ledger, recipe: str) -> Spent:

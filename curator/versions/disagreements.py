@@ -15,8 +15,8 @@ from curator.core.model import content_id
 from curator.core.progress import Listener, Silent
 from curator.versions.content import objects_of
 from curator.versions.queries import digests, scan_objects
+from datastore.compute_missing import chunks, compute_missing
 from datastore.engine import literal
-from datastore.remember import chunks, remember
 from datastore.store import Store
 from datastore.versions import Manifest
 
@@ -80,7 +80,7 @@ def find_disagreements(
         for number, chunk in enumerate(chunks(rows, CHUNK)):
             listener.progress("comparing by math-verify", number * CHUNK, len(rows))
             pairs = [(row[0], row[1]) for row in chunk]
-            opinions += remember(ledger, [_key(row) for row in chunk], pairs, compare)
+            opinions += compute_missing(ledger, [_key(row) for row in chunk], pairs, compare)
     return _disagreements(zip(rows, opinions, strict=True))
 
 
@@ -149,5 +149,5 @@ def _pairs(store: Store, manifest: Manifest) -> list[tuple[Any, ...]]:
         WHERE rule IS NOT NULL AND rule NOT IN ({plain})
         GROUP BY ALL ORDER BY ALL
     """
-    with store.reading(digests(manifest)), store.engine() as engine:
+    with store.wrap_query_errors(digests(manifest)), store.engine() as engine:
         return engine.sql(query).fetchall()

@@ -36,7 +36,7 @@ def status(store: Store) -> Status:
         bytes=_size(store.root),
         ledgers={kind: store.ledger(kind).count() for kind in kinds},
         versions={m.ref: content_of(m).rows.count for m in store.versions.all()},
-        building=store.memo.building(),
+        building=store.memo.list_running(),
     )
 
 

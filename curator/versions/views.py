@@ -124,11 +124,11 @@ def run_query(store: Store, query: str) -> tuple[list[str], list[tuple[Any, ...]
         raise UsageError(f"{store.root} has no version. Make one with 'curator build'.")
     objects = [digest for manifest in manifests for digest in digests(manifest)]
     with store.engine() as engine:
-        with store.reading(objects):
+        with store.wrap_query_errors(objects):
             for statement in view_statements(store, manifests):
                 engine.sql(statement)
         try:
-            with store.reading(objects):
+            with store.wrap_query_errors(objects):
                 relation = engine.sql(query)
                 if relation is None:
                     return [], []

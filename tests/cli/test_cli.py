@@ -254,7 +254,7 @@ def test_a_preview_says_when_the_mixture_alone_left_a_row_out(world: World) -> N
         (("preview", "small.yaml", "-n", "many"), 2, "See 'curator preview --help'."),
         (("status", "--store", "small.yaml"), 2, "'small.yaml' is a file"),
         (("versions", "--store", "nowhere"), 2, "No store at nowhere"),
-        (("versions", "--store", "mirror"), 1, "something else than a store"),
+        (("versions", "--store", "mirror"), 1, "is not a store"),
         (("show", "smal"), 2, "Did you mean 'small'?"),
         (("diff", "small@1", "other"), 2, "No version named 'other'"),
         (("why", "0000000"), 2, "No row has an id that starts with '0000000'"),

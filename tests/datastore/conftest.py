@@ -18,10 +18,10 @@ def make_read_only() -> Callable[[Path], None]:
 
 @pytest.fixture
 def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Starts a Python program with arguments; whatever still runs at the end is killed."""
+    """Start a Python program with arguments; programs that still run at the end are killed."""
     running: list[subprocess.Popen[str]] = []
 
-    def go(program: str, *arguments: object) -> subprocess.Popen[str]:
+    def start_program(program: str, *arguments: object) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             [sys.executable, "-c", program, *map(str, arguments)],
             cwd=ROOT,
@@ -31,7 +31,7 @@ def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
         running.append(process)
         return process
 
-    yield go
+    yield start_program
     for process in running:
         process.kill()
         process.wait()

@@ -1,4 +1,4 @@
-"""Claims: one living process a key, and what dead ones had begun."""
+"""Claims: one live process per key, and the interrupted work of dead ones."""
 
 import subprocess
 from collections.abc import Callable
@@ -13,8 +13,8 @@ from pathlib import Path
 from datastore.claims import Claims
 claims = Claims(Path(sys.argv[1]))
 for key in sys.argv[2:]:
-    print(claims.take(bytes.fromhex(key)), flush=True)
-    claims.begin(bytes.fromhex(key), "since noon")
+    print(claims.acquire(bytes.fromhex(key)), flush=True)
+    claims.log_start(bytes.fromhex(key), "since noon")
 sys.stdin.read()
 import time
 time.sleep(60)
@@ -25,33 +25,33 @@ def key(n: int) -> bytes:
     return sha256(str(n).encode()).digest()[:16]
 
 
-def test_a_key_belongs_to_one_process_until_that_frees_it_or_dies(
+def test_a_key_belongs_to_one_process_until_that_process_releases_it_or_dies(
     tmp_path: Path, start: Callable[..., "subprocess.Popen[str]"]
 ) -> None:
     with Claims(tmp_path / "claims") as claims:
-        assert claims.take(key(1))
+        assert claims.acquire(key(1))
         other = start(HOLD, tmp_path / "claims", key(1).hex(), key(2).hex())
         assert other.stdout
         assert [other.stdout.readline() for _ in range(2)] == ["False\n", "True\n"]
-        assert not claims.take(key(2))
-        assert claims.take(key(3))
-        claims.free(key(1))
+        assert not claims.acquire(key(2))
+        assert claims.acquire(key(3))
+        claims.release(key(1))
         third = start(HOLD, tmp_path / "claims", key(1).hex())
         assert third.stdout and third.stdout.readline() == "True\n"
         other.kill()
         other.wait()
-        assert claims.take(key(2))
-        assert not claims.take(key(1))
+        assert claims.acquire(key(2))
+        assert not claims.acquire(key(1))
 
 
-def test_thousands_of_keys_are_claimed_and_freed(tmp_path: Path) -> None:
+def test_thousands_of_keys_are_claimed_and_released(tmp_path: Path) -> None:
     with Claims(tmp_path) as claims:
-        assert all(claims.take(key(n)) for n in range(5_000))
+        assert all(claims.acquire(key(n)) for n in range(5_000))
         for n in range(5_000):
-            claims.free(key(n))
+            claims.release(key(n))
 
 
-def test_work_that_a_dead_process_had_begun_is_told_until_it_is_forgotten(
+def test_interrupted_work_of_a_dead_process_is_returned_until_it_is_cleared(
     tmp_path: Path, start: Callable[..., "subprocess.Popen[str]"]
 ) -> None:
     other = start(HOLD, tmp_path, key(1).hex(), key(2).hex())
@@ -60,36 +60,36 @@ def test_work_that_a_dead_process_had_begun_is_told_until_it_is_forgotten(
     third = start(HOLD, tmp_path, key(3).hex())
     assert third.stdout and third.stdout.readline() == "True\n"
     with Claims(tmp_path) as claims:
-        assert claims.cut_off() == []  # both live
+        assert claims.read_interrupted() == []  # both processes are alive
     other.kill()
     other.wait()
-    begun = [(key(1), "since noon"), (key(2), "since noon")]
+    entries = [(key(1), "since noon"), (key(2), "since noon")]
     with Claims(tmp_path) as claims:
-        assert claims.cut_off() == begun
+        assert claims.read_interrupted() == entries
     with Claims(tmp_path) as claims:
-        assert claims.cut_off() == begun
-        claims.forget()
-        assert claims.cut_off() == []
+        assert claims.read_interrupted() == entries
+        claims.clear_interrupted()
+        assert claims.read_interrupted() == []
 
 
-def test_work_of_a_process_that_closed_its_claims_was_not_cut_off(tmp_path: Path) -> None:
+def test_work_of_a_process_that_closed_its_claims_was_not_interrupted(tmp_path: Path) -> None:
     with Claims(tmp_path) as claims:
-        claims.begin(key(1), "x")
+        claims.log_start(key(1), "x")
         assert list(tmp_path.glob("*.log"))
     assert not list(tmp_path.glob("*.log"))
 
 
-def test_a_line_that_was_torn_is_left_out(tmp_path: Path) -> None:
+def test_a_torn_line_is_skipped(tmp_path: Path) -> None:
     (tmp_path / "0.log").write_text(f"{key(1).hex()} a b\n{key(2).hex()} a")
     with Claims(tmp_path) as claims:
-        assert claims.cut_off() == [(key(1), "a b")]
+        assert claims.read_interrupted() == [(key(1), "a b")]
 
 
-def test_lines_that_a_loss_of_power_spoiled_are_left_out(tmp_path: Path) -> None:
+def test_lines_that_a_power_failure_damaged_are_skipped(tmp_path: Path) -> None:
     whole = f"{key(1).hex()} a b\n".encode()
-    spoiled = [b"\0" * 50, b"\xff\xfe", b"xyz a", b"", key(2).hex().encode() + b" 12\0\0"]
-    (tmp_path / "0.log").write_bytes(whole + b"".join(line + b"\n" for line in spoiled))
+    damaged = [b"\0" * 50, b"\xff\xfe", b"xyz a", b"", key(2).hex().encode() + b" 12\0\0"]
+    (tmp_path / "0.log").write_bytes(whole + b"".join(line + b"\n" for line in damaged))
     with Claims(tmp_path) as claims:
-        assert claims.cut_off() == [(key(1), "a b")]
-        claims.forget()
+        assert claims.read_interrupted() == [(key(1), "a b")]
+        claims.clear_interrupted()
     assert not list(tmp_path.glob("*.log"))

@@ -1,4 +1,4 @@
-"""The engine: bounded memory, private spill folders, streams side by side, nothing from outside."""
+"""The engine: bounded memory, private spill folders, parallel streams, nothing from outside."""
 
 import os
 import subprocess
@@ -25,16 +25,16 @@ def test_a_sort_larger_than_its_memory_spills_and_streams(tmp_path: Path) -> Non
     assert os.listdir(tmp_path) == []
 
 
-def test_no_room_to_spill_is_told_in_one_line(disk: Path) -> None:
+def test_running_out_of_space_to_spill_is_one_line(disk: Path) -> None:
     with Engine("40MB", 2, spill=disk) as engine:
-        with pytest.raises(StoreError, match="free some space, or give it a higher") as caught:
+        with pytest.raises(StoreError, match="Free some space, or raise the memory") as caught:
             list(engine.batches(SORT, {"rows": 1_500_000}))
         assert "\n" not in str(caught.value)
         assert engine.sql("SELECT 1").fetchall() == [(1,)]
     assert os.listdir(disk) == []
 
 
-def test_streams_are_read_side_by_side_and_see_tables(tmp_path: Path) -> None:
+def test_streams_are_read_in_parallel_and_see_tables(tmp_path: Path) -> None:
     with Engine(spill=tmp_path) as engine:
         engine.sql("CREATE TABLE t AS SELECT range AS n FROM range(100000)")
         evens = engine.batches("SELECT n FROM t WHERE n % 2 = $rest ORDER BY n", {"rest": 0})
@@ -44,14 +44,14 @@ def test_streams_are_read_side_by_side_and_see_tables(tmp_path: Path) -> None:
             assert [n + 1 for n in even["n"].to_pylist()] == odd["n"].to_pylist()
 
 
-def test_a_stream_left_early_does_not_hinder_closing(tmp_path: Path) -> None:
+def test_an_abandoned_stream_does_not_prevent_closing(tmp_path: Path) -> None:
     with Engine(spill=tmp_path) as engine:
         stream = engine.batches(SORT, {"rows": 1_500_000})
         next(stream)
     assert os.listdir(tmp_path) == []
 
 
-def test_nothing_is_loaded_from_outside_and_python_variables_are_not_seen(tmp_path: Path) -> None:
+def test_nothing_is_loaded_from_outside_and_python_variables_are_invisible(tmp_path: Path) -> None:
     secret = {"a": [1]}
     with Engine(spill=tmp_path) as engine:
         settings = dict(
@@ -83,7 +83,7 @@ print(first, peak())
 """
 
 
-def test_a_stream_with_parameters_is_not_held_in_memory(
+def test_a_stream_with_parameters_does_not_fill_the_memory(
     tmp_path: Path, start: Callable[..., subprocess.Popen[str]]
 ) -> None:
     first, last = map(int, start(MEMORY, tmp_path).communicate()[0].split())

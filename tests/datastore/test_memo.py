@@ -1,4 +1,4 @@
-"""Memos: work is done once, by one process at a time, and again only if its outputs are gone."""
+"""Memos: work is done once, by one process at a time, and again only if its outputs are missing."""
 
 import socket
 import subprocess
@@ -56,7 +56,7 @@ def test_the_same_work_is_done_once(store: Store) -> None:
         ("ingest", 1, {"a": 1}, ["xy"]),
     ],
 )
-def test_a_change_of_stage_version_parameters_or_inputs_is_other_work(
+def test_a_change_of_stage_version_parameters_or_inputs_is_different_work(
     store: Store, other: tuple[str, int, dict[str, object], list[str]]
 ) -> None:
     store.memo.once(MemoKey("ingest", 1, {"a": 1}, ["x", "y"]), Work(store))
@@ -64,7 +64,7 @@ def test_a_change_of_stage_version_parameters_or_inputs_is_other_work(
     assert store.memo.get(MemoKey(*other)) is None
 
 
-def test_work_whose_output_is_gone_is_done_again(store: Store) -> None:
+def test_work_with_a_missing_output_is_done_again(store: Store) -> None:
     work = Work(store)
     made = store.memo.once(MemoKey("ingest", 1, {}, []), work)
     store.objects.path(made.objects["rows"]).unlink()
@@ -73,7 +73,7 @@ def test_work_whose_output_is_gone_is_done_again(store: Store) -> None:
     assert work.runs == 2 and store.objects.has(made.objects["rows"])
 
 
-def test_work_that_fails_is_not_remembered_and_frees_its_lock(store: Store) -> None:
+def test_failed_work_is_not_cached_and_releases_its_lock(store: Store) -> None:
     def fail() -> tuple[dict[str, str], dict[str, int]]:
         raise ZeroDivisionError("no")
 
@@ -111,17 +111,17 @@ def line(process: subprocess.Popen[str]) -> str:
 def test_a_second_builder_names_the_first_and_shares_its_work(
     store: Store, start: Callable[..., subprocess.Popen[str]]
 ) -> None:
-    go_on = store.root / "tmp" / "go on"
-    first = start(BUILDER, store.root, go_on, 1)
+    signal_file = store.root / "tmp" / "continue"
+    first = start(BUILDER, store.root, signal_file, 1)
     assert line(first) == "making"
     second = start(BUILDER, store.root, "/", 2)
     waiting = line(second)
     owner = f"process {first.pid} on {socket.gethostname()}"
     assert waiting.startswith(f"ingest gsm8k is being built by {owner} (since 20")
-    assert store.memo.building() == [waiting]
-    go_on.touch()
+    assert store.memo.list_running() == [waiting]
+    signal_file.touch()
     assert line(first) == line(second) == "1"
-    assert store.memo.building() == []
+    assert store.memo.list_running() == []
 
 
 def test_a_second_builder_takes_over_when_the_first_is_killed(

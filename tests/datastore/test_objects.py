@@ -1,4 +1,4 @@
-"""Objects: digests that depend on the rows alone, atomic and durable files, flat memory."""
+"""Objects: digests that depend on the rows alone, atomic and durable files, constant memory."""
 
 import random
 import subprocess
@@ -41,7 +41,7 @@ def leftovers(objects: Objects) -> list[Path]:
     return list(objects.path("0" * 64).parents[2].glob("tmp/*"))
 
 
-def test_what_was_written_is_read_back_in_order(objects: Objects) -> None:
+def test_rows_are_read_in_the_order_in_which_they_were_written(objects: Objects) -> None:
     rows = batch(0, 50_001)
     digest = objects.write([rows], SCHEMA)
     assert pa.Table.from_batches(objects.read(digest)) == pa.Table.from_batches([rows])
@@ -68,7 +68,7 @@ def test_the_digest_does_not_depend_on_the_batches(
     assert objects.write(fresh, SCHEMA) == objects.write([whole], SCHEMA)
 
 
-def test_other_rows_or_another_order_have_another_digest(objects: Objects) -> None:
+def test_different_rows_or_a_different_order_change_the_digest(objects: Objects) -> None:
     digests = {
         objects.write([batch(0, 10)], SCHEMA),
         objects.write([batch(0, 11)], SCHEMA),
@@ -78,13 +78,13 @@ def test_other_rows_or_another_order_have_another_digest(objects: Objects) -> No
     assert len(digests) == 4
 
 
-def test_no_rows_are_an_object_too(objects: Objects) -> None:
+def test_an_object_may_have_no_rows(objects: Objects) -> None:
     digest = objects.write([], SCHEMA)
     assert objects.rows(digest) == 0
     assert list(objects.read(digest)) == []
 
 
-def test_columns_of_a_compatible_type_are_cast_and_other_columns_refused(objects: Objects) -> None:
+def test_compatible_columns_are_cast_and_other_columns_are_refused(objects: Objects) -> None:
     schema = pa.schema([("id", pa.binary(16))])
     loose = pa.record_batch({"id": pa.array([b"x" * 16], pa.binary())})
     assert next(objects.read(objects.write([loose], schema))).schema == schema
@@ -92,7 +92,7 @@ def test_columns_of_a_compatible_type_are_cast_and_other_columns_refused(objects
         objects.write([pa.record_batch({"other": [1]})], schema)
 
 
-def test_an_exception_of_the_rows_passes_and_leaves_nothing(objects: Objects) -> None:
+def test_an_exception_of_the_rows_passes_and_leaves_nothing_behind(objects: Objects) -> None:
     def rows() -> Iterator[pa.RecordBatch]:
         yield batch(0, 30_000)
         raise TimeoutError("the upstream is gone")
@@ -103,13 +103,13 @@ def test_an_exception_of_the_rows_passes_and_leaves_nothing(objects: Objects) ->
     assert not list(objects.path("0" * 64).parents[1].rglob("*.parquet"))
 
 
-def test_damage_and_absence_are_told_in_one_line(objects: Objects) -> None:
+def test_damage_and_absence_are_reported_in_one_line(objects: Objects) -> None:
     digest = objects.write([batch(0, 1000)], SCHEMA)
     path = objects.path(digest)
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
-    with pytest.raises(StoreError, match=r"damaged: delete that file and build again\.$"):
+    with pytest.raises(StoreError, match=r"damaged\. Delete the file and rebuild\.$"):
         objects.check(digest)
     path.write_bytes(data[:50])
     with pytest.raises(StoreError, match="damaged"):
@@ -118,7 +118,7 @@ def test_damage_and_absence_are_told_in_one_line(objects: Objects) -> None:
     objects.check(digest)
     path.unlink()
     assert not objects.has(digest)
-    with pytest.raises(StoreError, match="missing: build again"):
+    with pytest.raises(StoreError, match=r"missing\. Rebuild"):
         next(objects.read(digest))
     with pytest.raises(StoreError, match="64 hexadecimal"):
         objects.path("../../etc/passwd")
@@ -139,7 +139,7 @@ while True:
 """
 
 
-def test_a_killed_writer_leaves_whole_objects_only(
+def test_a_killed_writer_leaves_only_complete_objects(
     tmp_path: Path, start: Callable[..., subprocess.Popen[str]]
 ) -> None:
     root = tmp_path / "store"

@@ -1,4 +1,4 @@
-"""The store: its format, its refusals, and what it does on a full or read-only disk."""
+"""The store: its format, its errors, and its behaviour on a full or read-only disk."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def noise(megabytes: int) -> Iterator[pa.RecordBatch]:
 
 
 def tree(root: Path) -> dict[str, bytes]:
-    """Every file but locks, with its bytes."""
+    """Every file but locks, with its content."""
     return {
         str(path.relative_to(root)): path.read_bytes()
         for path in sorted(root.rglob("*"))
@@ -36,8 +36,8 @@ def tree(root: Path) -> dict[str, bytes]:
     }
 
 
-def used(root: Path) -> tuple[str, str]:
-    """Puts one of everything into the store; returns the object's and the version's names."""
+def fill_store(root: Path) -> tuple[str, str]:
+    """Put one of everything into the store; return the names of the object and the version."""
     with Store(root) as store:
         digest = store.objects.write(noise(1), SCHEMA)
         store.memo.once(MemoKey("stage", 1, {}, []), lambda: ({"rows": digest}, {}))
@@ -45,7 +45,7 @@ def used(root: Path) -> tuple[str, str]:
         return digest, store.versions.create("m", {"a": 1}, None, "", {"rows": digest}).ref
 
 
-def holds(store: Store, names: tuple[str, str]) -> bool:
+def has_content(store: Store, names: tuple[str, str]) -> bool:
     store.objects.check(names[0])
     memo = store.memo.get(MemoKey("stage", 1, {}, []))
     return bool(
@@ -57,24 +57,24 @@ def holds(store: Store, names: tuple[str, str]) -> bool:
 
 
 def test_a_copy_without_empty_folders_is_a_store(tmp_path: Path) -> None:
-    names = used(tmp_path / "store")
+    names = fill_store(tmp_path / "store")
     shutil.rmtree(tmp_path / "store" / "locks")
     shutil.rmtree(tmp_path / "store" / "tmp")
     with Store(tmp_path / "store") as store:
-        assert holds(store, names)
+        assert has_content(store, names)
 
 
 def test_a_new_store_has_the_newest_format_and_opens_again(tmp_path: Path) -> None:
     root = tmp_path / "deep" / "store"
-    names = used(root)
+    names = fill_store(root)
     assert (root / "FORMAT").read_text() == f"mathcurator store, format {FORMAT}\n"
-    assert holds(Store(root), names) and holds(Store(root, readonly=True), names)
+    assert has_content(Store(root), names) and has_content(Store(root, readonly=True), names)
     assert list(MIGRATIONS) == list(range(1, FORMAT + 1))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: repr(case["text"]))
 @pytest.mark.parametrize("readonly", [False, True])
-def test_a_newer_or_foreign_store_is_refused_in_one_line_and_not_touched(
+def test_a_newer_or_foreign_store_is_refused_in_one_line_and_not_changed(
     tmp_path: Path, case: dict[str, str], readonly: bool
 ) -> None:
     (tmp_path / "FORMAT").write_text(case["text"], "utf-8")
@@ -84,17 +84,17 @@ def test_a_newer_or_foreign_store_is_refused_in_one_line_and_not_touched(
     assert os.listdir(tmp_path) == ["FORMAT"]
 
 
-def test_a_folder_with_other_things_is_refused_and_not_touched(tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_refused_and_not_changed(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("precious")
-    with pytest.raises(StoreError, match="something else than a store: choose an empty"):
+    with pytest.raises(StoreError, match=r"is not a store\. Choose an empty"):
         Store(tmp_path)
     with pytest.raises(StoreError, match="Not a directory"):
         Store(tmp_path / "thesis.tex")
     assert tree(tmp_path) == {"thesis.tex": b"precious"}
 
 
-def test_reading_where_there_is_no_store_makes_none(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="holds no store"):
+def test_reading_a_missing_store_does_not_create_it(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="is not a store"):
         Store(tmp_path / "store", readonly=True)
     assert os.listdir(tmp_path) == []
 
@@ -103,15 +103,15 @@ def later(root: Path) -> None:
     (root / "later").mkdir(exist_ok=True)
 
 
-def test_an_older_store_is_migrated_and_keeps_what_it_holds(
+def test_an_older_store_is_migrated_and_keeps_its_content(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = used(tmp_path / "store")
+    names = fill_store(tmp_path / "store")
     monkeypatch.setitem(MIGRATIONS, FORMAT + 1, later)
     monkeypatch.setattr(module, "FORMAT", FORMAT + 1)
-    with pytest.raises(StoreError, match=f"older format {FORMAT}: open it for writing"):
+    with pytest.raises(StoreError, match=f"older format {FORMAT}. Open it for writing"):
         Store(tmp_path / "store", readonly=True)
-    assert holds(Store(tmp_path / "store"), names)
+    assert has_content(Store(tmp_path / "store"), names)
     assert (tmp_path / "store" / "later").is_dir()
     assert f"format {FORMAT + 1}\n" in (tmp_path / "store" / "FORMAT").read_text()
 
@@ -120,16 +120,16 @@ def test_a_store_in_use_is_not_migrated(tmp_path: Path, monkeypatch: pytest.Monk
     user = Store(tmp_path / "store")
     monkeypatch.setitem(MIGRATIONS, FORMAT + 1, later)
     monkeypatch.setattr(module, "FORMAT", FORMAT + 1)
-    with pytest.raises(StoreError, match="other processes use it: stop them"):
+    with pytest.raises(StoreError, match=r"in use by other processes\. Stop them"):
         Store(tmp_path / "store")
     user.close()
     Store(tmp_path / "store")
 
 
-def test_a_migration_that_was_killed_is_finished_by_the_next(
+def test_a_killed_migration_is_finished_by_the_next_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = used(tmp_path / "store")
+    names = fill_store(tmp_path / "store")
 
     def killed(root: Path) -> None:
         later(root)
@@ -140,7 +140,7 @@ def test_a_migration_that_was_killed_is_finished_by_the_next(
     with pytest.raises(KeyboardInterrupt):
         Store(tmp_path / "store")
     monkeypatch.setitem(MIGRATIONS, FORMAT + 1, later)
-    assert holds(Store(tmp_path / "store"), names)
+    assert has_content(Store(tmp_path / "store"), names)
 
 
 OPENER = """
@@ -153,7 +153,7 @@ print("open", flush=True)
 """
 
 
-def test_processes_may_make_one_store_at_once(
+def test_several_processes_can_create_one_store_at_once(
     tmp_path: Path, start: Callable[..., subprocess.Popen[str]]
 ) -> None:
     openers = [start(OPENER, tmp_path / "store") for _ in range(4)]
@@ -161,15 +161,15 @@ def test_processes_may_make_one_store_at_once(
     Store(tmp_path / "store")
 
 
-def test_opening_sweeps_what_dead_processes_left_and_nothing_of_the_living(
+def test_opening_sweeps_files_of_dead_processes_and_none_of_live_ones(
     tmp_path: Path, start: Callable[..., subprocess.Popen[str]]
 ) -> None:
     store = Store(tmp_path / "store")
-    left = (
+    program = (
         OPENER.replace("print(", "engine = store.engine()\nprint(") + "import time; time.sleep(60)"
     )
-    dead, living = (start(left, tmp_path / "store") for _ in range(2))
-    for process in (dead, living):
+    dead, live = (start(program, tmp_path / "store") for _ in range(2))
+    for process in (dead, live):
         assert process.stdout and "open" in process.stdout.readline()
     with scratch(store.root / "tmp") as mine:
         assert len(os.listdir(store.root / "tmp")) == 3
@@ -179,11 +179,11 @@ def test_opening_sweeps_what_dead_processes_left_and_nothing_of_the_living(
         assert len(os.listdir(store.root / "tmp")) == 2 and mine.is_dir()
 
 
-def test_a_full_disk_is_one_clear_line_and_leaves_the_store_whole(disk: Path) -> None:
-    names = used(disk / "store")
+def test_a_full_disk_is_one_clear_line_and_leaves_the_store_intact(disk: Path) -> None:
+    names = fill_store(disk / "store")
     store = Store(disk / "store")
     before = tree(disk / "store")
-    with pytest.raises(StoreError, match="No space left on device; free some space") as caught:
+    with pytest.raises(StoreError, match=r"No space left on device\. Free some space") as caught:
         store.objects.write(noise(20), SCHEMA)
     assert "\n" not in str(caught.value)
     assert tree(disk / "store") == before
@@ -194,7 +194,7 @@ def test_a_full_disk_is_one_clear_line_and_leaves_the_store_whole(disk: Path) ->
     with pytest.raises(StoreError, match="No space left"):
         store.memo.once(MemoKey("other", 1, {}, []), lambda: ({}, {}))
     (disk / "filler").unlink()
-    assert holds(Store(disk / "store"), names)
+    assert has_content(Store(disk / "store"), names)
     assert tree(disk / "store") == before
     assert store.versions.create("m", {"a": "x" * 5000}, None, "", {}).number == 2
 
@@ -202,14 +202,16 @@ def test_a_full_disk_is_one_clear_line_and_leaves_the_store_whole(disk: Path) ->
 def test_a_read_only_store_is_read_and_refuses_writing_in_one_line(
     disk: Path, make_read_only: Callable[[Path], None]
 ) -> None:
-    names = used(disk / "store")
+    names = fill_store(disk / "store")
     make_read_only(disk)
     for root in (disk / "store", disk / "new"):
-        with pytest.raises(StoreError, match="Read-only file system; use another store") as caught:
+        with pytest.raises(
+            StoreError, match=r"Read-only file system\. Use another store"
+        ) as caught:
             Store(root)
         assert "\n" not in str(caught.value)
     store = Store(disk / "store", readonly=True)
-    assert holds(store, names)
+    assert has_content(store, names)
     assert store.ledger("none").get_many([b"k" * 16]) == {}
     with store.engine() as engine:
         path = str(store.objects.path(names[0]))

@@ -1,4 +1,4 @@
-"""Versions: numbered, immutable, equal when their content is, and found by name or digest."""
+"""Versions: numbered, immutable, equal if their content is, and found by name or digest."""
 
 import subprocess
 from collections.abc import Callable
@@ -17,7 +17,7 @@ def versions(tmp_path: Path) -> Versions:
     return Store(tmp_path / "store").versions
 
 
-def test_versions_are_numbered_and_keep_what_they_were_given(versions: Versions) -> None:
+def test_versions_are_numbered_and_keep_their_content(versions: Versions) -> None:
     first = versions.create("mathinstruct", {"rows": 1}, None, "the first — é", {"rows": "ab"})
     second = versions.create("mathinstruct", {"rows": 2}, first.ref, "more", {"rows": "cd"})
     assert (first.ref, second.ref) == ("mathinstruct@1", "mathinstruct@2")
@@ -27,7 +27,7 @@ def test_versions_are_numbered_and_keep_what_they_were_given(versions: Versions)
     assert second.parent == first.ref and first.message == "the first — é"
 
 
-def test_the_same_content_is_the_same_version_until_another_comes_between(
+def test_the_same_content_is_the_same_version_unless_another_is_newer(
     versions: Versions,
 ) -> None:
     first = versions.create("m", {"a": 1, "b": [2]}, None, "one", {"rows": "x"})
@@ -39,8 +39,8 @@ def test_the_same_content_is_the_same_version_until_another_comes_between(
     assert versions.create("n", {"a": 1, "b": [2]}, None, "", {}).number == 1
 
 
-def test_what_does_not_exist_is_told_with_the_nearest_name(versions: Versions) -> None:
-    with pytest.raises(StoreError, match=r"Known: none yet\."):
+def test_an_unknown_version_is_reported_with_the_nearest_name(versions: Versions) -> None:
+    with pytest.raises(StoreError, match=r"Versions: none yet\."):
         versions.get("x")
     a = versions.create("mathinstruct", {"a": 1}, None, "", {})
     with pytest.raises(StoreError, match="Did you mean 'mathinstruct'"):
@@ -51,7 +51,7 @@ def test_what_does_not_exist_is_told_with_the_nearest_name(versions: Versions) -
     with pytest.raises(StoreError, match="No version named"):
         versions.get(a.digest[:5])
     for name in ("", "a/b", "..", "a@1", "-x"):
-        with pytest.raises(StoreError, match="cannot name a version"):
+        with pytest.raises(StoreError, match="is not a valid version name"):
             versions.create(name, {}, None, "", {})
 
 
@@ -63,7 +63,7 @@ def test_a_changed_manifest_is_refused(versions: Versions, tmp_path: Path) -> No
     with pytest.raises(StoreError, match="does not match its digest"):
         versions.get("m")
     path.write_text(text[:20])
-    with pytest.raises(StoreError, match="no manifest"):
+    with pytest.raises(StoreError, match="not a manifest"):
         versions.get("m")
 
 
@@ -77,7 +77,7 @@ for n in range(15):
 """
 
 
-def test_builders_at_once_never_share_or_overwrite_a_number(
+def test_parallel_builders_never_share_or_overwrite_a_number(
     tmp_path: Path, start: Callable[..., subprocess.Popen[str]]
 ) -> None:
     root = tmp_path / "store"

@@ -160,6 +160,6 @@ def test_how_much_is_judged_and_committed_at_once_changes_nothing(
     mirror, recipe = make_world(tmp_path)
     first = build(recipe, tmp_path / "s0", options=RunOptions(mirror=mirror))
     monkeypatch.setattr(checker, "CHUNK", 3)
-    monkeypatch.setattr("datastore.remember.COMMIT", 1)
+    monkeypatch.setattr("datastore.compute_missing.COMMIT", 1)
     second = build(recipe, tmp_path / "s1", options=RunOptions(mirror=mirror))
     assert first == second

@@ -47,7 +47,7 @@ def test_a_build_on_a_full_disk_is_one_line_and_goes_on_where_there_is_room(
         failed = curator(*words)
         assert failed.returncode == 1
         [line] = failed.stderr.splitlines()
-        assert "No space left on device; free some space and run the same again" in line
+        assert "No space left on device. Free some space and rerun" in line
         assert list((store / "tmp").iterdir()) == []
         assert done <= (done := {path.name for path in store.glob("memo/*/*")})
         with Store(store, readonly=True) as opened:
@@ -102,7 +102,7 @@ def test_a_read_only_store_answers_and_refuses_to_build_in_one_line(built, disk:
     refused = curator("build", recipe, "--store", disk, "--mirror", mirror)
     assert refused.returncode == 1
     assert refused.stderr == (
-        f"Cannot open a store ({disk}): Read-only file system; use another store, or make this "
+        f"Cannot open the store ({disk}): Read-only file system. Use another store, or make this "
         "one writable.\n"
     )
     for words in (("show", "small"), ("sql", "SELECT count(*) AS n FROM rows")):
@@ -166,7 +166,7 @@ def test_a_damaged_object_is_named_by_all_who_read_it_and_made_again(
     path /= f"{made.objects['rationales']['cot']}.parquet"
     whole = path.read_bytes()
     spoil(path, how)
-    line = f"{path} is damaged: delete that file and build again."
+    line = f"{path} is damaged. Delete the file and rebuild."
     with Store(store, readonly=True) as opened:
         for ask in ASKED.values():
             with pytest.raises(StoreError) as caught:
@@ -193,7 +193,7 @@ def test_a_damaged_part_of_a_ledger_is_named_and_its_results_are_computed_again(
         path.unlink()
     with pytest.raises(StoreError) as caught:
         build(recipe, store, options=RunOptions(mirror=mirror))
-    assert str(caught.value).startswith(f"{part} is damaged: move that file away")
+    assert str(caught.value).startswith(f"{part} is damaged. Move the file away")
     part.unlink()
     assert build(recipe, store, options=RunOptions(mirror=mirror)) == made
 
@@ -206,6 +206,6 @@ def test_a_damaged_manifest_stops_no_build_of_another_name(built) -> None:
     assert build(other, store, options=RunOptions(mirror=mirror)).ref == "other@1"
     again = curator("build", recipe, "--store", store, "--mirror", mirror)
     assert again.returncode == 1
-    assert "1.json is damaged: it is no manifest; restore it from a copy, or delete" in again.stderr
+    assert "1.json is damaged: it is not a manifest. Restore it from a copy, or" in again.stderr
     (store / "versions/small/1.json").unlink()
     assert build(recipe, store, options=RunOptions(mirror=mirror)) == made

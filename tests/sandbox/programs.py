@@ -1,5 +1,7 @@
-"""What the tests of the sandbox run: the attack table, a look at one's surroundings, and a main
-that runs attacks as another user or without namespaces and prints their outcomes as JSON.
+"""What the tests of the sandbox run: the attack table and a program that prints its surroundings.
+
+As a script it runs attacks as another user or without namespaces, and prints the violations as
+JSON.
 """
 
 import ctypes
@@ -35,39 +37,39 @@ if 'numpy' in sys.modules:
     import numpy, sympy
     print(numpy.random.random(), numpy.random.default_rng().random(), sympy.sqrt(8))
 """
-"""Prints all that an earlier program of the same zygote might have changed."""
+"""Prints everything that an earlier program of the same zygote could have changed."""
 
 
 def attacks() -> list[dict[str, Any]]:
-    """Name, program, the statuses it may end with, and what it must print if that is fixed."""
+    """Name, program, allowed statuses, and the required output if it is fixed."""
     table = DATA / "attacks.json"
     found: list[dict[str, Any]] = json.loads(table.read_text())
     return found
 
 
 def is_heavy(attack: dict[str, Any]) -> bool:
-    """Whether it runs in the zygote that has numpy and sympy ready."""
+    """Whether it runs in the zygote that has preloaded numpy and sympy."""
     return any(
         "import" in line and ("numpy" in line or "sympy" in line) for line in attack["program"]
     )
 
 
 def text(attack: dict[str, Any], folder: str) -> str:
-    """The attack's program, aimed at a folder with a file `secret.txt` in it."""
+    """The program of the attack, aimed at a folder that contains a file `secret.txt`."""
     program = "\n".join(attack["program"])
     return program.replace("{secret}", f"{folder}/secret.txt").replace("{folder}", folder)
 
 
-def complaints(attack: dict[str, Any], status: str, stdout: str, error: str) -> list[str]:
-    """What went otherwise than it must."""
-    found = []
+def list_violations(attack: dict[str, Any], status: str, stdout: str, error: str) -> list[str]:
+    """Return what differs from the table."""
+    violations = []
     if status not in attack["status"]:
-        found.append(f"{attack['name']}: {status} ({error}), not {attack['status']}")
+        violations.append(f"{attack['name']}: {status} ({error}), not {attack['status']}")
     if "prints" in attack and stdout != attack["prints"]:
-        found.append(f"{attack['name']}: printed {stdout[:200]!r}")
+        violations.append(f"{attack['name']}: printed {stdout[:200]!r}")
     if CANARY in stdout + error:
-        found.append(f"{attack['name']}: the canary is out")
-    return found
+        violations.append(f"{attack['name']}: the canary is out")
+    return violations
 
 
 CALLS = {
@@ -77,7 +79,7 @@ CALLS = {
 
 
 def forbid(*calls: str) -> None:
-    """As in a container that refuses these calls to this process and all it starts."""
+    """Refuse these calls to this process and its children, as some containers do."""
     code = struct.pack("<HBBI", 0x20, 0, 0, 0)
     for call in calls:
         code += struct.pack("<HBBI", 0x15, 0, 1, CALLS[call][os.uname().machine])
@@ -92,7 +94,7 @@ def forbid(*calls: str) -> None:
 
 
 def main() -> None:
-    """`python programs.py FOLDER [nobody] [no-namespaces]`: attacks that end by themselves."""
+    """Run the attacks that end by themselves: `programs.py FOLDER [nobody] [no-namespaces]`."""
     folder, *how = sys.argv[1:]
     if "nobody" in how:
         os.setgroups([])
@@ -103,14 +105,14 @@ def main() -> None:
     from curator.sandbox import Sandbox, probe
 
     used = {m.name: m.used for m in probe()}
-    found, before = [], set()
+    violations, surroundings = [], set()
     with Sandbox(workers=1, wall_s=10, memory_mb=256) as box:
         for attack in attacks():
             if "timeout" not in attack["status"] and not is_heavy(attack):
                 done = box.run(text(attack, folder))
-                found += complaints(attack, done.status, done.stdout, done.error)
-                before.add(box.run(SURROUNDINGS).stdout)
-    print(json.dumps({"used": used, "complaints": found, "surroundings": len(before)}))
+                violations += list_violations(attack, done.status, done.stdout, done.error)
+                surroundings.add(box.run(SURROUNDINGS).stdout)
+    print(json.dumps({"used": used, "violations": violations, "surroundings": len(surroundings)}))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Hostile programs: each ends as the table says, and the next one finds nothing changed."""
+"""Hostile programs: each ends as the table states, and the next one finds nothing changed."""
 
 import json
 import os
@@ -13,14 +13,14 @@ import pytest
 
 from curator.sandbox import Sandbox
 from tests.paths import ROOT
-from tests.sandbox.programs import CANARY, SURROUNDINGS, attacks, complaints, is_heavy, text
+from tests.sandbox.programs import CANARY, SURROUNDINGS, attacks, is_heavy, list_violations, text
 
 PYTHONS = (sys.executable, "/usr/bin/python3")
 
 
 @pytest.fixture
 def secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder that others may read, with a file that no program may."""
+    """A folder that other users may read, with a file that no program may read."""
     monkeypatch.setenv("CANARY", CANARY)
     folder = tmp_path
     while folder != Path(folder.anchor) and folder.stat().st_uid == os.getuid():
@@ -33,28 +33,30 @@ def secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def attack_all(table: list[dict[str, Any]], wall_s: float, folder: str) -> list[str]:
-    """Each attack and then a look around, in the same zygote; what went otherwise than it must."""
-    found = []
+    """Run each attack and then look around in the same zygote; return the violations."""
+    violations = []
     clean: dict[str, str] = {}
     with Sandbox(workers=1, wall_s=wall_s, cpu_s=max(1, wall_s), memory_mb=256) as box:
         for attack in table:
-            look = ("import numpy" if is_heavy(attack) else "") + SURROUNDINGS
-            if look not in clean:
-                clean[look] = box.run(look).stdout
-                assert "random" in look and clean[look].count("\n") >= 5
+            check = ("import numpy" if is_heavy(attack) else "") + SURROUNDINGS
+            if check not in clean:
+                clean[check] = box.run(check).stdout
+                assert "random" in check and clean[check].count("\n") >= 5
             done = box.run(text(attack, folder))
-            found += complaints(attack, done.status, done.stdout, done.error)
-            if (after := box.run(look)).stdout != clean[look]:
-                found.append(f"{attack['name']}: the next program found changes or {after.error}")
-    return found
+            violations += list_violations(attack, done.status, done.stdout, done.error)
+            if (after := box.run(check)).stdout != clean[check]:
+                violations.append(
+                    f"{attack['name']}: the next program found changes or {after.error}"
+                )
+    return violations
 
 
-def test_every_attack_ends_as_it_must_and_the_next_program_finds_nothing_changed(
+def test_every_attack_ends_as_listed_and_the_next_program_finds_nothing_changed(
     secret: Path,
 ) -> None:
     table = sorted(attacks(), key=is_heavy)
     assert len(table) >= 100
-    # What never ends by itself gets little time; the rest so much that a busy machine is no excuse.
+    # Endless attacks get little time; the others enough for a busy machine.
     endless = [a for a in table if "timeout" in a["status"]]
     ending = [a for a in table if "timeout" not in a["status"]]
     with ThreadPoolExecutor(3) as threads:
@@ -63,14 +65,14 @@ def test_every_attack_ends_as_it_must_and_the_next_program_finds_nothing_changed
             threads.submit(attack_all, endless[1::2], 0.5, str(secret)),
             threads.submit(attack_all, ending, 30, str(secret)),
         ]
-        assert [complaint for job in jobs for complaint in job.result()] == []
+        assert [violation for job in jobs for violation in job.result()] == []
 
 
-def test_an_earlier_program_is_not_to_be_found_in_memory() -> None:
-    look = "\n".join(next(a for a in attacks() if a["name"].startswith("finds"))["program"])
+def test_memory_contains_no_earlier_program() -> None:
+    search = "\n".join(next(a for a in attacks() if a["name"].startswith("finds"))["program"])
     with Sandbox(workers=1) as box:
         assert box.run("x = 'earlier secret'\nprint(x)").value == "earlier secret"
-        assert box.run(look).stdout == "0 []\n"
+        assert box.run(search).stdout == "0 []\n"
 
 
 def python_for(user: int | None) -> str:
@@ -107,5 +109,5 @@ def test_the_jail_holds_for_an_ordinary_user_and_without_namespaces(how: str, se
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert report["used"]["namespaces"] is ("no-namespaces" not in how)
-    assert report["complaints"] == []
+    assert report["violations"] == []
     assert report["surroundings"] == 1

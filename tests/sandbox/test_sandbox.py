@@ -1,4 +1,4 @@
-"""What programs come to, in what order, and what is left when the sandbox closes."""
+"""How programs end, in what order, and what is left when the sandbox closes."""
 
 import itertools
 import os
@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from curator.core.errors import SandboxError
 from curator.sandbox import STATUSES, Execution, Sandbox, probe
 from curator.sandbox.pool import needs_heavy
-from curator.sandbox.zygote_client import visible
+from curator.sandbox.zygote_client import list_visible
 from tests.paths import ROOT
 
 
@@ -30,22 +30,22 @@ def box() -> Iterator[Sandbox]:
 
 
 def descendants(pid: int) -> list[int]:
-    """Processes that this one started, and theirs."""
-    found = []
+    """The processes that this process started, and their descendants."""
+    pids = []
     for task in Path(f"/proc/{pid}/task").iterdir():
         for child in (task / "children").read_text().split():
-            found += [int(child), *descendants(int(child))]
-    return found
+            pids += [int(child), *descendants(int(child))]
+    return pids
 
 
-def sandboxed() -> list[int]:
-    """Processes of sandboxes that this process has open."""
-    found = []
+def zygotes() -> list[int]:
+    """The sandbox processes of this process."""
+    pids = []
     for process in descendants(os.getpid()):
-        with suppress(FileNotFoundError, ProcessLookupError):  # it ended while we looked
+        with suppress(FileNotFoundError, ProcessLookupError):  # it ended after it was listed
             if b"curator.sandbox.zygote" in Path(f"/proc/{process}/cmdline").read_bytes():
-                found.append(process)
-    return found
+                pids.append(process)
+    return pids
 
 
 def test_the_value_is_the_last_line_that_is_not_blank(box: Sandbox) -> None:
@@ -76,14 +76,14 @@ def test_a_program_without_output_has_an_empty_value(box: Sandbox) -> None:
         ("import nowhere", "ModuleNotFoundError: No module named 'nowhere' (line 1)"),
     ],
 )
-def test_an_error_tells_its_type_message_and_line_of_the_program(
+def test_an_error_states_its_type_message_and_line_of_the_program(
     box: Sandbox, program: str, error: str
 ) -> None:
     done = box.run(program)
     assert (done.status, done.error) == ("error", error)
 
 
-def test_what_was_printed_before_an_error_is_kept(box: Sandbox) -> None:
+def test_output_before_an_error_is_returned(box: Sandbox) -> None:
     done = box.run("print(7)\n1 / 0")
     assert (done.status, done.value) == ("error", "7")
 
@@ -143,21 +143,21 @@ print(hash('a'), random.random(), time.tzname, sys.stdout.encoding, locale.getpr
 print({'a', 'b', 'c', None, int, len}, object(), os.environ['LC_ALL'])
 """
     heavy = "import numpy\nprint(numpy.random.rand(), numpy.random.default_rng().random())"
-    seen = set()
+    outputs = set()
     for _ in range(2):
         with Sandbox(workers=1, wall_s=30, cpu_s=30) as box:
             for _ in range(2):
-                seen.add((box.run(program).stdout, box.run(heavy).stdout))
-    assert len(seen) == 1
-    assert "('UTC', 'UTC') utf-8" in seen.pop()[0]
+                outputs.add((box.run(program).stdout, box.run(heavy).stdout))
+    assert len(outputs) == 1
+    assert "('UTC', 'UTC') utf-8" in outputs.pop()[0]
 
 
-def test_results_come_in_order_though_the_first_takes_longest(box: Sandbox) -> None:
+def test_results_come_in_order_although_the_first_takes_longest(box: Sandbox) -> None:
     programs = ["import time\ntime.sleep(0.5)\nprint(0)"] + [f"print({n})" for n in range(1, 60)]
     assert [done.value for done in box.map(programs)] == [str(n) for n in range(60)]
 
 
-def test_map_takes_only_so_many_programs_ahead_and_ends_when_closed(box: Sandbox) -> None:
+def test_map_takes_a_limited_number_of_programs_ahead_and_ends_when_closed(box: Sandbox) -> None:
     taken = 0
 
     def endless() -> Iterator[str]:
@@ -175,7 +175,7 @@ def test_map_takes_only_so_many_programs_ahead_and_ends_when_closed(box: Sandbox
     assert taken == before
 
 
-def test_an_input_that_fails_hands_its_own_error_on(box: Sandbox) -> None:
+def test_an_input_that_fails_raises_its_own_error(box: Sandbox) -> None:
     def failing() -> Iterator[str]:
         yield "print(1)"
         raise KeyError("mine")
@@ -186,12 +186,14 @@ def test_an_input_that_fails_hands_its_own_error_on(box: Sandbox) -> None:
 
 
 @pytest.mark.parametrize(
-    ("program", "said"),
+    ("program", "reason"),
     [("x" * 1_000_001, "1,000,001 bytes"), ("print('\ud800')", "not text")],
 )
-def test_what_cannot_be_run_is_refused_and_says_why(box: Sandbox, program: str, said: str) -> None:
+def test_what_cannot_be_run_is_refused_with_a_reason(
+    box: Sandbox, program: str, reason: str
+) -> None:
     done = box.run(program)
-    assert done.status == "refused" and said in done.error
+    assert done.status == "refused" and reason in done.error
 
 
 @given(st.text(max_size=60) | st.binary(max_size=60).map(lambda b: b.decode("latin-1")))
@@ -203,11 +205,11 @@ def test_any_text_has_exactly_one_outcome(box: Sandbox, program: str) -> None:
     assert "\n" not in done.error and "\n" not in done.value
 
 
-def test_a_zygote_that_dies_costs_its_program_alone() -> None:
-    before = set(sandboxed())
+def test_a_zygote_that_dies_loses_only_its_own_program() -> None:
+    before = set(zygotes())
     with Sandbox(workers=1, wall_s=30, cpu_s=30) as box:
         assert box.run("print(1)").value == "1"
-        zygote = inside(before)
+        zygote = new_zygote(before)
         results = box.map(["import time\ntime.sleep(20)", "print(2)"])
         killer = threading.Timer(0.5, os.kill, (zygote, signal.SIGKILL))
         killer.start()
@@ -215,45 +217,45 @@ def test_a_zygote_that_dies_costs_its_program_alone() -> None:
         killer.join()
 
 
-def test_a_zygote_that_dies_between_programs_costs_none() -> None:
-    before = set(sandboxed())
+def test_a_zygote_that_dies_between_programs_loses_none() -> None:
+    before = set(zygotes())
     with Sandbox(workers=1, wall_s=30, cpu_s=30) as box:
         assert box.run("print(1)").value == "1"
-        zygote = inside(before)
+        zygote = new_zygote(before)
         os.kill(zygote, signal.SIGKILL)
         while Path(f"/proc/{zygote}").exists():
             time.sleep(0.01)
         assert box.run("print(2)").value == "2"
 
 
-def inside(before: set[int]) -> int:
-    """The one zygote that came since: the youngest, since its keeper, if any, came first."""
-    return [p for p in sandboxed() if p not in before][-1]
+def new_zygote(before: set[int]) -> int:
+    """The zygote that started since: the youngest process, since its keeper, if any, is older."""
+    return [p for p in zygotes() if p not in before][-1]
 
 
-def test_closing_leaves_no_process_and_no_thread_even_in_mid_run() -> None:
-    before, threads = set(sandboxed()), threading.active_count()
+def test_closing_during_a_run_leaves_no_process_and_no_thread() -> None:
+    before, threads = set(zygotes()), threading.active_count()
     box = Sandbox(workers=2, wall_s=60)
     results = box.map(["import time\ntime.sleep(50)"] * 4)
-    seen: list[str] = []
+    statuses: list[str] = []
 
     def take() -> None:
         try:
-            seen.extend(done.status for done in results)
+            statuses.extend(done.status for done in results)
         except SandboxError:
-            seen.append("closed")
+            statuses.append("closed")
 
     waiting = threading.Thread(target=take)
     waiting.start()
-    while len(set(sandboxed()) - before) < 6:
+    while len(set(zygotes()) - before) < 6:
         time.sleep(0.02)
     started = time.monotonic()
     box.close()
     box.close()
     waiting.join(10)
-    assert seen == ["closed"], "a program that we stopped ourselves has no result"
+    assert statuses == ["closed"], "a program that was stopped by closing has no result"
     assert time.monotonic() - started < 10
-    assert set(sandboxed()) == before
+    assert set(zygotes()) == before
     assert threading.active_count() == threads
     with pytest.raises(SandboxError, match="closed"):
         box.run("print(1)")
@@ -284,7 +286,7 @@ def test_zygotes_end_when_the_process_that_started_them_is_killed() -> None:
     assert not any(Path(f"/proc/{p}").exists() for p in started)
 
 
-def test_a_caller_with_many_open_files_hands_none_of_them_on() -> None:
+def test_a_program_inherits_none_of_the_many_open_files_of_the_caller() -> None:
     program = """
 import os
 found = []
@@ -307,14 +309,14 @@ print(found)
             file.close()
 
 
-def test_memory_counts_from_what_the_interpreter_holds() -> None:
+def test_the_memory_of_the_interpreter_does_not_count() -> None:
     with Sandbox(workers=1, wall_s=30, cpu_s=30, memory_mb=128) as box:
         for head in ("", "import numpy, sympy\n"):
             assert box.run(head + "x = bytearray(90 << 20)\nprint(len(x))").status == "ok"
             assert box.run(head + "x = bytearray(140 << 20)").status == "memory"
 
 
-def test_the_cpu_limit_ends_what_the_wall_limit_would_not() -> None:
+def test_the_cpu_limit_ends_what_the_wall_limit_would_not_end() -> None:
     with Sandbox(workers=1, wall_s=60, cpu_s=1) as box:
         assert box.run("import time\ntime.sleep(1.5)\nprint(1)").value == "1"
         done = box.run("while True:\n    pass")
@@ -327,11 +329,11 @@ def test_a_limit_that_is_not_above_0_is_an_error(limit: str) -> None:
         Sandbox(**{limit: 0})  # type: ignore[arg-type]
 
 
-def test_limits_tell_all_that_can_change_an_outcome(box: Sandbox) -> None:
+def test_limits_contain_all_that_can_change_an_outcome(box: Sandbox) -> None:
     assert box.limits == {"wall_s": 30, "cpu_s": 30, "memory_mb": 512, "output_kb": 64}
 
 
-def test_the_probe_names_every_mechanism_and_what_it_protects_from() -> None:
+def test_the_probe_names_every_mechanism_and_what_it_protects() -> None:
     table = {m.name: m for m in probe()}
     assert set(table) == {"namespaces", "own user", "landlock", "seccomp", "limits"}
     assert all(m.protects for m in table.values())
@@ -339,19 +341,19 @@ def test_the_probe_names_every_mechanism_and_what_it_protects_from() -> None:
     assert all(m.available for m in table.values() if m.used)
 
 
-def test_packages_that_lie_among_private_files_are_not_shown(
+def test_packages_next_to_private_files_are_not_visible(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     site = str(Path(numpy.__file__).parents[1])
-    assert site in visible()[1]
+    assert site in list_visible()[1]
     monkeypatch.chdir(site)
-    assert site not in visible()[1]
+    assert site not in list_visible()[1]
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", f"{site}/numpy")
-    assert site not in visible()[1]
+    assert site not in list_visible()[1]
 
 
-def test_below_the_minimum_it_refuses_unless_told_to_go_on() -> None:
+def test_below_the_minimum_the_sandbox_refuses_to_run_unless_unsafe() -> None:
     script = """
 from tests.sandbox.programs import forbid
 forbid("unshare", "landlock_create_ruleset")

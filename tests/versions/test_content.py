@@ -8,7 +8,7 @@ import pytest
 from curator import build
 from curator.versions.content import Content, content_of, objects_of
 from datastore.errors import StoreError
-from datastore.files import canonical
+from datastore.files import canonical_json
 from datastore.store import Store
 from datastore.versions import Manifest
 from tests.paths import DATA
@@ -26,8 +26,8 @@ def manifests(tmp_path_factory: pytest.TempPathFactory) -> list[Manifest]:
 def test_content_and_objects_are_written_as_they_were_read(manifests: list[Manifest]) -> None:
     for manifest in manifests:
         content = {**manifest.content, "later": {"key": [1, None]}}
-        assert canonical(Content.model_validate(content).plain()) == canonical(content)
-        assert canonical(objects_of(manifest).plain()) == canonical(manifest.objects)
+        assert canonical_json(Content.model_validate(content).plain()) == canonical_json(content)
+        assert canonical_json(objects_of(manifest).plain()) == canonical_json(manifest.objects)
 
 
 def test_counts_of_a_subset_add_up(manifests: list[Manifest]) -> None:

@@ -13,7 +13,7 @@ def sandbox(as_json: JsonOption = False) -> None:
     Lists every mechanism: whether it is available and used, and what it protects from. Exits with
     1 if the system offers too few to run programs.
     """
-    from curator.sandbox.probe import enough, probe
+    from curator.sandbox.probe import find_missing, probe
 
     mechanisms = probe()
     if as_json:
@@ -23,7 +23,7 @@ def sandbox(as_json: JsonOption = False) -> None:
             (each.name, each.available, each.used, each.protects, each.note) for each in mechanisms
         ]
         print_table(("mechanism", "available", "used", "protects from", "note"), rows)
-    if missing := enough(mechanisms):
+    if missing := find_missing(mechanisms):
         raise SandboxError(
             f"Programs are not run on this system: {missing}. "
             "To run them anyway, use --unsafe-local."

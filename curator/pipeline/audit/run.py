@@ -27,7 +27,7 @@ from curator.pipeline.stages.ingest import ingest, problems_of
 from curator.pipeline.state import Result
 from curator.recipe.schema import IN_EVALS, Limits, Recipe, Subset
 from curator.sources import EVALS, SOURCES, reachability
-from datastore.files import canonical
+from datastore.files import canonical_json
 from datastore.store import Store
 from datastore.versions import Manifest
 
@@ -195,5 +195,5 @@ def _manifest(context: BuildContext, result: Result, dataset: Dataset, freezing:
     if freezing:
         return freeze(context, result, f"audit of {dataset.what}")
     content = result.content.plain()
-    digest = sha256(canonical(content)).hexdigest()
+    digest = sha256(canonical_json(content)).hexdigest()
     return Manifest(context.recipe.name, 0, digest, None, "", content, result.objects.plain())

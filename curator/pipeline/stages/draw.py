@@ -22,7 +22,7 @@ def draw(context: BuildContext, parts: Sequence[Part], screened: Mapping[str, Ou
     asked = {name: amount for name, amount in wanted.subsets.items() if name in built}
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
-        with context.store.reading(inputs), context.store.engine() as engine:
+        with context.store.wrap_query_errors(inputs), context.store.engine() as engine:
             _tables(engine, context, parts, screened)
             rows = Rows("SELECT * FROM alive", queries.problems(parts))
             found = mixture.available(engine, rows)

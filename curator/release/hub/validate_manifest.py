@@ -16,7 +16,7 @@ from curator.core.errors import HubError
 from curator.recipe.schema import Recipe
 from curator.release.folder import DATA, FORMAT
 from curator.versions.content import Content, JsonObject, Natural
-from datastore.files import canonical
+from datastore.files import canonical_json
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -58,7 +58,7 @@ def read_manifest(data: bytes, repo: str) -> ReleaseManifest:
                 f"'{FORMAT}'). Upgrade Curator."
             )
         manifest = ReleaseManifest.model_validate(values)
-        if sha256(canonical(manifest.content.plain())).hexdigest() != manifest.digest:
+        if sha256(canonical_json(manifest.content.plain())).hexdigest() != manifest.digest:
             raise HubError(f"{repo}: the content of manifest.json does not match its digest")
         _check_content(manifest.content)
     except ValidationError as error:

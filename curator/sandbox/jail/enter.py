@@ -1,7 +1,7 @@
-"""The jail of one zygote: puts together namespaces, another user, Landlock and seccomp.
+"""Jail one zygote: combine namespaces, another user, Landlock and seccomp.
 
-In: what may be seen and whether to try namespaces. Out: the calling process is jailed for good and
-told which mechanisms hold. Nothing here runs code of a program.
+In: the visible paths, and whether to use namespaces. Out: the calling process is jailed for good
+and knows which mechanisms are in effect. Nothing here runs code of a program.
 """
 
 import contextlib
@@ -36,65 +36,66 @@ class Mechanism:
 
     name: str
     available: bool
-    """The kernel, and who we are, offer it."""
+    """Whether the kernel and the current user allow it."""
     used: bool
     note: str = ""
-    """Why it is not used, or how far it reaches."""
+    """Why it is not used, or its extent."""
 
 
 def enter(visible: list[str], private: str, own_namespaces: bool) -> tuple[list[Mechanism], int]:
-    """Jails this process; may return in another one, see `spaces.enter`.
+    """Jail this process; with namespaces it returns in another process, see `namespaces.enter`.
 
-    With `own_namespaces` all must be had: OSError else. The other mechanisms are tried, and the
-    list says which hold. The number is a descriptor of the jailed process's /proc/self/statm. Call
-    it once, with one thread and before anything of a program is known.
+    With `own_namespaces` all namespaces are required: raises OSError otherwise. The other
+    mechanisms are tried, and the list states which are in effect. The number is a descriptor of
+    /proc/self/statm of the jailed process. Call it once, with one thread and before the process
+    knows anything of a program.
     """
-    refused = "" if own_namespaces else "not granted here"
-    held = [Mechanism(NAMESPACES, own_namespaces, own_namespaces, refused)]
+    note = "" if own_namespaces else "not available here"
+    mechanisms = [Mechanism(NAMESPACES, own_namespaces, own_namespaces, note)]
     if own_namespaces:
         statm = namespaces.enter(visible, private)
     else:
         statm = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
     os.chdir("/")
-    held.append(_become_nobody(visible))
+    mechanisms.append(_drop_privileges(visible))
     if own_namespaces:
-        # Only where the parent is the keeper: the signal comes when the thread that made this
-        # process ends, and the caller may have many.
+        # Only if the parent is the keeper: the signal comes when the thread that created this
+        # process ends, and the caller may have many threads.
         die_with_parent()
     for option, value in ((_SET_DUMPABLE, 0), (_SUBREAPER, 1), (_NO_NEW_PRIVS, 1)):
         if _libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0) != 0:
             raise OSError(ctypes.get_errno(), f"prctl {option}")
     writable = ["/dev/null", private] if own_namespaces else ["/dev/null"]
-    held.append(_landlock(visible, writable, alone=not own_namespaces))
+    mechanisms.append(_apply_landlock(visible, writable, alone=not own_namespaces))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    held.append(Mechanism(LIMITS, True, True))
-    held.append(_seccomp())
-    return held, statm
+    mechanisms.append(Mechanism(LIMITS, True, True))
+    mechanisms.append(_apply_seccomp())
+    return mechanisms, statm
 
 
 def die_with_parent() -> None:
-    """This process is killed when the thread that forked it ends."""
+    """Let the kernel kill this process when the thread that forked it ends."""
     _prctl(_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def _become_nobody(visible: list[str]) -> Mechanism:
-    """Root becomes a user who owns nothing; everybody loses all capabilities."""
-    note, root = "not root to begin with", os.geteuid() == 0
+def _drop_privileges(visible: list[str]) -> Mechanism:
+    """Turn root into a user who owns nothing, and drop the capabilities of any user."""
+    note, root = "not root", os.geteuid() == 0
     used = not root
     if root:
         try:
             os.setgroups([])
             os.setresgid(namespaces.NOBODY, namespaces.NOBODY, namespaces.NOBODY)
             os.setresuid(namespaces.NOBODY, namespaces.NOBODY, 0)
-            used = all(os.access(p, os.R_OK, effective_ids=True) for p in _present(visible))
+            used = all(os.access(p, os.R_OK, effective_ids=True) for p in _filter_existing(visible))
             if used:
                 os.setresuid(namespaces.NOBODY, namespaces.NOBODY, namespaces.NOBODY)
                 note = f"user {namespaces.NOBODY}"
             else:
                 os.setresuid(0, 0, 0)
-                note = "root without rights: others may not read this Python"
+                note = "root without capabilities: other users cannot read this Python"
         except OSError as error:
-            note = f"root without rights: {error.strerror}"
+            note = f"root without capabilities: {error.strerror}"
     _libc.prctl(_AMBIENT, 4, 0, 0, 0)
     header, nothing = struct.pack("<Ii", 0x20080522, 0), bytes(24)
     if _libc.capset(header, nothing) != 0:
@@ -102,8 +103,8 @@ def _become_nobody(visible: list[str]) -> Mechanism:
     return Mechanism(USER, True, used, note)
 
 
-def _present(paths: list[str]) -> list[str]:
-    """Those that exist, looked for as a caller who may see everything: kept for `access`."""
+def _filter_existing(paths: list[str]) -> list[str]:
+    """Return the paths that exist, checked as root, who can see all of them."""
     saved = os.geteuid()
     os.seteuid(0)
     try:
@@ -112,34 +113,34 @@ def _present(paths: list[str]) -> list[str]:
         os.seteuid(saved)
 
 
-def _landlock(visible: list[str], writable: list[str], alone: bool) -> Mechanism:
-    abi = landlock.version()
+def _apply_landlock(visible: list[str], writable: list[str], alone: bool) -> Mechanism:
+    abi = landlock.read_version()
     if abi < 1:
         return Mechanism(LANDLOCK, False, False, "not in this kernel")
     try:
         landlock.restrict(visible, writable)
     except OSError as error:
         return Mechanism(LANDLOCK, True, False, str(error))
-    if alone and abi < landlock.TRUNCATES:
+    if alone and abi < landlock.TRUNCATE_VERSION:
         return Mechanism(LANDLOCK, True, False, f"version {abi} is not enough on its own")
     return Mechanism(LANDLOCK, True, True, f"version {abi}")
 
 
-def _seccomp() -> Mechanism:
+def _apply_seccomp() -> Mechanism:
     try:
-        seccomp.Filter(seccomp.for_zygote()).install()
+        seccomp.Filter(seccomp.build_zygote_filter()).install()
     except (OSError, KeyError) as error:
         return Mechanism(SECCOMP, False, False, str(error))
     return Mechanism(SECCOMP, True, True)
 
 
-def enough(held: list[Mechanism]) -> str:
-    """Empty if the jail reaches the minimum, else what is missing, in a few words.
+def find_missing(mechanisms: list[Mechanism]) -> str:
+    """Return what the minimum lacks, in a few words; empty if the jail reaches it.
 
-    The minimum: seccomp (no sockets, no processes, no signals to others) and a file view, made
-    either of namespaces or of Landlock version 3 (Linux 6.2).
+    The minimum: seccomp (no sockets, no processes, no signals to others) and a restricted file
+    view, by namespaces or by Landlock version 3 (Linux 6.2).
     """
-    used = {h.name for h in held if h.used}
+    used = {m.name for m in mechanisms if m.used}
     if SECCOMP not in used:
         return "seccomp"
     if not used & {NAMESPACES, LANDLOCK}:
@@ -147,23 +148,23 @@ def enough(held: list[Mechanism]) -> str:
     return ""
 
 
-def leaks(visible: list[str], private: str) -> list[str]:
-    """What this process can still do that the jail should stop; tried, not believed."""
-    found = []
+def find_leaks(visible: list[str], private: str) -> list[str]:
+    """Try what the jail should prevent, and return what succeeds."""
+    leaks = []
     for path in ("/etc/passwd", "/etc/shadow", "/proc/self/environ", "/proc/1/environ"):
         with contextlib.suppress(OSError), open(path, "rb"):
-            found.append(f"reads {path}")
+            leaks.append(f"reads {path}")
     for path in ("/root", "/home", "/proc", "/sys"):
-        if not any(shown.startswith(path) for shown in visible):
+        if not any(shown_path.startswith(path) for shown_path in visible):
             with contextlib.suppress(OSError):
-                found += [f"lists {path}"] if os.listdir(path) else []
+                leaks += [f"lists {path}"] if os.listdir(path) else []
     for path in sorted({*visible, "/", "/tmp", "/var/tmp", "/dev/shm", "/home"} - {private}):
         name = f"{path}/.curator-{os.getpid()}"
         with contextlib.suppress(OSError):
             os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
             os.unlink(name)
-            found.append(f"writes {path}")
+            leaks.append(f"writes {path}")
     for family in (socket.AF_INET, socket.AF_UNIX):
         with contextlib.suppress(OSError), socket.socket(family):
-            found.append(f"opens {family.name} sockets")
-    return found
+            leaks.append(f"opens {family.name} sockets")
+    return leaks

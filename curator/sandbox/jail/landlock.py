@@ -1,9 +1,9 @@
-"""Landlock: takes from the calling process all use of files, but for named paths.
+"""Landlock: restrict the calling process to named files.
 
-In: paths to read and folders to write. Out: the process and whatever it forks are restricted for
-good; TCP, abstract sockets and signals to processes outside too where the kernel can (5.13: files,
-6.2: truncation, 6.7: TCP, 6.12: sockets and signals). It does not hide names: `stat` still tells
-whether a path exists.
+In: paths to read and folders to write. Out: the process and its forks are restricted for good, and
+so are TCP, abstract sockets and signals to processes outside, as far as the kernel supports it
+(5.13: files, 6.2: truncation, 6.7: TCP, 6.12: sockets and signals). It does not hide names: `stat`
+still shows whether a path exists.
 """
 
 import ctypes
@@ -13,8 +13,8 @@ from collections.abc import Iterable
 
 from curator.sandbox.jail import syscalls
 
-TRUNCATES = 3
-"""First version that guards truncation; before it a readable file of one's own can be emptied."""
+TRUNCATE_VERSION = 3
+"""First version that restricts truncation; without it a process can empty its own files."""
 
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR, _TRUNCATE = 1, 2, 4, 8, 1 << 14
 _RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}
@@ -25,13 +25,13 @@ _BOTH_TCP, _BOTH_SCOPES = 3, 3
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def version() -> int:
-    """Landlock's version on this kernel; 0 where there is none."""
+def read_version() -> int:
+    """Return Landlock's version on this kernel; 0 if there is none."""
     try:
-        found = _libc.syscall(syscalls.number("landlock_create_ruleset"), None, 0, 1)
+        version = _libc.syscall(syscalls.get_number("landlock_create_ruleset"), None, 0, 1)
     except KeyError:
         return 0
-    return max(int(found), 0)
+    return max(int(version), 0)
 
 
 def _check(result: int, what: str) -> int:
@@ -42,21 +42,24 @@ def _check(result: int, what: str) -> int:
 
 
 def restrict(readable: Iterable[str], writable: Iterable[str]) -> None:
-    """Leaves only these paths; missing ones are passed over. Needs no_new_privs. OSError if not."""
-    abi = version()
+    """Restrict the process to these paths; skip missing ones.
+
+    Requires no_new_privs. Raises OSError if the kernel refuses.
+    """
+    abi = read_version()
     files = max(rights for since, rights in _RIGHTS.items() if since <= max(abi, 1))
     handled = struct.pack(
         "<QQQ", files, _BOTH_TCP if abi >= 4 else 0, _BOTH_SCOPES if abi >= 6 else 0
     )
     size = 24 if abi >= 6 else 16 if abi >= 4 else 8
-    create = syscalls.number("landlock_create_ruleset")
+    create = syscalls.get_number("landlock_create_ruleset")
     ruleset = _check(_libc.syscall(create, handled, size, 0), "create")
     try:
         for path in readable:
             _allow(ruleset, path, (_READ_FILE | _READ_DIR) & files)
         for path in writable:
             _allow(ruleset, path, files & _NO_NODES)
-        _check(_libc.syscall(syscalls.number("landlock_restrict_self"), ruleset, 0), "restrict")
+        _check(_libc.syscall(syscalls.get_number("landlock_restrict_self"), ruleset, 0), "restrict")
     finally:
         os.close(ruleset)
 
@@ -70,6 +73,6 @@ def _allow(ruleset: int, path: str, rights: int) -> None:
         if not os.path.isdir(path):
             rights &= _FILE_RIGHTS
         rule = struct.pack("<Qi", rights, target)
-        _check(_libc.syscall(syscalls.number("landlock_add_rule"), ruleset, 1, rule, 0), path)
+        _check(_libc.syscall(syscalls.get_number("landlock_add_rule"), ruleset, 1, rule, 0), path)
     finally:
         os.close(target)

@@ -1,8 +1,8 @@
-"""Namespaces: a process tree, network, message queues and file view of a zygote's own.
+"""Namespaces: a separate process tree, network, message queues and file view for a zygote.
 
 In: the paths that stay visible and a private folder. Out: `enter` returns in a new process, number
-1 of its own process namespace, that sees those paths read-only, the private folder empty, and
-nothing else. The calling process stays outside as its keeper: it waits for it, or ends it.
+1 of its own process namespace. It sees those paths read-only, the empty private folder, and nothing
+else. The calling process stays outside as its keeper: it waits for the new process, or ends it.
 """
 
 import ctypes
@@ -16,10 +16,10 @@ from typing import Never
 from curator.sandbox.jail import syscalls
 
 NOBODY = 65534
-"""User and group of programs where the caller is root, and their number in a namespace of users."""
+"""User and group id of programs if the caller is root, and in a user namespace."""
 
 TMP_BYTES, TMP_FILES = 16 << 20, 256
-"""Size of the private folder."""
+"""Limits of the private folder."""
 
 _NEW_USER = 0x10000000
 _NEW_REST = 0x00020000 | 0x20000000 | 0x40000000 | 0x08000000 | 0x04000000
@@ -47,76 +47,76 @@ def _mount(source: str, target: str, kind: str | None, flags: int, data: str | N
     _check(result, f"mount {target}")
 
 
-def _freeze(target: str, attributes: int, depth: int = _AT_RECURSIVE) -> None:
-    """Read-only and more, for everything mounted at or under a path."""
-    wanted = struct.pack("<QQQQ", attributes, 0, 0, 0)
-    number = syscalls.number("mount_setattr")
-    _check(_libc.syscall(number, -100, target.encode(), depth, wanted, len(wanted)), target)
+def _set_attributes(target: str, attributes: int, depth: int = _AT_RECURSIVE) -> None:
+    """Set mount attributes, such as read-only, for everything mounted at or under a path."""
+    fields = struct.pack("<QQQQ", attributes, 0, 0, 0)
+    number = syscalls.get_number("mount_setattr")
+    _check(_libc.syscall(number, -100, target.encode(), depth, fields, len(fields)), target)
 
 
 def enter(visible: Iterable[str], private: str) -> int:
-    """Returns in the new process, in its new root; the caller's process never returns.
+    """Return in the new process, in its new root; the calling process never returns.
 
-    What it returns is a descriptor of the new process's /proc/self/statm, which has gone from view.
+    Returns a descriptor of the new process's /proc/self/statm, which is no longer visible there.
 
-    Root uses its own rights where it has them; everybody else (and root in a plain container) a
-    namespace of users. OSError where the kernel refuses: nothing is left half done but this
-    process, which should end.
+    Root uses its own rights if it has them; any other user (and root in a plain container) uses a
+    user namespace. Raises OSError if the kernel refuses; the process should then exit, because it
+    may be partly set up.
     """
     user, group = os.geteuid(), os.getegid()
     if user != 0 or _libc.unshare(_NEW_REST) != 0:
         _check(_libc.unshare(_NEW_USER | _NEW_REST), "unshare")
-        _write("/proc/self/setgroups", "deny")
-        _write("/proc/self/uid_map", f"{NOBODY} {user} 1")
-        _write("/proc/self/gid_map", f"{NOBODY} {group} 1")
+        _write_file("/proc/self/setgroups", "deny")
+        _write_file("/proc/self/uid_map", f"{NOBODY} {user} 1")
+        _write_file("/proc/self/gid_map", f"{NOBODY} {group} 1")
     child = os.fork()
     if child:
-        _keep(child)
+        _supervise(child)
     size = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
-    _new_root(visible, private)
+    _build_root(visible, private)
     return size
 
 
-def _write(path: str, text: str) -> None:
+def _write_file(path: str, text: str) -> None:
     with open(path, "w", encoding="ascii") as file:
         file.write(text)
 
 
-def _keep(child: int) -> Never:
-    """Waits for the process inside; told to end, ends it first, and with it all it started."""
+def _supervise(child: int) -> Never:
+    """Wait for the process inside; on SIGTERM end it first, and with it all that it started."""
 
     def end(signum: int, frame: FrameType | None) -> None:
         os.kill(child, signal.SIGKILL)
 
     signal.signal(signal.SIGTERM, end)
-    # Holding the sockets open would keep their other end from seeing that the zygote is gone.
+    # An open socket here would hide from its other end that the zygote is gone.
     os.closerange(0, 256)
     _, status = os.waitpid(child, 0)
     os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
 
 
-def _new_root(visible: Iterable[str], private: str) -> None:
+def _build_root(visible: Iterable[str], private: str) -> None:
     _mount("none", "/", None, _REC | _PRIVATE)
-    # Any folder does as a place to build on: what it held is seen again once the root has moved.
+    # Any folder can carry the new root: its content is visible again once the root has moved.
     base = next(p for p in ("/tmp", "/mnt", "/var", "/usr") if os.path.isdir(p))
     _mount("tmpfs", base, "tmpfs", _NOSUID | _NODEV, "mode=755,size=1m")
     old = base + "/.old"
     os.mkdir(old)
-    pivot = syscalls.number("pivot_root")
+    pivot = syscalls.get_number("pivot_root")
     _check(_libc.syscall(pivot, base.encode(), old.encode()), "pivot_root")
     os.chdir("/")
     for path in visible:
-        _show(path)
+        _bind(path)
     os.makedirs(private, exist_ok=True)
     own = f"mode=700,uid={NOBODY},gid={NOBODY},size={TMP_BYTES},nr_inodes={TMP_FILES}"
     _check(_libc.umount2(b"/.old", _DETACH), "umount")
     os.rmdir("/.old")
-    _freeze("/", _ATTR_RDONLY | _ATTR_NOSUID, 0)
+    _set_attributes("/", _ATTR_RDONLY | _ATTR_NOSUID, 0)
     _mount("tmpfs", private, "tmpfs", _NOSUID | _NODEV, own)
 
 
-def _show(path: str) -> None:
-    """Binds one path of the old root into the new one, read-only, at the name it goes by."""
+def _bind(path: str) -> None:
+    """Bind one path of the old root into the new one, read-only, under the same name."""
     outside = _resolve(path)
     if outside is None:
         return
@@ -127,11 +127,11 @@ def _show(path: str) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o644))
     _mount(outside, path, None, _BIND | _REC)
     device = path.startswith("/dev/")
-    _freeze(path, _ATTR_NOSUID if device else _ATTR_RDONLY | _ATTR_NOSUID | _ATTR_NODEV)
+    _set_attributes(path, _ATTR_NOSUID if device else _ATTR_RDONLY | _ATTR_NOSUID | _ATTR_NODEV)
 
 
 def _resolve(path: str) -> str | None:
-    """The path under /.old, with links that start at the root followed inside of it."""
+    """Return the path under /.old, with absolute links followed inside of it."""
     for _ in range(40):
         here, parts = "/.old", path.strip("/").split("/")
         for index, part in enumerate(parts):

@@ -1,8 +1,7 @@
-"""Builds and installs seccomp filters: a list of what may be called, everything else is refused.
+"""Build and install seccomp filters: lists of allowed system calls; everything else is refused.
 
 In: the lists of `curator.sandbox.jail.syscalls`. Out: a filter for a zygote or for a program,
-installed
-on the calling process and whatever it forks. A filter cannot be taken off again.
+installed on the calling process and its forks. A filter cannot be removed.
 """
 
 import ctypes
@@ -17,7 +16,7 @@ _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _X32_BIT = 0x40000000
 _OWN_PID = 0xFFFF_FFF1
-"""Stands for the pid in a prepared filter until the process that installs it is known."""
+"""Placeholder for the pid in a prepared filter until a process installs it."""
 
 _SET_PDEATHSIG, _SET_SECCOMP, _MODE_FILTER = 1, 22, 2
 _ARGUMENTS_AT = 16
@@ -34,8 +33,8 @@ def _op(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
     return struct.pack("<HBBI", code, if_true, if_false, value)
 
 
-def _one_of(number: int, argument: int, values: tuple[int, ...]) -> bytes:
-    """Allows a call only if the low 32 bits of one argument are among the values."""
+def _allow_values(number: int, argument: int, values: tuple[int, ...]) -> bytes:
+    """Allow a call only if the low 32 bits of one argument are among the values."""
     body = _op(_LOAD, _ARGUMENTS_AT + 8 * argument)
     for value in values:
         body += _op(_EQUAL, value, 0, 1) + _op(_RETURN, _ALLOW)
@@ -43,16 +42,16 @@ def _one_of(number: int, argument: int, values: tuple[int, ...]) -> bytes:
     return _op(_EQUAL, number, 0, len(body) // 8) + body
 
 
-def _without(number: int, argument: int, bits: int) -> bytes:
-    """Allows a call only if none of the bits is set in one argument."""
+def _allow_without_bits(number: int, argument: int, bits: int) -> bytes:
+    """Allow a call only if none of the bits is set in one argument."""
     body = _op(_LOAD, _ARGUMENTS_AT + 8 * argument)
     body += _op(_ANY_BIT, bits, 0, 1) + _op(_RETURN, _ERRNO | errno.EPERM)
     body += _op(_RETURN, _ALLOW)
     return _op(_EQUAL, number, 0, len(body) // 8) + body
 
 
-def _start() -> bytes:
-    """Loads the call's number, once it is sure in which table to look it up."""
+def _load_number() -> bytes:
+    """Check the architecture, which selects the table of numbers, and load the call's number."""
     code = _op(_LOAD, 4)
     code += _op(_EQUAL, syscalls.ARCHITECTURES[platform.machine()], 1, 0) + _op(_RETURN, _KILL)
     code += _op(_LOAD, 0)
@@ -61,22 +60,22 @@ def _start() -> bytes:
     return code
 
 
-def for_zygote() -> bytes:
-    """Allows what is listed and refuses the rest, for a zygote and all it forks.
+def build_zygote_filter() -> bytes:
+    """Allow the listed calls and refuse the rest, for a zygote and its forks.
 
-    A zygote may fork without new namespaces, signal its children, speak over the socket it has, and
-    install further filters. KeyError on an architecture whose numbers are not known.
+    A zygote may fork without new namespaces, signal its children, use its open socket, and install
+    further filters. Raises KeyError on an architecture whose numbers are unknown.
     """
-    number = syscalls.number
+    number = syscalls.get_number
     rules = {
-        "fcntl": lambda n: _one_of(n, 1, syscalls.FCNTL_COMMANDS),
-        "ioctl": lambda n: _one_of(n, 1, syscalls.IOCTL_REQUESTS),
-        "prlimit64": lambda n: _one_of(n, 0, (0,)),
-        "prctl": lambda n: _one_of(n, 0, (_SET_PDEATHSIG, _SET_SECCOMP)),
-        "clone": lambda n: _without(n, 0, syscalls.NAMESPACE_FLAGS),
+        "fcntl": lambda n: _allow_values(n, 1, syscalls.FCNTL_COMMANDS),
+        "ioctl": lambda n: _allow_values(n, 1, syscalls.IOCTL_REQUESTS),
+        "prlimit64": lambda n: _allow_values(n, 0, (0,)),
+        "prctl": lambda n: _allow_values(n, 0, (_SET_PDEATHSIG, _SET_SECCOMP)),
+        "clone": lambda n: _allow_without_bits(n, 0, syscalls.NAMESPACE_FLAGS),
     }
-    code = _start()
-    # glibc falls back on clone(), whose flags can be looked at, only when clone3() is not there.
+    code = _load_number()
+    # glibc falls back on clone(), whose flags can be checked, only if clone3() does not exist.
     code += _op(_EQUAL, number("clone3"), 0, 1) + _op(_RETURN, _ERRNO | errno.ENOSYS)
     for name in (*syscalls.PROGRAM, *syscalls.ZYGOTE):
         rule = rules.get(name)
@@ -87,22 +86,22 @@ def for_zygote() -> bytes:
     return code + _op(_RETURN, _ERRNO | errno.EPERM)
 
 
-def for_program() -> bytes:
-    """Takes from a program what only its zygote may call, and signals to any but itself.
+def build_program_filter() -> bytes:
+    """Deny a program the calls that only its zygote may make, and signals to other processes.
 
-    Comes on top of the zygote's filter, which still holds: the stricter answer of the two counts.
-    It is short because it is installed anew in every fork, and a long one costs 0.3 ms.
+    It is added to the zygote's filter, which stays in effect: the stricter of the two answers
+    counts. It is short because every fork installs it, and a long one costs 0.3 ms.
     """
-    code = _start()
+    code = _load_number()
     for name in ("kill", "tgkill", "tkill"):
-        code += _one_of(syscalls.number(name), 0, (_OWN_PID,))
+        code += _allow_values(syscalls.get_number(name), 0, (_OWN_PID,))
     for name in syscalls.ZYGOTE:
-        code += _op(_EQUAL, syscalls.number(name), 0, 1) + _op(_RETURN, _ERRNO | errno.EPERM)
+        code += _op(_EQUAL, syscalls.get_number(name), 0, 1) + _op(_RETURN, _ERRNO | errno.EPERM)
     return code + _op(_RETURN, _ALLOW)
 
 
 class Filter:
-    """A filter made ready for the kernel, so that a fork has next to nothing left to do."""
+    """A filter prepared for the kernel, so that a fork has little left to do."""
 
     def __init__(self, code: bytes) -> None:
         self._code = bytearray(code)
@@ -113,9 +112,9 @@ class Filter:
         self._address = ctypes.addressof(self._program)
 
     def install(self) -> None:
-        """Puts the filter on this process; OSError if the kernel does not take it.
+        """Install the filter on this process; raises OSError if the kernel refuses it.
 
-        Needs no_new_privs or CAP_SYS_ADMIN.
+        Requires no_new_privs or CAP_SYS_ADMIN.
         """
         pid = os.getpid()
         for at in self._pids:

@@ -1,10 +1,10 @@
-"""The system calls a jailed process may make, with their numbers on x86-64 and arm64.
+"""The system calls that a jailed process may make, with their numbers on x86-64 and arm64.
 
-In: nothing. Out: `number(name)` for this machine, PROGRAM (what a program may call) and ZYGOTE
-(what the process that forks programs may call beside that). Whatever is not listed is refused with
-EPERM: sockets, new processes and threads, exec, ptrace, mounts, namespaces, keys, io_uring, and
-truncation by path, modes, owners, times and extended attributes of files. These last matter where
-only Landlock guards files: it does not cover them.
+In: nothing. Out: `get_number(name)` for this machine, PROGRAM (the calls of a program) and ZYGOTE
+(the additional calls of the process that forks programs). Any other call is refused with EPERM:
+sockets, new processes and threads, exec, ptrace, mounts, namespaces, keys, io_uring, and
+truncation by path, modes, owners, times and extended attributes of files. The last group matters
+if only Landlock guards files, because Landlock does not cover them.
 """
 
 import platform
@@ -50,7 +50,7 @@ landlock_add_rule=445/445 landlock_restrict_self=446/446
 """
 
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-"""Name by uname -> AUDIT_ARCH number, which a filter compares first."""
+"""Name by uname -> AUDIT_ARCH number, which a filter checks first."""
 
 _COLUMN = {"x86_64": 0, "aarch64": 1}.get(platform.machine(), -1)
 
@@ -58,10 +58,10 @@ FCNTL_COMMANDS = (0, 1, 2, 3, 4, 5, 6, 7, 1030)
 """F_DUPFD to F_SETLKW and F_DUPFD_CLOEXEC; not F_SETOWN/F_SETSIG, which send signals to others."""
 
 IOCTL_REQUESTS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
-"""TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX: what opening and isatty() use."""
+"""TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX: used by open() and isatty()."""
 
 NAMESPACE_FLAGS = 0x7E020080
-"""CLONE_NEW*: a zygote forks, but makes no namespaces."""
+"""CLONE_NEW*: a zygote may fork, but not create namespaces."""
 
 _ZYGOTE_ONLY = (
     *("clone", "fork", "vfork", "pidfd_open", "prctl", "memfd_create"),
@@ -77,7 +77,7 @@ _JAIL_ONLY = (
 )
 
 
-def _numbers() -> dict[str, int]:
+def _parse_table() -> dict[str, int]:
     numbers: dict[str, int] = {}
     for item in _TABLE.split():
         name, _, both = item.partition("=")
@@ -87,11 +87,11 @@ def _numbers() -> dict[str, int]:
     return numbers
 
 
-_NUMBERS = _numbers() if _COLUMN >= 0 else {}
+_NUMBERS = _parse_table() if _COLUMN >= 0 else {}
 
 
-def number(name: str) -> int:
-    """Number of a system call on this machine; KeyError where there is none."""
+def get_number(name: str) -> int:
+    """Return the number of a system call on this machine; raises KeyError if there is none."""
     return _NUMBERS[name]
 
 

@@ -39,7 +39,7 @@ def write_report(
     a large version holds a sample of its rows, and says so.
     """
     objects = [*digests(manifest), *(digests(before) if before else ())]
-    with store.reading(objects), store.engine() as engine:
+    with store.wrap_query_errors(objects), store.engine() as engine:
         create_tables(engine, store, manifest, "current")
         if before is None:
             page = render_report(engine, _describe_with_store(store, manifest), counter())

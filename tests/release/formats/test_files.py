@@ -47,7 +47,7 @@ def test_an_existing_file_is_only_replaced_with_overwrite(engine: Engine, tmp_pa
     target = tmp_path / "mine.jsonl"
     target.write_text("precious")
     write = FORMATS["messages"].write
-    with pytest.raises(BadTarget, match=r"mine\.jsonl exists"):
+    with pytest.raises(BadTarget, match=r"mine\.jsonl already exists"):
         write(engine, ROWS.format(rows=3), target)
     assert target.read_text() == "precious"
     assert write(engine, ROWS.format(rows=3), target, overwrite=True) == 3
@@ -66,7 +66,7 @@ def test_a_file_that_appears_meanwhile_is_not_overwritten(tmp_path: Path) -> Non
 def test_a_pipe_or_device_is_not_replaced_by_a_file(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    with pytest.raises(BadTarget, match="is no regular file"), new_file(pipe, overwrite=True):
+    with pytest.raises(BadTarget, match="is not a regular file"), new_file(pipe, overwrite=True):
         pass
     assert pipe.is_fifo()
 
