@@ -39,7 +39,7 @@ class MemoKey:
     def digest(self) -> str:
         """Hash of all four, as hex; the order of `params` does not matter."""
         key = [self.stage, self.version, dict(self.params), list(self.inputs)]
-        return sha256(canonical(key)).hexdigest()
+        return sha256(canonical_json(key)).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Memo:
         """Return the cached outputs; None if there are none or one of their objects is missing."""
         return self._read(key.digest)
 
-    def once(
+    def run_once(
         self,
         key: MemoKey,
         make: Callable[[], tuple[dict[str, str], dict[str, int]]],
@@ -123,4 +123,4 @@ class Memo:
             complete = all(self._objects.has(digest) for digest in outputs.objects.values())
         except (ValueError, TypeError, LookupError, StoreError):
             return None
-        return outputs if whole else None
+        return outputs if complete else None

@@ -64,6 +64,4 @@ def _refuse_existing(target: Path, overwrite: bool) -> None:
     if target.exists() and not target.is_file():
         raise BadTarget(f"{target} is not a regular file. Choose another file.")
     if target.exists() and not overwrite:
-        raise BadTarget(
-            f"{target} already exists. Choose another file, or pass --overwrite to replace it."
-        )
+        raise BadTarget(f"{target} exists. Choose another file, or pass --overwrite to replace it.")

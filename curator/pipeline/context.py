@@ -88,7 +88,7 @@ class BuildContext:
         def report_wait(owner: str) -> None:
             self.listener.note(f"{about or self.recipe.name}: {owner}; waiting for it")
 
-        return self.store.memo.once(key, make, report_wait, again)
+        return self.store.memo.run_once(key, make, report_wait, again)
 
 
 @contextmanager

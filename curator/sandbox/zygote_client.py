@@ -174,12 +174,12 @@ class Zygote:
             memory_mb=limits.memory_mb,
             output_kb=limits.output_kb,
         )
-        ours, theirs = socket.socketpair()
-        self._process = _spawn(theirs.fileno(), json.dumps(asdict(settings)))
-        theirs.close()
-        self._socket = ours
+        own_end, zygote_end = socket.socketpair()
+        self._process = _spawn(zygote_end.fileno(), json.dumps(asdict(settings)))
+        zygote_end.close()
+        self._socket = own_end
         self._poll = select.poll()
-        self._poll.register(ours, select.POLLIN)
+        self._poll.register(own_end, select.POLLIN)
 
     def _read_report(self) -> dict[str, Any]:
         """Return the first line that the zygote sends: its jail, or why it could not start."""

@@ -37,11 +37,11 @@ class Work:
 
 def test_the_same_work_is_done_once(store: Store) -> None:
     work = Work(store)
-    made = store.memo.once(MemoKey("ingest", 1, {"b": 1, "a": [2]}, ["x"]), work)
-    again = store.memo.once(MemoKey("ingest", 1, {"a": [2], "b": 1}, ["x"]), work)
+    made = store.memo.run_once(MemoKey("ingest", 1, {"b": 1, "a": [2]}, ["x"]), work)
+    again = store.memo.run_once(MemoKey("ingest", 1, {"a": [2], "b": 1}, ["x"]), work)
     assert made == again == store.memo.get(MemoKey("ingest", 1, {"b": 1, "a": [2]}, ["x"]))
     assert made.counts == {"rows": 3} and work.runs == 1
-    assert Memo(store.root).once(MemoKey("ingest", 1, {"b": 1, "a": [2]}, ["x"]), work) == made
+    assert Memo(store.root).run_once(MemoKey("ingest", 1, {"b": 1, "a": [2]}, ["x"]), work) == made
     assert work.runs == 1
 
 
@@ -59,17 +59,17 @@ def test_the_same_work_is_done_once(store: Store) -> None:
 def test_a_change_of_stage_version_parameters_or_inputs_is_different_work(
     store: Store, other: tuple[str, int, dict[str, object], list[str]]
 ) -> None:
-    store.memo.once(MemoKey("ingest", 1, {"a": 1}, ["x", "y"]), Work(store))
+    store.memo.run_once(MemoKey("ingest", 1, {"a": 1}, ["x", "y"]), Work(store))
     assert store.memo.get(MemoKey("ingest", 1, {"a": 1}, ["x", "y"]))
     assert store.memo.get(MemoKey(*other)) is None
 
 
 def test_work_with_a_missing_output_is_done_again(store: Store) -> None:
     work = Work(store)
-    made = store.memo.once(MemoKey("ingest", 1, {}, []), work)
+    made = store.memo.run_once(MemoKey("ingest", 1, {}, []), work)
     store.objects.path(made.objects["rows"]).unlink()
     assert store.memo.get(MemoKey("ingest", 1, {}, [])) is None
-    assert store.memo.once(MemoKey("ingest", 1, {}, []), work) == made
+    assert store.memo.run_once(MemoKey("ingest", 1, {}, []), work) == made
     assert work.runs == 2 and store.objects.has(made.objects["rows"])
 
 
@@ -78,9 +78,9 @@ def test_failed_work_is_not_cached_and_releases_its_lock(store: Store) -> None:
         raise ZeroDivisionError("no")
 
     with pytest.raises(ZeroDivisionError):
-        store.memo.once(MemoKey("ingest", 1, {}, []), fail)
+        store.memo.run_once(MemoKey("ingest", 1, {}, []), fail)
     assert store.memo.get(MemoKey("ingest", 1, {}, [])) is None
-    assert store.memo.once(MemoKey("ingest", 1, {}, []), lambda: ({}, {"n": 1})) == Outputs(
+    assert store.memo.run_once(MemoKey("ingest", 1, {}, []), lambda: ({}, {"n": 1})) == Outputs(
         {}, {"n": 1}
     )
     assert not [path for path in (store.root / "locks").iterdir() if len(path.name) == 64]
@@ -98,7 +98,7 @@ def make():
         time.sleep(0.02)
     return {}, {"made by": int(sys.argv[3])}
 key = MemoKey("ingest gsm8k", 1, {}, [])
-done = store.memo.once(key, make, lambda line: print(line, flush=True))
+done = store.memo.run_once(key, make, lambda line: print(line, flush=True))
 print(done.counts["made by"], flush=True)
 """
 

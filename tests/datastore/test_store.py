@@ -40,7 +40,7 @@ def fill_store(root: Path) -> tuple[str, str]:
     """Put one of everything into the store; return the names of the object and the version."""
     with Store(root) as store:
         digest = store.objects.write(noise(1), SCHEMA)
-        store.memo.once(MemoKey("stage", 1, {}, []), lambda: ({"rows": digest}, {}))
+        store.memo.run_once(MemoKey("stage", 1, {}, []), lambda: ({"rows": digest}, {}))
         store.ledger("calls").put_many({b"k" * 16: {"n": 1}})
         return digest, store.versions.create("m", {"a": 1}, None, "", {"rows": digest}).ref
 
@@ -192,7 +192,7 @@ def test_a_full_disk_is_one_clear_line_and_leaves_the_store_intact(disk: Path) -
     with pytest.raises(StoreError, match="No space left"):
         store.versions.create("m", {"a": "x" * 5000}, None, "", {})
     with pytest.raises(StoreError, match="No space left"):
-        store.memo.once(MemoKey("other", 1, {}, []), lambda: ({}, {}))
+        store.memo.run_once(MemoKey("other", 1, {}, []), lambda: ({}, {}))
     (disk / "filler").unlink()
     assert has_content(Store(disk / "store"), names)
     assert tree(disk / "store") == before
@@ -220,7 +220,7 @@ def test_a_read_only_store_is_read_and_refuses_writing_in_one_line(
         ]
     for write in (
         lambda: store.objects.write(noise(1), SCHEMA),
-        lambda: store.memo.once(MemoKey("other", 1, {}, []), lambda: ({}, {})),
+        lambda: store.memo.run_once(MemoKey("other", 1, {}, []), lambda: ({}, {})),
         lambda: store.ledger("calls").put_many({b"z" * 16: {}}),
         lambda: store.versions.create("m", {"a": 2}, None, "", {}),
     ):

@@ -1,4 +1,4 @@
-"""Arithmetic of complex numbers: exact fractions where possible, else 50 digits; always bounded.
+"""Arithmetic of complex numbers: exact fractions if possible, 50 digits otherwise; bounded.
 
 In and out: `Value`s. Raises `NoValue` where the result does not exist (division by zero, 0^0) and
 `TooLarge` where it would be too large to compute.

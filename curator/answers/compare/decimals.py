@@ -6,7 +6,7 @@ The decimal rule. A decimal has a number of significant digits; a whole number, 
 root are exact. `12.0` states no more than `12`. Two exact numbers are equal or not. Otherwise the
 number with fewer decimals (or the only one with decimals) is the shorter one:
 1. exactly equal: equal;
-2. one has 15 digits or more and they differ by less than 1e-9 of it: equal, `float noise`
+2. one has 15 digits or more and they differ by less than 1e-9, relatively: equal, `float noise`
    (0.30000000000000004 and 0.3, 17.999999999999996 and 18);
 3. the longer rounds to the shorter, and the shorter has at least `digits` significant digits
    (default 4), or one digit less if the longer is exact or has at least 3 digits more: equal,

@@ -1,4 +1,4 @@
-"""Values of expression trees: exact fractions where possible, else 50 digits; always bounded.
+"""Values of expression trees: exact fractions if possible, 50 digits otherwise; bounded.
 
 In: a `Node` and values for its variables. Out: a `Value`. Raises `NoValue` where no value exists
 (division by zero, infinity, unknown function) or where it would be too large to compute.

@@ -140,11 +140,9 @@ def _compare_systems(a: Node, b: Node) -> Result | None:
             return None
         sides.append(values)
     x, y = sides
-    return (
-        _combine([compare_nodes(x[name], y[name]) for name in x], "system")
-        if x.keys() == y.keys()
-        else None
-    )
+    if x.keys() != y.keys():
+        return None
+    return _combine([compare_nodes(x[name], y[name]) for name in x], "system")
 
 
 def _compare_collections(a: Node, b: Node) -> Result | None:

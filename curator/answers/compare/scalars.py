@@ -105,11 +105,9 @@ def compare_scalars(a: Node, b: Node, ratio: Fraction = Fraction(1)) -> Result |
         )
         # other values are known to 50 digits: only a decimal can be a rounding
         result = rounded if (x and x.place) or (y and y.place) else result
-    return (
-        ("undecided", "two readings")
-        if result[0] == "different" and _is_ambiguous(a, b)
-        else result
-    )
+    if result[0] == "different" and _is_ambiguous(a, b):
+        return "undecided", "two readings"
+    return result
 
 
 _CIRCULAR = frozenset(("sin", "cos", "tan", "sec", "csc", "cot"))

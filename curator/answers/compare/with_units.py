@@ -22,7 +22,7 @@ _AMBIGUOUS = ({"mass", "money£"}, {"month", "time"})
 """Dimensions with ambiguous units: pounds, and calendar units without a fixed length."""
 
 
-def _either(first: Result | None, second: Result | None, rule: str) -> Result | None:
+def _combine_readings(first: Result | None, second: Result | None, rule: str) -> Result | None:
     """Return equal if one of two readings is equal, and different only if both are different."""
     for result in (first, second):
         if result and result[0] == "equal":
@@ -39,9 +39,9 @@ def _compare_one_unit(a: Node, unit: Unit, b: Node) -> Result | None:
         return "undecided", "base"
     bare = compare_nodes(a, b)
     if unit.dimensions == _PERCENT:
-        return _either(compare_scalars(Node("percent", (a,)), b), bare, "percent")
+        return _combine_readings(compare_scalars(Node("percent", (a,)), b), bare, "percent")
     if unit.dimensions == _ANGLE and unit.factor == 1 and _constants(b) & _ANGLE_VALUES:
-        return _either(compare_scalars(Node("deg", (a,)), b), bare, "angle")
+        return _combine_readings(compare_scalars(Node("deg", (a,)), b), bare, "angle")
     if unit.scale != 1:
         scaled = compare_scalars(a, b, unit.scale)
         if scaled and scaled[0] == "equal":

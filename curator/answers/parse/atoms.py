@@ -61,7 +61,7 @@ def number(p: Cursor, token: Token) -> Node:
         if p.next.text == "(" and not p.next.gap and "." in token.text:
             raise Ambiguous("repeating digits or a product")
         return node
-    part = mixed(p)
+    part = mixed_fraction(p)
     return Node("+", (node, part)) if part else node
 
 
@@ -70,7 +70,7 @@ def _proper(top: str, bottom: str) -> bool:
     return whole and max(len(top), len(bottom)) < 10 and int(top) < int(bottom)
 
 
-def mixed(p: Cursor) -> Node | None:
+def mixed_fraction(p: Cursor) -> Node | None:
     r"""Parse the proper fraction after a whole number: `3 1/2`, `3\frac{1}{2}`."""
     if p.next.kind == "num" and p.next.gap and p.peek().text == "/":
         top, bottom = p.next.text, p.peek(2)
@@ -104,8 +104,8 @@ def word(p: Cursor, text: str) -> Node:
         p.expect(")")
         return inside
     if text in ("FiniteSet", "set", "frozenset") and p.accept("("):
-        inside = p.until(")")
-        return inside if inside.op == "set" else bracketed("set", inside)
+        inside = p.parse_until(")")
+        return inside if inside.op == "set" else to_collection("set", inside)
     if text == "Piecewise" and p.accept("("):
         return piecewise(p)
     if text == "Interval":
@@ -223,7 +223,7 @@ def call(p: Cursor, name: str) -> Node:
         if exponent == Node("neg", (Node("num", (), "1"),)):
             raise Ambiguous("an inverse or a reciprocal")
     if p.next.text in ("(", "{"):
-        inside = p.until(p.closing())
+        inside = p.parse_until(p.take_opening())
         args = inside.args if inside.op == "items" else (inside,)
     else:
         args = (bare_argument(p),)
@@ -256,5 +256,5 @@ def _repeating_decimal(start: str, block: Node) -> Node:
     return Node("/", (Node("num", (), str(top)), Node("num", (), str(bottom))))
 
 
-def bracketed(op: str, inside: Node) -> Node:
+def to_collection(op: str, inside: Node) -> Node:
     return Node(op, inside.args if inside.op == "items" else (inside,))

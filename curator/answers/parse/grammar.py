@@ -247,11 +247,11 @@ class Parser:
             return inside
         return self.atom()
 
-    def closing(self) -> str:
+    def take_opening(self) -> str:
         """Take an opening bracket and return its closing bracket."""
         return _CLOSING[self.take().text]
 
-    def until(self, closing: str) -> Node:
+    def parse_until(self, closing: str) -> Node:
         if self.accept(closing):
             return Node("items")
         bars, self.bars = self.bars, 0
@@ -278,12 +278,12 @@ class Parser:
         else:
             self.expect(closing)
         if opening == "[":
-            node = atoms.bracketed("list", inside)
+            node = atoms.to_collection("list", inside)
             if node.args and all(arg.op == "list" for arg in node.args):
                 return Node("matrix", tuple(Node("row", arg.args) for arg in node.args))
             return node
         if opening == r"\{" or (opening == "{" and inside.op in ("items", "rel")):
-            return atoms.bracketed("set", inside)
+            return atoms.to_collection("set", inside)
         if inside.op == "items":
             return Node("tuple", inside.args)
         return Node("tuple", (inside,)) if trailing else inside

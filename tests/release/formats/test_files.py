@@ -47,7 +47,7 @@ def test_an_existing_file_is_only_replaced_with_overwrite(engine: Engine, tmp_pa
     target = tmp_path / "mine.jsonl"
     target.write_text("precious")
     write = FORMATS["messages"].write
-    with pytest.raises(BadTarget, match=r"mine\.jsonl already exists"):
+    with pytest.raises(BadTarget, match=r"mine\.jsonl exists"):
         write(engine, ROWS.format(rows=3), target)
     assert target.read_text() == "precious"
     assert write(engine, ROWS.format(rows=3), target, overwrite=True) == 3
