@@ -27,6 +27,7 @@ from curator.pipeline.stages.ingest import ingest, problems_of
 from curator.pipeline.state import Result
 from curator.recipe.schema import IN_EVALS, Limits, Recipe, Subset
 from curator.sources import EVALS, SOURCES, reachability
+from datastore.files import canonical_json
 from datastore.store import Store
 from datastore.versions import Manifest
 
