@@ -200,7 +200,7 @@ class Ledger:
             lock.close()
 
     def _find_mergeable(self) -> dict[Path, Part]:
-        """Return the smallest parts of which `MERGE_COUNT` are similar in size; otherwise none."""
+        """Return the smallest parts to merge: `MERGE_COUNT` or more of similar size."""
         sizes: dict[int, dict[Path, Part]] = {}
         for path in self._folder.glob("*.parquet"):
             part = Part(path)
