@@ -1,4 +1,4 @@
-"""Declarations of checks: all that the pipeline, the audit, the recipe and the card know of them."""
+"""Declarations of checks: all that pipeline, audit, recipe and card know of them."""
 
 import json
 from collections import Counter
