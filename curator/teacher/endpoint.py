@@ -1,19 +1,17 @@
-"""An OpenAI-compatible endpoint: one try of one request, and the official client for all else.
+"""An OpenAI-compatible endpoint, reached through the official client over its aiohttp transport.
 
-In: a request. Out: what came back, read but not judged: an answer or a fault, the body as it is
-kept, and how long the endpoint wants to be left alone. Nothing is tried twice here.
-
-The official client says the address and writes the head (key, organisation, project); each request
-is sent with it over aiohttp. Sending is not left to the client because it costs four times the CPU
-time (`bench/teacher.py`), and a million calls would be bound by it. Files and batches go through
-the client.
+In: a request. Out: the result of one attempt: a call or a failure, the body as it is stored, and
+the pause that the endpoint demands. Nothing is retried here.
 """
 
+import asyncio
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from curator.core.errors import TeacherError
 from curator.teacher.call import Call, Request
@@ -21,19 +19,24 @@ from curator.teacher.config import TeacherSettings
 from curator.teacher.rate_limit import retry_after
 from curator.teacher.redaction import one_line, without_keys
 from curator.teacher.response import Fault, read_refusal, read_response
-from curator.teacher.transport import (
-    TooLong,
-    head,
-    key_of,
-    official_client,
-    proxy_for,
-    session,
-    whole,
-)
 
 if TYPE_CHECKING:
-    from aiohttp import ClientSession
+    import httpx2
     from openai import AsyncOpenAI
+
+CONNECT_S = 30.0
+"""Maximum seconds to open a connection."""
+IDLE_S = 4.0
+"""Seconds after which an idle connection is closed: before servers (uvicorn: 5) close it."""
+REPLY_BYTES = 16_000_000
+"""A longer reply, decompressed, is an error; it is never held whole."""
+
+
+class ReplyTooLong(ValueError):
+    """A reply has more than REPLY_BYTES bytes."""
+
+    def __init__(self) -> None:
+        super().__init__(f"the reply has more than {REPLY_BYTES:,} bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +62,9 @@ class Endpoint:
         self.base_url = settings.base_url
         self._key_env = settings.key_env
         self._timeout_s = settings.timeout_s
-        self._most = settings.concurrency
+        self._concurrency = settings.concurrency
         self._key = ""
         self._client: AsyncOpenAI | None = None
-        self._session: ClientSession | None = None
 
     @property
     def place(self) -> str:
@@ -72,57 +74,50 @@ class Endpoint:
 
     @property
     def client(self) -> "AsyncOpenAI":
-        """The official client, made at first use."""
+        """The official client, made on first use. Raises TeacherError if that is impossible."""
         if self._client is None:
-            import httpx2
-
-            self._key = key_of(self._key_env)
-            with self._told():
-                self._trust = httpx2.create_ssl_context()  # takes a tenth of a second: once
-                self._client = official_client(
-                    self.base_url, self._key, self._timeout_s, self._trust
+            self._key = read_key(self._key_env)
+            with self._wrap_errors():
+                check_proxy(self.base_url)
+                self._client = make_client(
+                    self.base_url, self._key, self._timeout_s, self._concurrency
                 )
         return self._client
 
     @property
     def key(self) -> str:
-        """The key in use, to be taken out of whatever comes back."""
+        """The key in use, to be removed from everything that the endpoint returns."""
         return self._key
 
     def open(self) -> None:
-        """Makes what sends, at first use; raises TeacherError where nothing can be sent."""
-        if self._session is None:
-            with self._told():
-                proxy = proxy_for(self.base_url)  # first, as the client would advise otherwise
-                self._head = head(self.client)
-            self._url = f"{self.client.base_url}chat/completions"
-            self._session = session(proxy, self._timeout_s, self._most, self._trust)
+        """Make the client. Raises TeacherError if that is impossible."""
+        _ = self.client
 
     async def ask(self, request: Request) -> Try:
-        """Sends the request once; the endpoint must be open."""
+        """Send the request once."""
         import aiohttp
+        import httpx2
+        import openai
 
-        assert self._session
-        headers = {**self._head, "X-Curator-Sample": str(request.sample)}
         try:
-            async with self._session.post(
-                self._url, data=request.data(), headers=headers, allow_redirects=False
-            ) as reply:
-                body = await whole(reply)
-        except TimeoutError:  # also of connecting
-            return Try(Fault("timeout", busy=True))
-        except aiohttp.ClientConnectorError as error:
-            return Try(Fault("no connection", busy=True, detail=self.redacted(str(error))))
-        except TooLong:
+            # The transport's own limits are per read: a reply that drips would never end.
+            async with asyncio.timeout(self._timeout_s):
+                response = await self.client.post(
+                    "/chat/completions",
+                    content=request.data(),
+                    cast_to=httpx2.Response,
+                    options={"headers": {"X-Curator-Sample": str(request.sample)}},
+                )
+        except openai.APIStatusError as error:
+            response = error.response
+            fault, kept = read_refusal(response.status_code, response.content, self._key)
+            return Try(fault, kept, retry_after(response.headers))
+        except ReplyTooLong:
             return Try(Fault("reply too long"))
-        except ValueError as error:  # an address, a proxy or a header that cannot be used
-            return Try(Fault("not to be sent", "nobody", detail=self.redacted(str(error))))
-        except (aiohttp.ClientError, OSError):
-            return Try(Fault("disconnected", busy=True))
-        if not 200 <= reply.status < 300:
-            fault, kept = read_refusal(reply.status, body, self._key)
-            return Try(fault, kept, retry_after(reply.headers))
-        found, kept = read_response(reply.headers.get("Content-Type", ""), body, self._key)
+        except (openai.APIConnectionError, aiohttp.ClientError, OSError, ValueError) as error:
+            return Try(self._connection_fault(error))
+        content_type = response.headers.get("Content-Type", "")
+        found, kept = read_response(content_type, response.content, self._key)
         return Try(found, kept)
 
     def unusable(self, why: str) -> TeacherError:
@@ -134,15 +129,127 @@ class Endpoint:
         return one_line(without_keys(text, self._key))
 
     async def close(self) -> None:
-        """Closes the connections."""
-        if self._session:
-            await self._session.close()
+        """Close the connections."""
         if self._client:
             await self._client.close()
 
+    def _connection_fault(self, error: Exception) -> Fault:
+        import aiohttp
+
+        cause = transport_error(error)
+        if isinstance(cause, TimeoutError):
+            return Fault("timeout", busy=True)
+        if isinstance(cause, aiohttp.ClientConnectorError):
+            return Fault("no connection", busy=True, detail=self.redacted(str(cause)))
+        if isinstance(cause, ValueError):  # an address or a header that cannot be sent
+            return Fault("not to be sent", "nobody", detail=self.redacted(str(cause)))
+        return Fault("disconnected", busy=True)
+
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _wrap_errors(self) -> Iterator[None]:
         try:
             yield
-        except (ValueError, OSError, ImportError) as error:  # of a proxy, of certificates
+        except (ValueError, OSError, ImportError) as error:  # a proxy, a certificate
             raise self.unusable(str(error)) from None
+
+
+def read_key(variable: str) -> str:
+    """The key in the environment variable; empty where none is needed. Raises TeacherError."""
+    if not variable:
+        return ""
+    key = os.environ.get(variable, "").strip()
+    if not key:
+        raise TeacherError(
+            f"The teacher's key is missing: set the environment variable {variable}, "
+            "or teacher.key_env to the one that holds it, empty if the endpoint needs none."
+        )
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise TeacherError(
+            f"The environment variable {variable} holds no key: it has blanks or ‘…’."
+        )
+    return key
+
+
+def check_proxy(address: str) -> None:
+    """Raise ValueError if the environment names a SOCKS proxy for an address: aiohttp has none."""
+    parts = urlsplit(address)
+    proxies = getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all") or ""
+    scheme = proxy.partition("://")[0]
+    if scheme.startswith("socks") and not proxy_bypass(parts.hostname or ""):
+        raise ValueError(
+            f"the environment names a proxy {scheme}://…; expected http://, or the host in NO_PROXY"
+        )
+
+
+def make_client(base_url: str, key: str, timeout_s: float, concurrency: int) -> "AsyncOpenAI":
+    """Make the official client, which retries nothing and bounds replies.
+
+    Raises ValueError or OSError if an address, a proxy or a certificate cannot be used.
+    """
+    import httpx2
+    import openai
+
+    class BoundedHttpClient(openai.DefaultAioHttpClient):
+        async def send(
+            self, request: httpx2.Request, *, stream: bool = False, **options: Any
+        ) -> httpx2.Response:
+            response = await super().send(request, stream=True, **options)
+            if stream and response.is_success:  # a file, which goes to the disk piece by piece
+                return response
+            return await read_whole(response)
+
+    timeout = httpx2.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s))
+    limits = httpx2.Limits(max_connections=concurrency, keepalive_expiry=IDLE_S)
+    try:
+        return openai.AsyncOpenAI(
+            base_url=base_url,
+            api_key=key or "none",
+            max_retries=0,
+            timeout=timeout,
+            http_client=BoundedHttpClient(
+                base_url=base_url,
+                timeout=timeout,
+                limits=limits,
+                verify=httpx2.create_ssl_context(),  # takes 0.1 s: made once for all proxies
+                follow_redirects=False,
+            ),
+        )
+    except httpx2.InvalidURL as error:
+        raise ValueError(str(error)) from None
+
+
+def transport_error(error: BaseException) -> BaseException:
+    """The exception of aiohttp behind an error of the client, otherwise the error itself.
+
+    The client reports refused and lost connections as timeouts, too.
+    """
+    import aiohttp
+
+    cause: BaseException | None = error
+    while cause and not isinstance(cause, aiohttp.ClientError):
+        cause = cause.__cause__
+    return cause or error
+
+
+async def read_whole(response: "httpx2.Response") -> "httpx2.Response":
+    """Read the body of a streamed response, decompressed. Raises ReplyTooLong as early as it can.
+
+    The client itself reads a body of any length.
+    """
+    import httpx2
+
+    parts, left = [], REPLY_BYTES
+    try:
+        async for part in response.aiter_bytes():
+            left -= len(part)
+            if left < 0:
+                raise ReplyTooLong
+            parts.append(part)
+    finally:
+        await response.aclose()
+    headers = response.headers.copy()
+    headers.pop("Content-Encoding", None)
+    return httpx2.Response(
+        response.status_code, headers=headers, content=b"".join(parts), request=response.request
+    )

@@ -22,6 +22,7 @@ FAULTS = (
     "hang",
     "drip",
     "disconnect",
+    "no HTTP",
     "truncated",
     "endless",
     "invalid",
@@ -61,6 +62,7 @@ class Server:
     busiest: int = 0
     """Most requests at once."""
     at_once: int = 0
+    connections: int = 0
 
     @property
     def url(self) -> str:
@@ -94,6 +96,7 @@ class Server:
         await asyncio.gather(*others, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
         try:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
@@ -161,6 +164,8 @@ class Server:
                 writer.write(_head(200, {}, len(data)) + data[:40])
                 writer.close()
                 raise ConnectionError
+            case "no HTTP":
+                writer.write(b"+OK ready\r\n\r\n")
             case "truncated":
                 await _send(writer, 200, {}, data[: len(data) // 2])
             case "endless":

@@ -263,6 +263,13 @@ def test_nothing_that_listens_stops_all(tmp_path: Path) -> None:
     assert "is the server running?" in str(found[0])
 
 
+def test_an_unknown_host_stops_all_with_its_name(tmp_path: Path) -> None:
+    how = TeacherSettings(model="m", base_url="http://nowhere.invalid/v1", key_env="", tries=1)
+    [stopped], _ = ask(how, tmp_path, requests(1))
+    assert isinstance(stopped, TeacherError)
+    assert "no connection: Cannot connect to host nowhere.invalid:80" in str(stopped)
+
+
 def test_an_endpoint_that_fails_call_after_call_is_given_up(tmp_path: Path) -> None:
     with Server(reply=always(500, b"")) as server:
         found, counts = ask(settings(server, tries=1), tmp_path, requests(500))

@@ -17,7 +17,7 @@ import openai
 import pytest
 
 from curator.core.errors import TeacherError
-from curator.teacher import Call, Request, TeacherSettings, transport
+from curator.teacher import Call, Request, TeacherSettings, endpoint
 from tests.teacher.faults import Server, completion
 from tests.teacher.worlds import ask, requests, settings
 
@@ -46,20 +46,22 @@ def test_a_request_has_the_head_of_the_official_client(
     monkeypatch.setenv("OPENAI_PROJECT_ID", "a-project")
 
     async def officially() -> None:
-        async with openai.AsyncOpenAI(base_url=server.url, api_key="sk-a-key-of-this-test") as it:
-            await it.chat.completions.create(
+        async with openai.AsyncOpenAI(
+            base_url=server.url, api_key="sk-a-key-of-this-test", timeout=how.timeout_s
+        ) as client:
+            await client.chat.completions.create(
                 model="m",
                 messages=[{"role": "user", "content": "q"}],
                 extra_headers={"X-Curator-Sample": "0"},
             )
 
     with Server() as server:
-        ask(settings(server, key_env="TEST_KEY"), tmp_path, [Request("t", "m", (("user", "q"),))])
+        how = settings(server, key_env="TEST_KEY")
+        ask(how, tmp_path, [Request("t", "m", (("user", "q"),))])
         asyncio.run(officially())
     ours, official = map(fields, server.headers)
     of_transport = {"accept-encoding", "connection", "content-length"}
-    of_retries = {"x-stainless-retry-count", "x-stainless-read-timeout"}
-    assert official.keys() - ours.keys() <= of_transport | of_retries
+    assert official.keys() - ours.keys() <= of_transport
     assert {name: official.get(name) for name in ours.keys() - of_transport} == {
         name: value for name, value in ours.items() if name not in of_transport
     }
@@ -177,10 +179,17 @@ def test_a_certificate_that_nobody_trusts_is_told_and_a_trusted_one_goes(
     assert isinstance(call, Call) and call.status == "answered"
 
 
+def test_connections_are_reused_after_good_and_bad_replies(tmp_path: Path) -> None:
+    with Server(share=0.3, faults=["500", "truncated", "no choices"]) as server:
+        ask(settings(server, concurrency=4), tmp_path, requests(200))
+    assert server.tries.total() > 200
+    assert server.connections <= 4
+
+
 def test_a_compressed_reply_is_read_and_bounded_by_what_it_becomes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transport, "REPLY_BYTES", 1_000_000)
+    monkeypatch.setattr(endpoint, "REPLY_BYTES", 1_000_000)
     headers = {"content-encoding": "gzip"}
     good = gzip.compress(json.dumps(completion("short")).encode())
     bomb = gzip.compress(b" " * 100_000_000)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from curator.teacher import Call, transport
+from curator.teacher import Call, endpoint
 from tests.teacher.faults import FAULTS, HARMLESS, Server
 from tests.teacher.worlds import ask, requests, settings
 
@@ -14,7 +14,7 @@ CALLS = 2_000
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "REPLY_BYTES", 100_000)
+    monkeypatch.setattr(endpoint, "REPLY_BYTES", 100_000)
 
 
 def test_every_call_ends_answered_or_failed_and_no_answer_is_asked_for_again(
@@ -56,6 +56,7 @@ def test_a_call_that_always_meets_a_fault_fails_with_its_reason(fault: str, tmp_
         "hang": "timeout",
         "drip": "timeout",
         "disconnect": "disconnected",
+        "no HTTP": "disconnected",
         "truncated": "broken JSON",
         "endless": "reply too long",
         "invalid": "broken JSON",

@@ -16,7 +16,7 @@ KILLS = 50
 
 # Each is a fresh process, forked from one that has imported everything, so that it starts at once.
 FRESH = get_context("forkserver")
-FRESH.set_forkserver_preload(["tests.teacher.asking_many"])
+FRESH.set_forkserver_preload(["tests.teacher.many_calls"])
 
 
 @dataclass

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from curator.teacher.batch.files import URL
-from curator.teacher.endpoint import Endpoint
+from curator.teacher.endpoint import Endpoint, transport_error
 from curator.teacher.rate_limit import LONGEST_HOLD_S, backoff_s, retry_after
 from curator.teacher.response import Fault, read_refusal
 
@@ -128,10 +128,11 @@ class BatchApi:
 
     async def _patiently(self, step: Callable[[], Awaitable[T]], without_end: bool = False) -> T:
         """Tries a step until it succeeds; raises Refused where that does not help."""
+        import aiohttp
         import httpx2
         import openai
 
-        lost = (openai.OpenAIError, httpx2.HTTPError, OSError, ValueError)
+        lost = (openai.OpenAIError, httpx2.HTTPError, aiohttp.ClientError, OSError, ValueError)
         tries = 0
         while True:
             wait, status = None, 0
@@ -143,7 +144,8 @@ class BatchApi:
                 fault, _ = read_refusal(status, body, self._endpoint.key)
                 wait = retry_after(error.response.headers)
             except lost as error:
-                fault = Fault("no connection", detail=self._endpoint.redacted(str(error)))
+                detail = self._endpoint.redacted(str(transport_error(error)))
+                fault = Fault("no connection", detail=detail)
             tries += 1
             if fault.mend != "later" or (tries >= TRIES and not without_end):
                 raise Refused(fault, status)
