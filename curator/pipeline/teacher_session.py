@@ -79,7 +79,7 @@ class TeacherSession:
         try:
             if self._runner and self.teacher:
                 self._runner.run(self.teacher.__aexit__(*raised))
-                if self.counts.asked or self.counts.cached:
+                if self.counts.made or self.counts.cached:
                     self._listener.note(_summary(self.counts))
         finally:
             self._thread.shutdown()
@@ -248,7 +248,7 @@ def _summary(counts: Counts) -> str:
     cost = f", cost {counts.money:,.4f}" if counts.money else ""
     failed = f" ({counts.failed:,} failed)" if counts.failed else ""
     return (
-        f"Teacher: {counts.asked:,} calls made{failed}, {counts.cached:,} cached, "
+        f"Teacher: {counts.made:,} calls made{failed}, {counts.cached:,} cached, "
         f"{counts.tokens:,} tokens{cost}."
     )
 

@@ -1,6 +1,6 @@
-"""Teachers: chat models behind OpenAI-compatible endpoints, every call of which is kept.
+"""Teachers: chat models behind OpenAI-compatible endpoints, with a permanent cache of calls.
 
-In: Requests. Out: Calls, durable in a ledger before anybody uses them, asked at most once.
+In: Requests. Out: Calls. A reply is stored durably before it is used, and no request is paid twice.
 """
 
 from curator.teacher.call import Call, Message, Request, parameters

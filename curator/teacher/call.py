@@ -1,7 +1,7 @@
-"""A request to a teacher and the call it becomes: what is asked, what came back, under which key.
+"""A request to a teacher, and the call that it becomes.
 
-In: who is asked, messages, parameters and the number of the sample. Out: a Request, whose key names
-all of that and nothing else, and a Call, which is what the ledger `calls` keeps for ever.
+In: provider, model, messages, parameters and the number of the sample. Out: a Request, whose key is
+a hash of exactly these, and a Call, which the ledger `calls` stores permanently.
 """
 
 import dataclasses
@@ -15,22 +15,22 @@ from curator.core.model import content_id
 Message = tuple[str, str]
 """Role (`system`, `user`, `assistant`) and text."""
 
-# As json.dumps, which makes an encoder for each text.
-_escaped = json.JSONEncoder(separators=(",", ":")).encode
-_unescaped = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+# Like json.dumps, which makes an encoder per call.
+_encode_ascii = json.JSONEncoder(separators=(",", ":")).encode
+_encode_unicode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 Flaw = Literal["", "truncated", "refused", "filtered"]
-"""What is wrong with an answer that came and was paid for: cut off by the limit of tokens, the
-model declined, or the provider's filter cut it."""
+"""Defect of a reply that was paid for: cut off at the token limit, a refusal by the model, or cut
+by the provider's filter."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One sample asked of a chat model."""
+    """A request for one sample from a chat model."""
 
     family: str
-    """Who serves the model: `openai`, `vllm`, `replay`. The same name of a model at another family
-    is another model."""
+    """Provider of the model: `openai`, `vllm`, `replay`. One name may stand for different models at
+    different providers."""
     model: str
     messages: tuple[Message, ...]
     parameters: str = "{}"
@@ -39,17 +39,17 @@ class Request:
     """0 for the first sample of this content, 1 for the next: equal requests with different numbers
     are different calls."""
     key: bytes = dataclasses.field(init=False, repr=False, compare=False)
-    """16 bytes over all fields."""
+    """Hash of all fields, 16 bytes."""
 
     def __post_init__(self) -> None:
-        messages = _unescaped(self.messages)
+        messages = _encode_unicode(self.messages)
         parts = (self.family, self.model, messages, self.parameters, str(self.sample))
         object.__setattr__(self, "key", content_id("call", *parts))
 
     def body(self) -> dict[str, Any]:
-        """What `POST /chat/completions` is given; the number of the sample is not part of it.
+        """Return the body for `POST /chat/completions`, which does not contain the sample number.
 
-        Halves of surrogate pairs, which JSON can write and UTF-8 cannot, are sent as `?`.
+        Lone surrogates, which JSON can express and UTF-8 cannot, are sent as `?`.
         """
         messages = [
             {"role": role, "content": text.encode("utf-8", "replace").decode()}
@@ -57,31 +57,31 @@ class Request:
         ]
         return {"model": self.model, "messages": messages, **json.loads(self.parameters)}
 
-    def data(self) -> bytes:
-        """The body as JSON."""
-        return _escaped(self.body()).encode("ascii")
+    def encode(self) -> bytes:
+        """Return the body as JSON."""
+        return _encode_ascii(self.body()).encode("ascii")
 
 
 def parameters(values: Mapping[str, Any]) -> str:
-    """Sampling parameters in the canonical form of a Request."""
+    """Return sampling parameters in the canonical form of a Request."""
     return json.dumps(values, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What became of a request."""
+    """The result of a request."""
 
     status: Literal["answered", "failed"]
     text: str = ""
-    """What the model said; empty if it failed."""
+    """The reply; empty if the call failed."""
     flaw: Flaw = ""
     reason: str = ""
-    """Why it failed, in a few countable words: `rate limit`, `timeout`, `broken JSON`."""
+    """Why the call failed, one of a few phrases: `rate limit`, `timeout`, `broken JSON`."""
     final: bool = True
-    """False if asking again later may help: a failure of the network or of a busy server."""
+    """False if a later attempt may succeed: the network or a busy server failed."""
     finish: str = ""
-    """Finish reason as the endpoint said it."""
+    """Finish reason that the endpoint reported."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
     fingerprint: str = ""
-    """`system_fingerprint` of the response; a replay server's begins with `replay`."""
+    """`system_fingerprint` of the response; a replay server's starts with `replay`."""

@@ -1,13 +1,13 @@
-"""What the ledger `calls` keeps of a call: the one form for single calls and batches.
+"""Records of the ledger `calls`, the same for single calls and batches.
 
-In: a request, the call that it became, and how. Out: a JSON record; and the call back from it.
-There is no header in it and no key.
+In: a request, its call, and how the call was made. Out: a JSON record, and the call read back from
+it. A record contains no header and no API key.
 """
 
 import dataclasses
 from typing import Any
 
-from curator.teacher.budget import Spent
+from curator.teacher.budget import Cost
 from curator.teacher.call import Call, Request
 
 _FIELDS = [field.name for field in dataclasses.fields(Call)]
@@ -19,16 +19,17 @@ class Tries:
 
     response: Any
     """Body of the last reply, JSON or text."""
-    spent: Spent
-    """Total cost of all tries."""
+    cost: Cost
+    """Total cost of all attempts."""
     estimated: bool
-    """Whether a reply did not state its tokens."""
+    """Whether a reply did not report its tokens."""
     count: int
+    """Number of attempts."""
     seconds: float
-    """From the start of the first try to the end of the last."""
+    """From the start of the first attempt to the end of the last one."""
 
 
-def record_of(
+def make_record(
     request: Request, call: Call, tries: Tries, *, recipe: str, when: float
 ) -> dict[str, Any]:
     """Return the record of a call; `when` is the Unix time at its end."""
@@ -43,8 +44,8 @@ def record_of(
         "call": {name: getattr(call, name) for name in _FIELDS},
         "response": tries.response,
         "recipe": recipe,
-        "money": tries.spent.money,
-        "tokens": tries.spent.tokens,
+        "money": tries.cost.money,
+        "tokens": tries.cost.tokens,
         "estimated": tries.estimated,
         "tries": tries.count,
         "seconds": round(tries.seconds, 3),
@@ -52,12 +53,12 @@ def record_of(
     }
 
 
-def call_of(record: dict[str, Any]) -> Call:
-    """The call that a record keeps."""
+def read_call(record: dict[str, Any]) -> Call:
+    """Return the call of a record."""
     return Call(**record["call"])
 
 
-def spent_of(record: dict[str, Any]) -> Spent:
-    """What a record says that its call cost."""
+def read_cost(record: dict[str, Any]) -> Cost:
+    """Return the cost of a record's call."""
     answered = record["call"]["status"] == "answered"
-    return Spent(record["money"], record["tokens"], int(answered))
+    return Cost(record["money"], record["tokens"], int(answered))

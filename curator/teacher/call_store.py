@@ -1,9 +1,9 @@
-"""The ledger of calls, shared by thousands of coroutines: looked up and written many at once.
+"""The ledger of calls, shared by thousands of coroutines, with reads and writes in groups.
 
-In: single keys and records. Out: the same as from the ledger, each within some milliseconds. What
-is looked up or put within a short time goes in one piece: a look-up lists a folder and reads
-Parquet, and a sync to the disk takes as long for a hundred records as for one. It is done in a
-thread of its own: on a busy disk a sync takes a tenth of a second, in which answers must be read.
+In: single keys and records. Out: the same results as from the ledger, within some milliseconds.
+Reads and writes that arrive within a short time form one group: a read lists a folder and opens
+Parquet files, and syncing a hundred records to the disk takes as long as syncing one. Groups run in
+a thread: on a busy disk a sync takes a tenth of a second, during which replies must be read.
 """
 
 import asyncio
@@ -13,90 +13,93 @@ from typing import Any, TypeVar
 
 from datastore.ledger import Ledger
 
-LOOK_S = 0.05
-COMMIT_S = 0.05
+READ_DELAY_S = 0.05
+"""Seconds during which a group of reads is collected."""
+WRITE_DELAY_S = 0.05
+"""Seconds during which a group of writes is collected."""
 
 T = TypeVar("T")
 
 Record = dict[str, Any]
-Found = dict[bytes, Record]
+Records = dict[bytes, Record]
 
 
 class CallStore:
-    """For use in one event loop; nobody else may use the ledger object until it is closed."""
+    """For use in one event loop, which owns the ledger until the store is closed."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
-        # What the next piece holds and who waits for it; the first to wait begins it.
-        self._wanted: set[bytes] = set()
-        self._looking: list[asyncio.Future[Found]] = []
-        self._new: dict[bytes, Record] = {}
-        self._putting: list[asyncio.Future[None]] = []
-        self._at_work: set[asyncio.Task[None]] = set()
+        # The content of the next group and the futures of those waiting for it; the first one to
+        # wait starts the group.
+        self._read_keys: set[bytes] = set()
+        self._readers: list[asyncio.Future[Records]] = []
+        self._new_records: Records = {}
+        self._writers: list[asyncio.Future[None]] = []
+        self._groups: set[asyncio.Task[None]] = set()
 
     async def get(self, key: bytes) -> Record | None:
-        """The record of the key, as it is after the call; None if there is none."""
+        """Return the record of the key; None if the ledger has none."""
         return (await self.get_many([key])).get(key)
 
-    async def get_many(self, keys: Iterable[bytes]) -> Found:
-        """The records of those keys that have one."""
-        wanted = list(keys)
-        if not self._looking:
-            self._start(self._look())
-        self._wanted.update(wanted)
-        found = await _next(self._looking)
-        return {key: found[key] for key in wanted if key in found}
+    async def get_many(self, keys: Iterable[bytes]) -> Records:
+        """Return the records of those keys that the ledger has."""
+        keys = list(keys)
+        if not self._readers:
+            self._start(self._read_group())
+        self._read_keys.update(keys)
+        records = await _wait_in(self._readers)
+        return {key: records[key] for key in keys if key in records}
 
     async def put(self, key: bytes, record: Record) -> None:
-        """Adds the record; when it returns it is on the disk. Raises StoreError if it cannot be."""
-        if not self._putting:
-            self._start(self._commit())
-        self._new[key] = record
-        await _next(self._putting)
+        """Add the record and wait until it is on the disk. Raises StoreError if that fails."""
+        if not self._writers:
+            self._start(self._write_group())
+        self._new_records[key] = record
+        await _wait_in(self._writers)
 
     async def close(self) -> None:
-        """Waits until what was put is on the disk and the ledger is left alone."""
+        """Wait until all records are on the disk and the ledger is no longer in use."""
         try:
-            await asyncio.gather(*self._at_work)
+            await asyncio.gather(*self._groups)
         finally:
             self._thread.shutdown()
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._at_work.add(task)
-        task.add_done_callback(self._at_work.discard)
+    def _start(self, group: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(group)
+        self._groups.add(task)
+        task.add_done_callback(self._groups.discard)
 
-    async def _look(self) -> None:
-        await asyncio.sleep(LOOK_S)
-        wanted, self._wanted = self._wanted, set()
-        waiting, self._looking = self._looking, []
-        await self._in_thread(waiting, self._ledger.get_many, wanted)
+    async def _read_group(self) -> None:
+        await asyncio.sleep(READ_DELAY_S)
+        keys, self._read_keys = self._read_keys, set()
+        readers, self._readers = self._readers, []
+        await self._run_in_thread(readers, self._ledger.get_many, keys)
 
-    async def _commit(self) -> None:
-        await asyncio.sleep(COMMIT_S)
-        new, self._new = self._new, {}
-        waiting, self._putting = self._putting, []
-        await self._in_thread(waiting, self._ledger.put_many, new)
+    async def _write_group(self) -> None:
+        await asyncio.sleep(WRITE_DELAY_S)
+        records, self._new_records = self._new_records, {}
+        writers, self._writers = self._writers, []
+        await self._run_in_thread(writers, self._ledger.put_many, records)
 
-    async def _in_thread(
-        self, waiting: list[asyncio.Future[T]], work: Callable[[Any], T], piece: Any
+    async def _run_in_thread(
+        self, waiting: list[asyncio.Future[T]], work: Callable[[Any], T], group: Any
     ) -> None:
-        """Does a piece of work and tells all who wait for it how it went."""
+        """Run `work` on the group and pass its result or exception to all waiting futures."""
         try:
-            done = await asyncio.get_running_loop().run_in_executor(self._thread, work, piece)
+            result = await asyncio.get_running_loop().run_in_executor(self._thread, work, group)
         except Exception as error:
-            for each in waiting:
-                if not each.done():
-                    each.set_exception(error)
+            for future in waiting:
+                if not future.done():
+                    future.set_exception(error)
         else:
-            for each in waiting:
-                if not each.done():  # who was cancelled has gone
-                    each.set_result(done)
+            for future in waiting:
+                if not future.done():  # done if the caller was cancelled
+                    future.set_result(result)
 
 
-async def _next(waiting: list[asyncio.Future[T]]) -> T:
-    # One for each: cheaper than one for all that each must shield from being cancelled.
-    mine: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-    waiting.append(mine)
-    return await mine
+async def _wait_in(waiting: list[asyncio.Future[T]]) -> T:
+    # One future per caller is cheaper than a shared one that each must shield from cancellation.
+    future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+    waiting.append(future)
+    return await future

@@ -1,8 +1,8 @@
-"""The teacher: asks each request at most once, and nothing that was paid for is lost.
+"""The teacher: returns cached calls, sends the missing requests, and loses no reply that was paid.
 
-In: Requests, thousands at once. Out: Calls, from the ledger where it knows them, else asked under
-flow control and budgets, and durable before anybody sees them. A call that fails for a while is
-tried again alone; then it is kept as failed, with its reason.
+In: Requests, thousands at once. Out: Calls, from the ledger if it has them, otherwise made under
+flow control and budgets and stored durably before they are returned. A call that fails temporarily
+is retried; after the last attempt it is recorded as failed, with its reason.
 """
 
 import asyncio
@@ -14,9 +14,9 @@ from typing import Self
 
 from curator.core.progress import Listener, Silent
 from curator.teacher.batch.client import Batches
-from curator.teacher.budget import UNBOUNDED, BudgetLedger, Spent
+from curator.teacher.budget import UNLIMITED, BudgetLedger, Cost
 from curator.teacher.call import Call, Request
-from curator.teacher.call_record import Tries, call_of, record_of, spent_of
+from curator.teacher.call_record import Tries, make_record, read_call, read_cost
 from curator.teacher.call_store import CallStore
 from curator.teacher.config import Budget, TeacherSettings
 from curator.teacher.dispatch import Dispatcher
@@ -26,8 +26,8 @@ from datastore.claims import Claims
 from datastore.errors import StoreError
 from datastore.ledger import Ledger
 
-LONGEST_POLL_S = 0.5
-"""Seconds between looks at a request that another process asks."""
+MAX_POLL_S = 0.5
+"""Maximum seconds between two checks of a request that another process is sending."""
 
 
 @dataclass(slots=True)
@@ -35,35 +35,36 @@ class Counts:
     """What a teacher has done so far."""
 
     cached: int = 0
-    """Requests whose call the ledger knew, or another process made meanwhile."""
-    asked: int = 0
-    """Requests that were asked to their end: answered or failed."""
+    """Requests whose call was in the ledger or was made by another process in the meantime."""
+    made: int = 0
+    """Calls made by this process: answered or failed."""
     answered: int = 0
     failed: int = 0
     retried: int = 0
-    """Tries beyond the first of each."""
+    """Attempts beyond the first one per call."""
     money: float = 0.0
     tokens: int = 0
     cut_off: int = 0
-    """Calls that a kill cut off in an earlier run; they may have been paid for."""
+    """Calls that a kill interrupted in an earlier run; they may have been paid for."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallLedgers:
-    """The ledgers of a store that a teacher works with."""
+    """The ledgers of a store that a teacher uses."""
 
     calls: Ledger
     claims: Claims
     batches: Ledger | None = None
-    """Needed where the settings say `batch`."""
+    """Required if the settings use `batch`."""
 
 
 class Teacher:
-    """Asks the endpoint of `settings`; use as an async context, in one event loop.
+    """The endpoint of `settings` with a cache of calls; an async context for one event loop.
 
-    `budget` is of this command and `settings.budget` of all calls that `recipe` ever made in this
-    ledger. `count` counts tokens beforehand. When the context ends, single calls that were sent are
-    waited for and kept; those not sent are dropped. A batch goes on, and the next run finds it.
+    `budget` is that of this command; `settings.budget` covers all calls that `recipe` ever made in
+    these ledgers. `count` counts tokens in advance. When the context ends, single calls in flight
+    are awaited and stored; requests not yet sent are dropped. A batch continues at the provider,
+    and the next run finds it.
     """
 
     def __init__(
@@ -72,37 +73,42 @@ class Teacher:
         ledgers: CallLedgers,
         *,
         recipe: str = "",
-        budget: Budget = UNBOUNDED,
+        budget: Budget = UNLIMITED,
         count: Count | None = None,
         listener: Listener | None = None,
     ) -> None:
         self._recipe, self._claims = recipe, ledgers.claims
-        self._keeping = CallStore(ledgers.calls)
+        self._store = CallStore(ledgers.calls)
         self._listener = listener or Silent()
-        bounded = settings.budget != UNBOUNDED
-        before = spent_by(ledgers.calls, recipe) if bounded else Spent()
-        self._purse = BudgetLedger(settings.budget, before, budget)
+        spent_before = Cost()
+        if settings.budget != UNLIMITED:
+            spent_before = sum_costs(ledgers.calls, recipe)
+        self._budgets = BudgetLedger(settings.budget, spent_before, budget)
         self._endpoint = Endpoint(settings)
         self._batches = None
         if settings.batch:
-            assert ledgers.batches is not None, "needed by settings that say batch"
-            self._batches = Batches(self._endpoint, self._keeping, ledgers.batches, self._listener)
-        self._asker = Dispatcher(
-            self._endpoint, self._purse, count, self._listener, self._begin, self._batches
+            assert ledgers.batches is not None, "required by settings that use batches"
+            self._batches = Batches(self._endpoint, self._store, ledgers.batches, self._listener)
+        self._dispatcher = Dispatcher(
+            self._endpoint,
+            self._budgets,
+            count,
+            self._listener,
+            self._record_start,
+            self._batches,
         )
         self._counts = Counts()
-        self._began = time.time()
+        self._started = time.time()
         self._tasks: dict[bytes, asyncio.Task[Call]] = {}
 
     @property
     def counts(self) -> Counts:
-        """What was done so far."""
-        spent = self._purse.spent
-        retried = self._asker.retried
+        """What this teacher has done so far."""
+        spent, retried = self._budgets.spent, self._dispatcher.retried
         return replace(self._counts, retried=retried, money=spent.money, tokens=spent.tokens)
 
     async def __aenter__(self) -> Self:
-        await self._tell_cut_off()
+        await self._report_cut_off()
         return self
 
     async def __aexit__(
@@ -111,111 +117,111 @@ class Teacher:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._asker.closing = True
-        under_way = set(self._tasks.values()) & self._asker.sent
-        for task in set(self._tasks.values()) - under_way:
+        self._dispatcher.closing = True
+        in_flight = set(self._tasks.values()) & self._dispatcher.sent
+        for task in set(self._tasks.values()) - in_flight:
             task.cancel()
-        if under_way:
-            self._listener.note(f"waiting for {len(under_way):,} calls that are under way")
+        if in_flight:
+            self._listener.note(f"Waiting for {len(in_flight):,} calls in flight.")
         try:
             await asyncio.gather(*self._tasks.values(), return_exceptions=True)
             if self._batches:
                 await self._batches.close()
-        finally:  # also if we are not to wait any longer
-            await self._keeping.close()
+        finally:  # also if the wait is cancelled
+            await self._store.close()
             await self._endpoint.close()
 
     async def ask(self, request: Request) -> Call:
-        """The call of the request, which is durable by now.
+        """Return the call of the request, which is stored durably by then.
 
-        Raises BudgetReached before a call that might break a budget, and TeacherError where no
-        retry and no other call would help: a refused key, an unknown model, nothing that listens.
-        If the caller is cancelled, a call that was sent is still kept.
+        Raises BudgetReached before a call that might exceed a budget, and TeacherError if no retry
+        and no other call can succeed: an invalid key, an unknown model, no server. If the caller is
+        cancelled, a call in flight is still stored.
         """
         if not (task := self._tasks.get(request.key)):
             task = asyncio.create_task(self._call(request))
             self._tasks[request.key] = task
-            task.add_done_callback(lambda done: self._over(request.key, done))
+            task.add_done_callback(lambda done: self._remove_task(request.key, done))
         return await asyncio.shield(task)
 
-    def _over(self, key: bytes, task: asyncio.Task[Call]) -> None:
+    def _remove_task(self, key: bytes, task: asyncio.Task[Call]) -> None:
         del self._tasks[key]
-        self._asker.sent.discard(task)
+        self._dispatcher.sent.discard(task)
         if not task.cancelled():
-            task.exception()  # raised to whoever asked; if nobody waits any more, to nobody
+            task.exception()  # marks it as retrieved, in case no caller waits any more
 
     async def _call(self, request: Request) -> Call:
         await self._claim(request.key)
         try:
-            old = await self._keeping.get(request.key)
-            # What failed in an earlier run is asked again; what failed in this one is left.
-            if old and (old["call"]["final"] or old["time"] >= self._began):
+            old = await self._store.get(request.key)
+            # A failure of an earlier run is retried, one of this run is not.
+            if old and (old["call"]["final"] or old["time"] >= self._started):
                 self._counts.cached += 1
-                return call_of(old)
-            asked = await self._asker.ask(request)
-            assert asked.call
-            record = record_of(
+                return read_call(old)
+            outcome = await self._dispatcher.dispatch(request)
+            assert outcome.call
+            record = make_record(
                 request,
-                asked.call,
+                outcome.call,
                 Tries(
-                    response=asked.body,
-                    spent=asked.spent + (spent_of(old) if old else Spent()),
-                    estimated=asked.estimated,
-                    count=asked.tries,
-                    seconds=asked.seconds,
+                    response=outcome.body,
+                    cost=outcome.cost + (read_cost(old) if old else Cost()),
+                    estimated=outcome.estimated,
+                    count=outcome.tries,
+                    seconds=outcome.seconds,
                 ),
                 recipe=self._recipe,
                 when=time.time(),
             )
             try:
-                await self._keeping.put(request.key, record)
+                await self._store.put(request.key, record)
             except StoreError as error:
-                # What cannot be kept must not be paid for: nothing more is sent.
-                self._asker.stopped = self._asker.stopped or error
+                # Send nothing more: its reply would be paid for and lost.
+                self._dispatcher.stop_error = self._dispatcher.stop_error or error
                 raise
         finally:
             self._claims.release(request.key)
-        answered = asked.call.status == "answered"
-        self._counts.asked += 1
+        answered = outcome.call.status == "answered"
+        self._counts.made += 1
         self._counts.answered += answered
         self._counts.failed += not answered
-        return asked.call
+        return outcome.call
 
     async def _claim(self, key: bytes) -> None:
-        """Waits while another process asks the same."""
-        wait = 0.02
+        """Wait while another process sends the same request."""
+        wait_s = 0.02
         while not self._claims.acquire(key):
-            await asyncio.sleep(wait * random.uniform(1.0, 1.5))
-            wait = min(LONGEST_POLL_S, wait * 1.5)
+            await asyncio.sleep(wait_s * random.uniform(1.0, 1.5))
+            wait_s = min(MAX_POLL_S, wait_s * 1.5)
 
-    def _begin(self, request: Request, most: Spent) -> None:
-        self._claims.log_start(request.key, f"{time.time():.3f} {most.money:.6f}")
+    def _record_start(self, request: Request, max_cost: Cost) -> None:
+        self._claims.log_start(request.key, f"{time.time():.3f} {max_cost.money:.6f}")
 
-    async def _tell_cut_off(self) -> None:
-        """Tells of calls that a kill cut off: sent, and with no record since."""
+    async def _report_cut_off(self) -> None:
+        """Report calls that a kill interrupted: sent, and without a record since."""
         sent: dict[bytes, tuple[float, float]] = {}
         for key, note in self._claims.read_interrupted():
             when, money = map(float, note.split())
             sent[key] = (when, money)
-        records = await asyncio.gather(*(self._keeping.get(key) for key in sent))
+        records = await asyncio.gather(*(self._store.get(key) for key in sent))
         lost = [
             money
             for (when, money), record in zip(sent.values(), records, strict=True)
             if not record or record["time"] < when
         ]
         if lost:
-            worth = f", {sum(lost):,.4f} at most" if sum(lost) else ""
+            maximum = f" (maximum cost: {sum(lost):,.4f})" if sum(lost) else ""
             self._listener.note(
-                f"{len(lost):,} calls were cut off by a kill and may have been paid for{worth}"
+                f"A kill interrupted {len(lost):,} calls that may have been paid for{maximum}."
             )
             self._counts.cut_off = len(lost)
         self._claims.clear_interrupted()
 
 
-def spent_by(calls: Ledger, recipe: str) -> Spent:
-    """What all calls that a recipe made in a ledger cost."""
-    total = Spent()
+def sum_costs(calls: Ledger, recipe: str) -> Cost:
+    """Return the cost of all calls in the ledger that a recipe made."""
+    total = Cost()
     for _, record in calls.records():
         if record["recipe"] == recipe:
-            total += spent_of(record)
+            total += read_cost(record)
     return total

@@ -1,7 +1,7 @@
-"""The keys of a recipe's `teacher` and `sampling`: who is asked, how hard, and for how much.
+"""The keys `teacher` and `sampling` of a recipe: endpoint, model, limits and samples.
 
-In: YAML values, through the recipe. Out: frozen pydantic models. The key of an endpoint is never
-one of them: it is read from the environment when a call is made.
+In: YAML values, through the recipe. Out: frozen pydantic models. The API key is not part of them:
+it is read from the environment when a call is made.
 """
 
 import json
@@ -13,7 +13,6 @@ from pydantic import Field, field_validator
 from curator.core.section import Mark, Section
 
 Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-
 
 T = TypeVar("T")
 Delivery = Annotated[T, Mark.NOT_DIGESTED]
@@ -82,28 +81,33 @@ class TeacherSettings(Section):
 
     @field_validator("base_url")
     @classmethod
-    def _address(cls, value: str) -> str:
+    def _check_base_url(cls, value: str) -> str:
         try:
             parts = urlsplit(value)
-            sound = bool(parts.hostname) and parts.port != 0 and value.isprintable()
-        except ValueError:  # a port that is no number, or half of an IPv6 address
-            sound = False
-        if not sound or " " in value:
+            valid = bool(parts.hostname) and parts.port != 0 and value.isprintable()
+        except ValueError:  # a port that is not a number, or an incomplete IPv6 address
+            valid = False
+        if not valid or " " in value:
             raise ValueError("expected an address such as http://localhost:8000/v1")
         if "@" in parts.netloc:
-            raise ValueError("expected no name or password in it: the key is read from key_env")
+            raise ValueError(
+                "expected no user name or password in the URL; the key is read from the variable "
+                "in key_env"
+            )
         return value
 
     @field_validator("parameters")
     @classmethod
-    def _plain(cls, values: dict[str, Any]) -> dict[str, Any]:
-        ours = sorted({"model", "messages", "n", "stream"} & values.keys())
-        if ours:
-            raise ValueError(f"{', '.join(ours)}: set by Curator, which asks one sample a call")
+    def _check_parameters(cls, values: dict[str, Any]) -> dict[str, Any]:
+        reserved = sorted({"model", "messages", "n", "stream"} & values.keys())
+        if reserved:
+            raise ValueError(
+                f"{', '.join(reserved)}: set by Curator, which requests one sample per call"
+            )
         try:
             json.dumps(values, allow_nan=False)
         except (TypeError, ValueError):
-            raise ValueError("expected values that JSON has: numbers, texts, lists") from None
+            raise ValueError("expected JSON values: numbers, strings, lists") from None
         return values
 
     def served_at(self, base_url: str) -> "TeacherSettings":

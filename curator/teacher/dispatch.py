@@ -1,7 +1,7 @@
-"""One request, asked until there is an answer or no hope, within budgets and flow control.
+"""Sends one request until it has a reply or cannot get one, within budgets and flow control.
 
-In: requests that no ledger knows. Out: what became of each: the call, what it cost, how many tries.
-Also here: what ends everything, since no retry and no other call would mend it.
+In: requests that no ledger has. Out: an Outcome per request: the call, its cost, the number of
+attempts. Also decides when to stop everything, because every other call would fail as well.
 """
 
 import asyncio
@@ -12,199 +12,209 @@ from typing import Any
 
 from curator.core.progress import Listener
 from curator.teacher.batch.client import Batches
-from curator.teacher.budget import BudgetLedger, Spent, cost, most_tokens
+from curator.teacher.budget import BudgetLedger, Cost, max_reply_tokens, price
 from curator.teacher.call import Call, Request
-from curator.teacher.endpoint import Endpoint, Try
-from curator.teacher.rate_limit import LONGEST_HOLD_S, RateLimiter, backoff_s
-from curator.teacher.response import Fault
+from curator.teacher.endpoint import Attempt, Endpoint
+from curator.teacher.rate_limit import MAX_HOLD_S, RateLimiter, backoff_s
+from curator.teacher.response import Failure
 from curator.teacher.token_count import Count, counter, prompt_tokens
 
-PATIENCE = 10
-"""A rate limit uses up a try only where the endpoint answers nobody; else a call is pushed back so
-many times its tries before it fails, since some are too large for a limit ever to pass."""
-IN_A_ROW = 32
-"""Calls that fail with none answered in between, after which the endpoint is given up."""
-TOLD_S = 10.0
-"""People are told of an endpoint that wants to be left alone for longer."""
-NOT_SENT = Try(Fault("not sent"))
+RATE_LIMIT_FACTOR = 10
+"""A rate limit counts as an attempt only while the endpoint answers no call at all. Otherwise the
+call is retried up to this many times `tries`, since some calls are too large for any limit."""
+MAX_FAILURES = 32
+"""Calls that fail in a row before the endpoint is given up."""
+REPORTED_HOLD_S = 10.0
+"""A pause that is longer than this is reported to the user."""
+NOT_SENT = Attempt(Failure("not sent"))
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What has become of one request in this run."""
+    """The state of one request in this run."""
 
-    most: Spent
-    """What one try can cost at most."""
-    prompt: int = 0
-    """Tokens of the prompt as counted beforehand; 0 if nothing needed them."""
+    max_cost: Cost
+    """Maximum cost of one attempt."""
+    prompt_tokens: int = 0
+    """Tokens of the prompt as counted in advance; 0 if no limit needed them."""
     call: Call | None = None
-    """None as long as it is being asked."""
+    """None until the request has ended."""
     body: Any = None
-    """Body of the last reply, as it is kept."""
-    spent: Spent = field(default_factory=Spent)
-    """By all tries."""
+    """Body of the last reply, as it is stored."""
+    cost: Cost = field(default_factory=Cost)
+    """Cost of all attempts."""
     estimated: bool = False
-    """Whether a reply did not say its tokens."""
+    """Whether a reply did not report its tokens."""
     tries: int = 0
-    pushed: int = 0
-    """Tries of those that met a rate limit while others were answered."""
+    """Number of attempts."""
+    rate_limited: int = 0
+    """Attempts that met a rate limit while other calls were answered."""
     seconds: float = 0.0
-    """From the first try to the end of the last."""
+    """From the start of the first attempt to the end of the last one."""
 
 
 class Dispatcher:
-    """Sends, each by itself or through `batches` where they are given.
+    """Sends single calls, or hands requests to `batches` if given.
 
-    `begin` is called right before each try of a single call, with the most that it can cost.
+    `before_send` is called before each attempt of a single call, with its maximum cost.
     """
 
     def __init__(
         self,
         endpoint: Endpoint,
-        purse: BudgetLedger,
+        budgets: BudgetLedger,
         count: Count | None,
         listener: Listener,
-        begin: Callable[[Request, Spent], None],
+        before_send: Callable[[Request, Cost], None],
         batches: Batches | None = None,
     ) -> None:
         self.closing = False
-        """Nothing is sent any more; what was sent is waited for."""
+        """Send nothing more; wait only for calls in flight."""
         self.sent: set[asyncio.Task[Any] | None] = set()
-        """Tasks of `ask` whose try is under way or answered."""
+        """Tasks of `dispatch` whose attempt is in flight or answered."""
         self.retried = 0
-        """Tries beyond the first."""
-        self._endpoint, self._settings, self._purse = endpoint, endpoint.settings, purse
-        self._count, self._listener, self._begin = count, listener, begin
-        self._batches = batches
+        """Number of retries."""
+        self.stop_error: Exception | None = None
+        """Why nothing more is sent; raised by every further `dispatch`."""
         settings = endpoint.settings
-        per_minute = settings.requests_per_minute, settings.tokens_per_minute
-        self._flow = RateLimiter(settings.concurrency, *per_minute)
-        self._counts_tokens = purse.counts_tokens or bool(settings.tokens_per_minute)
-        self.stopped: Exception | None = None
-        """Why nothing is sent any more; whoever asks gets it."""
-        self._answers = 0
-        self._failed_in_a_row = 0
+        self._settings, self._endpoint, self._budgets = settings, endpoint, budgets
+        self._count, self._listener, self._before_send = count, listener, before_send
+        self._batches = batches
+        self._limiter = RateLimiter(
+            settings.concurrency, settings.requests_per_minute, settings.tokens_per_minute
+        )
+        self._counts_tokens = budgets.counts_tokens or bool(settings.tokens_per_minute)
+        self._replies = 0
+        self._failures_in_a_row = 0
 
-    async def ask(self, request: Request) -> Outcome:
-        """What became of the request: `call` is there. Raises BudgetReached and TeacherError."""
-        outcome, start = self._prepared(request), time.monotonic()
-        answers = self._answers
+    async def dispatch(self, request: Request) -> Outcome:
+        """Return the outcome of the request, with its call.
+
+        Raises BudgetReached and TeacherError.
+        """
+        outcome, start = self._start_outcome(request), time.monotonic()
+        replies = self._replies
         while outcome.call is None:
-            found = await self._try(request, outcome)
+            result = await self._attempt(request, outcome)
             outcome.tries += 1
             outcome.seconds = time.monotonic() - start
-            if isinstance(found, Call):
-                outcome.call = found
+            if isinstance(result, Call):
+                outcome.call = result
                 break
-            if found.mend == "nobody":
-                raise self._stop(found.told)
-            if found.reason == "rate limit" and self._answers > answers:
-                answers, outcome.pushed = self._answers, outcome.pushed + 1
-            hopeless = outcome.tries - outcome.pushed >= self._settings.tries
-            hopeless |= outcome.tries >= PATIENCE * self._settings.tries
-            if hopeless and found.reason == "no connection" and self._answers == answers:
-                raise self._stop(f"{found.told}; is the server running?")
-            if found.mend == "never" or hopeless or self.closing:
-                final = found.mend == "never" and found.reason != "no recording"
-                outcome.call = Call("failed", reason=found.reason, final=final)
+            if result.retry == "stop":
+                raise self._stop(str(result))
+            if result.reason == "rate limit" and self._replies > replies:
+                replies, outcome.rate_limited = self._replies, outcome.rate_limited + 1
+            exhausted = outcome.tries - outcome.rate_limited >= self._settings.tries
+            exhausted |= outcome.tries >= RATE_LIMIT_FACTOR * self._settings.tries
+            if exhausted and result.reason == "no connection" and self._replies == replies:
+                raise self._stop(f"{result}; is the server running?")
+            if result.retry == "never" or exhausted or self.closing:
+                final = result.retry == "never" and result.reason != "no recording"
+                outcome.call = Call("failed", reason=result.reason, final=final)
             else:
                 self.retried += 1
                 self.sent.discard(asyncio.current_task())
-                if not self._flow.held:
-                    await asyncio.sleep(backoff_s(outcome.tries - outcome.pushed))
-        self._tally(outcome.call)
+                if not self._limiter.on_hold:
+                    await asyncio.sleep(backoff_s(outcome.tries - outcome.rate_limited))
+        self._check_failures(outcome.call)
         return outcome
 
-    def _prepared(self, request: Request) -> Outcome:
+    def _start_outcome(self, request: Request) -> Outcome:
         if not self._counts_tokens:
-            return Outcome(Spent(calls=1))
+            return Outcome(Cost(calls=1))
         self._count = self._count or counter()
-        prompt, answer = prompt_tokens(self._count, request.messages), most_tokens(request)
-        money = cost(self._settings.prices, prompt, answer)
-        return Outcome(Spent(money, prompt + answer, 1), prompt)
+        prompt, reply = prompt_tokens(self._count, request.messages), max_reply_tokens(request)
+        return Outcome(Cost(price(self._settings.prices, prompt, reply), prompt + reply, 1), prompt)
 
-    async def _try(self, request: Request, outcome: Outcome) -> Call | Fault:
-        """Sends the request once, when budgets and flow control allow."""
-        self._check()
-        await self._purse.reserve(outcome.most)
-        real = Spent()
+    async def _attempt(self, request: Request, outcome: Outcome) -> Call | Failure:
+        """Send the request once, as soon as budgets and flow control allow."""
+        self._raise_if_stopped()
+        await self._budgets.reserve(outcome.max_cost)
+        cost = Cost()
         try:
-            if self._batches:  # the provider controls the flow, and a kill cuts nothing off
-                tried = await self._batches.ask(request)
+            if self._batches:  # the provider controls the flow, and a kill interrupts nothing
+                attempt = await self._batches.send(request)
                 self.sent.add(asyncio.current_task())
-                found, real = self._paid(request, outcome, tried)
-                self._answers += isinstance(found, Call)
-                outcome.spent += real
-                outcome.body = tried.body
-                return found
-            entered = await self._flow.enter(outcome.most.tokens, again=outcome.tries > 0)
-            tried = NOT_SENT
+                result, cost = self._add_cost(request, outcome, attempt)
+                self._replies += isinstance(result, Call)
+                outcome.cost += cost
+                outcome.body = attempt.body
+                return result
+            entered = await self._limiter.enter(outcome.max_cost.tokens, retry=outcome.tries > 0)
+            attempt = NOT_SENT
             try:
-                self._check()
+                self._raise_if_stopped()
                 self._endpoint.open()
-                self._begin(request, outcome.most)
+                self._before_send(request, outcome.max_cost)
                 self.sent.add(asyncio.current_task())
-                tried = await self._endpoint.ask(request)
+                attempt = await self._endpoint.send(request)
             finally:
-                self._leave(entered, tried)
-                found, real = self._paid(request, outcome, tried)
-                self._flow.settle(outcome.most.tokens, real.tokens)
-            outcome.spent += real
-            outcome.body = tried.body
-            return found
+                self._leave(entered, attempt)
+                result, cost = self._add_cost(request, outcome, attempt)
+                self._limiter.settle(outcome.max_cost.tokens, cost.tokens)
+            outcome.cost += cost
+            outcome.body = attempt.body
+            return result
         finally:
-            self._purse.settle(outcome.most, real)
+            self._budgets.settle(outcome.max_cost, cost)
 
-    def _check(self) -> None:
-        if self.stopped:
-            raise self.stopped
+    def _raise_if_stopped(self) -> None:
+        if self.stop_error:
+            raise self.stop_error
         if self.closing:
             raise asyncio.CancelledError
 
-    def _leave(self, entered: float, tried: Try) -> None:
-        """Tells flow control what a try met."""
-        found = tried.found
-        if isinstance(found, Call):
-            self._answers += 1
-            self._flow.leave(entered, answered=True)
-        elif found.reason == "rate limit":
-            self._flow.leave(entered, answered=False, busy=True)
-        elif found.busy:
-            self._flow.shaken(entered)
+    def _leave(self, entered: float, attempt: Attempt) -> None:
+        """Report the result of an attempt to flow control."""
+        result = attempt.result
+        if isinstance(result, Call):
+            self._replies += 1
+            self._limiter.leave(entered, answered=True)
+        elif result.reason == "rate limit":
+            self._limiter.leave(entered, answered=False, overloaded=True)
+        elif result.busy:
+            self._limiter.leave_broken(entered)
         else:
-            self._flow.leave(entered, answered=False)
-        if wait := tried.retry_after_s:
-            if wait > LONGEST_HOLD_S:
-                self._stop(f"it wants a pause of {wait:,.0f} s; run the same again after that")
-            self._flow.hold(wait)
-            if wait > TOLD_S:
-                self._listener.note(f"{self._endpoint.place} wants a pause of {wait:,.0f} s.")
+            self._limiter.leave(entered, answered=False)
+        if wait_s := attempt.retry_after_s:
+            if wait_s > MAX_HOLD_S:
+                self._stop(f"it demands a pause of {wait_s:,.0f} s. Rerun the command after that.")
+            self._limiter.hold(wait_s)
+            if wait_s > REPORTED_HOLD_S:
+                self._listener.note(f"{self._endpoint.address} demands a pause of {wait_s:,.0f} s.")
 
-    def _paid(self, request: Request, outcome: Outcome, tried: Try) -> tuple[Call | Fault, Spent]:
-        """What was found, with its tokens, and what it cost; tokens that a model's reply does not
-        say are estimated."""
-        found = tried.found
-        prompt, completion = found.prompt_tokens, found.completion_tokens
-        if (isinstance(found, Call) or found.charged) and not (prompt and completion):
+    def _add_cost(
+        self, request: Request, outcome: Outcome, attempt: Attempt
+    ) -> tuple[Call | Failure, Cost]:
+        """Return the result with its tokens, and its cost.
+
+        Tokens of a reply that does not report them are estimated.
+        """
+        result = attempt.result
+        prompt, completion = result.prompt_tokens, result.completion_tokens
+        if (isinstance(result, Call) or result.charged) and not (prompt and completion):
             self._count = self._count or counter()
-            text = found.text if isinstance(found, Call) else str(tried.body)
-            prompt = prompt or outcome.prompt or prompt_tokens(self._count, request.messages)
+            text = result.text if isinstance(result, Call) else str(attempt.body)
+            prompt = prompt or outcome.prompt_tokens
+            prompt = prompt or prompt_tokens(self._count, request.messages)
             completion = completion or self._count(text)
             outcome.estimated = True
-        money = cost(self._settings.prices, prompt, completion)
-        if isinstance(found, Fault):
-            return found, Spent(money, prompt + completion)
+        money = price(self._settings.prices, prompt, completion)
+        if isinstance(result, Failure):
+            return result, Cost(money, prompt + completion)
         if outcome.estimated:
-            found = replace(found, prompt_tokens=prompt, completion_tokens=completion)
-        return found, Spent(money, prompt + completion, 1)
+            result = replace(result, prompt_tokens=prompt, completion_tokens=completion)
+        return result, Cost(money, prompt + completion, 1)
 
-    def _tally(self, call: Call) -> None:
-        self._failed_in_a_row = 0 if call.status == "answered" else self._failed_in_a_row + 1
-        if self._failed_in_a_row >= IN_A_ROW:
-            self._stop(f"{IN_A_ROW} calls failed in a row, the last with '{call.reason}'")
+    def _check_failures(self, call: Call) -> None:
+        answered = call.status == "answered"
+        self._failures_in_a_row = 0 if answered else self._failures_in_a_row + 1
+        if self._failures_in_a_row >= MAX_FAILURES:
+            self._stop(f"{MAX_FAILURES} calls failed in a row, the last with '{call.reason}'")
 
-    def _stop(self, why: str) -> Exception:
-        """No further call is sent."""
-        if not self.stopped:
-            self.stopped = self._endpoint.unusable(why)
-        return self.stopped
+    def _stop(self, reason: str) -> Exception:
+        """Send no further call; return the error to raise."""
+        if not self.stop_error:
+            self.stop_error = self._endpoint.make_error(reason)
+        return self.stop_error

@@ -1,148 +1,252 @@
-"""An OpenAI-compatible endpoint: one try of one request, and the official client for all else.
+"""An OpenAI-compatible endpoint, reached through the official client over its aiohttp transport.
 
-In: a request. Out: what came back, read but not judged: an answer or a fault, the body as it is
-kept, and how long the endpoint wants to be left alone. Nothing is tried twice here.
-
-The official client says the address and writes the head (key, organisation, project); each request
-is sent with it over aiohttp. Sending is not left to the client because it costs four times the CPU
-time (`bench/teacher.py`), and a million calls would be bound by it. Files and batches go through
-the client.
+In: a request. Out: the result of one attempt: a call or a failure, the body as it is stored, and
+the pause that the endpoint demands. Nothing is retried here. Batches use the same client.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from curator.core.errors import TeacherError
 from curator.teacher.call import Call, Request
 from curator.teacher.config import TeacherSettings
-from curator.teacher.rate_limit import retry_after
-from curator.teacher.redaction import one_line, without_keys
-from curator.teacher.response import Fault, read_refusal, read_response
-from curator.teacher.transport import (
-    TooLong,
-    head,
-    key_of,
-    official_client,
-    proxy_for,
-    session,
-    whole,
-)
+from curator.teacher.rate_limit import parse_retry_after
+from curator.teacher.redaction import redact_all_keys, to_one_line
+from curator.teacher.response import Failure, read_error_response, read_response
 
 if TYPE_CHECKING:
-    from aiohttp import ClientSession
+    import httpx2
     from openai import AsyncOpenAI
+
+CONNECT_S = 30.0
+"""Maximum seconds to open a connection."""
+IDLE_S = 4.0
+"""Seconds after which an idle connection is closed: before servers (uvicorn: 5) close it."""
+REPLY_BYTES = 16_000_000
+"""Maximum bytes of a reply after decompression. A longer one is never read to its end."""
+
+
+class ReplyTooLong(ValueError):
+    """A reply has more than REPLY_BYTES bytes."""
+
+    def __init__(self) -> None:
+        super().__init__(f"the reply has more than {REPLY_BYTES:,} bytes")
 
 
 @dataclass(frozen=True, slots=True)
-class Try:
-    """What one try brought."""
+class Attempt:
+    """The result of sending a request once."""
 
-    found: Call | Fault
+    result: Call | Failure
     body: Any = None
-    """Body of the reply, JSON or text, without keys; None if none came."""
+    """Body of the reply, JSON or text, without keys; None if no reply arrived."""
     retry_after_s: float | None = None
+    """Seconds to wait that the endpoint demands."""
 
 
 class Endpoint:
     """The endpoint of the settings.
 
-    The key is read from the environment when the first request is made; TeacherError if it is
-    missing. A key goes to whatever address a recipe names: read `base_url` and `key_env` before you
-    build somebody else's recipe.
+    The key is read from the environment on the first request; TeacherError if it is missing. The
+    key goes to the address that the recipe names: read `base_url` and `key_env` before you build
+    somebody else's recipe.
     """
 
     def __init__(self, settings: TeacherSettings) -> None:
         self.settings = settings
-        self.base_url = settings.base_url
-        self._key_env = settings.key_env
-        self._timeout_s = settings.timeout_s
-        self._most = settings.concurrency
         self._key = ""
         self._client: AsyncOpenAI | None = None
-        self._session: ClientSession | None = None
 
     @property
-    def place(self) -> str:
-        """The address for people, without what may be secret in it."""
-        parts = urlsplit(self.base_url)
+    def address(self) -> str:
+        """The URL for messages, without anything that may be secret."""
+        parts = urlsplit(self.settings.base_url)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
     @property
     def client(self) -> "AsyncOpenAI":
-        """The official client, made at first use."""
+        """The official client, made on first use. Raises TeacherError if that fails."""
         if self._client is None:
-            import httpx2
-
-            self._key = key_of(self._key_env)
-            with self._told():
-                self._trust = httpx2.create_ssl_context()  # takes a tenth of a second: once
-                self._client = official_client(
-                    self.base_url, self._key, self._timeout_s, self._trust
-                )
+            self._key = read_key(self.settings.key_env)
+            try:
+                check_proxy(self.settings.base_url)
+                self._client = make_client(self.settings, self._key)
+            except (ValueError, OSError) as error:  # a proxy, a certificate
+                raise self.make_error(str(error)) from None
         return self._client
 
     @property
     def key(self) -> str:
-        """The key in use, to be taken out of whatever comes back."""
+        """The key in use, to be removed from everything that the endpoint returns."""
         return self._key
 
     def open(self) -> None:
-        """Makes what sends, at first use; raises TeacherError where nothing can be sent."""
-        if self._session is None:
-            with self._told():
-                proxy = proxy_for(self.base_url)  # first, as the client would advise otherwise
-                self._head = head(self.client)
-            self._url = f"{self.client.base_url}chat/completions"
-            self._session = session(proxy, self._timeout_s, self._most, self._trust)
+        """Make the client. Raises TeacherError if that fails."""
+        _ = self.client
 
-    async def ask(self, request: Request) -> Try:
-        """Sends the request once; the endpoint must be open."""
+    async def send(self, request: Request) -> Attempt:
+        """Send the request once."""
         import aiohttp
+        import httpx2
+        import openai
 
-        assert self._session
-        headers = {**self._head, "X-Curator-Sample": str(request.sample)}
         try:
-            async with self._session.post(
-                self._url, data=request.data(), headers=headers, allow_redirects=False
-            ) as reply:
-                body = await whole(reply)
-        except TimeoutError:  # also of connecting
-            return Try(Fault("timeout", busy=True))
-        except aiohttp.ClientConnectorError as error:
-            return Try(Fault("no connection", busy=True, detail=self.redacted(str(error))))
-        except TooLong:
-            return Try(Fault("reply too long"))
-        except ValueError as error:  # an address, a proxy or a header that cannot be used
-            return Try(Fault("not to be sent", "nobody", detail=self.redacted(str(error))))
-        except (aiohttp.ClientError, OSError):
-            return Try(Fault("disconnected", busy=True))
-        if not 200 <= reply.status < 300:
-            fault, kept = read_refusal(reply.status, body, self._key)
-            return Try(fault, kept, retry_after(reply.headers))
-        found, kept = read_response(reply.headers.get("Content-Type", ""), body, self._key)
-        return Try(found, kept)
+            # The timeouts of the transport are per read: a reply that drips would never end.
+            async with asyncio.timeout(self.settings.timeout_s):
+                response = await self.client.post(
+                    "/chat/completions",
+                    content=request.encode(),
+                    cast_to=httpx2.Response,
+                    options={"headers": {"X-Curator-Sample": str(request.sample)}},
+                )
+        except openai.APIStatusError as error:
+            response = error.response
+            failure, body = read_error_response(response.status_code, response.content, self._key)
+            return Attempt(failure, body, parse_retry_after(response.headers))
+        except ReplyTooLong:
+            return Attempt(Failure("reply too long"))
+        except (openai.APIConnectionError, aiohttp.ClientError, OSError, ValueError) as error:
+            return Attempt(self._classify(error))
+        content_type = response.headers.get("Content-Type", "")
+        return Attempt(*read_response(content_type, response.content, self._key))
 
-    def unusable(self, why: str) -> TeacherError:
-        """What people are told where nothing more can be asked."""
-        return TeacherError(self.redacted(f"The teacher at {self.place} cannot be used: {why}"))
+    def make_error(self, reason: str) -> TeacherError:
+        """Return the error that ends all calls to this endpoint."""
+        return TeacherError(self.redact(f"The teacher at {self.address} cannot be used: {reason}"))
 
-    def redacted(self, text: str) -> str:
-        """The text on one line, without keys."""
-        return one_line(without_keys(text, self._key))
+    def redact(self, text: str) -> str:
+        """Return the text on one line, without keys."""
+        return to_one_line(redact_all_keys(text, self._key))
 
     async def close(self) -> None:
-        """Closes the connections."""
-        if self._session:
-            await self._session.close()
+        """Close the connections."""
         if self._client:
             await self._client.close()
 
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        try:
-            yield
-        except (ValueError, OSError, ImportError) as error:  # of a proxy, of certificates
-            raise self.unusable(str(error)) from None
+    def _classify(self, error: Exception) -> Failure:
+        import aiohttp
+
+        cause = transport_error(error)
+        if isinstance(cause, TimeoutError):
+            return Failure("timeout", busy=True)
+        if isinstance(cause, aiohttp.ClientConnectorError):
+            return Failure("no connection", busy=True, detail=self.redact(str(cause)))
+        if isinstance(cause, ValueError):  # an address or a header that cannot be sent
+            return Failure("not to be sent", "stop", detail=self.redact(str(cause)))
+        return Failure("disconnected", busy=True)
+
+
+def read_key(variable: str) -> str:
+    """Return the key in an environment variable; an empty name means that none is needed.
+
+    Raises TeacherError if the variable contains no valid key.
+    """
+    if not variable:
+        return ""
+    key = os.environ.get(variable, "").strip()
+    if not key:
+        raise TeacherError(
+            f"The teacher's key is missing. Set the environment variable {variable}, or set "
+            "teacher.key_env to the variable that contains it (empty if the endpoint needs no key)."
+        )
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise TeacherError(
+            f"Environment variable {variable} does not contain a valid API key (it has spaces or "
+            "characters outside ASCII)."
+        )
+    return key
+
+
+def check_proxy(address: str) -> None:
+    """Raise ValueError if the environment sets a SOCKS proxy for an address.
+
+    aiohttp does not support them.
+    """
+    parts = urlsplit(address)
+    proxies = getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all") or ""
+    scheme = proxy.partition("://")[0]
+    if scheme.startswith("socks") and not proxy_bypass(parts.hostname or ""):
+        raise ValueError(
+            f"the environment sets a proxy {scheme}://…, which is not supported; set an http:// "
+            "proxy, or add the host to NO_PROXY"
+        )
+
+
+def make_client(settings: TeacherSettings, key: str) -> "AsyncOpenAI":
+    """Make the official client, without retries and with bounded replies.
+
+    Raises ValueError or OSError if an address, a proxy or a certificate is not usable.
+    """
+    import httpx2
+    import openai
+
+    class BoundedHttpClient(openai.DefaultAioHttpClient):
+        async def send(
+            self, request: httpx2.Request, *, stream: bool = False, **options: Any
+        ) -> httpx2.Response:
+            response = await super().send(request, stream=True, **options)
+            if stream and response.is_success:  # a file, which is written to the disk in pieces
+                return response
+            return await read_whole(response)
+
+    timeout = httpx2.Timeout(settings.timeout_s, connect=min(CONNECT_S, settings.timeout_s))
+    limits = httpx2.Limits(max_connections=settings.concurrency, keepalive_expiry=IDLE_S)
+    try:
+        return openai.AsyncOpenAI(
+            base_url=settings.base_url,
+            api_key=key or "none",
+            max_retries=0,
+            timeout=timeout,
+            http_client=BoundedHttpClient(
+                base_url=settings.base_url,
+                timeout=timeout,
+                limits=limits,
+                verify=httpx2.create_ssl_context(),  # takes 0.1 s: made once for all proxies
+                follow_redirects=False,
+            ),
+        )
+    except httpx2.InvalidURL as error:
+        raise ValueError(str(error)) from None
+
+
+def transport_error(error: BaseException) -> BaseException:
+    """Return the exception of aiohttp that caused an error of the client, or the error itself.
+
+    The client reports refused and lost connections as timeouts, so its own exceptions do not tell
+    them apart.
+    """
+    import aiohttp
+
+    cause: BaseException | None = error
+    while cause and not isinstance(cause, aiohttp.ClientError):
+        cause = cause.__cause__
+    return cause or error
+
+
+async def read_whole(response: "httpx2.Response") -> "httpx2.Response":
+    """Read and decompress the body of a streamed response.
+
+    Raises ReplyTooLong as soon as the body has more than REPLY_BYTES bytes; the client itself would
+    read a body of any length.
+    """
+    import httpx2
+
+    parts, left = [], REPLY_BYTES
+    try:
+        async for part in response.aiter_bytes():
+            left -= len(part)
+            if left < 0:
+                raise ReplyTooLong
+            parts.append(part)
+    finally:
+        await response.aclose()
+    headers = response.headers.copy()
+    headers.pop("Content-Encoding", None)
+    return httpx2.Response(
+        response.status_code, headers=headers, content=b"".join(parts), request=response.request
+    )

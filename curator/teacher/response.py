@@ -1,7 +1,7 @@
-"""What a reply of an endpoint says: an answer, or a fault with what would mend it.
+"""Reads a reply of an endpoint: a call, or a failure that states whether a retry may help.
 
-In: status, content type and bytes, from whoever serves them: nothing is taken on trust. Out: a Call
-that was answered, or a Fault; and the body as it is kept.
+In: status, content type and bytes from any server, none of which is trusted. Out: a Call or a
+Failure, and the body as it is stored.
 """
 
 import json
@@ -9,74 +9,82 @@ from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
 
 from curator.teacher.call import Call, Flaw
-from curator.teacher.redaction import one_line, without_key, without_keys
+from curator.teacher.redaction import redact_all_keys, redact_key, to_one_line
 
-LONGEST_KEPT = 100_000
-"""Bytes of a body that are kept; of a longer one the beginning, as text."""
+MAX_STORED_BYTES = 100_000
+"""Maximum bytes of a stored body; a longer one is cut and stored as text."""
 
-Mend = Literal["later", "never", "nobody"]
+Retry = Literal["later", "never", "stop"]
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """Why a try brought no answer."""
+class Failure:
+    """Why an attempt brought no reply."""
 
     reason: str
-    """A few countable words."""
-    mend: Mend = "later"
-    """Who may try again: this call `later`; this call `never`; `nobody`, since every other call
-    would meet the same."""
+    """One of a few phrases."""
+    retry: Retry = "later"
+    """`later`: a retry may succeed. `never`: this call fails for good. `stop`: every other call
+    would fail as well."""
     busy: bool = False
-    """The endpoint is asked to do more than it can: fewer calls at once."""
+    """Whether the endpoint is overloaded and needs fewer concurrent calls."""
     detail: str = ""
-    """The endpoint's own words, on one line, without keys."""
+    """The endpoint's message, on one line, without keys."""
     charged: bool = False
-    """Whether a model answered, and somebody has to pay, though the answer is of no use."""
+    """Whether a model replied, which costs money, although the reply is of no use."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
-    """What the endpoint says that it charged for; 0 if it says nothing."""
+    """Tokens that the endpoint reports as charged; 0 if it reports none."""
 
-    @property
-    def told(self) -> str:
-        """The reason, with the endpoint's words if there are any."""
+    def __str__(self) -> str:
         return f"{self.reason}: {self.detail}" if self.detail else self.reason
 
 
-def read_response(content_type: str, body: bytes, key: str) -> tuple[Call | Fault, Any]:
-    """A reply with status 200, and its body as it is kept: JSON, or text if it is broken."""
-    if "json" not in content_type.lower():
-        return Fault("wrong content type", detail=one_line(content_type)), _text(body, key)
-    try:
-        parsed = _parsed(body)
-    except (ValueError, RecursionError):
-        return Fault("broken JSON", charged=True), _text(body, key)
-    parsed = without_key(parsed, key)
-    found = read_completion(parsed)
-    if isinstance(found, Fault):
-        parsed = without_keys(parsed, key)
-    return found, parsed if len(body) <= LONGEST_KEPT else _text(body, key)
+def read_response(content_type: str, body: bytes, key: str) -> tuple[Call | Failure, Any]:
+    """Return the call of a reply with status 200, and its body as it is stored.
 
-
-def read_completion(body: Any) -> Call | Fault:
-    """A parsed chat completion. Of several choices the first is taken: one sample is asked a call.
-
-    Tokens are 0 where the reply does not say them.
+    That is JSON, or text if the body is broken.
     """
-    body = _dict(body)
-    asked, said = tokens(body.get("usage"))
+    if "json" not in content_type.lower():
+        detail = to_one_line(content_type)
+        return Failure("wrong content type", detail=detail), _decode_text(body, key)
+    try:
+        parsed = _parse_json(body)
+    except (ValueError, RecursionError):
+        return Failure("broken JSON", charged=True), _decode_text(body, key)
+    parsed = redact_key(parsed, key)
+    result = read_completion(parsed)
+    if isinstance(result, Failure):
+        parsed = redact_all_keys(parsed, key)
+    return result, parsed if len(body) <= MAX_STORED_BYTES else _decode_text(body, key)
 
-    def fault(reason: str) -> Fault:
-        return Fault(reason, charged=True, prompt_tokens=asked, completion_tokens=said)
+
+def read_completion(body: Any) -> Call | Failure:
+    """Return the call of a parsed chat completion.
+
+    Only the first choice is read, since a request asks for one sample. Tokens are 0 where the reply
+    does not report them.
+    """
+    body = _as_dict(body)
+    prompt_tokens, completion_tokens = read_usage(body.get("usage"))
+
+    def fail(reason: str) -> Failure:
+        return Failure(
+            reason,
+            charged=True,
+            prompt_tokens=prompt_tokens,
+            completion_tokens=completion_tokens,
+        )
 
     if body.get("error"):
-        return Fault("error in the reply", busy=True, detail=message(body))
+        return Failure("error in the reply", busy=True, detail=error_message(body))
     choices = body.get("choices")
     if not isinstance(choices, list) or not choices:
-        return fault("no choices")
-    choice = _dict(choices[0])
-    reply = _dict(choice.get("message"))
-    text, refusal = _str(reply.get("content")), _str(reply.get("refusal"))
-    finish = _str(choice.get("finish_reason"))
+        return fail("no choices")
+    choice = _as_dict(choices[0])
+    message = _as_dict(choice.get("message"))
+    text, refusal = _as_str(message.get("content")), _as_str(message.get("refusal"))
+    finish = _as_str(choice.get("finish_reason"))
     flaw: Flaw = ""
     if refusal:
         flaw, text = "refused", text or refusal
@@ -85,95 +93,96 @@ def read_completion(body: Any) -> Call | Fault:
     elif finish == "length":
         flaw = "truncated"
     if not flaw and not text:
-        return fault("no content")
+        return fail("no content")
     return Call(
         "answered",
         text,
         flaw,
         finish=finish[:200],
-        prompt_tokens=asked,
-        completion_tokens=said,
-        fingerprint=_str(body.get("system_fingerprint"))[:200],
+        prompt_tokens=prompt_tokens,
+        completion_tokens=completion_tokens,
+        fingerprint=_as_str(body.get("system_fingerprint"))[:200],
     )
 
 
-def read_refusal(status: int, body: bytes, key: str) -> tuple[Fault, Any]:
-    """A reply with another status than 200, and its body as it is kept."""
+def read_error_response(status: int, body: bytes, key: str) -> tuple[Failure, Any]:
+    """Return the failure of a reply with an error status, and its body as it is stored."""
     try:
-        parsed = without_keys(_parsed(body), key) if len(body) <= LONGEST_KEPT else None
+        parsed = redact_all_keys(_parse_json(body), key) if len(body) <= MAX_STORED_BYTES else None
     except (ValueError, RecursionError):
         parsed = None
-    kept = _text(body, key) if parsed is None else parsed
-    return read_error(status, kept), kept
+    stored = _decode_text(body, key) if parsed is None else parsed
+    return classify_error(status, stored), stored
 
 
-def read_error(status: int, body: Any) -> Fault:
-    """The fault that a status and an error's body (JSON or text, without keys) stand for."""
-    code, detail = error_code(body), message(body)
+def classify_error(status: int, body: Any) -> Failure:
+    """Return the failure for a status and an error's body (JSON or text, without keys)."""
+    code, detail = error_code(body), error_message(body)
     if status in (401, 403):
-        return Fault("key refused", "nobody", detail=detail)
+        return Failure("key refused", "stop", detail=detail)
     if status == 404:
         if code == "no_recording":
-            return Fault("no recording", "never", detail=detail)
-        return Fault("no such model or address", "nobody", detail=detail)
+            return Failure("no recording", "never", detail=detail)
+        return Failure("no such model or address", "stop", detail=detail)
     if 300 <= status < 400:
-        return Fault("moved elsewhere", "nobody", detail=detail)
+        return Failure("moved elsewhere", "stop", detail=detail)
     if status == 429:
         if code == "insufficient_quota":
-            return Fault("no credit left", "nobody", detail=detail)
-        return Fault("rate limit", busy=True, detail=detail)
+            return Failure("no credit left", "stop", detail=detail)
+        return Failure("rate limit", busy=True, detail=detail)
     if status in (408, 425, 409) or status >= 500 or status < 300:
         reason = "server error" if status >= 500 else f"status {status}"
-        return Fault(reason, busy=status == 408 or status >= 500, detail=detail)
+        return Failure(reason, busy=status == 408 or status >= 500, detail=detail)
     if "content_filter" in code or "content_policy" in code:
-        return Fault("content policy", "never", detail=detail)
-    return Fault(f"bad request: {code or detail or status}", "never", detail=detail)
+        return Failure("content policy", "never", detail=detail)
+    return Failure(f"bad request: {code or detail or status}", "never", detail=detail)
 
 
-def message(body: Any) -> str:
-    """The words of an error's body, on one line; of a text its beginning."""
+def error_message(body: Any) -> str:
+    """Return the message of an error's body on one line; of a text its beginning."""
     if isinstance(body, str):
-        return one_line(body)
-    error = _dict(body).get("error")
-    for words in (_dict(error).get("message"), error, _dict(body).get("message")):
-        if isinstance(words, str) and words:
-            return one_line(words)
+        return to_one_line(body)
+    error = _as_dict(body).get("error")
+    for message in (_as_dict(error).get("message"), error, _as_dict(body).get("message")):
+        if isinstance(message, str) and message:
+            return to_one_line(message)
     return ""
 
 
 def error_code(body: Any) -> str:
-    """The code that an error's body gives, empty if it gives none."""
-    code = _dict(_dict(body).get("error")).get("code")
-    return one_line(code, 60) if isinstance(code, str) else ""
+    """Return the code of an error's body; empty if it has none."""
+    code = _as_dict(_as_dict(body).get("error")).get("code")
+    return to_one_line(code, 60) if isinstance(code, str) else ""
 
 
-def tokens(usage: Any) -> tuple[int, int]:
-    """Tokens of prompt and answer; 0 for each that is not a sound number."""
-    counts = (_dict(usage).get("prompt_tokens"), _dict(usage).get("completion_tokens"))
-    asked, said = (n if type(n) is int and 0 <= n < 10**9 else 0 for n in counts)
-    return asked, said
+def read_usage(usage: Any) -> tuple[int, int]:
+    """Return the tokens of prompt and completion; 0 for each that is not a valid number."""
+    counts = (_as_dict(usage).get("prompt_tokens"), _as_dict(usage).get("completion_tokens"))
+    prompt, completion = (n if type(n) is int and 0 <= n < 10**9 else 0 for n in counts)
+    return prompt, completion
 
 
-def _dict(value: Any) -> dict[Any, Any]:
+def _as_dict(value: Any) -> dict[Any, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _str(value: Any) -> str:
+def _as_str(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _refuse(constant: str) -> NoReturn:
+def _reject_constant(constant: str) -> NoReturn:
     raise ValueError(constant)  # NaN and Infinity are not JSON, and SQL would stumble on them
 
 
-_decoder = json.JSONDecoder(parse_constant=_refuse)
+_decoder = json.JSONDecoder(parse_constant=_reject_constant)
 
 
-def _parsed(body: bytes) -> Any:
-    # As json.loads, which makes a decoder for each body.
+def _parse_json(body: bytes) -> Any:
+    # Like json.loads, which makes a decoder per body.
     return _decoder.decode(body.decode(json.detect_encoding(body), "surrogatepass"))
 
 
-def _text(body: bytes, key: str) -> str:
-    text: str = without_keys(body[: LONGEST_KEPT + len(key)].decode("utf-8", "replace"), key)
-    return text[:LONGEST_KEPT]
+def _decode_text(body: bytes, key: str) -> str:
+    start = body[: MAX_STORED_BYTES + len(key)].decode("utf-8", "replace")
+    text: str = redact_all_keys(start, key)
+    return text[:MAX_STORED_BYTES]

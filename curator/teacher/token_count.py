@@ -1,9 +1,9 @@
-"""How many tokens a text has, before anybody has asked a model: for plans, budgets and rates.
+"""Counts tokens of texts in advance, for plans, budgets and rate limits.
 
 In: texts. Out: counts by a real tokenizer, offline: a model's own `tokenizer.json`, or OpenAI's
-`o200k_base`. On GSM8K, MATH and model-written programs the latter is within 1% of GPT-4's
-`cl100k_base`, Llama 3 and GLM-4, 6% of DeepSeek V3, 16% of Qwen 3 (which splits numbers into
-digits), and 28% too low for the small vocabularies of Llama 2 and Mistral 7B.
+`o200k_base`. On GSM8K, MATH and model-written programs, `o200k_base` is within 1% of GPT-4's
+`cl100k_base`, Llama 3 and GLM-4, within 6% of DeepSeek V3 and 16% of Qwen 3 (which splits numbers
+into digits), and 28% too low for the small vocabularies of Llama 2 and Mistral 7B.
 """
 
 from collections.abc import Callable, Iterable
@@ -13,8 +13,8 @@ from pathlib import Path
 from curator.core.errors import UsageError
 
 MESSAGE = 4
-"""Tokens that mark one message of a chat: its beginning, its role, its end. OpenAI's models take 3
-and the role; templates in ChatML's form, 4 or 5."""
+"""Tokens that mark one message of a chat: its beginning, role and end. OpenAI's models use 3 and
+the role; templates in ChatML form use 4 or 5."""
 
 REPLY = 3
 """Tokens that open the reply."""
@@ -24,36 +24,39 @@ Count = Callable[[str], int]
 
 @cache
 def counter(path: Path | None = None) -> Count:
-    """A function that counts the tokens of a text: by the `tokenizer.json` at `path`, else o200k.
+    """Return a function that counts the tokens of a text.
 
-    Signs of a model's own (`<|im_start|>`) count as the plain text they are in a message, except
-    by a `tokenizer.json`, which takes them for one token each. Raises UsageError for a file that
-    is none. Loading takes 0.1 s; a second counts some 8 million characters.
+    It uses the `tokenizer.json` at `path`, or `o200k_base`. Special tokens in a text
+    (`<|im_start|>`) count as plain text, except with a `tokenizer.json`, which counts each as one
+    token. Raises UsageError if the file is not a valid tokenizer. Loading takes 0.1 s; a second
+    counts about 8 million characters.
     """
     if path is None:
         import splintr
 
         encode = splintr.Tokenizer.from_pretrained("o200k_base").encode_ordinary
-        return lambda text: len(encode(_whole(text)))
+        return lambda text: len(encode(_replace_surrogates(text)))
     import tokenizers
 
     try:
-        read = tokenizers.Tokenizer.from_str(path.read_text(encoding="utf-8"))
+        tokenizer = tokenizers.Tokenizer.from_str(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(f"Cannot read the tokenizer {path}: {error.strerror}") from None
+        raise UsageError(f"Cannot read the tokenizer {path}: {error.strerror}.") from None
     except Exception as error:  # the library raises nothing narrower
-        seen = " ".join(str(error).split())[:200]
-        raise UsageError(f"{path} is no tokenizer.json: {seen}") from None
-    read.no_truncation()
-    read.no_padding()
-    return lambda text: len(read.encode(_whole(text), add_special_tokens=False).ids)
+        message = " ".join(str(error).split())[:200]
+        raise UsageError(f"{path} is not a valid tokenizer.json: {message}") from None
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return lambda text: len(
+        tokenizer.encode(_replace_surrogates(text), add_special_tokens=False).ids
+    )
 
 
 def prompt_tokens(count: Count, messages: Iterable[tuple[str, str]]) -> int:
-    """Tokens of the prompt that a chat of (role, text) becomes: its texts, 4 a message and 3."""
+    """Return the tokens of a prompt: its texts, MESSAGE per message, and REPLY."""
     return sum(count(text) + MESSAGE for _, text in messages) + REPLY
 
 
-def _whole(text: str) -> str:
-    """The text without halves of surrogate pairs, which JSON may hold and UTF-8 may not."""
+def _replace_surrogates(text: str) -> str:
+    """Replace lone surrogates, which JSON can express and UTF-8 cannot."""
     return text.encode("utf-8", "replace").decode()

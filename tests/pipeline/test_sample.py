@@ -188,13 +188,13 @@ def test_a_server_is_waited_for_until_it_is_well_with_or_without_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # vLLM answers /health with a status alone.
-    monkeypatch.setattr("curator.teacher.local_server.PATIENCE_S", 20.0)
+    monkeypatch.setattr("curator.teacher.local_server.LOAD_TIMEOUT_S", 20.0)
     (tmp_path / "server.py").write_text(SERVER)
     with serve("m", f"python {tmp_path / 'server.py'} {{port}}") as address:
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+/v1", address)
     (tmp_path / "server.py").write_text("raise SystemExit('no such model')")
     with (
-        pytest.raises(TeacherError, match="ended with 1 and said: no such model"),
+        pytest.raises(TeacherError, match="exited with code 1: no such model"),
         serve("m", f"python {tmp_path / 'server.py'} {{port}}"),
     ):
         pass
@@ -248,7 +248,7 @@ def test_a_model_that_cannot_be_asked_is_one_clear_line_and_leaves_no_file(
     asked = ["sample", "m", "--mirror", mirror, "--store", tmp_path / "store"]
     wrong = {
         ("--base-url", "localhost"): "base_url: ",
-        ("--server", "'vllm"): "cannot be read: No closing quotation",
+        ("--server", "'vllm"): "is not a valid server command: No closing quotation",
         ("--local", "--sets", "nope"): "No set named 'nope'",
         ("--how", "pot"): "'pot' is not one of",
     }

@@ -1,7 +1,7 @@
-"""An OpenAI-compatible endpoint on a loopback socket that breaks as real ones do.
+"""An OpenAI-compatible endpoint on a loopback socket that fails like real ones.
 
-In: how often each fault happens; which request meets which is drawn by a hash of its content, its
-try and a seed. Out: an address, and a count of what was served for each request.
+In: the share of faults. A hash of the content of a request, its attempt and a seed selects the
+fault. Out: an address, and the number of replies per request.
 """
 
 import asyncio
@@ -22,6 +22,7 @@ FAULTS = (
     "hang",
     "drip",
     "disconnect",
+    "no HTTP",
     "truncated",
     "endless",
     "invalid",
@@ -30,7 +31,7 @@ FAULTS = (
     "no content",
 )
 HARMLESS = ("same id", "no usage")
-"""Oddities of answers that are good all the same."""
+"""Oddities of valid replies."""
 PROMPT_TOKENS, COMPLETION_TOKENS = 11, 7
 
 Reply = tuple[int, dict[str, str], bytes]
@@ -39,28 +40,29 @@ Reply = tuple[int, dict[str, str], bytes]
 
 @dataclass
 class Server:
-    """Use as a context; it runs in a thread of its own."""
+    """A context that serves from a thread."""
 
     share: float = 0.0
-    """Of tries that meet a fault."""
+    """Share of attempts that meet a fault."""
     faults: Sequence[str] = FAULTS
     seed: int = 0
     latency_s: float = 0.002
     reply: Callable[[dict[str, Any], int], Reply | None] | None = None
-    """Answers a request in its own way; given its body and how often it came, from 0."""
+    """Returns the reply to a request from its body and the number of its attempt (from 0); None for
+    the usual reply."""
     served: Counter[str] = field(default_factory=Counter)
-    """Good replies that were wholly sent, by the last message and the sample."""
+    """Valid replies that were sent whole, by the last message and the sample."""
     tries: Counter[str] = field(default_factory=Counter)
-    """Requests that came, good or bad."""
-    met: Counter[str] = field(default_factory=Counter)
+    """Requests received, by the last message and the sample."""
+    faults_served: Counter[str] = field(default_factory=Counter)
     """Faults by kind."""
-    headers: list[str] = field(default_factory=list)
-    """The heads of the last requests."""
+    heads: list[str] = field(default_factory=list)
+    """Request line and headers of the last requests."""
     tls: ssl.SSLContext | None = None
-    """Its certificate, if it speaks TLS."""
-    busiest: int = 0
-    """Most requests at once."""
-    at_once: int = 0
+    """The certificate, for TLS."""
+    in_progress: int = 0
+    """Requests at this moment."""
+    connections: int = 0
 
     @property
     def url(self) -> str:
@@ -94,21 +96,21 @@ class Server:
         await asyncio.gather(*others, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
         try:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
                 length = int(head.lower().partition("content-length:")[2].split()[0])
                 body = json.loads(await reader.readexactly(length))
-                self.headers = [*self.headers[-9:], head]
+                self.heads = [*self.heads[-9:], head]
                 sample = head.lower().partition("x-curator-sample:")[2].split()[0]
-                self.at_once += 1
-                self.busiest = max(self.busiest, self.at_once)
+                self.in_progress += 1
                 try:
                     await self._answer(f"{body['messages'][-1]['content']}#{sample}", body, writer)
                 finally:
-                    self.at_once -= 1
+                    self.in_progress -= 1
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass  # the client went, or the test ended
+            pass  # the client closed the connection, or the test ended
         finally:
             writer.close()
 
@@ -116,8 +118,8 @@ class Server:
         number = self.tries[name]
         self.tries[name] += 1
         await asyncio.sleep(self.latency_s)
-        if self.reply and (own := self.reply(body, number)):
-            status, headers, content = own
+        if self.reply and (reply := self.reply(body, number)):
+            status, headers, content = reply
             await _send(writer, status, headers, content)
             self.served[name] += status == 200
             return
@@ -126,10 +128,10 @@ class Server:
         if int.from_bytes(draw[:4], "big") < self.share * 2**32:
             kinds = [*self.faults, *HARMLESS]
             fault = kinds[draw[4] % len(kinds)]
-            self.met[fault] += 1
-        await self._with(fault, name, body, writer)
+            self.faults_served[fault] += 1
+        await self._send_with(fault, name, body, writer)
 
-    async def _with(
+    async def _send_with(
         self, fault: str, name: str, body: dict[str, Any], writer: asyncio.StreamWriter
     ) -> None:
         good = completion(name, body["model"], "one" if fault == "same id" else name)
@@ -161,6 +163,8 @@ class Server:
                 writer.write(_head(200, {}, len(data)) + data[:40])
                 writer.close()
                 raise ConnectionError
+            case "no HTTP":
+                writer.write(b"+OK ready\r\n\r\n")
             case "truncated":
                 await _send(writer, 200, {}, data[: len(data) // 2])
             case "endless":
@@ -179,15 +183,15 @@ class Server:
 
 
 def completion(text: str, model: str = "m", id: str = "x", **message: Any) -> dict[str, Any]:
-    """The body of a good reply."""
-    said = {"role": "assistant", "content": text, "refusal": None, **message}
+    """The body of a valid reply."""
+    reply = {"role": "assistant", "content": text, "refusal": None, **message}
     return {
         "id": id,
         "object": "chat.completion",
         "created": 1,
         "model": model,
         "system_fingerprint": "fp_1",
-        "choices": [{"index": 0, "finish_reason": "stop", "message": said}],
+        "choices": [{"index": 0, "finish_reason": "stop", "message": reply}],
         "usage": {
             "prompt_tokens": PROMPT_TOKENS,
             "completion_tokens": COMPLETION_TOKENS,

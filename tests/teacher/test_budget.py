@@ -1,4 +1,4 @@
-"""Budgets stop before the call that would break them, and lose nothing."""
+"""Budgets stop the run before the call that would exceed them, and lose nothing."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from curator.core.errors import BudgetReached, UsageError
 from curator.teacher import Budget, Call, Prices
 from tests.teacher.faults import COMPLETION_TOKENS, PROMPT_TOKENS, Server, completion
-from tests.teacher.worlds import ask, records, requests, settings
+from tests.teacher.helpers import ask, records, requests, settings
 
 EACH = PROMPT_TOKENS + COMPLETION_TOKENS
 BOUNDED = '{"max_tokens":10}'
@@ -21,71 +21,72 @@ MONEY = (PROMPT_TOKENS * 1_000 + COMPLETION_TOKENS * 3_000) / 1e6
     [
         (Budget(calls=25), 25),
         (Budget(calls=0), 0),
-        # A call needs less than what is put aside for it: some ten tokens each way.
+        # A call uses less than it reserves: about ten tokens.
         (Budget(tokens=25 * EACH + 8), 25),
         (Budget(money=25 * MONEY + 0.02), 25),
         (Budget(money=25 * MONEY + 0.02, calls=7), 7),
     ],
 )
-@pytest.mark.parametrize("whose", ["recipe", "command"])
-def test_a_budget_is_used_up_and_not_broken(
-    budget: Budget, calls: int, whose: str, tmp_path: Path
+@pytest.mark.parametrize("owner", ["recipe", "command"])
+def test_a_budget_is_used_up_and_never_exceeded(
+    budget: Budget, calls: int, owner: str, tmp_path: Path
 ) -> None:
     with Server() as server:
-        how = settings(server, prices=PRICES, budget=budget if whose == "recipe" else Budget())
-        of_command = budget if whose == "command" else Budget()
-        found, counts = ask(how, tmp_path, requests(60, BOUNDED), budget=of_command)
-    answered = [each for each in found if isinstance(each, Call)]
-    stopped = [each for each in found if isinstance(each, BudgetReached)]
+        recipe_budget = budget if owner == "recipe" else Budget()
+        command_budget = budget if owner == "command" else Budget()
+        priced = settings(server, prices=PRICES, budget=recipe_budget)
+        results, counts = ask(priced, tmp_path, requests(60, BOUNDED), budget=command_budget)
+    answered = [each for each in results if isinstance(each, Call)]
+    stopped = [each for each in results if isinstance(each, BudgetReached)]
     assert len(answered) == calls == server.tries.total() == len(records(tmp_path))
     assert len(answered) + len(stopped) == 60
     assert counts.money == pytest.approx(calls * MONEY)
     assert counts.tokens == calls * EACH
-    says = "the recipe" if whose == "recipe" else "this command"
-    assert f"The budget of {says} is reached: " in str(stopped[0])
+    name = "the recipe" if owner == "recipe" else "this command"
+    assert f"The budget of {name} is reached: " in str(stopped[0])
     assert "\n" not in str(stopped[0])
 
 
-def test_a_call_that_could_break_the_budget_is_not_made_though_it_would_not_have(
+def test_a_call_that_could_exceed_the_budget_is_not_made(
     tmp_path: Path,
 ) -> None:
     with Server() as server:
-        how = settings(server, budget=Budget(tokens=1_000))
-        found, _ = ask(how, tmp_path, requests(1, '{"max_tokens":1000}'))
-        assert isinstance(found[0], BudgetReached)
-        assert "0 of 1,000 tokens spent, and the next call may need 1,0" in str(found[0])
+        limited = settings(server, budget=Budget(tokens=1_000))
+        results, _ = ask(limited, tmp_path, requests(1, '{"max_tokens":1000}'))
+        assert isinstance(results[0], BudgetReached)
+        assert "0 of 1,000 tokens spent, and the next call may need 1,0" in str(results[0])
         assert server.tries.total() == 0
 
 
-def test_a_recipe_s_budget_counts_what_it_spent_before_and_not_what_others_did(
+def test_the_budget_of_a_recipe_counts_its_earlier_runs_and_no_other_recipe(
     tmp_path: Path,
 ) -> None:
     with Server() as server:
         ask(settings(server), tmp_path, requests(10), recipe="other")
-        how = settings(server, budget=Budget(calls=5))
-        first, _ = ask(how, tmp_path, requests(3, first=10))
-        second, counts = ask(how, tmp_path, requests(13))
-        third, _ = ask(how, tmp_path, requests(20))
+        limited = settings(server, budget=Budget(calls=5))
+        first, _ = ask(limited, tmp_path, requests(3, first=10))
+        second, counts = ask(limited, tmp_path, requests(13))
+        third, _ = ask(limited, tmp_path, requests(20))
     assert all(isinstance(each, Call) for each in [*first, *second])
-    assert (counts.cached, counts.asked) == (13, 0)
+    assert (counts.cached, counts.made) == (13, 0)
     assert sum(isinstance(each, Call) for each in third) == 15
     assert len(records(tmp_path)) == 15
 
 
-def test_more_budget_goes_on_where_less_stopped(tmp_path: Path) -> None:
+def test_a_larger_budget_resumes_where_a_smaller_one_stopped(tmp_path: Path) -> None:
     with Server() as server:
-        for most in (4, 9, 30):
-            ask(settings(server), tmp_path, requests(20), budget=Budget(calls=most))
+        for calls in (4, 9, 30):
+            ask(settings(server), tmp_path, requests(20), budget=Budget(calls=calls))
     assert len(records(tmp_path)) == 4 + 9 + 7
     assert set(server.tries.values()) == {1}
 
 
-def test_what_failed_tries_were_charged_is_counted_too(tmp_path: Path) -> None:
-    nothing = json.dumps({**completion("x"), "choices": []}).encode()
-    with Server(reply=lambda body, number: (200, {}, nothing) if number < 2 else None) as server:
-        how = settings(server, prices=PRICES, tries=2)
-        [failed], _ = ask(how, tmp_path, requests(1))
-        [answered], counts = ask(how, tmp_path, requests(1))
+def test_the_cost_of_failed_attempts_is_counted(tmp_path: Path) -> None:
+    empty = json.dumps({**completion("x"), "choices": []}).encode()
+    with Server(reply=lambda body, number: (200, {}, empty) if number < 2 else None) as server:
+        limited = settings(server, prices=PRICES, tries=2)
+        [failed], _ = ask(limited, tmp_path, requests(1))
+        [answered], counts = ask(limited, tmp_path, requests(1))
     assert isinstance(failed, Call) and failed.status == "failed"
     assert isinstance(answered, Call) and answered.status == "answered"
     assert counts.tokens == EACH
@@ -93,8 +94,8 @@ def test_what_failed_tries_were_charged_is_counted_too(tmp_path: Path) -> None:
     assert (record["tokens"], record["money"]) == (3 * EACH, pytest.approx(3 * MONEY))
 
 
-def test_a_budget_of_tokens_needs_a_bound_on_each_answer(tmp_path: Path) -> None:
+def test_a_budget_of_money_needs_a_maximum_length_of_replies(tmp_path: Path) -> None:
     with Server() as server:
-        found, _ = ask(settings(server, budget=Budget(money=1)), tmp_path, requests(1))
-    assert isinstance(found[0], UsageError)
-    assert "max_tokens" in str(found[0])
+        results, _ = ask(settings(server, budget=Budget(money=1)), tmp_path, requests(1))
+    assert isinstance(results[0], UsageError)
+    assert "max_tokens" in str(results[0])

@@ -1,4 +1,4 @@
-"""What is asked, kept, retried, refused and told, over real sockets."""
+"""What is sent, stored, retried, rejected and reported, over real sockets."""
 
 import asyncio
 import json
@@ -15,33 +15,33 @@ from pydantic import ValidationError
 
 from curator.core.errors import TeacherError
 from curator.teacher import Call, Request, TeacherSettings
-from curator.teacher.call_record import call_of
+from curator.teacher.call_record import read_call
 from curator.teacher.client import CallLedgers, Teacher
 from datastore.claims import Claims
 from datastore.ledger import Ledger
 from tests.paths import DATA
 from tests.teacher.faults import Reply, Server, completion, error
-from tests.teacher.worlds import Notes, ask, records, requests, settings, stored
+from tests.teacher.helpers import Notes, ask, records, requests, settings, stored
 
 CASES = json.loads((DATA / "teacher/replies.json").read_text(encoding="utf-8"))
 KEY = "sk-proj-4Zq9-secret_of.this.test"
 
 
-def always(status: int, body: bytes, headers: dict[str, str] | None = None) -> Any:
-    """An endpoint that has one reply."""
-    return lambda asked, number: (status, headers or {}, body)
+def always(status: int, content: bytes, headers: dict[str, str] | None = None) -> Any:
+    """An endpoint that always sends this reply."""
+    return lambda body, number: (status, headers or {}, content)
 
 
-def test_a_call_is_kept_with_all_that_came_and_asked_once(tmp_path: Path) -> None:
+def test_a_call_is_stored_whole_and_sent_once(tmp_path: Path) -> None:
     [request] = requests(1, '{"max_tokens":5,"temperature":0.5}')
     with Server() as server:
         [call], first = ask(settings(server), tmp_path, [request])
         [again], second = ask(settings(server), tmp_path, [request])
     assert again == call == Call("answered", "question 0#0", "", "", True, "stop", 11, 7, "fp_1")
-    assert (first.asked, first.cached, second.asked, second.cached) == (1, 0, 0, 1)
+    assert (first.made, first.cached, second.made, second.cached) == (1, 0, 0, 1)
     assert server.tries.total() == 1
     record = records(tmp_path)["question 0"]
-    assert call_of(record) == call
+    assert read_call(record) == call
     assert record["request"] == {
         "family": "test",
         "model": "m",
@@ -56,7 +56,7 @@ def test_a_call_is_kept_with_all_that_came_and_asked_once(tmp_path: Path) -> Non
     assert abs(record["time"] - time.time()) < 60
 
 
-def test_equal_requests_are_asked_once_and_each_sample_for_itself(tmp_path: Path) -> None:
+def test_equal_requests_are_sent_once_and_each_sample_separately(tmp_path: Path) -> None:
     samples = [Request("test", "m", (("user", "q"),), sample=n) for n in (0, 1, 0, 0, 1)]
     with Server() as server:
         calls, counts = ask(settings(server), tmp_path, samples)
@@ -64,11 +64,11 @@ def test_equal_requests_are_asked_once_and_each_sample_for_itself(tmp_path: Path
         f"q#{each.sample}" for each in samples
     ]
     assert server.tries == {"q#0": 1, "q#1": 1}
-    assert counts.asked == 2
+    assert counts.made == 2
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: str(case["case"]))
-def test_a_reply_is_read_for_what_it_is(case: dict[str, Any], tmp_path: Path) -> None:
+def test_each_kind_of_reply_is_recognised(case: dict[str, Any], tmp_path: Path) -> None:
     body = case.get(
         "body",
         {
@@ -86,23 +86,23 @@ def test_a_reply_is_read_for_what_it_is(case: dict[str, Any], tmp_path: Path) ->
     assert server.tries.total() == (1 if call.final else 2)
 
 
-def test_a_failure_that_is_final_is_not_asked_again_and_another_is(tmp_path: Path) -> None:
+def test_a_final_failure_is_not_retried_and_a_temporary_one_is(tmp_path: Path) -> None:
     def reply(body: dict[str, Any], number: int) -> Reply | None:
         if body["messages"][-1]["content"] == "question 0":
             return 400, {}, error("no")
         return (500, {}, b"") if number == 0 else None
 
     with Server(reply=reply) as server:
-        how = settings(server, tries=1)
-        first, _ = ask(how, tmp_path, requests(2))
-        second, counts = ask(how, tmp_path, requests(2))
+        single = settings(server, tries=1)
+        first, _ = ask(single, tmp_path, requests(2))
+        second, counts = ask(single, tmp_path, requests(2))
     assert [call.status for call in first if isinstance(call, Call)] == ["failed", "failed"]
     assert [call.status for call in second if isinstance(call, Call)] == ["failed", "answered"]
     assert server.tries == {"question 0#0": 1, "question 1#0": 2}
     assert (counts.cached, counts.answered) == (1, 1)
 
 
-def test_a_call_that_failed_is_not_asked_again_in_the_same_run(tmp_path: Path) -> None:
+def test_a_failed_call_is_not_retried_in_the_same_run(tmp_path: Path) -> None:
     async def run(ledger: Ledger, claims: Claims) -> None:
         async with Teacher(settings(server, tries=1), CallLedgers(ledger, claims)) as teacher:
             [request] = requests(1)
@@ -114,7 +114,7 @@ def test_a_call_that_failed_is_not_asked_again_in_the_same_run(tmp_path: Path) -
         assert server.tries.total() == 1
 
 
-def test_tokens_that_a_reply_does_not_say_are_estimated(tmp_path: Path) -> None:
+def test_tokens_that_a_reply_does_not_report_are_estimated(tmp_path: Path) -> None:
     body = {**completion("three words here"), "usage": {"prompt_tokens": "many"}}
     with Server(reply=always(200, json.dumps(body).encode())) as server:
         [call], counts = ask(settings(server), tmp_path, requests(1))
@@ -125,7 +125,7 @@ def test_tokens_that_a_reply_does_not_say_are_estimated(tmp_path: Path) -> None:
     assert record["tokens"] == call.prompt_tokens + 3 == counts.tokens
 
 
-def test_of_a_huge_reply_the_beginning_is_kept_and_the_whole_text(tmp_path: Path) -> None:
+def test_the_beginning_of_a_huge_reply_is_stored_with_its_whole_text(tmp_path: Path) -> None:
     with Server(reply=always(200, json.dumps(completion("9" * 300_000)).encode())) as server:
         [call], _ = ask(settings(server), tmp_path, requests(1))
         [again], _ = ask(settings(server), tmp_path, requests(1))
@@ -145,7 +145,7 @@ ECHOES = [
 
 
 @pytest.mark.parametrize(("status", "body"), ECHOES)
-def test_a_key_that_a_server_echoes_is_nowhere(
+def test_a_key_that_a_server_echoes_appears_nowhere(
     status: int,
     body: bytes,
     tmp_path: Path,
@@ -157,41 +157,45 @@ def test_a_key_that_a_server_echoes_is_nowhere(
     caplog.set_level("DEBUG")
     notes = Notes()
     with Server(reply=always(status, body)) as server:
-        how = settings(server, key_env="TEST_KEY", tries=1)
-        [found], _ = ask(how, tmp_path, requests(1), listener=notes)
-        assert f"Bearer {KEY}\r\n" in server.headers[-1]
-    said = [repr(found), *notes.texts, *capfd.readouterr(), caplog.text, repr(records(tmp_path))]
-    assert not [text for text in said if KEY in text]
+        with_key = settings(server, key_env="TEST_KEY", tries=1)
+        [result], _ = ask(with_key, tmp_path, requests(1), listener=notes)
+        assert f"Bearer {KEY}\r\n" in server.heads[-1]
+    texts = [repr(result), *notes.texts, *capfd.readouterr(), caplog.text, repr(records(tmp_path))]
+    assert not [text for text in texts if KEY in text]
     assert KEY.encode() not in stored(tmp_path)
-    assert (status == 401) == isinstance(found, TeacherError)
+    assert (status == 401) == isinstance(result, TeacherError)
 
 
-def test_other_keys_in_an_error_are_taken_out_and_not_those_in_an_answer(tmp_path: Path) -> None:
+def test_other_keys_are_removed_from_errors_and_not_from_replies(tmp_path: Path) -> None:
     other = "sk-someone.elses-key1234"
     with Server(reply=always(400, error(f"{other} is not allowed"))) as server:
         [refused], _ = ask(settings(server), tmp_path, requests(1))
     with Server(reply=always(200, json.dumps(completion(other)).encode())) as server:
-        [told], _ = ask(settings(server), tmp_path, requests(1, first=1))
+        [answered], _ = ask(settings(server), tmp_path, requests(1, first=1))
     assert isinstance(refused, Call) and refused.reason == "bad request: [key] is not allowed"
-    assert isinstance(told, Call) and told.text == other
+    assert isinstance(answered, Call) and answered.text == other
 
 
 @pytest.mark.parametrize(
-    ("value", "says"),
-    [(None, "set the environment variable TEST_KEY"), ("two words", "TEST_KEY holds no key")],
+    ("value", "message"),
+    [
+        (None, "Set the environment variable TEST_KEY"),
+        ("two words", "TEST_KEY does not contain a valid API key"),
+    ],
 )
-def test_a_missing_key_is_one_line_that_names_the_variable_and_no_call(
-    value: str | None, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_missing_key_is_reported_in_one_line_before_any_call(
+    value: str | None, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if value:
         monkeypatch.setenv("TEST_KEY", value)
     with Server() as server:
         ask(settings(server), tmp_path, requests(1))
-        found, _ = ask(settings(server, key_env="TEST_KEY"), tmp_path, requests(2))
-    assert isinstance(found[0], Call), "what is known needs no key"
-    assert isinstance(found[1], TeacherError)
-    assert says in str(found[1]) and "\n" not in str(found[1])
-    assert "two words" not in str(found[1])
+        with_key = settings(server, key_env="TEST_KEY")
+        [cached, error], _ = ask(with_key, tmp_path, requests(2))
+    assert isinstance(cached, Call), "a cached call needs no key"
+    assert isinstance(error, TeacherError)
+    assert message in str(error) and "\n" not in str(error)
+    assert "two words" not in str(error)
     assert server.tries.total() == 1
 
 
@@ -204,14 +208,15 @@ STOPS = [
 ]
 
 
-@pytest.mark.parametrize(("status", "message", "code", "says"), STOPS)
-def test_what_no_other_call_would_mend_stops_all_with_one_line(
-    status: int, message: str, code: str, says: str, tmp_path: Path
+@pytest.mark.parametrize(("status", "message", "code", "expected"), STOPS)
+def test_an_error_that_every_call_would_meet_stops_the_run_with_one_line(
+    status: int, message: str, code: str, expected: str, tmp_path: Path
 ) -> None:
     with Server(reply=always(status, error(message, code), {"location": "/elsewhere"})) as server:
-        found, _ = ask(settings(server), tmp_path, requests(100))
-    assert all(isinstance(each, TeacherError) for each in found)
-    assert says in str(found[0]) and server.url in str(found[0]) and "\n" not in str(found[0])
+        errors, _ = ask(settings(server), tmp_path, requests(100))
+    assert all(isinstance(each, TeacherError) for each in errors)
+    text = str(errors[0])
+    assert expected in text and server.url in text and "\n" not in text
     assert server.tries.total() <= 8
     assert records(tmp_path) == {}
 
@@ -229,8 +234,8 @@ def test_what_no_other_call_would_mend_stops_all_with_one_line(
         "http://me:secret@localhost/v1",
     ],
 )
-def test_an_address_that_is_none_is_refused(address: str) -> None:
-    with pytest.raises(ValidationError, match=r"expected (an address such as|no name or password)"):
+def test_an_invalid_base_url_is_rejected(address: str) -> None:
+    with pytest.raises(ValidationError, match=r"expected (an address such as|no user name or)"):
         TeacherSettings(model="m", base_url=address)
 
 
@@ -243,36 +248,43 @@ def test_an_address_that_is_none_is_refused(address: str) -> None:
         ("X", "", "http://..../v1"),
     ],
 )
-def test_what_the_client_cannot_send_stops_all_with_one_line(
+def test_a_request_that_cannot_be_sent_stops_the_run_with_one_line(
     variable: str, value: str, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable, value)
-    how = TeacherSettings(model="m", base_url=address, key_env="")
-    found, _ = ask(how, tmp_path, requests(3))
-    assert all(isinstance(each, TeacherError) for each in found)
-    assert f"The teacher at {address} cannot be used: " in str(found[0])
-    assert "\n" not in str(found[0])
+    unusable = TeacherSettings(model="m", base_url=address, key_env="")
+    errors, _ = ask(unusable, tmp_path, requests(3))
+    assert all(isinstance(each, TeacherError) for each in errors)
+    assert f"The teacher at {address} cannot be used: " in str(errors[0])
+    assert "\n" not in str(errors[0])
 
 
-def test_nothing_that_listens_stops_all(tmp_path: Path) -> None:
+def test_a_refused_connection_stops_the_run(tmp_path: Path) -> None:
     with Server() as server:
-        how = settings(server, tries=2)
-    found, _ = ask(how, tmp_path, requests(20))
-    assert all(isinstance(each, TeacherError) for each in found)
-    assert "no connection: Cannot connect to host 127.0.0.1" in str(found[0])
-    assert "is the server running?" in str(found[0])
+        stopped = settings(server, tries=2)
+    errors, _ = ask(stopped, tmp_path, requests(20))
+    assert all(isinstance(each, TeacherError) for each in errors)
+    assert "no connection: Cannot connect to host 127.0.0.1" in str(errors[0])
+    assert "is the server running?" in str(errors[0])
 
 
-def test_an_endpoint_that_fails_call_after_call_is_given_up(tmp_path: Path) -> None:
+def test_an_unknown_host_stops_the_run_with_its_name(tmp_path: Path) -> None:
+    unknown = TeacherSettings(model="m", base_url="http://nowhere.invalid/v1", key_env="", tries=1)
+    [stopped], _ = ask(unknown, tmp_path, requests(1))
+    assert isinstance(stopped, TeacherError)
+    assert "no connection: Cannot connect to host nowhere.invalid:80" in str(stopped)
+
+
+def test_an_endpoint_that_fails_many_calls_in_a_row_is_given_up(tmp_path: Path) -> None:
     with Server(reply=always(500, b"")) as server:
-        found, counts = ask(settings(server, tries=1), tmp_path, requests(500))
-    assert sum(isinstance(each, Call) for each in found) == counts.failed == len(records(tmp_path))
+        errors, counts = ask(settings(server, tries=1), tmp_path, requests(500))
+    assert sum(isinstance(each, Call) for each in errors) == counts.failed == len(records(tmp_path))
     assert 32 <= counts.failed < 50
-    assert "32 calls failed in a row, the last with 'server error'" in str(found[-1])
+    assert "32 calls failed in a row, the last with 'server error'" in str(errors[-1])
 
 
-def waits(server: Server, headers: dict[str, str], store: Path) -> float:
-    """Seconds that ten calls take of which the first is pushed back with these headers."""
+def time_with_pause(server: Server, headers: dict[str, str], store: Path) -> float:
+    """Seconds for ten calls, of which the first meets a rate limit with these headers."""
     server.reply = lambda body, number: (
         (429, headers, error("wait")) if not number and "0" in str(body["messages"]) else None
     )
@@ -283,39 +295,39 @@ def waits(server: Server, headers: dict[str, str], store: Path) -> float:
     return time.monotonic() - start
 
 
-def test_retry_after_is_honoured_in_seconds_milliseconds_and_as_a_date(tmp_path: Path) -> None:
+def test_retry_after_is_respected_in_seconds_milliseconds_and_as_a_date(tmp_path: Path) -> None:
     with Server() as server:
         ask(settings(server), tmp_path, requests(1, first=99))  # imports
-        assert 1.0 <= waits(server, {"retry-after": "1"}, tmp_path / "a") < 10
+        assert 1.0 <= time_with_pause(server, {"retry-after": "1"}, tmp_path / "a") < 10
         both = {"retry-after-ms": "700", "retry-after": "100"}
-        assert 0.7 <= waits(server, both, tmp_path / "b") < 10
+        assert 0.7 <= time_with_pause(server, both, tmp_path / "b") < 10
         date = formatdate(time.time() + 2.5, usegmt=True)
-        assert 1.4 <= waits(server, {"retry-after": date}, tmp_path / "c") < 10
+        assert 1.4 <= time_with_pause(server, {"retry-after": date}, tmp_path / "c") < 10
 
 
-def test_retry_after_holds_all_calls_back(tmp_path: Path) -> None:
-    came: list[float] = []
+def test_retry_after_pauses_all_calls(tmp_path: Path) -> None:
+    arrivals: list[float] = []
 
     def reply(body: dict[str, Any], number: int) -> Reply | None:
-        came.append(time.monotonic())
-        return (429, {"retry-after": "1"}, b"{}") if len(came) == 20 else None
+        arrivals.append(time.monotonic())
+        return (429, {"retry-after": "1"}, b"{}") if len(arrivals) == 20 else None
 
     with Server(reply=reply) as server:
         ask(settings(server), tmp_path, requests(400))
-    gaps = [after - before for before, after in pairwise(came)]
+    gaps = [after - before for before, after in pairwise(arrivals)]
     assert len([gap for gap in gaps if gap > 0.9]) == 1
 
 
-def test_a_pause_that_is_too_long_to_wait_for_stops_all(tmp_path: Path) -> None:
+def test_a_pause_that_is_too_long_stops_the_run(tmp_path: Path) -> None:
     with Server(reply=always(429, error("daily limit"), {"retry-after": "86400"})) as server:
-        found, _ = ask(settings(server), tmp_path, requests(3))
-    assert "86,400 s; run the same again after that" in str(found[0])
+        errors, _ = ask(settings(server), tmp_path, requests(3))
+    assert "a pause of 86,400 s. Rerun the command after that" in str(errors[0])
 
 
-def test_a_caller_that_is_cancelled_does_not_lose_the_call_that_was_sent(tmp_path: Path) -> None:
+def test_a_call_in_flight_is_stored_though_its_caller_is_cancelled(tmp_path: Path) -> None:
     async def run(ledger: Ledger, claims: Claims) -> None:
-        how = settings(server, concurrency=2)
-        async with Teacher(how, CallLedgers(ledger, claims), listener=notes) as teacher:
+        narrow = settings(server, concurrency=2)
+        async with Teacher(narrow, CallLedgers(ledger, claims), listener=notes) as teacher:
             tasks = [asyncio.create_task(teacher.ask(each)) for each in requests(10)]
             while server.tries.total() < 2:
                 await asyncio.sleep(0.01)
@@ -329,10 +341,10 @@ def test_a_caller_that_is_cancelled_does_not_lose_the_call_that_was_sent(tmp_pat
             asyncio.run(run(ledger, claims))
         assert server.tries.total() == 2
     assert len(records(tmp_path)) == 2
-    assert notes.texts == ["waiting for 2 calls that are under way"]
+    assert notes.texts == ["Waiting for 2 calls in flight."]
 
 
-def test_leaving_without_waiting_leaves_the_ledger_alone(
+def test_leaving_without_waiting_ends_the_use_of_the_ledger(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     syncing = threading.Event()
@@ -370,15 +382,15 @@ def test_leaving_without_waiting_leaves_the_ledger_alone(
     assert len(records(tmp_path)) == 1
 
 
-def test_the_endpoint_gets_the_body_and_the_number_of_the_sample(tmp_path: Path) -> None:
-    seen: list[dict[str, Any]] = []
+def test_the_endpoint_gets_the_body_and_the_sample_number(tmp_path: Path) -> None:
+    bodies: list[dict[str, Any]] = []
     messages = (("system", "Be brief."), ("user", "q\ud800"))
     request = Request("test", "m", messages, '{"seed":1,"stop":["\\n"]}', sample=3)
 
     def reply(body: dict[str, Any], number: int) -> None:
-        seen.append(body)
+        bodies.append(body)
 
     with Server(reply=reply) as server:
         [call], _ = ask(settings(server), tmp_path, [request])
     assert isinstance(call, Call) and call.text == "q?#3"
-    assert seen == [request.body()]
+    assert bodies == [request.body()]

@@ -1,4 +1,4 @@
-"""How a request travels: under the official client's head, through proxies, TLS and compression."""
+"""How a request is sent: headers, proxies, TLS, compression, reuse of connections."""
 
 import asyncio
 import gzip
@@ -17,72 +17,80 @@ import openai
 import pytest
 
 from curator.core.errors import TeacherError
-from curator.teacher import Call, Request, TeacherSettings, transport
+from curator.teacher import Call, Request, TeacherSettings, endpoint
 from tests.teacher.faults import Server, completion
-from tests.teacher.worlds import ask, requests, settings
+from tests.teacher.helpers import ask, requests, settings
 
 VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 @pytest.fixture(autouse=True)
-def bare(monkeypatch: pytest.MonkeyPatch) -> None:
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
 
 
 def fields(head: str) -> dict[str, str]:
-    """The headers of a request by name, and its first line."""
+    """The headers of a request by name; its first line under the empty name."""
     first, *lines = head.strip().split("\r\n")
     pairs = (line.split(": ", 1) for line in lines)
     return {"": first} | {name.lower(): value for name, value in pairs}
 
 
-def test_a_request_has_the_head_of_the_official_client(
+def test_a_request_has_the_headers_of_the_official_client(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TEST_KEY", "sk-a-key-of-this-test")
     monkeypatch.setenv("OPENAI_ORG_ID", "an-organisation")
     monkeypatch.setenv("OPENAI_PROJECT_ID", "a-project")
 
-    async def officially() -> None:
-        async with openai.AsyncOpenAI(base_url=server.url, api_key="sk-a-key-of-this-test") as it:
-            await it.chat.completions.create(
+    async def send_officially() -> None:
+        async with openai.AsyncOpenAI(
+            base_url=server.url, api_key="sk-a-key-of-this-test", timeout=with_key.timeout_s
+        ) as client:
+            await client.chat.completions.create(
                 model="m",
                 messages=[{"role": "user", "content": "q"}],
                 extra_headers={"X-Curator-Sample": "0"},
             )
 
     with Server() as server:
-        ask(settings(server, key_env="TEST_KEY"), tmp_path, [Request("t", "m", (("user", "q"),))])
-        asyncio.run(officially())
-    ours, official = map(fields, server.headers)
-    of_transport = {"accept-encoding", "connection", "content-length"}
-    of_retries = {"x-stainless-retry-count", "x-stainless-read-timeout"}
-    assert official.keys() - ours.keys() <= of_transport | of_retries
-    assert {name: official.get(name) for name in ours.keys() - of_transport} == {
-        name: value for name, value in ours.items() if name not in of_transport
+        with_key = settings(server, key_env="TEST_KEY")
+        ask(with_key, tmp_path, [Request("t", "m", (("user", "q"),))])
+        asyncio.run(send_officially())
+    ours, official = map(fields, server.heads)
+    transport_headers = {"accept-encoding", "connection", "content-length"}
+    assert official.keys() - ours.keys() <= transport_headers
+    assert {name: official.get(name) for name in ours.keys() - transport_headers} == {
+        name: value for name, value in ours.items() if name not in transport_headers
     }
     assert ours["openai-organization"] == "an-organisation"
 
 
 @pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "ALL_PROXY"])
-@pytest.mark.parametrize(("who", "said"), [("", None), ("me:secret@", "Basic bWU6c2VjcmV0")])
+@pytest.mark.parametrize(
+    ("user", "authorization"), [("", None), ("me:secret@", "Basic bWU6c2VjcmV0")]
+)
 def test_a_proxy_of_the_environment_is_used(
-    who: str, said: str | None, variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    user: str,
+    authorization: str | None,
+    variable: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with Server() as proxy:
-        monkeypatch.setenv(variable, f"{who}127.0.0.1:{proxy.port}")
-        how = TeacherSettings(model="m", base_url="http://nowhere.invalid/v1", key_env="")
-        [call], _ = ask(how, tmp_path, requests(1))
+        monkeypatch.setenv(variable, f"{user}127.0.0.1:{proxy.port}")
+        unknown = TeacherSettings(model="m", base_url="http://nowhere.invalid/v1", key_env="")
+        [call], _ = ask(unknown, tmp_path, requests(1))
     assert isinstance(call, Call) and call.status == "answered"
-    head = fields(proxy.headers[-1])
+    head = fields(proxy.heads[-1])
     assert head[""] == "POST http://nowhere.invalid/v1/chat/completions HTTP/1.1"
     assert head["authorization"] == "Bearer none"
-    assert head.get("proxy-authorization") == said
+    assert head.get("proxy-authorization") == authorization
 
 
-def test_an_address_that_is_excepted_needs_no_proxy(
+def test_a_host_in_no_proxy_is_reached_directly(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://nowhere.invalid:3128")
@@ -93,33 +101,34 @@ def test_an_address_that_is_excepted_needs_no_proxy(
 
 
 @pytest.mark.parametrize("variable", ["HTTPS_PROXY", "ALL_PROXY"])
-def test_a_proxy_that_no_teacher_can_use_is_told_without_its_password(
+def test_an_unsupported_proxy_is_reported_without_its_password(
     variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable, "socks5://me:secret@127.0.0.1:1080")
-    how = TeacherSettings(model="m", base_url="https://127.0.0.1:9/v1", key_env="")
-    [told], _ = ask(how, tmp_path, requests(1))
-    assert isinstance(told, TeacherError) and "socks5://" in str(told) and "NO_PROXY" in str(told)
-    assert "secret" not in str(told)
+    socks = TeacherSettings(model="m", base_url="https://127.0.0.1:9/v1", key_env="")
+    [error], _ = ask(socks, tmp_path, requests(1))
+    assert isinstance(error, TeacherError)
+    assert "socks5://" in str(error) and "NO_PROXY" in str(error)
+    assert "secret" not in str(error)
 
 
 @pytest.fixture(scope="session")
 def certified(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ssl.SSLContext]:
-    """A certificate for this machine that nobody has signed, and what serves with it."""
+    """A self-signed certificate for this machine, and a context that serves with it."""
     if not shutil.which("openssl"):
-        pytest.skip("openssl, which makes a certificate, is not there")
+        pytest.skip("openssl is not installed")
     folder = tmp_path_factory.mktemp("tls")
     key, certificate = folder / "key.pem", folder / "certificate.pem"
-    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
-    made += ["-subj", "/CN=here", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key)]
-    subprocess.run([*made, "-out", str(certificate)], check=True, capture_output=True)
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    command += ["-subj", "/CN=here", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key)]
+    subprocess.run([*command, "-out", str(certificate)], check=True, capture_output=True)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate, key)
     return certificate, tls
 
 
 class Tunnels(socketserver.StreamRequestHandler):
-    """A proxy that lays tunnels, and remembers what it was asked."""
+    """A proxy that opens tunnels and records the requests for them."""
 
     heads: ClassVar[list[str]] = []
 
@@ -127,21 +136,21 @@ class Tunnels(socketserver.StreamRequestHandler):
         head = "".join(iter(lambda: self.rfile.readline().decode(), "\r\n"))
         self.heads.append(head)
         host, _, port = head.split()[1].rpartition(":")
-        with socket.create_connection((host, int(port))) as there:
+        with socket.create_connection((host, int(port))) as target:
             self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
-            threading.Thread(target=self._carry, args=(there, self.connection)).start()
-            self._carry(self.connection, there)
+            threading.Thread(target=self._copy, args=(target, self.connection)).start()
+            self._copy(self.connection, target)
 
-    def _carry(self, source: socket.socket, to: socket.socket) -> None:
+    def _copy(self, source: socket.socket, target: socket.socket) -> None:
         with suppress(OSError):
             while data := source.recv(65_536):
-                to.sendall(data)
-            to.shutdown(socket.SHUT_WR)
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
 
 
-@pytest.mark.parametrize("who", ["", "me:secret@"])
+@pytest.mark.parametrize("user", ["", "me:secret@"])
 def test_a_tunnel_through_a_proxy_shows_it_no_key(
-    who: str,
+    user: str,
     certified: tuple[Path, ssl.SSLContext],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -154,39 +163,46 @@ def test_a_tunnel_through_a_proxy_shows_it_no_key(
         socketserver.ThreadingTCPServer(("127.0.0.1", 0), Tunnels) as proxy,
     ):
         threading.Thread(target=proxy.serve_forever).start()
-        monkeypatch.setenv("HTTPS_PROXY", f"http://{who}127.0.0.1:{proxy.server_address[1]}")
+        monkeypatch.setenv("HTTPS_PROXY", f"http://{user}127.0.0.1:{proxy.server_address[1]}")
         [call], _ = ask(settings(server, key_env="TEST_KEY"), tmp_path, requests(1))
         proxy.shutdown()
     assert isinstance(call, Call) and call.status == "answered"
-    assert "sk-a-key-of-this-test" in server.headers[-1]
+    assert "sk-a-key-of-this-test" in server.heads[-1]
     [head] = Tunnels.heads
     assert head.startswith(f"CONNECT 127.0.0.1:{server.port} ")
     assert "sk-a-key" not in head and "Bearer" not in head
-    assert ("Proxy-Authorization: Basic bWU6c2VjcmV0" in head) == bool(who)
+    assert ("Proxy-Authorization: Basic bWU6c2VjcmV0" in head) == bool(user)
 
 
-def test_a_certificate_that_nobody_trusts_is_told_and_a_trusted_one_goes(
+def test_an_untrusted_certificate_is_reported_and_a_trusted_one_is_accepted(
     certified: tuple[Path, ssl.SSLContext], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Server(tls=certified[1]) as server:
         [refused], _ = ask(settings(server, tries=1), tmp_path / "a", requests(1))
-        assert not server.headers
+        assert not server.heads
         monkeypatch.setenv("SSL_CERT_FILE", str(certified[0]))
         [call], _ = ask(settings(server), tmp_path / "b", requests(1))
     assert isinstance(refused, TeacherError) and "certificate" in str(refused).lower()
     assert isinstance(call, Call) and call.status == "answered"
 
 
-def test_a_compressed_reply_is_read_and_bounded_by_what_it_becomes(
+def test_connections_are_reused_after_replies_and_errors(tmp_path: Path) -> None:
+    with Server(share=0.3, faults=["500", "truncated", "no choices"]) as server:
+        ask(settings(server, concurrency=4), tmp_path, requests(200))
+    assert server.tries.total() > 200
+    assert server.connections <= 4
+
+
+def test_a_compressed_reply_is_read_and_bounded_by_its_decompressed_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transport, "REPLY_BYTES", 1_000_000)
+    monkeypatch.setattr(endpoint, "REPLY_BYTES", 1_000_000)
     headers = {"content-encoding": "gzip"}
-    good = gzip.compress(json.dumps(completion("short")).encode())
+    valid = gzip.compress(json.dumps(completion("short")).encode())
     bomb = gzip.compress(b" " * 100_000_000)
-    with Server(reply=lambda asked, number: (200, headers, good)) as server:
+    with Server(reply=lambda body, number: (200, headers, valid)) as server:
         [call], _ = ask(settings(server), tmp_path, requests(1))
-    with Server(reply=lambda asked, number: (200, headers, bomb)) as server:
+    with Server(reply=lambda body, number: (200, headers, bomb)) as server:
         [failed], _ = ask(settings(server, tries=1), tmp_path, requests(1, first=1))
     assert isinstance(call, Call) and call.text == "short"
     assert isinstance(failed, Call) and failed.reason == "reply too long"

@@ -1,37 +1,37 @@
-"""Two thousand calls at an endpoint of which every fifth reply is broken."""
+"""Two thousand calls to an endpoint that breaks every fifth reply."""
 
 import time
 from pathlib import Path
 
 import pytest
 
-from curator.teacher import Call, transport
+from curator.teacher import Call, endpoint
 from tests.teacher.faults import FAULTS, HARMLESS, Server
-from tests.teacher.worlds import ask, requests, settings
+from tests.teacher.helpers import ask, requests, settings
 
 CALLS = 2_000
 
 
 @pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "REPLY_BYTES", 100_000)
+def small_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoint, "REPLY_BYTES", 100_000)
 
 
-def test_every_call_ends_answered_or_failed_and_no_answer_is_asked_for_again(
+def test_every_call_ends_answered_or_failed_and_no_reply_is_requested_twice(
     tmp_path: Path,
 ) -> None:
-    asked = requests(CALLS)
+    to_send = requests(CALLS)
     with Server(share=0.2) as server:
-        how = settings(server, timeout_s=0.5)
+        faulty = settings(server, timeout_s=0.5)
         start = time.monotonic()
-        calls, counts = ask(how, tmp_path, asked)
+        calls, counts = ask(faulty, tmp_path, to_send)
         seconds = time.monotonic() - start
-        again, repeated = ask(how, tmp_path, asked)
-    print(f"{seconds:.1f} s, {counts}, {server.met}")
-    assert set(server.met) == {*FAULTS, *HARMLESS}
-    assert counts.asked == CALLS == counts.answered + counts.failed
+        again, repeated = ask(faulty, tmp_path, to_send)
+    print(f"{seconds:.1f} s, {counts}, {server.faults_served}")
+    assert set(server.faults_served) == {*FAULTS, *HARMLESS}
+    assert counts.made == CALLS == counts.answered + counts.failed
     assert counts.retried > CALLS / 10
-    for request, call in zip(asked, calls, strict=True):
+    for request, call in zip(to_send, calls, strict=True):
         assert isinstance(call, Call)
         name = f"{request.messages[0][1]}#0"
         if call.status == "answered":
@@ -40,15 +40,15 @@ def test_every_call_ends_answered_or_failed_and_no_answer_is_asked_for_again(
         else:
             assert call.reason and not call.final
     assert max(server.served.values()) == 1
-    # Another run takes answers from the ledger and asks what failed for a while.
+    # Another run takes replies from the ledger and retries temporary failures.
     assert repeated.cached == counts.answered
-    assert repeated.asked == counts.failed
+    assert repeated.made == counts.failed
     assert [call.text for call in again if isinstance(call, Call) and call.status == "answered"]
     assert seconds < 20
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_call_that_always_meets_a_fault_fails_with_its_reason(fault: str, tmp_path: Path) -> None:
+def test_a_call_that_always_meets_a_fault_fails_with_the_reason(fault: str, tmp_path: Path) -> None:
     reasons = {
         "429": "rate limit",
         "429 retry": "rate limit",
@@ -56,6 +56,7 @@ def test_a_call_that_always_meets_a_fault_fails_with_its_reason(fault: str, tmp_
         "hang": "timeout",
         "drip": "timeout",
         "disconnect": "disconnected",
+        "no HTTP": "disconnected",
         "truncated": "broken JSON",
         "endless": "reply too long",
         "invalid": "broken JSON",

@@ -105,7 +105,7 @@ def sample(
     from curator.core.samples import write_samples
     from curator.pipeline.sample import SampleRequest, decoding, endpoint, known_sets
     from curator.pipeline.sample import sample as run_sample
-    from curator.teacher.local_server import COMMAND, contents, serve
+    from curator.teacher.local_server import COMMAND, digest_model, serve
     from datastore.store import Store
 
     make_parents(output)
@@ -117,7 +117,7 @@ def sample(
         opened = stack.enter_context(Store(store))
         address = base_url
         if local or server:
-            family = f"{family} {contents(model)}".strip()
+            family = f"{family} {digest_model(model)}".strip()
             address = stack.enter_context(serve(model, server or COMMAND))
         settings = endpoint(
             model=model, base_url=address, family=family, key_env=key_env, parameters=sampling

@@ -1,7 +1,7 @@
-"""A provider's batch API, step by step, through the official client: files and batches.
+"""The steps of a provider's batch API, through the official client: files and batches.
 
-In: an endpoint. Out: ids and files. Each step is tried again with growing waits while that may
-help, and is safe to try again: a batch is created once for one name.
+In: an endpoint. Out: ids and files. Each step is retried with growing waits while that may help,
+and repeating it is safe: one batch is created per name.
 """
 
 import asyncio
@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from curator.teacher.batch.files import URL
-from curator.teacher.endpoint import Endpoint
-from curator.teacher.rate_limit import LONGEST_HOLD_S, backoff_s, retry_after
-from curator.teacher.response import Fault, read_refusal
+from curator.teacher.endpoint import Endpoint, transport_error
+from curator.teacher.rate_limit import MAX_HOLD_S, backoff_s, parse_retry_after
+from curator.teacher.response import Failure, read_error_response
 
 if TYPE_CHECKING:
     from openai.types import Batch
@@ -20,139 +20,147 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 TRIES = 6
-"""Tries of one step; whether a batch is over is asked without end."""
-STEP_S = 3600.0
-"""Seconds that an upload or a download may take."""
-OVER = ("completed", "expired", "cancelled", "failed")
-LOOKED_THROUGH = 1_000
-"""The provider's latest batches, among which one is looked for whose id was not kept."""
+"""Maximum attempts per step. Polling a running batch is retried without a limit."""
+TRANSFER_TIMEOUT_S = 3600.0
+"""Timeout of an upload or a download, in seconds."""
+END_STATUSES = ("completed", "expired", "cancelled", "failed")
+MAX_LISTED = 1_000
+"""Number of the provider's latest batches to search for one whose id was not stored."""
 
 
-class Refused(Exception):
-    """A step that no further try mends."""
+class BatchError(Exception):
+    """A step failed, and a retry cannot help."""
 
-    def __init__(self, fault: Fault, status: int) -> None:
-        super().__init__(fault.reason)
-        self.fault, self.status = fault, status
+    def __init__(self, failure: Failure, status: int) -> None:
+        super().__init__(failure.reason)
+        self.failure, self.status = failure, status
 
 
 class BatchApi:
-    """The batches of an endpoint; `first_wait_s` grows to `longest_wait_s` between two looks."""
+    """The batches of an endpoint.
 
-    def __init__(self, endpoint: Endpoint, first_wait_s: float, longest_wait_s: float) -> None:
+    The wait between two polls of a batch grows from `min_poll_s` to `max_poll_s`.
+    """
+
+    def __init__(self, endpoint: Endpoint, min_poll_s: float, max_poll_s: float) -> None:
         self._endpoint = endpoint
-        self._first_wait_s, self._longest_wait_s = first_wait_s, longest_wait_s
+        self._min_poll_s, self._max_poll_s = min_poll_s, max_poll_s
 
     async def upload(self, name: str, file: BinaryIO) -> str:
-        """The id of the uploaded input file."""
+        """Upload an input file and return its id."""
 
-        async def once() -> str:
+        async def step() -> str:
             file.seek(0)
-            made = await self._endpoint.client.files.create(
-                file=(f"{name}.jsonl", file), purpose="batch", timeout=STEP_S
+            uploaded = await self._endpoint.client.files.create(
+                file=(f"{name}.jsonl", file), purpose="batch", timeout=TRANSFER_TIMEOUT_S
             )
-            return _id(made)
+            return _read_id(uploaded)
 
-        return await self._patiently(once)
+        return await self._retry(step)
 
     async def create(self, name: str, file_id: str) -> str:
-        """The id of the batch of that name, which is made if there is none after a lost reply."""
-        again = False
+        """Create the batch of that name and return its id.
 
-        async def once() -> str:
-            nonlocal again
-            if again and (found := await self._find(name, file_id)):
-                return found
-            again = True
-            made = await self._endpoint.client.batches.create(
+        After a lost reply, the batch is looked up before it is created again.
+        """
+        retry = False
+
+        async def step() -> str:
+            nonlocal retry
+            if retry and (batch_id := await self._find(name, file_id)):
+                return batch_id
+            retry = True
+            batch = await self._endpoint.client.batches.create(
                 completion_window="24h",
                 endpoint=URL,
                 input_file_id=file_id,
                 metadata={"curator": name},
             )
-            return _id(made)
+            return _read_id(batch)
 
-        return await self._patiently(once)
+        return await self._retry(step)
 
     async def find(self, name: str, file_id: str) -> str:
-        """The id of the batch that was made of that name or file; empty if there is none."""
-        return await self._patiently(lambda: self._find(name, file_id))
+        """Return the id of the batch with that name or input file; empty if there is none."""
+        return await self._retry(lambda: self._find(name, file_id))
 
-    async def over(self, batch_id: str, told: "Callable[[Batch], None]") -> "Batch":
-        """The batch, once it has come to an end; `told` hears how far it is."""
+    async def wait_until_ended(self, batch_id: str, report: "Callable[[Batch], None]") -> "Batch":
+        """Poll a batch until it has ended and return it; `report` is called after each poll."""
 
-        async def once() -> "Batch":
+        async def step() -> "Batch":
             batch = await self._endpoint.client.batches.retrieve(batch_id)
-            _id(batch)
+            _read_id(batch)
             return batch
 
-        wait = self._first_wait_s
+        wait_s = self._min_poll_s
         while True:
-            batch = await self._patiently(once, without_end=True)
-            told(batch)
-            if batch.status in OVER:
+            batch = await self._retry(step, without_limit=True)
+            report(batch)
+            if batch.status in END_STATUSES:
                 return batch
-            await asyncio.sleep(wait * random.uniform(0.8, 1.2))
-            wait = min(self._longest_wait_s, wait * 1.5)
+            await asyncio.sleep(wait_s * random.uniform(0.8, 1.2))
+            wait_s = min(self._max_poll_s, wait_s * 1.5)
 
-    async def download(self, file_id: str, to: BinaryIO) -> None:
-        """Write a file's whole content to an empty file; it stands at its beginning afterwards."""
+    async def download(self, file_id: str, target: BinaryIO) -> None:
+        """Write the content of a file to an empty file, and rewind that."""
 
-        async def once() -> None:
-            to.seek(0)
-            to.truncate()
+        async def step() -> None:
+            target.seek(0)
+            target.truncate()
             stream = self._endpoint.client.files.with_streaming_response.content
-            async with stream(file_id, timeout=STEP_S) as response:
+            async with stream(file_id, timeout=TRANSFER_TIMEOUT_S) as response:
                 async for chunk in response.iter_bytes():
-                    to.write(chunk)
-            to.seek(0)
+                    target.write(chunk)
+            target.seek(0)
 
-        await self._patiently(once)
+        await self._retry(step)
 
     async def cancel(self, batch_id: str) -> None:
-        """Ask for the end of a batch; one that has ended already stays as it is."""
+        """Cancel a batch; one that has already ended is left unchanged."""
         try:
-            await self._patiently(lambda: self._endpoint.client.batches.cancel(batch_id))
-        except Refused as refused:
-            if refused.status not in (400, 404, 409):
+            await self._retry(lambda: self._endpoint.client.batches.cancel(batch_id))
+        except BatchError as error:
+            if error.status not in (400, 404, 409):
                 raise
 
     async def _find(self, name: str, file_id: str) -> str:
-        seen = 0
+        listed = 0
         async for batch in self._endpoint.client.batches.list(limit=100):
             if (batch.metadata or {}).get("curator") == name or batch.input_file_id == file_id:
                 return batch.id
-            if (seen := seen + 1) == LOOKED_THROUGH:
+            if (listed := listed + 1) == MAX_LISTED:
                 break
         return ""
 
-    async def _patiently(self, step: Callable[[], Awaitable[T]], without_end: bool = False) -> T:
-        """Tries a step until it succeeds; raises Refused where that does not help."""
+    async def _retry(self, step: Callable[[], Awaitable[T]], without_limit: bool = False) -> T:
+        """Repeat a step until it succeeds. Raises BatchError if that cannot help."""
+        import aiohttp
         import httpx2
         import openai
 
-        lost = (openai.OpenAIError, httpx2.HTTPError, OSError, ValueError)
+        lost = (openai.OpenAIError, httpx2.HTTPError, aiohttp.ClientError, OSError, ValueError)
         tries = 0
         while True:
-            wait, status = None, 0
+            wait_s, status = None, 0
             try:
                 return await step()
             except openai.APIStatusError as error:
                 status = error.status_code
                 body = await error.response.aread()
-                fault, _ = read_refusal(status, body, self._endpoint.key)
-                wait = retry_after(error.response.headers)
+                failure, _ = read_error_response(status, body, self._endpoint.key)
+                wait_s = parse_retry_after(error.response.headers)
             except lost as error:
-                fault = Fault("no connection", detail=self._endpoint.redacted(str(error)))
+                detail = self._endpoint.redact(str(transport_error(error)))
+                failure = Failure("no connection", detail=detail)
             tries += 1
-            if fault.mend != "later" or (tries >= TRIES and not without_end):
-                raise Refused(fault, status)
-            await asyncio.sleep(min(wait or backoff_s(tries), LONGEST_HOLD_S))
+            if failure.retry != "later" or (tries >= TRIES and not without_limit):
+                raise BatchError(failure, status)
+            await asyncio.sleep(min(wait_s or backoff_s(tries), MAX_HOLD_S))
 
 
-def _id(made: object) -> str:
-    """The id of what the provider made; ValueError if the reply was something else (a page)."""
-    name = getattr(made, "id", None)
-    if not isinstance(name, str) or not name:
+def _read_id(created: object) -> str:
+    """Return the id of what the provider created. Raises ValueError for any other reply."""
+    value = getattr(created, "id", None)
+    if not isinstance(value, str) or not value:
         raise ValueError("the reply has no id")
-    return name
+    return value

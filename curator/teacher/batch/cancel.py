@@ -1,10 +1,10 @@
-"""Batches that run at a teacher's provider without us, and how they are stopped."""
+"""Cancels batches that run at a teacher's provider."""
 
 import asyncio
 
 from curator.core.progress import Listener, Silent
 from curator.teacher import TeacherSettings
-from curator.teacher.batch.api import Refused
+from curator.teacher.batch.api import BatchError
 from curator.teacher.batch.client import Batches
 from curator.teacher.call_store import CallStore
 from curator.teacher.endpoint import Endpoint
@@ -15,10 +15,9 @@ from datastore.store import Store
 def cancel_batches(
     settings: TeacherSettings, store: Store, listener: Listener | None = None
 ) -> int:
-    """Cancel the batches that run at a teacher's endpoint.
+    """Cancel the store's batches that run at a teacher's endpoint; return how many.
 
-    They may belong to any recipe of the store. Returns how many were cancelled. Results that were
-    ready are kept for the next build. Raises
+    They may belong to any recipe. Replies that were ready are stored for the next build. Raises
     TeacherError if the endpoint refuses.
     """
     with store.ledger("calls") as calls, store.ledger("batches") as batches:
@@ -26,16 +25,16 @@ def cancel_batches(
 
 
 async def _cancel(
-    settings: TeacherSettings, calls: Ledger, batches: Ledger, listener: Listener
+    settings: TeacherSettings, calls: Ledger, ledger: Ledger, listener: Listener
 ) -> int:
     endpoint = Endpoint(settings)
-    keeping = CallStore(calls)
-    running = Batches(endpoint, keeping, batches, listener)
+    call_store = CallStore(calls)
+    batches = Batches(endpoint, call_store, ledger, listener)
     try:
-        return await running.cancel()
-    except Refused as refused:
-        raise endpoint.unusable(refused.fault.told) from None
+        return await batches.cancel()
+    except BatchError as error:
+        raise endpoint.make_error(str(error.failure)) from None
     finally:
-        await running.close()
+        await batches.close()
         await endpoint.close()
-        await keeping.close()
+        await call_store.close()

@@ -1,12 +1,12 @@
-"""Recorded calls: which one answers a request.
+"""Recorded calls, and which of them answers a request.
 
-In: JSON lines, one call each, or the ledger `calls` of a store, which is written as such lines:
+In: JSON lines, one call per line, or the ledger `calls` of a store, exported as such lines:
 {"model": "m", "messages": [["user", "1 + 1?"]], "sample": 0, "reply": "2"}
-Out: the line that answers, read when it is asked for: only places are held, 0.2 KB a line.
+Out: the line that answers a request, read on demand: memory holds only offsets, 0.2 KB per line.
 
 Keys of a line: `model`, `messages` (pairs of role and text, or objects with `role` and `content`),
-`reply` (text) or `response` (a whole body), and if wanted `sample`, `parameters`, `usage`,
-`finish_reason`. What `sample` or `parameters` leaves open, any request matches.
+`reply` (text) or `response` (a whole body); optional: `sample`, `parameters`, `usage`,
+`finish_reason`. A line without `sample` or `parameters` answers requests with any value of it.
 """
 
 import json
@@ -22,15 +22,15 @@ from typing import Any, BinaryIO
 
 from curator.core.errors import UsageError
 from curator.core.model import content_id
-from curator.teacher.bounded_lines import lines
+from curator.teacher.bounded_lines import read_lines
 from curator.teacher.call import Message, parameters
 from datastore.ledger import Ledger
 from datastore.store import Store
 
 LINE_BYTES = 16_000_000
-"""A longer line is a fault; it is never held whole."""
+"""A longer line is invalid; it is never held whole."""
 
-_SHOWN = 5
+_MAX_REPORTED = 5
 _KEYS = {
     "model": str,
     "messages": list,
@@ -44,81 +44,87 @@ _KEYS = {
 
 
 class Recordings:
-    """The calls in the file or store at `path`; for use by several threads.
+    """The calls in the file or store at `path`; thread-safe.
 
-    Raises UsageError if a line is faulty, naming the first five; nothing in a file is executed.
+    Raises UsageError with the first five errors if lines are invalid. Nothing in a file is
+    executed.
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = _opened(path)
-        self._places: dict[bytes, int] = {}
+        self._file = _open(path)
+        self._offsets: dict[bytes, int] = {}
         self._lengths: set[int] = set()
         self._lock = Lock()
         models: set[str] = set()
-        hashed, faults, many = sha256(), list[str](), 0
-        for number, place, text in lines(self._file, LINE_BYTES):
-            hashed.update(text)
+        digest, errors, error_count = sha256(), list[str](), 0
+        for number, offset, text in read_lines(self._file, LINE_BYTES):
+            digest.update(text)
             try:
                 line = read_line(text)
-                messages = as_messages(line["messages"])
+                messages = read_messages(line["messages"])
                 key = _key(line["model"], messages, line.get("sample"), line.get("parameters"))
-                if key in self._places:
+                if key in self._offsets:
                     raise ValueError("an earlier line answers the same request")
-                self._places[key] = place
+                self._offsets[key] = offset
                 self._lengths.add(len(messages))
                 models.add(line["model"])
             except (ValueError, RecursionError) as error:
-                many += 1
-                if len(faults) < _SHOWN:
-                    faults.append(f"{path}:{number}: {' '.join(str(error).split())[:200]}")
-        if many:
-            more = [f"… and {many - _SHOWN:,} more faulty lines"] if many > _SHOWN else []
+                error_count += 1
+                if len(errors) < _MAX_REPORTED:
+                    errors.append(f"{path}:{number}: {' '.join(str(error).split())[:200]}")
+        if error_count:
+            if error_count > _MAX_REPORTED:
+                errors.append(f"… and {error_count - _MAX_REPORTED:,} more invalid lines")
             self.close()
-            raise UsageError("\n".join([*faults, *more]))
+            raise UsageError("\n".join(errors))
         self.models = tuple(sorted(models))
         """Names of the models, sorted."""
-        self.fingerprint = f"replay:{hashed.hexdigest()[:12]}"
-        """Names the content of the file."""
+        self.fingerprint = f"replay:{digest.hexdigest()[:12]}"
+        """Identifies the content of the file."""
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._offsets)
 
     def find(
-        self, model: str, messages: Sequence[Message], asked: Mapping[str, Any], sample: int
+        self,
+        model: str,
+        messages: Sequence[Message],
+        request_parameters: Mapping[str, Any],
+        sample: int,
     ) -> dict[str, Any] | None:
-        """The line for a request whose parameters are `asked`; None if there is none.
+        """Return the line that answers a request; None if there is none.
 
-        A line answers if the request ends with its messages. The longest one wins, then one that
-        names the sample, then one that names the parameters.
+        A line answers if the request ends with its messages. The longest match wins, then a line
+        that names the sample, then one that names the parameters.
         """
         for length in sorted(self._lengths, reverse=True):
             if length > len(messages):
                 continue
             end = messages[-length:]
-            for number, known in product((sample, None), (asked, None)):
-                place = self._places.get(_key(model, end, number, known))
-                if place is not None:
+            for line_sample, line_parameters in product((sample, None), (request_parameters, None)):
+                offset = self._offsets.get(_key(model, end, line_sample, line_parameters))
+                if offset is not None:
                     with self._lock:
-                        self._file.seek(place)
+                        self._file.seek(offset)
                         return read_line(self._file.readline(LINE_BYTES))
         return None
 
-    def missing(self, model: str, messages: Sequence[Message], sample: int) -> str:
-        """One line about a request that nothing answers."""
-        said = [text for role, text in messages if role == "user"]
-        shown = " ".join(said[-1].split())[:80] if said else ""
+    def explain_missing(self, model: str, messages: Sequence[Message], sample: int) -> str:
+        """Return one line about a request that no recorded call answers."""
+        questions = [text for role, text in messages if role == "user"]
+        question = " ".join(questions[-1].split())[:80] if questions else ""
         near = get_close_matches(model, self.models, n=1, cutoff=0)
         nearest = f" (nearest: {near[0]!r})" if near and near[0] != model else ""
-        return f"No recorded call of model {model!r}{nearest} as sample {sample} for: {shown}"
+        return f"No recorded call of model {model!r}{nearest} as sample {sample} for: {question}"
 
     def copy(self, path: Path) -> None:
-        """Write all lines to a new file; raises UsageError if it exists or cannot be written."""
+        """Write all lines to a new file. Raises UsageError if it exists or cannot be written."""
         try:
             with path.open("xb") as target:
                 self._file.seek(0)
                 shutil.copyfileobj(self._file, target)
         except OSError as error:
-            raise UsageError(f"Cannot write {path}: {error.strerror}; choose a new file") from None
+            raise UsageError(f"Cannot write {path}: {error.strerror}. Choose a new file.") from None
 
     def close(self) -> None:
         """Close the file."""
@@ -126,15 +132,15 @@ class Recordings:
 
 
 def read_line(text: bytes) -> dict[str, Any]:
-    """A line's object, checked; raises ValueError that says what is wrong."""
+    """Parse and check one line. Raises ValueError with the reason if it is invalid."""
     if len(text) >= LINE_BYTES:
         raise ValueError(f"longer than {LINE_BYTES:,} bytes")
-    line = json.loads(text.decode("utf-8"), parse_constant=_no_constant)
+    line = json.loads(text.decode("utf-8"), parse_constant=_reject_constant)
     if not isinstance(line, dict):
         raise ValueError(f"expected an object, found {type(line).__name__}")
     for key, value in line.items():
         if key not in _KEYS:
-            raise ValueError(f"unknown key {key!r}; known: {', '.join(_KEYS)}")
+            raise ValueError(f"unknown key {key!r}; valid keys: {', '.join(_KEYS)}")
         if not isinstance(value, _KEYS[key]) or value is True or value is False:
             raise ValueError(f"{key}: expected {_KEYS[key].__name__}, found {value!r:.60}")
     if not line.get("model") or not line.get("messages"):
@@ -143,18 +149,21 @@ def read_line(text: bytes) -> dict[str, Any]:
         raise ValueError("a call needs either reply or response")
     if line.get("sample", 0) < 0:
         raise ValueError("sample: expected 0 or more")
-    as_messages(line["messages"])
+    read_messages(line["messages"])
     return line
 
 
-def as_messages(values: Any) -> tuple[Message, ...]:
-    """Messages of a line or of a request's body; a content that is no text as JSON."""
+def read_messages(values: Any) -> tuple[Message, ...]:
+    """Return the messages of a line or of a request's body; content other than text as JSON.
+
+    Raises ValueError if they are invalid.
+    """
     if not isinstance(values, list) or not values:
         raise ValueError("messages: expected a list of one or more")
-    return tuple(map(_message, values))
+    return tuple(map(_read_message, values))
 
 
-def _message(value: Any) -> Message:
+def _read_message(value: Any) -> Message:
     match value:
         case [str(role), str(text)]:
             return role, text
@@ -166,26 +175,26 @@ def _message(value: Any) -> Message:
 
 
 def export(ledger: Ledger, file: BinaryIO) -> int:
-    """Write the answered calls of the ledger `calls` as lines, by key; how many they are."""
-    written = 0
+    """Write the answered calls of the ledger `calls` as lines, by key; return how many."""
+    count = 0
     for _, record in ledger.records():
         request, call, response = record["request"], record["call"], record["response"]
         if call["status"] != "answered":
-            continue  # asking again may bring an answer
+            continue  # a retry may bring a reply
         line = {name: request[name] for name in ("model", "messages", "sample")}
         line["parameters"] = json.loads(request["parameters"])
         if isinstance(response, dict):
             line["response"] = response
-        else:  # too long to be kept whole
+        else:  # the body was too long to be stored whole
             usage = {name: call[name] for name in ("prompt_tokens", "completion_tokens")}
             usage["total_tokens"] = sum(usage.values())
             line |= {"reply": call["text"], "usage": usage, "finish_reason": call["finish"]}
         file.write(json.dumps(line).encode("ascii") + b"\n")
-        written += 1
-    return written
+        count += 1
+    return count
 
 
-def _opened(path: Path) -> BinaryIO:
+def _open(path: Path) -> BinaryIO:
     if path.is_dir():
         file = tempfile.TemporaryFile()  # noqa: SIM115 (open as long as the recordings)
         with Store(path, readonly=True) as store:
@@ -195,16 +204,20 @@ def _opened(path: Path) -> BinaryIO:
     try:
         return path.open("rb")
     except OSError as error:
-        raise UsageError(f"Cannot read the calls in {path}: {error.strerror}") from None
+        raise UsageError(f"Cannot read the calls in {path}: {error.strerror}.") from None
 
 
 def _key(
-    model: str, messages: Sequence[Message], sample: int | None, asked: Mapping[str, Any] | None
+    model: str,
+    messages: Sequence[Message],
+    sample: int | None,
+    line_parameters: Mapping[str, Any] | None,
 ) -> bytes:
-    said = json.dumps([list(message) for message in messages])
-    known = "" if asked is None else parameters(asked)
-    return content_id("recorded", model, said, "" if sample is None else str(sample), known)
+    sample_text = "" if sample is None else str(sample)
+    parameter_text = "" if line_parameters is None else parameters(line_parameters)
+    message_text = json.dumps([list(message) for message in messages])
+    return content_id("recorded", model, message_text, sample_text, parameter_text)
 
 
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+def _reject_constant(name: str) -> None:
+    raise ValueError(f"{name} is not valid JSON")

@@ -1,8 +1,8 @@
-"""A server of recorded calls: an OpenAI-compatible endpoint over real HTTP, without model or key.
+"""Serves recorded calls as an OpenAI-compatible endpoint over HTTP, without a model or a key.
 
 In: a file of recorded calls or a store. Out: POST /v1/chat/completions, GET /v1/models, GET
-/health. What is asked decides the answer, and the number of the sample: the header
-`X-Curator-Sample`, or else how often the same was asked before.
+/health. The content of a request and its sample number select the reply. The sample number is in
+the header `X-Curator-Sample`; without it, equal requests are numbered as they arrive.
 """
 
 import json
@@ -15,18 +15,21 @@ from typing import Any
 
 from curator.core.errors import UsageError
 from curator.core.model import content_id
-from curator.teacher.replay.recordings import Recordings, as_messages
+from curator.teacher.replay.recordings import Recordings, read_messages
 from curator.teacher.token_count import counter, prompt_tokens
 
 BODY_BYTES = 16_000_000
-"""A longer request is refused."""
+"""Maximum bytes of a request's body."""
 
-_OURS = ("model", "messages", "n", "stream")
-"""Keys of a request's body that are no sampling parameters."""
+_NOT_PARAMETERS = ("model", "messages", "n", "stream")
+"""Keys of a request's body that are not sampling parameters."""
 
 
 class Server(ThreadingHTTPServer):
-    """Serves recordings at `host`:`port`; port 0 takes a free one. Raises UsageError if taken."""
+    """Serves recordings at `host`:`port`; 0 chooses a free port.
+
+    Raises UsageError if the port is in use.
+    """
 
     daemon_threads = True
     block_on_close = False
@@ -34,7 +37,7 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self, recordings: Recordings, host: str = "127.0.0.1", port: int = 0) -> None:
         self.recordings = recordings
-        self._asked: Counter[bytes] = Counter()
+        self._counts: Counter[bytes] = Counter()
         self._lock = Lock()
         try:
             super().__init__((host, port), _Handler)
@@ -44,31 +47,31 @@ class Server(ThreadingHTTPServer):
 
     @property
     def address(self) -> str:
-        """What a client takes as its base URL."""
+        """The base URL for clients."""
         host, port = self.server_address[:2]
         return f"http://{host!s}:{port}/v1"
 
-    def next_sample(self, body: dict[str, Any], many: int) -> int:
-        """The number of the first of `many` samples for a request that does not say it."""
-        asked = {name: value for name, value in body.items() if name not in ("n", "stream")}
-        key = content_id("asked", json.dumps(asked, sort_keys=True))
+    def next_sample(self, body: dict[str, Any], count: int) -> int:
+        """Return the number of the first of `count` samples for a request without a number."""
+        content = {name: value for name, value in body.items() if name not in ("n", "stream")}
+        key = content_id("asked", json.dumps(content, sort_keys=True))
         with self._lock:
-            self._asked[key] += many
-            return self._asked[key] - many
+            self._counts[key] += count
+            return self._counts[key] - count
 
     def server_close(self) -> None:
-        """Stop listening, and close the recordings."""
+        """Stop listening and close the recordings."""
         super().server_close()
         self.recordings.close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up is no error."""
+        """Ignore clients that close the connection."""
         if not isinstance(sys.exception(), (ConnectionError, TimeoutError)):
             super().handle_error(request, client_address)
 
 
 class Replay:
-    """`with Replay(path) as address:` serves the calls at `path` from a thread meanwhile."""
+    """A context that serves the calls at `path` from a thread: `with Replay(path) as address:`."""
 
     def __init__(self, path: Path) -> None:
         self._server = Server(Recordings(path))
@@ -84,47 +87,46 @@ class Replay:
         self._thread.join()
 
 
-class Refused(Exception):
-    """A request that cannot be answered: status and message."""
+class HttpError(Exception):
+    """A request that cannot be answered, with the status and the code of the reply."""
 
     def __init__(self, status: int, message: str, code: str | None = None) -> None:
         super().__init__(message)
         self.status, self.code = status, code
 
 
-def completion(server: Server, body: Any, sample: int | None) -> dict[str, Any]:
-    """The body that answers a chat completion; raises Refused."""
+def make_completion(server: Server, body: Any, sample: int | None) -> dict[str, Any]:
+    """Return the body that answers a chat completion. Raises HttpError."""
     if not isinstance(body, dict) or not isinstance(body.get("model"), str):
-        raise Refused(400, "expected a JSON object with model and messages")
-    many = body.get("n") or 1
-    if type(many) is not int or not 1 <= many <= 128:
-        raise Refused(400, f"n: expected 1 to 128, found {many!r:.60}")
+        raise HttpError(400, "expected a JSON object with model and messages")
+    count = body.get("n") or 1
+    if type(count) is not int or not 1 <= count <= 128:
+        raise HttpError(400, f"n: expected 1 to 128, found {count!r:.60}")
     if body.get("stream"):
-        raise Refused(400, "stream: recorded calls are not streamed")
+        raise HttpError(400, "stream: recorded calls are not streamed")
     try:
-        messages = as_messages(body.get("messages"))
+        messages = read_messages(body.get("messages"))
     except ValueError as error:
-        raise Refused(400, str(error)) from None
-    asked = {name: value for name, value in body.items() if name not in _OURS}
-    first = server.next_sample(body, many) if sample is None else sample
-    found = []
-    for number in range(first, first + many):
-        line = server.recordings.find(body["model"], messages, asked, number)
+        raise HttpError(400, str(error)) from None
+    parameters = {name: value for name, value in body.items() if name not in _NOT_PARAMETERS}
+    first = server.next_sample(body, count) if sample is None else sample
+    responses = []
+    for number in range(first, first + count):
+        line = server.recordings.find(body["model"], messages, parameters, number)
         if line is None:
-            missing = server.recordings.missing(body["model"], messages, number)
-            raise Refused(404, missing, "no_recording")
-        found.append(_response(line, messages, number))
-    return {**_joined(found), "system_fingerprint": server.recordings.fingerprint}
+            missing = server.recordings.explain_missing(body["model"], messages, number)
+            raise HttpError(404, missing, "no_recording")
+        responses.append(_make_response(line, messages, number))
+    return {**_merge(responses), "system_fingerprint": server.recordings.fingerprint}
 
 
-def _response(line: dict[str, Any], messages: Any, number: int) -> dict[str, Any]:
+def _make_response(line: dict[str, Any], messages: Any, number: int) -> dict[str, Any]:
     if "response" in line:
         response: dict[str, Any] = line["response"]
         return response
     usage = line.get("usage")
     if usage is None:
-        asked, said = prompt_tokens(counter(), messages), counter()(line["reply"])
-        usage = {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said}
+        usage = _make_usage(prompt_tokens(counter(), messages), counter()(line["reply"]))
     name = content_id("replay", line["model"], json.dumps(messages), str(number)).hex()
     return {
         "id": f"chatcmpl-{name}",
@@ -142,75 +144,84 @@ def _response(line: dict[str, Any], messages: Any, number: int) -> dict[str, Any
     }
 
 
-def _joined(found: list[dict[str, Any]]) -> dict[str, Any]:
-    """One response with the choices of several; the prompt counts once."""
-    if len(found) == 1:
-        return found[0]
-    choices = [choice for response in found for choice in response.get("choices") or []]
+def _make_usage(prompt: int, completion: int) -> dict[str, int]:
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+    }
+
+
+def _merge(responses: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return one response with the choices of all; the tokens of the prompt count once."""
+    if len(responses) == 1:
+        return responses[0]
+    choices = [choice for response in responses for choice in response.get("choices") or []]
     choices = [{**choice, "index": index} for index, choice in enumerate(choices)]
-    usage = [response.get("usage") or {} for response in found]
-    asked = int(usage[0].get("prompt_tokens") or 0)
-    said = sum(int(each.get("completion_tokens") or 0) for each in usage)
-    counts = {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said}
-    return {**found[0], "choices": choices, "usage": counts}
+    usages = [response.get("usage") or {} for response in responses]
+    usage = _make_usage(
+        int(usages[0].get("prompt_tokens") or 0),
+        sum(int(each.get("completion_tokens") or 0) for each in usages),
+    )
+    return {**responses[0], "choices": choices, "usage": usage}
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: Server
     protocol_version = "HTTP/1.1"
-    timeout = 300  # of a connection on which nothing comes
+    timeout = 300  # closes an idle connection
     disable_nagle_algorithm = True
-    wbufsize = -1  # headers and body leave as one packet
+    wbufsize = -1  # sends headers and body as one packet
     server_version, sys_version = "curator-replay", ""
 
     def do_GET(self) -> None:
-        known = self.server.recordings
+        recordings = self.server.recordings
         match self.path.rstrip("/"):
             case "/health":
-                self._reply(200, {"status": "ok", "calls": len(known)})
+                self._reply(200, {"status": "ok", "calls": len(recordings)})
             case "/v1/models":
-                of = {"object": "model", "created": 0, "owned_by": "replay"}
-                data = [{"id": name, **of} for name in known.models]
+                fields = {"object": "model", "created": 0, "owned_by": "replay"}
+                data = [{"id": name, **fields} for name in recordings.models]
                 self._reply(200, {"object": "list", "data": data})
             case _:
-                self.send_error(404, f"nothing at {self.path[:80]}")
+                self.send_error(404, f"there is nothing at {self.path[:80]}")
 
     def do_POST(self) -> None:
         try:
-            body = self._body()
+            body = self._read_body()
             if self.path.rstrip("/") != "/v1/chat/completions":
-                raise Refused(404, f"nothing at {self.path[:80]}")
-            self._reply(200, completion(self.server, body, self._sample()))
-        except Refused as refused:
-            self._reply(refused.status, _error(str(refused), refused.status, refused.code))
-        except (ValueError, TypeError, AttributeError) as error:  # the file changed meanwhile
-            self._reply(500, _error(f"cannot serve the recorded call: {error}", 500))
+                raise HttpError(404, f"there is nothing at {self.path[:80]}")
+            self._reply(200, make_completion(self.server, body, self._read_sample()))
+        except HttpError as error:
+            self._reply(error.status, _make_error(str(error), error.status, error.code))
+        except (ValueError, TypeError, AttributeError) as error:  # the file has changed
+            self._reply(500, _make_error(f"cannot serve the recorded call: {error}", 500))
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """As JSON; after a request that is no HTTP the connection is closed."""
+        """Send the error as JSON; close the connection after a request that is not valid HTTP."""
         self.close_connection = self.close_connection or code != 404
-        self._reply(code, _error(message or explain or "bad request", code))
+        self._reply(code, _make_error(message or explain or "bad request", code))
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Requests are not logged: they may hold keys."""
+        """Log nothing: requests may contain keys."""
 
-    def _sample(self) -> int | None:
-        said = self.headers.get("X-Curator-Sample")
-        if said is None:
+    def _read_sample(self) -> int | None:
+        value = self.headers.get("X-Curator-Sample")
+        if value is None:
             return None
-        if not (said.isascii() and said.isdigit() and len(said) < 10):
-            raise Refused(400, f"X-Curator-Sample: expected a number, found {said[:40]!r}")
-        return int(said)
+        if not (value.isascii() and value.isdigit() and len(value) < 10):
+            raise HttpError(400, f"X-Curator-Sample: expected a number, found {value[:40]!r}")
+        return int(value)
 
-    def _body(self) -> Any:
+    def _read_body(self) -> Any:
         length = self.headers.get("Content-Length", "")
         if not (length.isascii() and length.isdigit()) or int(length) > BODY_BYTES:
             self.close_connection = True
-            raise Refused(411, f"expected Content-Length of at most {BODY_BYTES:,}")
+            raise HttpError(411, f"expected a Content-Length of no more than {BODY_BYTES:,}")
         try:
             return json.loads(self.rfile.read(int(length)))
         except (ValueError, RecursionError) as error:
-            raise Refused(400, f"the body is no JSON: {error}") from None
+            raise HttpError(400, f"the body is not valid JSON: {error}") from None
 
     def _reply(self, status: int, value: dict[str, Any]) -> None:
         data = json.dumps(value).encode("ascii")
@@ -223,6 +234,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
 
-def _error(message: str, status: int, code: str | None = None) -> dict[str, Any]:
+def _make_error(message: str, status: int, code: str | None = None) -> dict[str, Any]:
     kind = "server_error" if status >= 500 else "invalid_request_error"
     return {"error": {"message": message, "type": kind, "param": None, "code": code}}

@@ -1,7 +1,7 @@
-"""A provider's batch API over real HTTP: files, batches, results; what goes wrong is asked for.
+"""A provider's batch API over real HTTP: files, batches, results, and faults on demand.
 
-In: `endings`, what becomes of the first batch, the second, and so on; `faults`, answers to the
-next requests for a path. Out: what was uploaded, created and run, counted.
+In: `endings`, the results of the first batch, the second, and so on; `faults`, replies to the next
+requests for a path. Out: the uploaded files and the created batches, counted.
 """
 
 import json
@@ -19,15 +19,15 @@ from tests.teacher.faults import completion
 
 Lines = list[dict[str, Any]]
 Ending = Callable[[Lines], dict[str, Any]]
-"""From input lines to status, output and error lines (texts too, as they are), errors."""
+"""Returns status, output and error lines (also as text) and errors for the input lines."""
 
 KEY = "sk-a-key-that-must-not-be-seen"
 
 
 def answer(line: dict[str, Any], **more: Any) -> dict[str, Any]:
     """The line of an output file for a line of input."""
-    said = f"answer to {line['body']['messages'][-1]['content']}"
-    body = completion(said, line["body"]["model"], f"chatcmpl-{line['custom_id'][:8]}")
+    reply = f"answer to {line['body']['messages'][-1]['content']}"
+    body = completion(reply, line["body"]["model"], f"chatcmpl-{line['custom_id'][:8]}")
     usage = {"prompt_tokens": 11, "completion_tokens": 5, "total_tokens": 16}
     body |= {"system_fingerprint": "fp_batch", "usage": usage}
     response = {"status_code": 200, "request_id": "r", "body": {**body, **more}}
@@ -40,23 +40,25 @@ def answer(line: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 def error(line: dict[str, Any], code: str, status: int | None = None) -> dict[str, Any]:
-    """The line of an error file: the endpoint's own error with a status, else the batch's."""
-    told = {"code": code, "message": f"{code} with Bearer {KEY}", "type": "t", "param": None}
-    response = {"status_code": status, "request_id": "r", "body": {"error": told}}
-    named = {"id": "batch_req_1", "custom_id": line["custom_id"]}
+    """The line of an error file: with a status an error of the endpoint, otherwise of the batch."""
+    details = {"code": code, "message": f"{code} with Bearer {KEY}", "type": "t", "param": None}
+    response = {"status_code": status, "request_id": "r", "body": {"error": details}}
+    names = {"id": "batch_req_1", "custom_id": line["custom_id"]}
     if status:
-        return {**named, "response": response, "error": None}
-    return {**named, "response": None, "error": told}
+        return {**names, "response": response, "error": None}
+    return {**names, "response": None, "error": details}
 
 
 def completed(lines: Lines) -> dict[str, Any]:
-    """Everything is answered, in another order than asked."""
+    """All requests answered, in reverse order."""
     return {"status": "completed", "output": [answer(line) for line in reversed(lines)]}
 
 
 class BatchServer:
-    """`with BatchServer(...) as server`: `server.url`; batches end `after_s` seconds from creation,
-    or, if that is None, once `go` is set to True."""
+    """A context that serves at `url`.
+
+    Batches end `after_s` seconds after their creation, or, if that is None, when `go` is set.
+    """
 
     def __init__(self, endings: Iterable[Ending] = (), after_s: float | None = 0.05) -> None:
         self.endings = list(endings)
@@ -64,11 +66,11 @@ class BatchServer:
         self.files: dict[str, bytes] = {}
         self.batches: dict[str, dict[str, Any]] = {}
         self.accepted: Counter[str] = Counter()
-        """How often each custom_id was in a batch that was created."""
+        """Number of created batches that contain each custom_id."""
         self.faults: dict[str, list[Any]] = {}
-        """By `METHOD /path`: status with headers, or `lost` (done, but the connection breaks)."""
+        """By `METHOD /path`: status, headers and body, or `lost` (done, but without a reply)."""
         self.hang = ""
-        """A `METHOD /path` that is done and never answered."""
+        """A `METHOD /path` that is done and then hangs."""
         self.seen: list[str] = []
         self.keys: set[str] = set()
         self._lock = Lock()
@@ -99,77 +101,77 @@ class BatchServer:
             "status": "processed",
         }
 
-    def create(self, asked: dict[str, Any]) -> dict[str, Any]:
-        lines = [json.loads(line) for line in self.files[asked["input_file_id"]].splitlines()]
-        assert asked["endpoint"] == "/v1/chat/completions"
-        assert asked["completion_window"] == "24h"
+    def create(self, body: dict[str, Any]) -> dict[str, Any]:
+        lines = [json.loads(line) for line in self.files[body["input_file_id"]].splitlines()]
+        assert body["endpoint"] == "/v1/chat/completions"
+        assert body["completion_window"] == "24h"
         assert len({line["body"]["model"] for line in lines}) == 1, "a batch has one model"
-        assert all(line["method"] == "POST" and line["url"] == asked["endpoint"] for line in lines)
+        assert all(line["method"] == "POST" and line["url"] == body["endpoint"] for line in lines)
         with self._lock:
             batch_id = f"batch_{len(self.batches)}"
             ending = self.endings.pop(0) if self.endings else completed
             self.accepted.update(line["custom_id"] for line in lines)
             self.batches[batch_id] = {
-                "made": time.monotonic(),
+                "created": time.monotonic(),
                 "ending": ending,
                 "lines": lines,
-                "shown": {
+                "state": {
                     "id": batch_id,
                     "object": "batch",
                     "created_at": int(time.time()),
                     "completion_window": "24h",
-                    "endpoint": asked["endpoint"],
-                    "input_file_id": asked["input_file_id"],
-                    "metadata": asked.get("metadata"),
+                    "endpoint": body["endpoint"],
+                    "input_file_id": body["input_file_id"],
+                    "metadata": body.get("metadata"),
                     "status": "validating",
                     "output_file_id": None,
                     "error_file_id": None,
                     "request_counts": {"total": len(lines), "completed": 0, "failed": 0},
                 },
             }
-            return dict(self.batches[batch_id]["shown"])
+            return dict(self.batches[batch_id]["state"])
 
     def show(self, batch_id: str) -> dict[str, Any] | None:
         with self._lock:
             if not (batch := self.batches.get(batch_id)):
                 return None
-            shown: dict[str, Any] = batch["shown"]
-            old = time.monotonic() - batch["made"]
+            state: dict[str, Any] = batch["state"]
+            age = time.monotonic() - batch["created"]
             if self.after_s is not None:
-                share = old / self.after_s
+                share = age / self.after_s
             else:
-                share = 1.0 if self.go else min(old, 0.6)
-            if shown["status"] in ("validating", "in_progress", "finalizing"):
+                share = 1.0 if self.go else min(age, 0.6)
+            if state["status"] in ("validating", "in_progress", "finalizing"):
                 if share >= 1:
                     self._end(batch, batch["ending"](batch["lines"]))
                 else:
                     steps = ("validating", "in_progress", "finalizing")
-                    shown["status"] = steps[int(share * 3)]
-            elif shown["status"] == "cancelling":
+                    state["status"] = steps[int(share * 3)]
+            elif state["status"] == "cancelling":
                 half = batch["lines"][: len(batch["lines"]) // 2]
                 self._end(batch, {"status": "cancelled", "output": [answer(line) for line in half]})
-            return dict(shown)
+            return dict(state)
 
     def cancel(self, batch_id: str) -> dict[str, Any] | None:
         self.show(batch_id)
         with self._lock:
             if not (batch := self.batches.get(batch_id)):
                 return None
-            if batch["shown"]["status"] in ("validating", "in_progress", "finalizing"):
-                batch["shown"]["status"] = "cancelling"
-            return dict(batch["shown"])
+            if batch["state"]["status"] in ("validating", "in_progress", "finalizing"):
+                batch["state"]["status"] = "cancelling"
+            return dict(batch["state"])
 
-    def _end(self, batch: dict[str, Any], ended: dict[str, Any]) -> None:
-        shown = batch["shown"]
-        shown["status"] = ended["status"]
-        for what in ("output", "error"):
-            if lines := ended.get(what):
-                file_id = f"{what}-{shown['id']}"
+    def _end(self, batch: dict[str, Any], results: dict[str, Any]) -> None:
+        state = batch["state"]
+        state["status"] = results["status"]
+        for kind in ("output", "error"):
+            if lines := results.get(kind):
+                file_id = f"{kind}-{state['id']}"
                 texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
                 self.files[file_id] = "".join(text + "\n" for text in texts).encode()
-                shown[f"{what}_file_id"] = file_id
-        if "errors" in ended:
-            shown["errors"] = {"object": "list", "data": ended["errors"]}
+                state[f"{kind}_file_id"] = file_id
+        if "errors" in results:
+            state["errors"] = {"object": "list", "data": results["errors"]}
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -178,7 +180,7 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = -1
 
     @property
-    def of(self) -> BatchServer:
+    def api(self) -> BatchServer:
         return self.server.batch_server  # type: ignore[attr-defined,no-any-return]
 
     def do_GET(self) -> None:
@@ -194,20 +196,20 @@ class _Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         body = self._body()
         what = f"{self.command} {url.path.removeprefix('/v1')}"
-        self.of.keys.add(self.headers.get("Authorization", ""))
-        fault = self.of.faults.get(what, [])
-        planned = fault.pop(0) if fault else None
-        if isinstance(planned, tuple):
-            status, headers, value = planned
-            self.of.seen.append(what)
+        self.api.keys.add(self.headers.get("Authorization", ""))
+        faults = self.api.faults.get(what, [])
+        fault = faults.pop(0) if faults else None
+        if isinstance(fault, tuple):
+            status, headers, value = fault
+            self.api.seen.append(what)
             self._reply(status, value, headers)
             return
-        value = self._answer(what, body, parse_qs(url.query))
-        self.of.seen.append(what)
-        if self.of.hang == what:
+        value = self._route(what, body, parse_qs(url.query))
+        self.api.seen.append(what)
+        if self.api.hang == what:
             time.sleep(3)
             return
-        if planned == "lost":
+        if fault == "lost":
             self.close_connection = True
             return
         if isinstance(value, bytes):
@@ -228,25 +230,25 @@ class _Handler(BaseHTTPRequestHandler):
             return data
         return self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
-    def _answer(self, what: str, body: bytes, query: dict[str, list[str]]) -> Any:
+    def _route(self, what: str, body: bytes, query: dict[str, list[str]]) -> Any:
         match what.split(" ", 1)[0], *what.split(" ", 1)[1].strip("/").split("/"):
             case "POST", "files":
                 return self._upload(body)
             case "GET", "files", file_id, "content":
-                return self.of.files.get(file_id)
+                return self.api.files.get(file_id)
             case "POST", "batches":
-                return self.of.create(json.loads(body))
+                return self.api.create(json.loads(body))
             case "GET", "batches", batch_id:
-                return self.of.show(batch_id)
+                return self.api.show(batch_id)
             case "POST", "batches", batch_id, "cancel":
-                return self.of.cancel(batch_id)
+                return self.api.cancel(batch_id)
             case "GET", "batches":
-                names = list(self.of.batches)[::-1]
+                names = list(self.api.batches)[::-1]
                 start = names.index(query["after"][0]) + 1 if "after" in query else 0
                 page = names[start : start + 2]
                 return {
                     "object": "list",
-                    "data": [self.of.batches[name]["shown"] for name in page],
+                    "data": [self.api.batches[name]["state"] for name in page],
                     "has_more": start + 2 < len(names),
                     "last_id": page[-1] if page else None,
                 }
@@ -261,7 +263,7 @@ class _Handler(BaseHTTPRequestHandler):
         }
         assert fields["purpose"].get_payload(decode=True).strip() == b"batch"
         file = fields["file"]
-        return self.of.upload(file.get_payload(decode=True), file.get_filename())
+        return self.api.upload(file.get_payload(decode=True), file.get_filename())
 
     def _reply(self, status: int, value: Any, headers: dict[str, str]) -> None:
         data = value.encode() if isinstance(value, str) else json.dumps(value).encode()

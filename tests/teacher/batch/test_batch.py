@@ -1,4 +1,4 @@
-"""Batches of a provider: asked once, found again after a kill, whatever goes wrong in between."""
+"""Batches of a provider: sent once and found again after a kill, in spite of faults."""
 
 import asyncio
 import os
@@ -24,14 +24,14 @@ from datastore.claims import Claims
 from datastore.ledger import Ledger
 from tests.paths import ROOT
 from tests.teacher.batch.batch_server import KEY, BatchServer, Lines, answer, completed, error
-from tests.teacher.worlds import Notes, records, requests, stored
+from tests.teacher.helpers import Notes, records, requests, stored
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "IDLE_S", 0.05)
-    monkeypatch.setattr(module, "FIRST_WAIT_S", 0.02)
-    monkeypatch.setattr(module, "LONGEST_WAIT_S", 0.05)
+    monkeypatch.setattr(module, "MIN_POLL_S", 0.02)
+    monkeypatch.setattr(module, "MAX_POLL_S", 0.05)
     monkeypatch.setattr(api, "backoff_s", lambda tries: 0.01)
     monkeypatch.setattr("curator.teacher.dispatch.backoff_s", lambda tries: 0.01)
     monkeypatch.setenv("BATCH_KEY", KEY)
@@ -44,25 +44,27 @@ def server() -> Iterator[BatchServer]:
 
 
 def settings(server: BatchServer, **more: Any) -> TeacherSettings:
-    known = {"model": "m", "base_url": server.url, "key_env": "BATCH_KEY", "batch": True}
-    return TeacherSettings(**{**known, **more})
+    defaults = {"model": "m", "base_url": server.url, "key_env": "BATCH_KEY", "batch": True}
+    return TeacherSettings(**{**defaults, **more})
 
 
 def ask(
     server: BatchServer,
     store: Path,
-    asked: Sequence[Request],
+    to_send: Sequence[Request],
     listener: Notes | None = None,
     **more: Any,
 ) -> tuple[list[Call], Counts]:
-    """The calls of a run of its own."""
+    """The calls of a separate run."""
 
     async def run() -> tuple[list[Call], Counts]:
-        how = settings(server, **more)
         async with Teacher(
-            how, CallLedgers(calls, claims, batches), listener=listener, recipe="r"
+            settings(server, **more),
+            CallLedgers(calls, claims, batches),
+            listener=listener,
+            recipe="r",
         ) as teacher:
-            return list(await asyncio.gather(*map(teacher.ask, asked))), teacher.counts
+            return list(await asyncio.gather(*map(teacher.ask, to_send))), teacher.counts
 
     with (
         Ledger(store / "calls") as calls,
@@ -72,25 +74,25 @@ def ask(
         return asyncio.run(run())
 
 
-async def together(tasks: Sequence[asyncio.Task[Call]]) -> list[Call | BaseException]:
+async def gather(tasks: Sequence[asyncio.Task[Call]]) -> list[Call | BaseException]:
     return await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def texts(asked: Sequence[Request]) -> list[str]:
-    return [f"answer to {request.messages[-1][1]}" for request in asked]
+def expected_texts(to_send: Sequence[Request]) -> list[str]:
+    return [f"answer to {request.messages[-1][1]}" for request in to_send]
 
 
-def test_many_requests_become_one_batch_and_each_gets_its_answer(
+def test_many_requests_become_one_batch_and_each_gets_its_reply(
     server: BatchServer, tmp_path: Path
 ) -> None:
-    asked = requests(300)
+    to_send = requests(300)
     prices = Prices(input=1_000_000, output=2_000_000)
-    calls, counts = ask(server, tmp_path, asked, prices=prices)
-    assert [call.text for call in calls] == texts(asked)
+    calls, counts = ask(server, tmp_path, to_send, prices=prices)
+    assert [call.text for call in calls] == expected_texts(to_send)
     assert len(server.batches) == 1
     assert (counts.answered, counts.failed, counts.money) == (300, 0, 300 * (11 + 2 * 5))
     assert server.keys == {f"Bearer {KEY}"}
-    again, counted = ask(server, tmp_path, asked)
+    again, counted = ask(server, tmp_path, to_send)
     assert (again, counted.cached) == (calls, 300)
     assert len(server.batches) == 1
 
@@ -107,22 +109,20 @@ def test_the_record_of_a_batch_is_that_of_a_single_call(
     assert record["call"]["fingerprint"] == "fp_batch"
     assert (record["tokens"], record["estimated"], record["tries"]) == (16, False, 1)
     uploaded = server.files["file-0"]
-    assert uploaded == files.input_line(request)
+    assert uploaded == files.format_line(request)
 
 
-def test_samples_of_one_content_are_requests_of_their_own(
-    server: BatchServer, tmp_path: Path
-) -> None:
-    asked = [Request("f", "m", (("user", "q"),), "{}", sample) for sample in range(5)]
-    calls, _ = ask(server, tmp_path, asked)
+def test_samples_of_one_content_are_separate_requests(server: BatchServer, tmp_path: Path) -> None:
+    to_send = [Request("f", "m", (("user", "q"),), "{}", sample) for sample in range(5)]
+    calls, _ = ask(server, tmp_path, to_send)
     assert [call.text for call in calls] == ["answer to q"] * 5
     assert len(server.accepted) == 5
 
 
 @pytest.mark.parametrize(
-    ("limit", "value", "batches"), [("MOST_REQUESTS", 10, 3), ("MOST_BYTES", 2_000, 2)]
+    ("limit", "value", "batches"), [("MAX_REQUESTS", 10, 3), ("MAX_BYTES", 2_000, 2)]
 )
-def test_what_is_too_much_for_one_batch_becomes_several(
+def test_requests_beyond_the_limits_of_a_batch_become_several(
     server: BatchServer,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -131,27 +131,27 @@ def test_what_is_too_much_for_one_batch_becomes_several(
     batches: int,
 ) -> None:
     monkeypatch.setattr(files, limit, value)
-    asked = requests(25)
-    calls, _ = ask(server, tmp_path, asked)
-    assert [call.text for call in calls] == texts(asked)
+    to_send = requests(25)
+    calls, _ = ask(server, tmp_path, to_send)
+    assert [call.text for call in calls] == expected_texts(to_send)
     sizes = [
         (data.count(b"\n"), len(data)) for name, data in server.files.items() if "file-" in name
     ]
     assert len(server.batches) >= batches
-    assert sum(many for many, _ in sizes) == 25
-    assert all(many <= 10 or size <= 2_000 for many, size in sizes)
+    assert sum(count for count, _ in sizes) == 25
+    assert all(count <= 10 or size <= 2_000 for count, size in sizes)
 
 
-def test_each_model_has_a_batch_of_its_own(server: BatchServer, tmp_path: Path) -> None:
-    asked = [Request("f", model, (("user", f"{n}"),)) for n in range(5) for model in ("a", "b")]
-    calls, _ = ask(server, tmp_path, asked)
-    assert [call.text for call in calls] == texts(asked)
+def test_each_model_has_a_separate_batch(server: BatchServer, tmp_path: Path) -> None:
+    to_send = [Request("f", model, (("user", f"{n}"),)) for n in range(5) for model in ("a", "b")]
+    calls, _ = ask(server, tmp_path, to_send)
+    assert [call.text for call in calls] == expected_texts(to_send)
     assert len(server.batches) == 2
 
 
-def partly(lines: Lines) -> dict[str, Any]:
-    """Of 9 lines: an error of the request, one of the moment, one of the batch, nothing, a broken
-    line, an error and an answer, two answers, an unknown id, an answer."""
+def mixed_results(lines: Lines) -> dict[str, Any]:
+    """Results of 9 lines: a final error, a temporary one, an error of the batch, no result, an
+    invalid line, an error and a reply, two replies, an unknown id, a reply."""
     stranger = {**answer(lines[0]), "custom_id": "ab" * 16}
     return {
         "status": "completed",
@@ -176,23 +176,23 @@ def partly(lines: Lines) -> dict[str, Any]:
     }
 
 
-def test_what_failed_in_a_batch_is_asked_again_or_failed_and_nothing_else(
+def test_temporary_failures_in_a_batch_are_retried_and_nothing_else(
     server: BatchServer, tmp_path: Path
 ) -> None:
-    server.endings = [partly]
-    asked, heard = requests(9), Notes()
-    calls, counts = ask(server, tmp_path, asked, heard)
+    server.endings = [mixed_results]
+    to_send, notes = requests(9), Notes()
+    calls, counts = ask(server, tmp_path, to_send, notes)
     assert calls[0].status == "failed"
     assert calls[0].final
-    assert [call.text for call in calls[1:]] == texts(asked)[1:]
+    assert [call.text for call in calls[1:]] == expected_texts(to_send)[1:]
     assert (counts.answered, counts.failed) == (8, 1)
-    times = [server.accepted[request.key.hex()] for request in asked]
+    times = [server.accepted[request.key.hex()] for request in to_send]
     assert times == [1, 2, 2, 2, 2, 1, 1, 2, 1]
-    assert any("4 of 10 lines of batch batch_0 are broken" in text for text in heard.texts)
+    assert any("4 of 10 lines of batch batch_0 are invalid" in text for text in notes.texts)
     assert KEY.encode() not in stored(tmp_path)
 
 
-def test_what_a_batch_had_not_answered_when_it_expired_is_asked_again(
+def test_requests_that_an_expired_batch_left_open_are_sent_again(
     server: BatchServer, tmp_path: Path
 ) -> None:
     server.endings = [
@@ -202,29 +202,29 @@ def test_what_a_batch_had_not_answered_when_it_expired_is_asked_again(
             "error": [error(line, "batch_expired") for line in lines[30:80]],
         }
     ]
-    asked = requests(100)
-    calls, _ = ask(server, tmp_path, asked)
-    assert [call.text for call in calls] == texts(asked)
+    to_send = requests(100)
+    calls, _ = ask(server, tmp_path, to_send)
+    assert [call.text for call in calls] == expected_texts(to_send)
     assert sorted(server.accepted.values()) == [1] * 30 + [2] * 70
 
 
-def test_a_request_that_a_provider_refuses_does_not_keep_back_the_others(
+def test_a_request_that_the_provider_rejects_does_not_block_the_others(
     server: BatchServer, tmp_path: Path
 ) -> None:
     refusal = {"code": "invalid_json", "message": "bad", "line": 3, "param": None}
     absurd = {**refusal, "line": 99}
     server.endings = [lambda _: {"status": "failed", "errors": [refusal, absurd]}]
-    asked = requests(6)
-    calls, _ = ask(server, tmp_path, asked)
+    to_send = requests(6)
+    calls, _ = ask(server, tmp_path, to_send)
     refused = next(n for n, call in enumerate(calls) if call.status == "failed")
     assert calls[refused].final
-    assert server.files["file-0"].splitlines()[2] in files.input_line(asked[refused])
+    assert server.files["file-0"].splitlines()[2] in files.format_line(to_send[refused])
     assert [c.text for n, c in enumerate(calls) if n != refused] == [
-        text for n, text in enumerate(texts(asked)) if n != refused
+        text for n, text in enumerate(expected_texts(to_send)) if n != refused
     ]
 
 
-def test_a_batch_that_is_refused_as_a_whole_stops_with_the_reason(
+def test_a_batch_that_is_rejected_as_a_whole_stops_the_run_with_the_reason(
     server: BatchServer, tmp_path: Path
 ) -> None:
     full = {
@@ -234,15 +234,15 @@ def test_a_batch_that_is_refused_as_a_whole_stops_with_the_reason(
         "param": None,
     }
     server.endings = [lambda _: {"status": "failed", "errors": [full]}]
-    with pytest.raises(TeacherError, match="its batch was refused: token_limit_exceeded") as told:
+    with pytest.raises(TeacherError, match="its batch was refused: token_limit_exceeded") as raised:
         ask(server, tmp_path, requests(3))
-    assert KEY not in str(told.value)
-    assert "\n" not in str(told.value)
+    assert KEY not in str(raised.value)
+    assert "\n" not in str(raised.value)
     calls, _ = ask(server, tmp_path, requests(3))
-    assert [call.text for call in calls] == texts(requests(3)), "the next run submits them again"
+    assert [call.text for call in calls] == expected_texts(requests(3)), "submitted again"
 
 
-def test_a_batch_cancelled_at_the_provider_keeps_its_answers_and_is_not_sent_again_unasked(
+def test_a_batch_cancelled_at_the_provider_keeps_its_replies_and_is_not_resubmitted_by_itself(
     server: BatchServer, tmp_path: Path
 ) -> None:
     server.endings = [
@@ -257,26 +257,26 @@ def test_a_batch_cancelled_at_the_provider_keeps_its_answers_and_is_not_sent_aga
 
 def test_running_batches_are_cancelled_on_demand(server: BatchServer, tmp_path: Path) -> None:
     server.after_s = None
-    asked = requests(10)
+    to_send = requests(10)
 
     async def run() -> int:
         endpoint = Endpoint(settings(server))
-        keeping = CallStore(calls)
-        batches = Batches(endpoint, keeping, about, Notes())
-        tasks = [asyncio.create_task(batches.ask(request)) for request in asked]
+        call_store = CallStore(calls)
+        batches = Batches(endpoint, call_store, ledger, Notes())
+        tasks = [asyncio.create_task(batches.send(request)) for request in to_send]
         while not server.batches:
             await asyncio.sleep(0.01)
         await asyncio.sleep(0.1)
         cancelled = await batches.cancel()
-        tries = await asyncio.gather(*tasks)
-        assert sum(isinstance(tried.found, Call) for tried in tries) == 5
+        attempts = await asyncio.gather(*tasks)
+        assert sum(isinstance(attempt.result, Call) for attempt in attempts) == 5
         assert await batches.cancel() == 0
         await batches.close()
         await endpoint.close()
-        await keeping.close()
+        await call_store.close()
         return cancelled
 
-    with Ledger(tmp_path / "calls") as calls, Ledger(tmp_path / "batches") as about:
+    with Ledger(tmp_path / "calls") as calls, Ledger(tmp_path / "batches") as ledger:
         assert asyncio.run(run()) == 1
 
 
@@ -301,59 +301,59 @@ FAULTS: dict[str, list[Any]] = {
 
 
 @pytest.mark.parametrize("path", FAULTS)
-def test_a_step_that_fails_is_tried_again_and_a_batch_is_created_once(
+def test_a_failed_step_is_retried_and_a_batch_is_created_once(
     server: BatchServer, tmp_path: Path, path: str
 ) -> None:
     server.faults = {path: list(FAULTS[path])}
     if path == "GET /batches":
         server.faults["POST /batches"] = ["lost"]
     calls, _ = ask(server, tmp_path, requests(20))
-    assert [call.text for call in calls] == texts(requests(20))
+    assert [call.text for call in calls] == expected_texts(requests(20))
     assert server.faults[path] == []
     assert len(server.batches) == 1
 
 
 @pytest.mark.parametrize(
-    ("path", "status", "why"),
+    ("path", "status", "reason"),
     [("POST /files", 401, "key refused"), ("POST /files", 404, "no such model or address")],
 )
-def test_an_endpoint_that_takes_no_batches_is_told_at_once(
-    server: BatchServer, tmp_path: Path, path: str, status: int, why: str
+def test_an_endpoint_without_a_batch_api_stops_the_run_at_once(
+    server: BatchServer, tmp_path: Path, path: str, status: int, reason: str
 ) -> None:
-    told = {"error": {"message": f"no, {KEY}", "code": None}}
-    server.faults = {path: [(status, {}, told)]}
-    with pytest.raises(TeacherError, match=why) as raised:
+    body = {"error": {"message": f"no, {KEY}", "code": None}}
+    server.faults = {path: [(status, {}, body)]}
+    with pytest.raises(TeacherError, match=reason) as raised:
         ask(server, tmp_path, requests(3))
     assert KEY not in str(raised.value)
     assert server.faults[path] == []
     assert len(server.seen) == 1
 
 
-def test_a_batch_that_the_provider_no_longer_has_is_asked_again(
+def test_a_batch_that_the_provider_has_lost_is_submitted_again(
     server: BatchServer, tmp_path: Path
 ) -> None:
     server.endings = [lambda lines: {**completed(lines), "output": [answer(lines[0])]}]
     gone = (404, {}, {"error": {"message": "gone", "code": None}})
     server.faults = {"GET /files/output-batch_0/content": [gone]}
     calls, _ = ask(server, tmp_path, requests(3))
-    assert [call.text for call in calls] == texts(requests(3))
+    assert [call.text for call in calls] == expected_texts(requests(3))
     assert len(server.batches) == 2
 
 
-def test_calls_that_a_batch_elsewhere_holds_are_not_paid_twice(
+def test_calls_in_a_batch_at_another_endpoint_are_not_paid_twice(
     server: BatchServer, tmp_path: Path
 ) -> None:
     server.after_s = None
-    with script(server, tmp_path, 5) as process:
+    with Script(server, tmp_path, 5) as process:
         wait_until(lambda: "GET /batches/batch_0" in server.seen)
         process.kill()
     with BatchServer() as other:
-        with pytest.raises(TeacherError, match=f"asked elsewhere: .* at {server.url} holds"):
+        with pytest.raises(TeacherError, match=f"submitted elsewhere: .* at {server.url} contains"):
             ask(other, tmp_path, requests(5))
         assert other.seen == []
 
 
-def test_a_budget_bounds_what_goes_into_batches(server: BatchServer, tmp_path: Path) -> None:
+def test_a_budget_limits_the_requests_in_batches(server: BatchServer, tmp_path: Path) -> None:
     with pytest.raises(BudgetReached):
         ask(server, tmp_path, requests(10), budget=Budget(calls=6))
     assert sum(server.accepted.values()) == 6
@@ -362,25 +362,26 @@ def test_a_budget_bounds_what_goes_into_batches(server: BatchServer, tmp_path: P
 
 SCRIPT = """
 import asyncio, sys
-import aiohttp, openai.resources.batches, openai.resources.files  # so that kills meet the protocol
+import aiohttp, openai.resources.batches, openai.resources.files  # so that kills hit calls
 from pathlib import Path
 from curator.teacher import TeacherSettings
 from curator.teacher.batch import client as module
 from curator.teacher.client import CallLedgers, Teacher
 from datastore.claims import Claims
 from datastore.ledger import Ledger
-from tests.teacher.worlds import requests
-module.IDLE_S, module.FIRST_WAIT_S, module.LONGEST_WAIT_S = 0.05, 0.02, 0.05
-store, url, first, many = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-how = TeacherSettings(model="m", base_url=url, key_env="BATCH_KEY", batch=True)
+from tests.teacher.helpers import requests
+module.IDLE_S, module.MIN_POLL_S, module.MAX_POLL_S = 0.05, 0.02, 0.05
+store, url, first, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+settings = TeacherSettings(model="m", base_url=url, key_env="BATCH_KEY", batch=True)
 class Notes:
     def progress(self, what, done, total): pass
     def note(self, text): print(text, flush=True)
 async def run(calls, batches, claims):
-    print("asking", flush=True)
-    async with Teacher(how, CallLedgers(calls, claims, batches), listener=Notes()) as teacher:
-        made = await asyncio.gather(*map(teacher.ask, requests(many, first=first)))
-        assert all(call.status == "answered" for call in made)
+    print("started", flush=True)
+    ledgers = CallLedgers(calls, claims, batches)
+    async with Teacher(settings, ledgers, listener=Notes()) as teacher:
+        results = await asyncio.gather(*map(teacher.ask, requests(count, first=first)))
+        assert all(call.status == "answered" for call in results)
         print("done", teacher.counts.answered, flush=True)
 with Ledger(store / "calls") as calls, Ledger(store / "batches") as batches:
     with Claims(store / "claims") as claims:
@@ -388,11 +389,11 @@ with Ledger(store / "calls") as calls, Ledger(store / "batches") as batches:
 """
 
 
-class script:
-    """A process that asks; killed, if it still lives, when the block ends."""
+class Script:
+    """A process that sends requests; killed at the end of the context if it still runs."""
 
-    def __init__(self, server: BatchServer, store: Path, many: int, first: int = 0) -> None:
-        words = [sys.executable, "-c", SCRIPT, str(store), server.url, str(first), str(many)]
+    def __init__(self, server: BatchServer, store: Path, count: int, first: int = 0) -> None:
+        words = [sys.executable, "-c", SCRIPT, str(store), server.url, str(first), str(count)]
         root = str(ROOT)
         self.process = subprocess.Popen(
             words,
@@ -410,44 +411,44 @@ class script:
         self.process.communicate()
 
 
-def wait_until(true: Any, seconds: float = 20) -> None:
+def wait_until(condition: Any, seconds: float = 20) -> None:
     end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it never came"
+    while not condition():
+        assert time.monotonic() < end, "timeout"
         time.sleep(0.005)
 
 
-def test_a_killed_process_finds_its_batch_again_by_id(server: BatchServer, tmp_path: Path) -> None:
+def test_the_batch_of_a_killed_process_is_found_by_id(server: BatchServer, tmp_path: Path) -> None:
     server.after_s = None
-    with script(server, tmp_path, 200) as process:
+    with Script(server, tmp_path, 200) as process:
         wait_until(lambda: server.seen.count("GET /batches/batch_0") >= 2)
         process.kill()
     server.go = True
-    heard = Notes()
-    calls, counts = ask(server, tmp_path, requests(200), heard)
-    assert [call.text for call in calls] == texts(requests(200))
+    notes = Notes()
+    calls, counts = ask(server, tmp_path, requests(200), notes)
+    assert [call.text for call in calls] == expected_texts(requests(200))
     assert set(server.accepted.values()) == {1}
     assert len(server.files) == 2, "one input, one output"
     assert counts.answered == 200
-    assert heard.texts == ["Batch batch_0 of 200 calls was begun by an earlier run."]
+    assert notes.texts == ["Batch batch_0 of 200 calls was submitted by an earlier run."]
 
 
 @pytest.mark.parametrize("path", ["POST /files", "POST /batches"])
 def test_a_kill_before_the_reply_of_a_step_submits_nothing_twice(
     server: BatchServer, tmp_path: Path, path: str
 ) -> None:
-    with script(server, tmp_path, 50) as process:
+    with Script(server, tmp_path, 50) as process:
         server.hang = path
         wait_until(lambda: path in server.seen)
         time.sleep(0.1)
         process.kill()
     server.hang = ""
-    heard = Notes()
-    calls, _ = ask(server, tmp_path, requests(50), heard)
-    assert [call.text for call in calls] == texts(requests(50))
+    notes = Notes()
+    calls, _ = ask(server, tmp_path, requests(50), notes)
+    assert [call.text for call in calls] == expected_texts(requests(50))
     assert len(server.batches) == 1
     if path == "POST /files":
-        assert heard.texts[0] == "A kill cut off the submission of a batch of 50 calls."
+        assert notes.texts[0] == "A kill interrupted the submission of a batch of 50 calls."
 
 
 def test_kills_at_any_moment_submit_nothing_twice(tmp_path: Path) -> None:
@@ -455,29 +456,29 @@ def test_kills_at_any_moment_submit_nothing_twice(tmp_path: Path) -> None:
     with BatchServer(after_s=0.4) as server:
         killed = 0
         for n in range(rounds):
-            with script(server, tmp_path, each, first=n * each) as process:
+            with Script(server, tmp_path, each, first=n * each) as process:
                 assert process.stdout
-                assert process.stdout.readline() == "asking\n"
+                assert process.stdout.readline() == "started\n"
                 time.sleep(moments.uniform(0.0, 0.6))
                 killed += process.poll() is None
                 process.kill()
-        asked = requests(rounds * each)
-        calls, _ = ask(server, tmp_path, asked)
-        assert [call.text for call in calls] == texts(asked)
+        to_send = requests(rounds * each)
+        calls, _ = ask(server, tmp_path, to_send)
+        assert [call.text for call in calls] == expected_texts(to_send)
         assert killed == rounds
         assert 1 < len(server.batches) < 2 * rounds
         assert len(server.accepted) == rounds * each
         assert set(server.accepted.values()) == {1}
 
 
-def test_answers_that_nobody_asks_for_any_more_are_kept_for_who_will(
+def test_replies_that_no_caller_waits_for_are_stored_for_later_runs(
     server: BatchServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Those that are asked again come first in the results, and the run that asked them ends while
-    # the others are still being read.
-    monkeypatch.setattr(module, "TURN", 1)
+    # The requests of the second run come first in the results, and that run ends while the others
+    # are still being read.
+    monkeypatch.setattr(module, "LINES_PER_TURN", 1)
     server.after_s = None
-    with script(server, tmp_path, 60) as process:
+    with Script(server, tmp_path, 60) as process:
         wait_until(lambda: "GET /batches/batch_0" in server.seen)
         process.kill()
     server.go = True
@@ -486,18 +487,17 @@ def test_answers_that_nobody_asks_for_any_more_are_kept_for_who_will(
     server.batches.clear()
     seen = len(server.seen)
     calls, _ = ask(server, tmp_path, requests(60))
-    assert [call.text for call in calls] == texts(requests(60))
-    assert len(server.seen) == seen, "nothing more was asked of the provider"
+    assert [call.text for call in calls] == expected_texts(requests(60))
+    assert len(server.seen) == seen, "no further request to the provider"
 
 
-def test_requests_that_come_while_a_batch_runs_go_into_another(
+def test_requests_that_arrive_while_a_batch_runs_form_another(
     server: BatchServer, tmp_path: Path
 ) -> None:
     server.after_s = None
 
     async def run() -> list[Call]:
-        how = settings(server)
-        async with Teacher(how, CallLedgers(calls, claims, batches)) as teacher:
+        async with Teacher(settings(server), CallLedgers(calls, claims, batches)) as teacher:
             early = [asyncio.create_task(teacher.ask(request)) for request in requests(5)]
             while len(server.batches) < 1:
                 await asyncio.sleep(0.01)
@@ -512,22 +512,22 @@ def test_requests_that_come_while_a_batch_runs_go_into_another(
         Ledger(tmp_path / "batches") as batches,
         Claims(tmp_path / "claims") as claims,
     ):
-        made = asyncio.run(run())
-    assert [call.text for call in made] == texts(requests(10))
+        results = asyncio.run(run())
+    assert [call.text for call in results] == expected_texts(requests(10))
     assert set(server.accepted.values()) == {1}
 
 
 def test_leaving_does_not_wait_for_a_batch(server: BatchServer, tmp_path: Path) -> None:
     server.after_s = None
-    asked = requests(5)
+    to_send = requests(5)
 
     async def run() -> float:
         async with Teacher(settings(server), CallLedgers(calls, claims, batches)) as teacher:
-            tasks = [asyncio.create_task(teacher.ask(request)) for request in asked]
+            tasks = [asyncio.create_task(teacher.ask(request)) for request in to_send]
             while "GET /batches/batch_0" not in server.seen:
                 await asyncio.sleep(0.01)
             start = time.monotonic()
-        assert not any(isinstance(made, Call) for made in await together(tasks))
+        assert not any(isinstance(result, Call) for result in await gather(tasks))
         return time.monotonic() - start
 
     with (
@@ -537,6 +537,6 @@ def test_leaving_does_not_wait_for_a_batch(server: BatchServer, tmp_path: Path) 
     ):
         assert asyncio.run(run()) < 1
     server.go = True
-    calls_, _ = ask(server, tmp_path, asked)
-    assert [call.text for call in calls_] == texts(asked)
+    later, _ = ask(server, tmp_path, to_send)
+    assert [call.text for call in later] == expected_texts(to_send)
     assert set(server.accepted.values()) == {1}

@@ -1,4 +1,4 @@
-"""The quickstart's recorded calls: each answers a request that is really made, and not all pass."""
+"""The recorded calls of the quickstart: each answers a request of the recipe, and some fail."""
 
 import json
 from collections import Counter
@@ -22,7 +22,7 @@ from tests.paths import ROOT
 RECIPES = ROOT / "recipes"
 FILE = RECIPES / "samples" / "calls.jsonl"
 MODEL = "recorded-by-hand"
-TAUGHT = {"gsm8k": ("pot",), "aqua_rat": ("pot",), "math": ("pot",), "theoremqa": ("pot", "cot")}
+WRITERS = {"gsm8k": ("pot",), "aqua_rat": ("pot",), "math": ("pot",), "theoremqa": ("pot", "cot")}
 PROMPTS = Prompts()
 LINES = [json.loads(line) for line in FILE.read_text("utf-8").splitlines()]
 
@@ -31,13 +31,13 @@ def last(messages: Messages) -> Messages:
     return messages[-1:]
 
 
-def solving(kind: str, problem: Problem) -> Messages:
+def solution_prompt(kind: str, problem: Problem) -> Messages:
     options = options_line(problem.choices) if problem.choices else ""
     return PROMPTS.messages(kind, question=problem.question.strip(), options=options)
 
 
-def asked() -> list[Messages]:
-    """What the 12 first draws of the shipped seeds ask."""
+def question_prompts() -> list[Messages]:
+    """The prompts of the first 12 draws from the shipped seeds."""
     seeds = read_seeds((RECIPES / "seeds" / "college.jsonl").read_text("utf-8"), "college.jsonl")
     return [
         PROMPTS.messages("question", topic=d.topic, type=d.type, examples=d.examples)
@@ -46,44 +46,46 @@ def asked() -> list[Messages]:
 
 
 def replies(messages: Messages) -> list[str]:
-    wanted = [list(message) for message in last(messages)]
-    return [line["reply"] for line in LINES if line["messages"] == wanted]
+    end = [list(message) for message in last(messages)]
+    return [line["reply"] for line in LINES if line["messages"] == end]
 
 
 @pytest.fixture(scope="module")
-def taught() -> list[tuple[str, Problem]]:
-    """Every (kind, problem) of the samples that a teacher is asked about."""
-    found = {}
-    for name, kinds in TAUGHT.items():
+def problems() -> list[tuple[str, Problem]]:
+    """Every (kind, problem) of the samples for which a teacher writes a solution."""
+    pairs = {}
+    for name, kinds in WRITERS.items():
         source = SOURCES[name]
         for one in records(source, open_source(source, RECIPES / "samples")):
             if isinstance(one, Problem):
-                found |= {(kind, one.id): one for kind in kinds}
-    return [(kind, problem) for (kind, _), problem in found.items()]
+                pairs |= {(kind, one.id): one for kind in kinds}
+    return [(kind, problem) for (kind, _), problem in pairs.items()]
 
 
-def test_every_problem_that_waits_for_a_teacher_has_a_reply(
-    taught: list[tuple[str, Problem]],
+def test_every_problem_without_a_solution_has_a_reply(
+    problems: list[tuple[str, Problem]],
 ) -> None:
     recordings = Recordings(FILE)
     assert recordings.models == (MODEL,)
-    for kind, problem in taught:
+    for kind, problem in problems:
         for sample in range(4):
-            found = recordings.find(MODEL, solving(kind, problem), {"temperature": 1}, sample)
-            assert found is not None, problem.question
+            line = recordings.find(
+                MODEL, solution_prompt(kind, problem), {"temperature": 1}, sample
+            )
+            assert line is not None, problem.question
 
 
-def test_every_line_answers_a_request_that_is_made(taught: list[tuple[str, Problem]]) -> None:
-    made = {last(solving(kind, problem)) for kind, problem in taught}
-    made |= {last(messages) for messages in asked()}
-    for messages in asked():
+def test_every_line_answers_a_request_of_the_recipe(problems: list[tuple[str, Problem]]) -> None:
+    requests = {last(solution_prompt(kind, problem)) for kind, problem in problems}
+    requests |= {last(messages) for messages in question_prompts()}
+    for messages in question_prompts():
         for reply in replies(messages):
             question, _ = read_question(reply)
             for kind in ("cot", "pot"):
-                made.add(last(PROMPTS.messages(kind, question=question, options="")))
+                requests.add(last(PROMPTS.messages(kind, question=question, options="")))
     with Sandbox(workers=1) as box:
-        for kind, problem in taught:
-            for reply in replies(solving(kind, problem)):
+        for kind, problem in problems:
+            for reply in replies(solution_prompt(kind, problem)):
                 program, _ = read_reply(reply, "PoT" if kind == "pot" else "CoT", problem.choices)
                 if kind == "pot" and program and (run := box.run(program)).error:
                     options = options_line(problem.choices) if problem.choices else ""
@@ -94,39 +96,39 @@ def test_every_line_answers_a_request_that_is_made(taught: list[tuple[str, Probl
                         program=program,
                         error=run.error,
                     )
-                    made.add(messages[-2:])
+                    requests.add(messages[-2:])
     for line in LINES:
-        assert tuple(map(tuple, line["messages"])) in made, line["reply"]
+        assert tuple(map(tuple, line["messages"])) in requests, line["reply"]
         assert set(line) <= {"model", "messages", "sample", "reply", "finish_reason"}
 
 
-def test_most_replies_are_right_and_some_are_not(taught: list[tuple[str, Problem]]) -> None:
-    found: Counter[str] = Counter()
+def test_most_replies_are_correct_and_some_are_not(problems: list[tuple[str, Problem]]) -> None:
+    outcomes: Counter[str] = Counter()
     with Sandbox(workers=1) as box:
-        for kind, problem in taught:
-            for reply in replies(solving(kind, problem)):
+        for kind, problem in problems:
+            for reply in replies(solution_prompt(kind, problem)):
                 text, reason = read_reply(reply, "PoT" if kind == "pot" else "CoT", problem.choices)
                 if reason:
-                    found[reason] += 1
+                    outcomes[reason] += 1
                     continue
                 run = box.run(text) if kind == "pot" else None
                 if run and run.status != "ok":
-                    found[run.status] += 1
+                    outcomes[run.status] += 1
                     continue
                 answer = extract_output(run.stdout) if run else extract(text, problem.choices)
                 assert answer is not None, text
-                found[equivalent(problem.gold, answer, problem.choices).outcome] += 1
-    assert found["equal"] >= 40
-    assert found["different"] >= 5
-    assert found["error"] >= 3
-    assert found["no program"] >= 1
-    assert found["not a program"] >= 1
-    assert found["unfinished program"] >= 1
-    assert found["undecided"] == 1  # 0.36 for 4/11
+                outcomes[equivalent(problem.gold, answer, problem.choices).outcome] += 1
+    assert outcomes["equal"] >= 40
+    assert outcomes["different"] >= 5
+    assert outcomes["error"] >= 3
+    assert outcomes["no program"] >= 1
+    assert outcomes["not a program"] >= 1
+    assert outcomes["unfinished program"] >= 1
+    assert outcomes["undecided"] == 1  # 0.36 for 4/11
 
 
-def test_the_recorded_questions_are_new_but_for_two_and_two_are_refused(tmp_path: Path) -> None:
-    read = [read_question(reply) for messages in asked() for reply in replies(messages)]
+def test_all_but_two_recorded_questions_are_new_and_two_are_rejected(tmp_path: Path) -> None:
+    read = [read_question(reply) for messages in question_prompts() for reply in replies(messages)]
     assert len(read) == 12
     assert Counter(reason for _, reason in read) == {
         "": 10,
@@ -140,23 +142,23 @@ def test_the_recorded_questions_are_new_but_for_two_and_two_are_refused(tmp_path
     assert sum(one is not None for one in near) == 2
 
 
-def test_the_answers_to_recorded_questions_agree_but_for_one_question() -> None:
-    agreed, split = 0, 0
+def test_the_solutions_of_all_but_one_recorded_question_agree() -> None:
+    agreed, disagreed = 0, 0
     with Sandbox(workers=1) as box:
-        for messages in asked():
+        for messages in question_prompts():
             for question in filter(None, (read_question(r)[0] for r in replies(messages))):
-                said = replies(PROMPTS.messages("cot", question=question, options=""))
+                rationales = replies(PROMPTS.messages("cot", question=question, options=""))
                 programs = replies(PROMPTS.messages("pot", question=question, options=""))
-                if not said:
+                if not rationales:
                     continue
-                assert (len(said), len(programs)) == (3, 1)
+                assert (len(rationales), len(programs)) == (3, 1)
                 answer = extract_output(box.run(read_reply(programs[0], "PoT")[0]).stdout)
                 assert answer is not None
                 agree = 0
-                for text in said:
-                    claimed = extract(text)
-                    assert claimed is not None
-                    agree += equivalent(answer, claimed).outcome == "equal"
+                for text in rationales:
+                    stated = extract(text)
+                    assert stated is not None
+                    agree += equivalent(answer, stated).outcome == "equal"
                 agreed += agree >= 2
-                split += agree < 2
-    assert (agreed, split) == (7, 1)
+                disagreed += agree < 2
+    assert (agreed, disagreed) == (7, 1)

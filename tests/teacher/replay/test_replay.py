@@ -1,4 +1,4 @@
-"""`curator replay` is a real HTTP server that answers as recorded, and only so."""
+"""`curator replay`: an HTTP server that answers with recorded replies and nothing else."""
 
 import asyncio
 import json
@@ -19,19 +19,19 @@ import openai
 import pytest
 
 from curator.core.errors import UsageError
-from curator.teacher.budget import Spent
+from curator.teacher.budget import Cost
 from curator.teacher.call import Call, Request
-from curator.teacher.call_record import Tries, record_of
+from curator.teacher.call_record import Tries, make_record
 from curator.teacher.replay.recordings import Recordings, export
 from curator.teacher.replay.server import Replay
 from datastore.store import Store
 from tests.paths import DATA
 
-FAULTY = json.loads((DATA / "teacher/faulty_lines.json").read_text(encoding="utf-8"))
+INVALID = json.loads((DATA / "teacher/invalid_lines.json").read_text(encoding="utf-8"))
 ASK: list[Any] = [{"role": "user", "content": "1 + 1?"}]
 
 
-def recorded(folder: Path, *lines: dict[str, Any]) -> Path:
+def write_calls(folder: Path, *lines: dict[str, Any]) -> Path:
     path = folder / "calls.jsonl"
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     return path
@@ -55,12 +55,12 @@ def ask(to: openai.OpenAI, messages: list[Any] = ASK, sample: int = 0, **more: A
     return to.chat.completions.create(model="m", messages=messages, extra_headers=header, **more)
 
 
-def said(to: openai.OpenAI, messages: list[Any] = ASK, sample: int = 0, **more: Any) -> str:
+def ask_text(to: openai.OpenAI, messages: list[Any] = ASK, sample: int = 0, **more: Any) -> str:
     return str(ask(to, messages, sample, **more).choices[0].message.content)
 
 
-def test_a_recorded_reply_comes_as_a_whole_response(tmp_path: Path) -> None:
-    with client(recorded(tmp_path, call("1 + 1?", "2", finish_reason="length"))) as to:
+def test_a_recorded_reply_is_served_as_a_whole_response(tmp_path: Path) -> None:
+    with client(write_calls(tmp_path, call("1 + 1?", "2", finish_reason="length"))) as to:
         answer = ask(to)
     assert answer.choices[0].message.content == "2"
     assert answer.choices[0].finish_reason == "length"
@@ -70,16 +70,16 @@ def test_a_recorded_reply_comes_as_a_whole_response(tmp_path: Path) -> None:
     assert answer.id.startswith("chatcmpl-")
 
 
-def test_usage_of_the_line_goes_before_a_count(tmp_path: Path) -> None:
+def test_usage_of_the_line_replaces_counted_tokens(tmp_path: Path) -> None:
     usage = {"prompt_tokens": 70, "completion_tokens": 3, "total_tokens": 73}
-    with client(recorded(tmp_path, call("1 + 1?", "2", usage=usage))) as to:
+    with client(write_calls(tmp_path, call("1 + 1?", "2", usage=usage))) as to:
         assert ask(to).usage.model_dump(exclude_none=True) == usage
 
 
-def test_a_whole_recorded_body_comes_back_with_the_mark_of_a_replay(tmp_path: Path) -> None:
+def test_a_recorded_body_is_served_with_the_fingerprint_of_the_replay(tmp_path: Path) -> None:
     body = {"id": "x", "choices": [], "usage": None, "system_fingerprint": "fp_1", "odd": [1]}
     line = {"model": "m", "messages": ASK, "response": body}
-    path = recorded(tmp_path, line)
+    path = write_calls(tmp_path, line)
     with client(path) as to:
         answer = ask(to).model_dump()
     assert {**answer, "system_fingerprint": "fp_1"}.items() >= body.items()
@@ -87,32 +87,32 @@ def test_a_whole_recorded_body_comes_back_with_the_mark_of_a_replay(tmp_path: Pa
     assert len(answer["system_fingerprint"]) == len("replay:") + 12
 
 
-def test_the_fingerprint_follows_the_content_of_the_file(tmp_path: Path) -> None:
-    one = Recordings(recorded(tmp_path, call("q", "a"))).fingerprint
-    assert Recordings(recorded(tmp_path, call("q", "a"))).fingerprint == one
-    assert Recordings(recorded(tmp_path, call("q", "b"))).fingerprint != one
+def test_the_fingerprint_depends_on_the_content_of_the_file(tmp_path: Path) -> None:
+    one = Recordings(write_calls(tmp_path, call("q", "a"))).fingerprint
+    assert Recordings(write_calls(tmp_path, call("q", "a"))).fingerprint == one
+    assert Recordings(write_calls(tmp_path, call("q", "b"))).fingerprint != one
 
 
-def test_the_longest_end_of_a_conversation_wins(tmp_path: Path) -> None:
+def test_the_longest_matching_end_of_a_conversation_wins(tmp_path: Path) -> None:
     talk = [["user", "1 + 1?"], ["assistant", "3"], ["user", "Again."]]
-    path = recorded(
+    path = write_calls(
         tmp_path,
         {"model": "m", "messages": talk[2:], "reply": "short"},
         {"model": "m", "messages": talk, "reply": "long"},
         {"model": "m", "messages": talk[1:], "reply": "middle"},
     )
-    asked = [{"role": role, "content": text} for role, text in talk]
+    conversation = [{"role": role, "content": text} for role, text in talk]
     with client(path) as to:
         system = {"role": "system", "content": "Be brief."}
-        assert said(to, [system, *asked]) == "long"
-        assert said(to, asked[1:]) == "middle"
-        assert said(to, [*asked[:1], *asked[2:]]) == "short"
+        assert ask_text(to, [system, *conversation]) == "long"
+        assert ask_text(to, conversation[1:]) == "middle"
+        assert ask_text(to, [*conversation[:1], *conversation[2:]]) == "short"
         with pytest.raises(openai.NotFoundError):
-            said(to, [*asked, system])
+            ask_text(to, [*conversation, system])
 
 
-def test_a_line_that_names_the_sample_or_the_parameters_goes_first(tmp_path: Path) -> None:
-    path = recorded(
+def test_a_line_that_names_the_sample_or_the_parameters_wins(tmp_path: Path) -> None:
+    path = write_calls(
         tmp_path,
         call("1 + 1?", "any"),
         call("1 + 1?", "third", sample=2),
@@ -120,16 +120,16 @@ def test_a_line_that_names_the_sample_or_the_parameters_goes_first(tmp_path: Pat
         call("1 + 1?", "third and cold", sample=2, parameters={"temperature": 0.0}),
     )
     with client(path) as to:
-        assert [said(to, sample=n) for n in range(4)] == ["any", "any", "third", "any"]
-        assert said(to, max_tokens=9, temperature=0.0) == "cold"
-        assert said(to, sample=2, max_tokens=9, temperature=0.0) == "third"
-        assert said(to, sample=2, temperature=0.0) == "third and cold"
-        assert said(to, temperature=0.5) == "any"
+        assert [ask_text(to, sample=n) for n in range(4)] == ["any", "any", "third", "any"]
+        assert ask_text(to, max_tokens=9, temperature=0.0) == "cold"
+        assert ask_text(to, sample=2, max_tokens=9, temperature=0.0) == "third"
+        assert ask_text(to, sample=2, temperature=0.0) == "third and cold"
+        assert ask_text(to, temperature=0.5) == "any"
 
 
-def test_several_choices_are_the_next_samples_and_pay_the_prompt_once(tmp_path: Path) -> None:
+def test_several_choices_are_the_next_samples_and_count_the_prompt_once(tmp_path: Path) -> None:
     lines = [call("1 + 1?", f"reply {n}", sample=n) for n in range(5)]
-    with client(recorded(tmp_path, *lines)) as to:
+    with client(write_calls(tmp_path, *lines)) as to:
         answer = ask(to, sample=1, n=3)
         assert [choice.message.content for choice in answer.choices] == [
             "reply 1",
@@ -144,9 +144,9 @@ def test_several_choices_are_the_next_samples_and_pay_the_prompt_once(tmp_path: 
             ask(to, sample=4, n=3)
 
 
-def test_without_a_header_equal_requests_count_up(tmp_path: Path) -> None:
+def test_without_a_header_equal_requests_are_numbered(tmp_path: Path) -> None:
     lines = [call("1 + 1?", str(n), sample=n) for n in range(6)] + [call("2 + 2?", "4", sample=0)]
-    with client(recorded(tmp_path, *lines)) as to:
+    with client(write_calls(tmp_path, *lines)) as to:
         create = to.chat.completions.create
         texts = [create(model="m", messages=ASK).choices[0].message.content for _ in range(2)]
         two = create(model="m", messages=ASK, n=2)
@@ -157,19 +157,19 @@ def test_without_a_header_equal_requests_count_up(tmp_path: Path) -> None:
     assert texts == ["0", "1", "2", "3", "4"]
 
 
-def test_an_unknown_call_is_a_404_that_says_what_was_asked(tmp_path: Path) -> None:
-    with client(recorded(tmp_path, call("q", "a"))) as to:
+def test_an_unknown_call_is_a_404_with_the_request(tmp_path: Path) -> None:
+    with client(write_calls(tmp_path, call("q", "a"))) as to:
         question = [{"role": "user", "content": "What is\n" + "7 + " * 100}]
-        with pytest.raises(openai.NotFoundError) as told:
+        with pytest.raises(openai.NotFoundError) as raised:
             to.chat.completions.create(model="mm", messages=question)  # type: ignore[arg-type]
-    message = told.value.body["message"]  # type: ignore[index,call-overload]
+    message = raised.value.body["message"]  # type: ignore[index,call-overload]
     assert "'mm' (nearest: 'm') as sample 0" in message
     assert message.endswith(("What is " + "7 + " * 100)[:80])
-    assert told.value.code == "no_recording"
+    assert raised.value.code == "no_recording"
 
 
 def test_models_and_health_are_served(tmp_path: Path) -> None:
-    path = recorded(tmp_path, call("q", "a"), {**call("q", "b"), "model": "another"})
+    path = write_calls(tmp_path, call("q", "a"), {**call("q", "b"), "model": "another"})
     with client(path) as to:
         assert [model.id for model in to.models.list()] == ["another", "m"]
         health = str(to.base_url).replace("/v1/", "/health")
@@ -177,11 +177,11 @@ def test_models_and_health_are_served(tmp_path: Path) -> None:
             assert json.load(answer) == {"status": "ok", "calls": 2}
 
 
-def test_odd_texts_come_back_as_they_are(tmp_path: Path) -> None:
+def test_unusual_texts_are_served_unchanged(tmp_path: Path) -> None:
     texts = ["", "\ud83d\udca1 ∫ \u2028", "\0\r\n", "x" * 200_000, "</script>\\"]
-    with client(recorded(tmp_path, *(call(f"q{n}", t) for n, t in enumerate(texts)))) as to:
-        back = [said(to, [{"role": "user", "content": f"q{n}"}]) for n in range(len(texts))]
-    assert back == json.loads(json.dumps(texts))
+    with client(write_calls(tmp_path, *(call(f"q{n}", t) for n, t in enumerate(texts)))) as to:
+        served = [ask_text(to, [{"role": "user", "content": f"q{n}"}]) for n in range(len(texts))]
+    assert served == json.loads(json.dumps(texts))
 
 
 @pytest.mark.parametrize(
@@ -201,10 +201,10 @@ def test_odd_texts_come_back_as_they_are(tmp_path: Path) -> None:
         ("DELETE", "/v1/models", {}, None, 501),
     ],
 )
-def test_a_bad_request_is_told_as_json(
+def test_an_invalid_request_is_answered_with_a_json_error(
     tmp_path: Path, method: str, path: str, headers: dict[str, str], body: Any, status: int
 ) -> None:
-    with Replay(recorded(tmp_path, call("q", "a"))) as address:
+    with Replay(write_calls(tmp_path, call("q", "a"))) as address:
         connection = HTTPConnection(address.split("/")[2], timeout=10)
         connection.request(method, path, body, headers)
         answer = connection.getresponse()
@@ -216,8 +216,8 @@ def test_a_bad_request_is_told_as_json(
         connection.close()
 
 
-def test_streaming_and_absurd_numbers_of_choices_are_refused(tmp_path: Path) -> None:
-    with client(recorded(tmp_path, call("1 + 1?", "2"))) as to:
+def test_streaming_and_invalid_numbers_of_choices_are_rejected(tmp_path: Path) -> None:
+    with client(write_calls(tmp_path, call("1 + 1?", "2"))) as to:
         with pytest.raises(openai.BadRequestError, match="not streamed"):
             ask(to, stream=True)
         for n in (-1, 1000):
@@ -225,51 +225,53 @@ def test_streaming_and_absurd_numbers_of_choices_are_refused(tmp_path: Path) -> 
                 ask(to, n=n)
 
 
-@pytest.mark.parametrize(("line", "why"), FAULTY)
-def test_a_faulty_line_is_told_with_its_number(tmp_path: Path, line: str, why: str) -> None:
-    path = recorded(tmp_path, call("q", "a"))
+@pytest.mark.parametrize(("line", "reason"), INVALID)
+def test_an_invalid_line_is_reported_with_its_number(
+    tmp_path: Path, line: str, reason: str
+) -> None:
+    path = write_calls(tmp_path, call("q", "a"))
     with path.open("a") as file:
         file.write(f"\n{line}\n")
-    with pytest.raises(UsageError) as told:
+    with pytest.raises(UsageError) as raised:
         Recordings(path)
-    assert str(told.value).startswith(f"{path}:3: ")
-    assert why in str(told.value)
-    assert "\n" not in str(told.value)
+    assert str(raised.value).startswith(f"{path}:3: ")
+    assert reason in str(raised.value)
+    assert "\n" not in str(raised.value)
 
 
-def test_five_faulty_lines_are_shown_and_all_are_counted(tmp_path: Path) -> None:
+def test_five_invalid_lines_are_shown_and_all_are_counted(tmp_path: Path) -> None:
     path = tmp_path / "calls.jsonl"
     path.write_bytes(b"\xff\n" + b"[" * 100_000 + b"\n" + b"{}\n" * 1000)
-    with pytest.raises(UsageError) as told:
+    with pytest.raises(UsageError) as raised:
         Recordings(path)
-    lines = str(told.value).splitlines()
+    lines = str(raised.value).splitlines()
     assert [line.split(": ")[0] for line in lines[:5]] == [f"{path}:{n}" for n in range(1, 6)]
-    assert lines[5:] == ["… and 997 more faulty lines"]
+    assert lines[5:] == ["… and 997 more invalid lines"]
 
 
-def test_a_line_without_an_end_is_not_held(tmp_path: Path) -> None:
+def test_an_endless_line_is_not_held_in_memory(tmp_path: Path) -> None:
     path = tmp_path / "calls.jsonl"
     with path.open("wb") as file:
         file.write(b'"' + b"x" * 40_000_000 + b'"\n')
         file.write(json.dumps(call("q", "a")).encode() + b"\n{}")
-    with pytest.raises(UsageError) as told:
+    with pytest.raises(UsageError) as raised:
         Recordings(path)
-    assert [line.split(": ", 1)[0] for line in str(told.value).splitlines()] == [
+    assert [line.split(": ", 1)[0] for line in str(raised.value).splitlines()] == [
         f"{path}:1",
         f"{path}:3",
     ]
 
 
-def test_two_lines_for_one_request_are_a_fault(tmp_path: Path) -> None:
+def test_two_lines_for_one_request_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r":2: an earlier line answers the same request"):
-        Recordings(recorded(tmp_path, call("q", "a"), call("q", "b")))
+        Recordings(write_calls(tmp_path, call("q", "a"), call("q", "b")))
 
 
-def test_the_calls_of_a_store_are_served_and_written_to_a_file(tmp_path: Path) -> None:
+def test_the_calls_of_a_store_are_served_and_exported(tmp_path: Path) -> None:
     def record(question: str, call: Call, response: Any, sample: int = 0) -> dict[bytes, Any]:
         request = Request("openai", "m", (("user", question),), '{"temperature":0.5}', sample)
-        tries = Tries(response, Spent(), estimated=False, count=1, seconds=1)
-        return {request.key: record_of(request, call, tries, recipe="r", when=1)}
+        tries = Tries(response, Cost(), estimated=False, count=1, seconds=1)
+        return {request.key: make_record(request, call, tries, recipe="r", when=1)}
 
     body = {"id": "1", "choices": [{"index": 0, "message": {"role": "assistant", "content": "2"}}]}
     answered = Call("answered", "2", finish="stop", prompt_tokens=7, completion_tokens=1)
@@ -283,15 +285,15 @@ def test_the_calls_of_a_store_are_served_and_written_to_a_file(tmp_path: Path) -
             assert export(calls, file) == 3
     for path in (tmp_path / "store", tmp_path / "written.jsonl"):
         with client(path) as to:
-            assert said(to, temperature=0.5) == "2"
+            assert ask_text(to, temperature=0.5) == "2"
             unknown: list[Any] = [
                 {"temperature": 0.6},
                 {"temperature": 0.5, "sample": 1},
                 {"temperature": 0.5, "messages": [{"role": "user", "content": "3 + 3?"}]},
             ]
-            for asked in unknown:
+            for request in unknown:
                 with pytest.raises(openai.NotFoundError):
-                    said(to, **asked)
+                    ask_text(to, **request)
             long = ask(to, [{"role": "user", "content": "4 + 4?"}], temperature=0.5)
             assert long.choices[0].message.content == "2"
             assert long.usage.total_tokens == 8
@@ -316,22 +318,22 @@ def command(tmp_path: Path) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_command_says_its_address_and_ends_cleanly(
+def test_the_command_prints_its_address_and_ends_cleanly(
     command: Any, tmp_path: Path, number: signal.Signals
 ) -> None:
-    process = command("--calls", recorded(tmp_path, call("1 + 1?", "2")))
+    process = command("--calls", write_calls(tmp_path, call("1 + 1?", "2")))
     line = process.stdout.readline()
     address = line.split()[0]
     assert line == f"{address}  1 call of m\n"
     with openai.OpenAI(base_url=address, api_key="x") as to:
-        assert said(to) == "2"
+        assert ask_text(to) == "2"
         process.send_signal(number)
         out, err = process.communicate(timeout=10)
     assert (process.returncode, out, err) == (0, "", "")
 
 
-def test_the_command_speaks_json(command: Any, tmp_path: Path) -> None:
-    path = recorded(tmp_path, call("1 + 1?", "2"))
+def test_the_command_prints_json(command: Any, tmp_path: Path) -> None:
+    path = write_calls(tmp_path, call("1 + 1?", "2"))
     process = command("--calls", path, "--json")
     served = json.loads(process.stdout.readline())
     assert served["fingerprint"] == Recordings(path).fingerprint
@@ -342,17 +344,17 @@ def test_the_command_speaks_json(command: Any, tmp_path: Path) -> None:
 
 
 def test_the_command_writes_the_calls_of_a_store_once(command: Any, tmp_path: Path) -> None:
-    path = recorded(tmp_path, call("1 + 1?", "2"))
+    path = write_calls(tmp_path, call("1 + 1?", "2"))
     process = command("--calls", path, "--write", tmp_path / "copy.jsonl")
     assert process.communicate() == (f"Wrote 1 call to {tmp_path}/copy.jsonl\n", "")
     assert (tmp_path / "copy.jsonl").read_bytes() == path.read_bytes()
     again = command("--calls", path, "--write", tmp_path / "copy.jsonl")
-    assert "File exists; choose a new file" in again.communicate()[1]
+    assert "File exists. Choose a new file." in again.communicate()[1]
     assert again.returncode == 2
 
 
-def test_what_cannot_be_served_is_told_in_one_line(command: Any, tmp_path: Path) -> None:
-    path = recorded(tmp_path, call("1 + 1?", "2"))
+def test_an_error_of_the_command_is_reported_in_one_line(command: Any, tmp_path: Path) -> None:
+    path = write_calls(tmp_path, call("1 + 1?", "2"))
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         process = command("--calls", path, "--port", port)
@@ -364,31 +366,31 @@ def test_what_cannot_be_served_is_told_in_one_line(command: Any, tmp_path: Path)
     assert command("--calls", tmp_path / "empty").communicate()[1].count("\n") == 1
 
 
-def test_many_clients_at_once_get_their_own_answers(command: Any, tmp_path: Path) -> None:
+def test_concurrent_clients_get_their_own_replies(command: Any, tmp_path: Path) -> None:
     lines = [call(f"{n} + 0?", str(n)) for n in range(1500)]
-    process = command("--calls", recorded(tmp_path, *lines))
+    process = command("--calls", write_calls(tmp_path, *lines))
     address = process.stdout.readline().split()[0]
 
-    async def all_of_them() -> tuple[list[str | None], float]:
+    async def send_all() -> tuple[list[str | None], float]:
         gate = asyncio.Semaphore(64)
         async with openai.AsyncOpenAI(base_url=address, api_key="x", max_retries=0) as to:
 
             async def one(number: int) -> str | None:
-                asked: Any = [{"role": "user", "content": f"{number} + 0?"}]
+                messages: Any = [{"role": "user", "content": f"{number} + 0?"}]
                 async with gate:
-                    answer = await to.chat.completions.create(model="m", messages=asked)
+                    answer = await to.chat.completions.create(model="m", messages=messages)
                 return answer.choices[0].message.content
 
             started = time.perf_counter()
             texts = await asyncio.gather(*map(one, range(len(lines))))
             return texts, len(lines) / (time.perf_counter() - started)
 
-    texts, rate = asyncio.run(all_of_them())
+    texts, rate = asyncio.run(send_all())
     assert texts == [str(n) for n in range(len(lines))]
-    assert rate > 50, "the client takes most of the time; alone the server does some 2,000"
+    assert rate > 50, "the client takes most of the time; the server alone reaches about 2,000"
 
 
-def test_a_hundred_thousand_lines_are_not_held(tmp_path: Path) -> None:
+def test_a_hundred_thousand_lines_are_not_held_in_memory(tmp_path: Path) -> None:
     path = tmp_path / "calls.jsonl"
     with path.open("w") as file:
         for n in range(100_000):
@@ -398,9 +400,9 @@ import resource
 from pathlib import Path
 from curator.teacher.replay.recordings import Recordings
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-found = Recordings(Path({str(path)!r}))
-assert found.find("m", [("user", "99999 + 0?")], {{}}, 0)["reply"] == "x" * 1000
-print(len(found), (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+recordings = Recordings(Path({str(path)!r}))
+assert recordings.find("m", [("user", "99999 + 0?")], {{}}, 0)["reply"] == "x" * 1000
+print(len(recordings), (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 """
     environment = {**os.environ, "PYTHONPATH": os.getcwd()}
     run = subprocess.run(

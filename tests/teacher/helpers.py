@@ -1,4 +1,4 @@
-"""What the teacher's tests share: requests, settings, and a store to ask in."""
+"""Shared by the tests of the teacher: requests, settings, and runs in a store."""
 
 import asyncio
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from tests.teacher.faults import Server
 
 
 class Notes:
-    """A listener that remembers what people were told."""
+    """A listener that collects notes."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -35,22 +35,26 @@ def settings(server: Server, **more: Any) -> TeacherSettings:
 
 
 def ask(
-    how: TeacherSettings,
+    teacher_settings: TeacherSettings,
     store: Path,
-    asked: Sequence[Request],
+    to_send: Sequence[Request],
     *,
     recipe: str = "r",
     budget: Budget = Budget(),  # noqa: B008
     listener: Notes | None = None,
 ) -> tuple[list[Call | BaseException], Counts]:
-    """What became of each request, in a run of its own."""
+    """The call or the exception of each request, in a separate run."""
 
     async def run() -> tuple[list[Call | BaseException], Counts]:
         teacher = Teacher(
-            how, CallLedgers(ledger, claims), recipe=recipe, budget=budget, listener=listener
+            teacher_settings,
+            CallLedgers(ledger, claims),
+            recipe=recipe,
+            budget=budget,
+            listener=listener,
         )
         async with teacher:
-            calls = await asyncio.gather(*map(teacher.ask, asked), return_exceptions=True)
+            calls = await asyncio.gather(*map(teacher.ask, to_send), return_exceptions=True)
         return calls, teacher.counts
 
     with Ledger(store / "calls") as ledger, Claims(store / "claims") as claims:
