@@ -135,8 +135,8 @@ class Endpoint:
             return Failure("timeout", busy=True)
         if isinstance(cause, aiohttp.ClientConnectorError):
             return Failure("no connection", busy=True, detail=self.redact(str(cause)))
-        if isinstance(cause, ValueError):  # an address or a header that cannot be sent
-            return Failure("not to be sent", "stop", detail=self.redact(str(cause)))
+        if isinstance(cause, ValueError):
+            return Failure("invalid address or header", "stop", detail=self.redact(str(cause)))
         return Failure("disconnected", busy=True)
 
 
@@ -172,8 +172,8 @@ def check_proxy(address: str) -> None:
     scheme = proxy.partition("://")[0]
     if scheme.startswith("socks") and not proxy_bypass(parts.hostname or ""):
         raise ValueError(
-            f"the environment sets a proxy {scheme}://…, which is not supported; set an http:// "
-            "proxy, or add the host to NO_PROXY"
+            f"the environment sets the proxy {scheme}://…; set an http:// proxy or add the host "
+            "to NO_PROXY"
         )
 
 
