@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
-from curator.core.progress import Listener, Silent
+from curator.core.progress import Listener, SilentListener
 from curator.teacher.batch.client import Batches
 from curator.teacher.budget import UNBOUNDED, BudgetLedger, Spent
 from curator.teacher.call import Call, Request
@@ -78,7 +78,7 @@ class Teacher:
     ) -> None:
         self._recipe, self._claims = recipe, ledgers.claims
         self._keeping = CallStore(ledgers.calls)
-        self._listener = listener or Silent()
+        self._listener = listener or SilentListener()
         bounded = settings.budget != UNBOUNDED
         before = spent_by(ledgers.calls, recipe) if bounded else Spent()
         self._purse = BudgetLedger(settings.budget, before, budget)
