@@ -16,15 +16,15 @@ from pathlib import Path
 from labels import lines
 
 from curator.answers import Grader
-from curator.core.samples import Sample, Sampled
+from curator.core.samples import Sample, SampledProblem
 from curator.sandbox import Sandbox
 from trainers.evaluation.evaluate import evaluate
 from trainers.evaluation.grade import grade
 
 
-def codex(outputs: Path) -> Iterator[Sampled]:
+def codex(outputs: Path) -> Iterator[SampledProblem]:
     for number, row in lines(next((outputs / "pot").glob("aqua_sc*.jsonl"))):
-        yield Sampled(
+        yield SampledProblem(
             "aqua_rat",
             str(number),
             row["question"],
@@ -34,18 +34,18 @@ def codex(outputs: Path) -> Iterator[Sampled]:
         )
 
 
-def tora(outputs: Path) -> Iterator[Sampled]:
+def tora(outputs: Path) -> Iterator[SampledProblem]:
     for number, row in lines(outputs / "tora/tora-70b-gsm8k.jsonl"):
         samples = (Sample("CoT", row["code"][0]),)
-        yield Sampled("gsm8k", str(number), row["question"], row["gt"], samples=samples)
+        yield SampledProblem("gsm8k", str(number), row["question"], row["gt"], samples=samples)
 
 
-def labelled(outputs: Path, model: str) -> Iterator[Sampled]:
+def labelled(outputs: Path, model: str) -> Iterator[SampledProblem]:
     path = outputs / "gsm8k_model_solutions/example_model_solutions.jsonl"
     for number, row in lines(path):
         gold = row["ground_truth"].rpartition("\nA:")[2].strip()
         samples = (Sample("CoT", row[model]["solution"]),)
-        yield Sampled("gsm8k", str(number), row["question"], gold, samples=samples)
+        yield SampledProblem("gsm8k", str(number), row["question"], gold, samples=samples)
 
 
 def main() -> int:

@@ -1,7 +1,8 @@
 """Curator: build, prove and version math-instruction datasets.
 
-`build(recipe, store=...)` makes a version, `load(version, store=...)` reads its rows;
-`curator.answers` and `curator.sandbox` are usable alone. Nothing heavy is imported until used.
+`build(recipe, store=...)` makes a version and `load(version, store=...)` reads its rows;
+`RunOptions` says how a build runs. `curator.answers` and `curator.sandbox` work on their own.
+Heavy packages are imported when they are first used.
 """
 
 from importlib import import_module
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RunOptions", "build", "load"]
 
-_HOMES = {
+_MODULES = {
     "RunOptions": "curator.pipeline.run_options",
     "build": "curator.pipeline.build",
     "load": "curator.versions.rows",
@@ -22,6 +23,6 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'curator' has no attribute '{name}'")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_MODULES[name]), name)

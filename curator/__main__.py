@@ -1,4 +1,4 @@
-"""`python -m curator` and the command `curator`; an interrupt while it still loads is no error."""
+"""`python -m curator` and the command `curator`. Ctrl-C during the imports prints no traceback."""
 
 try:
     from curator.cli import main

@@ -1,4 +1,4 @@
-"""What several tests need: real data, a small disk, hypothesis without a stopwatch."""
+"""Fixtures of several tests: real data and a small disk; settings of hypothesis."""
 
 import subprocess
 from collections.abc import Iterator
@@ -10,14 +10,14 @@ from hypothesis import settings
 from tests.paths import ROOT
 from tests.worlds import mount
 
-# Two cores shared by several workers: a slow example is no fault of the code.
+# Several workers share two cores: a slow example is not an error of the code.
 settings.register_profile("curator", deadline=None, max_examples=60)
 settings.load_profile("curator")
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 8 MB of its own."""
+    """A file system of 8 MB."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mount("-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder))
@@ -27,7 +27,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def shared() -> Path:
-    """Real upstream data, laid out as `--mirror` expects; its tests are skipped without it."""
+    """Real upstream data in the layout of `--mirror`; tests that need it are skipped without it."""
     folder = ROOT.parent / "shared" / "data"
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}")

@@ -1,4 +1,4 @@
-"""Where things are in the checkout; imports nothing, for tests that run outside the environment."""
+"""Paths in the checkout. Imports nothing, for tests that run outside the environment."""
 
 from pathlib import Path
 

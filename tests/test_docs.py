@@ -1,4 +1,4 @@
-"""Documents say what the code does: a current reference, true examples, links that lead on."""
+"""Documents match the code: the reference is current, examples are valid, links resolve."""
 
 import json
 import re
@@ -42,31 +42,31 @@ def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
 
 
-def test_every_command_says_what_it_does_with_an_example_that_names_it() -> None:
+def test_every_command_has_help_and_an_example_that_names_it() -> None:
     for name, command in COMMANDS.items():
         assert command.help, name
         assert (command.epilog or "").startswith(f"Example: curator {name}"), name
 
 
-def test_every_option_says_what_it_means() -> None:
-    silent = [
+def test_every_option_has_help() -> None:
+    undocumented = [
         f"{name} {param.name}"
         for name, command in COMMANDS.items()
         for param in command.params
         if not param.help
     ]
-    assert silent == []
+    assert undocumented == []
 
 
-def test_every_recipe_key_says_what_it_means() -> None:
+def test_every_recipe_key_has_a_description() -> None:
     full = schema()
-    silent = [
+    undocumented = [
         f"{name}.{key}"
         for name, part in {"Recipe": full, **full["$defs"]}.items()
         for key, value in part.get("properties", {}).items()
         if "description" not in value and "$ref" not in value
     ]
-    assert silent == []
+    assert undocumented == []
 
 
 def test_the_help_of_export_names_every_format() -> None:
@@ -74,8 +74,8 @@ def test_the_help_of_export_names_every_format() -> None:
     assert [name for name in FORMATS if name not in help_text] == []
 
 
-def curator_lines() -> list[tuple[Path, str]]:
-    """Every line of a shell example in the documents that runs `curator`."""
+def curator_examples() -> list[tuple[Path, str]]:
+    """Return every line of the shell examples in the documents that runs `curator`."""
     found = []
     for path in DOCUMENTS:
         blocks = re.findall(r"```(?:sh|bash|console)\n(.*?)```", path.read_text(), re.DOTALL)
@@ -87,18 +87,18 @@ def curator_lines() -> list[tuple[Path, str]]:
 
 
 def test_shell_examples_use_commands_and_options_that_exist() -> None:
-    examples = curator_lines()
+    examples = curator_examples()
     assert {path.name for path, _ in examples} >= {"README.md", "tutorial.md", "how-to.md"}
     for path, line in examples:
         _, name, *rest = shlex.split(line.split(" | ")[0].split(" > ")[0])
         if name == "--help":
             continue
         assert name in COMMANDS, f"{path.name}: {line}"
-        assert unparsed(COMMANDS[name], rest) == "", f"{path.name}: {line}"
+        assert parse_error(COMMANDS[name], rest) == "", f"{path.name}: {line}"
 
 
-def unparsed(command: Any, words: list[str]) -> str:
-    """What a command does not understand of its arguments; their values are not looked at."""
+def parse_error(command: Any, words: list[str]) -> str:
+    """Return what a command cannot parse of its arguments; their values are not checked."""
     context = command.context_class(command, info_name=command.name)
     try:
         given, left, _ = command.make_parser(context).parse_args(list(words))
@@ -116,9 +116,9 @@ def unparsed(command: Any, words: list[str]) -> str:
     "line",
     ["show", "show a b", "show a --stroe x", "export a --format", "audit a --fix b --what"],
 )
-def test_a_shell_example_that_is_wrong_would_be_seen(line: str) -> None:
+def test_an_invalid_shell_example_would_be_noticed(line: str) -> None:
     name, *rest = line.split()
-    assert unparsed(COMMANDS[name], rest) != ""
+    assert parse_error(COMMANDS[name], rest) != ""
 
 
 def recipes_in_documents() -> list[tuple[str, str]]:
@@ -141,19 +141,19 @@ def test_recipes_in_documents_are_valid(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_links_between_documents_lead_to_files(path: Path) -> None:
+def test_links_between_documents_resolve(path: Path) -> None:
     targets = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", path.read_text(encoding="utf-8"))
     assert [target for target in targets if not (path.parent / target).exists()] == []
 
 
-def test_the_licence_is_whole_and_is_the_one_that_the_package_names() -> None:
+def test_the_licence_is_complete_and_matches_the_package() -> None:
     text = (ROOT / "LICENSE").read_text(encoding="utf-8")
     assert "Apache License\n                           Version 2.0, January 2004" in text
     assert "END OF TERMS AND CONDITIONS" in text
     assert 'license = "Apache-2.0"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 
 
-def test_files_quoted_in_documents_are_quoted_whole() -> None:
+def test_files_quoted_in_documents_match() -> None:
     quoted = [
         (path.name, name, block)
         for path in DOCUMENTS
@@ -164,11 +164,11 @@ def test_files_quoted_in_documents_are_quoted_whole() -> None:
     assert quoted, "CONTRIBUTING.md shows a source"
     for document, name, block in quoted:
         assert block == (ROOT / name).read_text(encoding="utf-8"), (
-            f"{document} shows another {name}"
+            f"{document} quotes an older {name}"
         )
 
 
-def test_json_examples_in_documents_are_json() -> None:
+def test_json_examples_in_documents_are_valid() -> None:
     for path in DOCUMENTS:
         for block in re.findall(r"```json\n(.*?)```", path.read_text(), re.DOTALL):
             json.loads(block)

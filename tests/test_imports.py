@@ -1,4 +1,4 @@
-"""Imports point down, and importing the package or asking for help is cheap."""
+"""Imports go down the layers only; importing the package and printing help load little."""
 
 import ast
 import subprocess
@@ -10,8 +10,8 @@ import pytest
 
 from tests.paths import ROOT
 
-# Which parts each part may import; itself always. A part stands on a higher level than all it
-# imports, and a part that is not listed is an error.
+# The other parts that each part may import. A part is on a higher level than all it imports; a part
+# that is not listed is an error.
 CORE = {"curator.core"}
 LAYERS: dict[str, set[str]] = {
     # level 1
@@ -66,7 +66,7 @@ LAYERS: dict[str, set[str]] = {
         "curator.checks",
         "curator.recipe",
     },
-    # level 6: build and load, which `import curator` loads when they are first used
+    # level 6: build and load, which are imported when they are first used
     "curator": {"curator.pipeline", "curator.versions"},
     # level 7: the only part that may import the trainers
     "curator.cli": {
@@ -91,7 +91,7 @@ LAYERS: dict[str, set[str]] = {
 # Where functions may import our own code, and why.
 LATE = {"curator.cli": "start-up time: `curator --help` loads nothing heavy"}
 
-MOST_LEVELS = 8
+MAX_LEVELS = 8
 
 HEAVY = ("torch", "transformers", "datasets", "duckdb", "pyarrow", "polars", "sympy", "openai")
 
@@ -114,13 +114,13 @@ def _tree(module: str) -> ast.AST:
 
 
 def _part(module: str) -> str:
-    """The part that a module belongs to: `curator.answers.compare.sets` is of `curator.answers`."""
+    """Return the part of a module: `curator.answers` for `curator.answers.compare.sets`."""
     names = module.split(".")
     return ".".join(names[:2]) if names[0] == "curator" else names[0]
 
 
 def _imported(tree: ast.AST) -> set[str]:
-    """Modules of ours that the code imports anywhere in `tree`, for type checking too."""
+    """Return our modules that `tree` imports anywhere, for type checking too."""
     found: set[str] = set()
     for node in ast.walk(tree):
         match node:
@@ -133,36 +133,36 @@ def _imported(tree: ast.AST) -> set[str]:
                 if longer - MODULES.keys():
                     found.add(name)
             case ast.ImportFrom():
-                raise AssertionError("a relative import: imports name the whole path")
+                raise AssertionError("a relative import: use the full path")
     return {name for name in found if name.split(".")[0] in {"curator", "datastore", "trainers"}}
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_a_module_imports_only_what_lies_below_it(module: str) -> None:
+def test_a_module_imports_only_parts_below_its_own(module: str) -> None:
     part = _part(module)
-    assert part in LAYERS, f"{part} is not in the table: add it, with what it may import"
+    assert part in LAYERS, f"{part} is not in LAYERS: add it with the parts that it may import"
     for name in _imported(_tree(module)):
         assert name in MODULES, f"{module} imports {name}, which does not exist"
         assert _part(name) in {part, *LAYERS[part]}, f"{module} imports {name}: not below it"
 
 
-def test_the_table_lists_no_part_and_no_import_that_does_not_exist() -> None:
+def test_every_part_and_import_of_the_table_exists() -> None:
     assert {_part(module) for module in MODULES} == LAYERS.keys()
     used = {(_part(m), _part(name)) for m in MODULES for name in _imported(_tree(m))}
     assert {(part, below) for part, all_ in LAYERS.items() for below in all_} <= used
 
 
-def test_parts_stand_on_at_most_eight_levels_without_a_circle() -> None:
+def test_parts_are_on_at_most_eight_levels_without_a_cycle() -> None:
     level: dict[str, int] = {}
     for part, below in LAYERS.items():
         assert below <= level.keys(), f"{part} may import {below - level.keys()}, which is above it"
         level[part] = 1 + max((level[each] for each in below), default=0)
-    assert max(level.values()) <= MOST_LEVELS
+    assert max(level.values()) <= MAX_LEVELS
 
 
-def test_modules_do_not_import_each_other_in_a_circle() -> None:
+def test_modules_do_not_import_each_other_in_a_cycle() -> None:
     imports = {module: sorted(_imported(_tree(module)) - {module}) for module in MODULES}
-    TopologicalSorter(imports).prepare()  # raises CycleError, which names the circle
+    TopologicalSorter(imports).prepare()  # raises CycleError, which names the cycle
 
 
 def test_the_package_has_at_most_thirteen_entries() -> None:
@@ -194,12 +194,14 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert modules.isdisjoint(HEAVY)
 
 
-def test_the_probe_sees_a_heavy_module_that_is_loaded() -> None:
+def test_a_heavy_module_that_is_loaded_would_be_noticed() -> None:
     assert "pyarrow" in _loaded_by("import curator.core.arrow")
 
 
-def test_asking_for_help_loads_nothing_heavy() -> None:
-    ask = "import curator.cli\ntry:\n    sys.argv = ['curator', '--help']\n    curator.cli.main()\n"
-    modules = _loaded_by(f"{ask}except SystemExit:\n    pass")
+def test_printing_help_loads_nothing_heavy() -> None:
+    program = (
+        "import curator.cli\ntry:\n    sys.argv = ['curator', '--help']\n    curator.cli.main()\n"
+    )
+    modules = _loaded_by(f"{program}except SystemExit:\n    pass")
     assert "curator.cli" in modules
     assert modules.isdisjoint(HEAVY)

@@ -1,4 +1,4 @@
-"""What is installed is what the checkout holds: all packages, recipes and samples."""
+"""The wheel contains what the checkout has: all packages, recipes and samples."""
 
 import subprocess
 import sys
@@ -11,8 +11,8 @@ import pytest
 from tests.paths import ROOT
 
 
-def shipped() -> set[str]:
-    """Files of the recipes folder, by their path in it."""
+def recipe_files() -> set[str]:
+    """Return the files of the recipes folder, relative to it."""
     folder = ROOT / "recipes"
     return {
         str(path.relative_to(folder))
@@ -23,7 +23,7 @@ def shipped() -> set[str]:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the package as a wheel unpacks it, built from a copy of what git would hold."""
+    """Build a wheel from a copy of the files that git tracks; return the folder it unpacks to."""
     work = tmp_path_factory.mktemp("wheel")
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
@@ -65,17 +65,17 @@ def test_the_wheel_holds_every_module_prompt_and_shipped_recipe(installed: Path)
     prompts = {str(path.relative_to(ROOT)) for path in (ROOT / "curator").rglob("*.jinja")}
     assert prompts
     assert modules | prompts <= names
-    assert shipped()
-    assert {f"curator/_recipes/{name}" for name in shipped()} <= names
+    assert recipe_files()
+    assert {f"curator/_recipes/{name}" for name in recipe_files()} <= names
 
 
 def test_an_installed_package_finds_its_own_recipes(installed: Path) -> None:
     ask = "from curator.recipe.builtin import recipes_folder; print(recipes_folder())"
     command = [sys.executable, "-S", "-c", f"import sys; sys.path.insert(0, sys.argv[1]); {ask}"]
     run = [*command, str(installed)]
-    # From a folder without a checkout, and without the editable install that this test runs in.
-    seen = subprocess.run(run, check=True, capture_output=True, text=True, cwd=installed.parent)
-    assert seen.stdout.strip() == str(installed / "curator" / "_recipes")
+    # Run outside the checkout, and without the editable install of this test run.
+    done = subprocess.run(run, check=True, capture_output=True, text=True, cwd=installed.parent)
+    assert done.stdout.strip() == str(installed / "curator" / "_recipes")
 
 
 def test_a_checkout_finds_its_own_recipes() -> None:

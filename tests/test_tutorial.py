@@ -1,4 +1,4 @@
-"""The tutorial, done as it says: every command in its order, and what it shows is what one sees."""
+"""The tutorial: every command runs in order, and the output is what the tutorial shows."""
 
 import re
 import shlex
@@ -13,7 +13,7 @@ BLOCK = re.compile(r"(?:<!-- ([^>]+) -->\n)?```(\w*)\n(.*?)```", re.DOTALL)
 
 def test_the_tutorial_runs_and_shows_what_it_says(tmp_path: Path) -> None:
     (tmp_path / "recipes").symlink_to(ROOT / "recipes")
-    said, ran, shown = "", [], 0
+    output, commands, compared = "", [], 0
     for mark, language, block in BLOCK.findall(TEXT):
         if mark == "needs the Hub":
             continue
@@ -26,11 +26,11 @@ def test_the_tutorial_runs_and_shows_what_it_says(tmp_path: Path) -> None:
                 assert name == "curator"
                 done = curator(*words, cwd=tmp_path)
                 assert done.returncode == 0, f"{line}: {done.stderr}"
-                said += done.stdout
-                ran.append(words[0])
+                output += done.stdout
+                commands.append(words[0])
         elif not language:
             for line in filter(None, block.splitlines()):
-                assert line.split("…")[0] in said, line
-                shown += 1
-    assert shown > 20
-    assert {"build", "why", "new", "diff", "export", "report", "audit"} <= {*ran}
+                assert line.split("…")[0] in output, line
+                compared += 1
+    assert compared > 20
+    assert {"build", "why", "new", "diff", "export", "report", "audit"} <= {*commands}

@@ -1,7 +1,7 @@
-"""A small world to build in: a mirror with known rows, and a recipe over it.
+"""A small world to build in: a mirror with known records, and a recipe that reads it.
 
-Of the nine GSM8K records one does not parse, one is wrong by its own annotations, one repeats
-another and one is an evaluation question; so every number of a build of it is known beforehand.
+Of the nine GSM8K records one does not parse, one contradicts its own annotations, one is a
+duplicate and one is an evaluation question. So every number of its build is known.
 """
 
 import json
@@ -53,7 +53,7 @@ def _line(row: tuple[str, str, str]) -> str:
 
 
 def make_world(folder: Path, recipe: str = RECIPE) -> tuple[Path, Path]:
-    """Write the mirror and the recipe; returns both paths."""
+    """Write the mirror and the recipe; return both paths."""
     mirror, train = folder / "mirror", [*RIGHT, WRONG, RIGHT[0], EVALUATION]
     lines = [_line(row) for row in train]
     lines.insert(3, '{"question": "broken')
@@ -67,19 +67,19 @@ def make_world(folder: Path, recipe: str = RECIPE) -> tuple[Path, Path]:
 
 
 def mount(*arguments: str) -> None:
-    """Mount a file system; the test is skipped where that is not allowed."""
+    """Mount a file system; skip the test if that is not allowed."""
     done = subprocess.run(["mount", *arguments], capture_output=True, text=True)
     if done.returncode:
         pytest.skip(f"needs to mount a file system: {done.stderr.strip()}")
 
 
 def curator(*args: object, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run the command line in a process of its own."""
+    """Run the command line in a separate process."""
     return subprocess.run(command(*args), **{**RUN, **options})
 
 
 def command(*args: object) -> list[str]:
-    """The command line as a list."""
+    """Return the command line as a list."""
     return [sys.executable, "-m", "curator", *map(str, args)]
 
 

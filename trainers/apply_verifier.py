@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from curator.core.errors import UsageError
-from curator.core.samples import Sampled
+from curator.core.samples import SampledProblem
 from trainers.models import load_causal, load_reward, load_tokenizer
 from trainers.pairs import question
 
@@ -112,7 +112,7 @@ class Scorer:
         return [float(score) for score in torch.sigmoid(gaps).cpu()]
 
 
-def scored(problems: Iterable[Sampled], scorer: Scorer) -> Iterator[Sampled]:
+def scored(problems: Iterable[SampledProblem], scorer: Scorer) -> Iterator[SampledProblem]:
     """The same problems in order, their samples with scores; equal texts are read once."""
     rest = iter(problems)
     while some := list(islice(rest, PROBLEMS)):

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import pydantic
 from pydantic import Field
 
-from curator.core.errors import RecipeError, unknown
+from curator.core.errors import RecipeError, unknown_name
 from curator.core.section import Section
 from curator.recipe.keys import Loc
 from curator.recipe.messages import error_line
@@ -237,7 +237,7 @@ def _stage_errors(document: Document, values: Mapping[str, Any], name: str) -> l
     keys = {*SFT.model_fields, *Verifier.model_fields}
     allowed = keys - {*NOT_IN_STAGES, "train"}
     errors += [
-        f"{document.place(('common', key))}: {unknown('key', str(key), allowed)}"
+        f"{document.place(('common', key))}: {unknown_name('key', str(key), allowed)}"
         for key in values.get("common") or {}
         if key not in allowed
     ]

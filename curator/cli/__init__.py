@@ -13,7 +13,7 @@ from typing import NoReturn
 from typer.exceptions import Abort, TyperException
 
 from curator.cli import interrupt
-from curator.cli.app import app, debugging
+from curator.cli.app import app, shows_tracebacks
 from curator.cli.commands import register_commands
 from curator.cli.tables import printable
 from curator.core.errors import CuratorError
@@ -24,7 +24,7 @@ register_commands()
 
 def main() -> None:
     """Run the command line; exit with 0 for success, 2 for a user's mistake, 1 for a failure."""
-    interrupt.listen()
+    interrupt.install_handler()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # print '?' for characters that a terminal lacks
             stream.reconfigure(errors="replace")
@@ -32,7 +32,7 @@ def main() -> None:
     words = sorted(sys.argv[1:], key=lambda word: word != "--debug")
     try:
         code = app(words, prog_name="curator", standalone_mode=False)
-        interrupt.check()  # typer turns Ctrl-C into an exit code
+        interrupt.raise_if_pressed()  # typer turns Ctrl-C into an exit code
         sys.stdout.flush()
         sys.exit(code if isinstance(code, int) else 0)
     except BrokenPipeError:
@@ -40,9 +40,9 @@ def main() -> None:
     except (Abort, KeyboardInterrupt):
         _exit_interrupted()
     except Exception as error:  # whatever it is, the user gets one line
-        if interrupt.pressed():  # Ctrl-C can surface as another error
+        if interrupt.was_pressed():  # Ctrl-C can surface as another error
             _exit_interrupted()
-        if debugging() and not isinstance(error, TyperException):
+        if shows_tracebacks() and not isinstance(error, TyperException):
             traceback.print_exc()
         _fail(*_describe(error))
 

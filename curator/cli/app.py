@@ -40,12 +40,12 @@ def common(
     _debug = debug
 
 
-def debugging() -> bool:
+def shows_tracebacks() -> bool:
     """Return whether --debug was given."""
     return _debug
 
 
-def existing(store: Path, readonly: bool = True) -> "Store":
+def open_existing(store: Path, readonly: bool = True) -> "Store":
     """Open the store in a folder, which must exist; raises UsageError."""
     from datastore.store import Store
 
@@ -119,7 +119,7 @@ class Progress:
 
     def progress(self, what: str, done: int, total: int | None) -> None:
         """Move the bar of `what`; it replaces the bar of the previous work."""
-        interrupt.check()
+        interrupt.raise_if_pressed()
         if not self._bars:
             return
         if what != self._what:
@@ -132,7 +132,7 @@ class Progress:
 
     def note(self, text: str) -> None:
         """Print one line above the bar."""
-        interrupt.check()
+        interrupt.raise_if_pressed()
         if self._bars:
             self._bars.console.print(text, markup=False, highlight=False, soft_wrap=True)
         else:

@@ -9,7 +9,7 @@ from types import FrameType
 _pressed = False
 
 
-def listen() -> None:
+def install_handler() -> None:
     """Install the handler of Ctrl-C."""
     signal.signal(signal.SIGINT, _press)
 
@@ -21,12 +21,12 @@ def _press(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def pressed() -> bool:
+def was_pressed() -> bool:
     """Return whether Ctrl-C was pressed."""
     return _pressed
 
 
-def check() -> None:
+def raise_if_pressed() -> None:
     """Raise KeyboardInterrupt if Ctrl-C was pressed and swallowed."""
     if _pressed:
         raise KeyboardInterrupt

@@ -9,7 +9,7 @@ from curator.cli.app import show_json
 from curator.cli.tables import format_cell, print_table, printable
 
 if TYPE_CHECKING:
-    from curator.pipeline.preview import Previewed
+    from curator.pipeline.preview import PreviewRow
     from curator.versions.content import Content, SubsetContent, Teacher
     from curator.versions.diff import RowChange, VerdictChange
     from curator.versions.why import RowHistory
@@ -125,7 +125,7 @@ def _print_missing(content: "Content") -> None:
         print(f"\nNot screened against, because they were not reached: {', '.join(missing)}")
 
 
-def print_previewed(rows: "Sequence[Previewed]") -> None:
+def print_previewed(rows: "Sequence[PreviewRow]") -> None:
     """Print rows one below the other, each with its verdicts."""
     for row in rows:
         print(f"── {row.subset} {row.id[:12]} {_fate(row)}")
@@ -142,7 +142,7 @@ def print_previewed(rows: "Sequence[Previewed]") -> None:
     )
 
 
-def _fate(row: "Previewed") -> str:
+def _fate(row: "PreviewRow") -> str:
     if row.kept:
         return "kept"
     stopped = any(verdict.outcome != "passed" for verdict in row.verdicts)

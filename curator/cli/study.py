@@ -17,7 +17,7 @@ from curator.core.progress import Listener
 from curator.core.samples import write_samples
 from curator.pipeline.build import build
 from curator.pipeline.run_options import RunOptions
-from curator.pipeline.sample import SampleRequest, known_sets, sample
+from curator.pipeline.sample import SampleRequest, find_sets, sample
 from curator.recipe.load import load_recipe
 from curator.recipe.yaml_document import read_document, shipped_recipes
 from curator.release.export import export
@@ -87,7 +87,7 @@ def study(
     """
     # Validate all inputs before the first long step.
     recipes = [load_recipe(name) for name in request.recipes]
-    known_sets(request.sampling)
+    find_sets(request.sampling)
     _load_sft(request, "release")
     listener = options.listener
     results = []

@@ -1,4 +1,4 @@
-"""Arrow layouts of the domain model, and the two conversions: dataclasses to batches and back."""
+"""Arrow schemas of the domain model; conversion of dataclasses to record batches and back."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -46,7 +46,7 @@ VERDICTS = pa.schema(
         ("version", pa.int32()),
         ("outcome", pa.string()),
         ("reason", pa.string()),
-        ("evidence", pa.string()),  # canonical JSON object of texts
+        ("evidence", pa.string()),  # canonical JSON object of strings
     ]
 )
 QUARANTINE = pa.schema([("place", pa.string()), ("reason", pa.string()), ("raw", pa.string())])
@@ -54,7 +54,7 @@ QUARANTINE = pa.schema([("place", pa.string()), ("reason", pa.string()), ("raw",
 Record = Problem | Rationale | Verdict | Quarantined
 
 
-def _row(record: Record) -> tuple[object, ...]:
+def _values(record: Record) -> tuple[object, ...]:
     match record:
         case Problem():
             return (
@@ -96,11 +96,11 @@ def _row(record: Record) -> tuple[object, ...]:
             return (record.place, record.reason, record.raw)
 
 
-def batches(
+def to_batches(
     records: Iterable[Record], schema: pa.Schema, size: int = 10_000
 ) -> Iterator[pa.RecordBatch]:
-    """Records of one type as Arrow batches of at most `size` rows in `schema`."""
-    rows = map(_row, records)
+    """Yield records of one type as batches in `schema`, with a maximum of `size` rows per batch."""
+    rows = map(_values, records)
     while chunk := list(islice(rows, size)):
         columns = zip(*chunk, strict=True)
         arrays = [
@@ -109,8 +109,8 @@ def batches(
         yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def problems(batch: pa.RecordBatch) -> Iterator[Problem]:
-    """The problems of one batch in the layout `PROBLEMS`."""
+def to_problems(batch: pa.RecordBatch) -> Iterator[Problem]:
+    """Yield the problems of a batch in the schema `PROBLEMS`."""
     names = [field.name for field in fields(Problem) if field.init]
     columns = [batch.column(name).to_pylist() for name in names]
     choices = names.index("choices")
@@ -118,5 +118,5 @@ def problems(batch: pa.RecordBatch) -> Iterator[Problem]:
     yield from map(Problem, *columns)
 
 
-DRAWN = pa.schema([("id", ID), ("subset", pa.string())])
-"""A version's rows: sorted ids with the subset that each was drawn from."""
+VERSION_ROWS = pa.schema([("id", ID), ("subset", pa.string())])
+"""Rows of a version: sorted ids, each with the subset that it was drawn from."""

@@ -1,4 +1,4 @@
-"""The exceptions of the library, by where the trouble lies; a failed row is data, not one of these.
+"""The exceptions of the library. A row that fails a check is data and raises none of them.
 
 Every message is one line: what was seen, what was expected, what to do.
 """
@@ -8,39 +8,39 @@ from difflib import get_close_matches
 
 
 class CuratorError(Exception):
-    """Base of all: the command line prints the message alone and exits with `exit_code`."""
+    """Base class. The command line prints only the message and exits with `exit_code`."""
 
     exit_code = 1
 
 
 class UsageError(CuratorError):
-    """The user asked for something that is not there or not possible."""
+    """A user's mistake: something named does not exist or is not possible."""
 
     exit_code = 2
 
 
 class RecipeError(UsageError):
-    """A recipe is invalid; the message holds every fault, one a line, each with its place."""
+    """A recipe is invalid. The message has one line per error, each with its place."""
 
 
 class SourceError(CuratorError):
-    """A source cannot be reached, or too much of it does not parse."""
+    """A source cannot be read, or too many of its records do not parse."""
 
 
 class SandboxError(CuratorError):
-    """The sandbox cannot be set up safely on this machine."""
+    """The sandbox cannot be set up safely on this system."""
 
 
 class TeacherError(CuratorError):
-    """A teacher's endpoint cannot be used: no retry and no other call would mend it."""
+    """A teacher's endpoint cannot be used, and neither a retry nor another call would help."""
 
 
 class HubError(CuratorError):
-    """The Hub refuses, cannot be reached, or holds something else than was expected."""
+    """The Hub refuses a request, cannot be reached, or has unexpected content."""
 
 
 class BudgetReached(CuratorError):
-    """The next call might break a budget; all calls that were made are kept."""
+    """The next call might exceed a budget. All calls made so far are cached."""
 
 
 MALFORMED = (
@@ -51,11 +51,11 @@ MALFORMED = (
     OverflowError,
     RecursionError,
 )
-"""What reading a file from outside raises where a value is not what was expected."""
+"""Exceptions raised when a value read from outside is not what was expected."""
 
 
-def unknown(what: str, name: str, known: Iterable[str]) -> str:
-    """One line for a name that does not exist, with the nearest one that does."""
+def unknown_name(what: str, name: str, known: Iterable[str]) -> str:
+    """Return the message for a name that does not exist, with the nearest one that does."""
     names = sorted(known)
     near = get_close_matches(name, names, n=1)
     hint = f" Did you mean '{near[0]}'?" if near else ""

@@ -1,7 +1,7 @@
 """The domain model: what flows from a source to a version, as frozen dataclasses.
 
-In: nothing of ours. Out: Problem, Rationale, Verdict, Answer and the content hashes that name them.
-Arrow layouts of the same things are in `curator.core.arrow`.
+Problem, Rationale, Verdict and Answer, and the content hashes that identify them. Their Arrow
+schemas are in `curator.core.arrow`.
 """
 
 import dataclasses
@@ -16,15 +16,15 @@ AnswerKind = Literal[
     "number", "expression", "tuple", "set", "interval", "matrix", "option", "boolean", "text"
 ]
 Notation = Literal["", "gsm8k", "mathqa", "python"]
-Stated = Literal["", "hashes", "box", "phrase", "letter", "output", "whole", "printed"]
+AnswerForm = Literal["", "hashes", "box", "phrase", "letter", "output", "whole", "printed"]
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def content_id(*parts: str) -> bytes:
-    """16 bytes that name the given texts: equal parts, equal id, on every machine and release.
+    """Return a 16-byte hash of the parts, the same on every machine and in every release.
 
-    Parts are framed by their length in characters, so that ("ab", "c") and ("a", "bc") differ.
+    Each part is prefixed by its length in characters, so ("ab", "c") and ("a", "bc") differ.
     """
     framed = "".join([f"{len(part)}:{part}" for part in parts])
     return sha256(framed.encode("utf-8", "surrogatepass")).digest()[:16]
@@ -38,49 +38,50 @@ class Answer:
     text: str
     """Canonical text: `1000`, `1/2`, `sqrt(2)`, `(1, 2)`, `B`, `true`."""
     unit: str = ""
-    """Canonical unit or currency, empty if none: `km/h`, `$`."""
+    """Canonical unit or currency (`km/h`, `$`); empty if there is none."""
     span: tuple[int, int] | None = dataclasses.field(default=None, compare=False)
-    """Where in the text it was read from: start and end offsets in characters."""
-    stated: Stated = dataclasses.field(default="", compare=False)
-    """How the text states it: after `####`, in a `box`, after a `phrase` (the answer is …), as a
-    `letter`, in a fenced block of program `output`, as the `whole` text, or `printed`."""
+    """Start and end offset in the text that it was read from, in characters."""
+    stated: AnswerForm = dataclasses.field(default="", compare=False)
+    """How the text states the answer: after `####` (`hashes`), in a `box`, after a `phrase` such as
+    "the answer is", as a `letter`, in a fenced block of program `output`, as the `whole` text, or
+    `printed` by a program."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One question with its gold answer, and upstream's own solution if there is one.
+    """A question with its gold answer, and upstream's solution if there is one.
 
-    Several records of a source may share one problem (GSM8K-RFT has many solutions a question):
+    Several records of a source may share a problem (GSM8K-RFT has many solutions per question):
     they have the same id and differ in `solution` or `program`.
     """
 
     source: str
     """Name of the source in `curator.sources`."""
     question: str
-    """The question alone: no choices, no answer, no prompt."""
+    """The question without choices, answer or prompt."""
     gold: str
-    """Upstream's final answer in its own words (`1,000`, `\\frac{1}{2}`, `C`, `[1, 2]`), or empty
-    where upstream states none. With choices it is the letter."""
+    """The final answer as upstream writes it (`1,000`, `\\frac{1}{2}`, `C`, `[1, 2]`); the letter
+    if there are choices. Empty if upstream states no answer."""
     choices: tuple[str, ...] = ()
-    """Texts of the options without their letters, in order; empty for open questions."""
+    """Texts of the choices without their letters, in order; empty for open questions."""
     solution: str = ""
-    """Upstream's worked solution as plain text, without the line that only states the answer."""
+    """Upstream's worked solution as text, without a line that only states the answer."""
     program: str = ""
     """Upstream's formal solution, in `notation`."""
     notation: Notation = ""
     """`gsm8k`: text with `<<48/2=24>>`; `mathqa`: `linear_formula`; `python`: a program (Lila)."""
     part: str = ""
-    """Upstream's own division, if a recipe may select by it: `data/CoT/gsm_rft.json`."""
+    """Upstream's part (`data/CoT/gsm_rft.json`), if a recipe can select by it."""
     field: str = ""
-    """Field or topic as upstream says it: `Algebra`, `Type_3`."""
+    """Field or topic as upstream writes it: `Algebra`, `Type_3`."""
     level: str = ""
-    """Difficulty as upstream says it: `Level 4`."""
+    """Difficulty as upstream writes it: `Level 4`."""
     licence: str = ""
-    """SPDX identifier, or the words that upstream uses."""
+    """SPDX identifier, or upstream's own words."""
     place: str = ""
-    """Where upstream has it: `train.jsonl:17`. Not part of the id."""
+    """File and line of the upstream record: `train.jsonl:17`. Not part of the id."""
     id: bytes = dataclasses.field(init=False, repr=False, compare=False)
-    """16 bytes over source, question, gold and choices."""
+    """16-byte hash of source, question, gold and choices."""
 
     def __post_init__(self) -> None:
         parts = (self.source, self.question, self.gold, *self.choices)
@@ -89,21 +90,21 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Rationale:
-    """One worked solution of a problem, with the instruction that asks for it."""
+    """A worked solution of a problem, with the instruction that asks for it."""
 
     problem_id: bytes
     writer: str
     kind: Kind
     instruction: str
-    """What a model is asked: question, choices if any, and the PoT trigger."""
+    """The input of a model: question, choices if any, and the PoT trigger."""
     text: str
-    """What a model should reply: CoT text or a program that prints its answer."""
+    """The expected output of a model: CoT text, or a program that prints its answer."""
     copy: int = 0
-    """0 for the first rationale with this content, 1 for the next identical one, and so on:
-    identical copies keep ids of their own, so that a screen can reject them and be counted."""
+    """0 for the first rationale with this content, 1 for the next identical one, and so on. Copies
+    have different ids, so that a screen can reject and count them."""
 
     id: bytes = dataclasses.field(init=False, repr=False, compare=False)
-    """16 bytes over all fields; it is also the id of the row."""
+    """16-byte hash of all fields; also the id of the row."""
 
     def __post_init__(self) -> None:
         parts = (self.problem_id.hex(), self.writer, self.kind, self.instruction, self.text)
@@ -112,18 +113,18 @@ class Rationale:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a check or a screen found about one row."""
+    """The result of a check or a screen for one row."""
 
     row_id: bytes
     check: str
     """Name of the check or screen."""
     version: int
-    """Version of that check: a change of its judgement is a new number."""
+    """Version of the check; it is raised when the check's results change."""
     outcome: Outcome
     reason: str = ""
-    """A few fixed words, countable; empty when passed: `wrong answer`, `timeout`, `duplicate`."""
+    """One of a few fixed texts (`wrong answer`, `timeout`, `duplicate`); empty when passed."""
     evidence: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    """What it was judged by: gold, answer, rule, evaluation item. Texts only, no times."""
+    """What the outcome rests on: gold, answer, rule, evaluation item. Strings only, no times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,4 +134,4 @@ class Quarantined:
     place: str
     reason: str
     raw: str
-    """The record as upstream has it, at most 10,000 characters."""
+    """The record as upstream has it, cut to 10,000 characters."""

@@ -1,4 +1,4 @@
-"""How long work tells where it is: to a listener, which the command line draws."""
+"""Progress of long work: sent to a listener, which the command line implements."""
 
 from collections.abc import Iterable, Iterator
 from typing import Protocol, TypeVar
@@ -7,29 +7,29 @@ T = TypeVar("T")
 
 
 class Listener(Protocol):
-    """Hears of work in progress."""
+    """Receives progress and notes."""
 
     def progress(self, what: str, done: int, total: int | None) -> None:
-        """`done` of `total` items of `what`; the total is None where it is not known."""
+        """Receive that `done` of `total` items are done; `total` is None if it is not known."""
 
     def note(self, text: str) -> None:
-        """One line that a person should read now: another build is waited for, say."""
+        """Receive one line for the user, such as that another build is waited for."""
 
 
-class Silent:
-    """Hears and says nothing."""
+class SilentListener:
+    """Ignores everything."""
 
     def progress(self, what: str, done: int, total: int | None) -> None:
-        """Says nothing."""
+        """Do nothing."""
 
     def note(self, text: str) -> None:
-        """Says nothing."""
+        """Do nothing."""
 
 
-def counted(
+def track_progress(
     items: Iterable[T], listener: Listener, what: str, total: int | None = None, every: int = 500
 ) -> Iterator[T]:
-    """The same items, told to the listener every so often and at the end."""
+    """Yield the items; report their number after every `every` items and at the end."""
     done = 0
     for item in items:
         yield item

@@ -1,6 +1,6 @@
-"""Sampled solutions of problems, as files: what `curator sample` writes and trainers read.
+"""Files of sampled solutions, which `curator sample` writes and trainers read.
 
-In: JSON lines, one problem each. Out: frozen `Sampled` problems. A line:
+In: JSON lines, one problem per line. Out: frozen `SampledProblem`s. A line:
 
     {"set": "gsm8k", "id": "…", "question": "…", "gold": "18", "choices": [], "field": "", "level":
      "", "samples": [{"kind": "PoT", "text": "print(18)", "score": 0.93}]}
@@ -16,7 +16,7 @@ from typing import Any, Literal
 from curator.core.errors import MALFORMED, UsageError
 from curator.core.files import write_aside
 
-LONGEST_LINE = 64_000_000
+MAX_LINE_BYTES = 64_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +26,15 @@ class Sample:
     kind: Literal["CoT", "PoT"]
     text: str
     score: float | None = None
-    """What a verifier thinks of it, from 0 to 1; None if none was asked."""
+    """A verifier's score from 0 to 1; None if it was not scored."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sampled:
+class SampledProblem:
     """A problem with its samples, in the order of sampling."""
 
     set: str
-    """Evaluation set, or the name that the file's maker gave."""
+    """Evaluation set, or another name given to the problems of the file."""
     id: str
     question: str
     gold: str
@@ -44,18 +44,18 @@ class Sampled:
     samples: tuple[Sample, ...] = ()
 
 
-def read_samples(path: Path) -> Iterator[Sampled]:
-    """The problems of a file. Raises UsageError for a line that is none, with its number."""
+def read_samples(path: Path) -> Iterator[SampledProblem]:
+    """Yield the problems of a file; raises UsageError with the number of an invalid line."""
     try:
         with path.open("rb") as file:
-            for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE), b""), 1):
+            for number, line in enumerate(iter(lambda: file.readline(MAX_LINE_BYTES), b""), 1):
                 if line.strip():
                     yield _problem(line, f"{path.name}:{number}")
     except OSError as error:
         raise UsageError(f"Cannot read samples at {path}: {error.strerror}") from None
 
 
-def write_samples(problems: Iterable[Sampled], path: Path) -> int:
+def write_samples(problems: Iterable[SampledProblem], path: Path) -> int:
     """Write problems to a file, all of them or none, and return their number."""
     count = 0
     with write_aside(path) as temporary, temporary.open("w", encoding="utf-8") as file:
@@ -65,13 +65,13 @@ def write_samples(problems: Iterable[Sampled], path: Path) -> int:
     return count
 
 
-def _problem(line: bytes, place: str) -> Sampled:
+def _problem(line: bytes, place: str) -> SampledProblem:
     try:
         row = json.loads(line)
         samples = tuple(_sample(each) for each in row["samples"])
         texts = {name: _text(row.get(name, "")) for name in ("set", "field", "level")}
         choices = tuple(_text(each) for each in row.get("choices") or ())
-        return Sampled(
+        return SampledProblem(
             id=_text(row["id"]),
             question=_text(row["question"]),
             gold=_text(row["gold"]),
@@ -97,5 +97,5 @@ def _sample(values: Any) -> Sample:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"expected a text, saw {value!r:.40}")
+        raise ValueError(f"expected a string, not {value!r:.40}")
     return value

@@ -10,7 +10,7 @@ from enum import Enum, auto
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
-from curator.core.errors import unknown
+from curator.core.errors import unknown_name
 
 
 class Section(BaseModel):
@@ -46,7 +46,7 @@ def one_of(what: str, names: Mapping[str, object]) -> AfterValidator:
 
     def check(name: str) -> str:
         if name not in names:
-            raise ValueError(unknown(what, name, names))
+            raise ValueError(unknown_name(what, name, names))
         return name
 
     return AfterValidator(check)

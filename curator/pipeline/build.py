@@ -1,7 +1,7 @@
-"""Build a recipe into a version: subsets through ingest, write and verify, then screens and draw.
+"""Build a recipe into a version: ingest, write and verify each subset; then screens and draw.
 
-In: a recipe and a store. Out: an immutable version. Stages that are remembered are not run again,
-so building again is resuming; what a killed build had finished is never lost.
+In: a recipe and a store. Out: an immutable version. The result of every stage is cached, so a rerun
+resumes a build that was stopped or killed.
 """
 
 from collections.abc import Mapping
@@ -17,8 +17,8 @@ from curator.pipeline.state import BuildInputs, Result, SubsetState
 from curator.pipeline.subset import (
     SubsetInputs,
     build_order,
+    find_eval_problems,
     find_seeds,
-    problems_against,
     run_subset,
 )
 from curator.recipe.load import load_recipe
@@ -59,10 +59,12 @@ def run_stages(
     Raises SourceError if one of them cannot be read, unless `context.options.allow_missing`.
     """
     recipe = context.recipe
-    missing = [found.missing for found in (*sources.values(), *evals.values()) if found.missing]
+    missing = [
+        located.missing for located in (*sources.values(), *evals.values()) if located.missing
+    ]
     if missing and not context.options.allow_missing:
-        many = f"{missing[0]} (and {len(missing) - 1} more)" if len(missing) > 1 else missing[0]
-        raise SourceError(f"{many}; build without what is missing by --allow-missing")
+        first = f"{missing[0]} (and {len(missing) - 1} more)" if len(missing) > 1 else missing[0]
+        raise SourceError(f"{first}. To build without missing sources, use --allow-missing.")
     if context.teacher_session:
         context.teacher_session.check(
             sampling_of(context, each) for each in recipe.subsets.values()
@@ -72,22 +74,22 @@ def run_stages(
     for name in build_order(recipe):
         reached[name] = run_subset(context, name, inputs, reached)
     read = BuildInputs(
-        sources={name: _origin(found) for name, found in sources.items()}
+        sources={name: _origin(located) for name, located in sources.items()}
         | {
             name: Origin(licence=reached[name].licence, revision=f"sha256:{each.digest}")
             for name, each in inputs.seeds.items()
         },
-        evals={name: _origin(found) for name, found in evals.items()},
-        origins={name: found.opened.origin for name, found in sources.items() if found.opened}
+        evals={name: _origin(located) for name, located in evals.items()},
+        origins={name: located.opened.origin for name, located in sources.items() if located.opened}
         | {name: str(each.path) for name, each in inputs.seeds.items()},
-        against=problems_against(context, evals),
+        eval_problems=find_eval_problems(context, evals),
     )
     return screen_and_freeze(context, {name: reached[name] for name in recipe.subsets}, read)
 
 
-def _origin(found: LocatedSource) -> Origin:
+def _origin(located: LocatedSource) -> Origin:
     """Return what was read: the pinned revision, or a digest of local files wherever they lie."""
-    licence, opened = found.source.licence, found.opened
+    licence, opened = located.source.licence, located.opened
     if opened is None:
         return Origin(licence=licence, missing="not reached")
     return Origin(licence=licence, revision=opened.revision or f"sha256:{opened.digest}")

@@ -1,4 +1,4 @@
-"""The version of code, read off the code: a stage whose code changed is run again."""
+"""The version of code, computed from the code: a stage whose code changed is rerun."""
 
 from functools import cache
 from hashlib import sha256
@@ -8,15 +8,15 @@ from pathlib import Path
 
 @cache
 def code_version(*modules: str) -> str:
-    """A hash over the Python files of packages or modules such as `curator.sources`.
+    """Return a hash of the Python files of packages or modules such as `curator.sources`.
 
-    It moves with every edit, a comment's too: to run a cheap stage once more costs less than to
-    trust a number that somebody forgot to raise. It names cache entries only, never a version.
+    Every edit changes it, even one in a comment: rerunning a cheap stage costs less than a version
+    number that nobody raised. It is part of cache keys only, never of a version's digest.
     """
     digest = sha256()
     for module in modules:
         spec = find_spec(module)
-        assert spec is not None and spec.origin is not None, f"{module} is a module of ours"
+        assert spec is not None and spec.origin is not None, f"{module} is not a module with a file"
         folders = [Path(folder) for folder in spec.submodule_search_locations or ()]
         paths = sorted(path for folder in folders for path in folder.rglob("*.py"))
         for path in paths or [Path(spec.origin)]:

@@ -1,8 +1,8 @@
-"""What a build would ask of its teacher, and what an edit makes it ask or judge again.
+"""Estimate the teacher's calls of a build, and find what an edit of the recipe makes it rerun.
 
-In: a subset with its problems, and the newest version of the recipe's name. Out: calls that are
-known and calls that are missing, their tokens and money; rows of that version that would be made
-anew, and what changed since. Nothing is asked, run or written.
+In: a subset with its problems, and the newest version of the recipe's name. Out: the number of
+cached and missing calls, with tokens and cost; what changed since that version. Nothing is sent,
+run or written.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,179 +24,186 @@ from curator.writers.prompt_templates import Messages
 from curator.writers.self_instruct import draws, read_question
 
 CHUNK = 1_000
-"""Problems whose calls are looked up at once."""
+"""Number of problems whose calls are looked up together."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallEstimate:
-    """What is known of the calls of one subset, and what is missing."""
+    """The teacher's calls of one subset."""
 
     cached: int = 0
-    """Calls that the store knows."""
+    """Calls that are cached."""
     least: int = 0
-    """Calls that are missing, if every problem is proved as soon as it may be."""
+    """Minimum number of missing calls: the first sample of every problem is proved."""
     most: int = 0
-    """Calls that are missing, if every problem is sampled as often as the recipe allows."""
+    """Maximum number of missing calls: every problem is sampled as often as the recipe allows."""
     repairs: int = 0
-    """Further calls at most, should every program have to be repaired; their tokens are not
-    counted, for nobody knows the programs."""
+    """Maximum number of further calls, to repair programs. Their tokens are not counted, since the
+    programs are not known yet."""
     prompt_tokens: int = 0
-    """Of all missing prompts."""
+    """Tokens of the prompts of all missing calls."""
     answer_tokens: int = 0
-    """Of all missing answers: as many each as the known ones have on average, and as the recipe
-    allows where none is known."""
+    """Tokens of the replies to all missing calls: the average of the cached replies for each, or
+    the recipe's maximum if none is cached."""
     money: float = 0.0
-    """For those tokens, at the recipe's prices."""
+    """Cost of these tokens at the recipe's prices."""
 
 
 def estimate_calls(
     context: BuildContext, subset: Subset, problems: Iterable[Problem]
 ) -> CallEstimate:
-    """The calls of a subset's problems, each counted once."""
-    teacher_session = context.teacher_session
-    assert teacher_session, "only a recipe with a teacher has calls"
+    """Estimate the calls about a subset's problems; a repeated problem counts once."""
+    session = context.teacher_session
+    assert session, "only a recipe with a teacher has calls"
     sampling = sampling_of(context, subset)
-    prompts, tally = teacher_session.prompts(sampling), Tally(context)
+    prompts, tally = session.prompts(sampling), CallTally(context)
     writers = [name for name in subset.writers if WRITERS[name].teacher]
     distinct = iter({problem.id: problem for problem in problems}.values())
-    while some := list(islice(distinct, CHUNK)):
-        talks = [
-            messages_of(prompts, prompt_of(writer, subset.kind), each)
-            for each in some
+    while chunk := list(islice(distinct, CHUNK)):
+        conversations = [
+            messages_of(prompts, prompt_of(writer, subset.kind), problem)
+            for problem in chunk
             for writer in writers
         ]
-        tally.add(talks, sampling.tries, sampling.until is not None)
-    return tally.outlook(repairs=tally.most if sampling.repair else 0)
+        tally.add(conversations, sampling.tries, sampling.until is not None)
+    return tally.estimate(repairs=tally.most if sampling.repair else 0)
 
 
 def estimate_self_instruct(context: BuildContext, subset: Subset) -> CallEstimate:
-    """The calls that new problems take: questions, and answers of all that may turn out new.
+    """Estimate the calls of Self-Instruct: for new questions, and for solutions of all of them.
 
-    Prompts of questions that nobody has seen yet are counted with a seed in their place.
+    For a question that is not known yet, the prompts of a seed are counted.
     """
-    teacher_session, source = context.teacher_session, subset.source
-    assert teacher_session and isinstance(source, SelfInstruct)
+    session, source = context.teacher_session, subset.source
+    assert session and isinstance(source, SelfInstruct)
     seeds = open_seeds(context.recipe.folder / source.seeds).seeds
-    prompts, tally = teacher_session.prompts(sampling_of(context, subset)), Tally(context)
+    prompts, tally = session.prompts(sampling_of(context, subset)), CallTally(context)
     tries = {"cot": source.cot, "pot": source.pot}
-    stand_in = Problem("self_instruct", seeds[0].question, "")
-    wanted = iter(draws(seeds, source.questions, context.recipe.seed))
-    while some := list(islice(wanted, CHUNK)):
-        asked_for = [
+    example = Problem("self_instruct", seeds[0].question, "")
+    all_draws = iter(draws(seeds, source.questions, context.recipe.seed))
+    while chunk := list(islice(all_draws, CHUNK)):
+        conversations = [
             prompts.messages("question", topic=d.topic, type=d.type, examples=d.examples)
-            for d in some
+            for d in chunk
         ]
-        replies = tally.add(asked_for, 1, False, [draw.sample for draw in some])
+        replies = tally.add(conversations, 1, False, [draw.sample for draw in chunk])
         questions = [read_question(text)[0] for text in replies]
         for prompt, count in tries.items():
             new = [Problem("self_instruct", each, "") for each in questions if each]
             tally.add([messages_of(prompts, prompt, each) for each in new], count, False)
-            unseen = len(some) - len(replies)
-            tally.add_missing(messages_of(prompts, prompt, stand_in), unseen * count)
-    return tally.outlook(repairs=0)
+            unknown = len(chunk) - len(replies)
+            tally.add_missing(messages_of(prompts, prompt, example), unknown * count)
+    return tally.estimate(repairs=0)
 
 
-class Tally:
-    """Counts calls that the ledger knows and calls that are missing."""
+class CallTally:
+    """Counts cached and missing calls."""
 
     def __init__(self, context: BuildContext) -> None:
         assert context.teacher_session
         self.most = 0
-        self._teaching, self._ledger = context.teacher_session, context.store.ledger("calls")
+        self._session, self._ledger = context.teacher_session, context.store.ledger("calls")
         self._count = lru_cache(maxsize=4_096)(context.teacher_session.count)
-        self._cached = self._least = self._spoken = self._answered = self._tokens = 0
+        self._cached = self._least = self._reply_tokens = self._replies = self._prompt_tokens = 0
 
     def add(
         self,
-        talks: Sequence[Messages],
+        conversations: Sequence[Messages],
         tries: int,
-        one_may_do: bool,
+        may_stop: bool,
         samples: Sequence[int] | None = None,
     ) -> list[str]:
-        """Looks conversations up, `tries` samples each, or the sample given for each.
+        """Count `tries` samples of each conversation, or only the sample given for each.
 
-        `one_may_do` says that further samples are asked only if need be. Returns the texts of the
-        calls that are known.
+        `may_stop` says that sampling stops as soon as a sample is proved. Returns the texts of the
+        cached calls.
         """
-        numbers = [[each] for each in samples] if samples else [list(range(tries))] * len(talks)
+        if samples:
+            numbers = [[each] for each in samples]
+        else:
+            numbers = [list(range(tries))] * len(conversations)
         keys = [
-            [self._teaching.request(talk, number).key for number in some]
-            for talk, some in zip(talks, numbers, strict=True)
+            [self._session.request(conversation, number).key for number in each]
+            for conversation, each in zip(conversations, numbers, strict=True)
         ]
-        known = self._ledger.get_many(key for some in keys for key in some)
+        records = self._ledger.get_many(key for each in keys for key in each)
         texts = []
-        for talk, some in zip(talks, keys, strict=True):
-            kept = [c for key in some if key in known and (c := known[key]["call"])["final"]]
-            missing = len(some) - len(kept)
-            self._cached += len(kept)
-            self._least += int(not kept) if one_may_do else missing
-            self._spoken += sum(call["completion_tokens"] for call in kept)
-            self._answered += sum(call["status"] == "answered" for call in kept)
-            self.add_missing(talk, missing)
-            texts += [call["text"] for call in kept]
+        for conversation, each in zip(conversations, keys, strict=True):
+            calls = [records[key]["call"] for key in each if key in records]
+            cached = [call for call in calls if call["final"]]
+            missing = len(each) - len(cached)
+            self._cached += len(cached)
+            self._least += int(not cached) if may_stop else missing
+            self._reply_tokens += sum(call["completion_tokens"] for call in cached)
+            self._replies += sum(call["status"] == "answered" for call in cached)
+            self.add_missing(conversation, missing)
+            texts += [call["text"] for call in cached]
         return texts
 
-    def add_missing(self, talk: Messages, count: int) -> None:
-        """Count calls that are not cached, each with a prompt as long as `talk`."""
+    def add_missing(self, conversation: Messages, count: int) -> None:
+        """Count missing calls, each with a prompt as long as `conversation`."""
         self.most += count
-        self._tokens += count * prompt_tokens(self._count, talk) if count else 0
+        self._prompt_tokens += count * prompt_tokens(self._count, conversation) if count else 0
 
-    def outlook(self, repairs: int) -> CallEstimate:
-        """What was counted."""
-        settings = self._teaching.settings
-        allowed = most_allowed(settings.parameters)
-        each = self._spoken / self._answered if self._answered else allowed
-        money = self._tokens * settings.prices.input + self.most * each * settings.prices.output
+    def estimate(self, repairs: int) -> CallEstimate:
+        """Return the counts, with the tokens and cost of the missing calls."""
+        settings = self._session.settings
+        maximum = max_reply_tokens(settings.parameters)
+        per_reply = self._reply_tokens / self._replies if self._replies else maximum
+        prices = settings.prices
+        money = self._prompt_tokens * prices.input + self.most * per_reply * prices.output
         return CallEstimate(
             self._cached,
             self._least,
             self.most,
             repairs,
-            self._tokens,
-            round(self.most * each),
+            self._prompt_tokens,
+            round(self.most * per_reply),
             round(money / 1_000_000, 6),
         )
 
 
-def most_allowed(parameters: Mapping[str, Any]) -> int:
-    """Tokens that an answer may have; 0 if nothing bounds it."""
-    most = parameters.get("max_completion_tokens", parameters.get("max_tokens"))
-    return most if isinstance(most, int) else 0
+def max_reply_tokens(parameters: Mapping[str, Any]) -> int:
+    """Return the maximum number of tokens per reply; 0 if the parameters do not limit it."""
+    maximum = parameters.get("max_completion_tokens", parameters.get("max_tokens"))
+    return maximum if isinstance(maximum, int) else 0
 
 
-def changed(context: BuildContext, name: str, subset: Subset, before: Content) -> list[str]:
+def find_changes(context: BuildContext, name: str, subset: Subset, before: Content) -> list[str]:
     """Return the keys that decide the rows of a subset and differ from an earlier version."""
-    was = before.recipe.subsets[name]
-    now = context.recipe.canonical()["subsets"][name]
-    told = [
+    old = before.recipe.subsets[name]
+    new = context.recipe.canonical()["subsets"][name]
+    changes = [
         key
         for key in ("source", "part", "kind", "writers", "checks")
-        if getattr(was, key) != now[key]
+        if getattr(old, key) != new[key]
     ]
     if any(WRITERS[writer].teacher for writer in subset.writers):
-        told += _asked_otherwise(context, name, subset, before)
+        changes += _find_teacher_changes(context, name, subset, before)
     limits = verify_params(context, subset)["limits"]
-    told += [
+    changes += [
         f"limits.{key}" for key, value in limits.items() if before.recipe.limits.get(key) != value
     ]
-    return told
+    return changes
 
 
-def _asked_otherwise(
+def _find_teacher_changes(
     context: BuildContext, name: str, subset: Subset, before: Content
 ) -> list[str]:
-    teacher_session = context.teacher_session
-    if not teacher_session:
+    session = context.teacher_session
+    if not session:
         return ["teacher"]
-    now = request_identity(teacher_session, subset, sampling_of(context, subset))
+    new = request_identity(session, subset, sampling_of(context, subset))
     teacher, calls = before.teacher, before.subsets[name].taught
     if not teacher or not calls:
         return ["teacher"]
-    told = ["calls that failed"] if calls.unanswered else []
-    told += [key for key in ("family", "model", "parameters") if getattr(teacher, key) != now[key]]
+    changes = ["calls that failed"] if calls.unanswered else []
+    changes += [
+        key for key in ("family", "model", "parameters") if getattr(teacher, key) != new[key]
+    ]
     sampling = before.recipe.subsets[name].sampling or before.recipe.sampling
-    told += ["sampling"] if sampling != now["sampling"] else []
-    for prompt, digest in now["prompts"].items():
+    changes += ["sampling"] if sampling != new["sampling"] else []
+    for prompt, digest in new["prompts"].items():
         if calls.prompts.get(prompt) != digest:
-            told.append(f"prompt {prompt}")
-    return told
+            changes.append(f"prompt {prompt}")
+    return changes

@@ -43,7 +43,7 @@ def screen_and_freeze(
     if not ready:
         raise SourceError(f"{recipe.name}: every subset waits for a source or a teacher")
     parts = [part(context.store, name, subset) for name, subset in ready.items()]
-    screened = screen_all(context, parts, read.against)
+    screened = screen_all(context, parts, read.eval_problems)
     drawn = draw(context, parts, screened)
     content = Content(
         recipe=RecipeContent.model_validate(recipe.canonical()),
@@ -67,7 +67,7 @@ def screen_and_freeze(
         rationales={name: subset.rationales for name, subset in ready.items()},
         verdicts={name: subset.verdicts for name, subset in ready.items()},
         screens={name: outputs.objects["verdicts"] for name, outputs in screened.items()},
-        evals={name: list(digests) for name, digests in read.against.items()},
+        evals={name: list(digests) for name, digests in read.eval_problems.items()},
         rows=drawn.objects["rows"],
         origins=dict(read.origins),
     )

@@ -1,7 +1,7 @@
-"""Where a build reads each source: local files, or the Hub at a revision that is kept once seen.
+"""Locate the files of each source: in a local folder, or on the Hub at a pinned revision.
 
-In: a recipe and perhaps a mirror. Out: for each source its files, or the reason why there are none.
-A revision that nobody pinned is resolved at the first fetch and kept in the store's ledger `pins`
+In: a build context. Out: for each source its files, or the reason why it cannot be read. A revision
+that the source does not pin is resolved at the first fetch and written to the store's ledger `pins`
 with the hashes of its files, so that the next build reads the same commit.
 """
 
@@ -33,20 +33,20 @@ from curator.sources import (
 
 @dataclass(frozen=True)
 class LocatedSource:
-    """A source of the recipe and its files, or why there are none."""
+    """A source of the recipe with its files, or the reason why it cannot be read."""
 
     source: Source
     opened: SourceFiles | None
     missing: str = ""
-    """Why it cannot be read; empty with nothing opened for what a plan would have to fetch."""
+    """Why it cannot be read. Empty without `opened`: a plan does not fetch the source."""
 
 
 def find_sources(context: BuildContext, hub: bool = False) -> dict[str, LocatedSource]:
-    """The sources of a recipe by name; one that a recipe describes itself bears its subset's.
+    """Return the sources of a recipe by name; a source defined in the recipe has its subset's name.
 
-    Those whose golds another one takes are among them. With `hub` the recipe's own are read where
-    they are, and only the shipped ones from the mirror. Subsets that invent problems, or are made
-    of another subset, read none.
+    Sources whose gold answers fill those of another are included. With `hub`, sources defined in
+    the recipe are read from their own place and only shipped ones from the mirror. Subsets made by
+    Self-Instruct or from another subset have no source.
     """
     recipe = context.recipe
     sources = {
@@ -54,30 +54,30 @@ def find_sources(context: BuildContext, hub: bool = False) -> dict[str, LocatedS
         for name, subset in recipe.subsets.items()
         if not isinstance(subset.source, SelfInstruct | SubsetSource)
     }
-    found = {name: _source(name, subset, recipe.folder) for name, subset in sources.items()}
+    all_sources = {name: _source(name, subset, recipe.folder) for name, subset in sources.items()}
     for subset in sources.values():
         if isinstance(subset.source, FileSource | HubSource):
-            found |= {name: known_source(name) for name in subset.source.golds}
+            all_sources |= {name: known_source(name) for name in subset.source.golds}
     own = () if not hub else sources
     return {
         name: _find(context, source, None if name in own else context.mirror)
-        for name, source in found.items()
+        for name, source in all_sources.items()
     }
 
 
 def known_source(name: str) -> Source:
-    """A shipped source by its name, or an evaluation set by `evals/` and its name."""
+    """Return a shipped source by name, or an evaluation set by `evals/` and its name."""
     plain = name.removeprefix(IN_EVALS)
     return SOURCES[name] if plain == name else EVALS[plain]
 
 
 def find_evals(context: BuildContext) -> dict[str, LocatedSource]:
-    """The evaluation sets that the recipe screens against."""
+    """Return the evaluation sets that the recipe screens against."""
     return {name: _find(context, EVALS[name], context.mirror) for name in context.recipe.evals()}
 
 
 def source_name(name: str, subset: Subset) -> str:
-    """The name under which the source of a subset is kept."""
+    """Return the name of a subset's source; a source defined in the recipe has the subset's."""
     return subset.source if isinstance(subset.source, str) else name
 
 
@@ -93,7 +93,7 @@ def _source(name: str, subset: Subset, folder: Path) -> Source:
             )
         case str() as known:
             return SOURCES[known]
-    raise AssertionError("seeds and subsets are not read as sources")
+    raise AssertionError("Self-Instruct and subsets have no source")
 
 
 def _find(context: BuildContext, source: Source, mirror: Path | None) -> LocatedSource:
@@ -106,14 +106,14 @@ def _find(context: BuildContext, source: Source, mirror: Path | None) -> Located
 
 
 def _remote(context: BuildContext, source: Source) -> SourceFiles | None:
-    """A source on the Hub at the revision kept for it; a plan fetches nothing."""
+    """Open a source on the Hub at its pinned revision; a dry run fetches nothing."""
     pins = context.store.ledger("pins")
     where = (source.hub or source.github, source.config, source.split, *source.files)
     key = content_id("pin", source.name, source.revision, source.reading, *where)
     pin = pins.get_many([key]).get(key)
     if context.dry:
         return SourceFiles((), (), pin["revision"], pin["digest"], pin["origin"]) if pin else None
-    # By the names that were read, so that files in the cache need no list from the network.
+    # With the names of the files, so that cached files need no listing from the network.
     pinned = replace(source, revision=pin["revision"], files=tuple(pin["files"])) if pin else source
     opened = open_source(pinned)
     if not pin:

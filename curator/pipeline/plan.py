@@ -1,7 +1,7 @@
-"""What a build would do, before it does anything: stages to run, subsets that wait, resulting rows.
+"""Plan a build: the stages it would run, the subsets that wait, the rows that would result.
 
-In: a recipe and a store. Out: a Plan. It asks the same stages as a build with `dry`, so that a plan
-and a build cannot disagree about what is remembered.
+In: a recipe and a store. Out: a `Plan`. It goes through the same stages as a build with `dry`, so
+plan and build agree about what is cached.
 """
 
 from collections import Counter
@@ -13,7 +13,12 @@ from curator.core.errors import UsageError
 from curator.core.model import Problem
 from curator.pipeline import mixture
 from curator.pipeline.context import BuildContext, NotBuilt, open_context
-from curator.pipeline.estimate import CallEstimate, changed, estimate_calls, estimate_self_instruct
+from curator.pipeline.estimate import (
+    CallEstimate,
+    estimate_calls,
+    estimate_self_instruct,
+    find_changes,
+)
 from curator.pipeline.freeze import part
 from curator.pipeline.locate import LocatedSource, find_evals, find_sources, source_name
 from curator.pipeline.run_options import DEFAULTS, RunOptions
@@ -23,7 +28,13 @@ from curator.pipeline.stages.ingest import ingest, problems_of
 from curator.pipeline.stages.read import each_problem
 from curator.pipeline.stages.screen import screen_all
 from curator.pipeline.state import SubsetState
-from curator.pipeline.subset import SubsetInputs, build_order, find_seeds, run_subset
+from curator.pipeline.subset import (
+    SubsetInputs,
+    build_order,
+    find_eval_problems,
+    find_seeds,
+    run_subset,
+)
 from curator.recipe.schema import Recipe, SelfInstruct, Subset, SubsetSource
 from curator.sources import records
 from curator.versions.content import content_of
@@ -36,23 +47,24 @@ State = Literal["done", "to do", "waits"]
 
 @dataclass(frozen=True)
 class Step:
-    """Where one subset stands."""
+    """What a build would do for one subset."""
 
     subset: str
     state: State
     next: str
-    """The first stage that a build would run, or what the subset waits for."""
+    """The first stage that would run, or what the subset waits for."""
     at_most: int
-    """Rows it can give to the mixture: exact when `exact`, else what is known so far."""
+    """Maximum number of rows for the mixture; the exact number if `exact`."""
     exact: bool
     rows: int
-    """Rows of the version that would come from it, out of `at_most`."""
+    """Number of these rows that the version would take."""
     calls: CallEstimate | None = None
-    """What its teacher would be asked, if it has one and its problems are at hand."""
+    """The teacher's calls; None without a teacher, or if the problems are not on this machine."""
     again: int = 0
-    """Rationales of the newest version that would be written or judged again."""
+    """Rationales of the newest version that would be written or checked again."""
     because: Sequence[str] = ()
-    """What changed in the recipe since then; empty with `again` if it is upstream or the code."""
+    """Keys of the recipe that changed since then. Empty with `again` if upstream or the code
+    changed."""
 
 
 @dataclass(frozen=True)
@@ -62,15 +74,24 @@ class Plan:
     recipe: str
     steps: Sequence[Step]
     whole: Sequence[str]
-    """Screens and draw that a build would run."""
+    """Stages over all subsets that would run: screens and draw."""
     missing: Sequence[str]
-    """Sources and evaluation sets that cannot be reached, and why."""
+    """One line for each source and evaluation set that cannot be read."""
     notes: Sequence[str]
-    """What the mixture cannot give as asked, a line each."""
+    """One line for each amount of the mixture that is larger than what is available."""
+
+
+@dataclass(frozen=True)
+class _Status:
+    """How far a subset is built."""
+
+    state: State
+    next: str
+    max_rows: int
 
 
 def plan(recipe: Recipe, store: Store, options: RunOptions = DEFAULTS) -> Plan:
-    """What `build` would do with this store now; it runs nothing and writes nothing."""
+    """Return what `build` would do with this store now; run and write nothing."""
     with open_context(store, recipe, options, dry=True) as context:
         return _plan(context)
 
@@ -78,63 +99,64 @@ def plan(recipe: Recipe, store: Store, options: RunOptions = DEFAULTS) -> Plan:
 def _plan(context: BuildContext) -> Plan:
     recipe = context.recipe
     sources, evals = find_sources(context), find_evals(context)
-    reached: dict[str, SubsetState | None] = {}
-    counted: dict[str, Counter[str]] = {}
-    looks: dict[str, tuple[State, str, int]] = {}
-    stopped: set[str] = set()
     inputs = SubsetInputs(sources, evals, find_seeds(recipe))
     built: dict[str, SubsetState] = {}
+    statuses: dict[str, _Status] = {}
+    sizes: dict[str, Counter[str]] = {}
     for name in build_order(recipe):
         try:
             built[name] = run_subset(context, name, inputs, built)
-            reached[name] = built[name]
-            looks[name] = _look(built[name])
+            statuses[name] = _built_status(built[name])
         except NotBuilt as stage:
-            reached[name] = None
-            stopped.add(name)
-            looks[name] = ("to do", str(stage), _available(context, name, looks, sources, counted))
-    looks = {name: looks[name] for name in recipe.subsets}
-    reached = {name: reached[name] for name in recipe.subsets}
-    drawn, whole = _whole(context, reached, evals)
+            rows = _max_rows(context, name, statuses, sources, sizes)
+            statuses[name] = _Status("to do", str(stage), rows)
+    statuses = {name: statuses[name] for name in recipe.subsets}
+    drawn, stages = _plan_draw(context, built, evals)
     available = {
-        name: drawn.counts.get(f"available|{name}", 0) if drawn else most
-        for name, (state, _, most) in looks.items()
-        if state != "waits"
+        name: drawn.counts.get(f"available|{name}", 0) if drawn else status.max_rows
+        for name, status in statuses.items()
+        if status.state != "waits"
     }
-    wanted = {name: amount for name, amount in recipe.mixture.subsets.items() if name in available}
+    amounts = {name: amount for name, amount in recipe.mixture.subsets.items() if name in available}
     try:
-        planned = mixture.plan(available, wanted, recipe.mixture.rows)
+        planned = mixture.plan(available, amounts, recipe.mixture.rows)
     except UsageError as error:
         if drawn:
             raise
-        planned = mixture.Plan({}, (f"As far as is known: {error}",))
+        planned = mixture.Plan({}, (f"With the rows available so far: {error}",))
     steps = [
         Step(
             name,
-            state,
-            then,
+            status.state,
+            status.next,
             available.get(name, 0),
             drawn is not None,
             planned.counts.get(name, 0),
-            _calls(context, name, sources, name in stopped),
-            *(_again(context, name) if name in stopped else (0, ())),
+            _estimate_calls(context, name, sources, name not in built),
+            *(_find_reruns(context, name) if name not in built else (0, ())),
         )
-        for name, (state, then, _) in looks.items()
+        for name, status in statuses.items()
     ]
-    missing = [found.missing for found in (*sources.values(), *evals.values()) if found.missing]
-    return Plan(recipe.name, steps, whole, missing, planned.notes)
+    missing = [each.missing for each in (*sources.values(), *evals.values()) if each.missing]
+    return Plan(recipe.name, steps, stages, missing, planned.notes)
 
 
-def _calls(
-    context: BuildContext, name: str, sources: Mapping[str, LocatedSource], runs: bool
+def _built_status(subset: SubsetState) -> _Status:
+    if not subset.verdicts:
+        return _Status("waits", ", ".join(subset.waits), 0)
+    return _Status("done", ", ".join(subset.waits), subset.outcomes.get("passed", 0))
+
+
+def _estimate_calls(
+    context: BuildContext, name: str, sources: Mapping[str, LocatedSource], would_run: bool
 ) -> CallEstimate | None:
-    """What a teacher would be asked; None if nobody is, or the problems are not at hand."""
-    calls = _outlook(context, name, sources)
-    # A subset that is done asks nothing, whatever its recipe would allow.
-    return calls if runs or calls is None else CallEstimate(cached=calls.cached)
+    """Estimate the teacher's calls; None without a teacher or without the problems at hand."""
+    calls = _estimate_all_calls(context, name, sources)
+    # A subset that is done makes no calls, even if its recipe would allow more.
+    return calls if would_run or calls is None else CallEstimate(cached=calls.cached)
 
 
-def _outlook(
+def _estimate_all_calls(
     context: BuildContext, name: str, sources: Mapping[str, LocatedSource]
 ) -> CallEstimate | None:
     subset = context.recipe.subsets[name]
@@ -142,98 +164,88 @@ def _outlook(
         return None
     if isinstance(subset.source, SelfInstruct):
         return estimate_self_instruct(context, subset)
-    found = sources[source_name(name, subset)]
-    if not found.opened:
+    located = sources[source_name(name, subset)]
+    if not located.opened:
         return None
     try:
-        objects = problems_of(ingest(context, found.source, found.opened), subset.part)
+        objects = problems_of(ingest(context, located.source, located.opened), subset.part)
         return estimate_calls(context, subset, each_problem(context, objects))
     except NotBuilt:
-        if not found.opened.files:
+        if not located.opened.files:
             return None
-    read = records(found.source, found.opened)
-    mine = (each for each in read if isinstance(each, Problem) and subset.part in ("", each.part))
-    return estimate_calls(context, subset, mine)
+    problems = (
+        record
+        for record in records(located.source, located.opened)
+        if isinstance(record, Problem) and subset.part in ("", record.part)
+    )
+    return estimate_calls(context, subset, problems)
 
 
-def _again(context: BuildContext, name: str) -> tuple[int, tuple[str, ...]]:
-    """Rationales of the newest version of the recipe's name that are to be made anew, and why."""
+def _find_reruns(context: BuildContext, name: str) -> tuple[int, tuple[str, ...]]:
+    """Return how many rationales of the newest version would be made again, and the changes."""
     versions, subset = context.store.versions, context.recipe.subsets[name]
     before = versions.get(context.recipe.name) if context.recipe.name in versions.names() else None
     content = content_of(before) if before else None
     counts = content.subsets.get(name) if content else None
     if not content or not counts or not counts.rationales:
         return 0, ()
-    return counts.rationales, tuple(changed(context, name, subset, content))
+    return counts.rationales, tuple(find_changes(context, name, subset, content))
 
 
-def _available(
+def _max_rows(
     context: BuildContext,
     name: str,
-    looks: Mapping[str, tuple[State, str, int]],
+    statuses: Mapping[str, _Status],
     sources: Mapping[str, LocatedSource],
-    counted: dict[str, Counter[str]],
+    sizes: dict[str, Counter[str]],
 ) -> int:
-    """Rows that a subset could give that is not built yet."""
+    """Return the maximum number of rows of a subset that is not built yet.
+
+    `sizes` caches the number of problems of each source by part.
+    """
     subset = context.recipe.subsets[name]
     match subset.source:
         case SubsetSource(subset=base):
-            return looks[base][2]
+            return statuses[base].max_rows
         case SelfInstruct() as source:
-            return source.questions * _samples(context, subset)
-    found = sources[source_name(name, subset)]
-    if found.source.name not in counted:
-        counted[found.source.name] = _records(found)
-    return _most(context, subset, counted[found.source.name])
+            return source.questions * _max_samples(context, subset)
+    located = sources[source_name(name, subset)]
+    if located.source.name not in sizes:
+        sizes[located.source.name] = _count_problems(located)
+    size = sizes[located.source.name]
+    by_part = subset.part and "" not in size  # "" is a source of which only the total is known
+    problems = size[subset.part] if by_part else size.total()
+    samples = _max_samples(context, subset) if context.teacher_session else 0
+    return problems * sum(samples if WRITERS[writer].teacher else 1 for writer in subset.writers)
 
 
-def _records(found: LocatedSource) -> Counter[str]:
-    """Records of a source by part: read off files that are here, else what upstream publishes."""
-    if not found.opened or not found.opened.files:
-        return Counter({"": found.source.rows})
-    seen = records(found.source, found.opened)
-    return Counter(record.part for record in seen if isinstance(record, Problem))
+def _count_problems(located: LocatedSource) -> Counter[str]:
+    """Count the problems of a source by part; under "", the published total if it has no files."""
+    if not located.opened or not located.opened.files:
+        return Counter({"": located.source.rows})
+    read = records(located.source, located.opened)
+    return Counter(record.part for record in read if isinstance(record, Problem))
 
 
-def _most(context: BuildContext, subset: Subset, counted: Counter[str]) -> int:
-    """Rows that a subset could give: one a record and writer, and sample of a teacher."""
-    whole = not subset.part or "" in counted  # a source of which only the size is known
-    most = counted.total() if whole else counted[subset.part]
-    tries = _samples(context, subset) if context.teacher_session else 0
-    return most * sum(tries if WRITERS[writer].teacher else 1 for writer in subset.writers)
-
-
-def _samples(context: BuildContext, subset: Subset) -> int:
-    """Rows of one problem that a teacher may have proved at most."""
+def _max_samples(context: BuildContext, subset: Subset) -> int:
+    """Return the maximum number of rows per problem that a teacher writes."""
     sampling = sampling_of(context, subset)
     return min(sampling.tries, sampling.until or sampling.tries)
 
 
-def _look(progressed: SubsetState | None) -> tuple[State, str, int]:
-    assert progressed is not None
-    if not progressed.verdicts:
-        return "waits", ", ".join(progressed.waits), 0
-    return "done", ", ".join(progressed.waits), progressed.outcomes.get("passed", 0)
-
-
-def _whole(
-    context: BuildContext, reached: dict[str, SubsetState | None], evals: dict[str, LocatedSource]
+def _plan_draw(
+    context: BuildContext, built: Mapping[str, SubsetState], evals: Mapping[str, LocatedSource]
 ) -> tuple[Outputs | None, list[str]]:
-    """The draw if it is remembered, and the stages over the whole set that would run."""
-    unread = [found for found in evals.values() if found.opened is None and not found.missing]
-    if None in reached.values() or unread:
+    """Return the draw if it is cached, and the stages over all subsets that would run."""
+    not_fetched = [each for each in evals.values() if each.opened is None and not each.missing]
+    if not_fetched or len(built) < len(context.recipe.subsets):
         return None, ["screens", "draw"]
-    ready = {name: subset for name, subset in reached.items() if subset and subset.verdicts}
+    ready = {name: built[name] for name in context.recipe.subsets if built[name].verdicts}
     if not ready:
         return None, []
     parts = [part(context.store, name, subset) for name, subset in ready.items()]
     try:
-        against = {
-            name: problems_of(ingest(context, found.source, found.opened))
-            for name, found in evals.items()
-            if found.opened
-        }
-        screened = screen_all(context, parts, against)
+        screened = screen_all(context, parts, find_eval_problems(context, evals))
     except NotBuilt:
         return None, ["screens", "draw"]
     try:

@@ -1,6 +1,6 @@
-"""A few problems of each source through the whole path, shown row by row, without making a version.
+"""Preview a recipe: run a few problems of each source through all stages, without a version.
 
-In: a recipe and a store. Out: rows with their verdicts. What it ran is remembered like any stage.
+In: a recipe and a store. Out: rows with their verdicts. Stages are cached as in a build.
 """
 
 import json
@@ -20,8 +20,8 @@ from datastore.store import Store
 
 
 @dataclass(frozen=True)
-class Verdicts:
-    """What was found about one row."""
+class RowVerdict:
+    """One verdict on a row."""
 
     check: str
     outcome: str
@@ -30,15 +30,15 @@ class Verdicts:
 
 
 @dataclass(frozen=True)
-class Previewed:
-    """One row as a version would hold it, or as it was rejected."""
+class PreviewRow:
+    """A row that a version would contain (`kept`), or that was rejected."""
 
     subset: str
     id: str
     kept: bool
     instruction: str
     text: str
-    verdicts: Sequence[Verdicts]
+    verdicts: Sequence[RowVerdict]
 
 
 def preview(
@@ -47,8 +47,8 @@ def preview(
     *,
     problems: int = 3,
     options: RunOptions = DEFAULTS,
-) -> list[Previewed]:
-    """The rows of the first `problems` records of each source, in the recipe's order."""
+) -> list[PreviewRow]:
+    """Return the rows of the first `problems` records of each source, in the recipe's order."""
     if not isinstance(recipe, Recipe):
         recipe = load_recipe(recipe)
     with (
@@ -59,17 +59,17 @@ def preview(
         return _rows(opened, result)
 
 
-def _rows(store: Store, result: Result) -> list[Previewed]:
-    verdicts: dict[bytes, list[Verdicts]] = {}
+def _rows(store: Store, result: Result) -> list[PreviewRow]:
+    verdicts: dict[bytes, list[RowVerdict]] = {}
     for digest in (*result.objects.verdicts.values(), *result.objects.screens.values()):
         for row in _read(store, digest):
-            found = Verdicts(
+            verdict = RowVerdict(
                 row["check"], row["outcome"], row["reason"], json.loads(row["evidence"])
             )
-            verdicts.setdefault(row["row_id"], []).append(found)
+            verdicts.setdefault(row["row_id"], []).append(verdict)
     kept = {row["id"] for row in _read(store, result.objects.rows)}
     return [
-        Previewed(
+        PreviewRow(
             subset,
             row["id"].hex(),
             row["id"] in kept,

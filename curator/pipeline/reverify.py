@@ -1,7 +1,7 @@
-"""Judge a version's rationales again by the graders and checks of today.
+"""Check the rationales of a version again with the current checks and graders.
 
-In: a version. Out: the next version of its name, from the same problems, rationales and executions:
-no source is read, no rationale written, and no program run whose execution the store has.
+In: a version. Out: the next version of its name, from the same problems and rationales. No source
+is read, no rationale is written, and programs with a cached execution are not run.
 """
 
 from dataclasses import replace
@@ -26,46 +26,51 @@ def reverify(
     message: str = "",
     options: RunOptions = DEFAULTS,
 ) -> Manifest:
-    """The version that today's graders make of an older one, which is that one if nothing changed.
+    """Return the version that the current checks make of `version`; itself if nothing changed.
 
-    Its recipe is the one that the version was built by. Rationales with verdicts that changed are
-    what `curator diff` shows between the two.
+    The recipe is the one stored in the version. `curator diff` between the two versions lists the
+    verdicts that changed.
     """
     with Store(Path(store)) as opened:
         manifest = opened.versions.get(version)
         content, objects = content_of(manifest), objects_of(manifest)
         if objects.pulled:
             raise UsageError(
-                f"{manifest.ref} was pulled: it has no rejected rows and no evaluation sets to "
-                "judge again; build its recipe, or judge its rows by 'curator audit'"
+                f"{manifest.ref} was pulled: the store has neither its rejected rows nor its "
+                "evaluation sets. Build its recipe, or check its rows with 'curator audit'."
             )
         executor = content.code.sandbox
         with open_context(opened, recipe_of(manifest), options, executor=executor) as context:
             subsets = {
-                name: _again(context, content, objects, name) for name in context.recipe.subsets
+                name: _reverify_subset(context, content, objects, name)
+                for name in context.recipe.subsets
             }
             evals = objects.evals
             inputs = BuildInputs(
                 sources=content.sources,
                 evals=content.evals,
                 origins=objects.origins,
-                # In the recipe's order, which decides between two items that share as much.
-                against={name: evals[name] for name in context.recipe.evals() if name in evals},
+                # In the recipe's order, which decides between items with the same overlap.
+                eval_problems={
+                    name: evals[name] for name in context.recipe.evals() if name in evals
+                },
             )
             result = screen_and_freeze(context, subsets, inputs)
             return freeze(context, result, message or f"{manifest.ref} verified again")
 
 
 def recipe_of(manifest: Manifest) -> Recipe:
-    """The resolved recipe that a version was built by, its subsets in their order."""
+    """Return the resolved recipe of a version, with the subsets in their order."""
     content = content_of(manifest)
     values = content.recipe.plain()
     subsets = {name: values["subsets"][name] for name in content.order}
     return Recipe.model_validate(values | {"subsets": subsets})
 
 
-def _again(context: BuildContext, content: Content, objects: Objects, name: str) -> SubsetState:
-    """Return a subset as the version has it, with verdicts of today."""
+def _reverify_subset(
+    context: BuildContext, content: Content, objects: Objects, name: str
+) -> SubsetState:
+    """Return a subset as the version has it, with the verdicts of the current checks."""
     before, subset = content.subsets[name], context.recipe.subsets[name]
     counts = {
         "records": before.records,
@@ -74,7 +79,7 @@ def _again(context: BuildContext, content: Content, objects: Objects, name: str)
         "rationales": before.rationales,
         "without": before.without_rationale,
     }
-    reached = SubsetState(
+    state = SubsetState(
         subset,
         before.licence,
         tuple(before.waits_for),
@@ -86,9 +91,7 @@ def _again(context: BuildContext, content: Content, objects: Objects, name: str)
         prompts=before.taught.prompts if before.taught else {},
         counts=counts | (before.taught.counts if before.taught else {}) | before.invented,
     )
-    if not reached.rationales:
-        return reached
-    verified = verify(
-        context, name, subset, reached.problems, reached.rationales, reached.agreements
-    )
-    return replace(reached, verdicts=verified.objects["verdicts"], outcomes=verified.counts)
+    if not state.rationales:
+        return state
+    verified = verify(context, name, subset, state.problems, state.rationales, state.agreements)
+    return replace(state, verdicts=verified.objects["verdicts"], outcomes=verified.counts)

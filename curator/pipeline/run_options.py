@@ -1,19 +1,19 @@
-"""How one run of a command works: where it reads, how many processes it uses, what it may spend.
+"""How one run works: where it reads sources, how many processes it uses, what it may spend.
 
-In: nothing. Out: `RunOptions`. None of them changes the digest of a version that gets built.
+These options are not part of the recipe: the same recipe runs with others on another machine.
 """
 
 from dataclasses import dataclass, field
 from os import cpu_count
 from pathlib import Path
 
-from curator.core.progress import Listener, Silent
+from curator.core.progress import Listener, SilentListener
 from curator.teacher import Budget
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Options of one run; none of them belongs to the recipe."""
+    """Options of one run."""
 
     mirror: str | Path | None = None
     """Folder with upstream files: `sources/NAME/FILE`, `evals/NAME/FILE`. Default: the recipe's
@@ -25,7 +25,7 @@ class RunOptions:
     """Number of processes that run programs. Default: one per CPU core."""
     unsafe_local: bool = False
     """Run programs even where this system cannot sandbox them."""
-    listener: Listener = field(default_factory=Silent)
+    listener: Listener = field(default_factory=SilentListener)
     """Receives progress and notes."""
     budget: Budget = field(default_factory=Budget)
     """Maximum that this run may spend on its teacher, in addition to the recipe's own budget."""

@@ -1,8 +1,8 @@
-"""Samples of a model on evaluation sets or sources: many solutions a problem, each asked once.
+"""Sample solutions of problems from a model, many per problem; every call is cached.
 
-In: problems, an OpenAI-compatible endpoint, how many solutions. Out: problems with their samples,
-in upstream's order. Calls are kept in the store's ledger like a teacher's, so that a run that is
-killed goes on, and more samples later ask only for what is missing.
+In: a `SampleRequest` and the settings of an OpenAI-compatible endpoint. Out: problems with their
+samples, in upstream's order. A run that was killed resumes from the cached calls, and a request for
+more samples makes only the missing calls.
 """
 
 from collections.abc import Iterator
@@ -16,9 +16,9 @@ import pydantic
 
 from curator.answers import extract
 from curator.checks import Candidate
-from curator.core.errors import UsageError, unknown
+from curator.core.errors import UsageError, unknown_name
 from curator.core.model import Kind, Problem, content_id
-from curator.core.samples import Sample, Sampled
+from curator.core.samples import Sample, SampledProblem
 from curator.pipeline.checker import Checker
 from curator.pipeline.run_options import DEFAULTS, RunOptions
 from curator.pipeline.stages.generate import crash, printed_nothing
@@ -36,55 +36,55 @@ How = Literal["hybrid", "CoT", "PoT"]
 
 @dataclass(frozen=True)
 class SampleRequest:
-    """What is sampled."""
+    """What to sample."""
 
     sets: tuple[str, ...]
     """Names of evaluation sets or sources."""
     samples: int = 1
-    """Solutions a problem."""
+    """Samples per problem."""
     how: How = "hybrid"
-    """`hybrid`: a program first, and a worked solution where it fails by MAmmoTH's rules."""
+    """`hybrid` is a program or, if the program fails by MAmmoTH's rules, a text."""
     few_shot: bool = False
-    """Ask by the prompts of writers `cot` and `pot`; else by the instruction alone, as models are
-    asked that were trained on a release."""
+    """Use the prompts of the writers `cot` and `pot`. By default the prompt is the instruction
+    alone, as for models trained on a release."""
     limit: int | None = None
-    """Problems a set at most."""
+    """Maximum number of problems per set."""
 
 
-def decoding(
+def sampling_parameters(
     samples: int, temperature: float | None, top_p: float, max_tokens: int
 ) -> dict[str, object]:
-    """Parameters of a call; without a temperature 0 for one solution, 1 for several."""
-    heat = (0.0 if samples == 1 else 1.0) if temperature is None else temperature
-    nucleus = {"top_p": top_p} if heat else {}
-    return {"temperature": heat, "max_tokens": max_tokens, **nucleus}
+    """Return the parameters of a call; the default temperature is 0 for one sample, else 1."""
+    if temperature is None:
+        temperature = 0.0 if samples == 1 else 1.0
+    nucleus = {"top_p": top_p} if temperature else {}
+    return {"temperature": temperature, "max_tokens": max_tokens, **nucleus}
 
 
-def endpoint(**settings: object) -> TeacherSettings:
-    """The settings of a model that is sampled. Raises UsageError for the first that cannot be."""
+def endpoint_settings(**settings: object) -> TeacherSettings:
+    """Return the settings of a model's endpoint; raises UsageError for the first invalid one."""
     try:
         return TeacherSettings.model_validate(settings)
     except pydantic.ValidationError as error:
-        fault = error.errors()[0]
-        raise UsageError(
-            f"{fault['loc'][0]}: {fault['msg']}, saw '{str(fault['input'])[:80]}'"
-        ) from None
+        first = error.errors()[0]
+        value = str(first["input"])[:80]
+        raise UsageError(f"{first['loc'][0]}: '{value}' is not valid. {first['msg']}") from None
 
 
 def sample(
-    asked: SampleRequest,
+    request: SampleRequest,
     settings: TeacherSettings,
     store: Store,
     options: RunOptions = DEFAULTS,
-) -> Iterator[Sampled]:
-    """Problems with their samples, one set after the other.
+) -> Iterator[SampledProblem]:
+    """Yield problems with their samples, set by set.
 
     A call that failed, or a program that cannot be read, is a sample with an empty text: it counts
-    as wrong, never as missing. Raises UsageError for a set that is not known, SourceError where one
-    cannot be read, BudgetReached and TeacherError; what was answered is kept.
+    as wrong, not as missing. Raises UsageError for an unknown set, SourceError for one that cannot
+    be read, BudgetReached and TeacherError; all replies are cached by then.
     """
-    sources = known_sets(asked)
-    # All of them, before anything is asked.
+    sources = find_sets(request)
+    # Open all sets before the first call.
     opened = [open_source(source, options.mirror_folder) for source in sources]
     with ExitStack() as stack:
         checker = stack.enter_context(
@@ -96,48 +96,45 @@ def sample(
                 unsafe_local=options.unsafe_local,
             )
         )
-        teacher_session = stack.enter_context(
+        session = stack.enter_context(
             TeacherSession("sample", Path(), settings, store, checker, options)
         )
-        asker = _Asker(teacher_session, asked)
+        sampler = _Sampler(session, request)
         for source, files in zip(sources, opened, strict=True):
-            problems = islice(_problems(source, files), asked.limit)
-            total = asked.limit or source.rows or None
-            yield from teacher_session.each(
-                problems, asker.sampled, f"sampling {source.name}", total
-            )
+            problems = islice(_distinct_problems(source, files), request.limit)
+            total = request.limit or source.rows or None
+            yield from session.each(problems, sampler.sample, f"sampling {source.name}", total)
 
 
-def known_sets(asked: SampleRequest) -> list[Source]:
-    """The sets that are asked for, each once; raises UsageError for one that is not known."""
-    known = SOURCES | EVALS  # of one name the evaluation set: that is what is sampled
-    for name in asked.sets:
-        if name not in known:
-            raise UsageError(unknown("set", name, known))
-    return [known[name] for name in dict.fromkeys(asked.sets)]
+def find_sets(request: SampleRequest) -> list[Source]:
+    """Return the sets of a request, each once; raises UsageError for an unknown one."""
+    sets = SOURCES | EVALS  # if both have a name, the evaluation set is meant
+    for name in request.sets:
+        if name not in sets:
+            raise UsageError(unknown_name("set", name, sets))
+    return [sets[name] for name in dict.fromkeys(request.sets)]
 
 
-def _problems(source: Source, opened: SourceFiles) -> Iterator[Problem]:
-    """Each problem of a source once."""
+def _distinct_problems(source: Source, files: SourceFiles) -> Iterator[Problem]:
     seen: set[bytes] = set()
-    for record in records(source, opened):
+    for record in records(source, files):
         if isinstance(record, Problem) and record.id not in seen:
             seen.add(record.id)
             yield record
 
 
-class _Asker:
-    """Samples the solutions of one problem after the other."""
+class _Sampler:
+    """Samples solutions of problems."""
 
-    def __init__(self, teacher_session: TeacherSession, asked: SampleRequest) -> None:
-        self._teaching, self._asked = teacher_session, asked
-        self._prompts: Prompts | None = (
-            teacher_session.prompts(Sampling()) if asked.few_shot else None
-        )
+    def __init__(self, session: TeacherSession, request: SampleRequest) -> None:
+        self._session, self._request = session, request
+        self._prompts: Prompts | None = session.prompts(Sampling()) if request.few_shot else None
 
-    async def sampled(self, problem: Problem) -> Sampled:
-        samples = [await self._one(problem, number) for number in range(self._asked.samples)]
-        return Sampled(
+    async def sample(self, problem: Problem) -> SampledProblem:
+        samples = [
+            await self._sample_once(problem, number) for number in range(self._request.samples)
+        ]
+        return SampledProblem(
             set=problem.source,
             id=problem.id.hex(),
             question=problem.question,
@@ -148,42 +145,45 @@ class _Asker:
             samples=tuple(samples),
         )
 
-    async def _one(self, problem: Problem, number: int) -> Sample:
-        if self._asked.how == "CoT":
+    async def _sample_once(self, problem: Problem, number: int) -> Sample:
+        if self._request.how == "CoT":
             return Sample("CoT", (await self._ask(problem, "CoT", number)).text)
         call = await self._ask(problem, "PoT", number)
         program, _ = read_reply(call.text, "PoT", problem.choices)
-        if self._asked.how == "PoT":
+        if self._request.how == "PoT":
             return Sample("PoT", program)
         if "print(" in call.text:
-            if await self._stands(problem, program):
+            if await self._accepts_program(problem, program):
                 return Sample("PoT", program)
-        elif problem.choices or _arrives(call.text):
-            # Read as a worked solution, since that is what it is.
+        elif problem.choices or _states_answer(call.text):
+            # The reply to the PoT prompt is a worked solution.
             return Sample("CoT", call.text)
         return Sample("CoT", (await self._ask(problem, "CoT", number)).text)
 
-    async def _stands(self, problem: Problem, program: str) -> bool:
-        """Whether hybrid decoding stays with a program: open questions as long as it prints
-        anything, questions with options unless it runs and prints nothing (MAmmoTH)."""
+    async def _accepts_program(self, problem: Problem, program: str) -> bool:
+        """Return whether hybrid decoding takes the program (MAmmoTH's rules).
+
+        For an open question it must print something. With choices, only a program that runs and
+        prints nothing is refused.
+        """
         if not program:
             return bool(problem.choices)
         candidate = Candidate(content_id("program", program), "PoT", "", program, "", ())
-        verdicts = await self._teaching.check_candidate(candidate, ("executed",))
+        verdicts = await self._session.check_candidate(candidate, ("executed",))
         if problem.choices:
             return not printed_nothing(verdicts)
         return not crash(verdicts)
 
     async def _ask(self, problem: Problem, kind: Kind, number: int) -> Call:
-        return await self._teaching.ask(self._messages(problem, kind), number)
+        return await self._session.ask(self._messages(problem, kind), number)
 
     def _messages(self, problem: Problem, kind: Kind) -> Messages:
         if not self._prompts:
             return (("user", instruction(problem, kind)),)
-        options = options_line(problem.choices) if problem.choices else ""
-        return self._prompts.messages(kind.lower(), question=problem.question, options=options)
+        choices = options_line(problem.choices) if problem.choices else ""
+        return self._prompts.messages(kind.lower(), question=problem.question, options=choices)
 
 
-def _arrives(text: str) -> bool:
-    """Whether MAmmoTH's rule reads an answer in words: one that is stated, else any number."""
+def _states_answer(text: str) -> bool:
+    """Return whether MAmmoTH's rule reads an answer from a text: a stated one, or any number."""
     return extract(text) is not None or any(map(str.isdigit, text))

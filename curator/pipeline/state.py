@@ -1,4 +1,4 @@
-"""What a build knows between its stages: the state of each subset, what was read, the result."""
+"""What passes between the stages of a build: the state of a subset, the inputs, the result."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,51 +7,52 @@ from curator.recipe.schema import Subset
 from curator.versions.content import Content, Objects, Origin
 
 CALL_COUNTS = ("calls", "unanswered", "repaired", "replayed")
-"""What is counted of a teacher's calls."""
+"""Names of the counts of a teacher's calls."""
 
 
 @dataclass(frozen=True)
 class SubsetState:
-    """How far one subset came, and what it waits for; a digest is empty where nothing was made."""
+    """How far a subset has been built. The digest of an object that was not made is empty."""
 
     subset: Subset
     licence: str
     waits: tuple[str, ...]
+    """Missing sources, teachers or subsets that it waits for."""
     problems: tuple[str, ...] = ()
     quarantine: str = ""
     rationales: str = ""
     verdicts: str = ""
     agreements: str = ""
-    """How the golds of new problems were agreed on; empty where upstream has them."""
+    """Verdicts on the agreement about new gold answers; empty if upstream states them."""
     replies: str = ""
-    """Replies of a teacher that hold no rationale; empty where none was asked."""
+    """Replies of the teacher without a usable rationale; empty without a teacher."""
     prompts: Mapping[str, str] = field(default_factory=dict)
-    """Digest of every prompt that a teacher was asked by."""
+    """Digests of the prompts, by name."""
     counts: Mapping[str, int] = field(default_factory=dict)
-    """Of ingest and write: records, quarantined, problems, without, rationales."""
+    """Counts of ingest and write: records, quarantined, problems, without, rationales."""
     outcomes: Mapping[str, int] = field(default_factory=dict)
-    """Of verify: rows by outcome, and by `outcome: reason`."""
+    """Counts of verify: rows by outcome, and by `outcome: reason`."""
 
 
 @dataclass(frozen=True)
 class BuildInputs:
-    """What a build read, apart from its subsets."""
+    """What a build read."""
 
     sources: Mapping[str, Origin]
-    """Licence and revision of each source, or that it was not reached."""
+    """Licence and revision of each source, or that it is missing."""
     evals: Mapping[str, Origin]
-    """The same of each evaluation set."""
+    """The same for each evaluation set."""
     origins: Mapping[str, str]
-    """Where each source was read on this machine; not part of what a version's digest covers."""
-    against: Mapping[str, Sequence[str]]
-    """Objects with the problems of each evaluation set."""
+    """Where each source was read on this machine. A version's digest does not cover it."""
+    eval_problems: Mapping[str, Sequence[str]]
+    """Digests of the objects with the problems of each evaluation set."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a build made: everything a version says."""
+    """The result of a build: everything that a version records."""
 
     content: Content
-    """What defines the version."""
+    """What the version's digest covers."""
     objects: Objects
-    """Digests of the objects that hold it."""
+    """Digests of the objects with its data."""

@@ -1,7 +1,8 @@
-"""One subset of a recipe: read, invented or made of another, then written and proved.
+"""Build one subset of a recipe: get its problems, write rationales, check them.
 
-In: a subset, the sources that were found, and the subsets before it. Out: how far it came, with its
-objects. Subsets that invent problems come after those that read some, which they must not repeat.
+In: a subset, the located sources, and the subsets built before it. Out: its state, with the digests
+of its objects. Self-Instruct subsets are built after those that read a source, whose problems they
+must not repeat; subsets made from another subset are built last.
 """
 
 from collections.abc import Mapping
@@ -24,16 +25,16 @@ from datastore.memo import Outputs
 
 @dataclass(frozen=True)
 class SubsetInputs:
-    """What the subsets of a recipe are made from, as it was found before any stage."""
+    """What the subsets of a recipe are made from."""
 
     sources: Mapping[str, LocatedSource]
     evals: Mapping[str, LocatedSource]
     seeds: Mapping[str, Seeds]
-    """By subset, of those that invent problems."""
+    """Seeds of the Self-Instruct subsets, by subset."""
 
 
 def find_seeds(recipe: Recipe) -> dict[str, Seeds]:
-    """The seeds of all subsets that invent problems; raises SourceError and RecipeError."""
+    """Open the seeds of all Self-Instruct subsets; raises SourceError and RecipeError."""
     return {
         name: open_seeds(recipe.folder / subset.source.seeds)
         for name, subset in recipe.subsets.items()
@@ -42,37 +43,37 @@ def find_seeds(recipe: Recipe) -> dict[str, Seeds]:
 
 
 def run_subset(
-    context: BuildContext, name: str, inputs: SubsetInputs, reached: Mapping[str, SubsetState]
+    context: BuildContext, name: str, inputs: SubsetInputs, built: Mapping[str, SubsetState]
 ) -> SubsetState:
-    """One subset as far as its source and writers allow.
+    """Build a subset as far as its source and writers allow.
 
-    `reached` are the subsets before it in `order`.
+    `built` are the subsets before it in `build_order`.
     """
     sources = inputs.sources
     subset = context.recipe.subsets[name]
     match subset.source:
         case SubsetSource(subset=base):
-            if base not in reached:
+            if base not in built:
                 raise NotBuilt("hint")
-            return _hinted(context, name, reached[base])
+            return _run_hinted(context, name, built[base])
         case SelfInstruct():
-            return _invented(context, name, subset.source, inputs, reached)
-    found = sources[source_name(name, subset)]
-    licence = found.source.licence
-    waits = _waits(context, subset)
-    if found.opened is None:
-        if not found.missing:
+            return _run_self_instruct(context, name, subset.source, inputs, built)
+    located = sources[source_name(name, subset)]
+    licence = located.source.licence
+    waits = _missing_teachers(context, subset)
+    if located.opened is None:
+        if not located.missing:
             raise NotBuilt("fetch")
-        return SubsetState(subset, licence, (f"source {found.source.name}", *waits))
-    ingested = ingest(context, found.source, found.opened)
+        return SubsetState(subset, licence, (f"source {located.source.name}", *waits))
+    ingested = ingest(context, located.source, located.opened)
     problems = problems_of(ingested, subset.part)
     if problems and isinstance(subset.source, FileSource | HubSource) and subset.source.golds:
-        known = gold_index(context, {each: sources[each] for each in subset.source.golds})
-        problems = (fill_gold(context, name, problems, known).objects["problems"],)
+        index = gold_index(context, {each: sources[each] for each in subset.source.golds})
+        problems = (fill_gold(context, name, problems, index).objects["problems"],)
     if not problems:
         what = f"a problem in part {subset.part}" if subset.part else "a problem that parses"
-        waits = (f"{what} of source {found.source.name}", *waits)
-    read = SubsetState(
+        waits = (f"{what} of source {located.source.name}", *waits)
+    state = SubsetState(
         subset,
         licence,
         waits,
@@ -82,57 +83,61 @@ def run_subset(
     )
     teachers = [writer for writer in subset.writers if WRITERS[writer].teacher]
     if not problems or (len(teachers) == len(subset.writers) and not context.teacher_session):
-        return read
+        return state
     if teachers and context.teacher_session:
-        return _proved(context, name, *_taught(context, name, read))
-    return _proved(context, name, read, write(context, name, subset, problems))
+        return _verify(context, name, *_generate(context, name, state))
+    return _verify(context, name, state, write(context, name, subset, problems))
 
 
-def _waits(context: BuildContext, subset: Subset) -> tuple[str, ...]:
+def _missing_teachers(context: BuildContext, subset: Subset) -> tuple[str, ...]:
     teachers = [writer for writer in subset.writers if WRITERS[writer].teacher]
     return tuple(
         f"a teacher for writer {writer}" for writer in teachers if not context.teacher_session
     )
 
 
-def _taught(context: BuildContext, name: str, read: SubsetState) -> tuple[SubsetState, Outputs]:
-    """What a teacher writes about problems that were read or invented."""
+def _generate(context: BuildContext, name: str, state: SubsetState) -> tuple[SubsetState, Outputs]:
+    """Let the teacher write the rationales of a subset; return its new state and the outputs."""
     assert context.teacher_session
-    subset = read.subset
-    written = generate(context, name, subset, read.problems)
+    subset = state.subset
+    outputs = generate(context, name, subset, state.problems)
     prompts = request_identity(context.teacher_session, subset, sampling_of(context, subset))[
         "prompts"
     ]
-    return replace(read, replies=written.objects["replies"], prompts=prompts), written
+    return replace(state, replies=outputs.objects["replies"], prompts=prompts), outputs
 
 
-def _hinted(context: BuildContext, name: str, base: SubsetState) -> SubsetState:
-    """Rows of another subset with claims in front."""
+def _run_hinted(context: BuildContext, name: str, base: SubsetState) -> SubsetState:
+    """Build a subset of the rows of `base` with a user's claim in front."""
     subset = context.recipe.subsets[name]
     if not base.verdicts:
         assert isinstance(subset.source, SubsetSource)
         return SubsetState(subset, base.licence, (f"subset {subset.source.subset}",))
-    read = SubsetState(subset, base.licence, (), problems=base.problems, agreements=base.agreements)
-    return _proved(context, name, read, hint(context, name, base))
+    state = SubsetState(
+        subset, base.licence, (), problems=base.problems, agreements=base.agreements
+    )
+    return _verify(context, name, state, hint(context, name, base))
 
 
-def _invented(
+def _run_self_instruct(
     context: BuildContext,
     name: str,
     source: SelfInstruct,
     inputs: SubsetInputs,
-    reached: Mapping[str, SubsetState],
+    built: Mapping[str, SubsetState],
 ) -> SubsetState:
-    """New problems after seeds, and what the teacher writes about them."""
+    """Generate new problems from seeds, and rationales for them."""
     subset = context.recipe.subsets[name]
     if not context.teacher_session:
-        return SubsetState(subset, source.licence, _waits(context, subset))
-    plain = [each for key, each in reached.items() if in_order(context.recipe.subsets[key]) == 0]
-    against = problems_against(context, inputs.evals)
-    read_by_all = {digest for each in plain for digest in each.problems}
-    read_by_all.update(digest for digests in against.values() for digest in digests)
-    made = self_instruct(context, name, subset, inputs.seeds[name], sorted(read_by_all))
-    read = SubsetState(
+        return SubsetState(subset, source.licence, _missing_teachers(context, subset))
+    from_sources = [
+        each for key, each in built.items() if _build_rank(context.recipe.subsets[key]) == 0
+    ]
+    existing = {digest for each in from_sources for digest in each.problems}
+    for digests in find_eval_problems(context, inputs.evals).values():
+        existing.update(digests)
+    made = self_instruct(context, name, subset, inputs.seeds[name], sorted(existing))
+    state = SubsetState(
         subset,
         source.licence,
         (),
@@ -141,42 +146,42 @@ def _invented(
         agreements=made.objects["agreements"],
         counts=made.counts,
     )
-    return _proved(context, name, *_taught(context, name, read))
+    return _verify(context, name, *_generate(context, name, state))
 
 
-def _proved(context: BuildContext, name: str, read: SubsetState, written: Outputs) -> SubsetState:
-    """Rationales with their verdicts."""
+def _verify(context: BuildContext, name: str, state: SubsetState, written: Outputs) -> SubsetState:
+    """Check the rationales that were written; return the state with rationales and verdicts."""
     rationales = written.objects["rationales"]
-    verified = verify(context, name, read.subset, read.problems, rationales, read.agreements)
-    # A teacher is asked for new problems, and then about them.
-    both = {key: read.counts.get(key, 0) + written.counts.get(key, 0) for key in CALL_COUNTS}
-    asked = both if "calls" in written.counts else {}
+    verified = verify(context, name, state.subset, state.problems, rationales, state.agreements)
+    # Self-Instruct makes calls for new problems, and then for their rationales.
+    sums = {key: state.counts.get(key, 0) + written.counts.get(key, 0) for key in CALL_COUNTS}
+    calls = sums if "calls" in written.counts else {}
     return replace(
-        read,
+        state,
         rationales=rationales,
         verdicts=verified.objects["verdicts"],
-        counts={**read.counts, **written.counts, **asked},
+        counts={**state.counts, **written.counts, **calls},
         outcomes=verified.counts,
     )
 
 
-def in_order(subset: Subset) -> int:
-    """0 for subsets that read a source, 1 for those that invent, 2 for those made of another."""
+def _build_rank(subset: Subset) -> int:
+    """Return 0 for a subset that reads a source, 1 for Self-Instruct, 2 for one made of another."""
     kinds: tuple[type, ...] = (SelfInstruct, SubsetSource)
     return next((n for n, kind in enumerate(kinds, 1) if isinstance(subset.source, kind)), 0)
 
 
 def build_order(recipe: Recipe) -> list[str]:
-    """The subsets in the order in which they need each other."""
-    return sorted(recipe.subsets, key=lambda name: in_order(recipe.subsets[name]))
+    """Return the subsets in an order in which each comes after those it needs."""
+    return sorted(recipe.subsets, key=lambda name: _build_rank(recipe.subsets[name]))
 
 
-def problems_against(
+def find_eval_problems(
     context: BuildContext, evals: Mapping[str, LocatedSource]
 ) -> dict[str, list[str]]:
-    """Objects with the problems of each evaluation set that could be reached."""
+    """Return the objects with the problems of each evaluation set that can be read."""
     return {
-        name: list(problems_of(ingest(context, found.source, found.opened)))
-        for name, found in evals.items()
-        if found.opened
+        name: list(problems_of(ingest(context, located.source, located.opened)))
+        for name, located in evals.items()
+        if located.opened
     }

@@ -18,7 +18,7 @@ from typing import Any, Self, TypeVar
 from curator.checks import Candidate
 from curator.core.errors import BudgetReached, UsageError
 from curator.core.model import Verdict
-from curator.core.progress import counted
+from curator.core.progress import track_progress
 from curator.pipeline.checker import Checker
 from curator.pipeline.run_options import RunOptions
 from curator.teacher import Call, Request, Sampling, TeacherSettings, parameters
@@ -163,7 +163,7 @@ class TeacherSession:
 
         try:
             results = self._in_order(items, work_and_count)
-            yield from counted(results, self._listener, what, total, every=PROGRESS_INTERVAL)
+            yield from track_progress(results, self._listener, what, total, every=PROGRESS_INTERVAL)
         except BudgetReached as reached:
             left = f" and {total - done:,} left" if total is not None else ""
             raise BudgetReached(

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from curator.core.errors import unknown
+from curator.core.errors import unknown_name
 from curator.recipe import keys
 from curator.recipe.keys import Loc
 from curator.recipe.yaml_document import Document
@@ -28,7 +28,7 @@ def error_line(
         return f"{place}: {key}: {expected}, saw {saw}"
     match error["type"]:
         case "extra_forbidden":
-            return f"{place}: {unknown('key', str(loc[-1]), keys.keys_at(model, loc[:-1]))}"
+            return f"{place}: {unknown_name('key', str(loc[-1]), keys.keys_at(model, loc[:-1]))}"
         case "missing":
             return f"{place}: '{key}' is missing"
         case "value_error":

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from itertools import combinations
 from typing import Any, get_args
 
-from curator.core.errors import unknown
+from curator.core.errors import unknown_name
 from curator.core.model import Kind
 from curator.recipe.yaml_document import Document
 from curator.writers import WRITERS
@@ -21,7 +21,7 @@ def cross_key_errors(document: Document) -> list[str]:
     for name in _mapping(document.values, "mixture", "subsets"):
         if name not in subsets:
             place = document.place(("mixture", "subsets", name))
-            errors.append(f"{place}: {unknown('subset', name, subsets)}")
+            errors.append(f"{place}: {unknown_name('subset', name, subsets)}")
     for name in subsets:
         errors += _writer_errors(document, name, _mapping(subsets, name))
     for one, other in combinations(subsets, 2):
@@ -67,7 +67,7 @@ def _source_errors(
         subsets = _mapping(document.values, "subsets")
         place = document.place(("subsets", name, "source", "subset"))
         if base not in subsets:
-            errors.append(f"{place}: {unknown('subset', base, subsets)}")
+            errors.append(f"{place}: {unknown_name('subset', base, subsets)}")
         elif "subset" in _mapping(subsets, base, "source"):
             errors.append(
                 f"{place}: subset '{base}' is itself made from another subset. Name that one."

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from curator.core.errors import RecipeError, UsageError, unknown
+from curator.core.errors import RecipeError, UsageError, unknown_name
 from curator.core.section import Mark
 from curator.recipe import keys
 from curator.recipe.builtin import recipes_folder
@@ -80,7 +80,7 @@ def _find(name: str | Path, folder: Path, part: str) -> Path:
         raise UsageError(
             f"{path} is not a recipe file. Shipped recipes: {', '.join(sorted(shipped))}"
         )
-    raise UsageError(unknown("recipe", str(name), shipped))
+    raise UsageError(unknown_name("recipe", str(name), shipped))
 
 
 def _read(path: Path, children: tuple[Path, ...], model: Model, part: str) -> Document:

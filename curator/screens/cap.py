@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 from pydantic import Field
 
-from curator.core.arrow import VERDICTS, batches
+from curator.core.arrow import VERDICTS, to_batches
 from curator.core.model import Verdict
 from curator.core.section import Section
 from curator.screens import normalize
@@ -63,7 +63,7 @@ def reject_rows_over_cap(
         for batch in engine.batches(query)
         for row_id, rank in zip(*(column.to_pylist() for column in batch.columns), strict=True)
     )
-    yield from batches(verdicts, VERDICTS)
+    yield from to_batches(verdicts, VERDICTS)
 
 
 SCREEN = Screen(

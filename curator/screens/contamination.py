@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import pyarrow as pa
 from pydantic import Field
 
-from curator.core.arrow import VERDICTS, batches
+from curator.core.arrow import VERDICTS, to_batches
 from curator.core.model import Verdict
 from curator.core.section import Section, one_of
 from curator.screens import normalize
@@ -61,7 +61,7 @@ def find_contamination(
         for batch in engine.batches(_matches(rows, ngram))
         for row in batch.to_pylist()
     )
-    yield from batches(verdicts, VERDICTS)
+    yield from to_batches(verdicts, VERDICTS)
     engine.sql("DROP TABLE screen_items")
     engine.sql("DROP TABLE screen_suspects")
 

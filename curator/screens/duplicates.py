@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from curator.core.arrow import VERDICTS, batches
+from curator.core.arrow import VERDICTS, to_batches
 from curator.core.model import Verdict
 from curator.screens import normalize
 from curator.screens.rows import Rows
@@ -58,7 +58,7 @@ def reject_duplicates(engine: Engine, rows: Rows) -> Iterator[pa.RecordBatch]:
         for batch in engine.batches(query)
         for row_id, kept in zip(*(column.to_pylist() for column in batch.columns), strict=True)
     )
-    yield from batches(verdicts, VERDICTS)
+    yield from to_batches(verdicts, VERDICTS)
 
 
 SCREEN = Screen(

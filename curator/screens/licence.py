@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
-from curator.core.arrow import VERDICTS, batches
+from curator.core.arrow import VERDICTS, to_batches
 from curator.core.model import Verdict
 from curator.screens.rows import Rows
 from curator.screens.screen import Screen
@@ -48,7 +48,7 @@ def reject_other_licences(
         for batch in engine.batches(query, {"allowed": list(licences)})
         for row_id, seen in zip(*(column.to_pylist() for column in batch.columns), strict=True)
     )
-    yield from batches(verdicts, VERDICTS)
+    yield from to_batches(verdicts, VERDICTS)
 
 
 SCREEN = Screen(

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from curator.core.errors import UsageError, unknown
+from curator.core.errors import UsageError, unknown_name
 from curator.core.model import LETTERS, Problem
 from curator.sources.chat_columns import asked, kind_of, responses
 from curator.sources.datasets import mathqa
@@ -70,7 +70,7 @@ def custom_source(
     held = {kind: column for kind, column in columns.items() if column}
     for kind in held:
         if kind not in COLUMNS:
-            raise UsageError(f"{name}: {unknown('column', kind, COLUMNS)}")
+            raise UsageError(f"{name}: {unknown_name('column', kind, COLUMNS)}")
     if "question" not in held:
         raise UsageError(f"{name}: columns need a question; which column holds it?")
     if bool(files.file) == bool(files.hub):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
-from curator.core.progress import Listener, Silent
+from curator.core.progress import Listener, SilentListener
 from curator.teacher.batch.client import Batches
 from curator.teacher.budget import UNLIMITED, BudgetLedger, Cost
 from curator.teacher.call import Call, Request
@@ -79,7 +79,7 @@ class Teacher:
     ) -> None:
         self._recipe, self._claims = recipe, ledgers.claims
         self._store = CallStore(ledgers.calls)
-        self._listener = listener or Silent()
+        self._listener = listener or SilentListener()
         spent_before = Cost()
         if settings.budget != UNLIMITED:
             spent_before = sum_costs(ledgers.calls, recipe)

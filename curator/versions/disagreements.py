@@ -12,7 +12,7 @@ from typing import Any, Literal
 from curator import answers
 from curator.answers import PLAIN_RULES, Equivalence, Grader, contradicts
 from curator.core.model import content_id
-from curator.core.progress import Listener, Silent
+from curator.core.progress import Listener, SilentListener
 from curator.versions.content import objects_of
 from curator.versions.queries import digests, scan_objects
 from datastore.compute_missing import chunks, compute_missing
@@ -66,7 +66,7 @@ def find_disagreements(
     """
     manifest = store.versions.get(version)
     rows = _pairs(store, manifest)
-    listener = listener or Silent()
+    listener = listener or SilentListener()
     opinions: list[dict[str, Any]] = []
     with (
         store.ledger("gradings") as ledger,

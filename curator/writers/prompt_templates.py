@@ -18,7 +18,7 @@ import jinja2
 from jinja2 import nodes
 from jinja2.sandbox import SandboxedEnvironment
 
-from curator.core.errors import RecipeError, UsageError, unknown
+from curator.core.errors import RecipeError, UsageError, unknown_name
 
 FOLDER = Path(__file__).parent / "prompts"
 VALUES: Mapping[str, tuple[str, ...]] = {
@@ -132,7 +132,7 @@ def _files(folder: Path | None, faults: list[str]) -> dict[str, Path]:
         elif path.stem in VALUES:
             faults.append(f"{path.name}:1: expected a file")
         else:
-            faults.append(f"{path.name}:1: {unknown('prompt', path.stem, VALUES)}")
+            faults.append(f"{path.name}:1: {unknown_name('prompt', path.stem, VALUES)}")
     return files
 
 
@@ -174,7 +174,7 @@ def _cut(file: str, source: str) -> list[tuple[str, int, str]]:
     for mark, end in zip(marks, ends, strict=False):
         line = source.count("\n", 0, mark.start()) + 1
         if mark[1] not in _ROLES:
-            raise RecipeError(f"{file}:{line}: {unknown('role', mark[1][:40], _ROLES)}")
+            raise RecipeError(f"{file}:{line}: {unknown_name('role', mark[1][:40], _ROLES)}")
         cuts.append((mark[1], line, source[mark.end() + 1 : end]))
     return cuts
 
@@ -210,7 +210,7 @@ def _check(
             )
         if isinstance(node, nodes.Name) and node.name not in made | {"loop"}:
             if node.name not in VALUES[name]:
-                fault = unknown("value", node.name, VALUES[name])
+                fault = unknown_name("value", node.name, VALUES[name])
                 raise RecipeError(f"{file}:{line + node.lineno}: {fault}")
             used.add(node.name)
     return used

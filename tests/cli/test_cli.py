@@ -1,4 +1,4 @@
-"""The command line as a person and a script meet it: real processes, pipes, a terminal, Ctrl-C."""
+"""The command line as users and scripts run it: real processes, pipes, a terminal, Ctrl-C."""
 
 import fcntl
 import json
@@ -28,14 +28,13 @@ COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
 
 class World(NamedTuple):
-    """A store with two versions of the small world, and the files that they were built from."""
+    """A store with two versions of the small world, and the files they were built from."""
 
     folder: Path
     mirror: Path
     recipe: Path
     store: Path
-    told: subprocess.CompletedProcess[str]
-    """What building the first version said."""
+    first_build: subprocess.CompletedProcess[str]
 
     def run(self, *args: object, **options: Any) -> subprocess.CompletedProcess[str]:
         return curator(*args, "--store", self.store, cwd=self.folder, **options)
@@ -51,15 +50,15 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     folder = tmp_path_factory.mktemp("cli")
     mirror, recipe = make_world(folder)
     build = ("build", recipe, "--mirror", mirror, "--store", folder / "store")
-    told = curator(*build)
-    assert told.returncode == 0, told.stderr
+    first_build = curator(*build)
+    assert first_build.returncode == 0, first_build.stderr
     recipe.write_text(RECIPE + "mixture: {subsets: {cot: 2, pot: 2}}\n")
     assert curator(*build, "-m", "fewer").returncode == 0
-    return World(folder, mirror, recipe, folder / "store", told)
+    return World(folder, mirror, recipe, folder / "store", first_build)
 
 
-def reading(world: World) -> list[tuple[object, ...]]:
-    """A use of every command that reads the store."""
+def reading_commands(world: World) -> list[tuple[object, ...]]:
+    """Return the arguments of every command that reads the store."""
     [row] = world.json("sql", "SELECT id FROM rows WHERE subset = 'pot' ORDER BY id LIMIT 1")
     return [
         ("show", "small@1"),
@@ -74,29 +73,29 @@ def reading(world: World) -> list[tuple[object, ...]]:
 
 
 def on_a_terminal(*args: object, columns: int = 80, **env: str) -> str:
-    """What a command writes to a terminal, escape codes included."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    """Run a command on a terminal; return what it writes, with escape codes."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     variables = {**RUN["env"], "TERM": "xterm", **env}
     del variables["COLUMNS"]
-    done = subprocess.Popen(command(*args), stdout=theirs, stderr=theirs, env=variables)
-    os.close(theirs)
+    done = subprocess.Popen(command(*args), stdout=slave, stderr=slave, env=variables)
+    os.close(slave)
     seen = b""
     while True:
         try:
-            seen += os.read(ours, 1 << 16)
-        except OSError:  # what Linux says when nobody writes any more
+            seen += os.read(master, 1 << 16)
+        except OSError:  # Linux raises it when the other end is closed
             break
-    os.close(ours)
+    os.close(master)
     assert done.wait(timeout=60) == 0, seen
     return seen.decode()
 
 
 def test_help_loads_little_and_nothing_heavy() -> None:
-    # What makes it quick (a third of a second on an idle machine), told in what no load changes.
+    # It takes a third of a second on an idle machine; the loaded modules do not depend on the load.
     command = [sys.executable, "-X", "importtime", "-m", "curator", "--help"]
-    told = subprocess.run(command, **RUN).stderr.splitlines()
-    loaded = {line.rpartition("|")[2].strip() for line in told if line.startswith("import time:")}
+    lines = subprocess.run(command, **RUN).stderr.splitlines()
+    loaded = {line.rpartition("|")[2].strip() for line in lines if line.startswith("import time:")}
     assert "typer" in loaded
     heavy = {"numpy", "pyarrow", "duckdb", "polars", "pydantic", "sympy", "openai", "aiohttp"}
     assert not loaded & (heavy | {"datasets", "torch", "transformers", "trl", "huggingface_hub"})
@@ -119,15 +118,15 @@ for name in COMMANDS:
     app([name, "--help"], prog_name="curator", standalone_mode=False)
     print("----")
 """
-    asked = [sys.executable, "-c", code.replace("COMMANDS", repr([*COMMANDS]))]
-    texts = subprocess.run(asked, **RUN).stdout.split("----\n")
+    program = [sys.executable, "-c", code.replace("COMMANDS", repr([*COMMANDS]))]
+    texts = subprocess.run(program, **RUN).stdout.split("----\n")
     for name, text in zip(COMMANDS, texts, strict=False):
         assert f"Usage: curator {name}" in text
         assert f"Example: curator {name}" in text
         assert max(map(len, text.splitlines())) <= 80, name
 
 
-def test_show_tells_the_way_of_every_subset_from_problems_to_kept_rows(world: World) -> None:
+def test_show_prints_the_counts_of_every_subset_from_problems_to_kept_rows(world: World) -> None:
     lines = world.run("show", "small@1").stdout.splitlines()
     assert re.fullmatch(r"small@1  11 rows  digest [0-9a-f]{16}", lines[0])
     assert lines[2:6] == [
@@ -148,26 +147,26 @@ def test_show_tells_the_way_of_every_subset_from_problems_to_kept_rows(world: Wo
     ]
 
 
-def test_show_tells_what_the_mixture_left_behind(world: World) -> None:
+def test_show_prints_how_many_rows_the_mixture_did_not_draw(world: World) -> None:
     shown = world.run("show", "small").stdout
     assert shown.startswith("small@2  4 rows")
     assert "\nfewer\n" in shown
     assert re.search(r"^cot +not drawn +mixture +4$", shown, re.MULTILINE)
 
 
-def test_build_prints_the_table_to_stdout_and_what_to_do_next_to_stderr(world: World) -> None:
-    assert world.told.stdout == world.run("show", "small@1").stdout
-    [line] = world.told.stderr.splitlines()
+def test_build_prints_the_table_to_stdout_and_the_next_commands_to_stderr(world: World) -> None:
+    assert world.first_build.stdout == world.run("show", "small@1").stdout
+    [line] = world.first_build.stderr.splitlines()
     assert f"curator show small@1 --store {world.store}" in line
 
 
-def test_reading_commands_print_json_alone_when_asked(world: World) -> None:
-    for args in reading(world):
+def test_reading_commands_print_only_json_with_json(world: World) -> None:
+    for args in reading_commands(world):
         assert world.json(*args), args
 
 
 def test_piped_output_has_no_escape_codes_and_lines_of_80_columns(world: World) -> None:
-    for args in reading(world):
+    for args in reading_commands(world):
         done = world.run(*args)
         assert done.returncode == 0, done.stderr
         assert "\x1b" not in done.stdout + done.stderr
@@ -177,7 +176,7 @@ def test_piped_output_has_no_escape_codes_and_lines_of_80_columns(world: World) 
         assert [line for line in lines if line != line.rstrip()] == [], args
 
 
-def test_sources_tells_what_is_reachable_how_many_rows_and_the_licence(world: World) -> None:
+def test_sources_prints_rows_licence_and_what_can_be_read(world: World) -> None:
     done = curator("sources", "--mirror", world.mirror)
     assert re.search(r"^gsm8k +7,473 yes +MIT +openai/gsm8k$", done.stdout, re.MULTILINE)
     assert re.search(r"^math +7,500 no +MIT +EleutherAI/", done.stdout, re.MULTILINE)
@@ -187,7 +186,7 @@ def test_sources_tells_what_is_reachable_how_many_rows_and_the_licence(world: Wo
     assert {place["name"] for place in places if place["reachable"]} == {"gsm8k"}
 
 
-def test_a_terminal_sees_bars_while_a_build_runs_and_none_afterwards(world: World) -> None:
+def test_a_terminal_shows_bars_during_a_build_and_none_afterwards(world: World) -> None:
     store = world.folder / "seen"
     seen = on_a_terminal("build", world.recipe, "--mirror", world.mirror, "--store", store)
     bars, table = seen.split("small@1", 1)
@@ -197,11 +196,11 @@ def test_a_terminal_sees_bars_while_a_build_runs_and_none_afterwards(world: Worl
     assert "━" not in table
 
 
-def test_a_terminal_that_wants_no_color_gets_plain_tables(world: World) -> None:
+def test_tables_are_plain_with_no_color(world: World) -> None:
     assert "\x1b" not in on_a_terminal("versions", "--store", world.store, NO_COLOR="1")
 
 
-def test_a_wide_answer_of_sql_is_cut_to_the_terminal_and_says_so(world: World) -> None:
+def test_a_wide_result_of_sql_is_cut_to_the_terminal_with_a_note(world: World) -> None:
     query = ("sql", "SELECT 'a\nb' || repeat('x', 200) AS long, 7 AS n, NULL AS nothing")
     done = world.run(*query)
     head, row = done.stdout.splitlines()
@@ -219,8 +218,8 @@ def test_data_cannot_send_codes_to_the_terminal(world: World) -> None:
 
 
 def test_arguments_cannot_send_codes_to_the_terminal(world: World) -> None:
-    said = curator("show", "\x1b[2Jmine", "--store", world.store)
-    assert said.returncode == 2 and "mine" in said.stderr and "\x1b" not in said.stderr
+    done = curator("show", "\x1b[2Jmine", "--store", world.store)
+    assert done.returncode == 2 and "mine" in done.stderr and "\x1b" not in done.stderr
 
 
 def test_numbers_that_json_lacks_are_null(world: World) -> None:
@@ -228,14 +227,14 @@ def test_numbers_that_json_lacks_are_null(world: World) -> None:
     assert world.json("sql", query) == [{"a": None, "b": None, "c": 1.5}]
 
 
-def test_diff_lines_up_its_rows_under_signs(world: World) -> None:
+def test_diff_rows_lists_one_row_per_line(world: World) -> None:
     lines = world.run("diff", "small@1", "small", "--rows").stdout.splitlines()
     rows = [line for line in lines if line.startswith("- ")]
     assert len(rows) == 7
     assert all(re.fullmatch(r"- [0-9a-f]{12}  (cot|pot)  mixture: .+", row) for row in rows)
 
 
-def test_a_preview_says_when_the_mixture_alone_left_a_row_out(world: World) -> None:
+def test_a_preview_marks_rows_that_only_the_mixture_excluded(world: World) -> None:
     recipe = world.folder / "none.yaml"
     recipe.write_text(RECIPE + "mixture: {subsets: {cot: 0}}\n")
     shown = world.run("preview", recipe, "--mirror", world.mirror, "-n", "1").stdout
@@ -276,7 +275,7 @@ def test_a_mistake_is_one_line_on_stderr(
     assert expected in line
 
 
-def test_a_faulty_recipe_is_one_line_a_fault_with_its_place(world: World) -> None:
+def test_an_invalid_recipe_prints_one_line_per_error_with_its_place(world: World) -> None:
     path = world.folder / "bad.yaml"
     path.write_text(RECIPE.replace("seed", "seeed").replace("kind: CoT", "kind: Cot"))
     done = curator("build", path, "--json")
@@ -287,27 +286,27 @@ def test_a_faulty_recipe_is_one_line_a_fault_with_its_place(world: World) -> Non
     ]
 
 
-def test_debug_shows_the_trace_even_if_it_stands_last(world: World) -> None:
+def test_debug_prints_the_traceback_even_after_the_command(world: World) -> None:
     done = world.run("show", "nope", "--debug")
     assert done.returncode == 2
     assert "Traceback" in done.stderr
     assert done.stderr.splitlines()[-1].startswith("No version named 'nope'")
 
 
-def test_formats_with_the_same_suffix_go_to_files_of_their_own(world: World) -> None:
+def test_formats_with_the_same_suffix_have_different_default_files(world: World) -> None:
     same = [form for form, how in FORMATS.items() if how.suffix == ".jsonl"][:2]
-    told = [world.json("export", "small", "--format", form) for form in same]
-    assert told[0] == {
+    exported = [world.json("export", "small", "--format", form) for form in same]
+    assert exported[0] == {
         "version": "small@2",
         "format": same[0],
         "file": f"small-2-{same[0]}.jsonl",
         "rows": 4,
     }
-    assert all((world.folder / each["file"]).stat().st_size for each in told)
-    assert told[0]["file"] != told[1]["file"]
+    assert all((world.folder / each["file"]).stat().st_size for each in exported)
+    assert exported[0]["file"] != exported[1]["file"]
 
 
-def test_a_pipe_that_is_closed_early_ends_the_command_in_silence(world: World) -> None:
+def test_a_pipe_that_is_closed_early_ends_the_command_silently(world: World) -> None:
     query = command("sql", "SELECT range FROM range(100000)", "--store", world.store)
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": RUN["env"]}
     with subprocess.Popen(query, **options) as running:
@@ -326,21 +325,21 @@ def test_a_full_disk_behind_stdout_is_one_line(world: World) -> None:
     assert (done.returncode, done.stderr) == (1, "Cannot read or write: No space left on device\n")
 
 
-def test_a_terminal_without_unicode_gets_question_marks_and_whole_json(world: World) -> None:
+def test_a_terminal_without_unicode_shows_question_marks_and_complete_json(world: World) -> None:
     env = {**RUN["env"], "PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
     shown = world.run("show", "small", env=env)
     assert (shown.returncode, shown.stderr) == (0, "")
     assert re.search(r"^cot .* \? ", shown.stdout, re.MULTILINE)
-    asked = world.run("sql", "SELECT 'é…' AS x", "--json", env=env)
-    assert json.loads(asked.stdout) == [{"x": "é…"}]
+    done = world.run("sql", "SELECT 'é…' AS x", "--json", env=env)
+    assert json.loads(done.stdout) == [{"x": "é…"}]
 
 
-def test_an_interrupt_that_a_package_swallows_is_heard_at_the_next_step() -> None:
+def test_an_interrupt_that_a_package_swallows_is_raised_at_the_next_step() -> None:
     code = """
 import os, signal
 from curator.cli import interrupt
 from curator.cli.app import Progress
-interrupt.listen()
+interrupt.install_handler()
 try:
     os.kill(os.getpid(), signal.SIGINT)
 except KeyboardInterrupt:
@@ -352,7 +351,7 @@ Progress().progress("reading", 1, 2)
     assert done.stderr.splitlines()[-1] == "KeyboardInterrupt"
 
 
-def test_ctrl_c_says_how_to_go_on_and_leaves_no_process(tmp_path: Path) -> None:
+def test_ctrl_c_prints_how_to_resume_and_leaves_no_process(tmp_path: Path) -> None:
     mirror, recipe = make_world(tmp_path)
     rows = [
         {"question": f"What do {n} and {n} make?", "answer": f"<<{n}+{n}={2 * n}>>\n#### {2 * n}"}
@@ -369,9 +368,9 @@ def test_ctrl_c_says_how_to_go_on_and_leaves_no_process(tmp_path: Path) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.01)
     os.killpg(running.pid, signal.SIGINT)
-    out, told = running.communicate(timeout=20)
+    out, err = running.communicate(timeout=20)
     assert (running.returncode, out) == (1, "")
-    [line] = told.splitlines()
+    [line] = err.splitlines()
     assert line.startswith("Interrupted. Finished work is cached; resume with: curator build ")
     with pytest.raises(ProcessLookupError):
         os.killpg(running.pid, 0)

@@ -1,4 +1,4 @@
-"""A study trains, samples and scores each mixture, and goes on where it was stopped."""
+"""A study trains, samples and scores each mixture, and resumes where it stopped."""
 
 import json
 import re
@@ -35,7 +35,7 @@ train: sft
 name: tiny
 about: two steps of a tiny model
 model: MODEL
-release: given-by-the-study
+release: set-by-the-study
 learning_rate: 0.01
 steps: 2
 batch: 4
@@ -46,7 +46,7 @@ precision: fp32
 
 
 def reply(body: dict[str, Any], number: int) -> tuple[int, dict[str, str], bytes]:
-    """Stands for the trained model: right about small sums."""
+    """Reply as a model that is right about small sums."""
     one, other = map(int, re.findall(r"\d+", body["messages"][-1]["content"])[:2])
     good = completion(f"The answer is {one + other if one < 3 else 0}", "m")
     return 200, {"content-type": "application/json"}, json.dumps(good).encode()
@@ -103,18 +103,18 @@ def test_each_mixture_is_trained_and_scored_once(world: Path) -> None:
         for one in first:
             [score] = [s for s in one.result.scores if (s.group, s.metric) == ("gsm8k", "Pass@1")]
             assert (score.problems, score.share) == (6, 0.5)
-        asked = server.served.total()
-        assert (len(served), asked) == (2, 12)
+        calls = server.served.total()
+        assert (len(served), calls) == (2, 12)
         again = run(world, served, server)
         assert [one.result for one in again] == [one.result for one in first]
-        assert (len(served), server.served.total()) == (2, asked)
-        # A mixture that changed repeats its own steps alone.
+        assert (len(served), server.served.total()) == (2, calls)
+        # A changed mixture repeats only its own steps.
         recipe = world / "recipes" / "few.yaml"
         recipe.write_text(recipe.read_text().replace("rows: 8", "rows: 9"))
         third = run(world, served, server)
         assert [one.rows for one in third] == [9, 30]
         assert len(served) == 3
-        # So does a training recipe, for every mixture; in other words it is the same one.
+        # A changed training recipe repeats the steps of all; a change of `about` repeats none.
         tiny = world / "tiny.yaml"
         tiny.write_text(tiny.read_text().replace("about: two", "about: Two"))
         run(world, served, server)
@@ -124,8 +124,8 @@ def test_each_mixture_is_trained_and_scored_once(world: Path) -> None:
         assert len(served) == 5
 
 
-def test_what_is_wrong_is_seen_before_anything_is_built(world: Path) -> None:
-    for wrong, told in (
+def test_mistakes_are_reported_before_anything_is_built(world: Path) -> None:
+    for words, expected in (
         (
             ("study", world / "recipes", "--training", "nix"),
             "No recipe named 'nix'. Known: mammoth-34b",
@@ -136,7 +136,7 @@ def test_what_is_wrong_is_seen_before_anything_is_built(world: Path) -> None:
         ),
         (("study", world / "recipes", "--sets", "gsm9"), "Did you mean 'gsm8k'?"),
     ):
-        done = curator(*wrong, "--store", world / "store", "--mirror", world / "mirror")
+        done = curator(*words, "--store", world / "store", "--mirror", world / "mirror")
         assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
-        assert told in done.stderr
+        assert expected in done.stderr
     assert not (world / "store").exists()

@@ -1,4 +1,4 @@
-"""Builds: what is kept and why, what is remembered, and that a recipe gives the same version."""
+"""Builds: kept and rejected rows, cached stages, and reproducible versions."""
 
 import json
 import shutil
@@ -21,13 +21,13 @@ def world(tmp_path: Path) -> tuple[Path, Path, Path]:
 
 
 def stages(store: Path) -> Counter[str]:
-    """How often each stage has been run in a store."""
+    """Count how often each stage was run in a store."""
     return Counter(
         json.loads(path.read_text())["stage"].split()[0] for path in store.glob("memo/*/*.json")
     )
 
 
-def test_every_record_ends_where_its_content_says(world) -> None:
+def test_every_record_is_kept_rejected_or_quarantined_by_its_content(world) -> None:
     mirror, recipe, store = world
     subsets = build(recipe, store, options=RunOptions(mirror=mirror)).content["subsets"]
     for name in ("cot", "pot"):
@@ -40,7 +40,7 @@ def test_every_record_ends_where_its_content_says(world) -> None:
     assert subsets["pot"]["reasons"]["failed: wrong answer"] == 1
 
 
-def test_rows_come_back_with_their_problem_in_stable_order(world) -> None:
+def test_rows_are_loaded_with_their_problem_in_stable_order(world) -> None:
     mirror, recipe, store = world
     build(recipe, store, options=RunOptions(mirror=mirror))
     rows = load("small", store).to_pylist()
@@ -54,7 +54,7 @@ def test_rows_come_back_with_their_problem_in_stable_order(world) -> None:
     assert EVALUATION[0] not in [row["question"] for row in rows]
 
 
-def test_building_again_runs_nothing_and_makes_no_version(world) -> None:
+def test_a_second_build_runs_nothing_and_makes_no_version(world) -> None:
     mirror, recipe, store = world
     first = build(recipe, store, options=RunOptions(mirror=mirror))
     before = stages(store)
@@ -77,7 +77,7 @@ def test_the_digest_depends_on_neither_place_workers_nor_caches(world, tmp_path:
     assert again.number == first.number
 
 
-def test_a_changed_mixture_draws_again_and_repeats_nothing_else(world) -> None:
+def test_a_changed_mixture_reruns_only_the_draw(world) -> None:
     mirror, recipe, store = world
     first = build(recipe, store, options=RunOptions(mirror=mirror))
     before = stages(store)
@@ -101,7 +101,7 @@ def test_one_more_record_changes_no_id_of_the_others(world) -> None:
     assert len(after - before) == 2
 
 
-def test_a_source_that_is_missing_is_fatal_unless_it_may_be(world) -> None:
+def test_a_missing_source_is_an_error_unless_it_is_allowed(world) -> None:
     mirror, recipe, store = world
     recipe.write_text(RECIPE.replace("  pot:", "  rft: {source: gsm8k_rft, kind: CoT}\n  pot:"))
     with pytest.raises(SourceError, match=r"gsm8k_rft.*--allow-missing"):
@@ -111,7 +111,7 @@ def test_a_source_that_is_missing_is_fatal_unless_it_may_be(world) -> None:
     assert manifest.content["subsets"]["rft"]["kept"] == 0
 
 
-def test_too_many_broken_records_are_fatal_and_kept(world) -> None:
+def test_too_many_broken_records_are_an_error_and_the_ingest_is_cached(world) -> None:
     mirror, recipe, store = world
     recipe.write_text(RECIPE.replace("0.2", "0.1"))
     with pytest.raises(SourceError, match=r"1 of 9 records do not parse.*rows.jsonl:4"):
@@ -119,10 +119,10 @@ def test_too_many_broken_records_are_fatal_and_kept(world) -> None:
     recipe.write_text(RECIPE)
     before = stages(store)["ingest"]
     build(recipe, store, options=RunOptions(mirror=mirror))
-    assert stages(store)["ingest"] == before + 1, "the evaluation set alone was left to read"
+    assert stages(store)["ingest"] == before + 1, "only the evaluation set was not read before"
 
 
-def test_undecided_rows_are_left_out_unless_the_recipe_keeps_them(world) -> None:
+def test_undecided_rows_are_excluded_unless_the_recipe_keeps_them(world) -> None:
     mirror, recipe, store = world
     lines = [
         {"question": f"What is {n} plus {n}?", "words": f"It is {2 * n}. The answer is {2 * n}."}
@@ -132,10 +132,10 @@ def test_undecided_rows_are_left_out_unless_the_recipe_keeps_them(world) -> None
     source = "{file: open.jsonl, columns: {question: question, solution: words}, licence: MIT}"
     text = RECIPE.replace("screens:", f"  open: {{source: {source}, kind: CoT}}\nscreens:")
     recipe.write_text(text)
-    left_out = build(recipe, store, options=RunOptions(mirror=mirror)).content["subsets"]["open"]
+    excluded = build(recipe, store, options=RunOptions(mirror=mirror)).content["subsets"]["open"]
     recipe.write_text(text + "undecided: keep\n")
     kept = build(recipe, store, options=RunOptions(mirror=mirror)).content["subsets"]["open"]
-    assert (left_out["undecided"], left_out["kept"]) == (2, 0)
+    assert (excluded["undecided"], excluded["kept"]) == (2, 0)
     assert (kept["undecided"], kept["kept"]) == (2, 2)
 
 
@@ -148,7 +148,7 @@ def test_a_preview_shows_rows_and_makes_no_version(world) -> None:
         assert opened.versions.all() == []
 
 
-def test_two_recipes_share_what_they_have_in_common(world) -> None:
+def test_recipes_share_cached_stages(world) -> None:
     mirror, recipe, store = world
     build(recipe, store, options=RunOptions(mirror=mirror))
     before = stages(store)

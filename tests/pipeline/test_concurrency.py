@@ -1,4 +1,4 @@
-"""Two builders on one store and readers meanwhile, as real processes; and what must not matter."""
+"""Concurrent builds and readers on one store, as real processes; what must not change a version."""
 
 import json
 import os
@@ -23,7 +23,7 @@ PROGRAMS = 150
 
 
 def make_busy_world(folder: Path) -> tuple[Path, Path]:
-    """A world whose build takes seconds: hundreds of programs, each of which must be run."""
+    """Make a world whose build takes seconds: each of its many programs must be run."""
     mirror, recipe = make_world(folder, RECIPE.replace("0.2", "0.9"))
     rows = [
         {
@@ -42,7 +42,7 @@ Start = Callable[[Path, Path, Path], subprocess.Popen[str]]
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Starts a build of a recipe in a store from a mirror; whatever still runs is killed."""
+    """Start a build of a recipe in a store from a mirror; at the end, kill all that still run."""
     running: list[subprocess.Popen[str]] = []
 
     def go(recipe: Path, store: Path, mirror: Path) -> subprocess.Popen[str]:
@@ -57,22 +57,22 @@ def start() -> Iterator[Start]:
         process.communicate()
 
 
-def ended(process: subprocess.Popen[str]) -> tuple[dict[str, object], str]:
-    """What a build printed, and what it told people."""
-    out, told = process.communicate(timeout=100)
-    assert process.returncode == 0, told
-    return json.loads(out), told
+def finish(process: subprocess.Popen[str]) -> dict[str, object]:
+    """Wait for a build; return the JSON that it printed."""
+    out, err = process.communicate(timeout=100)
+    assert process.returncode == 0, err
+    return json.loads(out)
 
 
-def stopped_at_work(builder: subprocess.Popen[str], store: Path) -> None:
-    """Halts a builder while it holds a stage."""
+def pause_in_a_stage(builder: subprocess.Popen[str], store: Path) -> None:
+    """Pause a builder while it runs a stage."""
     for _ in range(2000):
         builder.send_signal(signal.SIGSTOP)
         if any(f"process {builder.pid} on" in line for line in Memo(store).building()):
             return
         builder.send_signal(signal.SIGCONT)
         time.sleep(0.01)
-    raise AssertionError("the builder was never seen at work")
+    raise AssertionError("the builder was never in a stage")
 
 
 def test_the_second_of_two_builders_names_the_first_waits_and_shares_its_work(
@@ -81,23 +81,23 @@ def test_the_second_of_two_builders_names_the_first_waits_and_shares_its_work(
     mirror, recipe = make_busy_world(tmp_path)
     store = tmp_path / "store"
     one = start(recipe, store, mirror)
-    stopped_at_work(one, store)
+    pause_in_a_stage(one, store)
     other = start(recipe, store, mirror)
     assert other.stderr
-    told = other.stderr.readline()
+    line = other.stderr.readline()
     one.send_signal(signal.SIGCONT)
     stage = r"(gsm8k|cot|pot|small): [a-z ]+ is being built by"
-    assert re.match(rf"{stage} process {one.pid} on .+ \(since .+\); waiting for it\n$", told)
-    assert ended(one)[0] == ended(other)[0]
+    assert re.match(rf"{stage} process {one.pid} on .+ \(since .+\); waiting for it\n$", line)
+    assert finish(one) == finish(other)
     with Store(store, readonly=True) as opened:
         assert [manifest.ref for manifest in opened.versions.all()] == ["small@1"]
         programs = {row["text"] for row in load("small", store).to_pylist() if row["kind"] == "PoT"}
-        # One program is wrong and one contaminated: they were run, but are not kept.
+        # One program is wrong and one contaminated: they were run, but rejected.
         assert opened.ledger("executions").count() == len(programs) + 2
         assert status(opened).building == []
 
 
-def test_builders_of_different_recipes_read_a_common_source_once_while_others_read(
+def test_builds_of_different_recipes_ingest_a_common_source_once_while_others_read_the_store(
     start: Start, tmp_path: Path
 ) -> None:
     mirror, recipe = make_busy_world(tmp_path)
@@ -121,7 +121,7 @@ def test_builders_of_different_recipes_read_a_common_source_once_while_others_re
         assert load("early", store) == rows
         looks += 1
         time.sleep(0.2)
-    made = [ended(builder)[0] for builder in builders]
+    made = [finish(builder) for builder in builders]
     assert looks > 1 and seen <= {"ingest", "write", "verify", "screen", "draw"} and seen
     assert [each["rows"]["count"] for each in made] == [2 * PROGRAMS + 11, 110]
     with Store(store, readonly=True) as opened:
@@ -154,7 +154,7 @@ def test_neither_hash_seed_nor_locale_nor_time_zone_changes_a_version(tmp_path: 
     assert stored[0] == stored[1], "the same bytes in every object"
 
 
-def test_how_much_is_judged_and_committed_at_once_changes_nothing(
+def test_the_sizes_of_chunks_and_commits_change_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mirror, recipe = make_world(tmp_path)

@@ -1,4 +1,4 @@
-"""A full disk, a read-only one, damaged files: one clear line each, and the store stays whole."""
+"""Full disks, read-only disks and damaged files: one-line errors, and an intact store."""
 
 import os
 import subprocess
@@ -25,7 +25,7 @@ from tests.worlds import RECIPE, curator, make_world, mount
 
 @pytest.fixture
 def built(tmp_path: Path) -> tuple[Path, Path, Path, Manifest]:
-    """Mirror, recipe, store and the version in it."""
+    """Mirror, recipe, store and its version."""
     mirror, recipe = make_world(tmp_path)
     return (
         mirror,
@@ -35,7 +35,7 @@ def built(tmp_path: Path) -> tuple[Path, Path, Path, Manifest]:
     )
 
 
-def test_a_build_on_a_full_disk_is_one_line_and_goes_on_where_there_is_room(
+def test_a_build_on_a_full_disk_fails_in_one_line_and_can_be_resumed(
     disk: Path, tmp_path: Path
 ) -> None:
     mirror, recipe = make_world(tmp_path)
@@ -54,7 +54,7 @@ def test_a_build_on_a_full_disk_is_one_line_and_goes_on_where_there_is_room(
             assert opened.versions.all() == []
             for path in store.glob("objects/*/*.parquet"):
                 opened.objects.check(path.stem)
-    assert done, "some stages were finished and kept"
+    assert done, "some stages were finished and cached"
     mount("-o", "remount,size=8m", str(disk))
     made = build(recipe, store, options=RunOptions(mirror=mirror))
     assert (
@@ -63,7 +63,7 @@ def test_a_build_on_a_full_disk_is_one_line_and_goes_on_where_there_is_room(
     assert done <= {path.name for path in store.glob("memo/*/*")}
 
 
-def test_a_disk_that_fills_up_while_a_teacher_answers_loses_no_more_than_was_under_way(
+def test_a_disk_that_fills_up_during_teacher_calls_loses_only_the_calls_in_progress(
     disk: Path, tmp_path: Path
 ) -> None:
     with Server(latency_s=0.05, reply=reply) as server:
@@ -74,28 +74,28 @@ def test_a_disk_that_fills_up_while_a_teacher_answers_loses_no_more_than_was_und
         assert "No space left on device" in failed.stderr.splitlines()[-1]
         paid = server.served.total()
         assert 0 < len(kept(disk / "store")) < PROBLEMS
-        # Those under way, and those that were answered while the others were written.
+        # Calls in progress, and calls that were answered while others were written.
         assert paid - len(kept(disk / "store")) <= 2 * AT_ONCE
         mount("-o", "remount,size=8m", str(disk))
         build(recipe, disk / "store")
         assert server.served.total() - len(kept(disk / "store")) <= 2 * AT_ONCE
 
 
-def test_views_that_find_no_room_do_not_fail_the_build_that_is_done(
+def test_a_build_succeeds_if_only_its_views_do_not_fit_on_the_disk(
     disk: Path, tmp_path: Path
 ) -> None:
     mirror, recipe = make_world(tmp_path)
     store = disk / "store"
     first = build(recipe, store, options=RunOptions(mirror=mirror))
     free = os.statvfs(disk)
-    (disk / "stone").write_bytes(b"x" * (free.f_bavail * free.f_frsize))
+    (disk / "filler").write_bytes(b"x" * (free.f_bavail * free.f_frsize))
     again = curator("build", recipe, "--store", store, "--mirror", mirror)
     assert again.returncode == 0, again.stderr
     assert "small@1 was created, but not the file of its views: " in again.stderr
     assert first.digest[:16] in again.stdout
 
 
-def test_a_read_only_store_answers_and_refuses_to_build_in_one_line(built, disk: Path) -> None:
+def test_a_read_only_store_can_be_read_and_refuses_a_build_in_one_line(built, disk: Path) -> None:
     mirror, recipe, store, made = built
     mount("--bind", str(store), str(disk))
     mount("-o", "remount,bind,ro", str(disk))
@@ -106,9 +106,9 @@ def test_a_read_only_store_answers_and_refuses_to_build_in_one_line(built, disk:
         "one writable.\n"
     )
     for words in (("show", "small"), ("sql", "SELECT count(*) AS n FROM rows")):
-        asked = curator(*words, "--store", disk)
-        assert asked.returncode == 0, asked.stderr
-    assert str(made.content["rows"]["count"]) in asked.stdout
+        done = curator(*words, "--store", disk)
+        assert done.returncode == 0, done.stderr
+    assert str(made.content["rows"]["count"]) in done.stdout
     with Store(disk, readonly=True) as opened:
         assert plan(load_recipe(recipe), opened, RunOptions(mirror=mirror)).whole == []
         assert status(opened).versions == {"small@1": 11}
@@ -118,11 +118,11 @@ def test_a_read_only_store_answers_and_refuses_to_build_in_one_line(built, disk:
     subprocess.run(["umount", str(disk)], check=True)
 
 
-def spoil(path: Path, how: str) -> None:
+def damage(path: Path, how: str) -> None:
     data = path.read_bytes()
-    ways = {"cut": data[: len(data) // 2], "empty": b""}
-    ways["flipped"] = data[:4] + bytes(byte ^ 255 for byte in data[4:-8]) + data[-8:]
-    path.write_bytes(ways[how])
+    contents = {"cut": data[: len(data) // 2], "empty": b""}
+    contents["flipped"] = data[:4] + bytes(byte ^ 255 for byte in data[4:-8]) + data[-8:]
+    path.write_bytes(contents[how])
 
 
 DAMAGE = ("cut", "flipped", "empty")
@@ -133,21 +133,21 @@ def test_damaged_memos_are_made_again(built, how: str) -> None:
     mirror, recipe, store, made = built
     memos = {path: path.read_bytes() for path in store.glob("memo/*/*.json")}
     for path in memos:
-        spoil(path, how)
+        damage(path, how)
     assert build(recipe, store, options=RunOptions(mirror=mirror)) == made
     assert {path: path.read_bytes() for path in memos} == memos
 
 
 @pytest.mark.parametrize("memo", ["[1]", "{}", '{"objects": {"a": "../x"}, "counts": {}}', "null"])
-def test_memos_that_say_something_else_are_made_again(built, memo: str) -> None:
+def test_memos_with_other_content_are_made_again(built, memo: str) -> None:
     mirror, recipe, store, made = built
     for path in store.glob("memo/*/*.json"):
         path.write_text(memo)
     assert build(recipe, store, options=RunOptions(mirror=mirror)) == made
 
 
-Ask = Callable[[Store, Manifest, Path], object]
-ASKED: dict[str, Ask] = {
+Read = Callable[[Store, Manifest, Path], object]
+READERS: dict[str, Read] = {
     "sql": lambda store, made, _: run_query(store, "SELECT count(*) FROM rationales"),
     "why": lambda store, made, _: why(store, "0" * 32),
     "diff": lambda store, made, _: row_changes(store, made, store.versions.get("small@2")),
@@ -156,7 +156,7 @@ ASKED: dict[str, Ask] = {
 
 
 @pytest.mark.parametrize("how", DAMAGE)
-def test_a_damaged_object_is_named_by_all_who_read_it_and_made_again(
+def test_a_damaged_object_is_named_by_all_commands_that_read_it_and_can_be_made_again(
     built, how: str, tmp_path: Path
 ) -> None:
     mirror, recipe, store, made = built
@@ -165,16 +165,16 @@ def test_a_damaged_object_is_named_by_all_who_read_it_and_made_again(
     path = store / f"objects/{made.objects['rationales']['cot'][:2]}"
     path /= f"{made.objects['rationales']['cot']}.parquet"
     whole = path.read_bytes()
-    spoil(path, how)
+    damage(path, how)
     line = f"{path} is damaged. Delete the file and rebuild."
     with Store(store, readonly=True) as opened:
-        for ask in ASKED.values():
+        for read in READERS.values():
             with pytest.raises(StoreError) as caught:
-                ask(opened, made, tmp_path)
+                read(opened, made, tmp_path)
             assert str(caught.value) == line
     recipe.write_text(RECIPE.replace("seed: 3", "seed: 5") + "mixture: {subsets: {cot: 3}}\n")
-    asked = curator("build", recipe, "--store", store, "--mirror", mirror)
-    assert (asked.returncode, asked.stderr) == (1, line + "\n")
+    failed = curator("build", recipe, "--store", store, "--mirror", mirror)
+    assert (failed.returncode, failed.stderr) == (1, line + "\n")
     path.unlink()
     assert curator("build", recipe, "--store", store, "--mirror", mirror).returncode == 0
     assert path.read_bytes() == whole
@@ -188,7 +188,7 @@ def test_a_damaged_part_of_a_ledger_is_named_and_its_results_are_computed_again(
     with Store(store) as opened:
         opened.ledger("executions").compact()
     [part] = store.glob("ledgers/executions/*.parquet")
-    spoil(part, how)
+    damage(part, how)
     for path in store.glob("memo/*/*.json"):
         path.unlink()
     with pytest.raises(StoreError) as caught:
@@ -200,7 +200,7 @@ def test_a_damaged_part_of_a_ledger_is_named_and_its_results_are_computed_again(
 
 def test_a_damaged_manifest_stops_no_build_of_another_name(built) -> None:
     mirror, recipe, store, made = built
-    spoil(store / "versions/small/1.json", "cut")
+    damage(store / "versions/small/1.json", "cut")
     other = recipe.with_name("other.yaml")
     other.write_text(RECIPE.replace("name: small", "name: other"))
     assert build(other, store, options=RunOptions(mirror=mirror)).ref == "other@1"

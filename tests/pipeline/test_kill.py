@@ -1,4 +1,4 @@
-"""A build that is killed loses nothing: the script for real data, on a small world."""
+"""A killed build loses nothing: the script for real data, run on a small world."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Newer graders over older rationales: no source is read, no program runs, the diff says why."""
+"""Reverify: newer checks on older rationales; no source is read and no program runs."""
 
 import json
 import shutil
@@ -17,7 +17,7 @@ from tests.worlds import curator, make_world
 
 
 def stricter(candidate: Candidate, version: int) -> Verdict | None:
-    """A newer `answer` that takes no negative answers."""
+    """A newer version of `answer` that rejects negative answers."""
     verdict = CHECKS_BEFORE["answer"].run(candidate, version)
     if verdict and candidate.answer and candidate.answer.text.startswith("-"):
         return replace(verdict, outcome="failed", reason="negative", version=version)
@@ -46,7 +46,7 @@ def test_the_same_graders_make_no_new_version(built: Path) -> None:
     assert again.ref == "small@1"
 
 
-def test_verdicts_are_made_anew_without_sources_and_without_running_a_program(built: Path) -> None:
+def test_verdicts_are_made_again_without_sources_and_without_running_a_program(built: Path) -> None:
     before = executions(built)
     shutil.rmtree(built / "memo")
     shutil.rmtree(built / "ledgers" / "gradings", ignore_errors=True)
@@ -81,7 +81,7 @@ def test_the_diff_lists_verdicts_that_changed_on_rows_outside_both_versions(
     built: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def softer(candidate: Candidate, version: int) -> Verdict | None:
-        """A newer `answer` that does not decide what differs."""
+        """A newer version of `answer` that leaves wrong answers undecided."""
         verdict = CHECKS_BEFORE["answer"].run(candidate, version)
         if verdict and verdict.outcome == "failed":
             return replace(verdict, outcome="undecided", reason="not sure", version=version)
@@ -98,7 +98,7 @@ def test_the_diff_lists_verdicts_that_changed_on_rows_outside_both_versions(
     assert "failed, wrong answer (by number) -> undecided, not sure (by number)" in told
 
 
-def test_a_recipe_that_asks_for_more_digits_leaves_rounded_answers_undecided(
+def test_with_more_required_digits_rounded_answers_are_undecided(
     tmp_path: Path,
 ) -> None:
     lines = [

@@ -1,4 +1,4 @@
-"""Sampling a model over real HTTP: hybrid decoding, resumption, and the scores that come of it."""
+"""Sampling a model over real HTTP: hybrid decoding, resuming, and the scores of the samples."""
 
 import json
 import re
@@ -11,7 +11,7 @@ import pytest
 from curator import RunOptions
 from curator.answers import Grader
 from curator.core.errors import TeacherError
-from curator.core.samples import Sampled, read_samples
+from curator.core.samples import SampledProblem, read_samples
 from curator.pipeline.sample import SampleRequest, sample
 from curator.sandbox import Sandbox
 from curator.teacher import TeacherSettings
@@ -32,24 +32,24 @@ QUESTIONS = {
 
 
 def reply(body: dict[str, Any], number: int) -> tuple[int, dict[str, str], bytes]:
-    """Ann: a program that is right. Ben: one that fails. Cem: one that prints what is wrong. Dee:
-    words, where a program was asked for. Eve: words that arrive at nothing. Worked solutions of Ben
-    and Eve are right."""
-    asked = body["messages"][-1]["content"]
+    """Reply to the PoT prompt: Ann a right program, Ben one that fails, Cem one that prints a wrong
+    number, Dee a text with the answer, Eve a text without one. The texts of Ben and Eve are right.
+    """
+    prompt = body["messages"][-1]["content"]
     text = {
         "Ann": "```python\nprint(3 + 4)\n```",
         "Ben": "```python\nprint(9 - pears)\n```",
         "Cem": "```python\nprint(2 * 6)\n```",
         "Dee": "She has 1 + 8 = 9.\nThe answer is 9",
         "Eve": "Let us see.",
-    }[asked[:3]]
-    if not re.search("program|Python", asked):
+    }[prompt[:3]]
+    if not re.search("program|Python", prompt):
         worked = {
             "Ben": "He has 9 - 4 = 5.\nThe answer is 5",
             "Eve": "She has 6 - 2 = 4.\nThe answer is 4",
         }
-        text = worked.get(asked[:3], "The answer is 0")
-    good = completion(asked, "m")
+        text = worked.get(prompt[:3], "The answer is 0")
+    good = completion(prompt, "m")
     good["choices"][0]["message"]["content"] = text
     return 200, {"content-type": "application/json"}, json.dumps(good).encode()
 
@@ -72,38 +72,37 @@ def mirror(tmp_path: Path) -> Path:
     return tmp_path / "mirror"
 
 
-def sampled(server: Server, mirror: Path, store: Path, **asked: Any) -> list[Sampled]:
+def run_sample(server: Server, mirror: Path, store: Path, **more: Any) -> list[SampledProblem]:
     settings = TeacherSettings(model="m", base_url=server.url, key_env="")
     with Store(store) as opened:
-        twice = SampleRequest(
-            ("gsm8k", "gsm8k"), **asked
-        )  # a set that is named twice is sampled once
-        return list(sample(twice, settings, opened, RunOptions(mirror=mirror)))
+        # A set that is named twice is sampled once.
+        request = SampleRequest(("gsm8k", "gsm8k"), **more)
+        return list(sample(request, settings, opened, RunOptions(mirror=mirror)))
 
 
-def test_hybrid_decoding_falls_back_to_words_where_a_program_fails_and_only_there(
+def test_hybrid_decoding_falls_back_to_a_text_only_if_the_program_fails(
     server: Server, mirror: Path, tmp_path: Path
 ) -> None:
-    problems = sampled(server, mirror, tmp_path / "store")
+    problems = run_sample(server, mirror, tmp_path / "store")
     assert [(one.samples[0].kind, one.samples[0].text) for one in problems] == [
         ("PoT", "print(3 + 4)"),
         ("CoT", "He has 9 - 4 = 5.\nThe answer is 5"),
-        ("PoT", "print(2 * 6)"),  # it ran and printed what is wrong: that is final
+        ("PoT", "print(2 * 6)"),  # it ran and printed a wrong number: that is final
         ("CoT", "She has 1 + 8 = 9.\nThe answer is 9"),
-        ("CoT", "She has 6 - 2 = 4.\nThe answer is 4"),  # the words before it had no answer
+        ("CoT", "She has 6 - 2 = 4.\nThe answer is 4"),  # the text before it had no answer
     ]
     with Sandbox(workers=1) as box, Grader(workers=1) as grader:
         result = evaluate(grade(problems, box, grader), "m")
     assert {score.share for score in result.scores} == {0.8}
 
 
-def test_more_samples_ask_only_for_what_is_missing(
+def test_a_request_for_more_samples_makes_only_the_missing_calls(
     server: Server, mirror: Path, tmp_path: Path
 ) -> None:
-    first = sampled(server, mirror, tmp_path / "store", samples=2, how="CoT")
-    asked = server.served.total()
-    again = sampled(server, mirror, tmp_path / "store", samples=3, how="CoT")
-    assert asked == 2 * len(QUESTIONS)
+    first = run_sample(server, mirror, tmp_path / "store", samples=2, how="CoT")
+    calls = server.served.total()
+    again = run_sample(server, mirror, tmp_path / "store", samples=3, how="CoT")
+    assert calls == 2 * len(QUESTIONS)
     assert server.served.total() == 3 * len(QUESTIONS)
     assert [one.samples[:2] for one in again] == [one.samples for one in first]
 
@@ -111,41 +110,41 @@ def test_more_samples_ask_only_for_what_is_missing(
 def test_the_commands_sample_score_and_compare(
     server: Server, mirror: Path, tmp_path: Path
 ) -> None:
-    asked = ["--sets", "gsm8k", "--mirror", mirror, "--store", tmp_path / "store"]
+    options = ["--sets", "gsm8k", "--mirror", mirror, "--store", tmp_path / "store"]
     for how in ("hybrid", "CoT"):
         made = curator(
-            "sample", "m", "--base-url", server.url, "--how", how, *asked, "-o", tmp_path / how
+            "sample", "m", "--base-url", server.url, "--how", how, *options, "-o", tmp_path / how
         )
         assert made.returncode == 0, made.stderr
         assert len(list(read_samples(tmp_path / how))) == len(QUESTIONS)
         done = curator("evaluate", tmp_path / how, "--name", how, "-o", tmp_path / f"{how}.json")
         assert done.returncode == 0, done.stderr
     assert re.search(r"gsm8k +Pass@1 +5 +40.0%", done.stdout)
-    told = curator("evaluate", "--compare", tmp_path / "hybrid.json", tmp_path / "CoT.json")
-    assert re.search(r"gsm8k +Pass@1 +5 +80.0% +40.0% +\+40.0%", told.stdout), told.stdout
-    assert all(len(line) <= 80 for line in told.stdout.splitlines())
+    compared = curator("evaluate", "--compare", tmp_path / "hybrid.json", tmp_path / "CoT.json")
+    assert re.search(r"gsm8k +Pass@1 +5 +80.0% +40.0% +\+40.0%", compared.stdout), compared.stdout
+    assert all(len(line) <= 80 for line in compared.stdout.splitlines())
     wrong = curator("evaluate", "--compare", tmp_path / "hybrid", tmp_path / "CoT.json")
     assert wrong.returncode == 2 and "holds no result" in wrong.stderr
 
 
-def test_what_holds_nothing_to_score_or_compare_is_a_mistake(tmp_path: Path) -> None:
+def test_files_without_anything_to_score_or_compare_are_a_mistake(tmp_path: Path) -> None:
     (tmp_path / "none.jsonl").touch()
     row = {"question": "How much?", "gold": "7", "samples": [{"kind": "CoT", "text": "7"}]}
     for name in ("one", "other"):
         (tmp_path / f"{name}.jsonl").write_text(json.dumps(row | {"set": name, "id": "1"}))
         done = curator("evaluate", tmp_path / f"{name}.jsonl", "-o", tmp_path / name)
         assert done.returncode == 0, done.stderr
-    for words, why in (
+    for words, expected in (
         ((tmp_path / "none.jsonl", "-o", tmp_path / "none"), "No problems in"),
-        (("--compare", tmp_path / "one", tmp_path / "other"), "nothing to compare"),
+        (("--compare", tmp_path / "one", tmp_path / "other"), "cannot be compared"),
     ):
         wrong = curator("evaluate", *words)
-        assert (wrong.returncode, wrong.stdout) == (2, "") and why in wrong.stderr
+        assert (wrong.returncode, wrong.stdout) == (2, "") and expected in wrong.stderr
         assert wrong.stderr.count("\n") == 1
     assert not (tmp_path / "none").exists()
 
 
-def test_what_cannot_be_written_is_said_before_the_grading_and_scores_are_never_lost(
+def test_unwritable_outputs_are_reported_before_the_grading_and_scores_are_never_lost(
     tmp_path: Path,
 ) -> None:
     row = {"set": "s", "id": "1", "question": "How much?", "gold": "7"}
@@ -156,13 +155,16 @@ def test_what_cannot_be_written_is_said_before_the_grading_and_scores_are_never_
     assert plotted.returncode == 2 and "Nothing to plot" in plotted.stderr
     assert re.search(r"s +Pass@1 +1 +100.0%", plotted.stdout) and read_result(fresh).scores
     for option in ("-o", "--plot"):
-        for place, why in ((tmp_path, "is a folder"), (samples / "x", "Cannot make the folder")):
+        for place, expected in (
+            (tmp_path, "is a folder"),
+            (samples / "x", "Cannot make the folder"),
+        ):
             refused = curator("evaluate", samples, option, place)
-            assert refused.returncode == 2 and why in refused.stderr
+            assert refused.returncode == 2 and expected in refused.stderr
             assert not refused.stdout and refused.stderr.count("\n") == 1
 
 
-def test_a_problem_that_comes_twice_would_count_twice_and_is_refused(tmp_path: Path) -> None:
+def test_samples_that_hold_a_problem_twice_are_refused(tmp_path: Path) -> None:
     samples = tmp_path / "samples.jsonl"
     row = {"set": "gsm8k", "id": "5", "question": "How much?", "gold": "7"}
     samples.write_text(json.dumps({**row, "samples": [{"kind": "CoT", "text": "7"}]}) + "\n")
@@ -184,10 +186,10 @@ HTTPServer(("127.0.0.1", int(sys.argv[1])), Health).serve_forever()
 """
 
 
-def test_a_server_is_waited_for_until_it_is_well_with_or_without_words(
+def test_a_model_server_is_awaited_until_it_is_healthy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # vLLM answers /health with a status alone.
+    # vLLM answers /health with a status and no body.
     monkeypatch.setattr("curator.teacher.local_server.LOAD_TIMEOUT_S", 20.0)
     (tmp_path / "server.py").write_text(SERVER)
     with serve("m", f"python {tmp_path / 'server.py'} {{port}}") as address:
@@ -223,45 +225,51 @@ HTTPServer(("127.0.0.1", int(sys.argv[1])), Echo).serve_forever()
 """
 
 
-def test_a_model_trained_anew_into_its_folder_is_asked_anew(mirror: Path, tmp_path: Path) -> None:
+def test_a_model_that_was_trained_again_into_the_same_folder_is_sampled_again(
+    mirror: Path, tmp_path: Path
+) -> None:
     model, out = tmp_path / "model", tmp_path / "samples.jsonl"
     model.mkdir()
     (tmp_path / "echo.py").write_text(ECHO)
-    asked = ["sample", model, "--how", "CoT", "--mirror", mirror, "--store", tmp_path / "store"]
-    asked += ["--server", f"python {tmp_path / 'echo.py'} {{port}} {{model}}", "-o", out]
+    words = ["sample", model, "--how", "CoT", "--mirror", mirror, "--store", tmp_path / "store"]
+    words += ["--server", f"python {tmp_path / 'echo.py'} {{port}} {{model}}", "-o", out]
 
     def answers(weights: str) -> set[str]:
         (model / "weights").write_text(weights)
-        done = curator(*asked)
+        done = curator(*words)
         assert done.returncode == 0, done.stderr
         return {sample.text for each in read_samples(out) for sample in each.samples}
 
     assert answers("The answer is 7") == {"The answer is 7"}
     assert answers("The answer is 8") == {"The answer is 8"}
-    assert "0 calls made" in curator(*asked).stderr
+    assert "0 calls made" in curator(*words).stderr
 
 
-def test_a_model_that_cannot_be_asked_is_one_clear_line_and_leaves_no_file(
+def test_a_model_that_cannot_be_sampled_is_an_error_of_one_line_and_leaves_no_file(
     mirror: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    asked = ["sample", "m", "--mirror", mirror, "--store", tmp_path / "store"]
+    words = ["sample", "m", "--mirror", mirror, "--store", tmp_path / "store"]
     wrong = {
         ("--base-url", "localhost"): "base_url: ",
         ("--server", "'vllm"): "is not a valid server command: No closing quotation",
         ("--local", "--sets", "nope"): "No set named 'nope'",
         ("--how", "pot"): "'pot' is not one of",
     }
-    for options, why in wrong.items():
-        done = curator(*asked, *options, "-o", out / "samples.jsonl")
-        assert done.returncode == 2 and why in done.stderr, done.stderr
+    for options, expected in wrong.items():
+        done = curator(*words, *options, "-o", out / "samples.jsonl")
+        assert done.returncode == 2 and expected in done.stderr, done.stderr
         assert done.stderr.count("\n") == 1
-    away = curator(*asked, "--base-url", "http://127.0.0.1:9/v1", "-o", out / "samples.jsonl")
-    assert away.returncode == 1 and "no connection" in away.stderr
+    unreachable = curator(
+        *words, "--base-url", "http://127.0.0.1:9/v1", "-o", out / "samples.jsonl"
+    )
+    assert unreachable.returncode == 1 and "no connection" in unreachable.stderr
     assert not list(out.iterdir())
 
 
-def test_a_folder_that_is_no_verifier_is_a_mistake_with_and_without_torch(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_verifier_is_a_mistake_with_and_without_torch(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "samples.jsonl").touch()
     done = curator("score", tmp_path / "samples.jsonl", "--verifier", tmp_path)
     assert done.returncode == 2 and str(tmp_path) in done.stderr

@@ -1,7 +1,7 @@
-"""What must survive a change of the code: the digests of versions, and the ledgers of old stores.
+"""What a change of the code must not change: digests of versions, and ledgers of old stores.
 
 `tests/data/store-0.1` is a store that version 0.1.0 made of the recipe in `tests/worlds.py`. A
-digest here changes only together with what the recipe means, never with how the code is laid out.
+digest here changes only if the meaning of the recipe changes, never with the layout of the code.
 """
 
 import shutil
@@ -15,7 +15,7 @@ from tests.worlds import make_world
 QUICKSTART = "e3a7da2c8cc55ef02549d05c12c082e6a1e6f7c5c4407090d840b44b2820ce83"
 
 
-def test_quickstart_has_the_digest_that_it_always_had(tmp_path: Path) -> None:
+def test_quickstart_has_the_same_digest_as_ever(tmp_path: Path) -> None:
     assert build("quickstart", tmp_path / "store").digest == QUICKSTART
 
 
@@ -23,7 +23,7 @@ def _ledger_files(store: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in (store / "ledgers").rglob("*.journal")}
 
 
-def test_a_store_of_an_older_release_is_used_and_none_of_its_programs_is_run_again(
+def test_a_store_of_an_older_release_is_used_and_no_cached_program_runs(
     tmp_path: Path,
 ) -> None:
     store = tmp_path / "store"
@@ -39,7 +39,7 @@ def test_a_store_of_an_older_release_is_used_and_none_of_its_programs_is_run_aga
     assert _ledger_files(store) == kept  # a program that runs is written to a journal
 
 
-def test_the_test_would_notice_a_program_that_runs(tmp_path: Path) -> None:
+def test_a_program_that_runs_is_written_to_a_journal(tmp_path: Path) -> None:
     mirror, recipe = make_world(tmp_path)
     build(recipe, tmp_path / "store", options=RunOptions(mirror=mirror))
     assert _ledger_files(tmp_path / "store")

@@ -57,7 +57,7 @@ def rows_of(tmp_path: Path) -> Callable[..., tuple[Rows, list[bytes]]]:
         names = ("id", "subset", "place", "problem_id", "instruction", "text")
         table = pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
         pq.write_table(table, folder / "rows.parquet")
-        batches = arrow.batches(problems, arrow.PROBLEMS)
+        batches = arrow.to_batches(problems, arrow.PROBLEMS)
         pq.write_table(pa.Table.from_batches(batches), folder / "problems.parquet")
         return (
             Rows(
@@ -82,7 +82,7 @@ def evals_of(tmp_path: Path) -> Callable[[dict[str, list[str]]], dict[str, list[
                 for number, question in enumerate(texts)
             ]
             paths[name] = [tmp_path / f"eval-{name}.parquet"]
-            batches = arrow.batches(problems, arrow.PROBLEMS)
+            batches = arrow.to_batches(problems, arrow.PROBLEMS)
             pq.write_table(pa.Table.from_batches(batches), paths[name][0])
         return paths
 

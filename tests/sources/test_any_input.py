@@ -55,7 +55,7 @@ def check_storable(found: list[Problem | Quarantined]) -> None:
     """Everything can be written, so it is valid text of the right types."""
     for kind, schema in ((Problem, arrow.PROBLEMS), (Quarantined, arrow.QUARANTINE)):
         of_kind = [each for each in found if isinstance(each, kind)]
-        assert sum(batch.num_rows for batch in arrow.batches(of_kind, schema)) == len(of_kind)
+        assert sum(batch.num_rows for batch in arrow.to_batches(of_kind, schema)) == len(of_kind)
     for each in found:
         if isinstance(each, Quarantined):
             assert 0 < len(each.reason) <= 80

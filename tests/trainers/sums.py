@@ -7,7 +7,7 @@ six or more: a model of this size feels how large a number is long before it can
 import random
 from pathlib import Path
 
-from curator.core.samples import Sample, Sampled, write_samples
+from curator.core.samples import Sample, SampledProblem, write_samples
 from trainers.apply_verifier import ENDING, PROMPT
 
 OFF_BY = 6
@@ -15,7 +15,7 @@ MOST = 10
 LETTERS = "abcde"
 
 
-def sums(samples: int = 40, seed: int = 0) -> list[Sampled]:
+def sums(samples: int = 40, seed: int = 0) -> list[SampledProblem]:
     """Problems `a + b` with solutions that differ in words and end in a right or a wrong sum."""
     draw = random.Random(seed)
     problems = []
@@ -29,16 +29,18 @@ def sums(samples: int = 40, seed: int = 0) -> list[Sampled]:
                 word = f"{LETTERS[n // 2 % 5]} {LETTERS[n // 10 % 5]}"
                 texts.append(f"{word} The answer is {said}.")
             found = tuple(Sample("CoT", text) for text in texts)
-            problems.append(Sampled("sums", f"{a}-{b}", f"{a} + {b}?", str(a + b), samples=found))
+            problems.append(
+                SampledProblem("sums", f"{a}-{b}", f"{a} + {b}?", str(a + b), samples=found)
+            )
     return problems
 
 
-def written(path: Path, problems: list[Sampled]) -> Path:
+def written(path: Path, problems: list[SampledProblem]) -> Path:
     write_samples(problems, path)
     return path
 
 
-def words(problems: list[Sampled]) -> list[str]:
+def words(problems: list[SampledProblem]) -> list[str]:
     """Texts that a tokenizer of these problems has to know."""
     said = [
         PROMPT.format(question=each.question, solution=sample.text)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from curator.answers import Grader
-from curator.core.samples import Sample, Sampled
+from curator.core.samples import Sample, SampledProblem
 from curator.sandbox import Sandbox
 from tests.trainers.sums import MOST, OFF_BY, sums, words, written
 from tests.trainers.tiny import tiny_model
@@ -21,20 +21,20 @@ pytest.importorskip("trl", reason="the extra train is not installed")
 pytestmark = pytest.mark.timeout(600)
 
 
-def unseen(problem: Sampled) -> bool:
+def unseen(problem: SampledProblem) -> bool:
     """One problem in five is kept from the verifier."""
     a, b = map(int, problem.id.split("-"))
     return (a + 3 * b) % 5 == 0
 
 
-def misled(problem: Sampled) -> Sampled:
+def misled(problem: SampledProblem) -> SampledProblem:
     """Eight samples: in every second problem five of them err alike."""
     a, b = map(int, problem.id.split("-"))
     wrong = a + b + OFF_BY + 2 if a + b < MOST else a + b - OFF_BY - 2
     right = 3 if a % 2 else 6
     said = [a + b] * right + [wrong] * (8 - right)
     texts = [f"a {'abcde'[n % 5]} The answer is {value}." for n, value in enumerate(said)]
-    return Sampled(
+    return SampledProblem(
         "sums", problem.id, problem.question, problem.gold,
         samples=tuple(Sample("CoT", text) for text in texts),
     )  # fmt: skip
@@ -88,7 +88,7 @@ def test_a_verifier_beats_a_misled_vote_and_the_numbers_are_those_of_brute_force
     assert not any("RR.All is no better" in note for note in result.notes)
 
 
-def brute_force(problem: Sampled) -> dict[str, bool]:
+def brute_force(problem: SampledProblem) -> dict[str, bool]:
     """The three rules by a dictionary, with the answers read off the texts."""
     counts: dict[str, int] = defaultdict(int)
     totals: dict[str, float] = defaultdict(float)

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from curator.answers import Grader
 from curator.cli.app import app
 from curator.core.errors import UsageError
-from curator.core.samples import Sample, Sampled, read_samples
+from curator.core.samples import Sample, SampledProblem, read_samples
 from curator.sandbox import Sandbox
 from tests.trainers.sums import sums, words, written
 from tests.trainers.tiny import tiny_model
@@ -195,12 +195,14 @@ def test_a_problem_is_on_one_side_of_the_split(
 
 
 def test_one_question_in_two_sets_is_one_problem_and_undecided_samples_are_neither() -> None:
-    def problem(name: str, text: str, *answers: str) -> Sampled:
+    def problem(name: str, text: str, *answers: str) -> SampledProblem:
         samples = tuple(Sample("CoT", f"The answer is {each}.") for each in answers)
-        return Sampled(name, "1", text, "4", samples=samples)
+        return SampledProblem(name, "1", text, "4", samples=samples)
 
     some = [problem("a", "2 + 2?", "4", "5", "5"), problem("b", " 2  + 2? ", "4", "6")]
-    some.append(Sampled("c", "2", "Say it", "x^2 + 1", samples=(Sample("CoT", "I do not know"),)))
+    some.append(
+        SampledProblem("c", "2", "Say it", "x^2 + 1", samples=(Sample("CoT", "I do not know"),))
+    )
     with Sandbox(workers=1) as box, Grader() as grader:
         graded = list(grade(some, box, grader))
         assert not any((each.right & each.wrong).any() for each in graded)

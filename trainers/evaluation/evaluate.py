@@ -16,7 +16,7 @@ import numpy as np
 
 from curator.core.errors import MALFORMED, UsageError
 from curator.core.files import write_aside
-from curator.core.samples import Sampled
+from curator.core.samples import SampledProblem
 from trainers.evaluation.grade import Graded
 from trainers.evaluation.metrics import (
     LOOKING,
@@ -72,7 +72,7 @@ class _Table:
 
     values: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
 
-    def add(self, problem: Sampled, unseen: bool, metric: str, value: float) -> None:
+    def add(self, problem: SampledProblem, unseen: bool, metric: str, value: float) -> None:
         groups = [problem.set]
         groups += [f"{problem.set}{UNSEEN}"] if unseen else []
         groups += [f"{problem.set}/{part}" for part in (problem.field, problem.level) if part]

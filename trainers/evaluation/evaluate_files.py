@@ -9,8 +9,8 @@ from pathlib import Path
 
 from curator.answers import Grader
 from curator.core.errors import UsageError
-from curator.core.progress import Listener, Silent, counted
-from curator.core.samples import Sampled, read_samples
+from curator.core.progress import Listener, SilentListener, track_progress
+from curator.core.samples import SampledProblem, read_samples
 from curator.sandbox import Sandbox
 from trainers.evaluation.evaluate import Result, evaluate
 from trainers.evaluation.grade import grade
@@ -35,7 +35,7 @@ def evaluate_files(
     if trained_on:
         examples = read_release(trained_on).examples
         known = seen(_problems(files), (each.asked[-1].content for each in examples))
-    problems = counted(_problems(files), listener or Silent(), "grading", every=20)
+    problems = track_progress(_problems(files), listener or SilentListener(), "grading", every=20)
     with Sandbox(workers=workers or os.cpu_count() or 1) as box, Grader() as grader:
         result = evaluate(grade(problems, box, grader), name, seen=known)
     if not result.problems:
@@ -43,7 +43,7 @@ def evaluate_files(
     return result
 
 
-def _problems(files: Sequence[Path]) -> Iterator[Sampled]:
+def _problems(files: Sequence[Path]) -> Iterator[SampledProblem]:
     met: set[tuple[str, str]] = set()
     for path in files:
         for problem in read_samples(path):

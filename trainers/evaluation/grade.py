@@ -14,7 +14,7 @@ import numpy as np
 from curator.answers import Grader, render_answer
 from curator.checks import Candidate, Evidence, collect_evidence, compare_pairs
 from curator.checks.evidence import Pair
-from curator.core.samples import Sample, Sampled
+from curator.core.samples import Sample, SampledProblem
 from curator.sandbox import Sandbox
 from trainers.evaluation.mammoth_rule import agrees, named, stated
 from trainers.evaluation.metrics import Floats, Ints
@@ -28,7 +28,7 @@ NEEDS: tuple[Evidence, ...] = ("execution", "answer", "equivalence")
 class Graded:
     """A problem whose samples are graded; arrays have a place a sample."""
 
-    problem: Sampled
+    problem: SampledProblem
     clusters: Ints
     """Number of the cluster of equal answers; -1 without an answer."""
     right: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
@@ -45,14 +45,14 @@ class Graded:
     """Whether there is no answer, or one that differs from the gold; an undecided one is not."""
 
 
-def grade(problems: Iterable[Sampled], sandbox: Sandbox, grader: Grader) -> Iterator[Graded]:
+def grade(problems: Iterable[SampledProblem], sandbox: Sandbox, grader: Grader) -> Iterator[Graded]:
     """The same problems, graded, in order."""
     rest = iter(problems)
     while some := list(islice(rest, CHUNK)):
         yield from _graded(some, sandbox, grader)
 
 
-def _graded(some: Sequence[Sampled], sandbox: Sandbox, grader: Grader) -> Iterator[Graded]:
+def _graded(some: Sequence[SampledProblem], sandbox: Sandbox, grader: Grader) -> Iterator[Graded]:
     compare = partial(compare_pairs, grade=grader.map)
     samples = [_candidate(problem, sample) for problem in some for sample in problem.samples]
     candidates = iter(collect_evidence(samples, NEEDS, sandbox.map, compare))
@@ -73,7 +73,7 @@ def _graded(some: Sequence[Sampled], sandbox: Sandbox, grader: Grader) -> Iterat
         )
 
 
-def _candidate(problem: Sampled, sample: Sample) -> Candidate:
+def _candidate(problem: SampledProblem, sample: Sample) -> Candidate:
     return Candidate(b"", sample.kind, "", sample.text, problem.gold, problem.choices)
 
 
@@ -96,7 +96,7 @@ def _outcome(candidate: Candidate) -> str:
 
 
 def _published(
-    problem: Sampled, printed: Sequence[str]
+    problem: SampledProblem, printed: Sequence[str]
 ) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.bool_]], Ints]:
     """Return which samples are right, and which are equal, under MAmmoTH's rule."""
     given = [
@@ -111,7 +111,7 @@ def _published(
     )
 
 
-def _pairs(some: Sequence[Sampled], answers: Sequence[Sequence[str]]) -> list[Pair]:
+def _pairs(some: Sequence[SampledProblem], answers: Sequence[Sequence[str]]) -> list[Pair]:
     """Return each pair of different answers to one problem, once."""
     pairs: dict[Pair, None] = {}
     for problem, given in zip(some, answers, strict=True):

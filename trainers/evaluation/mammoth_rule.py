@@ -10,7 +10,7 @@ import re
 
 from curator.core.boxes import box_spans
 from curator.core.model import LETTERS
-from curator.core.samples import Sample, Sampled
+from curator.core.samples import Sample, SampledProblem
 
 _PHRASE = re.compile(r"the answer is|####", re.I)
 _NUMBER = re.compile(r"-?\d[\d,]*\.?\d*|-?\.\d+")
@@ -47,7 +47,7 @@ def named(answer: str, choices: tuple[str, ...]) -> str:
     return _plain(answer) if value is None else str(value + 0.0)  # -0.0 is 0.0
 
 
-def agrees(problem: Sampled, answer: str) -> bool:
+def agrees(problem: SampledProblem, answer: str) -> bool:
     """Whether the rule takes an answer for right.
 
     A program's number stands for the nearest option, which upstream asks the model for again.

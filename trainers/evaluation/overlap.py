@@ -9,7 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from curator.core.samples import Sampled
+from curator.core.samples import SampledProblem
 
 WORDS = 13
 _WORD = re.compile(r"[^\W_]+")
@@ -17,7 +17,9 @@ Key = tuple[str, str]
 """Set and id of a problem: ids of other makers are often numbers that every set has."""
 
 
-def seen(problems: Iterable[Sampled], questions: Iterable[str], words: int = WORDS) -> set[Key]:
+def seen(
+    problems: Iterable[SampledProblem], questions: Iterable[str], words: int = WORDS
+) -> set[Key]:
     """The problems that are in one of the questions. Memory: the problems' runs of words."""
     runs: dict[tuple[str, ...], set[Key]] = defaultdict(set)
     lengths = set()

@@ -17,7 +17,7 @@ from curator.answers.compare.rules import compare_by_rules
 from curator.answers.parse.normalize import normalize
 from curator.answers.parse.read import read, to_answer
 from curator.core.boxes import box_spans
-from curator.core.model import LETTERS, Answer, Stated
+from curator.core.model import LETTERS, Answer, AnswerForm
 
 MAX_TEXT = 20_000
 """Maximum number of characters, counted from the end of the text, that are read."""
@@ -28,7 +28,7 @@ class Statement(NamedTuple):
 
     start: int
     end: int
-    kind: Stated
+    kind: AnswerForm
 
 
 _HASHES = re.compile(r"^[ \t]*####[ \t]*(.*?)[ \t]*$", re.M)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from curator.cli.app import app, existing, make_parents, show_json, show_progress
+from curator.cli.app import app, make_parents, open_existing, show_json, show_progress
 from curator.cli.options import (
     DEFAULT_STORE,
     JsonOption,
@@ -91,7 +91,7 @@ def audit(
     columns = {"question": question, "response": response, "gold": gold, "choices": choices}
     request = AuditRequest(
         dataset,
-        columns={holds: column for holds, column in columns.items() if column},
+        columns={content: column for content, column in columns.items() if column},
         config=config,
         split=split,
         licence=licence,
@@ -108,7 +108,7 @@ def audit(
     if report:
         from curator.versions.report.write import write_report
 
-        with existing(store) as opened:
+        with open_existing(store) as opened:
             write_report(opened, result.manifest, report)
         if not as_json:
             print(f"Wrote the report to {report}")
@@ -141,7 +141,7 @@ def _to_json(audit: "Audit") -> dict[str, object]:
 
 
 def _print(audit: "Audit") -> None:
-    kinds = ", ".join(f"{many:,} {kind}" for kind, many in audit.kinds.items())
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in audit.kinds.items())
     print(f"{printable(audit.dataset)}  {audit.rows:,} rows ({kinds})")
     print()
     head = ("content", "column", "certainty", "reason")
@@ -157,7 +157,7 @@ def _print(audit: "Audit") -> None:
     notes = [
         (line.check, each)
         for line in audit.lines
-        for each in (*(f"{reason}: {many:,}" for reason, many in line.reasons.items()), line.note)
+        for each in (*(f"{reason}: {count:,}" for reason, count in line.reasons.items()), line.note)
         if each
     ]
     print_table(("check", "finding"), notes, whole=("check",))

@@ -1,6 +1,6 @@
 """The command `curator cancel`."""
 
-from curator.cli.app import Progress, app, existing
+from curator.cli.app import Progress, app, open_existing
 from curator.cli.options import DEFAULT_STORE, RecipeArgument, StoreOption
 from curator.core.errors import UsageError
 
@@ -20,6 +20,6 @@ def cancel(recipe: RecipeArgument, store: StoreOption = DEFAULT_STORE) -> None:
             f"Recipe {loaded.name} does not use a batch API, so there is nothing to cancel. "
             "To use one, set teacher.batch."
         )
-    with existing(store, readonly=False) as opened, Progress() as progress:
+    with open_existing(store, readonly=False) as opened, Progress() as progress:
         cancelled = cancel_batches(loaded.teacher, opened, progress)
     print(f"Batches cancelled: {cancelled:,}." if cancelled else "No batch is running.")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from curator.cli.app import app, existing, show_json
+from curator.cli.app import app, open_existing, show_json
 from curator.cli.options import DEFAULT_STORE, VERSION, JsonOption, StoreOption
 
 
@@ -24,7 +24,7 @@ def diff(
     from curator.cli.render import print_row_changes, print_verdict_changes
     from curator.versions.diff import row_changes, verdict_changes
 
-    with existing(store) as opened:
+    with open_existing(store) as opened:
         older, newer = opened.versions.get(a), opened.versions.get(b)
         changes = row_changes(opened, older, newer)
         verdicts = verdict_changes(opened, older, newer)

@@ -1,6 +1,6 @@
 """The command `curator disagreements`."""
 
-from curator.cli.app import Progress, app, existing, show_json
+from curator.cli.app import Progress, app, open_existing, show_json
 from curator.cli.options import (
     DEFAULT_STORE,
     JsonOption,
@@ -26,7 +26,7 @@ def disagreements(
     """
     from curator.versions.disagreements import find_disagreements
 
-    with existing(store, readonly=False) as opened, Progress() as progress:
+    with open_existing(store, readonly=False) as opened, Progress() as progress:
         compared = find_disagreements(opened, version, workers, progress)
     if as_json:
         show_json(compared)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from curator.cli.app import app, existing, show_json
+from curator.cli.app import app, open_existing, show_json
 from curator.cli.options import (
     DEFAULT_STORE,
     HeldOutOption,
@@ -14,7 +14,7 @@ from curator.cli.options import (
     StoreOption,
     VersionArgument,
 )
-from curator.core.errors import UsageError, unknown
+from curator.core.errors import UsageError, unknown_name
 from curator.release.formats import FORMATS
 
 HUB = "hub"
@@ -51,11 +51,11 @@ def export(
     from curator.release.folder import write_folder
 
     if form not in {*FORMATS, HUB}:
-        raise UsageError(unknown("format", form, {*FORMATS, HUB}))
+        raise UsageError(unknown_name("format", form, {*FORMATS, HUB}))
     if held_out and form != HUB:
         raise UsageError("--held-out makes splits, which only --format hub has.")
     suffix = FORMATS[form].suffix if form in FORMATS else ""
-    with existing(store) as opened:
+    with open_existing(store) as opened:
         manifest = opened.versions.get(version)
         target = output or Path(f"{manifest.name}-{manifest.number}-{form}{suffix}")
         if form == HUB:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from curator.cli.app import Progress, app, existing, show_json
+from curator.cli.app import Progress, app, open_existing, show_json
 from curator.cli.options import (
     DEFAULT_STORE,
     HeldOutOption,
@@ -42,7 +42,7 @@ def publish(
     from curator.release.hub.push import PublishOptions
     from curator.release.hub.push import publish as push
 
-    with existing(store, readonly=False) as opened, Progress() as progress:
+    with open_existing(store, readonly=False) as opened, Progress() as progress:
         done = push(opened, version, repo, PublishOptions(public, message, held_out), progress)
         if done.conflict:
             progress.note(f"The dataset as a whole has no permissive licence: {done.conflict}.")

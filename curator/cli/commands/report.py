@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from curator.cli.app import app, existing, show_json
+from curator.cli.app import app, open_existing, show_json
 from curator.cli.options import (
     DEFAULT_STORE,
     JsonOption,
@@ -37,7 +37,7 @@ def report(
     """
     from curator.versions.report.write import write_report
 
-    with existing(store) as opened:
+    with open_existing(store) as opened:
         manifest = opened.versions.get(newer or version)
         before = opened.versions.get(version) if newer else None
         refs = [each.ref for each in (before, manifest) if each]

@@ -103,15 +103,20 @@ def sample(
     Calls are cached in the store. Rerun the command to resume, or with a larger -n to add samples.
     """
     from curator.core.samples import write_samples
-    from curator.pipeline.sample import SampleRequest, decoding, endpoint, known_sets
+    from curator.pipeline.sample import (
+        SampleRequest,
+        endpoint_settings,
+        find_sets,
+        sampling_parameters,
+    )
     from curator.pipeline.sample import sample as run_sample
     from curator.teacher.local_server import COMMAND, digest_model, serve
     from datastore.store import Store
 
     make_parents(output)
-    sampling = decoding(n, temperature, top_p, max_answer)
+    parameters = sampling_parameters(n, temperature, top_p, max_answer)
     request = SampleRequest(tuple(sets.split(",")), n, how, few_shot, limit)
-    known_sets(request)  # before a model is loaded
+    find_sets(request)  # before a model is loaded
     with ExitStack() as stack:
         options = stack.enter_context(show_progress(options))
         opened = stack.enter_context(Store(store))
@@ -119,8 +124,8 @@ def sample(
         if local or server:
             family = f"{family} {digest_model(model)}".strip()
             address = stack.enter_context(serve(model, server or COMMAND))
-        settings = endpoint(
-            model=model, base_url=address, family=family, key_env=key_env, parameters=sampling
+        settings = endpoint_settings(
+            model=model, base_url=address, family=family, key_env=key_env, parameters=parameters
         )
         problems = write_samples(run_sample(request, settings, opened, options), output)
     if as_json:

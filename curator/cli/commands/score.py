@@ -30,7 +30,7 @@ def score(
 
     'curator evaluate' then re-ranks the samples by these scores.
     """
-    from curator.core.progress import counted
+    from curator.core.progress import track_progress
     from curator.core.samples import read_samples, write_samples
     from trainers.apply_verifier import Scorer, scored
 
@@ -40,7 +40,7 @@ def score(
     make_parents(target)
     scorer = Scorer(verifier)
     with Progress() as progress:
-        problems = counted(read_samples(samples), progress, "scoring", None, every=20)
+        problems = track_progress(read_samples(samples), progress, "scoring", None, every=20)
         count = write_samples(scored(problems, scorer), target)
     if as_json:
         show_json({"file": str(target), "problems": count, "too_long": scorer.too_long})

@@ -1,6 +1,6 @@
 """The command `curator show`."""
 
-from curator.cli.app import app, existing
+from curator.cli.app import app, open_existing
 from curator.cli.options import DEFAULT_STORE, JsonOption, StoreOption, VersionArgument
 from curator.cli.render import show_manifest
 
@@ -10,5 +10,5 @@ def show(
     version: VersionArgument, store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False
 ) -> None:
     """Show a version: kept and rejected rows per subset."""
-    with existing(store) as opened:
+    with open_existing(store) as opened:
         show_manifest(opened.versions.get(version), as_json)

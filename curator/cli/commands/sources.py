@@ -18,13 +18,13 @@ def sources(mirror: MirrorOption = None, as_json: JsonOption = False) -> None:
 
     Shows the size, licence and home of each, and whether it can be read now.
     """
-    from curator.core.progress import counted
+    from curator.core.progress import track_progress
     from curator.sources import EVALS, SOURCES
 
     all_sources = [(source, "source") for source in SOURCES.values()]
     all_sources += [(source, "evaluation") for source in EVALS.values()]
     with Progress() as progress:
-        each = counted(all_sources, progress, "reaching", len(all_sources), every=1)
+        each = track_progress(all_sources, progress, "reaching", len(all_sources), every=1)
         places = [_place(source, kind, mirror) for source, kind in each]
     if as_json:
         show_json(places)

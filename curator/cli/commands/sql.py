@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from curator.cli.app import app, existing, show_json
+from curator.cli.app import app, open_existing, show_json
 from curator.cli.options import DEFAULT_STORE, JsonOption, StoreOption
 from curator.cli.tables import print_cut_table
 
@@ -23,7 +23,7 @@ def sql(
     """
     from curator.versions.views import run_query
 
-    with existing(store) as opened:
+    with open_existing(store) as opened:
         names, rows = run_query(opened, query)
     if as_json:
         show_json([dict(zip(names, map(_finite, row), strict=True)) for row in rows])

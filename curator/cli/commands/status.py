@@ -1,6 +1,6 @@
 """The command `curator status`."""
 
-from curator.cli.app import app, existing, show_json
+from curator.cli.app import app, open_existing, show_json
 from curator.cli.options import DEFAULT_STORE, JsonOption, StoreOption
 from curator.cli.tables import print_table
 
@@ -10,7 +10,7 @@ def status(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> N
     """Show what the store holds and which builds are running."""
     from curator.versions.status import status as read_status
 
-    with existing(store) as opened:
+    with open_existing(store) as opened:
         report = read_status(opened)
     if as_json:
         show_json(report)

@@ -1,6 +1,6 @@
 """The command `curator versions`."""
 
-from curator.cli.app import app, existing, show_json
+from curator.cli.app import app, open_existing, show_json
 from curator.cli.options import DEFAULT_STORE, JsonOption, StoreOption
 from curator.cli.tables import print_table
 
@@ -10,7 +10,7 @@ def versions(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) ->
     """List all versions in the store."""
     from curator.versions.content import content_of
 
-    with existing(store) as opened:
+    with open_existing(store) as opened:
         manifests = [(each, content_of(each).rows.count) for each in opened.versions.all()]
     if as_json:
         show_json(

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from curator.cli.app import app, existing, show_json
+from curator.cli.app import app, open_existing, show_json
 from curator.cli.options import DEFAULT_STORE, JsonOption, StoreOption
 
 
@@ -24,7 +24,7 @@ def why(
     from curator.cli.render import print_row_history
     from curator.versions.why import why as read_history
 
-    with existing(store) as opened:
+    with open_existing(store) as opened:
         history = read_history(opened, row.lower())
     if as_json:
         show_json(history)

@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from curator.checks import CHECKS
-from curator.core.errors import SourceError, UsageError, unknown
+from curator.core.errors import SourceError, UsageError, unknown_name
 from curator.core.model import Kind
 from curator.pipeline.audit.dataset import Dataset, open_dataset
 from curator.pipeline.audit.detect_columns import Column, detect, printable
@@ -125,7 +125,7 @@ def _golds(names: Sequence[str], mirror: Path | None) -> tuple[str, ...]:
     known = [*SOURCES, *(f"{IN_EVALS}{name}" for name in EVALS)]
     for name in names:
         if name not in known:
-            raise UsageError(unknown("source of golds", name, known))
+            raise UsageError(unknown_name("source of golds", name, known))
         origin, why = reachability(known_source(name), mirror)
         if not origin:
             raise SourceError(why)

@@ -19,7 +19,7 @@ from curator.pipeline.stages.fill_gold import fill_gold, gold_index
 from curator.pipeline.stages.ingest import ingest, problems_of
 from curator.pipeline.stages.screen import screen_all
 from curator.pipeline.state import Result
-from curator.pipeline.subset import problems_against
+from curator.pipeline.subset import find_eval_problems
 from curator.versions import queries
 from curator.versions.queries import Part
 from datastore.engine import Engine, literal, scan
@@ -36,7 +36,7 @@ def verdict_table(
     """Every line, each over all rows."""
     objects = context.store.objects
     parts = _all_alive(context, result)
-    against = problems_against(context, evals)
+    against = find_eval_problems(context, evals)
     screened = {
         name: screen_all(context, parts, against, only=(name,))
         for name in ("duplicates", "contamination")
@@ -77,7 +77,7 @@ def verdict_table(
 def _all_alive(context: BuildContext, result: Result) -> list[Part]:
     """The subsets as if no check had said anything."""
     objects = context.store.objects
-    silent = objects.path(objects.write(arrow.batches([], arrow.VERDICTS), arrow.VERDICTS))
+    silent = objects.path(objects.write(arrow.to_batches([], arrow.VERDICTS), arrow.VERDICTS))
     return [
         Part(
             subset=name,

@@ -13,7 +13,7 @@ from typing import Any
 from curator.checks import CHECKS, Candidate
 from curator.core import arrow
 from curator.core.model import Kind, Verdict
-from curator.core.progress import counted
+from curator.core.progress import track_progress
 from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.stages.read import columns
 from curator.recipe.schema import Subset
@@ -35,14 +35,14 @@ def verify(
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
         counts: Counter[str] = Counter()
-        candidates = counted(
+        candidates = track_progress(
             _candidates(context, subset.kind, problems, rationales, agreements),
             context.listener,
             f"verifying {name}",
             context.store.objects.rows(rationales),
         )
         verdicts = context.checker.check(candidates, subset.checks)
-        batches = arrow.batches(_tallied(verdicts, counts), arrow.VERDICTS)
+        batches = arrow.to_batches(_tallied(verdicts, counts), arrow.VERDICTS)
         return {"verdicts": context.store.objects.write(batches, arrow.VERDICTS)}, dict(counts)
 
     params = verify_params(context, subset)

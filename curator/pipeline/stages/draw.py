@@ -29,7 +29,7 @@ def draw(context: BuildContext, parts: Sequence[Part], screened: Mapping[str, Ou
             available = {part.subset: found.get(part.subset, 0) for part in parts}
             counts = mixture.plan(available, asked, wanted.rows).counts
             drawn = mixture.draw(engine, rows, counts, context.recipe.seed)
-            digest = context.store.objects.write(drawn, arrow.DRAWN)
+            digest = context.store.objects.write(drawn, arrow.VERSION_ROWS)
         told = {f"available|{subset}": count for subset, count in available.items()}
         return {"rows": digest}, told | {f"kept|{subset}": n for subset, n in counts.items()}
 

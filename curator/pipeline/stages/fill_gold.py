@@ -47,7 +47,7 @@ def fill_gold(
         context.listener.progress(f"looking for the golds of {name}", 0, None)
         lent = _lent(context, problems, known)
         counts: Counter[str] = Counter(stated=0)
-        made = arrow.batches(_with(context, problems, lent, counts), arrow.PROBLEMS)
+        made = arrow.to_batches(_with(context, problems, lent, counts), arrow.PROBLEMS)
         return {"problems": context.store.objects.write(made, arrow.PROBLEMS)}, dict(counts)
 
     inputs = [*problems, *(digest for digests in known.values() for digest in digests)]

@@ -64,9 +64,9 @@ def generate(context: BuildContext, name: str, subset: Subset, problems: Sequenc
         )
         unread: list[Quarantined] = []
         made = _taught(context, name, subset, problems, unread, counts)
-        batches = arrow.batches(numbered(made), arrow.RATIONALES)
+        batches = arrow.to_batches(numbered(made), arrow.RATIONALES)
         objects = {"rationales": context.store.objects.write(batches, arrow.RATIONALES)}
-        replies = arrow.batches(unread, arrow.QUARANTINE)
+        replies = arrow.to_batches(unread, arrow.QUARANTINE)
         objects["replies"] = context.store.objects.write(replies, arrow.QUARANTINE)
         return objects, dict(counts)
 

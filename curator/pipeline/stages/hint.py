@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from curator.core import arrow
 from curator.core.model import Rationale
-from curator.core.progress import counted
+from curator.core.progress import track_progress
 from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.stages.read import columns, each_problem
 from curator.pipeline.stages.write import numbered
@@ -22,8 +22,8 @@ def hint(context: BuildContext, name: str, base: SubsetState) -> Outputs:
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
         counts = {"problems": 0, "without": 0, "rationales": 0}
-        made = counted(_hinted(context, base, counts), context.listener, f"writing {name}")
-        batches = arrow.batches(numbered(made), arrow.RATIONALES)
+        made = track_progress(_hinted(context, base, counts), context.listener, f"writing {name}")
+        batches = arrow.to_batches(numbered(made), arrow.RATIONALES)
         return {"rationales": context.store.objects.write(batches, arrow.RATIONALES)}, counts
 
     code = ("curator.writers", "curator.answers", __name__)

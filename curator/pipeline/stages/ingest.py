@@ -10,7 +10,7 @@ from typing import Any
 from curator.core import arrow
 from curator.core.errors import SourceError
 from curator.core.model import Problem, Quarantined
-from curator.core.progress import counted
+from curator.core.progress import track_progress
 from curator.pipeline.context import BuildContext, Stage
 from curator.sources import Source, SourceFiles, records
 from datastore.memo import Outputs
@@ -44,12 +44,12 @@ def ingest(context: BuildContext, source: Source, opened: SourceFiles) -> Output
                     yield record
 
         what = f"reading {source.name}"
-        problems = counted(good(), context.listener, what, source.rows or None)
-        batches = arrow.batches(problems, arrow.PROBLEMS)
+        problems = track_progress(good(), context.listener, what, source.rows or None)
+        batches = arrow.to_batches(problems, arrow.PROBLEMS)
         parts = context.store.objects.write_parts(batches, arrow.PROBLEMS, "part")
         objects = {PROBLEMS + part: digest for part, digest in parts.items()}
         objects["quarantine"] = context.store.objects.write(
-            arrow.batches(aside, arrow.QUARANTINE), arrow.QUARANTINE
+            arrow.to_batches(aside, arrow.QUARANTINE), arrow.QUARANTINE
         )
         return objects, {"records": seen, "quarantined": len(aside)}
 

@@ -12,7 +12,7 @@ def each_problem(context: BuildContext, digests: Sequence[str]) -> Iterator[Prob
     """The records of problem objects, in upstream's order."""
     for digest in digests:
         for batch in context.store.objects.read(digest):
-            yield from arrow.problems(batch)
+            yield from arrow.to_problems(batch)
 
 
 def columns(

@@ -16,7 +16,7 @@ from pathlib import Path
 from curator.core import arrow
 from curator.core.errors import SourceError
 from curator.core.model import Problem, Quarantined, Verdict
-from curator.core.progress import counted
+from curator.core.progress import track_progress
 from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.stages.agreement import Text, agree
 from curator.pipeline.stages.check import verify_params
@@ -81,15 +81,15 @@ def self_instruct(
         agreed = inventor.answered(new)
         objects = {
             PROBLEMS: context.store.objects.write(
-                arrow.batches((problem for problem, _ in agreed), arrow.PROBLEMS),
+                arrow.to_batches((problem for problem, _ in agreed), arrow.PROBLEMS),
                 arrow.PROBLEMS,
             ),
             "agreements": context.store.objects.write(
-                arrow.batches((verdict for _, verdict in agreed), arrow.VERDICTS),
+                arrow.to_batches((verdict for _, verdict in agreed), arrow.VERDICTS),
                 arrow.VERDICTS,
             ),
             "quarantine": context.store.objects.write(
-                arrow.batches(inventor.aside, arrow.QUARANTINE), arrow.QUARANTINE
+                arrow.to_batches(inventor.aside, arrow.QUARANTINE), arrow.QUARANTINE
             ),
         }
         counts = {"records": len(agreed), "quarantined": len(inventor.aside)}
@@ -171,7 +171,7 @@ class _Inventor:
         known = [seed.question for seed in self._seeds.seeds]
         known += dict.fromkeys(row for (row,) in columns(self._shop, existing, ["question"]))
         total, what = len(known), f"embedding for {self._name}"
-        vectors = embedder.embed(counted(known, self._shop.listener, what, total))
+        vectors = embedder.embed(track_progress(known, self._shop.listener, what, total))
         asked_for = embedder.embed(question for _, question in new)
         known += [question for _, question in new]
         kept = []

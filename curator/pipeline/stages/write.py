@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from curator.core import arrow
 from curator.core.model import Rationale
-from curator.core.progress import counted
+from curator.core.progress import track_progress
 from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.stages.read import each_problem
 from curator.recipe.schema import Subset
@@ -24,7 +24,7 @@ def write(context: BuildContext, name: str, subset: Subset, problems: Sequence[s
         counts = {"problems": 0, "without": 0, "rationales": 0}
         made = numbered(_rationales(context, subset, problems, counts))
         what = f"writing {name}"
-        batches = arrow.batches(counted(made, context.listener, what), arrow.RATIONALES)
+        batches = arrow.to_batches(track_progress(made, context.listener, what), arrow.RATIONALES)
         return {"rationales": context.store.objects.write(batches, arrow.RATIONALES)}, counts
 
     writers = [name for name in subset.writers if not WRITERS[name].teacher]

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from curator.core import arrow
-from curator.core.arrow import DRAWN
+from curator.core.arrow import VERSION_ROWS
 from curator.core.errors import HubError
 from curator.core.model import Verdict
-from curator.core.progress import Listener, Silent
+from curator.core.progress import Listener, SilentListener
 from curator.release.hub.client import call_hub, client, download, parse_repo
 from curator.release.hub.validate_manifest import ReleaseManifest, read_manifest
 from curator.release.hub.validate_rows import Rows
@@ -43,7 +43,7 @@ def pull(name: str, store: Store, listener: Listener | None = None) -> Manifest:
     dataset cannot be fetched or fails validation.
     """
     repo, revision = parse_repo(name)
-    api, listener = client(), listener or Silent()
+    api, listener = client(), listener or SilentListener()
     listener.progress(f"pulling {repo}", 0, None)
     info = call_hub(
         repo,
@@ -123,15 +123,15 @@ def _write_objects(
         if subset not in files and not content.subsets[subset].rationales:
             continue
         rows = Rows(subset, content, files.get(subset, ()))
-        read = arrow.batches(rows.rationales(), arrow.RATIONALES)
+        read = arrow.to_batches(rows.rationales(), arrow.RATIONALES)
         rationales[subset] = write(read, arrow.RATIONALES)
-        read = arrow.batches(rows.problems(), arrow.PROBLEMS)
+        read = arrow.to_batches(rows.problems(), arrow.PROBLEMS)
         problems[subset] = [write(read, arrow.PROBLEMS)]
-        read = arrow.batches(_check_verdicts(rows, screened), arrow.VERDICTS)
+        read = arrow.to_batches(_check_verdicts(rows, screened), arrow.VERDICTS)
         verdicts[subset] = write(read, arrow.VERDICTS)
     screens = {}
     for name in content.code.screens:
-        read = arrow.batches(
+        read = arrow.to_batches(
             (screened[key] for key in sorted(screened) if key[1] == name), arrow.VERDICTS
         )
         screens[name] = write(read, arrow.VERDICTS)
@@ -158,11 +158,11 @@ def _check_verdicts(rows: Rows, screened: dict[tuple[bytes, str], Verdict]) -> I
 def _write_rows(store: Store, rationales: Mapping[str, str]) -> str:
     """Write the object `rows`, sorted by id and subset: every rationale of a release is a row."""
     if not rationales:
-        return store.objects.write((), DRAWN)
+        return store.objects.write((), VERSION_ROWS)
     selects = " UNION ALL ".join(
         f"SELECT id, {literal(subset)} AS subset FROM {scan([store.objects.path(digest)])}"
         for subset, digest in rationales.items()
     )
     with store.engine() as engine:
         batches = engine.batches(f"SELECT * FROM ({selects}) ORDER BY id, subset")
-        return store.objects.write((batch.cast(DRAWN) for batch in batches), DRAWN)
+        return store.objects.write((batch.cast(VERSION_ROWS) for batch in batches), VERSION_ROWS)

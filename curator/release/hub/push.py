@@ -14,7 +14,7 @@ from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any, Literal
 
 from curator.core.errors import HubError, UsageError
-from curator.core.progress import Listener, Silent
+from curator.core.progress import Listener, SilentListener
 from curator.release.card import merge_card
 from curator.release.folder import DATA, FORMAT, ReleaseFolder, write_folder
 from curator.release.hub.client import (
@@ -99,7 +99,7 @@ def publish(
     repo, revision = parse_repo(name)
     if revision:
         raise UsageError(f"A publish makes its own tag. Name the dataset as {repo}.")
-    api, listener = client(), listener or Silent()
+    api, listener = client(), listener or SilentListener()
     from huggingface_hub import get_token  # after `client` has checked the settings
 
     if get_token() is None:

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from curator.core.progress import Listener, Silent
+from curator.core.progress import Listener, SilentListener
 from curator.teacher import TeacherSettings
 from curator.teacher.batch.api import BatchError
 from curator.teacher.batch.client import Batches
@@ -21,7 +21,7 @@ def cancel_batches(
     TeacherError if the endpoint refuses.
     """
     with store.ledger("calls") as calls, store.ledger("batches") as batches:
-        return asyncio.run(_cancel(settings, calls, batches, listener or Silent()))
+        return asyncio.run(_cancel(settings, calls, batches, listener or SilentListener()))
 
 
 async def _cancel(

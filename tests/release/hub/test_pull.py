@@ -96,7 +96,7 @@ def test_a_release_of_a_pulled_version_has_the_same_rows(mine: Path, tmp_path: P
 def test_a_pulled_version_cannot_be_reverified(mine: Path) -> None:
     with Store(mine) as store:
         pull(REPO, store)
-    with pytest.raises(UsageError, match="was pulled: it has no rejected rows"):
+    with pytest.raises(UsageError, match="was pulled: the store has neither its rejected rows"):
         reverify("me--data", mine)
 
 

@@ -8,12 +8,12 @@ import pytest
 
 from curator.answers import Grader
 from curator.core.errors import UsageError
-from curator.core.samples import Sample, Sampled, read_samples, write_samples
+from curator.core.samples import Sample, SampledProblem, read_samples, write_samples
 from curator.sandbox import Sandbox
 from trainers.evaluation.evaluate import Result, compare, evaluate, read_result
 from trainers.evaluation.grade import Graded, grade
 
-HALF = Sampled(
+HALF = SampledProblem(
     "math",
     "half",
     "What is one half?",
@@ -27,7 +27,7 @@ HALF = Sampled(
         Sample("PoT", "print(1 / 0)", 0.0),
     ),
 )
-CHOICE = Sampled(
+CHOICE = SampledProblem(
     "aqua_rat",
     "choice",
     "How far is it?",
@@ -73,7 +73,7 @@ def test_a_value_near_no_option_is_undecided_here_and_the_nearest_by_the_publish
 def test_published_rounding_takes_for_right_what_ours_does_not(
     tools: tuple[Sandbox, Grader],
 ) -> None:
-    problem = Sampled("math", "x", "?", "3", samples=(Sample("CoT", "The answer is 3.4"),))
+    problem = SampledProblem("math", "x", "?", "3", samples=(Sample("CoT", "The answer is 3.4"),))
     [found] = grade([problem], *tools)
     assert found.published.tolist() == [True] and found.right.tolist() == [False]
 
@@ -83,7 +83,7 @@ def test_long_numbers_are_different_answers_in_a_vote_by_the_published_rule(
 ) -> None:
     said = ("1234567", "1234567.0", "1,234,568", "0", "-0")
     samples = tuple(Sample("CoT", f"The answer is {each}") for each in said)
-    [found] = grade([Sampled("math", "x", "?", "1234567", samples=samples)], *tools)
+    [found] = grade([SampledProblem("math", "x", "?", "1234567", samples=samples)], *tools)
     assert found.published_clusters.tolist() == [0, 0, 1, 2, 2]
 
 
@@ -113,7 +113,7 @@ def test_a_verifier_that_does_not_beat_the_vote_is_told(graded: list[Graded]) ->
 
 
 def test_without_scores_there_is_no_reranking(tools: tuple[Sandbox, Grader]) -> None:
-    plain = Sampled("s", "1", "?", "3", samples=(Sample("CoT", "The answer is 3"),) * 2)
+    plain = SampledProblem("s", "1", "?", "3", samples=(Sample("CoT", "The answer is 3"),) * 2)
     result = evaluate(grade([plain], *tools), "model")
     assert {score.metric for score in result.scores} == {
         "Pass@1",
@@ -128,8 +128,8 @@ def test_without_scores_there_is_no_reranking(tools: tuple[Sandbox, Grader]) -> 
 def test_a_problem_without_samples_is_unsolved_by_both_rules(
     tools: tuple[Sandbox, Grader],
 ) -> None:
-    one = Sampled("s", "1", "?", "3", samples=(Sample("CoT", "The answer is 3"),))
-    result = evaluate(grade([one, Sampled("s", "2", "?", "3")], *tools), "model")
+    one = SampledProblem("s", "1", "?", "3", samples=(Sample("CoT", "The answer is 3"),))
+    result = evaluate(grade([one, SampledProblem("s", "2", "?", "3")], *tools), "model")
     assert {(s.metric, s.problems, s.share) for s in result.scores} == {
         ("Pass@1", 2, 0.5),
         ("Pass@1 published", 2, 0.5),

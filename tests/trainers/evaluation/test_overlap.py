@@ -1,6 +1,6 @@
 """Evaluation problems that a release holds are found; others are not."""
 
-from curator.core.samples import Sampled
+from curator.core.samples import SampledProblem
 from trainers.evaluation.overlap import seen
 
 LONG = (
@@ -8,7 +8,10 @@ LONG = (
     "How many litres are left in it after 7 hours?"
 )
 SHORT = "What is 2 plus 3?"
-PROBLEMS = [Sampled("gsm8k", "long", LONG, "62"), Sampled("gsm8k", "short", SHORT, "5")]
+PROBLEMS = [
+    SampledProblem("gsm8k", "long", LONG, "62"),
+    SampledProblem("gsm8k", "short", SHORT, "5"),
+]
 
 
 def test_a_run_of_thirteen_words_is_enough() -> None:
@@ -26,9 +29,9 @@ def test_a_short_question_is_compared_whole() -> None:
 
 
 def test_a_question_without_words_is_in_nothing() -> None:
-    assert seen([Sampled("s", "none", "?!", "1")], ["?!", ""]) == set()
+    assert seen([SampledProblem("s", "none", "?!", "1")], ["?!", ""]) == set()
 
 
 def test_problems_of_two_sets_with_one_id_are_two() -> None:
-    some = [Sampled("gsm8k", "1", LONG, "62"), Sampled("svamp", "1", SHORT, "5")]
+    some = [SampledProblem("gsm8k", "1", LONG, "62"), SampledProblem("svamp", "1", SHORT, "5")]
     assert seen(some, [LONG]) == {("gsm8k", "1")}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from curator.answers import Grader
-from curator.core.samples import Sample, Sampled
+from curator.core.samples import Sample, SampledProblem
 from curator.sandbox import Sandbox
 from trainers.evaluation.evaluate import evaluate
 from trainers.evaluation.grade import grade
@@ -26,7 +26,7 @@ def records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             yield number, record
 
 
-def scores(problems: list[Sampled]) -> dict[str, float]:
+def scores(problems: list[SampledProblem]) -> dict[str, float]:
     with Sandbox(workers=2) as box, Grader(workers=2) as grader:
         result = evaluate(grade(problems, box, grader), "published")
     return {score.metric: score.share for score in result.scores}
@@ -34,7 +34,9 @@ def scores(problems: list[Sampled]) -> dict[str, float]:
 
 def test_tora_70b_on_gsm8k_scores_what_was_published(shared: Path) -> None:
     problems = [
-        Sampled("gsm8k", str(number), row["question"], row["gt"], samples=(Sample("CoT", text),))
+        SampledProblem(
+            "gsm8k", str(number), row["question"], row["gt"], samples=(Sample("CoT", text),)
+        )
         for number, row in records(shared / "outputs/tora/tora-70b-gsm8k.jsonl")
         for text in row["code"][:1]
     ]
@@ -49,7 +51,7 @@ def test_four_models_on_gsm8k_score_as_their_authors_labelled_them(shared: Path)
     assert len(models) == 4
     for model in models:
         problems = [
-            Sampled(
+            SampledProblem(
                 "gsm8k",
                 str(number),
                 row["question"],
@@ -65,7 +67,7 @@ def test_four_models_on_gsm8k_score_as_their_authors_labelled_them(shared: Path)
 def test_pass_at_k_of_codex_on_aqua_is_the_same_counted_by_hand(shared: Path) -> None:
     path = next((shared / "outputs/pot").glob("aqua_sc*.jsonl"))
     problems = [
-        Sampled(
+        SampledProblem(
             "aqua_rat",
             str(number),
             row["question"],
