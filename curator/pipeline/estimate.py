@@ -14,14 +14,12 @@ from typing import Any
 from curator.core.model import Problem
 from curator.pipeline.context import BuildContext
 from curator.pipeline.stages.check import verify_params
-from curator.pipeline.stages.generate import messages_of, prompt_of, request_identity, sampling_of
-from curator.pipeline.stages.self_instruct import open_seeds
-from curator.recipe.schema import SelfInstruct, Subset
+from curator.pipeline.stages.generate import messages_of, request_identity, sampling_of
+from curator.recipe.schema import Subset
 from curator.teacher.token_count import prompt_tokens
 from curator.versions.content import Content
 from curator.writers import WRITERS
 from curator.writers.prompt_templates import Messages
-from curator.writers.self_instruct import draws, read_question
 
 CHUNK = 1_000
 """Problems whose calls are looked up at once."""
@@ -61,39 +59,12 @@ def estimate_calls(
     distinct = iter({problem.id: problem for problem in problems}.values())
     while some := list(islice(distinct, CHUNK)):
         talks = [
-            messages_of(prompts, prompt_of(writer, subset.kind), each)
+            messages_of(prompts, WRITERS[writer].prompt(subset.kind), each)
             for each in some
             for writer in writers
         ]
         tally.add(talks, sampling.tries, sampling.until is not None)
     return tally.outlook(repairs=tally.most if sampling.repair else 0)
-
-
-def estimate_self_instruct(context: BuildContext, subset: Subset) -> CallEstimate:
-    """The calls that new problems take: questions, and answers of all that may turn out new.
-
-    Prompts of questions that nobody has seen yet are counted with a seed in their place.
-    """
-    teacher_session, source = context.teacher_session, subset.source
-    assert teacher_session and isinstance(source, SelfInstruct)
-    seeds = open_seeds(context.recipe.folder / source.seeds).seeds
-    prompts, tally = teacher_session.prompts(sampling_of(context, subset)), Tally(context)
-    tries = {"cot": source.cot, "pot": source.pot}
-    stand_in = Problem("self_instruct", seeds[0].question, "")
-    wanted = iter(draws(seeds, source.questions, context.recipe.seed))
-    while some := list(islice(wanted, CHUNK)):
-        asked_for = [
-            prompts.messages("question", topic=d.topic, type=d.type, examples=d.examples)
-            for d in some
-        ]
-        replies = tally.add(asked_for, 1, False, [draw.sample for draw in some])
-        questions = [read_question(text)[0] for text in replies]
-        for prompt, count in tries.items():
-            new = [Problem("self_instruct", each, "") for each in questions if each]
-            tally.add([messages_of(prompts, prompt, each) for each in new], count, False)
-            unseen = len(some) - len(replies)
-            tally.add_missing(messages_of(prompts, prompt, stand_in), unseen * count)
-    return tally.outlook(repairs=0)
 
 
 class Tally:

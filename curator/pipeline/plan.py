@@ -13,18 +13,18 @@ from curator.core.errors import UsageError
 from curator.core.model import Problem
 from curator.pipeline import mixture
 from curator.pipeline.context import BuildContext, NotBuilt, open_context
-from curator.pipeline.estimate import CallEstimate, changed, estimate_calls, estimate_self_instruct
+from curator.pipeline.estimate import CallEstimate, changed, estimate_calls
 from curator.pipeline.freeze import part
 from curator.pipeline.locate import LocatedSource, find_evals, find_sources, source_name
 from curator.pipeline.run_options import DEFAULTS, RunOptions
 from curator.pipeline.stages.draw import draw
-from curator.pipeline.stages.generate import sampling_of
+from curator.pipeline.stages.generate import samples_per_problem
 from curator.pipeline.stages.ingest import ingest, problems_of
 from curator.pipeline.stages.read import each_problem
 from curator.pipeline.stages.screen import screen_all
-from curator.pipeline.state import SubsetState
-from curator.pipeline.subset import SubsetInputs, build_order, find_seeds, run_subset
-from curator.recipe.schema import Recipe, SelfInstruct, Subset, SubsetSource
+from curator.pipeline.state import SubsetInputs, SubsetState
+from curator.pipeline.subset import build_order, open_files, run_subset, stage_of
+from curator.recipe.schema import Recipe, Subset
 from curator.sources import records
 from curator.versions.content import content_of
 from curator.writers import WRITERS
@@ -82,7 +82,7 @@ def _plan(context: BuildContext) -> Plan:
     counted: dict[str, Counter[str]] = {}
     looks: dict[str, tuple[State, str, int]] = {}
     stopped: set[str] = set()
-    inputs = SubsetInputs(sources, evals, find_seeds(recipe))
+    inputs = SubsetInputs(sources, evals, open_files(recipe))
     built: dict[str, SubsetState] = {}
     for name in build_order(recipe):
         try:
@@ -140,8 +140,9 @@ def _outlook(
     subset = context.recipe.subsets[name]
     if not context.teacher_session or not any(WRITERS[writer].teacher for writer in subset.writers):
         return None
-    if isinstance(subset.source, SelfInstruct):
-        return estimate_self_instruct(context, subset)
+    stage = stage_of(subset)
+    if stage:
+        return stage.estimate(context, subset) if stage.estimate else None
     found = sources[source_name(name, subset)]
     if not found.opened:
         return None
@@ -176,11 +177,9 @@ def _available(
 ) -> int:
     """Rows that a subset could give that is not built yet."""
     subset = context.recipe.subsets[name]
-    match subset.source:
-        case SubsetSource(subset=base):
-            return looks[base][2]
-        case SelfInstruct() as source:
-            return source.questions * _samples(context, subset)
+    if stage := stage_of(subset):
+        rows = {name: most for name, (_, _, most) in looks.items()}
+        return stage.max_rows(context, subset, rows)
     found = sources[source_name(name, subset)]
     if found.source.name not in counted:
         counted[found.source.name] = _records(found)
@@ -199,14 +198,8 @@ def _most(context: BuildContext, subset: Subset, counted: Counter[str]) -> int:
     """Rows that a subset could give: one a record and writer, and sample of a teacher."""
     whole = not subset.part or "" in counted  # a source of which only the size is known
     most = counted.total() if whole else counted[subset.part]
-    tries = _samples(context, subset) if context.teacher_session else 0
+    tries = samples_per_problem(context, subset) if context.teacher_session else 0
     return most * sum(tries if WRITERS[writer].teacher else 1 for writer in subset.writers)
-
-
-def _samples(context: BuildContext, subset: Subset) -> int:
-    """Rows of one problem that a teacher may have proved at most."""
-    sampling = sampling_of(context, subset)
-    return min(sampling.tries, sampling.until or sampling.tries)
 
 
 def _look(progressed: SubsetState | None) -> tuple[State, str, int]:

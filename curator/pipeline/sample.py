@@ -21,7 +21,7 @@ from curator.core.model import Kind, Problem, content_id
 from curator.core.samples import Sample, Sampled
 from curator.pipeline.checker import Checker
 from curator.pipeline.run_options import DEFAULTS, RunOptions
-from curator.pipeline.stages.generate import crash, printed_nothing
+from curator.pipeline.stages.generate import execution_error, printed_nothing
 from curator.pipeline.teacher_session import TeacherSession
 from curator.recipe.schema import Limits
 from curator.sources import EVALS, SOURCES, Source, SourceFiles, open_source, records
@@ -172,7 +172,7 @@ class _Asker:
         verdicts = await self._teaching.check_candidate(candidate, ("executed",))
         if problem.choices:
             return not printed_nothing(verdicts)
-        return not crash(verdicts)
+        return not execution_error(verdicts)
 
     async def _ask(self, problem: Problem, kind: Kind, number: int) -> Call:
         return await self._teaching.ask(self._messages(problem, kind), number)

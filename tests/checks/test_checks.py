@@ -1,4 +1,4 @@
-"""Declarations of checks: all that the pipeline, the audit, the recipe and the card know of them."""
+"""Declarations of checks: the pipeline, the audit, the recipe and the card read nothing else."""
 
 import json
 from collections import Counter

@@ -16,10 +16,9 @@ from curator.pipeline.audit.findings import EXAMPLES, Example, Line, judged, ope
 from curator.pipeline.context import BuildContext
 from curator.pipeline.locate import LocatedSource
 from curator.pipeline.stages.fill_gold import fill_gold, gold_index
-from curator.pipeline.stages.ingest import ingest, problems_of
+from curator.pipeline.stages.ingest import ingest, problems_against, problems_of
 from curator.pipeline.stages.screen import screen_all
 from curator.pipeline.state import Result
-from curator.pipeline.subset import problems_against
 from curator.versions import queries
 from curator.versions.queries import Part
 from datastore.engine import Engine, literal, scan

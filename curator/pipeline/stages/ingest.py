@@ -4,7 +4,7 @@ In: a source and its opened files. Out: objects `problems:PART` and `quarantine`
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from curator.core import arrow
@@ -12,6 +12,7 @@ from curator.core.errors import SourceError
 from curator.core.model import Problem, Quarantined
 from curator.core.progress import counted
 from curator.pipeline.context import BuildContext, Stage
+from curator.pipeline.locate import LocatedSource
 from curator.sources import Source, SourceFiles, records
 from datastore.memo import Outputs
 
@@ -72,6 +73,17 @@ def problems_of(ingested: Outputs, part: str = "") -> tuple[str, ...]:
         for name, digest in ingested.objects.items()
         if name.startswith(PROBLEMS) and part in ("", name.removeprefix(PROBLEMS))
     )
+
+
+def problems_against(
+    context: BuildContext, evals: Mapping[str, LocatedSource]
+) -> dict[str, list[str]]:
+    """Objects with the problems of each evaluation set that could be reached."""
+    return {
+        name: list(problems_of(ingest(context, found.source, found.opened)))
+        for name, found in evals.items()
+        if found.opened
+    }
 
 
 def _first(
