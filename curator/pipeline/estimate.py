@@ -13,7 +13,7 @@ from typing import Any
 
 from curator.core.model import Problem
 from curator.pipeline.context import BuildContext
-from curator.pipeline.stages.check import verify_params
+from curator.pipeline.stages.check import check_params
 from curator.pipeline.stages.generate import messages_of, request_identity, sampling_of
 from curator.recipe.schema import Subset
 from curator.teacher.token_count import prompt_tokens
@@ -146,7 +146,7 @@ def changed(context: BuildContext, name: str, subset: Subset, before: Content) -
     ]
     if any(WRITERS[writer].teacher for writer in subset.writers):
         told += _asked_otherwise(context, name, subset, before)
-    limits = verify_params(context, subset)["limits"]
+    limits = check_params(context, subset)["limits"]
     told += [
         f"limits.{key}" for key, value in limits.items() if before.recipe.limits.get(key) != value
     ]

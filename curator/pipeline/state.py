@@ -53,7 +53,7 @@ class SubsetState:
     counts: Mapping[str, int] = field(default_factory=dict)
     """Of ingest and write: records, quarantined, problems, without, rationales."""
     outcomes: Mapping[str, int] = field(default_factory=dict)
-    """Of verify: rows by outcome, and by `outcome: reason`."""
+    """Of stage `check`: rows by outcome, and by `outcome: reason`."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from curator.pipeline.context import BuildContext, NotBuilt
 from curator.pipeline.locate import source_name
-from curator.pipeline.stages.check import verify
+from curator.pipeline.stages.check import check
 from curator.pipeline.stages.fill_gold import fill_gold, gold_index
 from curator.pipeline.stages.generate import generate, missing_teachers
 from curator.pipeline.stages.ingest import ingest, problems_of
@@ -100,14 +100,14 @@ def _read_and_write(context: BuildContext, name: str, inputs: SubsetInputs) -> W
 def _check(context: BuildContext, name: str, state: SubsetState, written: Outputs) -> SubsetState:
     """Return the state with the rationales and their verdicts."""
     rationales = written.objects["rationales"]
-    verified = verify(context, name, state.subset, state.problems, rationales, state.agreements)
+    checked = check(context, name, state.subset, state.problems, rationales, state.agreements)
     # A writer with a stage of its own may have made calls before those for rationales.
     sums = {key: state.counts.get(key, 0) + written.counts.get(key, 0) for key in CALL_COUNTS}
     calls = sums if "calls" in written.counts else {}
     return replace(
         state,
         rationales=rationales,
-        verdicts=verified.objects["verdicts"],
+        verdicts=checked.objects["verdicts"],
         counts={**state.counts, **written.counts, **calls},
-        outcomes=verified.counts,
+        outcomes=checked.counts,
     )

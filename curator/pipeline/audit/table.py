@@ -142,5 +142,5 @@ def _lent(context: BuildContext, sources: Mapping[str, LocatedSource]) -> str:
             counts.update(fill_gold(context, name, problems, known).counts)
     del counts["stated"]
     return ", ".join(
-        f"{name.removeprefix('lent: ')} {many:,}" for name, many in counts.most_common() if many
+        f"{name.removeprefix('filled: ')} {many:,}" for name, many in counts.most_common() if many
     )

@@ -15,7 +15,7 @@ from curator.checks import CHECKS, Candidate
 from curator.core import arrow
 from curator.core.model import Kind, Problem, Quarantined, Rationale, Verdict
 from curator.pipeline.context import BuildContext, Stage
-from curator.pipeline.stages.check import verify_params
+from curator.pipeline.stages.check import check_params
 from curator.pipeline.stages.read import each_problem
 from curator.pipeline.stages.write import numbered
 from curator.pipeline.state import SubsetState
@@ -78,7 +78,7 @@ def generate(context: BuildContext, name: str, state: SubsetState) -> tuple[Subs
     identity = request_identity(teacher_session, subset, sampling)
     params = {"kind": subset.kind, "writers": list(subset.writers)} | identity
     if needs_verdicts(sampling):
-        params |= verify_params(context, subset)
+        params |= check_params(context, subset)
     code = (
         "curator.writers",
         "curator.answers",

@@ -21,7 +21,7 @@ from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.estimate import CHUNK as LOOKUPS
 from curator.pipeline.estimate import CallEstimate, Tally
 from curator.pipeline.stages.agreement import Text, agree
-from curator.pipeline.stages.check import verify_params
+from curator.pipeline.stages.check import check_params
 from curator.pipeline.stages.generate import (
     LONGEST_REPLY,
     generate,
@@ -191,7 +191,7 @@ def self_instruct(
         "licence": source.licence,
         "seed": context.recipe.seed,
         **request_identity(context.teacher_session, subset, sampling_of(context, subset)),
-        **verify_params(context, subset),
+        **check_params(context, subset),
     }
     code = (
         "curator.writers",
