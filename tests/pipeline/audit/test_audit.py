@@ -1,4 +1,4 @@
-"""Audits of datasets in many forms, with faults at known places."""
+"""Audits of datasets in many forms, with defects at known places."""
 
 import csv
 import json
@@ -260,7 +260,7 @@ def test_named_columns_override_detection_and_must_exist(tmp_path: Path) -> None
     assert (found.column, found.sure) == ("mine", "given")
     with pytest.raises(UsageError, match="No column named 'other'"):
         detect([row], {"response": "other"})
-    with pytest.raises(UsageError, match="looks like a response. Name it with --response"):
+    with pytest.raises(UsageError, match=r"looks like a response\. Name it with --response"):
         detect([{"question": ASKED, "answer": "4"}], {})
 
 
@@ -286,12 +286,15 @@ def test_golds_are_filled_only_for_questions_that_a_source_shares(tmp_path: Path
     twice = [json.dumps(stated), json.dumps(stated | {"answer": "x\n#### 92"})]
     path.write_text(path.read_text() + "\n".join(twice) + "\n")
     rows = [
-        (ASKED.upper(), "The answer is 36."),  # the same but for case
+        (ASKED.upper(), "The answer is 36."),  # the same except for case
         (f"{ASKED} Tell me.", "The answer is 1."),  # another question
-        (HOTEL, "The answer is 1."),  # of two golds
+        (HOTEL, "The answer is 1."),  # the source has two golds
         (f"{FAR} Answer Choices: (A) 4 (B) 9 (C) 25", "The answer is B."),
-        (f"{FAR} Answer Choices: (A) 25 (B) 4 (C) 9", "The answer is C."),  # in another order
-        (FAR, "print(3 * 3)"),  # without options: their text
+        (
+            f"{FAR} Answer Choices: (A) 25 (B) 4 (C) 9",
+            "The answer is C.",
+        ),  # choices in another order
+        (FAR, "print(3 * 3)"),  # no choices: the gold is a text
         (FAR, "print(3 * 3.5)"),
     ]
     given = [{"instruction": question, "output": text} for question, text in rows]
@@ -384,7 +387,11 @@ def test_lengths_scripts_and_licences_are_reported(tmp_path: Path) -> None:
         RunOptions(mirror=tmp_path),
     )
     held = {row["licence"] for row in load("parts", tmp_path / "st").to_pylist()}
-    assert held == {"MIT", "none stated", "CC-BY-NC-4.0"}  # no label of the whole hides them
+    assert held == {
+        "MIT",
+        "none stated",
+        "CC-BY-NC-4.0",
+    }  # the licence of the dataset hides none of them
     assert line(found, "licence").reasons == {
         "licence none stated": 1,
         "not for commercial use: CC-BY-NC-4.0": 1,
@@ -401,9 +408,9 @@ def test_bad_rows_are_reported_and_the_command_succeeds(mixed: Path) -> None:
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert "rows are clean; save them as a version with --fix NAME." in done.stdout
     assert "Undecided is neither passed nor failed" in done.stdout.splitlines()[-1]
-    told = json.loads(run(mixed.name, "--json", cwd=mixed.parent).stdout)
-    assert {each["check"] for each in told["checks"]} > {"malformed", "near duplicates"}
-    assert told["version"] is None and told["kinds"] == {"CoT": 5, "PoT": 3}
+    report = json.loads(run(mixed.name, "--json", cwd=mixed.parent).stdout)
+    assert {each["check"] for each in report["checks"]} > {"malformed", "near duplicates"}
+    assert report["version"] is None and report["kinds"] == {"CoT": 5, "PoT": 3}
 
 
 def test_the_report_page_is_written_without_a_version(mixed: Path) -> None:
@@ -416,8 +423,8 @@ def test_the_report_page_is_written_without_a_version(mixed: Path) -> None:
 
 
 def test_a_limit_reads_only_the_first_records(mixed: Path) -> None:
-    told = json.loads(run(mixed.name, "--limit", "3", "--json", cwd=mixed.parent).stdout)
-    assert told["rows"] == 3
+    report = json.loads(run(mixed.name, "--limit", "3", "--json", cwd=mixed.parent).stdout)
+    assert report["rows"] == 3
 
 
 @pytest.mark.parametrize(
