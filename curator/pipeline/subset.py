@@ -66,21 +66,21 @@ def run_subset(
 def _read_and_write(context: BuildContext, name: str, inputs: SubsetInputs) -> Written:
     """Read the problems of a source, and write rationales for them."""
     subset, sources = context.recipe.subsets[name], inputs.sources
-    found = sources[source_name(name, subset)]
-    licence = found.source.licence
+    located = sources[source_name(name, subset)]
+    licence = located.source.licence
     waits = missing_teachers(context, subset)
-    if found.opened is None:
-        if not found.missing:
+    if located.opened is None:
+        if not located.missing:
             raise NotBuilt("fetch")
-        return SubsetState(subset, licence, (f"source {found.source.name}", *waits)), None
-    ingested = ingest(context, found.source, found.opened)
+        return SubsetState(subset, licence, (f"source {located.source.name}", *waits)), None
+    ingested = ingest(context, located.source, located.opened)
     problems = problems_of(ingested, subset.part)
     if problems and isinstance(subset.source, FileSource | HubSource) and subset.source.golds:
         golds = gold_index(context, {each: sources[each] for each in subset.source.golds})
         problems = (fill_gold(context, name, problems, golds).objects["problems"],)
     if not problems:
         what = f"a problem in part {subset.part}" if subset.part else "a problem that parses"
-        waits = (f"{what} of source {found.source.name}", *waits)
+        waits = (f"{what} of source {located.source.name}", *waits)
     state = SubsetState(
         subset,
         licence,

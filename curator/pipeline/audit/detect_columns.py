@@ -82,19 +82,19 @@ def detect(rows: Sequence[Row], given: Mapping[str, str]) -> list[Column]:
     Raises UsageError, with the names of all columns, if there is no question or no response.
     """
     cells = _cells(rows)
-    found: dict[str, Column] = {}
+    detected: dict[str, Column] = {}
     for holds in ("choices", "question", "response", "gold", "field"):
         if given.get(holds):
             _require(given[holds], cells)
-            found[holds] = Column(holds, given[holds], "given", "named by you")
-        elif column := _find(holds, cells, found):
-            found[holds] = column
+            detected[holds] = Column(holds, given[holds], "given", "named by you")
+        elif column := _find(holds, cells, detected):
+            detected[holds] = column
     for holds in ("question", "response"):
-        if holds not in found:
+        if holds not in detected:
             raise UsageError(
                 f"No column looks like a {holds}. Name it with --{holds}. {_list(cells)}"
             )
-    return [found[holds] for holds in NAMES if holds in found]
+    return [detected[holds] for holds in NAMES if holds in detected]
 
 
 def _require(column: str, cells: Mapping[str, object]) -> None:
@@ -125,9 +125,9 @@ def _cells(rows: Sequence[Row]) -> dict[str, list[Any]]:
 
 
 def _find(
-    holds: str, cells: Mapping[str, Sequence[Any]], found: Mapping[str, Column]
+    holds: str, cells: Mapping[str, Sequence[Any]], detected: Mapping[str, Column]
 ) -> Column | None:
-    taken = {each.column for each in found.values()}
+    taken = {each.column for each in detected.values()}
     fits = _FITS[holds]
     named = sorted((rank, name) for name in cells if (rank := _rank(holds, name)) is not None)
     for _, name in named:

@@ -180,10 +180,10 @@ def _drop_empty_subsets(
     """Return the context without subsets of a kind that the dataset lacks, and ingest's counts."""
     subsets = {}
     for name, subset in context.recipe.subsets.items():
-        found = sources[name]
-        if not found.opened:
-            raise SourceError(found.missing)
-        read = ingest(context, found.source, found.opened)
+        located = sources[name]
+        if not located.opened:
+            raise SourceError(located.missing)
+        read = ingest(context, located.source, located.opened)
         if problems_of(read, subset.part):
             subsets[name] = subset
     if not subsets:

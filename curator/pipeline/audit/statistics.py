@@ -125,14 +125,14 @@ def languages(engine: Engine) -> Line:
         FROM audited JOIN texts USING (id)
         WHERE strlen({whole}) > length({whole}) AND {foreign} > {FOREIGN} * {letters}
     """
-    found = engine.sql(f"SELECT * FROM ({query}) ORDER BY number").fetchall()
+    rows = engine.sql(f"SELECT * FROM ({query}) ORDER BY number").fetchall()
     total = engine.sql("SELECT count(*) FROM audited").fetchall()[0][0]
     examples = [
         Example(place, "other script", f"{share:.0%} of its letters: {head}", row.hex())
-        for row, _, place, head, share in found[:EXAMPLES]
+        for row, _, place, head, share in rows[:EXAMPLES]
     ]
-    reasons = {"other script": len(found)} if found else {}
-    return Line("language", total, reported=len(found), reasons=reasons, examples=examples)
+    reasons = {"other script": len(rows)} if rows else {}
+    return Line("language", total, reported=len(rows), reasons=reasons, examples=examples)
 
 
 def licences(engine: Engine, stated: str, origin: str) -> Line:

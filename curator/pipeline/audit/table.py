@@ -40,7 +40,7 @@ def verdict_table(
         name: screen_all(context, parts, against, only=(name,))
         for name in ("duplicates", "contamination")
     }
-    missing = ", ".join(name for name, found in evals.items() if not found.opened)
+    missing = ", ".join(name for name, located in evals.items() if not located.opened)
     notes = {
         "contamination": f"not compared with: {missing}" if missing else f"all {len(evals)} sets",
         "duplicates": "up to case, space and punctuation",
@@ -136,9 +136,9 @@ def _filled_golds(context: BuildContext, sources: Mapping[str, LocatedSource]) -
     counts: Counter[str] = Counter()
     for name, subset in context.recipe.subsets.items():
         golds: Any = getattr(subset.source, "golds", ())
-        found = sources[name]
-        if golds and found.opened:
-            problems = problems_of(ingest(context, found.source, found.opened), subset.part)
+        located = sources[name]
+        if golds and located.opened:
+            problems = problems_of(ingest(context, located.source, located.opened), subset.part)
             index = gold_index(context, {each: sources[each] for each in golds})
             counts.update(fill_gold(context, name, problems, index).counts)
     del counts["stated"]

@@ -47,7 +47,7 @@ def agree(
     }
     ordered = sorted(pairs)
     compared = zip(ordered, checker.compare(ordered), strict=True)
-    equal = {(one, other) for (one, other, _), found in compared if found.outcome == "equal"}
+    equal = {(one, other) for (one, other, _), result in compared if result.outcome == "equal"}
     for problem, ballot in votes:
         yield _decide(problem, ballot, equal, rule)
 

@@ -151,7 +151,7 @@ def _rationales(
     total = sum(context.store.objects.rows(digest) for digest in state.problems)
     problems = _mark_first(each_problem(context, state.problems))
     for generated, first in teacher_session.each(
-        problems, solver.solve, f"asking for {name}", total
+        problems, solver.solve, f"generating {name}", total
     ):
         rationales = list[Rationale]()
         for writer in plain:

@@ -80,18 +80,18 @@ def problems_against(
 ) -> dict[str, list[str]]:
     """Return the objects with the problems of each evaluation set that could be read."""
     return {
-        name: list(problems_of(ingest(context, found.source, found.opened)))
-        for name, found in evals.items()
-        if found.opened
+        name: list(problems_of(ingest(context, located.source, located.opened)))
+        for name, located in evals.items()
+        if located.opened
     }
 
 
 def _limit(
-    found: Iterator[Problem | Quarantined], limit: int | None
+    items: Iterator[Problem | Quarantined], limit: int | None
 ) -> Iterator[Problem | Quarantined]:
     """Yield the first `limit` records of each part; stop early if the source has no parts."""
     seen: Counter[str] = Counter()
-    for record in found:
+    for record in items:
         part = record.part if isinstance(record, Problem) else ""
         seen[part] += 1
         if limit is None or seen[part] <= limit:

@@ -233,7 +233,7 @@ class _Generator:
         """Ask the teacher for all questions; return the well-formed ones."""
         questions: list[tuple[Draw, str]] = []
         wanted = draws(self._seeds.seeds, self._source.questions, self._context.recipe.seed)
-        total, what = self._source.questions, f"inventing for {self._name}"
+        total, what = self._source.questions, f"generating questions for {self._name}"
         for draw, call in self._session.each(wanted, self._ask_question, what, total):
             self._count(call)
             if is_complete(call):
@@ -256,9 +256,9 @@ class _Generator:
             known = f"SELECT place AS name, question FROM {scan(paths)}" if paths else _NO_ROWS
             novelty = Novelty(engine, known, self._source.near)
             novelty.compare([seed.question for seed in self._seeds.seeds])
-            found = novelty.compare([question for _, question in questions])
+            matches = novelty.compare([question for _, question in questions])
         new = []
-        for (draw, question), near in zip(questions, found, strict=True):
+        for (draw, question), near in zip(questions, matches, strict=True):
             if near:
                 seen = f"{near.method} {near.score:.2f} with {near.name}:\n{near.question}"
                 self._reject(draw, f"not new: {near.method}", f"{question}\n-- {seen}")
@@ -274,13 +274,13 @@ class _Generator:
         embedder = Embedder(str(folder) if settings.model.startswith(".") else settings.model)
         known = [seed.question for seed in self._seeds.seeds]
         known += dict.fromkeys(row for (row,) in columns(self._context, existing, ["question"]))
-        total, what = len(known), f"embedding for {self._name}"
+        total, what = len(known), f"embedding questions for {self._name}"
         vectors = embedder.embed(counted(known, self._context.listener, what, total))
         new_vectors = embedder.embed(question for _, question in questions)
         known += [question for _, question in questions]
         new = []
-        found = find_nearest(vectors, new_vectors, settings.above)
-        for (draw, question), near in zip(questions, found, strict=True):
+        matches = find_nearest(vectors, new_vectors, settings.above)
+        for (draw, question), near in zip(questions, matches, strict=True):
             if near:
                 seen = f"cosine {near[0]:.2f} with:\n{known[near[1]]}"
                 self._reject(draw, "not new: embedding", f"{question}\n-- {seen}")
@@ -291,7 +291,7 @@ class _Generator:
     def add_gold(self, new: Sequence[Problem]) -> list[tuple[Problem, Verdict]]:
         """Return the problems with the answer that is agreed on as gold, and the votes on each."""
         agreed: list[tuple[Problem, Verdict]] = []
-        what = f"answering for {self._name}"
+        what = f"answering questions for {self._name}"
         answered = self._session.each(new, self._ask_answers, what, len(new))
         while some := list(islice(answered, CHUNK)):
             for problem, verdict in agree(self._context.checker, some, self._source):

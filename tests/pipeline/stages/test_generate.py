@@ -204,7 +204,7 @@ def test_a_changed_prompt_repeats_the_calls_of_its_subset_as_planned(world) -> N
 
 def test_a_budget_stops_before_the_call_that_would_exceed_it_and_keeps_all_replies(world) -> None:
     recipe, store = world
-    with pytest.raises(BudgetReached, match=r"2 of 2 calls spent.*asking for one: .* done"):
+    with pytest.raises(BudgetReached, match=r"2 of 2 calls spent.*generating one: .* done"):
         build(recipe, store, options=RunOptions(budget=Budget(calls=2)))
     assert calls(store) == 2
     assert (
