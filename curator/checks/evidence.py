@@ -78,6 +78,6 @@ def compare_pairs(
     """Return how each pair compares: exact and numeric rules decide here, `grade` the others."""
     golds, answers, choices = zip(*pairs, strict=True) if pairs else ((), (), ())
     decided = compare_columns(golds, answers, choices, digits)
-    undecided = [pair for pair, known in zip(pairs, decided, strict=True) if known is None]
-    graded = iter(grade(undecided))
-    return [known or next(graded) for known in decided]
+    rest = [pair for pair, result in zip(pairs, decided, strict=True) if result is None]
+    graded = iter(grade(rest))
+    return [result or next(graded) for result in decided]

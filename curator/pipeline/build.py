@@ -13,12 +13,11 @@ from curator.pipeline.freeze import freeze, screen_and_freeze
 from curator.pipeline.locate import LocatedSource, find_evals, find_sources
 from curator.pipeline.run_options import DEFAULTS, RunOptions
 from curator.pipeline.stages.generate import sampling_of
-from curator.pipeline.state import BuildInputs, Result, SubsetState
+from curator.pipeline.stages.ingest import problems_against
+from curator.pipeline.state import BuildInputs, Result, SubsetInputs, SubsetState
 from curator.pipeline.subset import (
-    SubsetInputs,
     build_order,
-    find_eval_problems,
-    find_seeds,
+    open_files,
     run_subset,
 )
 from curator.recipe.load import load_recipe
@@ -69,7 +68,7 @@ def run_stages(
         context.teacher_session.check(
             sampling_of(context, each) for each in recipe.subsets.values()
         )
-    inputs = SubsetInputs(sources, evals, find_seeds(recipe))
+    inputs = SubsetInputs(sources, evals, open_files(recipe))
     reached: dict[str, SubsetState] = {}
     for name in build_order(recipe):
         reached[name] = run_subset(context, name, inputs, reached)
@@ -77,12 +76,12 @@ def run_stages(
         sources={name: _origin(located) for name, located in sources.items()}
         | {
             name: Origin(licence=reached[name].licence, revision=f"sha256:{each.digest}")
-            for name, each in inputs.seeds.items()
+            for name, each in inputs.files.items()
         },
         evals={name: _origin(located) for name, located in evals.items()},
         origins={name: located.opened.origin for name, located in sources.items() if located.opened}
-        | {name: str(each.path) for name, each in inputs.seeds.items()},
-        eval_problems=find_eval_problems(context, evals),
+        | {name: str(each.path) for name, each in inputs.files.items()},
+        eval_problems=problems_against(context, evals),
     )
     return screen_and_freeze(context, {name: reached[name] for name in recipe.subsets}, read)
 

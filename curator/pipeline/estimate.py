@@ -13,15 +13,13 @@ from typing import Any
 
 from curator.core.model import Problem
 from curator.pipeline.context import BuildContext
-from curator.pipeline.stages.check import verify_params
-from curator.pipeline.stages.generate import messages_of, prompt_of, request_identity, sampling_of
-from curator.pipeline.stages.self_instruct import open_seeds
-from curator.recipe.schema import SelfInstruct, Subset
+from curator.pipeline.stages.check import check_params
+from curator.pipeline.stages.generate import messages_of, request_identity, sampling_of
+from curator.recipe.schema import Subset
 from curator.teacher.token_count import prompt_tokens
 from curator.versions.content import Content
 from curator.writers import WRITERS
 from curator.writers.prompt_templates import Messages
-from curator.writers.self_instruct import draws, read_question
 
 CHUNK = 1_000
 """Number of problems whose calls are looked up together."""
@@ -61,39 +59,12 @@ def estimate_calls(
     distinct = iter({problem.id: problem for problem in problems}.values())
     while chunk := list(islice(distinct, CHUNK)):
         conversations = [
-            messages_of(prompts, prompt_of(writer, subset.kind), problem)
+            messages_of(prompts, WRITERS[writer].prompt(subset.kind), problem)
             for problem in chunk
             for writer in writers
         ]
         tally.add(conversations, sampling.tries, sampling.until is not None)
     return tally.estimate(repairs=tally.most if sampling.repair else 0)
-
-
-def estimate_self_instruct(context: BuildContext, subset: Subset) -> CallEstimate:
-    """Estimate the calls of Self-Instruct: for new questions, and for solutions of all of them.
-
-    For a question that is not known yet, the prompts of a seed are counted.
-    """
-    session, source = context.teacher_session, subset.source
-    assert session and isinstance(source, SelfInstruct)
-    seeds = open_seeds(context.recipe.folder / source.seeds).seeds
-    prompts, tally = session.prompts(sampling_of(context, subset)), CallTally(context)
-    tries = {"cot": source.cot, "pot": source.pot}
-    example = Problem("self_instruct", seeds[0].question, "")
-    all_draws = iter(draws(seeds, source.questions, context.recipe.seed))
-    while chunk := list(islice(all_draws, CHUNK)):
-        conversations = [
-            prompts.messages("question", topic=d.topic, type=d.type, examples=d.examples)
-            for d in chunk
-        ]
-        replies = tally.add(conversations, 1, False, [draw.sample for draw in chunk])
-        questions = [read_question(text)[0] for text in replies]
-        for prompt, count in tries.items():
-            new = [Problem("self_instruct", each, "") for each in questions if each]
-            tally.add([messages_of(prompts, prompt, each) for each in new], count, False)
-            unknown = len(chunk) - len(replies)
-            tally.add_missing(messages_of(prompts, prompt, example), unknown * count)
-    return tally.estimate(repairs=0)
 
 
 class CallTally:
@@ -180,7 +151,7 @@ def find_changes(context: BuildContext, name: str, subset: Subset, before: Conte
     ]
     if any(WRITERS[writer].teacher for writer in subset.writers):
         changes += _find_teacher_changes(context, name, subset, before)
-    limits = verify_params(context, subset)["limits"]
+    limits = check_params(context, subset)["limits"]
     changes += [
         f"limits.{key}" for key, value in limits.items() if before.recipe.limits.get(key) != value
     ]

@@ -12,14 +12,7 @@ from pathlib import Path
 from curator.core.errors import SourceError
 from curator.core.model import content_id
 from curator.pipeline.context import BuildContext
-from curator.recipe.schema import (
-    IN_EVALS,
-    FileSource,
-    HubSource,
-    SelfInstruct,
-    Subset,
-    SubsetSource,
-)
+from curator.recipe.schema import IN_EVALS, FileSource, HubSource, Subset
 from curator.sources import (
     EVALS,
     SOURCES,
@@ -29,6 +22,7 @@ from curator.sources import (
     custom_source,
     open_source,
 )
+from curator.writers import own_stage
 
 
 @dataclass(frozen=True)
@@ -45,14 +39,14 @@ def find_sources(context: BuildContext, hub: bool = False) -> dict[str, LocatedS
     """Return the sources of a recipe by name; a source defined in the recipe has its subset's name.
 
     Sources whose gold answers fill those of another are included. With `hub`, sources defined in
-    the recipe are read from their own place and only shipped ones from the mirror. Subsets made by
-    Self-Instruct or from another subset have no source.
+    the recipe are read from their own place and only shipped ones from the mirror. Subsets whose
+    writer has a stage of its own have no source.
     """
     recipe = context.recipe
     sources = {
         source_name(name, subset): subset
         for name, subset in recipe.subsets.items()
-        if not isinstance(subset.source, SelfInstruct | SubsetSource)
+        if not own_stage(subset.writers)
     }
     all_sources = {name: _source(name, subset, recipe.folder) for name, subset in sources.items()}
     for subset in sources.values():

@@ -13,29 +13,18 @@ from curator.core.errors import UsageError
 from curator.core.model import Problem
 from curator.pipeline import mixture
 from curator.pipeline.context import BuildContext, NotBuilt, open_context
-from curator.pipeline.estimate import (
-    CallEstimate,
-    estimate_calls,
-    estimate_self_instruct,
-    find_changes,
-)
+from curator.pipeline.estimate import CallEstimate, estimate_calls, find_changes
 from curator.pipeline.freeze import part
 from curator.pipeline.locate import LocatedSource, find_evals, find_sources, source_name
 from curator.pipeline.run_options import DEFAULTS, RunOptions
 from curator.pipeline.stages.draw import draw
-from curator.pipeline.stages.generate import sampling_of
-from curator.pipeline.stages.ingest import ingest, problems_of
+from curator.pipeline.stages.generate import samples_per_problem
+from curator.pipeline.stages.ingest import ingest, problems_against, problems_of
 from curator.pipeline.stages.read import each_problem
 from curator.pipeline.stages.screen import screen_all
-from curator.pipeline.state import SubsetState
-from curator.pipeline.subset import (
-    SubsetInputs,
-    build_order,
-    find_eval_problems,
-    find_seeds,
-    run_subset,
-)
-from curator.recipe.schema import Recipe, SelfInstruct, Subset, SubsetSource
+from curator.pipeline.state import SubsetInputs, SubsetState
+from curator.pipeline.subset import build_order, open_files, run_subset, stage_of
+from curator.recipe.schema import Recipe
 from curator.sources import records
 from curator.versions.content import content_of
 from curator.writers import WRITERS
@@ -99,7 +88,7 @@ def plan(recipe: Recipe, store: Store, options: RunOptions = DEFAULTS) -> Plan:
 def _plan(context: BuildContext) -> Plan:
     recipe = context.recipe
     sources, evals = find_sources(context), find_evals(context)
-    inputs = SubsetInputs(sources, evals, find_seeds(recipe))
+    inputs = SubsetInputs(sources, evals, open_files(recipe))
     built: dict[str, SubsetState] = {}
     statuses: dict[str, _Status] = {}
     sizes: dict[str, Counter[str]] = {}
@@ -162,8 +151,9 @@ def _estimate_all_calls(
     subset = context.recipe.subsets[name]
     if not context.teacher_session or not any(WRITERS[writer].teacher for writer in subset.writers):
         return None
-    if isinstance(subset.source, SelfInstruct):
-        return estimate_self_instruct(context, subset)
+    stage = stage_of(subset)
+    if stage:
+        return stage.estimate(context, subset) if stage.estimate else None
     located = sources[source_name(name, subset)]
     if not located.opened:
         return None
@@ -204,18 +194,16 @@ def _max_rows(
     `sizes` caches the number of problems of each source by part.
     """
     subset = context.recipe.subsets[name]
-    match subset.source:
-        case SubsetSource(subset=base):
-            return statuses[base].max_rows
-        case SelfInstruct() as source:
-            return source.questions * _max_samples(context, subset)
+    if stage := stage_of(subset):
+        rows = {base: status.max_rows for base, status in statuses.items()}
+        return stage.max_rows(context, subset, rows)
     located = sources[source_name(name, subset)]
     if located.source.name not in sizes:
         sizes[located.source.name] = _count_problems(located)
     size = sizes[located.source.name]
     by_part = subset.part and "" not in size  # "" is a source of which only the total is known
     problems = size[subset.part] if by_part else size.total()
-    samples = _max_samples(context, subset) if context.teacher_session else 0
+    samples = samples_per_problem(context, subset) if context.teacher_session else 0
     return problems * sum(samples if WRITERS[writer].teacher else 1 for writer in subset.writers)
 
 
@@ -225,12 +213,6 @@ def _count_problems(located: LocatedSource) -> Counter[str]:
         return Counter({"": located.source.rows})
     read = records(located.source, located.opened)
     return Counter(record.part for record in read if isinstance(record, Problem))
-
-
-def _max_samples(context: BuildContext, subset: Subset) -> int:
-    """Return the maximum number of rows per problem that a teacher writes."""
-    sampling = sampling_of(context, subset)
-    return min(sampling.tries, sampling.until or sampling.tries)
 
 
 def _plan_draw(
@@ -245,7 +227,7 @@ def _plan_draw(
         return None, []
     parts = [part(context.store, name, subset) for name, subset in ready.items()]
     try:
-        screened = screen_all(context, parts, find_eval_problems(context, evals))
+        screened = screen_all(context, parts, problems_against(context, evals))
     except NotBuilt:
         return None, ["screens", "draw"]
     try:

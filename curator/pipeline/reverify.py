@@ -11,7 +11,7 @@ from curator.core.errors import UsageError
 from curator.pipeline.context import BuildContext, open_context
 from curator.pipeline.freeze import freeze, screen_and_freeze
 from curator.pipeline.run_options import DEFAULTS, RunOptions
-from curator.pipeline.stages.check import verify
+from curator.pipeline.stages.check import check
 from curator.pipeline.state import BuildInputs, SubsetState
 from curator.recipe.schema import Recipe
 from curator.versions.content import Content, Objects, content_of, objects_of
@@ -93,5 +93,5 @@ def _reverify_subset(
     )
     if not state.rationales:
         return state
-    verified = verify(context, name, subset, state.problems, state.rationales, state.agreements)
-    return replace(state, verdicts=verified.objects["verdicts"], outcomes=verified.counts)
+    checked = check(context, name, subset, state.problems, state.rationales, state.agreements)
+    return replace(state, verdicts=checked.objects["verdicts"], outcomes=checked.counts)

@@ -21,7 +21,7 @@ from curator.core.model import Kind, Problem, content_id
 from curator.core.samples import Sample, SampledProblem
 from curator.pipeline.checker import Checker
 from curator.pipeline.run_options import DEFAULTS, RunOptions
-from curator.pipeline.stages.generate import crash, printed_nothing
+from curator.pipeline.stages.generate import execution_error, printed_nothing
 from curator.pipeline.teacher_session import TeacherSession
 from curator.recipe.schema import Limits
 from curator.sources import EVALS, SOURCES, Source, SourceFiles, open_source, records
@@ -172,7 +172,7 @@ class _Sampler:
         verdicts = await self._session.check_candidate(candidate, ("executed",))
         if problem.choices:
             return not printed_nothing(verdicts)
-        return not crash(verdicts)
+        return not execution_error(verdicts)
 
     async def _ask(self, problem: Problem, kind: Kind, number: int) -> Call:
         return await self._session.ask(self._messages(problem, kind), number)

@@ -2,12 +2,35 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
 
+from curator.pipeline.locate import LocatedSource
 from curator.recipe.schema import Subset
 from curator.versions.content import Content, Objects, Origin
 
 CALL_COUNTS = ("calls", "unanswered", "repaired", "replayed")
 """Names of the counts of a teacher's calls."""
+
+
+class InputFile(Protocol):
+    """A file beside the recipe that a writer with a stage of its own reads."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def digest(self) -> str:
+        """sha256 of the file, as hex."""
+
+
+@dataclass(frozen=True)
+class SubsetInputs:
+    """What the subsets of a recipe are made from, located before any stage runs."""
+
+    sources: Mapping[str, LocatedSource]
+    evals: Mapping[str, LocatedSource]
+    files: Mapping[str, InputFile]
+    """By subset, of the writers that read a file of their own."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +54,7 @@ class SubsetState:
     counts: Mapping[str, int] = field(default_factory=dict)
     """Counts of ingest and write: records, quarantined, problems, without, rationales."""
     outcomes: Mapping[str, int] = field(default_factory=dict)
-    """Counts of verify: rows by outcome, and by `outcome: reason`."""
+    """Counts of stage `check`: rows by outcome, and by `outcome: reason`."""
 
 
 @dataclass(frozen=True)

@@ -1,75 +1,83 @@
 """Build one subset of a recipe: get its problems, write rationales, check them.
 
 In: a subset, the located sources, and the subsets built before it. Out: its state, with the digests
-of its objects. Self-Instruct subsets are built after those that read a source, whose problems they
-must not repeat; subsets made from another subset are built last.
+of its objects.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from curator.pipeline.context import BuildContext, NotBuilt
-from curator.pipeline.locate import LocatedSource, source_name
-from curator.pipeline.stages.check import verify
+from curator.pipeline.locate import source_name
+from curator.pipeline.stages.check import check
 from curator.pipeline.stages.fill_gold import fill_gold, gold_index
-from curator.pipeline.stages.generate import generate, request_identity, sampling_of
-from curator.pipeline.stages.hint import hint
+from curator.pipeline.stages.generate import generate, missing_teachers
 from curator.pipeline.stages.ingest import ingest, problems_of
-from curator.pipeline.stages.self_instruct import Seeds, open_seeds, self_instruct
+from curator.pipeline.stages.registry import STAGES
 from curator.pipeline.stages.write import write
-from curator.pipeline.state import CALL_COUNTS, SubsetState
-from curator.recipe.schema import FileSource, HubSource, Recipe, SelfInstruct, Subset, SubsetSource
-from curator.writers import WRITERS
+from curator.pipeline.stages.writer_stage import WriterStage, Written
+from curator.pipeline.state import CALL_COUNTS, InputFile, SubsetInputs, SubsetState
+from curator.recipe.schema import FileSource, HubSource, Recipe, Subset
+from curator.writers import WRITERS, own_stage
 from datastore.memo import Outputs
 
 
-@dataclass(frozen=True)
-class SubsetInputs:
-    """What the subsets of a recipe are made from."""
-
-    sources: Mapping[str, LocatedSource]
-    evals: Mapping[str, LocatedSource]
-    seeds: Mapping[str, Seeds]
-    """Seeds of the Self-Instruct subsets, by subset."""
+def stage_of(subset: Subset) -> WriterStage | None:
+    """Return the stage that belongs to the subset's writer; None if it has none."""
+    writer = own_stage(subset.writers)
+    return STAGES[writer] if writer else None
 
 
-def find_seeds(recipe: Recipe) -> dict[str, Seeds]:
-    """Open the seeds of all Self-Instruct subsets; raises SourceError and RecipeError."""
+def build_order(recipe: Recipe) -> list[str]:
+    """Return the names of the subsets, each after those that it may depend on."""
+
+    def order(name: str) -> int:
+        stage = stage_of(recipe.subsets[name])
+        return stage.order if stage else 0
+
+    return sorted(recipe.subsets, key=order)
+
+
+def open_files(recipe: Recipe) -> dict[str, InputFile]:
+    """Read the files of writers that have one, by subset. Raises SourceError and RecipeError."""
+    stages = {name: stage_of(subset) for name, subset in recipe.subsets.items()}
     return {
-        name: open_seeds(recipe.folder / subset.source.seeds)
-        for name, subset in recipe.subsets.items()
-        if isinstance(subset.source, SelfInstruct)
+        name: stage.open_file(recipe, recipe.subsets[name])
+        for name, stage in stages.items()
+        if stage and stage.open_file
     }
 
 
 def run_subset(
     context: BuildContext, name: str, inputs: SubsetInputs, built: Mapping[str, SubsetState]
 ) -> SubsetState:
-    """Build a subset as far as its source and writers allow.
+    """Run the stages of one subset, as far as its source and its writers allow.
 
     `built` are the subsets before it in `build_order`.
     """
-    sources = inputs.sources
-    subset = context.recipe.subsets[name]
-    match subset.source:
-        case SubsetSource(subset=base):
-            if base not in built:
-                raise NotBuilt("hint")
-            return _run_hinted(context, name, built[base])
-        case SelfInstruct():
-            return _run_self_instruct(context, name, subset.source, inputs, built)
+    stage = stage_of(context.recipe.subsets[name])
+    if stage:
+        state, written = stage.run(context, name, inputs, built)
+    else:
+        state, written = _read_and_write(context, name, inputs)
+    return _check(context, name, state, written) if written else state
+
+
+def _read_and_write(context: BuildContext, name: str, inputs: SubsetInputs) -> Written:
+    """Read the problems of a source, and write rationales for them."""
+    subset, sources = context.recipe.subsets[name], inputs.sources
     located = sources[source_name(name, subset)]
     licence = located.source.licence
-    waits = _missing_teachers(context, subset)
+    waits = missing_teachers(context, subset)
     if located.opened is None:
         if not located.missing:
             raise NotBuilt("fetch")
-        return SubsetState(subset, licence, (f"source {located.source.name}", *waits))
+        return SubsetState(subset, licence, (f"source {located.source.name}", *waits)), None
     ingested = ingest(context, located.source, located.opened)
     problems = problems_of(ingested, subset.part)
     if problems and isinstance(subset.source, FileSource | HubSource) and subset.source.golds:
-        index = gold_index(context, {each: sources[each] for each in subset.source.golds})
-        problems = (fill_gold(context, name, problems, index).objects["problems"],)
+        golds = gold_index(context, {each: sources[each] for each in subset.source.golds})
+        problems = (fill_gold(context, name, problems, golds).objects["problems"],)
     if not problems:
         what = f"a problem in part {subset.part}" if subset.part else "a problem that parses"
         waits = (f"{what} of source {located.source.name}", *waits)
@@ -83,105 +91,23 @@ def run_subset(
     )
     teachers = [writer for writer in subset.writers if WRITERS[writer].teacher]
     if not problems or (len(teachers) == len(subset.writers) and not context.teacher_session):
-        return state
+        return state, None
     if teachers and context.teacher_session:
-        return _verify(context, name, *_generate(context, name, state))
-    return _verify(context, name, state, write(context, name, subset, problems))
+        return generate(context, name, state)
+    return state, write(context, name, subset, problems)
 
 
-def _missing_teachers(context: BuildContext, subset: Subset) -> tuple[str, ...]:
-    teachers = [writer for writer in subset.writers if WRITERS[writer].teacher]
-    return tuple(
-        f"a teacher for writer {writer}" for writer in teachers if not context.teacher_session
-    )
-
-
-def _generate(context: BuildContext, name: str, state: SubsetState) -> tuple[SubsetState, Outputs]:
-    """Let the teacher write the rationales of a subset; return its new state and the outputs."""
-    assert context.teacher_session
-    subset = state.subset
-    outputs = generate(context, name, subset, state.problems)
-    prompts = request_identity(context.teacher_session, subset, sampling_of(context, subset))[
-        "prompts"
-    ]
-    return replace(state, replies=outputs.objects["replies"], prompts=prompts), outputs
-
-
-def _run_hinted(context: BuildContext, name: str, base: SubsetState) -> SubsetState:
-    """Build a subset of the rows of `base` with a user's claim in front."""
-    subset = context.recipe.subsets[name]
-    if not base.verdicts:
-        assert isinstance(subset.source, SubsetSource)
-        return SubsetState(subset, base.licence, (f"subset {subset.source.subset}",))
-    state = SubsetState(
-        subset, base.licence, (), problems=base.problems, agreements=base.agreements
-    )
-    return _verify(context, name, state, hint(context, name, base))
-
-
-def _run_self_instruct(
-    context: BuildContext,
-    name: str,
-    source: SelfInstruct,
-    inputs: SubsetInputs,
-    built: Mapping[str, SubsetState],
-) -> SubsetState:
-    """Generate new problems from seeds, and rationales for them."""
-    subset = context.recipe.subsets[name]
-    if not context.teacher_session:
-        return SubsetState(subset, source.licence, _missing_teachers(context, subset))
-    from_sources = [
-        each for key, each in built.items() if _build_rank(context.recipe.subsets[key]) == 0
-    ]
-    existing = {digest for each in from_sources for digest in each.problems}
-    for digests in find_eval_problems(context, inputs.evals).values():
-        existing.update(digests)
-    made = self_instruct(context, name, subset, inputs.seeds[name], sorted(existing))
-    state = SubsetState(
-        subset,
-        source.licence,
-        (),
-        problems=problems_of(made),
-        quarantine=made.objects["quarantine"],
-        agreements=made.objects["agreements"],
-        counts=made.counts,
-    )
-    return _verify(context, name, *_generate(context, name, state))
-
-
-def _verify(context: BuildContext, name: str, state: SubsetState, written: Outputs) -> SubsetState:
-    """Check the rationales that were written; return the state with rationales and verdicts."""
+def _check(context: BuildContext, name: str, state: SubsetState, written: Outputs) -> SubsetState:
+    """Return the state with the rationales and their verdicts."""
     rationales = written.objects["rationales"]
-    verified = verify(context, name, state.subset, state.problems, rationales, state.agreements)
-    # Self-Instruct makes calls for new problems, and then for their rationales.
+    checked = check(context, name, state.subset, state.problems, rationales, state.agreements)
+    # A writer with a stage of its own may have made calls before those for rationales.
     sums = {key: state.counts.get(key, 0) + written.counts.get(key, 0) for key in CALL_COUNTS}
     calls = sums if "calls" in written.counts else {}
     return replace(
         state,
         rationales=rationales,
-        verdicts=verified.objects["verdicts"],
+        verdicts=checked.objects["verdicts"],
         counts={**state.counts, **written.counts, **calls},
-        outcomes=verified.counts,
+        outcomes=checked.counts,
     )
-
-
-def _build_rank(subset: Subset) -> int:
-    """Return 0 for a subset that reads a source, 1 for Self-Instruct, 2 for one made of another."""
-    kinds: tuple[type, ...] = (SelfInstruct, SubsetSource)
-    return next((n for n, kind in enumerate(kinds, 1) if isinstance(subset.source, kind)), 0)
-
-
-def build_order(recipe: Recipe) -> list[str]:
-    """Return the subsets in an order in which each comes after those it needs."""
-    return sorted(recipe.subsets, key=lambda name: _build_rank(recipe.subsets[name]))
-
-
-def find_eval_problems(
-    context: BuildContext, evals: Mapping[str, LocatedSource]
-) -> dict[str, list[str]]:
-    """Return the objects with the problems of each evaluation set that can be read."""
-    return {
-        name: list(problems_of(ingest(context, located.source, located.opened)))
-        for name, located in evals.items()
-        if located.opened
-    }

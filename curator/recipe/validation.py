@@ -54,14 +54,14 @@ def _source_errors(
     """Errors of writers that need one kind of source, and of subsets made from other subsets."""
     source, writers = _mapping(subset, "source"), _writers(subset)
     errors = []
-    for writer, key, form in (
-        ("hinted", "subset", "{subset: NAME}"),
-        ("self_instruct", "seeds", "{seeds: FILE, licence: …, questions: …}"),
-    ):
-        if (writer in writers) != (key in source) or (writer in writers and len(writers) > 1):
+    for key in dict.fromkeys(writer.source for writer in WRITERS.values() if writer.source):
+        able = [writer for writer in WRITERS.values() if writer.source == key]
+        chosen = [writer for writer in able if writer.name in writers]
+        if bool(chosen) != (key in source) or (chosen and len(writers) > 1):
+            names = " or ".join(f"'{writer.name}'" for writer in chosen or able)
             errors.append(
-                f"{place}: subset '{name}': writer '{writer}' needs the source {form} and must be "
-                "the only writer."
+                f"{place}: subset '{name}': writer {names} needs the source "
+                f"{able[0].source_form} and must be the only writer."
             )
     if isinstance(base := source.get("subset"), str):
         subsets = _mapping(document.values, "subsets")

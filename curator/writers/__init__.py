@@ -4,7 +4,7 @@ In: a Problem and the kind asked for (CoT or PoT). Out: Rationales, none where a
 to say. Writers read texts and never run programs; those that need a teacher wait for one.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from curator.core.model import Kind, Problem, Rationale
@@ -16,17 +16,29 @@ from curator.writers.verbatim import verbatim
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """A writer and the version of what it writes."""
+    """A writer and what it needs."""
 
     name: str
-    version: int
-    """A change of any text that it writes is a new number."""
     kinds: frozenset[Kind]
-    teacher: bool
-    """Whether it asks a chat model."""
-    write: Callable[[Problem, Kind], Iterator[Rationale]] | None
-    """None for writers with a stage of their own: `synthesis` or `hints`."""
     about: str
+    write: Callable[[Problem, Kind], Iterator[Rationale]] | None = None
+    """None for a writer that asks a teacher or has a stage of its own."""
+    prompts: tuple[str, ...] = ()
+    """Prompts by which it asks a teacher; empty if it needs none."""
+    source: str = ""
+    """Key of the one kind of source that this writer takes, in a stage of its own: `seeds` or
+    `subset`. Empty for writers that take the problems of any source."""
+    source_form: str = ""
+    """That source as a recipe writes it, for errors."""
+
+    @property
+    def teacher(self) -> bool:
+        """Whether it needs a teacher."""
+        return bool(self.prompts)
+
+    def prompt(self, kind: Kind) -> str:
+        """Return the prompt that asks for the solution of a problem: its own, or that of `kind`."""
+        return self.name if self.name in self.prompts else kind.lower()
 
 
 _COT: frozenset[Kind] = frozenset({"CoT"})
@@ -35,14 +47,33 @@ _POT: frozenset[Kind] = frozenset({"PoT"})
 WRITERS: dict[str, Writer] = {
     writer.name: writer
     for writer in (
-        Writer("reference", 1, _COT | _POT, False, reference, "upstream's own solution"),
-        Writer("verbatim", 1, _COT | _POT, False, verbatim, "upstream's own row, unchanged"),
-        Writer("annotated", 1, _POT, False, annotated, "upstream's formulas as a program"),
-        Writer("cot", 1, _COT, True, None, "a teacher's worked solution in words"),
-        Writer("pot", 1, _POT, True, None, "a teacher's program that prints the answer"),
-        Writer("self_instruct", 1, _COT | _POT, True, None, "a teacher's new problems, solved"),
-        Writer("hinted", 1, _COT | _POT, False, None, "verified rows with a user's claim in front"),
+        Writer("reference", _COT | _POT, "upstream's own solution", reference),
+        Writer("verbatim", _COT | _POT, "upstream's own row, unchanged", verbatim),
+        Writer("annotated", _POT, "upstream's formulas as a program", annotated),
+        Writer("cot", _COT, "a teacher's worked solution in words", prompts=("cot",)),
+        Writer("pot", _POT, "a teacher's program that prints the answer", prompts=("pot",)),
+        Writer(
+            "self_instruct",
+            _COT | _POT,
+            "a teacher's new problems, solved",
+            prompts=("question", "cot", "pot"),
+            source="seeds",
+            source_form="{seeds: FILE, licence: …, questions: …}",
+        ),
+        Writer(
+            "hinted",
+            _COT | _POT,
+            "verified rows with a user's claim in front",
+            source="subset",
+            source_form="{subset: NAME}",
+        ),
     )
 }
 
-__all__ = ["WRITERS", "Writer", "instruction"]
+
+def own_stage(names: Iterable[str]) -> str:
+    """Return the writer among these that has a stage of its own; empty if none has."""
+    return next((name for name in names if WRITERS[name].source), "")
+
+
+__all__ = ["WRITERS", "Writer", "instruction", "own_stage"]

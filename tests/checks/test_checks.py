@@ -1,4 +1,4 @@
-"""Declarations of checks: all that pipeline, audit, recipe and card know of them."""
+"""Declarations of checks: the pipeline, the audit, the recipe and the card read nothing else."""
 
 import json
 from collections import Counter
@@ -14,7 +14,8 @@ from curator.answers import Equivalence
 from curator.checks import CHECKS, Candidate, Check, Evidence, collect_evidence
 from curator.checks.evidence import Pair
 from curator.core.model import Verdict
-from curator.pipeline.audit.run import audit
+from curator.pipeline.audit.run import AuditRequest, audit
+from curator.pipeline.run_options import RunOptions
 from curator.recipe.schema import Subset
 from curator.release.folder import write_folder
 from curator.sandbox import Execution
@@ -96,7 +97,7 @@ def test_a_new_check_runs_programs_is_audited_and_is_on_the_card_by_its_declarat
     monkeypatch.setitem(CHECKS, "brief", BRIEF)
     only_brief = RECIPE.replace("writers: [annotated]", "writers: [annotated], checks: [brief]")
     mirror, recipe = make_world(tmp_path, only_brief)
-    version = build(recipe, tmp_path / "store", mirror=mirror)
+    version = build(recipe, tmp_path / "store", options=RunOptions(mirror=mirror))
     counts = version.content["subsets"]["pot"]
     assert version.content["code"]["checks"]["brief"] == 7
     assert counts["reasons"]["failed: prints much"] == 1
@@ -109,6 +110,7 @@ def test_a_new_check_runs_programs_is_audited_and_is_on_the_card_by_its_declarat
     data = tmp_path / "rows.jsonl"
     data.write_text("\n".join(map(json.dumps, rows)))
     columns = {"question": "question", "response": "code"}
-    found = audit(str(data), tmp_path / "audit", columns=columns, mirror=tmp_path / "none")
+    request = AuditRequest(str(data), columns=columns)
+    found = audit(request, tmp_path / "audit", RunOptions(mirror=tmp_path / "none"))
     (line,) = [each for each in found.lines if each.check == "brief"]
     assert (line.rows, line.failed, dict(line.reasons)) == (2, 1, {"prints much": 1})

@@ -128,7 +128,7 @@ def _to_json(audit: "Audit") -> dict[str, object]:
                 "passed": line.passed,
                 "failed": line.failed,
                 "undecided": line.undecided,
-                "told": line.told,
+                "told": line.reported,
                 "reasons": line.reasons,
                 "examples": line.examples,
                 "note": line.note,
@@ -149,7 +149,7 @@ def _print(audit: "Audit") -> None:
     print()
     numbers = ("rows", "passed", "failed", "undecided", "reported")
     lines = [
-        (line.check, line.rows, line.passed, line.failed, line.undecided, line.told)
+        (line.check, line.rows, line.passed, line.failed, line.undecided, line.reported)
         for line in audit.lines
     ]
     print_table(("check", *numbers), lines, right=numbers, whole=("check",))

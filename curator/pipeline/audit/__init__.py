@@ -1,1 +1,1 @@
-"""The parts of an audit: open a dataset, detect its columns, find near duplicates, tell results."""
+"""Audit a dataset without a recipe: open it, detect its columns, check it, and report findings."""

@@ -1,7 +1,7 @@
-"""The dataset to be audited: a file, a pattern of files, or a dataset of the Hub.
+"""Open the dataset of an audit: a file, a pattern of files, or a dataset on the Hub.
 
-In: what the user named. Out: its first records, its licence, and the source of a recipe that reads
-all of it. Files of the Hub are only read as data, at the commit that was found.
+In: the name of the dataset. Out: its first records, its licence, and the recipe source that reads
+all of it. Hub files are read as data only, at the commit that the revision resolves to.
 """
 
 import glob
@@ -21,61 +21,63 @@ from curator.sources.readers.detect import read
 from curator.sources.source import Row
 
 LARGEST = 50_000_000
-"""Characters of a sample; a record may have 16 MB."""
+"""Maximum number of characters of the sample; one record may have 16 MB."""
 NOT_STATED = "none stated"
 _HUB = re.compile(r"([\w.-]+/[\w.-]+?)(?:@([\w./-]+))?")
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """What the user named, found."""
+    """A dataset that exists, and where it is."""
 
     what: str
-    """For people: the path, or `org/name at 1a2b3c4`."""
+    """How reports name it: the path, or `org/name at 1a2b3c4`."""
     sample: Sequence[Row]
-    """Its first records that are records."""
+    """The first records that can be read."""
     licence: str
-    licence_from: str
-    """Who says so: you, the card, or nobody."""
+    licence_origin: str
+    """Who states the licence; empty if nobody does."""
     folder: Path
-    """What the path of a file source is relative to."""
+    """Folder to which `file` is relative."""
     file: str = ""
-    """Name or pattern of the files, for a file source."""
+    """Name or pattern of the files; empty for a Hub dataset."""
     hub: str = ""
     config: str = ""
     split: str = ""
     revision: str = ""
 
     def section(self, columns: Mapping[str, str], golds: Sequence[str], rows: int) -> object:
-        """The source of a subset that reads it."""
-        held = Columns(**columns)
-        known = tuple(golds)
+        """Return the recipe source that reads this dataset."""
+        mapping = Columns(**columns)
+        gold_sources = tuple(golds)
         if self.hub:
             return HubSource(
                 hub=self.hub,
                 config=self.config,
                 split=self.split,
                 revision=self.revision,
-                columns=held,
+                columns=mapping,
                 licence=self.licence,
-                golds=known,
+                golds=gold_sources,
                 rows=rows,
             )
         return FileSource(
-            file=self.file, columns=held, licence=self.licence, golds=known, rows=rows
+            file=self.file, columns=mapping, licence=self.licence, golds=gold_sources, rows=rows
         )
 
 
 def open_dataset(what: str, config: str, split: str, licence: str) -> Dataset:
-    """Find a dataset; raises UsageError or SourceError where there is none."""
+    """Return the dataset. Raises UsageError or SourceError if it does not exist."""
     path = Path(what)
     if path.is_dir():
-        raise UsageError(f"{path} is a folder; name a file, or a pattern such as '{path}/*.jsonl'")
+        raise UsageError(f"{path} is a folder. Name a file, or a pattern such as '{path}/*.jsonl'.")
     if path.is_file() or glob.glob(what, recursive=True):
         return _files(path, licence)
-    if found := _HUB.fullmatch(what):
-        return _hub(found[1], found[2] or "", config, split, licence)
-    raise UsageError(f"No file {what}; a dataset of the Hub is named ORG/NAME or ORG/NAME@REVISION")
+    if name := _HUB.fullmatch(what):
+        return _hub(name[1], name[2] or "", config, split, licence)
+    raise UsageError(
+        f"There is no file {what}. Name a file, or a Hub dataset as ORG/NAME or ORG/NAME@REVISION."
+    )
 
 
 def _files(path: Path, licence: str) -> Dataset:
@@ -85,27 +87,27 @@ def _files(path: Path, licence: str) -> Dataset:
     else:
         first = next(place for place, part in enumerate(parts) if glob.has_magic(part))
         folder, file = Path(*parts[:first]), str(Path(*parts[first:]))
-    opened = open_source(_unread("audit", local=str(Path(glob.escape(str(folder))) / file)))
-    rows = _rows(opened.files, opened.names)
+    opened = open_source(_placeholder("audit", local=str(Path(glob.escape(str(folder))) / file)))
+    rows = _sample(opened.files, opened.names)
     return Dataset(
         what=str(path),
         sample=rows,
         licence=licence or NOT_STATED,
-        licence_from="you" if licence else "nobody",
+        licence_origin="given by you" if licence else "",
         folder=folder,
         file=file,
     )
 
 
 def _hub(name: str, revision: str, config: str, split: str, licence: str) -> Dataset:
-    source = _unread(name, hub=name, revision=revision, config=config, split=split)
+    source = _placeholder(name, hub=name, revision=revision, config=config, split=split)
     opened = open_source(source)
     stated = licence or stated_licence(source)
     return Dataset(
         what=f"{name} at {opened.revision[:7]}",
-        sample=_rows(opened.files, opened.names),
+        sample=_sample(opened.files, opened.names),
         licence=stated or NOT_STATED,
-        licence_from="you" if licence else "its card" if stated else "nobody",
+        licence_origin="given by you" if licence else "from its card" if stated else "",
         folder=Path(),
         hub=name,
         config=config,
@@ -114,16 +116,16 @@ def _hub(name: str, revision: str, config: str, split: str, licence: str) -> Dat
     )
 
 
-def _unread(name: str, **where: str) -> Source:
-    """A source whose files are found and whose rows nobody reads by it."""
+def _placeholder(name: str, **where: str) -> Source:
+    """Return a source that only serves to open files: its parser yields nothing."""
     return Source(name, name, "", lambda row, place: (), **where)  # type: ignore[arg-type]
 
 
-def _rows(files: Sequence[Path], names: Sequence[str]) -> list[Row]:
-    found = chain.from_iterable(read(path, name) for path, name in zip(files, names, strict=True))
+def _sample(files: Sequence[Path], names: Sequence[str]) -> list[Row]:
+    records = chain.from_iterable(read(path, name) for path, name in zip(files, names, strict=True))
     rows: list[Row] = []
     size = 0
-    for each in islice(found, SAMPLE):
+    for each in islice(records, SAMPLE):
         if not isinstance(each, Quarantined):
             rows.append(each[1])
             size += sum(len(cell) for cell in each[1].values() if isinstance(cell, str))

@@ -1,7 +1,7 @@
-"""Which column of an unknown dataset holds what, by its name and by what is in it.
+"""Detect the columns of a dataset by their names and their cells.
 
-In: some of its records. Out: Column for each of question, response, gold, choices and field that
-was found, with how sure that is. Columns inside an object are called `outer.inner`.
+In: some of its records. Out: a Column for each of question, response, gold, choices and field that
+is detected, with the certainty. Columns inside an object are named `outer.inner`.
 """
 
 import json
@@ -15,7 +15,7 @@ from curator.sources.chat_columns import is_chat, kind_of
 from curator.sources.source import Row
 
 SAMPLE = 500
-"""Records that are looked at."""
+"""Number of records in the sample."""
 
 _CHATS = ("messages", "conversations", "conversation")
 NAMES: Mapping[str, tuple[str, ...]] = {
@@ -59,60 +59,61 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "choices": ("options", "choices"),
     "field": ("source", "problem_source", "data_source", "type", "subject", "topic", "category"),
 }
-"""What published datasets call their columns, the surest first; case and spaces do not matter."""
+"""Column names of published datasets, most specific first. Case and spaces do not matter."""
 
 Sure = Literal["given", "sure", "likely", "guess"]
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column and what it was taken for."""
+    """One column and its detected content."""
 
     holds: str
     column: str
     sure: Sure
-    """By whom it was `given`; `sure` if name and cells agree, `likely` if not all cells do, `guess`
-    if nothing but its cells speak for it."""
+    """`given` by the user; `sure` if name and cells match, `likely` if some cells do not, `guess`
+    if only the cells match."""
     why: str
 
 
 def detect(rows: Sequence[Row], given: Mapping[str, str]) -> list[Column]:
-    """The columns of a dataset; those `given` by the user are not looked for.
+    """Return the columns of a dataset; the columns in `given` are not detected.
 
-    Raises UsageError if no question or no response is found, naming the columns that there are.
+    Raises UsageError, with the names of all columns, if there is no question or no response.
     """
     cells = _cells(rows)
-    found: dict[str, Column] = {}
+    detected: dict[str, Column] = {}
     for holds in ("choices", "question", "response", "gold", "field"):
         if given.get(holds):
-            _known(given[holds], cells)
-            found[holds] = Column(holds, given[holds], "given", "named by you")
-        elif column := _find(holds, cells, found):
-            found[holds] = column
+            _require(given[holds], cells)
+            detected[holds] = Column(holds, given[holds], "given", "named by you")
+        elif column := _find(holds, cells, detected):
+            detected[holds] = column
     for holds in ("question", "response"):
-        if holds not in found:
+        if holds not in detected:
             raise UsageError(
-                f"No column looks like a {holds}; name it by --{holds}. {_listed(cells)}"
+                f"No column looks like a {holds}. Name it with --{holds}. {_list(cells)}"
             )
-    return [found[holds] for holds in NAMES if holds in found]
+    return [detected[holds] for holds in NAMES if holds in detected]
 
 
-def _known(column: str, cells: Mapping[str, object]) -> None:
+def _require(column: str, cells: Mapping[str, object]) -> None:
     if column not in cells:
-        raise UsageError(f"No column named '{column}'. {_listed(cells)}")
+        raise UsageError(f"No column named '{column}'. {_list(cells)}")
 
 
-def _listed(cells: Mapping[str, object]) -> str:
-    return f"Columns: {printable(', '.join(cells)[:300]) or 'none; no record could be read'}"
+def _list(cells: Mapping[str, object]) -> str:
+    names = printable(", ".join(cells)[:300])
+    return f"Columns: {names or 'none, because no record could be read'}"
 
 
-def printable(words: str) -> str:
-    """Words of a file as an error may show them: without signs that would drive a terminal."""
-    return "".join(sign if sign.isprintable() else "\ufffd" for sign in words)
+def printable(text: str) -> str:
+    """Return text of a file without control characters, which could drive a terminal."""
+    return "".join(char if char.isprintable() else "\ufffd" for char in text)
 
 
 def _cells(rows: Sequence[Row]) -> dict[str, list[Any]]:
-    """Cells by column, those of objects under `outer.inner`; nulls are left out."""
+    """Return the cells by column, without nulls; those of objects under `outer.inner`."""
     cells: dict[str, list[Any]] = {}
     for row in rows:
         for name, cell in row.items():
@@ -124,14 +125,14 @@ def _cells(rows: Sequence[Row]) -> dict[str, list[Any]]:
 
 
 def _find(
-    holds: str, cells: Mapping[str, Sequence[Any]], found: Mapping[str, Column]
+    holds: str, cells: Mapping[str, Sequence[Any]], detected: Mapping[str, Column]
 ) -> Column | None:
-    taken = {each.column for each in found.values()}
+    taken = {each.column for each in detected.values()}
     fits = _FITS[holds]
-    named = sorted((place, name) for name in cells if (place := _place(holds, name)) is not None)
+    named = sorted((rank, name) for name in cells if (rank := _rank(holds, name)) is not None)
     for _, name in named:
         chat = any(map(is_chat, cells[name]))
-        # Question and reply of a chat are in one column.
+        # A chat has question and response in one column.
         if name in taken and not (chat and holds == "response"):
             continue
         share = _share(fits, cells[name])
@@ -139,20 +140,21 @@ def _find(
             sure: Sure = "sure" if share >= 0.95 else "likely"
             return Column(holds, name, sure, f"by its name and {share:.0%} of its cells")
     if holds == "response":
-        for _, name in named:  # all of them short: still what its name says, save for `answer`
-            if name not in taken and _place("gold", name) is None:
+        # Short cells are accepted if the name is clear; `answer` may also be a gold.
+        for _, name in named:
+            if name not in taken and _rank("gold", name) is None:
                 share = _share(lambda cell: bool(_texts(cell)), cells[name])
                 if share >= 0.95:
                     return Column(holds, name, "likely", "by its name; its cells are short")
     if holds in ("question", "response"):
-        for name, held in cells.items():
-            if name not in taken and held and (share := _share(fits, held)) >= 0.95:
+        for name, column in cells.items():
+            if name not in taken and column and (share := _share(fits, column)) >= 0.95:
                 return Column(holds, name, "guess", f"by {share:.0%} of its cells")
     return None
 
 
-def _place(holds: str, name: str) -> int | None:
-    """How sure a name is, 0 the surest; None if it says nothing."""
+def _rank(holds: str, name: str) -> int | None:
+    """Return the rank of a name, 0 the most specific; None for an unknown name."""
     plain = re.sub(r"[\s-]+", "_", name.rsplit(".", 1)[-1].strip().lower())
     return NAMES[holds].index(plain) if plain in NAMES[holds] else None
 
@@ -168,28 +170,30 @@ def _texts(cell: object) -> Iterable[str]:
     return cell if whole else ()  # type: ignore[return-value]
 
 
-def _asks(cell: object) -> bool:
+def _is_question(cell: object) -> bool:
     return is_chat(cell) or (isinstance(cell, str) and len(cell.strip()) >= 15)
 
 
-def _responds(cell: object) -> bool:
-    """More than an answer: a program, several words or lines; or the turns of a chat."""
+def _is_response(cell: object) -> bool:
+    """Return whether a cell is more than an answer: a program, several words or lines, a chat."""
     return is_chat(cell) or any(
         len(text.split()) > 8 or "\n" in text.strip() or kind_of(text) == "PoT"
         for text in _texts(cell)
     )
 
 
-def _answers(cell: object) -> bool:
-    """A number, a truth value, or a text too short to be a solution."""
+def _is_answer(cell: object) -> bool:
+    """Return whether a cell is a number, a truth value, or a text too short for a solution."""
     if isinstance(cell, bool | int | float):
         return True
     if isinstance(cell, list):
-        return len(cell) <= 8 and all(_answers(each) for each in cell if not isinstance(each, list))
-    return isinstance(cell, str) and 0 < len(cell.strip()) <= 200 and not _responds(cell)
+        return len(cell) <= 8 and all(
+            _is_answer(each) for each in cell if not isinstance(each, list)
+        )
+    return isinstance(cell, str) and 0 < len(cell.strip()) <= 200 and not _is_response(cell)
 
 
-def _options(cell: object) -> bool:
+def _is_choices(cell: object) -> bool:
     if isinstance(cell, str) and re.match(r"""\s*(\[\s*["']\s*)?a \) .*b \) """, cell):
         return True
     if isinstance(cell, str) and cell.startswith("["):
@@ -200,14 +204,14 @@ def _options(cell: object) -> bool:
     return isinstance(cell, list) and len(cell) > 1 and len(list(_texts(cell))) == len(cell)
 
 
-def _field(cell: object) -> bool:
+def _is_field(cell: object) -> bool:
     return isinstance(cell, str) and 0 < len(cell) <= 60
 
 
 _FITS = {
-    "question": _asks,
-    "response": _responds,
-    "gold": _answers,
-    "choices": _options,
-    "field": _field,
+    "question": _is_question,
+    "response": _is_response,
+    "gold": _is_answer,
+    "choices": _is_choices,
+    "field": _is_field,
 }

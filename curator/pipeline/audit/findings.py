@@ -1,7 +1,7 @@
-"""The lines of an audit: what each check says of all rows, with the first examples.
+"""The lines of an audit: the findings of each check over all rows, with the first examples.
 
-In: an engine over the objects of a judged dataset. Out: Line, one a check. Unlike in a build, every
-check and screen looks at every row, whatever the others say of it.
+In: an engine over the objects of a checked dataset. Out: one Line per check or screen. Unlike in a
+build, each of them covers every row, also rows that another one rejects.
 """
 
 import json
@@ -12,54 +12,55 @@ from curator.screens import normalize
 from datastore.engine import Engine, literal
 
 EXAMPLES = 3
+"""Maximum number of examples per reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One row or record that a check says something about."""
+    """One row or record with a finding."""
 
     place: str
     reason: str
     what: str
-    """What was seen, in a line."""
+    """The evidence, in one line."""
     row: str = ""
-    """Its id in hex; empty for what is no row."""
+    """Id of the row, in hex; empty for a record that is not a row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What one check found."""
+    """The findings of one check or screen."""
 
     check: str
     rows: int
-    """Rows (records, for `malformed`) that it looked at."""
+    """Rows that were checked; for `malformed`, records."""
     failed: int = 0
     undecided: int = 0
-    told: int = 0
-    """Rows that are told and not held against the dataset."""
+    reported: int = 0
+    """Rows that are reported but not rejected."""
     reasons: Mapping[str, int] = field(default_factory=dict)
     examples: Sequence[Example] = ()
     note: str = ""
 
     @property
     def passed(self) -> int:
-        """Rows that nothing is said of."""
-        return self.rows - self.failed - self.undecided - self.told
+        """Rows without a finding."""
+        return self.rows - self.failed - self.undecided - self.reported
 
 
 def open_rows(engine: Engine, rationales: str, problems: str) -> None:
-    """View `texts` (id, instruction, text) and table `audited` of the same rows: (id, number,
-    place, kind, gold, licence, same, head).
+    """Create view `texts` (id, instruction, text) and table `audited` (id, number, place, kind,
+    gold, licence, same, head) of the rows that two SELECTs return.
 
     `number` is the position in the file, `same` the hash of the normalised question, `head` the
-    first of it.
+    first 200 characters of the question.
     """
     at = "coalesce(try_cast(regexp_extract(place, ':([0-9]+)$', 1) AS BIGINT), 0)"
     file = "regexp_replace(place, ':[0-9]+$', '')"
     same = f"md5_number({normalize.key(normalize.stem(normalize.fold('question')))})"
     text = "hash(solution || program)"
     engine.sql(f"CREATE VIEW texts AS SELECT id, instruction, text FROM ({rationales})")
-    # The writer numbers equal rationales, so that each of them finds the record that it is from.
+    # The writer numbers equal rationales, so each of them can be joined with its own record.
     engine.sql(f"""
         CREATE TABLE audited AS
         WITH upstream AS (
@@ -75,12 +76,12 @@ def open_rows(engine: Engine, rationales: str, problems: str) -> None:
     """)
 
 
-def judged(engine: Engine, check: str, verdicts: str, note: str = "", without: str = "") -> Line:
-    """A line of what a check or screen said of the rows that it speaks of.
+def read_line(engine: Engine, check: str, verdicts: str, note: str = "", ignore: str = "") -> Line:
+    """Return the findings of a check or screen in the SELECT `verdicts`.
 
-    What passed with a reason is told. Rows with the reason `without` do not count.
+    Rows that passed with a reason are reported. Verdicts with the reason `ignore` do not count.
     """
-    where = f'"check" = {literal(check)} AND reason <> {literal(without or "-")}'
+    where = f'"check" = {literal(check)} AND reason <> {literal(ignore or "-")}'
     counts = engine.sql(
         f"SELECT outcome, reason, count(*) FROM ({verdicts}) WHERE {where} GROUP BY ALL "
         "ORDER BY 3 DESC, 2"
@@ -93,16 +94,16 @@ def judged(engine: Engine, check: str, verdicts: str, note: str = "", without: s
         ) WHERE nth <= {EXAMPLES}
         ORDER BY array_position(['failed', 'undecided', 'passed'], outcome), nth, number
     """
-    found = engine.sql(query).fetchall()
-    kept = [json.loads(evidence).get("kept") for _, _, evidence, *_ in found]
-    places = places_of(engine, filter(None, kept))  # of the rows that duplicates repeat
+    findings = engine.sql(query).fetchall()
+    originals = [json.loads(evidence).get("kept") for _, _, evidence, *_ in findings]
+    places = places_of(engine, filter(None, originals))
     examples = [
-        Example(place, reason, _seen(json.loads(evidence), head, places), row.hex())
-        for place, reason, evidence, head, row, _ in found
+        Example(place, reason, _summary(json.loads(evidence), head, places), row.hex())
+        for place, reason, evidence, head, row, _ in findings
     ]
 
     def total(outcome: str) -> int:
-        return sum(n for given, reason, n in counts if given == outcome and reason)
+        return sum(n for each, reason, n in counts if each == outcome and reason)
 
     return Line(
         check,
@@ -117,19 +118,18 @@ def judged(engine: Engine, check: str, verdicts: str, note: str = "", without: s
 
 
 def places_of(engine: Engine, rows: Iterable[str]) -> dict[str, str]:
-    """Where rows stand, by their ids in hex."""
+    """Return the places of rows in the files, by row id in hex."""
     listed = ", ".join(map(literal, rows)) or "''"
     query = f"SELECT lower(hex(id)), place FROM audited WHERE lower(hex(id)) IN ({listed})"
     return dict(engine.sql(query).fetchall())
 
 
-def _seen(evidence: Mapping[str, str], head: str, places: Mapping[str, str]) -> str:
-    """The evidence of a verdict in a few words."""
+def _summary(evidence: Mapping[str, str], head: str, places: Mapping[str, str]) -> str:
+    """Return the evidence of a verdict in a few words; `head` if it has none."""
     if "kept" in evidence:
         return f"repeats {places.get(evidence['kept'], evidence['kept'])}"
     if "item" in evidence:
         return f"{evidence['set']} {evidence['item']}, shares {evidence['shared']}"
     if "answer" in evidence:
         return f"answer {evidence['answer'][:60]}, gold {evidence['gold'][:60]}"
-    words = evidence.get("error") or evidence.get("seen") or evidence.get("gold")
-    return words or head
+    return evidence.get("error") or evidence.get("seen") or evidence.get("gold") or head

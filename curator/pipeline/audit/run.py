@@ -1,8 +1,8 @@
-"""Audit: judge a dataset that somebody else made, by the stages of a build and without a recipe.
+"""Audit: check any dataset with the stages of a build, without a recipe.
 
-In: a file or a dataset of the Hub. Out: one line a check over all its rows, and if wanted the rows
-that nothing speaks against as a version. Its columns are detected and become a recipe in memory:
-one subset for texts, one for programs, each as far as it occurs.
+In: a file or a dataset on the Hub. Out: one line per check over all its rows, and on request the
+clean rows as a version. The detected columns become a recipe in memory, with one subset for texts
+and one for programs, if the dataset has them.
 """
 
 import re
@@ -32,25 +32,26 @@ from datastore.store import Store
 from datastore.versions import Manifest
 
 KINDS = {"cot": "CoT", "pot": "PoT"}
+"""The subsets of the recipe in memory."""
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What was found about a dataset."""
+    """The result of an audit."""
 
     dataset: str
     licence: str
     columns: Sequence[Column]
     rows: int
-    """Rationales that could be read."""
+    """Number of rationales that could be read."""
     kinds: Mapping[Kind, int]
     lines: Sequence[Line]
     clean: int
-    """Rows that no check failed, that repeat no other and are in no evaluation set."""
+    """Number of rows that failed no check, repeat no other row and are in no evaluation set."""
     version: str
-    """`name@number` of the version with the clean rows; empty if none was asked for."""
+    """`name@number` of the version with the clean rows; empty without a request for one."""
     manifest: Manifest
-    """The same as a manifest, which is in no store if no version was asked for."""
+    """Manifest of the clean rows; the store has it only if `version` is not empty."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,9 @@ def audit(
     """
     fix, mirror = request.fix, options.mirror_folder
     if fix and not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,63}", fix):
-        raise UsageError(f"'{fix[:80]}' cannot name a version: use a-z, 0-9, '.', '_' and '-'")
+        raise UsageError(
+            f"'{fix[:80]}' is not a valid version name. Use a-z, 0-9, '.', '_' and '-'."
+        )
     dataset = open_dataset(request.dataset, request.config, request.split, request.licence)
     detected = detect(dataset.sample, request.columns)
     golds = _golds(request.golds_from, mirror)
@@ -95,14 +98,14 @@ def audit(
     options = replace(options, allow_missing=True)
     with Store(Path(store)) as opened, open_context(opened, recipe, options) as context:
         sources = find_sources(context, hub=True)
-        context, records = _kinds(context, sources)
+        context, records = _drop_empty_subsets(context, sources)
         sources = {name: each for name, each in sources.items() if name not in recipe.subsets} | {
             name: sources[name] for name in context.recipe.subsets
         }
         evals = find_evals(context)
         result = run_stages(context, sources, evals)
         manifest = _manifest(context, result, dataset, freezing=bool(fix))
-        found = verdict_table(context, result, dataset, sources, evals, records)
+        lines = verdict_table(context, result, dataset, sources, evals, records)
     kinds = {
         subset.kind: result.content.subsets[name].rationales
         for name, subset in context.recipe.subsets.items()
@@ -113,7 +116,7 @@ def audit(
         columns=detected,
         rows=sum(kinds.values()),
         kinds=kinds,
-        lines=found,
+        lines=lines,
         clean=result.content.rows.count,
         version=manifest.ref if fix else "",
         manifest=manifest,
@@ -121,7 +124,7 @@ def audit(
 
 
 def _golds(names: Sequence[str], mirror: Path | None) -> tuple[str, ...]:
-    """Whose golds are lent: those named, else all that the mirror has."""
+    """Return the sources to fill golds from: the named ones, by default all in the mirror."""
     known = [*SOURCES, *(f"{IN_EVALS}{name}" for name in EVALS)]
     for name in names:
         if name not in known:
@@ -171,24 +174,25 @@ def _checks(kind: str, has_gold: bool) -> tuple[str, ...]:
     )
 
 
-def _kinds(
+def _drop_empty_subsets(
     context: BuildContext, sources: Mapping[str, LocatedSource]
 ) -> tuple[BuildContext, Mapping[str, int]]:
-    """The workshop with the subsets that the dataset has rows of, and counts of its records."""
-    kept = {}
+    """Return the context without subsets of a kind that the dataset lacks, and ingest's counts."""
+    subsets = {}
     for name, subset in context.recipe.subsets.items():
-        found = sources[name]
-        if not found.opened:
-            raise SourceError(found.missing)
-        read = ingest(context, found.source, found.opened)
+        located = sources[name]
+        if not located.opened:
+            raise SourceError(located.missing)
+        read = ingest(context, located.source, located.opened)
         if problems_of(read, subset.part):
-            kept[name] = subset
-    if not kept:
-        aside = next(iter(context.store.objects.read(read.objects["quarantine"])), None)
+            subsets[name] = subset
+    if not subsets:
+        bad = next(iter(context.store.objects.read(read.objects["quarantine"])), None)
         count = read.counts["quarantined"]
-        first = f"; the first at {aside['place'][0]}: {aside['reason'][0]}" if aside else ""
+        first = f"; the first at {bad['place'][0]}: {bad['reason'][0]}" if bad else ""
         raise SourceError(f"None of {count:,} records can be read as a row{printable(first)}")
-    return replace(context, recipe=context.recipe.model_copy(update={"subsets": kept})), read.counts
+    recipe = context.recipe.model_copy(update={"subsets": subsets})
+    return replace(context, recipe=recipe), read.counts
 
 
 def _manifest(context: BuildContext, result: Result, dataset: Dataset, freezing: bool) -> Manifest:

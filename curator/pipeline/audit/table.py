@@ -1,6 +1,6 @@
-"""The verdict table of an audit: a line a check, each over all rows whatever other checks say.
+"""The table of an audit: one line per check, screen and statistic, each over all rows.
 
-In: what a build of the dataset made. Out: Line, in the order in which one reads them.
+In: the result of a build of the dataset. Out: the lines, in the order in which they are shown.
 """
 
 from collections import Counter
@@ -12,14 +12,13 @@ from curator.checks import CHECKS
 from curator.core import arrow
 from curator.pipeline.audit import statistics
 from curator.pipeline.audit.dataset import Dataset
-from curator.pipeline.audit.findings import EXAMPLES, Example, Line, judged, open_rows
+from curator.pipeline.audit.findings import EXAMPLES, Example, Line, open_rows, read_line
 from curator.pipeline.context import BuildContext
 from curator.pipeline.locate import LocatedSource
 from curator.pipeline.stages.fill_gold import fill_gold, gold_index
-from curator.pipeline.stages.ingest import ingest, problems_of
+from curator.pipeline.stages.ingest import ingest, problems_against, problems_of
 from curator.pipeline.stages.screen import screen_all
 from curator.pipeline.state import Result
-from curator.pipeline.subset import find_eval_problems
 from curator.versions import queries
 from curator.versions.queries import Part
 from datastore.engine import Engine, literal, scan
@@ -33,65 +32,65 @@ def verdict_table(
     evals: Mapping[str, LocatedSource],
     records: Mapping[str, int],
 ) -> list[Line]:
-    """Every line, each over all rows."""
+    """Return the lines. `records` are the counts of ingest."""
     objects = context.store.objects
-    parts = _all_alive(context, result)
-    against = find_eval_problems(context, evals)
+    parts = _unchecked_parts(context, result)
+    against = problems_against(context, evals)
     screened = {
         name: screen_all(context, parts, against, only=(name,))
         for name in ("duplicates", "contamination")
     }
-    missed = ", ".join(name for name, found in evals.items() if not found.opened)
+    missing = ", ".join(name for name, located in evals.items() if not located.opened)
     notes = {
-        "contamination": f"not looked at: {missed}" if missed else f"all {len(evals)} sets",
+        "contamination": f"not compared with: {missing}" if missing else f"all {len(evals)} sets",
         "duplicates": "up to case, space and punctuation",
     }
-    written = " UNION ALL ".join(
+    rationales = " UNION ALL ".join(
         f"SELECT id, problem_id, kind, instruction, text, copy FROM {scan([part.rationales])}"
         for part in parts
     )
     verdicts = queries.verdicts(map(objects.path, result.objects.verdicts.values()))
     with context.store.engine() as engine:
-        context.listener.progress("looking at rows", 0, None)
-        open_rows(engine, written, queries.problems(parts))
+        context.listener.progress("auditing rows", 0, None)
+        open_rows(engine, rationales, queries.problems(parts))
         rows = engine.sql("SELECT count(*) FROM audited").fetchall()[0][0]
-        found = [_malformed(context, result, records)]
+        lines = [_malformed(context, result, records)]
         for name, check in CHECKS.items():
-            note = _noted(engine, context, name, sources, verdicts)
-            line = judged(engine, name, verdicts, note, without="no gold answer")
+            note = _note(engine, context, name, sources, verdicts)
+            line = read_line(engine, name, verdicts, note, ignore="no gold answer")
             # An audit always states whether answers were proved.
-            found += [line] if line.rows or check.proves == "answer" else []
+            lines += [line] if line.rows or check.proves == "answer" else []
         for name, outputs in screened.items():
             digests = [each.objects["verdicts"] for each in outputs.values()]
             paths = queries.verdicts(map(objects.path, digests)) if digests else verdicts
-            line = judged(engine, name, paths, notes[name])
-            found.append(replace(line, rows=rows if digests else 0))
-        found += [
+            line = read_line(engine, name, paths, notes[name])
+            lines.append(replace(line, rows=rows if digests else 0))
+        lines += [
             statistics.near_duplicates(engine),
             statistics.lengths(engine),
             statistics.languages(engine),
         ]
-        return [*found, statistics.licences(engine, dataset.licence, dataset.licence_from)]
+        return [*lines, statistics.licences(engine, dataset.licence, dataset.licence_origin)]
 
 
-def _all_alive(context: BuildContext, result: Result) -> list[Part]:
-    """The subsets as if no check had said anything."""
+def _unchecked_parts(context: BuildContext, result: Result) -> list[Part]:
+    """Return the subsets without verdicts, so that a screen sees rows that a check rejected."""
     objects = context.store.objects
-    silent = objects.path(objects.write(arrow.to_batches([], arrow.VERDICTS), arrow.VERDICTS))
+    no_verdicts = objects.path(objects.write(arrow.to_batches([], arrow.VERDICTS), arrow.VERDICTS))
     return [
         Part(
             subset=name,
             kind=subset.kind,
             problems=tuple(map(objects.path, result.objects.problems[name])),
             rationales=objects.path(result.objects.rationales[name]),
-            verdicts=silent,
+            verdicts=no_verdicts,
         )
         for name, subset in context.recipe.subsets.items()
     ]
 
 
 def _malformed(context: BuildContext, result: Result, records: Mapping[str, int]) -> Line:
-    """Records that cannot be read as a row; every subset has read, and set aside, the same ones."""
+    """Return the line of the quarantined records, which are the same for every subset."""
     digest = next(iter(result.objects.quarantine.values()))
     reasons: Counter[str] = Counter()
     examples: list[Example] = []
@@ -101,47 +100,50 @@ def _malformed(context: BuildContext, result: Result, records: Mapping[str, int]
             Example(row["place"], row["reason"], row["raw"][:80])
             for row in batch.slice(0, EXAMPLES - len(examples)).to_pylist()
         ]
-    bad, told = records["quarantined"], dict(reasons.most_common())
-    return Line("malformed", bad + records["records"], bad, reasons=told, examples=examples)
+    bad, total = records["quarantined"], records["quarantined"] + records["records"]
+    counts = dict(reasons.most_common())
+    return Line("malformed", total, bad, reasons=counts, examples=examples)
 
 
-def _noted(
+def _note(
     engine: Engine,
     context: BuildContext,
     check: str,
     sources: Mapping[str, LocatedSource],
     verdicts: str,
 ) -> str:
-    """What one should know of a check: where golds are from, what was completed."""
+    """Return the note of a check: how many programs were completed, where golds are from."""
     if "execution" in CHECKS[check].needs:
         query = (
             f"SELECT count(*) FROM ({verdicts}) "
             f'WHERE "check" = {literal(check)} AND contains(evidence, \'"completed"\')'
         )
         completed = engine.sql(query).fetchall()[0][0]
-        return f"{completed:,} print nothing and were completed" if completed else ""
+        return f"{completed:,} programs print nothing and were completed" if completed else ""
     if "equivalence" not in CHECKS[check].needs:
         return ""
     query = "SELECT count(*) FILTER (gold <> ''), count(*) FILTER (gold = '') FROM audited"
-    known, unknown_ = engine.sql(query).fetchall()[0]
-    lent = _lent(context, sources)
-    notes = [f"gold known for {known:,} rows"] if known else []
-    notes += [f"{unknown_:,} without a gold answer"] if unknown_ else []
-    notes += [f"questions lent one: {lent}"] if lent else []
+    with_gold, without_gold = engine.sql(query).fetchall()[0]
+    filled = _filled_golds(context, sources)
+    notes = [f"{with_gold:,} rows with a gold answer"] if with_gold else []
+    notes += [f"{without_gold:,} without a gold answer"] if without_gold else []
+    notes += [f"questions filled from: {filled}"] if filled else []
     return ", ".join(notes)
 
 
-def _lent(context: BuildContext, sources: Mapping[str, LocatedSource]) -> str:
-    """How many golds each known source lent, as the stage counted."""
+def _filled_golds(context: BuildContext, sources: Mapping[str, LocatedSource]) -> str:
+    """Return how many golds the stage `fill_gold` filled from each source."""
     counts: Counter[str] = Counter()
     for name, subset in context.recipe.subsets.items():
         golds: Any = getattr(subset.source, "golds", ())
-        found = sources[name]
-        if golds and found.opened:
-            problems = problems_of(ingest(context, found.source, found.opened), subset.part)
-            known = gold_index(context, {each: sources[each] for each in golds})
-            counts.update(fill_gold(context, name, problems, known).counts)
+        located = sources[name]
+        if golds and located.opened:
+            problems = problems_of(ingest(context, located.source, located.opened), subset.part)
+            index = gold_index(context, {each: sources[each] for each in golds})
+            counts.update(fill_gold(context, name, problems, index).counts)
     del counts["stated"]
     return ", ".join(
-        f"{name.removeprefix('lent: ')} {many:,}" for name, many in counts.most_common() if many
+        f"{name.removeprefix('filled: ')} {count:,}"
+        for name, count in counts.most_common()
+        if count
     )

@@ -1,7 +1,7 @@
-"""What independent answers to a new problem agree on, and so prove it without a gold answer.
+"""The gold answer of a new problem: the answer on which a teacher's solutions agree.
 
-In: problems with the solutions and programs that a teacher wrote for each. Out: the same problems
-with the agreed answer as gold, or without one, and the verdict `agreement` with the votes.
+In: problems with several solutions and programs each. Out: the same problems with the agreed answer
+as gold, or without gold, and the verdict `agreement` with the votes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,18 +15,18 @@ from curator.pipeline.checker import Checker
 from curator.recipe.schema import SelfInstruct
 
 VERSION = 1
-"""Of the verdict `agreement`."""
+"""Version of the verdict `agreement`."""
 
 Text = tuple[Kind, str]
-"""One answer of the teacher: its kind and its rationale, empty if it could not be read."""
+"""Kind and text of one rationale; the text is empty if the reply had none."""
 
 
 def agree(
     checker: Checker, some: Sequence[tuple[Problem, list[Text]]], rule: SelfInstruct
 ) -> Iterator[tuple[Problem, Verdict]]:
-    """Each problem with its agreed answer as gold, empty without agreement, and the votes.
+    """Yield each problem with the agreed answer as gold, or an empty gold, and the verdict.
 
-    Programs are run. Answers are compared in pairs; a vote joins the first answer that it equals.
+    Programs are run and answers compared in pairs. A vote counts for the first answer it equals.
     """
     candidates = [
         Candidate(problem.id, kind, "", text, "", ())
@@ -34,46 +34,47 @@ def agree(
         for kind, text in texts
         if text
     ]
-    found = iter(checker.extract_answers(candidates))
+    answers = iter(checker.extract_answers(candidates))
     votes = [
-        (problem, [(kind, next(found) if text else None) for kind, text in texts])
+        (problem, [(kind, next(answers) if text else None) for kind, text in texts])
         for problem, texts in some
     ]
     pairs = {
         (render_answer(one), render_answer(other), ())
-        for _, cast in votes
-        for (_, one), (_, other) in combinations(cast, 2)
+        for _, ballot in votes
+        for (_, one), (_, other) in combinations(ballot, 2)
         if one and other
     }
     ordered = sorted(pairs)
-    graded = zip(ordered, checker.compare(ordered), strict=True)
-    equal = {(one, other) for (one, other, _), verdict in graded if verdict.outcome == "equal"}
-    for problem, cast in votes:
-        yield _decided(problem, cast, equal, rule)
+    compared = zip(ordered, checker.compare(ordered), strict=True)
+    equal = {(one, other) for (one, other, _), result in compared if result.outcome == "equal"}
+    for problem, ballot in votes:
+        yield _decide(problem, ballot, equal, rule)
 
 
-def _decided(
+def _decide(
     problem: Problem,
-    cast: Sequence[tuple[Kind, Answer | None]],
+    ballot: Sequence[tuple[Kind, Answer | None]],
     equal: set[tuple[str, str]],
     rule: SelfInstruct,
 ) -> tuple[Problem, Verdict]:
+    """Return the problem with its gold, and the verdict, by the answers to it."""
     clusters: dict[str, list[Kind]] = {}
-    for kind, answer in cast:
+    for kind, answer in ballot:
         if answer:
-            said = render_answer(answer)
-            same = (one for one in clusters if one == said or (one, said) in equal)
-            clusters.setdefault(next(same, said), []).append(kind)
+            text = render_answer(answer)
+            same = (one for one in clusters if one == text or (one, text) in equal)
+            clusters.setdefault(next(same, text), []).append(kind)
     best = max(clusters, key=lambda one: len(clusters[one]), default="")
     voters = clusters.get(best, [])
     programs = voters.count("PoT")
     enough = len(voters) >= rule.agree and (programs > 0 or rule.pot == 0)
     evidence = {
         "answer": best,
-        "votes": f"{len(voters)} of {len(cast)}",
+        "votes": f"{len(voters)} of {len(ballot)}",
         "programs": f"{programs} of {rule.pot}",
     }
-    proved = replace(problem, gold=best if enough else "")
+    solved = replace(problem, gold=best if enough else "")
     outcome: Outcome = "passed" if enough else "undecided"
     reason = "" if enough else "no agreement"
-    return proved, Verdict(proved.id, "agreement", VERSION, outcome, reason, evidence)
+    return solved, Verdict(solved.id, "agreement", VERSION, outcome, reason, evidence)

@@ -1,8 +1,7 @@
-"""The stages of a build, each remembered by its inputs: ingest, write, verify, screen, draw.
+"""Stage `check`: the checks of a subset over its rationales.
 
-In: a recipe, a store and where upstream files are. Out: immutable objects and their counts. A stage
-runs when nothing like it is remembered; with `dry` it raises NotBuilt instead, which is how a plan
-knows what a build would do.
+In: objects of problems and of rationales. Out: the object `verdicts`, in the order of the
+rationales, with counts.
 """
 
 import json
@@ -20,7 +19,7 @@ from curator.recipe.schema import Subset
 from datastore.memo import Outputs
 
 
-def verify(
+def check(
     context: BuildContext,
     name: str,
     subset: Subset,
@@ -28,9 +27,9 @@ def verify(
     rationales: str,
     agreements: str = "",
 ) -> Outputs:
-    """Object `verdicts`: what each check found about each rationale; counts of outcomes.
+    """Write object `verdicts`; counts are rows by outcome and by `outcome: reason`.
 
-    `agreements` is an object of verdicts that name problems: how their golds were agreed on.
+    `agreements` is an object of verdicts about problems: how a teacher agreed on their golds.
     """
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
@@ -38,14 +37,14 @@ def verify(
         candidates = track_progress(
             _candidates(context, subset.kind, problems, rationales, agreements),
             context.listener,
-            f"verifying {name}",
+            f"checking {name}",
             context.store.objects.rows(rationales),
         )
         verdicts = context.checker.check(candidates, subset.checks)
-        batches = arrow.to_batches(_tallied(verdicts, counts), arrow.VERDICTS)
+        batches = arrow.to_batches(_count(verdicts, counts), arrow.VERDICTS)
         return {"verdicts": context.store.objects.write(batches, arrow.VERDICTS)}, dict(counts)
 
-    params = verify_params(context, subset)
+    params = check_params(context, subset)
     code = (
         __name__,
         "curator.checks",
@@ -54,11 +53,11 @@ def verify(
         "curator.pipeline.checker",
     )
     inputs = [*problems, rationales, *([agreements] if agreements else [])]
-    return context.once(Stage("verify", code), params, inputs, make, name)
+    return context.once(Stage("check", code), params, inputs, make, name)
 
 
-def verify_params(context: BuildContext, subset: Subset) -> dict[str, Any]:
-    """What verdicts depend on, apart from what is judged."""
+def check_params(context: BuildContext, subset: Subset) -> dict[str, Any]:
+    """Return the parameters on which verdicts depend: versions of the checks, and limits."""
     limits = context.recipe.limits.model_dump(exclude={"quarantine"})
     checks = {name: CHECKS[name].version for name in subset.checks}
     return {"checks": checks, "limits": limits, "executor": context.checker.executor}
@@ -67,8 +66,8 @@ def verify_params(context: BuildContext, subset: Subset) -> dict[str, Any]:
 def _candidates(
     context: BuildContext, kind: Kind, problems: Sequence[str], rationales: str, agreements: str
 ) -> Iterator[Candidate]:
-    """Rationales with the gold of their problems: both are in upstream's order."""
-    agreed = {
+    """Yield each rationale with the gold of its problem; both objects are in upstream's order."""
+    verdicts = {
         row["row_id"]: Verdict(**row | {"evidence": json.loads(row["evidence"])})
         for batch in (context.store.objects.read(agreements) if agreements else ())
         for row in batch.to_pylist()
@@ -80,26 +79,26 @@ def _candidates(
     ):
         while id_ != problem_id:
             id_, gold, choices = next(golds)
-        agreement = agreed.get(problem_id)
+        agreement = verdicts.get(problem_id)
         yield Candidate(row_id, kind, instruction, text, gold, tuple(choices), agreement)
 
 
-def _tallied(verdicts: Iterable[Verdict], counts: Counter[str]) -> Iterator[Verdict]:
-    """The same verdicts; `counts` gets rows by outcome and first reason: `failed: wrong answer`."""
-    row, outcome, reason = b"", "passed", ""
+def _count(verdicts: Iterable[Verdict], counts: Counter[str]) -> Iterator[Verdict]:
+    """Yield the verdicts; count rows by their worst outcome and its first reason."""
+    severity = {"passed": 0, "undecided": 1, "failed": 2}
+    row_id, outcome, reason = b"", "passed", ""
 
-    def close() -> None:
-        if row:
+    def count_row() -> None:
+        if row_id:
             counts[outcome] += 1
             if reason:
                 counts[f"{outcome}: {reason}"] += 1
 
     for verdict in verdicts:
-        if verdict.row_id != row:
-            close()
-            row, outcome, reason = verdict.row_id, "passed", ""
-        worse = {"passed": 0, "undecided": 1, "failed": 2}
-        if worse[verdict.outcome] > worse[outcome]:
+        if verdict.row_id != row_id:
+            count_row()
+            row_id, outcome, reason = verdict.row_id, "passed", ""
+        if severity[verdict.outcome] > severity[outcome]:
             outcome, reason = verdict.outcome, verdict.reason
         yield verdict
-    close()
+    count_row()

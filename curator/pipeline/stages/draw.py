@@ -1,4 +1,4 @@
-"""Draw the rows of a version from all rows that the screens let through.
+"""Stage `draw`: the rows of a version, drawn from all rows that pass the screens.
 
 In: the objects of the subsets and the verdicts of the screens. Out: the object `rows`, with counts.
 """
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from curator.core import arrow
 from curator.pipeline import mixture
 from curator.pipeline.context import BuildContext, Stage
-from curator.pipeline.stages.screen import CODE, _inputs, _tables
+from curator.pipeline.stages.screen import CODE, create_tables, input_digests
 from curator.screens.rows import Rows
 from curator.versions import queries
 from curator.versions.queries import Part
@@ -16,31 +16,34 @@ from datastore.memo import Outputs
 
 
 def draw(context: BuildContext, parts: Sequence[Part], screened: Mapping[str, Outputs]) -> Outputs:
-    """Object `rows` (id, subset), sorted by id; counts `available|SUBSET` and `kept|SUBSET`."""
-    wanted = context.recipe.mixture
+    """Write object `rows` (id, subset), sorted by id.
+
+    Counts: `available|SUBSET` and `kept|SUBSET`.
+    """
+    mix = context.recipe.mixture
     built = {part.subset for part in parts}
-    asked = {name: amount for name, amount in wanted.subsets.items() if name in built}
+    amounts = {name: amount for name, amount in mix.subsets.items() if name in built}
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
         with context.store.wrap_query_errors(inputs), context.store.engine() as engine:
-            _tables(engine, context, parts, screened)
+            create_tables(engine, context, parts, screened)
             rows = Rows("SELECT * FROM alive", queries.problems(parts))
-            found = mixture.available(engine, rows)
-            available = {part.subset: found.get(part.subset, 0) for part in parts}
-            counts = mixture.plan(available, asked, wanted.rows).counts
+            counted = mixture.available(engine, rows)
+            available = {part.subset: counted.get(part.subset, 0) for part in parts}
+            counts = mixture.plan(available, amounts, mix.rows).counts
             drawn = mixture.draw(engine, rows, counts, context.recipe.seed)
             digest = context.store.objects.write(drawn, arrow.VERSION_ROWS)
-        told = {f"available|{subset}": count for subset, count in available.items()}
-        return {"rows": digest}, told | {f"kept|{subset}": n for subset, n in counts.items()}
+        kept = {f"kept|{subset}": count for subset, count in counts.items()}
+        return {"rows": digest}, kept | {f"available|{name}": n for name, n in available.items()}
 
     params = {
         "subsets": [part.subset for part in parts],
-        "rows": wanted.rows,
-        "wanted": asked,
+        "rows": mix.rows,
+        "amounts": amounts,
         "seed": context.recipe.seed,
         "undecided": context.recipe.undecided,
     }
-    inputs = _inputs(parts, screened)
+    inputs = input_digests(parts, screened)
     return context.once(
         Stage("draw", (__name__, "curator.pipeline.mixture", *CODE)), params, inputs, make
     )

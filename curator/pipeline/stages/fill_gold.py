@@ -1,9 +1,9 @@
-"""The stage that lends golds: a question that a known source has too gets that source's answer.
+"""Stage `fill_gold`: fill missing gold answers from sources that have the same question.
 
-In: problems without gold answers, and the problems of known sources. Out: the same problems, those
-with a gold that was found. Questions are the same if they agree after the normalisation of
-`screens.normal`. The gold of multiple choice is its letter where the question has the same options
-in the same order, and the text of that option where it has none. Not covered: rephrased questions.
+In: problems, some without gold, and the problems of other sources. Out: the same problems with the
+golds of those sources. Two questions are the same if they are equal after `screens.normalize`. A
+multiple-choice gold is a letter if the question lists the same choices in the same order, and the
+text of the choice if the question lists none. Not covered: rephrased questions.
 """
 
 from collections import Counter
@@ -21,39 +21,43 @@ from datastore.engine import literal, scan
 from datastore.memo import Outputs
 
 _SHORTEST = 12
-"""Characters of a normalised question below which it says too little to be the same one."""
+"""Minimum number of characters of a normalised question. Shorter ones are too unspecific."""
 
-Lent = Mapping[bytes, tuple[str, str, list[str]]]
-"""Name of the source, gold and choices by id of the problem."""
+Golds = Mapping[bytes, tuple[str, str, list[str]]]
+"""Name of the source, gold and choices, by id of the problem."""
 
 
 def gold_index(
-    context: BuildContext, found: Mapping[str, LocatedSource]
+    context: BuildContext, sources: Mapping[str, LocatedSource]
 ) -> dict[str, Sequence[str]]:
-    """Objects with the problems of each known source that could be reached, in order."""
+    """Return the objects with the problems of each source that could be read, in order."""
     return {
         name: problems_of(ingest(context, each.source, each.opened))
-        for name, each in found.items()
+        for name, each in sources.items()
         if each.opened
     }
 
 
 def fill_gold(
-    context: BuildContext, name: str, problems: Sequence[str], known: Mapping[str, Sequence[str]]
+    context: BuildContext, name: str, problems: Sequence[str], index: Mapping[str, Sequence[str]]
 ) -> Outputs:
-    """Object `problems`, in upstream's order; counts `lent: SOURCE`, and `stated` golds."""
+    """Write object `problems`, in upstream's order.
+
+    `index` has the problems of each source to fill from. Counts: `stated` golds, and those filled
+    as `filled: SOURCE`.
+    """
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
-        context.listener.progress(f"looking for the golds of {name}", 0, None)
-        lent = _lent(context, problems, known)
+        context.listener.progress(f"filling the golds of {name}", 0, None)
+        golds = _find_golds(context, problems, index)
         counts: Counter[str] = Counter(stated=0)
-        made = arrow.to_batches(_with(context, problems, lent, counts), arrow.PROBLEMS)
-        return {"problems": context.store.objects.write(made, arrow.PROBLEMS)}, dict(counts)
+        batches = arrow.to_batches(_fill(context, problems, golds, counts), arrow.PROBLEMS)
+        return {"problems": context.store.objects.write(batches, arrow.PROBLEMS)}, dict(counts)
 
-    inputs = [*problems, *(digest for digests in known.values() for digest in digests)]
-    params = {"known": {each: len(digests) for each, digests in known.items()}}
+    inputs = [*problems, *(digest for digests in index.values() for digest in digests)]
+    params = {"sources": {each: len(digests) for each, digests in index.items()}}
     return context.once(
-        Stage("lend", (__name__, "curator.screens.normalize")),
+        Stage("fill_gold", (__name__, "curator.screens.normalize")),
         params,
         inputs,
         make,
@@ -61,24 +65,24 @@ def fill_gold(
     )
 
 
-def _with(
-    context: BuildContext, problems: Sequence[str], lent: Lent, counts: Counter[str]
+def _fill(
+    context: BuildContext, problems: Sequence[str], golds: Golds, counts: Counter[str]
 ) -> Iterator[Problem]:
     for problem in each_problem(context, problems):
         counts["stated"] += bool(problem.gold)
-        if not problem.gold and problem.id in lent:
-            source, gold, choices = lent[problem.id]
-            counts[f"lent: {source}"] += 1
+        if not problem.gold and problem.id in golds:
+            source, gold, choices = golds[problem.id]
+            counts[f"filled: {source}"] += 1
             problem = replace(problem, gold=gold, choices=tuple(choices))
         yield problem
 
 
-def _lent(
-    context: BuildContext, problems: Sequence[str], known: Mapping[str, Sequence[str]]
-) -> Lent:
-    """Golds by problem: of several sources the first that has it, if it has one gold for it."""
-    reached = {each: digests for each, digests in known.items() if digests}
-    if not reached:
+def _find_golds(
+    context: BuildContext, problems: Sequence[str], index: Mapping[str, Sequence[str]]
+) -> Golds:
+    """Return golds by problem, from the first source that has exactly one gold for the question."""
+    nonempty = {each: digests for each, digests in index.items() if digests}
+    if not nonempty:
         return {}
 
     def paths(digests: Sequence[str]) -> str:
@@ -87,7 +91,7 @@ def _lent(
     golds = " UNION ALL ".join(
         f"SELECT {place} AS place, {literal(each)} AS name, question, gold, choices "
         f"FROM {paths(digests)} WHERE gold <> ''"
-        for place, (each, digests) in enumerate(reached.items())
+        for place, (each, digests) in enumerate(nonempty.items())
     )
     folded = normalize.fold("question")
     options = (
@@ -106,7 +110,7 @@ def _lent(
             FROM stated WHERE length(same) >= {_SHORTEST}
             GROUP BY place, name, same HAVING count(DISTINCT (gold, choices)) = 1
         ),
-        asked AS (
+        missing AS (
             SELECT DISTINCT id, {normalize.key(normalize.stem(folded))} AS same,
                 {normalize.key(folded)} AS whole
             FROM {paths(problems)} WHERE gold = ''
@@ -117,7 +121,7 @@ def _lent(
             SELECT id, place, name, options, gold,
                 CASE WHEN contains(whole, options) THEN choices ELSE [] END AS choices,
                 coalesce(choices[ascii(gold) - 64], '') AS text
-            FROM asked JOIN one USING (same)
+            FROM missing JOIN one USING (same)
             WHERE contains(whole, options) OR NOT contains(whole, 'answerchoices:')
         ) WHERE options = '' OR len(choices) > 0 OR text <> ''
         QUALIFY row_number() OVER (PARTITION BY id ORDER BY place) = 1

@@ -1,25 +1,26 @@
-"""The stage that asks a teacher: problems sampled, read, proved and repaired as the recipe says.
+"""Stage `generate`: a teacher writes, checks and repairs rationales as the recipe says.
 
-In: problems of a subset whose writers need a teacher. Out: all rationales that came, right or
-wrong, in upstream's order, and every reply that holds none, with its reason. Calls are kept by
-content in the ledger `calls`, so that walking the same way again costs nothing; a stage in which a
-call could not be answered for now is run again by the next build, which asks that call again.
+In: problems of a subset whose writers need a teacher. Out: all rationales, right or wrong, in
+upstream's order, and every reply without a rationale, with its reason. Calls are cached in the
+ledger `calls`, so a rerun repeats none. If a call failed temporarily, the next build runs the stage
+again and repeats only that call.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from curator.checks import Candidate
+from curator.checks import CHECKS, Candidate
 from curator.core import arrow
 from curator.core.model import Kind, Problem, Quarantined, Rationale, Verdict
 from curator.pipeline.context import BuildContext, Stage
-from curator.pipeline.stages.check import verify_params
+from curator.pipeline.stages.check import check_params
 from curator.pipeline.stages.read import each_problem
 from curator.pipeline.stages.write import numbered
+from curator.pipeline.state import SubsetState
 from curator.pipeline.teacher_session import TeacherSession
-from curator.recipe.schema import SelfInstruct, Subset
+from curator.recipe.schema import Subset
 from curator.teacher import Call, Sampling
 from curator.writers import WRITERS, instruction
 from curator.writers.instruction import options_line
@@ -28,34 +29,38 @@ from curator.writers.prompt_templates import Messages, Prompts
 from datastore.memo import Outputs
 
 LONGEST_REPLY = 10_000
-"""Characters that are kept of a reply without a rationale; the ledger has it whole."""
+"""Maximum number of characters stored of a reply without a rationale. The ledger has all of it."""
 LONGEST_ERROR = 1_000
+"""Maximum number of characters of an error that a repair prompt shows."""
 
 
 @dataclass(slots=True)
 class Generated:
-    """What a teacher wrote for one problem."""
+    """The teacher's work on one problem."""
 
     problem: Problem
     rationales: list[Rationale] = field(default_factory=list)
     unread: list[Quarantined] = field(default_factory=list)
-    """Replies without a rationale, and calls that failed."""
+    """Replies without a rationale, and failed calls."""
     calls: int = 0
     unanswered: int = 0
-    """Calls that failed for now."""
+    """Calls that failed temporarily."""
     repaired: int = 0
+    """Repair prompts."""
     replayed: int = 0
     """Calls that a replay server answered."""
 
 
-def generate(context: BuildContext, name: str, subset: Subset, problems: Sequence[str]) -> Outputs:
-    """Objects `rationales` and `replies` (those without a rationale) of a subset.
+def generate(context: BuildContext, name: str, state: SubsetState) -> tuple[SubsetState, Outputs]:
+    """Write objects `rationales` and `replies` (those without a rationale) of a subset.
 
-    Counts: problems, without, rationales, calls, unanswered, repaired, replayed. Raises
-    BudgetReached and TeacherError; what was answered by then is kept.
+    Return the state with replies and prompts, and the outputs. Counts: problems, without,
+    rationales, calls, unanswered, repaired, replayed. Raises BudgetReached and TeacherError; the
+    replies received before that are cached.
     """
     teacher_session = context.teacher_session
     assert teacher_session, "a recipe without a teacher has no such stage"
+    subset, problems = state.subset, state.problems
     sampling = sampling_of(context, subset)
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
@@ -63,52 +68,64 @@ def generate(context: BuildContext, name: str, subset: Subset, problems: Sequenc
             problems=0, without=0, rationales=0, calls=0, unanswered=0, repaired=0, replayed=0
         )
         unread: list[Quarantined] = []
-        made = _taught(context, name, subset, problems, unread, counts)
-        batches = arrow.to_batches(numbered(made), arrow.RATIONALES)
+        rationales = _rationales(context, name, state, unread, counts)
+        batches = arrow.to_batches(numbered(rationales), arrow.RATIONALES)
         objects = {"rationales": context.store.objects.write(batches, arrow.RATIONALES)}
         replies = arrow.to_batches(unread, arrow.QUARANTINE)
         objects["replies"] = context.store.objects.write(replies, arrow.QUARANTINE)
         return objects, dict(counts)
 
-    params = {"kind": subset.kind, "writers": list(subset.writers)} | request_identity(
-        teacher_session, subset, sampling
-    )
-    if judged(sampling):
-        params |= verify_params(context, subset)
+    identity = request_identity(teacher_session, subset, sampling)
+    params = {"kind": subset.kind, "writers": list(subset.writers)} | identity
+    if needs_verdicts(sampling):
+        params |= check_params(context, subset)
     code = (
         "curator.writers",
         "curator.answers",
         __name__,
         "curator.teacher.response",
     )
-    return context.once(Stage("teach", code), params, problems, make, name, unfinished)
+    outputs = context.once(Stage("generate", code), params, problems, make, name, has_unanswered)
+    return replace(state, replies=outputs.objects["replies"], prompts=identity["prompts"]), outputs
+
+
+def missing_teachers(context: BuildContext, subset: Subset) -> tuple[str, ...]:
+    """Return what a subset waits for if its writers need a teacher and the recipe has none."""
+    if context.teacher_session:
+        return ()
+    writers = (writer for writer in subset.writers if WRITERS[writer].teacher)
+    return tuple(f"a teacher for writer {writer}" for writer in writers)
 
 
 def sampling_of(context: BuildContext, subset: Subset) -> Sampling:
-    """How often a subset's problems are asked about."""
+    """Return how a subset samples its problems."""
     return subset.sampling or context.recipe.sampling
 
 
-def unfinished(outputs: Outputs) -> bool:
-    """Whether a stage left calls that may be answered another time."""
+def samples_per_problem(context: BuildContext, subset: Subset) -> int:
+    """Return the maximum number of rows of one problem and writer that can pass the checks."""
+    sampling = sampling_of(context, subset)
+    return min(sampling.tries, sampling.until or sampling.tries)
+
+
+def has_unanswered(outputs: Outputs) -> bool:
+    """Return whether a later run of the stage may answer more calls."""
     return outputs.counts["unanswered"] > 0
 
 
-def judged(sampling: Sampling) -> bool:
-    """Whether what is asked hangs on what was proved before."""
+def needs_verdicts(sampling: Sampling) -> bool:
+    """Return whether the next request depends on the verdicts of the last reply."""
     return sampling.until is not None or sampling.repair
 
 
 def request_identity(
     teacher_session: TeacherSession, subset: Subset, sampling: Sampling
 ) -> dict[str, Any]:
-    """All that decides what a teacher is asked about a problem: model, parameters, prompts."""
-    names = {prompt_of(name, subset.kind) for name in subset.writers if WRITERS[name].teacher}
-    prompts = teacher_session.prompts(sampling)
-    if isinstance(subset.source, SelfInstruct):
-        names |= {"question", "cot", "pot"}
+    """Return all that determines the requests about a problem: model, parameters and prompts."""
+    names = {prompt for writer in subset.writers for prompt in WRITERS[writer].prompts}
     if sampling.repair:
         names.add("repair")
+    prompts = teacher_session.prompts(sampling)
     settings = teacher_session.settings
     return {
         "family": settings.family,
@@ -119,107 +136,103 @@ def request_identity(
     }
 
 
-def prompt_of(writer: str, kind: Kind) -> str:
-    """The prompt by which a writer asks: new problems are answered as all others are."""
-    return kind.lower() if writer == "self_instruct" else writer
-
-
-def _taught(
+def _rationales(
     context: BuildContext,
     name: str,
-    subset: Subset,
-    problems: Sequence[str],
+    state: SubsetState,
     unread: list[Quarantined],
     counts: Counter[str],
 ) -> Iterator[Rationale]:
-    """All rationales in order: of each problem those that need no teacher first."""
-    teacher_session = context.teacher_session
+    """Yield all rationales in order; for each problem, those that need no teacher first."""
+    teacher_session, subset = context.teacher_session, state.subset
     assert teacher_session
     solver = Solver(teacher_session, subset, sampling_of(context, subset))
     plain = [WRITERS[writer] for writer in subset.writers if not WRITERS[writer].teacher]
-    total = sum(context.store.objects.rows(digest) for digest in problems)
-    records = _firsts(each_problem(context, problems))
-    for taught, first in teacher_session.each(records, solver.solve, f"asking for {name}", total):
-        problem, own = taught.problem, list[Rationale]()
+    total = sum(context.store.objects.rows(digest) for digest in state.problems)
+    problems = _mark_first(each_problem(context, state.problems))
+    for generated, first in teacher_session.each(
+        problems, solver.solve, f"generating {name}", total
+    ):
+        rationales = list[Rationale]()
         for writer in plain:
             assert writer.write is not None
-            own += writer.write(problem, subset.kind)
-        own += taught.rationales
-        unread += taught.unread
-        counts.update(f"unread: {each.reason}" for each in taught.unread)
+            rationales += writer.write(generated.problem, subset.kind)
+        rationales += generated.rationales
+        unread += generated.unread
+        counts.update(f"unread: {each.reason}" for each in generated.unread)
         for key in ("calls", "unanswered", "repaired", "replayed"):
-            counts[key] += getattr(taught, key)
+            counts[key] += getattr(generated, key)
         counts["problems"] += first
-        counts["rationales"] += len(own)
-        counts["without"] += not own
-        yield from own
+        counts["rationales"] += len(rationales)
+        counts["without"] += not rationales
+        yield from rationales
 
 
-def _firsts(problems: Iterable[Problem]) -> Iterator[tuple[Problem, bool]]:
-    """Each record of a source, and whether its problem is there for the first time."""
-    known: set[bytes] = set()
+def _mark_first(problems: Iterable[Problem]) -> Iterator[tuple[Problem, bool]]:
+    """Yield each record of a source, and whether it is the first one of its problem."""
+    seen: set[bytes] = set()
     for problem in problems:
-        yield problem, problem.id not in known
-        known.add(problem.id)
+        yield problem, problem.id not in seen
+        seen.add(problem.id)
 
 
 class Solver:
-    """Works on the problems of one subset."""
+    """Generates rationales for the problems of one subset."""
 
     def __init__(self, teacher_session: TeacherSession, subset: Subset, sampling: Sampling) -> None:
-        self._teaching, self._subset, self._sampling = teacher_session, subset, sampling
+        self._session, self._subset, self._sampling = teacher_session, subset, sampling
         self._prompts = teacher_session.prompts(sampling)
         self._writers = [name for name in subset.writers if WRITERS[name].teacher]
 
     async def solve(self, item: tuple[Problem, bool]) -> tuple[Generated, bool]:
-        """One problem; a record that repeats a problem is not asked about again."""
+        """Work on one problem. Only the first record of a problem leads to requests."""
         problem, first = item
-        taught = Generated(problem)
+        generated = Generated(problem)
         if first:
             for writer in self._writers:
-                await self._write(taught, writer)
-        return taught, first
+                await self._write(generated, writer)
+        return generated, first
 
-    async def _write(self, taught: Generated, writer: str) -> None:
-        sampling, proved = self._sampling, 0
+    async def _write(self, generated: Generated, writer: str) -> None:
+        sampling, passed = self._sampling, 0
+        prompt = WRITERS[writer].prompt(self._subset.kind)
         for sample in range(sampling.tries):
-            prompt = prompt_of(writer, self._subset.kind)
-            messages = messages_of(self._prompts, prompt, taught.problem)
-            rationale = await self._sampled(taught, writer, messages, sample)
-            if rationale is None or not judged(sampling):
+            messages = messages_of(self._prompts, prompt, generated.problem)
+            rationale = await self._sample(generated, writer, messages, sample)
+            if rationale is None or not needs_verdicts(sampling):
                 continue
-            verdicts = await self._judged(taught.problem, rationale)
-            if sampling.repair and (error := crash(verdicts)):
-                rationale = await self._repaired(taught, writer, rationale, error, sample)
-                verdicts = await self._judged(taught.problem, rationale) if rationale else []
-            proved += bool(verdicts) and all(each.outcome == "passed" for each in verdicts)
-            if proved == sampling.until:
+            verdicts = await self._check(generated.problem, rationale)
+            if sampling.repair and (error := execution_error(verdicts)):
+                rationale = await self._repair(generated, writer, rationale, error, sample)
+                verdicts = await self._check(generated.problem, rationale) if rationale else []
+            passed += bool(verdicts) and all(each.outcome == "passed" for each in verdicts)
+            if passed == sampling.until:
                 return
 
-    async def _sampled(
-        self, taught: Generated, writer: str, messages: Messages, sample: int
+    async def _sample(
+        self, generated: Generated, writer: str, messages: Messages, sample: int
     ) -> Rationale | None:
-        """One sample; what it lacks to be a rationale is kept with its reason."""
-        problem, kind = taught.problem, self._subset.kind
-        call = await self._teaching.ask(messages, sample)
-        taught.calls += 1
-        taught.replayed += call.fingerprint.startswith("replay")
+        """Return the rationale of one call; None if it has none, which is recorded with reason."""
+        problem, kind = generated.problem, self._subset.kind
+        call = await self._session.ask(messages, sample)
+        generated.calls += 1
+        generated.replayed += call.fingerprint.startswith("replay")
         text, reason = read_call(call, kind, problem.choices)
         if not text:
             place = f"{problem.place}, {writer} sample {sample}"
-            taught.unread.append(Quarantined(place, reason, call.text[:LONGEST_REPLY]))
-            taught.unanswered += call.status == "failed" and not call.final
+            generated.unread.append(Quarantined(place, reason, call.text[:LONGEST_REPLY]))
+            generated.unanswered += call.status == "failed" and not call.final
             return None
         rationale = Rationale(problem.id, writer, kind, instruction(problem, kind), text)
-        taught.rationales.append(rationale)
+        generated.rationales.append(rationale)
         return rationale
 
-    async def _repaired(
-        self, taught: Generated, writer: str, broken: Rationale, error: str, sample: int
+    async def _repair(
+        self, generated: Generated, writer: str, broken: Rationale, error: str, sample: int
     ) -> Rationale | None:
-        """The program that comes back when the teacher is shown how its first one failed."""
-        taught.repaired += 1
-        problem = taught.problem
+        """Show the teacher how its program failed; return the new program."""
+        generated.repaired += 1
+        problem = generated.problem
         messages = self._prompts.messages(
             "repair",
             question=problem.question,
@@ -227,9 +240,9 @@ class Solver:
             program=broken.text,
             error=error[:LONGEST_ERROR],
         )
-        return await self._sampled(taught, writer, messages, sample)
+        return await self._sample(generated, writer, messages, sample)
 
-    async def _judged(self, problem: Problem, rationale: Rationale) -> list[Verdict]:
+    async def _check(self, problem: Problem, rationale: Rationale) -> list[Verdict]:
         candidate = Candidate(
             rationale.id,
             rationale.kind,
@@ -238,17 +251,17 @@ class Solver:
             problem.gold,
             problem.choices,
         )
-        return await self._teaching.check_candidate(candidate, self._subset.checks)
+        return await self._session.check_candidate(candidate, self._subset.checks)
 
 
 def messages_of(prompts: Prompts, prompt: str, problem: Problem) -> Messages:
-    """The conversation by which a teacher is asked about a problem: prompt `cot` or `pot`."""
+    """Return the conversation that asks for the solution of a problem: prompt `cot` or `pot`."""
     options = options_line(problem.choices) if problem.choices else ""
     return prompts.messages(prompt, question=problem.question.strip(), options=options)
 
 
 def read_call(call: Call, kind: Kind, choices: Sequence[str]) -> tuple[str, str]:
-    """The text of a rationale and "", or "" and the reason why the call has none."""
+    """Return the text of a rationale and "", or "" and the reason why the call has none."""
     if call.status == "failed":
         return "", f"call failed: {call.reason}"
     if call.flaw:
@@ -256,14 +269,14 @@ def read_call(call: Call, kind: Kind, choices: Sequence[str]) -> tuple[str, str]
     return read_reply(call.text, kind, choices)
 
 
-def crash(verdicts: Sequence[Verdict]) -> str:
-    """How a program failed to run or to print; empty if it did not."""
+def execution_error(verdicts: Sequence[Verdict]) -> str:
+    """Return why a program did not run or did not print; empty if it did both."""
     for verdict in verdicts:
-        if verdict.check == "executed" and verdict.outcome == "failed":
+        if CHECKS[verdict.check].proves == "execution" and verdict.outcome == "failed":
             return verdict.evidence.get("error", verdict.reason)
     return ""
 
 
 def printed_nothing(verdicts: Sequence[Verdict]) -> bool:
-    """Whether a program ran to its end and printed nothing."""
+    """Return whether a program ran to its end without printing."""
     return any(verdict.reason == "printed nothing" for verdict in verdicts)

@@ -1,10 +1,10 @@
-"""Read a source into the store: one object of problems per part, and the quarantined records.
+"""Stage `ingest`: a source as one object of problems per part, and its quarantined records.
 
 In: a source and its opened files. Out: objects `problems:PART` and `quarantine`, with counts.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from curator.core import arrow
@@ -12,35 +12,36 @@ from curator.core.errors import SourceError
 from curator.core.model import Problem, Quarantined
 from curator.core.progress import track_progress
 from curator.pipeline.context import BuildContext, Stage
+from curator.pipeline.locate import LocatedSource
 from curator.sources import Source, SourceFiles, records
 from datastore.memo import Outputs
 
 PROBLEMS = "problems:"
-
-
-MOST_QUARANTINED = 100_000
-"""Records of one source that are kept aside; a source with more of them is not this source."""
+"""Prefix of the names of problem objects; the part follows."""
+MAX_QUARANTINED = 100_000
+"""Maximum number of quarantined records per source. More of them mean a different format."""
 
 
 def ingest(context: BuildContext, source: Source, opened: SourceFiles) -> Outputs:
-    """Objects `problems:PART` (a row an upstream record) and `quarantine`; counts of both.
+    """Write objects `problems:PART`, one row per record, and `quarantine`.
 
-    Raises SourceError if more records are quarantined than the recipe allows.
+    Counts: records, quarantined. Raises SourceError if more records are quarantined than the recipe
+    allows.
     """
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
-        aside: list[Quarantined] = []
-        seen = 0
+        quarantined: list[Quarantined] = []
+        count = 0
 
         def good() -> Iterator[Problem]:
-            nonlocal seen
-            for record in _first(records(source, opened), context.limit):
+            nonlocal count
+            for record in _limit(records(source, opened), context.limit):
                 if isinstance(record, Quarantined):
-                    aside.append(record)
-                    if len(aside) > MOST_QUARANTINED:
-                        raise SourceError(_too_many(source, aside, seen))
+                    quarantined.append(record)
+                    if len(quarantined) > MAX_QUARANTINED:
+                        raise SourceError(_error(source, quarantined, count))
                 else:
-                    seen += 1
+                    count += 1
                     yield record
 
         what = f"reading {source.name}"
@@ -49,9 +50,9 @@ def ingest(context: BuildContext, source: Source, opened: SourceFiles) -> Output
         parts = context.store.objects.write_parts(batches, arrow.PROBLEMS, "part")
         objects = {PROBLEMS + part: digest for part, digest in parts.items()}
         objects["quarantine"] = context.store.objects.write(
-            arrow.to_batches(aside, arrow.QUARANTINE), arrow.QUARANTINE
+            arrow.to_batches(quarantined, arrow.QUARANTINE), arrow.QUARANTINE
         )
-        return objects, {"records": seen, "quarantined": len(aside)}
+        return objects, {"records": count, "quarantined": len(quarantined)}
 
     params: dict[str, Any] = {"source": source.name, "limit": context.limit}
     outputs = context.once(
@@ -59,14 +60,14 @@ def ingest(context: BuildContext, source: Source, opened: SourceFiles) -> Output
     )
     bad, good = outputs.counts["quarantined"], outputs.counts["records"]
     if bad > context.recipe.limits.quarantine * (bad + good):
-        kept = context.store.objects.read(outputs.objects["quarantine"])
-        aside = [Quarantined(**row) for batch in kept for row in batch.to_pylist()]
-        raise SourceError(_too_many(source, aside, good))
+        stored = context.store.objects.read(outputs.objects["quarantine"])
+        quarantined = [Quarantined(**row) for batch in stored for row in batch.to_pylist()]
+        raise SourceError(_error(source, quarantined, good))
     return outputs
 
 
 def problems_of(ingested: Outputs, part: str = "") -> tuple[str, ...]:
-    """Objects with the problems of a source or of one of its parts, if it has such a part."""
+    """Return the objects with the problems of a source, or of one part of it."""
     return tuple(
         digest
         for name, digest in ingested.objects.items()
@@ -74,12 +75,23 @@ def problems_of(ingested: Outputs, part: str = "") -> tuple[str, ...]:
     )
 
 
-def _first(
-    found: Iterator[Problem | Quarantined], limit: int | None
+def problems_against(
+    context: BuildContext, evals: Mapping[str, LocatedSource]
+) -> dict[str, list[str]]:
+    """Return the objects with the problems of each evaluation set that could be read."""
+    return {
+        name: list(problems_of(ingest(context, located.source, located.opened)))
+        for name, located in evals.items()
+        if located.opened
+    }
+
+
+def _limit(
+    items: Iterator[Problem | Quarantined], limit: int | None
 ) -> Iterator[Problem | Quarantined]:
-    """At most `limit` records of each part; a source without parts is not read further."""
+    """Yield the first `limit` records of each part; stop early if the source has no parts."""
     seen: Counter[str] = Counter()
-    for record in found:
+    for record in items:
         part = record.part if isinstance(record, Problem) else ""
         seen[part] += 1
         if limit is None or seen[part] <= limit:
@@ -88,10 +100,11 @@ def _first(
             return
 
 
-def _too_many(source: Source, aside: list[Quarantined], good: int) -> str:
-    reason, count = Counter(record.reason for record in aside).most_common(1)[0]
+def _error(source: Source, quarantined: list[Quarantined], good: int) -> str:
+    reason, count = Counter(record.reason for record in quarantined).most_common(1)[0]
+    bad, first = len(quarantined), quarantined[0].place
     return (
-        f"{source.name}: {len(aside):,} of {len(aside) + good:,} records do not parse, mostly "
-        f"'{reason}' ({count:,}, first at {aside[0].place}); mend the file or raise "
-        f"limits.quarantine in the recipe"
+        f"{source.name}: {bad:,} of {bad + good:,} records do not parse. Most frequent reason: "
+        f"'{reason}' ({count:,}, first at {first}). Repair the file, or raise limits.quarantine in "
+        "the recipe."
     )

@@ -1,4 +1,4 @@
-"""Read stored objects back: problems as records, other objects as columns."""
+"""Read objects of the store: problems as dataclasses, other objects by column."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from curator.pipeline.context import BuildContext
 
 
 def each_problem(context: BuildContext, digests: Sequence[str]) -> Iterator[Problem]:
-    """The records of problem objects, in upstream's order."""
+    """Yield the problems of objects, in upstream's order."""
     for digest in digests:
         for batch in context.store.objects.read(digest):
             yield from arrow.to_problems(batch)
@@ -18,7 +18,7 @@ def each_problem(context: BuildContext, digests: Sequence[str]) -> Iterator[Prob
 def columns(
     context: BuildContext, digests: Sequence[str], names: list[str]
 ) -> Iterator[tuple[Any, ...]]:
-    """Rows of some columns of objects, one object after the other."""
+    """Yield the named columns row by row, one object after the other."""
     for digest in digests:
         for batch in context.store.objects.read(digest, names):
             yield from zip(*(batch.column(name).to_pylist() for name in names), strict=True)

@@ -80,7 +80,7 @@ def _screen(
         paths = {key: [objects.path(digest) for digest in evals[key]] for key in evals}
         provided = {**needs, "evals": paths} if evals else needs
         with context.store.wrap_query_errors(inputs), context.store.engine() as engine:
-            _tables(engine, context, parts, earlier)
+            create_tables(engine, context, parts, earlier)
             rows = Rows("SELECT * FROM alive", queries.problems(parts))
             batches = SCREENS[name].run(engine, rows, **parameters, **provided)
             digest = objects.write(batches, arrow.VERDICTS)
@@ -94,18 +94,18 @@ def _screen(
 
     plain = {**parameters, **needs, "evals": list(evals), "screen": name}
     plain |= {"subsets": [part.subset for part in parts], "undecided": context.recipe.undecided}
-    inputs = [*_inputs(parts, earlier), *chain.from_iterable(evals.values())]
+    inputs = [*input_digests(parts, earlier), *chain.from_iterable(evals.values())]
     return context.once(Stage(f"screen {name}", ("curator.screens", *CODE)), plain, inputs, make)
 
 
-def _inputs(parts: Sequence[Part], screened: Mapping[str, Outputs]) -> list[str]:
+def input_digests(parts: Sequence[Part], screened: Mapping[str, Outputs]) -> list[str]:
     """Digests of all objects on which the remaining rows depend."""
     paths = [path for part in parts for path in (*part.problems, part.rationales, part.verdicts)]
     digests = [path.stem for path in paths]
     return digests + [outputs.objects["verdicts"] for outputs in screened.values()]
 
 
-def _tables(
+def create_tables(
     engine: Engine, context: BuildContext, parts: Sequence[Part], screened: Mapping[str, Outputs]
 ) -> None:
     """Create table `rejected` (id) and view `alive`: the rows that nothing has rejected."""

@@ -1,13 +1,13 @@
-"""Self-Instruct: new problems from seeds, kept only if they are new and their answers agree.
+"""Stage of the writer `self_instruct`: new problems from seeds, with the answers that agree.
 
-In: a file of seed problems, and every question that the recipe reads. Out: problems with the answer
-that independent solutions and programs agree on as gold, each with its votes, and every question
-that was asked for and not taken, with its reason. Without agreement a problem has no gold, and its
-rows stay undecided.
+In: a file of seed problems, and every question that the recipe reads. Out: new problems, whose gold
+answer is the one on which independent solutions and programs agree, the votes on each, and every
+rejected question with its reason. Without agreement a problem has no gold answer, and its rows are
+undecided.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
@@ -18,22 +18,30 @@ from curator.core.errors import SourceError
 from curator.core.model import Problem, Quarantined, Verdict
 from curator.core.progress import track_progress
 from curator.pipeline.context import BuildContext, Stage
+from curator.pipeline.estimate import CHUNK as LOOKUPS
+from curator.pipeline.estimate import CallEstimate, CallTally
 from curator.pipeline.stages.agreement import Text, agree
-from curator.pipeline.stages.check import verify_params
+from curator.pipeline.stages.check import check_params
 from curator.pipeline.stages.generate import (
     LONGEST_REPLY,
+    generate,
+    has_unanswered,
     messages_of,
+    missing_teachers,
     read_call,
     request_identity,
+    samples_per_problem,
     sampling_of,
-    unfinished,
 )
-from curator.pipeline.stages.ingest import PROBLEMS
+from curator.pipeline.stages.ingest import PROBLEMS, problems_against, problems_of
 from curator.pipeline.stages.read import columns
-from curator.recipe.schema import Embedding, SelfInstruct, Subset
+from curator.pipeline.stages.writer_stage import WriterStage, Written
+from curator.pipeline.state import SubsetInputs, SubsetState
+from curator.recipe.schema import Embedding, Recipe, SelfInstruct, Subset
 from curator.screens.embedding import Embedder, find_nearest
 from curator.screens.novelty import Novelty
 from curator.teacher import Call
+from curator.writers import own_stage
 from curator.writers.self_instruct import Draw, Seed, draws, read_question, read_seeds
 from datastore.engine import scan
 from datastore.memo import Outputs
@@ -44,7 +52,7 @@ CHUNK = 500
 
 @dataclass(frozen=True, slots=True)
 class Seeds:
-    """The seed problems of a subset, as they were read."""
+    """The seed problems of a subset."""
 
     seeds: tuple[Seed, ...]
     digest: str
@@ -52,59 +60,143 @@ class Seeds:
     path: Path
 
 
-def open_seeds(path: Path) -> Seeds:
-    """Reads a file of seeds. Raises SourceError if it is not there, RecipeError for its faults."""
+def open_seeds(recipe: Recipe, subset: Subset) -> Seeds:
+    """Read the seeds of a subset.
+
+    Raises SourceError if the file cannot be read, RecipeError with all errors in its lines.
+    """
+    path = recipe.folder / _source(subset).seeds
     try:
         data = path.read_bytes()
         text = data.decode("utf-8")
     except OSError as error:
-        raise SourceError(f"No seeds at {path}: {error.strerror}") from None
+        raise SourceError(f"Cannot read the seeds at {path}: {error.strerror}.") from None
     except UnicodeDecodeError as error:
-        raise SourceError(f"{path} is not UTF-8 text at byte {error.start}") from None
+        raise SourceError(
+            f"{path} is not UTF-8 text: invalid byte at {error.start}. Save the seeds as UTF-8."
+        ) from None
     return Seeds(read_seeds(text, path.name), sha256(data).hexdigest(), path)
+
+
+def run(
+    context: BuildContext, name: str, inputs: SubsetInputs, built: Mapping[str, SubsetState]
+) -> Written:
+    """Make new problems, and let the teacher write rationales for them."""
+    subset = context.recipe.subsets[name]
+    source, seeds = _source(subset), inputs.files[name]
+    assert isinstance(seeds, Seeds)
+    if waits := missing_teachers(context, subset):
+        return SubsetState(subset, source.licence, waits), None
+    existing = {
+        digest
+        for state in built.values()
+        if not own_stage(state.subset.writers)
+        for digest in state.problems
+    }
+    for digests in problems_against(context, inputs.evals).values():
+        existing.update(digests)
+    outputs = self_instruct(context, name, subset, seeds, sorted(existing))
+    state = SubsetState(
+        subset,
+        source.licence,
+        (),
+        problems=problems_of(outputs),
+        quarantine=outputs.objects["quarantine"],
+        agreements=outputs.objects["agreements"],
+        counts=outputs.counts,
+    )
+    return generate(context, name, state)
+
+
+def max_rows(context: BuildContext, subset: Subset, rows: Mapping[str, int]) -> int:
+    """Return the number of rows if every question becomes a problem."""
+    return _source(subset).questions * samples_per_problem(context, subset)
+
+
+def estimate_self_instruct(context: BuildContext, subset: Subset) -> CallEstimate:
+    """Estimate the calls for questions, and for answers if every question is new.
+
+    A question that the teacher has not written yet counts as long as the first seed.
+    """
+    teacher_session, source = context.teacher_session, _source(subset)
+    assert teacher_session, "only a recipe with a teacher has calls"
+    seeds = open_seeds(context.recipe, subset).seeds
+    prompts, tally = teacher_session.prompts(sampling_of(context, subset)), CallTally(context)
+    tries = {"cot": source.cot, "pot": source.pot}
+    stand_in = Problem("self_instruct", seeds[0].question, "")
+    wanted = iter(draws(seeds, source.questions, context.recipe.seed))
+    while some := list(islice(wanted, LOOKUPS)):
+        requests = [
+            prompts.messages("question", topic=d.topic, type=d.type, examples=d.examples)
+            for d in some
+        ]
+        replies = tally.add(requests, 1, False, [draw.sample for draw in some])
+        questions = [read_question(text)[0] for text in replies]
+        for prompt, count in tries.items():
+            new = [Problem("self_instruct", each, "") for each in questions if each]
+            tally.add([messages_of(prompts, prompt, each) for each in new], count, False)
+            unwritten = len(some) - len(replies)
+            tally.add_missing(messages_of(prompts, prompt, stand_in), unwritten * count)
+    return tally.estimate(repairs=0)
+
+
+STAGE = WriterStage(
+    order=1,
+    run=run,
+    max_rows=max_rows,
+    open_file=open_seeds,
+    estimate=estimate_self_instruct,
+)
+
+
+def _source(subset: Subset) -> SelfInstruct:
+    assert isinstance(subset.source, SelfInstruct)
+    return subset.source
 
 
 def self_instruct(
     context: BuildContext, name: str, subset: Subset, seeds: Seeds, existing: Sequence[str]
 ) -> Outputs:
-    """Objects `problems:`, `quarantine` and `agreements` (verdicts that name problems).
+    """Write objects `problems:`, `quarantine` and `agreements` (verdicts about problems).
 
-    `existing` are objects of problems that new ones must not repeat. Counts: records, quarantined,
-    and under `invented: …` what became of the questions. Raises BudgetReached and TeacherError.
+    New problems must differ from those in the objects `existing`. Counts: records, quarantined,
+    calls, unanswered, replayed, and under `invented: …` the questions by result. Raises
+    BudgetReached and TeacherError.
     """
-    source = subset.source
-    assert isinstance(source, SelfInstruct) and context.teacher_session
-    inventor = _Inventor(context, name, subset, source, seeds)
+    assert context.teacher_session
+    generator = _Generator(context, name, subset, seeds)
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
-        new = inventor.new_questions(existing)
-        agreed = inventor.answered(new)
+        new = generator.new_problems(existing)
+        answered = generator.add_gold(new)
         objects = {
             PROBLEMS: context.store.objects.write(
-                arrow.to_batches((problem for problem, _ in agreed), arrow.PROBLEMS),
+                arrow.to_batches((problem for problem, _ in answered), arrow.PROBLEMS),
                 arrow.PROBLEMS,
             ),
             "agreements": context.store.objects.write(
-                arrow.to_batches((verdict for _, verdict in agreed), arrow.VERDICTS),
+                arrow.to_batches((verdict for _, verdict in answered), arrow.VERDICTS),
                 arrow.VERDICTS,
             ),
             "quarantine": context.store.objects.write(
-                arrow.to_batches(inventor.aside, arrow.QUARANTINE), arrow.QUARANTINE
+                arrow.to_batches(generator.rejects, arrow.QUARANTINE), arrow.QUARANTINE
             ),
         }
-        counts = {"records": len(agreed), "quarantined": len(inventor.aside)}
-        return objects, counts | dict(inventor.counts)
+        counts = {"records": len(answered), "quarantined": len(generator.rejects)}
+        return objects, counts | dict(generator.counts)
 
+    source = _source(subset)
     params = {
         "source": source.model_dump(exclude={"seeds", "licence"}),
         "licence": source.licence,
         "seed": context.recipe.seed,
         **request_identity(context.teacher_session, subset, sampling_of(context, subset)),
-        **verify_params(context, subset),
+        **check_params(context, subset),
     }
     code = (
         "curator.writers",
         "curator.answers",
+        "curator.checks",
         "curator.sandbox",
         "curator.screens.embedding",
         "curator.screens.novelty",
@@ -113,113 +205,125 @@ def self_instruct(
         "curator.pipeline.stages.generate",
         "curator.teacher.response",
     )
-    return context.once(
-        Stage("invent", code), params, [seeds.digest, *existing], make, name, unfinished
-    )
+    digests = [seeds.digest, *existing]
+    return context.once(Stage("self_instruct", code), params, digests, make, name, has_unanswered)
 
 
-class _Inventor:
+class _Generator:
     """Makes the new problems of one subset."""
 
-    def __init__(
-        self, context: BuildContext, name: str, subset: Subset, source: SelfInstruct, seeds: Seeds
-    ) -> None:
+    def __init__(self, context: BuildContext, name: str, subset: Subset, seeds: Seeds) -> None:
         assert context.teacher_session
-        self.aside: list[Quarantined] = []
+        self.rejects: list[Quarantined] = []
         self.counts: Counter[str] = Counter(calls=0, unanswered=0, replayed=0)
-        self._shop, self._name, self._source, self._seeds = context, name, source, seeds
-        self._teaching = context.teacher_session
-        self._prompts = self._teaching.prompts(sampling_of(context, subset))
+        self._context, self._name = context, name
+        self._source, self._seeds = _source(subset), seeds
+        self._session = context.teacher_session
+        self._prompts = self._session.prompts(sampling_of(context, subset))
 
-    def new_questions(self, existing: Sequence[str]) -> list[Problem]:
-        """Questions that were asked for, are well formed, and are near to nothing there is."""
-        readable: list[tuple[Draw, str]] = []
-        wanted = draws(self._seeds.seeds, self._source.questions, self._shop.recipe.seed)
-        what = f"inventing for {self._name}"
-        for draw, call in self._teaching.each(wanted, self._question, what, self._source.questions):
+    def new_problems(self, existing: Sequence[str]) -> list[Problem]:
+        """Return the well-formed questions that are not near an existing one, without golds."""
+        questions = self._reject_near(self._questions(), existing)
+        if self._source.embedding:
+            questions = self._reject_similar(questions, existing, self._source.embedding)
+        self.counts["invented: new"] += len(questions)
+        return [self._problem(draw, question) for draw, question in questions]
+
+    def _questions(self) -> list[tuple[Draw, str]]:
+        """Ask the teacher for all questions; return the well-formed ones."""
+        questions: list[tuple[Draw, str]] = []
+        wanted = draws(self._seeds.seeds, self._source.questions, self._context.recipe.seed)
+        total, what = self._source.questions, f"generating questions for {self._name}"
+        for draw, call in self._session.each(wanted, self._ask_question, what, total):
             self._count(call)
-            question, reason = read_question(call.text) if usable(call) else ("", why_not(call))
+            if is_complete(call):
+                question, reason = read_question(call.text)
+            else:
+                question, reason = "", call.flaw or f"call failed: {call.reason}"
             if question:
-                readable.append((draw, question))
+                questions.append((draw, question))
             else:
                 self._reject(draw, reason, call.text)
-        with self._shop.store.engine() as engine:
-            store = self._shop.store
+        return questions
+
+    def _reject_near(
+        self, questions: Sequence[tuple[Draw, str]], existing: Sequence[str]
+    ) -> list[tuple[Draw, str]]:
+        """Return the questions whose text is near no seed, no existing and no earlier question."""
+        store = self._context.store
+        with store.engine() as engine:
             paths = [store.objects.path(digest) for digest in existing]
-            known = f"SELECT place AS name, question FROM {scan(paths)}" if paths else _NOTHING
+            known = f"SELECT place AS name, question FROM {scan(paths)}" if paths else _NO_ROWS
             novelty = Novelty(engine, known, self._source.near)
             novelty.compare([seed.question for seed in self._seeds.seeds])
-            found = novelty.compare([question for _, question in readable])
+            matches = novelty.compare([question for _, question in questions])
         new = []
-        for (draw, question), near in zip(readable, found, strict=True):
+        for (draw, question), near in zip(questions, matches, strict=True):
             if near:
-                told = f"{near.method} {near.score:.2f} with {near.name}:\n{near.question}"
-                self._reject(draw, f"not new: {near.method}", f"{question}\n-- {told}")
+                seen = f"{near.method} {near.score:.2f} with {near.name}:\n{near.question}"
+                self._reject(draw, f"not new: {near.method}", f"{question}\n-- {seen}")
             else:
                 new.append((draw, question))
-        if self._source.embedding:
-            new = self._unlike(new, existing, self._source.embedding)
-        self.counts["invented: new"] += len(new)
-        return [self._problem(draw, question, "") for draw, question in new]
+        return new
 
-    def _unlike(
-        self, new: list[tuple[Draw, str]], existing: Sequence[str], how: Embedding
+    def _reject_similar(
+        self, questions: list[tuple[Draw, str]], existing: Sequence[str], settings: Embedding
     ) -> list[tuple[Draw, str]]:
-        """Those questions that mean something else than all there are."""
-        folder = self._shop.recipe.folder / how.model
-        embedder = Embedder(str(folder) if how.model.startswith(".") else how.model)
+        """Return the questions whose embedding is near that of no other question."""
+        folder = self._context.recipe.folder / settings.model
+        embedder = Embedder(str(folder) if settings.model.startswith(".") else settings.model)
         known = [seed.question for seed in self._seeds.seeds]
-        known += dict.fromkeys(row for (row,) in columns(self._shop, existing, ["question"]))
-        total, what = len(known), f"embedding for {self._name}"
-        vectors = embedder.embed(track_progress(known, self._shop.listener, what, total))
-        asked_for = embedder.embed(question for _, question in new)
-        known += [question for _, question in new]
-        kept = []
-        found = find_nearest(vectors, asked_for, how.above)
-        for (draw, question), near in zip(new, found, strict=True):
+        known += dict.fromkeys(row for (row,) in columns(self._context, existing, ["question"]))
+        total, what = len(known), f"embedding questions for {self._name}"
+        vectors = embedder.embed(track_progress(known, self._context.listener, what, total))
+        new_vectors = embedder.embed(question for _, question in questions)
+        known += [question for _, question in questions]
+        new = []
+        matches = find_nearest(vectors, new_vectors, settings.above)
+        for (draw, question), near in zip(questions, matches, strict=True):
             if near:
-                told = f"cosine {near[0]:.2f} with:\n{known[near[1]]}"
-                self._reject(draw, "not new: embedding", f"{question}\n-- {told}")
+                seen = f"cosine {near[0]:.2f} with:\n{known[near[1]]}"
+                self._reject(draw, "not new: embedding", f"{question}\n-- {seen}")
             else:
-                kept.append((draw, question))
-        return kept
+                new.append((draw, question))
+        return new
 
-    def answered(self, new: Sequence[Problem]) -> list[tuple[Problem, Verdict]]:
-        """The same problems with the answer that is agreed on as gold, and the votes of each."""
+    def add_gold(self, new: Sequence[Problem]) -> list[tuple[Problem, Verdict]]:
+        """Return the problems with the answer that is agreed on as gold, and the votes on each."""
         agreed: list[tuple[Problem, Verdict]] = []
-        what = f"answering for {self._name}"
-        answered = self._teaching.each(new, self._answers, what, len(new))
+        what = f"answering questions for {self._name}"
+        answered = self._session.each(new, self._ask_answers, what, len(new))
         while some := list(islice(answered, CHUNK)):
-            for problem, verdict in agree(self._shop.checker, some, self._source):
+            for problem, verdict in agree(self._context.checker, some, self._source):
                 agreed.append((problem, verdict))
                 self.counts["invented: agreed" if problem.gold else "invented: no agreement"] += 1
         return agreed
 
-    async def _question(self, draw: Draw) -> tuple[Draw, Call]:
+    async def _ask_question(self, draw: Draw) -> tuple[Draw, Call]:
         messages = self._prompts.messages(
             "question", topic=draw.topic, type=draw.type, examples=draw.examples
         )
-        return draw, await self._teaching.ask(messages, draw.sample)
+        return draw, await self._session.ask(messages, draw.sample)
 
-    async def _answers(self, problem: Problem) -> tuple[Problem, list[Text]]:
-        """What the teacher answers, each kind so often as the recipe says."""
+    async def _ask_answers(self, problem: Problem) -> tuple[Problem, list[Text]]:
+        """Sample the teacher's solutions and programs, as many of each as the recipe states."""
         texts: list[Text] = []
-        for kind, writer, tries in (
+        for kind, prompt, tries in (
             ("CoT", "cot", self._source.cot),
             ("PoT", "pot", self._source.pot),
         ):
-            messages = messages_of(self._prompts, writer, problem)
+            messages = messages_of(self._prompts, prompt, problem)
             for sample in range(tries):
-                call = await self._teaching.ask(messages, sample)
+                call = await self._session.ask(messages, sample)
                 self._count(call)
                 texts.append((kind, read_call(call, kind, ())[0]))  # type: ignore[arg-type]
         return problem, texts
 
-    def _problem(self, draw: Draw, question: str, gold: str) -> Problem:
+    def _problem(self, draw: Draw, question: str) -> Problem:
         return Problem(
             source="self_instruct",
             question=question,
-            gold=gold,
+            gold="",
             field=draw.topic,
             level=draw.type,
             licence=self._source.licence,
@@ -228,7 +332,7 @@ class _Inventor:
 
     def _reject(self, draw: Draw, reason: str, raw: str) -> None:
         self.counts[f"invented: {reason}"] += 1
-        self.aside.append(Quarantined(_place(draw), reason, raw[:LONGEST_REPLY]))
+        self.rejects.append(Quarantined(_place(draw), reason, raw[:LONGEST_REPLY]))
 
     def _count(self, call: Call) -> None:
         self.counts["calls"] += 1
@@ -236,17 +340,12 @@ class _Inventor:
         self.counts["unanswered"] += call.status == "failed" and not call.final
 
 
-_NOTHING = "SELECT '' AS name, '' AS question WHERE false"
+_NO_ROWS = "SELECT '' AS name, '' AS question WHERE false"
 
 
-def usable(call: Call) -> bool:
-    """Whether a call holds a whole answer."""
+def is_complete(call: Call) -> bool:
+    """Return whether a call has a complete reply."""
     return call.status == "answered" and not call.flaw
-
-
-def why_not(call: Call) -> str:
-    """Why a call holds none."""
-    return call.flaw or f"call failed: {call.reason}"
 
 
 def _place(draw: Draw) -> str:

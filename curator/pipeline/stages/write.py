@@ -1,4 +1,4 @@
-"""Write the rationales of a subset with the writers that need no teacher.
+"""Stage `write`: the rationales of a subset by writers that need no teacher.
 
 In: objects of problems. Out: the object `rationales`, in upstream's order, with counts.
 """
@@ -18,13 +18,18 @@ from datastore.memo import Outputs
 
 
 def write(context: BuildContext, name: str, subset: Subset, problems: Sequence[str]) -> Outputs:
-    """Object `rationales` of a subset, in upstream's order; counts of problems and rationales."""
+    """Write object `rationales`, in upstream's order.
+
+    Counts: problems, rationales, and `without`: records without a rationale.
+    """
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
         counts = {"problems": 0, "without": 0, "rationales": 0}
-        made = numbered(_rationales(context, subset, problems, counts))
+        rationales = numbered(_rationales(context, subset, problems, counts))
         what = f"writing {name}"
-        batches = arrow.to_batches(track_progress(made, context.listener, what), arrow.RATIONALES)
+        batches = arrow.to_batches(
+            track_progress(rationales, context.listener, what), arrow.RATIONALES
+        )
         return {"rationales": context.store.objects.write(batches, arrow.RATIONALES)}, counts
 
     writers = [name for name in subset.writers if not WRITERS[name].teacher]
@@ -42,21 +47,21 @@ def _rationales(
     context: BuildContext, subset: Subset, problems: Sequence[str], counts: dict[str, int]
 ) -> Iterator[Rationale]:
     writers = [WRITERS[name] for name in subset.writers if not WRITERS[name].teacher]
-    asked: set[bytes] = set()
+    seen: set[bytes] = set()
     for problem in each_problem(context, problems):
-        asked.add(problem.id)
+        seen.add(problem.id)
         before = counts["rationales"]
         for writer in writers:
-            assert writer.write is not None, "only writers that need a teacher have none"
+            assert writer.write is not None, "neither teacher nor own stage: it writes here"
             for rationale in writer.write(problem, subset.kind):
                 counts["rationales"] += 1
                 yield rationale
         counts["without"] += counts["rationales"] == before
-    counts["problems"] = len(asked)
+    counts["problems"] = len(seen)
 
 
 def numbered(rationales: Iterable[Rationale]) -> Iterator[Rationale]:
-    """The same rationales, identical ones told apart by their number."""
+    """Yield the rationales; identical ones get different copy numbers, and so different ids."""
     seen: set[bytes] = set()
     copies: Counter[bytes] = Counter()
     for rationale in rationales:

@@ -1,4 +1,4 @@
-"""Audits of datasets in many forms, with faults at known places."""
+"""Audits of datasets in many forms, with defects at known places."""
 
 import csv
 import json
@@ -61,10 +61,12 @@ def line(found: Audit, check: str) -> Line:
 
 
 def numbers(found: Audit) -> dict[str, tuple[int, int, int, int]]:
-    return {each.check: (each.rows, each.failed, each.undecided, each.told) for each in found.lines}
+    return {
+        each.check: (each.rows, each.failed, each.undecided, each.reported) for each in found.lines
+    }
 
 
-def test_every_planted_fault_is_found_in_its_place(mixed: Path, tmp_path: Path) -> None:
+def test_every_planted_defect_is_reported_with_its_place(mixed: Path, tmp_path: Path) -> None:
     mirror, _ = make_world(tmp_path)
     found = audit(
         AuditRequest(str(mixed), licence="CC0-1.0"), tmp_path / "st", RunOptions(mirror=mirror)
@@ -96,13 +98,11 @@ def test_every_planted_fault_is_found_in_its_place(mixed: Path, tmp_path: Path) 
         ("answer", "no answer found"): "mixed.jsonl:8",
         ("contamination", "contaminated"): "mixed.jsonl:7",
     }
-    assert "not looked at: math, math500" in line(found, "contamination").note
+    assert "not compared with: math, math500" in line(found, "contamination").note
     assert found.clean == 4  # 1, 2, one of 5 and 6, and 8, which nobody could decide
 
 
-def test_the_clean_rows_are_a_version_that_other_commands_understand(
-    mixed: Path, tmp_path: Path
-) -> None:
+def test_clean_rows_become_a_version_that_other_commands_read(mixed: Path, tmp_path: Path) -> None:
     mirror, _ = make_world(tmp_path)
     store = tmp_path / "st"
     found = audit(AuditRequest(str(mixed), fix="mine"), store, RunOptions(mirror=mirror))
@@ -134,7 +134,7 @@ def test_the_same_file_gives_the_same_version_in_another_store(mixed: Path, tmp_
     assert again.version == "mine@1"
 
 
-def test_without_a_fix_no_version_is_made(mixed: Path, tmp_path: Path) -> None:
+def test_an_audit_without_fix_makes_no_version(mixed: Path, tmp_path: Path) -> None:
     audit(AuditRequest(str(mixed)), tmp_path / "st", RunOptions(mirror=tmp_path))
     with Store(tmp_path / "st") as store:
         assert store.versions.all() == []
@@ -225,7 +225,7 @@ SHAPES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_published_forms_are_detected_and_read(shape: str, tmp_path: Path) -> None:
+def test_columns_of_published_datasets_are_detected_and_read(shape: str, tmp_path: Path) -> None:
     row, expected = SHAPES[shape]
     found = audit(
         AuditRequest(str(write(tmp_path / "rows.jsonl", [row]))),
@@ -254,17 +254,17 @@ def test_csv_and_parquet_are_read_like_json(tmp_path: Path) -> None:
         assert (found.kinds, line(found, "answer").failed) == ({"CoT": 1, "PoT": 2}, 1), name
 
 
-def test_columns_may_be_named_and_must_exist(tmp_path: Path) -> None:
+def test_named_columns_override_detection_and_must_exist(tmp_path: Path) -> None:
     row = {"question": ASKED, "output": "print(1)", "mine": TEXT}
     (found,) = [c for c in detect([row], {"response": "mine"}) if c.holds == "response"]
     assert (found.column, found.sure) == ("mine", "given")
     with pytest.raises(UsageError, match="No column named 'other'"):
         detect([row], {"response": "other"})
-    with pytest.raises(UsageError, match="looks like a response; name it by --response"):
+    with pytest.raises(UsageError, match=r"looks like a response\. Name it with --response"):
         detect([{"question": ASKED, "answer": "4"}], {})
 
 
-def test_an_answer_that_a_text_does_not_state_is_not_read_into_it(tmp_path: Path) -> None:
+def test_an_answer_that_a_text_does_not_state_is_not_extracted(tmp_path: Path) -> None:
     rows = [{"question": ASKED, "solution": "He counts all the pears, twice over.", "gold": "36"}]
     found = audit(
         AuditRequest(str(write(tmp_path / "rows.jsonl", rows))),
@@ -274,7 +274,7 @@ def test_an_answer_that_a_text_does_not_state_is_not_read_into_it(tmp_path: Path
     assert line(found, "answer").reasons == {"no answer found": 1}
 
 
-def test_golds_are_lent_by_known_sources_to_the_same_questions_only(tmp_path: Path) -> None:
+def test_golds_are_filled_only_for_questions_that_a_source_shares(tmp_path: Path) -> None:
     mirror, _ = make_world(tmp_path)
     folder = mirror / "sources" / "aqua_rat"
     folder.mkdir()
@@ -286,12 +286,15 @@ def test_golds_are_lent_by_known_sources_to_the_same_questions_only(tmp_path: Pa
     twice = [json.dumps(stated), json.dumps(stated | {"answer": "x\n#### 92"})]
     path.write_text(path.read_text() + "\n".join(twice) + "\n")
     rows = [
-        (ASKED.upper(), "The answer is 36."),  # the same but for case
+        (ASKED.upper(), "The answer is 36."),  # the same except for case
         (f"{ASKED} Tell me.", "The answer is 1."),  # another question
-        (HOTEL, "The answer is 1."),  # of two golds
+        (HOTEL, "The answer is 1."),  # the source has two golds
         (f"{FAR} Answer Choices: (A) 4 (B) 9 (C) 25", "The answer is B."),
-        (f"{FAR} Answer Choices: (A) 25 (B) 4 (C) 9", "The answer is C."),  # in another order
-        (FAR, "print(3 * 3)"),  # without options: their text
+        (
+            f"{FAR} Answer Choices: (A) 25 (B) 4 (C) 9",
+            "The answer is C.",
+        ),  # choices in another order
+        (FAR, "print(3 * 3)"),  # no choices: the gold is a text
         (FAR, "print(3 * 3.5)"),
     ]
     given = [{"instruction": question, "output": text} for question, text in rows]
@@ -300,14 +303,16 @@ def test_golds_are_lent_by_known_sources_to_the_same_questions_only(tmp_path: Pa
     answer = line(found, "answer")
     assert (answer.rows, answer.failed, answer.undecided) == (4, 1, 0)
     assert answer.examples[0].place == "rows.jsonl:7"
-    assert answer.note.endswith("3 without a gold answer, questions lent one: aqua_rat 3, gsm8k 1")
+    assert answer.note.endswith(
+        "3 without a gold answer, questions filled from: aqua_rat 3, gsm8k 1"
+    )
 
 
 def words(chance: random.Random, many: int) -> list[str]:
     return ["".join(chance.choices("abcdefghij", k=5)) for _ in range(many)]
 
 
-def test_near_duplicates_are_found_and_nothing_else(tmp_path: Path) -> None:
+def test_all_near_duplicates_are_found_and_no_others(tmp_path: Path) -> None:
     chance = random.Random(4)
     questions = [words(chance, chance.randrange(20, 60)) for _ in range(3_000)]
     for place in range(1_500):
@@ -341,7 +346,7 @@ def test_near_duplicates_are_found_and_nothing_else(tmp_path: Path) -> None:
     "def solution():\n    return 3",
     "x, y = 1, 2\nprint(x + y)",
 ])  # fmt: skip
-def test_programs_are_told_from_texts(text: str) -> None:
+def test_programs_are_detected_as_pot(text: str) -> None:
     assert kind_of(text) == "PoT"
 
 
@@ -352,11 +357,11 @@ def test_programs_are_told_from_texts(text: str) -> None:
     "First I write code:\n```python\nprint(1)\n```\nThe answer is 1.",
     "The answer is 36",
 ])  # fmt: skip
-def test_prose_about_code_is_prose(text: str) -> None:
+def test_prose_about_code_is_detected_as_cot(text: str) -> None:
     assert kind_of(text) == "CoT"
 
 
-def test_lengths_scripts_and_licences_are_told(tmp_path: Path) -> None:
+def test_lengths_scripts_and_licences_are_reported(tmp_path: Path) -> None:
     plain = [{"question": f"{ASKED} {n}", "response": TEXT} for n in range(30)]
     odd = [
         {"question": f"{ASKED} long", "response": "so " * 900 + TEXT},
@@ -382,7 +387,11 @@ def test_lengths_scripts_and_licences_are_told(tmp_path: Path) -> None:
         RunOptions(mirror=tmp_path),
     )
     held = {row["licence"] for row in load("parts", tmp_path / "st").to_pylist()}
-    assert held == {"MIT", "none stated", "CC-BY-NC-4.0"}  # no label of the whole hides them
+    assert held == {
+        "MIT",
+        "none stated",
+        "CC-BY-NC-4.0",
+    }  # the licence of the dataset hides none of them
     assert line(found, "licence").reasons == {
         "licence none stated": 1,
         "not for commercial use: CC-BY-NC-4.0": 1,
@@ -393,15 +402,15 @@ def run(*args: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     return curator("audit", *args, "--mirror", cwd, "--store", cwd / "st", cwd=cwd)
 
 
-def test_bad_rows_are_a_finding_and_no_failure(mixed: Path) -> None:
+def test_bad_rows_are_reported_and_the_command_succeeds(mixed: Path) -> None:
     done = run(mixed.name, cwd=mixed.parent)
     assert (done.returncode, done.stderr) == (0, "")
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert "rows are clean; save them as a version with --fix NAME." in done.stdout
     assert "Undecided is neither passed nor failed" in done.stdout.splitlines()[-1]
-    told = json.loads(run(mixed.name, "--json", cwd=mixed.parent).stdout)
-    assert {each["check"] for each in told["checks"]} > {"malformed", "near duplicates"}
-    assert told["version"] is None and told["kinds"] == {"CoT": 5, "PoT": 3}
+    report = json.loads(run(mixed.name, "--json", cwd=mixed.parent).stdout)
+    assert {each["check"] for each in report["checks"]} > {"malformed", "near duplicates"}
+    assert report["version"] is None and report["kinds"] == {"CoT": 5, "PoT": 3}
 
 
 def test_the_report_page_is_written_without_a_version(mixed: Path) -> None:
@@ -413,27 +422,27 @@ def test_the_report_page_is_written_without_a_version(mixed: Path) -> None:
     assert again.returncode == 2 and "page.html exists" in again.stderr
 
 
-def test_only_the_first_records_are_read_where_there_is_a_limit(mixed: Path) -> None:
-    told = json.loads(run(mixed.name, "--limit", "3", "--json", cwd=mixed.parent).stdout)
-    assert told["rows"] == 3
+def test_a_limit_reads_only_the_first_records(mixed: Path) -> None:
+    report = json.loads(run(mixed.name, "--limit", "3", "--json", cwd=mixed.parent).stdout)
+    assert report["rows"] == 3
 
 
 @pytest.mark.parametrize(
     ("args", "code", "said"),
     [
-        (("nothing.jsonl",), 2, "No file nothing.jsonl; a dataset of the Hub is named ORG/NAME"),
-        ((".",), 2, ". is a folder; name a file"),
-        (("mixed.jsonl", "--fix", "A name"), 2, "'A name' cannot name a version"),
+        (("nothing.jsonl",), 2, "There is no file nothing.jsonl. Name a file, or a Hub dataset"),
+        ((".",), 2, ". is a folder. Name a file"),
+        (("mixed.jsonl", "--fix", "A name"), 2, "'A name' is not a valid version name"),
         (("mixed.jsonl", "--gold-from", "gsm9k"), 2, "Did you mean 'gsm8k'?"),
         (("mixed.jsonl", "--gold-from", "gsm8k"), 1, "no data file in"),
         (("mixed.jsonl", "--response", "outputs"), 2, "No column named 'outputs'"),
         (("bad.jsonl",), 2, "No column looks like a question"),
-        (("bad.jsonl",), 2, "Columns: none; no record could be read"),
-        (("",), 2, ". is a folder; name a file, or a pattern such as './*.jsonl'"),
+        (("bad.jsonl",), 2, "Columns: none, because no record could be read"),
+        (("",), 2, ". is a folder. Name a file, or a pattern such as './*.jsonl'."),
         (("blank.jsonl",), 1, "None of 2 records can be read as a row; the first at blank.jsonl:1"),
     ],
 )
-def test_what_cannot_be_audited_is_one_line(
+def test_an_audit_that_is_impossible_fails_with_one_line(
     args: tuple[str, ...], code: int, said: str, mixed: Path
 ) -> None:
     write(mixed.parent / "bad.jsonl", ["}{", "\x00", "[1, 2]"])
@@ -445,7 +454,7 @@ def test_what_cannot_be_audited_is_one_line(
     assert said in done.stderr and len(done.stderr.splitlines()) == 1
 
 
-def test_hostile_rows_reach_the_terminal_as_plain_text(tmp_path: Path) -> None:
+def test_hostile_rows_are_printed_without_control_characters(tmp_path: Path) -> None:
     rows = [{"question": f"\x1b[31m{ASKED}\x07", "response": "\x1b]0;gone\x07" + TEXT, "gold": "5"}]
     write(tmp_path / "rows.jsonl", rows)
     done = run("rows.jsonl", cwd=tmp_path)

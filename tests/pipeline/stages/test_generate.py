@@ -1,4 +1,4 @@
-"""Synthesis by a teacher: what is asked, read, proved, repaired, remembered, and asked again."""
+"""Rationales by a teacher: requests, parsed replies, checks, repairs, cached calls and retries."""
 
 import json
 from collections.abc import Mapping
@@ -79,7 +79,7 @@ def taught(manifest: Manifest, subset: str = "one") -> dict[str, object]:
     return {key: value for key, value in found.items() if key != "prompts"}
 
 
-def test_only_proved_programs_are_kept_and_every_reply_is_accounted_for(world) -> None:
+def test_only_correct_programs_are_kept_and_every_reply_is_counted(world) -> None:
     recipe, store = world
     made = build(recipe, store)
     assert {row["question"]: row["text"] for row in load("taught", store).to_pylist()} == {
@@ -105,7 +105,7 @@ def test_only_proved_programs_are_kept_and_every_reply_is_accounted_for(world) -
     }
 
 
-def test_building_again_asks_nothing_and_makes_no_version(world) -> None:
+def test_a_rebuild_makes_no_call_and_no_version(world) -> None:
     recipe, store = world
     first = build(recipe, store)
     (recipe.parent / "calls.jsonl").write_text("")
@@ -118,7 +118,7 @@ def test_the_same_calls_give_the_same_digest_in_another_store(world, tmp_path: P
     assert build(recipe, store).digest == build(recipe, tmp_path / "other").digest
 
 
-def test_a_program_that_fails_is_repaired_once_where_the_recipe_asks(tmp_path: Path) -> None:
+def test_a_program_that_fails_is_repaired_once_if_the_recipe_says_so(tmp_path: Path) -> None:
     recipe = write_world(tmp_path, RECIPE.replace("until: 1", "until: 1, repair: true"))
     broken = "print(nine + 2)"
     messages = Prompts().messages(
@@ -138,7 +138,7 @@ def test_a_program_that_fails_is_repaired_once_where_the_recipe_asks(tmp_path: P
     assert made.content["subsets"]["one"]["reasons"]["failed: error"] == 1
 
 
-def test_a_call_that_failed_for_now_is_asked_again_by_the_next_build_and_no_other(world) -> None:
+def test_the_next_build_repeats_only_the_call_that_failed_temporarily(world) -> None:
     recipe, store = world
     write_world(recipe.parent, replies={k: v for k, v in REPLIES.items() if k[0] != TEN})
     first = build(recipe, store)
@@ -150,7 +150,7 @@ def test_a_call_that_failed_for_now_is_asked_again_by_the_next_build_and_no_othe
     second = build(recipe, store)
     assert taught(second)["unanswered"] == 0
     assert second.content["rows"]["count"] == first.content["rows"]["count"] + 1
-    assert calls(store) == 7  # the second sample of TEN failed once and is needed no more
+    assert calls(store) == 7  # the second sample of TEN failed once and is no longer needed
 
 
 EDITS = {
@@ -163,7 +163,7 @@ EDITS = {
 
 
 @pytest.mark.parametrize("edit", EDITS)
-def test_an_edit_asks_exactly_what_it_must(world, edit: str) -> None:
+def test_an_edit_repeats_only_the_calls_that_it_changes(world, edit: str) -> None:
     recipe, store = world
     build(recipe, store)
     text, row, wanted = EDITS[edit]
@@ -185,7 +185,7 @@ def test_an_edit_asks_exactly_what_it_must(world, edit: str) -> None:
         assert step.calls.least <= wanted <= step.calls.most
 
 
-def test_a_changed_prompt_asks_its_subset_again_and_the_plan_says_so(world) -> None:
+def test_a_changed_prompt_repeats_the_calls_of_its_subset_as_planned(world) -> None:
     recipe, store = world
     build(recipe, store)
     folder = recipe.parent / "prompts"
@@ -202,9 +202,9 @@ def test_a_changed_prompt_asks_its_subset_again_and_the_plan_says_so(world) -> N
     assert second.ref == "taught@2"
 
 
-def test_a_budget_stops_before_the_call_that_would_break_it_and_keeps_what_came(world) -> None:
+def test_a_budget_stops_before_the_call_that_would_exceed_it_and_keeps_all_replies(world) -> None:
     recipe, store = world
-    with pytest.raises(BudgetReached, match=r"2 of 2 calls spent.*asking for one: .* done"):
+    with pytest.raises(BudgetReached, match=r"2 of 2 calls spent.*generating one: .* done"):
         build(recipe, store, options=RunOptions(budget=Budget(calls=2)))
     assert calls(store) == 2
     assert (

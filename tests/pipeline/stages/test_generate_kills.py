@@ -1,4 +1,4 @@
-"""Builds that ask a teacher while they are killed, or two at once: nothing is paid for twice."""
+"""Builds with a teacher that are killed or run in parallel: no call is paid for twice."""
 
 import json
 import random
@@ -40,7 +40,7 @@ FRESH.set_forkserver_preload(["curator.pipeline.build", "openai", "tests.teacher
 
 
 def reply(body: dict[str, Any], number: int) -> tuple[int, dict[str, str], bytes]:
-    """A program for the sum that is asked for; every seventh is wrong, at the first try."""
+    """A program for the sum in the request; every seventh is wrong on the first try."""
     asked = body["messages"][-1]["content"]
     one, other = map(int, re.findall(r"\d+", asked)[:2])
     wrong = one % 7 == 0
@@ -73,7 +73,7 @@ def kept(store: Path) -> list[dict[str, Any]]:
         return [record for _, record in opened.ledger("calls").records()]
 
 
-def test_a_build_killed_while_it_asks_pays_once_and_ends_at_the_same_digest(
+def test_a_build_killed_during_calls_pays_once_and_reaches_the_same_digest(
     tmp_path: Path, server: Server
 ) -> None:
     recipe = write_world(tmp_path / "in", server)
@@ -95,16 +95,14 @@ def test_a_build_killed_while_it_asks_pays_once_and_ends_at_the_same_digest(
     records = kept(broken)
     assert {record["call"]["status"] for record in records} == {"answered"}
     assert len(records) == undisturbed
-    # What is kept was paid for once; beyond it only what was under way at a kill.
+    # Every cached call was paid for once; besides, only calls in flight at a kill were paid for.
     assert undisturbed <= server.served.total() <= undisturbed + met * AT_ONCE
     assert sum(record["money"] for record in records) == pytest.approx(
         undisturbed * (11 * 2 + 7 * 10) / 1_000_000
     )
 
 
-def test_two_builds_at_once_ask_each_call_that_they_share_once(
-    tmp_path: Path, server: Server
-) -> None:
+def test_two_parallel_builds_make_each_shared_call_once(tmp_path: Path, server: Server) -> None:
     recipes = [
         write_world(tmp_path / "one", server, "one"),
         write_world(tmp_path / "other", server, "other", first=PROBLEMS // 2),

@@ -1,4 +1,4 @@
-"""Self-Instruct through a whole build: new questions, proved by nothing but agreed answers."""
+"""Self-Instruct in a whole build: new questions whose only proof is agreement of answers."""
 
 import json
 from collections import Counter
@@ -102,7 +102,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_each_question_ends_where_its_content_says(built: Path) -> None:
+def test_each_question_is_taken_or_rejected_by_its_content(built: Path) -> None:
     with Store(built / "store", readonly=True) as store:
         content = store.versions.get("college").content
     for name in ("new_cot", "new_pot"):
@@ -115,13 +115,15 @@ def test_each_question_ends_where_its_content_says(built: Path) -> None:
             "invented: not new: rouge-l": 1,
         }
     assert content["subsets"]["new_cot"]["undecided"] == 2
-    # The program that divides by zero fails by itself.
+    # The program that divides by zero fails on its own.
     pot = content["subsets"]["new_pot"]
     assert (pot["undecided"], pot["failed"]) == (1, 1)
     assert content["sources"]["new_cot"]["licence"] == "Apache-2.0"
 
 
-def test_only_the_answer_that_solutions_and_a_program_agree_on_proves_a_row(built: Path) -> None:
+def test_a_row_passes_only_with_the_answer_that_solutions_and_a_program_agree_on(
+    built: Path,
+) -> None:
     rows = [row for row in load("college", built / "store").to_pylist() if row["subset"] != "base"]
     assert {(row["subset"], row["question"], row["gold"], row["text"]) for row in rows} == {
         ("new_cot", AGREED, "12", "The trace is 5 + 7.\nThe answer is 12"),
@@ -129,7 +131,7 @@ def test_only_the_answer_that_solutions_and_a_program_agree_on_proves_a_row(buil
     }
 
 
-def test_a_row_tells_its_votes(built: Path) -> None:
+def test_why_shows_the_votes_of_a_row(built: Path) -> None:
     row = next(
         row for row in load("college", built / "store").to_pylist() if row["subset"] == "new_cot"
     )
@@ -137,13 +139,13 @@ def test_a_row_tells_its_votes(built: Path) -> None:
     assert "agreement" in told and "votes 2 of 3" in told and "programs 1 of 1" in told
 
 
-def test_questions_that_were_not_taken_are_kept_with_their_reason(built: Path) -> None:
+def test_rejected_questions_are_quarantined_with_their_reason(built: Path) -> None:
     query = "SELECT DISTINCT reason, raw FROM quarantine WHERE reason LIKE 'not new%'"
     [found] = json.loads(curator("sql", query, "--store", built / "store", "--json").stdout)
     assert KNOWN in found["raw"] and "rouge-l" in found["raw"]
 
 
-def test_both_kinds_share_their_calls_and_a_second_build_asks_nothing(built: Path) -> None:
+def test_both_kinds_share_their_calls_and_a_second_build_makes_none(built: Path) -> None:
     with Store(built / "store", readonly=True) as store:
         assert sum(1 for _ in store.ledger("calls").records()) == len(QUESTIONS) + 3 * 3
         steps = plan(load_recipe(built / "college.yaml"), store).steps
@@ -151,7 +153,7 @@ def test_both_kinds_share_their_calls_and_a_second_build_asks_nothing(built: Pat
     assert {(step.calls.cached, step.calls.most) for step in steps if step.calls} == {(15, 0)}
 
 
-def test_a_plan_counts_calls_before_anything_was_asked(tmp_path: Path) -> None:
+def test_a_plan_counts_calls_before_any_is_made(tmp_path: Path) -> None:
     recipe = write_world(tmp_path)
     with Store(tmp_path / "store") as store:
         steps = {step.subset: step for step in plan(load_recipe(recipe), store).steps}
@@ -160,7 +162,7 @@ def test_a_plan_counts_calls_before_anything_was_asked(tmp_path: Path) -> None:
     assert calls.prompt_tokens > 6 * 100
 
 
-def test_judging_again_keeps_votes_and_makes_no_new_version(built: Path) -> None:
+def test_reverifying_keeps_the_votes_and_makes_no_new_version(built: Path) -> None:
     assert reverify("college", built / "store").ref == "college@1"
 
 
@@ -178,7 +180,7 @@ mixture: {subsets: {claims: 25%}}
 """
 
 
-def test_hinted_rows_come_from_proved_ones_alone_and_are_proved_themselves(tmp_path: Path) -> None:
+def test_hinted_rows_come_only_from_rows_that_passed_and_are_checked_too(tmp_path: Path) -> None:
     sums = [
         {
             "q": f"What is {n} plus {n} pears?",
@@ -203,11 +205,11 @@ def test_hinted_rows_come_from_proved_ones_alone_and_are_proved_themselves(tmp_p
 
 
 @pytest.mark.parametrize("lost", ["seeds.jsonl", "calls.jsonl", "prompts"])
-def test_a_file_that_the_recipe_names_is_missed_before_anything_is_asked(
+def test_a_missing_file_of_the_recipe_is_reported_before_any_call(
     tmp_path: Path, lost: str
 ) -> None:
     recipe = write_world(tmp_path)
-    # The subset that asks first does not need what is missing.
+    # The subset whose calls come first does not need the missing file.
     first = "  base:\n    writers: [cot]\n"
     text = RECIPE.replace("  base:\n", first)
     if lost == "prompts":
