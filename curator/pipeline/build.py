@@ -13,7 +13,7 @@ from curator.pipeline.freeze import freeze, screen_and_freeze
 from curator.pipeline.locate import LocatedSource, find_evals, find_sources
 from curator.pipeline.run_options import DEFAULTS, RunOptions
 from curator.pipeline.stages.generate import sampling_of
-from curator.pipeline.stages.ingest import problems_against
+from curator.pipeline.stages.ingest import find_eval_problems
 from curator.pipeline.state import BuildInputs, Result, SubsetInputs, SubsetState
 from curator.pipeline.subset import (
     build_order,
@@ -81,7 +81,7 @@ def run_stages(
         evals={name: _origin(located) for name, located in evals.items()},
         origins={name: located.opened.origin for name, located in sources.items() if located.opened}
         | {name: str(each.path) for name, each in inputs.files.items()},
-        eval_problems=problems_against(context, evals),
+        eval_problems=find_eval_problems(context, evals),
     )
     return screen_and_freeze(context, {name: reached[name] for name in recipe.subsets}, read)
 

@@ -19,7 +19,7 @@ from curator.pipeline.locate import LocatedSource, find_evals, find_sources, sou
 from curator.pipeline.run_options import DEFAULTS, RunOptions
 from curator.pipeline.stages.draw import draw
 from curator.pipeline.stages.generate import samples_per_problem
-from curator.pipeline.stages.ingest import ingest, problems_against, problems_of
+from curator.pipeline.stages.ingest import find_eval_problems, ingest, problems_of
 from curator.pipeline.stages.read import each_problem
 from curator.pipeline.stages.screen import screen_all
 from curator.pipeline.state import SubsetInputs, SubsetState
@@ -227,7 +227,7 @@ def _plan_draw(
         return None, []
     parts = [part(context.store, name, subset) for name, subset in ready.items()]
     try:
-        screened = screen_all(context, parts, problems_against(context, evals))
+        screened = screen_all(context, parts, find_eval_problems(context, evals))
     except NotBuilt:
         return None, ["screens", "draw"]
     try:

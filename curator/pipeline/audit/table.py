@@ -16,7 +16,7 @@ from curator.pipeline.audit.findings import EXAMPLES, Example, Line, open_rows, 
 from curator.pipeline.context import BuildContext
 from curator.pipeline.locate import LocatedSource
 from curator.pipeline.stages.fill_gold import fill_gold, gold_index
-from curator.pipeline.stages.ingest import ingest, problems_against, problems_of
+from curator.pipeline.stages.ingest import find_eval_problems, ingest, problems_of
 from curator.pipeline.stages.screen import screen_all
 from curator.pipeline.state import Result
 from curator.versions import queries
@@ -35,7 +35,7 @@ def verdict_table(
     """Return the lines. `records` are the counts of ingest."""
     objects = context.store.objects
     parts = _unchecked_parts(context, result)
-    against = problems_against(context, evals)
+    against = find_eval_problems(context, evals)
     screened = {
         name: screen_all(context, parts, against, only=(name,))
         for name in ("duplicates", "contamination")

@@ -75,7 +75,7 @@ def problems_of(ingested: Outputs, part: str = "") -> tuple[str, ...]:
     )
 
 
-def problems_against(
+def find_eval_problems(
     context: BuildContext, evals: Mapping[str, LocatedSource]
 ) -> dict[str, list[str]]:
     """Return the objects with the problems of each evaluation set that could be read."""

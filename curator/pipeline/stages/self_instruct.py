@@ -33,7 +33,7 @@ from curator.pipeline.stages.generate import (
     samples_per_problem,
     sampling_of,
 )
-from curator.pipeline.stages.ingest import PROBLEMS, problems_against, problems_of
+from curator.pipeline.stages.ingest import PROBLEMS, find_eval_problems, problems_of
 from curator.pipeline.stages.read import columns
 from curator.pipeline.stages.writer_stage import WriterStage, Written
 from curator.pipeline.state import SubsetInputs, SubsetState
@@ -93,7 +93,7 @@ def run(
         if not own_stage(state.subset.writers)
         for digest in state.problems
     }
-    for digests in problems_against(context, inputs.evals).values():
+    for digests in find_eval_problems(context, inputs.evals).values():
         existing.update(digests)
     outputs = self_instruct(context, name, subset, seeds, sorted(existing))
     state = SubsetState(
