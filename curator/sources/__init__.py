@@ -72,20 +72,12 @@ __all__ = [
 ]
 
 
-def records(
-    source: Source, opened: SourceFiles, limit: int | None = None
-) -> Iterator[Problem | Quarantined]:
-    """Every record of the opened files in upstream order, at most `limit`, in flat memory.
+def records(source: Source, opened: SourceFiles) -> Iterator[Problem | Quarantined]:
+    """Yield every record of the files in upstream order, in constant memory.
 
-    Of a source that is read in part only the first upstream records are seen.
-
-    A record that cannot be read comes as Quarantined with its place and reason, never as an
-    exception; OSError alone is let through.
+    If `source.first` is set, only that many upstream records are read. A record that cannot be
+    read is yielded as Quarantined with its place and reason; the only exception raised is OSError.
     """
-    return islice(_records(source, opened), limit)
-
-
-def _records(source: Source, opened: SourceFiles) -> Iterator[Problem | Quarantined]:
     files = zip(opened.files, opened.names, strict=True)
     rows = chain.from_iterable(read(path, name) for path, name in files)
     for found in islice(rows, source.first or None):

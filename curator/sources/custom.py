@@ -26,17 +26,7 @@ from curator.sources.fields import (
 )
 from curator.sources.source import Row, Source
 
-COLUMNS = (
-    "question",
-    "gold",
-    "choices",
-    "response",
-    "solution",
-    "program",
-    "part",
-    "field",
-    "level",
-)
+COLUMNS = ("question", "gold", "choices", "response", "solution", "program", "field")
 """What a column can hold; only `question` is needed."""
 
 
@@ -150,7 +140,7 @@ def _gold(row: Row, column: str, choices: tuple[str, ...]) -> str:
 
 
 _MATHQA = re.compile(r"""\s*(?:\[\s*["']\s*)?a \)""")
-_TEXTS = ("solution", "program", "part", "field", "level")
+_TEXTS = ("solution", "program", "field")
 
 
 def _choices(row: Row, column: str) -> tuple[str, ...]:

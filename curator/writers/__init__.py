@@ -16,11 +16,9 @@ from curator.writers.verbatim import verbatim
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """A writer and the version of what it writes."""
+    """A named writer."""
 
     name: str
-    version: int
-    """A change of any text that it writes is a new number."""
     kinds: frozenset[Kind]
     teacher: bool
     """Whether it asks a chat model."""
@@ -35,13 +33,13 @@ _POT: frozenset[Kind] = frozenset({"PoT"})
 WRITERS: dict[str, Writer] = {
     writer.name: writer
     for writer in (
-        Writer("reference", 1, _COT | _POT, False, reference, "upstream's own solution"),
-        Writer("verbatim", 1, _COT | _POT, False, verbatim, "upstream's own row, unchanged"),
-        Writer("annotated", 1, _POT, False, annotated, "upstream's formulas as a program"),
-        Writer("cot", 1, _COT, True, None, "a teacher's worked solution in words"),
-        Writer("pot", 1, _POT, True, None, "a teacher's program that prints the answer"),
-        Writer("self_instruct", 1, _COT | _POT, True, None, "a teacher's new problems, solved"),
-        Writer("hinted", 1, _COT | _POT, False, None, "verified rows with a user's claim in front"),
+        Writer("reference", _COT | _POT, False, reference, "upstream's own solution"),
+        Writer("verbatim", _COT | _POT, False, verbatim, "upstream's own row, unchanged"),
+        Writer("annotated", _POT, False, annotated, "upstream's formulas as a program"),
+        Writer("cot", _COT, True, None, "a teacher's worked solution in words"),
+        Writer("pot", _POT, True, None, "a teacher's program that prints the answer"),
+        Writer("self_instruct", _COT | _POT, True, None, "a teacher's new problems, solved"),
+        Writer("hinted", _COT | _POT, False, None, "verified rows with a user's claim in front"),
     )
 }
 

@@ -22,7 +22,7 @@ COMPILERS: Mapping[Notation, Callable[[Problem], str]] = {
 
 
 def annotated(problem: Problem, kind: Kind) -> Iterator[Rationale]:
-    """The compiled program, or nothing where upstream's text does not compile (see `explain`)."""
+    """The compiled program, or nothing where upstream's text does not compile."""
     if kind != "PoT" or problem.notation not in COMPILERS:
         return
     try:
@@ -30,14 +30,3 @@ def annotated(problem: Problem, kind: Kind) -> Iterator[Rationale]:
     except NotCompiled:
         return
     yield Rationale(problem.id, "annotated", kind, instruction(problem, kind), text)
-
-
-def explain(problem: Problem) -> str:
-    """Why `annotated` has nothing for this problem, in a few countable words; empty if it has."""
-    if problem.notation not in COMPILERS:
-        return "no formal solution"
-    try:
-        COMPILERS[problem.notation](problem)
-    except NotCompiled as reason:
-        return str(reason)
-    return ""

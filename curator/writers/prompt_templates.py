@@ -37,8 +37,11 @@ LONGEST_PROMPT = 200_000
 _ROLE = re.compile(r"^### *(\S+)[ \t]*$", re.M)
 _ROLES = ("system", "user", "assistant")
 _COMMENT = re.compile(r"\{#.*?version.*?#\}")
-# What a file may use. Calls, arithmetic, includes and assignments are not among it, and loops are
-# not nested, so that filling in takes time and memory in proportion to file and values.
+# The syntax that a template may use. The sandbox of Jinja protects Python's attributes, but neither
+# time nor memory: `'a' * 10**9` and `'%999999999d' % 1` allocate gigabytes as soon as the file is
+# compiled, 24 lines of `{% set x = x ~ x %}` do so when it is rendered, and three nested loops over
+# a question run for hours. Without calls, filters, arithmetic, assignments and nested loops,
+# rendering is bounded by the size of the file and its values.
 _ALLOWED = (
     nodes.Template,
     nodes.Output,

@@ -126,6 +126,9 @@ FAULTS = {
     "import": (GOOD + "{% import 'x' as y %}", "cot.jinja:4: 'import' is not allowed"),
     "extends": (GOOD + "{% extends 'x' %}", "cot.jinja:4: 'extends' is not allowed"),
     "huge text": (GOOD + "{{ 'a' * 10**10 }}", "cot.jinja:4: 'mul' is not allowed"),
+    "text doubled": (GOOD + "{% set x = question ~ question %}", "cot.jinja:4: 'assign' is not"),
+    "huge padding": (GOOD + "{{ '%999999999d' % 1 }}", "cot.jinja:4: 'mod' is not allowed"),
+    "macro": (GOOD + "{% macro f() %}{% endmacro %}", "cot.jinja:4: 'macro' is not allowed"),
     "long loop": (GOOD + "{% for i in range(10**9) %}{% endfor %}", "cot.jinja:4: 'call' is not"),
     "loop in loop": (
         GOOD + "{% for a in question %}{% for b in question %}x{% endfor %}{% endfor %}",

@@ -126,5 +126,5 @@ def test_writers_say_what_they_write_and_who_waits_for_a_teacher() -> None:
         "hinted",
     ]
     for name, writer in WRITERS.items():
-        assert writer.name == name and writer.version >= 1 and writer.kinds
+        assert writer.name == name and writer.kinds
         assert (writer.write is None) == (writer.teacher or name == "hinted")

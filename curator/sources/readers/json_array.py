@@ -1,7 +1,8 @@
-"""Streams the elements of one big JSON list, so that a 212 MB file takes a few megabytes.
+"""Streams the elements of a large JSON list, so that a 212 MB file needs a few megabytes.
 
-In: a text stream that stands somewhere before `[`. Out: elements, and Malformed stretches; after a
-malformed element reading goes on at the next `}, {`.
+In: a text stream positioned before the list's `[`. Out: the elements, and a Malformed for each
+stretch that is not JSON; after one, reading resumes at the next `}, {`. Not ijson: it stops at the
+first malformed element, rejects NaN and lone surrogates, and 20 KB of `[` cost it a gigabyte.
 """
 
 import json

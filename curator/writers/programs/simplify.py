@@ -5,7 +5,6 @@ inputs, small steps folded into their users, names for the rest, `answer` last, 
 """
 
 import ast
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -19,6 +18,7 @@ from curator.writers.programs.steps import (
     source,
     substitute,
     used_names,
+    uses,
 )
 from curator.writers.programs.variable_names import Names
 
@@ -41,7 +41,7 @@ def readable(steps: Sequence[Step], given: Sequence[Quantity]) -> str:
     if any(name.startswith("n") for step in steps for name in used_names(step.value)):
         steps = _without_constants(steps)
     steps = needed(inline(steps, _foldable))
-    count = Counter(name for step in steps for name in used_names(step.value))
+    count = uses(steps)
     inputs = [
         (f"n{index}", quantity.name, quantity.value)
         for index, quantity in enumerate(given)
