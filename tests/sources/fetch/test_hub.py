@@ -69,6 +69,10 @@ def parquet(path: Path) -> bytes:
     return buffer.getvalue()
 
 
+def has_sample(source: Source) -> bool:
+    return (SAMPLES / source.folder).is_dir()
+
+
 def sample(source: Source) -> Path:
     return next(path for path in sorted((SAMPLES / source.folder).iterdir()))
 
@@ -99,7 +103,8 @@ EMPTY = EMPTY.getvalue()
 def hub(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The requests that a stand-in for both the Hub and GitHub gets."""
     gated = frozenset({"some/gated"})
-    held = {**repositories(*SOURCES.values(), *EVALS.values()), "some/gated": {"rows.jsonl": b"{}"}}
+    sources = filter(has_sample, (*SOURCES.values(), *EVALS.values()))
+    held = {**repositories(*sources), "some/gated": {"rows.jsonl": b"{}"}}
     with serving(held, gated) as (url, seen):
         monkeypatch.setenv("HF_ENDPOINT", url)
         monkeypatch.setenv("GITHUB_RAW_ENDPOINT", url)
@@ -119,7 +124,10 @@ def facts(source: Source, mirror: Path | None, cache: Path) -> list[Problem]:
 
 
 # NumGLUE is not among them: the Hub has Lila's form only, which is compared below.
-NAMES = [*(set(SOURCES) - {"numglue"}), *(f"evals/{name}" for name in EVALS)]
+NAMES = [
+    *(name for name, source in SOURCES.items() if name != "numglue" and has_sample(source)),
+    *(f"evals/{name}" for name, source in EVALS.items() if has_sample(source)),
+]
 
 
 @pytest.mark.parametrize("name", sorted(NAMES))
