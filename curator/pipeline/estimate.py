@@ -21,7 +21,7 @@ from curator.teacher.token_count import prompt_tokens
 from curator.versions.content import Content
 from curator.writers import WRITERS
 from curator.writers.prompt_templates import Messages
-from curator.writers.self_instruct import draws, read_question
+from curator.writers.self_instruct import make_draws, read_question
 
 CHUNK = 1_000
 """Number of problems whose calls are looked up together."""
@@ -80,7 +80,7 @@ def estimate_self_instruct(context: BuildContext, subset: Subset) -> CallEstimat
     prompts, tally = session.prompts(sampling_of(context, subset)), CallTally(context)
     tries = {"cot": source.cot, "pot": source.pot}
     example = Problem("self_instruct", seeds[0].question, "")
-    all_draws = iter(draws(seeds, source.questions, context.recipe.seed))
+    all_draws = iter(make_draws(seeds, source.questions, context.recipe.seed))
     while chunk := list(islice(all_draws, CHUNK)):
         conversations = [
             prompts.messages("question", topic=d.topic, type=d.type, examples=d.examples)

@@ -1,7 +1,7 @@
-"""Sources: named adapters from upstream datasets, on the Hub or in a local mirror, to problems.
+"""Sources: named adapters that read upstream datasets, from the Hub or a local mirror, as problems.
 
-In: a Source and where its files are. Out: `records`, a stream of Problem and Quarantined. To add a
-source, write one file like `gsm8k.py` and name it here.
+In: a Source and the location of its files. Out: `records`, a stream of Problem and Quarantined.
+To add a source, write a file like `datasets/svamp.py` and register it here.
 """
 
 from collections.abc import Iterator
@@ -28,9 +28,9 @@ from curator.sources.datasets import (
     svamp,
     theoremqa,
 )
-from curator.sources.fetch.open import open_source, reachability
-from curator.sources.fields import Unreadable, quarantined
-from curator.sources.readers.detect import read
+from curator.sources.fetch.open import check_reachable, open_source
+from curator.sources.fields import Unreadable, quarantine
+from curator.sources.readers.detect import read_records
 from curator.sources.source import Source, SourceFiles
 
 SOURCES: dict[str, Source] = {
@@ -65,9 +65,9 @@ __all__ = [
     "CustomFiles",
     "Source",
     "SourceFiles",
+    "check_reachable",
     "custom_source",
     "open_source",
-    "reachability",
     "records",
 ]
 
@@ -79,13 +79,13 @@ def records(source: Source, opened: SourceFiles) -> Iterator[Problem | Quarantin
     read is yielded as Quarantined with its place and reason; the only exception raised is OSError.
     """
     files = zip(opened.files, opened.names, strict=True)
-    rows = chain.from_iterable(read(path, name) for path, name in files)
-    for found in islice(rows, source.first or None):
-        if isinstance(found, Quarantined):
-            yield found
+    rows = chain.from_iterable(read_records(path, name) for path, name in files)
+    for record in islice(rows, source.first or None):
+        if isinstance(record, Quarantined):
+            yield record
             continue
-        place, row = found
+        place, row = record
         try:
             yield from source.parse(row, place)
         except Unreadable as error:
-            yield quarantined(place, str(error), row)
+            yield quarantine(place, str(error), row)

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from curator.core.model import Kind, Problem, Rationale
-from curator.writers.annotated import annotated
-from curator.writers.instruction import instruction
-from curator.writers.reference import reference
-from curator.writers.verbatim import verbatim
+from curator.writers.annotated import write_annotated
+from curator.writers.instruction import build_instruction
+from curator.writers.reference import write_reference
+from curator.writers.verbatim import write_verbatim
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,9 @@ _POT: frozenset[Kind] = frozenset({"PoT"})
 WRITERS: dict[str, Writer] = {
     writer.name: writer
     for writer in (
-        Writer("reference", _COT | _POT, False, reference, "upstream's own solution"),
-        Writer("verbatim", _COT | _POT, False, verbatim, "upstream's own row, unchanged"),
-        Writer("annotated", _POT, False, annotated, "upstream's formulas as a program"),
+        Writer("reference", _COT | _POT, False, write_reference, "upstream's own solution"),
+        Writer("verbatim", _COT | _POT, False, write_verbatim, "upstream's own row, unchanged"),
+        Writer("annotated", _POT, False, write_annotated, "upstream's formulas as a program"),
         Writer("cot", _COT, True, None, "a teacher's worked solution in words"),
         Writer("pot", _POT, True, None, "a teacher's program that prints the answer"),
         Writer("self_instruct", _COT | _POT, True, None, "a teacher's new problems, solved"),
@@ -43,4 +43,4 @@ WRITERS: dict[str, Writer] = {
     )
 }
 
-__all__ = ["WRITERS", "Writer", "instruction"]
+__all__ = ["WRITERS", "Writer", "build_instruction"]

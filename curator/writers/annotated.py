@@ -8,7 +8,7 @@ a division prints `24.0`, since `//` or a rounding that suits one row is a wrong
 from collections.abc import Callable, Iterator, Mapping
 
 from curator.core.model import Kind, Notation, Problem, Rationale
-from curator.writers.instruction import instruction
+from curator.writers.instruction import build_instruction
 from curator.writers.programs.expressions import NotCompiled
 from curator.writers.programs.gsm8k import compile_gsm8k
 from curator.writers.programs.lila import compile_lila
@@ -21,7 +21,7 @@ COMPILERS: Mapping[Notation, Callable[[Problem], str]] = {
 }
 
 
-def annotated(problem: Problem, kind: Kind) -> Iterator[Rationale]:
+def write_annotated(problem: Problem, kind: Kind) -> Iterator[Rationale]:
     """The compiled program, or nothing where upstream's text does not compile."""
     if kind != "PoT" or problem.notation not in COMPILERS:
         return
@@ -29,4 +29,4 @@ def annotated(problem: Problem, kind: Kind) -> Iterator[Rationale]:
         text = COMPILERS[problem.notation](problem)
     except NotCompiled:
         return
-    yield Rationale(problem.id, "annotated", kind, instruction(problem, kind), text)
+    yield Rationale(problem.id, "annotated", kind, build_instruction(problem, kind), text)

@@ -50,48 +50,48 @@ _STEP = re.compile(
     r"(\d{1,9}(?:\.\d{1,6})?) ?([-+*/×]) ?(\d{1,9}(?:\.\d{1,6})?) ?= ?"
     r"(\d{1,9}(?:\.\d{1,6})?)(?![\d,]*\d|\.\d|[%/^*])"
 )
-_SIGNED = re.compile(r"(?<![A-Za-z])[-−] ?[\da-zA-Z]")
+_MINUS = re.compile(r"(?<![A-Za-z])[-−] ?[\da-zA-Z]")
 _LETTER = re.compile(r"\(([a-h])\)")
-_WORDS = {"true": "false", "yes": "no"}
+_OPPOSITES = {"true": "false", "yes": "no"}
 
 
-def claim_of(rationale: Rationale, seed: int) -> Claim:
+def choose_claim(rationale: Rationale, seed: int) -> Claim:
     """Which claim is put in front of a rationale; equally likely each, and fixed by the seed."""
-    return _DRAWS[_number(rationale, seed, "claim") % len(_DRAWS)]
+    return _DRAWS[_hash_number(rationale, seed, "claim") % len(_DRAWS)]
 
 
-def hinted(problem: Problem, rationale: Rationale, seed: int) -> Rationale | None:
+def add_hint(problem: Problem, rationale: Rationale, seed: int) -> Rationale | None:
     """The hinted row of a verified rationale.
 
     None if the problem has no gold answer, or none whose false variants are surely different. With
     claim `none` instruction and text are those of `rationale`; it is a row of its own all the same.
     """
-    values = list(_values(problem))
+    values = list(_value_pairs(problem))
     if not values:
         return None
-    claim = claim_of(rationale, seed)
+    claim = choose_claim(rationale, seed)
     instruction, text = rationale.instruction, rationale.text
     if claim != "none":
-        steps = list(_steps(rationale.text)) if rationale.kind == "CoT" else []
-        by_step = bool(steps) and _number(rationale, seed, "what") % 3 == 0
+        steps = list(_step_pairs(rationale.text)) if rationale.kind == "CoT" else []
+        by_step = bool(steps) and _hash_number(rationale, seed, "what") % 3 == 0
         pairs = steps if by_step else values
-        true, false = pairs[_number(rationale, seed, "value") % len(pairs)]
+        true, false = pairs[_hash_number(rationale, seed, "value") % len(pairs)]
         phrases = STEP_CLAIMS if by_step else VALUE_CLAIMS
-        phrase = phrases[_number(rationale, seed, "phrase") % len(phrases)]
+        phrase = phrases[_hash_number(rationale, seed, "phrase") % len(phrases)]
         said = phrase.format(true if claim == "true" else false)
         replies = AGREEMENTS if claim == "true" else DISAGREEMENTS
-        reply = replies[_number(rationale, seed, "reply") % len(replies)]
+        reply = replies[_hash_number(rationale, seed, "reply") % len(replies)]
         instruction = f"{said}\n{instruction}"
         text = f"{'# ' if rationale.kind == 'PoT' else ''}{reply}\n{text}"
     return Rationale(problem.id, "hinted", rationale.kind, instruction, text, rationale.copy)
 
 
-def _number(rationale: Rationale, seed: int, use: str) -> int:
+def _hash_number(rationale: Rationale, seed: int, use: str) -> int:
     name = content_id("hinted", str(seed), use, rationale.id.hex())
     return int.from_bytes(name[:8], "big")
 
 
-def _values(problem: Problem) -> Iterator[tuple[str, str]]:
+def _value_pairs(problem: Problem) -> Iterator[tuple[str, str]]:
     """The gold answer with each false value that is surely different from it."""
     gold = problem.gold.strip()
     if not gold:
@@ -106,10 +106,14 @@ def _values(problem: Problem) -> Iterator[tuple[str, str]]:
             if same is not None and same.outcome == "equal":
                 continue
             if _differ(LETTERS[place], LETTERS[other], problem.choices):
-                yield _option(problem, place), _option(problem, other)
+                yield _choice_text(problem, place), _choice_text(problem, other)
         return
-    signed = _SIGNED.search(problem.question) is not None
-    slips = (*_negated(gold), *_lettered(gold, problem.question), *_renumbered(gold, signed))
+    signed = _MINUS.search(problem.question) is not None
+    slips = (
+        *_negations(gold),
+        *_other_letters(gold, problem.question),
+        *_changed_numbers(gold, signed),
+    )
     for false in dict.fromkeys(slips):
         if _differ(gold, false):
             yield gold, false
@@ -120,23 +124,23 @@ def _differ(gold: str, other: str, choices: tuple[str, ...] = ()) -> bool:
     return found is not None and found.outcome == "different"
 
 
-def _option(problem: Problem, place: int) -> str:
+def _choice_text(problem: Problem, place: int) -> str:
     return f"({LETTERS[place]}) {problem.choices[place].strip()}"
 
 
-def _negated(gold: str) -> Iterator[str]:
-    for one, other in (*_WORDS.items(), *((no, yes) for yes, no in _WORDS.items())):
+def _negations(gold: str) -> Iterator[str]:
+    for one, other in (*_OPPOSITES.items(), *((no, yes) for yes, no in _OPPOSITES.items())):
         if gold.lower() == one:
             yield other.capitalize() if gold[0].isupper() else other
 
 
-def _lettered(gold: str, question: str) -> Iterator[str]:
+def _other_letters(gold: str, question: str) -> Iterator[str]:
     """The other letters where the question itself lists options: `(a) … (b) …`."""
     if _LETTER.fullmatch(gold):
         yield from (f"({letter})" for letter in _LETTER.findall(question))
 
 
-def _renumbered(gold: str, signed: bool) -> Iterator[str]:
+def _changed_numbers(gold: str, signed: bool) -> Iterator[str]:
     """The gold with one of its numbers changed, in the spelling of the gold, or its sign.
 
     A minus is put in front only if the question has one (`signed`): elsewhere, among plums and
@@ -145,7 +149,7 @@ def _renumbered(gold: str, signed: bool) -> Iterator[str]:
     for found in list(_NUMBER.finditer(gold))[:6]:
         if gold[: found.start()].endswith("sqrt["):
             continue
-        for changed in _slips(found[0]):
+        for changed in _wrong_numbers(found[0]):
             yield gold[: found.start()] + changed + gold[found.end() :]
     bare = gold.lstrip("$ ")
     if signed and bare[:1].isdigit() and "," not in bare and "=" not in bare and len(bare) <= 12:
@@ -154,7 +158,7 @@ def _renumbered(gold: str, signed: bool) -> Iterator[str]:
         yield gold[1:]
 
 
-def _slips(number: str) -> Iterator[str]:
+def _wrong_numbers(number: str) -> Iterator[str]:
     """What people make of a number by mistake: one off, doubled, halved, two digits swapped."""
     plain = number.replace(",", "")
     decimals = len(plain.partition(".")[2])
@@ -175,7 +179,7 @@ def _slips(number: str) -> Iterator[str]:
             yield f"{said}.{back:0{decimals}d}" if decimals else said
 
 
-def _steps(text: str) -> Iterator[tuple[str, str]]:
+def _step_pairs(text: str) -> Iterator[tuple[str, str]]:
     """Right steps such as `36/3 = 12` of a solution, each with a wrong result of it."""
     for found in _STEP.finditer(text):
         left, sign, right, result = found.groups()
@@ -183,6 +187,6 @@ def _steps(text: str) -> Iterator[tuple[str, str]]:
         known = compare_by_rules(value, result)
         if known is None or known.outcome != "equal":
             continue
-        for slip in _slips(result):
+        for slip in _wrong_numbers(result):
             if _differ(value, slip) and _differ(result, slip):
                 yield f"{left} {sign} {right} = {result}", f"{left} {sign} {right} = {slip}"

@@ -15,7 +15,7 @@ TRIGGERS = (
 """The five sentences that end a PoT instruction in the released MathInstruct, letter by letter."""
 
 
-def instruction(problem: Problem, kind: Kind) -> str:
+def build_instruction(problem: Problem, kind: Kind) -> str:
     """The instruction of a row in the form of the released MathInstruct.
 
     A released row has its instruction as question already: it is returned unchanged. A formula or a
@@ -27,13 +27,13 @@ def instruction(problem: Problem, kind: Kind) -> str:
     text = problem.question.strip()
     computes = kind == "PoT" and problem.notation in ("mathqa", "python")
     if problem.choices and not computes:
-        text = f"{text}\n{options_line(problem.choices)}"
+        text = f"{text}\n{choices_line(problem.choices)}"
     if kind == "PoT":
         text = f"{text} {TRIGGERS[int.from_bytes(problem.id[:8], 'big') % len(TRIGGERS)]}"
     return text
 
 
-def options_line(choices: tuple[str, ...]) -> str:
+def choices_line(choices: tuple[str, ...]) -> str:
     """`Answer Choices: (A) 2 (B) 4 (C) 8`, for at most 26 options."""
     pairs = zip(LETTERS, choices, strict=False)
     return "Answer Choices: " + " ".join(f"({letter}) {text.strip()}" for letter, text in pairs)

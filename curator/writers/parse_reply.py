@@ -28,12 +28,12 @@ _GREETING = re.compile(
     r"|(?:\W*(?:step-by-step )?solution\W*))[ \t]*(?:\n+|\Z)",
     re.I,
 )
-_FAREWELL = re.compile(
+_CLOSING = re.compile(
     r"\n+[ \t]*(?:i hope (?:this|that)|hope (?:this|that)|let me know|feel free|please let me|"
     r"is there anything|if you have any|would you like|happy to)\b[^\n]*\s*\Z",
     re.I,
 )
-_STATES = re.compile(
+_ANSWER_PHRASE = re.compile(
     r"[\W_]*(?:(?:so|thus|hence|therefore|finally|and|then|in conclusion)\b[,:]?[ \t]*)?"
     r"(?:\#{4}[ \t]*|(?:the[ \t]+)?(?:(?:final|correct|right)[ \t]+)?"
     r"(?:answer|option|choice|ans|a)\b[ \t*]*(?:(?:is|:|=)[ \t*:]*)+)(?:option|choice)?[ \t*(]*",
@@ -50,8 +50,8 @@ _CODE = re.compile(
     r"|[A-Za-z_][\w.]*(?:\[[^\]]*\])?(?:, ?\w+)* ?[-+*/%]?= ?\S"
     r"|return\b|\"\"\"|'''|[)\]}]|[ \t]+\S)"
 )
-_OPEN = ("was never closed", "unterminated", "unexpected EOF", "expected an indented block")
-_KNOWN = frozenset(dir(builtins)) | {"__name__", "__file__"}
+_INCOMPLETE = ("was never closed", "unterminated", "unexpected EOF", "expected an indented block")
+_BUILTIN_NAMES = frozenset(dir(builtins)) | {"__name__", "__file__"}
 
 
 def read_reply(text: str, kind: Kind, choices: Sequence[str] = ()) -> tuple[str, str]:
@@ -64,16 +64,16 @@ def read_reply(text: str, kind: Kind, choices: Sequence[str] = ()) -> tuple[str,
     """
     if len(text) > LONGEST:
         return "", "too long"
-    alone = without_thoughts(text.replace("\r\n", "\n"))
+    alone = strip_thoughts(text.replace("\r\n", "\n"))
     if alone is None:
         return "", "unfinished thought"
     alone = _TOKENS.sub("", alone)
     if not alone.strip():
         return "", "empty reply"
-    return _program(alone) if kind == "PoT" else _solution(alone, choices)
+    return _read_program(alone) if kind == "PoT" else _read_solution(alone, choices)
 
 
-def without_thoughts(text: str) -> str | None:
+def strip_thoughts(text: str) -> str | None:
     """The reply proper; None if it never ended its thoughts."""
     text = _THOUGHT.sub("", text)
     text = _THOUGHT_END.sub("", text)  # the opening mark may be part of the prompt
@@ -83,26 +83,26 @@ def without_thoughts(text: str) -> str | None:
 # --- solutions in words ---------------------------------------------------------------------------
 
 
-def _solution(text: str, choices: Sequence[str]) -> tuple[str, str]:
+def _read_solution(text: str, choices: Sequence[str]) -> tuple[str, str]:
     text = text.strip()
     while (greeting := _GREETING.match(text)) and greeting.end():
         text = text[greeting.end() :].lstrip()
-    while farewell := _FAREWELL.search(text):
+    while farewell := _CLOSING.search(text):
         text = text[: farewell.start()].rstrip()
     if not text:
         return "", "empty reply"
     found = extract(text, choices)
     if found is None or found.span is None:
         return text, ""
-    closed = _closed(text, found, choices)
+    closed = _with_answer_line(text, found, choices)
     body, _, _ = closed.rpartition("\n")
-    if not body.strip() or _bare(body, found):
+    if not body.strip() or _only_states_answer(body, found):
         return "", "answer without solution"
     # Should the line be read as another answer than the text, the text stays as it came.
     return (closed if extract(closed, choices) == found else text), ""
 
 
-def _closed(text: str, found: Answer, choices: Sequence[str]) -> str:
+def _with_answer_line(text: str, found: Answer, choices: Sequence[str]) -> str:
     """The text with "The answer is X" as its last line, in the place of one that says so."""
     assert found.span is not None
     start, end = found.span
@@ -112,7 +112,7 @@ def _closed(text: str, found: Answer, choices: Sequence[str]) -> str:
     stop = "." if choices else ""
     line_start = text.rfind("\n", 0, start) + 1
     line = text[line_start:]
-    states = _STATES.match(line)
+    states = _ANSWER_PHRASE.match(line)
     replaces = (
         states is not None
         and line_start + states.end() >= start - 2
@@ -125,9 +125,9 @@ def _closed(text: str, found: Answer, choices: Sequence[str]) -> str:
     return f"{body}\nThe answer is {said}{stop}"
 
 
-def _bare(body: str, found: Answer) -> bool:
+def _only_states_answer(body: str, found: Answer) -> bool:
     """Whether a text says nothing beside its answer."""
-    left = re.sub(r"\\(?:boxed|text|mathbf)|[\W_]", "", _STATES.sub("", body, count=1))
+    left = re.sub(r"\\(?:boxed|text|mathbf)|[\W_]", "", _ANSWER_PHRASE.sub("", body, count=1))
     said = re.sub(r"[\W_]", "", found.text)
     return found.stated == "whole" or len(left) <= len(said)
 
@@ -135,26 +135,26 @@ def _bare(body: str, found: Answer) -> bool:
 # --- programs -------------------------------------------------------------------------------------
 
 
-def _program(text: str) -> tuple[str, str]:
-    blocks, open_block = _blocks(text)
+def _read_program(text: str) -> tuple[str, str]:
+    blocks, open_block = _fenced_blocks(text)
     if open_block:
         return "", "unfinished program"
     if blocks is None:
-        return _bare_program(text)
-    programs = [code for block in blocks if (code := _plain(block)).strip()]
-    trees = [(code, tree) for code in programs if (tree := _parsed(code)) is not None]
+        return _program_without_fence(text)
+    programs = [code for block in blocks if (code := _strip_prompts(block)).strip()]
+    trees = [(code, tree) for code in programs if (tree := _parse_code(code)) is not None]
     if not trees:
         return ("", "not a program") if programs else ("", "no program")
     last = max(
         (index for index, (_, tree) in enumerate(trees) if _prints(tree)), default=len(trees) - 1
     )
     code, tree = trees[last]
-    if last and _unbound(tree):
+    if last and _has_unbound_names(tree):
         code = "\n\n".join(code.strip("\n") for code, _ in trees[: last + 1])
-    return _tidy(code), ""
+    return _trim_blank_lines(code), ""
 
 
-def _blocks(text: str) -> tuple[list[str] | None, bool]:
+def _fenced_blocks(text: str) -> tuple[list[str] | None, bool]:
     """The fenced Python blocks, None if nothing is fenced; and whether the last one stays open."""
     found: list[str] = []
     fenced = False
@@ -175,7 +175,7 @@ def _blocks(text: str) -> tuple[list[str] | None, bool]:
     return (found if fenced else None), unfinished
 
 
-def _plain(code: str) -> str:
+def _strip_prompts(code: str) -> str:
     """Code without the prompts of an interactive session and what it answered."""
     if not _PROMPTED.search(code):
         return code
@@ -183,20 +183,20 @@ def _plain(code: str) -> str:
     return "\n".join(said)
 
 
-def _bare_program(text: str) -> tuple[str, str]:
+def _program_without_fence(text: str) -> tuple[str, str]:
     """A program that stands in no fence, with words before or after it perhaps."""
-    lines = dedent(_plain(text)).split("\n")
+    lines = dedent(_strip_prompts(text)).split("\n")
     starts = [
         index for index, line in enumerate(lines) if _CODE.match(line) and not line[0].isspace()
     ]
     broken = ""
     for start in starts[:40]:
-        end, unfinished = _longest(lines[start:])
+        end, unfinished = _longest_program(lines[start:])
         code = "\n".join(lines[start : start + end])
         rest = next((line for line in lines[start + end :] if line.strip()), "")
         if not _CODE.match(rest):
-            if end and _works(ast.parse(code)):
-                return _tidy(code), ""
+            if end and _does_something(ast.parse(code)):
+                return _trim_blank_lines(code), ""
         elif end or unfinished:
             # What follows is the rest of this program, not another one.
             broken = "unfinished program" if unfinished else "not a program"
@@ -204,7 +204,7 @@ def _bare_program(text: str) -> tuple[str, str]:
     return "", broken or "no program"
 
 
-def _longest(lines: list[str]) -> tuple[int, bool]:
+def _longest_program(lines: list[str]) -> tuple[int, bool]:
     """How many lines from the first on are a program, and whether the next one breaks off."""
     end, unfinished = len(lines), False
     while end > 0:
@@ -213,7 +213,7 @@ def _longest(lines: list[str]) -> tuple[int, bool]:
                 warnings.simplefilter("ignore")
                 ast.parse("\n".join(lines[:end]))
         except SyntaxError as error:
-            unfinished = any(words in (error.msg or "") for words in _OPEN)
+            unfinished = any(words in (error.msg or "") for words in _INCOMPLETE)
             end = max(0, min(end - 1, (error.lineno or end) - 1))
         except (ValueError, RecursionError, MemoryError):
             return 0, False
@@ -222,7 +222,7 @@ def _longest(lines: list[str]) -> tuple[int, bool]:
     return end, unfinished
 
 
-def _parsed(code: str) -> ast.Module | None:
+def _parse_code(code: str) -> ast.Module | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a doubtful escape is the model's, not our user's
@@ -235,14 +235,14 @@ def _prints(tree: ast.Module) -> bool:
     return any(isinstance(node, ast.Name) and node.id == "print" for node in ast.walk(tree))
 
 
-def _works(tree: ast.Module) -> bool:
+def _does_something(tree: ast.Module) -> bool:
     """Whether it does anything that prose which happens to parse (`Hello`, `42`) does not."""
     return any(not isinstance(one, ast.Expr) for one in tree.body) or _prints(tree)
 
 
-def _unbound(tree: ast.Module) -> bool:
+def _has_unbound_names(tree: ast.Module) -> bool:
     """Whether a program uses names that it binds nowhere."""
-    used, bound = set(), set(_KNOWN)
+    used, bound = set(), set(_BUILTIN_NAMES)
     for node in ast.walk(tree):
         match node:
             case ast.Name(id=name, ctx=ast.Load()):
@@ -258,5 +258,5 @@ def _unbound(tree: ast.Module) -> bool:
     return not used <= bound
 
 
-def _tidy(code: str) -> str:
+def _trim_blank_lines(code: str) -> str:
     return code.strip("\n").rstrip()

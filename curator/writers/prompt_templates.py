@@ -151,7 +151,7 @@ def _read(environment: SandboxedEnvironment, name: str, path: Path) -> _Prompt:
         raise RecipeError(f"{file}:1: expected UTF-8 text, byte {error.start} is not") from None
     if len(data) > LONGEST_FILE:
         raise RecipeError(f"{file}:1: expected at most {LONGEST_FILE:,} bytes, saw more")
-    head, *cuts = _cut(file, source)
+    head, *cuts = _split_messages(file, source)
     if not _COMMENT.fullmatch(head[2].strip()) or head[2].startswith("\n"):
         raise RecipeError(
             f"{file}:1: expected a comment such as {{# version 1: what it asks #}} and then "
@@ -161,7 +161,7 @@ def _read(environment: SandboxedEnvironment, name: str, path: Path) -> _Prompt:
     used: set[str] = set()
     parts = []
     for role, line, text in cuts:
-        used |= _check(environment, name, file, line, text)
+        used |= _check_syntax(environment, name, file, line, text)
         parts.append((role, line, environment.from_string(text)))
     for value in VALUES[name]:
         if value not in used:
@@ -169,7 +169,7 @@ def _read(environment: SandboxedEnvironment, name: str, path: Path) -> _Prompt:
     return _Prompt(file, sha256(source.encode("utf-8")).hexdigest(), tuple(parts))
 
 
-def _cut(file: str, source: str) -> list[tuple[str, int, str]]:
+def _split_messages(file: str, source: str) -> list[tuple[str, int, str]]:
     """Role, line of its heading and text of each message; before them what stands in front."""
     marks = list(_ROLE.finditer(source))
     cuts = [("", 1, source[: marks[0].start() if marks else len(source)])]
@@ -191,13 +191,13 @@ def _check_roles(file: str, roles: list[tuple[str, int]]) -> None:
         raise RecipeError(f"{file}:{roles[-1][1] if roles else 1}: expected a last '### user'")
 
 
-def _check(
+def _check_syntax(
     environment: SandboxedEnvironment, name: str, file: str, line: int, text: str
 ) -> set[str]:
     """The values that a message uses; raises RecipeError for anything that is not allowed."""
     try:
         tree = environment.parse(text)
-        found = list(_within(tree, 0))
+        found = list(_walk(tree, 0))
     except jinja2.TemplateSyntaxError as error:
         raise RecipeError(f"{file}:{line + error.lineno}: {_one_line(error)}") from None
     except RecursionError:
@@ -219,12 +219,12 @@ def _check(
     return used
 
 
-def _within(node: nodes.Node, loops: int) -> Iterator[tuple[nodes.Node, int]]:
+def _walk(node: nodes.Node, loops: int) -> Iterator[tuple[nodes.Node, int]]:
     """Every node with the number of loops it stands in, its own included."""
     loops += isinstance(node, nodes.For)
     yield node, loops
     for child in node.iter_child_nodes():
-        yield from _within(child, loops)
+        yield from _walk(child, loops)
 
 
 def _one_line(error: Exception) -> str:

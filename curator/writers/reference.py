@@ -7,12 +7,12 @@ MathInstruct puts around a solution: an opening for multiple choice, "The answer
 from collections.abc import Iterator
 
 from curator.core.model import Kind, Problem, Rationale
-from curator.writers.instruction import instruction
+from curator.writers.instruction import build_instruction
 
 OPENING = "Let's think about the multi-choice question."
 
 
-def reference(problem: Problem, kind: Kind) -> Iterator[Rationale]:
+def write_reference(problem: Problem, kind: Kind) -> Iterator[Rationale]:
     """The solution as a CoT; for rows of the released MathInstruct either kind, unchanged.
 
     Yields nothing for a problem without solution, for PoT of other sources (their programs are
@@ -20,15 +20,15 @@ def reference(problem: Problem, kind: Kind) -> Iterator[Rationale]:
     """
     if not problem.solution.strip() or _kind(problem) != kind:
         return
-    text = problem.solution if problem.source == "mathinstruct" else solution_text(problem)
-    yield Rationale(problem.id, "reference", kind, instruction(problem, kind), text)
+    text = problem.solution if problem.source == "mathinstruct" else format_solution(problem)
+    yield Rationale(problem.id, "reference", kind, build_instruction(problem, kind), text)
 
 
 def _kind(problem: Problem) -> Kind:
     return "PoT" if problem.part.startswith("data/PoT/") else "CoT"
 
 
-def solution_text(problem: Problem) -> str:
+def format_solution(problem: Problem) -> str:
     """The solution between MathInstruct's phrases.
 
     AQuA and other multiple choice: opening line, solution, "The answer is C." (with full stop).

@@ -14,7 +14,7 @@ from itertools import product
 from curator.core.errors import RecipeError
 from curator.core.model import content_id
 from curator.writers.parse_reply import LONGEST as LONGEST_REPLY
-from curator.writers.parse_reply import without_thoughts
+from curator.writers.parse_reply import strip_thoughts
 
 SAME_TOPIC, OTHER_TOPICS = 2, 2
 """Examples shown of the topic that is asked for, and of others."""
@@ -75,7 +75,7 @@ def read_seeds(text: str, file: str) -> tuple[Seed, ...]:
     return tuple(seeds.values())
 
 
-def draws(seeds: Sequence[Seed], questions: int, seed: int) -> Iterator[Draw]:
+def make_draws(seeds: Sequence[Seed], questions: int, seed: int) -> Iterator[Draw]:
     """As many draws as questions are wanted; more of them begin with the same ones.
 
     Every topic is asked for with every type equally often, up to one. Order and examples follow
@@ -114,7 +114,7 @@ _FIGURE = re.compile(
     r"|\b(?:graph|table|chart|image)s? (?:below|above|shown|at the right)\b|\[asy\]|!\[|https?://",
     re.I,
 )
-_ELSEWHERE = re.compile(
+_OTHER_TEXT = re.compile(
     r"\b(?:the )?(?:above|previous|preceding|aforementioned|earlier) "
     r"(?:problem|question|example|exercise|result|matrix|equation)s?\b"
     r"|\b(?:problem|example|exercise|theorem|section|lemma) \d|\bas before\b",
@@ -130,7 +130,7 @@ _CHOICES = re.compile(
     r"|^[\s*]*a[.)].*\n[\s*]*b[.)]",
     re.I | re.S | re.M,
 )
-_ASKS = re.compile(
+_REQUEST = re.compile(
     r"\?|\b(?:find|compute|calculate|determine|evaluate|solve|simplify|express|count|state|give"
     r"|list|true or false|factor|approximate|estimate|write|what|how many)\b",
     re.I,
@@ -148,7 +148,7 @@ def read_question(text: str) -> tuple[str, str]:
     """
     if len(text) > LONGEST_REPLY:
         return "", "too long"
-    alone = without_thoughts(text.replace("\r\n", "\n"))
+    alone = strip_thoughts(text.replace("\r\n", "\n"))
     if alone is None:
         return "", "unfinished thought"
     text = alone.strip()
@@ -164,7 +164,7 @@ def read_question(text: str) -> tuple[str, str]:
         ("holds its solution", _SOLUTION),
         ("offers choices", _CHOICES),
         ("needs a figure", _FIGURE),
-        ("refers to other text", _ELSEWHERE),
+        ("refers to other text", _OTHER_TEXT),
         ("asks for a proof", _PROOF),
         ("several questions", _PARTS),
     ):
@@ -176,6 +176,6 @@ def read_question(text: str) -> tuple[str, str]:
         return "", "too long"
     if asked.count("?") > 1:
         return "", "several questions"
-    if not _ASKS.search(asked):
+    if not _REQUEST.search(asked):
         return "", "asks nothing"
     return asked, ""

@@ -7,10 +7,10 @@ is added to the text, so that an answer that a solution does not state is not fo
 from collections.abc import Iterator
 
 from curator.core.model import Kind, Problem, Rationale
-from curator.writers.instruction import options_line
+from curator.writers.instruction import choices_line
 
 
-def verbatim(problem: Problem, kind: Kind) -> Iterator[Rationale]:
+def write_verbatim(problem: Problem, kind: Kind) -> Iterator[Rationale]:
     """The row as it is; options in a column of their own follow the question."""
     text = problem.solution if kind == "CoT" else problem.program
     if not text.strip() or (kind == "PoT" and problem.notation != "python"):
@@ -18,5 +18,5 @@ def verbatim(problem: Problem, kind: Kind) -> Iterator[Rationale]:
     question = problem.question
     # A gold that was lent brings its options along, and the question has them already.
     if problem.choices and "answer choices:" not in question.lower():
-        question = f"{question}\n{options_line(problem.choices)}"
+        question = f"{question}\n{choices_line(problem.choices)}"
     yield Rationale(problem.id, "verbatim", kind, question, text)

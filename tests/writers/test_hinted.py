@@ -15,10 +15,10 @@ from curator.writers.hinted import (
     DISAGREEMENTS,
     STEP_CLAIMS,
     VALUE_CLAIMS,
-    claim_of,
-    hinted,
+    add_hint,
+    choose_claim,
 )
-from curator.writers.instruction import instruction
+from curator.writers.instruction import build_instruction
 
 SOLUTION = "A third of 36 is 36/3 = 12.\nThat makes 36 + 12 = 48 plums."
 GOLDS = (
@@ -30,7 +30,7 @@ GOLDS = (
 def made(gold: str, number: int = 0, choices: tuple[str, ...] = ()) -> tuple[Problem, Rationale]:
     problem = Problem("test", f"Question {number}: what is -x?", gold, choices, SOLUTION)
     text = f"{SOLUTION}\nThe answer is {gold}"
-    return problem, Rationale(problem.id, "cot", "CoT", instruction(problem, "CoT"), text)
+    return problem, Rationale(problem.id, "cot", "CoT", build_instruction(problem, "CoT"), text)
 
 
 def said(phrases: tuple[str, ...], line: str) -> str:
@@ -44,7 +44,7 @@ def said(phrases: tuple[str, ...], line: str) -> str:
 
 def test_claims_are_in_balance() -> None:
     rows = [made("48", number) for number in range(3_000)]
-    claims = Counter(claim_of(rationale, 0) for _, rationale in rows)
+    claims = Counter(choose_claim(rationale, 0) for _, rationale in rows)
     assert set(claims) == {"none", "true", "false"}
     assert all(900 < count < 1_100 for count in claims.values())
 
@@ -53,8 +53,8 @@ def test_true_and_false_claims_use_every_phrase_alike() -> None:
     seen: dict[str, Counter[str]] = {"true": Counter(), "false": Counter()}
     for number in range(3_000):
         problem, rationale = made("48", number)
-        claim = claim_of(rationale, 0)
-        row = hinted(problem, rationale, 0)
+        claim = choose_claim(rationale, 0)
+        row = add_hint(problem, rationale, 0)
         assert row is not None
         if claim != "none":
             line = row.instruction.split("\n")[0]
@@ -71,10 +71,10 @@ def test_true_and_false_claims_use_every_phrase_alike() -> None:
 @given(st.sampled_from(GOLDS) | st.integers(-(10**6), 10**6).map(str), st.integers(0, 10**6))
 def test_a_claim_is_true_just_where_it_is_called_true(gold: str, number: int) -> None:
     problem, rationale = made(gold, number)
-    row = hinted(problem, rationale, 0)
+    row = add_hint(problem, rationale, 0)
     if row is None:
         return
-    claim = claim_of(rationale, 0)
+    claim = choose_claim(rationale, 0)
     assert row.writer == "hinted" and row.problem_id == problem.id
     assert row.text.endswith(rationale.text)
     assert row.instruction.endswith(rationale.instruction)
@@ -99,9 +99,9 @@ def test_every_sort_of_answer_gets_false_values_that_no_grader_takes_for_right(g
     values = set()
     for number in range(40):
         problem, rationale = made(gold, number)
-        row = hinted(problem, rationale, 0)
+        row = add_hint(problem, rationale, 0)
         assert row is not None
-        if claim_of(rationale, 0) == "false":
+        if choose_claim(rationale, 0) == "false":
             values.add(said(VALUE_CLAIMS, row.instruction.split("\n")[0]))
     values -= {""}
     assert values
@@ -114,9 +114,9 @@ def test_a_claim_about_a_choice_names_letter_and_text() -> None:
     claims: dict[str, set[str]] = {"true": set(), "false": set()}
     for number in range(200):
         problem, rationale = made("C", number, choices)
-        row = hinted(problem, rationale, 0)
+        row = add_hint(problem, rationale, 0)
         assert row is not None
-        if (claim := claim_of(rationale, 0)) != "none":
+        if (claim := choose_claim(rationale, 0)) != "none":
             line = row.instruction.split("\n")[0]
             claims[claim].add(said(VALUE_CLAIMS, line))
     assert claims["true"] - {""} == {"(C) 18"}
@@ -129,8 +129,8 @@ def test_a_hinted_program_still_runs_and_prints_its_answer() -> None:
     texts = set()
     for number in range(60):
         problem = Problem("test", f"Question {number}?", "48")
-        rationale = Rationale(problem.id, "pot", "PoT", instruction(problem, "PoT"), program)
-        row = hinted(problem, rationale, 0)
+        rationale = Rationale(problem.id, "pot", "PoT", build_instruction(problem, "PoT"), program)
+        row = add_hint(problem, rationale, 0)
         assert row is not None and row.kind == "PoT"
         assert row.instruction.endswith(rationale.instruction)
         texts.add(row.text)
@@ -142,7 +142,7 @@ def test_a_hinted_program_still_runs_and_prints_its_answer() -> None:
 def test_the_answer_of_a_hinted_solution_is_still_found() -> None:
     for number in range(60):
         problem, rationale = made("48", number)
-        row = hinted(problem, rationale, 0)
+        row = add_hint(problem, rationale, 0)
         assert row is not None
         found = extract(row.text)
         assert found is not None and found.text == "48"
@@ -150,19 +150,19 @@ def test_the_answer_of_a_hinted_solution_is_still_found() -> None:
 
 @pytest.mark.parametrize("gold", ["", "\\pi", "a+b", "Saturday"])
 def test_without_a_value_that_is_surely_false_there_is_no_row_with_any_claim(gold: str) -> None:
-    assert all(hinted(*made(gold, number), 0) is None for number in range(20))
+    assert all(add_hint(*made(gold, number), 0) is None for number in range(20))
 
 
 def test_a_minus_is_no_sign_of_a_false_claim() -> None:
     for number in range(200):
         problem = Problem("test", f"Two-digit question {number} about plums?", "48")
         rationale = Rationale(problem.id, "cot", "CoT", problem.question, SOLUTION)
-        row = hinted(problem, rationale, 0)
+        row = add_hint(problem, rationale, 0)
         assert row is not None and "-48" not in row.instruction
 
 
 def test_hints_are_fixed_by_the_seed_and_differ_between_seeds() -> None:
     rows = [made("48", number) for number in range(60)]
-    one = [hinted(*row, 0) for row in rows]
-    assert one == [hinted(*row, 0) for row in rows]
-    assert sum(a != b for a, b in zip(one, [hinted(*row, 1) for row in rows], strict=True)) > 30
+    one = [add_hint(*row, 0) for row in rows]
+    assert one == [add_hint(*row, 0) for row in rows]
+    assert sum(a != b for a, b in zip(one, [add_hint(*row, 1) for row in rows], strict=True)) > 30

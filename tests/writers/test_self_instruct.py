@@ -9,7 +9,7 @@ from curator.answers import equivalent, extract_output
 from curator.core.errors import RecipeError
 from curator.sandbox import Sandbox
 from curator.writers.prompt_templates import Prompts
-from curator.writers.self_instruct import Seed, draws, read_question, read_seeds
+from curator.writers.self_instruct import Seed, make_draws, read_question, read_seeds
 from tests.paths import ROOT
 
 TEXT = (ROOT / "recipes" / "seeds" / "college.jsonl").read_text("utf-8")
@@ -44,17 +44,17 @@ def test_every_seed_would_pass_as_a_question() -> None:
 
 
 def test_topics_and_types_are_asked_for_equally_often() -> None:
-    drawn = list(draws(SEEDS, 603, seed=0))
+    drawn = list(make_draws(SEEDS, 603, seed=0))
     cells = Counter((draw.topic, draw.type) for draw in drawn)
     assert len(drawn) == 603
     assert len(cells) == 60 and set(cells.values()) <= {10, 11}
 
 
 def test_more_draws_begin_with_the_same_ones_and_another_seed_with_others() -> None:
-    few, many = list(draws(SEEDS, 70, seed=0)), list(draws(SEEDS, 200, seed=0))
+    few, many = list(make_draws(SEEDS, 70, seed=0)), list(make_draws(SEEDS, 200, seed=0))
     assert many[:70] == few
-    assert list(draws(SEEDS[::-1], 70, seed=0)) == few
-    other = list(draws(SEEDS, 70, seed=1))
+    assert list(make_draws(SEEDS[::-1], 70, seed=0)) == few
+    other = list(make_draws(SEEDS, 70, seed=1))
     assert sum(a != b for a, b in zip(few, other, strict=True)) > 60
 
 
@@ -62,7 +62,7 @@ def test_no_two_draws_are_the_same_request() -> None:
     prompts = Prompts()
     asked = [
         (prompts.messages("question", topic=d.topic, type=d.type, examples=d.examples), d.sample)
-        for d in draws(SEEDS, 600, seed=0)
+        for d in make_draws(SEEDS, 600, seed=0)
     ]
     assert len(set(asked)) == 600
     assert all(sample < 10 for _, sample in asked)
@@ -70,7 +70,7 @@ def test_no_two_draws_are_the_same_request() -> None:
 
 def test_a_draw_shows_problems_of_its_topic_and_of_its_type() -> None:
     by_question = {seed.question: seed for seed in SEEDS}
-    for draw in draws(SEEDS, 120, seed=0):
+    for draw in make_draws(SEEDS, 120, seed=0):
         shown = [by_question[text] for text in draw.examples]
         assert len(set(draw.examples)) == 4
         assert sum(seed.topic == draw.topic for seed in shown) == 2
@@ -82,7 +82,7 @@ def test_a_new_seed_changes_only_draws_that_show_it() -> None:
     changed = [
         after
         for before, after in zip(
-            draws(SEEDS, 120, seed=0), draws([*SEEDS, new], 120, seed=0), strict=True
+            make_draws(SEEDS, 120, seed=0), make_draws([*SEEDS, new], 120, seed=0), strict=True
         )
         if before != after
     ]

@@ -21,8 +21,8 @@ from curator.pipeline.stages.write import numbered
 from curator.pipeline.teacher_session import TeacherSession
 from curator.recipe.schema import SelfInstruct, Subset
 from curator.teacher import Call, Sampling
-from curator.writers import WRITERS, instruction
-from curator.writers.instruction import options_line
+from curator.writers import WRITERS, build_instruction
+from curator.writers.instruction import choices_line
 from curator.writers.parse_reply import read_reply
 from curator.writers.prompt_templates import Messages, Prompts
 from datastore.memo import Outputs
@@ -210,7 +210,7 @@ class Solver:
             taught.unread.append(Quarantined(place, reason, call.text[:LONGEST_REPLY]))
             taught.unanswered += call.status == "failed" and not call.final
             return None
-        rationale = Rationale(problem.id, writer, kind, instruction(problem, kind), text)
+        rationale = Rationale(problem.id, writer, kind, build_instruction(problem, kind), text)
         taught.rationales.append(rationale)
         return rationale
 
@@ -223,7 +223,7 @@ class Solver:
         messages = self._prompts.messages(
             "repair",
             question=problem.question,
-            options=options_line(problem.choices) if problem.choices else "",
+            options=choices_line(problem.choices) if problem.choices else "",
             program=broken.text,
             error=error[:LONGEST_ERROR],
         )
@@ -243,7 +243,7 @@ class Solver:
 
 def messages_of(prompts: Prompts, prompt: str, problem: Problem) -> Messages:
     """The conversation by which a teacher is asked about a problem: prompt `cot` or `pot`."""
-    options = options_line(problem.choices) if problem.choices else ""
+    options = choices_line(problem.choices) if problem.choices else ""
     return prompts.messages(prompt, question=problem.question.strip(), options=options)
 
 

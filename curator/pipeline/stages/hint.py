@@ -13,7 +13,7 @@ from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.stages.read import columns, each_problem
 from curator.pipeline.stages.write import numbered
 from curator.pipeline.state import SubsetState
-from curator.writers.hinted import hinted
+from curator.writers.hinted import add_hint
 from datastore.memo import Outputs
 
 
@@ -42,7 +42,7 @@ def _hinted(
             problem = next(problems)
         asked.add(problem.id)
         counts["problems"] = len(asked)
-        if made := hinted(problem, rationale, context.recipe.seed):
+        if made := add_hint(problem, rationale, context.recipe.seed):
             counts["rationales"] += 1
             yield made
         else:

@@ -34,7 +34,7 @@ from curator.recipe.schema import Embedding, SelfInstruct, Subset
 from curator.screens.embedding import Embedder, find_nearest
 from curator.screens.novelty import Novelty
 from curator.teacher import Call
-from curator.writers.self_instruct import Draw, Seed, draws, read_question, read_seeds
+from curator.writers.self_instruct import Draw, Seed, make_draws, read_question, read_seeds
 from datastore.engine import scan
 from datastore.memo import Outputs
 
@@ -134,7 +134,7 @@ class _Inventor:
     def new_questions(self, existing: Sequence[str]) -> list[Problem]:
         """Questions that were asked for, are well formed, and are near to nothing there is."""
         readable: list[tuple[Draw, str]] = []
-        wanted = draws(self._seeds.seeds, self._source.questions, self._shop.recipe.seed)
+        wanted = make_draws(self._seeds.seeds, self._source.questions, self._shop.recipe.seed)
         what = f"inventing for {self._name}"
         for draw, call in self._teaching.each(wanted, self._question, what, self._source.questions):
             self._count(call)

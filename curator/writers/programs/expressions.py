@@ -66,26 +66,28 @@ def _allowed(root: ast.expr) -> bool:
     return True
 
 
-def exact(expression: ast.expr, names: Mapping[str, Fraction] | None = None) -> Fraction | None:
+def exact_value(
+    expression: ast.expr, names: Mapping[str, Fraction] | None = None
+) -> Fraction | None:
     """The exact value, or None for a division by zero, an unknown name, a root or a huge number."""
     try:
-        return _exact(expression, names or {})
+        return _evaluate(expression, names or {})
     except (ZeroDivisionError, KeyError, ValueError, OverflowError):
         return None
 
 
-def _exact(node: ast.expr, names: Mapping[str, Fraction]) -> Fraction:
+def _evaluate(node: ast.expr, names: Mapping[str, Fraction]) -> Fraction:
     match node:
         case ast.Constant(value=int() | float() as value):
             return Fraction(str(value))
         case ast.Name(id=name):
             return names[name]
         case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return -_exact(operand, names)
+            return -_evaluate(operand, names)
         case ast.UnaryOp(op=ast.UAdd(), operand=operand):
-            return _exact(operand, names)
+            return _evaluate(operand, names)
         case ast.BinOp(left=left, op=op, right=right):
-            return _operate(op, _exact(left, names), _exact(right, names))
+            return _operate(op, _evaluate(left, names), _evaluate(right, names))
     raise ValueError("not arithmetic")
 
 
@@ -105,12 +107,12 @@ def _operate(op: ast.operator, left: Fraction, right: Fraction) -> Fraction:
     return Fraction(left**right.numerator)
 
 
-def operations(expression: ast.expr) -> int:
+def count_operations(expression: ast.expr) -> int:
     """How many operators and calls the expression has."""
     return sum(isinstance(node, ast.BinOp | ast.Call) for node in ast.walk(expression))
 
 
-def number(text: str) -> ast.Constant:
+def number_literal(text: str) -> ast.Constant:
     """A literal: `1,000` and `2.0` as integers, `0.50` as 0.5."""
     value = float(text.replace(",", ""))
     whole = Fraction(text.replace(",", ""))

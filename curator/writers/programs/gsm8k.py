@@ -12,10 +12,17 @@ from fractions import Fraction
 from itertools import islice
 
 from curator.core.model import Problem
-from curator.writers.programs.expressions import NotCompiled, exact, operations
-from curator.writers.programs.gsm8k_text import Found, computations, number_value
-from curator.writers.programs.steps import Step, needed, rename, source, substitute, used_names
-from curator.writers.programs.variable_names import Names, name_of_result
+from curator.writers.programs.expressions import NotCompiled, count_operations, exact_value
+from curator.writers.programs.gsm8k_text import Computation, find_computations, number_value
+from curator.writers.programs.steps import (
+    Step,
+    needed_steps,
+    rename,
+    substitute,
+    to_source,
+    used_names,
+)
+from curator.writers.programs.variable_names import Names, name_result
 
 LONGEST = 20_000
 MOST_STEPS = 60
@@ -31,23 +38,25 @@ def compile_gsm8k(problem: Problem) -> str:
     that step's result: it is not a number of the question, nor a common one (2, 7, 12, 60, 100, …);
     such a number counts as a step's result only if that result is used nowhere else.
     """
-    found = list(islice(computations(problem.program.split("\n####")[0][:LONGEST]), MOST_STEPS))
+    found = list(
+        islice(find_computations(problem.program.split("\n####")[0][:LONGEST]), MOST_STEPS)
+    )
     if not found:
         raise NotCompiled("no annotation")
-    found = found[: _last(found, problem.gold) + 1]
+    found = found[: _last_index(found, problem.gold) + 1]
     steps = [Step(f"t{index}", each.value) for index, each in enumerate(found)]
     results = [each.result for each in found]
-    linked = needed(_link(steps, results, _given(problem.question)))
-    if not any(operations(step.value) for step in linked):
+    linked = needed_steps(_link(steps, results, _given_numbers(problem.question)))
+    if not any(count_operations(step.value) for step in linked):
         raise NotCompiled("nothing is computed")
     names = Names()
     words = {
-        step.name: name_of_result(f.before, f.after) for step, f in zip(steps, found, strict=True)
+        step.name: name_result(f.before, f.after) for step, f in zip(steps, found, strict=True)
     }
-    return source(rename(linked, {step.name: names.take(words[step.name]) for step in linked}))
+    return to_source(rename(linked, {step.name: names.take(words[step.name]) for step in linked}))
 
 
-def _last(found: Sequence[Found], gold: str) -> int:
+def _last_index(found: Sequence[Computation], gold: str) -> int:
     """Index of the last computation whose result is the gold answer; the very last without any."""
     wanted = number_value(gold)
     for index in range(len(found) - 1, -1, -1):
@@ -56,7 +65,7 @@ def _last(found: Sequence[Found], gold: str) -> int:
     return len(found) - 1
 
 
-def _given(question: str) -> frozenset[Fraction]:
+def _given_numbers(question: str) -> frozenset[Fraction]:
     texts = re.findall(r"\d[\d,]*\.?\d*|\.\d+", question[:LONGEST])
     values = (number_value(text.rstrip(".,")) for text in texts)
     return _COMMON | {value for value in values if value is not None}
@@ -70,26 +79,28 @@ def _link(
     for index, step in enumerate(steps):
         earlier = zip(results[:index], steps[:index], strict=True)
         sure = {value: before.name for value, before in earlier if value not in given}
-        linked.append(replace(step, value=_named(step.value, sure)))
+        linked.append(replace(step, value=_replace_literals(step.value, sure)))
     for index, step in enumerate(steps):
         if any(step.name in used_names(each.value) for each in linked):
             continue
         for place in range(index + 1, len(linked)):
-            value = _named(linked[place].value, {results[index]: step.name}, most=1)
+            value = _replace_literals(linked[place].value, {results[index]: step.name}, most=1)
             if step.name in used_names(value):
                 linked[place] = replace(linked[place], value=value)
                 break
     return linked
 
 
-def _named(expression: ast.expr, names: Mapping[Fraction, str], most: int = 100) -> ast.expr:
+def _replace_literals(
+    expression: ast.expr, names: Mapping[Fraction, str], most: int = 100
+) -> ast.expr:
     """The expression with at most so many literals of these values replaced by the names."""
     left = most
 
     class Replace(ast.NodeTransformer):
         def visit_Constant(self, node: ast.Constant) -> ast.expr:
             nonlocal left
-            value = exact(node)
+            value = exact_value(node)
             if value is None or value not in names or not left:
                 return node
             left -= 1

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from curator.core.model import Problem
-from curator.writers.programs.expressions import NotCompiled, exact, number
-from curator.writers.programs.quantities import Quantity, quantities
-from curator.writers.programs.simplify import readable
+from curator.writers.programs.expressions import NotCompiled, exact_value, number_literal
+from curator.writers.programs.quantities import Quantity, find_quantities
+from curator.writers.programs.simplify import write_program
 from curator.writers.programs.steps import Step, rename
 
 LONGEST = 20_000
@@ -48,27 +48,27 @@ def compile_lila(problem: Problem) -> str:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise NotCompiled("not Python") from None
-    steps = _straight(tree)
+    steps = _straight_line_steps(tree)
     if steps is None:
         if "print(" not in text:
             raise NotCompiled("prints nothing")
         return text
-    return _renamed(steps, quantities(problem.question))
+    return _with_question_names(steps, find_quantities(problem.question))
 
 
-def _straight(tree: ast.Module) -> list[Step] | None:
+def _straight_line_steps(tree: ast.Module) -> list[Step] | None:
     """The assignments of a program that is nothing but arithmetic and a last `print`, else None."""
-    body = [node for node in tree.body if not _library(node)]
+    body = [node for node in tree.body if not _is_library_import(node)]
     steps: list[Step] = []
     known: dict[str, Fraction] = {}
     for node in body[:-1]:
         match node:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value) if _small(value):
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if _is_small(value):
                 cleaned = _Clean(known).visit(value)
-                if not _arithmetic(cleaned):
+                if not _is_arithmetic(cleaned):
                     return None
                 steps.append(Step(name, cleaned, _HINTS.get(_operator(cleaned), "")))
-                if (fixed := exact(cleaned)) is not None:
+                if (fixed := exact_value(cleaned)) is not None:
                     known[name] = fixed
             case _:
                 return None
@@ -81,7 +81,7 @@ def _straight(tree: ast.Module) -> list[Step] | None:
     return None
 
 
-def _library(node: ast.stmt) -> bool:
+def _is_library_import(node: ast.stmt) -> bool:
     """Whether it imports only what a straight program can need; `math` is imported anew if used."""
     return isinstance(node, ast.Import) and all(
         alias.name in ("math", "scipy", "scipy.special", "scipy.misc") and not alias.asname
@@ -89,7 +89,7 @@ def _library(node: ast.stmt) -> bool:
     )
 
 
-def _small(value: ast.expr) -> bool:
+def _is_small(value: ast.expr) -> bool:
     return sum(1 for _ in ast.walk(value)) <= MOST_NODES
 
 
@@ -97,7 +97,7 @@ def _operator(value: ast.expr) -> type[ast.operator] | None:
     return type(value.op) if isinstance(value, ast.BinOp) else None
 
 
-def _arithmetic(root: ast.expr) -> bool:
+def _is_arithmetic(root: ast.expr) -> bool:
     for node in ast.walk(root):
         match node:
             case ast.Constant(value=value) if type(value) in (int, float):
@@ -130,7 +130,7 @@ class _Clean(ast.NodeTransformer):
 
     def visit_Constant(self, node: ast.Constant) -> ast.Constant:
         plain = type(node.value) in (int, float) and 1e-4 < abs(node.value) < 1e15  # type: ignore[arg-type]
-        return number(repr(node.value)) if plain else node
+        return number_literal(repr(node.value)) if plain else node
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         name = _SCIPY.get(ast.unparse(node))
@@ -151,22 +151,22 @@ class _Clean(ast.NodeTransformer):
             case ast.BinOp(
                 op=ast.Pow(), right=ast.Call(func=ast.Name(id="min"), args=[power, cap])
             ):
-                value, most = exact(power, self.known), exact(cap)
+                value, most = exact_value(power, self.known), exact_value(cap)
                 if value is not None and most is not None and value <= most:
                     node.right = power
         return node
 
 
-def _renamed(steps: list[Step], asked: list[Quantity]) -> str:
+def _with_question_names(steps: list[Step], asked: list[Quantity]) -> str:
     """Inputs take the name of the question's number at their index, if the values agree."""
     inputs = [step for step in steps if isinstance(step.value, ast.Constant)]
     rest = [step for step in steps if step not in inputs]
     if not rest or steps[-1] in inputs:
         raise NotCompiled("nothing is computed")
-    given = [Quantity(_constant(step), _name(step, asked)) for step in inputs]
+    given = [Quantity(_constant(step), _quantity_name(step, asked)) for step in inputs]
     names = {step.name: f"n{index}" for index, step in enumerate(inputs)}
     names |= {step.name: f"t{index}" for index, step in enumerate(rest)}
-    return readable(rename(rest, names), given)
+    return write_program(rename(rest, names), given)
 
 
 def _constant(step: Step) -> ast.Constant:
@@ -174,10 +174,10 @@ def _constant(step: Step) -> ast.Constant:
     return step.value
 
 
-def _name(step: Step, asked: list[Quantity]) -> str:
+def _quantity_name(step: Step, asked: list[Quantity]) -> str:
     place = re.fullmatch(r"n(\d{1,3})", step.name)
     at_place = asked[int(place[1]) : int(place[1]) + 1] if place else []
     for quantity in [*at_place, *asked]:
-        if quantity.value is not None and exact(quantity.value) == exact(step.value):
+        if quantity.value is not None and exact_value(quantity.value) == exact_value(step.value):
             return quantity.name
     return ""

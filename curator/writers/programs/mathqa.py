@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from curator.core.model import Problem
 from curator.writers.programs.expressions import NotCompiled
 from curator.writers.programs.mathqa_operations import OPERATIONS, constant
-from curator.writers.programs.quantities import Quantity, quantities
-from curator.writers.programs.simplify import readable
+from curator.writers.programs.quantities import Quantity, find_quantities
+from curator.writers.programs.simplify import write_program
 from curator.writers.programs.steps import Step, substitute
 
 LONGEST = 4_000
@@ -24,8 +24,8 @@ _CALL = re.compile(r"([a-z_]{2,40})\(([^()|]{1,200})\)")
 
 def compile_mathqa(problem: Problem) -> str:
     """The program. Raises NotCompiled for what is no formula, or uses what the question has not."""
-    given = quantities(problem.question)
-    return readable(parse_formula(problem.program, given), given)
+    given = find_quantities(problem.question)
+    return write_program(parse_formula(problem.program, given), given)
 
 
 def parse_formula(formula: str, given: Sequence[Quantity]) -> list[Step]:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from curator.writers.programs.expressions import number
+from curator.writers.programs.expressions import number_literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,4 +141,4 @@ def constant(text: str) -> ast.expr | None:
     if name in _EXACT:
         return ast.parse(_EXACT[name], mode="eval").body
     plain = name.replace("_", ".")
-    return number(plain) if re.fullmatch(r"\d{1,15}(\.\d{1,15})?", plain) else None
+    return number_literal(plain) if re.fullmatch(r"\d{1,15}(\.\d{1,15})?", plain) else None

@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass
 from itertools import takewhile
 
-from curator.writers.programs.expressions import number
-from curator.writers.programs.variable_names import identifier, vocabulary, words
+from curator.writers.programs.expressions import number_literal
+from curator.writers.programs.variable_names import make_identifier, split_words, word_set
 
 MOST = 200
 """Numbers read of a question."""
@@ -29,7 +29,7 @@ class Quantity:
     """From the words beside it; empty if they say nothing."""
 
 
-def quantities(question: str) -> list[Quantity]:
+def find_quantities(question: str) -> list[Quantity]:
     """All numbers of the question in order: digits, with commas inside and decimals.
 
     A sign is not part of a number, and `.5` is 5 to MathQA, which counts digits only.
@@ -40,7 +40,7 @@ def quantities(question: str) -> list[Quantity]:
 
 def _value(text: str) -> ast.Constant | None:
     well_formed = len(text) <= _LONGEST_NUMBER and _GROUPED.fullmatch(text)
-    return number(text) if well_formed else None
+    return number_literal(text) if well_formed else None
 
 
 _UNITS = {
@@ -90,20 +90,20 @@ _UNITS = {
     "ltr": "liters",
 }
 _SPEEDS = [(text, name) for text, name in _UNITS.items() if name.startswith("speed")]
-_ROLES = vocabulary(
+_ROLES = word_set(
     "length width breadth height radius diameter depth side edge base perimeter area volume "
     "circumference diagonal average mean sum product difference age speed distance cost price "
     "salary income rent principal profit loss discount gain interest rate tax commission tip "
     "investment remainder population hypotenuse"
 )
-_LENGTHS = vocabulary(
+_LENGTHS = word_set(
     "length width breadth height radius diameter depth side edge base perimeter distance "
     "circumference diagonal hypotenuse"
 )
 _LENGTH_UNITS = frozenset({"meters", "kilometers", "centimeters", "feet", "inches", "miles"})
 _OF_MANY = frozenset({"average", "mean", "sum", "product", "difference"})
 """Before `of 3 , 4 and 5` they name what is asked, not the number."""
-_PERCENTS = vocabulary(
+_PERCENTS = word_set(
     "profit loss discount gain interest tax commission tip increase decrease raise off water "
     "milk alcohol salt sugar acid solution vote votes"
 )
@@ -131,16 +131,16 @@ def _name(question: str, mark: re.Match[str]) -> str:
     noun = _STOP.split(after, maxsplit=1)[0] if not after.startswith(("-", ":")) else ""
     parts = _noun(noun)
     if role and not parts:
-        return identifier([role])
+        return make_identifier([role])
     if role in _LENGTHS and parts[0] in _LENGTH_UNITS:
-        return identifier([role, "in", parts[0]])
-    return identifier(parts)
+        return make_identifier([role, "in", parts[0]])
+    return make_identifier(parts)
 
 
 def _noun(text: str) -> list[str]:
     """The words after a number while they can be a noun: `4 red marbles in` → red, marbles."""
     parts: list[str] = []
-    for word in words(text)[:3]:
+    for word in split_words(text)[:3]:
         if word in _ENDS or word[0].isdigit():
             break
         if parts and word.endswith(("ed", "ing")):
@@ -154,7 +154,7 @@ def _noun(text: str) -> list[str]:
     return parts
 
 
-_ENDS = vocabulary(
+_ENDS = word_set(
     "a an the and or of in on at to for from by with per is are was were be been can could will "
     "would has have had if then than when what how find that which who so as but while after "
     "before each respectively only more less times th st nd rd do does did inclusive whose "
@@ -164,16 +164,16 @@ _ENDS = vocabulary(
 
 
 def _percent(before: str, after: str) -> str:
-    following = words(_STOP.split(after, maxsplit=1)[0])[:2]
+    following = split_words(_STOP.split(after, maxsplit=1)[0])[:2]
     near = [word for word in following if word in _PERCENTS] or [
-        word for word in words(before)[-3:][::-1] if word.rstrip("s") in _PERCENTS
+        word for word in split_words(before)[-3:][::-1] if word.rstrip("s") in _PERCENTS
     ]
     if near:
-        return identifier([near[0], "percent"])
+        return make_identifier([near[0], "percent"])
     if following[:1] == ["of"]:
-        rest = words(re.sub(r"^of (?:(?:the|all|his|her|their|its) )*", "", after))[:2]
+        rest = split_words(re.sub(r"^of (?:(?:the|all|his|her|their|its) )*", "", after))[:2]
         nouns = list(takewhile(lambda word: word not in _ENDS and len(word) > 1, rest))
-        return identifier(["percent", "of", *nouns]) if nouns else "percent"
+        return make_identifier(["percent", "of", *nouns]) if nouns else "percent"
     return "percent"
 
 
@@ -183,14 +183,14 @@ def _money(before: str, after: str) -> str:
     if after.startswith("each"):
         return "price_each"
     if per:
-        return identifier([role or "price", "per", per[1]])
-    return identifier([role]) or "amount"
+        return make_identifier([role or "price", "per", per[1]])
+    return make_identifier([role]) or "amount"
 
 
 def _role(before: str) -> str:
     """The role that the last words before a number give it: `at a cost of` → cost."""
     clause = re.split(r"[.;?!]", before)[-1]
-    near = words(clause)[-5:]
+    near = split_words(clause)[-5:]
     if near[-1:] == ["on"] or (near[-1:] == ["of"] and near[-2:-1] and near[-2] in _OF_MANY):
         return ""
     for word in reversed(near):

@@ -24,7 +24,7 @@ def used_names(expression: ast.expr) -> list[str]:
     return [node.id for node in ast.walk(expression) if isinstance(node, ast.Name)]
 
 
-def needed(steps: Sequence[Step]) -> list[Step]:
+def needed_steps(steps: Sequence[Step]) -> list[Step]:
     """The steps that the last one depends on, and the last one."""
     wanted = {steps[-1].name}
     kept: list[Step] = []
@@ -35,7 +35,7 @@ def needed(steps: Sequence[Step]) -> list[Step]:
     return kept[::-1]
 
 
-def uses(steps: Sequence[Step]) -> Counter[str]:
+def count_uses(steps: Sequence[Step]) -> Counter[str]:
     """How often each name is used by the steps."""
     return Counter(name for step in steps for name in used_names(step.value))
 
@@ -58,7 +58,7 @@ def inline(steps: Sequence[Step], when: Callable[[Step, Step], bool]) -> list[St
     """Steps used exactly once are written into their user where `when(step, user)` says so."""
     kept = list(steps)
     for step in steps:
-        if uses(kept)[step.name] != 1:
+        if count_uses(kept)[step.name] != 1:
             continue
         current = next(each for each in kept if each.name == step.name)
         user = next(each for each in kept if step.name in used_names(each.value))
@@ -75,7 +75,7 @@ def rename(steps: Sequence[Step], names: dict[str, str]) -> list[Step]:
     return [Step(names.get(s.name, s.name), substitute(s.value, nodes), s.hint) for s in steps]
 
 
-def source(steps: Sequence[Step]) -> str:
+def to_source(steps: Sequence[Step]) -> str:
     """Python text: an import if needed, one assignment a line, `print` of the last."""
     lines = [f"{step.name} = {ast.unparse(step.value)}" for step in steps]
     head = ["import math"] if any("math" in used_names(step.value) for step in steps) else []

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Sequence
 
 
-def vocabulary(text: str) -> frozenset[str]:
+def word_set(text: str) -> frozenset[str]:
     """The words of a list written as one text."""
     return frozenset(text.split())
 
@@ -17,7 +17,7 @@ def vocabulary(text: str) -> frozenset[str]:
 LONGEST = 40
 MOST_WORDS = 6
 
-RESERVED = vocabulary(
+RESERVED = word_set(
     "answer math "
     "abs aiter all and anext any as ascii assert async await bin bool break breakpoint "
     "bytearray bytes callable case chr class classmethod compile complex continue copyright "
@@ -30,21 +30,21 @@ RESERVED = vocabulary(
 )
 """Written down and not asked of the interpreter, which knows other builtins in each release: the
 same text must get the same name under all of them."""
-_OUTER = vocabulary(
+_OUTER = word_set(
     "a an the this that these those of in on at to for from by with per and or as is are was "
     "were be been will would has have had his her their its it he she they i we you there so "
     "then thus therefore hence now next first finally also if which who whose when than because "
     "since after before but not s one two three four five six seven eight nine ten"
 )
 """Words that no name ends in."""
-_LEADING = vocabulary(
+_LEADING = word_set(
     "a an the this that thats these those so then thus therefore hence now next first "
     "second finally also which means and but since because if we i it there is are was were of "
     "in at to for by with from or as let be x find calculate determine compute subtract "
     "add divide multiply how many much"
 )
 """Words that no name begins with."""
-_WEAK = vocabulary(
+_WEAK = word_set(
     "left more less fewer total each remaining altogether old away long in all other together "
     "extra equals apart is of the"
 )
@@ -57,14 +57,14 @@ _VERB = re.compile(r"^(.*?)\s+(?:is|was|are|were|equals|will be|would be|comes t
 _ARITHMETIC_START = re.compile(r"[$€£]?\s*\(*\s*[$€£]?\.?\d|[+*/×÷=]")
 
 
-def words(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """Lower-case ASCII words and numbers: `Betty's café, 2nd` → bettys, cafe, 2nd."""
     text = text.replace("’", "'").replace("'", "")
     folded = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     return re.findall(r"[a-z0-9]+", folded)
 
 
-def identifier(parts: Sequence[str]) -> str:
+def make_identifier(parts: Sequence[str]) -> str:
     """The words as a name, cut to length at a word's end; empty if no name can be made of them."""
     kept = [word for word in parts if word and word.isascii() and word.isalnum()]
     while kept and (kept[0] in _LEADING or kept[0][0].isdigit()):
@@ -95,7 +95,7 @@ class Names:
         return free
 
 
-def name_of_result(before: str, after: str) -> str:
+def name_result(before: str, after: str) -> str:
     """A name for a computed number from the text before its expression and after its value.
 
     ("Natalia sold ", " clips in May.") → `clips_in_may`; ("The number of stamps is ", ".") →
@@ -111,10 +111,10 @@ def name_of_result(before: str, after: str) -> str:
     rate = bool(follows) and follows[0] in ("per", "a", "an", "each", "every")
     strong = [word for word in unit if word not in _WEAK]
     if strong and not rate:
-        return identifier(follows)
+        return make_identifier(follows)
     if follows and subject:
-        return identifier([*subject.split("_"), *follows])
-    return subject or identifier(follows)
+        return make_identifier([*subject.split("_"), *follows])
+    return subject or make_identifier(follows)
 
 
 def _phrase_after(after: str) -> list[str]:
@@ -124,17 +124,17 @@ def _phrase_after(after: str) -> list[str]:
     for word in re.split(r"\s+", clause.strip()):
         if re.search(r"[\d=+*/$<>]", word):
             break
-        found.extend(words(word))
+        found.extend(split_words(word))
     return found[:MOST_WORDS]
 
 
 def _label(before: str) -> str:
     """`First find the total distance: 3 + 4` → total_distance; empty for a label of many words."""
     label, _, rest = before.rpartition(":")
-    found = words(re.split(r"[.,;]", label)[-1]) if re.search(r"\d", rest) else []
+    found = split_words(re.split(r"[.,;]", label)[-1]) if re.search(r"\d", rest) else []
     while found and found[0] in _LEADING:
         found.pop(0)
-    return identifier(found) if len(found) <= MOST_WORDS else ""
+    return make_identifier(found) if len(found) <= MOST_WORDS else ""
 
 
 def _subject(before: str) -> tuple[str, bool]:
@@ -143,11 +143,11 @@ def _subject(before: str) -> tuple[str, bool]:
     texts = [_before_arithmetic(clause) for clause in clauses]
     for text in reversed(texts):
         verb = _VERB.match(text)
-        label = identifier(words(verb[1] if verb else text))
+        label = make_identifier(split_words(verb[1] if verb else text))
         if label and ("_" in label or verb):
             return label, bool(verb)
     for text in reversed(texts):
-        if label := identifier(words(text)):
+        if label := make_identifier(split_words(text)):
             return label, False
     return "", False
 

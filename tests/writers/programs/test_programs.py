@@ -16,8 +16,13 @@ from curator.core.model import Problem
 from curator.sandbox import Sandbox
 from curator.sources import SOURCES, open_source, records
 from curator.writers import WRITERS
-from curator.writers.annotated import COMPILERS, annotated
-from curator.writers.programs.expressions import NotCompiled, exact, operations, parse_arithmetic
+from curator.writers.annotated import COMPILERS, write_annotated
+from curator.writers.programs.expressions import (
+    NotCompiled,
+    count_operations,
+    exact_value,
+    parse_arithmetic,
+)
 from curator.writers.programs.mathqa_operations import OPERATIONS, constant
 from curator.writers.programs.variable_names import RESERVED
 from tests.paths import DATA
@@ -53,7 +58,7 @@ def explain(problem: Problem) -> str:
 
 
 def program(problem: Problem) -> str:
-    (rationale,) = annotated(problem, "PoT")
+    (rationale,) = write_annotated(problem, "PoT")
     return rationale.text
 
 
@@ -69,7 +74,7 @@ def test_each_case_compiles_to_its_program_or_gives_its_reason(
     case: dict[str, str], problem: Problem
 ) -> None:
     if "reason" in case:
-        assert list(annotated(problem, "PoT")) == []
+        assert list(write_annotated(problem, "PoT")) == []
         assert explain(problem) == case["reason"]
     else:
         assert program(problem) == case["program"]
@@ -88,8 +93,8 @@ def test_every_program_of_the_table_prints_its_gold_in_the_sandbox() -> None:
 
 def test_annotated_says_nothing_of_cot_or_of_problems_without_formal_solution() -> None:
     problem = gsm8k(table("gsm8k_programs")[0])
-    assert list(annotated(problem, "CoT")) == []
-    assert list(annotated(Problem("math", "Add.", "1", solution="1"), "PoT")) == []
+    assert list(write_annotated(problem, "CoT")) == []
+    assert list(write_annotated(Problem("math", "Add.", "1", solution="1"), "PoT")) == []
 
 
 # Expressions built beside their value: the parser must come to the same one.
@@ -118,7 +123,7 @@ def test_the_value_of_an_expression_is_that_of_the_arithmetic_it_was_written_fro
     text, value = tree
     parsed = parse_arithmetic(text)
     if len(text) <= 200:
-        assert parsed is not None and exact(parsed) == value
+        assert parsed is not None and exact_value(parsed) == value
 
 
 @given(st.text(max_size=60) | st.text("0123456789+-*/().,x%$^ ", max_size=60))
@@ -134,7 +139,7 @@ def test_what_is_parsed_is_arithmetic_on_numbers_and_nothing_else(text: str) -> 
 )
 def test_a_hostile_expression_costs_nothing_and_raises_nothing(text: str) -> None:
     parsed = parse_arithmetic(text)
-    value = exact(parsed) if parsed else None
+    value = exact_value(parsed) if parsed else None
     assert value is None or -1 <= value <= 1
 
 
@@ -180,7 +185,7 @@ def _run_exactly(text: str) -> Fraction:
     *lines, last = text.split("\n")
     for line in lines:
         name, _, value = line.partition(" = ")
-        result = exact(ast.parse(value, mode="eval").body, known)
+        result = exact_value(ast.parse(value, mode="eval").body, known)
         assert result is not None, text
         known[name] = result
     assert last.startswith("print(")
@@ -207,20 +212,20 @@ def test_hostile_text_compiles_to_python_or_to_nothing(
     notation: str, text: str, question: str
 ) -> None:
     problem = Problem("x", question, "1", program=text, notation=notation)  # type: ignore[arg-type]
-    for rationale in annotated(problem, "PoT"):
+    for rationale in write_annotated(problem, "PoT"):
         ast.parse(rationale.text)
 
 
 def test_programs_of_thousands_of_levels_are_no_trouble() -> None:
     for text in ("x = " + "+".join("1" * 9000) + "\nprint(x)", "x = " + "-" * 9000 + "1\nprint(x)"):
         problem = Problem("lila", "How many?", "1", program=text, notation="python")
-        assert len(list(annotated(problem, "PoT"))) + bool(explain(problem)) == 1
+        assert len(list(write_annotated(problem, "PoT"))) + bool(explain(problem)) == 1
 
 
 def test_every_operation_names_its_result_and_every_constant_has_a_value() -> None:
     assert all(entry.arity in (1, 2, 3) and entry.result for entry in OPERATIONS.values())
-    assert exact(constant("const_0_2778") or ast.Constant(0)) == Fraction(5, 18)
-    assert exact(constant("const_3.0") or ast.Constant(0)) == 3
+    assert exact_value(constant("const_0_2778") or ast.Constant(0)) == Fraction(5, 18)
+    assert exact_value(constant("const_3.0") or ast.Constant(0)) == 3
     assert constant("const_pi") is not None and constant("const_x") is None
 
 
@@ -235,7 +240,7 @@ def test_nearly_all_of_a_real_source_compiles_to_clean_programs(
 ) -> None:
     problems = _problems(shared, name)[::13]
     assert len(problems) > 300
-    texts = [rationale.text for p in problems for rationale in annotated(p, "PoT")]
+    texts = [rationale.text for p in problems for rationale in write_annotated(p, "PoT")]
     assert len(texts) >= least * len(problems)
     for text in texts:
         assert text.isascii() and text.split("\n")[-1].startswith("print(")
@@ -273,6 +278,6 @@ def test_real_programs_agree_with_the_gold_answers_as_measured(shared: Path) -> 
 
 def test_a_program_computes_and_does_not_only_state(shared: Path) -> None:
     for problem in _problems(shared, "gsm8k")[:200]:
-        for rationale in annotated(problem, "PoT"):
+        for rationale in write_annotated(problem, "PoT"):
             tree = ast.parse(rationale.text)
-            assert any(operations(n.value) for n in tree.body if isinstance(n, ast.Assign))
+            assert any(count_operations(n.value) for n in tree.body if isinstance(n, ast.Assign))
