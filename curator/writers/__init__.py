@@ -1,7 +1,7 @@
-"""Writers: named functions from a Problem to its Rationales.
+"""Writers: named functions that turn a Problem into Rationales.
 
-In: a Problem and the kind asked for (CoT or PoT). Out: Rationales, none where a writer has nothing
-to say. Writers read texts and never run programs; those that need a teacher wait for one.
+In: a Problem and the kind to write (CoT or PoT). Out: Rationales; none if a writer does not apply.
+Writers read texts and never run programs. Some need a teacher.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,9 +21,9 @@ class Writer:
     name: str
     kinds: frozenset[Kind]
     teacher: bool
-    """Whether it asks a chat model."""
+    """Whether it needs a teacher."""
     write: Callable[[Problem, Kind], Iterator[Rationale]] | None
-    """None for writers with a stage of their own: `synthesis` or `hints`."""
+    """None for writers with their own stage in `pipeline/stages`: `generate`, `hint`, …"""
     about: str
 
 

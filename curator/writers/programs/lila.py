@@ -1,8 +1,8 @@
 """Cleans Lila's programs to readable Python.
 
 In: a Problem whose `program` has the lines `n0 = 30.0`, `t0 = n0 - 10.0`, `answer = t0 * 100.0`,
-`print(answer)`. Out: the same computation with names from the question. A program of any other form
-is passed on as it is, if it parses and prints.
+`print(answer)`. Out: the same computation with names from the question. Any other program that
+parses and prints is returned unchanged.
 """
 
 import ast
@@ -18,7 +18,7 @@ from curator.writers.programs.steps import Step, rename
 
 LONGEST = 20_000
 MOST_NODES = 200
-"""Of one statement that is rewritten; larger ones are left as they are."""
+"""Maximum syntax nodes of a statement that is rewritten."""
 _FUNCTIONS = frozenset(
     {"sqrt", "floor", "ceil", "factorial", "comb", "gcd", "lcm", "log", "log2", "log10"}
 )
@@ -35,12 +35,12 @@ _SCIPY: Mapping[str, str] = {
     "scipy.special.comb": "comb",
     "scipy.misc.comb": "comb",
 }
-"""What `scipy` has no longer, or need not be loaded for."""
+"""Functions of `math` that replace those of `scipy`, which may be gone or slow to import."""
 _PLAIN = frozenset({"min", "max", "abs", "round", "int", "float", "sum"})
 
 
 def compile_lila(problem: Problem) -> str:
-    """The program. Raises NotCompiled if the text is no Python, or prints nothing."""
+    """Return the program. Raises NotCompiled if the text is not Python or prints nothing."""
     text = problem.program.strip()
     if not text or len(text) > LONGEST:
         raise NotCompiled("program too long" if text else "no program")
@@ -57,7 +57,7 @@ def compile_lila(problem: Problem) -> str:
 
 
 def _straight_line_steps(tree: ast.Module) -> list[Step] | None:
-    """The assignments of a program that is nothing but arithmetic and a last `print`, else None."""
+    """Return the assignments of a program of arithmetic and a final `print`; None for any other."""
     body = [node for node in tree.body if not _is_library_import(node)]
     steps: list[Step] = []
     known: dict[str, Fraction] = {}
@@ -82,7 +82,7 @@ def _straight_line_steps(tree: ast.Module) -> list[Step] | None:
 
 
 def _is_library_import(node: ast.stmt) -> bool:
-    """Whether it imports only what a straight program can need; `math` is imported anew if used."""
+    """Return whether a statement imports only libraries that are replaced, or imported again."""
     return isinstance(node, ast.Import) and all(
         alias.name in ("math", "scipy", "scipy.special", "scipy.misc") and not alias.asname
         for alias in node.names
@@ -119,10 +119,10 @@ def _is_arithmetic(root: ast.expr) -> bool:
 
 
 class _Clean(ast.NodeTransformer):
-    """Upstream's guards and floats: `100.0` as 100, `x + 1e-05` as x, `x ** min(2, 5)` as x ** 2.
+    """Simplifies upstream's floats and guards: 100.0 → 100, x + 1e-05 → x, x ** min(2, 5) → x ** 2.
 
-    The guards kept upstream's own interpreter from failing: powers stop at 5, a divisor is never 0.
-    A power that is larger keeps its guard, since upstream's answer was computed with it.
+    The guards protected upstream's interpreter: exponents are at most 5, divisors never 0. An
+    exponent above 5 keeps its guard, since upstream's answer was computed with it.
     """
 
     def __init__(self, known: Mapping[str, Fraction]) -> None:
@@ -157,13 +157,13 @@ class _Clean(ast.NodeTransformer):
         return node
 
 
-def _with_question_names(steps: list[Step], asked: list[Quantity]) -> str:
-    """Inputs take the name of the question's number at their index, if the values agree."""
+def _with_question_names(steps: list[Step], quantities: list[Quantity]) -> str:
+    """Write the program with inputs named after the question's numbers of the same value."""
     inputs = [step for step in steps if isinstance(step.value, ast.Constant)]
     rest = [step for step in steps if step not in inputs]
     if not rest or steps[-1] in inputs:
         raise NotCompiled("nothing is computed")
-    given = [Quantity(_constant(step), _quantity_name(step, asked)) for step in inputs]
+    given = [Quantity(_constant(step), _quantity_name(step, quantities)) for step in inputs]
     names = {step.name: f"n{index}" for index, step in enumerate(inputs)}
     names |= {step.name: f"t{index}" for index, step in enumerate(rest)}
     return write_program(rename(rest, names), given)
@@ -174,10 +174,10 @@ def _constant(step: Step) -> ast.Constant:
     return step.value
 
 
-def _quantity_name(step: Step, asked: list[Quantity]) -> str:
+def _quantity_name(step: Step, quantities: list[Quantity]) -> str:
     place = re.fullmatch(r"n(\d{1,3})", step.name)
-    at_place = asked[int(place[1]) : int(place[1]) + 1] if place else []
-    for quantity in [*at_place, *asked]:
+    at_place = quantities[int(place[1]) : int(place[1]) + 1] if place else []
+    for quantity in [*at_place, *quantities]:
         if quantity.value is not None and exact_value(quantity.value) == exact_value(step.value):
             return quantity.name
     return ""

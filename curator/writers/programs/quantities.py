@@ -1,7 +1,7 @@
-"""The numbers of a question, in the order and form that MathQA counts them, with names for them.
+"""Finds the numbers of a question, numbered as MathQA does, and names for them.
 
 In: a question such as `a train 150 m long runs at 54 km / hr`. Out: Quantity(150, `meters`) and
-Quantity(54, `speed_in_kmph`). MathQA's `n0`, `n1`, … and Lila's are indices into this list.
+Quantity(54, `speed_in_kmph`). `n0`, `n1`, … of MathQA and Lila are indices into this list.
 """
 
 import ast
@@ -13,7 +13,7 @@ from curator.writers.programs.expressions import number_literal
 from curator.writers.programs.variable_names import make_identifier, split_words, word_set
 
 MOST = 200
-"""Numbers read of a question."""
+"""Maximum number of quantities per question."""
 _NUMBER = re.compile(r"\d+(?:,\d+)*(?:\.\d+)?")
 _GROUPED = re.compile(r"\d{1,3}(?:,\d{2,3})*,\d{3}(?:\.\d+)?|\d+(?:\.\d+)?")
 _LONGEST_NUMBER = 24
@@ -24,15 +24,15 @@ class Quantity:
     """One number of a question."""
 
     value: ast.Constant | None
-    """None for a list such as `5,6` or `12,27`: MathQA counts it as one number, and it is none."""
+    """None for a list such as `5,6` or `12,27`, which MathQA counts as one number."""
     name: str
-    """From the words beside it; empty if they say nothing."""
+    """Derived from the words around it; empty if they give no name."""
 
 
 def find_quantities(question: str) -> list[Quantity]:
-    """All numbers of the question in order: digits, with commas inside and decimals.
+    """Return all numbers of the question in order: digits, with inner commas and decimals.
 
-    A sign is not part of a number, and `.5` is 5 to MathQA, which counts digits only.
+    As in MathQA, a sign is not part of a number, and `.5` counts as 5.
     """
     found = list(_NUMBER.finditer(question))[:MOST]
     return [Quantity(_value(mark[0]), _name(question, mark)) for mark in found]
@@ -102,7 +102,7 @@ _LENGTHS = word_set(
 )
 _LENGTH_UNITS = frozenset({"meters", "kilometers", "centimeters", "feet", "inches", "miles"})
 _OF_MANY = frozenset({"average", "mean", "sum", "product", "difference"})
-"""Before `of 3 , 4 and 5` they name what is asked, not the number."""
+"""Before `of 3 , 4 and 5`, these words name the result, not the number."""
 _PERCENTS = word_set(
     "profit loss discount gain interest tax commission tip increase decrease raise off water "
     "milk alcohol salt sugar acid solution vote votes"
@@ -138,7 +138,7 @@ def _name(question: str, mark: re.Match[str]) -> str:
 
 
 def _noun(text: str) -> list[str]:
-    """The words after a number while they can be a noun: `4 red marbles in` → red, marbles."""
+    """Return the noun phrase after a number: `4 red marbles in` → red, marbles."""
     parts: list[str] = []
     for word in split_words(text)[:3]:
         if word in _ENDS or word[0].isdigit():
@@ -188,7 +188,7 @@ def _money(before: str, after: str) -> str:
 
 
 def _role(before: str) -> str:
-    """The role that the last words before a number give it: `at a cost of` → cost."""
+    """Return the role that the words before a number give it: `at a cost of` → cost."""
     clause = re.split(r"[.;?!]", before)[-1]
     near = split_words(clause)[-5:]
     if near[-1:] == ["on"] or (near[-1:] == ["of"] and near[-2:-1] and near[-2] in _OF_MANY):

@@ -1,7 +1,7 @@
-"""Makes a chain of small steps over the question's numbers readable.
+"""Writes a chain of small steps over the question's numbers as a readable program.
 
-In: steps `t0`, `t1`, … over `n0`, `n1`, …, and the question's quantities. Out: source text: named
-inputs, small steps folded into their users, names for the rest, `answer` last, printed.
+In: steps `t0`, `t1`, … over `n0`, `n1`, …, and the question's quantities. Out: source text with
+named inputs, small steps merged into their users, names for the others, and `answer` printed.
 """
 
 import ast
@@ -23,19 +23,19 @@ from curator.writers.programs.steps import (
 from curator.writers.programs.variable_names import Names
 
 MOST_OPERATIONS = 3
-"""Operators of a folded line: what a reader takes in at once."""
+"""Maximum operators of a merged line, so that it stays easy to read."""
 LARGEST_FOLDED = 10**9
 _PLAIN = frozenset(
     {"total", "difference", "product", "quotient", "negative", "inverse", "power", ""}
 )
-"""Names that say no more than the operator does: such steps are folded."""
+"""Names that say no more than the operator; steps with such names are merged."""
 
 
 def write_program(steps: Sequence[Step], given: Sequence[Quantity]) -> str:
-    """The program as text. Raises NotCompiled if it computes nothing from the question.
+    """Return the program as text. Raises NotCompiled if it computes nothing.
 
-    Values are those of the steps as given: operands change places only where the operation is
-    commutative, and only whole results of whole constants are computed here.
+    Values do not change: operands are swapped only in commutative operations, and constants are
+    evaluated only if operands and result are integers.
     """
     steps = needed_steps(steps)
     if any(name.startswith("n") for step in steps for name in used_names(step.value)):
@@ -71,13 +71,13 @@ def _foldable(step: Step, user: Step) -> bool:
 
 
 def _inline_constants(steps: Sequence[Step]) -> list[Step]:
-    """Steps with constants folded, and those that are constants written into their users."""
-    known: dict[str, ast.expr] = {}
+    """Evaluate constants, and move steps that are constants into their users."""
+    constants: dict[str, ast.expr] = {}
     kept: list[Step] = []
     for step in steps:
-        value = fold_constants(substitute(step.value, known))
+        value = fold_constants(substitute(step.value, constants))
         if isinstance(value, ast.Constant) and step is not steps[-1]:
-            known[step.name] = value
+            constants[step.name] = value
         else:
             kept.append(replace(step, value=value))
     return kept
@@ -87,45 +87,47 @@ _WHOLE_CALLS = frozenset({"gcd", "lcm", "comb", "perm", "factorial", "floor"})
 
 
 def remove_rounding(steps: Sequence[Step]) -> list[Step]:
-    """`round(x)` as `x` where x is an integer already."""
-    whole: set[str] = set()
+    """Replace `round(x)` by `x` where x is an integer."""
+    integers: set[str] = set()
 
-    def is_whole(value: ast.expr) -> bool:
+    def is_integer(value: ast.expr) -> bool:
         match value:
             case ast.Constant(value=int()):
                 return True
             case ast.Name(id=name):
-                return name in whole
+                return name in integers
             case ast.Call(func=ast.Attribute(attr=name)):
                 return name in _WHOLE_CALLS
             case ast.BinOp(left=left, op=ast.Add() | ast.Sub() | ast.Mult(), right=right):
-                return is_whole(left) and is_whole(right)
+                return is_integer(left) and is_integer(right)
         return False
 
     class Strip(ast.NodeTransformer):
         def visit_Call(self, node: ast.Call) -> ast.expr:
             self.generic_visit(node)
             cast = isinstance(node.func, ast.Name) and node.func.id in ("int", "round")
-            return node.args[0] if cast and len(node.args) == 1 and is_whole(node.args[0]) else node
+            return (
+                node.args[0] if cast and len(node.args) == 1 and is_integer(node.args[0]) else node
+            )
 
     plain: list[Step] = []
     for step in steps:
         value = Strip().visit(substitute(step.value, {}))
         plain.append(replace(step, value=value))
-        if is_whole(value):
-            whole.add(step.name)
+        if is_integer(value):
+            integers.add(step.name)
     return plain
 
 
 def fold_constants(expression: ast.expr) -> ast.expr:
-    """`10 / 2` as 5: upstream's few constants have to be put together from others."""
+    """Replace `10 / 2` by 5: upstream builds constants that it lacks from others."""
 
     class Fold(ast.NodeTransformer):
         def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
             self.generic_visit(node)
             sides = (node.left, node.right)
-            whole = all(isinstance(s, ast.Constant) and isinstance(s.value, int) for s in sides)
-            value = exact_value(node) if whole else None
+            integral = all(isinstance(s, ast.Constant) and isinstance(s.value, int) for s in sides)
+            value = exact_value(node) if integral else None
             if value is None or value.denominator != 1 or not 0 <= value <= LARGEST_FOLDED:
                 return node
             return ast.Constant(value.numerator)
@@ -134,7 +136,7 @@ def fold_constants(expression: ast.expr) -> ast.expr:
 
 
 def reorder_operands(expression: ast.expr) -> ast.expr:
-    """`a + (b + c)` as `b + c + a`, and `a * (5 / 18)` as `a * 5 / 18`: fewer brackets."""
+    """Write `a + (b + c)` as `b + c + a` and `a * (5 / 18)` as `a * 5 / 18`: fewer brackets."""
 
     class Swap(ast.NodeTransformer):
         def visit_BinOp(self, node: ast.BinOp) -> ast.expr:

@@ -1,7 +1,7 @@
-"""Variable names from the words of a text.
+"""Derives variable names from the words of a text.
 
-In: words beside a number or a computation. Out: names that are valid, ASCII, unique in their
-program, at most 40 characters (without the number that makes one unique), and hide no builtin.
+In: words around a number or a computation. Out: valid ASCII names, unique in their program, of up
+to 40 characters (without the number that makes a name unique), that do not shadow a builtin.
 """
 
 import re
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 
 def word_set(text: str) -> frozenset[str]:
-    """The words of a list written as one text."""
+    """Return the words of a text as a set."""
     return frozenset(text.split())
 
 
@@ -28,27 +28,27 @@ RESERVED = word_set(
     "print property quit raise range repr return reversed round sentinel set setattr slice "
     "sorted staticmethod str sum super try tuple type vars while with yield zip"
 )
-"""Written down and not asked of the interpreter, which knows other builtins in each release: the
-same text must get the same name under all of them."""
+"""A fixed list: the interpreter's builtins differ between releases, and the same text must get the
+same name in all of them."""
 _OUTER = word_set(
     "a an the this that these those of in on at to for from by with per and or as is are was "
     "were be been will would has have had his her their its it he she they i we you there so "
     "then thus therefore hence now next first finally also if which who whose when than because "
     "since after before but not s one two three four five six seven eight nine ten"
 )
-"""Words that no name ends in."""
+"""Words that no name ends with."""
 _LEADING = word_set(
     "a an the this that thats these those so then thus therefore hence now next first "
     "second finally also which means and but since because if we i it there is are was were of "
     "in at to for by with from or as let be x find calculate determine compute subtract "
     "add divide multiply how many much"
 )
-"""Words that no name begins with."""
+"""Words that no name starts with."""
 _WEAK = word_set(
     "left more less fewer total each remaining altogether old away long in all other together "
     "extra equals apart is of the"
 )
-"""Words that say too little to be a name alone."""
+"""Words that are too vague to be a name alone."""
 _CLAUSE = re.compile(
     r"[,;:()\[\]!?\n\"“”]|\.(?!\d)|\s[-–—]\s|\b(?:so|then|because|since|thus|therefore|which|meaning)\b",
     re.IGNORECASE,
@@ -58,14 +58,14 @@ _ARITHMETIC_START = re.compile(r"[$€£]?\s*\(*\s*[$€£]?\.?\d|[+*/×÷=]")
 
 
 def split_words(text: str) -> list[str]:
-    """Lower-case ASCII words and numbers: `Betty's café, 2nd` → bettys, cafe, 2nd."""
+    """Split text into lower-case ASCII words: `Betty's café, 2nd` → bettys, cafe, 2nd."""
     text = text.replace("’", "'").replace("'", "")
     folded = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     return re.findall(r"[a-z0-9]+", folded)
 
 
 def make_identifier(parts: Sequence[str]) -> str:
-    """The words as a name, cut to length at a word's end; empty if no name can be made of them."""
+    """Join words to a name, cut at a word boundary; empty if they do not give a valid name."""
     kept = [word for word in parts if word and word.isascii() and word.isalnum()]
     while kept and (kept[0] in _LEADING or kept[0][0].isdigit()):
         kept.pop(0)
@@ -79,34 +79,34 @@ def make_identifier(parts: Sequence[str]) -> str:
 
 
 class Names:
-    """Gives each quantity of one program a name of its own."""
+    """Assigns unique names within one program."""
 
     def __init__(self) -> None:
         self._used: set[str] = set()
 
-    def take(self, name: str, otherwise: str = "result") -> str:
-        """`name` if free, else `name_2`, `name_3`, …; `otherwise` in place of an empty one."""
-        base = name or otherwise
-        free, count = base, 1
-        while free in self._used:
+    def take(self, name: str, fallback: str = "result") -> str:
+        """Return `name`, or `name_2`, `name_3`, … if taken; `fallback` replaces an empty name."""
+        base = name or fallback
+        unique, count = base, 1
+        while unique in self._used:
             count += 1
-            free = f"{base}_{count}"
-        self._used.add(free)
-        return free
+            unique = f"{base}_{count}"
+        self._used.add(unique)
+        return unique
 
 
 def name_result(before: str, after: str) -> str:
-    """A name for a computed number from the text before its expression and after its value.
+    """Return a name for a result from the text before its expression and after its value.
 
     ("Natalia sold ", " clips in May.") → `clips_in_may`; ("The number of stamps is ", ".") →
     `number_of_stamps`; ("Weng earns ", " per minute.") → `weng_earns_per_minute`. May be empty.
     """
     if label := _label(before):
         return label
-    subject, stated = _subject(before)
+    subject, is_statement = _subject(before)
     follows = _phrase_after(after)
     unit = [word for word in follows if word not in _OUTER]
-    if stated and subject:
+    if is_statement and subject:
         return subject
     rate = bool(follows) and follows[0] in ("per", "a", "an", "each", "every")
     strong = [word for word in unit if word not in _WEAK]
@@ -120,25 +120,25 @@ def name_result(before: str, after: str) -> str:
 def _phrase_after(after: str) -> list[str]:
     clause = _CLAUSE.split(after, maxsplit=1)[0]
     clause = re.sub(r"(?:(?<=[a-z])|^\s*)/(?=\s*[a-z])", " per ", clause)
-    found: list[str] = []
+    phrase: list[str] = []
     for word in re.split(r"\s+", clause.strip()):
         if re.search(r"[\d=+*/$<>]", word):
             break
-        found.extend(split_words(word))
-    return found[:MOST_WORDS]
+        phrase.extend(split_words(word))
+    return phrase[:MOST_WORDS]
 
 
 def _label(before: str) -> str:
-    """`First find the total distance: 3 + 4` → total_distance; empty for a label of many words."""
+    """Return total_distance for `First find the total distance: 3 + 4`; empty for a long label."""
     label, _, rest = before.rpartition(":")
-    found = split_words(re.split(r"[.,;]", label)[-1]) if re.search(r"\d", rest) else []
-    while found and found[0] in _LEADING:
-        found.pop(0)
-    return make_identifier(found) if len(found) <= MOST_WORDS else ""
+    phrase = split_words(re.split(r"[.,;]", label)[-1]) if re.search(r"\d", rest) else []
+    while phrase and phrase[0] in _LEADING:
+        phrase.pop(0)
+    return make_identifier(phrase) if len(phrase) <= MOST_WORDS else ""
 
 
 def _subject(before: str) -> tuple[str, bool]:
-    """The name in the last clause that has one, and whether that clause ends in "is"."""
+    """Return the name from the last clause that has one, and whether the clause ends in "is"."""
     clauses = [clause.strip() for clause in _CLAUSE.split(before)]
     texts = [_before_arithmetic(clause) for clause in clauses]
     for text in reversed(texts):
