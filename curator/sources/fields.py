@@ -97,14 +97,14 @@ def texts(row: Row, key: str) -> list[str]:
     return cell
 
 
-def strip_labels(options: Sequence[str]) -> tuple[str, ...]:
+def strip_labels(choices: Sequence[str]) -> tuple[str, ...]:
     """Remove the labels `A)`, `(A)`, `A.` or `A)A)` of choices, which must be in order."""
     plain = []
-    for expected, option in zip(LETTERS, options, strict=False):
-        label = re.match(r"\s*(?:\(\s*([A-Z])\s*\)|([A-Z])\s*[).])\s*", option)
+    for expected, choice in zip(LETTERS, choices, strict=False):
+        label = re.match(r"\s*(?:\(\s*([A-Z])\s*\)|([A-Z])\s*[).])\s*", choice)
         if label and (label[1] or label[2]) != expected:
             raise Unreadable("options are out of order")
-        bare = option[label.end() if label else 0 :].strip()
+        bare = choice[label.end() if label else 0 :].strip()
         plain.append(bare.removeprefix(f"{expected})").strip() if label else bare)
     return tuple(plain)
 
@@ -124,8 +124,8 @@ def split_choices(question: str) -> tuple[str, tuple[str, ...]]:
     if len(starts) < 2 or tail[: starts[0][0]].strip() or not head.strip():
         return question, ()
     ends = [start for start, _ in starts[1:]] + [len(tail)]
-    options = [tail[start:end].strip() for (_, start), end in zip(starts, ends, strict=True)]
-    return head.strip(), tuple(options)
+    choices = [tail[start:end].strip() for (_, start), end in zip(starts, ends, strict=True)]
+    return head.strip(), tuple(choices)
 
 
 def quarantine(place: str, reason: str, raw: object) -> Quarantined:

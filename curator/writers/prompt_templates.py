@@ -201,16 +201,16 @@ def _check_syntax(
     """Return the values that a message uses; raise RecipeError for syntax that is not allowed."""
     try:
         tree = environment.parse(text)
-        found = list(_walk(tree, 0))
+        visited = list(_walk(tree, 0))
     except jinja2.TemplateSyntaxError as error:
         raise RecipeError(f"{file}:{line + error.lineno}: {_one_line(error)}") from None
     except RecursionError:
         raise RecipeError(f"{file}:{line}: nested too deeply") from None
     assigned = {
-        node.name for node, _ in found if isinstance(node, nodes.Name) and node.ctx == "store"
+        node.name for node, _ in visited if isinstance(node, nodes.Name) and node.ctx == "store"
     }
     used = set()
-    for node, loops in found:
+    for node, loops in visited:
         if not isinstance(node, _ALLOWED) or loops > 1:
             what = "a loop in a loop" if loops > 1 else f"'{type(node).__name__.lower()}'"
             raise RecipeError(

@@ -34,11 +34,11 @@ def boxes(solution: str) -> list[str]:
 
 def gold_of(question: str, solution: str) -> str:
     """Return the final answer: the last box, or all distinct ones if several are asked for."""
-    found = boxes(solution)
-    if not found:
+    answers = boxes(solution)
+    if not answers:
         raise Unreadable("no boxed answer")
-    distinct = list(dict.fromkeys(found))
-    return ", ".join(distinct) if _SEVERAL.search(question) else found[-1]
+    distinct = list(dict.fromkeys(answers))
+    return ", ".join(distinct) if _SEVERAL.search(question) else answers[-1]
 
 
 def parse(row: Row, place: str) -> Iterator[Problem]:

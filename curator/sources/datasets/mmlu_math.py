@@ -37,7 +37,7 @@ def parse(row: Row, place: str) -> Iterator[Problem]:
 
 EVAL = Source(
     name="mmlu_math",
-    about="Five mathematical subjects of MMLU test, four options (Hendrycks et al.)",
+    about="Five mathematical subjects of MMLU test, four choices (Hendrycks et al.)",
     licence="MIT",
     parse=parse,
     folder="evals/mmlu_math",

@@ -49,7 +49,7 @@ def parse(row: Row, place: str) -> Iterator[Problem]:
 
 EVAL = Source(
     name="sat_math",
-    about="SAT mathematics, four options (College Board, through AGIEval)",
+    about="SAT mathematics, four choices (College Board, through AGIEval)",
     licence=LICENCE,
     parse=parse,
     folder="evals/sat_math",

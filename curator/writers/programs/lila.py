@@ -60,16 +60,16 @@ def _straight_line_steps(tree: ast.Module) -> list[Step] | None:
     """Return the assignments of a program of arithmetic and a final `print`; None for any other."""
     body = [node for node in tree.body if not _is_library_import(node)]
     steps: list[Step] = []
-    known: dict[str, Fraction] = {}
+    constants: dict[str, Fraction] = {}
     for node in body[:-1]:
         match node:
             case ast.Assign(targets=[ast.Name(id=name)], value=value) if _is_small(value):
-                cleaned = _Clean(known).visit(value)
+                cleaned = _Clean(constants).visit(value)
                 if not _is_arithmetic(cleaned):
                     return None
                 steps.append(Step(name, cleaned, _HINTS.get(_operator(cleaned), "")))
                 if (fixed := exact_value(cleaned)) is not None:
-                    known[name] = fixed
+                    constants[name] = fixed
             case _:
                 return None
     names = [step.name for step in steps]
@@ -125,8 +125,8 @@ class _Clean(ast.NodeTransformer):
     exponent above 5 keeps its guard, since upstream's answer was computed with it.
     """
 
-    def __init__(self, known: Mapping[str, Fraction]) -> None:
-        self.known = known
+    def __init__(self, constants: Mapping[str, Fraction]) -> None:
+        self.constants = constants
 
     def visit_Constant(self, node: ast.Constant) -> ast.Constant:
         plain = type(node.value) in (int, float) and 1e-4 < abs(node.value) < 1e15  # type: ignore[arg-type]
@@ -151,8 +151,8 @@ class _Clean(ast.NodeTransformer):
             case ast.BinOp(
                 op=ast.Pow(), right=ast.Call(func=ast.Name(id="min"), args=[power, cap])
             ):
-                value, most = exact_value(power, self.known), exact_value(cap)
-                if value is not None and most is not None and value <= most:
+                value, limit = exact_value(power, self.constants), exact_value(cap)
+                if value is not None and limit is not None and value <= limit:
                     node.right = power
         return node
 

@@ -34,8 +34,8 @@ def find_quantities(question: str) -> list[Quantity]:
 
     As in MathQA, a sign is not part of a number, and `.5` counts as 5.
     """
-    found = list(_NUMBER.finditer(question))[:MOST]
-    return [Quantity(_value(mark[0]), _name(question, mark)) for mark in found]
+    matches = list(_NUMBER.finditer(question))[:MOST]
+    return [Quantity(_value(mark[0]), _name(question, mark)) for mark in matches]
 
 
 def _value(text: str) -> ast.Constant | None:

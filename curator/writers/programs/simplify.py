@@ -73,14 +73,14 @@ def _foldable(step: Step, user: Step) -> bool:
 def _inline_constants(steps: Sequence[Step]) -> list[Step]:
     """Evaluate constants, and move steps that are constants into their users."""
     constants: dict[str, ast.expr] = {}
-    kept: list[Step] = []
+    result: list[Step] = []
     for step in steps:
         value = fold_constants(substitute(step.value, constants))
         if isinstance(value, ast.Constant) and step is not steps[-1]:
             constants[step.name] = value
         else:
-            kept.append(replace(step, value=value))
-    return kept
+            result.append(replace(step, value=value))
+    return result
 
 
 _WHOLE_CALLS = frozenset({"gcd", "lcm", "comb", "perm", "factorial", "floor"})

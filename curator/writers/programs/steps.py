@@ -26,13 +26,13 @@ def used_names(expression: ast.expr) -> list[str]:
 
 def needed_steps(steps: Sequence[Step]) -> list[Step]:
     """Return the last step and the steps that it depends on."""
-    wanted = {steps[-1].name}
-    kept: list[Step] = []
+    names = {steps[-1].name}
+    result: list[Step] = []
     for step in reversed(steps):
-        if step.name in wanted:
-            kept.append(step)
-            wanted.update(used_names(step.value))
-    return kept[::-1]
+        if step.name in names:
+            result.append(step)
+            names.update(used_names(step.value))
+    return result[::-1]
 
 
 def count_uses(steps: Sequence[Step]) -> Counter[str]:
@@ -56,17 +56,17 @@ def substitute(expression: ast.expr, values: Mapping[str, ast.expr]) -> ast.expr
 
 def inline(steps: Sequence[Step], when: Callable[[Step, Step], bool]) -> list[Step]:
     """Move each step that is used exactly once into its user, if `when(step, user)` is true."""
-    kept = list(steps)
+    result = list(steps)
     for step in steps:
-        if count_uses(kept)[step.name] != 1:
+        if count_uses(result)[step.name] != 1:
             continue
-        current = next(each for each in kept if each.name == step.name)
-        user = next(each for each in kept if step.name in used_names(each.value))
+        current = next(each for each in result if each.name == step.name)
+        user = next(each for each in result if step.name in used_names(each.value))
         if when(current, user):
             value = substitute(user.value, {step.name: current.value})
-            kept[kept.index(user)] = replace(user, value=value)
-            kept.remove(current)
-    return kept
+            result[result.index(user)] = replace(user, value=value)
+            result.remove(current)
+    return result
 
 
 def rename(steps: Sequence[Step], names: dict[str, str]) -> list[Step]:

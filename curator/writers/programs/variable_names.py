@@ -66,13 +66,13 @@ def split_words(text: str) -> list[str]:
 
 def make_identifier(parts: Sequence[str]) -> str:
     """Join words to a name, cut at a word boundary; empty if they do not give a valid name."""
-    kept = [word for word in parts if word and word.isascii() and word.isalnum()]
-    while kept and (kept[0] in _LEADING or kept[0][0].isdigit()):
-        kept.pop(0)
-    kept = kept[:MOST_WORDS]
-    while kept and (kept[-1] in _OUTER or len("_".join(kept)) > LONGEST):
-        kept.pop()
-    name = "_".join(kept)
+    words = [word for word in parts if word and word.isascii() and word.isalnum()]
+    while words and (words[0] in _LEADING or words[0][0].isdigit()):
+        words.pop(0)
+    words = words[:MOST_WORDS]
+    while words and (words[-1] in _OUTER or len("_".join(words)) > LONGEST):
+        words.pop()
+    name = "_".join(words)
     if not name or len(name) < 2 or not name.isidentifier():
         return ""
     return f"{name}_value" if name in RESERVED else name
@@ -153,5 +153,5 @@ def _subject(before: str) -> tuple[str, bool]:
 
 
 def _before_arithmetic(clause: str) -> str:
-    found = _ARITHMETIC_START.search(clause)
-    return clause[: found.start()].strip() if found else clause.strip()
+    start = _ARITHMETIC_START.search(clause)
+    return clause[: start.start()].strip() if start else clause.strip()
