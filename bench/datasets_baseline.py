@@ -1,10 +1,10 @@
-"""The bench's job with Hugging Face `datasets`, as a good engineer would write it in an afternoon.
+"""Does the benchmark's job with Hugging Face `datasets`, in straightforward code.
 
     python bench/datasets_baseline.py MIRROR OUT.jsonl
 
-In: a mirror made by `make_rows.py`. Out: JSON lines without duplicates over normalised text and
-without questions that share 13 words with an evaluation set or are one of its short questions,
-sampled by source. No verdicts, versions or resuming: it is a yardstick for time and memory.
+In: a mirror from `make_rows.py`. Out: JSON lines, deduplicated by normalised text, without
+questions that share 13 words with an evaluation set or equal one of its short questions, sampled by
+source. It has no verdicts, versions or resuming; it is the baseline for time and memory.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from text import REQUESTS
 
 NGRAM, PROCESSES, SEED = 13, 2, 0
 SHARES = {"data/CoT/aqua_rat.json": 0.8, "data/CoT/math50k_camel.json": 0.8}
-"""What is kept of a source; everything of the others."""
+"""Share of a source to keep; other sources are kept completely."""
 
 SPACE = re.compile(r"\s+")
 WORD = re.compile(r"[^\W\d_]+|[0-9]+(?:\.[0-9]+)?")
@@ -32,23 +32,23 @@ Batch = dict[str, list[Any]]
 
 
 def question_of(instruction: str) -> str:
-    """The question alone, in lower case."""
+    """Return the question without choices and closing request, in lower case."""
     question = instruction.lower().split("answer choices:")[0]
     for request in CLOSING:
         question = question.replace(request, "")
     return question
 
 
-def grams(question: str) -> list[str]:
-    """The n-grams of a question; of a short one its text without white space."""
+def ngrams_of(question: str) -> list[str]:
+    """Return the n-grams of a question; for a short question, its text without white space."""
     words = WORD.findall(question)
     if len(words) < NGRAM:
         return [SPACE.sub("", question).rstrip(".?!")]
     return [" ".join(words[i : i + NGRAM]) for i in range(len(words) - NGRAM + 1)]
 
 
-class Judge:
-    """Adds what rows are judged by: a key of their normalised text, and whether a test has them."""
+class AddKeys:
+    """Adds a hash of the normalised text, and whether an evaluation set contains the question."""
 
     def __init__(self, tests: set[str]) -> None:
         self._tests = tests
@@ -58,7 +58,7 @@ class Judge:
         for instruction, output in zip(batch["instruction"], batch["output"], strict=True):
             text = f"{instruction}\0{output}".lower()
             keys.append(md5(SPACE.sub("", text).encode()).digest())
-            leaks.append(not self._tests.isdisjoint(grams(question_of(instruction))))
+            leaks.append(not self._tests.isdisjoint(ngrams_of(question_of(instruction))))
         return {"key": keys, "leak": leaks}
 
 
@@ -66,17 +66,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("mirror", type=Path)
     parser.add_argument("out", type=Path)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     tests = {
         gram
-        for _, _, question in evaluation_questions(asked.mirror / "evals")
-        for gram in grams(question_of(question))
+        for _, _, question in evaluation_questions(arguments.mirror / "evals")
+        for gram in ngrams_of(question_of(question))
     }
-    file = str(asked.mirror / "sources/mathinstruct/MathInstruct.json")
-    with tempfile.TemporaryDirectory(dir=asked.out.parent) as cache:
+    file = str(arguments.mirror / "sources/mathinstruct/MathInstruct.json")
+    with tempfile.TemporaryDirectory(dir=arguments.out.parent) as cache:
         rows = datasets.load_dataset("json", data_files=file, split="train", cache_dir=cache)
-        rows = rows.map(Judge(tests), batched=True, num_proc=PROCESSES)
-        # Whole columns before any selection: reading through indices is many times slower.
+        rows = rows.map(AddKeys(tests), batched=True, num_proc=PROCESSES)
+        # Read whole columns before any selection: reading through indices is many times slower.
         leaks, keys, sources = (rows.data.column(n).to_pylist() for n in ("leak", "key", "source"))
         clean = [n for n, leak in enumerate(leaks) if not leak]
         first: dict[bytes, int] = {}
@@ -85,17 +85,17 @@ def main() -> None:
         by_source: dict[str, list[int]] = {}
         for n in first.values():
             by_source.setdefault(sources[n], []).append(n)
-        chance = random.Random(SEED)
+        generator = random.Random(SEED)
         kept = [
             n
             for source, places in sorted(by_source.items())
-            for n in chance.sample(places, round(SHARES.get(source, 1.0) * len(places)))
+            for n in generator.sample(places, round(SHARES.get(source, 1.0) * len(places)))
         ]
         mixed = rows.select(sorted(kept)).remove_columns(["key", "leak"])
-        mixed.to_json(asked.out, num_proc=PROCESSES, force_ascii=False)
-    told = {"rows": len(rows), "contaminated": len(rows) - len(clean),
+        mixed.to_json(arguments.out, num_proc=PROCESSES, force_ascii=False)
+    counts = {"rows": len(rows), "contaminated": len(rows) - len(clean),
             "duplicates": len(clean) - len(first), "kept": len(kept)}  # fmt: skip
-    print(json.dumps(told))
+    print(json.dumps(counts))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Kill a build at random moments, start it again each time, and say whether anything was lost.
+"""Kills a build at random moments, restarts it each time, and reports whether anything was lost.
 
     python bench/kills.py mathinstruct --mirror DIR --allow-missing --kills 50
 
-In: a recipe and the options of `curator build`. Out: the digest without kills and after them, how
-many results were computed twice, and how readers fared meanwhile. Exit code 1 if a promise broke.
+In: a recipe and the options of `curator build`. Out: the digests without and with kills, the number
+of results that were computed twice, and of concurrent readers that failed. Exit code 1 on failure.
 """
 
 import argparse
@@ -19,98 +19,102 @@ from pathlib import Path
 
 
 def curator(*args: str) -> list[str]:
-    """The command line as a list."""
+    """Return a command line as a list."""
     return [sys.executable, "-m", "curator", *args]
 
 
 def digest_of(build: list[str]) -> str:
-    """Run a build to its end and return the digest of its version."""
+    """Run a complete build and return the digest of its version."""
     done = subprocess.run([*build, "--json"], check=True, capture_output=True, text=True)
     return str(json.loads(done.stdout)["digest"])
 
 
-class Written:
-    """Every result that was ever written to a store's journals, which are compacted as it runs."""
+class WrittenResults:
+    """All results that were ever written to a store's journals, which a build compacts."""
 
     def __init__(self, store: Path) -> None:
         self._store = store
         self._journals: dict[str, list[bytes]] = {}
 
-    def look(self) -> None:
-        """Read the journals as they are now."""
+    def update(self) -> None:
+        """Read the current journals."""
         for path in self._store.glob("ledgers/*/*.journal"):
             lines = [line for line in path.read_bytes().split(b"\n")[:-1] if line.count(b" ") > 2]
             self._journals[path.name] = [line.split(b" ")[1] for line in lines]
 
     def keys(self) -> Counter[bytes]:
-        """How often each key was written."""
+        """Count how often each key was written."""
         return Counter(key for keys in self._journals.values() for key in keys)
 
 
-def killed(
-    build: list[str], store: Path, written: Written, kills: int, longest: float, seed: int
+def kill_repeatedly(
+    build: list[str], store: Path, written: WrittenResults, kills: int, longest: float, seed: int
 ) -> Counter[str]:
-    """Start the build and kill it, again and again; readers look on. Returns what happened."""
-    moments = random.Random(seed)
-    happened: Counter[str] = Counter()
+    """Start and kill the build repeatedly, with concurrent readers; return counts of events."""
+    generator = random.Random(seed)
+    events: Counter[str] = Counter()
     for _ in range(kills):
-        written.look()
+        written.update()
         process = subprocess.Popen(
             build, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )
-        wait = moments.uniform(0.05, longest)
+        wait = generator.uniform(0.05, longest)
         try:
             process.wait(wait)
-            happened["ended before the kill"] += 1
+            events["ended before the kill"] += 1
         except subprocess.TimeoutExpired:
-            if (store / "FORMAT").exists() and moments.random() < 0.3:
+            if (store / "FORMAT").exists() and generator.random() < 0.3:
                 reader = curator("status", "--store", str(store), "--json")
-                answered = subprocess.run(reader, capture_output=True, check=False).returncode == 0
-                happened["reader answered" if answered else "reader failed"] += 1
+                succeeded = subprocess.run(reader, capture_output=True, check=False).returncode == 0
+                events["reader succeeded" if succeeded else "reader failed"] += 1
             process.send_signal(signal.SIGKILL)
             process.wait()
-            happened["killed"] += 1
-    return happened
+            events["killed"] += 1
+    return events
 
 
 def main() -> int:
-    """Build whole, then build with kills, and compare."""
+    """Build without kills, then with kills, and compare."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("recipe")
     parser.add_argument("--mirror", required=True)
     parser.add_argument("--allow-missing", action="store_true")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
-    options = ["--mirror", given.mirror, *(["--allow-missing"] if given.allow_missing else [])]
+    arguments = parser.parse_args()
+    options = [
+        "--mirror",
+        arguments.mirror,
+        *(["--allow-missing"] if arguments.allow_missing else []),
+    ]
     with tempfile.TemporaryDirectory() as folder:
         whole, broken = Path(folder, "whole"), Path(folder, "broken")
         start = time.monotonic()
-        expected = digest_of(curator("build", given.recipe, *options, "--store", str(whole)))
+        expected = digest_of(curator("build", arguments.recipe, *options, "--store", str(whole)))
         seconds = time.monotonic() - start
-        build = curator("build", given.recipe, *options, "--store", str(broken))
-        undisturbed, disturbed = Written(whole), Written(broken)
-        undisturbed.look()
-        longest = max(1.5, seconds / given.kills * 3)
-        happened = killed(build, broken, disturbed, given.kills, longest, given.seed)
-        disturbed.look()
+        build = curator("build", arguments.recipe, *options, "--store", str(broken))
+        reference, restarted = WrittenResults(whole), WrittenResults(broken)
+        reference.update()
+        longest = max(1.5, seconds / arguments.kills * 3)
+        events = kill_repeatedly(build, broken, restarted, arguments.kills, longest, arguments.seed)
+        restarted.update()
         digest = digest_of(build)
-        disturbed.look()
-        once, again = undisturbed.keys(), disturbed.keys()
+        restarted.update()
+        once, again = reference.keys(), restarted.keys()
         twice = sum(again.values()) - len(again)
-        left = list((broken / "tmp").iterdir())
-        print(f"undisturbed build    {seconds:8.1f} s  digest {expected[:16]}")
-        print(f"after {given.kills} kills{'':10} digest {digest[:16]}")
+        unfinished = list((broken / "tmp").iterdir())
+        print(f"build without kills  {seconds:8.1f} s  digest {expected[:16]}")
+        print(f"after {arguments.kills} kills{'':10} digest {digest[:16]}")
         print(f"results computed     {len(once):8,}    with kills {len(again):,}, twice {twice:,}")
-        print(f"unfinished files     {len(left):8,}")
-        for what, count in sorted(happened.items()):
+        print(f"unfinished files     {len(unfinished):8,}")
+        for what, count in sorted(events.items()):
             print(f"{what:20} {count:8,}")
-        if happened["ended before the kill"] == given.kills:
-            print("no kill met a running build: ask for fewer, or for a larger recipe")
+        if events["ended before the kill"] == arguments.kills:
+            print("Every build ended before its kill. Use fewer kills, or a larger recipe.")
             return 1
-        fine = digest == expected and twice == 0 and set(once) == set(again)
-        fine = fine and not left and not happened["reader failed"]
-        return 0 if fine else 1
+        passed = digest == expected and twice == 0 and set(once) == set(again)
+        passed = passed and not unfinished and not events["reader failed"]
+        return 0 if passed else 1
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Graders against labels that others gave: published outputs of models, graded anew.
+"""Compares grading with published labels of model outputs.
 
     python bench/labels.py --data DIR [--show]
 
-In: DIR/outputs with the published files. Out: a table of their labels against our outcomes, a row
-a file; with --show every pair on which the two disagree. Programs run in the sandbox.
+In: DIR/outputs with the published files. Out: a table of labels and outcomes per file; with --show,
+every pair on which they disagree. Programs run in the sandbox.
 """
 
 import argparse
@@ -27,18 +27,18 @@ OUTCOMES = ("equal", "different", "undecided", "no answer")
 
 @dataclass(frozen=True)
 class Graded:
-    """One solution, as it was labelled and as it is found here."""
+    """One solution with its published label and its extracted answer."""
 
     place: str
     gold: str
     answer: Answer | None
     right: bool
-    """Their label."""
+    """The published label."""
     choices: tuple[str, ...] = ()
 
 
 def lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The records of a file with their line numbers; prompts stand before those of some."""
+    """Yield the records of a file with line numbers; prompts before the records are skipped."""
     with path.open(encoding="utf-8") as file:
         for number, line in enumerate(file, 1):
             try:
@@ -61,7 +61,7 @@ def number(text: object) -> float | None:
 
 
 def gsm8k_solutions(outputs: Path) -> Iterator[Graded]:
-    """Sampled solutions; the labels are those of the paper's authors."""
+    """Yield sampled solutions with the labels of the paper's authors."""
     for at, row in lines(outputs / "gsm8k_model_solutions/example_model_solutions.jsonl"):
         gold = extract(row["ground_truth"])
         assert gold is not None
@@ -71,7 +71,7 @@ def gsm8k_solutions(outputs: Path) -> Iterator[Graded]:
 
 
 def pot_gsm8k(path: Path) -> Iterator[Graded]:
-    """Executed programs; as a label their own rule: within a thousandth."""
+    """Yield executed programs; the label is the paper's rule: within a thousandth."""
     for at, row in lines(path):
         executed = row["executed"]
         value = number(executed)
@@ -81,7 +81,7 @@ def pot_gsm8k(path: Path) -> Iterator[Graded]:
 
 
 def pot_aqua(path: Path) -> Iterator[Graded]:
-    """Executed programs with options; as a label whether the option they chose is the gold one."""
+    """Yield executed programs with choices; the label is whether the predicted letter is right."""
     for at, row in lines(path):
         choices = tuple(option.partition(")")[2].strip() for option in row["options"])
         found = extract_output(str(row["generated_prediction"]))
@@ -89,21 +89,21 @@ def pot_aqua(path: Path) -> Iterator[Graded]:
 
 
 def tora(path: Path) -> Iterator[Graded]:
-    """Trajectories; as a label ToRA's rule for its own `pred`: within a ten-thousandth, also as a
+    """Yield trajectories; the label is ToRA's rule for `pred`: within a ten-thousandth, also as a
     percentage."""
     for at, row in lines(path):
-        said, gold = number(row["pred"][0]), float(row["gt"].replace(",", ""))
-        right = said is not None and any(
-            close(said, other, 1e-4) for other in (gold, gold / 100, gold * 100)
+        prediction, gold = number(row["pred"][0]), float(row["gt"].replace(",", ""))
+        right = prediction is not None and any(
+            close(prediction, other, 1e-4) for other in (gold, gold / 100, gold * 100)
         )
         yield Graded(str(at), row["gt"], extract(row["code"][0]), right)
 
 
 def pal_aqua(outputs: Path, evals: Path) -> Iterator[Graded]:
-    """Programs with options, run here, each cut off where the model went on to other questions.
+    """Run programs with choices, each cut where the model starts another question.
 
-    Every row is labelled correct upstream, so the label says nothing: in its place stands whether
-    the value is within a hundredth of the number in the gold option.
+    Upstream labels every row correct, so the label used here is whether the value is within a
+    hundredth of the number in the gold choice.
     """
     rows = list(lines(outputs / "pal/aqua_pal_outputs.jsonl"))
     tests = [row for _, row in lines(evals / "aqua_rat/test.json")]
@@ -120,7 +120,7 @@ def pal_aqua(outputs: Path, evals: Path) -> Iterator[Graded]:
             yield Graded(str(at), row["answer"], found, right, choices)
 
 
-def graded(data: Path) -> Iterator[tuple[str, list[Graded]]]:
+def labelled_sets(data: Path) -> Iterator[tuple[str, list[Graded]]]:
     outputs = data / "outputs"
     yield "gsm8k_model_solutions", list(gsm8k_solutions(outputs))
     for path in sorted((outputs / "pot").glob("gsm8K*.jsonl")):
@@ -133,14 +133,14 @@ def graded(data: Path) -> Iterator[tuple[str, list[Graded]]]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--data", type=Path, required=True, help="with outputs/ and evals/")
-    parser.add_argument("--show", action="store_true", help="print every disagreement")
-    asked = parser.parse_args()
+    parser.add_argument("--data", type=Path, required=True, help="Folder with outputs/ and evals/.")
+    parser.add_argument("--show", action="store_true", help="Print every disagreement.")
+    arguments = parser.parse_args()
     head = "".join(f"{outcome:>11}" for outcome in OUTCOMES)
-    print(f"{'':26}{'theirs':>8}{head}")
-    for name, rows in graded(asked.data):
+    print(f"{'':26}{'label':>8}{head}")
+    for name, rows in labelled_sets(arguments.data):
         counts: Counter[tuple[bool, str]] = Counter()
-        shown = []
+        disagreements = []
         pairs = [(one.gold, render_answer(one.answer), one.choices) for one in rows if one.answer]
         with Grader() as grader:
             verdicts = grader.map(pairs)
@@ -149,15 +149,17 @@ def main() -> int:
                 outcome = found.outcome if found else "no answer"
                 counts[one.right, outcome] += 1
                 if one.right != (outcome == "equal"):
-                    said = render_answer(one.answer) if one.answer else ""
+                    answer = render_answer(one.answer) if one.answer else ""
                     rule = found.rule if found else ""
-                    shown.append((one.place, one.right, outcome, rule, one.gold, said, one.choices))
+                    disagreements.append(
+                        (one.place, one.right, outcome, rule, one.gold, answer, one.choices)
+                    )
         for right in (True, False):
             cells = "".join(f"{counts[right, outcome]:11,}" for outcome in OUTCOMES)
             print(
                 f"{name if right else '':26}{'right' if right else 'wrong':>8}{cells}", flush=True
             )
-        for line in shown if asked.show else ():
+        for line in disagreements if arguments.show else ():
             print("   ", *map(repr, line))
     return 0
 

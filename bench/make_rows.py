@@ -1,11 +1,12 @@
-"""Made-up rows in the exact shape of the released MathInstruct, with faults at known places.
+"""Generates rows in the format of the released MathInstruct, with duplicates and contamination.
 
     python bench/make_rows.py --rows 262000 DIR [--evals DIR]
 
-Out: a mirror: `DIR/sources/mathinstruct/MathInstruct.json` (one JSON array; the 14 sources in the
-published proportions; 345 MB for 262,000 rows, more than the real 212 MB), ten evaluation sets in
-`DIR/evals` (11,823 questions; or a link to the folder of real ones), and `DIR/planted.json`: which
-rows repeat which (10%) and which hold an evaluation question (0.5%). One seed, the same bytes.
+Out: a mirror: `DIR/sources/mathinstruct/MathInstruct.json` (one JSON array with the 14 sources in
+the published proportions; 345 MB for 262,000 rows, more than the real 212 MB), ten evaluation sets
+in `DIR/evals` (11,823 questions, or a link to a folder of real ones), and `DIR/planted.json`: which
+rows repeat another (10%) and which contain an evaluation question (0.5%). The output is
+deterministic.
 """
 
 import argparse
@@ -20,14 +21,14 @@ from text import SOURCES, Text, disguise, repeat
 CHUNK = 20_000
 DUPLICATES, CONTAMINATED = 0.10, 0.005
 SHORT = 13
-"""Questions with fewer words are planted alone: inside a longer question they are another one."""
+"""Questions with fewer words are planted alone; inside a longer one they are another question."""
 
 Row = dict[str, str]
 
 
-def evaluation_sets(folder: Path, chance: np.random.Generator) -> None:
-    """Ten made-up sets with the names, sizes, formats and fields of the real ones."""
-    text = Text(chance, salt="test", seed=1)
+def write_evaluation_sets(folder: Path, generator: np.random.Generator) -> None:
+    """Write ten generated sets with the names, sizes, formats and fields of the real ones."""
+    text = Text(generator, salt="test", seed=1)
     math = [
         {"problem": text.question(150), "level": "Level 3", "type": "Algebra",
          "solution": "It is $\\boxed{7}$.", "idx": number}
@@ -70,7 +71,7 @@ def evaluation_sets(folder: Path, chance: np.random.Generator) -> None:
 
 
 def evaluation_questions(folder: Path) -> list[tuple[str, int, str]]:
-    """(set, number of the record, question) of every set in `folder`, in any of the formats."""
+    """Return (set, record number, question) for every set in `folder`, in any of the formats."""
     found = []
     for path in sorted(folder.glob("*/*.json*")):
         text = path.read_text(encoding="utf-8")
@@ -82,34 +83,34 @@ def evaluation_questions(folder: Path) -> list[tuple[str, int, str]]:
     return found
 
 
-def make(
+def generate_rows(
     rows: int, questions: list[tuple[str, int, str]], planted: dict[str, Any]
 ) -> Iterator[Row]:
-    """The rows; `planted` gets [row, row that it repeats] and [row, set, record]."""
+    """Yield the rows; `planted` collects [row, row that it repeats] and [row, set, record]."""
     shares = np.array([source.rows for source in SOURCES], dtype=float)
     for start in range(0, rows, CHUNK):
-        chance = np.random.default_rng([2309, start])
+        generator = np.random.default_rng([2309, start])
         size = min(CHUNK, rows - start)
-        kinds = chance.choice(len(SOURCES), size, p=shares / shares.sum())
-        fates = chance.random(size)
-        text = Text(chance, salt=f"{start:x}x", seed=2)
+        kinds = generator.choice(len(SOURCES), size, p=shares / shares.sum())
+        outcomes = generator.random(size)
+        text = Text(generator, salt=f"{start:x}x", seed=2)
         chunk: list[Row] = []
         originals: dict[int, list[int]] = {}
         for place in range(size):
-            kind, fate = int(kinds[place]), fates[place]
-            if fate < DUPLICATES and kind in originals:
-                of = originals[kind][int(chance.integers(len(originals[kind])))]
-                chunk.append(repeat(chunk[of], chance))
+            kind, outcome = int(kinds[place]), outcomes[place]
+            if outcome < DUPLICATES and kind in originals:
+                of = originals[kind][int(generator.integers(len(originals[kind])))]
+                chunk.append(repeat(chunk[of], generator))
                 planted["duplicates"].append([start + place, start + of])
                 continue
             question = text.question(SOURCES[kind].question)
-            if fate >= 1 - CONTAMINATED:
-                name, number, asked = questions[int(chance.integers(len(questions)))]
-                long = len(asked.split()) >= SHORT
+            if outcome >= 1 - CONTAMINATED:
+                name, number, planted_question = questions[int(generator.integers(len(questions)))]
+                long = len(planted_question.split()) >= SHORT
                 question = (
-                    disguise(asked, chance)
+                    disguise(planted_question, generator)
                     if not long
-                    else (f"{text.question(60)} {disguise(asked, chance)}")
+                    else (f"{text.question(60)} {disguise(planted_question, generator)}")
                 )
                 planted["contaminated"].append([start + place, name, number])
             else:
@@ -122,26 +123,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("folder", type=Path, metavar="DIR")
     parser.add_argument("--rows", type=int, default=262_000)
-    parser.add_argument("--evals", type=Path, help="folder of real evaluation sets")
-    asked = parser.parse_args()
-    evals = asked.folder / "evals"
-    asked.folder.mkdir(parents=True, exist_ok=True)
-    if asked.evals:
+    parser.add_argument("--evals", type=Path, help="Folder of real evaluation sets.")
+    arguments = parser.parse_args()
+    evals = arguments.folder / "evals"
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    if arguments.evals:
         evals.unlink(missing_ok=True)
-        evals.symlink_to(asked.evals.resolve())
+        evals.symlink_to(arguments.evals.resolve())
     else:
-        evaluation_sets(evals, np.random.default_rng(5653))
-    planted: dict[str, Any] = {"rows": asked.rows, "duplicates": [], "contaminated": []}
-    path = asked.folder / "sources/mathinstruct/MathInstruct.json"
+        write_evaluation_sets(evals, np.random.default_rng(5653))
+    planted: dict[str, Any] = {"rows": arguments.rows, "duplicates": [], "contaminated": []}
+    path = arguments.folder / "sources/mathinstruct/MathInstruct.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8") as file:
-        for number, row in enumerate(make(asked.rows, evaluation_questions(evals), planted)):
+        for number, row in enumerate(
+            generate_rows(arguments.rows, evaluation_questions(evals), planted)
+        ):
             file.write("[\n" if number == 0 else ",\n")
             file.write(json.dumps(row))
         file.write("\n]\n")
-    (asked.folder / "planted.json").write_text(json.dumps(planted))
+    (arguments.folder / "planted.json").write_text(json.dumps(planted))
     print(
-        f"{asked.rows:,} rows, {path.stat().st_size / 1e6:,.0f} MB, "
+        f"{arguments.rows:,} rows, {path.stat().st_size / 1e6:,.0f} MB, "
         f"{len(planted['duplicates']):,} duplicates, {len(planted['contaminated']):,} contaminated"
     )
 

@@ -1,4 +1,4 @@
-"""Runs a command and measures it whole: seconds, CPU seconds, peak memory of its processes."""
+"""Runs a command and measures seconds, CPU seconds and peak memory, including child processes."""
 
 import os
 import subprocess
@@ -10,29 +10,29 @@ from threading import Event, Thread
 
 @dataclass(frozen=True)
 class Measured:
-    """What one command took, its children included."""
+    """The cost of one command, including its child processes."""
 
     wall_s: float
     cpu_s: float
     peak_mb: float
-    """Most proportional memory (PSS) that its processes held together: pages that they share count
-    once. Looked at ten times a second, so shorter peaks are missed. Linux only."""
+    """Maximum total proportional memory (PSS), in which shared pages count once. Sampled ten times
+    per second, so that shorter peaks are missed. Linux only."""
     output: str
 
 
 def measure(command: list[str]) -> Measured:
-    """Run a command to its end. Raises RuntimeError with what it printed if it fails."""
+    """Run a command. Raises RuntimeError with its output if it fails."""
     start = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
-        ended = Event()
+        finished = Event()
         peak = [0.0]
-        watch = Thread(target=_watch, args=(process.pid, ended, peak))
+        watch = Thread(target=_watch, args=(process.pid, finished, peak))
         watch.start()
         assert process.stdout is not None
         output = process.stdout.read().decode()
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-        ended.set()
+        finished.set()
         watch.join()
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}:\n{output}")
@@ -41,17 +41,17 @@ def measure(command: list[str]) -> Measured:
     return Measured(seconds, used.ru_utime + used.ru_stime, peak_mb, output)
 
 
-def _watch(pid: int, ended: Event, peak: list[float]) -> None:
-    while not ended.wait(0.1):
-        peak[0] = max(peak[0], sum(map(_pss_mb, _family(pid))))
+def _watch(pid: int, finished: Event, peak: list[float]) -> None:
+    while not finished.wait(0.1):
+        peak[0] = max(peak[0], sum(map(_pss_mb, _process_tree(pid))))
 
 
-def _family(pid: int) -> list[int]:
+def _process_tree(pid: int) -> list[int]:
     try:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     except OSError:
         return []
-    return [pid, *(member for child in children for member in _family(int(child)))]
+    return [pid, *(descendant for child in children for descendant in _process_tree(int(child)))]
 
 
 def _pss_mb(pid: int) -> float:

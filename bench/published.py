@@ -1,9 +1,9 @@
-"""Published samples of real models, executed and scored here, beside their published scores.
+"""Executes and scores published samples of real models, for comparison with published scores.
 
     python bench/published.py --data DIR
 
-In: DIR/outputs with the published files. Out: a table of scores: Codex on AQuA with 30 programs a
-problem (Program-of-Thoughts, its own vote 58.6), ToRA-70B on GSM8K (published 84.3), and the four
+In: DIR/outputs with the published files. Out: a table of scores: Codex on AQuA with 30 programs per
+problem (Program-of-Thoughts, published vote 58.6), ToRA-70B on GSM8K (published 84.3), and the four
 models of grade-school-math, whose solutions are labelled.
 """
 
@@ -50,7 +50,7 @@ def labelled(outputs: Path, model: str) -> Iterator[SampledProblem]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--data", type=Path, required=True, help="folder that holds outputs/")
+    parser.add_argument("--data", type=Path, required=True, help="Folder with outputs/.")
     outputs = parser.parse_args().data / "outputs"
     models = ("6b_finetuning", "6b_verification", "175b_finetuning", "175b_verification")
     sets = {"codex aqua": codex(outputs), "tora-70b": tora(outputs)}
@@ -60,12 +60,12 @@ def main() -> int:
         for name, problems in sets.items():
             started = time.monotonic()
             result = evaluate(grade(problems, box, grader), name)
-            took = time.monotonic() - started
+            seconds = time.monotonic() - started
             for score in result.scores:
                 span = f"{score.low:.1%} to {score.high:.1%}"
                 print(
                     f"{name:20}{score.metric:20}{score.problems:9,}{score.share:8.1%}   "
-                    f"{span:17}{took:8.0f}",
+                    f"{span:17}{seconds:8.0f}",
                     flush=True,
                 )
     return 0

@@ -1,10 +1,10 @@
-"""Times whole commands on made-up rows: build, again, another mixture, export, `datasets`, --help.
+"""Measures commands on generated rows: build, rebuild, other mixture, export, `datasets`, --help.
 
     python bench/run.py [--rows 262000] [--rows 2620000] [--evals DIR] [--folder DIR]
 
-Out: a table a size with seconds, CPU seconds and peak memory, the same job with `datasets` and the
-ratio, growth between sizes, and whether every planted fault was found; exit code 1 if one was not.
-Nothing is executed: the rows are released ones, checked for their form, deduplicated,
+Out: per size, a table of seconds, CPU seconds and peak memory, with the ratio to the same job in
+`datasets`; growth between sizes; and whether every planted duplicate and evaluation question was
+found. Exit code 1 if not. No programs run: the rows are checked for their format, deduplicated,
 decontaminated and mixed.
 """
 
@@ -24,11 +24,11 @@ SUBSETS = {
     "data/CoT/aqua_rat.json": "aqua_rat_cot",
     "data/CoT/math50k_camel.json": "math50k_camel_cot",
 }
-"""Subsets of the recipe `released` that the mixture bounds, by their source."""
+"""Subsets of the recipe `released` that the mixture limits, by source."""
 
 
-def recipe(folder: Path, name: str, shares: dict[str, float]) -> str:
-    """Write a recipe that extends `released` by a mixture; its path."""
+def write_recipe(folder: Path, name: str, shares: dict[str, float]) -> str:
+    """Write a recipe that adds a mixture to `released`; return its path."""
     path = folder / f"{name}.yaml"
     mixture = {SUBSETS[source]: f"{share:.0%}" for source, share in shares.items()}
     content = {"name": "bench", "extends": "released", "mixture": {"subsets": mixture}}
@@ -36,31 +36,31 @@ def recipe(folder: Path, name: str, shares: dict[str, float]) -> str:
     return str(path)
 
 
-def folded(line: str) -> bytes:
-    """A name of a row: its texts without case and white space."""
+def normalised_hash(line: str) -> bytes:
+    """Return a hash of a row's texts, ignoring case and white space."""
     row = json.loads(line)
     bare = ("".join(row[name].lower().split()) for name in ("instruction", "output"))
     return md5("\0".join(bare).encode()).digest()
 
 
-def faults(mirror: Path, built: Path, reasons: Counter[str]) -> list[str]:
-    """What is wrong with an exported version, judged by where the faults were planted."""
+def find_errors(mirror: Path, built: Path, reasons: Counter[str]) -> list[str]:
+    """Compare an exported version with the planted duplicates and evaluation questions."""
     planted = json.loads((mirror / "planted.json").read_text())
     leaks = {row for row, _, _ in planted["contaminated"]}
     leaked, good = set(), set()
     with (mirror / "sources/mathinstruct/MathInstruct.json").open() as file:
         for number, line in enumerate(line for line in file if line.startswith("{")):
-            (leaked if number in leaks else good).add(folded(line.rstrip(",\n")))
+            (leaked if number in leaks else good).add(normalised_hash(line.rstrip(",\n")))
     with built.open() as file:
-        kept = Counter(map(folded, file))
+        kept = Counter(map(normalised_hash, file))
     counts = {
-        "duplicates were kept": kept.total() - len(kept),
-        "test questions were kept": len(leaked & kept.keys()),
+        "duplicates were not rejected": kept.total() - len(kept),
+        "evaluation questions were not rejected": len(leaked & kept.keys()),
         "rows are not of the source": len(kept.keys() - good - leaked),
-        "duplicates too few or too many were refused": abs(
+        "too few or too many duplicates were rejected": abs(
             reasons["failed: duplicate"] - len(planted["duplicates"])
         ),
-        "test questions too few or too many were refused": abs(
+        "too few or too many evaluation questions were rejected": abs(
             reasons["failed: contaminated"] - len(leaks)
         ),
     }
@@ -68,7 +68,7 @@ def faults(mirror: Path, built: Path, reasons: Counter[str]) -> list[str]:
 
 
 def bench(rows: int, evals: Path | None, folder: Path) -> tuple[dict[str, Measured], list[str]]:
-    """Every command measured, by what it does, on so many rows; and what went wrong."""
+    """Measure every command on a number of rows; return the measurements and the errors."""
     mirror, store = folder / "mirror", folder / "store"
     ours, theirs = folder / "ours.jsonl", folder / "theirs.jsonl"
     python = [sys.executable]
@@ -77,63 +77,67 @@ def bench(rows: int, evals: Path | None, folder: Path) -> tuple[dict[str, Measur
     curator = [*python, "-m", "curator"]
     at = ["--store", str(store)]
     build = [*curator, "build", *at, "--mirror", str(mirror)]
-    first = recipe(folder, "first", SHARES)
-    other = recipe(folder, "other", dict.fromkeys(SHARES, 0.5))
+    first = write_recipe(folder, "first", SHARES)
+    other = write_recipe(folder, "other", dict.fromkeys(SHARES, 0.5))
     export = [*curator, "export", "bench@1", "--format", "alpaca-jsonl", "-o", str(ours), *at]
     baseline = [*python, str(HERE / "datasets_baseline.py"), str(mirror), str(theirs)]
-    took: dict[str, Measured] = {}
+    measured: dict[str, Measured] = {}
     for what, command in {
         "build": [*build, first],
-        "build again": [*build, first],
+        "rebuild": [*build, first],
         "build another mixture": [*build, other],
         "export": export,
         "datasets": baseline,
         "--help": [*curator, "--help"],
     }.items():
-        took[what] = done = measure(command)
+        measured[what] = done = measure(command)
         print(f"{what:24}{done.wall_s:8.1f} s", flush=True)
-    shown = json.loads(measure([*curator, "show", "bench@1", "--json", *at]).output)
+    manifest = json.loads(measure([*curator, "show", "bench@1", "--json", *at]).output)
     reasons: Counter[str] = Counter()
-    for subset in shown["subsets"].values():
+    for subset in manifest["subsets"].values():
         reasons.update(subset["reasons"])
-    return took, faults(mirror, ours, reasons)
+    return measured, find_errors(mirror, ours, reasons)
 
 
-def table(rows: int, took: dict[str, Measured]) -> None:
-    """Print what was measured on so many rows."""
-    job = took["build"].wall_s + took["export"].wall_s
-    work = took["build"].cpu_s + took["export"].cpu_s
+def table(rows: int, measured: dict[str, Measured]) -> None:
+    """Print the measurements."""
+    job = measured["build"].wall_s + measured["export"].wall_s
+    work = measured["build"].cpu_s + measured["export"].cpu_s
     print(f"\n{f'{rows:,} rows':24}{'seconds':>9}{'CPU s':>9}{'peak MB':>9}")
-    for what, done in took.items():
+    for what, done in measured.items():
         print(f"{what:24}{done.wall_s:9.1f}{done.cpu_s:9.1f}{done.peak_mb:9,.0f}")
     print(f"{'build and export':24}{job:9.1f}{work:9.1f}")
-    theirs = took["datasets"]
-    print(f"{'  over datasets':24}{job / theirs.wall_s:9.2f}{work / theirs.cpu_s:9.2f}")
+    baseline = measured["datasets"]
+    print(f"{'  over datasets':24}{job / baseline.wall_s:9.2f}{work / baseline.cpu_s:9.2f}")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--rows", type=int, action="append", help="rows; may be given twice")
-    parser.add_argument("--evals", type=Path, help="folder of real evaluation sets")
-    parser.add_argument("--folder", type=Path, help="where to work; a temporary folder if absent")
-    asked = parser.parse_args()
+    parser.add_argument(
+        "--rows", type=int, action="append", help="Number of rows; can be repeated."
+    )
+    parser.add_argument("--evals", type=Path, help="Folder of real evaluation sets.")
+    parser.add_argument("--folder", type=Path, help="Working folder. Default: a temporary folder.")
+    arguments = parser.parse_args()
     results: list[tuple[int, dict[str, Measured]]] = []
-    wrong: list[str] = []
-    for rows in asked.rows or [262_000]:
-        with tempfile.TemporaryDirectory(dir=asked.folder, prefix="bench-") as folder:
-            took, found = bench(rows, asked.evals, Path(folder))
-        results.append((rows, took))
-        wrong += [f"{rows:,} rows: {fault}" for fault in found]
-    for rows, took in results:
-        table(rows, took)
+    errors: list[str] = []
+    for rows in arguments.rows or [262_000]:
+        with tempfile.TemporaryDirectory(dir=arguments.folder, prefix="bench-") as folder:
+            measured, found = bench(rows, arguments.evals, Path(folder))
+        results.append((rows, measured))
+        errors += [f"{rows:,} rows: {error}" for error in found]
+    for rows, measured in results:
+        table(rows, measured)
     (small, before), (large, after) = results[0], results[-1]
     if large > small:
         print(f"\n{large / small:.0f} times the rows")
         for what in before:
             times = after[what].wall_s / before[what].wall_s
             print(f"{what:24}{times:9.1f} times the seconds")
-    print("\n" + ("\n".join(wrong) or "Every planted duplicate and test question was found."))
-    return 1 if wrong else 0
+    print(
+        "\n" + ("\n".join(errors) or "Every planted duplicate and evaluation question was found.")
+    )
+    return 1 if errors else 0
 
 
 if __name__ == "__main__":

@@ -1,16 +1,15 @@
-"""What a jailed program costs, against a fresh interpreter, a pool without walls, and bubblewrap.
+"""Compares the cost of sandboxed programs with fresh interpreters, a plain pool and bubblewrap.
 
     python bench/sandbox.py --data DIR [--rounds 3] [--programs 1000]
 
-In: DIR/outputs with published programs (pot, pal, tora). Out: a table of milliseconds a program, by
-the clock and of CPU, the median of several rounds in which each way takes its turn, and the ratios
-that are aimed at. The row "a fork that does nothing" is what forking an empty interpreter, ending
-it and waiting for it cost by themselves, one after the other: a fork for each program cannot cost
-less. Everybody runs the same texts: published programs that end well, completed so
-that they print. Fresh interpreters and bubblewrap run one at a time, a sample; the pool and the
-sandbox have two workers. Others on the machine shift the clock; the last line therefore also says
-what the CPU times come to on two free cores. The CPU time of bubblewrap is not to be had: what it
-starts is not waited for by what we wait for.
+In: DIR/outputs with published programs (pot, pal, tora). Out: a table of milliseconds and CPU
+milliseconds per program, medians of several rounds, and the ratios with their targets. The row "a
+fork that does nothing" is the cost of forking, ending and waiting for an empty interpreter, which
+is the minimum for one fork per program. All variants run the same texts: published programs that
+succeed, completed so that they print. Fresh interpreters and bubblewrap run a sample, one at a
+time; the pool and the sandbox have two workers. Other processes on the machine affect the times, so
+the last line also states the ratio that the CPU times give on two free cores. The CPU time of
+bubblewrap cannot be measured, since its child processes are not ours to wait for.
 """
 
 import argparse
@@ -33,16 +32,16 @@ from curator.sandbox.implicit_result import PREAMBLES, extract_fenced, select_pr
 from curator.sandbox.pool import needs_heavy
 
 LONGEST_S = 0.5
-"""Programs that take longer are left out: they would measure themselves."""
-AT_ONCE = 2
+"""Programs that take longer are excluded, since they would dominate the measurement."""
+WORKERS = 2
 BWRAP = ("bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--unshare-all")
 
 Cost = tuple[float, float]
-"""Milliseconds a program: by the clock, of CPU."""
+"""Milliseconds and CPU milliseconds per program."""
 
 
-def published(outputs: Path) -> Iterator[str]:
-    """Programs of the published files, each once."""
+def published_programs(outputs: Path) -> Iterator[str]:
+    """Yield the programs of the published files."""
     for path in sorted(outputs.glob("*/*.jsonl")):
         for line in path.read_text(encoding="utf-8").split("\n"):
             try:
@@ -54,17 +53,17 @@ def published(outputs: Path) -> Iterator[str]:
             elif path.parent.name == "tora":
                 yield row["code"][0]
             elif path.parent.name == "pot" and "generated" in row:
-                made = row["generated"]
-                yield from [made] if isinstance(made, str) else made
+                programs = row["generated"]
+                yield from [programs] if isinstance(programs, str) else programs
 
 
-def chosen(outputs: Path, count: int) -> tuple[list[str], list[str]]:
-    """So many plain programs and so many that use sympy or numpy, each printing its result."""
-    programs = list(dict.fromkeys(published(outputs)))
+def choose_programs(outputs: Path, count: int) -> tuple[list[str], list[str]]:
+    """Return plain programs and programs that use sympy or numpy; each prints its result."""
+    programs = list(dict.fromkeys(published_programs(outputs)))
     random.Random(0).shuffle(programs)
     plain: list[str] = []
     heavy: list[str] = []
-    with Sandbox(workers=AT_ONCE) as box:
+    with Sandbox(workers=WORKERS) as box:
         for program, run in zip(programs, box.map(programs), strict=True):
             if run.status != "ok" or not run.value or run.seconds > LONGEST_S:
                 continue
@@ -79,45 +78,45 @@ def chosen(outputs: Path, count: int) -> tuple[list[str], list[str]]:
     return plain[:count], heavy[:count]
 
 
-def in_process(program: str) -> str:
-    """Runs a program with nothing between it and us."""
+def run_in_process(program: str) -> str:
+    """Run a program in this process, without a sandbox."""
     out = io.StringIO()
     with redirect_stdout(out):
         exec(program, {"__name__": "__main__"})
     return out.getvalue()
 
 
-def warm() -> None:
-    in_process("from sympy import *\nimport numpy\nx = Symbol('x')\nprint(solve(x**2 - 4, x))")
+def warm_up() -> None:
+    run_in_process("from sympy import *\nimport numpy\nx = Symbol('x')\nprint(solve(x**2 - 4, x))")
 
 
-def tree(pid: int) -> Iterator[int]:
-    """A process and all below it, but for those that end meanwhile."""
+def process_tree(pid: int) -> Iterator[int]:
+    """Yield a process and its descendants, except those that end in the meantime."""
     yield pid
     with suppress(OSError):
         for task in Path(f"/proc/{pid}/task").iterdir():
             for child in (task / "children").read_text().split():
-                yield from tree(int(child))
+                yield from process_tree(int(child))
 
 
 def cpu_s() -> float:
-    """CPU time of this process, those below it, and those that they have waited for."""
+    """Return the CPU time of this process, its descendants, and processes they waited for."""
     ticks = 0
-    for pid in tree(os.getpid()):
+    for pid in process_tree(os.getpid()):
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         ticks += sum(map(int, fields[11:15]))
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def cost(programs: Sequence[str], run: Callable[[Sequence[str]], object]) -> Cost:
+def measure_cost(programs: Sequence[str], run: Callable[[Sequence[str]], object]) -> Cost:
     clock, cpu = time.perf_counter(), cpu_s()
     run(programs)
     each = 1000 / len(programs)
     return (time.perf_counter() - clock) * each, (cpu_s() - cpu) * each
 
 
-def fresh(*before: str) -> Callable[[Sequence[str]], object]:
-    """Each program in an interpreter of its own, one after the other."""
+def fresh_interpreters(*before: str) -> Callable[[Sequence[str]], object]:
+    """Return a function that runs each program in its own interpreter, one after the other."""
 
     def run(programs: Sequence[str]) -> object:
         for program in programs:
@@ -140,31 +139,35 @@ for _ in range({count}):
 """
 
 
-def forks(programs: Sequence[str]) -> None:
-    """As many forks of an interpreter that holds nothing, each ended at once."""
+def fork_only(programs: Sequence[str]) -> None:
+    """Fork an empty interpreter once per program and end each fork immediately."""
     empty = (sys.executable, "-I", "-S", "-c")
     subprocess.run([*empty, NOTHING.format(count=len(programs))], check=True)
 
 
 def compare(programs: list[str], few: int, rounds: int) -> dict[str, Cost]:
-    """What a program costs each way."""
+    """Return the cost per program of each variant."""
     ways: dict[str, list[Cost]] = {}
     some = programs[:few]
     fork = get_context("fork")
-    with fork.Pool(AT_ONCE, warm) as pool, Sandbox(workers=AT_ONCE) as box:
-        # Whatever starts at first use has started.
+    with fork.Pool(WORKERS, warm_up) as pool, Sandbox(workers=WORKERS) as box:
+        # Start everything that starts at first use.
         list(box.map(programs[:20]))
-        list(pool.imap(in_process, programs[:20]))
+        list(pool.imap(run_in_process, programs[:20]))
         for _ in range(rounds):
-            ways.setdefault("fresh python -c", []).append(cost(some, fresh()))
+            ways.setdefault("fresh python -c", []).append(measure_cost(some, fresh_interpreters()))
             if shutil.which("bwrap"):
-                ways.setdefault("bwrap python -c", []).append(cost(some, fresh(*BWRAP)))
-            ways.setdefault("a fork that does nothing", []).append(cost(programs, forks))
-            ways.setdefault("pool of two, no walls", []).append(
-                cost(programs, lambda texts: list(pool.imap(in_process, texts)))
+                ways.setdefault("bwrap python -c", []).append(
+                    measure_cost(some, fresh_interpreters(*BWRAP))
+                )
+            ways.setdefault("a fork that does nothing", []).append(
+                measure_cost(programs, fork_only)
+            )
+            ways.setdefault("pool of two, no sandbox", []).append(
+                measure_cost(programs, lambda texts: list(pool.imap(run_in_process, texts)))
             )
             ways.setdefault("sandbox, two workers", []).append(
-                cost(programs, lambda texts: list(box.map(texts)))
+                measure_cost(programs, lambda texts: list(box.map(texts)))
             )
     return {
         way: (median(wall for wall, _ in costs), median(cpu for _, cpu in costs))
@@ -174,24 +177,27 @@ def compare(programs: list[str], few: int, rounds: int) -> dict[str, Cost]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--data", type=Path, required=True, help="folder that holds outputs/")
-    parser.add_argument("--programs", type=int, default=1000, help="at most so many of a kind")
+    parser.add_argument("--data", type=Path, required=True, help="Folder with outputs/.")
+    parser.add_argument("--programs", type=int, default=1000, help="Maximum programs per kind.")
     parser.add_argument("--rounds", type=int, default=3)
-    asked = parser.parse_args()
-    plain, heavy = chosen(asked.data / "outputs", asked.programs)
+    arguments = parser.parse_args()
+    plain, heavy = choose_programs(arguments.data / "outputs", arguments.programs)
     if not shutil.which("bwrap"):
-        print("bubblewrap is not installed: no row for it.")
+        print("bubblewrap is not installed, so its row is missing.")
     for kind, programs, few, goal in (("plain", plain, 30, 10), ("sympy", heavy, 6, 40)):
-        took = compare(programs, few, asked.rounds)
+        costs_by_way = compare(programs, few, arguments.rounds)
         print(f"\n{f'{len(programs):,} {kind} programs':30}{'ms':>9}{'CPU ms':>9}")
-        for way, (wall, cpu) in took.items():
+        for way, (wall, cpu) in costs_by_way.items():
             print(f"{way:30}{wall:9.2f}" + ("" if way.startswith("bwrap") else f"{cpu:9.2f}"))
-        ours, none = took["sandbox, two workers"], took["pool of two, no walls"]
-        one = took["fresh python -c"]
-        free = AT_ONCE * one[1] / ours[1]
-        print(f"{'sandbox over pool':30}{ours[0] / none[0]:9.1f}{ours[1] / none[1]:9.1f}  aim: 3")
+        ours, none = costs_by_way["sandbox, two workers"], costs_by_way["pool of two, no sandbox"]
+        one = costs_by_way["fresh python -c"]
+        free = WORKERS * one[1] / ours[1]
         print(
-            f"{'fresh over sandbox':30}{one[0] / ours[0]:9.1f}{free:9.1f}  aim: {goal}", flush=True
+            f"{'sandbox over pool':30}{ours[0] / none[0]:9.1f}{ours[1] / none[1]:9.1f}  target: 3"
+        )
+        print(
+            f"{'fresh over sandbox':30}{one[0] / ours[0]:9.1f}{free:9.1f}  target: {goal}",
+            flush=True,
         )
     return 0
 

@@ -1,7 +1,7 @@
-"""Text of the made-up rows: phrases and numbers at random, in the lengths and forms of each source.
+"""Generates random text for benchmark rows, in the lengths and formats of each source.
 
-Phrases come from a pool and are strung together with numbers between them, so that any thirteen
-words in a row are as good as unique, as in real text, and making them costs little.
+Phrases from a pool are joined with numbers between them. This is cheap, and any thirteen
+consecutive words are practically unique, as in real text.
 """
 
 from dataclasses import dataclass
@@ -22,33 +22,33 @@ WORDS, PHRASES = 3_000, 50_000
 
 @lru_cache
 def pool(seed: int) -> tuple[list[str], list[str]]:
-    """Made-up words, and phrases of six of them; common words are common."""
-    chance = np.random.default_rng(seed)
+    """Return generated words, and phrases of six words with a realistic frequency distribution."""
+    generator = np.random.default_rng(seed)
     syllables = np.array(SYLLABLES)
-    pairs = np.char.add(chance.choice(syllables, WORDS), chance.choice(syllables, WORDS))
+    pairs = np.char.add(generator.choice(syllables, WORDS), generator.choice(syllables, WORDS))
     words = [str(word) for word in pairs]
     ranks = 1 / np.arange(1, WORDS + 1)
-    picks = chance.choice(WORDS, (PHRASES, 6), p=ranks / ranks.sum())
+    picks = generator.choice(WORDS, (PHRASES, 6), p=ranks / ranks.sum())
     return words, [" ".join(words[pick] for pick in row) for row in picks.tolist()]
 
 
 class Text:
-    """A stream of text; two pools share no long run of words, two salts share no question."""
+    """A stream of text. Different seeds share no long run of words, different salts no question."""
 
-    def __init__(self, chance: np.random.Generator, salt: str, seed: int) -> None:
-        self._chance = chance
+    def __init__(self, generator: np.random.Generator, salt: str, seed: int) -> None:
+        self._generator = generator
         self._salt = salt
         self._words, self._phrases = pool(seed)
-        self._fresh: list[int] = []
+        self._numbers: list[int] = []
         self._count = 0
 
     def _next(self) -> int:
-        if not self._fresh:
-            self._fresh = self._chance.integers(0, 1 << 30, 100_000).tolist()
-        return self._fresh.pop()
+        if not self._numbers:
+            self._numbers = self._generator.integers(0, 1 << 30, 100_000).tolist()
+        return self._numbers.pop()
 
     def prose(self, length: int) -> str:
-        """Some `length` characters, half to one and a half times as many."""
+        """Return text of 0.5 to 1.5 times `length` characters."""
         # A phrase with its number has about 39 characters.
         count = max(1, round(length * (0.5 + self._next() % 1000 / 1000) / 39))
         parts = []
@@ -58,12 +58,12 @@ class Text:
         return ", ".join(parts)
 
     def question(self, length: int) -> str:
-        """A question of about `length` characters that no other is equal to."""
+        """Return a unique question of about `length` characters."""
         self._count += 1
         return f"In {self._salt}{self._count} {self.prose(length - 25)}, how many $x$?"
 
     def program(self, length: int) -> str:
-        """A Python program of about `length` characters that prints a number."""
+        """Return a Python program of about `length` characters that prints a number."""
         lines = []
         for number in range(max(1, round(length / 33))):
             pick = self._next()
@@ -73,7 +73,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Source:
-    """One of the 14 sources: its released rows, and the mean lengths of its texts in characters."""
+    """One of the 14 sources: its number of rows, and mean lengths of its texts in characters."""
 
     name: str
     rows: int
@@ -81,7 +81,7 @@ class Source:
     output: int
 
     def row(self, question: str, text: Text) -> dict[str, str]:
-        """A row that asks `question` in the form of this source."""
+        """Return a row with `question` in the format of this source."""
         if "PoT" in self.name:
             request = REQUESTS[len(question) % len(REQUESTS)]
             return self._row(f"{question} {request}", text.program(self.output))
@@ -115,9 +115,9 @@ SOURCES = (
 )
 
 
-def repeat(row: dict[str, str], chance: np.random.Generator) -> dict[str, str]:
-    """The same row in another dress: white space, and in the instruction case."""
-    match int(chance.integers(4)):
+def repeat(row: dict[str, str], generator: np.random.Generator) -> dict[str, str]:
+    """Return the row with other white space, or an instruction in other case."""
+    match int(generator.integers(4)):
         case 0:
             return dict(row)
         case 1:
@@ -128,9 +128,9 @@ def repeat(row: dict[str, str], chance: np.random.Generator) -> dict[str, str]:
             return row | {"output": row["output"] + "\n\n"}
 
 
-def disguise(question: str, chance: np.random.Generator) -> str:
-    """The same question in another dress: white space or case."""
-    match int(chance.integers(3)):
+def disguise(question: str, generator: np.random.Generator) -> str:
+    """Return the question with other white space or case."""
+    match int(generator.integers(3)):
         case 0:
             return question
         case 1:

@@ -1,1 +1,5 @@
-"""Trainers read releases, never the store. None is here yet."""
+"""Trains and evaluates models on releases: SFT, verifiers, multi-task sequences, scores of samples.
+
+In: a release or samples, and a recipe of `recipes/training`. Out: a model with its record and card,
+or an evaluation result. Nothing here reads a store.
+"""

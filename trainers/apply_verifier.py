@@ -1,8 +1,8 @@
-"""A trained verifier at work: scores from 0 to 1 of solutions, kept in files of samples.
+"""Scores solutions with a trained verifier, from 0 to 1.
 
-In: the folder of a verifier, questions with solutions. Out: for the paper's two losses
-S = p(correct) / (p(correct) + p(incorrect)) of the next word; for the pairwise one the sigmoid of
-the reward, which orders solutions but is no probability.
+In: the folder of a verifier, questions with solutions. Out: S = p(correct) / (p(correct) +
+p(incorrect)) for the next word; for the pairwise loss, the sigmoid of the reward, which ranks
+solutions but is not a probability.
 """
 
 import json
@@ -15,85 +15,87 @@ from typing import Any
 from curator.core.errors import UsageError
 from curator.core.samples import SampledProblem
 from trainers.models import load_causal, load_reward, load_tokenizer
-from trainers.pairs import question
+from trainers.pairs import format_question
 
 ENDING = "The candidate solution is"
 PROMPT = "Problem:\n{question}\n\nCandidate solution:\n{solution}\n\n" + ENDING
-"""What a verifier reads (Liu et al., section 3.2)."""
+"""Prompt of a verifier (Liu et al., section 3.2)."""
 BATCH = 16
 PROBLEMS = 64
-"""Problems that are scored at once."""
+"""Number of problems per call of the scorer."""
 
 
-def prompts(tokenizer: Any, texts: Sequence[tuple[str, str]]) -> list[list[int]]:
-    """Token ids of questions with solutions; a tokenizer's own end token is left away.
+def encode_prompts(tokenizer: Any, texts: Sequence[tuple[str, str]]) -> list[list[int]]:
+    """Return the token ids of questions with solutions, without an end token.
 
-    Lone surrogates, which no tokenizer takes, are read as question marks.
+    Lone surrogates, which tokenizers reject, become question marks.
     """
-    written = [
-        PROMPT.format(question=asked, solution=text).encode("utf-8", "replace").decode()
-        for asked, text in texts
+    filled = [
+        PROMPT.format(question=question, solution=text).encode("utf-8", "replace").decode()
+        for question, text in texts
     ]
-    found: list[list[int]] = tokenizer(written, verbose=False)["input_ids"] if written else []
+    rows: list[list[int]] = tokenizer(filled, verbose=False)["input_ids"] if filled else []
     end = tokenizer.eos_token_id
-    return [ids[:-1] if ids[-1] == end else ids for ids in found]
+    return [ids[:-1] if ids[-1] == end else ids for ids in rows]
 
 
 def verdict_tokens(tokenizer: Any) -> tuple[int, int]:
-    """The tokens that say correct and incorrect after the prompt: where the two first differ.
+    """Return the tokens of "correct" and "incorrect" after the prompt: the first that differ.
 
-    Raises UsageError if the tokenizer writes them alike.
+    Raises UsageError if the tokenizer does not distinguish the words.
     """
-    written = [f"{ENDING} correct", f"{ENDING} incorrect"]
-    one, other = tokenizer(written, add_special_tokens=False, verbose=False)["input_ids"]
+    endings = [f"{ENDING} correct", f"{ENDING} incorrect"]
+    one, other = tokenizer(endings, add_special_tokens=False, verbose=False)["input_ids"]
     for correct, incorrect in zip(one, other, strict=False):
         if correct != incorrect:
             return correct, incorrect
-    raise UsageError("The model's tokenizer has no different tokens for correct and incorrect")
+    raise UsageError("The model's tokenizer does not distinguish 'correct' and 'incorrect'")
 
 
 class Scorer:
     """A verifier in memory, on a GPU if there is one."""
 
     def __init__(self, folder: Path, loss: str = "", max_length: int = 0) -> None:
-        """Loads a folder that `train_verifier` wrote; loss and length are in its record.
+        """Load a folder that `train_verifier` wrote; its record states loss and length.
 
-        Raises UsageError if it is no verifier, or the packages are not there.
+        Raises UsageError if it is not a verifier, or packages are missing.
         """
         if not loss:
-            loss, max_length = _recorded(folder)
+            loss, max_length = _read_record(folder)
         try:
             import torch
         except ImportError:
             raise UsageError(
-                "A verifier needs torch and transformers: pip install 'mathcurator[train]'"
+                "A verifier needs torch and transformers. Run: pip install 'mathcurator[train]'"
             ) from None
         gpu = torch.cuda.is_available()
         load = load_reward if loss == "pairwise" else load_causal
         self._reward = loss == "pairwise"
         self._tokenizer = load_tokenizer(str(folder))
-        self._words = None if self._reward else verdict_tokens(self._tokenizer)
-        self._longest = max_length
+        self._verdict_tokens = None if self._reward else verdict_tokens(self._tokenizer)
+        self._max_length = max_length
         self._device = "cuda" if gpu else "cpu"
         self._model = load(str(folder), dtype="bfloat16" if gpu else "float32")
         self._model.to(self._device).eval()
         self.too_long = 0
-        """Solutions that were too long to be read, and have the score 0."""
+        """Number of solutions that were too long and got the score 0."""
 
-    def scores(self, texts: Sequence[tuple[str, str]]) -> list[float]:
-        """The score of each solution of a question."""
-        ids = prompts(self._tokenizer, texts)
-        order = [n for n in range(len(ids)) if len(ids[n]) <= self._longest]
+    def score(self, texts: Sequence[tuple[str, str]]) -> list[float]:
+        """Return the score of each (question, solution)."""
+        ids = encode_prompts(self._tokenizer, texts)
+        order = [n for n in range(len(ids)) if len(ids[n]) <= self._max_length]
         self.too_long += len(ids) - len(order)
         order.sort(key=lambda place: len(ids[place]))
-        found = [0.0] * len(ids)
+        scores = [0.0] * len(ids)
         for start in range(0, len(order), BATCH):
             places = order[start : start + BATCH]
-            for place, score in zip(places, self._batch([ids[n] for n in places]), strict=True):
-                found[place] = score
-        return found
+            for place, score in zip(
+                places, self._score_batch([ids[n] for n in places]), strict=True
+            ):
+                scores[place] = score
+        return scores
 
-    def _batch(self, rows: list[list[int]]) -> list[float]:
+    def _score_batch(self, rows: list[list[int]]) -> list[float]:
         import torch
 
         width = max(map(len, rows))
@@ -104,27 +106,27 @@ class Scorer:
             logits = self._model(
                 input_ids=ids.to(self._device), attention_mask=mask.to(self._device)
             ).logits.float()
-        if self._words is None:
+        if self._verdict_tokens is None:
             gaps = logits[:, 0]
         else:
             last = logits[torch.arange(len(rows)), [len(row) - 1 for row in rows]]
-            gaps = last[:, self._words[0]] - last[:, self._words[1]]
+            gaps = last[:, self._verdict_tokens[0]] - last[:, self._verdict_tokens[1]]
         return [float(score) for score in torch.sigmoid(gaps).cpu()]
 
 
-def scored(problems: Iterable[SampledProblem], scorer: Scorer) -> Iterator[SampledProblem]:
-    """The same problems in order, their samples with scores; equal texts are read once."""
+def score_samples(problems: Iterable[SampledProblem], scorer: Scorer) -> Iterator[SampledProblem]:
+    """Yield the problems in order, with scores in their samples; equal texts are scored once."""
     rest = iter(problems)
     while some := list(islice(rest, PROBLEMS)):
-        asked = [(question(each.question, each.choices), each) for each in some]
-        texts = list(dict.fromkeys((q, s.text) for q, each in asked for s in each.samples))
-        found = dict(zip(texts, scorer.scores(texts), strict=True))
-        for q, each in asked:
-            samples = tuple(replace(s, score=found[q, s.text]) for s in each.samples)
+        questions = [(format_question(each.question, each.choices), each) for each in some]
+        texts = list(dict.fromkeys((q, s.text) for q, each in questions for s in each.samples))
+        scores = dict(zip(texts, scorer.score(texts), strict=True))
+        for q, each in questions:
+            samples = tuple(replace(s, score=scores[q, s.text]) for s in each.samples)
             yield replace(each, samples=samples)
 
 
-def _recorded(folder: Path) -> tuple[str, int]:
+def _read_record(folder: Path) -> tuple[str, int]:
     path = folder / "training.json"
     try:
         recipe = json.loads(path.read_bytes())["recipe"]
@@ -133,5 +135,5 @@ def _recorded(folder: Path) -> tuple[str, int]:
     except (OSError, ValueError, LookupError, TypeError):
         pass
     raise UsageError(
-        f"{folder} is no verifier: expected the folder 'model' of a run of 'curator train verifier'"
+        f"{folder} is not a verifier. Choose the folder 'model' of a 'curator train verifier' run."
     )

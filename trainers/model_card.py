@@ -1,7 +1,7 @@
-"""The model card of a trained model: what it is from, what it was trained on, how.
+"""Writes the model card of a trained model: its base model, data and settings.
 
-In: recipe and record of a training. Out: Markdown for README.md. What a release names is shown as
-code, so that it cannot write the card.
+In: recipe and record of a training. Out: Markdown for README.md. Text from a release is shown as
+code, so that it cannot inject Markdown.
 """
 
 import json
@@ -11,8 +11,8 @@ from typing import Any
 from trainers.recipe import SFT, Training, Verifier
 
 
-def card(recipe: Training, record: Mapping[str, Any]) -> str:
-    """The card; the same training gives the same text."""
+def render_card(recipe: Training, record: Mapping[str, Any]) -> str:
+    """Return the card; it depends only on the training."""
     data = record["data"]
     head = {"base_model": recipe.model, "library_name": "transformers"}
     head["tags"] = json.dumps(["curator", str(record["recipe"]["train"])])
@@ -31,32 +31,32 @@ def card(recipe: Training, record: Mapping[str, Any]) -> str:
         "",
         *(f"- {key}: {_code(value)}" for key, value in data.items() if value not in ("", {})),
         "",
-        *_shares(record.get("tokens", {})),
-        *_measures(record.get("measures", {})),
-        *_use(recipe),
+        *_token_section(record.get("tokens", {})),
+        *_measure_section(record.get("measures", {})),
+        *_usage_section(recipe),
         "## Recipe",
         "",
         "```json",
         json.dumps(record["recipe"], indent=1, sort_keys=True),
         "```",
         "",
-        f"{record.get('steps', 0):,} optimizer steps. `training.json` beside this card has all of "
-        "it, with the versions of the packages and the losses.",
+        f"{record.get('steps', 0):,} optimizer steps. `training.json` in this folder is the full "
+        "record, with package versions and losses.",
         "",
     ]
     return "\n".join(lines)
 
 
-def _shares(tokens: Mapping[str, Any]) -> list[str]:
+def _token_section(tokens: Mapping[str, Any]) -> list[str]:
     if not tokens:
         return []
     rows = [
         f"| {_code(name or '(none)')} | {share:.1%} |" for name, share in tokens["shares"].items()
     ]
     return [
-        f"{tokens['rows']:,} rows with {tokens['answer_tokens']:,} answer tokens, which alone "
-        f"carried loss, after {tokens['prompt_tokens']:,} prompt tokens. {tokens['cut']:,} answers "
-        f"were cut, {tokens['left_out']:,} rows left out for their length.",
+        f"{tokens['rows']:,} rows with {tokens['answer_tokens']:,} answer tokens, which carried "
+        f"loss, and {tokens['prompt_tokens']:,} prompt tokens, which did not. Because of length, "
+        f"{tokens['cut']:,} answers were cut and {tokens['left_out']:,} rows excluded.",
         "",
         "| subset | share of the answer tokens |",
         "|---|---:|",
@@ -65,7 +65,7 @@ def _shares(tokens: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _measures(measures: Mapping[str, Any]) -> list[str]:
+def _measure_section(measures: Mapping[str, Any]) -> list[str]:
     if not measures:
         return []
     plain = {key: value for key, value in measures.items() if not isinstance(value, list)}
@@ -77,12 +77,12 @@ def _number(value: Any) -> str:
     return f"{value:.3f}" if isinstance(value, float) else f"{value}"
 
 
-def _use(recipe: Training) -> list[str]:
+def _usage_section(recipe: Training) -> list[str]:
     match recipe:
         case SFT(template="alpaca"):
-            text = "Ask it with Alpaca's template without input, ending in `### Response:`."
+            text = "Prompt it with Alpaca's template without input, ending with `### Response:`."
         case SFT():
-            text = "Ask it with its chat template."
+            text = "Prompt it with its chat template."
         case Verifier():
             text = "Score samples with `curator score SAMPLES --verifier FOLDER`."
         case _:
@@ -95,8 +95,8 @@ def _plain(text: str) -> str:
 
 
 def _code(value: Any) -> str:
-    """Any value as Markdown code on one line."""
+    """Return a value as Markdown code on one line."""
     text = value if isinstance(value, str) else json.dumps(value)
-    text = "".join(sign if sign.isprintable() else " " for sign in text)
+    text = "".join(character if character.isprintable() else " " for character in text)
     text = text.replace("`", "'").replace("|", "/")[:200]
     return f"`{text}`"

@@ -1,7 +1,7 @@
-"""Models and tokenizers from a folder or the Hub: safetensors and built-in code only.
+"""Loads models and tokenizers from a folder or the Hub: safetensors and built-in code only.
 
-In: a model's name as a recipe gives it. Out: a tokenizer, a model, or one UsageError. No pickled
-weights and no code of a repository are ever loaded.
+In: the name of a model in a recipe. Out: a tokenizer or a model, or one UsageError. Pickled weights
+and code from repositories are never loaded.
 """
 
 import json
@@ -17,29 +17,29 @@ if TYPE_CHECKING:
 
 
 def load_tokenizer(name: str, revision: str = "") -> Any:
-    """The tokenizer of a model; pads with its end token if it has no other."""
+    """Load a tokenizer; without a padding token, it pads with the end token."""
     from transformers import AutoTokenizer
 
-    tokenizer = _loaded(AutoTokenizer.from_pretrained, name, revision)
+    tokenizer = _load(AutoTokenizer.from_pretrained, name, revision)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
 
 
 def load_causal(name: str, revision: str = "", dtype: str = "float32") -> Any:
-    """A model that writes text."""
+    """Load a model that generates text."""
     from transformers import AutoModelForCausalLM
 
-    return _loaded(
+    return _load(
         AutoModelForCausalLM.from_pretrained, name, revision, dtype=dtype, use_safetensors=True
     )
 
 
 def load_reward(name: str, revision: str = "", dtype: str = "float32") -> Any:
-    """A model that gives one number a text; its head is new if the model was none."""
+    """Load a model that gives one number per text; other models get a new head for it."""
     from transformers import AutoModelForSequenceClassification
 
-    return _loaded(
+    return _load(
         AutoModelForSequenceClassification.from_pretrained,
         name,
         revision,
@@ -49,13 +49,13 @@ def load_reward(name: str, revision: str = "", dtype: str = "float32") -> Any:
     )
 
 
-def dtype(recipe: "Training") -> str:
-    """Whole models keep their weights in 32 bits, which bf16 passes need; frozen ones need not."""
+def weight_dtype(recipe: "Training") -> str:
+    """Return the type of the weights: trained weights need 32 bits, frozen ones may be bf16."""
     return "bfloat16" if recipe.method == "lora" and recipe.precision == "bf16" else "float32"
 
 
-def adapters(recipe: "Training", task: str = "CAUSAL_LM") -> Any:
-    """peft's configuration of the adapters; None where all weights are trained."""
+def lora_config(recipe: "Training", task: str = "CAUSAL_LM") -> Any:
+    """Return peft's configuration of the adapters; None if all weights are trained."""
     if recipe.method == "full":
         return None
     from peft import LoraConfig
@@ -69,19 +69,19 @@ def adapters(recipe: "Training", task: str = "CAUSAL_LM") -> Any:
     )
 
 
-def config_of(name: str) -> dict[str, Any]:
-    """`config.json` of a local model; empty if there is none that can be read."""
+def read_config(name: str) -> dict[str, Any]:
+    """Return `config.json` of a local model; empty if it is missing or invalid."""
     try:
-        found = json.loads((Path(name) / "config.json").read_bytes())
+        config = json.loads((Path(name) / "config.json").read_bytes())
     except (OSError, ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return config if isinstance(config, dict) else {}
 
 
-def _loaded(load: Callable[..., Any], name: str, revision: str, **options: Any) -> Any:
+def _load(load: Callable[..., Any], name: str, revision: str, **options: Any) -> Any:
     if revision:
         options["revision"] = revision
-    # A folder that is not there would be asked for on the Hub.
+    # The client would request a missing folder from the Hub.
     if name.startswith((".", os.sep, "runs/")) and not Path(name).is_dir():
         raise UsageError(f"No model at {name}: expected a folder with config.json")
     from safetensors import SafetensorError
@@ -96,10 +96,10 @@ def _loaded(load: Callable[..., Any], name: str, revision: str, **options: Any) 
         KeyError,
         TypeError,
         ImportError,
-        RuntimeError,  # weights of other shapes than the config's
+        RuntimeError,  # shapes of weights that differ from the config
         SafetensorError,
     ) as error:
-        why = " ".join(str(error).split())[:300]
+        reason = " ".join(str(error).split())[:300]
         raise UsageError(
-            f"Cannot load the model {name}: {why} (safetensors and built-in code only)"
+            f"Cannot load the model {name}: {reason} (safetensors and built-in code only)"
         ) from None

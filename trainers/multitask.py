@@ -1,21 +1,21 @@
-"""Multi-task sequential fine-tuning: generator, evaluator, generator, each from the one before.
+"""Multi-task sequential fine-tuning (Liu et al. 2023, MTSFT): generator, evaluator, generator.
 
-In: a `Multitask` recipe. Out: a folder a stage, each with a complete model. A complete stage is
-left as it is; one that was stopped goes on from its newest checkpoint (Liu et al. 2023, MTSFT).
+In: a `Multitask` recipe. Out: one folder per stage with a complete model; each stage starts from
+the previous one's model. A rerun skips complete stages and resumes from the newest checkpoint.
 """
 
 from typing import Any
 
 from trainers.recipe import SFT, Multitask
-from trainers.run import Say
+from trainers.run import Log
 from trainers.sft import train_sft
 from trainers.verifier import train_verifier
 
 
-def train_multitask(recipe: Multitask, say: Say) -> list[dict[str, Any]]:
-    """Trains all stages in order, or goes on; returns the record of each."""
+def train_multitask(recipe: Multitask, log: Log) -> list[dict[str, Any]]:
+    """Train all stages in order, or resume; return the record of each."""
     records = []
     for run in recipe.runs():
-        say(f"stage {run.name}: {run.train} from {run.model}")
-        records.append(train_sft(run, say) if isinstance(run, SFT) else train_verifier(run, say))
+        log(f"stage {run.name}: {run.train} from {run.model}")
+        records.append(train_sft(run, log) if isinstance(run, SFT) else train_verifier(run, log))
     return records

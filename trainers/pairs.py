@@ -1,7 +1,7 @@
-"""What a verifier is trained on: right and wrong solutions of the same problems, in equal number.
+"""Builds the training data of a verifier: pairs of a right and a wrong solution of a problem.
 
-In: graded problems. Out: problems to train on and problems to measure on. The split is by the text
-of the question, so that one that is in two sets is on one side only.
+In: graded problems. Out: training problems, held-out problems, pairs. The split is by the text of
+the question, so that a question in two sets is on one side only.
 """
 
 import re
@@ -14,83 +14,90 @@ from trainers.evaluation.grade import Graded
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """A question with its different solutions that are surely right or surely wrong."""
+class SolutionSet:
+    """A question with its distinct solutions that are certainly right or certainly wrong."""
 
     question: str
-    """With its options, as the verifier reads it."""
+    """The question with its choices, as in the verifier's prompt."""
     right: tuple[str, ...]
     wrong: tuple[str, ...]
 
 
-def judged(problems: Iterable[Graded]) -> list[Judged]:
-    """The graded problems as a verifier sees them.
+def collect_solutions(problems: Iterable[Graded]) -> list[SolutionSet]:
+    """Collect the right and wrong solutions of each question.
 
-    Samples whose answer could not be compared are neither; equal texts count once. What stands in
-    several sets is one problem.
+    Samples whose answer could not be compared are in neither group. Equal texts count once, and the
+    same question in several sets is one problem.
     """
-    found: dict[str, Judged] = {}
+    solutions: dict[str, SolutionSet] = {}
     for one in problems:
         texts = [sample.text for sample in one.problem.samples]
         right = tuple(text for text, is_right in zip(texts, one.right, strict=True) if is_right)
         wrong = tuple(text for text, is_wrong in zip(texts, one.wrong, strict=True) if is_wrong)
-        asked = question(one.problem.question, one.problem.choices)
-        same = found.get(key := _plain(asked), Judged(asked, (), ()))
-        found[key] = Judged(
+        question = format_question(one.problem.question, one.problem.choices)
+        same = solutions.get(key := _normalise(question), SolutionSet(question, (), ()))
+        solutions[key] = SolutionSet(
             same.question,
             tuple(dict.fromkeys(same.right + right)),
             tuple(dict.fromkeys(same.wrong + wrong)),
         )
-    return list(found.values())
+    return list(solutions.values())
 
 
-def question(text: str, choices: Sequence[str]) -> str:
-    """A question with its options."""
+def format_question(text: str, choices: Sequence[str]) -> str:
+    """Return a question with its choices."""
     if not choices:
         return text
-    options = " ".join(f"({chr(65 + n)}) {each.strip()}" for n, each in enumerate(choices))
-    return f"{text}\nAnswer Choices: {options}"
+    listed = " ".join(f"({chr(65 + n)}) {each.strip()}" for n, each in enumerate(choices))
+    return f"{text}\nAnswer Choices: {listed}"
 
 
-def split(problems: Sequence[Judged], held_out: float, seed: int) -> tuple[list[Judged], ...]:
-    """Problems to train on, and the share to measure on, drawn by hashes of their questions.
+def split(
+    problems: Sequence[SolutionSet], held_out: float, seed: int
+) -> tuple[list[SolutionSet], ...]:
+    """Split into training problems and held-out problems, by the hash of the question.
 
-    Raises UsageError if a side would be without right and wrong solutions.
+    Raises UsageError if a side has no right or no wrong solutions.
     """
-    order = sorted(problems, key=lambda each: _hash(seed, _plain(each.question)))
+    order = sorted(problems, key=lambda each: _hash(seed, _normalise(each.question)))
     count = max(1, round(len(order) * held_out))
-    measured, trained = order[:count], order[count:]
+    held_out_problems, trained = order[:count], order[count:]
     if not any(each.right and each.wrong for each in trained):
         raise UsageError(
-            "No problem to train on has a right and a wrong solution: sample more solutions, or "
-            "problems that the model solves sometimes"
+            "No training problem has a right and a wrong solution. Sample more solutions, or "
+            "problems that the model sometimes solves."
         )
-    if not any(each.right for each in measured) or not any(each.wrong for each in measured):
+    if not any(each.right for each in held_out_problems) or not any(
+        each.wrong for each in held_out_problems
+    ):
         raise UsageError(
-            f"The {count:,} held-out problems lack right or wrong solutions: sample more problems, "
-            "or raise held_out"
+            f"The {count:,} held-out problems have no right or no wrong solutions. Sample more "
+            "problems, or increase held_out."
         )
-    return trained, measured
+    return trained, held_out_problems
 
 
-def pairs(problems: Sequence[Judged], per_problem: int, seed: int) -> list[tuple[str, str, str]]:
-    """Questions with a right and a wrong solution each; at most half of `per_problem` a question.
+def make_pairs(
+    problems: Sequence[SolutionSet], per_problem: int, seed: int
+) -> list[tuple[str, str, str]]:
+    """Return (question, right solution, wrong solution), up to `per_problem` / 2 per question.
 
-    No solution is in two pairs; a question without both kinds gives none.
+    No solution is in two pairs. A question without both kinds gives no pair.
     """
-    found = []
+    pairs = []
     for each in problems:
-        right, wrong = (drawn(texts, per_problem // 2, seed) for texts in (each.right, each.wrong))
-        found += [(each.question, one, other) for one, other in zip(right, wrong, strict=False)]
-    return found
+        count = per_problem // 2
+        right, wrong = (draw_by_hash(side, count, seed) for side in (each.right, each.wrong))
+        pairs += [(each.question, one, other) for one, other in zip(right, wrong, strict=False)]
+    return pairs
 
 
-def drawn(texts: Sequence[str], count: int, seed: int) -> list[str]:
-    """So many of the texts, drawn by their hashes: the same ones whatever else is there."""
+def draw_by_hash(texts: Sequence[str], count: int, seed: int) -> list[str]:
+    """Return the `count` texts with the lowest hashes; the choice is stable as texts are added."""
     return sorted(texts, key=lambda text: _hash(seed, text))[:count]
 
 
-def _plain(text: str) -> str:
+def _normalise(text: str) -> str:
     return " ".join(re.findall(r"\w+|[^\w\s]", text.casefold()))
 
 

@@ -1,10 +1,10 @@
-"""A release as a trainer reads it: files that `curator export` and `curator publish` write.
+"""Reads releases for training, as `curator export` and `curator publish` write them.
 
 In: a file of JSON lines (prompt and completion, messages, or instruction and output), a Parquet
-file, or a published folder. Out: `Example`s, and what was read by name and digest.
+file, or a published folder. Out: `Example`s, and the name and digest of the release.
 
-Releases are hostile: every line is checked, and the first faults are told with their lines. Rows of
-other splits than `train` are left out.
+Releases are not trusted: every line is checked, and the first errors are reported with their line
+numbers. Files of splits other than `train` are skipped.
 """
 
 import json
@@ -19,9 +19,9 @@ from curator.core.errors import UsageError
 
 LONGEST_LINE = 16_000_000
 LONGEST_TEXT = 2_000_000
-"""Signs of a prompt or an answer."""
-FAULTS = 10
-"""Faults that are told before reading ends."""
+"""Maximum characters of a prompt or an answer."""
+MAX_ERRORS = 10
+"""Number of errors after which reading stops."""
 ROLES = ("system", "user", "assistant")
 SHARD = re.compile(r"([a-z]+)-\d{5}-of-\d{5}\.parquet")
 
@@ -37,33 +37,33 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """What is asked and what is to be answered."""
+    """A prompt and the answer to train on."""
 
-    asked: tuple[Message, ...]
-    """All turns before the answer; the last one is the user's."""
+    prompt: tuple[Message, ...]
+    """All messages before the answer; the last one is the user's."""
     answer: str
     subset: str
-    """`subset` or `source` of the row; empty if it has none."""
+    """`subset` or `source` of the row; may be empty."""
     place: str
-    """File and line or row."""
+    """File with line or row number."""
 
 
 @dataclass(frozen=True)
 class Release:
-    """A release that was read."""
+    """The content and identity of a release."""
 
     examples: tuple[Example, ...]
     digest: str
     """SHA-256 of the file, or of the names and digests of a folder's files."""
     version: str
-    """`mathinstruct@3` where a published folder says so."""
+    """Version that a published folder states, such as `mathinstruct@3`."""
     version_digest: str
-    """The version's own digest where a published folder says so."""
-    left_out: int
-    """Files of other splits."""
+    """Digest of that version."""
+    skipped_files: int
+    """Number of files of other splits."""
 
     def run_record(self) -> dict[str, Any]:
-        """What is kept of it beside a model."""
+        """Return its entry in the record of a training."""
         return {
             "sha256": self.digest,
             "version": self.version,
@@ -72,48 +72,48 @@ class Release:
         }
 
 
-class _Unfit(ValueError):
-    """A row is none that can be trained on; the message says what was expected."""
+class _InvalidRow(ValueError):
+    """A row cannot be trained on; the message says what was expected."""
 
 
-class _Broken(str):
-    """What is wrong with a line that is not JSON."""
+class _InvalidLine(str):
+    """The error message for a line that is not JSON."""
 
 
 def read_release(path: Path) -> Release:
-    """Reads a release whole.
+    """Read a release into memory.
 
-    Raises UsageError naming the lines that are no rows, one a line, or what cannot be read at all.
+    Raises UsageError that lists invalid lines, one per line, or says why it cannot be read.
     """
-    files, left_out = _files(path)
+    files, left_out = _list_files(path)
     examples: list[Example] = []
-    faults: list[str] = []
+    errors: list[str] = []
     digests = []
     for file in files:
         try:
             with file.open("rb") as opened:
                 digests.append((file.name, file_digest(opened, "sha256").hexdigest()))
-            for place, row in _rows(file):
+            for place, row in _read_rows(file):
                 try:
-                    examples.append(_example(row, place))
-                except _Unfit as fault:
-                    faults.append(f"{place}: {fault}")
-                if len(faults) >= FAULTS:
-                    raise UsageError("\n".join([*faults, "and no more was read"]))
+                    examples.append(_parse_row(row, place))
+                except _InvalidRow as error:
+                    errors.append(f"{place}: {error}")
+                if len(errors) >= MAX_ERRORS:
+                    raise UsageError("\n".join([*errors, "Reading stopped after these errors."]))
         except OSError as error:
             raise UsageError(f"Cannot read {file}: {error.strerror or error}") from None
-    if faults:
-        raise UsageError("\n".join(faults))
+    if errors:
+        raise UsageError("\n".join(errors))
     if not examples:
         raise UsageError(f"{path} has no rows to train on")
     one = len(digests) == 1 and path.is_file()
     digest = digests[0][1] if one else sha256(json.dumps(digests).encode()).hexdigest()
-    version = _version(path)
+    version = _read_version(path)
     return Release(tuple(examples), digest, *version, left_out)
 
 
-def _files(path: Path) -> tuple[list[Path], int]:
-    """The files of a release, and how many of other splits there are."""
+def _list_files(path: Path) -> tuple[list[Path], int]:
+    """Return the files of a release and the number of files of other splits."""
     if path.is_file():
         if path.suffix not in (".jsonl", ".parquet"):
             raise UsageError(
@@ -122,33 +122,33 @@ def _files(path: Path) -> tuple[list[Path], int]:
             )
         return [path], 0
     if not path.is_dir():
-        raise UsageError(f"No release at {path}; write one: curator export VERSION -o {path}")
-    found = sorted(path.glob("data/**/*.parquet")) or sorted(path.glob("*.parquet"))
-    found = found or sorted(path.glob("*.jsonl"))
-    splits = {file: match[1] for file in found if (match := SHARD.fullmatch(file.name))}
-    kept = [file for file in found if splits.get(file, "train") == "train"]
-    if not kept:
-        raise UsageError(f"{path} holds no Parquet or JSON lines of a split 'train'")
-    return kept, len(found) - len(kept)
+        raise UsageError(f"No release at {path}. Write one: curator export VERSION -o {path}")
+    files = sorted(path.glob("data/**/*.parquet")) or sorted(path.glob("*.parquet"))
+    files = files or sorted(path.glob("*.jsonl"))
+    splits = {file: match[1] for file in files if (match := SHARD.fullmatch(file.name))}
+    train = [file for file in files if splits.get(file, "train") == "train"]
+    if not train:
+        raise UsageError(f"{path} contains no Parquet or JSON lines files of a split 'train'")
+    return train, len(files) - len(train)
 
 
-def _version(path: Path) -> tuple[str, str]:
-    """Name and digest of the version that a published folder says to be."""
+def _read_version(path: Path) -> tuple[str, str]:
+    """Return name and digest of the version that a published folder states."""
     try:
-        said = json.loads((path / "manifest.json").read_bytes()[:LONGEST_LINE])
-        name, digest = said["version"], said["digest"]
+        manifest = json.loads((path / "manifest.json").read_bytes()[:LONGEST_LINE])
+        name, digest = manifest["version"], manifest["digest"]
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return "", ""
     plain = isinstance(name, str) and isinstance(digest, str) and len(name + digest) < 300
     return (name, digest) if plain and (name + digest).isprintable() else ("", "")
 
 
-def _rows(file: Path) -> Iterator[tuple[str, Mapping[str, Any] | Any]]:
-    return _parquet_rows(file) if file.suffix == ".parquet" else _lines(file)
+def _read_rows(file: Path) -> Iterator[tuple[str, Mapping[str, Any] | Any]]:
+    return _read_parquet(file) if file.suffix == ".parquet" else _read_lines(file)
 
 
-def _lines(file: Path) -> Iterator[tuple[str, Any]]:
-    """The values of JSON lines; for a line that is none, what is wrong with it."""
+def _read_lines(file: Path) -> Iterator[tuple[str, Any]]:
+    """Yield place and value of each line; for invalid lines, an _InvalidLine."""
     with file.open("rb") as opened:
         for number, line in enumerate(iter(lambda: opened.readline(LONGEST_LINE), b""), 1):
             if not line.strip():
@@ -156,76 +156,76 @@ def _lines(file: Path) -> Iterator[tuple[str, Any]]:
             try:
                 value = json.loads(line)
             except (ValueError, RecursionError) as error:
-                value = _Broken(f"not JSON ({' '.join(str(error).split())[:80]})")
+                value = _InvalidLine(f"not JSON ({' '.join(str(error).split())[:80]})")
             yield f"{file.name}:{number}", value
 
 
-def _parquet_rows(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _read_parquet(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         opened: pq.ParquetFile = pq.ParquetFile(file)
-        wanted = ("prompt", "completion", "messages", "instruction", "output", "subset", "source")
-        columns = [name for name in opened.schema_arrow.names if name in wanted]
+        known = ("prompt", "completion", "messages", "instruction", "output", "subset", "source")
+        columns = [name for name in opened.schema_arrow.names if name in known]
         number = 0
         for batch in opened.iter_batches(batch_size=1_000, columns=columns):
             for row in batch.to_pylist():
                 number += 1
                 yield f"{file.name}: row {number}", row
     except (pa.ArrowException, UnicodeDecodeError) as error:
-        why = " ".join(str(error).split())[:120]
-        raise UsageError(f"{file}: not Parquet that can be read ({why})") from None
+        reason = " ".join(str(error).split())[:120]
+        raise UsageError(f"{file}: not Parquet, or damaged ({reason})") from None
 
 
-def _example(row: Any, place: str) -> Example:
+def _parse_row(row: Any, place: str) -> Example:
     """The example of a row; raises _Unfit."""
-    if isinstance(row, _Broken):
-        raise _Unfit(row)
+    if isinstance(row, _InvalidLine):
+        raise _InvalidRow(row)
     if not isinstance(row, Mapping):
-        raise _Unfit(f"expected an object, saw {type(row).__name__}")
+        raise _InvalidRow(f"expected an object, saw {type(row).__name__}")
     if "messages" in row:
-        asked, answer = _conversation(row["messages"])
+        prompt, answer = _parse_messages(row["messages"])
     elif "prompt" in row or "completion" in row:
-        asked, answer = (Message("user", _text(row, "prompt")),), _text(row, "completion")
+        prompt, answer = (Message("user", _text(row, "prompt")),), _text(row, "completion")
     elif "instruction" in row or "output" in row:
-        asked, answer = (Message("user", _text(row, "instruction")),), _text(row, "output")
+        prompt, answer = (Message("user", _text(row, "instruction")),), _text(row, "output")
     else:
         keys = ", ".join(sorted(str(key) for key in row))[:80]
-        raise _Unfit(
+        raise _InvalidRow(
             f"expected prompt and completion, messages, or instruction and output, saw: {keys}"
         )
     subset = row.get("subset") or row.get("source") or ""
-    return Example(asked, answer, _checked(subset, "source"), place)
+    return Example(prompt, answer, _check_text(subset, "source"), place)
 
 
-def _conversation(messages: Any) -> tuple[tuple[Message, ...], str]:
+def _parse_messages(messages: Any) -> tuple[tuple[Message, ...], str]:
     if not isinstance(messages, list) or len(messages) < 2:
-        raise _Unfit("messages: expected a list of at least a question and an answer")
+        raise _InvalidRow("messages: expected a list of at least a question and an answer")
     turns = []
     for each in messages:
         if not isinstance(each, Mapping) or each.get("role") not in ROLES:
-            raise _Unfit(f"messages: expected role ({', '.join(ROLES)}) and content in each")
+            raise _InvalidRow(f"messages: expected role ({', '.join(ROLES)}) and content in each")
         turns.append(Message(each["role"], _text(each, "content")))
     if turns[-1].role != "assistant" or turns[-2].role != "user":
-        raise _Unfit("messages: expected to end with the user's and the assistant's")
+        raise _InvalidRow("messages: expected a user and an assistant message at the end")
     return tuple(turns[:-1]), turns[-1].content
 
 
 def _text(row: Mapping[str, Any], key: str) -> str:
     if key not in row:
-        raise _Unfit(f"'{key}' is missing")
-    text = _checked(row[key], key)
+        raise _InvalidRow(f"'{key}' is missing")
+    text = _check_text(row[key], key)
     if not text.strip():
-        raise _Unfit(f"'{key}' is empty")
+        raise _InvalidRow(f"'{key}' is empty")
     return text
 
 
-def _checked(text: Any, key: str) -> str:
+def _check_text(text: Any, key: str) -> str:
     if not isinstance(text, str):
-        raise _Unfit(f"'{key}': expected a text, saw {type(text).__name__}")
+        raise _InvalidRow(f"'{key}': expected a text, saw {type(text).__name__}")
     if len(text) > LONGEST_TEXT:
-        raise _Unfit(f"'{key}': longer than {LONGEST_TEXT:,} signs")
-    if "\0" in text or any("\ud800" <= sign <= "\udfff" for sign in text):
-        raise _Unfit(f"'{key}': NUL and lone surrogates are no text")
+        raise _InvalidRow(f"'{key}': longer than {LONGEST_TEXT:,} characters")
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise _InvalidRow(f"'{key}': contains NUL or lone surrogates")
     return text

@@ -1,8 +1,8 @@
-"""One training, resumable: checkpoints that are whole, the record beside the model, its card.
+"""Runs a training so that it can be resumed, and writes the model with its record and card.
 
-In: a recipe and a trainer of transformers. Out: the folder `model` of the run, complete when its
-`training.json` is there. A run's folder holds `start.json` (what it is, so that another recipe
-cannot go on in it), `checkpoints/` and `model/`.
+In: a recipe and a trainer of transformers. Out: the subfolder `model` of the run, complete once
+`training.json` exists. The run's folder contains `start.json` (the identity of the run, so that
+another recipe cannot resume it), `checkpoints/` and `model/`.
 """
 
 import json
@@ -18,91 +18,97 @@ from typing import Any
 
 from curator.core.errors import UsageError
 from curator.core.files import write_aside
-from trainers.model_card import card
+from trainers.model_card import render_card
 from trainers.recipe import Training
 
 FORMAT = 1
-WHOLE = "whole"
-"""File that is written last into a checkpoint."""
+COMPLETE = "whole"
+"""Name of the file that marks a checkpoint as complete."""
 RECORD = "training.json"
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers")
-NOT_WHAT = {"about", "extends", "output", "checkpoint_every", "release", "samples"}
-"""Keys that do not change what a training makes; what is in the data is told by digest."""
+IGNORED_KEYS = {"about", "extends", "output", "checkpoint_every", "release", "samples"}
+"""Keys that do not change the trained model; a digest identifies the data."""
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 @dataclass
 class Run:
-    """A training that is going on."""
+    """A training in progress."""
 
     recipe: Training
     folder: Path
     record: dict[str, Any]
-    """What is kept beside the model: recipe, release, counts, packages, losses."""
-    say: Say
+    """Content of `training.json`: recipe, data, counts, packages, losses."""
+    log: Log
 
     @property
     def model(self) -> Path:
-        """Where the model will be."""
+        """Return the folder of the model."""
         return self.folder / "model"
 
 
-def finished(recipe: Training, data: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The record of a training that is complete, if its folder has it.
+def load_finished(recipe: Training, data: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the record if the training is complete, otherwise None.
 
-    Raises UsageError if the folder has another one.
+    Raises UsageError if the folder contains another training.
     """
     path = recipe.folder / "model" / RECORD
     try:
         record = json.loads(path.read_bytes())
-        same = (record["recipe"], record["data"]) == (_what(recipe), _from(recipe, data))
+        same = (record["recipe"], record["data"]) == (
+            _recipe_identity(recipe),
+            _data_identity(recipe, data),
+        )
     except FileNotFoundError:
         return None
     except (OSError, ValueError, LookupError, TypeError) as error:
-        raise UsageError(f"{path} cannot be read ({error}); name another output") from None
+        raise UsageError(
+            f"{path} cannot be read ({error}). Choose another output folder."
+        ) from None
     if not same:
-        raise _other(recipe.folder)
+        raise _other_run_error(recipe.folder)
     return dict(record)
 
 
-def start(recipe: Training, data: Mapping[str, Any], say: Say) -> Run:
-    """Opens the folder of a run, or the same one again.
+def start_run(recipe: Training, data: Mapping[str, Any], log: Log) -> Run:
+    """Create the folder of a run, or open it to resume.
 
-    `data` tells what is trained on, by digest. Raises UsageError if the folder is another run's.
+    `data` identifies the training data by digest. Raises UsageError if the folder belongs to
+    another run.
     """
     record = {
         "format": FORMAT,
-        "recipe": _what(recipe),
-        "data": _from(recipe, data),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "recipe": _recipe_identity(recipe),
+        "data": _data_identity(recipe, data),
+        "packages": {name: _package_version(name) for name in PACKAGES},
     }
     identity = {key: record[key] for key in ("format", "recipe", "data")}
     text = json.dumps(identity, indent=1, sort_keys=True)
     path = recipe.folder / "start.json"
     recipe.folder.mkdir(parents=True, exist_ok=True)
     if path.exists() and path.read_bytes() != text.encode():
-        raise _other(recipe.folder)
-    if _main():
-        _write(path, text)
+        raise _other_run_error(recipe.folder)
+    if _is_main_process():
+        _write_file(path, text)
     record["digest"] = sha256(text.encode()).hexdigest()
-    return Run(recipe, recipe.folder, record, say)
+    return Run(recipe, recipe.folder, record, log)
 
 
-def arguments(recipe: Training) -> dict[str, Any]:
-    """What the recipe says as arguments of transformers' TrainingArguments.
+def training_arguments(recipe: Training) -> dict[str, Any]:
+    """Return the recipe's settings as keyword arguments of transformers' TrainingArguments.
 
-    GPUs are used where there are any; what shards over them comes from `accelerate launch`.
+    Available GPUs are used; `accelerate launch` configures sharding.
     """
     import torch
 
     gpu = torch.cuda.is_available()
     world = int(os.environ.get("WORLD_SIZE", "1"))
-    at_once = recipe.micro_batch * world
-    if recipe.batch % at_once:
+    rows_per_pass = recipe.micro_batch * world
+    if recipe.batch % rows_per_pass:
         raise UsageError(
-            f"batch {recipe.batch} is no multiple of micro_batch {recipe.micro_batch} on {world} "
-            "devices; change one of them"
+            f"batch {recipe.batch} is not a multiple of micro_batch {recipe.micro_batch} on "
+            f"{world} devices. Change one of them."
         )
     return {
         "output_dir": str(recipe.folder / "checkpoints"),
@@ -113,7 +119,7 @@ def arguments(recipe: Training) -> dict[str, Any]:
         "num_train_epochs": recipe.epochs,
         "max_steps": recipe.steps or -1,
         "per_device_train_batch_size": recipe.micro_batch,
-        "gradient_accumulation_steps": recipe.batch // at_once,
+        "gradient_accumulation_steps": recipe.batch // rows_per_pass,
         "bf16": recipe.precision == "bf16",
         "use_cpu": not gpu,
         "gradient_checkpointing": gpu,
@@ -130,64 +136,64 @@ def arguments(recipe: Training) -> dict[str, Any]:
 
 
 def train(run: Run, trainer: Any) -> None:
-    """Trains from the newest whole checkpoint, if there is one, to the end."""
+    """Train to the end, resuming from the newest complete checkpoint if there is one."""
     from transformers import PrinterCallback
 
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(_callback(run))
-    checkpoint = newest(run.folder / "checkpoints")
+    checkpoint = newest_checkpoint(run.folder / "checkpoints")
     if checkpoint:
-        run.say(f"going on from {checkpoint}")
+        run.log(f"resuming from {checkpoint}")
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     history = trainer.state.log_history
     run.record["steps"] = trainer.state.global_step
     run.record["losses"] = [(each["step"], each["loss"]) for each in history if "loss" in each]
 
 
-def newest(folder: Path) -> Path | None:
-    """The newest whole checkpoint; what a killed process left half-written is removed."""
-    found = {}
+def newest_checkpoint(folder: Path) -> Path | None:
+    """Return the newest complete checkpoint; delete incomplete ones of a killed process."""
+    complete = {}
     for path in folder.glob("checkpoint-*"):
         number = re.fullmatch(r"checkpoint-(\d+)", path.name)
-        if number and (path / WHOLE).is_file():
-            found[int(number[1])] = path
-        elif number and _main():
+        if number and (path / COMPLETE).is_file():
+            complete[int(number[1])] = path
+        elif number and _is_main_process():
             shutil.rmtree(path)
-    return found[max(found)] if found else None
+    return complete[max(complete)] if complete else None
 
 
-def finish(
+def save_run(
     run: Run,
     trainer: Any,
     tokenizer: Any,
     measure: Callable[[Path], dict[str, Any]] | None = None,
 ) -> None:
-    """Writes the model, its tokenizer and card, what it measures, and its record last."""
+    """Write the model with tokenizer and card, add its measures, and write the record last."""
     merged = trainer.accelerator.unwrap_model(trainer.model)
     run.model.mkdir(parents=True, exist_ok=True)
-    # Training turns it off; who samples from the model wants it.
+    # Training disables the cache, but sampling from the model needs it.
     merged.config.use_cache = True
     if run.recipe.method == "lora":
-        if _main():
+        if _is_main_process():
             merged.merge_and_unload().save_pretrained(run.model)
     else:
         trainer.save_model(str(run.model))
     trainer.accelerator.wait_for_everyone()
-    if _main():
-        # A pickle of the arguments, which nothing here reads.
+    if _is_main_process():
+        # A pickle of the arguments that nothing reads.
         (run.model / "training_args.bin").unlink(missing_ok=True)
         tokenizer.save_pretrained(run.model)
         if measure:
             trainer.accelerator.free_memory()
             run.record["measures"] = measure(run.model)
-        (run.model / "README.md").write_text(card(run.recipe, run.record), "utf-8")
-        _durable(run.model)
-        _write(run.model / RECORD, json.dumps(run.record, indent=1, sort_keys=True))
+        (run.model / "README.md").write_text(render_card(run.recipe, run.record), "utf-8")
+        _sync_files(run.model)
+        _write_file(run.model / RECORD, json.dumps(run.record, indent=1, sort_keys=True))
     trainer.accelerator.wait_for_everyone()
 
 
 def _callback(run: Run) -> Any:
-    """Marks checkpoints when they are whole, and tells the loss."""
+    """Return a callback that marks complete checkpoints and logs the loss."""
     from accelerate import PartialState
     from transformers import TrainerCallback
 
@@ -195,58 +201,58 @@ def _callback(run: Run) -> Any:
         PartialState().wait_for_everyone()
         if state.is_world_process_zero:
             folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-            _durable(folder)
-            _write(folder / WHOLE, "")
+            _sync_files(folder)
+            _write_file(folder / COMPLETE, "")
 
     def on_log(self: Any, args: Any, state: Any, control: Any, logs: Any, **_: Any) -> None:
         if state.is_world_process_zero and "loss" in logs:
-            run.say(f"step {state.global_step:,} of {state.max_steps:,}: loss {logs['loss']:.4f}")
+            run.log(f"step {state.global_step:,} of {state.max_steps:,}: loss {logs['loss']:.4f}")
 
-    # Made so because the class to inherit from is only known where transformers is installed.
-    return type("Marks", (TrainerCallback,), {"on_save": on_save, "on_log": on_log})()
+    # Created dynamically, since the base class needs transformers, which is optional.
+    return type("Callback", (TrainerCallback,), {"on_save": on_save, "on_log": on_log})()
 
 
-def _what(recipe: Training) -> dict[str, Any]:
-    plain: dict[str, Any] = json.loads(recipe.model_dump_json(exclude=NOT_WHAT))
+def _recipe_identity(recipe: Training) -> dict[str, Any]:
+    plain: dict[str, Any] = json.loads(recipe.model_dump_json(exclude=IGNORED_KEYS))
     return plain
 
 
-def _from(recipe: Training, data: Mapping[str, Any]) -> dict[str, Any]:
-    """The data, with the digest of the record of the model that is trained on, where it has one."""
+def _data_identity(recipe: Training, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `data` with the digest of the start model's record, if it has one."""
     try:
-        before = sha256((Path(recipe.model) / RECORD).read_bytes()).hexdigest()
+        digest = sha256((Path(recipe.model) / RECORD).read_bytes()).hexdigest()
     except OSError:
-        before = ""
-    return {**data, "model_record_sha256": before}
+        digest = ""
+    return {**data, "model_record_sha256": digest}
 
 
-def _other(folder: Path) -> UsageError:
+def _other_run_error(folder: Path) -> UsageError:
     return UsageError(
-        f"{folder} holds another training (see start.json there: recipe, data or the length of the "
-        "run differ); name another output, or remove the folder"
+        f"{folder} contains another training (its start.json differs in recipe, data or length). "
+        "Choose another output folder, or delete this one."
     )
 
 
-def _main() -> bool:
-    """Whether this is the process that writes what all have in common."""
+def _is_main_process() -> bool:
+    """Return whether this is the process that writes the shared files."""
     return os.environ.get("RANK", "0") == "0"
 
 
-def _version(package: str) -> str:
+def _package_version(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
         return ""
 
 
-def _durable(folder: Path) -> None:
-    """Sees to it that the files of a folder outlast a loss of power."""
+def _sync_files(folder: Path) -> None:
+    """Flush the files of a folder to disk, so that they survive a power failure."""
     for path in folder.rglob("*"):
         if path.is_file():
             with path.open("rb") as file:
                 os.fsync(file.fileno())
 
 
-def _write(path: Path, text: str) -> None:
+def _write_file(path: Path, text: str) -> None:
     with write_aside(path) as temporary:
         temporary.write_text(text, "utf-8")

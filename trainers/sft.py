@@ -1,7 +1,7 @@
-"""Supervised fine-tuning on a release: the loss is on the answers, and that is checked.
+"""Supervised fine-tuning on a release, with a check that only answers carry loss.
 
-In: an `SFT` recipe. Out: a model's folder with its record and card. TRL's SFTTrainer does the
-work on rows that are tokens already, so that what was counted is what is trained.
+In: an `SFT` recipe. Out: the model's folder with record and card. TRL's SFTTrainer gets rows that
+are already tokenized, so that it trains on exactly the tokens that were counted.
 """
 
 from collections.abc import Sequence
@@ -10,27 +10,27 @@ from pathlib import Path
 from typing import Any
 
 from curator.core.errors import CuratorError
-from trainers.models import adapters, dtype, load_causal, load_tokenizer
+from trainers.models import load_causal, load_tokenizer, lora_config, weight_dtype
 from trainers.recipe import SFT
 from trainers.release import read_release
-from trainers.run import Say, arguments, finish, finished, start, train
+from trainers.run import Log, load_finished, save_run, start_run, train, training_arguments
 from trainers.tokenize import Counts, Row, encode
 
 IGNORED = -100
-"""Label of a token without loss, as torch has it."""
-LOOKED_AT = 16
-"""Rows whose labels are checked before training, the longest and the shortest among them."""
+"""Label that torch ignores in the loss."""
+CHECKED_ROWS = 16
+"""Number of rows whose labels are checked before training, including the longest and shortest."""
 
 
-def train_sft(recipe: SFT, say: Say) -> dict[str, Any]:
-    """Trains, or goes on where it was stopped; returns the record of the finished training.
+def train_sft(recipe: SFT, log: Log) -> dict[str, Any]:
+    """Train, or resume where a previous run stopped; return the record of the training.
 
-    Raises UsageError for a release, a model or a folder that does not fit, CuratorError if a
-    prompt's token would carry loss or an answer's would not.
+    Raises UsageError if the release, the model or the folder is unsuitable, and CuratorError if a
+    token of a prompt would carry loss or a token of an answer would not.
     """
     release = read_release(Path(recipe.release))
-    if record := finished(recipe, release.run_record()):
-        say(f"{recipe.folder / 'model'} is complete; nothing to do")
+    if record := load_finished(recipe, release.run_record()):
+        log(f"{recipe.folder / 'model'} is complete; nothing to do")
         return record
     from trl import SFTConfig, SFTTrainer
 
@@ -38,38 +38,38 @@ def train_sft(recipe: SFT, say: Say) -> dict[str, Any]:
     rows, counts = encode(
         release.examples, tokenizer, recipe.template, recipe.max_length, recipe.truncate
     )
-    for line in told(counts):
-        say(line)
-    run = start(recipe, release.run_record(), say)
+    for line in describe_counts(counts):
+        log(line)
+    run = start_run(recipe, release.run_record(), log)
     run.record["tokens"] = {**asdict(counts), "shares": counts.shares()}
     options = SFTConfig(
-        **arguments(recipe),
+        **training_arguments(recipe),
         max_length=None,
         packing=False,
         dataset_kwargs={"skip_prepare_dataset": True},
     )
     trainer = SFTTrainer(
-        model=load_causal(recipe.model, recipe.revision, dtype(recipe)),
+        model=load_causal(recipe.model, recipe.revision, weight_dtype(recipe)),
         args=options,
-        train_dataset=dataset(rows),
+        train_dataset=to_dataset(rows),
         processing_class=tokenizer,
-        peft_config=adapters(recipe),
+        peft_config=lora_config(recipe),
     )
     check_labels(trainer, rows)
     train(run, trainer)
-    finish(run, trainer, tokenizer)
+    save_run(run, trainer, tokenizer)
     return run.record
 
 
-def told(counts: Counts) -> list[str]:
-    """What was counted, for people, before anything is trained."""
+def describe_counts(counts: Counts) -> list[str]:
+    """Return the counts as lines of text."""
     lines = [
         f"{counts.rows:,} rows: {counts.answer_tokens:,} answer tokens carry loss, "
         f"{counts.prompt_tokens:,} prompt tokens do not; the longest row has {counts.longest:,}"
     ]
     if counts.cut or counts.left_out:
         lines.append(
-            f"{counts.cut:,} answers are cut and {counts.left_out:,} rows left out by max_length"
+            f"max_length cuts {counts.cut:,} answers and excludes {counts.left_out:,} rows"
         )
     shares = counts.shares()
     if len(shares) > 1 or "" not in shares:
@@ -77,8 +77,8 @@ def told(counts: Counts) -> list[str]:
     return lines
 
 
-def dataset(rows: Sequence[Row]) -> Any:
-    """The rows as a dataset of ids and labels."""
+def to_dataset(rows: Sequence[Row]) -> Any:
+    """Return the rows as a dataset of token ids and labels."""
     import numpy as np
     from datasets import Dataset
 
@@ -94,13 +94,13 @@ def _labels(row: Row) -> Any:
 
 
 def check_labels(trainer: Any, rows: Sequence[Row]) -> None:
-    """Looks at a batch as it goes into the model: loss on every answer token and on no other.
+    """Check on a collated batch that every answer token carries loss, and no other token.
 
-    Raises CuratorError otherwise. It covers what the trainer's dataset and collator make of some
-    rows, the longest and the shortest among them; not what a model does with labels.
+    Raises CuratorError otherwise. The check covers the trainer's dataset and collator for a sample
+    of rows, including the longest and the shortest; not how the model uses the labels.
     """
     order = sorted(range(len(rows)), key=lambda place: len(rows[place].prompt + rows[place].answer))
-    step = max(1, len(order) // (LOOKED_AT - 1))
+    step = max(1, len(order) // (CHECKED_ROWS - 1))
     places = list(dict.fromkeys([*order[::step], order[-1]]))
     batch = trainer.data_collator([trainer.train_dataset[place] for place in places])
     for number, place in enumerate(places):
@@ -108,9 +108,11 @@ def check_labels(trainer: Any, rows: Sequence[Row]) -> None:
         labels, ids = batch["labels"][number].tolist(), batch["input_ids"][number].tolist()
         rest = len(labels) - len(prompt) - len(answer)
         if ids[: len(prompt) + len(answer)] != prompt + answer:
-            raise CuratorError(f"Row {place + 1} is not what was counted; the trainer changed it")
+            raise CuratorError(
+                f"Row {place + 1}: the trainer changed its tokens, expected the counted ones"
+            )
         if labels != [IGNORED] * len(prompt) + answer + [IGNORED] * rest:
             raise CuratorError(
-                f"Row {place + 1}: expected loss on its {len(answer)} answer tokens alone, saw it "
-                f"on {sum(label != IGNORED for label in labels)}; not training"
+                f"Row {place + 1}: expected loss on its {len(answer)} answer tokens only, saw it "
+                f"on {sum(label != IGNORED for label in labels)} tokens. Training was not started."
             )

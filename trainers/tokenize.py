@@ -1,7 +1,7 @@
-"""Examples as tokens: a prompt that carries no loss, an answer that does, both counted first.
+"""Tokenizes examples into prompts, which carry no loss, and answers, which do.
 
-In: examples, a tokenizer, a template. Out: `Row`s of token ids, and `Counts` that tell before any
-training what is long, what would be cut, and how many tokens each subset has.
+In: examples, a tokenizer, a template. Out: `Row`s of token ids, and `Counts`, which report before
+the training how long rows are, what would be cut, and how many tokens each subset has.
 """
 
 from array import array
@@ -19,7 +19,7 @@ ALPACA = (
     "Write a response that appropriately completes the request.\n\n"
     "### Instruction:\n{instruction}\n\n### Response:"
 )
-"""Alpaca's template without input, which MAmmoTH trains and asks with."""
+"""Alpaca's template without input, which MAmmoTH uses for training and evaluation."""
 
 CHUNK = 1_000
 
@@ -30,28 +30,28 @@ class Row:
 
     prompt: "array[int]"
     answer: "array[int]"
-    """With the token that ends it."""
+    """Includes the end token."""
 
 
 @dataclass(frozen=True)
 class Counts:
-    """What was counted before training."""
+    """Counts of rows and tokens."""
 
     rows: int
-    """Rows that are trained on."""
+    """Rows to train on."""
     prompt_tokens: int
     answer_tokens: int
     longest: int
-    """Tokens of the longest row, before anything is cut."""
+    """Tokens of the longest row, before cutting."""
     cut: int
-    """Rows whose answer loses its end."""
+    """Rows whose answer is cut."""
     left_out: int
-    """Rows whose prompt alone fills `max_length`."""
+    """Rows excluded because the prompt alone fills `max_length`."""
     answers: dict[str, int]
-    """Answer tokens, which alone carry loss, by subset."""
+    """Answer tokens by subset."""
 
     def shares(self) -> dict[str, float]:
-        """Share of the answer tokens by subset, the largest first."""
+        """Return the share of the answer tokens by subset, in descending order."""
         order = sorted(self.answers, key=lambda name: (-self.answers[name], name))
         return {name: self.answers[name] / max(1, self.answer_tokens) for name in order}
 
@@ -63,18 +63,18 @@ def encode(
     max_length: int,
     truncate: Literal["refuse", "allow"],
 ) -> tuple[list[Row], Counts]:
-    """Tokens of all examples.
+    """Tokenize all examples.
 
-    Raises UsageError, with counts, if answers would be cut and that is not allowed, and if the
-    tokenizer lacks an end token or a chat template.
+    Raises UsageError if answers would be cut and `truncate` does not allow it, or if the tokenizer
+    has no end token or no chat template.
     """
     if tokenizer.eos_token_id is None:
-        raise UsageError("The model's tokenizer has no end-of-text token; name another model")
-    render = _alpaca if template == "alpaca" else _chat
+        raise UsageError("The model's tokenizer has no end-of-text token. Choose another model.")
+    render = _alpaca_renderer if template == "alpaca" else _chat_renderer
     rows, subsets, places = [], Counter[str](), []
     prompts = answers = longest = cut = left_out = 0
-    todo = _tokens(examples, tokenizer, render(tokenizer), add_special=template == "alpaca")
-    for example, row in zip(examples, todo, strict=True):
+    encoded = _encode_rows(examples, tokenizer, render(tokenizer), add_special=template == "alpaca")
+    for example, row in zip(examples, encoded, strict=True):
         length = len(row.prompt) + len(row.answer)
         longest = max(longest, length)
         if length > max_length:
@@ -91,8 +91,8 @@ def encode(
     if places and truncate == "refuse":
         raise UsageError(
             f"{len(places):,} of {len(examples):,} rows are longer than max_length {max_length:,} "
-            f"tokens, so that {cut:,} answers would be cut and {left_out:,} lost (longest "
-            f"{longest:,}; first: {places[0]}): raise max_length, or set truncate: allow"
+            f"tokens: {cut:,} answers would be cut and {left_out:,} lost (longest {longest:,}; "
+            f"first: {places[0]}). Increase max_length, or set truncate: allow."
         )
     if not rows:
         raise UsageError(f"No row has an answer within max_length {max_length:,} tokens")
@@ -103,65 +103,66 @@ def encode(
 Render = Callable[[Example], tuple[str, str]]
 
 
-def _alpaca(tokenizer: Any) -> Render:
+def _alpaca_renderer(tokenizer: Any) -> Render:
     def render(example: Example) -> tuple[str, str]:
-        if len(example.asked) != 1:
+        if len(example.prompt) != 1:
             raise UsageError(
-                f"{example.place}: the template alpaca takes one question and one answer, saw "
-                f"{len(example.asked) + 1} messages; set template: chat"
+                f"{example.place}: the template alpaca needs one question and one answer, saw "
+                f"{len(example.prompt) + 1} messages. Set template: chat."
             )
-        return ALPACA.format(instruction=example.asked[0].content), example.answer
+        return ALPACA.format(instruction=example.prompt[0].content), example.answer
 
     return render
 
 
-def _chat(tokenizer: Any) -> Render:
+def _chat_renderer(tokenizer: Any) -> Render:
     if not tokenizer.chat_template:
-        raise UsageError("The model's tokenizer has no chat template; set template: alpaca")
+        raise UsageError("The model's tokenizer has no chat template. Set template: alpaca.")
 
     def render(example: Example) -> tuple[str, str]:
-        asked = [{"role": turn.role, "content": turn.content} for turn in example.asked]
+        turns = [{"role": turn.role, "content": turn.content} for turn in example.prompt]
         answer = {"role": "assistant", "content": example.answer}
-        prompt = tokenizer.apply_chat_template(asked, tokenize=False, add_generation_prompt=True)
-        whole = tokenizer.apply_chat_template([*asked, answer], tokenize=False)
+        prompt = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        whole = tokenizer.apply_chat_template([*turns, answer], tokenize=False)
         if not whole.startswith(prompt):
             raise UsageError(
-                f"{example.place}: the model's chat template writes a prompt with an answer "
-                "differently from one without, so that the loss cannot be kept to the answer; "
-                "set template: alpaca"
+                f"{example.place}: the model's chat template changes the prompt when an answer "
+                "follows, so that the loss cannot be limited to the answer. Set template: alpaca."
             )
         return prompt, whole.removeprefix(prompt)
 
     return render
 
 
-def _tokens(
+def _encode_rows(
     examples: Iterable[Example], tokenizer: Any, render: Render, add_special: bool
 ) -> Iterator[Row]:
-    """Rows of examples; a chat template writes its special tokens itself."""
+    """Yield the rows of examples; a chat template contains its special tokens."""
     rest = iter(examples)
     end = [tokenizer.eos_token_id] if add_special else []
     while some := list(islice(rest, CHUNK)):
         texts = [render(example) for example in some]
-        prompts = _ids(tokenizer, [prompt for prompt, _ in texts], add_special)
-        wholes = _ids(tokenizer, [prompt + answer for prompt, answer in texts], add_special)
+        prompts = _token_ids(tokenizer, [prompt for prompt, _ in texts], add_special)
+        wholes = _token_ids(tokenizer, [prompt + answer for prompt, answer in texts], add_special)
         for (_, answer), prompt, whole in zip(texts, prompts, wholes, strict=True):
-            prompt = _bare(prompt, end)
+            prompt = _strip_end(prompt, end)
             if whole[: len(prompt)] == prompt:
-                yield Row(array("i", prompt), array("i", [*_bare(whole[len(prompt) :], end), *end]))
+                yield Row(
+                    array("i", prompt), array("i", [*_strip_end(whole[len(prompt) :], end), *end])
+                )
             else:
-                # A token crosses the boundary: the prompt stays what it is when the model is asked.
-                (alone,) = _ids(tokenizer, [answer], False)
+                # A token crosses the boundary. Keep the prompt's tokens as they are in inference.
+                (alone,) = _token_ids(tokenizer, [answer], False)
                 yield Row(array("i", prompt), array("i", [*alone, *end]))
 
 
-def _bare(ids: list[int], end: list[int]) -> list[int]:
-    """Without the end token that some tokenizers add themselves."""
+def _strip_end(ids: list[int], end: list[int]) -> list[int]:
+    """Remove the end token that some tokenizers add."""
     return ids[:-1] if end and ids[-1:] == end else ids
 
 
-def _ids(tokenizer: Any, texts: list[str], add_special: bool) -> list[list[int]]:
-    found: list[list[int]] = tokenizer(
+def _token_ids(tokenizer: Any, texts: list[str], add_special: bool) -> list[list[int]]:
+    ids: list[list[int]] = tokenizer(
         texts, add_special_tokens=add_special, return_attention_mask=False, verbose=False
     )["input_ids"]
-    return found
+    return ids

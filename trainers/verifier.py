@@ -1,7 +1,7 @@
-"""Training a verifier: cross-entropy on a word, a margin between log-scores, or pairwise reward.
+"""Trains a verifier: cross-entropy on a word, a margin between log-scores, or pairwise reward.
 
-In: a `Verifier` recipe, graded samples. Out: a model's folder with its record and card, measured on
-problems that were held out. The losses are those of Liu et al. 2023 (arXiv:2310.10047) and TRL's.
+In: a `Verifier` recipe, which names samples. Out: the model's folder with record and card, measured
+on held-out problems. The losses are those of Liu et al. 2023 (arXiv:2310.10047) and TRL.
 """
 
 from array import array
@@ -17,79 +17,85 @@ from curator.answers import Grader
 from curator.core.errors import UsageError
 from curator.core.samples import read_samples
 from curator.sandbox import Sandbox
-from trainers.apply_verifier import Scorer, prompts, verdict_tokens
+from trainers.apply_verifier import Scorer, encode_prompts, verdict_tokens
 from trainers.evaluation.calibration import auc, calibration_error, pair_accuracy, reliability
 from trainers.evaluation.grade import grade
-from trainers.models import adapters, dtype, load_causal, load_reward, load_tokenizer
-from trainers.pairs import Judged, drawn, judged, pairs, split
+from trainers.models import load_causal, load_reward, load_tokenizer, lora_config, weight_dtype
+from trainers.pairs import SolutionSet, collect_solutions, draw_by_hash, make_pairs, split
 from trainers.recipe import Verifier
-from trainers.run import Say, arguments, finish, finished, start, train
+from trainers.run import Log, load_finished, save_run, start_run, train, training_arguments
 from trainers.sft import IGNORED, check_labels
 from trainers.tokenize import Row
 
 WORKERS = 2
-"""Processes that run programs while samples are graded."""
+"""Number of sandbox processes for grading."""
 
-TOLD = ("auc", "pair_accuracy", "calibration_error")
-"""Measures that are told at the end."""
+REPORTED = ("auc", "pair_accuracy", "calibration_error")
+"""Measures to log at the end."""
 
 Pair = tuple[Row, Row]
 """A right and a wrong solution of one problem."""
 
 
-def train_verifier(recipe: Verifier, say: Say) -> dict[str, Any]:
-    """Trains, or goes on where it was stopped; returns the record of the finished training.
+def train_verifier(recipe: Verifier, log: Log) -> dict[str, Any]:
+    """Train, or resume where a previous run stopped; return the record of the training.
 
-    Raises UsageError for samples, a model or a folder that does not fit.
+    Raises UsageError if the samples, the model or the folder is unsuitable.
     """
     path = Path(recipe.samples)
     data = {"sha256": _digest(path)}
-    if record := finished(recipe, data):
-        say(f"{recipe.folder / 'model'} is complete; nothing to do")
+    if record := load_finished(recipe, data):
+        log(f"{recipe.folder / 'model'} is complete; nothing to do")
         return record
     with Sandbox(workers=WORKERS) as box, Grader() as grader:
-        problems = judged(grade(read_samples(path), box, grader))
+        problems = collect_solutions(grade(read_samples(path), box, grader))
     trained, held_out = split(problems, recipe.held_out, recipe.seed)
     tokenizer = load_tokenizer(recipe.model, recipe.revision)
-    rows, too_long = _rows(tokenizer, trained, recipe)
-    run = start(recipe, data, say)
+    rows, too_long = _encode_pairs(tokenizer, trained, recipe)
+    run = start_run(recipe, data, log)
     run.record["examples"] = {
         "problems": len(trained),
         "held_out_problems": len(held_out),
         "pairs": len(rows),
         "left_out_for_length": too_long,
     }
-    say(
-        f"{len(rows):,} right and as many wrong solutions of {len(trained):,} problems; "
-        f"{len(held_out):,} problems held out; {too_long:,} pairs too long for max_length"
+    log(
+        f"{len(rows):,} pairs of a right and a wrong solution from {len(trained):,} problems; "
+        f"{len(held_out):,} problems held out; {too_long:,} pairs exceed max_length"
     )
-    trainer = (_rewarding if recipe.loss == "pairwise" else _wording)(recipe, tokenizer, rows)
+    trainer = (_reward_trainer if recipe.loss == "pairwise" else _word_trainer)(
+        recipe, tokenizer, rows
+    )
     train(run, trainer)
-    finish(run, trainer, tokenizer, lambda folder: measures(folder, recipe, held_out))
-    # Only the process that writes measures.
-    if found := run.record.get("measures"):
-        say(f"held out: {', '.join(f'{name} {_shown(found[name])}' for name in TOLD)}")
+    save_run(run, trainer, tokenizer, lambda folder: measure(folder, recipe, held_out))
+    # Only the main process has measured the model.
+    if measures := run.record.get("measures"):
+        log(f"held out: {', '.join(f'{name} {_format(measures[name])}' for name in REPORTED)}")
     return run.record
 
 
-def measures(folder: Path, recipe: Verifier, held_out: Sequence[Judged]) -> dict[str, Any]:
-    """AUC, accuracy on pairs within problems and calibration, on at most `per_problem` solutions
-    of each held-out problem, right and wrong ones as they come."""
+def measure(folder: Path, recipe: Verifier, held_out: Sequence[SolutionSet]) -> dict[str, Any]:
+    """Return AUC, pair accuracy and calibration on held-out problems.
+
+    Uses up to `per_problem` solutions of each problem, without balancing right and wrong ones.
+    """
     scorer = Scorer(folder, recipe.loss, recipe.max_length)
     parts = []
     for each in held_out:
-        texts = drawn([*each.right, *each.wrong], recipe.per_problem, recipe.seed)
-        scores = scorer.scores([(each.question, text) for text in texts])
-        known = set(each.right)
-        parts.append((np.array(scores), np.array([text in known for text in texts], np.bool_)))
+        texts = draw_by_hash([*each.right, *each.wrong], recipe.per_problem, recipe.seed)
+        scores = scorer.score([(each.question, text) for text in texts])
+        right_texts = set(each.right)
+        parts.append(
+            (np.array(scores), np.array([text in right_texts for text in texts], np.bool_))
+        )
     scores_, right = (np.concatenate(side) for side in zip(*parts, strict=True))
     bins = reliability(scores_, right)
     return {
         "problems": len(parts),
         "solutions": len(right),
         "right": float(right.mean()),
-        "auc": _or_none(lambda: auc(scores_, right)),
-        "pair_accuracy": _or_none(lambda: pair_accuracy(parts)),
+        "auc": _value_or_none(lambda: auc(scores_, right)),
+        "pair_accuracy": _value_or_none(lambda: pair_accuracy(parts)),
         "calibration_error": calibration_error(bins),
         "bins": [asdict(each) for each in bins],
         "too_long": scorer.too_long,
@@ -97,10 +103,11 @@ def measures(folder: Path, recipe: Verifier, held_out: Sequence[Judged]) -> dict
 
 
 def margin_loss(correct: Any, incorrect: Any, margin: float) -> Any:
-    """The sum over pairs of max(0, log S(wrong) - log S(right) + margin).
+    """Return the sum over pairs of max(0, log S(wrong) - log S(right) + margin).
 
-    In: logits of the words correct and incorrect, a place a solution, right ones at even places
-    and each one's wrong one behind it. S = p(correct) / (p(correct) + p(incorrect)).
+    `correct` and `incorrect` are the logits of the two words, one element per solution: a right
+    solution at each even index, followed by its wrong one. S = p(correct) / (p(correct) +
+    p(incorrect)).
     """
     import torch
 
@@ -108,29 +115,33 @@ def margin_loss(correct: Any, incorrect: Any, margin: float) -> Any:
     return torch.relu(log_scores[1::2] - log_scores[0::2] + margin).sum()
 
 
-def _rows(tokenizer: Any, problems: Sequence[Judged], recipe: Verifier) -> tuple[list[Pair], int]:
-    """Pairs as tokens, each with its verdict as the answer, and how many were too long."""
-    chosen = pairs(problems, recipe.per_problem, recipe.seed)
-    right = prompts(tokenizer, [(asked, one) for asked, one, _ in chosen])
-    wrong = prompts(tokenizer, [(asked, other) for asked, _, other in chosen])
+def _encode_pairs(
+    tokenizer: Any, problems: Sequence[SolutionSet], recipe: Verifier
+) -> tuple[list[Pair], int]:
+    """Return the tokenized pairs, with verdicts as answers, and the number of pairs too long."""
+    chosen = make_pairs(problems, recipe.per_problem, recipe.seed)
+    right = encode_prompts(tokenizer, [(question, one) for question, one, _ in chosen])
+    wrong = encode_prompts(tokenizer, [(question, other) for question, _, other in chosen])
     words = (0, 0) if recipe.loss == "pairwise" else verdict_tokens(tokenizer)
-    found = [
+    encoded = [
         (Row(array("i", one), array("i", words[:1])), Row(array("i", other), array("i", words[1:])))
         for one, other in zip(right, wrong, strict=True)
         if max(len(one), len(other)) < recipe.max_length
     ]
-    if not found:
-        raise UsageError(f"Every pair is longer than max_length {recipe.max_length:,} tokens")
-    return found, len(chosen) - len(found)
+    if not encoded:
+        raise UsageError(
+            f"Every pair is longer than max_length {recipe.max_length:,}. Increase max_length."
+        )
+    return encoded, len(chosen) - len(encoded)
 
 
-def _wording(recipe: Verifier, tokenizer: Any, rows: Sequence[Pair]) -> Any:
-    """A trainer of the next word: cross-entropy over solutions, or margins over pairs."""
+def _word_trainer(recipe: Verifier, tokenizer: Any, rows: Sequence[Pair]) -> Any:
+    """Return a trainer for the verdict word: cross-entropy of solutions, or margins of pairs."""
     from transformers import Trainer, TrainingArguments
 
     words = verdict_tokens(tokenizer)
-    model = load_causal(recipe.model, recipe.revision, dtype(recipe))
-    if (config := adapters(recipe)) is not None:
+    model = load_causal(recipe.model, recipe.revision, weight_dtype(recipe))
+    if (config := lora_config(recipe)) is not None:
         from peft import get_peft_model
 
         model = get_peft_model(model, config)
@@ -140,7 +151,7 @@ def _wording(recipe: Verifier, tokenizer: Any, rows: Sequence[Pair]) -> Any:
     )
 
     def collate(batch: Sequence[tuple[Row, ...]]) -> dict[str, Any]:
-        return padded([row for example in batch for row in example], tokenizer.pad_token_id)
+        return pad_batch([row for example in batch for row in example], tokenizer.pad_token_id)
 
     def loss(outputs: Any, labels: Any, num_items_in_batch: Any = None) -> Any:
         import torch
@@ -155,7 +166,7 @@ def _wording(recipe: Verifier, tokenizer: Any, rows: Sequence[Pair]) -> Any:
 
     trainer = Trainer(
         model=model,
-        args=TrainingArguments(**arguments(recipe), remove_unused_columns=False),
+        args=TrainingArguments(**training_arguments(recipe), remove_unused_columns=False),
         train_dataset=examples,
         data_collator=collate,
         compute_loss_func=loss,
@@ -165,8 +176,8 @@ def _wording(recipe: Verifier, tokenizer: Any, rows: Sequence[Pair]) -> Any:
     return trainer
 
 
-def padded(rows: Sequence[Row], pad: int) -> dict[str, Any]:
-    """Rows as one batch: ids, mask, and labels that are the verdicts alone."""
+def pad_batch(rows: Sequence[Row], pad: int) -> dict[str, Any]:
+    """Return rows as one padded batch: ids, mask, and labels for the verdicts only."""
     import torch
 
     width = max(len(row.prompt) + len(row.answer) for row in rows)
@@ -183,8 +194,8 @@ def padded(rows: Sequence[Row], pad: int) -> dict[str, Any]:
     }
 
 
-def _rewarding(recipe: Verifier, tokenizer: Any, rows: Sequence[Pair]) -> Any:
-    """TRL's trainer of a reward head: -log sigmoid(r(right) - r(wrong))."""
+def _reward_trainer(recipe: Verifier, tokenizer: Any, rows: Sequence[Pair]) -> Any:
+    """Return TRL's trainer of a reward head: -log sigmoid(r(right) - r(wrong))."""
     from datasets import Dataset
     from transformers import set_seed
     from trl import RewardConfig, RewardTrainer
@@ -193,14 +204,14 @@ def _rewarding(recipe: Verifier, tokenizer: Any, rows: Sequence[Pair]) -> Any:
         return [list(pair[side].prompt) for pair in rows]
 
     set_seed(recipe.seed)  # the head is new
-    model = load_reward(recipe.model, recipe.revision, dtype(recipe))
+    model = load_reward(recipe.model, recipe.revision, weight_dtype(recipe))
     model.config.pad_token_id = tokenizer.pad_token_id
     return RewardTrainer(
         model=model,
-        args=RewardConfig(**arguments(recipe), max_length=None),
+        args=RewardConfig(**training_arguments(recipe), max_length=None),
         train_dataset=Dataset.from_dict({"chosen_ids": ids(0), "rejected_ids": ids(1)}),
         processing_class=tokenizer,
-        peft_config=adapters(recipe, "SEQ_CLS"),
+        peft_config=lora_config(recipe, "SEQ_CLS"),
     )
 
 
@@ -209,15 +220,15 @@ def _digest(path: Path) -> str:
         with path.open("rb") as file:
             return file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise UsageError(f"Cannot read samples at {path}: {error.strerror}") from None
+        raise UsageError(f"Cannot read the samples {path}: {error.strerror}") from None
 
 
-def _shown(value: float | None) -> str:
+def _format(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.3f}"
 
 
-def _or_none(measure: Callable[[], float]) -> float | None:
-    """None where the held-out problems cannot tell."""
+def _value_or_none(measure: Callable[[], float]) -> float | None:
+    """Return None if the held-out problems do not allow the measure."""
     try:
         return measure()
     except ValueError:

@@ -28,7 +28,7 @@ from trainers.evaluation.evaluate import Result, read_result, write_result
 from trainers.evaluation.evaluate_files import evaluate_files
 from trainers.preflight import preflight
 from trainers.recipe import PART, SFT, Training, load_training
-from trainers.run import NOT_WHAT
+from trainers.run import IGNORED_KEYS
 from trainers.sft import train_sft
 
 ModelServer = Callable[[str], AbstractContextManager[str]]
@@ -129,7 +129,7 @@ def study(
 def _train(request: StudyRequest, release: Path, run_folder: Path, listener: Listener) -> Path:
     """Train on a release, unless that is done; return the folder of the run."""
     training = _load_sft(request, str(release))
-    inputs = training.model_dump_json(exclude=NOT_WHAT)
+    inputs = training.model_dump_json(exclude=IGNORED_KEYS)
     folder = run_folder / f"{release.stem}-{sha256(inputs.encode()).hexdigest()[:8]}"
     training = training.model_copy(update={"output": str(folder)})
     if not (folder / "model").exists():

@@ -103,7 +103,7 @@ def _remote(context: BuildContext, source: Source) -> SourceFiles | None:
     """Open a source on the Hub at its pinned revision; a dry run fetches nothing."""
     pins = context.store.ledger("pins")
     where = (source.hub or source.github, source.config, source.split, *source.files)
-    key = content_id("pin", source.name, source.revision, source.reading, *where)
+    key = content_id("pin", source.name, source.revision, source.settings, *where)
     pin = pins.get_many([key]).get(key)
     if context.dry:
         return SourceFiles((), (), pin["revision"], pin["digest"], pin["origin"]) if pin else None

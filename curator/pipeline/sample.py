@@ -26,7 +26,7 @@ from curator.pipeline.teacher_session import TeacherSession
 from curator.recipe.schema import Limits
 from curator.sources import EVALS, SOURCES, Source, SourceFiles, open_source, records
 from curator.teacher import Call, Sampling, TeacherSettings
-from curator.writers.instruction import instruction, options_line
+from curator.writers.instruction import build_instruction, choices_line
 from curator.writers.parse_reply import read_reply
 from curator.writers.prompt_templates import Messages, Prompts
 from datastore.store import Store
@@ -179,8 +179,8 @@ class _Sampler:
 
     def _messages(self, problem: Problem, kind: Kind) -> Messages:
         if not self._prompts:
-            return (("user", instruction(problem, kind)),)
-        choices = options_line(problem.choices) if problem.choices else ""
+            return (("user", build_instruction(problem, kind)),)
+        choices = choices_line(problem.choices) if problem.choices else ""
         return self._prompts.messages(kind.lower(), question=problem.question, options=choices)
 
 

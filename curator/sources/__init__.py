@@ -1,7 +1,7 @@
-"""Sources: named adapters from upstream datasets, on the Hub or in a local mirror, to problems.
+"""Sources: named adapters that read upstream datasets, from the Hub or a local mirror, as problems.
 
-In: a Source and where its files are. Out: `records`, a stream of Problem and Quarantined. To add a
-source, write one file like `gsm8k.py` and name it here.
+In: a Source and the location of its files. Out: `records`, a stream of Problem and Quarantined.
+To add a source, write a file like `datasets/svamp.py` and register it here.
 """
 
 from collections.abc import Iterator
@@ -28,9 +28,9 @@ from curator.sources.datasets import (
     svamp,
     theoremqa,
 )
-from curator.sources.fetch.open import open_source, reachability
-from curator.sources.fields import Unreadable, quarantined
-from curator.sources.readers.detect import read
+from curator.sources.fetch.open import check_reachable, open_source
+from curator.sources.fields import Unreadable, quarantine
+from curator.sources.readers.detect import read_records
 from curator.sources.source import Source, SourceFiles
 
 SOURCES: dict[str, Source] = {
@@ -65,35 +65,27 @@ __all__ = [
     "CustomFiles",
     "Source",
     "SourceFiles",
+    "check_reachable",
     "custom_source",
     "open_source",
-    "reachability",
     "records",
 ]
 
 
-def records(
-    source: Source, opened: SourceFiles, limit: int | None = None
-) -> Iterator[Problem | Quarantined]:
-    """Every record of the opened files in upstream order, at most `limit`, in flat memory.
+def records(source: Source, opened: SourceFiles) -> Iterator[Problem | Quarantined]:
+    """Yield every record of the files in upstream order, in constant memory.
 
-    Of a source that is read in part only the first upstream records are seen.
-
-    A record that cannot be read comes as Quarantined with its place and reason, never as an
-    exception; OSError alone is let through.
+    If `source.first` is set, only that many upstream records are read. A record that cannot be
+    read is yielded as Quarantined with its place and reason; the only exception raised is OSError.
     """
-    return islice(_records(source, opened), limit)
-
-
-def _records(source: Source, opened: SourceFiles) -> Iterator[Problem | Quarantined]:
     files = zip(opened.files, opened.names, strict=True)
-    rows = chain.from_iterable(read(path, name) for path, name in files)
-    for found in islice(rows, source.first or None):
-        if isinstance(found, Quarantined):
-            yield found
+    rows = chain.from_iterable(read_records(path, name) for path, name in files)
+    for record in islice(rows, source.first or None):
+        if isinstance(record, Quarantined):
+            yield record
             continue
-        place, row = found
+        place, row = record
         try:
             yield from source.parse(row, place)
         except Unreadable as error:
-            yield quarantined(place, str(error), row)
+            yield quarantine(place, str(error), row)

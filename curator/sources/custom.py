@@ -1,7 +1,7 @@
-"""Sources that a recipe describes itself: any JSON lines, JSON, Parquet or CSV file, or any dataset
-of the Hub, by the names of its columns.
+"""Builds a source from a recipe's own description: a JSON lines, JSON, Parquet or CSV file, or a
+Hub dataset, with the names of its columns.
 
-In: `{question: problem, gold: answer}` and where the rows are. Out: a Source like the shipped ones.
+In: `{question: problem, gold: answer}` and the location of the rows. Out: a Source.
 """
 
 import json
@@ -11,33 +11,23 @@ from dataclasses import dataclass, replace
 
 from curator.core.errors import UsageError, unknown_name
 from curator.core.model import LETTERS, Problem
-from curator.sources.chat_columns import asked, kind_of, responses
+from curator.sources.chat_columns import kind_of, response_texts, user_turn
 from curator.sources.datasets import mathqa
 from curator.sources.datasets.mathinstruct import PARTS
 from curator.sources.fields import (
     Unreadable,
     answer,
-    letter,
+    choice_letter,
     optional,
+    strip_labels,
     text,
     texts,
-    unlabelled,
     value,
 )
 from curator.sources.source import Row, Source
 
-COLUMNS = (
-    "question",
-    "gold",
-    "choices",
-    "response",
-    "solution",
-    "program",
-    "part",
-    "field",
-    "level",
-)
-"""What a column can hold; only `question` is needed."""
+COLUMNS = ("question", "gold", "choices", "response", "solution", "program", "field")
+"""What a column can contain; only `question` is required."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,26 +48,25 @@ class CustomFiles:
 def custom_source(
     name: str, files: CustomFiles, columns: Mapping[str, str], licence: str
 ) -> Source:
-    """A source of a recipe's own.
+    """Return the source that a recipe describes.
 
-    `columns` maps the names of `COLUMNS` to upstream's; empty ones count as not given. A column of
-    choices holds a list of texts (in CSV a JSON list; or as MathQA writes them); their gold is a
-    letter, an option's text, or a position counted from 0 (a number). A program is Python. A
-    response is a text or a program, or a list of them: each becomes a record in part `CoT` or
-    `PoT`. Questions and responses may be the turns of a chat, and a column inside an object is
-    named `outer.inner`.
+    `columns` maps the names in `COLUMNS` to upstream's; empty ones are ignored. Choices are a list
+    of texts, in CSV a JSON list, or in MathQA's format; their gold answer is a letter, the text of
+    a choice, or a position counted from 0 (a number). A program is Python. A response is a text, a
+    program, or a list of them; each becomes a problem in part `CoT` or `PoT`. Questions and
+    responses may be chats. A column inside an object is named `outer.inner`.
     """
-    held = {kind: column for kind, column in columns.items() if column}
-    for kind in held:
+    column_of = {kind: column for kind, column in columns.items() if column}
+    for kind in column_of:
         if kind not in COLUMNS:
             raise UsageError(f"{name}: {unknown_name('column', kind, COLUMNS)}")
-    if "question" not in held:
-        raise UsageError(f"{name}: columns need a question; which column holds it?")
+    if "question" not in column_of:
+        raise UsageError(f"{name}: columns need a question. Name the column that contains it.")
     if bool(files.file) == bool(files.hub):
-        raise UsageError(f"{name}: give either a file or a Hub dataset, as file or hub")
+        raise UsageError(f"{name}: expected either a file or a Hub dataset. Set file or hub.")
 
     def parse(row: Row, place: str) -> Iterator[Problem]:
-        yield from _problems(name, licence, held, _inside(row, held), place)
+        yield from _parse(name, licence, column_of, _with_nested(row, column_of), place)
 
     return Source(
         name=name,
@@ -91,87 +80,93 @@ def custom_source(
         split=files.split,
         local=files.file,
         first=files.rows,
-        fields=tuple(held.values()),
-        reading=json.dumps(
-            {"columns": held, "licence": licence} | ({"rows": files.rows} if files.rows else {}),
+        fields=tuple(column_of.values()),
+        settings=json.dumps(
+            {"columns": column_of, "licence": licence}
+            | ({"rows": files.rows} if files.rows else {}),
             sort_keys=True,
         ),
     )
 
 
-def _inside(row: Row, held: Mapping[str, str]) -> Row:
-    """The row with what its objects hold under `outer.inner`, where a column is named so."""
-    found = {}
-    for column in held.values():
+def _with_nested(row: Row, column_of: Mapping[str, str]) -> Row:
+    """Return the row with a key `outer.inner` for each column that is named like this."""
+    nested = {}
+    for column in column_of.values():
         cell: object = row
         for key in column.split(".") if column not in row else ():
             cell = cell.get(key) if isinstance(cell, Mapping) else None
         if cell is not row and cell is not None:
-            found[column] = cell
-    return {**row, **found} if found else row
+            nested[column] = cell
+    return {**row, **nested} if nested else row
 
 
-def _problems(
-    name: str, licence: str, held: Mapping[str, str], row: Row, place: str
+def _parse(
+    name: str, licence: str, column_of: Mapping[str, str], row: Row, place: str
 ) -> Iterator[Problem]:
-    """One record, or one for each text of its response."""
-    words = {kind: optional(row, column) for kind, column in held.items() if kind in _TEXTS}
-    choices = _choices(row, held["choices"]) if "choices" in held else ()
-    asks = held["question"]
+    """Yield the problem of a row, or one problem for each text of its response."""
+    values = {
+        kind: optional(row, column) for kind, column in column_of.items() if kind in _TEXT_COLUMNS
+    }
+    choices = _choices(row, column_of["choices"]) if "choices" in column_of else ()
+    question_column = column_of["question"]
     problem = Problem(
         source=name,
-        question=text({asks: asked(value(row, asks), asks)}, asks),
-        gold=_gold(row, held["gold"], choices) if "gold" in held else "",
+        question=text(
+            {question_column: user_turn(value(row, question_column), question_column)},
+            question_column,
+        ),
+        gold=_gold(row, column_of["gold"], choices) if "gold" in column_of else "",
         choices=choices,
-        notation="python" if words.get("program") else "",
-        # A copy of the released MathInstruct keeps the licences of its parts, whatever its label.
-        licence=PARTS.get(words.get("field", ""), licence),
+        notation="python" if values.get("program") else "",
+        # In a copy of the released MathInstruct, each part keeps the licence of its source.
+        licence=PARTS.get(values.get("field", ""), licence),
         place=place,
-        **words,
+        **values,
     )
-    if "response" not in held:
+    if "response" not in column_of:
         yield problem
         return
-    column = held["response"]
-    for found in responses(value(row, column), column):
-        if kind_of(found) == "PoT":
-            yield replace(problem, part="PoT", program=found, notation="python")
+    column = column_of["response"]
+    for response in response_texts(value(row, column), column):
+        if kind_of(response) == "PoT":
+            yield replace(problem, part="PoT", program=response, notation="python")
         else:
-            yield replace(problem, part="CoT", solution=found)
+            yield replace(problem, part="CoT", solution=response)
 
 
 def _gold(row: Row, column: str, choices: tuple[str, ...]) -> str:
     if choices:
-        return _option(row, column, choices)
-    found = value(row, column)
-    if isinstance(found, list) and len(found) == 1 and isinstance(found[0], str):
-        return text({column: found[0]}, column)
+        return _gold_letter(row, column, choices)
+    cell = value(row, column)
+    if isinstance(cell, list) and len(cell) == 1 and isinstance(cell[0], str):
+        return text({column: cell[0]}, column)
     return answer(row, column)
 
 
-_MATHQA = re.compile(r"""\s*(?:\[\s*["']\s*)?a \)""")
-_TEXTS = ("solution", "program", "part", "field", "level")
+_MATHQA_CHOICES = re.compile(r"""\s*(?:\[\s*["']\s*)?a \)""")
+_TEXT_COLUMNS = ("solution", "program", "field")
 
 
 def _choices(row: Row, column: str) -> tuple[str, ...]:
-    found = value(row, column)
-    if isinstance(found, str):
-        if _MATHQA.match(found):
-            return mathqa.options(found.strip())
+    cell = value(row, column)
+    if isinstance(cell, str):
+        if _MATHQA_CHOICES.match(cell):
+            return mathqa.parse_choices(cell.strip())
         try:
-            row = {column: json.loads(found)}
+            row = {column: json.loads(cell)}
         except (ValueError, RecursionError):
             raise Unreadable(f"{column} is not a list of texts") from None
-    return unlabelled(texts(row, column))
+    return strip_labels(texts(row, column))
 
 
-def _option(row: Row, column: str, choices: tuple[str, ...]) -> str:
-    found = value(row, column)
-    if isinstance(found, int) and not isinstance(found, bool):
-        if not 0 <= found < len(choices):
+def _gold_letter(row: Row, column: str, choices: tuple[str, ...]) -> str:
+    cell = value(row, column)
+    if isinstance(cell, int) and not isinstance(cell, bool):
+        if not 0 <= cell < len(choices):
             raise Unreadable("marked option does not exist")
-        return LETTERS[found]
-    words = text(row, column)
-    if choices.count(words) == 1:
-        return LETTERS[choices.index(words)]
-    return letter(words, choices)
+        return LETTERS[cell]
+    mark = text(row, column)
+    if choices.count(mark) == 1:
+        return LETTERS[choices.index(mark)]
+    return choice_letter(mark, choices)

@@ -1,6 +1,6 @@
-"""Reading the values of one upstream row: typed access, or Unreadable with a countable reason.
+"""Reads typed values from an upstream row, or raises Unreadable with a reason that can be counted.
 
-In: a row (any JSON). Out: texts that Arrow can hold (no lone surrogates, no NUL), options, answers.
+In: a row (any JSON). Out: texts that Arrow can store (no lone surrogates or NUL), choices, answers.
 """
 
 import json
@@ -12,105 +12,107 @@ from typing import Any
 from curator.core.model import LETTERS, Quarantined
 from curator.sources.source import Row
 
-RAW = 10_000
+MAX_RAW = 10_000
+"""Maximum characters to store of a quarantined record."""
 UNUSABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class Unreadable(Exception):
-    """A row is not a problem; the message is a few fixed words, since reasons are counted."""
+    """A row is not a problem. The message is a fixed text, so that reasons can be counted."""
 
 
 def value(row: Row, key: str) -> Any:
-    """The value of a column that must be there and not be null."""
-    found = row.get(key)
-    if found is None:
+    """Return the value of a required column; null counts as missing."""
+    cell = row.get(key)
+    if cell is None:
         raise Unreadable(f"no {key}" if key not in row else f"{key} is null")
-    return found
+    return cell
 
 
 def text(row: Row, key: str) -> str:
-    """A text column that must be there and not be blank, stripped of outer white space."""
-    found = value(row, key)
-    if not isinstance(found, str):
+    """Return the text of a required column, stripped; blank text counts as missing."""
+    cell = value(row, key)
+    if not isinstance(cell, str):
         raise Unreadable(f"{key} is not text")
-    if not found.isprintable() and UNUSABLE.search(found):
+    if not cell.isprintable() and UNUSABLE.search(cell):
         raise Unreadable(f"{key} is not valid Unicode text")
-    stripped = found.strip()
+    stripped = cell.strip()
     if not stripped:
         raise Unreadable(f"{key} is empty")
     return stripped
 
 
 def optional(row: Row, key: str) -> str:
-    """A text column that may be absent, null or blank: then the empty text."""
-    found = row.get(key)
-    return "" if found is None or (isinstance(found, str) and not found.strip()) else text(row, key)
+    """Return the text of an optional column, or an empty string if it is absent, null or blank."""
+    cell = row.get(key)
+    return "" if cell is None or (isinstance(cell, str) and not cell.strip()) else text(row, key)
 
 
 def answer(row: Row, key: str) -> str:
-    """A gold answer given as text, number, truth value or flat list of those, in Python's words.
+    """Return a gold answer as text; upstream may give text, a number, a boolean or a flat list.
 
-    `1.0` stays `1.0` and `[1, 2]` stays `[1, 2]`: the Hub's all-text copies of TheoremQA say the
-    same, so both copies give the same problem. NaN and infinities are no answers.
+    Other types than text are written as Python does: `1.0`, `True`, `[1, 2]`. The Hub's all-text
+    copy of TheoremQA does the same, so both copies give the same problem. NaN and infinities are
+    unreadable.
     """
-    found = value(row, key)
-    if isinstance(found, str):
+    cell = value(row, key)
+    if isinstance(cell, str):
         return text(row, key)
-    items = found if isinstance(found, list) else [found]
+    items = cell if isinstance(cell, list) else [cell]
     if not items or not all(isinstance(item, str | bool | int | float) for item in items):
         raise Unreadable(f"{key} is not an answer")
     if not all(math.isfinite(item) for item in items if isinstance(item, float)):
         raise Unreadable(f"{key} is not a finite number")
     try:
-        words = str(found)
-    except ValueError:  # an integer beyond Python's limit of digits
+        written = str(cell)
+    except ValueError:  # an integer with more digits than Python converts
         raise Unreadable(f"{key} has too many digits") from None
-    if UNUSABLE.search(words):
+    if UNUSABLE.search(written):
         raise Unreadable(f"{key} is not valid Unicode text")
-    return words
+    return written
 
 
-def number(words: str) -> str:
-    """`51` for `51.0` and `51.00`, any other text as it is: copies of SVAMP differ in this."""
-    return re.sub(r"^(-?\d+)\.0+$", r"\1", words)
+def strip_zero_decimals(number: str) -> str:
+    """Return `51` for `51.0` and `51.00`; any other text is unchanged."""
+    return re.sub(r"^(-?\d+)\.0+$", r"\1", number)
 
 
-def letter(mark: str, choices: Sequence[str]) -> str:
-    """The option that upstream marks (`B`, `b`, `(b)`) as a letter that `choices` has."""
-    found = mark.strip().strip("()").strip().upper()
-    if len(found) != 1 or found not in LETTERS[: len(choices)]:
+def choice_letter(mark: str, choices: Sequence[str]) -> str:
+    """Return the letter of the choice that upstream marks as `B`, `b` or `(b)`."""
+    letter = mark.strip().strip("()").strip().upper()
+    if len(letter) != 1 or letter not in LETTERS[: len(choices)]:
         raise Unreadable("marked option does not exist")
-    return found
+    return letter
 
 
 def texts(row: Row, key: str) -> list[str]:
-    """A column that holds a list of at least two texts; single ones may be blank."""
-    found = value(row, key)
-    if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
+    """Return a required list of at least two texts; individual texts may be blank."""
+    cell = value(row, key)
+    if not isinstance(cell, list) or not all(isinstance(item, str) for item in cell):
         raise Unreadable(f"{key} is not a list of texts")
-    if not 2 <= len(found) <= len(LETTERS):
-        raise Unreadable(f"{key} has {'too many' if found else 'no'} entries")
-    if any(UNUSABLE.search(item) for item in found):
+    if not 2 <= len(cell) <= len(LETTERS):
+        raise Unreadable(f"{key} has {'too many' if cell else 'no'} entries")
+    if any(UNUSABLE.search(item) for item in cell):
         raise Unreadable(f"{key} is not valid Unicode text")
-    return found
+    return cell
 
 
-def unlabelled(options: Sequence[str]) -> tuple[str, ...]:
-    """Option texts without `A)`, `(A)`, `A.` or `A)A)`; a label out of order is unreadable."""
+def strip_labels(choices: Sequence[str]) -> tuple[str, ...]:
+    """Remove the labels `A)`, `(A)`, `A.` or `A)A)` of choices, which must be in order."""
     plain = []
-    for expected, option in zip(LETTERS, options, strict=False):
-        label = re.match(r"\s*(?:\(\s*([A-Z])\s*\)|([A-Z])\s*[).])\s*", option)
+    for expected, choice in zip(LETTERS, choices, strict=False):
+        label = re.match(r"\s*(?:\(\s*([A-Z])\s*\)|([A-Z])\s*[).])\s*", choice)
         if label and (label[1] or label[2]) != expected:
             raise Unreadable("options are out of order")
-        bare = option[label.end() if label else 0 :].strip()
+        bare = choice[label.end() if label else 0 :].strip()
         plain.append(bare.removeprefix(f"{expected})").strip() if label else bare)
     return tuple(plain)
 
 
-def inline_choices(question: str) -> tuple[str, tuple[str, ...]]:
-    """Parts `… Answer Choices: (A) x (B) y` into the question and the option texts.
+def split_choices(question: str) -> tuple[str, tuple[str, ...]]:
+    """Split `… Answer Choices: (A) x (B) y` into the question and its choices.
 
-    Without that marker, or if the labels do not run A, B, C, …, the question is left whole.
+    Without that marker, or if the labels do not run A, B, C, …, the question is not split.
     """
     head, marker, tail = question.partition("Answer Choices:")
     starts: list[tuple[int, int]] = []
@@ -122,24 +124,24 @@ def inline_choices(question: str) -> tuple[str, tuple[str, ...]]:
     if len(starts) < 2 or tail[: starts[0][0]].strip() or not head.strip():
         return question, ()
     ends = [start for start, _ in starts[1:]] + [len(tail)]
-    options = [tail[start:end].strip() for (_, start), end in zip(starts, ends, strict=True)]
-    return head.strip(), tuple(options)
+    choices = [tail[start:end].strip() for (_, start), end in zip(starts, ends, strict=True)]
+    return head.strip(), tuple(choices)
 
 
-def quarantined(place: str, reason: str, raw: object) -> Quarantined:
-    """A record set aside, its raw form cut to 10,000 characters that Arrow can hold."""
+def quarantine(place: str, reason: str, raw: object) -> Quarantined:
+    """Return a quarantined record, its raw form cut to 10,000 characters that Arrow can store."""
     if isinstance(raw, bytes):
-        words = raw[: 4 * RAW].decode("utf-8", "replace")
+        excerpt = raw[: 4 * MAX_RAW].decode("utf-8", "replace")
     elif isinstance(raw, str):
-        words = raw
+        excerpt = raw
     else:
         try:
-            words = json.dumps(raw, ensure_ascii=False, default=_short)
+            excerpt = json.dumps(raw, ensure_ascii=False, default=_shorten)
         except (ValueError, TypeError, RecursionError):
-            words = "(cannot be shown)"
-    place, reason, words = (UNUSABLE.sub("\ufffd", each) for each in (place, reason, words[:RAW]))
-    return Quarantined(place, reason, words)
+            excerpt = "(cannot be shown)"
+    texts = (place, reason, excerpt[:MAX_RAW])
+    return Quarantined(*(UNUSABLE.sub("\ufffd", each) for each in texts))
 
 
-def _short(value: object) -> str:
+def _shorten(value: object) -> str:
     return f"{len(value)} bytes" if isinstance(value, bytes) else str(value)

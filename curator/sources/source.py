@@ -1,6 +1,6 @@
-"""What a source is: where upstream keeps it, under which licence, and how one of its rows is read.
+"""Defines a source: where upstream publishes it, its licence, and how to parse one of its rows.
 
-In: nothing. Out: Source (one upstream dataset), Opened (its files, found on this machine).
+Out: Source (one upstream dataset) and SourceFiles (its files on this machine).
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -14,47 +14,47 @@ Row = Mapping[str, Any]
 """One upstream record: column name to any JSON value."""
 
 Parse = Callable[[Row, str], Iterable[Problem]]
-"""Reads a row that stands at a place (`train.jsonl:17`): its problems, none if the row is not
-this source's. Raises `fields.Unreadable` with the reason if it cannot be read."""
+"""Parses the row at a place (`train.jsonl:17`) into its problems; none if the row belongs to
+another source. Raises `fields.Unreadable` with the reason if the row cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One upstream dataset and the function that reads its rows."""
+    """One upstream dataset and the function that parses its rows."""
 
     name: str
-    """What recipes call it."""
+    """Its name in recipes."""
     about: str
-    """One line: who wrote it and what is in it."""
+    """One line: what it contains and who wrote it."""
     licence: str
-    """SPDX identifier, or the words that upstream uses. A row may have its own."""
+    """SPDX identifier, or upstream's own wording. A row may have a licence of its own."""
     parse: Parse
     folder: str = ""
     """Its folder in a mirror: `sources/gsm8k`."""
     hub: str = ""
-    """Hugging Face Hub dataset id; empty if it is not there."""
+    """Dataset id on the Hugging Face Hub; empty if the Hub does not have it."""
     github: str = ""
-    """GitHub owner/name, where the Hub does not have it."""
+    """GitHub owner/name, if the Hub does not have it."""
     revision: str = ""
-    """Full commit that is read. Empty: the newest one is looked up when it is opened."""
+    """Full commit to read. Default: the newest commit when the source is opened."""
     files: tuple[str, ...] = ()
     """Paths in the repository, or patterns such as `data/test-*.parquet` (Hub only)."""
     config: str = ""
     split: str = ""
     local: str = ""
-    """Path or glob of files that a recipe names; it is read in place of any mirror."""
+    """Path or glob of local files, read instead of a mirror or the Hub."""
     first: int = 0
-    """Records that are read, from the first; 0 for all."""
+    """Maximum number of records to read, from the start; 0 for all."""
     rows: int = 0
-    """Records that upstream publishes, 0 if unknown."""
+    """Number of records that upstream publishes; 0 if unknown."""
     paper_rows: int = 0
-    """Rows of its MathInstruct subsets according to the paper, 0 if it is in none."""
+    """Rows of its MathInstruct subsets according to the paper; 0 if it has none."""
     fields: tuple[str, ...] = ()
     """Upstream's column names."""
-    reading: str = ""
-    """For a recipe's own source: its columns and licence as JSON. The digest covers it."""
+    settings: str = ""
+    """Columns, licence and row limit of a custom source, as JSON. The digest covers it."""
     citation: str = ""
-    """Paper, as an arXiv number or an address."""
+    """Paper, as an arXiv number or a URL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +63,11 @@ class SourceFiles:
 
     files: tuple[Path, ...]
     names: tuple[str, ...]
-    """What each file is called in places: its path below the mirror's folder or the repository."""
+    """Name of each file in places: its path below the mirror's folder or in the repository."""
     revision: str
-    """Commit that was read; empty for local files."""
+    """Commit of the files; empty for local files."""
     digest: str
-    """Names the content: over all bytes of local files, over repository, commit and names else."""
+    """Identifies the content: covers the bytes of local files; of others repository, commit and
+    names."""
     origin: str
-    """For people: the folder, or `openai/gsm8k at 740312a`."""
+    """Text for users: the folder, or `openai/gsm8k at 740312a`."""

@@ -1,17 +1,17 @@
-"""Writers: named functions from a Problem to its Rationales.
+"""Writers: named functions that turn a Problem into Rationales.
 
-In: a Problem and the kind asked for (CoT or PoT). Out: Rationales, none where a writer has nothing
-to say. Writers read texts and never run programs; those that need a teacher wait for one.
+In: a Problem and the kind to write (CoT or PoT). Out: Rationales; none if a writer does not apply.
+Writers read texts and never run programs. Some need a teacher.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from curator.core.model import Kind, Problem, Rationale
-from curator.writers.annotated import annotated
-from curator.writers.instruction import instruction
-from curator.writers.reference import reference
-from curator.writers.verbatim import verbatim
+from curator.writers.annotated import write_annotated
+from curator.writers.instruction import build_instruction
+from curator.writers.reference import write_reference
+from curator.writers.verbatim import write_verbatim
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,9 @@ _POT: frozenset[Kind] = frozenset({"PoT"})
 WRITERS: dict[str, Writer] = {
     writer.name: writer
     for writer in (
-        Writer("reference", _COT | _POT, "upstream's own solution", reference),
-        Writer("verbatim", _COT | _POT, "upstream's own row, unchanged", verbatim),
-        Writer("annotated", _POT, "upstream's formulas as a program", annotated),
+        Writer("reference", _COT | _POT, "upstream's own solution", write_reference),
+        Writer("verbatim", _COT | _POT, "upstream's own row, unchanged", write_verbatim),
+        Writer("annotated", _POT, "upstream's formulas as a program", write_annotated),
         Writer("cot", _COT, "a teacher's worked solution in words", prompts=("cot",)),
         Writer("pot", _POT, "a teacher's program that prints the answer", prompts=("pot",)),
         Writer(
@@ -76,4 +76,4 @@ def own_stage(names: Iterable[str]) -> str:
     return next((name for name in names if WRITERS[name].source), "")
 
 
-__all__ = ["WRITERS", "Writer", "instruction", "own_stage"]
+__all__ = ["WRITERS", "Writer", "build_instruction", "own_stage"]

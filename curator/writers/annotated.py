@@ -1,14 +1,14 @@
-"""Writer `annotated`: upstream's formal solution, compiled to a readable Python program.
+"""Writer `annotated`: compiles upstream's formal solution to a readable Python program.
 
-In: a Problem with `program` and `notation`. Out: at most one Rationale of kind PoT. Upstream's text
-is parsed, never run: running is the sandbox's work. Numbers are integers wherever upstream's are;
-a division prints `24.0`, since `//` or a rounding that suits one row is a wrong habit for others.
+In: a Problem with `program` and `notation`. Out: zero or one Rationale of kind PoT. Upstream's text
+is parsed, never run. Integers stay integers; a division prints `24.0`, since `//` or rounding would
+be right for some rows and wrong for others.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 
 from curator.core.model import Kind, Notation, Problem, Rationale
-from curator.writers.instruction import instruction
+from curator.writers.instruction import build_instruction
 from curator.writers.programs.expressions import NotCompiled
 from curator.writers.programs.gsm8k import compile_gsm8k
 from curator.writers.programs.lila import compile_lila
@@ -21,12 +21,12 @@ COMPILERS: Mapping[Notation, Callable[[Problem], str]] = {
 }
 
 
-def annotated(problem: Problem, kind: Kind) -> Iterator[Rationale]:
-    """The compiled program, or nothing where upstream's text does not compile."""
+def write_annotated(problem: Problem, kind: Kind) -> Iterator[Rationale]:
+    """Yield the compiled program; nothing if upstream's text does not compile."""
     if kind != "PoT" or problem.notation not in COMPILERS:
         return
     try:
         text = COMPILERS[problem.notation](problem)
     except NotCompiled:
         return
-    yield Rationale(problem.id, "annotated", kind, instruction(problem, kind), text)
+    yield Rationale(problem.id, "annotated", kind, build_instruction(problem, kind), text)

@@ -1,10 +1,10 @@
-"""Writer `hinted`: verified rows with what a user claims put in front (sycophancy, Clever Hans).
+"""Writer `hinted`: verified rows that start with a user's claim (sycophancy, Clever Hans).
 
-In: a problem and a verified rationale. Out: the rationale with no claim, a true or a false one, a
-third each, by hash (after arXiv:2308.03958 and 2305.13160). True and false claims have the same
-phrases and spelling, so that nothing but the mathematics tells them apart. The solution is kept as
-it is, after one sentence that agrees or disagrees. Problems for which no false value can be shown
-to be false get no hinted row at all, else a claim would tell something.
+In: a problem and a verified rationale. Out: the rationale with no claim, a true claim or a false
+one, chosen by hash with equal probability (after arXiv:2308.03958 and 2305.13160). True and false
+claims share phrases and spelling, so that only the mathematics distinguishes them. A sentence that
+agrees or disagrees precedes the unchanged solution. Problems without a value that is provably
+false get no hinted row; otherwise the presence of a claim would reveal that it is true.
 """
 
 import re
@@ -50,49 +50,49 @@ _STEP = re.compile(
     r"(\d{1,9}(?:\.\d{1,6})?) ?([-+*/×]) ?(\d{1,9}(?:\.\d{1,6})?) ?= ?"
     r"(\d{1,9}(?:\.\d{1,6})?)(?![\d,]*\d|\.\d|[%/^*])"
 )
-_SIGNED = re.compile(r"(?<![A-Za-z])[-−] ?[\da-zA-Z]")
+_MINUS = re.compile(r"(?<![A-Za-z])[-−] ?[\da-zA-Z]")
 _LETTER = re.compile(r"\(([a-h])\)")
-_WORDS = {"true": "false", "yes": "no"}
+_OPPOSITES = {"true": "false", "yes": "no"}
 
 
-def claim_of(rationale: Rationale, seed: int) -> Claim:
-    """Which claim is put in front of a rationale; equally likely each, and fixed by the seed."""
-    return _DRAWS[_number(rationale, seed, "claim") % len(_DRAWS)]
+def choose_claim(rationale: Rationale, seed: int) -> Claim:
+    """Return the claim for a rationale: each is equally likely, and the seed determines it."""
+    return _DRAWS[_hash_number(rationale, seed, "claim") % len(_DRAWS)]
 
 
-def hinted(problem: Problem, rationale: Rationale, seed: int) -> Rationale | None:
-    """The hinted row of a verified rationale.
+def add_hint(problem: Problem, rationale: Rationale, seed: int) -> Rationale | None:
+    """Return the hinted row of a verified rationale.
 
-    None if the problem has no gold answer, or none whose false variants are surely different. With
-    claim `none` instruction and text are those of `rationale`; it is a row of its own all the same.
+    Returns None if the problem has no gold answer, or no false value that provably differs from it.
+    With the claim `none`, instruction and text are those of `rationale`, in a new row.
     """
-    values = list(_values(problem))
+    values = list(_value_pairs(problem))
     if not values:
         return None
-    claim = claim_of(rationale, seed)
+    claim = choose_claim(rationale, seed)
     instruction, text = rationale.instruction, rationale.text
     if claim != "none":
-        steps = list(_steps(rationale.text)) if rationale.kind == "CoT" else []
-        by_step = bool(steps) and _number(rationale, seed, "what") % 3 == 0
+        steps = list(_step_pairs(rationale.text)) if rationale.kind == "CoT" else []
+        by_step = bool(steps) and _hash_number(rationale, seed, "what") % 3 == 0
         pairs = steps if by_step else values
-        true, false = pairs[_number(rationale, seed, "value") % len(pairs)]
+        true, false = pairs[_hash_number(rationale, seed, "value") % len(pairs)]
         phrases = STEP_CLAIMS if by_step else VALUE_CLAIMS
-        phrase = phrases[_number(rationale, seed, "phrase") % len(phrases)]
-        said = phrase.format(true if claim == "true" else false)
+        phrase = phrases[_hash_number(rationale, seed, "phrase") % len(phrases)]
+        statement = phrase.format(true if claim == "true" else false)
         replies = AGREEMENTS if claim == "true" else DISAGREEMENTS
-        reply = replies[_number(rationale, seed, "reply") % len(replies)]
-        instruction = f"{said}\n{instruction}"
+        reply = replies[_hash_number(rationale, seed, "reply") % len(replies)]
+        instruction = f"{statement}\n{instruction}"
         text = f"{'# ' if rationale.kind == 'PoT' else ''}{reply}\n{text}"
     return Rationale(problem.id, "hinted", rationale.kind, instruction, text, rationale.copy)
 
 
-def _number(rationale: Rationale, seed: int, use: str) -> int:
+def _hash_number(rationale: Rationale, seed: int, use: str) -> int:
     name = content_id("hinted", str(seed), use, rationale.id.hex())
     return int.from_bytes(name[:8], "big")
 
 
-def _values(problem: Problem) -> Iterator[tuple[str, str]]:
-    """The gold answer with each false value that is surely different from it."""
+def _value_pairs(problem: Problem) -> Iterator[tuple[str, str]]:
+    """Yield the gold answer with each value that provably differs from it."""
     gold = problem.gold.strip()
     if not gold:
         return
@@ -101,52 +101,56 @@ def _values(problem: Problem) -> Iterator[tuple[str, str]]:
         if not 0 <= place < len(problem.choices):
             return
         for other in range(len(problem.choices)):
-            # Upstreams list one value twice, under two letters.
+            # Some sources list the same value under two letters.
             same = compare_by_rules(problem.choices[place], problem.choices[other])
             if same is not None and same.outcome == "equal":
                 continue
             if _differ(LETTERS[place], LETTERS[other], problem.choices):
-                yield _option(problem, place), _option(problem, other)
+                yield _choice_text(problem, place), _choice_text(problem, other)
         return
-    signed = _SIGNED.search(problem.question) is not None
-    slips = (*_negated(gold), *_lettered(gold, problem.question), *_renumbered(gold, signed))
-    for false in dict.fromkeys(slips):
+    signed = _MINUS.search(problem.question) is not None
+    candidates = (
+        *_negations(gold),
+        *_other_letters(gold, problem.question),
+        *_changed_numbers(gold, signed),
+    )
+    for false in dict.fromkeys(candidates):
         if _differ(gold, false):
             yield gold, false
 
 
 def _differ(gold: str, other: str, choices: tuple[str, ...] = ()) -> bool:
-    found = compare_by_rules(gold, other, choices)
-    return found is not None and found.outcome == "different"
+    equivalence = compare_by_rules(gold, other, choices)
+    return equivalence is not None and equivalence.outcome == "different"
 
 
-def _option(problem: Problem, place: int) -> str:
+def _choice_text(problem: Problem, place: int) -> str:
     return f"({LETTERS[place]}) {problem.choices[place].strip()}"
 
 
-def _negated(gold: str) -> Iterator[str]:
-    for one, other in (*_WORDS.items(), *((no, yes) for yes, no in _WORDS.items())):
+def _negations(gold: str) -> Iterator[str]:
+    for one, other in (*_OPPOSITES.items(), *((no, yes) for yes, no in _OPPOSITES.items())):
         if gold.lower() == one:
             yield other.capitalize() if gold[0].isupper() else other
 
 
-def _lettered(gold: str, question: str) -> Iterator[str]:
-    """The other letters where the question itself lists options: `(a) … (b) …`."""
+def _other_letters(gold: str, question: str) -> Iterator[str]:
+    """Yield the other letters if the question itself lists choices: `(a) … (b) …`."""
     if _LETTER.fullmatch(gold):
         yield from (f"({letter})" for letter in _LETTER.findall(question))
 
 
-def _renumbered(gold: str, signed: bool) -> Iterator[str]:
-    """The gold with one of its numbers changed, in the spelling of the gold, or its sign.
+def _changed_numbers(gold: str, signed: bool) -> Iterator[str]:
+    """Yield the gold answer with one number or the sign changed, in the same spelling.
 
-    A minus is put in front only if the question has one (`signed`): elsewhere, among plums and
-    pounds, it would show at once which claims are false.
+    A minus is added only if the question has one (`signed`): in a question about plums or pounds
+    it would reveal that the claim is false.
     """
-    for found in list(_NUMBER.finditer(gold))[:6]:
-        if gold[: found.start()].endswith("sqrt["):
+    for number in list(_NUMBER.finditer(gold))[:6]:
+        if gold[: number.start()].endswith("sqrt["):
             continue
-        for changed in _slips(found[0]):
-            yield gold[: found.start()] + changed + gold[found.end() :]
+        for changed in _wrong_numbers(number[0]):
+            yield gold[: number.start()] + changed + gold[number.end() :]
     bare = gold.lstrip("$ ")
     if signed and bare[:1].isdigit() and "," not in bare and "=" not in bare and len(bare) <= 12:
         yield gold.replace(bare, f"-{bare}", 1)
@@ -154,35 +158,38 @@ def _renumbered(gold: str, signed: bool) -> Iterator[str]:
         yield gold[1:]
 
 
-def _slips(number: str) -> Iterator[str]:
-    """What people make of a number by mistake: one off, doubled, halved, two digits swapped."""
+def _wrong_numbers(number: str) -> Iterator[str]:
+    """Yield typical mistakes for a number: one off, doubled, halved, two digits swapped."""
     plain = number.replace(",", "")
     decimals = len(plain.partition(".")[2])
     scale = 10**decimals
     whole = int(plain.replace(".", ""))
-    slips = [whole + 1, whole + scale, whole - 1, 2 * whole, 10 * whole]
+    mistakes = [whole + 1, whole + scale, whole - 1, 2 * whole, 10 * whole]
     if whole % 2 == 0:
-        slips.append(whole // 2)
+        mistakes.append(whole // 2)
     digits = str(whole)
-    slips += [
+    mistakes += [
         int(digits[:at] + digits[at + 1] + digits[at] + digits[at + 2 :])
         for at in range(len(digits) - 1)
     ]
-    for slip in slips:
-        if slip > 0 and slip != whole:
-            front, back = divmod(slip, scale)
-            said = f"{front:,}" if "," in number else str(front)
-            yield f"{said}.{back:0{decimals}d}" if decimals else said
+    for mistake in mistakes:
+        if mistake > 0 and mistake != whole:
+            front, back = divmod(mistake, scale)
+            integer = f"{front:,}" if "," in number else str(front)
+            yield f"{integer}.{back:0{decimals}d}" if decimals else integer
 
 
-def _steps(text: str) -> Iterator[tuple[str, str]]:
-    """Right steps such as `36/3 = 12` of a solution, each with a wrong result of it."""
-    for found in _STEP.finditer(text):
-        left, sign, right, result = found.groups()
-        value = f"{left} {sign.replace('×', '*')} {right}"
-        known = compare_by_rules(value, result)
-        if known is None or known.outcome != "equal":
+def _step_pairs(text: str) -> Iterator[tuple[str, str]]:
+    """Yield correct steps of a solution such as `36/3 = 12`, each with a wrong result."""
+    for step in _STEP.finditer(text):
+        left, operator, right, result = step.groups()
+        value = f"{left} {operator.replace('×', '*')} {right}"
+        equivalence = compare_by_rules(value, result)
+        if equivalence is None or equivalence.outcome != "equal":
             continue
-        for slip in _slips(result):
-            if _differ(value, slip) and _differ(result, slip):
-                yield f"{left} {sign} {right} = {result}", f"{left} {sign} {right} = {slip}"
+        for wrong in _wrong_numbers(result):
+            if _differ(value, wrong) and _differ(result, wrong):
+                yield (
+                    f"{left} {operator} {right} = {result}",
+                    f"{left} {operator} {right} = {wrong}",
+                )

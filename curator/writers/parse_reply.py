@@ -1,8 +1,8 @@
-"""Replies: what a teacher wrote, brought to the text of a rationale.
+"""Parses a teacher's reply into the text of a rationale.
 
-In: a reply as it came, the kind asked for, the option texts. Out: the text, or why there is none in
-a few countable words. Nothing is run here. What a model says around its work (greetings, thoughts,
-fences, what it believes the program prints) goes; the work itself stays as it is.
+In: the reply, the requested kind, the choices. Out: the text, or the reason why the reply has none,
+as one of a few texts that can be counted. Nothing is run. What surrounds the solution (greetings,
+thoughts, fences, the output that the model predicts) is removed; the solution is not changed.
 """
 
 import ast
@@ -16,7 +16,7 @@ from curator.answers import extract
 from curator.core.model import Answer, Kind
 
 LONGEST = 20_000
-"""Characters of a reply that is read; the check `format` refuses longer rows too."""
+"""Maximum characters of a reply; the check `format` rejects longer rows, too."""
 
 _THOUGHT = re.compile(r"<(think|thinking|thought|reasoning)>.*?</\1>", re.S | re.I)
 _THOUGHT_END = re.compile(r".*</(?:think|thinking|thought|reasoning)>", re.S | re.I)
@@ -28,12 +28,12 @@ _GREETING = re.compile(
     r"|(?:\W*(?:step-by-step )?solution\W*))[ \t]*(?:\n+|\Z)",
     re.I,
 )
-_FAREWELL = re.compile(
+_CLOSING = re.compile(
     r"\n+[ \t]*(?:i hope (?:this|that)|hope (?:this|that)|let me know|feel free|please let me|"
     r"is there anything|if you have any|would you like|happy to)\b[^\n]*\s*\Z",
     re.I,
 )
-_STATES = re.compile(
+_ANSWER_PHRASE = re.compile(
     r"[\W_]*(?:(?:so|thus|hence|therefore|finally|and|then|in conclusion)\b[,:]?[ \t]*)?"
     r"(?:\#{4}[ \t]*|(?:the[ \t]+)?(?:(?:final|correct|right)[ \t]+)?"
     r"(?:answer|option|choice|ans|a)\b[ \t*]*(?:(?:is|:|=)[ \t*:]*)+)(?:option|choice)?[ \t*(]*",
@@ -50,69 +50,69 @@ _CODE = re.compile(
     r"|[A-Za-z_][\w.]*(?:\[[^\]]*\])?(?:, ?\w+)* ?[-+*/%]?= ?\S"
     r"|return\b|\"\"\"|'''|[)\]}]|[ \t]+\S)"
 )
-_OPEN = ("was never closed", "unterminated", "unexpected EOF", "expected an indented block")
-_KNOWN = frozenset(dir(builtins)) | {"__name__", "__file__"}
+_INCOMPLETE = ("was never closed", "unterminated", "unexpected EOF", "expected an indented block")
+_BUILTIN_NAMES = frozenset(dir(builtins)) | {"__name__", "__file__"}
 
 
 def read_reply(text: str, kind: Kind, choices: Sequence[str] = ()) -> tuple[str, str]:
-    """The text of the rationale and "", or "" and the reason why the reply has none.
+    """Return the text of the rationale and "", or "" and the reason why the reply has none.
 
-    A CoT ends in a line "The answer is X" if it states an answer anywhere (a box is kept); one that
-    states none is returned as it is, for the checks to judge. A program compiles. Of several blocks
-    the last that prints counts, since models mend themselves as they go; blocks before it are
-    joined in front if it uses names that it does not define itself.
+    A CoT that states an answer ends with the line "The answer is X" (boxes are kept); one that does
+    not is returned unchanged, for the checks to reject. A program compiles. Of several code blocks
+    the last one that prints is used, since models correct themselves; the blocks before it are
+    prepended if it uses names that it does not define.
     """
     if len(text) > LONGEST:
         return "", "too long"
-    alone = without_thoughts(text.replace("\r\n", "\n"))
-    if alone is None:
+    reply = strip_thoughts(text.replace("\r\n", "\n"))
+    if reply is None:
         return "", "unfinished thought"
-    alone = _TOKENS.sub("", alone)
-    if not alone.strip():
+    reply = _TOKENS.sub("", reply)
+    if not reply.strip():
         return "", "empty reply"
-    return _program(alone) if kind == "PoT" else _solution(alone, choices)
+    return _read_program(reply) if kind == "PoT" else _read_solution(reply, choices)
 
 
-def without_thoughts(text: str) -> str | None:
-    """The reply proper; None if it never ended its thoughts."""
+def strip_thoughts(text: str) -> str | None:
+    """Return the reply without the model's thoughts; None if the thoughts never end."""
     text = _THOUGHT.sub("", text)
-    text = _THOUGHT_END.sub("", text)  # the opening mark may be part of the prompt
+    text = _THOUGHT_END.sub("", text)  # the opening tag may be in the prompt
     return None if _THOUGHT_START.search(text) else text
 
 
 # --- solutions in words ---------------------------------------------------------------------------
 
 
-def _solution(text: str, choices: Sequence[str]) -> tuple[str, str]:
+def _read_solution(text: str, choices: Sequence[str]) -> tuple[str, str]:
     text = text.strip()
     while (greeting := _GREETING.match(text)) and greeting.end():
         text = text[greeting.end() :].lstrip()
-    while farewell := _FAREWELL.search(text):
+    while farewell := _CLOSING.search(text):
         text = text[: farewell.start()].rstrip()
     if not text:
         return "", "empty reply"
-    found = extract(text, choices)
-    if found is None or found.span is None:
+    answer = extract(text, choices)
+    if answer is None or answer.span is None:
         return text, ""
-    closed = _closed(text, found, choices)
+    closed = _with_answer_line(text, answer, choices)
     body, _, _ = closed.rpartition("\n")
-    if not body.strip() or _bare(body, found):
+    if not body.strip() or _only_states_answer(body, answer):
         return "", "answer without solution"
-    # Should the line be read as another answer than the text, the text stays as it came.
-    return (closed if extract(closed, choices) == found else text), ""
+    # If the added line changes the extracted answer, the text stays as it was.
+    return (closed if extract(closed, choices) == answer else text), ""
 
 
-def _closed(text: str, found: Answer, choices: Sequence[str]) -> str:
-    """The text with "The answer is X" as its last line, in the place of one that says so."""
-    assert found.span is not None
-    start, end = found.span
-    said = found.text if found.kind == "option" else text[start:end].strip(" \n*`,;:")
-    if said.count("$") % 2:  # the span began or ended inside a formula
-        said = said.strip("$ ")
+def _with_answer_line(text: str, answer: Answer, choices: Sequence[str]) -> str:
+    """Return the text with "The answer is X" as its last line, replacing a line that states it."""
+    assert answer.span is not None
+    start, end = answer.span
+    stated = answer.text if answer.kind == "option" else text[start:end].strip(" \n*`,;:")
+    if stated.count("$") % 2:  # the span starts or ends inside a formula
+        stated = stated.strip("$ ")
     stop = "." if choices else ""
     line_start = text.rfind("\n", 0, start) + 1
     line = text[line_start:]
-    states = _STATES.match(line)
+    states = _ANSWER_PHRASE.match(line)
     replaces = (
         states is not None
         and line_start + states.end() >= start - 2
@@ -120,43 +120,43 @@ def _closed(text: str, found: Answer, choices: Sequence[str]) -> str:
         and not re.search(r"\w", text[end:])
     )
     body = text[:line_start].rstrip() if replaces else text
-    if found.stated == "letter" and not re.search(r"\w", text[line_start:start] + text[end:]):
+    if answer.stated == "letter" and not re.search(r"\w", text[line_start:start] + text[end:]):
         body = text[:line_start].rstrip()
-    return f"{body}\nThe answer is {said}{stop}"
+    return f"{body}\nThe answer is {stated}{stop}"
 
 
-def _bare(body: str, found: Answer) -> bool:
-    """Whether a text says nothing beside its answer."""
-    left = re.sub(r"\\(?:boxed|text|mathbf)|[\W_]", "", _STATES.sub("", body, count=1))
-    said = re.sub(r"[\W_]", "", found.text)
-    return found.stated == "whole" or len(left) <= len(said)
+def _only_states_answer(body: str, answer: Answer) -> bool:
+    """Return whether a text contains nothing but its answer."""
+    rest = re.sub(r"\\(?:boxed|text|mathbf)|[\W_]", "", _ANSWER_PHRASE.sub("", body, count=1))
+    stated = re.sub(r"[\W_]", "", answer.text)
+    return answer.stated == "whole" or len(rest) <= len(stated)
 
 
 # --- programs -------------------------------------------------------------------------------------
 
 
-def _program(text: str) -> tuple[str, str]:
-    blocks, open_block = _blocks(text)
+def _read_program(text: str) -> tuple[str, str]:
+    blocks, open_block = _fenced_blocks(text)
     if open_block:
         return "", "unfinished program"
     if blocks is None:
-        return _bare_program(text)
-    programs = [code for block in blocks if (code := _plain(block)).strip()]
-    trees = [(code, tree) for code in programs if (tree := _parsed(code)) is not None]
+        return _program_without_fence(text)
+    programs = [code for block in blocks if (code := _strip_prompts(block)).strip()]
+    trees = [(code, tree) for code in programs if (tree := _parse_code(code)) is not None]
     if not trees:
         return ("", "not a program") if programs else ("", "no program")
     last = max(
         (index for index, (_, tree) in enumerate(trees) if _prints(tree)), default=len(trees) - 1
     )
     code, tree = trees[last]
-    if last and _unbound(tree):
+    if last and _has_unbound_names(tree):
         code = "\n\n".join(code.strip("\n") for code, _ in trees[: last + 1])
-    return _tidy(code), ""
+    return _trim_blank_lines(code), ""
 
 
-def _blocks(text: str) -> tuple[list[str] | None, bool]:
-    """The fenced Python blocks, None if nothing is fenced; and whether the last one stays open."""
-    found: list[str] = []
+def _fenced_blocks(text: str) -> tuple[list[str] | None, bool]:
+    """Return the fenced Python blocks (None if there are none), and whether the last is open."""
+    blocks: list[str] = []
     fenced = False
     fence = language = ""
     lines: list[str] = []
@@ -167,45 +167,45 @@ def _blocks(text: str) -> tuple[list[str] | None, bool]:
                 fence, language, lines, fenced = mark[2], mark[3].lower(), [], True
         elif mark and mark[2].startswith(fence) and not mark[3]:
             if language.partition(":")[0] in _PYTHON:
-                found.append(dedent("\n".join(lines)))
+                blocks.append(dedent("\n".join(lines)))
             fence = ""
         else:
             lines.append(line)
     unfinished = bool(fence) and language.partition(":")[0] in _PYTHON
-    return (found if fenced else None), unfinished
+    return (blocks if fenced else None), unfinished
 
 
-def _plain(code: str) -> str:
-    """Code without the prompts of an interactive session and what it answered."""
+def _strip_prompts(code: str) -> str:
+    """Return code without the prompts and the output of an interactive session."""
     if not _PROMPTED.search(code):
         return code
-    said = [match[1] for line in code.split("\n") if (match := _PROMPT.match(line))]
-    return "\n".join(said)
+    lines = [match[1] for line in code.split("\n") if (match := _PROMPT.match(line))]
+    return "\n".join(lines)
 
 
-def _bare_program(text: str) -> tuple[str, str]:
-    """A program that stands in no fence, with words before or after it perhaps."""
-    lines = dedent(_plain(text)).split("\n")
+def _program_without_fence(text: str) -> tuple[str, str]:
+    """Read a program that is not in a fence; prose may precede or follow it."""
+    lines = dedent(_strip_prompts(text)).split("\n")
     starts = [
         index for index, line in enumerate(lines) if _CODE.match(line) and not line[0].isspace()
     ]
     broken = ""
     for start in starts[:40]:
-        end, unfinished = _longest(lines[start:])
+        end, unfinished = _longest_program(lines[start:])
         code = "\n".join(lines[start : start + end])
         rest = next((line for line in lines[start + end :] if line.strip()), "")
         if not _CODE.match(rest):
-            if end and _works(ast.parse(code)):
-                return _tidy(code), ""
+            if end and _does_something(ast.parse(code)):
+                return _trim_blank_lines(code), ""
         elif end or unfinished:
-            # What follows is the rest of this program, not another one.
+            # The following lines continue this program; they do not start another one.
             broken = "unfinished program" if unfinished else "not a program"
             break
     return "", broken or "no program"
 
 
-def _longest(lines: list[str]) -> tuple[int, bool]:
-    """How many lines from the first on are a program, and whether the next one breaks off."""
+def _longest_program(lines: list[str]) -> tuple[int, bool]:
+    """Return how many of the first lines form a program, and whether the next one is incomplete."""
     end, unfinished = len(lines), False
     while end > 0:
         try:
@@ -213,7 +213,7 @@ def _longest(lines: list[str]) -> tuple[int, bool]:
                 warnings.simplefilter("ignore")
                 ast.parse("\n".join(lines[:end]))
         except SyntaxError as error:
-            unfinished = any(words in (error.msg or "") for words in _OPEN)
+            unfinished = any(words in (error.msg or "") for words in _INCOMPLETE)
             end = max(0, min(end - 1, (error.lineno or end) - 1))
         except (ValueError, RecursionError, MemoryError):
             return 0, False
@@ -222,10 +222,10 @@ def _longest(lines: list[str]) -> tuple[int, bool]:
     return end, unfinished
 
 
-def _parsed(code: str) -> ast.Module | None:
+def _parse_code(code: str) -> ast.Module | None:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a doubtful escape is the model's, not our user's
+            warnings.simplefilter("ignore")  # the user cannot fix an invalid escape of the model
             return ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
@@ -235,14 +235,14 @@ def _prints(tree: ast.Module) -> bool:
     return any(isinstance(node, ast.Name) and node.id == "print" for node in ast.walk(tree))
 
 
-def _works(tree: ast.Module) -> bool:
-    """Whether it does anything that prose which happens to parse (`Hello`, `42`) does not."""
+def _does_something(tree: ast.Module) -> bool:
+    """Return whether a program does more than prose that happens to parse (`Hello`, `42`)."""
     return any(not isinstance(one, ast.Expr) for one in tree.body) or _prints(tree)
 
 
-def _unbound(tree: ast.Module) -> bool:
-    """Whether a program uses names that it binds nowhere."""
-    used, bound = set(), set(_KNOWN)
+def _has_unbound_names(tree: ast.Module) -> bool:
+    """Return whether a program uses names that it does not bind."""
+    used, bound = set(), set(_BUILTIN_NAMES)
     for node in ast.walk(tree):
         match node:
             case ast.Name(id=name, ctx=ast.Load()):
@@ -258,5 +258,5 @@ def _unbound(tree: ast.Module) -> bool:
     return not used <= bound
 
 
-def _tidy(code: str) -> str:
+def _trim_blank_lines(code: str) -> str:
     return code.strip("\n").rstrip()

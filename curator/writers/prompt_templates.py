@@ -1,9 +1,9 @@
-"""Prompts: Jinja files that hold whole conversations, ready to be sent to a teacher.
+"""Prompts: Jinja templates of whole conversations with a teacher.
 
 In: the name of a prompt and its values. Out: messages (role, text) and a digest of the file. A file
-opens with a comment that says its version; then each line `### system`, `### user` or
-`### assistant` begins a message. Files are cut at these lines before anything is filled in, so no
-value can begin a message. A recipe's folder may replace files; those are not trusted.
+starts with a comment that states its version; each line `### system`, `### user` or `### assistant`
+starts a message. Files are split at these lines before values are inserted, so that no value can
+start a message. A recipe's folder may replace files; these are not trusted.
 """
 
 import re
@@ -27,18 +27,21 @@ VALUES: Mapping[str, tuple[str, ...]] = {
     "repair": ("question", "options", "program", "error"),
     "question": ("topic", "type", "examples"),
 }
-"""Every prompt with the values that its file must use. `options` is the line of answer choices, or
-empty; `examples` are texts; all others are one text."""
+"""Every prompt with the values that its file must use. `options` is the line of answer choices or
+empty; `examples` is a list of texts; every other value is one text."""
 
 LONGEST_FILE = 50_000
-"""Bytes of a file: some 12,000 tokens, which every call would pay for."""
+"""Maximum bytes of a file: about 12,000 tokens, which every call costs."""
 LONGEST_PROMPT = 200_000
-"""Characters of a filled-in conversation."""
+"""Maximum characters of a rendered conversation."""
 _ROLE = re.compile(r"^### *(\S+)[ \t]*$", re.M)
 _ROLES = ("system", "user", "assistant")
 _COMMENT = re.compile(r"\{#.*?version.*?#\}")
-# What a file may use. Calls, arithmetic, includes and assignments are not among it, and loops are
-# not nested, so that filling in takes time and memory in proportion to file and values.
+# The syntax that a template may use. The sandbox of Jinja protects Python's attributes, but neither
+# time nor memory: `'a' * 10**9` and `'%999999999d' % 1` allocate gigabytes as soon as the file is
+# compiled, 24 lines of `{% set x = x ~ x %}` do so when it is rendered, and three nested loops over
+# a question run for hours. Without calls, filters, arithmetic, assignments and nested loops,
+# rendering is bounded by the size of the file and its values.
 _ALLOWED = (
     nodes.Template,
     nodes.Output,
@@ -70,69 +73,71 @@ class _Prompt:
 
 
 class Prompts:
-    """The prompts of the package, with those that a folder replaces.
+    """The prompts of the package, some of them replaced by the files of a folder.
 
-    All files are read and checked at once: raises RecipeError with every fault, one a line, each
-    with file and line; UsageError if there is no such folder.
+    All files are checked when they are loaded. Raises RecipeError with all errors, one per line
+    with file and line number; UsageError if the folder does not exist.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         environment = SandboxedEnvironment(
             undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
         )
-        faults: list[str] = []
+        errors: list[str] = []
         self._prompts: dict[str, _Prompt] = {}
-        for name, path in _files(folder, faults).items():
+        for name, path in _files(folder, errors).items():
             try:
                 self._prompts[name] = _read(environment, name, path)
-            except RecipeError as fault:
-                faults.append(str(fault))
-        if faults:
-            raise RecipeError("\n".join(faults))
+            except RecipeError as error:
+                errors.append(str(error))
+        if errors:
+            raise RecipeError("\n".join(errors))
 
     def messages(self, name: str, /, **values: Any) -> Messages:
-        """The conversation with values filled in; the last message is the user's.
+        """Return the conversation with the values inserted; the last message is the user's.
 
-        Raises RecipeError where the values do not fit the file or make it too long.
+        Raises RecipeError if the values do not fit the file or make the conversation too long.
         """
         prompt = self._prompts[name]
-        left = LONGEST_PROMPT
-        made = []
+        characters_left = LONGEST_PROMPT
+        rendered = []
         for role, line, template in prompt.parts:
             pieces: list[str] = []
             try:
                 for piece in template.generate(values):
-                    left -= len(piece)
-                    if left < 0:
+                    characters_left -= len(piece)
+                    if characters_left < 0:
                         raise RecipeError(
                             f"{prompt.file}:{line}: the conversation has more than "
-                            f"{LONGEST_PROMPT:,} characters; shorten the prompt"
+                            f"{LONGEST_PROMPT:,} characters. Shorten the prompt."
                         )
                     pieces.append(piece)
             except (jinja2.TemplateError, TypeError, ValueError) as error:
                 raise RecipeError(f"{prompt.file}:{line}: {_one_line(error)}") from None
-            made.append((role, "".join(pieces).strip()))
-        return tuple(made)
+            rendered.append((role, "".join(pieces).strip()))
+        return tuple(rendered)
 
     def digest(self, name: str) -> str:
-        """SHA-256 of the file's text, as hex: another text is another prompt."""
+        """Return the SHA-256 of the file's text in hex; it changes with any character."""
         return self._prompts[name].digest
 
 
-def _files(folder: Path | None, faults: list[str]) -> dict[str, Path]:
+def _files(folder: Path | None, errors: list[str]) -> dict[str, Path]:
     """The file of each prompt; those of `folder` come first."""
     files = {name: FOLDER / f"{name}.jinja" for name in VALUES}
     if folder is None:
         return files
     if not folder.is_dir():
-        raise UsageError(f"No folder {folder}: `prompts` must name one with .jinja files")
+        raise UsageError(
+            f"Folder {folder} does not exist. Set `prompts` to a folder with .jinja files."
+        )
     for path in sorted(folder.glob("*.jinja")):
         if path.stem in VALUES and path.is_file():
             files[path.stem] = path
         elif path.stem in VALUES:
-            faults.append(f"{path.name}:1: expected a file")
+            errors.append(f"{path.name}:1: expected a file")
         else:
-            faults.append(f"{path.name}:1: {unknown_name('prompt', path.stem, VALUES)}")
+            errors.append(f"{path.name}:1: {unknown_name('prompt', path.stem, VALUES)}")
     return files
 
 
@@ -145,83 +150,87 @@ def _read(environment: SandboxedEnvironment, name: str, path: Path) -> _Prompt:
     except OSError as error:
         raise RecipeError(f"{file}:1: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:
-        raise RecipeError(f"{file}:1: expected UTF-8 text, byte {error.start} is not") from None
+        raise RecipeError(
+            f"{file}:1: expected UTF-8 text, saw an invalid byte at offset {error.start}"
+        ) from None
     if len(data) > LONGEST_FILE:
         raise RecipeError(f"{file}:1: expected at most {LONGEST_FILE:,} bytes, saw more")
-    head, *cuts = _cut(file, source)
+    head, *messages = _split_messages(file, source)
     if not _COMMENT.fullmatch(head[2].strip()) or head[2].startswith("\n"):
         raise RecipeError(
-            f"{file}:1: expected a comment such as {{# version 1: what it asks #}} and then "
+            f"{file}:1: expected a comment such as {{# version 1: its purpose #}}, followed by "
             "'### system' or '### user'"
         )
-    _check_roles(file, [(role, line) for role, line, _ in cuts])
+    _check_roles(file, [(role, line) for role, line, _ in messages])
     used: set[str] = set()
     parts = []
-    for role, line, text in cuts:
-        used |= _check(environment, name, file, line, text)
+    for role, line, text in messages:
+        used |= _check_syntax(environment, name, file, line, text)
         parts.append((role, line, environment.from_string(text)))
     for value in VALUES[name]:
         if value not in used:
-            raise RecipeError(f"{file}:1: expected {{{{ {value} }}}} somewhere, saw it nowhere")
+            raise RecipeError(f"{file}:1: expected {{{{ {value} }}}}, which the file does not use")
     return _Prompt(file, sha256(source.encode("utf-8")).hexdigest(), tuple(parts))
 
 
-def _cut(file: str, source: str) -> list[tuple[str, int, str]]:
-    """Role, line of its heading and text of each message; before them what stands in front."""
+def _split_messages(file: str, source: str) -> list[tuple[str, int, str]]:
+    """Return role, line of the heading and text of each message, after the text before them."""
     marks = list(_ROLE.finditer(source))
-    cuts = [("", 1, source[: marks[0].start() if marks else len(source)])]
+    messages = [("", 1, source[: marks[0].start() if marks else len(source)])]
     ends = [*(mark.start() for mark in marks[1:]), len(source)]
     for mark, end in zip(marks, ends, strict=False):
         line = source.count("\n", 0, mark.start()) + 1
         if mark[1] not in _ROLES:
             raise RecipeError(f"{file}:{line}: {unknown_name('role', mark[1][:40], _ROLES)}")
-        cuts.append((mark[1], line, source[mark.end() + 1 : end]))
-    return cuts
+        messages.append((mark[1], line, source[mark.end() + 1 : end]))
+    return messages
 
 
 def _check_roles(file: str, roles: list[tuple[str, int]]) -> None:
-    talk = [one for one in roles[:1] if one[0] != "system"] + roles[1:]
-    for (before, _), (after, line) in pairwise([("assistant", 1), *talk]):
+    dialogue = [one for one in roles[:1] if one[0] != "system"] + roles[1:]
+    for (before, _), (after, line) in pairwise([("assistant", 1), *dialogue]):
         if after == before or after == "system":
             raise RecipeError(f"{file}:{line}: expected user and assistant in turn, saw '{after}'")
-    if not talk or talk[-1][0] != "user":
+    if not dialogue or dialogue[-1][0] != "user":
         raise RecipeError(f"{file}:{roles[-1][1] if roles else 1}: expected a last '### user'")
 
 
-def _check(
+def _check_syntax(
     environment: SandboxedEnvironment, name: str, file: str, line: int, text: str
 ) -> set[str]:
-    """The values that a message uses; raises RecipeError for anything that is not allowed."""
+    """Return the values that a message uses; raise RecipeError for syntax that is not allowed."""
     try:
         tree = environment.parse(text)
-        found = list(_within(tree, 0))
+        visited = list(_walk(tree, 0))
     except jinja2.TemplateSyntaxError as error:
         raise RecipeError(f"{file}:{line + error.lineno}: {_one_line(error)}") from None
     except RecursionError:
         raise RecipeError(f"{file}:{line}: nested too deeply") from None
-    made = {node.name for node, _ in found if isinstance(node, nodes.Name) and node.ctx == "store"}
+    assigned = {
+        node.name for node, _ in visited if isinstance(node, nodes.Name) and node.ctx == "store"
+    }
     used = set()
-    for node, loops in found:
+    for node, loops in visited:
         if not isinstance(node, _ALLOWED) or loops > 1:
             what = "a loop in a loop" if loops > 1 else f"'{type(node).__name__.lower()}'"
             raise RecipeError(
-                f"{file}:{line + node.lineno}: {what} is not allowed: a prompt fills in values "
-                "and may have `if` and `for`"
+                f"{file}:{line + node.lineno}: {what} is not allowed. Use only values, `if` and "
+                "`for`."
             )
-        if isinstance(node, nodes.Name) and node.name not in made | {"loop"}:
+        if isinstance(node, nodes.Name) and node.name not in assigned | {"loop"}:
             if node.name not in VALUES[name]:
-                fault = unknown_name("value", node.name, VALUES[name])
-                raise RecipeError(f"{file}:{line + node.lineno}: {fault}")
+                message = unknown_name("value", node.name, VALUES[name])
+                raise RecipeError(f"{file}:{line + node.lineno}: {message}")
             used.add(node.name)
     return used
 
 
-def _within(node: nodes.Node, loops: int) -> Iterator[tuple[nodes.Node, int]]:
-    """Every node with the number of loops it stands in, its own included."""
+def _walk(node: nodes.Node, loops: int) -> Iterator[tuple[nodes.Node, int]]:
+    """Yield every node with the number of loops around it, including itself."""
     loops += isinstance(node, nodes.For)
     yield node, loops
     for child in node.iter_child_nodes():
-        yield from _within(child, loops)
+        yield from _walk(child, loops)
 
 
 def _one_line(error: Exception) -> str:

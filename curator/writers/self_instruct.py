@@ -1,8 +1,9 @@
-"""Self-Instruct: which new problems are asked for, and what a teacher's new problem must look like.
+"""Self-Instruct: plans requests for new problems, and reads questions from the replies.
 
-In: seed problems, how many questions, a seed number; then replies. Out: Draws, balanced over topics
-and types; then questions, or why a reply holds none. Choices are not asked for: without a gold an
-answer is proved by agreement, and guessing among four letters agrees too often.
+In: seed problems, the number of questions, a random seed; then replies. Out: Draws, balanced over
+topics and types; then questions, or the reason why a reply has none. Multiple choice is not
+requested: without a gold answer, agreement is the proof, and guesses among four letters agree too
+often.
 """
 
 import json
@@ -14,19 +15,20 @@ from itertools import product
 from curator.core.errors import RecipeError
 from curator.core.model import content_id
 from curator.writers.parse_reply import LONGEST as LONGEST_REPLY
-from curator.writers.parse_reply import without_thoughts
+from curator.writers.parse_reply import strip_thoughts
 
 SAME_TOPIC, OTHER_TOPICS = 2, 2
-"""Examples shown of the topic that is asked for, and of others."""
+"""Examples per request from the requested topic, and from other topics."""
 SHORTEST, LONGEST = 25, 1_500
-"""Characters of a question."""
+"""Minimum and maximum characters of a question."""
 LONGEST_FILE = 5_000_000
+"""Maximum characters of a seed file."""
 _FIELDS = ("question", "answer", "topic", "type")
 
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """A problem written by hand, to show topic, type and level."""
+    """A problem written by hand, as an example of topic, type and level."""
 
     question: str
     answer: str
@@ -38,21 +40,21 @@ class Seed:
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """One question to ask for: the values of the prompt `question`, and a number of the sample."""
+    """One request for a question: the values of the prompt `question` and the sample number."""
 
     topic: str
     type: str
     examples: tuple[str, ...]
     sample: int
-    """Draws of one topic and type are numbered, so that no two are the same request."""
+    """Number among the draws of the same topic and type; it makes every request different."""
 
 
 def read_seeds(text: str, file: str) -> tuple[Seed, ...]:
-    """The seeds of a JSON-lines text; raises RecipeError with every fault, each with its line."""
+    """Read seeds from JSON lines; raise RecipeError with all errors and their line numbers."""
     if len(text) > LONGEST_FILE:
         raise RecipeError(f"{file}:1: expected at most {LONGEST_FILE:,} characters of seeds")
     seeds: dict[str, Seed] = {}
-    faults = []
+    errors = []
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
@@ -61,26 +63,26 @@ def read_seeds(text: str, file: str) -> tuple[Seed, ...]:
         except (ValueError, RecursionError):
             row = None
         if not isinstance(row, dict) or set(row) != set(_FIELDS):
-            faults.append(f"{file}:{number}: expected an object with {', '.join(_FIELDS)}")
+            errors.append(f"{file}:{number}: expected an object with {', '.join(_FIELDS)}")
         elif not all(isinstance(row[name], str) and row[name].strip() for name in _FIELDS):
-            faults.append(f"{file}:{number}: expected a text for each of {', '.join(_FIELDS)}")
+            errors.append(f"{file}:{number}: expected a text for each of {', '.join(_FIELDS)}")
         elif row["question"] in seeds:
-            faults.append(f"{file}:{number}: the question stands in an earlier line too")
+            errors.append(f"{file}:{number}: the question repeats an earlier line")
         else:
             seeds[row["question"]] = Seed(*(row[name].strip() for name in _FIELDS))
-    if not faults and not seeds:
-        faults.append(f"{file}:1: expected seed problems, saw none")
-    if faults:
-        raise RecipeError("\n".join(faults[:20]))
+    if not errors and not seeds:
+        errors.append(f"{file}:1: expected seed problems, saw none")
+    if errors:
+        raise RecipeError("\n".join(errors[:20]))
     return tuple(seeds.values())
 
 
-def draws(seeds: Sequence[Seed], questions: int, seed: int) -> Iterator[Draw]:
-    """As many draws as questions are wanted; more of them begin with the same ones.
+def make_draws(seeds: Sequence[Seed], questions: int, seed: int) -> Iterator[Draw]:
+    """Yield a draw for each question; a larger number starts with the same draws.
 
-    Every topic is asked for with every type equally often, up to one. Order and examples follow
-    from hashes: a new seed problem changes only draws that show it, or that have its new topic or
-    type.
+    Each pair of topic and type is drawn equally often, with a difference of at most one. Hashes
+    determine order and examples: a new seed problem changes only draws that show it, unless it
+    adds a topic or type.
     """
     topics = sorted({one.topic for one in seeds})
     types = sorted({one.type for one in seeds})
@@ -92,11 +94,11 @@ def draws(seeds: Sequence[Seed], questions: int, seed: int) -> Iterator[Draw]:
         ranked = sorted(seeds, key=lambda one: _rank(seed, place, topic, kind, one.question))
         same = [one for one in ranked if one.topic == topic][:SAME_TOPIC]
         others = [one for one in ranked if one.topic != topic and one.type == kind]
-        shown = sorted(
+        examples = sorted(
             (*same, *others[:OTHER_TOPICS]),
             key=lambda one: _rank(seed, place, "order", one.question),
         )
-        yield Draw(topic, kind, tuple(one.question for one in shown), sample=place)
+        yield Draw(topic, kind, tuple(one.question for one in examples), sample=place)
 
 
 def _rank(*parts: object) -> bytes:
@@ -114,7 +116,7 @@ _FIGURE = re.compile(
     r"|\b(?:graph|table|chart|image)s? (?:below|above|shown|at the right)\b|\[asy\]|!\[|https?://",
     re.I,
 )
-_ELSEWHERE = re.compile(
+_OTHER_TEXT = re.compile(
     r"\b(?:the )?(?:above|previous|preceding|aforementioned|earlier) "
     r"(?:problem|question|example|exercise|result|matrix|equation)s?\b"
     r"|\b(?:problem|example|exercise|theorem|section|lemma) \d|\bas before\b",
@@ -130,7 +132,7 @@ _CHOICES = re.compile(
     r"|^[\s*]*a[.)].*\n[\s*]*b[.)]",
     re.I | re.S | re.M,
 )
-_ASKS = re.compile(
+_REQUEST = re.compile(
     r"\?|\b(?:find|compute|calculate|determine|evaluate|solve|simplify|express|count|state|give"
     r"|list|true or false|factor|approximate|estimate|write|what|how many)\b",
     re.I,
@@ -141,17 +143,17 @@ _PARTS = re.compile(
 
 
 def read_question(text: str) -> tuple[str, str]:
-    """The question of a reply and "", or "" and the reason why it is not taken, in a few words.
+    """Return the question of a reply and "", or "" and the reason why it is rejected.
 
-    The reply must have the form that the prompt asks for: `Problem:` and one problem. Whether the
-    question makes sense is not judged here: answers that agree must show that.
+    The reply must have the form that the prompt requests: `Problem:` and one problem. Whether the
+    question makes sense is not checked here; agreement of the answers must show that.
     """
     if len(text) > LONGEST_REPLY:
         return "", "too long"
-    alone = without_thoughts(text.replace("\r\n", "\n"))
-    if alone is None:
+    reply = strip_thoughts(text.replace("\r\n", "\n"))
+    if reply is None:
         return "", "unfinished thought"
-    text = alone.strip()
+    text = reply.strip()
     if not text:
         return "", "empty reply"
     labels = list(_LABEL.finditer(text))
@@ -159,23 +161,23 @@ def read_question(text: str) -> tuple[str, str]:
         return "", "no problem stated"
     if len(labels) > 1:
         return "", "several questions"
-    asked = text[labels[0].end() :].strip(" \n*_`")
+    question = text[labels[0].end() :].strip(" \n*_`")
     for reason, pattern in (
         ("holds its solution", _SOLUTION),
         ("offers choices", _CHOICES),
         ("needs a figure", _FIGURE),
-        ("refers to other text", _ELSEWHERE),
+        ("refers to other text", _OTHER_TEXT),
         ("asks for a proof", _PROOF),
         ("several questions", _PARTS),
     ):
-        if pattern.search(asked):
+        if pattern.search(question):
             return "", reason
-    if len(asked) < SHORTEST:
+    if len(question) < SHORTEST:
         return "", "too short"
-    if len(asked) > LONGEST:
+    if len(question) > LONGEST:
         return "", "too long"
-    if asked.count("?") > 1:
+    if question.count("?") > 1:
         return "", "several questions"
-    if not _ASKS.search(asked):
+    if not _REQUEST.search(question):
         return "", "asks nothing"
-    return asked, ""
+    return question, ""

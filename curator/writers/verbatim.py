@@ -1,22 +1,22 @@
-"""Writer `verbatim`: upstream's own row, letter by letter, to be judged and passed on as it is.
+"""Writer `verbatim`: upstream's own row, unchanged, to be checked as it is.
 
-In: a Problem with `solution` (CoT) or a Python `program` (PoT). Out: at most one Rationale. Nothing
-is added to the text, so that an answer that a solution does not state is not found in it either.
+In: a Problem with `solution` (CoT) or a Python `program` (PoT). Out: zero or one Rationale. Nothing
+is added to the text, so that an answer that the solution does not state is not extracted from it.
 """
 
 from collections.abc import Iterator
 
 from curator.core.model import Kind, Problem, Rationale
-from curator.writers.instruction import options_line
+from curator.writers.instruction import choices_line
 
 
-def verbatim(problem: Problem, kind: Kind) -> Iterator[Rationale]:
-    """The row as it is; options in a column of their own follow the question."""
+def write_verbatim(problem: Problem, kind: Kind) -> Iterator[Rationale]:
+    """Yield the row unchanged; choices from a separate column are appended to the question."""
     text = problem.solution if kind == "CoT" else problem.program
     if not text.strip() or (kind == "PoT" and problem.notation != "python"):
         return
     question = problem.question
-    # A gold that was lent brings its options along, and the question has them already.
+    # A filled gold answer comes with choices, which the question may already contain.
     if problem.choices and "answer choices:" not in question.lower():
-        question = f"{question}\n{options_line(problem.choices)}"
+        question = f"{question}\n{choices_line(problem.choices)}"
     yield Rationale(problem.id, "verbatim", kind, question, text)

@@ -124,7 +124,7 @@ def test_the_commands_sample_score_and_compare(
     assert re.search(r"gsm8k +Pass@1 +5 +80.0% +40.0% +\+40.0%", compared.stdout), compared.stdout
     assert all(len(line) <= 80 for line in compared.stdout.splitlines())
     wrong = curator("evaluate", "--compare", tmp_path / "hybrid", tmp_path / "CoT.json")
-    assert wrong.returncode == 2 and "holds no result" in wrong.stderr
+    assert wrong.returncode == 2 and "is not a result" in wrong.stderr
 
 
 def test_files_without_anything_to_score_or_compare_are_a_mistake(tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_samples_that_hold_a_problem_twice_are_refused(tmp_path: Path) -> None:
     samples.write_text(json.dumps({**row, "samples": [{"kind": "CoT", "text": "7"}]}) + "\n")
     done = curator("evaluate", samples, samples)
     assert done.returncode == 2 and done.stderr.count("\n") == 1
-    assert "holds problem 5 of gsm8k a second time" in done.stderr
+    assert "repeats problem 5 of gsm8k" in done.stderr
 
 
 SERVER = """\

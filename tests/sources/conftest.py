@@ -1,6 +1,6 @@
-"""A small HTTP server that answers as the Hugging Face Hub and raw GitHub do.
+"""A small HTTP server that imitates the Hugging Face Hub and raw GitHub.
 
-Fixture `serving`: a context manager over repositories that gives the address and the requests.
+Fixture `serving`: a context manager that serves repositories and yields the address and requests.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ import yaml
 COMMIT = "c0ffee00" * 5
 
 Repositories = Mapping[str, Mapping[str, bytes]]
-"""Dataset id or GitHub owner/name to path to content, all at one commit."""
+"""Content by dataset id (or GitHub owner/name) and path, all at one commit."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -58,7 +58,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    def _refused(self, name: str, revision: str) -> bool:
+    def _send_error(self, name: str, revision: str) -> bool:
         if name not in self.repositories:
             self._send(404, b"{}", X_Error_Code="RepoNotFound")
         elif revision not in ("main", COMMIT):
@@ -68,13 +68,13 @@ class _Handler(BaseHTTPRequestHandler):
         return True
 
     def _api(self, name: str, rest: list[str]) -> None:
-        if self._refused(name, rest[1] if len(rest) > 1 else "main"):
+        if self._send_error(name, rest[1] if len(rest) > 1 else "main"):
             return
         if name in self.gated and rest == ["auth-check"]:
             self._send(403, b"{}", X_Error_Code="GatedRepo")
             return
         files = self.repositories[name]
-        answer: Any = {
+        response: Any = {
             "id": name,
             "sha": COMMIT,
             "private": False,
@@ -85,13 +85,13 @@ class _Handler(BaseHTTPRequestHandler):
             "siblings": [{"rfilename": path} for path in files],
         }
         if "README.md" in files:
-            answer["cardData"] = yaml.safe_load(files["README.md"].split(b"---")[1])
+            response["cardData"] = yaml.safe_load(files["README.md"].split(b"---")[1])
         if rest[:1] == ["tree"]:
-            answer = _tree(files, "/".join(rest[2:]))
-        self._send(200, json.dumps(answer).encode(), Content_Type="application/json")
+            response = _tree(files, "/".join(rest[2:]))
+        self._send(200, json.dumps(response).encode(), Content_Type="application/json")
 
     def _file(self, name: str, revision: str, path: str) -> None:
-        if self._refused(name, revision):
+        if self._send_error(name, revision):
             return
         if name in self.gated:
             self._send(403, b"{}", X_Error_Code="GatedRepo")
@@ -109,7 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _tree(files: Mapping[str, bytes], folder: str) -> list[dict[str, object]]:
-    """The files and folders directly in a folder, as the Hub lists them."""
+    """Return the files and folders directly in a folder, as the Hub lists them."""
     entries: dict[str, dict[str, object]] = {}
     prefix = f"{folder}/" if folder else ""
     for path, content in files.items():
@@ -125,15 +125,15 @@ def _tree(files: Mapping[str, bytes], folder: str) -> list[dict[str, object]]:
 
 @pytest.fixture
 def serving() -> Callable[..., AbstractContextManager[tuple[str, list[str]]]]:
-    """Serves repositories (all at commit `c0ffee00…`) on 127.0.0.1 as long as its context lasts."""
-    return _serving
+    """Serves repositories on 127.0.0.1 while its context is open, all at commit `c0ffee00…`."""
+    return _serve
 
 
 @contextmanager
-def _serving(
+def _serve(
     repositories: Repositories, gated: frozenset[str] = frozenset()
 ) -> Iterator[tuple[str, list[str]]]:
-    """The address of a running stand-in, and the growing list of requests that it has had."""
+    """Yield the address of a running server and the list of requests that it receives."""
     seen: list[str] = []
     members = {"repositories": repositories, "gated": gated, "seen": seen}
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), members))

@@ -1,4 +1,4 @@
-"""Whatever a row or a file holds, a source gives problems that can be stored, or a reason."""
+"""For any row and any file, a source yields problems that can be stored, or a reason."""
 
 import json
 from pathlib import Path
@@ -11,16 +11,16 @@ from curator.core import arrow
 from curator.core.model import Problem, Quarantined
 from curator.sources import EVALS, SOURCES, CustomFiles, Source, custom_source, open_source, records
 
-OWN = custom_source(
+CUSTOM = custom_source(
     "own",
     CustomFiles(file="rows.json"),
     {"question": "question", "gold": "answer", "choices": "options", "program": "program"},
     "MIT",
 )
-EVERY = {
+ALL_SOURCES = {
     **{f"sources/{name}": source for name, source in SOURCES.items()},
     **{f"evals/{name}": source for name, source in EVALS.items()},
-    "own": OWN,
+    "own": CUSTOM,
 }
 JUNK = st.recursive(
     st.none()
@@ -42,17 +42,17 @@ JUNK = st.recursive(
 
 
 def keys(source: Source) -> list[str]:
-    more = {
+    extra = {
         "sources/numglue": ["Option1", "Option2", "statement1", "statement2", "passage", "Input"],
         "evals/sat_math": ["question", "answer"],
     }
-    own = next((names for key, names in more.items() if EVERY[key] is source), [])
+    added = next((names for key, names in extra.items() if ALL_SOURCES[key] is source), [])
     lila = ["input", "output_program", "output_answer", "split"]
-    return [*source.fields, *own, *(lila if "lila" in source.hub else [])]
+    return [*source.fields, *added, *(lila if "lila" in source.hub else [])]
 
 
 def check_storable(found: list[Problem | Quarantined]) -> None:
-    """Everything can be written, so it is valid text of the right types."""
+    """Check that every record can be written, so that it is valid text of the right types."""
     for kind, schema in ((Problem, arrow.PROBLEMS), (Quarantined, arrow.QUARANTINE)):
         of_kind = [each for each in found if isinstance(each, kind)]
         assert sum(batch.num_rows for batch in arrow.to_batches(of_kind, schema)) == len(of_kind)
@@ -64,26 +64,26 @@ def check_storable(found: list[Problem | Quarantined]) -> None:
             assert not each.choices or not each.gold or len(each.gold) == 1
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", ALL_SOURCES)
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_any_row_is_a_problem_or_quarantined(
+def test_any_row_becomes_a_problem_or_is_quarantined(
     name: str, data: st.DataObject, tmp_path: Path
 ) -> None:
-    source = EVERY[name]
+    source = ALL_SOURCES[name]
     columns = st.dictionaries(st.sampled_from(keys(source)), JUNK)
     rows = data.draw(st.lists(columns, min_size=1, max_size=4))
     folder = tmp_path / "mirror" / (source.folder or "own")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "rows.json").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    local = adhoc_at(source, folder / "rows.json")
+    local = with_local_file(source, folder / "rows.json")
     found = list(records(local, open_source(local, tmp_path / "mirror")))
     check_storable(found)
     if name != "sources/college_math":
         assert len(found) == len(rows)
 
 
-def adhoc_at(source: Source, path: Path) -> Source:
+def with_local_file(source: Source, path: Path) -> Source:
     from dataclasses import replace
 
     return replace(source, local=str(path)) if source.local else source
@@ -109,11 +109,11 @@ def test_any_file_is_read_without_an_exception(
 
 @given(st.lists(JUNK, max_size=6))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_json_list_is_read_alike_streamed_and_whole(tmp_path: Path, rows: list[object]) -> None:
-    from curator.sources.readers.detect import read
+def test_a_streamed_json_list_equals_the_parsed_file(tmp_path: Path, rows: list[object]) -> None:
+    from curator.sources.readers.detect import read_records
 
     path = tmp_path / "rows.json"
     path.write_text(json.dumps(rows, indent=1))
-    found = [each[1] for each in read(path, "rows") if not isinstance(each, Quarantined)]
+    found = [each[1] for each in read_records(path, "rows") if not isinstance(each, Quarantined)]
     whole = [row for row in json.loads(path.read_text()) if isinstance(row, dict)]
     assert json.dumps(found) == json.dumps(whole)

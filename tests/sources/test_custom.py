@@ -1,4 +1,4 @@
-"""A recipe's own sources: any file by the names of its columns."""
+"""Custom sources: any file, described by the names of its columns."""
 
 import json
 from pathlib import Path
@@ -12,12 +12,13 @@ from curator.sources import CustomFiles, custom_source, open_source, records
 COLUMNS = {"question": "q", "gold": "a", "choices": "", "solution": "", "program": ""}
 
 
-def read(path: Path | str, **more: str) -> list[Problem | Quarantined]:
-    source = custom_source("mine", CustomFiles(file=str(path)), {**COLUMNS, **more}, "CC0-1.0")
+def read(path: Path | str, **columns: str) -> list[Problem | Quarantined]:
+    files = CustomFiles(file=str(path))
+    source = custom_source("mine", files, {**COLUMNS, **columns}, "CC0-1.0")
     return list(records(source, open_source(source)))
 
 
-def test_a_file_of_any_format_gives_problems_under_the_recipes_licence(tmp_path: Path) -> None:
+def test_files_of_all_formats_give_problems_with_the_licence_of_the_recipe(tmp_path: Path) -> None:
     rows = [{"q": "What is 1 + 1?", "a": "2"}, {"q": "What is 1/2?", "a": "0.5"}]
     (tmp_path / "a.csv").write_text("q,a\nWhat is 1 + 1?,2\nWhat is 1/2?,0.5\n")
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -30,7 +31,7 @@ def test_a_file_of_any_format_gives_problems_under_the_recipes_licence(tmp_path:
         ], name
 
 
-def test_a_glob_reads_its_files_in_order_with_their_places(tmp_path: Path) -> None:
+def test_a_glob_reads_files_in_order_and_places_name_them(tmp_path: Path) -> None:
     for name in ("2/b.jsonl", "1/a.jsonl"):
         path = tmp_path / name
         path.parent.mkdir()
@@ -61,7 +62,7 @@ def test_a_glob_reads_its_files_in_order_with_their_places(tmp_path: Path) -> No
         ({"a": None, "c": ["x", "y"]}, "a is null"),
     ],
 )
-def test_a_marked_option_may_be_letter_text_or_position(
+def test_the_gold_choice_may_be_a_letter_a_text_or_a_position(
     tmp_path: Path, row: dict[str, object], expected: object
 ) -> None:
     path = tmp_path / "rows.jsonl"
@@ -86,7 +87,7 @@ def test_a_marked_option_may_be_letter_text_or_position(
         ({"q": "Q", "a": 1, "s": 7}, "s is not text"),
     ],
 )
-def test_a_row_that_is_no_problem_says_why(
+def test_a_row_that_is_not_a_problem_is_quarantined_with_a_reason(
     tmp_path: Path, row: dict[str, object], reason: str
 ) -> None:
     path = tmp_path / "rows.jsonl"
@@ -95,7 +96,9 @@ def test_a_row_that_is_no_problem_says_why(
     assert found == [Quarantined("rows.jsonl:1", reason, found[0].raw)]  # type: ignore[union-attr]
 
 
-def test_without_a_gold_column_the_gold_is_empty_and_a_program_is_python(tmp_path: Path) -> None:
+def test_without_a_gold_column_the_gold_is_empty_and_a_program_is_python(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text(json.dumps({"q": "Q", "p": "print(1)"}) + "\n")
     [found] = read(path, gold="", program="p")
@@ -119,16 +122,16 @@ def test_the_digest_covers_bytes_names_and_columns(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("files", "columns", "words"),
+    ("files", "columns", "message"),
     [
         (CustomFiles("x"), {"question": "q", "goald": "a"}, "Did you mean 'gold'"),
-        (CustomFiles("x"), {"gold": "a"}, "which column holds it"),
+        (CustomFiles("x"), {"gold": "a"}, "Name the column"),
         (CustomFiles(), {"question": "q"}, "either a file or a Hub dataset"),
         (CustomFiles("x", hub="a/b"), {"question": "q"}, "either a file or a Hub"),
     ],
 )
-def test_a_wrong_description_is_the_users_mistake(
-    files: CustomFiles, columns: dict[str, str], words: str
+def test_an_invalid_source_is_a_usage_error(
+    files: CustomFiles, columns: dict[str, str], message: str
 ) -> None:
-    with pytest.raises(UsageError, match=words):
+    with pytest.raises(UsageError, match=message):
         custom_source("mine", files, columns, "MIT")

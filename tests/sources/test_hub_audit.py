@@ -1,4 +1,4 @@
-"""Audits of datasets on the Hub, through its real client against a local stand-in."""
+"""Audits of Hub datasets, through the official client and a local server."""
 
 import json
 import os
@@ -17,7 +17,7 @@ ROWS = [
 CARD = b"---\nlicense: mit\n---\n# Data\n"
 
 
-def test_a_dataset_of_the_hub_is_judged_at_its_commit_with_the_licence_of_its_card(
+def test_a_hub_dataset_is_audited_at_its_commit_with_the_licence_of_its_card(
     serving: Callable[..., AbstractContextManager[tuple[str, list[str]]]], tmp_path: Path
 ) -> None:
     mirror, _ = make_world(tmp_path)
@@ -28,8 +28,11 @@ def test_a_dataset_of_the_hub_is_judged_at_its_commit_with_the_licence_of_its_ca
         return subprocess.run(words, **{**RUN, "env": env})
 
     rows = "".join(json.dumps(row) + "\n" for row in ROWS).encode()
-    held = {"me/data": {"train.jsonl": rows, "README.md": CARD}, "me/bare": {"train.jsonl": rows}}
-    with serving(held) as (url, _):
+    repositories = {
+        "me/data": {"train.jsonl": rows, "README.md": CARD},
+        "me/bare": {"train.jsonl": rows},
+    }
+    with serving(repositories) as (url, _):
         done = run(url, "me/data", "--fix", "hers", "--json")
         assert (done.returncode, done.stderr) == (0, "")
         found = json.loads(done.stdout)
@@ -37,11 +40,11 @@ def test_a_dataset_of_the_hub_is_judged_at_its_commit_with_the_licence_of_its_ca
         assert (found["licence"], found["rows"], found["version"]) == ("mit", 20, "hers@1")
         named = run(url, f"me/bare@{COMMIT}", "--json")
         assert json.loads(named.stdout)["licence"] == "none stated"
-        asked = run(url, "me/data", "--licence", "CC0-1.0", "--json")
-        assert json.loads(asked.stdout)["licence"] == "CC0-1.0"
+        overridden = run(url, "me/data", "--licence", "CC0-1.0", "--json")
+        assert json.loads(overridden.stdout)["licence"] == "CC0-1.0"
         missing = run(url, "me/nothing")
         assert missing.returncode == 1
         assert "me/nothing on the Hub does not exist, or is private" in missing.stderr
-    shown = command("show", "hers", "--store", tmp_path / "st", "--json")
-    manifest = json.loads(subprocess.run(shown, **RUN).stdout)
+    show = command("show", "hers", "--store", tmp_path / "st", "--json")
+    manifest = json.loads(subprocess.run(show, **RUN).stdout)
     assert manifest["sources"]["cot"] == {"licence": "mit", "revision": COMMIT}

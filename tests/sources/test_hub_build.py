@@ -1,4 +1,4 @@
-"""Whole builds from the Hub, through its real client against a local stand-in."""
+"""Whole builds from the Hub, through the official client and a local server."""
 
 import json
 import os
@@ -36,7 +36,7 @@ def rows(count: int) -> bytes:
     return "".join(json.dumps(row) + "\n" for row in made).encode()
 
 
-def test_a_build_from_the_hub_pins_what_it_read_and_needs_no_network_again(
+def test_a_build_from_the_hub_pins_its_commits_and_then_needs_no_network(
     serving: Callable[..., AbstractContextManager[tuple[str, list[str]]]], tmp_path: Path
 ) -> None:
     recipe, store = tmp_path / "far.yaml", tmp_path / "store"
@@ -47,23 +47,23 @@ def test_a_build_from_the_hub_pins_what_it_read_and_needs_no_network_again(
         words = command(word, recipe, "--store", store, "--json")
         return subprocess.run(words, **{**RUN, "env": env})
 
-    def told(word: str, endpoint: str) -> dict[str, Any]:
+    def run_json(word: str, endpoint: str) -> dict[str, Any]:
         done = run(word, endpoint)
         assert done.returncode == 0, done.stderr
         found: dict[str, Any] = json.loads(done.stdout)
         return found
 
     nowhere = "http://127.0.0.1:9"
-    held = {"me/data": {"train.jsonl": rows(5), "test.jsonl": rows(3)}}
-    with serving({**held, **repositories(SOURCES["camel_math"])}) as (url, seen):
-        before = told("plan", url)
+    repository = {"me/data": {"train.jsonl": rows(5), "test.jsonl": rows(3)}}
+    with serving({**repository, **repositories(SOURCES["camel_math"])}) as (url, seen):
+        before = run_json("plan", url)
         assert [step["next"] for step in before["steps"]] == ["fetch", "fetch"]
-        assert seen == [] and not store.exists(), "a plan asks nobody and writes nothing"
-        made = told("build", url)
+        assert seen == [] and not store.exists(), "a plan sends no request and writes nothing"
+        made = run_json("build", url)
         del seen[:]
-        assert told("build", url) == made
+        assert run_json("build", url) == made
         assert not [each for each in seen if "datasets" in each], (
-            "files that are in the cache are not asked for again"
+            "cached files are not requested again"
         )
     assert made["sources"]["camel_math"]["revision"] == COMMIT
     assert made["sources"]["mine"]["revision"] == COMMIT, "a branch is pinned to its commit"
@@ -72,12 +72,12 @@ def test_a_build_from_the_hub_pins_what_it_read_and_needs_no_network_again(
         assert opened.ledger("pins").count() == 2
     for cache in ("memo", "objects", "ledgers/executions", "ledgers/gradings", "versions"):
         shutil.rmtree(store / cache, ignore_errors=True)
-    assert told("build", nowhere)["digest"] == made["digest"]
-    after = told("plan", nowhere)
+    assert run_json("build", nowhere)["digest"] == made["digest"]
+    after = run_json("plan", nowhere)
     assert [step["state"] for step in after["steps"]] == ["done", "done"]
     assert (after["whole"], after["missing"]) == ([], [])
     recipe.write_text(RECIPE.replace("SPLIT", "test"))
-    assert told("plan", nowhere)["steps"][1]["next"] == "fetch", "another split was never read"
+    assert run_json("plan", nowhere)["steps"][1]["next"] == "fetch", "another split is not cached"
     refused = run("build", nowhere)
     assert refused.returncode == 1
     [line] = refused.stderr.splitlines()

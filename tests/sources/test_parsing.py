@@ -1,4 +1,4 @@
-"""The parts of rows that need parsing, over a table of hard cases."""
+"""Parsing inside rows, over a table of hard cases."""
 
 import json
 
@@ -13,36 +13,36 @@ CASES = json.loads((DATA / "sources/parsing.json").read_text())
 
 
 @pytest.mark.parametrize(("solution", "expected"), CASES["boxes"])
-def test_boxes_are_read_with_nested_braces(solution: str, expected: list[str]) -> None:
+def test_boxes_may_contain_nested_braces(solution: str, expected: list[str]) -> None:
     assert math.boxes(solution) == expected
 
 
-@pytest.mark.parametrize(("words", "expected"), CASES["options"])
-def test_mathqa_options_are_parted_by_their_labels(words: str, expected: list[str] | None) -> None:
+@pytest.mark.parametrize(("cell", "expected"), CASES["options"])
+def test_mathqa_choices_are_split_at_their_labels(cell: str, expected: list[str] | None) -> None:
     if expected is None:
         with pytest.raises(Unreadable, match="options are not a to e"):
-            mathqa.options(words)
+            mathqa.parse_choices(cell)
     else:
-        assert mathqa.options(words) == tuple(expected)
+        assert mathqa.parse_choices(cell) == tuple(expected)
 
 
 @pytest.mark.parametrize(("rationale", "gold", "choices", "expected"), CASES["stated"])
-def test_words_that_only_state_the_option_come_off(
+def test_an_ending_that_only_states_the_answer_is_removed(
     rationale: str, gold: str, choices: list[str], expected: str
 ) -> None:
-    assert aqua_rat.without_answer(rationale, gold, tuple(choices)) == expected
+    assert aqua_rat.strip_answer(rationale, gold, tuple(choices)) == expected
 
 
 @pytest.mark.parametrize(("question", "head", "choices"), CASES["inline"])
-def test_choices_within_a_question_are_parted_from_it(
+def test_choices_inside_a_question_are_split_off(
     question: str, head: str, choices: list[str]
 ) -> None:
-    assert fields.inline_choices(question) == (head, tuple(choices))
+    assert fields.split_choices(question) == (head, tuple(choices))
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"),
+    ("number", "expected"),
     [("51.0", "51"), ("-3.00", "-3"), ("5.10", "5.10"), ("x", "x"), (".0", ".0")],
 )
-def test_a_whole_number_loses_its_zeros(words: str, expected: str) -> None:
-    assert fields.number(words) == expected
+def test_an_integer_loses_its_zero_decimals(number: str, expected: str) -> None:
+    assert fields.strip_zero_decimals(number) == expected

@@ -1,4 +1,4 @@
-"""The shipped sources over upstream's own files: every quirk that was seen there, counted."""
+"""The shipped sources on upstream's real files, with counts of every known irregularity."""
 
 import json
 import re
@@ -12,11 +12,11 @@ from curator.sources.datasets import math, mathqa
 
 def read(source: Source, mirror: Path) -> tuple[list[Problem], list[Quarantined]]:
     found = list(records(source, open_source(source, mirror)))
-    good = [each for each in found if isinstance(each, Problem)]
-    return good, [each for each in found if isinstance(each, Quarantined)]
+    problems = [each for each in found if isinstance(each, Problem)]
+    return problems, [each for each in found if isinstance(each, Quarantined)]
 
 
-def test_every_row_is_a_problem_or_quarantined_with_a_reason(shared: Path) -> None:
+def test_every_row_is_a_problem_or_is_quarantined_with_a_reason(shared: Path) -> None:
     expected = {
         "sources": {
             "gsm8k": 7_473,
@@ -31,49 +31,49 @@ def test_every_row_is_a_problem_or_quarantined_with_a_reason(shared: Path) -> No
     }
     for sources, counts in ((SOURCES, expected["sources"]), (EVALS, expected["evals"])):
         for name, count in counts.items():
-            good, aside = read(sources[name], shared)
-            assert len(good) == count, name
-            reasons = Counter(each.reason for each in aside)
+            problems, rejected = read(sources[name], shared)
+            assert len(problems) == count, name
+            reasons = Counter(each.reason for each in rejected)
             assert reasons == ({"needs a picture": 53} if name == "theoremqa" else {}), name
-            assert all(each.source == name and each.licence and each.place for each in good)
-            assert len({each.place for each in good}) == count, name
+            assert all(each.source == name and each.licence and each.place for each in problems)
+            assert len({each.place for each in problems}) == count, name
 
 
-def test_gsm8k_keeps_golds_as_written_and_parts_annotations_from_text(shared: Path) -> None:
-    good, _ = read(SOURCES["gsm8k"], shared)
-    assert sum("," in each.gold for each in good) == 79
-    assert sum(each.gold.startswith("-") for each in good) == 3
-    assert sum("<<" not in each.program for each in good) == 95
-    assert sum(not (each.question + each.program).isascii() for each in good) == 651
-    assert not any(re.search(r"<<|>>|####", each.solution) for each in good)
-    first = good[0]
+def test_gsm8k_keeps_golds_as_written_and_removes_annotations_from_solutions(shared: Path) -> None:
+    problems, _ = read(SOURCES["gsm8k"], shared)
+    assert sum("," in each.gold for each in problems) == 79
+    assert sum(each.gold.startswith("-") for each in problems) == 3
+    assert sum("<<" not in each.program for each in problems) == 95
+    assert sum(not (each.question + each.program).isascii() for each in problems) == 651
+    assert not any(re.search(r"<<|>>|####", each.solution) for each in problems)
+    first = problems[0]
     assert first.place == "train.jsonl:1"
     assert first.gold == "72"
     assert first.solution.endswith("Natalia sold 48+24 = 72 clips altogether in April and May.")
 
 
-def test_aqua_loses_only_the_words_that_state_the_marked_option(shared: Path) -> None:
+def test_aqua_solutions_lose_only_an_ending_that_states_the_gold_answer(shared: Path) -> None:
     dev, _ = read(SOURCES["aqua_rat"], shared)
     test, _ = read(EVALS["aqua_rat"], shared)
-    problems = dev + test
-    assert all(len(each.choices) == 5 and each.gold in "ABCDE" for each in problems)
-    assert not any(each.choices[0].startswith("A)") for each in problems)
-    assert sum(len(set(each.choices)) < 5 for each in problems) == 8
+    both = dev + test
+    assert all(len(each.choices) == 5 and each.gold in "ABCDE" for each in both)
+    assert not any(each.choices[0].startswith("A)") for each in both)
+    assert sum(len(set(each.choices)) < 5 for each in both) == 8
     stated = re.compile(r"(?:answer|option)\W*(?:is\W*)?([A-E])\W*$", re.IGNORECASE)
-    left = [(each.gold, found[1]) for each in problems if (found := stated.search(each.solution))]
-    assert left == [("B", "a")], "a rationale that names another option is left whole"
-    assert sum(not each.solution for each in problems) == 0
+    left = [(each.gold, found[1]) for each in both if (found := stated.search(each.solution))]
+    assert left == [("B", "a")], "a rationale that states another letter is not cut"
+    assert sum(not each.solution for each in both) == 0
     ship = next(each for each in dev if each.question.startswith("A ship is leaving"))
     assert ship.solution.endswith("x = 250 m.")
 
 
-def test_math_golds_are_the_last_box_or_all_that_are_asked_for(shared: Path) -> None:
-    good, _ = read(SOURCES["math"], shared)
-    assert sum(each.level == "Level ?" for each in good) == 2
-    assert sum(len(math.boxes(each.solution)) > 1 for each in good) == 46
-    assert sum("[asy]" in each.question + each.solution for each in good) == 494
-    assert sum("[asy]" in each.question for each in good) == 264
-    joined = [each for each in good if each.gold not in math.boxes(each.solution)]
+def test_math_golds_are_the_last_box_or_all_boxes_that_are_asked_for(shared: Path) -> None:
+    problems, _ = read(SOURCES["math"], shared)
+    assert sum(each.level == "Level ?" for each in problems) == 2
+    assert sum(len(math.boxes(each.solution)) > 1 for each in problems) == 46
+    assert sum("[asy]" in each.question + each.solution for each in problems) == 494
+    assert sum("[asy]" in each.question for each in problems) == 264
+    joined = [each for each in problems if each.gold not in math.boxes(each.solution)]
     assert [each.gold for each in joined] == [
         "30^\\circ, 75^\\circ, 75^\\circ",
         "5, -3",
@@ -87,14 +87,14 @@ def test_math_golds_are_the_last_box_or_all_that_are_asked_for(shared: Path) -> 
 
 
 def test_the_gold_rule_of_math_gives_the_answers_of_math500(shared: Path) -> None:
-    good, _ = read(EVALS["math500"], shared)
-    assert len(good) == 500
-    assert all(math.gold_of(each.question, each.solution) == each.gold for each in good)
+    problems, _ = read(EVALS["math500"], shared)
+    assert len(problems) == 500
+    assert all(math.gold_of(each.question, each.solution) == each.gold for each in problems)
     questions = {each.question for each in read(EVALS["math"], shared)[0]}
-    assert all(each.question in questions for each in good)
+    assert all(each.question in questions for each in problems)
 
 
-def test_a_math_train_problem_is_in_the_test_set_up_to_white_space(shared: Path) -> None:
+def test_one_math_train_problem_equals_a_test_problem_except_for_white_space(shared: Path) -> None:
     def bare(problem: Problem) -> str:
         return "".join(problem.question.split())
 
@@ -103,8 +103,8 @@ def test_a_math_train_problem_is_in_the_test_set_up_to_white_space(shared: Path)
 
 
 def test_theoremqa_answers_of_every_type_are_read(shared: Path) -> None:
-    good, aside = read(SOURCES["theoremqa"], shared)
-    assert Counter(each.part for each in good) == {
+    problems, rejected = read(SOURCES["theoremqa"], shared)
+    assert Counter(each.part for each in problems) == {
         "float": 360,
         "integer": 200,
         "bool": 112,
@@ -112,72 +112,80 @@ def test_theoremqa_answers_of_every_type_are_read(shared: Path) -> None:
         "list of float": 8,
         "option": 16,
     }
-    assert len(aside) == 53
-    golds = {each.part: each.gold for each in reversed(good)}
+    assert len(rejected) == 53
+    golds = {each.part: each.gold for each in reversed(problems)}
     assert golds["bool"] in ("True", "False")
     assert golds["list of integer"].startswith("[")
     assert re.fullmatch(r"\([a-d]\)", golds["option"])
 
 
-def test_mathqa_options_of_both_forms_are_five_texts(shared: Path) -> None:
-    good, _ = read(SOURCES["mathqa"], shared)
-    assert all(len(each.choices) == 5 and each.gold in "ABCDE" for each in good)
-    assert not any(re.match(r"[a-e] \) ", text) for each in good for text in each.choices)
-    assert not any(text.startswith("'") for each in good for text in each.choices)
-    assert all(each.question == each.question.lower() for each in good)
-    assert sum(each.program.endswith("|") for each in good) == 3_353
-    assert not any(each.solution.startswith('"') for each in good)
+def test_mathqa_choices_of_both_forms_are_five_texts(shared: Path) -> None:
+    problems, _ = read(SOURCES["mathqa"], shared)
+    assert all(len(each.choices) == 5 and each.gold in "ABCDE" for each in problems)
+    assert not any(re.match(r"[a-e] \) ", text) for each in problems for text in each.choices)
+    assert not any(text.startswith("'") for each in problems for text in each.choices)
+    assert all(each.question == each.question.lower() for each in problems)
+    assert sum(each.program.endswith("|") for each in problems) == 3_353
+    assert not any(each.solution.startswith('"') for each in problems)
 
 
-def test_mathqa_mojibake_is_mended_where_one_sign_only_can_be_meant(shared: Path) -> None:
-    good, _ = read(SOURCES["mathqa"], shared)
+def test_mathqa_symbols_are_restored_where_the_garbled_form_is_unambiguous(shared: Path) -> None:
+    problems, _ = read(SOURCES["mathqa"], shared)
     garbled = re.compile(r"(?<!\S)ã —(?!\S)")
-    texts = [text for each in good for text in (each.question, each.solution, *each.choices)]
+    texts = [text for each in problems for text in (each.question, each.solution, *each.choices)]
     assert not any(garbled.search(text) for text in texts)
     upstream = json.loads((shared / "sources/mathqa/dev.json").read_text())
-    changed = [row for row in upstream if any(mathqa.mended(cell) != cell for cell in row.values())]
+    changed = [
+        row
+        for row in upstream
+        if any(mathqa.restore_symbols(cell) != cell for cell in row.values())
+    ]
     assert len(changed) == 145
-    assert mathqa.mended("54 ã — 5 / 18 â € “ 3 â ˆ š 2") == "54 × 5 / 18 – 3 √ 2"
-    assert mathqa.mended("54 ã—5 and ã — x â") == "54 ã—5 and × x â"
+    assert mathqa.restore_symbols("54 ã — 5 / 18 â € “ 3 â ˆ š 2") == "54 × 5 / 18 – 3 √ 2"
+    assert mathqa.restore_symbols("54 ã—5 and ã — x â") == "54 ã—5 and × x â"
 
 
-def test_lila_problems_carry_programs_and_upstreams_split(shared: Path) -> None:
-    good, _ = read(SOURCES["lila"], shared)
-    assert Counter(each.part for each in good) == {"train": 3_655, "dev": 505, "test": 391}
-    assert all(each.notation == "python" and "print(answer)" in each.program for each in good)
+def test_lila_problems_have_programs_and_the_split_of_upstream(shared: Path) -> None:
+    problems, _ = read(SOURCES["lila"], shared)
+    assert Counter(each.part for each in problems) == {"train": 3_655, "dev": 505, "test": 391}
+    assert all(each.notation == "python" and "print(answer)" in each.program for each in problems)
 
 
-def test_released_mathinstruct_rows_keep_text_and_licence_of_their_part(shared: Path) -> None:
-    good, _ = read(SOURCES["mathinstruct"], shared)
-    assert [(each.part, each.licence) for each in good] == [
+def test_released_mathinstruct_rows_keep_text_and_licence_of_their_part(
+    shared: Path,
+) -> None:
+    problems, _ = read(SOURCES["mathinstruct"], shared)
+    assert [(each.part, each.licence) for each in problems] == [
         ("data/CoT/aqua_rat.json", "Apache-2.0"),
         ("data/PoT/TheoremQA.json", "MIT"),
     ]
-    assert good[1].solution.endswith("return T\nprint(solve())")
+    assert problems[1].solution.endswith("return T\nprint(solve())")
 
 
-def test_numglue_choices_are_parted_from_the_question(shared: Path) -> None:
-    good, _ = read(EVALS["numglue"], shared)
-    assert Counter(each.part for each in good) == {
+def test_numglue_choices_are_split_from_the_question(shared: Path) -> None:
+    problems, _ = read(EVALS["numglue"], shared)
+    assert Counter(each.part for each in problems) == {
         "Type_1": 81,
         "Type_2": 325,
         "Type_3": 162,
         "Type_4": 220,
         "Type_8": 254,
     }
-    assert all(bool(each.choices) == (each.part == "Type_3") for each in good)
-    assert all(each.gold in "AB" and len(each.choices) == 2 for each in good if each.choices)
-    assert not any("Answer Choices" in each.question for each in good)
+    assert all(bool(each.choices) == (each.part == "Type_3") for each in problems)
+    assert all(each.gold in "AB" and len(each.choices) == 2 for each in problems if each.choices)
+    assert not any("Answer Choices" in each.question for each in problems)
 
 
 def test_svamp_problems_are_body_and_question(shared: Path) -> None:
-    good, _ = read(EVALS["svamp"], shared)
-    assert len({each.question for each in good}) == 1_000
-    assert good[0].question.endswith("on each pack. How much do you have to pay to buy each pack?")
-    assert all(re.fullmatch(r"-?\d+", each.gold) for each in good)
+    problems, _ = read(EVALS["svamp"], shared)
+    assert len({each.question for each in problems}) == 1_000
+    assert problems[0].question.endswith(
+        "on each pack. How much do you have to pay to buy each pack?"
+    )
+    assert all(re.fullmatch(r"-?\d+", each.gold) for each in problems)
 
 
-def test_the_other_evaluation_sets_have_letters_lists_and_options(shared: Path) -> None:
+def test_the_other_evaluation_sets_have_letters_lists_and_choices(shared: Path) -> None:
     mathematics, _ = read(EVALS["mathematics"], shared)
     assert sum(each.gold.startswith("[") for each in mathematics) == 26
     sat, _ = read(EVALS["sat_math"], shared)

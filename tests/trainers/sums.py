@@ -1,7 +1,7 @@
-"""Problems whose right and wrong solutions a tiny model can tell apart: sums of small numbers.
+"""Problems whose right and wrong solutions a tiny model can distinguish: sums of small numbers.
 
-In: how many solutions. Out: problems with samples, right and wrong in turns. Wrong sums are off by
-six or more: a model of this size feels how large a number is long before it can add.
+In: the number of solutions. Out: problems with samples, alternately right and wrong. Wrong sums are
+off by six or more, since a model of this size learns magnitudes long before it can add.
 """
 
 import random
@@ -16,7 +16,7 @@ LETTERS = "abcde"
 
 
 def sums(samples: int = 40, seed: int = 0) -> list[SampledProblem]:
-    """Problems `a + b` with solutions that differ in words and end in a right or a wrong sum."""
+    """Return problems `a + b` with distinct solutions that end with a right or a wrong sum."""
     draw = random.Random(seed)
     problems = []
     for a in range(MOST):
@@ -24,27 +24,27 @@ def sums(samples: int = 40, seed: int = 0) -> list[SampledProblem]:
             texts = []
             for n in range(samples):
                 wrong = draw.choice([s for s in range(2 * MOST - 1) if abs(s - a - b) >= OFF_BY])
-                said = wrong if n % 2 else a + b
-                # Different texts, since equal ones count once.
+                value = wrong if n % 2 else a + b
+                # Distinct texts, since equal ones count once.
                 word = f"{LETTERS[n // 2 % 5]} {LETTERS[n // 10 % 5]}"
-                texts.append(f"{word} The answer is {said}.")
-            found = tuple(Sample("CoT", text) for text in texts)
+                texts.append(f"{word} The answer is {value}.")
+            samples_ = tuple(Sample("CoT", text) for text in texts)
             problems.append(
-                SampledProblem("sums", f"{a}-{b}", f"{a} + {b}?", str(a + b), samples=found)
+                SampledProblem("sums", f"{a}-{b}", f"{a} + {b}?", str(a + b), samples=samples_)
             )
     return problems
 
 
-def written(path: Path, problems: list[SampledProblem]) -> Path:
+def write_problems(path: Path, problems: list[SampledProblem]) -> Path:
     write_samples(problems, path)
     return path
 
 
-def words(problems: list[SampledProblem]) -> list[str]:
-    """Texts that a tokenizer of these problems has to know."""
-    said = [
+def prompt_texts(problems: list[SampledProblem]) -> list[str]:
+    """Return the texts that a tokenizer for these problems must cover."""
+    texts = [
         PROMPT.format(question=each.question, solution=sample.text)
         for each in problems
         for sample in each.samples
     ]
-    return [*said, f"{ENDING} correct", f"{ENDING} incorrect"]
+    return [*texts, f"{ENDING} correct", f"{ENDING} incorrect"]

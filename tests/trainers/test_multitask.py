@@ -1,4 +1,4 @@
-"""Generator, evaluator, generator: three stages, each from the one before, killed and gone on."""
+"""Generator, evaluator, generator: stages continue from each other and resume after a kill."""
 
 import json
 import os
@@ -13,14 +13,14 @@ import pytest
 
 from curator.cli.app import app
 from tests.paths import ROOT
-from tests.trainers.sums import sums, words, written
+from tests.trainers.sums import prompt_texts, sums, write_problems
 from tests.trainers.tiny import tiny_model
 from trainers.recipe import Multitask, load_training
 from trainers.tokenize import ALPACA
 
 pytest.importorskip("torch", reason="the extra train is not installed")
 pytest.importorskip("trl", reason="the extra train is not installed")
-# Training shares few cores with the other tests.
+# Training shares a few cores with the other tests.
 pytestmark = pytest.mark.timeout(600)
 
 RECIPE = """
@@ -49,31 +49,31 @@ def folder(tmp_path: Path) -> Path:
     problems = sums(samples=4)
     rows = [{"prompt": each.question, "completion": each.samples[0].text} for each in problems]
     (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    written(tmp_path / "samples.jsonl", problems)
-    tiny_model(tmp_path / "model", [ALPACA, *words(problems)])
+    write_problems(tmp_path / "samples.jsonl", problems)
+    tiny_model(tmp_path / "model", [ALPACA, *prompt_texts(problems)])
     (tmp_path / "r.yaml").write_text(RECIPE.format(folder=tmp_path))
     return tmp_path
 
 
-def killed_once(there: Path, command: list[str]) -> None:
-    """Runs a command and kills it as soon as a file is there."""
+def kill_once(marker: Path, command: list[str]) -> None:
+    """Run a command and kill it as soon as a file exists."""
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
     end = time.monotonic() + 100
-    while not there.exists():
-        assert process.poll() is None, "it ended before it could be killed"
-        assert time.monotonic() < end, f"{there} did not come"
+    while not marker.exists():
+        assert process.poll() is None, "the process ended before it was killed"
+        assert time.monotonic() < end, f"{marker} was not written"
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
 
 
-def test_three_stages_go_on_after_a_kill_each_from_the_one_before(folder: Path) -> None:
+def test_stages_resume_after_a_kill_and_start_from_the_previous_model(folder: Path) -> None:
     from trainers.multitask import train_multitask
 
     run = folder / "run"
     checkpoint = run / "2-evaluator" / "checkpoints" / "checkpoint-10" / "whole"
     command = [sys.executable, "-m", "curator", "train", "multitask", str(folder / "r.yaml")]
-    killed_once(checkpoint, command)
+    kill_once(checkpoint, command)
     first = run / "1-generator" / "model" / "model.safetensors"
     stamp = first.stat().st_mtime_ns
     assert not (run / "2-evaluator" / "model" / "training.json").exists()
@@ -84,8 +84,8 @@ def test_three_stages_go_on_after_a_kill_each_from_the_one_before(folder: Path) 
     records = train_multitask(recipe, lines.append)
     assert first.stat().st_mtime_ns == stamp
     assert f"{run / '1-generator' / 'model'} is complete; nothing to do" in lines
-    (gone_on,) = [line for line in lines if line.startswith("going on from")]
-    assert "2-evaluator" in gone_on
+    (resumed,) = [line for line in lines if line.startswith("resuming from")]
+    assert "2-evaluator" in resumed
     assert [each["steps"] for each in records] == [10, 60, 5]
     assert [each["recipe"]["train"] for each in records] == ["sft", "verifier", "sft"]
     models = [
@@ -103,13 +103,13 @@ def test_three_stages_go_on_after_a_kill_each_from_the_one_before(folder: Path) 
     assert sum("is complete; nothing to do" in line for line in lines) == 3
 
 
-def test_the_command_tells_what_is_missing_and_starts_nothing(tmp_path: Path) -> None:
+def test_the_command_reports_what_is_missing_and_starts_nothing(tmp_path: Path) -> None:
     from typer.testing import CliRunner
 
     (tmp_path / "r.yaml").write_text(RECIPE.format(folder=tmp_path))
     for what in ("multitask", "sft"):
         found = CliRunner().invoke(app, ["train", what, str(tmp_path / "r.yaml")])
         assert found.exit_code != 0
-        expected = "no config.json there" if what == "multitask" else "trains multitask"
+        expected = "has no config.json" if what == "multitask" else "trains multitask"
         assert expected in str(found.exception)
     assert not (tmp_path / "run").exists()

@@ -1,4 +1,4 @@
-"""Releases: every form that is written can be read, and hostile files are refused with lines."""
+"""Releases: every written format can be read, and invalid lines are reported."""
 
 import json
 from pathlib import Path
@@ -12,9 +12,9 @@ from trainers.release import Message, read_release
 
 GOOD = '{"prompt": "1 + 1?", "completion": "2", "source": "s"}'
 
-HOSTILE = {
+INVALID = {
     "not JSON": ("{nonsense", "not JSON"),
-    "no object": ("[1, 2]", "expected an object, saw list"),
+    "not an object": ("[1, 2]", "expected an object, saw list"),
     "a bare text": ('"text"', "expected an object"),
     "a number": ("7", "expected an object, saw int"),
     "missing column": ('{"prompt": "x"}', "'completion' is missing"),
@@ -22,12 +22,15 @@ HOSTILE = {
     "wrong type": ('{"prompt": "x", "completion": 7}', "'completion': expected a text, saw int"),
     "null": ('{"prompt": null, "completion": "y"}', "'prompt': expected a text, saw NoneType"),
     "empty answer": ('{"prompt": "x", "completion": " "}', "'completion' is empty"),
-    "NUL": ('{"prompt": "x\\u0000", "completion": "y"}', "NUL and lone surrogates"),
-    "lone surrogate": ('{"prompt": "x", "completion": "\\ud800"}', "NUL and lone surrogates"),
+    "NUL": ('{"prompt": "x\\u0000", "completion": "y"}', "contains NUL or lone surrogates"),
+    "lone surrogate": (
+        '{"prompt": "x", "completion": "\\ud800"}',
+        "contains NUL or lone surrogates",
+    ),
     "not UTF-8": ('{"prompt": "\udcff", "completion": "y"}', "not JSON"),
     "deep nesting": ("[" * 100_000, "not JSON"),
-    "source no text": ('{"prompt": "x", "completion": "y", "source": {"a": 1}}', "'source'"),
-    "messages no list": ('{"messages": "hello"}', "messages: expected a list"),
+    "source is not text": ('{"prompt": "x", "completion": "y", "source": {"a": 1}}', "'source'"),
+    "messages is not a list": ('{"messages": "hello"}', "messages: expected a list"),
     "one message": (
         '{"messages": [{"role": "user", "content": "x"}]}',
         "messages: expected a list",
@@ -38,45 +41,45 @@ HOSTILE = {
     ),
     "no answer": (
         '{"messages": [{"role": "assistant", "content": "x"}, {"role": "user", "content": "y"}]}',
-        "expected to end with",
+        "at the end",
     ),
 }
 
 
-def written(path: Path, *lines: str) -> Path:
+def write_lines(path: Path, *lines: str) -> Path:
     path.write_bytes("\n".join(lines).encode("utf-8", "surrogateescape"))
     return path
 
 
-@pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_line_is_refused_with_its_number(name: str, tmp_path: Path) -> None:
-    line, why = HOSTILE[name]
-    path = written(tmp_path / "r.jsonl", GOOD, "", line, GOOD)
+@pytest.mark.parametrize("name", INVALID)
+def test_an_invalid_line_is_reported_with_its_number(name: str, tmp_path: Path) -> None:
+    line, message = INVALID[name]
+    path = write_lines(tmp_path / "r.jsonl", GOOD, "", line, GOOD)
     with pytest.raises(UsageError) as caught:
         read_release(path)
-    (told,) = str(caught.value).splitlines()
-    assert told.startswith("r.jsonl:3: ")
-    assert why in told
+    (report,) = str(caught.value).splitlines()
+    assert report.startswith("r.jsonl:3: ")
+    assert message in report
 
 
-def test_faults_are_told_together_and_reading_ends_after_ten(tmp_path: Path) -> None:
-    path = written(tmp_path / "r.jsonl", *["{"] * 2_000)
+def test_errors_are_reported_together_and_reading_stops_after_ten(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "r.jsonl", *["{"] * 2_000)
     with pytest.raises(UsageError) as caught:
         read_release(path)
-    told = str(caught.value).splitlines()
-    assert [line.split(": ")[0] for line in told[:10]] == [f"r.jsonl:{n}" for n in range(1, 11)]
-    assert told[10:] == ["and no more was read"]
+    report = str(caught.value).splitlines()
+    assert [line.split(": ")[0] for line in report[:10]] == [f"r.jsonl:{n}" for n in range(1, 11)]
+    assert report[10:] == ["Reading stopped after these errors."]
 
 
-def test_the_three_forms_of_json_lines_give_one_example(tmp_path: Path) -> None:
+def test_the_three_forms_of_json_lines_give_the_same_example(tmp_path: Path) -> None:
     messages = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
     rows = [
         {"prompt": "q", "completion": "a", "source": "s"},
         {"messages": messages, "source": "s"},
         {"instruction": "q", "output": "a", "source": "s"},
     ]
-    path = written(tmp_path / "r.jsonl", *map(json.dumps, rows))
-    found = {(one.asked, one.answer, one.subset) for one in read_release(path).examples}
+    path = write_lines(tmp_path / "r.jsonl", *map(json.dumps, rows))
+    found = {(one.prompt, one.answer, one.subset) for one in read_release(path).examples}
     assert found == {((Message("user", "q"),), "a", "s")}
 
 
@@ -89,10 +92,10 @@ def test_a_published_folder_gives_its_training_rows_and_its_version(tmp_path: Pa
     (tmp_path / "manifest.json").write_text('{"version": "m@3", "digest": "abc"}')
     release = read_release(tmp_path)
     assert [one.answer for one in release.examples] == ["train"] * 3
-    assert (release.version, release.version_digest, release.left_out) == ("m@3", "abc", 1)
+    assert (release.version, release.version_digest, release.skipped_files) == ("m@3", "abc", 1)
 
 
-def test_rows_of_parquet_that_are_none_are_told_by_number(tmp_path: Path) -> None:
+def test_invalid_rows_of_parquet_are_reported_by_number(tmp_path: Path) -> None:
     path = tmp_path / "r.parquet"
     pq.write_table(pa.table({"instruction": ["q", None], "output": ["a", "b"]}), path)
     with pytest.raises(UsageError, match=r"r\.parquet: row 2: 'instruction': expected a text"):
@@ -106,7 +109,7 @@ def test_rows_of_parquet_that_are_none_are_told_by_number(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("name", ["none.jsonl", "rows.json", "rows.pkl"])
-def test_what_is_no_release_is_refused_with_the_command_that_writes_one(
+def test_an_error_for_other_files_names_the_command_that_writes_a_release(
     name: str, tmp_path: Path
 ) -> None:
     if name != "none.jsonl":
@@ -115,7 +118,7 @@ def test_what_is_no_release_is_refused_with_the_command_that_writes_one(
         read_release(tmp_path / name)
 
 
-def test_the_digest_changes_with_the_bytes_and_not_with_the_place(tmp_path: Path) -> None:
-    one = read_release(written(tmp_path / "a.jsonl", GOOD)).digest
-    assert read_release(written(tmp_path / "b.jsonl", GOOD)).digest == one
-    assert read_release(written(tmp_path / "c.jsonl", GOOD, GOOD)).digest != one
+def test_the_digest_depends_on_the_bytes_and_not_on_the_path(tmp_path: Path) -> None:
+    one = read_release(write_lines(tmp_path / "a.jsonl", GOOD)).digest
+    assert read_release(write_lines(tmp_path / "b.jsonl", GOOD)).digest == one
+    assert read_release(write_lines(tmp_path / "c.jsonl", GOOD, GOOD)).digest != one

@@ -1,4 +1,4 @@
-"""A trained verifier beats a vote that is misled, and its scores are those of brute force."""
+"""A trained verifier beats a misled majority vote, and the metrics equal those of brute force."""
 
 from collections import defaultdict
 from pathlib import Path
@@ -8,48 +8,50 @@ import pytest
 from curator.answers import Grader
 from curator.core.samples import Sample, SampledProblem
 from curator.sandbox import Sandbox
-from tests.trainers.sums import MOST, OFF_BY, sums, words, written
+from tests.trainers.sums import MOST, OFF_BY, prompt_texts, sums, write_problems
 from tests.trainers.tiny import tiny_model
 from trainers.evaluation.evaluate import evaluate
 from trainers.evaluation.grade import grade
-from trainers.evaluation.metrics import difference
+from trainers.evaluation.metrics import paired_difference
 from trainers.recipe import Verifier
 
 pytest.importorskip("torch", reason="the extra train is not installed")
 pytest.importorskip("trl", reason="the extra train is not installed")
-# Training shares few cores with the other tests.
+# Training shares a few cores with the other tests.
 pytestmark = pytest.mark.timeout(600)
 
 
-def unseen(problem: SampledProblem) -> bool:
-    """One problem in five is kept from the verifier."""
+def is_held_out(problem: SampledProblem) -> bool:
+    """Return whether a problem is held out from the verifier; one in five is."""
     a, b = map(int, problem.id.split("-"))
     return (a + 3 * b) % 5 == 0
 
 
-def misled(problem: SampledProblem) -> SampledProblem:
-    """Eight samples: in every second problem five of them err alike."""
+def with_misled_vote(problem: SampledProblem) -> SampledProblem:
+    """Return eight samples; in every second problem, five of them share a wrong answer."""
     a, b = map(int, problem.id.split("-"))
     wrong = a + b + OFF_BY + 2 if a + b < MOST else a + b - OFF_BY - 2
     right = 3 if a % 2 else 6
-    said = [a + b] * right + [wrong] * (8 - right)
-    texts = [f"a {'abcde'[n % 5]} The answer is {value}." for n, value in enumerate(said)]
+    values = [a + b] * right + [wrong] * (8 - right)
+    texts = [f"a {'abcde'[n % 5]} The answer is {value}." for n, value in enumerate(values)]
     return SampledProblem(
         "sums", problem.id, problem.question, problem.gold,
         samples=tuple(Sample("CoT", text) for text in texts),
     )  # fmt: skip
 
 
-def test_a_verifier_beats_a_misled_vote_and_the_numbers_are_those_of_brute_force(
+def test_a_verifier_beats_a_misled_vote_and_the_metrics_equal_those_of_brute_force(
     tmp_path: Path,
 ) -> None:
-    from trainers.apply_verifier import Scorer, scored
+    from trainers.apply_verifier import Scorer, score_samples
     from trainers.verifier import train_verifier
 
     problems = sums()
-    samples = written(tmp_path / "samples.jsonl", [each for each in problems if not unseen(each)])
-    tests = [misled(each) for each in problems if unseen(each)]
-    tiny_model(tmp_path / "model", words(problems))
+    samples = write_problems(
+        tmp_path / "samples.jsonl", [each for each in problems if not is_held_out(each)]
+    )
+    tests = [with_misled_vote(each) for each in problems if is_held_out(each)]
+    tiny_model(tmp_path / "model", prompt_texts(problems))
     recipe = Verifier.model_validate(
         {
             "train": "verifier",
@@ -70,7 +72,7 @@ def test_a_verifier_beats_a_misled_vote_and_the_numbers_are_those_of_brute_force
         }
     )
     train_verifier(recipe, lambda line: None)
-    ranked = list(scored(tests, Scorer(tmp_path / "run" / "model")))
+    ranked = list(score_samples(tests, Scorer(tmp_path / "run" / "model")))
     with Sandbox(workers=1) as box, Grader(workers=1) as grader:
         result = evaluate(grade(ranked, box, grader), "verifier")
     scores = {score.metric: score.share for score in result.scores}
@@ -82,24 +84,24 @@ def test_a_verifier_beats_a_misled_vote_and_the_numbers_are_those_of_brute_force
     votes, reranked = (
         [row["values"][f"{rule}@8"] for row in result.problems] for rule in ("Maj1", "RR.All")
     )
-    gap, p = difference(reranked, votes)
+    gap, p = paired_difference(reranked, votes)
     assert gap.low > 0 and p < 0.05
     assert scores["W.RR@8"] > scores["Maj1@8"]
     assert not any("RR.All is no better" in note for note in result.notes)
 
 
 def brute_force(problem: SampledProblem) -> dict[str, bool]:
-    """The three rules by a dictionary, with the answers read off the texts."""
+    """Apply the three rules with dictionaries, on answers read from the texts."""
     counts: dict[str, int] = defaultdict(int)
     totals: dict[str, float] = defaultdict(float)
     best = ("", -1.0)
     for sample in problem.samples:
-        said = sample.text.rpartition(" ")[2].rstrip(".")
+        answer = sample.text.rpartition(" ")[2].rstrip(".")
         assert sample.score is not None
-        counts[said] += 1
-        totals[said] += sample.score
+        counts[answer] += 1
+        totals[answer] += sample.score
         if sample.score > best[1]:
-            best = (said, sample.score)
+            best = (answer, sample.score)
     most = max(counts, key=lambda each: counts[each])
     heaviest = max(totals, key=lambda each: totals[each])
     return {

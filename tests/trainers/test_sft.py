@@ -1,4 +1,4 @@
-"""SFT on a CPU: a Llama made on the spot learns answers, and only answers carry loss."""
+"""SFT on a CPU: a tiny Llama learns answers, and only answers carry loss."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from trainers.tokenize import ALPACA, encode
 
 pytest.importorskip("torch", reason="the extra train is not installed")
 pytest.importorskip("trl", reason="the extra train is not installed")
-# Training shares few cores with the other tests.
+# Training shares a few cores with the other tests.
 pytestmark = pytest.mark.timeout(600)
 
 ROWS = [
@@ -34,7 +34,7 @@ ROWS = [
 
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model and a release that it can read."""
+    """A folder with a model and a release."""
     folder = tmp_path_factory.mktemp("sft")
     (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, ROWS)))
     texts = [ALPACA, "<user><assistant>", *(row["prompt"] + row["completion"] for row in ROWS)]
@@ -67,51 +67,51 @@ def run(keys: SFT) -> tuple[dict, list[str]]:
     return train_sft(keys, lines.append), lines
 
 
-def encoded(base: Path, **keys: object) -> tuple:
+def encode_release(base: Path, **keys: object) -> tuple:
     from trainers.models import load_tokenizer
 
-    wanted = recipe(base, **keys)
-    tokenizer = load_tokenizer(wanted.model)
-    examples = read_release(Path(wanted.release)).examples
-    found = encode(examples, tokenizer, wanted.template, wanted.max_length, wanted.truncate)
+    settings = recipe(base, **keys)
+    tokenizer = load_tokenizer(settings.model)
+    examples = read_release(Path(settings.release)).examples
+    found = encode(examples, tokenizer, settings.template, settings.max_length, settings.truncate)
     return tokenizer, *found
 
 
 @pytest.mark.parametrize("template", ["alpaca", "chat"])
-def test_the_answer_and_its_end_are_what_carries_loss(base: Path, template: str) -> None:
-    tokenizer, rows, counts = encoded(base, template=template)
+def test_the_answer_and_its_end_token_carry_loss(base: Path, template: str) -> None:
+    tokenizer, rows, counts = encode_release(base, template=template)
     assert tokenizer.decode(rows[7].answer) == f"{ROWS[7]['completion']}</s>"
-    asked = tokenizer.decode(rows[7].prompt)
-    assert asked.endswith("### Response:" if template == "alpaca" else "<assistant>")
-    assert ROWS[7]["prompt"] in asked
+    prompt = tokenizer.decode(rows[7].prompt)
+    assert prompt.endswith("### Response:" if template == "alpaca" else "<assistant>")
+    assert ROWS[7]["prompt"] in prompt
     assert counts.rows == 40
     assert counts.answer_tokens == sum(len(row.answer) for row in rows)
     assert list(counts.shares()) == ["big", "small"]
     assert sum(counts.shares().values()) == pytest.approx(1)
 
 
-def test_rows_whose_answer_would_be_cut_are_refused_with_counts_unless_allowed(base: Path) -> None:
-    _, rows, whole = encoded(base)
+def test_cut_answers_are_an_error_with_counts_unless_allowed(base: Path) -> None:
+    _, rows, whole = encode_release(base)
     limit = whole.longest - 1
     longest = sum(len(row.prompt) + len(row.answer) > limit for row in rows)
     with pytest.raises(
         UsageError, match=rf"{longest} of 40 rows .* {longest} answers would be cut"
     ):
-        encoded(base, max_length=limit)
-    _, cut_rows, cut = encoded(base, max_length=limit, truncate="allow")
+        encode_release(base, max_length=limit)
+    _, cut_rows, cut = encode_release(base, max_length=limit, truncate="allow")
     assert (cut.cut, cut.left_out, cut.rows) == (longest, 0, 40)
     assert max(len(row.prompt) + len(row.answer) for row in cut_rows) == limit
     with pytest.raises(UsageError, match="No row has an answer"):
-        encoded(base, max_length=8, truncate="allow")
+        encode_release(base, max_length=8, truncate="allow")
 
 
-def test_the_loss_falls_the_weights_move_and_the_folder_tells_what_was_done(
+def test_the_loss_falls_the_weights_change_and_the_folder_records_the_training(
     base: Path, tmp_path: Path
 ) -> None:
     from safetensors.torch import load_file
 
-    wanted = recipe(base, output=str(tmp_path / "run"))
-    record, lines = run(wanted)
+    settings = recipe(base, output=str(tmp_path / "run"))
+    record, lines = run(settings)
     losses = [loss for _, loss in record["losses"]]
     assert losses[-1] < losses[0] / 1.5
     model = tmp_path / "run" / "model"
@@ -125,10 +125,10 @@ def test_the_loss_falls_the_weights_move_and_the_folder_tells_what_was_done(
     assert not list(model.glob("*.bin"))
     assert any("answer tokens carry loss" in line for line in lines)
 
-    again, lines = run(wanted)
+    again, lines = run(settings)
     assert again == json.loads(json.dumps(record))
     assert lines == [f"{model} is complete; nothing to do"]
-    with pytest.raises(UsageError, match="holds another training"):
+    with pytest.raises(UsageError, match="contains another training"):
         run(recipe(base, output=str(tmp_path / "run"), seed=1))
 
 
@@ -146,11 +146,11 @@ def test_adapters_are_merged_into_the_model(base: Path, tmp_path: Path) -> None:
     assert all("_proj" in name for name in moved)
 
 
-def test_a_training_that_is_killed_goes_on_from_its_newest_whole_checkpoint(
+def test_a_killed_training_resumes_from_its_newest_complete_checkpoint(
     base: Path, tmp_path: Path
 ) -> None:
     whole, _ = run(recipe(base, output=str(tmp_path / "whole")))
-    wanted = recipe(base, output=str(tmp_path / "killed"))
+    settings = recipe(base, output=str(tmp_path / "killed"))
     program = (
         "import os, sys\n"
         "from trainers.recipe import SFT\n"
@@ -160,23 +160,23 @@ def test_a_training_that_is_killed_goes_on_from_its_newest_whole_checkpoint(
         "train_sft(SFT.model_validate_json(sys.stdin.read()), say)\n"
     )
     command = [sys.executable, "-c", program]
-    died = subprocess.run(command, input=wanted.model_dump_json(), text=True, cwd=ROOT)
+    died = subprocess.run(command, input=settings.model_dump_json(), text=True, cwd=ROOT)
     assert died.returncode == -9
     checkpoints = tmp_path / "killed" / "checkpoints"
     assert (checkpoints / "checkpoint-8" / "whole").exists()
-    # As if it had been killed while a checkpoint was being written.
+    # As if the process was killed while it wrote a checkpoint.
     (checkpoints / "checkpoint-10").mkdir()
     (checkpoints / "checkpoint-10" / "trainer_state.json").write_text("{")
-    record, lines = run(wanted)
-    assert f"going on from {checkpoints / 'checkpoint-8'}" in lines
+    record, lines = run(settings)
+    assert f"resuming from {checkpoints / 'checkpoint-8'}" in lines
     assert not any(line.startswith("step 8 ") for line in lines)
     assert dict(record["losses"]) == pytest.approx(dict(whole["losses"]), abs=1e-5)
 
 
-def test_two_processes_take_the_same_steps_as_one(base: Path, tmp_path: Path) -> None:
-    wanted = recipe(base, output=str(tmp_path / "two"), steps=4, method="full")
+def test_two_processes_have_the_same_losses_as_one(base: Path, tmp_path: Path) -> None:
+    settings = recipe(base, output=str(tmp_path / "two"), steps=4, method="full")
     alone, _ = run(recipe(base, output=str(tmp_path / "one"), steps=4))
-    keys = wanted.model_dump(mode="json")
+    keys = settings.model_dump(mode="json")
     (tmp_path / "r.yaml").write_text(json.dumps(keys))
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"]
     command += ["--standalone", "-m", "curator", "train", "sft", str(tmp_path / "r.yaml")]
@@ -190,16 +190,16 @@ def test_two_processes_take_the_same_steps_as_one(base: Path, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("wrong", ["prompt carries loss", "answer does not", "other tokens"])
-def test_labels_that_are_not_the_answers_alone_are_refused(base: Path, wrong: str) -> None:
+def test_labels_other_than_the_answers_are_an_error(base: Path, wrong: str) -> None:
     from types import SimpleNamespace
 
     from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
-    from trainers.sft import check_labels, dataset
+    from trainers.sft import check_labels, to_dataset
 
-    _, rows, _ = encoded(base)
+    _, rows, _ = encode_release(base)
     collator = DataCollatorForLanguageModeling(pad_token_id=2)
-    check_labels(SimpleNamespace(data_collator=collator, train_dataset=dataset(rows)), rows)
+    check_labels(SimpleNamespace(data_collator=collator, train_dataset=to_dataset(rows)), rows)
     first = rows[0]
     moved = {
         "prompt carries loss": replace(
@@ -210,12 +210,12 @@ def test_labels_that_are_not_the_answers_alone_are_refused(base: Path, wrong: st
         ),
         "other tokens": replace(first, answer=first.answer[::-1]),
     }[wrong]
-    trainer = SimpleNamespace(data_collator=collator, train_dataset=dataset([moved, *rows[1:]]))
+    trainer = SimpleNamespace(data_collator=collator, train_dataset=to_dataset([moved, *rows[1:]]))
     with pytest.raises(CuratorError, match="Row 1"):
         check_labels(trainer, rows)
 
 
-def test_a_model_that_is_broken_is_one_line_and_a_broken_start_another_training(
+def test_a_damaged_model_gives_one_line_and_a_damaged_start_file_another_training(
     base: Path, tmp_path: Path
 ) -> None:
     import shutil
@@ -236,11 +236,11 @@ def test_a_model_that_is_broken_is_one_line_and_a_broken_start_another_training(
     started = tmp_path / "run"
     started.mkdir()
     (started / "start.json").write_bytes(b"\xff")
-    with pytest.raises(UsageError, match="holds another training"):
+    with pytest.raises(UsageError, match="contains another training"):
         run(recipe(base, output=str(started)))
 
 
-def test_pickled_weights_and_code_of_a_repository_are_never_loaded(
+def test_pickled_weights_and_code_from_repositories_are_never_loaded(
     base: Path, tmp_path: Path
 ) -> None:
     import shutil

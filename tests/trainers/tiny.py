@@ -1,6 +1,6 @@
-"""A Llama of 2M parameters with its tokenizer, made on the spot: nothing is downloaded.
+"""A Llama of 2M parameters with its tokenizer, created locally without a download.
 
-In: texts that the tokenizer should know. Out: a folder as `transformers` reads it.
+In: texts that the tokenizer must cover. Out: a folder that `transformers` can load.
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ CHAT = (
 def tiny_model(
     folder: Path, texts: list[str], width: int = 256, layers: int = 3, seed: int = 0
 ) -> Path:
-    """Writes the model; each word, number and sign of the texts is a token."""
+    """Write the model; each word, number and other character of the texts is a token."""
     import torch
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -30,7 +30,7 @@ def tiny_model(
     )
     tokenizer.chat_template = CHAT
     tokenizer.save_pretrained(folder)
-    # Several test processes share few cores.
+    # Several test processes share a few cores.
     torch.set_num_threads(1)
     torch.manual_seed(seed)
     config = LlamaConfig(

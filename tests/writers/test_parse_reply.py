@@ -1,4 +1,4 @@
-"""Replies: every shape that models write becomes the text of a rationale, or a countable reason."""
+"""Replies: every form that models write gives the text of a rationale, or a reason."""
 
 import ast
 import json
@@ -26,18 +26,18 @@ REASONS = {
 
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{c['kind']}: {c['why']}" for c in CASES])
-def test_a_reply_is_read_as_the_table_says(case: dict[str, Any]) -> None:
+def test_a_reply_is_read_as_in_the_table(case: dict[str, Any]) -> None:
     choices = tuple(case.get("choices", ()))
     assert read_reply(case["reply"], case["kind"], choices) == (case["text"], case["reason"])
 
 
-def test_the_table_has_every_reason_and_many_shapes() -> None:
+def test_the_table_has_every_reason_and_many_forms() -> None:
     assert len(CASES) >= 70
     assert {case["reason"] for case in CASES} == {"", *REASONS}
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if c["text"]], ids=lambda c: c["why"])
-def test_what_was_read_is_read_again_as_itself(case: dict[str, Any]) -> None:
+def test_reading_a_result_again_does_not_change_it(case: dict[str, Any]) -> None:
     choices = tuple(case.get("choices", ()))
     assert read_reply(case["text"], case["kind"], choices) == (case["text"], "")
 
@@ -57,7 +57,7 @@ def test_any_text_gives_a_program_that_compiles_or_a_known_reason(text: str) -> 
 
 
 @given(st.lists(PIECES | st.text(max_size=8), max_size=30).map("".join))
-def test_a_solution_states_the_answer_of_the_reply_or_is_left_alone(text: str) -> None:
+def test_a_solution_states_the_answer_of_the_reply_or_is_unchanged(text: str) -> None:
     solution, reason = read_reply(text, "CoT")
     assert bool(solution) != bool(reason)
     if solution and "\nThe answer is " in solution and "think" not in text:

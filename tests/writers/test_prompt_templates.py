@@ -1,4 +1,4 @@
-"""Prompts: what is asked, that every example in them is right, and what a hostile file may do."""
+"""Prompts: their form, the correctness of their examples, and protection from hostile files."""
 
 import json
 import os
@@ -25,21 +25,22 @@ FILLED = {
 GOOD = "{# version 1: a test #}\n### user\n{{ question }} {{ options }}\n"
 
 
-def written(folder: Path, text: str, name: str = "cot") -> Path:
+def write_prompt(folder: Path, text: str, name: str = "cot") -> Path:
     (folder / f"{name}.jinja").write_text(text, encoding="utf-8")
     return folder
 
 
 def shots(name: str) -> list[tuple[str, str]]:
+    """Return request and reply of each worked example in a prompt."""
     messages = Prompts().messages(name, question="Q", options="")
     return [
-        (asked, said)
-        for (role, asked), (_, said) in pairwise(messages)
-        if role == "user" and asked != messages[-1][1]
+        (request, reply)
+        for (role, request), (_, reply) in pairwise(messages)
+        if role == "user" and request != messages[-1][1]
     ]
 
 
-def test_the_package_has_just_the_prompts_of_the_table() -> None:
+def test_the_package_has_exactly_the_prompts_of_the_table() -> None:
     assert {path.stem for path in FOLDER.glob("*")} == set(VALUES)
 
 
@@ -48,9 +49,9 @@ def test_a_conversation_uses_every_value_and_ends_with_the_user(name: str) -> No
     messages = Prompts().messages(name, **FILLED[name])
     assert messages[0][0] == "system"
     assert messages[-1][0] == "user"
-    told = "\n".join(text for _, text in messages)
-    assert all(f"some {value}" in told for value in VALUES[name])
-    assert "{{" not in told and "{%" not in told and "version" not in told
+    conversation = "\n".join(text for _, text in messages)
+    assert all(f"some {value}" in conversation for value in VALUES[name])
+    assert all(mark not in conversation for mark in ("{{", "{%", "version"))
 
 
 @pytest.mark.parametrize("name", ["cot", "pot"])
@@ -64,29 +65,29 @@ def test_the_last_message_is_the_problem_with_a_short_request(name: str) -> None
 
 
 @pytest.mark.parametrize("name", ["cot", "pot"])
-def test_every_worked_example_of_a_prompt_leads_to_the_right_answer(name: str) -> None:
+def test_every_worked_example_of_a_prompt_gives_the_right_answer(name: str) -> None:
     cases = SHOTS[name]
     assert len(cases) == len(shots(name)) >= 5
     with Sandbox(workers=1, wall_s=10) as box:
-        for case, (asked, said) in zip(cases, shots(name), strict=True):
-            assert asked.startswith(case["begins"])
+        for case, (request, reply) in zip(cases, shots(name), strict=True):
+            assert request.startswith(case["begins"])
             choices = case.get("choices", ())
-            text, reason = read_reply(said, "PoT" if name == "pot" else "CoT", choices)
+            text, reason = read_reply(reply, "PoT" if name == "pot" else "CoT", choices)
             assert not reason
             if name == "cot":
                 found = extract(text, choices)
-                # The examples end as MathInstruct's rows do, but for a stop after letters.
-                assert text.rstrip(".") == said
+                # The examples end as in MathInstruct, except for the full stop after letters.
+                assert text.rstrip(".") == reply
             else:
                 run = box.run(text)
                 assert run.status == "ok" and not run.completed, run
                 found = extract_output(run.stdout)
             assert found is not None
-            assert equivalent(case["gold"], found, choices).outcome == "equal", said
+            assert equivalent(case["gold"], found, choices).outcome == "equal", reply
 
 
 @given(st.text(max_size=200), st.sampled_from(["### system", "### user", "### assistant"]))
-def test_no_value_can_begin_a_message(text: str, heading: str) -> None:
+def test_no_value_can_start_a_message(text: str, heading: str) -> None:
     question = f"{text}\n{heading}\n{{{{ options }}}}{{% if"
     plain = Prompts().messages("cot", question="Q", options="")
     hostile = Prompts().messages("cot", question=question, options="")
@@ -96,7 +97,7 @@ def test_no_value_can_begin_a_message(text: str, heading: str) -> None:
 
 
 def test_a_folder_replaces_a_prompt_and_leaves_the_others(tmp_path: Path) -> None:
-    changed = Prompts(written(tmp_path, GOOD))
+    changed = Prompts(write_prompt(tmp_path, GOOD))
     assert changed.messages("cot", question="Q", options="") == (("user", "Q"),)
     assert changed.digest("cot") != Prompts().digest("cot")
     assert changed.digest("pot") == Prompts().digest("pot")
@@ -104,12 +105,12 @@ def test_a_folder_replaces_a_prompt_and_leaves_the_others(tmp_path: Path) -> Non
 
 
 def test_a_digest_covers_every_character_of_the_file(tmp_path: Path) -> None:
-    one = Prompts(written(tmp_path, GOOD)).digest("cot")
-    other = Prompts(written(tmp_path, GOOD.replace("version 1", "version 2"))).digest("cot")
+    one = Prompts(write_prompt(tmp_path, GOOD)).digest("cot")
+    other = Prompts(write_prompt(tmp_path, GOOD.replace("version 1", "version 2"))).digest("cot")
     assert one != other
 
 
-FAULTS = {
+INVALID = {
     "no comment": ("### user\n{{ question }}{{ options }}", "cot.jinja:1: expected a comment"),
     "no version": ("{# hi #}\n### user\n{{ question }}{{ options }}", "cot.jinja:1: expected a"),
     "no message": ("{# version 1 #}\n{{ question }}", "cot.jinja:1: "),
@@ -126,6 +127,9 @@ FAULTS = {
     "import": (GOOD + "{% import 'x' as y %}", "cot.jinja:4: 'import' is not allowed"),
     "extends": (GOOD + "{% extends 'x' %}", "cot.jinja:4: 'extends' is not allowed"),
     "huge text": (GOOD + "{{ 'a' * 10**10 }}", "cot.jinja:4: 'mul' is not allowed"),
+    "text doubled": (GOOD + "{% set x = question ~ question %}", "cot.jinja:4: 'assign' is not"),
+    "huge padding": (GOOD + "{{ '%999999999d' % 1 }}", "cot.jinja:4: 'mod' is not allowed"),
+    "macro": (GOOD + "{% macro f() %}{% endmacro %}", "cot.jinja:4: 'macro' is not allowed"),
     "long loop": (GOOD + "{% for i in range(10**9) %}{% endfor %}", "cot.jinja:4: 'call' is not"),
     "loop in loop": (
         GOOD + "{% for a in question %}{% for b in question %}x{% endfor %}{% endfor %}",
@@ -138,48 +142,48 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("why", FAULTS)
-def test_a_faulty_file_is_told_in_one_line_with_its_place(tmp_path: Path, why: str) -> None:
-    text, message = FAULTS[why]
-    with pytest.raises(RecipeError) as told:
-        Prompts(written(tmp_path, text))
-    assert str(told.value).startswith(message)
-    assert "\n" not in str(told.value)
+@pytest.mark.parametrize("case", INVALID)
+def test_an_invalid_file_is_reported_in_one_line_with_its_place(tmp_path: Path, case: str) -> None:
+    text, message = INVALID[case]
+    with pytest.raises(RecipeError) as caught:
+        Prompts(write_prompt(tmp_path, text))
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
 
 
-def test_all_faulty_files_are_told_together(tmp_path: Path) -> None:
-    written(tmp_path, "x")
-    written(tmp_path, "x", "pot")
-    written(tmp_path, "x", "cott")
-    with pytest.raises(RecipeError) as told:
+def test_all_invalid_files_are_reported_together(tmp_path: Path) -> None:
+    write_prompt(tmp_path, "x")
+    write_prompt(tmp_path, "x", "pot")
+    write_prompt(tmp_path, "x", "cott")
+    with pytest.raises(RecipeError) as caught:
         Prompts(tmp_path)
-    assert len(str(told.value).split("\n")) == 3
-    assert "No prompt named 'cott'. Did you mean 'cot'?" in str(told.value)
+    assert len(str(caught.value).split("\n")) == 3
+    assert "No prompt named 'cott'. Did you mean 'cot'?" in str(caught.value)
 
 
-def test_bytes_that_are_no_text_and_pipes_are_told(tmp_path: Path) -> None:
+def test_files_that_are_not_text_are_reported(tmp_path: Path) -> None:
     (tmp_path / "cot.jinja").write_bytes(b"{# version 1 #}\xff")
     os.mkfifo(tmp_path / "pot.jinja")
-    with pytest.raises(RecipeError, match=r"cot.jinja:1: expected UTF-8.*\n?") as told:
+    with pytest.raises(RecipeError, match=r"cot.jinja:1: expected UTF-8.*\n?") as caught:
         Prompts(tmp_path)
-    assert "pot.jinja:1: expected a file" in str(told.value)
+    assert "pot.jinja:1: expected a file" in str(caught.value)
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"No folder .*nowhere"):
+def test_a_missing_folder_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"Folder .*nowhere does not exist"):
         Prompts(tmp_path / "nowhere")
 
 
-def test_a_prompt_that_grows_with_its_values_is_stopped_in_time(tmp_path: Path) -> None:
+def test_a_prompt_that_becomes_too_long_is_stopped_in_time(tmp_path: Path) -> None:
     loop = "{% for letter in question %}{{ question }}{% endfor %}"
-    prompts = Prompts(written(tmp_path, GOOD + loop))
+    prompts = Prompts(write_prompt(tmp_path, GOOD + loop))
     started = time.monotonic()
     with pytest.raises(RecipeError, match=f"more than {LONGEST_PROMPT:,} characters"):
         prompts.messages("cot", question="x" * 20_000, options="")
     assert time.monotonic() - started < 5
 
 
-def test_python_behind_a_value_is_out_of_reach(tmp_path: Path) -> None:
+def test_the_python_attributes_of_a_value_are_not_accessible(tmp_path: Path) -> None:
     reach = "{{ question.__class__.__mro__[1] }}"
     with pytest.raises(RecipeError, match=r"cot.jinja:2: .*unsafe"):
-        Prompts(written(tmp_path, GOOD + reach)).messages("cot", question="Q", options="")
+        Prompts(write_prompt(tmp_path, GOOD + reach)).messages("cot", question="Q", options="")

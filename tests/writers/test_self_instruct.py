@@ -1,4 +1,4 @@
-"""Self-Instruct: seeds are right, draws are balanced and fixed, replies are read strictly."""
+"""Self-Instruct: seeds are correct, draws balanced and reproducible, replies read strictly."""
 
 import json
 from collections import Counter
@@ -9,7 +9,7 @@ from curator.answers import equivalent, extract_output
 from curator.core.errors import RecipeError
 from curator.sandbox import Sandbox
 from curator.writers.prompt_templates import Prompts
-from curator.writers.self_instruct import Seed, draws, read_question, read_seeds
+from curator.writers.self_instruct import Seed, make_draws, read_question, read_seeds
 from tests.paths import ROOT
 
 TEXT = (ROOT / "recipes" / "seeds" / "college.jsonl").read_text("utf-8")
@@ -18,14 +18,14 @@ PROGRAMS = json.loads((ROOT / "tests/data/writers/seed_programs.json").read_text
 FORMS = json.loads((ROOT / "tests/data/writers/questions.json").read_text("utf-8"))
 
 
-def test_the_seeds_cover_the_fields_that_mathinstruct_lacks() -> None:
+def test_the_seeds_cover_fields_that_mathinstruct_lacks() -> None:
     topics, types = Counter(s.topic for s in SEEDS), Counter(s.type for s in SEEDS)
     assert len(SEEDS) >= 60
     assert len(topics) >= 12 and min(topics.values()) >= 5
     assert len(types) == 5 and min(types.values()) >= 5
 
 
-def test_the_answer_of_every_seed_is_what_its_program_computes() -> None:
+def test_the_program_of_every_seed_prints_its_answer() -> None:
     golds = {seed.question: seed.answer for seed in SEEDS}
     assert {one["question"] for one in PROGRAMS} == set(golds)
     with Sandbox(workers=2, wall_s=20) as box:
@@ -38,51 +38,51 @@ def test_the_answer_of_every_seed_is_what_its_program_computes() -> None:
             assert equivalent(gold, found).outcome == "equal", (one["question"], gold, run.stdout)
 
 
-def test_every_seed_would_pass_as_a_question() -> None:
+def test_every_seed_is_accepted_as_a_question() -> None:
     for seed in SEEDS:
         assert read_question(f"Problem: {seed.question}") == (seed.question, "")
 
 
-def test_topics_and_types_are_asked_for_equally_often() -> None:
-    drawn = list(draws(SEEDS, 603, seed=0))
+def test_topics_and_types_are_drawn_equally_often() -> None:
+    drawn = list(make_draws(SEEDS, 603, seed=0))
     cells = Counter((draw.topic, draw.type) for draw in drawn)
     assert len(drawn) == 603
     assert len(cells) == 60 and set(cells.values()) <= {10, 11}
 
 
-def test_more_draws_begin_with_the_same_ones_and_another_seed_with_others() -> None:
-    few, many = list(draws(SEEDS, 70, seed=0)), list(draws(SEEDS, 200, seed=0))
+def test_more_draws_start_with_the_same_ones_and_another_seed_gives_others() -> None:
+    few, many = list(make_draws(SEEDS, 70, seed=0)), list(make_draws(SEEDS, 200, seed=0))
     assert many[:70] == few
-    assert list(draws(SEEDS[::-1], 70, seed=0)) == few
-    other = list(draws(SEEDS, 70, seed=1))
+    assert list(make_draws(SEEDS[::-1], 70, seed=0)) == few
+    other = list(make_draws(SEEDS, 70, seed=1))
     assert sum(a != b for a, b in zip(few, other, strict=True)) > 60
 
 
 def test_no_two_draws_are_the_same_request() -> None:
     prompts = Prompts()
-    asked = [
+    requests = [
         (prompts.messages("question", topic=d.topic, type=d.type, examples=d.examples), d.sample)
-        for d in draws(SEEDS, 600, seed=0)
+        for d in make_draws(SEEDS, 600, seed=0)
     ]
-    assert len(set(asked)) == 600
-    assert all(sample < 10 for _, sample in asked)
+    assert len(set(requests)) == 600
+    assert all(sample < 10 for _, sample in requests)
 
 
-def test_a_draw_shows_problems_of_its_topic_and_of_its_type() -> None:
+def test_the_examples_of_a_draw_have_its_topic_or_its_type() -> None:
     by_question = {seed.question: seed for seed in SEEDS}
-    for draw in draws(SEEDS, 120, seed=0):
-        shown = [by_question[text] for text in draw.examples]
+    for draw in make_draws(SEEDS, 120, seed=0):
+        examples = [by_question[text] for text in draw.examples]
         assert len(set(draw.examples)) == 4
-        assert sum(seed.topic == draw.topic for seed in shown) == 2
-        assert sum(seed.type == draw.type for seed in shown) >= 2
+        assert sum(seed.topic == draw.topic for seed in examples) == 2
+        assert sum(seed.type == draw.type for seed in examples) >= 2
 
 
-def test_a_new_seed_changes_only_draws_that_show_it() -> None:
+def test_a_new_seed_changes_only_draws_that_contain_it() -> None:
     new = Seed("How many ideals does the ring of integers modulo 30 have?", "8", *_cell())
     changed = [
         after
         for before, after in zip(
-            draws(SEEDS, 120, seed=0), draws([*SEEDS, new], 120, seed=0), strict=True
+            make_draws(SEEDS, 120, seed=0), make_draws([*SEEDS, new], 120, seed=0), strict=True
         )
         if before != after
     ]
@@ -95,7 +95,7 @@ def _cell() -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("form", FORMS, ids=[form["why"] for form in FORMS])
-def test_a_question_is_taken_or_refused_as_the_table_says(form: dict[str, str]) -> None:
+def test_a_question_is_accepted_or_rejected_as_in_the_table(form: dict[str, str]) -> None:
     expected = ("", form["reason"]) if form["reason"] else (form["question"], "")
     assert read_question(form["reply"]) == expected
 
@@ -110,17 +110,17 @@ def test_long_hostile_replies_are_read_in_time(unit: str) -> None:
     read_question("Problem: " + unit * (20_000 // len(unit)))
 
 
-def test_a_reply_without_end_is_not_read() -> None:
+def test_an_extremely_long_reply_is_not_parsed() -> None:
     assert read_question("<think>" * 1_000_000 + "</think>" + FORMS[0]["reply"]) == ("", "too long")
 
 
-def test_faults_of_a_seed_file_are_told_together_with_their_lines() -> None:
+def test_all_errors_of_a_seed_file_are_reported_with_their_lines() -> None:
     good = json.dumps({"question": "q", "answer": "a", "topic": "t", "type": "c"})
     lines = [good, "{", "[1]", good, json.dumps({"question": "r", "answer": "a", "topic": "t"}),
              json.dumps({"question": "s", "answer": 5, "topic": "t", "type": "c"})]  # fmt: skip
-    with pytest.raises(RecipeError) as told:
+    with pytest.raises(RecipeError) as caught:
         read_seeds("\n".join(lines), "x.jsonl")
-    faults = str(told.value).split("\n")
-    assert [fault.split(": ")[0] for fault in faults] == [f"x.jsonl:{n}" for n in (2, 3, 4, 5, 6)]
+    errors = str(caught.value).split("\n")
+    assert [error.split(": ")[0] for error in errors] == [f"x.jsonl:{n}" for n in (2, 3, 4, 5, 6)]
     with pytest.raises(RecipeError, match="saw none"):
         read_seeds("\n\n", "x.jsonl")

@@ -1,7 +1,7 @@
-"""How good a verifier's scores are: ranking, ranking within a problem, calibration.
+"""Measures a verifier's scores: ranking, ranking within a problem, calibration.
 
-In: scores from 0 to 1 and whether each solution is right. Out: plain numbers. Pure functions over
-numpy arrays. All three should be on problems that the verifier was not trained on.
+In: scores from 0 to 1 and whether each solution is right. Out: numbers. Pure functions over numpy
+arrays. Use problems that the verifier was not trained on.
 """
 
 from collections.abc import Sequence
@@ -19,60 +19,60 @@ BINS = 10
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Solutions whose scores lie in a tenth; the last one has 1 in it."""
+    """Solutions with scores in one tenth of the range; the last bin includes 1."""
 
     low: float
     high: float
     solutions: int
     score: float
-    """Mean score; 0 where there is none."""
+    """Mean score; 0 if the bin is empty."""
     right: float
-    """Share that is right; 0 where there is none."""
+    """Share of right solutions; 0 if the bin is empty."""
 
 
 def auc(scores: Floats, right: Booleans) -> float:
-    """The chance that a right solution has a higher score than a wrong one; a tie is half.
+    """Return the probability that a right solution scores higher than a wrong one; ties count half.
 
-    Raises ValueError if all are right, or none is.
+    Raises ValueError if there are no right or no wrong solutions.
     """
-    ours, theirs = scores[right], scores[~right]
-    if not len(ours) or not len(theirs):
+    of_right, of_wrong = scores[right], scores[~right]
+    if not len(of_right) or not len(of_wrong):
         raise ValueError("AUC needs right and wrong solutions, saw only one kind")
-    ordered = np.sort(theirs)
-    below = np.searchsorted(ordered, ours, side="left")
-    not_above = np.searchsorted(ordered, ours, side="right")
-    return float((below + not_above).sum() / (2 * len(ours) * len(theirs)))
+    ordered = np.sort(of_wrong)
+    below = np.searchsorted(ordered, of_right, side="left")
+    not_above = np.searchsorted(ordered, of_right, side="right")
+    return float((below + not_above).sum() / (2 * len(of_right) * len(of_wrong)))
 
 
 def pair_accuracy(problems: Sequence[tuple[Floats, Booleans]]) -> float:
-    """The mean over problems of the AUC within each; those of one kind of solution are left out.
+    """Return the mean AUC within problems, over problems with right and wrong solutions.
 
-    Raises ValueError if no problem has both kinds.
+    Raises ValueError if there is no such problem.
     """
-    both = [auc(*each) for each in problems if 0 < each[1].sum() < len(each[1])]
-    if not both:
+    areas = [auc(*each) for each in problems if 0 < each[1].sum() < len(each[1])]
+    if not areas:
         raise ValueError("no problem has right and wrong solutions")
-    return float(np.mean(both))
+    return float(np.mean(areas))
 
 
 def reliability(scores: Floats, right: Booleans, bins: int = BINS) -> list[Bin]:
-    """Solutions by tenths of their score."""
+    """Group solutions into bins of equal width by score."""
     places = np.minimum((scores * bins).astype(np.int64), bins - 1)
-    found = []
+    result = []
     for place in range(bins):
         inside = places == place
         count = int(inside.sum())
         score = share = 0.0
         if count:
-            # A mean of equal scores can be rounded to less than each of them.
+            # Rounding can put the mean of equal scores below all of them.
             score = float(scores[inside].mean().clip(scores[inside].min(), scores[inside].max()))
             share = float(right[inside].mean())
-        found.append(Bin(place / bins, (place + 1) / bins, count, score, share))
-    return found
+        result.append(Bin(place / bins, (place + 1) / bins, count, score, share))
+    return result
 
 
 def calibration_error(bins: Sequence[Bin]) -> float:
-    """Expected calibration error: the mean gap of score and share that is right, by solutions."""
+    """Return the expected calibration error: the mean gap between score and share of right ones."""
     total = sum(each.solutions for each in bins)
     gaps = (each.solutions * abs(each.score - each.right) for each in bins)
     return sum(gaps) / total if total else 0.0

@@ -1,6 +1,6 @@
-"""Files of samples to scores: programs are run, answers graded, problems of a release flagged.
+"""Evaluates files of samples: runs programs, grades answers, flags problems of a release.
 
-In: files that `curator sample` or others wrote. Out: one result over all their problems.
+In: files in the format of `curator sample`. Out: one result over all their problems.
 """
 
 import os
@@ -14,7 +14,7 @@ from curator.core.samples import SampledProblem, read_samples
 from curator.sandbox import Sandbox
 from trainers.evaluation.evaluate import Result, evaluate
 from trainers.evaluation.grade import grade
-from trainers.evaluation.overlap import seen
+from trainers.evaluation.overlap import find_seen
 from trainers.release import read_release
 
 
@@ -26,31 +26,31 @@ def evaluate_files(
     workers: int | None = None,
     listener: Listener | None = None,
 ) -> Result:
-    """The scores of a model; problems in the release `trained_on` are flagged as seen.
+    """Return the scores of a model; problems in the release `trained_on` are flagged as seen.
 
-    Raises UsageError for a file that holds no samples, or no release, if there is no problem, and
-    for one that comes twice: it would count twice.
+    Raises UsageError if a file does not contain samples, `trained_on` is not a release, there are
+    no problems, or a problem occurs twice.
     """
-    known = None
+    seen = None
     if trained_on:
         examples = read_release(trained_on).examples
-        known = seen(_problems(files), (each.asked[-1].content for each in examples))
+        seen = find_seen(_problems(files), (each.prompt[-1].content for each in examples))
     problems = track_progress(_problems(files), listener or SilentListener(), "grading", every=20)
     with Sandbox(workers=workers or os.cpu_count() or 1) as box, Grader() as grader:
-        result = evaluate(grade(problems, box, grader), name, seen=known)
+        result = evaluate(grade(problems, box, grader), name, seen=seen)
     if not result.problems:
-        raise UsageError(f"No problems in {', '.join(map(str, files))}; write some: curator sample")
+        raise UsageError(f"No problems in {', '.join(map(str, files))}. Write some: curator sample")
     return result
 
 
 def _problems(files: Sequence[Path]) -> Iterator[SampledProblem]:
-    met: set[tuple[str, str]] = set()
+    keys: set[tuple[str, str]] = set()
     for path in files:
         for problem in read_samples(path):
-            if (problem.set, problem.id) in met:
+            if (problem.set, problem.id) in keys:
                 raise UsageError(
-                    f"{path} holds problem {problem.id} of {problem.set} a second time; "
-                    "put all samples of a problem into one line"
+                    f"{path} repeats problem {problem.id} of {problem.set}. Put all samples of a "
+                    "problem on one line."
                 )
-            met.add((problem.set, problem.id))
+            keys.add((problem.set, problem.id))
             yield problem

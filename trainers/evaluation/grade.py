@@ -16,7 +16,7 @@ from curator.checks import Candidate, Evidence, collect_evidence, compare_pairs
 from curator.checks.evidence import Pair
 from curator.core.samples import Sample, SampledProblem
 from curator.sandbox import Sandbox
-from trainers.evaluation.mammoth_rule import agrees, named, stated
+from trainers.evaluation.mammoth_rule import is_right, read_answer, vote_key
 from trainers.evaluation.metrics import Floats, Ints
 
 CHUNK = 64
@@ -100,13 +100,13 @@ def _published(
 ) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.bool_]], Ints]:
     """Return which samples are right, and which are equal, under MAmmoTH's rule."""
     given = [
-        stated(sample, output, problem.choices)
+        read_answer(sample, output, problem.choices)
         for sample, output in zip(problem.samples, printed, strict=True)
     ]
-    names = [named(one, problem.choices) if one else "" for one in given]
+    names = [vote_key(one, problem.choices) if one else "" for one in given]
     places = {name: place for place, name in enumerate(dict.fromkeys(filter(None, names)))}
     return (
-        np.array([agrees(problem, one) for one in given], np.bool_),
+        np.array([is_right(problem, one) for one in given], np.bool_),
         np.array([places.get(name, -1) for name in names], np.int64),
     )
 

@@ -1,9 +1,10 @@
-"""MAmmoTH's published rule for answers, beside which our scores are told.
+"""Implements MAmmoTH's published grading rule, for comparison with published scores.
 
-In: a sample and what its program printed. Out: the answer that the rule reads, and whether it takes
-it for right. It reads after the last "The answer is" or "####"; else the box; else the last number.
-Numbers and options are compared as texts; for MATH a gold integer equals what rounds to it (3.4
-passes for 3), and floats agree within 4%. It is loose: for comparison alone, it proves no row.
+In: a sample and the output of its program. Out: the answer that the rule reads, and whether it
+counts as right. The rule reads after the last "The answer is" or "####", otherwise the box,
+otherwise the last number. It compares numbers and letters; for MATH, an answer equals a gold
+integer if it rounds to it (3.4 passes for 3), and floats agree within 4%. The rule is lenient:
+it never verifies a row.
 """
 
 import re
@@ -14,74 +15,76 @@ from curator.core.samples import Sample, SampledProblem
 
 _PHRASE = re.compile(r"the answer is|####", re.I)
 _NUMBER = re.compile(r"-?\d[\d,]*\.?\d*|-?\.\d+")
-_OPTION = re.compile(r"(?<![A-Za-z])\(?([A-E])\)?(?![A-Za-z])")
+_LETTER = re.compile(r"(?<![A-Za-z])\(?([A-E])\)?(?![A-Za-z])")
 _WITHIN = 0.04
 ROUNDED = frozenset(("math", "math500"))
-"""Sets with MATH's own comparison."""
+"""Sets with MATH's comparison."""
 
 
-def stated(sample: Sample, printed: str, choices: tuple[str, ...]) -> str:
-    """The answer as the rule reads it: of a program what it printed, of a text the end."""
+def read_answer(sample: Sample, printed: str, choices: tuple[str, ...]) -> str:
+    """Read the answer: the output of a program, or the end of a text."""
     if sample.kind == "PoT":
         return printed.strip().split("\n")[-1].strip()
     phrases = list(_PHRASE.finditer(sample.text))
     tail = sample.text[phrases[-1].end() :] if phrases else ""
     if choices:
-        options = _OPTION.findall(tail or sample.text)
-        return options[0 if tail else -1] if options else ""
+        letters = _LETTER.findall(tail or sample.text)
+        return letters[0 if tail else -1] if letters else ""
     if tail.strip():
         numbers = _NUMBER.findall(tail)
         return numbers[0] if numbers else tail.strip(" :.\n$")
-    found = box_spans(sample.text)
-    if found:
-        return sample.text[found[-1][0] : found[-1][1]]
+    spans = box_spans(sample.text)
+    if spans:
+        return sample.text[spans[-1][0] : spans[-1][1]]
     numbers = _NUMBER.findall(sample.text)
     return numbers[-1] if numbers else ""
 
 
-def named(answer: str, choices: tuple[str, ...]) -> str:
-    """What a vote under the rule counts an answer as: an option, a number, or a text."""
+def vote_key(answer: str, choices: tuple[str, ...]) -> str:
+    """Return what answers are compared by in a vote: a letter, a number, or a text."""
     if choices:
-        return _option(answer, choices)
+        return _nearest_choice(answer, choices)
     value = _number(answer)
-    return _plain(answer) if value is None else str(value + 0.0)  # -0.0 is 0.0
+    return _normalise(answer) if value is None else str(value + 0.0)  # -0.0 is 0.0
 
 
-def agrees(problem: SampledProblem, answer: str) -> bool:
-    """Whether the rule takes an answer for right.
+def is_right(problem: SampledProblem, answer: str) -> bool:
+    """Return whether the rule accepts an answer.
 
-    A program's number stands for the nearest option, which upstream asks the model for again.
+    A program's number selects the nearest choice, where upstream queries the model again.
     """
     if not answer:
         return False
     if problem.choices:
-        return _option(answer, problem.choices) == problem.gold.strip("() .").upper()
-    gold, said = _number(problem.gold), _number(answer)
-    if gold is None or said is None:
-        return _plain(problem.gold) == _plain(answer)
+        return _nearest_choice(answer, problem.choices) == problem.gold.strip("() .").upper()
+    gold, value = _number(problem.gold), _number(answer)
+    if gold is None or value is None:
+        return _normalise(problem.gold) == _normalise(answer)
     if problem.set in ROUNDED:
         whole = gold == int(gold)
-        return round(said) == gold if whole else abs(said - gold) <= _WITHIN * abs(gold)
-    return said == gold
+        return round(value) == gold if whole else abs(value - gold) <= _WITHIN * abs(gold)
+    return value == gold
 
 
-def _option(answer: str, choices: tuple[str, ...]) -> str:
+def _nearest_choice(answer: str, choices: tuple[str, ...]) -> str:
     if len(answer.strip("() .")) == 1 and answer.strip("() .").upper() in LETTERS:
         return answer.strip("() .").upper()
-    said = _number(answer)
+    value = _number(answer)
     values = [_number(choice) for choice in choices]
-    near = [(abs(v - said), n) for n, v in enumerate(values) if v is not None and said is not None]
-    return LETTERS[min(near)[1]] if near else ""
+    gaps = [
+        (abs(v - value), n) for n, v in enumerate(values) if v is not None and value is not None
+    ]
+    return LETTERS[min(gaps)[1]] if gaps else ""
 
 
 def _number(text: str) -> float | None:
-    found = _NUMBER.search(text.replace(",", ""))
+    match = _NUMBER.search(text.replace(",", ""))
     try:
-        value = float(found[0]) if found else None
+        value = float(match[0]) if match else None
     except ValueError:
         return None
     return value if value is not None and abs(value) < 1e300 else None
 
 
-def _plain(text: str) -> str:
+def _normalise(text: str) -> str:
     return re.sub(r"[\s$\\{}]|left|right|text", "", text).rstrip(".")

@@ -1,11 +1,11 @@
-"""Scores of sampled solutions: Pass@k, votes, and the re-ranking rules of Liu et al. 2023.
+"""Metrics of sampled solutions: Pass@k, votes, and the re-ranking rules of Liu et al. 2023.
 
-In: for each problem its samples as (cluster of equal answers, whether right, score of a verifier).
-Out: shares of problems solved, and intervals over problems. Pure functions over numpy arrays.
+In: the samples of a problem as an array of clusters of equal answers and an array of scores, one
+element per sample in the order of sampling. Out: the cluster that a rule chooses, and intervals
+over problems. Pure functions over numpy arrays.
 
-One problem is an array of clusters and one of scores, a place a sample, in the order of sampling. A
-cluster is a number from 0; -1 is a sample without an answer, which never wins a vote. Ties go to
-the cluster, or the sample, that was sampled first: samples are exchangeable, so this favours none.
+Clusters are numbered from 0; -1 is a sample without an answer, which never wins a vote. Ties go to
+the cluster or sample that was sampled first, which is unbiased, since samples are exchangeable.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,57 +19,59 @@ Ints = np.ndarray[Any, np.dtype[np.int64]]
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 TOP = 8
-"""Clusters that RR.Top-K and W.RR.Top-K look into (Liu et al., section 3.2)."""
+"""K of RR.Top-K and W.RR.Top-K, N of Maj1.TopN (Liu et al., section 3.2)."""
+BOOTSTRAP = 2_000
+"""Number of bootstrap resamples, and of permutations of a paired test."""
 
 
 def pass_at_k(samples: int, right: int, k: int) -> float:
-    """The chance that one of `k` samples drawn from these is right, without bias.
+    """Return the unbiased estimate of the probability that one of `k` samples is right.
 
     1 - C(n - c, k) / C(n, k) (Chen et al. 2021). Raises ValueError if there are fewer than k.
     """
     if not 0 <= right <= samples or not 1 <= k <= samples:
-        raise ValueError(f"k of n samples, c of them right: saw k={k}, n={samples}, c={right}")
+        raise ValueError(f"expected 0 <= c <= n and 1 <= k <= n, saw k={k}, n={samples}, c={right}")
     return 1.0 - comb(samples - right, k) / comb(samples, k)
 
 
-def ranked(clusters: Ints) -> list[int]:
-    """Clusters by size, the largest first; of equal ones the one that was sampled first."""
+def rank_clusters(clusters: Ints) -> list[int]:
+    """Return the clusters by descending size; ties in the order of sampling."""
     names, firsts, sizes = np.unique(clusters, return_index=True, return_counts=True)
     order = sorted(zip(-sizes, firsts, names, strict=True))
     return [int(name) for _, _, name in order if name >= 0]
 
 
 def majority(clusters: Ints, scores: Floats) -> int:
-    """Maj1@N: the largest cluster; -1 if no sample has an answer."""
-    return next(iter(ranked(clusters)), -1)
+    """Maj1@N: return the largest cluster, or -1 if no sample has an answer."""
+    return next(iter(rank_clusters(clusters)), -1)
 
 
-def best(clusters: Ints, scores: Floats) -> int:
-    """RR.All: the cluster of the best score of all."""
+def best_score(clusters: Ints, scores: Floats) -> int:
+    """RR.All: return the cluster of the sample with the best score."""
     return _best_of(clusters, scores, clusters >= 0)
 
 
 def best_of_top(clusters: Ints, scores: Floats, k: int = TOP) -> int:
-    """RR.Top-K: the best score inside the K largest clusters."""
-    return _best_of(clusters, scores, np.isin(clusters, ranked(clusters)[:k]))
+    """RR.Top-K: return the cluster of the best score within the K largest clusters."""
+    return _best_of(clusters, scores, np.isin(clusters, rank_clusters(clusters)[:k]))
 
 
-def weighted(clusters: Ints, scores: Floats) -> int:
-    """W.RR: the cluster with the largest sum of scores."""
-    return weighted_of_top(clusters, scores, len(clusters))
+def weighted_vote(clusters: Ints, scores: Floats) -> int:
+    """W.RR: return the cluster with the largest sum of scores."""
+    return weighted_vote_of_top(clusters, scores, len(clusters))
 
 
-def weighted_of_top(clusters: Ints, scores: Floats, k: int = TOP) -> int:
-    """W.RR.Top-K: the largest sum of scores among the K largest clusters."""
-    sums = [(float(scores[clusters == name].sum()), name) for name in _sampled(clusters, k)]
+def weighted_vote_of_top(clusters: Ints, scores: Floats, k: int = TOP) -> int:
+    """W.RR.Top-K: return the cluster with the largest sum of scores among the K largest."""
+    sums = [(float(scores[clusters == name].sum()), name) for name in _top_clusters(clusters, k)]
     return max(sums, key=lambda each: each[0], default=(0.0, -1))[1]
 
 
 def majority_of_best(clusters: Ints, scores: Floats, n: int = TOP) -> int:
-    """Maj1.TopN: the majority among the N samples of the best scores."""
+    """Maj1.TopN: return the largest cluster among the N samples with the best scores."""
     order = np.argsort(-scores, kind="stable")
-    kept = np.sort([place for place in order if clusters[place] >= 0][:n]).astype(np.int64)
-    return majority(clusters[kept], scores[kept]) if len(kept) else -1
+    top = np.sort([place for place in order if clusters[place] >= 0][:n]).astype(np.int64)
+    return majority(clusters[top], scores[top]) if len(top) else -1
 
 
 def _best_of(clusters: Ints, scores: Floats, among: np.ndarray[Any, np.dtype[np.bool_]]) -> int:
@@ -78,9 +80,9 @@ def _best_of(clusters: Ints, scores: Floats, among: np.ndarray[Any, np.dtype[np.
     return int(clusters[np.argmax(np.where(among, scores, -np.inf))])
 
 
-def _sampled(clusters: Ints, k: int) -> list[int]:
-    """The K largest clusters in the order in which they were sampled."""
-    firsts = {name: int(np.argmax(clusters == name)) for name in ranked(clusters)[:k]}
+def _top_clusters(clusters: Ints, k: int) -> list[int]:
+    """Return the K largest clusters in the order of sampling."""
+    firsts = {name: int(np.argmax(clusters == name)) for name in rank_clusters(clusters)[:k]}
     return sorted(firsts, key=lambda name: firsts[name])
 
 
@@ -88,21 +90,20 @@ Rule = Callable[[Ints, Floats], int]
 
 RULES: dict[str, Rule] = {
     "Maj1": majority,
-    "RR.All": best,
+    "RR.All": best_score,
     "RR.Top-K": best_of_top,
-    "W.RR": weighted,
-    "W.RR.Top-K": weighted_of_top,
+    "W.RR": weighted_vote,
+    "W.RR.Top-K": weighted_vote_of_top,
     "Maj1.TopN": majority_of_best,
 }
-"""The rules by the names of Liu et al. All but `Maj1` need scores."""
+"""The rules by their names in Liu et al. All except `Maj1` need scores."""
 
-
-LOOKING: dict[str, Callable[[Ints, Floats, int], int]] = {
+LIMITED_RULES: dict[str, Callable[[Ints, Floats, int], int]] = {
     "RR.Top-K": best_of_top,
-    "W.RR.Top-K": weighted_of_top,
+    "W.RR.Top-K": weighted_vote_of_top,
     "Maj1.TopN": majority_of_best,
 }
-"""Rules that look into so many clusters or samples only."""
+"""Rules with a limit on the number of clusters or samples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,40 +115,37 @@ class Interval:
     high: float
 
 
-def interval(solved: Sequence[float] | Floats, draws: int = 2_000, seed: int = 0) -> Interval:
-    """Mean of one value a problem, with a percentile bootstrap over problems."""
+def bootstrap_interval(solved: Sequence[float] | Floats, seed: int = 0) -> Interval:
+    """Return the mean of one value per problem, with a percentile bootstrap over problems."""
     values = np.asarray(solved, dtype=np.float64)
     if not len(values):
         return Interval(0.0, 0.0, 1.0)
-    means = _resampled(values, draws, seed)
+    means = _bootstrap_means(values, seed)
     low, high = np.percentile(means, [2.5, 97.5])
     return Interval(float(values.mean()), float(low), float(high))
 
 
-def difference(
-    ours: Sequence[float] | Floats,
-    theirs: Sequence[float] | Floats,
-    draws: int = 2_000,
-    seed: int = 0,
+def paired_difference(
+    first: Sequence[float] | Floats, second: Sequence[float] | Floats, seed: int = 0
 ) -> tuple[Interval, float]:
-    """How much more the first solves of the same problems, and a two-sided p by a paired
-    permutation test (signs of the differences flipped at random).
+    """Return the mean difference on the same problems and a two-sided p.
 
-    Raises ValueError if the two are not of one length.
+    p is from a paired permutation test, which flips the signs of differences at random. Raises
+    ValueError if the lengths differ.
     """
-    if len(ours) != len(theirs):
-        raise ValueError(f"pairs of values: saw {len(ours)} and {len(theirs)}")
-    gaps = np.asarray(ours, dtype=np.float64) - np.asarray(theirs, dtype=np.float64)
+    if len(first) != len(second):
+        raise ValueError(f"expected pairs of values, saw {len(first)} and {len(second)}")
+    gaps = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
     random = np.random.default_rng(seed)
-    seen = abs(gaps.mean()) if len(gaps) else 0.0
-    signs = random.choice([-1.0, 1.0], size=(draws, len(gaps)))
-    flipped = np.abs((signs * gaps).mean(axis=1)) if len(gaps) else np.ones(draws)
-    p = (1 + int((flipped >= seen - 1e-12).sum())) / (1 + draws)
-    return interval(gaps, draws, seed), p
+    observed = abs(gaps.mean()) if len(gaps) else 0.0
+    signs = random.choice([-1.0, 1.0], size=(BOOTSTRAP, len(gaps)))
+    flipped = np.abs((signs * gaps).mean(axis=1)) if len(gaps) else np.ones(BOOTSTRAP)
+    p = (1 + int((flipped >= observed - 1e-12).sum())) / (1 + BOOTSTRAP)
+    return bootstrap_interval(gaps, seed), p
 
 
-def _resampled(values: Floats, draws: int, seed: int) -> Floats:
+def _bootstrap_means(values: Floats, seed: int) -> Floats:
     random = np.random.default_rng(seed)
-    counts = random.multinomial(len(values), np.full(len(values), 1 / len(values)), size=draws)
+    counts = random.multinomial(len(values), np.full(len(values), 1 / len(values)), size=BOOTSTRAP)
     means: Floats = counts @ values / len(values)
     return means

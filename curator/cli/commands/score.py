@@ -32,7 +32,7 @@ def score(
     """
     from curator.core.progress import track_progress
     from curator.core.samples import read_samples, write_samples
-    from trainers.apply_verifier import Scorer, scored
+    from trainers.apply_verifier import Scorer, score_samples
 
     if not samples.is_file():
         raise UsageError(f"No samples at {samples}. Write them with 'curator sample'.")
@@ -41,7 +41,7 @@ def score(
     scorer = Scorer(verifier)
     with Progress() as progress:
         problems = track_progress(read_samples(samples), progress, "scoring", None, every=20)
-        count = write_samples(scored(problems, scorer), target)
+        count = write_samples(score_samples(problems, scorer), target)
     if as_json:
         show_json({"file": str(target), "problems": count, "too_long": scorer.too_long})
         return

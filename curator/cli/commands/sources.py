@@ -52,9 +52,9 @@ def sources(mirror: MirrorOption = None, as_json: JsonOption = False) -> None:
 
 def _place(source: "Source", kind: str, mirror: Path | None) -> dict[str, object]:
     """Return where a source is and whether it can be read now."""
-    from curator.sources.fetch.open import reachability
+    from curator.sources.fetch.open import check_reachable
 
-    origin, why = reachability(source, mirror)
+    origin, why = check_reachable(source, mirror)
     return {
         "name": source.name,
         "kind": kind,

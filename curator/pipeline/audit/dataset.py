@@ -16,8 +16,8 @@ from curator.core.model import Quarantined
 from curator.pipeline.audit.detect_columns import SAMPLE
 from curator.recipe.schema import Columns, FileSource, HubSource
 from curator.sources import Source, open_source
-from curator.sources.fetch.hub import stated_licence
-from curator.sources.readers.detect import read
+from curator.sources.fetch.hub import card_licence
+from curator.sources.readers.detect import read_records
 from curator.sources.source import Row
 
 LARGEST = 50_000_000
@@ -102,7 +102,7 @@ def _files(path: Path, licence: str) -> Dataset:
 def _hub(name: str, revision: str, config: str, split: str, licence: str) -> Dataset:
     source = _placeholder(name, hub=name, revision=revision, config=config, split=split)
     opened = open_source(source)
-    stated = licence or stated_licence(source)
+    stated = licence or card_licence(source)
     return Dataset(
         what=f"{name} at {opened.revision[:7]}",
         sample=_sample(opened.files, opened.names),
@@ -122,7 +122,9 @@ def _placeholder(name: str, **where: str) -> Source:
 
 
 def _sample(files: Sequence[Path], names: Sequence[str]) -> list[Row]:
-    records = chain.from_iterable(read(path, name) for path, name in zip(files, names, strict=True))
+    records = chain.from_iterable(
+        read_records(path, name) for path, name in zip(files, names, strict=True)
+    )
     rows: list[Row] = []
     size = 0
     for each in islice(records, SAMPLE):

@@ -26,7 +26,7 @@ from curator.pipeline.run_options import DEFAULTS, RunOptions
 from curator.pipeline.stages.ingest import ingest, problems_of
 from curator.pipeline.state import Result
 from curator.recipe.schema import IN_EVALS, Limits, Recipe, Subset
-from curator.sources import EVALS, SOURCES, reachability
+from curator.sources import EVALS, SOURCES, check_reachable
 from datastore.files import canonical_json
 from datastore.store import Store
 from datastore.versions import Manifest
@@ -129,12 +129,12 @@ def _golds(names: Sequence[str], mirror: Path | None) -> tuple[str, ...]:
     for name in names:
         if name not in known:
             raise UsageError(unknown_name("source of golds", name, known))
-        origin, why = reachability(known_source(name), mirror)
+        origin, why = check_reachable(known_source(name), mirror)
         if not origin:
             raise SourceError(why)
     if names or not mirror:
         return tuple(names)
-    return tuple(name for name in known if reachability(known_source(name), mirror)[0])
+    return tuple(name for name in known if check_reachable(known_source(name), mirror)[0])
 
 
 def _recipe(

@@ -22,8 +22,8 @@ from curator.pipeline.state import SubsetState
 from curator.pipeline.teacher_session import TeacherSession
 from curator.recipe.schema import Subset
 from curator.teacher import Call, Sampling
-from curator.writers import WRITERS, instruction
-from curator.writers.instruction import options_line
+from curator.writers import WRITERS, build_instruction
+from curator.writers.instruction import choices_line
 from curator.writers.parse_reply import read_reply
 from curator.writers.prompt_templates import Messages, Prompts
 from datastore.memo import Outputs
@@ -223,7 +223,7 @@ class Solver:
             generated.unread.append(Quarantined(place, reason, call.text[:LONGEST_REPLY]))
             generated.unanswered += call.status == "failed" and not call.final
             return None
-        rationale = Rationale(problem.id, writer, kind, instruction(problem, kind), text)
+        rationale = Rationale(problem.id, writer, kind, build_instruction(problem, kind), text)
         generated.rationales.append(rationale)
         return rationale
 
@@ -236,7 +236,7 @@ class Solver:
         messages = self._prompts.messages(
             "repair",
             question=problem.question,
-            options=options_line(problem.choices) if problem.choices else "",
+            options=choices_line(problem.choices) if problem.choices else "",
             program=broken.text,
             error=error[:LONGEST_ERROR],
         )
@@ -256,7 +256,7 @@ class Solver:
 
 def messages_of(prompts: Prompts, prompt: str, problem: Problem) -> Messages:
     """Return the conversation that asks for the solution of a problem: prompt `cot` or `pot`."""
-    options = options_line(problem.choices) if problem.choices else ""
+    options = choices_line(problem.choices) if problem.choices else ""
     return prompts.messages(prompt, question=problem.question.strip(), options=options)
 
 

@@ -15,7 +15,7 @@ from curator.pipeline.stages.write import numbered
 from curator.pipeline.stages.writer_stage import WriterStage, Written
 from curator.pipeline.state import SubsetInputs, SubsetState
 from curator.recipe.schema import Subset, SubsetSource
-from curator.writers.hinted import hinted
+from curator.writers.hinted import add_hint
 from datastore.memo import Outputs
 
 
@@ -79,7 +79,7 @@ def _rationales(
             problem = next(problems)
         seen.add(problem.id)
         counts["problems"] = len(seen)
-        if row := hinted(problem, rationale, context.recipe.seed):
+        if row := add_hint(problem, rationale, context.recipe.seed):
             counts["rationales"] += 1
             yield row
         else:

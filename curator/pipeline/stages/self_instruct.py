@@ -42,7 +42,7 @@ from curator.screens.embedding import Embedder, find_nearest
 from curator.screens.novelty import Novelty
 from curator.teacher import Call
 from curator.writers import own_stage
-from curator.writers.self_instruct import Draw, Seed, draws, read_question, read_seeds
+from curator.writers.self_instruct import Draw, Seed, make_draws, read_question, read_seeds
 from datastore.engine import scan
 from datastore.memo import Outputs
 
@@ -124,7 +124,7 @@ def estimate_self_instruct(context: BuildContext, subset: Subset) -> CallEstimat
     prompts, tally = teacher_session.prompts(sampling_of(context, subset)), CallTally(context)
     tries = {"cot": source.cot, "pot": source.pot}
     stand_in = Problem("self_instruct", seeds[0].question, "")
-    wanted = iter(draws(seeds, source.questions, context.recipe.seed))
+    wanted = iter(make_draws(seeds, source.questions, context.recipe.seed))
     while some := list(islice(wanted, LOOKUPS)):
         requests = [
             prompts.messages("question", topic=d.topic, type=d.type, examples=d.examples)
@@ -232,7 +232,7 @@ class _Generator:
     def _questions(self) -> list[tuple[Draw, str]]:
         """Ask the teacher for all questions; return the well-formed ones."""
         questions: list[tuple[Draw, str]] = []
-        wanted = draws(self._seeds.seeds, self._source.questions, self._context.recipe.seed)
+        wanted = make_draws(self._seeds.seeds, self._source.questions, self._context.recipe.seed)
         total, what = self._source.questions, f"generating questions for {self._name}"
         for draw, call in self._session.each(wanted, self._ask_question, what, total):
             self._count(call)

@@ -2,17 +2,16 @@
 
 One row: {"question": "A ship …", "options": ["A)100 m", "B)150 m", …], "rationale": "Let
 …\\nANSWER:A", "correct": "A"}. The GitHub files are JSON lines despite their name `dev.json`.
-The end of a rationale states the letter in a hundred ways ("ANSWER:A", "Answer is E", "Ans - C",
-a bare letter): it is taken off, if it states the marked option; a rationale that names another
-option is left whole, for checks to find. Option texts can repeat within a row; they stay as they
-are.
+Rationales end with the letter in a hundred forms ("ANSWER:A", "Answer is E", "Ans - C", a bare
+letter). That ending is removed if it states the gold answer; if it states another letter, it stays
+for the checks to reject. Choices can repeat within a row and are not changed.
 """
 
 import re
 from collections.abc import Iterator
 
 from curator.core.model import LETTERS, Problem
-from curator.sources.fields import letter, optional, text, texts, unlabelled
+from curator.sources.fields import choice_letter, optional, strip_labels, text, texts
 from curator.sources.source import Row, Source
 
 _WORDS = r"(?:the[ \t]+)?(?:correct[ \t]+|right[ \t]+)?(?:answer|ans|option|choice)"
@@ -28,37 +27,37 @@ _STATED = re.compile(
 _DANGLING = re.compile(rf"(?:^|\n)[ \t]*{_WORDS}(?:[ \t]+is)?[ \t]*:?$", re.IGNORECASE)
 _UNIT = re.compile(r"[ \t]*[%\w]{0,12}[ \t.]*")
 _TAIL = 120
-"""Characters at the end in which an answer is looked for."""
+"""Characters at the end of a rationale that are searched for the answer."""
 
 
-def without_answer(rationale: str, gold: str, choices: tuple[str, ...]) -> str:
-    """The rationale less the words at its end that only state option `gold`."""
+def strip_answer(rationale: str, gold: str, choices: tuple[str, ...]) -> str:
+    """Return the rationale without an ending that only states the gold answer."""
     whole = "\n" + rationale.strip()
-    # "Answer: D) 109 rolls" states the option's text, too, and perhaps a unit.
+    # "Answer: D) 109 rolls" also states the text of the choice, perhaps with a unit.
     chosen = choices[LETTERS.index(gold)]
     before, _, unit = whole.rpartition(chosen) if chosen else ("", "", "")
-    for words in (whole, before if _UNIT.fullmatch(unit) else ""):
-        head, tail = words[:-_TAIL], words[-_TAIL:]
-        found = _STATED.search(tail)
-        if not found or found["letter"].upper() != gold:
+    for candidate in (whole, before if _UNIT.fullmatch(unit) else ""):
+        head, tail = candidate[:-_TAIL], candidate[-_TAIL:]
+        stated = _STATED.search(tail)
+        if not stated or stated["letter"].upper() != gold:
             continue
-        # Within a line a bare letter is part of the sentence: "= 250 = D".
-        if found["start"] or found["named"] or found["after"]:
-            left = (head + tail[: found.start()]).rstrip()
-            return _DANGLING.sub("", left).strip()
+        # A bare letter inside a line is part of the sentence: "= 250 = D".
+        if stated["start"] or stated["named"] or stated["after"]:
+            kept = (head + tail[: stated.start()]).rstrip()
+            return _DANGLING.sub("", kept).strip()
     return rationale
 
 
 def parse(row: Row, place: str) -> Iterator[Problem]:
-    choices = unlabelled(texts(row, "options"))
-    gold = letter(text(row, "correct"), choices)
+    choices = strip_labels(texts(row, "options"))
+    gold = choice_letter(text(row, "correct"), choices)
     rationale = optional(row, "rationale")
     yield Problem(
         source="aqua_rat",
         question=text(row, "question"),
         gold=gold,
         choices=choices,
-        solution=without_answer(rationale, gold, choices),
+        solution=strip_answer(rationale, gold, choices),
         licence="Apache-2.0",
         place=place,
     )

@@ -1,9 +1,9 @@
 """Camel-Math: problems and solutions by GPT-4 in 25 topics × 25 sub-topics × 80, not validated.
 
 One row: {"role_1": "Mathematician_RoleType.ASSISTANT", "topic;": "Algebra", "sub_topic": "Linear
-equations", "message_1": "Solve …", "message_2": "We …"}. The key `topic;` does end in a semicolon.
-The Hub has one zip with one JSON file a problem, and a Parquet export with the same columns. No
-answer is marked: the gold is empty. For non-commercial use only.
+equations", "message_1": "Solve …", "message_2": "We …"}. The key `topic;` really ends in a
+semicolon. The Hub has a zip with one JSON file per problem, and a Parquet export with the same
+columns. There is no gold answer. For non-commercial use only.
 """
 
 from collections.abc import Iterator

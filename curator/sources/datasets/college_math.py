@@ -1,9 +1,9 @@
-"""College-Math: questions and answers by GPT-4 (Self-Instruct), not validated; it exists only as
-the rows of the released MathInstruct with the source string data/CoT/college_math.json.
+"""College-Math: questions and answers by GPT-4 (Self-Instruct), not validated. Published only as
+the rows of MathInstruct with the source string data/CoT/college_math.json.
 
 One row: {"source": "data/CoT/college_math.json", "instruction": "What is …?\\nAnswer Choices: (A)
-…", "output": "…\\nThe answer is B."}. The letter at the end is the gold; rows of other parts are
-not this source's and give no problem.
+…", "output": "…\\nThe answer is B."}. The letter at the end is the gold answer. Rows of other
+parts are skipped.
 """
 
 import re
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from curator.core.model import Problem
 from curator.sources.datasets import mathinstruct
-from curator.sources.fields import inline_choices, letter, text
+from curator.sources.fields import choice_letter, split_choices, text
 from curator.sources.source import Row, Source
 
 PART = "data/CoT/college_math.json"
@@ -21,14 +21,14 @@ _CLAIM = re.compile(r"\s*\bThe answer is:?\s*(?P<gold>[^\n]+?)\s*\.?\s*$")
 def parse(row: Row, place: str) -> Iterator[Problem]:
     if mathinstruct.part_of(row) != PART:
         return
-    question, choices = inline_choices(text(row, "instruction"))
+    question, choices = split_choices(text(row, "instruction"))
     output = text(row, "output")
     claim = _CLAIM.search(output)
     gold = claim["gold"] if claim else ""
     yield Problem(
         source="college_math",
         question=question,
-        gold=letter(gold, choices) if choices and gold else gold,
+        gold=choice_letter(gold, choices) if choices and gold else gold,
         choices=choices,
         solution=output[: claim.start()].rstrip() if claim else output,
         licence="MIT",

@@ -1,7 +1,7 @@
-"""Mathematics: 1,000 questions of DeepMind's generator, as MAmmoTH evaluates them. Evaluation only.
+"""Mathematics: 1,000 questions from DeepMind's generator, MAmmoTH's selection. Evaluation only.
 
 One row: {"question": "What is the remainder when 34925 is divided by 53?", "answer": "51"}. Answers
-are texts; some are lists (`[3, 5]`), some several numbers without commas (`12 3 0`).
+are text: mostly one number, some a list (`[3, 5]`) or several numbers without commas (`12 3 0`).
 """
 
 from collections.abc import Iterator

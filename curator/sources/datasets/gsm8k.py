@@ -1,9 +1,8 @@
 """GSM8K: grade-school word problems with worked solutions; train and, for evaluation, test.
 
 One row: {"question": "Natalia sold clips to 48 …", "answer": "Natalia sold 48/2 = <<48/2=24>>24
-clips in May.\\n…\\n#### 72"}. The annotations `<<a op b=c>>` are for a calculator: `program`
-keeps the text with them, `solution` has neither them nor the `####` line. Golds keep their commas
-(1,000).
+clips in May.\\n…\\n#### 72"}. `program` is the text with the calculator annotations
+`<<a op b=c>>`; `solution` omits them and the `####` line. Gold answers keep their commas (1,000).
 """
 
 import re
@@ -16,8 +15,10 @@ from curator.sources.source import Row, Source
 ANNOTATION = re.compile(r"<<[^<>]*>>")
 
 
-def worked(question: str, annotated: str, source: str, licence: str, place: str) -> Problem:
-    """A problem from a solution in GSM8K's notation, which ends with `#### answer`."""
+def problem_from_solution(
+    question: str, annotated: str, source: str, licence: str, place: str
+) -> Problem:
+    """Return the problem of a solution in GSM8K's notation, which ends with `#### answer`."""
     body, marker, gold = annotated.rpartition("####")
     if not marker or not gold.strip():
         raise Unreadable("no answer after ####")
@@ -34,7 +35,7 @@ def worked(question: str, annotated: str, source: str, licence: str, place: str)
 
 
 def parse(row: Row, place: str) -> Iterator[Problem]:
-    yield worked(text(row, "question"), text(row, "answer"), "gsm8k", "MIT", place)
+    yield problem_from_solution(text(row, "question"), text(row, "answer"), "gsm8k", "MIT", place)
 
 
 SOURCE = Source(

@@ -1,15 +1,14 @@
-"""GSM8K-RFT: several model-written solutions for each GSM8K train question, kept if their answer
-is right.
+"""GSM8K-RFT: several sampled solutions with the right answer for each GSM8K train question.
 
 One row: {"query": "Natalia sold clips to 48 …", "response": "She sold 48/2=<<48/2=24>>24 …\\n####
-72"}. Upstream puts GSM8K's own solution before the sampled ones of each question, so identical
-texts with `gsm8k` are to be expected. Upstream states no licence.
+72"}. The first solution of each question is GSM8K's own, so some rows equal those of `gsm8k`.
+Upstream states no licence.
 """
 
 from collections.abc import Iterator
 
 from curator.core.model import Problem
-from curator.sources.datasets.gsm8k import worked
+from curator.sources.datasets.gsm8k import problem_from_solution
 from curator.sources.fields import text
 from curator.sources.source import Row, Source
 
@@ -17,11 +16,13 @@ LICENCE = "none stated"
 
 
 def parse(row: Row, place: str) -> Iterator[Problem]:
-    # Sampled texts may run on after a NUL: upstream's own script cuts there, too.
+    # Sampled texts can continue after a NUL; upstream's script cuts there, too.
     response = row.get("response")
     if isinstance(response, str):
         row = {**row, "response": response.partition("\x00")[0]}
-    yield worked(text(row, "query"), text(row, "response"), "gsm8k_rft", LICENCE, place)
+    yield problem_from_solution(
+        text(row, "query"), text(row, "response"), "gsm8k_rft", LICENCE, place
+    )
 
 
 SOURCE = Source(

@@ -1,11 +1,11 @@
-"""Lila: questions of many datasets with Python programs; MathInstruct's PoT rows of MathQA and
-NumGLUE come from it.
+"""Lila: questions of many datasets with Python programs; the origin of MathInstruct's PoT rows of
+MathQA and NumGLUE.
 
 One instance of a file {"Source": …, "Instances": […]}: {"Input": "120 is what percent of 50 ?",
 "Output Program": ["n0 = 120.0\\n…\\nprint(answer)"], "Output Answer": ["240"], "split": "train"}.
 The Hub's export has rows {"input", "output_program", "output_answer", "split", "dataset"}.
-`part` is upstream's split: files hold train, dev and test together. Trap: an answer was computed by
-its own program, so their agreement proves that the program runs, not that it is right.
+`part` is upstream's split, since each file contains train, dev and test. Trap: answers were
+computed by their programs, so agreement proves that the program runs, not that it is right.
 """
 
 from collections.abc import Iterator
@@ -17,8 +17,8 @@ from curator.sources.source import Row, Source
 LICENCE = "CC-BY-4.0"
 
 
-def instance(row: Row, source: str, place: str) -> Problem:
-    """A problem from either of Lila's two forms; of several programs or answers the first."""
+def parse_instance(row: Row, source: str, place: str) -> Problem:
+    """Return the problem of either form; of several programs or answers, take the first."""
     row = {key.lower().replace(" ", "_"): cell for key, cell in row.items() if isinstance(key, str)}
     return Problem(
         source=source,
@@ -34,14 +34,14 @@ def instance(row: Row, source: str, place: str) -> Problem:
 
 
 def _first(row: Row, key: str) -> Row:
-    found = value(row, key)
-    if isinstance(found, list) and not found:
+    cell = value(row, key)
+    if isinstance(cell, list) and not cell:
         raise Unreadable(f"{key} is empty")
-    return {key: found[0] if isinstance(found, list) else found}
+    return {key: cell[0] if isinstance(cell, list) else cell}
 
 
 def parse(row: Row, place: str) -> Iterator[Problem]:
-    yield instance(row, "lila", place)
+    yield parse_instance(row, "lila", place)
 
 
 SOURCE = Source(

@@ -1,10 +1,9 @@
 """MATH: competition problems with worked solutions; train and test.
 
 One row: {"problem": "…", "level": "Level 4", "type": "Prealgebra", "solution": "…
-$\\\\boxed{100}$ …"}. There is no answer column: the gold is the last `\\boxed{…}`; where the
-boxes differ and the question asks for all of several values, it is all of them. "Level ?" occurs.
-Drawings are code (`[asy]…[/asy]`) within the texts and stay there: for 264 of 3,000 problems the
-question holds one.
+$\\\\boxed{100}$ …"}. There is no answer column: the gold answer is the last `\\boxed{…}`, or all
+boxes if they differ and the question asks for several values. "Level ?" occurs. Drawings are code
+(`[asy]…[/asy]`) inside the texts and are not removed; 264 of 3,000 questions contain one.
 """
 
 import re
@@ -34,12 +33,12 @@ def boxes(solution: str) -> list[str]:
 
 
 def gold_of(question: str, solution: str) -> str:
-    """The final answer: the last box, or all differing ones where several values are asked."""
-    found = boxes(solution)
-    if not found:
+    """Return the final answer: the last box, or all distinct ones if several are asked for."""
+    answers = boxes(solution)
+    if not answers:
         raise Unreadable("no boxed answer")
-    distinct = list(dict.fromkeys(found))
-    return ", ".join(distinct) if _SEVERAL.search(question) else found[-1]
+    distinct = list(dict.fromkeys(answers))
+    return ", ".join(distinct) if _SEVERAL.search(question) else answers[-1]
 
 
 def parse(row: Row, place: str) -> Iterator[Problem]:

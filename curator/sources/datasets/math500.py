@@ -1,7 +1,7 @@
 """MATH-500: the 500 MATH test problems of PRM800K's split. Evaluation only.
 
 One row: {"problem": "…", "solution": "…", "answer": "p - q", "subject": "Algebra", "level": 2,
-"unique_id": "test/precalculus/807.json"}. All of them are also in the evaluation set `math`.
+"unique_id": "test/precalculus/807.json"}. All are also in the evaluation set `math`.
 """
 
 from collections.abc import Iterator

@@ -1,9 +1,9 @@
-"""MathInstruct as released: 262,039 rows in 14 parts, each with a licence of its own.
+"""MathInstruct as released: 262,039 rows in 14 parts, each with its own licence.
 
 One row: {"source": "data/PoT/TheoremQA.json", "instruction": "The planet Mercury … Let's write a
 Python program to solve it.", "output": "import math\\n…\\nprint(solve())"}.
-`part` is the `source` string, `solution` the output, unchanged; no golds are released. The
-dataset's own tag is MIT, but the Camel part is CC BY-NC 4.0 and the RFT part has no licence.
+`part` is the `source` string and `solution` the unchanged output; there are no gold answers. The
+dataset is tagged MIT, but the Camel part is CC BY-NC 4.0 and the RFT part has no licence.
 """
 
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ PARTS = {
 
 
 def part_of(row: Row) -> str:
-    """The released `source` string of a row, which must be one of the 14."""
+    """Return the `source` string of a row, which must be one of the 14."""
     part = text(row, "source")
     if part not in PARTS:
         raise Unreadable("unknown source string")
@@ -45,7 +45,7 @@ def parse(row: Row, place: str) -> Iterator[Problem]:
         source="mathinstruct",
         question=text(row, "instruction"),
         gold="",
-        # Not stripped: the released text is passed on as it is.
+        # Not stripped: released texts stay unchanged.
         solution=row["output"],
         part=part,
         licence=PARTS[part],

@@ -1,4 +1,4 @@
-"""MMLU-Math: the five mathematical subjects of MMLU test, four options. Evaluation only.
+"""MMLU-Math: the five mathematical subjects of MMLU test, four choices. Evaluation only.
 
 One row: {"question": "What is the value of p in 24 = 2p?", "subject": "elementary_mathematics",
 "choices": ["p = 4", "p = 8", "p = 12", "p = 24"], "answer": 2}. `answer` counts from 0.
@@ -37,7 +37,7 @@ def parse(row: Row, place: str) -> Iterator[Problem]:
 
 EVAL = Source(
     name="mmlu_math",
-    about="Five mathematical subjects of MMLU test, four options (Hendrycks et al.)",
+    about="Five mathematical subjects of MMLU test, four choices (Hendrycks et al.)",
     licence="MIT",
     parse=parse,
     folder="evals/mmlu_math",

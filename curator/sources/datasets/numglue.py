@@ -3,17 +3,17 @@ questions.
 
 Native JSON lines: {"question": "A jug …", "answer": 5, "type": "Type_1"}; Type_3 has "Option1"
 and "Option2" and answers "Option 1"; Types 5 and 6 have a "passage" and an answer {"number": "3",
-"spans": [], "date": {…}}; Type_7 has "statement1", "statement2" and "options". Answers mix
-numbers and texts within a type, so no Arrow column fits them: rows are read one by one. The
-evaluation copy writes Type_3 as "… Answer Choices: (A) web (B) tree" with answer "B".
-Programs exist only in Lila's copy (see `lila`); its training split is what the Hub path reads.
+"spans": [], "date": {…}}; Type_7 has "statement1", "statement2" and "options". Answers of one
+type are numbers or texts, which no Arrow column can store. The evaluation copy writes Type_3 as "…
+Answer Choices: (A) web (B) tree" with answer "B". Only Lila's copy has programs (see `lila`); the
+files on the Hub are its training split.
 """
 
 from collections.abc import Iterator, Mapping
 
 from curator.core.model import Problem
-from curator.sources.datasets.lila import instance
-from curator.sources.fields import Unreadable, answer, inline_choices, letter, optional, text
+from curator.sources.datasets.lila import parse_instance
+from curator.sources.fields import Unreadable, answer, choice_letter, optional, split_choices, text
 from curator.sources.source import Row, Source
 
 LICENCE = "ODC-By-1.0"
@@ -21,9 +21,9 @@ LICENCE = "ODC-By-1.0"
 
 def parse(row: Row, place: str) -> Iterator[Problem]:
     if "Input" in row or "input" in row:
-        yield instance(row, "numglue", place)
+        yield parse_instance(row, "numglue", place)
         return
-    question, choices, gold = _native(row)
+    question, choices, gold = _parse_native(row)
     yield Problem(
         source="numglue",
         question=question,
@@ -35,7 +35,7 @@ def parse(row: Row, place: str) -> Iterator[Problem]:
     )
 
 
-def _native(row: Row) -> tuple[str, tuple[str, ...], str]:
+def _parse_native(row: Row) -> tuple[str, tuple[str, ...], str]:
     if "Option1" in row:
         options = (text(row, "Option1"), text(row, "Option2"))
         mark = text(row, "answer").removeprefix("Option").strip()
@@ -47,27 +47,27 @@ def _native(row: Row) -> tuple[str, tuple[str, ...], str]:
         optional(row, "statement2") or optional(row, "hypothesis"),
     )
     if first and second:
-        asked = optional(row, "options") or "Entailment, contradiction or neutral?"
-        return f"{first}\n{second}\n{asked}", (), text(row, "answer")
-    question, choices = inline_choices(text(row, "question"))
+        request = optional(row, "options") or "Entailment, contradiction or neutral?"
+        return f"{first}\n{second}\n{request}", (), text(row, "answer")
+    question, choices = split_choices(text(row, "question"))
     passage = optional(row, "passage")
-    gold = _result(row)
+    gold = _native_answer(row)
     return (
         f"{passage}\n{question}" if passage else question,
         choices,
-        letter(gold, choices) if choices else gold,
+        choice_letter(gold, choices) if choices else gold,
     )
 
 
-def _result(row: Row) -> str:
-    found = row.get("answer")
-    if not isinstance(found, Mapping):
+def _native_answer(row: Row) -> str:
+    cell = row.get("answer")
+    if not isinstance(cell, Mapping):
         return answer(row, "answer")
-    if optional(found, "number"):
-        return text(found, "number")
-    if isinstance(spans := found.get("spans"), list) and spans:
+    if optional(cell, "number"):
+        return text(cell, "number")
+    if isinstance(spans := cell.get("spans"), list) and spans:
         return ", ".join(text({"answer": span}, "answer") for span in spans)
-    if isinstance(date := found.get("date"), Mapping):
+    if isinstance(date := cell.get("date"), Mapping):
         parts = [optional(date, key) for key in ("day", "month", "year")]
         if any(parts):
             return " ".join(filter(None, parts))

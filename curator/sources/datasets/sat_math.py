@@ -1,7 +1,7 @@
-"""SAT-Math: 220 multiple-choice questions with four options. Evaluation only.
+"""SAT-Math: 220 multiple-choice questions with four choices. Evaluation only.
 
 MAmmoTH's copy: {"question": "If … ? \\nAnswer Choices: (A) 2 (B) 4 (C) 9 (D) 10", "answer": "D"}.
-The Hub's (AGIEval): {"query": "Q: If … ? Answer Choices: (A)2 (B)4 (C)9 (D)10\\nA: Among A
+The Hub's copy (AGIEval): {"query": "Q: If … ? Answer Choices: (A)2 (B)4 (C)9 (D)10\\nA: Among A
 through D, the answer is", "choices": ["(A)2", …], "gold": [3]}. Both give the same problem.
 """
 
@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from curator.core.model import LETTERS, Problem
 from curator.sources.fields import (
     Unreadable,
-    inline_choices,
-    letter,
+    choice_letter,
+    split_choices,
+    strip_labels,
     text,
     texts,
-    unlabelled,
     value,
 )
 from curator.sources.source import Row, Source
@@ -26,15 +26,15 @@ LICENCE = "College Board text in an MIT repository"
 def parse(row: Row, place: str) -> Iterator[Problem]:
     if "query" in row:
         question = re.sub(r"^Q:\s*", "", text(row, "query").partition("Answer Choices:")[0]).strip()
-        choices = unlabelled(texts(row, "choices"))
+        choices = strip_labels(texts(row, "choices"))
         gold = value(row, "gold")
         at = gold[0] if isinstance(gold, list) and len(gold) == 1 else gold
         if not isinstance(at, int) or not 0 <= at < len(choices):
             raise Unreadable("marked option does not exist")
         mark = LETTERS[at]
     else:
-        question, choices = inline_choices(text(row, "question"))
-        mark = letter(text(row, "answer"), choices)
+        question, choices = split_choices(text(row, "question"))
+        mark = choice_letter(text(row, "answer"), choices)
     if not question:
         raise Unreadable("question is empty")
     yield Problem(
@@ -49,7 +49,7 @@ def parse(row: Row, place: str) -> Iterator[Problem]:
 
 EVAL = Source(
     name="sat_math",
-    about="SAT mathematics, four options (College Board, through AGIEval)",
+    about="SAT mathematics, four choices (College Board, through AGIEval)",
     licence=LICENCE,
     parse=parse,
     folder="evals/sat_math",

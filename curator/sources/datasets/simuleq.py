@@ -1,7 +1,7 @@
 """SimulEq: 514 word problems that need simultaneous equations. Evaluation only.
 
 One row: {"question": "A writing workshop enrolls … How many novelists are there? How many poets are
-there?", "answer": "15"}. Trap: many questions ask for two numbers and the answer is one of them.
+there?", "answer": "15"}. Trap: many questions ask for two numbers, but the answer is only one.
 """
 
 from collections.abc import Iterator

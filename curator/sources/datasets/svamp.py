@@ -2,24 +2,24 @@
 
 One row: {"ID": "chal-1", "Body": "Each pack of dvds costs 76 dollars. …", "Question": "How much
 do you have to pay to buy each pack?", "Equation": "( 76.0 - 25.0 )", "Answer": 51.0, "Type":
-"Subtraction"}. `Question` alone repeats (396 rows): the problem is Body and Question. The
-benchmark is all 1,000; the Hub splits it 700/300 and has answers as text.
+"Subtraction"}. The question is Body and Question together: `Question` alone is not unique (396
+rows). The benchmark is all 1,000 rows; the Hub splits them 700/300 and stores answers as text.
 """
 
 from collections.abc import Iterator
 
 from curator.core.model import Problem
-from curator.sources.fields import answer, number, optional, text
+from curator.sources.fields import answer, optional, strip_zero_decimals, text
 from curator.sources.source import Row, Source
 
 
 def parse(row: Row, place: str) -> Iterator[Problem]:
     body = text(row, "Body")
-    ended = body if body[-1] in ".?!" else f"{body}."
+    sentence = body if body[-1] in ".?!" else f"{body}."
     yield Problem(
         source="svamp",
-        question=f"{ended} {text(row, 'Question')}",
-        gold=number(answer(row, "Answer")),
+        question=f"{sentence} {text(row, 'Question')}",
+        gold=strip_zero_decimals(answer(row, "Answer")),
         field=optional(row, "Type"),
         licence="MIT",
         place=place,

@@ -1,10 +1,10 @@
 """TheoremQA: university problems that need a theorem; answers without solutions.
 
 One row: {"Question": "How many ways …?", "Answer": 11760, "Answer_type": "integer", "Picture":
-null, "subfield": "Combinatorics", …}. Answers are numbers, truth values, lists or `(c)`; the
-Hub's copy has them all as text, and neither subfield nor id. 53 of the 800 problems need a
-picture: they are quarantined. `part` is the answer type. MathInstruct holds these questions:
-never evaluate on them.
+null, "subfield": "Combinatorics", …}. Answers are numbers, booleans, lists or `(c)`; the Hub's copy
+has all of them as text, and neither subfield nor id. 53 of the 800 problems need a picture and are
+quarantined. `part` is the answer type. MathInstruct contains these questions: do not evaluate on
+them.
 """
 
 from collections.abc import Iterator

@@ -1,9 +1,8 @@
-"""Fetches named files of a GitHub repository at a commit by https, for datasets the Hub does not
-have.
+"""Downloads files of a GitHub repository at a commit, for datasets that the Hub does not have.
 
 In: a Source with a GitHub repository and a full commit. Out: paths in the user's cache folder,
-their names and the commit; SourceError with one line if they cannot be had. Nothing is retried.
-GITHUB_RAW_ENDPOINT names another host for raw files.
+their names and the commit, or a SourceError of one line. Requests are not retried.
+GITHUB_RAW_ENDPOINT overrides the host of raw files.
 """
 
 import os
@@ -19,13 +18,15 @@ from curator.sources.source import Source
 
 HOST = "https://raw.githubusercontent.com"
 LARGEST = 2 << 30
-"""Bytes of one file."""
+"""Maximum bytes of one file."""
 
 
 def fetch(source: Source, cache: Path | None = None) -> tuple[list[Path], list[str], str]:
-    """Paths, names and commit. Files that are in the cache need no network."""
+    """Return paths, names and commit; cached files need no network."""
     if not COMMIT.fullmatch(source.revision):
-        raise SourceError(f"{source.name}: a GitHub source needs a full commit as its revision")
+        raise SourceError(
+            f"{source.name}: expected a full commit as the revision of a GitHub source"
+        )
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mathcurator"
     folder = (cache or home) / "github" / source.github / source.revision
     paths = []
@@ -34,20 +35,20 @@ def fetch(source: Source, cache: Path | None = None) -> tuple[list[Path], list[s
         if not path.exists():
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                _save(source, name, path)
+                _download(source, name, path)
             except (OSError, HTTPException) as error:
-                raise _trouble(source, name, error) from None
+                raise _fetch_error(source, name, error) from None
         paths.append(path)
     return paths, list(source.files), source.revision
 
 
 def probe(source: Source) -> str:
-    """Asks whether the first file could be had, without fetching it: the commit, or SourceError."""
+    """Check that the first file exists, without downloading it; return the commit."""
     request = urllib.request.Request(_url(source, source.files[0]), method="HEAD")
     try:
         urllib.request.urlopen(request, timeout=10).close()
     except (OSError, HTTPException) as error:
-        raise _trouble(source, source.files[0], error) from None
+        raise _fetch_error(source, source.files[0], error) from None
     return source.revision
 
 
@@ -56,7 +57,7 @@ def _url(source: Source, name: str) -> str:
     return f"{host}/{source.github}/{source.revision}/{name}"
 
 
-def _save(source: Source, name: str, path: Path) -> None:
+def _download(source: Source, name: str, path: Path) -> None:
     with write_aside(path) as partial:
         with (
             urllib.request.urlopen(_url(source, name), timeout=30) as response,
@@ -68,16 +69,16 @@ def _save(source: Source, name: str, path: Path) -> None:
                 if file.tell() > LARGEST:
                     raise SourceError(f"{source.name}: {name} is larger than {LARGEST >> 30} GB")
             if file.tell() < expected:
-                raise HTTPException("the connection broke off")
+                raise HTTPException("the connection was closed early")
         with partial.open("rb") as file:
             if file.read(30).startswith(b"version https://git-lfs."):
-                raise SourceError(f"{source.name}: GitHub keeps {name} in LFS; use a mirror")
+                raise SourceError(f"{source.name}: GitHub stores {name} in LFS. Use a mirror.")
 
 
-def _trouble(source: Source, name: str, error: Exception) -> SourceError:
+def _fetch_error(source: Source, name: str, error: Exception) -> SourceError:
     if isinstance(error, urllib.error.HTTPError):
-        why = f"was answered with HTTP status {error.code}"
+        problem = f"returned HTTP status {error.code}"
     else:
         first = (str(error).splitlines() or [""])[0][:200]
-        why = f"cannot be fetched ({first}); {OFFLINE}"
-    return SourceError(f"{source.name}: {source.github}/{name} on GitHub {why}")
+        problem = f"cannot be downloaded ({first}); {OFFLINE}"
+    return SourceError(f"{source.name}: {source.github}/{name} on GitHub {problem}")

@@ -1,8 +1,8 @@
-"""Fetches named files of a Hub dataset at a pinned commit, through the Hub's own client.
+"""Downloads files of a Hub dataset at a pinned commit, through the official client.
 
-In: a Source with a Hub id. Out: paths in the client's cache, their names and the commit;
-SourceError with one line if they cannot be had. Files are only read as data: no loading script is
-run. Honours HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and the client's cache as the client does.
+In: a Source with a Hub id. Out: paths in the client's cache, their names and the commit, or a
+SourceError of one line. Files are only read as data: no loading script runs. HF_ENDPOINT,
+HF_TOKEN, HF_HUB_OFFLINE and the cache work as in the client.
 """
 
 import os
@@ -18,48 +18,49 @@ from curator.sources.fetch.hub_errors import describe_hub_error
 from curator.sources.source import Source
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
-OFFLINE = "is the machine online? A mirror works without: --mirror DIR"
+OFFLINE = "check the network connection, or read a local copy with --mirror DIR"
 
 
 def fetch(source: Source, cache: Path | None = None) -> tuple[list[Path], list[str], str]:
-    """Paths, names and commit. Files at a full commit that are in the cache need no network."""
-    with _telling(source):
+    """Return paths, names and commit; cached files at a full commit need no network."""
+    with _wrap_hub_errors(source):
         if COMMIT.fullmatch(source.revision) and source.files:
             try:
                 paths = _download(source, source.files, source.revision, cache, offline=True)
                 return paths, list(source.files), source.revision
             except FileNotFoundError:
                 pass  # not in the cache, or named by a pattern
-        info = _info(source)
-        names = _listed(source, info)
+        info = _dataset_info(source)
+        names = _matching_files(source, info)
         return _download(source, names, info.sha, cache), names, info.sha
 
 
 def probe(source: Source) -> str:
-    """Asks whether the files could be had, without fetching them: the commit, or SourceError."""
-    with _telling(source):
-        info = _info(source)
+    """Check that the files are accessible, without downloading them; return the commit."""
+    with _wrap_hub_errors(source):
+        info = _dataset_info(source)
         if info.gated:
             _api().auth_check(source.hub, repo_type="dataset")
     if source.files:
-        _listed(source, info)
+        _matching_files(source, info)
     return str(info.sha)
 
 
-def stated_licence(source: Source) -> str:
-    """The licence that the card of a dataset states; empty if it states none."""
-    with _telling(source):
-        info = _info(source)
-    stated = info.card_data.get("license") if info.card_data else None
-    found = stated if isinstance(stated, list) else [stated] if stated else []
-    return ", ".join(str(each) for each in found)
+def card_licence(source: Source) -> str:
+    """Return the licence on the dataset card, or an empty string."""
+    with _wrap_hub_errors(source):
+        info = _dataset_info(source)
+    licence = info.card_data.get("license") if info.card_data else None
+    licences = licence if isinstance(licence, list) else [licence] if licence else []
+    return ", ".join(str(each) for each in licences)
 
 
 @contextmanager
-def _telling(source: Source) -> Iterator[None]:
-    """Whatever the client or `datasets` raises becomes a SourceError of one line.
+def _wrap_hub_errors(source: Source) -> Iterator[None]:
+    """Convert any exception of the client or of `datasets` into a SourceError of one line.
 
-    Wide on purpose: they raise errors of their own, of httpx, of their readers and bare ones.
+    Catches Exception, since they raise their own errors, those of httpx and of file readers, and
+    bare ones.
     """
     try:
         yield
@@ -69,13 +70,13 @@ def _telling(source: Source) -> Iterator[None]:
         raise _source_error(source, error) from None
 
 
-def _info(source: Source) -> Any:
-    """One request that is not retried: the client tries for 20 seconds to reach a file."""
+def _dataset_info(source: Source) -> Any:
+    """Request the dataset's description once: file downloads would be retried for 20 seconds."""
     return _api().dataset_info(source.hub, revision=source.revision or "main", timeout=10)
 
 
 def _endpoint() -> str | None:
-    # The client reads HF_ENDPOINT once, when it is imported.
+    # The client reads HF_ENDPOINT only when it is imported.
     return os.environ.get("HF_ENDPOINT")
 
 
@@ -106,44 +107,44 @@ def _download(
     ]
 
 
-def _listed(source: Source, info: Any) -> list[str]:
-    """Names of the files that match the source's patterns or, without any, its config and split."""
+def _matching_files(source: Source, info: Any) -> list[str]:
+    """Return the files that match the source's patterns or, without patterns, its split."""
     if not source.files:
         return _split_files(source, info.sha)
-    held = [sibling.rfilename for sibling in info.siblings or []]
+    available = [sibling.rfilename for sibling in info.siblings or []]
     names = []
     for pattern in source.files:
-        found = sorted(name for name in held if fnmatch(name, pattern))
-        if not found:
+        matches = sorted(name for name in available if fnmatch(name, pattern))
+        if not matches:
             raise SourceError(f"{source.name}: {source.hub} has no file {pattern} at {info.sha}")
-        names += found
+        names += matches
     return names
 
 
 def _split_files(source: Source, revision: str) -> list[str]:
-    """What `datasets` takes to be the data files of a config and split."""
+    """Return the data files of a config and split, as `datasets` resolves them."""
     from datasets import load_dataset_builder
 
     builder = load_dataset_builder(source.hub, source.config or None, revision=revision)
-    held = {str(split): files for split, files in (builder.config.data_files or {}).items()}
-    if source.split not in held:
-        known = ", ".join(sorted(held)) or "none"
+    splits = {str(split): files for split, files in (builder.config.data_files or {}).items()}
+    if source.split not in splits:
+        known = ", ".join(sorted(splits)) or "none"
         raise SourceError(
-            f"{source.name}: {source.hub} has no split '{source.split}' in files; splits: {known}"
+            f"{source.name}: {source.hub} has no files for split '{source.split}'. Splits: {known}"
         )
     prefix = f"hf://datasets/{source.hub}@{revision}/"
-    return sorted(str(each).removeprefix(prefix) for each in held[source.split])
+    return sorted(str(each).removeprefix(prefix) for each in splits[source.split])
 
 
 def _source_error(source: Source, error: Exception) -> SourceError:
     at = f" at {source.revision}" if source.revision else ""
-    why = describe_hub_error(
+    problem = describe_hub_error(
         error,
         revision=source.revision or "main",
         lacks=f"one of {', '.join(source.files)}{at}",
         offline=OFFLINE,
     )
-    if not why:
+    if not problem:
         first = (str(error).splitlines() or [""])[0][:200]
-        why = f"cannot be read ({type(error).__name__}: {first})"
-    return SourceError(f"{source.name}: {source.hub} on the Hub {why}")
+        problem = f"cannot be read ({type(error).__name__}: {first})"
+    return SourceError(f"{source.name}: {source.hub} on the Hub {problem}")

@@ -1,7 +1,7 @@
-"""Finds the files of a source: in a local mirror, where a recipe points, or on the Hub or GitHub.
+"""Finds the files of a source: in a local mirror, at the recipe's path, on the Hub or on GitHub.
 
-In: a Source and perhaps a mirror folder laid out as MIRROR/sources/NAME/* and MIRROR/evals/NAME/*.
-Out: Opened. A source that cannot be had is one SourceError of one line.
+In: a Source and optionally a mirror folder with sources/NAME/* and evals/NAME/*. Out: SourceFiles,
+or a SourceError of one line.
 """
 
 import glob
@@ -18,43 +18,43 @@ from curator.sources.source import Source, SourceFiles
 def open_source(
     source: Source, mirror: Path | None = None, cache: Path | None = None
 ) -> SourceFiles:
-    """The files of a source, fetched if need be.
+    """Return the files of a source, downloading them if necessary.
 
-    With a mirror only the mirror is looked at, so that a build with one never needs the network.
-    `cache` is where GitHub files go (default: the user's cache folder); the Hub has its own.
+    With a mirror, only the mirror is searched, so that such a build never needs the network.
+    `cache` is the folder of downloaded files (default: the user's cache folders).
     """
     if source.local or mirror is not None:
-        return _local(source, mirror)
-    paths, names, revision = _remote(source).fetch(source, cache)
+        return _open_local(source, mirror)
+    paths, names, revision = _remote_module(source).fetch(source, cache)
     where = source.hub or source.github
-    digest = sha256("\n".join([where, revision, *names, source.reading]).encode()).hexdigest()
+    digest = sha256("\n".join([where, revision, *names, source.settings]).encode()).hexdigest()
     return SourceFiles(tuple(paths), tuple(names), revision, digest, f"{where} at {revision[:7]}")
 
 
-def reachability(source: Source, mirror: Path | None = None) -> tuple[str | None, str]:
-    """Where a source can be had and why or why not, without downloading its data.
+def check_reachable(source: Source, mirror: Path | None = None) -> tuple[str | None, str]:
+    """Check whether a source can be opened, without downloading its data.
 
-    Returns (origin, ""), or (None, reason) with the one line that opening it would say.
+    Returns (origin, ""), or (None, reason) with the message that `open_source` would raise.
     """
     try:
         if source.local or mirror is not None:
-            return source.local or str(_files(source, mirror)[1]), ""
+            return source.local or str(_list_files(source, mirror)[1]), ""
         where = source.hub or source.github
-        return f"{where} at {_remote(source).probe(source)[:7]}", ""
+        return f"{where} at {_remote_module(source).probe(source)[:7]}", ""
     except SourceError as error:
         return None, str(error)
 
 
-def _remote(source: Source) -> ModuleType:
+def _remote_module(source: Source) -> ModuleType:
     return hub if source.hub else github
 
 
-def _files(source: Source, mirror: Path | None) -> tuple[list[Path], Path]:
+def _list_files(source: Source, mirror: Path | None) -> tuple[list[Path], Path]:
     if source.local:
-        found = [Path(each) for each in sorted(glob.glob(source.local, recursive=True))]
-        files = [each for each in found if each.is_file()]
+        paths = [Path(each) for each in sorted(glob.glob(source.local, recursive=True))]
+        files = [each for each in paths if each.is_file()]
         if not files:
-            raise SourceError(f"{source.name}: no file matches {source.local}; check the path")
+            raise SourceError(f"{source.name}: no file matches {source.local}. Check the path.")
         return files, Path(os.path.commonpath([each.parent for each in files]))
     assert mirror is not None
     folder = mirror / source.folder
@@ -65,17 +65,17 @@ def _files(source: Source, mirror: Path | None) -> tuple[list[Path], Path]:
     )
     if not files:
         raise SourceError(
-            f"{source.name}: no data file in {folder}; put upstream's files there, or leave out "
-            "the mirror to read the Hub"
+            f"{source.name}: no data file in {folder}. Put upstream's files there, or omit the "
+            "mirror to download from the Hub."
         )
     return files, folder
 
 
-def _local(source: Source, mirror: Path | None) -> SourceFiles:
+def _open_local(source: Source, mirror: Path | None) -> SourceFiles:
     try:
-        files, root = _files(source, mirror)
-        names = [_name(each.relative_to(root)) for each in files]
-        digest = sha256(source.reading.encode())
+        files, root = _list_files(source, mirror)
+        names = [_place_name(each.relative_to(root)) for each in files]
+        digest = sha256(source.settings.encode())
         for path, name in zip(files, names, strict=True):
             digest.update(f"{name}\n{_sha256(path)}\n".encode())
     except OSError as error:
@@ -87,8 +87,8 @@ def _local(source: Source, mirror: Path | None) -> SourceFiles:
     )
 
 
-def _name(path: Path) -> str:
-    # Names stand in places, which are stored as valid UTF-8.
+def _place_name(path: Path) -> str:
+    # Names become part of places, which are stored as valid UTF-8.
     return os.fsencode(path.as_posix()).decode("utf-8", "replace")
 
 

@@ -1,7 +1,8 @@
-"""Streams the elements of one big JSON list, so that a 212 MB file takes a few megabytes.
+"""Streams the elements of a large JSON list, so that a 212 MB file needs a few megabytes.
 
-In: a text stream that stands somewhere before `[`. Out: elements, and Malformed stretches; after a
-malformed element reading goes on at the next `}, {`.
+In: a text stream positioned before the list's `[`. Out: the elements, and a Malformed for each
+stretch that is not JSON; after one, reading resumes at the next `}, {`. Not ijson: it stops at the
+first malformed element, rejects NaN and lone surrogates, and 20 KB of `[` cost it a gigabyte.
 """
 
 import json
@@ -12,16 +13,16 @@ from typing import TextIO
 
 CHUNK = 1 << 18
 LONGEST = 16 << 20
-"""Characters of one element; more is malformed. It bounds memory."""
+"""Maximum characters to read in search of an element's end; it bounds memory."""
 
 Brackets = tuple[re.Pattern[str], re.Pattern[str]]
 WHOLE: Brackets = (re.compile(r"\["), re.compile(r"\]\s*\Z"))
-"""How the list begins and ends that is all of a file."""
+"""Start and end of a list that is the whole file."""
 INSTANCES: Brackets = (
     re.compile(r'"Instances"\s*:\s*\['),
     re.compile(r'\]\s*(?:,\s*"|\}\s*\Z)'),
 )
-"""How the list begins and ends that is a member of Lila's object."""
+"""Start and end of the list inside Lila's object."""
 
 _SPACE = re.compile(r"[\s,]*")
 _NEXT = re.compile(r"\}\s*,\s*(?=\{)")
@@ -37,22 +38,22 @@ class Malformed:
 
 
 class _Window:
-    """The part of the file that is being looked at: `text[at:]` is still to be read."""
+    """The part of the stream in memory: `text[at:]` is not parsed yet."""
 
     def __init__(self, stream: TextIO, text: str) -> None:
-        self.stream, self.text, self.at, self.ended = stream, text, 0, False
+        self.stream, self.text, self.at, self.exhausted = stream, text, 0, False
 
-    def more(self) -> bool:
-        """Reads on, twice as much as is held: elements of any length cost linear time."""
-        held = self.text[self.at :]
-        read = self.stream.read(max(CHUNK, len(held)))
-        self.ended = not read
-        self.text, self.at = held + read, 0
-        return not self.ended
+    def read_more(self) -> bool:
+        """Drop the parsed text and read as much again as is left, so that time stays linear."""
+        rest = self.text[self.at :]
+        chunk = self.stream.read(max(CHUNK, len(rest)))
+        self.exhausted = not chunk
+        self.text, self.at = rest + chunk, 0
+        return not self.exhausted
 
 
-def elements(stream: TextIO, brackets: Brackets = WHOLE) -> Iterator[object | Malformed]:
-    """The elements of the list, which opens within the first megabyte."""
+def read_elements(stream: TextIO, brackets: Brackets) -> Iterator[object | Malformed]:
+    """Yield the elements of the list, which must start within the first megabyte."""
     start, end = brackets
     window = _Window(stream, stream.read(1 << 20))
     opening = start.search(window.text)
@@ -60,67 +61,69 @@ def elements(stream: TextIO, brackets: Brackets = WHOLE) -> Iterator[object | Ma
         yield Malformed("no list in the file", window.text[:1000])
         return
     window.at = opening.end()
-    found: object = None
+    element: object = None
     while True:
-        _skip(window)
+        _skip_space(window)
         if window.at >= len(window.text):
-            if not isinstance(found, Malformed):
+            if not isinstance(element, Malformed):
                 yield Malformed("the file ends inside the list", "")
             return
         if window.text[window.at] != "]":
-            found = _element(window)
-        elif _closed(window, end):
+            element = _read_element(window)
+        elif _at_list_end(window, end):
             return
         else:
             # A bracket left over from a malformed element, or text after the list.
-            found = _resync(window, "not JSON")
-        yield found
+            element = _resync(window, "not JSON")
+        yield element
 
 
-def _skip(window: _Window) -> None:
+def _skip_space(window: _Window) -> None:
     while True:
         space = _SPACE.match(window.text, window.at)
         window.at = space.end() if space else window.at
-        if window.at < len(window.text) or not window.more():
+        if window.at < len(window.text) or not window.read_more():
             return
 
 
-def _closed(window: _Window, end: re.Pattern[str]) -> bool:
-    while len(window.text) - window.at < 1_000 and window.more():
+def _at_list_end(window: _Window, end: re.Pattern[str]) -> bool:
+    while len(window.text) - window.at < 1_000 and window.read_more():
         pass
     return end.match(window.text, window.at) is not None
 
 
-def _element(window: _Window) -> object | Malformed:
+def _read_element(window: _Window) -> object | Malformed:
     while True:
         try:
-            found, end = _DECODER.raw_decode(window.text, window.at)
+            element, end = _DECODER.raw_decode(window.text, window.at)
         except json.JSONDecodeError as error:
-            # A text that does not end, or trouble next to the window's end, may be a cut element.
+            # An unterminated string, or an error near the end of the window, may be a cut element.
             cut = error.msg.startswith("Unterminated") or error.pos > len(window.text) - 64
-            if cut and len(window.text) - window.at < LONGEST and window.more():
+            if cut and len(window.text) - window.at < LONGEST and window.read_more():
                 continue
-            return _resync(window, "not JSON" if not cut or window.ended else "longer than 16 MB")
+            too_long = cut and not window.exhausted
+            return _resync(window, "longer than 16 MB" if too_long else "not JSON")
         except RecursionError:
             return _resync(window, "nested too deeply")
         except ValueError:
             return _resync(window, "a number has too many digits")
-        if end == len(window.text) and not window.ended and window.more():
+        if end == len(window.text) and not window.exhausted and window.read_more():
             continue
         window.at = end
-        return found  # type: ignore[no-any-return]
+        return element  # type: ignore[no-any-return]
 
 
 def _resync(window: _Window, reason: str) -> Malformed:
+    """Skip to the next object of the list; return what was skipped, cut to 20,000 characters."""
     raw = window.text[window.at : window.at + 20_000]
     while True:
         following = _NEXT.search(window.text, window.at)
         if following:
             window.at = following.end()
             return Malformed(reason, raw)
-        if window.ended:
+        if window.exhausted:
             text = window.text.rstrip()
             window.at = len(text) - 1 if text.endswith("]") else len(window.text)
             return Malformed(reason, raw)
         window.at = max(window.at, len(window.text) - 64)
-        window.more()
+        window.read_more()

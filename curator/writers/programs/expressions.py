@@ -1,7 +1,7 @@
-"""Arithmetic as upstream writes it, parsed strictly to `ast` nodes and valued exactly.
+"""Parses arithmetic in upstream's notation to `ast` nodes, and evaluates it exactly.
 
-In: hostile text such as `$1,000 x 20%` or `4(2)-.5`. Out: an expression of numbers and + - * / **
-only, or nothing. No text is ever executed; length, size and exponents are bounded.
+In: untrusted text such as `$1,000 x 20%` or `4(2)-.5`. Out: an expression of numbers and + - * / **
+only, or None. Text is never executed; length, size and exponents are bounded.
 """
 
 import ast
@@ -10,29 +10,31 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 LONGEST = 200
-"""Characters of an expression."""
+"""Maximum characters of an expression."""
 MOST_NODES = 120
 LARGEST_POWER = 64
 MOST_BITS = 4096
 
-_SIGNS = str.maketrans({"×": "*", "÷": "/", "−": "-", "–": "-", "⁄": "/", "∗": "*", "^": "**"})
+_OPERATOR_SYMBOLS = str.maketrans(
+    {"×": "*", "÷": "/", "−": "-", "–": "-", "⁄": "/", "∗": "*", "^": "**"}
+)
 _ARITHMETIC = re.compile(r"[0-9.+\-*/() ]+")
 _OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow)
 
 
 class NotCompiled(Exception):
-    """Upstream's text has no program in it; the message is a few countable words."""
+    """Upstream's text does not compile. The message is a fixed text, so that it can be counted."""
 
 
 def parse_arithmetic(text: str) -> ast.expr | None:
-    """The expression that the text is, or None if it is anything but arithmetic on numbers.
+    """Return the expression, or None if the text is not arithmetic on numbers.
 
-    Understood beside Python's own: `×` `÷` `x`, `^`, `$`, thousands commas, `20%` as 20/100,
-    leading zeros, and multiplication by brackets as in `4(2)`.
+    Accepts Python's notation and `×` `÷` `x`, `^`, `$`, thousands commas, `20%` as 20/100, leading
+    zeros, and brackets as multiplication in `4(2)`.
     """
     if len(text) > LONGEST:
         return None
-    text = text.translate(_SIGNS).replace("$", "").replace("{", "(").replace("}", ")")
+    text = text.translate(_OPERATOR_SYMBOLS).replace("$", "").replace("{", "(").replace("}", ")")
     text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)
     text = re.sub(r"(?<=[\d)\s])[xX](?=[\s\d(.])", "*", text)
     text = re.sub(r"(\d*\.?\d+)\s*%(?!\s*[\d(.])", r"(\1/100)", text)
@@ -44,10 +46,10 @@ def parse_arithmetic(text: str) -> ast.expr | None:
         body = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    return body if _allowed(body) else None
+    return body if _is_arithmetic(body) else None
 
 
-def _allowed(root: ast.expr) -> bool:
+def _is_arithmetic(root: ast.expr) -> bool:
     nodes = list(ast.walk(root))
     if len(nodes) > MOST_NODES:
         return False
@@ -66,26 +68,28 @@ def _allowed(root: ast.expr) -> bool:
     return True
 
 
-def exact(expression: ast.expr, names: Mapping[str, Fraction] | None = None) -> Fraction | None:
-    """The exact value, or None for a division by zero, an unknown name, a root or a huge number."""
+def exact_value(
+    expression: ast.expr, names: Mapping[str, Fraction] | None = None
+) -> Fraction | None:
+    """Return the exact value; None for division by zero, unknown names, roots and huge numbers."""
     try:
-        return _exact(expression, names or {})
+        return _evaluate(expression, names or {})
     except (ZeroDivisionError, KeyError, ValueError, OverflowError):
         return None
 
 
-def _exact(node: ast.expr, names: Mapping[str, Fraction]) -> Fraction:
+def _evaluate(node: ast.expr, names: Mapping[str, Fraction]) -> Fraction:
     match node:
         case ast.Constant(value=int() | float() as value):
             return Fraction(str(value))
         case ast.Name(id=name):
             return names[name]
         case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return -_exact(operand, names)
+            return -_evaluate(operand, names)
         case ast.UnaryOp(op=ast.UAdd(), operand=operand):
-            return _exact(operand, names)
+            return _evaluate(operand, names)
         case ast.BinOp(left=left, op=op, right=right):
-            return _operate(op, _exact(left, names), _exact(right, names))
+            return _operate(op, _evaluate(left, names), _evaluate(right, names))
     raise ValueError("not arithmetic")
 
 
@@ -105,13 +109,13 @@ def _operate(op: ast.operator, left: Fraction, right: Fraction) -> Fraction:
     return Fraction(left**right.numerator)
 
 
-def operations(expression: ast.expr) -> int:
-    """How many operators and calls the expression has."""
+def count_operations(expression: ast.expr) -> int:
+    """Count the operators and calls of an expression."""
     return sum(isinstance(node, ast.BinOp | ast.Call) for node in ast.walk(expression))
 
 
-def number(text: str) -> ast.Constant:
-    """A literal: `1,000` and `2.0` as integers, `0.50` as 0.5."""
+def number_literal(text: str) -> ast.Constant:
+    """Return the literal of a number: `1,000` and `2.0` as integers, `0.50` as 0.5."""
     value = float(text.replace(",", ""))
     whole = Fraction(text.replace(",", ""))
     return ast.Constant(whole.numerator if whole.denominator == 1 else value)

@@ -1,7 +1,7 @@
 """Compiles GSM8K's annotated solutions to programs.
 
 In: a Problem whose `program` is upstream's text: `Natalia sold 48/2 = <<48/2=24>>24 clips in May.`
-Out: `clips_in_may = 48 / 2`, and so on, `print(...)` of the step whose result is the gold answer.
+Out: `clips_in_may = 48 / 2`, …, and `print(...)` of the step whose result is the gold answer.
 """
 
 import ast
@@ -12,51 +12,63 @@ from fractions import Fraction
 from itertools import islice
 
 from curator.core.model import Problem
-from curator.writers.programs.expressions import NotCompiled, exact, operations
-from curator.writers.programs.gsm8k_text import Found, computations, number_value
-from curator.writers.programs.steps import Step, needed, rename, source, substitute, used_names
-from curator.writers.programs.variable_names import Names, name_of_result
+from curator.writers.programs.expressions import NotCompiled, count_operations, exact_value
+from curator.writers.programs.gsm8k_text import Computation, find_computations, number_value
+from curator.writers.programs.steps import (
+    Step,
+    needed_steps,
+    rename,
+    substitute,
+    to_source,
+    used_names,
+)
+from curator.writers.programs.variable_names import Names, name_result
 
 LONGEST = 20_000
 MOST_STEPS = 60
 _COMMON = frozenset(map(Fraction, (0, 1, 2, 3, 4, 7, 10, 12, 24, 30, 52, 60, 100, 365, 1000)))
-"""Numbers that a solution uses without anybody having computed or given them."""
+"""Numbers that solutions use although the question does not state them."""
 
 
 def compile_gsm8k(problem: Problem) -> str:
-    """The program. Raises NotCompiled where the text has no computation that is right.
+    """Return the program. Raises NotCompiled if the text contains no correct computation.
 
-    It prints the last result that is the gold answer; where none is, the last of all, for the
-    check of answers to reject. A number becomes the name of an earlier step where it can only be
-    that step's result: it is not a number of the question, nor a common one (2, 7, 12, 60, 100, …);
-    such a number counts as a step's result only if that result is used nowhere else.
+    The program prints the last result that equals the gold answer; if there is none, the last
+    result, which the check of answers then rejects. A number is replaced by the name of an earlier
+    step if it is that step's result and neither a number of the question nor a common one (2, 7,
+    12, 60, 100, …). Other numbers are replaced only if the step is otherwise unused.
     """
-    found = list(islice(computations(problem.program.split("\n####")[0][:LONGEST]), MOST_STEPS))
-    if not found:
+    computations = list(
+        islice(find_computations(problem.program.split("\n####")[0][:LONGEST]), MOST_STEPS)
+    )
+    if not computations:
         raise NotCompiled("no annotation")
-    found = found[: _last(found, problem.gold) + 1]
-    steps = [Step(f"t{index}", each.value) for index, each in enumerate(found)]
-    results = [each.result for each in found]
-    linked = needed(_link(steps, results, _given(problem.question)))
-    if not any(operations(step.value) for step in linked):
+    computations = computations[: _last_index(computations, problem.gold) + 1]
+    steps = [Step(f"t{index}", each.value) for index, each in enumerate(computations)]
+    results = [each.result for each in computations]
+    linked = needed_steps(_link(steps, results, _given_numbers(problem.question)))
+    if not any(count_operations(step.value) for step in linked):
         raise NotCompiled("nothing is computed")
     names = Names()
-    words = {
-        step.name: name_of_result(f.before, f.after) for step, f in zip(steps, found, strict=True)
+    suggested = {
+        step.name: name_result(f.before, f.after)
+        for step, f in zip(steps, computations, strict=True)
     }
-    return source(rename(linked, {step.name: names.take(words[step.name]) for step in linked}))
+    return to_source(
+        rename(linked, {step.name: names.take(suggested[step.name]) for step in linked})
+    )
 
 
-def _last(found: Sequence[Found], gold: str) -> int:
-    """Index of the last computation whose result is the gold answer; the very last without any."""
-    wanted = number_value(gold)
-    for index in range(len(found) - 1, -1, -1):
-        if wanted is not None and abs(found[index].result - wanted) <= abs(wanted) / 1000:
+def _last_index(computations: Sequence[Computation], gold: str) -> int:
+    """Return the index of the last computation that gives the gold answer, or else of the last."""
+    answer = number_value(gold)
+    for index in range(len(computations) - 1, -1, -1):
+        if answer is not None and abs(computations[index].result - answer) <= abs(answer) / 1000:
             return index
-    return len(found) - 1
+    return len(computations) - 1
 
 
-def _given(question: str) -> frozenset[Fraction]:
+def _given_numbers(question: str) -> frozenset[Fraction]:
     texts = re.findall(r"\d[\d,]*\.?\d*|\.\d+", question[:LONGEST])
     values = (number_value(text.rstrip(".,")) for text in texts)
     return _COMMON | {value for value in values if value is not None}
@@ -65,31 +77,33 @@ def _given(question: str) -> frozenset[Fraction]:
 def _link(
     steps: Sequence[Step], results: Sequence[Fraction], given: frozenset[Fraction]
 ) -> list[Step]:
-    """Literals that are earlier results, replaced by names: the certain ones, then the unused."""
+    """Replace literals that equal earlier results by names: first the certain, then the unused."""
     linked: list[Step] = []
     for index, step in enumerate(steps):
         earlier = zip(results[:index], steps[:index], strict=True)
-        sure = {value: before.name for value, before in earlier if value not in given}
-        linked.append(replace(step, value=_named(step.value, sure)))
+        certain = {value: before.name for value, before in earlier if value not in given}
+        linked.append(replace(step, value=_replace_literals(step.value, certain)))
     for index, step in enumerate(steps):
         if any(step.name in used_names(each.value) for each in linked):
             continue
         for place in range(index + 1, len(linked)):
-            value = _named(linked[place].value, {results[index]: step.name}, most=1)
+            value = _replace_literals(linked[place].value, {results[index]: step.name}, most=1)
             if step.name in used_names(value):
                 linked[place] = replace(linked[place], value=value)
                 break
     return linked
 
 
-def _named(expression: ast.expr, names: Mapping[Fraction, str], most: int = 100) -> ast.expr:
-    """The expression with at most so many literals of these values replaced by the names."""
+def _replace_literals(
+    expression: ast.expr, names: Mapping[Fraction, str], most: int = 100
+) -> ast.expr:
+    """Replace literals with these values by names, up to `most` of them."""
     left = most
 
     class Replace(ast.NodeTransformer):
         def visit_Constant(self, node: ast.Constant) -> ast.expr:
             nonlocal left
-            value = exact(node)
+            value = exact_value(node)
             if value is None or value not in names or not left:
                 return node
             left -= 1

@@ -1,8 +1,8 @@
 """Cleans Lila's programs to readable Python.
 
 In: a Problem whose `program` has the lines `n0 = 30.0`, `t0 = n0 - 10.0`, `answer = t0 * 100.0`,
-`print(answer)`. Out: the same computation with names from the question. A program of any other form
-is passed on as it is, if it parses and prints.
+`print(answer)`. Out: the same computation with names from the question. Any other program that
+parses and prints is returned unchanged.
 """
 
 import ast
@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from curator.core.model import Problem
-from curator.writers.programs.expressions import NotCompiled, exact, number
-from curator.writers.programs.quantities import Quantity, quantities
-from curator.writers.programs.simplify import readable
+from curator.writers.programs.expressions import NotCompiled, exact_value, number_literal
+from curator.writers.programs.quantities import Quantity, find_quantities
+from curator.writers.programs.simplify import write_program
 from curator.writers.programs.steps import Step, rename
 
 LONGEST = 20_000
 MOST_NODES = 200
-"""Of one statement that is rewritten; larger ones are left as they are."""
+"""Maximum syntax nodes of a statement that is rewritten."""
 _FUNCTIONS = frozenset(
     {"sqrt", "floor", "ceil", "factorial", "comb", "gcd", "lcm", "log", "log2", "log10"}
 )
@@ -35,12 +35,12 @@ _SCIPY: Mapping[str, str] = {
     "scipy.special.comb": "comb",
     "scipy.misc.comb": "comb",
 }
-"""What `scipy` has no longer, or need not be loaded for."""
+"""Functions of `math` that replace those of `scipy`, which may be gone or slow to import."""
 _PLAIN = frozenset({"min", "max", "abs", "round", "int", "float", "sum"})
 
 
 def compile_lila(problem: Problem) -> str:
-    """The program. Raises NotCompiled if the text is no Python, or prints nothing."""
+    """Return the program. Raises NotCompiled if the text is not Python or prints nothing."""
     text = problem.program.strip()
     if not text or len(text) > LONGEST:
         raise NotCompiled("program too long" if text else "no program")
@@ -48,28 +48,28 @@ def compile_lila(problem: Problem) -> str:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise NotCompiled("not Python") from None
-    steps = _straight(tree)
+    steps = _straight_line_steps(tree)
     if steps is None:
         if "print(" not in text:
             raise NotCompiled("prints nothing")
         return text
-    return _renamed(steps, quantities(problem.question))
+    return _with_question_names(steps, find_quantities(problem.question))
 
 
-def _straight(tree: ast.Module) -> list[Step] | None:
-    """The assignments of a program that is nothing but arithmetic and a last `print`, else None."""
-    body = [node for node in tree.body if not _library(node)]
+def _straight_line_steps(tree: ast.Module) -> list[Step] | None:
+    """Return the assignments of a program of arithmetic and a final `print`; None for any other."""
+    body = [node for node in tree.body if not _is_library_import(node)]
     steps: list[Step] = []
-    known: dict[str, Fraction] = {}
+    constants: dict[str, Fraction] = {}
     for node in body[:-1]:
         match node:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value) if _small(value):
-                cleaned = _Clean(known).visit(value)
-                if not _arithmetic(cleaned):
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if _is_small(value):
+                cleaned = _Clean(constants).visit(value)
+                if not _is_arithmetic(cleaned):
                     return None
                 steps.append(Step(name, cleaned, _HINTS.get(_operator(cleaned), "")))
-                if (fixed := exact(cleaned)) is not None:
-                    known[name] = fixed
+                if (fixed := exact_value(cleaned)) is not None:
+                    constants[name] = fixed
             case _:
                 return None
     names = [step.name for step in steps]
@@ -81,15 +81,15 @@ def _straight(tree: ast.Module) -> list[Step] | None:
     return None
 
 
-def _library(node: ast.stmt) -> bool:
-    """Whether it imports only what a straight program can need; `math` is imported anew if used."""
+def _is_library_import(node: ast.stmt) -> bool:
+    """Return whether a statement imports only libraries that are replaced, or imported again."""
     return isinstance(node, ast.Import) and all(
         alias.name in ("math", "scipy", "scipy.special", "scipy.misc") and not alias.asname
         for alias in node.names
     )
 
 
-def _small(value: ast.expr) -> bool:
+def _is_small(value: ast.expr) -> bool:
     return sum(1 for _ in ast.walk(value)) <= MOST_NODES
 
 
@@ -97,7 +97,7 @@ def _operator(value: ast.expr) -> type[ast.operator] | None:
     return type(value.op) if isinstance(value, ast.BinOp) else None
 
 
-def _arithmetic(root: ast.expr) -> bool:
+def _is_arithmetic(root: ast.expr) -> bool:
     for node in ast.walk(root):
         match node:
             case ast.Constant(value=value) if type(value) in (int, float):
@@ -119,18 +119,18 @@ def _arithmetic(root: ast.expr) -> bool:
 
 
 class _Clean(ast.NodeTransformer):
-    """Upstream's guards and floats: `100.0` as 100, `x + 1e-05` as x, `x ** min(2, 5)` as x ** 2.
+    """Simplifies upstream's floats and guards: 100.0 → 100, x + 1e-05 → x, x ** min(2, 5) → x ** 2.
 
-    The guards kept upstream's own interpreter from failing: powers stop at 5, a divisor is never 0.
-    A power that is larger keeps its guard, since upstream's answer was computed with it.
+    The guards protected upstream's interpreter: exponents are at most 5, divisors never 0. An
+    exponent above 5 keeps its guard, since upstream's answer was computed with it.
     """
 
-    def __init__(self, known: Mapping[str, Fraction]) -> None:
-        self.known = known
+    def __init__(self, constants: Mapping[str, Fraction]) -> None:
+        self.constants = constants
 
     def visit_Constant(self, node: ast.Constant) -> ast.Constant:
         plain = type(node.value) in (int, float) and 1e-4 < abs(node.value) < 1e15  # type: ignore[arg-type]
-        return number(repr(node.value)) if plain else node
+        return number_literal(repr(node.value)) if plain else node
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         name = _SCIPY.get(ast.unparse(node))
@@ -151,22 +151,22 @@ class _Clean(ast.NodeTransformer):
             case ast.BinOp(
                 op=ast.Pow(), right=ast.Call(func=ast.Name(id="min"), args=[power, cap])
             ):
-                value, most = exact(power, self.known), exact(cap)
-                if value is not None and most is not None and value <= most:
+                value, limit = exact_value(power, self.constants), exact_value(cap)
+                if value is not None and limit is not None and value <= limit:
                     node.right = power
         return node
 
 
-def _renamed(steps: list[Step], asked: list[Quantity]) -> str:
-    """Inputs take the name of the question's number at their index, if the values agree."""
+def _with_question_names(steps: list[Step], quantities: list[Quantity]) -> str:
+    """Write the program with inputs named after the question's numbers of the same value."""
     inputs = [step for step in steps if isinstance(step.value, ast.Constant)]
     rest = [step for step in steps if step not in inputs]
     if not rest or steps[-1] in inputs:
         raise NotCompiled("nothing is computed")
-    given = [Quantity(_constant(step), _name(step, asked)) for step in inputs]
+    given = [Quantity(_constant(step), _quantity_name(step, quantities)) for step in inputs]
     names = {step.name: f"n{index}" for index, step in enumerate(inputs)}
     names |= {step.name: f"t{index}" for index, step in enumerate(rest)}
-    return readable(rename(rest, names), given)
+    return write_program(rename(rest, names), given)
 
 
 def _constant(step: Step) -> ast.Constant:
@@ -174,10 +174,10 @@ def _constant(step: Step) -> ast.Constant:
     return step.value
 
 
-def _name(step: Step, asked: list[Quantity]) -> str:
+def _quantity_name(step: Step, quantities: list[Quantity]) -> str:
     place = re.fullmatch(r"n(\d{1,3})", step.name)
-    at_place = asked[int(place[1]) : int(place[1]) + 1] if place else []
-    for quantity in [*at_place, *asked]:
-        if quantity.value is not None and exact(quantity.value) == exact(step.value):
+    at_place = quantities[int(place[1]) : int(place[1]) + 1] if place else []
+    for quantity in [*at_place, *quantities]:
+        if quantity.value is not None and exact_value(quantity.value) == exact_value(step.value):
             return quantity.name
     return ""

@@ -2,8 +2,8 @@
 
 In: a Problem whose `program` is `subtract(const_100,n0)|divide(n1,#0)|`: operations on the
 question's numbers (`n0`), constants and earlier results (`#0`). Out: the same steps as readable
-Python. Not `annotated_formula`: there a thousands comma cannot be told from one between arguments,
-and its numbers were put in by text replacement, wrongly in a few rows.
+Python. `annotated_formula` is not used: its thousands commas look like those between arguments, and
+upstream inserted its numbers by text replacement, wrongly in a few rows.
 """
 
 import ast
@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from curator.core.model import Problem
 from curator.writers.programs.expressions import NotCompiled
 from curator.writers.programs.mathqa_operations import OPERATIONS, constant
-from curator.writers.programs.quantities import Quantity, quantities
-from curator.writers.programs.simplify import readable
+from curator.writers.programs.quantities import Quantity, find_quantities
+from curator.writers.programs.simplify import write_program
 from curator.writers.programs.steps import Step, substitute
 
 LONGEST = 4_000
@@ -23,13 +23,13 @@ _CALL = re.compile(r"([a-z_]{2,40})\(([^()|]{1,200})\)")
 
 
 def compile_mathqa(problem: Problem) -> str:
-    """The program. Raises NotCompiled for what is no formula, or uses what the question has not."""
-    given = quantities(problem.question)
-    return readable(parse_formula(problem.program, given), given)
+    """Return the program. Raises NotCompiled if it is not a formula over the question's numbers."""
+    given = find_quantities(problem.question)
+    return write_program(parse_formula(problem.program, given), given)
 
 
 def parse_formula(formula: str, given: Sequence[Quantity]) -> list[Step]:
-    """One step an operation, named `t0`, `t1`, …, over `n0`, `n1`, … for the question's numbers."""
+    """Return one step per operation: `t0`, `t1`, … over the question's numbers `n0`, `n1`, …"""
     calls = [call.strip() for call in formula.strip().strip("|").split("|")]
     if not calls[0] or len(formula) > LONGEST or len(calls) > MOST_STEPS:
         raise NotCompiled("no formula" if not calls[0] else "formula too long")

@@ -1,8 +1,8 @@
-"""MathQA's operations and constants: what each computes, as Python, and what its result is called.
+"""MathQA's operations and constants as Python expressions, with names for their results.
 
-The list is the published one (Amini et al. 2019, operation vocabulary of the dataset), including
-operations that few formulas use. Arguments are `a`, `b`, `c` in upstream's order; upstream's own
-spelling is kept (`reminder`, `circumface`, `semi_circle_perimiter`).
+The table is the published vocabulary (Amini et al. 2019), including rare operations. Arguments are
+`a`, `b`, `c` in upstream's order; upstream's spelling is unchanged (`reminder`, `circumface`,
+`semi_circle_perimiter`).
 """
 
 import ast
@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from curator.writers.programs.expressions import number
+from curator.writers.programs.expressions import number_literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Operation:
     value: ast.expr
     """Its result over the names `a`, `b`, `c`."""
     result: str
-    """What the result is called where the text gives no better name."""
+    """Name of the result, unless the text gives a better one."""
 
 
 _TABLE: Mapping[str, tuple[str, str]] = {
@@ -131,14 +131,14 @@ _EXACT: Mapping[str, str] = {
     "0_33": "1 / 3",
     "0_1667": "1 / 6",
 }
-"""Constants that upstream wrote rounded or by name, as what they stand for: 0.2778 turns km/h into
-m/s, and the rounded form misses the marked option."""
+"""Exact values of constants that upstream rounded or named: 0.2778 converts km/h to m/s, and the
+rounded value misses the gold answer."""
 
 
 def constant(text: str) -> ast.expr | None:
-    """The value of `const_100`, `const_0_2778`, `const_pi`, …; None if it is no constant."""
+    """Return the value of `const_100`, `const_0_2778`, `const_pi`, …; None for other text."""
     name = text.removeprefix("const_")
     if name in _EXACT:
         return ast.parse(_EXACT[name], mode="eval").body
     plain = name.replace("_", ".")
-    return number(plain) if re.fullmatch(r"\d{1,15}(\.\d{1,15})?", plain) else None
+    return number_literal(plain) if re.fullmatch(r"\d{1,15}(\.\d{1,15})?", plain) else None

@@ -1,7 +1,7 @@
-"""The numbers of a question, in the order and form that MathQA counts them, with names for them.
+"""Finds the numbers of a question, numbered as MathQA does, and names for them.
 
 In: a question such as `a train 150 m long runs at 54 km / hr`. Out: Quantity(150, `meters`) and
-Quantity(54, `speed_in_kmph`). MathQA's `n0`, `n1`, … and Lila's are indices into this list.
+Quantity(54, `speed_in_kmph`). `n0`, `n1`, … of MathQA and Lila are indices into this list.
 """
 
 import ast
@@ -9,11 +9,11 @@ import re
 from dataclasses import dataclass
 from itertools import takewhile
 
-from curator.writers.programs.expressions import number
-from curator.writers.programs.variable_names import identifier, vocabulary, words
+from curator.writers.programs.expressions import number_literal
+from curator.writers.programs.variable_names import make_identifier, split_words, word_set
 
 MOST = 200
-"""Numbers read of a question."""
+"""Maximum number of quantities per question."""
 _NUMBER = re.compile(r"\d+(?:,\d+)*(?:\.\d+)?")
 _GROUPED = re.compile(r"\d{1,3}(?:,\d{2,3})*,\d{3}(?:\.\d+)?|\d+(?:\.\d+)?")
 _LONGEST_NUMBER = 24
@@ -24,23 +24,23 @@ class Quantity:
     """One number of a question."""
 
     value: ast.Constant | None
-    """None for a list such as `5,6` or `12,27`: MathQA counts it as one number, and it is none."""
+    """None for a list such as `5,6` or `12,27`, which MathQA counts as one number."""
     name: str
-    """From the words beside it; empty if they say nothing."""
+    """Derived from the words around it; empty if they give no name."""
 
 
-def quantities(question: str) -> list[Quantity]:
-    """All numbers of the question in order: digits, with commas inside and decimals.
+def find_quantities(question: str) -> list[Quantity]:
+    """Return all numbers of the question in order: digits, with inner commas and decimals.
 
-    A sign is not part of a number, and `.5` is 5 to MathQA, which counts digits only.
+    As in MathQA, a sign is not part of a number, and `.5` counts as 5.
     """
-    found = list(_NUMBER.finditer(question))[:MOST]
-    return [Quantity(_value(mark[0]), _name(question, mark)) for mark in found]
+    matches = list(_NUMBER.finditer(question))[:MOST]
+    return [Quantity(_value(mark[0]), _name(question, mark)) for mark in matches]
 
 
 def _value(text: str) -> ast.Constant | None:
     well_formed = len(text) <= _LONGEST_NUMBER and _GROUPED.fullmatch(text)
-    return number(text) if well_formed else None
+    return number_literal(text) if well_formed else None
 
 
 _UNITS = {
@@ -90,20 +90,20 @@ _UNITS = {
     "ltr": "liters",
 }
 _SPEEDS = [(text, name) for text, name in _UNITS.items() if name.startswith("speed")]
-_ROLES = vocabulary(
+_ROLES = word_set(
     "length width breadth height radius diameter depth side edge base perimeter area volume "
     "circumference diagonal average mean sum product difference age speed distance cost price "
     "salary income rent principal profit loss discount gain interest rate tax commission tip "
     "investment remainder population hypotenuse"
 )
-_LENGTHS = vocabulary(
+_LENGTHS = word_set(
     "length width breadth height radius diameter depth side edge base perimeter distance "
     "circumference diagonal hypotenuse"
 )
 _LENGTH_UNITS = frozenset({"meters", "kilometers", "centimeters", "feet", "inches", "miles"})
 _OF_MANY = frozenset({"average", "mean", "sum", "product", "difference"})
-"""Before `of 3 , 4 and 5` they name what is asked, not the number."""
-_PERCENTS = vocabulary(
+"""Before `of 3 , 4 and 5`, these words name the result, not the number."""
+_PERCENTS = word_set(
     "profit loss discount gain interest tax commission tip increase decrease raise off water "
     "milk alcohol salt sugar acid solution vote votes"
 )
@@ -131,16 +131,16 @@ def _name(question: str, mark: re.Match[str]) -> str:
     noun = _STOP.split(after, maxsplit=1)[0] if not after.startswith(("-", ":")) else ""
     parts = _noun(noun)
     if role and not parts:
-        return identifier([role])
+        return make_identifier([role])
     if role in _LENGTHS and parts[0] in _LENGTH_UNITS:
-        return identifier([role, "in", parts[0]])
-    return identifier(parts)
+        return make_identifier([role, "in", parts[0]])
+    return make_identifier(parts)
 
 
 def _noun(text: str) -> list[str]:
-    """The words after a number while they can be a noun: `4 red marbles in` → red, marbles."""
+    """Return the noun phrase after a number: `4 red marbles in` → red, marbles."""
     parts: list[str] = []
-    for word in words(text)[:3]:
+    for word in split_words(text)[:3]:
         if word in _ENDS or word[0].isdigit():
             break
         if parts and word.endswith(("ed", "ing")):
@@ -154,7 +154,7 @@ def _noun(text: str) -> list[str]:
     return parts
 
 
-_ENDS = vocabulary(
+_ENDS = word_set(
     "a an the and or of in on at to for from by with per is are was were be been can could will "
     "would has have had if then than when what how find that which who so as but while after "
     "before each respectively only more less times th st nd rd do does did inclusive whose "
@@ -164,16 +164,16 @@ _ENDS = vocabulary(
 
 
 def _percent(before: str, after: str) -> str:
-    following = words(_STOP.split(after, maxsplit=1)[0])[:2]
+    following = split_words(_STOP.split(after, maxsplit=1)[0])[:2]
     near = [word for word in following if word in _PERCENTS] or [
-        word for word in words(before)[-3:][::-1] if word.rstrip("s") in _PERCENTS
+        word for word in split_words(before)[-3:][::-1] if word.rstrip("s") in _PERCENTS
     ]
     if near:
-        return identifier([near[0], "percent"])
+        return make_identifier([near[0], "percent"])
     if following[:1] == ["of"]:
-        rest = words(re.sub(r"^of (?:(?:the|all|his|her|their|its) )*", "", after))[:2]
+        rest = split_words(re.sub(r"^of (?:(?:the|all|his|her|their|its) )*", "", after))[:2]
         nouns = list(takewhile(lambda word: word not in _ENDS and len(word) > 1, rest))
-        return identifier(["percent", "of", *nouns]) if nouns else "percent"
+        return make_identifier(["percent", "of", *nouns]) if nouns else "percent"
     return "percent"
 
 
@@ -183,14 +183,14 @@ def _money(before: str, after: str) -> str:
     if after.startswith("each"):
         return "price_each"
     if per:
-        return identifier([role or "price", "per", per[1]])
-    return identifier([role]) or "amount"
+        return make_identifier([role or "price", "per", per[1]])
+    return make_identifier([role]) or "amount"
 
 
 def _role(before: str) -> str:
-    """The role that the last words before a number give it: `at a cost of` → cost."""
+    """Return the role that the words before a number give it: `at a cost of` → cost."""
     clause = re.split(r"[.;?!]", before)[-1]
-    near = words(clause)[-5:]
+    near = split_words(clause)[-5:]
     if near[-1:] == ["on"] or (near[-1:] == ["of"] and near[-2:-1] and near[-2] in _OF_MANY):
         return ""
     for word in reversed(near):

@@ -1,59 +1,59 @@
-"""Makes a chain of small steps over the question's numbers readable.
+"""Writes a chain of small steps over the question's numbers as a readable program.
 
-In: steps `t0`, `t1`, … over `n0`, `n1`, …, and the question's quantities. Out: source text: named
-inputs, small steps folded into their users, names for the rest, `answer` last, printed.
+In: steps `t0`, `t1`, … over `n0`, `n1`, …, and the question's quantities. Out: source text with
+named inputs, small steps merged into their users, names for the others, and `answer` printed.
 """
 
 import ast
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from curator.writers.programs.expressions import NotCompiled, exact, operations
+from curator.writers.programs.expressions import NotCompiled, count_operations, exact_value
 from curator.writers.programs.quantities import Quantity
 from curator.writers.programs.steps import (
     Step,
+    count_uses,
     inline,
-    needed,
+    needed_steps,
     rename,
-    source,
     substitute,
+    to_source,
     used_names,
 )
 from curator.writers.programs.variable_names import Names
 
 MOST_OPERATIONS = 3
-"""Operators of a folded line: what a reader takes in at once."""
+"""Maximum operators of a merged line, so that it stays easy to read."""
 LARGEST_FOLDED = 10**9
 _PLAIN = frozenset(
     {"total", "difference", "product", "quotient", "negative", "inverse", "power", ""}
 )
-"""Names that say no more than the operator does: such steps are folded."""
+"""Names that say no more than the operator; steps with such names are merged."""
 
 
-def readable(steps: Sequence[Step], given: Sequence[Quantity]) -> str:
-    """The program as text. Raises NotCompiled if it computes nothing from the question.
+def write_program(steps: Sequence[Step], given: Sequence[Quantity]) -> str:
+    """Return the program as text. Raises NotCompiled if it computes nothing.
 
-    Values are those of the steps as given: operands change places only where the operation is
-    commutative, and only whole results of whole constants are computed here.
+    Values do not change: operands are swapped only in commutative operations, and constants are
+    evaluated only if operands and result are integers.
     """
-    steps = needed(steps)
+    steps = needed_steps(steps)
     if any(name.startswith("n") for step in steps for name in used_names(step.value)):
-        steps = _without_constants(steps)
-    steps = needed(inline(steps, _foldable))
-    count = Counter(name for step in steps for name in used_names(step.value))
+        steps = _inline_constants(steps)
+    steps = needed_steps(inline(steps, _foldable))
+    count = count_uses(steps)
     inputs = [
         (f"n{index}", quantity.name, quantity.value)
         for index, quantity in enumerate(given)
         if quantity.value is not None and count[f"n{index}"]
     ]
-    if not any(operations(step.value) for step in steps):
+    if not any(count_operations(step.value) for step in steps):
         raise NotCompiled("nothing is computed")
     literals: dict[str, ast.expr] = {n: v for n, name, v in inputs if not name and count[n] == 1}
     named = [Step(n, v, name) for n, name, v in inputs if n not in literals]
-    body = [replace(s, value=swap(substitute(s.value, literals))) for s in steps]
-    body = without_round([*named, *body])[len(named) :]
-    return source(rename([*named, *body], _final_names(named, body)))
+    body = [replace(s, value=reorder_operands(substitute(s.value, literals))) for s in steps]
+    body = remove_rounding([*named, *body])[len(named) :]
+    return to_source(rename([*named, *body], _final_names(named, body)))
 
 
 def _final_names(inputs: Sequence[Step], steps: Sequence[Step]) -> dict[str, str]:
@@ -67,65 +67,67 @@ def _final_names(inputs: Sequence[Step], steps: Sequence[Step]) -> dict[str, str
 
 def _foldable(step: Step, user: Step) -> bool:
     plain = step.hint in _PLAIN and not any(isinstance(n, ast.Call) for n in ast.walk(step.value))
-    return plain and operations(step.value) + operations(user.value) <= MOST_OPERATIONS
+    return plain and count_operations(step.value) + count_operations(user.value) <= MOST_OPERATIONS
 
 
-def _without_constants(steps: Sequence[Step]) -> list[Step]:
-    """Steps with constants folded, and those that are constants written into their users."""
-    known: dict[str, ast.expr] = {}
-    kept: list[Step] = []
+def _inline_constants(steps: Sequence[Step]) -> list[Step]:
+    """Evaluate constants, and move steps that are constants into their users."""
+    constants: dict[str, ast.expr] = {}
+    result: list[Step] = []
     for step in steps:
-        value = fold_constants(substitute(step.value, known))
+        value = fold_constants(substitute(step.value, constants))
         if isinstance(value, ast.Constant) and step is not steps[-1]:
-            known[step.name] = value
+            constants[step.name] = value
         else:
-            kept.append(replace(step, value=value))
-    return kept
+            result.append(replace(step, value=value))
+    return result
 
 
 _WHOLE_CALLS = frozenset({"gcd", "lcm", "comb", "perm", "factorial", "floor"})
 
 
-def without_round(steps: Sequence[Step]) -> list[Step]:
-    """`round(x)` as `x` where x is an integer already."""
-    whole: set[str] = set()
+def remove_rounding(steps: Sequence[Step]) -> list[Step]:
+    """Replace `round(x)` by `x` where x is an integer."""
+    integers: set[str] = set()
 
-    def is_whole(value: ast.expr) -> bool:
+    def is_integer(value: ast.expr) -> bool:
         match value:
             case ast.Constant(value=int()):
                 return True
             case ast.Name(id=name):
-                return name in whole
+                return name in integers
             case ast.Call(func=ast.Attribute(attr=name)):
                 return name in _WHOLE_CALLS
             case ast.BinOp(left=left, op=ast.Add() | ast.Sub() | ast.Mult(), right=right):
-                return is_whole(left) and is_whole(right)
+                return is_integer(left) and is_integer(right)
         return False
 
     class Strip(ast.NodeTransformer):
         def visit_Call(self, node: ast.Call) -> ast.expr:
             self.generic_visit(node)
             cast = isinstance(node.func, ast.Name) and node.func.id in ("int", "round")
-            return node.args[0] if cast and len(node.args) == 1 and is_whole(node.args[0]) else node
+            return (
+                node.args[0] if cast and len(node.args) == 1 and is_integer(node.args[0]) else node
+            )
 
     plain: list[Step] = []
     for step in steps:
         value = Strip().visit(substitute(step.value, {}))
         plain.append(replace(step, value=value))
-        if is_whole(value):
-            whole.add(step.name)
+        if is_integer(value):
+            integers.add(step.name)
     return plain
 
 
 def fold_constants(expression: ast.expr) -> ast.expr:
-    """`10 / 2` as 5: upstream's few constants have to be put together from others."""
+    """Replace `10 / 2` by 5: upstream builds constants that it lacks from others."""
 
     class Fold(ast.NodeTransformer):
         def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
             self.generic_visit(node)
             sides = (node.left, node.right)
-            whole = all(isinstance(s, ast.Constant) and isinstance(s.value, int) for s in sides)
-            value = exact(node) if whole else None
+            integral = all(isinstance(s, ast.Constant) and isinstance(s.value, int) for s in sides)
+            value = exact_value(node) if integral else None
             if value is None or value.denominator != 1 or not 0 <= value <= LARGEST_FOLDED:
                 return node
             return ast.Constant(value.numerator)
@@ -133,25 +135,29 @@ def fold_constants(expression: ast.expr) -> ast.expr:
     return Fold().visit(substitute(expression, {}))  # type: ignore[no-any-return]
 
 
-def swap(expression: ast.expr) -> ast.expr:
-    """`a + (b + c)` as `b + c + a`, and `a * (5 / 18)` as `a * 5 / 18`: fewer brackets."""
+def reorder_operands(expression: ast.expr) -> ast.expr:
+    """Write `a + (b + c)` as `b + c + a` and `a * (5 / 18)` as `a * 5 / 18`: fewer brackets."""
 
     class Swap(ast.NodeTransformer):
         def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
             self.generic_visit(node)
-            if isinstance(node.op, ast.Mult) and _fraction(node.right):
+            if isinstance(node.op, ast.Mult) and _is_fraction(node.right):
                 return _times_fraction(node.left, node.right)
-            if isinstance(node.op, ast.Mult) and _fraction(node.left):
+            if isinstance(node.op, ast.Mult) and _is_fraction(node.left):
                 return _times_fraction(node.right, node.left)
             leaf = isinstance(node.left, ast.Name | ast.Constant)
-            if leaf and isinstance(node.right, ast.BinOp) and _bracketed(node.op, node.right.op):
+            if (
+                leaf
+                and isinstance(node.right, ast.BinOp)
+                and _needs_brackets(node.op, node.right.op)
+            ):
                 return ast.BinOp(node.right, node.op, node.left)
             return node
 
     return Swap().visit(substitute(expression, {}))  # type: ignore[no-any-return]
 
 
-def _fraction(value: ast.expr) -> bool:
+def _is_fraction(value: ast.expr) -> bool:
     match value:
         case ast.BinOp(left=ast.Constant(), op=ast.Div(), right=ast.Constant()):
             return True
@@ -163,7 +169,7 @@ def _times_fraction(value: ast.expr, fraction: ast.expr) -> ast.BinOp:
     return ast.BinOp(ast.BinOp(value, ast.Mult(), fraction.left), ast.Div(), fraction.right)
 
 
-def _bracketed(outer: ast.operator, inner: ast.operator) -> bool:
+def _needs_brackets(outer: ast.operator, inner: ast.operator) -> bool:
     if isinstance(outer, ast.Add):
         return isinstance(inner, ast.Add | ast.Sub)
     return isinstance(outer, ast.Mult) and isinstance(inner, ast.Mult | ast.Div)

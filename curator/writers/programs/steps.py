@@ -1,6 +1,6 @@
-"""A straight-line program: named steps, tidied and printed as Python.
+"""Transforms straight-line programs, given as named steps, and writes them as Python.
 
-In: steps in order, the last of which is the answer. Out: source text that ends in `print(...)`.
+In: steps in order; the last one is the answer. Out: source text that ends with `print(...)`.
 """
 
 import ast
@@ -16,32 +16,32 @@ class Step:
     name: str
     value: ast.expr
     hint: str = ""
-    """What the value may be called; empty where nothing is known."""
+    """Suggested name for the value; may be empty."""
 
 
 def used_names(expression: ast.expr) -> list[str]:
-    """Names of variables in the expression, as often as they occur."""
+    """Return the names in the expression, repeated as often as they occur."""
     return [node.id for node in ast.walk(expression) if isinstance(node, ast.Name)]
 
 
-def needed(steps: Sequence[Step]) -> list[Step]:
-    """The steps that the last one depends on, and the last one."""
-    wanted = {steps[-1].name}
-    kept: list[Step] = []
+def needed_steps(steps: Sequence[Step]) -> list[Step]:
+    """Return the last step and the steps that it depends on."""
+    names = {steps[-1].name}
+    result: list[Step] = []
     for step in reversed(steps):
-        if step.name in wanted:
-            kept.append(step)
-            wanted.update(used_names(step.value))
-    return kept[::-1]
+        if step.name in names:
+            result.append(step)
+            names.update(used_names(step.value))
+    return result[::-1]
 
 
-def uses(steps: Sequence[Step]) -> Counter[str]:
-    """How often each name is used by the steps."""
+def count_uses(steps: Sequence[Step]) -> Counter[str]:
+    """Count how often the steps use each name."""
     return Counter(name for step in steps for name in used_names(step.value))
 
 
 def substitute(expression: ast.expr, values: Mapping[str, ast.expr]) -> ast.expr:
-    """A copy of the expression with names replaced; names of libraries and functions stay."""
+    """Return a copy with variables replaced; names of libraries and functions stay."""
     match expression:
         case ast.Name(id=name):
             return values.get(name, expression)
@@ -55,28 +55,28 @@ def substitute(expression: ast.expr, values: Mapping[str, ast.expr]) -> ast.expr
 
 
 def inline(steps: Sequence[Step], when: Callable[[Step, Step], bool]) -> list[Step]:
-    """Steps used exactly once are written into their user where `when(step, user)` says so."""
-    kept = list(steps)
+    """Move each step that is used exactly once into its user, if `when(step, user)` is true."""
+    result = list(steps)
     for step in steps:
-        if uses(kept)[step.name] != 1:
+        if count_uses(result)[step.name] != 1:
             continue
-        current = next(each for each in kept if each.name == step.name)
-        user = next(each for each in kept if step.name in used_names(each.value))
+        current = next(each for each in result if each.name == step.name)
+        user = next(each for each in result if step.name in used_names(each.value))
         if when(current, user):
             value = substitute(user.value, {step.name: current.value})
-            kept[kept.index(user)] = replace(user, value=value)
-            kept.remove(current)
-    return kept
+            result[result.index(user)] = replace(user, value=value)
+            result.remove(current)
+    return result
 
 
 def rename(steps: Sequence[Step], names: dict[str, str]) -> list[Step]:
-    """The same steps under new names."""
+    """Return the steps with new names."""
     nodes: dict[str, ast.expr] = {old: ast.Name(new) for old, new in names.items()}
     return [Step(names.get(s.name, s.name), substitute(s.value, nodes), s.hint) for s in steps]
 
 
-def source(steps: Sequence[Step]) -> str:
-    """Python text: an import if needed, one assignment a line, `print` of the last."""
+def to_source(steps: Sequence[Step]) -> str:
+    """Return Python source: an import if needed, one assignment per line, `print` of the last."""
     lines = [f"{step.name} = {ast.unparse(step.value)}" for step in steps]
     head = ["import math"] if any("math" in used_names(step.value) for step in steps) else []
     return "\n".join([*head, *lines, f"print({steps[-1].name})"])

@@ -13,7 +13,7 @@ from curator.pipeline.reverify import reverify
 from curator.pipeline.stages.generate import messages_of
 from curator.recipe.load import load_recipe
 from curator.writers.prompt_templates import Prompts
-from curator.writers.self_instruct import draws, read_seeds
+from curator.writers.self_instruct import make_draws, read_seeds
 from datastore.store import Store
 from tests.worlds import curator
 
@@ -78,7 +78,7 @@ def write_world(folder: Path) -> Path:
     (folder / "rows.jsonl").write_text(json.dumps(row))
     prompts, lines = Prompts(), []
     seeds = read_seeds((folder / "seeds.jsonl").read_text(), "seeds.jsonl")
-    for draw, reply in zip(draws(seeds, 6, 0), QUESTIONS, strict=True):
+    for draw, reply in zip(make_draws(seeds, 6, 0), QUESTIONS, strict=True):
         messages = prompts.messages(
             "question", topic=draw.topic, type=draw.type, examples=draw.examples
         )

@@ -1,4 +1,4 @@
-"""The Hub path, through the real client against a local stand-in: the same problems as a mirror."""
+"""Sources on the Hub, through the official client and a local server, give a mirror's problems."""
 
 import io
 import json
@@ -22,12 +22,12 @@ from curator.sources import (
     SOURCES,
     CustomFiles,
     Source,
+    check_reachable,
     custom_source,
     open_source,
-    reachability,
     records,
 )
-from curator.sources.readers.detect import read
+from curator.sources.readers.detect import read_records
 from curator.sources.source import Row
 from tests.paths import ROOT
 
@@ -37,20 +37,20 @@ SAMPLES = ROOT / "recipes" / "samples"
 
 
 def as_on_hub(file: str, row: Row) -> dict[str, Any]:
-    """A native row as the Hub's copy has it, where that differs."""
+    """Return a native row in the form of the Hub's copy."""
     match file:
         case "theoremqa_test.json":
-            kept = ("Question", "Answer", "Answer_type", "Picture")
-            return {**{key: row[key] for key in kept}, "Answer": str(row["Answer"])}
+            columns = ("Question", "Answer", "Answer_type", "Picture")
+            return {**{key: row[key] for key in columns}, "Answer": str(row["Answer"])}
         case "SVAMP.json":
             return {**row, "Answer": str(row["Answer"])}
         case "sat.json":
             head, _, tail = row["question"].partition("Answer Choices:")
             options = ["(" + each.strip() for each in tail.split(" (")[1:]]
             options = [each.replace(") ", ")", 1) for each in options]
-            asked = f"Q: {head.strip()} Answer Choices: {' '.join(options)}"
+            query = f"Q: {head.strip()} Answer Choices: {' '.join(options)}"
             return {
-                "query": f"{asked}\nA: Among A through D, the answer is",
+                "query": f"{query}\nA: Among A through D, the answer is",
                 "choices": options,
                 "gold": ["ABCD".index(row["answer"])],
             }
@@ -59,8 +59,8 @@ def as_on_hub(file: str, row: Row) -> dict[str, Any]:
 
 
 def parquet(path: Path) -> bytes:
-    """A native file as the Hub's Parquet copies have it: one type a column."""
-    found = [each[1] for each in read(path, path.name) if isinstance(each, tuple)]
+    """Return a native file in the form of the Hub's Parquet copies: one type per column."""
+    found = [each[1] for each in read_records(path, path.name) if isinstance(each, tuple)]
     rows = [as_on_hub(path.name, row) for row in found]
     columns = dict.fromkeys(key for row in rows for key in row)
     rows = [{key: row.get(key) for key in columns} for row in rows]
@@ -69,25 +69,29 @@ def parquet(path: Path) -> bytes:
     return buffer.getvalue()
 
 
+def has_sample(source: Source) -> bool:
+    return (SAMPLES / source.folder).is_dir()
+
+
 def sample(source: Source) -> Path:
     return next(path for path in sorted((SAMPLES / source.folder).iterdir()))
 
 
 def repositories(*sources: Source) -> dict[str, dict[str, bytes]]:
-    """Samples of sources under the names that the source asks the Hub or GitHub for."""
-    held: dict[str, dict[str, bytes]] = {}
+    """Return samples under the file names that their sources request."""
+    content_of: dict[str, dict[str, bytes]] = {}
     for source in sources:
-        files = held.setdefault(source.hub or source.github, {})
+        files = content_of.setdefault(source.hub or source.github, {})
         for number, pattern in enumerate(source.files):
             name = pattern.replace("*", "0")
             path = sample(source)
             if name.endswith(".parquet"):
-                # A source of several files has all its rows in the first here.
+                # Of several files, the first has all rows.
                 content = parquet(path) if number == 0 else EMPTY
             else:
                 content = path.read_bytes()
             files[name] = content
-    return held
+    return content_of
 
 
 EMPTY = io.BytesIO()
@@ -97,10 +101,11 @@ EMPTY = EMPTY.getvalue()
 
 @pytest.fixture
 def hub(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """The requests that a stand-in for both the Hub and GitHub gets."""
+    """The requests to a server that imitates the Hub and GitHub."""
     gated = frozenset({"some/gated"})
-    held = {**repositories(*SOURCES.values(), *EVALS.values()), "some/gated": {"rows.jsonl": b"{}"}}
-    with serving(held, gated) as (url, seen):
+    sources = filter(has_sample, (*SOURCES.values(), *EVALS.values()))
+    served = {**repositories(*sources), "some/gated": {"rows.jsonl": b"{}"}}
+    with serving(served, gated) as (url, seen):
         monkeypatch.setenv("HF_ENDPOINT", url)
         monkeypatch.setenv("GITHUB_RAW_ENDPOINT", url)
         yield seen
@@ -110,16 +115,19 @@ def pinned(source: Source) -> Source:
     return replace(source, revision=COMMIT)
 
 
-def facts(source: Source, mirror: Path | None, cache: Path) -> list[Problem]:
-    """The problems of a source without their places, which name files."""
+def problems_without_places(source: Source, mirror: Path | None, cache: Path) -> list[Problem]:
+    """Return the problems of a source without their places, which contain file names."""
     found = records(source, open_source(source, mirror, cache))
-    # The Hub's copies lack some columns that no id depends on.
-    less = {"place": "", "part": "", "field": "", "level": ""}
-    return [replace(each, **less) for each in found if isinstance(each, Problem)]
+    # The Hub's copies lack some columns that ids do not cover.
+    removed = {"place": "", "part": "", "field": "", "level": ""}
+    return [replace(each, **removed) for each in found if isinstance(each, Problem)]
 
 
-# NumGLUE is not among them: the Hub has Lila's form only, which is compared below.
-NAMES = [*(set(SOURCES) - {"numglue"}), *(f"evals/{name}" for name in EVALS)]
+# Without NumGLUE: the Hub has only Lila's form, which is compared below.
+NAMES = [
+    *(name for name, source in SOURCES.items() if name != "numglue" and has_sample(source)),
+    *(f"evals/{name}" for name, source in EVALS.items() if has_sample(source)),
+]
 
 
 @pytest.mark.parametrize("name", sorted(NAMES))
@@ -130,40 +138,44 @@ def test_the_hub_and_a_mirror_give_the_same_problems(
     with serving(repositories(source)) as (url, seen):
         monkeypatch.setenv("HF_ENDPOINT", url)
         monkeypatch.setenv("GITHUB_RAW_ENDPOINT", url)
-        there = facts(pinned(source), None, tmp_path)
+        from_hub = problems_without_places(pinned(source), None, tmp_path)
     assert any(COMMIT in request for request in seen)
-    here = facts(source, SAMPLES, tmp_path)
-    assert there == here
-    assert len(there) >= 3
+    from_mirror = problems_without_places(source, SAMPLES, tmp_path)
+    assert from_hub == from_mirror
+    assert len(from_hub) >= 3
 
 
-def test_numglue_on_the_hub_is_lilas_form_with_programs(
+def test_numglue_on_the_hub_has_the_form_of_lila_with_programs(
     serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = parquet(SAMPLES / "sources/numglue/NumGLUE_Type_8_crowdsourced.json")
     path = "NumGLUE_Type_8_crowdsourced/train/0000.parquet"
     with serving({"allenai/lila": {path: content}}) as (url, _):
         monkeypatch.setenv("HF_ENDPOINT", url)
-        found = facts(pinned(SOURCES["numglue"]), None, tmp_path)
+        found = problems_without_places(pinned(SOURCES["numglue"]), None, tmp_path)
     assert len(found) == 6
     assert {each.notation for each in found} == {"python"}
-    assert found == [each for each in facts(SOURCES["numglue"], SAMPLES, tmp_path) if each.program]
+    assert found == [
+        each
+        for each in problems_without_places(SOURCES["numglue"], SAMPLES, tmp_path)
+        if each.program
+    ]
 
 
-def test_a_pinned_file_in_the_cache_needs_no_network(
+def test_a_cached_file_at_a_full_commit_needs_no_network(
     hub: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sources = (pinned(SOURCES["gsm8k"]), pinned(EVALS["simuleq"]))
     first = [open_source(source, cache=tmp_path) for source in sources]
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setenv("GITHUB_RAW_ENDPOINT", "http://127.0.0.1:9")
-    asked = len(hub)
+    requests = len(hub)
     assert [open_source(source, cache=tmp_path) for source in sources] == first
-    assert len(hub) == asked > 0
+    assert len(hub) == requests > 0
     assert {opened.revision for opened in first} == {COMMIT}
 
 
-def test_an_unpinned_source_says_which_commit_it_was(hub: list[str], tmp_path: Path) -> None:
+def test_an_unpinned_source_reports_its_commit(hub: list[str], tmp_path: Path) -> None:
     opened = open_source(SOURCES["camel_math"], cache=tmp_path)
     assert SOURCES["camel_math"].revision == ""
     assert opened.revision == COMMIT
@@ -172,7 +184,7 @@ def test_an_unpinned_source_says_which_commit_it_was(hub: list[str], tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "message"),
     [
         ({"hub": "no/such"}, "does not exist, or is private"),
         ({"revision": "d" * 40}, "has no revision dddd"),
@@ -183,28 +195,28 @@ def test_an_unpinned_source_says_which_commit_it_was(hub: list[str], tmp_path: P
         ({"hub": "", "github": "a/b", "files": ("a.json",), "revision": "main"}, "full commit"),
     ],
 )
-def test_what_cannot_be_had_is_one_line(
-    change: dict[str, object], words: str, hub: list[str], tmp_path: Path
+def test_a_source_that_cannot_be_opened_raises_one_line(
+    change: dict[str, object], message: str, hub: list[str], tmp_path: Path
 ) -> None:
     source = replace(pinned(SOURCES["gsm8k"]), **change)  # type: ignore[arg-type]
     with pytest.raises(SourceError) as caught:
         open_source(source, cache=tmp_path)
     line = str(caught.value)
-    assert words in line
+    assert message in line
     assert line.startswith("gsm8k: ")
     assert "\n" not in line
-    origin, why = reachability(source)
+    origin, why = check_reachable(source)
     assert origin is None
     assert why.startswith("gsm8k: ")
 
 
-def test_an_unreachable_hub_is_told_within_seconds(
+def test_an_unreachable_hub_is_reported_within_seconds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setenv("GITHUB_RAW_ENDPOINT", "http://127.0.0.1:9")
     for source in (SOURCES["gsm8k"], SOURCES["camel_math"], SOURCES["gsm8k_rft"]):
-        with pytest.raises(SourceError, match="is the machine online") as caught:
+        with pytest.raises(SourceError, match="check the network connection") as caught:
             open_source(source, cache=tmp_path)
         assert "\n" not in str(caught.value)
 
@@ -215,15 +227,15 @@ def test_reachability_downloads_no_data(hub: list[str]) -> None:
         pinned(EVALS["sat_math"]),
         pinned(SOURCES["gsm8k_rft"]),
     ):
-        assert reachability(source)[0] == f"{source.hub or source.github} at {COMMIT[:7]}"
+        assert check_reachable(source)[0] == f"{source.hub or source.github} at {COMMIT[:7]}"
     assert not any(request.startswith("GET") and "resolve" in request for request in hub)
-    assert reachability(SOURCES["gsm8k"], SAMPLES) == (str(SAMPLES / "sources/gsm8k"), "")
-    origin, why = reachability(SOURCES["gsm8k"], SAMPLES / "nowhere")
+    assert check_reachable(SOURCES["gsm8k"], SAMPLES) == (str(SAMPLES / "sources/gsm8k"), "")
+    origin, why = check_reachable(SOURCES["gsm8k"], SAMPLES / "nowhere")
     assert origin is None
     assert "no data file in" in why
 
 
-def test_a_git_lfs_pointer_and_a_file_that_breaks_off_are_not_taken_for_data(
+def test_a_git_lfs_pointer_is_not_read_as_data(
     serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = pinned(SOURCES["gsm8k_rft"])
@@ -235,10 +247,10 @@ def test_a_git_lfs_pointer_and_a_file_that_breaks_off_are_not_taken_for_data(
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
-def test_a_hub_dataset_by_columns_takes_the_files_of_its_split_and_runs_no_script(
+def test_a_custom_hub_dataset_reads_the_files_of_its_split_and_runs_no_script(
     serving: Serving, tmp_path: Path
 ) -> None:
-    """In a process of its own, since `datasets` reads the endpoint when it is imported."""
+    """Runs in a new process, since `datasets` reads the endpoint when it is imported."""
     card = (
         b"---\nconfigs:\n- config_name: hard\n  data_files:\n  - split: train\n"
         b"    path: a/*.jsonl\n  - split: test\n    path: b/*.jsonl\n---\n"
@@ -265,18 +277,18 @@ for hub, split in (("data", "train"), ("data", "test"), ("data", "nosuch"), ("sc
         env = {**os.environ, "HF_ENDPOINT": url, "HF_HOME": str(tmp_path)}
         command = [sys.executable, "-c", program]
         done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=100)
-    told = done.stdout.splitlines()
-    assert told[:3] == [
+    lines_out = done.stdout.splitlines()
+    assert lines_out[:3] == [
         "('a/0.jsonl',) ['0', '2', '4', '6', '8']",
         "('b/0.jsonl',) ['0', '2']",
-        "mine: me/data has no split 'nosuch' in files; splits: test, train",
+        "mine: me/data has no files for split 'nosuch'. Splits: test, train",
     ], done.stderr
-    assert told[3].startswith("mine: me/scripted on the Hub cannot be read")
-    assert len(told) == 4
+    assert lines_out[3].startswith("mine: me/scripted on the Hub cannot be read")
+    assert len(lines_out) == 4
     assert not marker.exists()
 
 
-def test_a_recipes_own_hub_dataset_is_sought_in_a_given_mirror(tmp_path: Path) -> None:
+def test_a_custom_hub_dataset_is_searched_in_a_given_mirror(tmp_path: Path) -> None:
     source = custom_source("mine", CustomFiles(hub="me/data"), {"question": "q"}, "MIT")
     with pytest.raises(SourceError, match="sources/mine"):
         open_source(source, tmp_path)

@@ -1,4 +1,4 @@
-"""Reading files: every format, told by content, and every way in which bytes can be bad."""
+"""Reading files: formats are detected from content, and malformed bytes are quarantined."""
 
 import io
 import json
@@ -13,16 +13,16 @@ import pytest
 
 from curator.core.model import Quarantined
 from curator.sources.readers import json_array
-from curator.sources.readers.detect import read
+from curator.sources.readers.detect import read_records
 
 ROWS = [{"a": "eins", "b": 1}, {"a": "zwei ± π", "b": None}]
 
 
-def outcome(path: Path) -> list[tuple[str, object]]:
-    """Place with the row, or with the reason why it is none."""
+def read_file(path: Path) -> list[tuple[str, object]]:
+    """Return the place of each record with its row, or with the reason of its quarantine."""
     return [
         (each.place, each.reason) if isinstance(each, Quarantined) else each
-        for each in read(path, path.name)
+        for each in read_records(path, path.name)
     ]
 
 
@@ -54,16 +54,16 @@ LINES = "".join(json.dumps(row) + "\n" for row in ROWS).encode()
         ("rows.bin", parquet(ROWS)),
     ],
 )
-def test_the_format_is_told_by_content(tmp_path: Path, name: str, content: bytes) -> None:
+def test_the_format_is_detected_from_the_content(tmp_path: Path, name: str, content: bytes) -> None:
     path = tmp_path / name
     path.write_bytes(content)
-    assert outcome(path) == [(f"{name}:1", ROWS[0]), (f"{name}:2", ROWS[1])]
+    assert read_file(path) == [(f"{name}:1", ROWS[0]), (f"{name}:2", ROWS[1])]
 
 
-def test_csv_cells_are_texts_and_lines_of_the_wrong_width_are_set_aside(tmp_path: Path) -> None:
+def test_csv_cells_are_texts_and_lines_of_the_wrong_width_are_quarantined(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text('q,a\n"one, ""two""",3\nonly\n1,2,3\n"last\nline",4\n', encoding="utf-8-sig")
-    assert outcome(path) == [
+    assert read_file(path) == [
         ("rows.csv:2", {"q": 'one, "two"', "a": "3"}),
         ("rows.csv:3", "wrong number of columns"),
         ("rows.csv:4", "wrong number of columns"),
@@ -71,10 +71,10 @@ def test_csv_cells_are_texts_and_lines_of_the_wrong_width_are_set_aside(tmp_path
     ]
 
 
-def test_an_open_quote_in_csv_does_not_swallow_the_file_silently(tmp_path: Path) -> None:
+def test_an_unclosed_quote_in_csv_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text('q,a\n1,2\n"open,3\n' + "x,y\n" * 50_000)
-    found = outcome(path)
+    found = read_file(path)
     assert found[0] == ("rows.csv:2", {"q": "1", "a": "2"})
     assert "not CSV" in [reason for _, reason in found[1:]]
 
@@ -93,19 +93,19 @@ def test_an_open_quote_in_csv_does_not_swallow_the_file_silently(tmp_path: Path)
         (b'{"a": "' + b"x" * (16 << 20) + b'"}', "longer than 16 MB"),
     ],
 )
-def test_a_bad_line_is_set_aside_and_the_next_one_read(
+def test_a_malformed_line_is_quarantined_and_the_next_one_read(
     tmp_path: Path, line: bytes, reason: str
 ) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_bytes(b'{"a": 1}\n' + line + b'\n\n{"a": 2}\n')
-    assert outcome(path) == [
+    assert read_file(path) == [
         ("rows.jsonl:1", {"a": 1}),
         ("rows.jsonl:2", reason),
         ("rows.jsonl:4", {"a": 2}),
     ]
-    aside = [each for each in read(path, path.name) if isinstance(each, Quarantined)]
-    assert len(aside[0].raw) <= 10_000
-    assert aside[0].raw.encode("utf-8")
+    quarantined = [each for each in read_records(path, path.name) if isinstance(each, Quarantined)]
+    assert len(quarantined[0].raw) <= 10_000
+    assert quarantined[0].raw.encode("utf-8")
 
 
 @pytest.mark.parametrize(
@@ -119,41 +119,41 @@ def test_a_bad_line_is_set_aside_and_the_next_one_read(
         (b"7", "not a JSON object"),
     ],
 )
-def test_a_bad_element_of_a_list_is_set_aside_and_later_ones_read(
+def test_a_malformed_element_of_a_list_is_quarantined_and_later_ones_read(
     tmp_path: Path, element: bytes, reason: str
 ) -> None:
     path = tmp_path / "rows.json"
     path.write_bytes(b'[{"a": 1},\n' + element + b',\n{"b": 1}, {"a": 2}, {"a": 3}\n]')
-    found = outcome(path)
+    found = read_file(path)
     assert found[0] == ("rows.json:1", {"a": 1})
     assert found[1] == ("rows.json:2", reason)
     assert [row for _, row in found[-2:]] == [{"a": 2}, {"a": 3}]
 
 
 @pytest.mark.parametrize("cut", [1, 30, 40])
-def test_a_list_that_was_cut_off_says_so_after_its_whole_elements(tmp_path: Path, cut: int) -> None:
+def test_a_truncated_list_is_reported_after_its_complete_elements(tmp_path: Path, cut: int) -> None:
     path = tmp_path / "rows.json"
     path.write_bytes(json.dumps([{"a": 1}, {"a": 2}, {"long": "x" * 30}]).encode()[:-cut])
-    found = outcome(path)
+    found = read_file(path)
     assert [row for _, row in found[:2]] == [{"a": 1}, {"a": 2}]
     assert found[-1][1] in ("not JSON", "the file ends inside the list")
 
 
-def test_text_after_a_list_is_set_aside(tmp_path: Path) -> None:
+def test_text_after_a_list_is_quarantined(tmp_path: Path) -> None:
     path = tmp_path / "rows.json"
     path.write_bytes(b'[{"a": 1}]\n{"a": 2}')
-    assert outcome(path) == [("rows.json:1", {"a": 1}), ("rows.json:2", "not JSON")]
+    assert read_file(path) == [("rows.json:1", {"a": 1}), ("rows.json:2", "not JSON")]
 
 
-def test_invalid_utf8_within_a_list_reaches_the_row_as_surrogates(tmp_path: Path) -> None:
+def test_invalid_utf8_inside_a_list_becomes_surrogates(tmp_path: Path) -> None:
     path = tmp_path / "rows.json"
     path.write_bytes(b'[{"a": "\xff"}, {"a": 2}]')
-    assert outcome(path)[0] == ("rows.json:1", {"a": "\udcff"})
+    assert read_file(path)[0] == ("rows.json:1", {"a": "\udcff"})
 
 
-def test_a_long_list_is_streamed_in_little_memory() -> None:
-    class Endless(io.TextIOBase):
-        """A list of 200,000 rows, made as it is read."""
+def test_a_long_list_is_streamed_with_bounded_memory() -> None:
+    class LongList(io.TextIOBase):
+        """A list of 200,000 rows, generated while it is read."""
 
         largest = 0
 
@@ -167,7 +167,7 @@ def test_a_long_list_is_streamed_in_little_memory() -> None:
             yield '{"question": "last"}]'
 
         def read(self, size: int | None = -1) -> str:
-            Endless.largest = max(Endless.largest, size or 0)
+            LongList.largest = max(LongList.largest, size or 0)
             out: list[str] = []
             while sum(map(len, out[-1:])) + 57 * len(out) < (size or 0):
                 piece = next(self.text, None)
@@ -176,25 +176,25 @@ def test_a_long_list_is_streamed_in_little_memory() -> None:
                 out.append(piece)
             return "".join(out)
 
-    found = list(json_array.elements(Endless()))
+    found = list(json_array.read_elements(LongList(), json_array.WHOLE))
     assert len(found) == 200_000
     assert found[-1] == {"question": "last"}
-    assert Endless.largest <= 1 << 20
+    assert LongList.largest <= 1 << 20
 
 
-def test_parquet_that_is_damaged_is_told_with_its_place(tmp_path: Path) -> None:
+def test_damaged_parquet_is_quarantined_with_its_place(tmp_path: Path) -> None:
     whole = parquet(ROWS)
     for content in (b"PAR1" + b"\0" * 50, whole[: len(whole) // 2], b""):
         path = tmp_path / "rows.parquet"
         path.write_bytes(content)
-        assert outcome(path) == [("rows.parquet:1", "not Parquet")]
+        assert read_file(path) == [("rows.parquet:1", "not Parquet")]
 
 
 def test_a_parquet_cell_that_is_not_utf8_loses_only_its_row(tmp_path: Path) -> None:
     raw = pa.array([b"good", b"\xff\xfe", b"fine"], pa.binary()).view(pa.string())
     path = tmp_path / "rows.parquet"
     pq.write_table(pa.table({"a": raw}), path)
-    assert outcome(path) == [
+    assert read_file(path) == [
         ("rows.parquet:1", {"a": "good"}),
         ("rows.parquet:2", "not UTF-8"),
         ("rows.parquet:3", {"a": "fine"}),
@@ -216,7 +216,7 @@ def test_a_zip_is_read_member_by_member_and_nothing_is_unpacked(tmp_path: Path) 
         )
     )
     before = set(tmp_path.parent.rglob("*"))
-    assert outcome(path) == [
+    assert read_file(path) == [
         ("math.zip/../../evil.json", {"a": 0}),
         ("math.zip/bad.json", "not JSON"),
         ("math.zip/math/a.json", {"a": 1}),
@@ -230,14 +230,14 @@ def test_a_zip_bomb_is_cut_at_sixteen_megabytes(tmp_path: Path) -> None:
     path = tmp_path / "bomb.zip"
     path.write_bytes(zipped({"a.json": b'{"a": "' + b"0" * (40 << 20) + b'"}', "b.json": b"{}"}))
     assert path.stat().st_size < 100_000
-    assert outcome(path) == [("bomb.zip/a.json", "longer than 16 MB"), ("bomb.zip/b.json", {})]
+    assert read_file(path) == [("bomb.zip/a.json", "longer than 16 MB"), ("bomb.zip/b.json", {})]
 
 
-def test_a_damaged_zip_is_told(tmp_path: Path) -> None:
+def test_a_damaged_zip_is_quarantined(tmp_path: Path) -> None:
     whole = bytearray(zipped({"a.json": b'{"a": 1}' * 50}))
     path = tmp_path / "math.zip"
     path.write_bytes(bytes(whole[:40]))
-    assert outcome(path) == [("math.zip", "not a zip archive")]
+    assert read_file(path) == [("math.zip", "not a zip archive")]
     whole[40] ^= 0xFF
     path.write_bytes(bytes(whole))
-    assert outcome(path) == [("math.zip/a.json", "damaged or locked member")]
+    assert read_file(path) == [("math.zip/a.json", "damaged or locked member")]

@@ -12,7 +12,7 @@ from curator.sandbox import Sandbox
 from curator.screens.novelty import Novelty
 from curator.sources import SOURCES, open_source, records
 from curator.teacher.replay.recordings import Recordings
-from curator.writers.instruction import options_line
+from curator.writers.instruction import choices_line
 from curator.writers.parse_reply import read_reply
 from curator.writers.prompt_templates import Messages, Prompts
 from curator.writers.self_instruct import draws, read_question, read_seeds
@@ -32,7 +32,7 @@ def last(messages: Messages) -> Messages:
 
 
 def solution_prompt(kind: str, problem: Problem) -> Messages:
-    options = options_line(problem.choices) if problem.choices else ""
+    options = choices_line(problem.choices) if problem.choices else ""
     return PROMPTS.messages(kind, question=problem.question.strip(), options=options)
 
 
@@ -88,7 +88,7 @@ def test_every_line_answers_a_request_of_the_recipe(problems: list[tuple[str, Pr
             for reply in replies(solution_prompt(kind, problem)):
                 program, _ = read_reply(reply, "PoT" if kind == "pot" else "CoT", problem.choices)
                 if kind == "pot" and program and (run := box.run(program)).error:
-                    options = options_line(problem.choices) if problem.choices else ""
+                    options = choices_line(problem.choices) if problem.choices else ""
                     messages = PROMPTS.messages(
                         "repair",
                         question=problem.question,

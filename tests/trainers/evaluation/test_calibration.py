@@ -1,4 +1,4 @@
-"""Measures of a verifier against known values and brute force."""
+"""Measures of a verifier, compared with known values and brute force."""
 
 import numpy as np
 import pytest
@@ -16,15 +16,15 @@ def arrays(pairs: list[tuple[float, bool]]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def by_pairs(pairs: list[tuple[float, bool]]) -> float:
-    """AUC by its definition."""
-    won = [
-        (ours > theirs) + (ours == theirs) / 2
-        for ours, right in pairs
+    """Return the AUC by its definition."""
+    wins = [
+        (score > lower) + (score == lower) / 2
+        for score, right in pairs
         if right
-        for theirs, other in pairs
+        for lower, other in pairs
         if not other
     ]
-    return sum(won) / len(won)
+    return sum(wins) / len(wins)
 
 
 @given(BOTH)
@@ -33,7 +33,9 @@ def test_auc_is_the_share_of_pairs_in_the_right_order(pairs: list[tuple[float, b
 
 
 @given(BOTH)
-def test_auc_depends_on_the_order_alone_and_turns_with_it(pairs: list[tuple[float, bool]]) -> None:
+def test_auc_depends_only_on_the_order_and_is_reversed_with_it(
+    pairs: list[tuple[float, bool]],
+) -> None:
     scores, right = arrays(pairs)
     assert auc(scores**3, right) == pytest.approx(auc(scores, right))
     assert auc(1 - scores, right) == pytest.approx(1 - auc(scores, right))
@@ -51,8 +53,8 @@ def test_pair_accuracy_is_the_mean_over_problems_that_have_both_kinds(problems: 
 
 
 @given(SCORED)
-@example([(0.1, False)] * 7)  # whose mean is rounded to less than 0.1
-def test_bins_hold_every_solution_once_and_the_error_is_bounded(pairs: list) -> None:
+@example([(0.1, False)] * 7)  # the mean is rounded to less than 0.1
+def test_bins_contain_every_solution_once_and_the_error_is_bounded(pairs: list) -> None:
     scores, right = arrays(pairs)
     bins = reliability(scores, right)
     assert sum(each.solutions for each in bins) == len(pairs)

@@ -1,4 +1,4 @@
-"""Samples graded and clustered by equivalence, scored, compared, and told honestly."""
+"""Samples are graded, clustered by equivalence, scored and compared."""
 
 import json
 from collections.abc import Iterator
@@ -53,7 +53,7 @@ def graded(tools: tuple[Sandbox, Grader]) -> list[Graded]:
     return list(grade([HALF, CHOICE], *tools))
 
 
-def test_equal_answers_are_one_cluster_however_they_are_written(graded: list[Graded]) -> None:
+def test_equal_answers_in_different_notations_are_one_cluster(graded: list[Graded]) -> None:
     half, choice = graded
     assert half.clusters.tolist() == [0, 0, 0, 1, 1, -1]
     assert half.right.tolist() == [True, True, True, False, False, False]
@@ -61,7 +61,7 @@ def test_equal_answers_are_one_cluster_however_they_are_written(graded: list[Gra
     assert choice.right.tolist() == [True, True, False, False]
 
 
-def test_a_value_near_no_option_is_undecided_here_and_the_nearest_by_the_published_rule(
+def test_a_value_that_is_no_choice_is_undecided_but_nearest_under_the_published_rule(
     graded: list[Graded],
 ) -> None:
     _, choice = graded
@@ -70,7 +70,7 @@ def test_a_value_near_no_option_is_undecided_here_and_the_nearest_by_the_publish
     assert choice.published_clusters.tolist() == [0, 0, 1, -1]
 
 
-def test_published_rounding_takes_for_right_what_ours_does_not(
+def test_published_rounding_accepts_answers_that_ours_rejects(
     tools: tuple[Sandbox, Grader],
 ) -> None:
     problem = SampledProblem("math", "x", "?", "3", samples=(Sample("CoT", "The answer is 3.4"),))
@@ -78,16 +78,16 @@ def test_published_rounding_takes_for_right_what_ours_does_not(
     assert found.published.tolist() == [True] and found.right.tolist() == [False]
 
 
-def test_long_numbers_are_different_answers_in_a_vote_by_the_published_rule(
+def test_long_numbers_stay_distinct_in_a_vote_under_the_published_rule(
     tools: tuple[Sandbox, Grader],
 ) -> None:
-    said = ("1234567", "1234567.0", "1,234,568", "0", "-0")
-    samples = tuple(Sample("CoT", f"The answer is {each}") for each in said)
+    answers = ("1234567", "1234567.0", "1,234,568", "0", "-0")
+    samples = tuple(Sample("CoT", f"The answer is {each}") for each in answers)
     [found] = grade([SampledProblem("math", "x", "?", "1234567", samples=samples)], *tools)
     assert found.published_clusters.tolist() == [0, 0, 1, 2, 2]
 
 
-def test_scores_are_those_worked_out_by_hand(graded: list[Graded]) -> None:
+def test_scores_equal_those_computed_by_hand(graded: list[Graded]) -> None:
     result = evaluate(graded, "model")
     scores = {(score.group, score.metric): score.share for score in result.scores}
     assert scores["math", "Pass@1"] == pytest.approx(1 / 2)
@@ -95,19 +95,19 @@ def test_scores_are_those_worked_out_by_hand(graded: list[Graded]) -> None:
     # Two of six, both wrong: C(3, 2) of C(6, 2).
     assert scores["math", "Pass@2"] == pytest.approx(1 - 3 / 15)
     assert scores["math", "Maj1@6"] == scores["aqua_rat", "Maj1@4"] == 1.0
-    # The best score of AQuA's samples with an answer is the wrong one's.
+    # In AQuA, the sample with the best score has a wrong answer.
     assert scores["aqua_rat", "RR.All@4"] == 0.0
     assert scores["aqua_rat", "W.RR@4"] == 1.0
-    # Into one cluster only, the largest: the vote. Into all four samples: RR.All.
+    # Limited to the largest cluster, it is the vote; limited to all four samples, RR.All.
     assert scores["aqua_rat", "RR.Top-1@4"] == scores["aqua_rat", "Maj1@4"]
     assert scores["aqua_rat", "RR.Top-4@4"] == scores["aqua_rat", "RR.All@4"]
     assert scores["aqua_rat", "Maj1.Top1@4"] == 0.0
 
 
-def test_a_verifier_that_does_not_beat_the_vote_is_told(graded: list[Graded]) -> None:
+def test_a_verifier_that_does_not_beat_the_vote_is_reported(graded: list[Graded]) -> None:
     notes = evaluate(graded, "model").notes
     assert any(
-        note.startswith("aqua_rat: RR.All is no better than the vote here (-100.0%")
+        note.startswith("aqua_rat: RR.All is no better than majority voting (-100.0%")
         for note in notes
     )
 
@@ -136,7 +136,7 @@ def test_a_problem_without_samples_is_unsolved_by_both_rules(
     }
 
 
-def test_two_models_are_compared_on_the_problems_that_both_saw(graded: list[Graded]) -> None:
+def test_two_models_are_compared_on_common_problems(graded: list[Graded]) -> None:
     half, choice = graded
     one, other = evaluate([half, choice], "one"), evaluate([half], "other")
     found = {(row["group"], row["metric"]): row for row in compare(one, other)}
@@ -144,12 +144,12 @@ def test_two_models_are_compared_on_the_problems_that_both_saw(graded: list[Grad
     assert found["math", "Pass@1"]["gap"] == 0 and found["math", "Pass@1"]["p"] == 1.0
 
 
-def test_the_same_samples_give_the_same_result_to_the_last_bit(graded: list[Graded]) -> None:
+def test_the_same_samples_give_an_identical_result(graded: list[Graded]) -> None:
     assert json.dumps(evaluate(graded, "m").plain()) == json.dumps(evaluate(graded, "m").plain())
     assert isinstance(evaluate(graded, "m"), Result)
 
 
-def test_samples_come_back_from_a_file_as_they_were(tmp_path: Path) -> None:
+def test_samples_are_unchanged_after_a_round_trip_through_a_file(tmp_path: Path) -> None:
     path = tmp_path / "samples.jsonl"
     assert write_samples([HALF, CHOICE], path) == 2
     assert list(read_samples(path)) == [HALF, CHOICE]
@@ -169,7 +169,7 @@ def test_samples_come_back_from_a_file_as_they_were(tmp_path: Path) -> None:
         "[" * 100_000,
     ],
 )
-def test_a_line_that_is_no_problem_is_told_with_its_number(tmp_path: Path, line: str) -> None:
+def test_an_invalid_line_of_samples_is_reported_with_its_number(tmp_path: Path, line: str) -> None:
     path = tmp_path / "samples.jsonl"
     write_samples([HALF], path)
     with path.open("a") as file:
@@ -179,15 +179,15 @@ def test_a_line_that_is_no_problem_is_told_with_its_number(tmp_path: Path, line:
 
 
 @pytest.mark.parametrize("value", ["{}", "null", str(10**400)])
-def test_a_file_that_is_no_result_is_told(tmp_path: Path, value: str) -> None:
+def test_a_file_that_is_not_a_result_is_an_error(tmp_path: Path, value: str) -> None:
     path = tmp_path / "result.json"
     row = f'{{"set": "s", "id": "1", "values": {{"Pass@1": {value}}}}}'
     path.write_text(f'{{"format": 1, "name": "x", "scores": [], "notes": [], "problems": [{row}]}}')
-    with pytest.raises(UsageError, match="holds no result of 'curator evaluate -o'"):
+    with pytest.raises(UsageError, match="is not a result of 'curator evaluate -o'"):
         read_result(path)
 
 
-def test_problems_that_the_model_saw_are_flagged_and_left_out_of_a_second_score(
+def test_seen_problems_are_flagged_and_excluded_from_a_second_score(
     graded: list[Graded],
 ) -> None:
     result = evaluate(graded, "model", seen={("math", "half")})

@@ -1,4 +1,4 @@
-"""Metrics against known values, brute force, and what must hold whatever the samples are."""
+"""Metrics: known values, brute force, and properties that hold for any samples."""
 
 from itertools import combinations
 from statistics import mean
@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from trainers.evaluation.metrics import (
     RULES,
     best_of_top,
-    difference,
-    interval,
+    bootstrap_interval,
     majority,
     majority_of_best,
+    paired_difference,
     pass_at_k,
-    weighted,
-    weighted_of_top,
+    weighted_vote,
+    weighted_vote_of_top,
 )
 
 SAMPLES = st.lists(
@@ -41,7 +41,7 @@ def test_pass_at_k_is_the_share_of_all_draws_with_a_right_one(n: int, data: st.D
 
 
 def test_pass_at_k_of_known_values() -> None:
-    # The example of the paper that introduced it: n = 200, few right.
+    # The example of the paper that introduced it: n = 200, few of them right.
     assert pass_at_k(200, 1, 1) == pytest.approx(0.005)
     assert pass_at_k(200, 1, 100) == pytest.approx(0.5)
     assert pass_at_k(64, 64, 8) == 1.0
@@ -49,80 +49,80 @@ def test_pass_at_k_of_known_values() -> None:
         pass_at_k(4, 1, 5)
 
 
-# The clusters are 7, 7, none, 3, 3, 9; the verifier likes 9 most and dislikes the first 7.
+# Clusters 7, 7, none, 3, 3, 9; the verifier scores 9 highest and the first 7 lowest.
 CLUSTERS = np.array([7, 7, -1, 3, 3, 9], np.int64)
 SCORES = np.array([0.1, 0.4, 1.0, 0.3, 0.45, 0.9])
 
 
-def test_each_rule_on_a_case_worked_out_by_hand() -> None:
+def test_each_rule_on_a_case_computed_by_hand() -> None:
     assert majority(CLUSTERS, SCORES) == 7  # a tie of 7 and 3: 7 was sampled first
     assert RULES["RR.All"](CLUSTERS, SCORES) == 9
     assert best_of_top(CLUSTERS, SCORES, 2) == 3
-    assert weighted(CLUSTERS, SCORES) == 9  # 0.5, 0.75, 0.9
-    assert weighted_of_top(CLUSTERS, SCORES, 2) == 3
-    assert majority_of_best(CLUSTERS, SCORES, 3) == 7  # 9, 3 and 7 once each: 7 came first
+    assert weighted_vote(CLUSTERS, SCORES) == 9  # 0.5, 0.75, 0.9
+    assert weighted_vote_of_top(CLUSTERS, SCORES, 2) == 3
+    assert majority_of_best(CLUSTERS, SCORES, 3) == 7  # 9, 3 and 7 once each: 7 was sampled first
 
 
-def test_a_problem_without_any_answer_is_won_by_nobody() -> None:
+def test_without_any_answer_no_rule_chooses_a_cluster() -> None:
     for rule in RULES.values():
         assert rule(np.array([-1, -1]), np.array([0.9, 0.1])) == -1
 
 
 @given(SAMPLES)
-def test_every_rule_names_a_cluster_that_is_there_or_none(samples: list[tuple[int, float]]) -> None:
+def test_every_rule_chooses_an_existing_cluster_or_none(samples: list[tuple[int, float]]) -> None:
     clusters, scores = arrays(samples)
     for rule in RULES.values():
         assert rule(clusters, scores) in ({*clusters.tolist()} - {-1} or {-1})
 
 
 @given(SAMPLES)
-def test_a_verifier_that_knows_nothing_leaves_the_vote_as_it_is(
+def test_equal_scores_do_not_change_the_vote(
     samples: list[tuple[int, float]],
 ) -> None:
     clusters, _ = arrays(samples)
     even = np.full(len(clusters), 0.5)
-    assert weighted(clusters, even) == majority(clusters, even)
+    assert weighted_vote(clusters, even) == majority(clusters, even)
     assert majority_of_best(clusters, even, len(clusters)) == majority(clusters, even)
 
 
 @given(SAMPLES)
-def test_looking_into_all_clusters_is_looking_at_all_samples(
+def test_without_an_effective_limit_rules_use_all_samples(
     samples: list[tuple[int, float]],
 ) -> None:
     clusters, scores = arrays(samples)
     assert best_of_top(clusters, scores, 99) == RULES["RR.All"](clusters, scores)
-    assert weighted_of_top(clusters, scores, 99) == weighted(clusters, scores)
+    assert weighted_vote_of_top(clusters, scores, 99) == weighted_vote(clusters, scores)
     assert best_of_top(clusters, scores, 1) == majority(clusters, scores)
 
 
 @given(SAMPLES)
-def test_names_of_clusters_do_not_matter(samples: list[tuple[int, float]]) -> None:
+def test_the_numbers_of_clusters_do_not_matter(samples: list[tuple[int, float]]) -> None:
     clusters, scores = arrays(samples)
     renamed = np.where(clusters < 0, -1, 9 - clusters)
     for name, rule in RULES.items():
-        won = rule(clusters, scores)
-        assert rule(renamed, scores) == (-1 if won < 0 else 9 - won), name
+        chosen = rule(clusters, scores)
+        assert rule(renamed, scores) == (-1 if chosen < 0 else 9 - chosen), name
 
 
 def test_an_interval_of_a_share_is_about_two_standard_errors() -> None:
     solved = [1.0] * 200 + [0.0] * 300
-    found = interval(solved)
+    found = bootstrap_interval(solved)
     error = (0.4 * 0.6 / 500) ** 0.5
     assert found.share == pytest.approx(0.4)
     assert found.low == pytest.approx(0.4 - 1.96 * error, abs=0.006)
     assert found.high == pytest.approx(0.4 + 1.96 * error, abs=0.006)
-    assert interval(solved) == found
+    assert bootstrap_interval(solved) == found
 
 
-def test_paired_tests_see_a_difference_that_is_there_and_none_that_is_not() -> None:
+def test_the_paired_test_detects_a_real_difference_and_no_other() -> None:
     random = np.random.default_rng(1)
     base = (random.random(400) < 0.5).astype(float)
     better = np.maximum(base, (random.random(400) < 0.15).astype(float))
-    gap, p = difference(better, base)
+    gap, p = paired_difference(better, base)
     assert gap.low > 0 and p < 0.01
     noise = (random.random(400) < 0.5).astype(float)
-    gap, p = difference(noise, base)
+    gap, p = paired_difference(noise, base)
     assert gap.low < 0 < gap.high and p > 0.05
-    assert difference(base, base)[1] == 1.0
+    assert paired_difference(base, base)[1] == 1.0
     with pytest.raises(ValueError, match="saw 400 and 1"):
-        difference(base, base[:1])
+        paired_difference(base, base[:1])

@@ -1,4 +1,4 @@
-"""Published samples of real models, executed and scored here, against the published scores."""
+"""Published samples of real models get the published scores."""
 
 import json
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from trainers.evaluation.metrics import pass_at_k
 
 
 def records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The records of a published file; prompts stand before those of some."""
+    """Yield the records of a published file with line numbers; prompts before them are skipped."""
     for number, line in enumerate(path.read_text("utf-8").split("\n"), 1):
         try:
             record = json.loads(line)
@@ -32,7 +32,7 @@ def scores(problems: list[SampledProblem]) -> dict[str, float]:
     return {score.metric: score.share for score in result.scores}
 
 
-def test_tora_70b_on_gsm8k_scores_what_was_published(shared: Path) -> None:
+def test_tora_70b_gets_the_published_score_on_gsm8k(shared: Path) -> None:
     problems = [
         SampledProblem(
             "gsm8k", str(number), row["question"], row["gt"], samples=(Sample("CoT", text),)
@@ -44,7 +44,7 @@ def test_tora_70b_on_gsm8k_scores_what_was_published(shared: Path) -> None:
     assert scores(problems)["Pass@1"] == pytest.approx(0.843, abs=0.001)
 
 
-def test_four_models_on_gsm8k_score_as_their_authors_labelled_them(shared: Path) -> None:
+def test_four_models_get_the_scores_of_the_published_labels_on_gsm8k(shared: Path) -> None:
     path = shared / "outputs/gsm8k_model_solutions/example_model_solutions.jsonl"
     rows = list(records(path))
     models = [name for name in rows[0][1] if name.startswith(("6b", "175b"))]
@@ -64,7 +64,7 @@ def test_four_models_on_gsm8k_score_as_their_authors_labelled_them(shared: Path)
         assert scores(problems)["Pass@1"] == pytest.approx(labelled, abs=0.001), model
 
 
-def test_pass_at_k_of_codex_on_aqua_is_the_same_counted_by_hand(shared: Path) -> None:
+def test_pass_at_k_of_codex_on_aqua_equals_the_formula(shared: Path) -> None:
     path = next((shared / "outputs/pot").glob("aqua_sc*.jsonl"))
     problems = [
         SampledProblem(
