@@ -58,10 +58,7 @@ def reverify(
 
 def recipe_of(manifest: Manifest) -> Recipe:
     """The resolved recipe that a version was built by, its subsets in their order."""
-    content = content_of(manifest)
-    values = content.recipe.plain()
-    subsets = {name: values["subsets"][name] for name in content.order}
-    return Recipe.model_validate(values | {"subsets": subsets})
+    return Recipe.model_validate(content_of(manifest).ordered_recipe())
 
 
 def _again(context: BuildContext, content: Content, objects: Objects, name: str) -> SubsetState:
