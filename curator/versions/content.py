@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from curator.core.model import Kind
 from datastore.errors import StoreError
-from datastore.files import canonical
+from datastore.files import canonical_json
 from datastore.versions import Manifest
 
 Natural = Annotated[int, Field(ge=0)]
@@ -177,7 +177,7 @@ class Content(JsonObject):
 
     def ordered_recipe(self) -> dict[str, Any]:
         """Return the recipe as JSON values: keys sorted, subsets in their order."""
-        values: dict[str, Any] = json.loads(canonical(self.recipe.plain()))
+        values: dict[str, Any] = json.loads(canonical_json(self.recipe.plain()))
         return values | {"subsets": {name: values["subsets"][name] for name in self.order}}
 
     def screened(self, subset: str) -> int:

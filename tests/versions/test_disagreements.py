@@ -71,4 +71,4 @@ def test_a_second_opinion_is_cached(store: Path) -> None:
     with Store(store, readonly=True) as opened:
         assert opened.ledger("gradings").count() == cached
     assert first.stdout == again.stdout
-    assert "3 different pairs put to both graders: 1 contradictions" in again.stdout
+    assert "3 different pairs of gold answer and answer: 1 contradictions" in again.stdout

@@ -397,7 +397,7 @@ def test_bad_rows_are_a_finding_and_no_failure(mixed: Path) -> None:
     done = run(mixed.name, cwd=mixed.parent)
     assert (done.returncode, done.stderr) == (0, "")
     assert max(map(len, done.stdout.splitlines())) <= 80
-    assert "rows are clean; --fix NAME keeps them as a version." in done.stdout
+    assert "clean; save them as a version with --fix NAME." in done.stdout
     assert "Undecided is neither passed nor failed" in done.stdout.splitlines()[-1]
     told = json.loads(run(mixed.name, "--json", cwd=mixed.parent).stdout)
     assert {each["check"] for each in told["checks"]} > {"malformed", "near duplicates"}
