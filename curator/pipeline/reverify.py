@@ -61,10 +61,7 @@ def reverify(
 
 def recipe_of(manifest: Manifest) -> Recipe:
     """Return the resolved recipe of a version, with the subsets in their order."""
-    content = content_of(manifest)
-    values = content.recipe.plain()
-    subsets = {name: values["subsets"][name] for name in content.order}
-    return Recipe.model_validate(values | {"subsets": subsets})
+    return Recipe.model_validate(content_of(manifest).ordered_recipe())
 
 
 def _reverify_subset(

@@ -174,12 +174,10 @@ def _file_entry(path: Path, rows: int) -> dict[str, Any]:
 
 def recipe_text(version: Manifest) -> str:
     """Return the resolved recipe of a version as YAML, with its subsets in order."""
-    content = content_of(version)
-    values = content.recipe.plain()
-    subsets = {name: values["subsets"][name] for name in content.order}
-    plain = {key: value for key, value in values.items() if value is not None}
+    recipe = content_of(version).ordered_recipe()
+    plain = {key: value for key, value in recipe.items() if value is not None}
     head = f"# The whole recipe of {version.ref}.\n#   curator build recipe.yaml\n"
-    body = yaml.safe_dump(plain | {"subsets": subsets}, sort_keys=False, allow_unicode=True)
+    body = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
     return head + str(body)
 
 

@@ -5,12 +5,14 @@ attributes are the manifest's keys. Keys that this version of Curator does not k
 so the digest of a content can be computed again from what was read.
 """
 
+import json
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from curator.core.model import Kind
 from datastore.errors import StoreError
+from datastore.files import canonical_json
 from datastore.versions import Manifest
 
 Natural = Annotated[int, Field(ge=0)]
@@ -172,6 +174,11 @@ class Content(JsonObject):
     def keeps_undecided(self) -> bool:
         """Whether rows that no check could decide are in the version."""
         return self.recipe.undecided == "keep"
+
+    def ordered_recipe(self) -> dict[str, Any]:
+        """Return the recipe as JSON values: keys sorted, subsets in their order."""
+        values: dict[str, Any] = json.loads(canonical_json(self.recipe.plain()))
+        return values | {"subsets": {name: values["subsets"][name] for name in self.order}}
 
     def screened(self, subset: str) -> int:
         """Return the number of rows that passed the checks and that a screen rejected."""

@@ -155,7 +155,7 @@ def _publish(
     tag = f"v{version.number}"
     state: State = "published"
     if commit := before.tags.get(tag, ""):
-        _refuse_other(remote, tag, commit, before, release)
+        _check_tag(remote, tag, commit, before, release)
         state = "already there"
     elif _same_release(before.manifest, release):
         commit, state = before.head, "tagged"
@@ -189,7 +189,7 @@ def _read_state(remote: _Remote) -> RepoState | None:
 
     api, repo = remote.api, remote.repo
 
-    def info() -> Any:
+    def read() -> Any:
         try:
             return api.dataset_info(repo, revision="main", timeout=30)
         except RepositoryNotFoundError as error:
@@ -197,14 +197,14 @@ def _read_state(remote: _Remote) -> RepoState | None:
                 raise
             return None
 
-    if (found := call_hub(repo, info)) is None:
+    if (info := call_hub(repo, read)) is None:
         return None
-    files = frozenset(each.rfilename for each in found.siblings or [])
+    files = frozenset(each.rfilename for each in info.siblings or [])
     return RepoState(
-        head=str(found.sha),
-        private=bool(found.private),
+        head=str(info.sha),
+        private=bool(info.private),
         files=files,
-        manifest=remote.manifest(str(found.sha)),
+        manifest=remote.manifest(str(info.sha)),
         tags=remote.tags(),
     )
 
@@ -229,7 +229,7 @@ def _same_release(manifest: Mapping[str, Any], release: ReleaseFolder) -> bool:
     return bool(manifest) and all(manifest.get(key) == release.manifest[key] for key in keys)
 
 
-def _refuse_other(
+def _check_tag(
     remote: _Remote, tag: str, commit: str, before: RepoState, release: ReleaseFolder
 ) -> None:
     """Raise HubError if a tag is not on this release."""
@@ -245,7 +245,7 @@ def _refuse_other(
 
 def _commit(remote: _Remote, before: RepoState, release: ReleaseFolder, message: str) -> str:
     """Commit the release on top of the state that was read and return the id of the commit."""
-    _refuse_foreign(remote, before)
+    _check_files(remote, before)
     if "README.md" in before.files:
         _merge_card(remote, before, release)
     for delay in (*RETRY_DELAYS_S, None):
@@ -273,7 +273,7 @@ def _commit(remote: _Remote, before: RepoState, release: ReleaseFolder, message:
     raise AssertionError("the last try returns a commit or raises an error")
 
 
-def _refuse_foreign(remote: _Remote, before: RepoState) -> None:
+def _check_files(remote: _Remote, before: RepoState) -> None:
     """Raise HubError if the repository has data that Curator did not publish."""
     own = {"manifest.json", "alpaca.json", "recipe.yaml"}
     foreign = sorted(path for path in before.files if path in own or path.startswith("data/"))
@@ -301,8 +301,8 @@ def _operations(before: RepoState, release: ReleaseFolder) -> list[Any]:
 
     files = before.manifest.get("files")
     old = {path for path in files if DATA.fullmatch(path)} if isinstance(files, dict) else set()
-    gone = sorted((old & before.files) - set(release.files))
-    return [CommitOperationDelete(path) for path in gone] + [
+    deleted = sorted((old & before.files) - set(release.files))
+    return [CommitOperationDelete(path) for path in deleted] + [
         CommitOperationAdd(path, str(release.folder / path)) for path in release.files
     ]
 
