@@ -69,7 +69,8 @@ def view_statements(store: Store, manifests: Sequence[Manifest]) -> list[str]:
         f"lower(hex(problem_id)) AS problem_id) FROM ({written}) "
         "QUALIFY row_number() OVER (PARTITION BY id, subset) = 1",
         # `check` is a keyword of SQL and would need quotes as a column name.
-        'CREATE VIEW verdicts AS SELECT DISTINCT lower(hex(row_id)) AS row_id, "check" AS judge, '
+        "CREATE VIEW verdicts AS SELECT DISTINCT lower(hex(row_id)) AS row_id, "
+        '"check" AS check_name, '
         f"version, outcome, reason, evidence::JSON AS evidence FROM {_scan(store, verdicts)}",
         f"CREATE VIEW quarantine AS {quarantine_sql(store, manifests)}",
         f"CREATE VIEW rows AS {' UNION ALL '.join(rows)}",

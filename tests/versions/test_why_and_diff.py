@@ -199,7 +199,7 @@ def test_why_explains_a_kept_row_and_a_rejected_row(edited) -> None:
 def test_why_names_what_stopped_a_row_that_no_version_holds(tmp_path: Path) -> None:
     mirror, recipe = make_world(tmp_path)
     build(recipe, tmp_path / "store", options=RunOptions(mirror=mirror))
-    query = "SELECT row_id, judge || ': ' || reason FROM verdicts WHERE outcome = 'failed'"
+    query = "SELECT row_id, check_name || ': ' || reason FROM verdicts WHERE outcome = 'failed'"
     stopped = query_store(tmp_path / "store", query)
     assert len(stopped) == 5
     with opened(tmp_path / "store") as store:

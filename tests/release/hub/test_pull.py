@@ -49,7 +49,7 @@ def test_a_pulled_version_has_the_digest_of_the_one_that_was_published(
         assert pull(REPO, store) == got, "a second pull creates nothing"
         _, rows = run_query(store, "SELECT count(*), count(DISTINCT id) FROM rows")
         assert rows == [(114, 114)]
-        query = "SELECT count(*) FROM verdicts WHERE judge = 'contamination'"
+        query = "SELECT count(*) FROM verdicts WHERE check_name = 'contamination'"
         assert run_query(store, query)[1] == [(3,)], (
             "near contamination of kept rows is evidence, too"
         )
