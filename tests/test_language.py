@@ -31,8 +31,8 @@ AVOID = {
     r"no news": "similar",
     r"(?:goes|go|went) on (?:where|with where)": "resume",
     r"outlook|purse": "estimate, budget",
-    r"(?:rows?|verdicts?|samples?|solutions?|calls?|tokens?|lines?|records?|rationales?|one|times?) "
-    r"an? (?:row|problem|source|record|call|subset|check|screen|file|process|core|batch|stage|day)": (
+    r"(?:rows?|verdicts?|samples?|solutions?|calls?|tokens?|lines?|records?|one|times?) an? "
+    r"(?:row|problem|source|record|call|subset|check|screen|file|process|core|batch|stage|day)": (
         "per"
     ),
 }

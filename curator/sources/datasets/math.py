@@ -33,7 +33,7 @@ def boxes(solution: str) -> list[str]:
 
 
 def gold_of(question: str, solution: str) -> str:
-    """Return the final answer: the last box, or all distinct ones if several are asked for."""
+    """Return the final answer: the last box, or all distinct ones if the question wants several."""
     answers = boxes(solution)
     if not answers:
         raise Unreadable("no boxed answer")
