@@ -155,7 +155,7 @@ def _read_program(text: str) -> tuple[str, str]:
 
 
 def _fenced_blocks(text: str) -> tuple[list[str] | None, bool]:
-    """Return the fenced Python blocks (None if there are none), and whether the last is open."""
+    """Return the fenced Python blocks (None without any fence), and whether the last is open."""
     blocks: list[str] = []
     fenced = False
     fence = language = ""

@@ -61,7 +61,8 @@ def test_a_solution_states_the_answer_of_the_reply_or_is_unchanged(text: str) ->
     solution, reason = read_reply(text, "CoT")
     assert bool(solution) != bool(reason)
     if solution and "\nThe answer is " in solution and "think" not in text:
-        assert extract(solution) is not None
+        # A reply can contain the phrase without an answer: "The answer is ```".
+        assert extract(solution) is not None or extract(text) is None
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from curator.teacher.replay.recordings import Recordings
 from curator.writers.instruction import choices_line
 from curator.writers.parse_reply import read_reply
 from curator.writers.prompt_templates import Messages, Prompts
-from curator.writers.self_instruct import draws, read_question, read_seeds
+from curator.writers.self_instruct import make_draws, read_question, read_seeds
 from datastore.engine import Engine
 from tests.paths import ROOT
 
@@ -41,7 +41,7 @@ def question_prompts() -> list[Messages]:
     seeds = read_seeds((RECIPES / "seeds" / "college.jsonl").read_text("utf-8"), "college.jsonl")
     return [
         PROMPTS.messages("question", topic=d.topic, type=d.type, examples=d.examples)
-        for d in draws(seeds, 12, seed=0)
+        for d in make_draws(seeds, 12, seed=0)
     ]
 
 
