@@ -1,4 +1,4 @@
-"""Builds a source from a recipe's own description: a JSON lines, JSON, Parquet or CSV file, or a
+"""Builds a source from a recipe's own description: a JSON Lines, JSON, Parquet or CSV file, or a
 Hub dataset, with the names of its columns.
 
 In: `{question: problem, gold: answer}` and the location of the rows. Out: a Source.

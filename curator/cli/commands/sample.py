@@ -65,7 +65,7 @@ NucleusOption = Annotated[
     ),
 ]
 LocalOption = Annotated[
-    bool, typer.Option("--local", help="Serve the model on this machine while it is sampled.")
+    bool, typer.Option("--local", help="Serve the model on this machine while sampling.")
 ]
 ExamplesOption = Annotated[
     bool,

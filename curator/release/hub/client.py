@@ -43,7 +43,7 @@ def parse_repo(name: str) -> tuple[str, str]:
     bad = not _REPO.fullmatch(repo) or "--" in repo or ".." in repo or len(repo) > 96
     if bad or (at and not _REVISION.fullmatch(revision)):
         raise UsageError(
-            f"'{name[:120]}' is not the name of a dataset on the Hub. "
+            f"'{name[:120]}' is not a valid name of a dataset on the Hub. "
             "Write ORG/NAME or ORG/NAME@REVISION."
         )
     return repo, revision
@@ -76,7 +76,7 @@ def _endpoint() -> str | None:
         valid = False
     if not valid:
         raise UsageError(
-            f"HF_ENDPOINT is {endpoint[:80]!a}, which is not a URL. "
+            f"HF_ENDPOINT {endpoint[:80]!a} is not a valid URL. "
             "Set it to one such as https://huggingface.co."
         )
     return endpoint
@@ -174,4 +174,6 @@ def hub_error(repo: str, error: Exception) -> CuratorError:
     return HubError(f"{repo} on the Hub {why}")
 
 
-CHANGED_MEANWHILE = "was changed by somebody else meanwhile; look at it, then publish again"
+CHANGED_MEANWHILE = (
+    "was changed by somebody else in the meantime; review the change, then publish again"
+)

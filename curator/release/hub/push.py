@@ -94,11 +94,11 @@ def publish(
     The first request to the Hub follows after the whole release was written and read back. Raises
     HubError if the Hub rejects a request or cannot be reached, if the repository has data that
     Curator did not publish, if its tag is on another release, or if somebody else commits
-    meanwhile.
+    in the meantime.
     """
     repo, revision = parse_repo(name)
     if revision:
-        raise UsageError(f"A publish makes its own tag. Name the dataset as {repo}.")
+        raise UsageError(f"'curator publish' creates the tag itself. Write the dataset as {repo}.")
     api, listener = client(), listener or SilentListener()
     from huggingface_hub import get_token  # after `client` has checked the settings
 
@@ -316,6 +316,6 @@ def _tag(remote: _Remote, tag: str, commit: str) -> None:
     )
     if remote.tags().get(tag) != commit:
         raise HubError(
-            f"{repo} on the Hub has a tag {tag} on another commit, made meanwhile. Look at it, "
-            "then publish again."
+            f"{repo} on the Hub has a tag {tag} on another commit, made in the meantime. "
+            "Review it, then publish again."
         )
