@@ -179,7 +179,7 @@ def _read_parquet(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _parse_row(row: Any, place: str) -> Example:
-    """The example of a row; raises _Unfit."""
+    """The example of a row; raises _InvalidRow."""
     if isinstance(row, _InvalidLine):
         raise _InvalidRow(row)
     if not isinstance(row, Mapping):

@@ -35,13 +35,13 @@ def subsets_table(content: Content, counts: ReleaseCounts) -> str:
     """Return a table of all subsets: kind, writers, licence, passed rationales, questions, rows."""
     rows = []
     for name in content.order:
-        subset, counted = content.subsets[name], counts.subsets.get(name, SubsetCounts())
+        subset, stats = content.subsets[name], counts.subsets.get(name, SubsetCounts())
         total = subset.rationales
         rate = f"{100 * subset.passed / total:.1f}% of {total:,}" if total else "–"
-        licences = ", ".join(each or "none stated" for each in counted.licences) or subset.licence
-        writers = ", ".join(counted.writers) or "–"
+        licences = ", ".join(each or "none stated" for each in stats.licences) or subset.licence
+        writers = ", ".join(stats.writers) or "–"
         waits = f"waits for {', '.join(subset.waits_for)}" if subset.waits_for else ""
-        note = "" if counted.rows else waits
+        note = "" if stats.rows else waits
         rows.append(
             (
                 name,
@@ -50,8 +50,8 @@ def subsets_table(content: Content, counts: ReleaseCounts) -> str:
                 licences,
                 rate,
                 note,
-                counted.problems,
-                counted.rows,
+                stats.problems,
+                stats.rows,
             )
         )
     head = ("subset", "kind", "writers", "licence", "passed the checks", "note")
@@ -66,9 +66,9 @@ def proofs(content: Content, counts: ReleaseCounts) -> str:
     """Return the numbers of rows by what was proved, and by the rule that compared answers."""
     proved: Counter[str] = Counter()
     rules: Counter[str] = Counter()
-    for counted in counts.subsets.values():
-        rules.update(counted.rules)
-        for checks, rows in counted.proofs.items():
+    for stats in counts.subsets.values():
+        rules.update(stats.rules)
+        for checks, rows in stats.proofs.items():
             proved[_proof(checks.split(","))] += rows
     table = _markdown_table(("proof", "rows"), 1, proved.most_common())
     by = ", ".join(f"{plain(rule or 'unnamed')} ({rows:,})" for rule, rows in rules.most_common())

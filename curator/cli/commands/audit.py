@@ -79,8 +79,8 @@ def audit(
 ) -> None:
     """Check any dataset; no recipe needed.
 
-    Bad rows are reported and do not fail the command. The columns are detected; name those that
-    are detected wrongly.
+    Bad rows are reported and do not fail the command. Columns are detected; options
+    override the detection.
     """
     from curator.pipeline.audit.run import AuditRequest
     from curator.pipeline.audit.run import audit as run_audit

@@ -29,9 +29,9 @@ def preview(
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the rows that a few problems of each source give.
+    """Show the rows made from a few problems of each source.
 
-    The problems go through all stages of a build. No version is made.
+    The problems go through all stages of a build. No version is created.
     """
     from curator.cli.render import print_previewed
     from curator.pipeline.preview import preview as run_preview

@@ -29,7 +29,9 @@ SamplesOption = Annotated[Path, typer.Option("-o", "--output", metavar="FILE", h
 
 ModelArgument = Annotated[
     str,
-    typer.Argument(metavar="MODEL", help="Name of the model at its endpoint; a folder if --local."),
+    typer.Argument(
+        metavar="MODEL", help="Name of the model at its endpoint; with --local, a folder."
+    ),
 ]
 AddressOption = Annotated[
     str,

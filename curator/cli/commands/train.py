@@ -24,9 +24,9 @@ def train(
     what: Annotated[
         What,
         typer.Argument(
-            metavar="WHAT",
-            help="sft, verifier or multitask, as in the recipe; or preflight, which only shows "
-            "where the training would run, its memory, and what is missing.",
+            metavar="KIND",
+            help="sft, verifier or multitask, as in the recipe; or preflight, which trains nothing "
+            "and shows the device, the memory estimate and what is missing.",
             show_choices=False,
         ),
     ],

@@ -35,7 +35,7 @@ LONGEST_ERROR = 1_000
 
 
 @dataclass(slots=True)
-class Generated:
+class Generation:
     """The teacher's work on one problem."""
 
     problem: Problem
@@ -184,16 +184,16 @@ class Solver:
         self._prompts = teacher_session.prompts(sampling)
         self._writers = [name for name in subset.writers if WRITERS[name].teacher]
 
-    async def solve(self, item: tuple[Problem, bool]) -> tuple[Generated, bool]:
+    async def solve(self, item: tuple[Problem, bool]) -> tuple[Generation, bool]:
         """Work on one problem. Only the first record of a problem leads to requests."""
         problem, first = item
-        generated = Generated(problem)
+        generated = Generation(problem)
         if first:
             for writer in self._writers:
                 await self._write(generated, writer)
         return generated, first
 
-    async def _write(self, generated: Generated, writer: str) -> None:
+    async def _write(self, generated: Generation, writer: str) -> None:
         sampling, passed = self._sampling, 0
         prompt = WRITERS[writer].prompt(self._subset.kind)
         for sample in range(sampling.tries):
@@ -210,11 +210,11 @@ class Solver:
                 return
 
     async def _sample(
-        self, generated: Generated, writer: str, messages: Messages, sample: int
+        self, generated: Generation, writer: str, messages: Messages, sample: int
     ) -> Rationale | None:
         """Return the rationale of one call; None if it has none, which is recorded with reason."""
         problem, kind = generated.problem, self._subset.kind
-        call = await self._session.ask(messages, sample)
+        call = await self._session.get_call(messages, sample)
         generated.calls += 1
         generated.replayed += call.fingerprint.startswith("replay")
         text, reason = read_call(call, kind, problem.choices)
@@ -228,7 +228,12 @@ class Solver:
         return rationale
 
     async def _repair(
-        self, generated: Generated, writer: str, broken: Rationale, error: str, sample: int
+        self,
+        generated: Generation,
+        writer: str,
+        broken: Rationale,
+        error: str,
+        sample: int,
     ) -> Rationale | None:
         """Show the teacher how its program failed; return the new program."""
         generated.repaired += 1

@@ -41,7 +41,7 @@ State = Literal["published", "tagged", "already there"]
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishResult:
     """The result of a publish."""
 
     repo: str
@@ -88,7 +88,7 @@ def publish(
     name: str,
     options: PublishOptions = PublishOptions(),
     listener: Listener | None = None,
-) -> Published:
+) -> PublishResult:
     """Publish a version as the dataset `name`.
 
     The first request to the Hub follows after the whole release was written and read back. Raises
@@ -149,7 +149,7 @@ class _Remote:
 
 def _publish(
     remote: _Remote, version: Manifest, release: ReleaseFolder, public: bool, message: str
-) -> Published:
+) -> PublishResult:
     """Do what the state of the repository still lacks: create, commit, tag, make public."""
     before = _read_state(remote) or _create(remote, public)
     tag = f"v{version.number}"
@@ -170,7 +170,7 @@ def _publish(
                 remote.repo, repo_type="dataset", visibility="public"
             ),
         )
-    return Published(
+    return PublishResult(
         repo=remote.repo,
         url=f"{remote.api.endpoint}/datasets/{remote.repo}",
         commit=commit,

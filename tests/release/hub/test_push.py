@@ -13,7 +13,7 @@ from huggingface_hub import HfApi, hf_hub_download
 
 from curator.core.errors import HubError, UsageError
 from curator.release.hub.client import parse_repo
-from curator.release.hub.push import Published, PublishOptions, publish
+from curator.release.hub.push import PublishOptions, PublishResult, publish
 from datastore.store import Store
 from tests.release.conftest import READER, WRITER
 from tests.release.hub.hub_server import Fault, Files, Hub, Repo
@@ -27,7 +27,7 @@ UPLOAD = r"PUT /lfs/"
 INITIAL: Files = {".gitattributes": b""}
 
 
-def put(small: Path, version: str = "small@1", held_out: float = 0.0) -> Published:
+def put(small: Path, version: str = "small@1", held_out: float = 0.0) -> PublishResult:
     with Store(small, readonly=True) as store:
         return publish(store, version, REPO, PublishOptions(held_out=held_out))
 
