@@ -14,7 +14,7 @@ from curator.sources.source import Source
 from curator.versions.content import Content
 from datastore.versions import Manifest
 
-FORM_ONLY = "form only: nothing of the answer was proved"
+FORM_ONLY = "form only; the answer was not checked"
 NO_ANSWER = "the answer was not proved"
 
 
@@ -106,7 +106,7 @@ def contamination(content: Content) -> str:
         each.reported.get(f"passed: {near_key}", 0) + each.reasons.get(f"failed: {near_key}", 0)
         for each in subsets
     )
-    masked = "are reported, not removed" if screen.masked == "report" else "are removed, too"
+    masked = "are reported, not removed" if screen.masked == "report" else "are also removed"
     parts = [
         f"Rows were removed if their question shares {screen.ngram} consecutive words with a "
         "question of an evaluation set; shorter questions were compared as a whole. Questions that "
@@ -114,10 +114,12 @@ def contamination(content: Content) -> str:
         f"**{removed:,} rows removed, {near:,} near.**",
         _markdown_table(("evaluation set", "revision or digest"), 0, rows)
         if rows
-        else "**No evaluation set could be reached.**",
+        else "**No evaluation set could be read.**",
     ]
     if missing:
-        parts.append(f"**Not reached, so not screened against:** {plain(', '.join(missing))}.")
+        parts.append(
+            f"**Could not be read, so not screened against:** {plain(', '.join(missing))}."
+        )
     return "\n\n".join(parts)
 
 
@@ -149,12 +151,12 @@ def citations(content: Content, counts: ReleaseCounts) -> str:
         for name, read in sorted(content.sources.items())
         if read.revision
     ]
-    head = ("source", "where", "licence", "revision or digest", "citation")
+    head = ("source", "location", "licence", "revision or digest", "citation")
     papers = sorted({EVALS[name].citation for name in content.evals if name in EVALS} - {""})
     evals = f"\n\nEvaluation sets: {plain(', '.join(papers))}." if papers else ""
     return (
         f"{_markdown_table(head, 0, rows)}{evals}\n\n"
-        "The mixture follows MathInstruct (arXiv:2309.05653); claims in front of problems "
+        "The mixture follows MathInstruct (arXiv:2309.05653); user claims in hinted rows "
         "follow arXiv:2308.03958."
     )
 

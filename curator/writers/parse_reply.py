@@ -1,7 +1,7 @@
 """Parses a teacher's reply into the text of a rationale.
 
 In: the reply, the requested kind, the choices. Out: the text, or the reason why the reply has none,
-as one of a few texts that can be counted. Nothing is run. What surrounds the solution (greetings,
+as one of a fixed set of texts. Nothing is run. What surrounds the solution (greetings,
 thoughts, fences, the output that the model predicts) is removed; the solution is not changed.
 """
 
