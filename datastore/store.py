@@ -144,7 +144,7 @@ def _prepare(root: Path) -> FileIO:
     for name in ("locks", "tmp"):  # Git and object stores do not copy empty folders
         make_folder(root / name)
     in_use = lock(root / "locks" / "in-use", shared=True)
-    _read_format(root)  # a newer release may have migrated it meanwhile
+    _read_format(root)  # a newer release may have migrated it in the meantime
     return in_use
 
 
