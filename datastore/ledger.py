@@ -143,7 +143,7 @@ class Ledger:
                 return journal
 
     def _refresh(self) -> None:
-        """List the folder and read new records; repeat if a compaction removes a file in between."""
+        """List the folder and read new records; repeat if a compaction removes one of them."""
         while True:
             names = self._names()
             try:

@@ -127,10 +127,10 @@ def _print_missing(content: "Content") -> None:
         print(f"\nNot screened against, because they could not be read: {', '.join(missing)}")
 
 
-def print_previewed(rows: "Sequence[PreviewRow]") -> None:
+def print_preview(rows: "Sequence[PreviewRow]") -> None:
     """Print rows one below the other, each with its verdicts."""
     for row in rows:
-        print(f"── {row.subset} {row.id[:12]} {_fate(row)}")
+        print(f"── {row.subset} {row.id[:12]} {_row_status(row)}")
         _print_text(row.instruction)
         print()
         _print_text(row.text)
@@ -144,7 +144,7 @@ def print_previewed(rows: "Sequence[PreviewRow]") -> None:
     )
 
 
-def _fate(row: "PreviewRow") -> str:
+def _row_status(row: "PreviewRow") -> str:
     if row.kept:
         return "kept"
     stopped = any(verdict.outcome != "passed" for verdict in row.verdicts)

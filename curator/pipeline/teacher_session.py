@@ -196,7 +196,7 @@ class TeacherSession:
             path = self._find_recordings()
             settings = self.settings
             if path:
-                settings = settings.served_at(self._open.enter_context(Replay(path)))
+                settings = settings.with_address(self._open.enter_context(Replay(path)))
             ledgers = CallLedgers(
                 self._open.enter_context(self._store.ledger("calls")),
                 self._open.enter_context(self._store.claims("calls")),

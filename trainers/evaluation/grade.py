@@ -71,7 +71,7 @@ def _grade_chunk(
             np.array(_clusters(given, problem.choices, equal), np.int64),
             np.array([outcome == "equal" for outcome in outcomes], np.bool_),
             sum(outcome == "undecided" for outcome in outcomes),
-            *_apply_published_rule(problem, [_printed(candidate) for candidate in group]),
+            *_apply_published_rule(problem, [_program_output(candidate) for candidate in group]),
             np.array([np.nan if s.score is None else s.score for s in problem.samples]),
             np.array([outcome in ("", "different") for outcome in outcomes], np.bool_),
         )
@@ -86,7 +86,7 @@ def _answer(candidate: Candidate) -> str:
     return render_answer(candidate.answer) if candidate.answer else ""
 
 
-def _printed(candidate: Candidate) -> str:
+def _program_output(candidate: Candidate) -> str:
     """Return the output of a program that ended well; empty for a text."""
     execution = candidate.execution
     return execution.stdout if execution and execution.status == "ok" else ""

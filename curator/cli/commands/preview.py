@@ -33,7 +33,7 @@ def preview(
 
     The problems go through all stages of a build. No version is created.
     """
-    from curator.cli.render import print_previewed
+    from curator.cli.render import print_preview
     from curator.pipeline.preview import preview as run_preview
 
     with show_progress(options) as options:
@@ -41,4 +41,4 @@ def preview(
     if as_json:
         show_json(rows)
     else:
-        print_previewed(rows)
+        print_preview(rows)

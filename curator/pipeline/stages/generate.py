@@ -16,8 +16,8 @@ from curator.core import arrow
 from curator.core.model import Kind, Problem, Quarantined, Rationale, Verdict
 from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.stages.check import check_params
-from curator.pipeline.stages.read import each_problem
-from curator.pipeline.stages.write import numbered
+from curator.pipeline.stages.read import read_problems
+from curator.pipeline.stages.write import number_copies
 from curator.pipeline.state import SubsetState
 from curator.pipeline.teacher_session import TeacherSession
 from curator.recipe.schema import Subset
@@ -69,7 +69,7 @@ def generate(context: BuildContext, name: str, state: SubsetState) -> tuple[Subs
         )
         unread: list[Quarantined] = []
         rationales = _rationales(context, name, state, unread, counts)
-        batches = arrow.to_batches(numbered(rationales), arrow.RATIONALES)
+        batches = arrow.to_batches(number_copies(rationales), arrow.RATIONALES)
         objects = {"rationales": context.store.objects.write(batches, arrow.RATIONALES)}
         replies = arrow.to_batches(unread, arrow.QUARANTINE)
         objects["replies"] = context.store.objects.write(replies, arrow.QUARANTINE)
@@ -149,7 +149,7 @@ def _rationales(
     solver = Solver(teacher_session, subset, sampling_of(context, subset))
     plain = [WRITERS[writer] for writer in subset.writers if not WRITERS[writer].teacher]
     total = sum(context.store.objects.rows(digest) for digest in state.problems)
-    problems = _mark_first(each_problem(context, state.problems))
+    problems = _mark_first(read_problems(context, state.problems))
     for generated, first in teacher_session.each(
         problems, solver.solve, f"generating {name}", total
     ):

@@ -126,7 +126,7 @@ def retry_delay(error: Exception, delay: float | None) -> float | None:
     status = status_of(error)
     if status is None:
         return delay if _connection_lost(error) else None
-    if status not in TRANSIENT_STATUSES or _retried_by_client(error):
+    if status not in TRANSIENT_STATUSES or _was_retried_by_client(error):
         return None
     seconds = retry_after(error)
     pause = max(delay, float(seconds)) if seconds else delay
@@ -136,10 +136,10 @@ def retry_delay(error: Exception, delay: float | None) -> float | None:
 def _connection_lost(error: Exception) -> bool:
     # A gateway may send a page in place of JSON.
     lost = type(error).__module__.startswith("http") or isinstance(error, JSONDecodeError)
-    return lost and not _retried_by_client(error)
+    return lost and not _was_retried_by_client(error)
 
 
-def _retried_by_client(error: Exception) -> bool:
+def _was_retried_by_client(error: Exception) -> bool:
     """Return whether the client itself has retried the call, as it does for uploads."""
     try:
         url = str(getattr(error, "request").url)  # noqa: B009
