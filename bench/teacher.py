@@ -201,13 +201,15 @@ async def run_teacher(url: str, calls: int, folder: Path) -> None:
     sampling = parameters(settings.parameters)
     with Ledger(folder / "calls") as ledger, Claims(folder / "claims") as claims:
         async with Teacher(settings, CallLedgers(ledger, claims)) as teacher:
-            await teacher.ask(Request("bench", "m", (("user", "warm"),), sampling))
+            await teacher.get_call(Request("bench", "m", (("user", "warm"),), sampling))
             meter, numbers = Meter(calls), iter(range(calls))
 
             async def work() -> None:
                 for number in numbers:
                     text = f"{QUESTION}{number}"
-                    call = await teacher.ask(Request("bench", "m", (("user", text),), sampling))
+                    call = await teacher.get_call(
+                        Request("bench", "m", (("user", text),), sampling)
+                    )
                     assert call.status == "answered", call
                     meter.count()
 

@@ -1,4 +1,4 @@
-"""Curator: build, prove and version math-instruction datasets.
+"""Curator: build, check and version math-instruction datasets.
 
 `build(recipe, store=...)` makes a version and `load(version, store=...)` reads its rows;
 `RunOptions` says how a build runs. `curator.answers` and `curator.sandbox` work on their own.

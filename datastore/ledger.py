@@ -45,7 +45,7 @@ class Ledger:
         self._parts: dict[str, Part] = {}
 
     def get_many(self, keys: Iterable[bytes]) -> dict[bytes, dict[str, Any]]:
-        """Return the records of those keys that exist, whichever process wrote them.
+        """Return the records of the keys that exist, whatever process wrote them.
 
         Journals are read from where the last call stopped, and only those row groups of parts are
         read that contain a key. Keys are hashes, so a thousand existing keys touch most row groups:
@@ -143,7 +143,7 @@ class Ledger:
                 return journal
 
     def _refresh(self) -> None:
-        """List the folder and read new records; repeat if a compaction removes a file meanwhile."""
+        """List the folder and read new records; repeat if a compaction removes one of them."""
         while True:
             names = self._names()
             try:

@@ -129,8 +129,8 @@ def _read_format(root: Path) -> int:
         raise StoreError(f"{root} is not a store. Choose an empty or new folder.")
     if (number := int(match[1])) > FORMAT:
         raise StoreError(
-            f"{root} is a store of format {number}, but this release reads formats up to {FORMAT}. "
-            "Upgrade it, or choose another store."
+            f"{root} is a store of format {number}, but this version of Curator reads formats up "
+            f"to {FORMAT}. Upgrade Curator, or choose another store."
         )
     return number
 
@@ -144,7 +144,7 @@ def _prepare(root: Path) -> FileIO:
     for name in ("locks", "tmp"):  # Git and object stores do not copy empty folders
         make_folder(root / name)
     in_use = lock(root / "locks" / "in-use", shared=True)
-    _read_format(root)  # a newer release may have migrated it meanwhile
+    _read_format(root)  # a newer release may have migrated it in the meantime
     return in_use
 
 

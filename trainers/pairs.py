@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from curator.core.errors import UsageError
-from trainers.evaluation.grade import Graded
+from trainers.evaluation.grade import GradedProblem
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class SolutionSet:
     wrong: tuple[str, ...]
 
 
-def collect_solutions(problems: Iterable[Graded]) -> list[SolutionSet]:
+def collect_solutions(problems: Iterable[GradedProblem]) -> list[SolutionSet]:
     """Collect the right and wrong solutions of each question.
 
     Samples whose answer could not be compared are in neither group. Equal texts count once, and the

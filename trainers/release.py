@@ -1,6 +1,6 @@
 """Reads releases for training, as `curator export` and `curator publish` write them.
 
-In: a file of JSON lines (prompt and completion, messages, or instruction and output), a Parquet
+In: a file of JSON Lines (prompt and completion, messages, or instruction and output), a Parquet
 file, or a published folder. Out: `Example`s, and the name and digest of the release.
 
 Releases are not trusted: every line is checked, and the first errors are reported with their line
@@ -117,7 +117,7 @@ def _list_files(path: Path) -> tuple[list[Path], int]:
     if path.is_file():
         if path.suffix not in (".jsonl", ".parquet"):
             raise UsageError(
-                f"{path}: expected JSON lines (.jsonl) or Parquet (.parquet), as written by "
+                f"{path}: expected JSON Lines (.jsonl) or Parquet (.parquet), as written by "
                 "'curator export --format prompt-completion', messages, alpaca-jsonl or parquet"
             )
         return [path], 0
@@ -128,7 +128,7 @@ def _list_files(path: Path) -> tuple[list[Path], int]:
     splits = {file: match[1] for file in files if (match := SHARD.fullmatch(file.name))}
     train = [file for file in files if splits.get(file, "train") == "train"]
     if not train:
-        raise UsageError(f"{path} contains no Parquet or JSON lines files of a split 'train'")
+        raise UsageError(f"{path} contains no Parquet or JSON Lines files of a split 'train'")
     return train, len(files) - len(train)
 
 
@@ -179,7 +179,7 @@ def _read_parquet(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _parse_row(row: Any, place: str) -> Example:
-    """The example of a row; raises _Unfit."""
+    """The example of a row; raises _InvalidRow."""
     if isinstance(row, _InvalidLine):
         raise _InvalidRow(row)
     if not isinstance(row, Mapping):

@@ -91,8 +91,8 @@ def encode(
     if places and truncate == "refuse":
         raise UsageError(
             f"{len(places):,} of {len(examples):,} rows are longer than max_length {max_length:,} "
-            f"tokens: {cut:,} answers would be cut and {left_out:,} lost (longest {longest:,}; "
-            f"first: {places[0]}). Increase max_length, or set truncate: allow."
+            f"tokens: {cut:,} answers would be cut and {left_out:,} rows excluded (longest "
+            f"{longest:,}; first: {places[0]}). Increase max_length, or set truncate: allow."
         )
     if not rows:
         raise UsageError(f"No row has an answer within max_length {max_length:,} tokens")

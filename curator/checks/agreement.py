@@ -20,7 +20,7 @@ def check_agreement(candidate: Candidate, version: int) -> Verdict | None:
 CHECK = Check(
     1,
     check_agreement,
-    "independent answers agree on the gold (Self-Instruct)",
+    "independent answers agree on the gold answer (Self-Instruct)",
     proves="gold",
     needs=("agreement",),
     statement="the gold answer is what independent solutions agreed on",

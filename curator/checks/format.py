@@ -1,4 +1,4 @@
-"""Check `format`: the texts are whole and of sane length, and a program parses and can print.
+"""Check `format`: the texts are complete and of plausible length; a program parses and can print.
 
 It reads the texts only: a program is parsed, never run.
 """
@@ -65,7 +65,7 @@ def _find_program_defect(program: str) -> tuple[str, str]:
 CHECK = Check(
     1,
     check_format,
-    "texts are whole, of sane length, and programs parse",
+    "texts are complete and of plausible length; programs parse",
     proves="form",
     by_default=True,
     audited_kinds=("CoT",),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="curator",
-    help="Build, prove, version and publish math-instruction datasets.",
+    help="Build, check, version and publish math-instruction datasets.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,  # plain help: at 80 columns, boxes leave little room for text
@@ -35,7 +35,7 @@ _debug = False
 def common(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    """Build, prove, version and publish math-instruction datasets."""
+    """Build, check, version and publish math-instruction datasets."""
     global _debug
     _debug = debug
 
@@ -51,7 +51,7 @@ def open_existing(store: Path, readonly: bool = True) -> "Store":
 
     if not store.is_dir():
         raise UsageError(
-            f"No store at {store}. Make one with 'curator build', or name another with --store."
+            f"No store at {store}. Create one with 'curator build', or choose another with --store."
         )
     return Store(store, readonly=readonly)
 
@@ -60,11 +60,11 @@ def make_parents(*files: Path | None) -> None:
     """Make the folders of output files before the long work that writes them."""
     for file in filter(None, files):
         if file.is_dir():
-            raise UsageError(f"{file} is a folder. Name a file in it.")
+            raise UsageError(f"{file} is a folder. Choose a file in it.")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UsageError(f"Cannot make the folder {file.parent}: {error.strerror}") from None
+            raise UsageError(f"Cannot create the folder {file.parent}: {error.strerror}") from None
 
 
 def show_json(value: Any) -> None:

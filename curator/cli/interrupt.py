@@ -11,10 +11,10 @@ _pressed = False
 
 def install_handler() -> None:
     """Install the handler of Ctrl-C."""
-    signal.signal(signal.SIGINT, _press)
+    signal.signal(signal.SIGINT, _handle_signal)
 
 
-def _press(_number: int, _frame: FrameType | None) -> None:
+def _handle_signal(_number: int, _frame: FrameType | None) -> None:
     global _pressed
     _pressed = True
     signal.signal(signal.SIGINT, signal.SIG_DFL)

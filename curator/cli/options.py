@@ -64,12 +64,14 @@ MoneyOption = Annotated[
         "--max-money",
         metavar="N",
         min=0,
-        help="Maximum cost of this run's calls, in the currency of the recipe's prices.",
+        help="Maximum cost of this run's calls, in the currency of the prices.",
     ),
 ]
 TokensOption = Annotated[
     int | None,
-    typer.Option("--max-tokens", metavar="N", min=0, help="Maximum tokens of this run's calls."),
+    typer.Option(
+        "--max-tokens", metavar="N", min=0, help="Maximum number of tokens in this run's calls."
+    ),
 ]
 CallsOption = Annotated[
     int | None,

@@ -81,7 +81,9 @@ def _print_new_questions(subsets: "Counts") -> None:
     ]
     if rows:
         print()
-        print_table(("self-instruct", "questions", "number"), rows, ("number",), ("self-instruct",))
+        print_table(
+            ("self-instruct", "result", "questions"), rows, ("questions",), ("self-instruct",)
+        )
 
 
 def _print_calls(subsets: "Counts", teacher: "Teacher | None") -> None:
@@ -94,16 +96,16 @@ def _print_calls(subsets: "Counts", teacher: "Teacher | None") -> None:
             continue
         rows.append((name, "sent", calls.calls))
         if calls.repaired:
-            rows.append((name, "repairs of a program that failed", calls.repaired))
+            rows.append((name, "repair of a failed program", calls.repaired))
         if calls.unanswered:
-            rows.append((name, "failed; the next build repeats them", calls.unanswered))
+            rows.append((name, "failed; the next build retries them", calls.unanswered))
         for key, count in calls.counts.items():
             if key.startswith("unread: "):
                 rows.append((name, f"no rationale: {key.removeprefix('unread: ')}", count))
     print()
     print_table(("teacher", "result", "calls"), rows, ("calls",), ("teacher",))
     how = "replayed from recorded calls" if teacher.replay else teacher.family
-    print(f"Written by {teacher.model} ({how}).")
+    print(f"Teacher: {teacher.model} ({how}).")
 
 
 def _outcome_and_reason(key: str) -> tuple[str, str]:
@@ -122,13 +124,13 @@ def _print_waiting(subsets: "Counts") -> None:
 def _print_missing(content: "Content") -> None:
     missing = [name for name, origin in content.evals.items() if origin.missing]
     if missing:
-        print(f"\nNot screened against, because they were not reached: {', '.join(missing)}")
+        print(f"\nNot screened against, because they could not be read: {', '.join(missing)}")
 
 
-def print_previewed(rows: "Sequence[PreviewRow]") -> None:
+def print_preview(rows: "Sequence[PreviewRow]") -> None:
     """Print rows one below the other, each with its verdicts."""
     for row in rows:
-        print(f"── {row.subset} {row.id[:12]} {_fate(row)}")
+        print(f"── {row.subset} {row.id[:12]} {_row_status(row)}")
         _print_text(row.instruction)
         print()
         _print_text(row.text)
@@ -142,7 +144,7 @@ def print_previewed(rows: "Sequence[PreviewRow]") -> None:
     )
 
 
-def _fate(row: "PreviewRow") -> str:
+def _row_status(row: "PreviewRow") -> str:
     if row.kept:
         return "kept"
     stopped = any(verdict.outcome != "passed" for verdict in row.verdicts)

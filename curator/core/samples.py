@@ -1,6 +1,6 @@
 """Files of sampled solutions, which `curator sample` writes and trainers read.
 
-In: JSON lines, one problem per line. Out: frozen `SampledProblem`s. A line:
+In: JSON Lines, one problem per line. Out: frozen `SampledProblem`s. A line:
 
     {"set": "gsm8k", "id": "…", "question": "…", "gold": "18", "choices": [], "field": "", "level":
      "", "samples": [{"kind": "PoT", "text": "print(18)", "score": 0.93}]}

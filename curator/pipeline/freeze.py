@@ -55,7 +55,7 @@ def screen_and_freeze(
         order=list(recipe.subsets),
         subsets={name: _counts(name, subset, screened, drawn) for name, subset in subsets.items()},
         rows=RowsContent(
-            count=sum(_under(drawn, "kept").values()),
+            count=sum(_counts_below(drawn, "kept").values()),
             sha256=rows_digest(context.store, drawn.objects["rows"]),
         ),
     )
@@ -115,7 +115,7 @@ def _counts(
     rejected = {key: count for key, count in subset.outcomes.items() if ":" in key}
     reported: dict[str, int] = {}
     for outputs in screened.values():
-        for key, count in _under(outputs, name).items():
+        for key, count in _counts_below(outputs, name).items():
             outcome, _, reason = key.partition(": ")
             (rejected if outcome == "failed" else reported)[f"{outcome}: {reason}"] = count
     calls = {key: subset.counts[key] for key in CALL_COUNTS if key in subset.counts}
@@ -141,13 +141,13 @@ def _counts(
         undecided=subset.outcomes.get("undecided", 0),
         reasons=dict(sorted(rejected.items())),
         reported=dict(sorted(reported.items())),
-        available=_under(drawn, "available").get(name, 0),
-        kept=_under(drawn, "kept").get(name, 0),
+        available=_counts_below(drawn, "available").get(name, 0),
+        kept=_counts_below(drawn, "kept").get(name, 0),
         **optional,
     )
 
 
-def _under(outputs: Outputs, prefix: str) -> dict[str, int]:
+def _counts_below(outputs: Outputs, prefix: str) -> dict[str, int]:
     """Return the counts whose key starts with `prefix|`, without that prefix."""
     start = f"{prefix}|"
     return {

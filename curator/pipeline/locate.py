@@ -51,7 +51,7 @@ def find_sources(context: BuildContext, hub: bool = False) -> dict[str, LocatedS
     all_sources = {name: _source(name, subset, recipe.folder) for name, subset in sources.items()}
     for subset in sources.values():
         if isinstance(subset.source, FileSource | HubSource):
-            all_sources |= {name: known_source(name) for name in subset.source.golds}
+            all_sources |= {name: source_by_name(name) for name in subset.source.golds}
     own = () if not hub else sources
     return {
         name: _find(context, source, None if name in own else context.mirror)
@@ -59,7 +59,7 @@ def find_sources(context: BuildContext, hub: bool = False) -> dict[str, LocatedS
     }
 
 
-def known_source(name: str) -> Source:
+def source_by_name(name: str) -> Source:
     """Return a shipped source by name, or an evaluation set by `evals/` and its name."""
     plain = name.removeprefix(IN_EVALS)
     return SOURCES[name] if plain == name else EVALS[plain]

@@ -20,7 +20,7 @@ from curator.pipeline.run_options import DEFAULTS, RunOptions
 from curator.pipeline.stages.draw import draw
 from curator.pipeline.stages.generate import samples_per_problem
 from curator.pipeline.stages.ingest import find_eval_problems, ingest, problems_of
-from curator.pipeline.stages.read import each_problem
+from curator.pipeline.stages.read import read_problems
 from curator.pipeline.stages.screen import screen_all
 from curator.pipeline.state import SubsetInputs, SubsetState
 from curator.pipeline.subset import build_order, open_files, run_subset, stage_of
@@ -159,7 +159,7 @@ def _estimate_all_calls(
         return None
     try:
         objects = problems_of(ingest(context, located.source, located.opened), subset.part)
-        return estimate_calls(context, subset, each_problem(context, objects))
+        return estimate_calls(context, subset, read_problems(context, objects))
     except NotBuilt:
         if not located.opened.files:
             return None

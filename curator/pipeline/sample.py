@@ -147,8 +147,8 @@ class _Sampler:
 
     async def _sample_once(self, problem: Problem, number: int) -> Sample:
         if self._request.how == "CoT":
-            return Sample("CoT", (await self._ask(problem, "CoT", number)).text)
-        call = await self._ask(problem, "PoT", number)
+            return Sample("CoT", (await self._get_call(problem, "CoT", number)).text)
+        call = await self._get_call(problem, "PoT", number)
         program, _ = read_reply(call.text, "PoT", problem.choices)
         if self._request.how == "PoT":
             return Sample("PoT", program)
@@ -158,7 +158,7 @@ class _Sampler:
         elif problem.choices or _states_answer(call.text):
             # The reply to the PoT prompt is a worked solution.
             return Sample("CoT", call.text)
-        return Sample("CoT", (await self._ask(problem, "CoT", number)).text)
+        return Sample("CoT", (await self._get_call(problem, "CoT", number)).text)
 
     async def _accepts_program(self, problem: Problem, program: str) -> bool:
         """Return whether hybrid decoding takes the program (MAmmoTH's rules).
@@ -174,8 +174,8 @@ class _Sampler:
             return not printed_nothing(verdicts)
         return not execution_error(verdicts)
 
-    async def _ask(self, problem: Problem, kind: Kind, number: int) -> Call:
-        return await self._session.ask(self._messages(problem, kind), number)
+    async def _get_call(self, problem: Problem, kind: Kind, number: int) -> Call:
+        return await self._session.get_call(self._messages(problem, kind), number)
 
     def _messages(self, problem: Problem, kind: Kind) -> Messages:
         if not self._prompts:

@@ -128,10 +128,10 @@ class TeacherSession:
         settings = self.settings
         return Request(settings.family, settings.model, messages, self._parameters, sample)
 
-    async def ask(self, messages: tuple[tuple[str, str], ...], sample: int) -> Call:
+    async def get_call(self, messages: tuple[tuple[str, str], ...], sample: int) -> Call:
         """Return the call for these messages; send the request if no call is cached."""
-        assert self.teacher, "only work that `each` runs may ask"
-        return await self.teacher.ask(self.request(messages, sample))
+        assert self.teacher, "only work that `each` runs may make calls"
+        return await self.teacher.get_call(self.request(messages, sample))
 
     async def check_candidate(self, candidate: Candidate, checks: Sequence[str]) -> list[Verdict]:
         """Return the verdicts of the named checks, after running programs and grading answers."""
@@ -196,7 +196,7 @@ class TeacherSession:
             path = self._find_recordings()
             settings = self.settings
             if path:
-                settings = settings.served_at(self._open.enter_context(Replay(path)))
+                settings = settings.with_address(self._open.enter_context(Replay(path)))
             ledgers = CallLedgers(
                 self._open.enter_context(self._store.ledger("calls")),
                 self._open.enter_context(self._store.claims("calls")),

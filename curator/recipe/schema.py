@@ -54,7 +54,7 @@ RecipePath = Annotated[str, Mark.PATH]
 
 
 class Columns(Section):
-    """Which column of the records holds what. `outer.inner` names a column inside an object."""
+    """The columns of the records, by content. `outer.inner` names a column inside an object."""
 
     question: str
     """Column of the question."""

@@ -86,7 +86,7 @@ def _find(name: str | Path, folder: Path, part: str) -> Path:
 def _read(path: Path, children: tuple[Path, ...], model: Model, part: str) -> Document:
     if path.resolve() in children or len(children) >= MAX_PARENTS:
         raise RecipeError(
-            f"{path.name}:1: 'extends' forms a circle or a chain of more than {MAX_PARENTS} files"
+            f"{path.name}:1: 'extends' forms a cycle or a chain of more than {MAX_PARENTS} files"
         )
     document = _parse(path)
     parent = document.values.get("extends")

@@ -180,7 +180,7 @@ def _licence_text(counts: ReleaseCounts, licence: Licence) -> str:
     table = "\n".join(["| licence of the source | rows |", "|---|---:|", *lines])
     text = "Each row keeps the licence of its source, in the column `licence`."
     if licence.conflict:
-        text += f" **No permissive licence covers the whole:** {plain(licence.conflict)}."
+        text += f" **No permissive licence covers the whole dataset:** {plain(licence.conflict)}."
     return f"{text}\n\n{table}"
 
 
@@ -188,17 +188,17 @@ def _teacher(content: Content) -> str:
     teacher = content.teacher
     if not teacher:
         return (
-            "No teacher wrote rows of this version. A source may have texts that other models "
-            "wrote."
+            "No teacher wrote rows of this version. Sources may contain texts written by other "
+            "models."
         )
     if teacher.replay:
         return (
-            f"Solutions of a teacher were replayed from recorded calls ({plain(teacher.model)}): "
-            "no model was called for this version."
+            "The rationales of a teacher were replayed from recorded calls "
+            f"({plain(teacher.model)}): no model was called for this version."
         )
     parameters = ", ".join(f"{key} {value}" for key, value in teacher.parameters.items())
     how = f" ({plain(parameters)})" if parameters else ""
     return (
-        f"Solutions of a teacher were written by {plain(teacher.model)}{how}. The terms of its "
-        "provider may restrict their use."
+        f"The rationales of a teacher were written by {plain(teacher.model)}{how}. The terms of "
+        "its provider may restrict their use."
     )

@@ -14,7 +14,7 @@ from curator.sources.source import Source
 from curator.versions.content import Content
 from datastore.versions import Manifest
 
-FORM_ONLY = "form only: nothing of the answer was proved"
+FORM_ONLY = "form only; the answer was not checked"
 NO_ANSWER = "the answer was not proved"
 
 
@@ -35,13 +35,13 @@ def subsets_table(content: Content, counts: ReleaseCounts) -> str:
     """Return a table of all subsets: kind, writers, licence, passed rationales, questions, rows."""
     rows = []
     for name in content.order:
-        subset, counted = content.subsets[name], counts.subsets.get(name, SubsetCounts())
+        subset, stats = content.subsets[name], counts.subsets.get(name, SubsetCounts())
         total = subset.rationales
         rate = f"{100 * subset.passed / total:.1f}% of {total:,}" if total else "–"
-        licences = ", ".join(each or "none stated" for each in counted.licences) or subset.licence
-        writers = ", ".join(counted.writers) or "–"
+        licences = ", ".join(each or "none stated" for each in stats.licences) or subset.licence
+        writers = ", ".join(stats.writers) or "–"
         waits = f"waits for {', '.join(subset.waits_for)}" if subset.waits_for else ""
-        note = "" if counted.rows else waits
+        note = "" if stats.rows else waits
         rows.append(
             (
                 name,
@@ -50,8 +50,8 @@ def subsets_table(content: Content, counts: ReleaseCounts) -> str:
                 licences,
                 rate,
                 note,
-                counted.problems,
-                counted.rows,
+                stats.problems,
+                stats.rows,
             )
         )
     head = ("subset", "kind", "writers", "licence", "passed the checks", "note")
@@ -66,9 +66,9 @@ def proofs(content: Content, counts: ReleaseCounts) -> str:
     """Return the numbers of rows by what was proved, and by the rule that compared answers."""
     proved: Counter[str] = Counter()
     rules: Counter[str] = Counter()
-    for counted in counts.subsets.values():
-        rules.update(counted.rules)
-        for checks, rows in counted.proofs.items():
+    for stats in counts.subsets.values():
+        rules.update(stats.rules)
+        for checks, rows in stats.proofs.items():
             proved[_proof(checks.split(","))] += rows
     table = _markdown_table(("proof", "rows"), 1, proved.most_common())
     by = ", ".join(f"{plain(rule or 'unnamed')} ({rows:,})" for rule, rows in rules.most_common())
@@ -106,7 +106,7 @@ def contamination(content: Content) -> str:
         each.reported.get(f"passed: {near_key}", 0) + each.reasons.get(f"failed: {near_key}", 0)
         for each in subsets
     )
-    masked = "are reported, not removed" if screen.masked == "report" else "are removed, too"
+    masked = "are reported, not removed" if screen.masked == "report" else "are also removed"
     parts = [
         f"Rows were removed if their question shares {screen.ngram} consecutive words with a "
         "question of an evaluation set; shorter questions were compared as a whole. Questions that "
@@ -114,10 +114,12 @@ def contamination(content: Content) -> str:
         f"**{removed:,} rows removed, {near:,} near.**",
         _markdown_table(("evaluation set", "revision or digest"), 0, rows)
         if rows
-        else "**No evaluation set could be reached.**",
+        else "**No evaluation set could be read.**",
     ]
     if missing:
-        parts.append(f"**Not reached, so not screened against:** {plain(', '.join(missing))}.")
+        parts.append(
+            f"**Could not be read, so not screened against:** {plain(', '.join(missing))}."
+        )
     return "\n\n".join(parts)
 
 
@@ -149,12 +151,12 @@ def citations(content: Content, counts: ReleaseCounts) -> str:
         for name, read in sorted(content.sources.items())
         if read.revision
     ]
-    head = ("source", "where", "licence", "revision or digest", "citation")
+    head = ("source", "location", "licence", "revision or digest", "citation")
     papers = sorted({EVALS[name].citation for name in content.evals if name in EVALS} - {""})
     evals = f"\n\nEvaluation sets: {plain(', '.join(papers))}." if papers else ""
     return (
         f"{_markdown_table(head, 0, rows)}{evals}\n\n"
-        "The mixture follows MathInstruct (arXiv:2309.05653); claims in front of problems "
+        "The mixture follows MathInstruct (arXiv:2309.05653); user claims in hinted rows "
         "follow arXiv:2308.03958."
     )
 

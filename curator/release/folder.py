@@ -81,7 +81,7 @@ def write_folder(
     content = content_of(version)
     if DEFAULT_CONFIG in content.recipe.subsets:
         raise UsageError(
-            f"A subset is named '{DEFAULT_CONFIG}', the Hub's name for all rows. Rename it."
+            f"A subset is named '{DEFAULT_CONFIG}', the Hub's name for all rows. Rename the subset."
         )
     if not content.rows.count:
         raise UsageError(f"{version.ref} has no rows, so it cannot be released.")
@@ -106,11 +106,13 @@ def write_folder(
 
 def _check_target(target: Path, overwrite: bool) -> None:
     if not target.name:
-        raise UsageError(f"{target} cannot be replaced by a release. Name a folder in it.")
+        raise UsageError(f"{target} cannot be replaced by a release. Choose a folder in it.")
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return
     if not overwrite:
-        raise UsageError(f"{target} exists. Name another folder, or replace it with --overwrite.")
+        raise UsageError(
+            f"{target} exists. Choose another folder, or pass --overwrite to replace it."
+        )
     if not (target / "manifest.json").is_file():
         raise UsageError(
             f"{target} is not a release folder, so it was not overwritten. Choose another folder."

@@ -9,11 +9,11 @@ from curator.sandbox.jail import enter
 from curator.sandbox.zygote_client import Limits, Zygote
 
 PROTECTS = {
-    enter.NAMESPACES: "home, keys, store, other processes, the network; leftover files",
-    enter.USER: "files and processes of the user who runs this",
+    enter.NAMESPACES: "access to home, keys, store, other processes, the network; leftover files",
+    enter.USER: "access to files and processes of the user who runs Curator",
     enter.LANDLOCK: "reading and writing any file that Python does not need; TCP",
     enter.SECCOMP: "sockets, new processes and threads, signals to others, rare system calls",
-    enter.LIMITS: "endless loops, memory, output, file size, open files, core dumps",
+    enter.LIMITS: "endless loops; too much memory, output, file size, open files; core dumps",
 }
 
 
@@ -27,7 +27,7 @@ class Mechanism:
     used: bool
     """Whether it is in effect in a jailed process."""
     protects: str
-    """What it protects, or prevents."""
+    """What it blocks."""
     note: str
     """Its extent, or why it is not used."""
 

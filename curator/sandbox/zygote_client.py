@@ -154,9 +154,9 @@ class Zygote:
             self.end()
             errors.append(report["error"])
         raise SandboxError(
-            f"Programs cannot be jailed on this machine ({'; '.join(errors)}). Required: Linux "
+            f"Programs cannot be sandboxed on this system ({'; '.join(errors)}). Required: Linux "
             "with seccomp and either namespaces or Landlock 3. To run programs without protection, "
-            "on a machine that holds nothing of value, pass unsafe_local=True."
+            "on a machine without valuable data, pass unsafe_local=True."
         )
 
     def _start(self, limits: Limits, heavy: bool, unsafe_local: bool, namespaces: bool) -> None:

@@ -63,7 +63,7 @@ def reject_duplicates(engine: Engine, rows: Rows) -> Iterator[pa.RecordBatch]:
 
 SCREEN = Screen(
     VERSION,
-    "Reject rows that repeat another row up to case, white space and punctuation.",
+    "Reject rows that equal another row except for case, white space and punctuation.",
     reject_duplicates,
     on=True,
     always_digested=True,

@@ -1,4 +1,4 @@
-"""Builds a source from a recipe's own description: a JSON lines, JSON, Parquet or CSV file, or a
+"""Builds a source from a recipe's own description: a JSON Lines, JSON, Parquet or CSV file, or a
 Hub dataset, with the names of its columns.
 
 In: `{question: problem, gold: answer}` and the location of the rows. Out: a Source.
@@ -66,7 +66,7 @@ def custom_source(
         raise UsageError(f"{name}: expected either a file or a Hub dataset. Set file or hub.")
 
     def parse(row: Row, place: str) -> Iterator[Problem]:
-        yield from _parse(name, licence, column_of, _with_nested(row, column_of), place)
+        yield from _parse(name, licence, column_of, _add_nested_columns(row, column_of), place)
 
     return Source(
         name=name,
@@ -89,7 +89,7 @@ def custom_source(
     )
 
 
-def _with_nested(row: Row, column_of: Mapping[str, str]) -> Row:
+def _add_nested_columns(row: Row, column_of: Mapping[str, str]) -> Row:
     """Return the row with a key `outer.inner` for each column that is named like this."""
     nested = {}
     for column in column_of.values():

@@ -131,7 +131,7 @@ class Teacher:
             await self._store.close()
             await self._endpoint.close()
 
-    async def ask(self, request: Request) -> Call:
+    async def get_call(self, request: Request) -> Call:
         """Return the call of the request, which is stored durably by then.
 
         Raises BudgetReached before a call that might exceed a budget, and TeacherError if no retry

@@ -110,7 +110,7 @@ class TeacherSettings(Section):
             raise ValueError("expected JSON values: numbers, strings, lists") from None
         return values
 
-    def served_at(self, base_url: str) -> "TeacherSettings":
+    def with_address(self, base_url: str) -> "TeacherSettings":
         """Return the same settings for an endpoint without key and batches, such as a replay."""
         update = {"base_url": base_url, "key_env": "", "batch": False}
         return self.model_copy(update=update)

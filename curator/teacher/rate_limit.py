@@ -184,7 +184,7 @@ def parse_retry_after(headers: Mapping[str, str]) -> float | None:
 def backoff_s(tries: int) -> float:
     """Return the seconds to wait after this many failed attempts of a call.
 
-    Half a second, doubled each time, maximum one minute; random, so that calls that failed together
-    are not retried together.
+    Half a second, doubled each time, up to one minute; randomised, so that calls that failed
+    together are not retried together.
     """
     return float(min(60.0, 0.25 * 2 ** min(tries, 10)) * random.uniform(0.5, 1.5))

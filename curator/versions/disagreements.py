@@ -1,6 +1,6 @@
 """Pairs of gold and answer that two graders decide in opposite ways: `curator disagreements`.
 
-In: a version. Out: each pair that our rules and math-verify alone contradict each other about,
+In: a version. Out: each pair on which Curator's rules and math-verify contradict each other,
 with the number of rows it decides. Opinions of math-verify are cached in the ledger `gradings`.
 """
 

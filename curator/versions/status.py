@@ -41,7 +41,7 @@ def status(store: Store) -> Status:
 
 
 def _size(folder: Path) -> int:
-    """Return the total bytes of all files; files that a build removes meanwhile count as 0."""
+    """Return the total bytes of all files; files that a build is removing count as 0."""
     size = 0
     for parent, _, names in os.walk(folder):
         for name in names:

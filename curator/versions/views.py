@@ -122,7 +122,7 @@ def run_query(store: Store, query: str) -> tuple[list[str], list[tuple[Any, ...]
     """
     manifests = readable(store)
     if not manifests:
-        raise UsageError(f"{store.root} has no version. Make one with 'curator build'.")
+        raise UsageError(f"{store.root} has no version. Create one with 'curator build'.")
     objects = [digest for manifest in manifests for digest in digests(manifest)]
     with store.engine() as engine:
         with store.wrap_query_errors(objects):

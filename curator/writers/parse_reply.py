@@ -1,7 +1,7 @@
 """Parses a teacher's reply into the text of a rationale.
 
 In: the reply, the requested kind, the choices. Out: the text, or the reason why the reply has none,
-as one of a few texts that can be counted. Nothing is run. What surrounds the solution (greetings,
+as one of a fixed set of texts. Nothing is run. What surrounds the solution (greetings,
 thoughts, fences, the output that the model predicts) is removed; the solution is not changed.
 """
 
@@ -94,7 +94,7 @@ def _read_solution(text: str, choices: Sequence[str]) -> tuple[str, str]:
     answer = extract(text, choices)
     if answer is None or answer.span is None:
         return text, ""
-    closed = _with_answer_line(text, answer, choices)
+    closed = _add_answer_line(text, answer, choices)
     body, _, _ = closed.rpartition("\n")
     if not body.strip() or _only_states_answer(body, answer):
         return "", "answer without solution"
@@ -102,7 +102,7 @@ def _read_solution(text: str, choices: Sequence[str]) -> tuple[str, str]:
     return (closed if extract(closed, choices) == answer else text), ""
 
 
-def _with_answer_line(text: str, answer: Answer, choices: Sequence[str]) -> str:
+def _add_answer_line(text: str, answer: Answer, choices: Sequence[str]) -> str:
     """Return the text with "The answer is X" as its last line, replacing a line that states it."""
     assert answer.span is not None
     start, end = answer.span

@@ -50,7 +50,7 @@ class Draw:
 
 
 def read_seeds(text: str, file: str) -> tuple[Seed, ...]:
-    """Read seeds from JSON lines; raise RecipeError with all errors and their line numbers."""
+    """Read seeds from JSON Lines; raise RecipeError with all errors and their line numbers."""
     if len(text) > LONGEST_FILE:
         raise RecipeError(f"{file}:1: expected at most {LONGEST_FILE:,} characters of seeds")
     seeds: dict[str, Seed] = {}

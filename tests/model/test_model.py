@@ -31,9 +31,9 @@ def ask(
 ) -> list[Call]:
     async def run() -> list[Call]:
         calls, claims = store.ledger("calls"), store.claims("calls")
-        how = settings.served_at(base_url) if base_url else settings
+        how = settings.with_address(base_url) if base_url else settings
         async with Teacher(how, CallLedgers(calls, claims)) as teacher:
-            return list(await asyncio.gather(*map(teacher.ask, requests)))
+            return list(await asyncio.gather(*map(teacher.get_call, requests)))
 
     return asyncio.run(run())
 

@@ -157,7 +157,7 @@ def test_unwritable_outputs_are_reported_before_the_grading_and_scores_are_never
     for option in ("-o", "--plot"):
         for place, expected in (
             (tmp_path, "is a folder"),
-            (samples / "x", "Cannot make the folder"),
+            (samples / "x", "Cannot create the folder"),
         ):
             refused = curator("evaluate", samples, option, place)
             assert refused.returncode == 2 and expected in refused.stderr

@@ -150,7 +150,7 @@ def test_a_variant_never_overwrites_a_file(tmp_path: Path) -> None:
 def test_recipes_that_extend_each_other_are_rejected(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("extends: b.yaml\n" + MINIMAL)
     (tmp_path / "b.yaml").write_text("extends: a.yaml\n" + MINIMAL)
-    with pytest.raises(RecipeError, match="circle"):
+    with pytest.raises(RecipeError, match="cycle"):
         load_recipe(tmp_path / "a.yaml")
 
 

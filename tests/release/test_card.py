@@ -74,7 +74,7 @@ def test_the_card_states_subsets_proofs_teacher_contamination_and_sources(
     for name, values in version.content["subsets"].items():
         line = next(row for row in text.splitlines() if row.startswith(f"| {name} |"))
         assert line.endswith(f" {values['kept']} |")
-    assert "| form only: nothing of the answer was proved | 8 |" in text
+    assert "| form only; the answer was not checked | 8 |" in text
     assert "8 rows (CC-BY-NC-4.0) may not be used commercially" in text
     assert "5 rows (none stated) have no licence" in text
     assert "replayed from recorded calls (recorded-by-hand): no model was called" in text
@@ -108,7 +108,7 @@ def test_the_card_states_sets_that_were_not_reached_or_not_screened(
     version, release, _ = released
     evals = {**version.content["evals"], "svamp": {"licence": "MIT", "missing": "not reached"}}
     text = card_with(version, release, evals=evals)
-    assert "**Not reached, so not screened against:** svamp." in text
+    assert "**Could not be read, so not screened against:** svamp." in text
     assert "| svamp |" not in text
     recipe = deepcopy(version.content["recipe"])
     recipe["screens"]["contamination"] = None

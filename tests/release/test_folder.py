@@ -97,7 +97,7 @@ def test_a_folder_that_is_not_a_release_is_not_overwritten(small: Path, tmp_path
         version = store.versions.get("small")
         write_folder(store, version, target)
         first = contents(target)
-        with pytest.raises(UsageError, match=r"exists\. Name another folder"):
+        with pytest.raises(UsageError, match=r"exists\. Choose another folder"):
             write_folder(store, version, target)
         write_folder(store, version, target, overwrite=True)
         assert contents(target) == first

@@ -54,7 +54,7 @@ def ask(
             listener=listener,
         )
         async with teacher:
-            calls = await asyncio.gather(*map(teacher.ask, to_send), return_exceptions=True)
+            calls = await asyncio.gather(*map(teacher.get_call, to_send), return_exceptions=True)
         return calls, teacher.counts
 
     with Ledger(store / "calls") as ledger, Claims(store / "claims") as claims:

@@ -41,6 +41,6 @@ async def _ask_many(store: Path, url: str, first: int, count: int, results: Conn
     with Ledger(store / "calls") as ledger, Claims(store / "claims") as claims:
         async with Teacher(settings, CallLedgers(ledger, claims)) as teacher:
             results.send(teacher.counts.cut_off)
-            calls = await asyncio.gather(*map(teacher.ask, to_send))
+            calls = await asyncio.gather(*map(teacher.get_call, to_send))
         assert all(call.status == "answered" for call in calls)
         results.send(teacher.counts.answered)

@@ -106,7 +106,7 @@ def test_a_failed_call_is_not_retried_in_the_same_run(tmp_path: Path) -> None:
     async def run(ledger: Ledger, claims: Claims) -> None:
         async with Teacher(settings(server, tries=1), CallLedgers(ledger, claims)) as teacher:
             [request] = requests(1)
-            assert await teacher.ask(request) == await teacher.ask(request)
+            assert await teacher.get_call(request) == await teacher.get_call(request)
 
     with Server(reply=always(500, b"")) as server, Ledger(tmp_path / "l") as ledger:
         with Claims(tmp_path / "c") as claims:
@@ -328,7 +328,7 @@ def test_a_call_in_flight_is_stored_though_its_caller_is_cancelled(tmp_path: Pat
     async def run(ledger: Ledger, claims: Claims) -> None:
         narrow = settings(server, concurrency=2)
         async with Teacher(narrow, CallLedgers(ledger, claims), listener=notes) as teacher:
-            tasks = [asyncio.create_task(teacher.ask(each)) for each in requests(10)]
+            tasks = [asyncio.create_task(teacher.get_call(each)) for each in requests(10)]
             while server.tries.total() < 2:
                 await asyncio.sleep(0.01)
             for task in tasks:
@@ -358,7 +358,7 @@ def test_leaving_without_waiting_ends_the_use_of_the_ledger(
         async with Teacher(
             settings(server), CallLedgers(ledger, claims), listener=notes
         ) as teacher:
-            asyncio.create_task(teacher.ask(requests(1)[0]))  # noqa: RUF006
+            asyncio.create_task(teacher.get_call(requests(1)[0]))  # noqa: RUF006
             while not syncing.is_set():
                 await asyncio.sleep(0.01)
 

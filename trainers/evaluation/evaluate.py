@@ -17,7 +17,7 @@ import numpy as np
 from curator.core.errors import MALFORMED, UsageError
 from curator.core.files import write_aside
 from curator.core.samples import SampledProblem
-from trainers.evaluation.grade import Graded
+from trainers.evaluation.grade import GradedProblem
 from trainers.evaluation.metrics import (
     LIMITED_RULES,
     RULES,
@@ -81,7 +81,7 @@ class _Table:
 
 
 def evaluate(
-    graded: Iterable[Graded], name: str, seed: int = 0, seen: Set[Key] | None = None
+    graded: Iterable[GradedProblem], name: str, seed: int = 0, seen: Set[Key] | None = None
 ) -> Result:
     """Compute all metrics that the samples allow; re-ranking needs scores of all samples.
 
@@ -113,7 +113,7 @@ def evaluate(
     return Result(name, tuple(scores), tuple(rows), tuple(_warnings(rows) if scored else ()))
 
 
-def _metric_values(one: Graded, seed: int) -> dict[str, float]:
+def _metric_values(one: GradedProblem, seed: int) -> dict[str, float]:
     """Return the value of every metric for one problem."""
     samples, right = len(one.clusters), int(one.right.sum())
     if not samples:
@@ -149,7 +149,7 @@ def subset_sizes(samples: int) -> list[int]:
     return [*powers, samples]
 
 
-def _win_rate(one: Graded, rule: Rule, size: int, seed: int) -> float:
+def _win_rate(one: GradedProblem, rule: Rule, size: int, seed: int) -> float:
     """Return how often a rule chooses the right cluster, over random subsets of a size."""
     if size == len(one.clusters):
         return _is_right(one, rule(one.clusters, one.scores))
@@ -161,7 +161,7 @@ def _win_rate(one: Graded, rule: Rule, size: int, seed: int) -> float:
     return wins / SUBSETS
 
 
-def _is_right(one: Graded, cluster: int) -> float:
+def _is_right(one: GradedProblem, cluster: int) -> float:
     """Return 1 if most samples of a cluster are right, otherwise 0."""
     if cluster < 0:
         return 0.0

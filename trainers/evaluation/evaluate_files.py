@@ -39,7 +39,9 @@ def evaluate_files(
     with Sandbox(workers=workers or os.cpu_count() or 1) as box, Grader() as grader:
         result = evaluate(grade(problems, box, grader), name, seen=seen)
     if not result.problems:
-        raise UsageError(f"No problems in {', '.join(map(str, files))}. Write some: curator sample")
+        raise UsageError(
+            f"No problems in {', '.join(map(str, files))}. Sample some with 'curator sample'."
+        )
     return result
 
 

@@ -1,7 +1,7 @@
-"""Samples graded and clustered: what each arrives at, whether that is right, which are equal.
+"""Grades samples and clusters their answers.
 
 In: problems with samples. Out: for each problem its clusters of equal answers and which samples are
-right, under our equivalence and under MAmmoTH's published rule. Programs run in the sandbox.
+right, by Curator's rules and by MAmmoTH's published rule. Programs run in the sandbox.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,34 +25,38 @@ NEEDS: tuple[Evidence, ...] = ("execution", "answer", "equivalence")
 
 
 @dataclass(frozen=True)
-class Graded:
-    """A problem whose samples are graded; arrays have a place a sample."""
+class GradedProblem:
+    """A problem with graded samples; arrays have one element per sample."""
 
     problem: SampledProblem
     clusters: Ints
-    """Number of the cluster of equal answers; -1 without an answer."""
+    """Cluster of equal answers, by number; -1 if there is no answer."""
     right: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
-    """Whether the answer is equal to the gold; an undecided one is not."""
+    """Whether the answer equals the gold answer; false if undecided."""
     undecided: int
-    """Samples whose answer could not be compared with the gold."""
+    """Number of samples whose answer could not be compared with the gold answer."""
     published: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
-    """Whether MAmmoTH's published rule takes it for right."""
+    """Whether MAmmoTH's published rule accepts the answer."""
     published_clusters: Ints
-    """Clusters of answers that are one under that rule; -1 without an answer."""
+    """Cluster of answers that are equal by that rule; -1 if there is no answer."""
     scores: Floats
     """A verifier's scores; NaN where there is none."""
     wrong: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
-    """Whether there is no answer, or one that differs from the gold; an undecided one is not."""
+    """Whether the answer is missing or differs from the gold answer; false if undecided."""
 
 
-def grade(problems: Iterable[SampledProblem], sandbox: Sandbox, grader: Grader) -> Iterator[Graded]:
-    """The same problems, graded, in order."""
+def grade(
+    problems: Iterable[SampledProblem], sandbox: Sandbox, grader: Grader
+) -> Iterator[GradedProblem]:
+    """Yield the problems with graded samples, in order."""
     rest = iter(problems)
     while some := list(islice(rest, CHUNK)):
-        yield from _graded(some, sandbox, grader)
+        yield from _grade_chunk(some, sandbox, grader)
 
 
-def _graded(some: Sequence[SampledProblem], sandbox: Sandbox, grader: Grader) -> Iterator[Graded]:
+def _grade_chunk(
+    some: Sequence[SampledProblem], sandbox: Sandbox, grader: Grader
+) -> Iterator[GradedProblem]:
     compare = partial(compare_pairs, grade=grader.map)
     samples = [_candidate(problem, sample) for problem in some for sample in problem.samples]
     candidates = iter(collect_evidence(samples, NEEDS, sandbox.map, compare))
@@ -62,12 +66,12 @@ def _graded(some: Sequence[SampledProblem], sandbox: Sandbox, grader: Grader) ->
     equal = dict(zip(pairs, (each.outcome for each in compare(pairs)), strict=True))
     for problem, group, given in zip(some, by_problem, answers, strict=True):
         outcomes = [_outcome(candidate) for candidate in group]
-        yield Graded(
+        yield GradedProblem(
             problem,
             np.array(_clusters(given, problem.choices, equal), np.int64),
             np.array([outcome == "equal" for outcome in outcomes], np.bool_),
             sum(outcome == "undecided" for outcome in outcomes),
-            *_published(problem, [_printed(candidate) for candidate in group]),
+            *_apply_published_rule(problem, [_program_output(candidate) for candidate in group]),
             np.array([np.nan if s.score is None else s.score for s in problem.samples]),
             np.array([outcome in ("", "different") for outcome in outcomes], np.bool_),
         )
@@ -82,7 +86,7 @@ def _answer(candidate: Candidate) -> str:
     return render_answer(candidate.answer) if candidate.answer else ""
 
 
-def _printed(candidate: Candidate) -> str:
+def _program_output(candidate: Candidate) -> str:
     """Return the output of a program that ended well; empty for a text."""
     execution = candidate.execution
     return execution.stdout if execution and execution.status == "ok" else ""
@@ -95,7 +99,7 @@ def _outcome(candidate: Candidate) -> str:
     return "undecided" if candidate.answer else ""
 
 
-def _published(
+def _apply_published_rule(
     problem: SampledProblem, printed: Sequence[str]
 ) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.bool_]], Ints]:
     """Return which samples are right, and which are equal, under MAmmoTH's rule."""

@@ -1,6 +1,6 @@
 """Equivalence of whole columns by rules.
 
-In: columns of golds and answers (lists, Arrow arrays, Polars columns) and the choices of each row.
+In: columns of golds and answers (lists, Arrow arrays) and the choices of each row.
 Out: what `compare_by_rules` returns for each row. Rows that repeat are compared once.
 """
 

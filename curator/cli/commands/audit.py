@@ -79,14 +79,14 @@ def audit(
 ) -> None:
     """Check any dataset; no recipe needed.
 
-    Bad rows are reported and do not fail the command. The columns are detected; name those that
-    are detected wrongly.
+    Bad rows are reported and do not fail the command. Columns are detected; options
+    override the detection.
     """
     from curator.pipeline.audit.run import AuditRequest
     from curator.pipeline.audit.run import audit as run_audit
 
     if report and report.exists():
-        raise UsageError(f"{report} exists. Name another file for the report.")
+        raise UsageError(f"{report} exists. Choose another file for the report.")
     make_parents(report)
     columns = {"question": question, "response": response, "gold": gold, "choices": choices}
     request = AuditRequest(
@@ -174,4 +174,4 @@ def _print(audit: "Audit") -> None:
     saved = f", saved as {audit.version}" if audit.version else offer
     print(f"{audit.clean:,} of {audit.rows:,} rows are clean{saved}.")
     if any(line.undecided for line in audit.lines):
-        print("Undecided is neither passed nor failed; undecided rows count as clean.")
+        print("Undecided rows are neither passed nor failed, and count as clean.")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def evaluate(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE", help="Files of samples; two results with --compare."),
+        typer.Argument(metavar="FILE", help="Files of samples; with --compare, two results."),
     ],
     name: Annotated[
         str, typer.Option("--name", metavar="NAME", help="Name of the model in tables and plots.")
@@ -128,12 +128,15 @@ def _compare(files: list[Path], as_json: bool) -> None:
     from trainers.evaluation.evaluate import read_result
 
     if len(files) != 2:
-        raise UsageError(f"--compare takes two results, not {len(files)}.")
+        raise UsageError(
+            f"--compare expects two results, saw {len(files)}. Name two files written by -o."
+        )
     one, other = (read_result(path) for path in files)
     differences = compare_results(one, other)
     if not differences:
         raise UsageError(
-            f"{files[0]} and {files[1]} cannot be compared: no problem has a metric in both."
+            f"{files[0]} and {files[1]} cannot be compared: no problem has a metric in both. "
+            "Compare results on the same evaluation sets."
         )
     if as_json:
         show_json({"one": one.name, "other": other.name, "differences": differences})

@@ -53,7 +53,9 @@ def export(
     if form not in {*FORMATS, HUB}:
         raise UsageError(unknown_name("format", form, {*FORMATS, HUB}))
     if held_out and form != HUB:
-        raise UsageError("--held-out makes splits, which only --format hub has.")
+        raise UsageError(
+            "--held-out makes splits, which only --format hub supports. Add --format hub."
+        )
     suffix = FORMATS[form].suffix if form in FORMATS else ""
     with open_existing(store) as opened:
         manifest = opened.versions.get(version)

@@ -29,11 +29,11 @@ def preview(
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the rows that a few problems of each source give.
+    """Show the rows made from a few problems of each source.
 
-    The problems go through all stages of a build. No version is made.
+    The problems go through all stages of a build. No version is created.
     """
-    from curator.cli.render import print_previewed
+    from curator.cli.render import print_preview
     from curator.pipeline.preview import preview as run_preview
 
     with show_progress(options) as options:
@@ -41,4 +41,4 @@ def preview(
     if as_json:
         show_json(rows)
     else:
-        print_previewed(rows)
+        print_preview(rows)

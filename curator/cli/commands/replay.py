@@ -19,7 +19,7 @@ def replay(
         typer.Option(
             "--calls",
             metavar="PATH",
-            help="Recorded calls: a file of JSON lines, or a store.",
+            help="Recorded calls: a file of JSON Lines, or a store.",
             exists=True,
         ),
     ],

@@ -43,7 +43,7 @@ def report(
         refs = [each.ref for each in (before, manifest) if each]
         target = output or Path("-".join(ref.replace("@", "-") for ref in refs) + ".html")
         if target.exists() and not overwrite:
-            raise UsageError(f"{target} exists. Name another file, or use --overwrite.")
+            raise UsageError(f"{target} exists. Choose another file, or pass --overwrite.")
         write_report(opened, manifest, target, before)
     size = target.stat().st_size
     if as_json:

@@ -29,7 +29,9 @@ SamplesOption = Annotated[Path, typer.Option("-o", "--output", metavar="FILE", h
 
 ModelArgument = Annotated[
     str,
-    typer.Argument(metavar="MODEL", help="Name of the model at its endpoint; a folder if --local."),
+    typer.Argument(
+        metavar="MODEL", help="Name of the model at its endpoint; with --local, a folder."
+    ),
 ]
 AddressOption = Annotated[
     str,
@@ -65,7 +67,7 @@ NucleusOption = Annotated[
     ),
 ]
 LocalOption = Annotated[
-    bool, typer.Option("--local", help="Serve the model on this machine while it is sampled.")
+    bool, typer.Option("--local", help="Serve the model on this machine while sampling.")
 ]
 ExamplesOption = Annotated[
     bool,

@@ -10,7 +10,7 @@ from curator.core.errors import SandboxError
 def sandbox(as_json: JsonOption = False) -> None:
     """Show how programs are sandboxed on this system.
 
-    Lists every mechanism: whether it is available and used, and what it protects from. Exits with
+    Lists every mechanism: whether it is available and used, and what it blocks. Exits with
     1 if the system offers too few to run programs.
     """
     from curator.sandbox.probe import find_missing, probe
@@ -22,9 +22,9 @@ def sandbox(as_json: JsonOption = False) -> None:
         rows = [
             (each.name, each.available, each.used, each.protects, each.note) for each in mechanisms
         ]
-        print_table(("mechanism", "available", "used", "protects from", "note"), rows)
+        print_table(("mechanism", "available", "used", "blocks", "note"), rows)
     if missing := find_missing(mechanisms):
         raise SandboxError(
-            f"Programs are not run on this system: {missing}. "
+            f"This system cannot sandbox programs, so none is run: {missing}. "
             "To run them anyway, use --unsafe-local."
         )

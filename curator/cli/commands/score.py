@@ -47,4 +47,4 @@ def score(
         return
     print(f"Wrote the scores of {count:,} problems to {target}")
     if scorer.too_long:
-        print(f"{scorer.too_long:,} solutions were longer than the verifier reads and score 0.")
+        print(f"{scorer.too_long:,} solutions exceed the verifier's maximum length and score 0.")

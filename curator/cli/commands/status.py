@@ -7,7 +7,7 @@ from curator.cli.tables import print_table
 
 @app.command(epilog="Example: curator status")
 def status(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
-    """Show what the store holds and which builds are running."""
+    """Show the content of the store and running builds."""
     from curator.versions.status import status as read_status
 
     with open_existing(store) as opened:

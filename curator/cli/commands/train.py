@@ -24,9 +24,9 @@ def train(
     what: Annotated[
         What,
         typer.Argument(
-            metavar="WHAT",
-            help="sft, verifier or multitask, as in the recipe; or preflight, which only shows "
-            "where the training would run, its memory, and what is missing.",
+            metavar="KIND",
+            help="sft, verifier or multitask, as in the recipe; or preflight, which trains nothing "
+            "and shows the device, the memory estimate and what is missing.",
             show_choices=False,
         ),
     ],
@@ -74,7 +74,7 @@ def train(
         raise UsageError(
             f"{recipe} trains {loaded.train}. Run: curator train {loaded.train} {recipe}"
         )
-    missing = [f"{one.name} lacks {line}" for one in checks for line in one.missing]
+    missing = [f"{one.name} needs {line}" for one in checks for line in one.missing]
     missing += [f"{one.name} shards over GPUs. Run: {one.launch}" for one in checks if one.launch]
     if missing:
         raise UsageError("\n".join(dict.fromkeys(missing)))
@@ -119,10 +119,11 @@ def _print_preflight(checks: "list[Preflight]") -> None:
     from trainers.preflight import FORMULA
 
     for one in checks:
-        size = f"{one.parameters:,} by {one.size_from}" if one.parameters else "unknown"
+        size = f"{one.parameters:,} (from {one.size_from})" if one.parameters else "unknown"
+        processes = "1 process" if one.processes == 1 else f"{one.processes} processes"
         rows: list[tuple[str, object]] = [
             ("trains", f"{one.train} from {one.model}"),
-            ("runs on", f"{one.device}; the estimate is for {one.processes} processes"),
+            ("runs on", f"{one.device}; the estimate is for {processes}"),
             ("precision", f"{one.precision}, sharding {one.sharding}"),
             ("parameters", f"{size}; {one.trained:,} trained"),
             *((f"GiB of {what}", f"{gib:,.2f}") for what, gib in one.memory.items()),
@@ -133,7 +134,7 @@ def _print_preflight(checks: "list[Preflight]") -> None:
         ]
         print_table((one.name, ""), rows, whole=(one.name,))
         print()
-    for line in wrap(f"Estimated as {FORMULA}.", 80):
+    for line in wrap(f"Estimate: {FORMULA}.", 80):
         print(line)
 
 

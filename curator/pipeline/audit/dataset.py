@@ -93,7 +93,7 @@ def _files(path: Path, licence: str) -> Dataset:
         what=str(path),
         sample=rows,
         licence=licence or NOT_STATED,
-        licence_origin="given by you" if licence else "",
+        licence_origin="set by --licence" if licence else "",
         folder=folder,
         file=file,
     )
@@ -107,7 +107,7 @@ def _hub(name: str, revision: str, config: str, split: str, licence: str) -> Dat
         what=f"{name} at {opened.revision[:7]}",
         sample=_sample(opened.files, opened.names),
         licence=stated or NOT_STATED,
-        licence_origin="given by you" if licence else "from its card" if stated else "",
+        licence_origin="set by --licence" if licence else "from its card" if stated else "",
         folder=Path(),
         hub=name,
         config=config,

@@ -86,7 +86,7 @@ def detect(rows: Sequence[Row], given: Mapping[str, str]) -> list[Column]:
     for holds in ("choices", "question", "response", "gold", "field"):
         if given.get(holds):
             _require(given[holds], cells)
-            detected[holds] = Column(holds, given[holds], "given", "named by you")
+            detected[holds] = Column(holds, given[holds], "given", "set by an option")
         elif column := _find(holds, cells, detected):
             detected[holds] = column
     for holds in ("question", "response"):
@@ -138,18 +138,18 @@ def _find(
         share = _share(fits, cells[name])
         if share >= 0.5:
             sure: Sure = "sure" if share >= 0.95 else "likely"
-            return Column(holds, name, sure, f"by its name and {share:.0%} of its cells")
+            return Column(holds, name, sure, f"its name and {share:.0%} of its cells fit")
     if holds == "response":
         # Short cells are accepted if the name is clear; `answer` may also be a gold.
         for _, name in named:
             if name not in taken and _rank("gold", name) is None:
                 share = _share(lambda cell: bool(_texts(cell)), cells[name])
                 if share >= 0.95:
-                    return Column(holds, name, "likely", "by its name; its cells are short")
+                    return Column(holds, name, "likely", "its name fits; its cells are short")
     if holds in ("question", "response"):
         for name, column in cells.items():
             if name not in taken and column and (share := _share(fits, column)) >= 0.95:
-                return Column(holds, name, "guess", f"by {share:.0%} of its cells")
+                return Column(holds, name, "guess", f"{share:.0%} of its cells fit")
     return None
 
 

@@ -21,7 +21,7 @@ from curator.pipeline.audit.table import verdict_table
 from curator.pipeline.build import run_stages
 from curator.pipeline.context import BuildContext, open_context
 from curator.pipeline.freeze import freeze
-from curator.pipeline.locate import LocatedSource, find_evals, find_sources, known_source
+from curator.pipeline.locate import LocatedSource, find_evals, find_sources, source_by_name
 from curator.pipeline.run_options import DEFAULTS, RunOptions
 from curator.pipeline.stages.ingest import ingest, problems_of
 from curator.pipeline.state import Result
@@ -129,12 +129,12 @@ def _golds(names: Sequence[str], mirror: Path | None) -> tuple[str, ...]:
     for name in names:
         if name not in known:
             raise UsageError(unknown_name("source of golds", name, known))
-        origin, why = check_reachable(known_source(name), mirror)
+        origin, why = check_reachable(source_by_name(name), mirror)
         if not origin:
             raise SourceError(why)
     if names or not mirror:
         return tuple(names)
-    return tuple(name for name in known if check_reachable(known_source(name), mirror)[0])
+    return tuple(name for name in known if check_reachable(source_by_name(name), mirror)[0])
 
 
 def _recipe(

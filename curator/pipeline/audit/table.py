@@ -42,8 +42,10 @@ def verdict_table(
     }
     missing = ", ".join(name for name, located in evals.items() if not located.opened)
     notes = {
-        "contamination": f"not compared with: {missing}" if missing else f"all {len(evals)} sets",
-        "duplicates": "up to case, space and punctuation",
+        "contamination": f"not compared with: {missing}"
+        if missing
+        else f"compared with all {len(evals)} evaluation sets",
+        "duplicates": "compared without case, white space and punctuation",
     }
     rationales = " UNION ALL ".join(
         f"SELECT id, problem_id, kind, instruction, text, copy FROM {scan([part.rationales])}"

@@ -15,7 +15,7 @@ from curator.core.model import Problem
 from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.locate import LocatedSource
 from curator.pipeline.stages.ingest import ingest, problems_of
-from curator.pipeline.stages.read import each_problem
+from curator.pipeline.stages.read import read_problems
 from curator.screens import normalize
 from datastore.engine import literal, scan
 from datastore.memo import Outputs
@@ -68,7 +68,7 @@ def fill_gold(
 def _fill(
     context: BuildContext, problems: Sequence[str], golds: Golds, counts: Counter[str]
 ) -> Iterator[Problem]:
-    for problem in each_problem(context, problems):
+    for problem in read_problems(context, problems):
         counts["stated"] += bool(problem.gold)
         if not problem.gold and problem.id in golds:
             source, gold, choices = golds[problem.id]

@@ -16,8 +16,8 @@ from curator.core import arrow
 from curator.core.model import Kind, Problem, Quarantined, Rationale, Verdict
 from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.stages.check import check_params
-from curator.pipeline.stages.read import each_problem
-from curator.pipeline.stages.write import numbered
+from curator.pipeline.stages.read import read_problems
+from curator.pipeline.stages.write import number_copies
 from curator.pipeline.state import SubsetState
 from curator.pipeline.teacher_session import TeacherSession
 from curator.recipe.schema import Subset
@@ -35,7 +35,7 @@ LONGEST_ERROR = 1_000
 
 
 @dataclass(slots=True)
-class Generated:
+class Generation:
     """The teacher's work on one problem."""
 
     problem: Problem
@@ -69,7 +69,7 @@ def generate(context: BuildContext, name: str, state: SubsetState) -> tuple[Subs
         )
         unread: list[Quarantined] = []
         rationales = _rationales(context, name, state, unread, counts)
-        batches = arrow.to_batches(numbered(rationales), arrow.RATIONALES)
+        batches = arrow.to_batches(number_copies(rationales), arrow.RATIONALES)
         objects = {"rationales": context.store.objects.write(batches, arrow.RATIONALES)}
         replies = arrow.to_batches(unread, arrow.QUARANTINE)
         objects["replies"] = context.store.objects.write(replies, arrow.QUARANTINE)
@@ -149,7 +149,7 @@ def _rationales(
     solver = Solver(teacher_session, subset, sampling_of(context, subset))
     plain = [WRITERS[writer] for writer in subset.writers if not WRITERS[writer].teacher]
     total = sum(context.store.objects.rows(digest) for digest in state.problems)
-    problems = _mark_first(each_problem(context, state.problems))
+    problems = _mark_first(read_problems(context, state.problems))
     for generated, first in teacher_session.each(
         problems, solver.solve, f"generating {name}", total
     ):
@@ -184,16 +184,16 @@ class Solver:
         self._prompts = teacher_session.prompts(sampling)
         self._writers = [name for name in subset.writers if WRITERS[name].teacher]
 
-    async def solve(self, item: tuple[Problem, bool]) -> tuple[Generated, bool]:
+    async def solve(self, item: tuple[Problem, bool]) -> tuple[Generation, bool]:
         """Work on one problem. Only the first record of a problem leads to requests."""
         problem, first = item
-        generated = Generated(problem)
+        generated = Generation(problem)
         if first:
             for writer in self._writers:
                 await self._write(generated, writer)
         return generated, first
 
-    async def _write(self, generated: Generated, writer: str) -> None:
+    async def _write(self, generated: Generation, writer: str) -> None:
         sampling, passed = self._sampling, 0
         prompt = WRITERS[writer].prompt(self._subset.kind)
         for sample in range(sampling.tries):
@@ -210,11 +210,11 @@ class Solver:
                 return
 
     async def _sample(
-        self, generated: Generated, writer: str, messages: Messages, sample: int
+        self, generated: Generation, writer: str, messages: Messages, sample: int
     ) -> Rationale | None:
         """Return the rationale of one call; None if it has none, which is recorded with reason."""
         problem, kind = generated.problem, self._subset.kind
-        call = await self._session.ask(messages, sample)
+        call = await self._session.get_call(messages, sample)
         generated.calls += 1
         generated.replayed += call.fingerprint.startswith("replay")
         text, reason = read_call(call, kind, problem.choices)
@@ -228,7 +228,12 @@ class Solver:
         return rationale
 
     async def _repair(
-        self, generated: Generated, writer: str, broken: Rationale, error: str, sample: int
+        self,
+        generated: Generation,
+        writer: str,
+        broken: Rationale,
+        error: str,
+        sample: int,
     ) -> Rationale | None:
         """Show the teacher how its program failed; return the new program."""
         generated.repaired += 1

@@ -10,8 +10,8 @@ from curator.core import arrow
 from curator.core.model import Rationale
 from curator.core.progress import track_progress
 from curator.pipeline.context import BuildContext, NotBuilt, Stage
-from curator.pipeline.stages.read import columns, each_problem
-from curator.pipeline.stages.write import numbered
+from curator.pipeline.stages.read import columns, read_problems
+from curator.pipeline.stages.write import number_copies
 from curator.pipeline.stages.writer_stage import WriterStage, Written
 from curator.pipeline.state import SubsetInputs, SubsetState
 from curator.recipe.schema import Subset, SubsetSource
@@ -60,7 +60,7 @@ def hint(context: BuildContext, name: str, base: SubsetState) -> Outputs:
         rationales = track_progress(
             _rationales(context, base, counts), context.listener, f"writing {name}"
         )
-        batches = arrow.to_batches(numbered(rationales), arrow.RATIONALES)
+        batches = arrow.to_batches(number_copies(rationales), arrow.RATIONALES)
         return {"rationales": context.store.objects.write(batches, arrow.RATIONALES)}, counts
 
     code = ("curator.writers", "curator.answers", __name__)
@@ -71,7 +71,7 @@ def hint(context: BuildContext, name: str, base: SubsetState) -> Outputs:
 def _rationales(
     context: BuildContext, base: SubsetState, counts: dict[str, int]
 ) -> Iterator[Rationale]:
-    problems = each_problem(context, base.problems)
+    problems = read_problems(context, base.problems)
     problem = None
     seen: set[bytes] = set()
     for rationale in _passed(context, base):

@@ -8,7 +8,7 @@ from curator.core.model import Problem
 from curator.pipeline.context import BuildContext
 
 
-def each_problem(context: BuildContext, digests: Sequence[str]) -> Iterator[Problem]:
+def read_problems(context: BuildContext, digests: Sequence[str]) -> Iterator[Problem]:
     """Yield the problems of objects, in upstream's order."""
     for digest in digests:
         for batch in context.store.objects.read(digest):

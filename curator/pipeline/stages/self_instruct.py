@@ -234,7 +234,7 @@ class _Generator:
         questions: list[tuple[Draw, str]] = []
         wanted = make_draws(self._seeds.seeds, self._source.questions, self._context.recipe.seed)
         total, what = self._source.questions, f"generating questions for {self._name}"
-        for draw, call in self._session.each(wanted, self._ask_question, what, total):
+        for draw, call in self._session.each(wanted, self._request_question, what, total):
             self._count(call)
             if is_complete(call):
                 question, reason = read_question(call.text)
@@ -292,20 +292,20 @@ class _Generator:
         """Return the problems with the answer that is agreed on as gold, and the votes on each."""
         agreed: list[tuple[Problem, Verdict]] = []
         what = f"answering questions for {self._name}"
-        answered = self._session.each(new, self._ask_answers, what, len(new))
+        answered = self._session.each(new, self._request_answers, what, len(new))
         while some := list(islice(answered, CHUNK)):
             for problem, verdict in agree(self._context.checker, some, self._source):
                 agreed.append((problem, verdict))
                 self.counts["invented: agreed" if problem.gold else "invented: no agreement"] += 1
         return agreed
 
-    async def _ask_question(self, draw: Draw) -> tuple[Draw, Call]:
+    async def _request_question(self, draw: Draw) -> tuple[Draw, Call]:
         messages = self._prompts.messages(
             "question", topic=draw.topic, type=draw.type, examples=draw.examples
         )
-        return draw, await self._session.ask(messages, draw.sample)
+        return draw, await self._session.get_call(messages, draw.sample)
 
-    async def _ask_answers(self, problem: Problem) -> tuple[Problem, list[Text]]:
+    async def _request_answers(self, problem: Problem) -> tuple[Problem, list[Text]]:
         """Sample the teacher's solutions and programs, as many of each as the recipe states."""
         texts: list[Text] = []
         for kind, prompt, tries in (
@@ -314,7 +314,7 @@ class _Generator:
         ):
             messages = messages_of(self._prompts, prompt, problem)
             for sample in range(tries):
-                call = await self._session.ask(messages, sample)
+                call = await self._session.get_call(messages, sample)
                 self._count(call)
                 texts.append((kind, read_call(call, kind, ())[0]))  # type: ignore[arg-type]
         return problem, texts

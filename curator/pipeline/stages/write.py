@@ -11,7 +11,7 @@ from curator.core import arrow
 from curator.core.model import Rationale
 from curator.core.progress import track_progress
 from curator.pipeline.context import BuildContext, Stage
-from curator.pipeline.stages.read import each_problem
+from curator.pipeline.stages.read import read_problems
 from curator.recipe.schema import Subset
 from curator.writers import WRITERS
 from datastore.memo import Outputs
@@ -25,7 +25,7 @@ def write(context: BuildContext, name: str, subset: Subset, problems: Sequence[s
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
         counts = {"problems": 0, "without": 0, "rationales": 0}
-        rationales = numbered(_rationales(context, subset, problems, counts))
+        rationales = number_copies(_rationales(context, subset, problems, counts))
         what = f"writing {name}"
         batches = arrow.to_batches(
             track_progress(rationales, context.listener, what), arrow.RATIONALES
@@ -48,7 +48,7 @@ def _rationales(
 ) -> Iterator[Rationale]:
     writers = [WRITERS[name] for name in subset.writers if not WRITERS[name].teacher]
     seen: set[bytes] = set()
-    for problem in each_problem(context, problems):
+    for problem in read_problems(context, problems):
         seen.add(problem.id)
         before = counts["rationales"]
         for writer in writers:
@@ -60,7 +60,7 @@ def _rationales(
     counts["problems"] = len(seen)
 
 
-def numbered(rationales: Iterable[Rationale]) -> Iterator[Rationale]:
+def number_copies(rationales: Iterable[Rationale]) -> Iterator[Rationale]:
     """Yield the rationales; identical ones get different copy numbers, and so different ids."""
     seen: set[bytes] = set()
     copies: Counter[bytes] = Counter()

@@ -9,11 +9,15 @@ from curator.release.formats import alpaca, messages, parquet, prompt_completion
 from curator.release.formats.format import COLUMNS, Format
 
 FORMATS: dict[str, Format] = {
-    "alpaca": Format(".json", "MathInstruct's own: source, output, instruction", alpaca.array),
-    "alpaca-jsonl": Format(".jsonl", "the same three keys as JSON lines", alpaca.lines),
-    "messages": Format(".jsonl", "chat: a user and an assistant message", messages.lines),
+    "alpaca": Format(
+        ".json",
+        "the format of the released MathInstruct: source, output, instruction",
+        alpaca.array,
+    ),
+    "alpaca-jsonl": Format(".jsonl", "the same three keys as JSON Lines", alpaca.lines),
+    "messages": Format(".jsonl", "chat messages of a user and an assistant", messages.lines),
     "prompt-completion": Format(".jsonl", "prompt and completion", prompt_completion.lines),
-    "parquet": Format(".parquet", "all columns, also question and gold answer", parquet.table),
+    "parquet": Format(".parquet", "all columns, including question and gold answer", parquet.table),
 }
 
 __all__ = ["COLUMNS", "FORMATS", "Format"]

@@ -40,7 +40,7 @@ def array(batches: "Iterator[pa.RecordBatch]", out: BinaryIO) -> int:
 
 
 def lines(batches: "Iterator[pa.RecordBatch]", out: BinaryIO) -> int:
-    """Write JSON lines in UTF-8 with the same keys."""
+    """Write JSON Lines in UTF-8 with the same keys."""
     rows = 0
     for values in _texts(batches):
         row = dict(zip(_COLUMNS, values, strict=True))

@@ -14,7 +14,7 @@ _encode = JSONEncoder(ensure_ascii=False).encode
 
 
 def lines(batches: "Iterator[pa.RecordBatch]", out: BinaryIO) -> int:
-    """Write JSON lines in UTF-8."""
+    """Write JSON Lines in UTF-8."""
     rows = 0
     for batch in batches:
         for row in batch.select(["id", "release_as", "instruction", "text"]).to_pylist():

@@ -43,7 +43,7 @@ def parse_repo(name: str) -> tuple[str, str]:
     bad = not _REPO.fullmatch(repo) or "--" in repo or ".." in repo or len(repo) > 96
     if bad or (at and not _REVISION.fullmatch(revision)):
         raise UsageError(
-            f"'{name[:120]}' is not the name of a dataset on the Hub. "
+            f"'{name[:120]}' is not a valid name of a dataset on the Hub. "
             "Write ORG/NAME or ORG/NAME@REVISION."
         )
     return repo, revision
@@ -76,7 +76,7 @@ def _endpoint() -> str | None:
         valid = False
     if not valid:
         raise UsageError(
-            f"HF_ENDPOINT is {endpoint[:80]!a}, which is not a URL. "
+            f"HF_ENDPOINT {endpoint[:80]!a} is not a valid URL. "
             "Set it to one such as https://huggingface.co."
         )
     return endpoint
@@ -126,7 +126,7 @@ def retry_delay(error: Exception, delay: float | None) -> float | None:
     status = status_of(error)
     if status is None:
         return delay if _connection_lost(error) else None
-    if status not in TRANSIENT_STATUSES or _retried_by_client(error):
+    if status not in TRANSIENT_STATUSES or _was_retried_by_client(error):
         return None
     seconds = retry_after(error)
     pause = max(delay, float(seconds)) if seconds else delay
@@ -136,10 +136,10 @@ def retry_delay(error: Exception, delay: float | None) -> float | None:
 def _connection_lost(error: Exception) -> bool:
     # A gateway may send a page in place of JSON.
     lost = type(error).__module__.startswith("http") or isinstance(error, JSONDecodeError)
-    return lost and not _retried_by_client(error)
+    return lost and not _was_retried_by_client(error)
 
 
-def _retried_by_client(error: Exception) -> bool:
+def _was_retried_by_client(error: Exception) -> bool:
     """Return whether the client itself has retried the call, as it does for uploads."""
     try:
         url = str(getattr(error, "request").url)  # noqa: B009
@@ -174,4 +174,6 @@ def hub_error(repo: str, error: Exception) -> CuratorError:
     return HubError(f"{repo} on the Hub {why}")
 
 
-CHANGED_MEANWHILE = "was changed by somebody else meanwhile; look at it, then publish again"
+CHANGED_MEANWHILE = (
+    "was changed by somebody else in the meantime; review the change, then publish again"
+)

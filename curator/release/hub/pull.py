@@ -71,8 +71,8 @@ def pull(name: str, store: Store, listener: Listener | None = None) -> Manifest:
     expected, count = manifest.content.rows, store.objects.rows(objects.rows)
     if (count, rows_digest(store, objects.rows)) != (expected.count, expected.sha256):
         raise HubError(
-            f"{repo} on the Hub has {count:,} rows that are not the {expected.count:,} of its "
-            "manifest. Nothing was pulled."
+            f"{repo} on the Hub has {count:,} rows, which do not match the {expected.count:,} rows "
+            "of its manifest. Nothing was pulled."
         )
     origin = f"{manifest.name}@{manifest.number} as published in {repo} at {commit}"
     created = store.versions.create(local, manifest.content.plain(), None, origin, objects.plain())
@@ -102,8 +102,8 @@ def _fetch(
                 digest = file_digest(file, "sha256").hexdigest()
             if digest != manifest.files[path].sha256:
                 raise HubError(
-                    f"{repo} on the Hub: {path} is not the file that manifest.json lists. "
-                    "It was changed after it was published."
+                    f"{repo} on the Hub: {path} does not match its digest in manifest.json. "
+                    "The file was changed after it was published."
                 )
             files.setdefault(subset, []).append(local)
             done += 1

@@ -41,7 +41,7 @@ State = Literal["published", "tagged", "already there"]
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishResult:
     """The result of a publish."""
 
     repo: str
@@ -88,17 +88,17 @@ def publish(
     name: str,
     options: PublishOptions = PublishOptions(),
     listener: Listener | None = None,
-) -> Published:
+) -> PublishResult:
     """Publish a version as the dataset `name`.
 
     The first request to the Hub follows after the whole release was written and read back. Raises
     HubError if the Hub rejects a request or cannot be reached, if the repository has data that
     Curator did not publish, if its tag is on another release, or if somebody else commits
-    meanwhile.
+    in the meantime.
     """
     repo, revision = parse_repo(name)
     if revision:
-        raise UsageError(f"A publish makes its own tag. Name the dataset as {repo}.")
+        raise UsageError(f"'curator publish' creates the tag itself. Write the dataset as {repo}.")
     api, listener = client(), listener or SilentListener()
     from huggingface_hub import get_token  # after `client` has checked the settings
 
@@ -149,7 +149,7 @@ class _Remote:
 
 def _publish(
     remote: _Remote, version: Manifest, release: ReleaseFolder, public: bool, message: str
-) -> Published:
+) -> PublishResult:
     """Do what the state of the repository still lacks: create, commit, tag, make public."""
     before = _read_state(remote) or _create(remote, public)
     tag = f"v{version.number}"
@@ -170,7 +170,7 @@ def _publish(
                 remote.repo, repo_type="dataset", visibility="public"
             ),
         )
-    return Published(
+    return PublishResult(
         repo=remote.repo,
         url=f"{remote.api.endpoint}/datasets/{remote.repo}",
         commit=commit,
@@ -316,6 +316,6 @@ def _tag(remote: _Remote, tag: str, commit: str) -> None:
     )
     if remote.tags().get(tag) != commit:
         raise HubError(
-            f"{repo} on the Hub has a tag {tag} on another commit, made meanwhile. Look at it, "
-            "then publish again."
+            f"{repo} on the Hub has a tag {tag} on another commit, made in the meantime. "
+            "Review it, then publish again."
         )

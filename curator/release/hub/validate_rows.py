@@ -60,8 +60,8 @@ class Rows:
             )
             if rationale.id.hex() != row["id"]:
                 raise HubError(
-                    f"Row {row['id'][:32]!a} of {self._subset} has content with the id "
-                    f"{rationale.id.hex()}. It was changed after it was built."
+                    f"Row {row['id'][:32]!a} of {self._subset} does not match its id (its content "
+                    f"has the id {rationale.id.hex()}). The release was changed after it was built."
                 )
             yield rationale
 

@@ -1,7 +1,7 @@
 """AQuA-RAT: multiple-choice algebra problems with rationales by people; train and test.
 
 One row: {"question": "A ship …", "options": ["A)100 m", "B)150 m", …], "rationale": "Let
-…\\nANSWER:A", "correct": "A"}. The GitHub files are JSON lines despite their name `dev.json`.
+…\\nANSWER:A", "correct": "A"}. The GitHub files are JSON Lines despite their name `dev.json`.
 Rationales end with the letter in a hundred forms ("ANSWER:A", "Answer is E", "Ans - C", a bare
 letter). That ending is removed if it states the gold answer; if it states another letter, it stays
 for the checks to reject. Choices can repeat within a row and are not changed.
@@ -65,7 +65,7 @@ def parse(row: Row, place: str) -> Iterator[Problem]:
 
 SOURCE = Source(
     name="aqua_rat",
-    about="Multiple-choice GRE/GMAT algebra with rationales by people (DeepMind)",
+    about="Multiple-choice GRE/GMAT algebra with human-written rationales (DeepMind)",
     licence="Apache-2.0",
     parse=parse,
     folder="sources/aqua_rat",

@@ -40,7 +40,7 @@ def parse(row: Row, place: str) -> Iterator[Problem]:
 
 SOURCE = Source(
     name="gsm8k",
-    about="Grade-school word problems with solutions by people (OpenAI)",
+    about="Grade-school word problems with human-written solutions (OpenAI)",
     licence="MIT",
     parse=parse,
     folder="sources/gsm8k",

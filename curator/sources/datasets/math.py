@@ -57,7 +57,7 @@ def parse(row: Row, place: str) -> Iterator[Problem]:
 
 SOURCE = Source(
     name="math",
-    about="Competition problems with solutions by people (Hendrycks et al.)",
+    about="Competition problems with human-written solutions (Hendrycks et al.)",
     licence="MIT",
     parse=parse,
     folder="sources/math",

@@ -1,7 +1,7 @@
 """NumGLUE: eight kinds of questions that need arithmetic; train, and MAmmoTH's 1,042 test
 questions.
 
-Native JSON lines: {"question": "A jug …", "answer": 5, "type": "Type_1"}; Type_3 has "Option1"
+Native JSON Lines: {"question": "A jug …", "answer": 5, "type": "Type_1"}; Type_3 has "Option1"
 and "Option2" and answers "Option 1"; Types 5 and 6 have a "passage" and an answer {"number": "3",
 "spans": [], "date": {…}}; Type_7 has "statement1", "statement2" and "options". Answers of one
 type are numbers or texts, which no Arrow column can store. The evaluation copy writes Type_3 as "…

@@ -1,4 +1,4 @@
-"""The files of a provider's batch: requests as JSON lines, and the results read from such lines.
+"""The files of a provider's batch: requests as JSON Lines, and the results read from such lines.
 
 In: requests. Out: input files within the provider's limits. In: the provider's output and error
 files, none of which is trusted. Out: the key of each request with its attempt.

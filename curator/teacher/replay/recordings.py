@@ -1,6 +1,6 @@
 """Recorded calls, and which of them answers a request.
 
-In: JSON lines, one call per line, or the ledger `calls` of a store, exported as such lines:
+In: JSON Lines, one call per line, or the ledger `calls` of a store, exported as such lines:
 {"model": "m", "messages": [["user", "1 + 1?"]], "sample": 0, "reply": "2"}
 Out: the line that answers a request, read on demand: memory holds only offsets, 0.2 KB per line.
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from curator.versions.content import Content
-from curator.versions.report.mathinstruct import PUBLISHED, Published
+from curator.versions.report.mathinstruct import PUBLISHED, PublishedPart
 from datastore.engine import Engine
 
 STATUSES = ("kept", "not_drawn", "screened", "undecided", "rejected")
@@ -40,7 +40,7 @@ class SubsetFigures:
     """Rationales by `STATUSES`."""
     source: str
     """The `source` string of its rows in the release."""
-    published: Published | None
+    published: PublishedPart | None
     """MathInstruct's subset with the same `source` string."""
     calls: int
     """Calls to a teacher that its rows depend on."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishedPart:
     """One subset of the released file."""
 
     name: str
@@ -21,23 +21,25 @@ class Published:
 
 _ALL = "algebra, probability, number theory, calculus, geometry"
 
-PUBLISHED: dict[str, Published] = {
-    "data/CoT/gsm_train.json": Published("GSM8K", "CoT", 7_473, True, "pre-algebra"),
-    "data/CoT/gsm_rft.json": Published("GSM8K-RFT", "CoT", 28_300, False, "pre-algebra"),
-    "data/CoT/aqua_rat.json": Published("AQuA-RAT", "CoT", 89_400, False, "inter-algebra"),
-    "data/CoT/MATH_train.json": Published("MATH", "CoT", 11_200, False, f"pre-algebra, {_ALL}"),
-    "data/CoT/TheoremQA.json": Published("TheoremQA", "CoT", 600, False, _ALL),
-    "data/CoT/math50k_camel.json": Published("Camel-Math", "CoT", 49_484, True, _ALL),
-    "data/CoT/college_math.json": Published("College-Math", "CoT", 1_840, True, "algebra"),
-    "data/CoT/number_comparison.json": Published(
+PUBLISHED: dict[str, PublishedPart] = {
+    "data/CoT/gsm_train.json": PublishedPart("GSM8K", "CoT", 7_473, True, "pre-algebra"),
+    "data/CoT/gsm_rft.json": PublishedPart("GSM8K-RFT", "CoT", 28_300, False, "pre-algebra"),
+    "data/CoT/aqua_rat.json": PublishedPart("AQuA-RAT", "CoT", 89_400, False, "inter-algebra"),
+    "data/CoT/MATH_train.json": PublishedPart("MATH", "CoT", 11_200, False, f"pre-algebra, {_ALL}"),
+    "data/CoT/TheoremQA.json": PublishedPart("TheoremQA", "CoT", 600, False, _ALL),
+    "data/CoT/math50k_camel.json": PublishedPart("Camel-Math", "CoT", 49_484, True, _ALL),
+    "data/CoT/college_math.json": PublishedPart("College-Math", "CoT", 1_840, True, "algebra"),
+    "data/CoT/number_comparison.json": PublishedPart(
         "number comparison", "CoT", 1_400, False, "not in the paper's table"
     ),
-    "data/PoT/gsm_gpt4.json": Published("GSM8K", "PoT", 14_000, False, "pre-algebra"),
-    "data/PoT/aqua_rat_filtered.json": Published("AQuA-RAT", "PoT", 9_700, False, "inter-algebra"),
-    "data/PoT/MATH_train.json": Published("MATH", "PoT", 10_600, False, f"pre-algebra, {_ALL}"),
-    "data/PoT/TheoremQA.json": Published("TheoremQA", "PoT", 700, False, _ALL),
-    "data/PoT/mathqa.json": Published("MathQA", "PoT", 24_400, False, "inter-algebra"),
-    "data/PoT/numglue.json": Published("NumGLUE", "PoT", 13_000, False, "pre-algebra"),
+    "data/PoT/gsm_gpt4.json": PublishedPart("GSM8K", "PoT", 14_000, False, "pre-algebra"),
+    "data/PoT/aqua_rat_filtered.json": PublishedPart(
+        "AQuA-RAT", "PoT", 9_700, False, "inter-algebra"
+    ),
+    "data/PoT/MATH_train.json": PublishedPart("MATH", "PoT", 10_600, False, f"pre-algebra, {_ALL}"),
+    "data/PoT/TheoremQA.json": PublishedPart("TheoremQA", "PoT", 700, False, _ALL),
+    "data/PoT/mathqa.json": PublishedPart("MathQA", "PoT", 24_400, False, "inter-algebra"),
+    "data/PoT/numglue.json": PublishedPart("NumGLUE", "PoT", 13_000, False, "pre-algebra"),
 }
 """By the `source` string of the released rows."""
 

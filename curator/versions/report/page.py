@@ -21,7 +21,7 @@ from curator.versions.content import Content
 from curator.versions.report import figures
 from curator.versions.report.figures import STATUSES, SubsetFigures
 from curator.versions.report.lengths import SAMPLE, measure_lengths
-from curator.versions.report.mathinstruct import PUBLISHED, ROWS, Published
+from curator.versions.report.mathinstruct import PUBLISHED, ROWS, PublishedPart
 from curator.versions.report.sample import read_sample, sample_quarantine, sample_rows
 from datastore.engine import Engine
 
@@ -124,7 +124,7 @@ class SourceShare:
     source: str
     rows: int
     share: float
-    published: Published | None
+    published: PublishedPart | None
     published_share: float | None
 
 

@@ -23,7 +23,7 @@ _OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow)
 
 
 class NotCompiled(Exception):
-    """Upstream's text does not compile. The message is a fixed text, so that it can be counted."""
+    """Upstream's text does not compile. The message is one of a fixed set, to count reasons."""
 
 
 def parse_arithmetic(text: str) -> ast.expr | None:

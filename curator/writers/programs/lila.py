@@ -53,7 +53,7 @@ def compile_lila(problem: Problem) -> str:
         if "print(" not in text:
             raise NotCompiled("prints nothing")
         return text
-    return _with_question_names(steps, find_quantities(problem.question))
+    return _use_question_names(steps, find_quantities(problem.question))
 
 
 def _straight_line_steps(tree: ast.Module) -> list[Step] | None:
@@ -64,7 +64,7 @@ def _straight_line_steps(tree: ast.Module) -> list[Step] | None:
     for node in body[:-1]:
         match node:
             case ast.Assign(targets=[ast.Name(id=name)], value=value) if _is_small(value):
-                cleaned = _Clean(constants).visit(value)
+                cleaned = _Simplifier(constants).visit(value)
                 if not _is_arithmetic(cleaned):
                     return None
                 steps.append(Step(name, cleaned, _HINTS.get(_operator(cleaned), "")))
@@ -118,7 +118,7 @@ def _is_arithmetic(root: ast.expr) -> bool:
     return True
 
 
-class _Clean(ast.NodeTransformer):
+class _Simplifier(ast.NodeTransformer):
     """Simplifies upstream's floats and guards: 100.0 → 100, x + 1e-05 → x, x ** min(2, 5) → x ** 2.
 
     The guards protected upstream's interpreter: exponents are at most 5, divisors never 0. An
@@ -157,7 +157,7 @@ class _Clean(ast.NodeTransformer):
         return node
 
 
-def _with_question_names(steps: list[Step], quantities: list[Quantity]) -> str:
+def _use_question_names(steps: list[Step], quantities: list[Quantity]) -> str:
     """Write the program with inputs named after the question's numbers of the same value."""
     inputs = [step for step in steps if isinstance(step.value, ast.Constant)]
     rest = [step for step in steps if step not in inputs]

@@ -407,7 +407,7 @@ def test_bad_rows_are_reported_and_the_command_succeeds(mixed: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert "rows are clean; save them as a version with --fix NAME." in done.stdout
-    assert "Undecided is neither passed nor failed" in done.stdout.splitlines()[-1]
+    assert "Undecided rows are neither passed nor failed" in done.stdout.splitlines()[-1]
     report = json.loads(run(mixed.name, "--json", cwd=mixed.parent).stdout)
     assert {each["check"] for each in report["checks"]} > {"malformed", "near duplicates"}
     assert report["version"] is None and report["kinds"] == {"CoT": 5, "PoT": 3}

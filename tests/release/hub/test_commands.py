@@ -45,13 +45,13 @@ def test_publish_and_pull_report_what_was_done(
     ("words", "token", "code", "message"),
     [
         (("publish", "none", "me/data"), WRITER, 2, "No version named 'none'"),
-        (("publish", "small", "data"), WRITER, 2, "is not the name of a dataset on the Hub"),
-        (("publish", "small", "me/data@v1"), WRITER, 2, "makes its own tag"),
+        (("publish", "small", "data"), WRITER, 2, "is not a valid name of a dataset"),
+        (("publish", "small", "me/data@v1"), WRITER, 2, "creates the tag itself"),
         (("publish", "small", "me/data"), READER, 1, "publishing needs write access"),
         (("publish", "small", "me/data"), "hf_badsecret0123456789", 1, "needs a valid token"),
         (("pull", "me/none"), WRITER, 1, "does not exist, or is private"),
         (("pull", "me/none"), "hf_badsecret0123456789", 1, "needs a valid token"),
-        (("export", "small", "--held-out", "0.1"), WRITER, 2, "only --format hub has"),
+        (("export", "small", "--held-out", "0.1"), WRITER, 2, "only --format hub supports"),
     ],
 )
 def test_a_mistake_is_one_line_and_no_token_is_ever_shown(

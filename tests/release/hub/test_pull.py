@@ -225,7 +225,7 @@ HOSTILE: dict[str, tuple[Callable[[Hub], None], str]] = {
     ),
     "fewer subsets": (edit_content(lambda c: c["order"].pop()), "is damaged"),
     "a source not listed": (edit_content(lambda c: c["sources"].clear()), "is damaged"),
-    "a file changed": (junk(SHARD, b"PAR1"), "is not the file that manifest.json lists"),
+    "a file changed": (junk(SHARD, b"PAR1"), "does not match its digest in manifest.json"),
     "text changed": (edit_row("output", "The answer is 7"), "changed after it was built"),
     "gold changed": (edit_row("gold", "7"), "changed after it was built"),
     "an id changed": (edit_row("id", "0" * 32), "changed after it was built"),
@@ -236,9 +236,9 @@ HOSTILE: dict[str, tuple[Callable[[Hub], None], str]] = {
     "more keys": (edit_row("verdicts", verdict(more=1)), "has invalid verdicts"),
     "deep verdicts": (edit_row("verdicts", "[" * 100_000), "has invalid verdicts"),
     "no JSON": (edit_row("verdicts", "passed"), "has invalid verdicts"),
-    "rows left out": (edit_table(lambda t: t.slice(1)), "rows that are not the 11"),
-    "rows twice": (edit_table(lambda t: pa.concat_tables([t, t])), "rows that are not the 11"),
-    "no file": (edit_manifest(lambda m: m["files"].pop(SHARD)), "rows that are not the 11"),
+    "rows left out": (edit_table(lambda t: t.slice(1)), "rows, which do not match"),
+    "rows twice": (edit_table(lambda t: pa.concat_tables([t, t])), "rows, which do not match"),
+    "no file": (edit_manifest(lambda m: m["files"].pop(SHARD)), "rows, which do not match"),
     "other columns": (edit_table(lambda t: t.drop_columns(["gold"])), "does not have the columns"),
 }
 

@@ -13,7 +13,7 @@ from huggingface_hub import HfApi, hf_hub_download
 
 from curator.core.errors import HubError, UsageError
 from curator.release.hub.client import parse_repo
-from curator.release.hub.push import Published, PublishOptions, publish
+from curator.release.hub.push import PublishOptions, PublishResult, publish
 from datastore.store import Store
 from tests.release.conftest import READER, WRITER
 from tests.release.hub.hub_server import Fault, Files, Hub, Repo
@@ -27,7 +27,7 @@ UPLOAD = r"PUT /lfs/"
 INITIAL: Files = {".gitattributes": b""}
 
 
-def put(small: Path, version: str = "small@1", held_out: float = 0.0) -> Published:
+def put(small: Path, version: str = "small@1", held_out: float = 0.0) -> PublishResult:
     with Store(small, readonly=True) as store:
         return publish(store, version, REPO, PublishOptions(held_out=held_out))
 
@@ -254,7 +254,7 @@ def test_a_commit_made_meanwhile_is_not_overwritten(small: Path, hub: Hub) -> No
     hub.faults.append(
         Fault("preupload", when="after", do=lambda: repo.add("meanwhile", {"a.txt": b"a"}))
     )
-    with pytest.raises(HubError, match="changed by somebody else meanwhile"):
+    with pytest.raises(HubError, match="changed by somebody else in the meantime"):
         put(small)
     assert [each.message for each in repo.commits] == ["by a person", "meanwhile"]
     assert put(small).state == "published"
@@ -264,7 +264,7 @@ def test_a_commit_made_meanwhile_is_not_overwritten(small: Path, hub: Hub) -> No
 def test_a_lost_response_and_another_commit_are_distinguished(small: Path, hub: Hub) -> None:
     repo = existing_repo(hub)
     hub.faults.append(Fault(COMMIT, 500, do=lambda: repo.add("meanwhile", {"a.txt": b"a"})))
-    with pytest.raises(HubError, match="changed by somebody else meanwhile"):
+    with pytest.raises(HubError, match="changed by somebody else in the meantime"):
         put(small)
     assert repo.commits[-1].message == "meanwhile"
 
@@ -292,8 +292,8 @@ def test_without_a_token_no_request_is_sent(
     ("name", "value", "words"),
     [
         ("HF_TOKEN", "hf_clé", "expected ASCII letters and digits"),
-        ("HF_ENDPOINT", "", "HF_ENDPOINT is '', which is not a URL"),
-        ("HF_ENDPOINT", "hub.example", "HF_ENDPOINT is 'hub.example', which is not a URL"),
+        ("HF_ENDPOINT", "", "HF_ENDPOINT '' is not a valid URL"),
+        ("HF_ENDPOINT", "hub.example", "HF_ENDPOINT 'hub.example' is not a valid URL"),
         ("HF_ENDPOINT", "http://[::1", "Set it to one such as https://huggingface.co"),
     ],
 )
@@ -311,7 +311,7 @@ def test_an_invalid_setting_of_the_client_is_a_usage_error(
     "name", ["data", "a/b/c", "me/da--ta", "../x", "me/x@", "me/.x", "me/x@-rf", "me/" + "x" * 97]
 )
 def test_an_invalid_name_is_rejected(name: str) -> None:
-    with pytest.raises(UsageError, match="is not the name of a dataset on the Hub"):
+    with pytest.raises(UsageError, match="is not a valid name of a dataset"):
         parse_repo(name)
 
 

@@ -64,7 +64,7 @@ def ask(
             listener=listener,
             recipe="r",
         ) as teacher:
-            return list(await asyncio.gather(*map(teacher.ask, to_send))), teacher.counts
+            return list(await asyncio.gather(*map(teacher.get_call, to_send))), teacher.counts
 
     with (
         Ledger(store / "calls") as calls,
@@ -380,7 +380,7 @@ async def run(calls, batches, claims):
     print("started", flush=True)
     ledgers = CallLedgers(calls, claims, batches)
     async with Teacher(settings, ledgers, listener=Notes()) as teacher:
-        results = await asyncio.gather(*map(teacher.ask, requests(count, first=first)))
+        results = await asyncio.gather(*map(teacher.get_call, requests(count, first=first)))
         assert all(call.status == "answered" for call in results)
         print("done", teacher.counts.answered, flush=True)
 with Ledger(store / "calls") as calls, Ledger(store / "batches") as batches:
@@ -498,10 +498,10 @@ def test_requests_that_arrive_while_a_batch_runs_form_another(
 
     async def run() -> list[Call]:
         async with Teacher(settings(server), CallLedgers(calls, claims, batches)) as teacher:
-            early = [asyncio.create_task(teacher.ask(request)) for request in requests(5)]
+            early = [asyncio.create_task(teacher.get_call(request)) for request in requests(5)]
             while len(server.batches) < 1:
                 await asyncio.sleep(0.01)
-            late = [asyncio.create_task(teacher.ask(each)) for each in requests(5, first=5)]
+            late = [asyncio.create_task(teacher.get_call(each)) for each in requests(5, first=5)]
             while len(server.batches) < 2:
                 await asyncio.sleep(0.01)
             server.go = True
@@ -523,7 +523,7 @@ def test_leaving_does_not_wait_for_a_batch(server: BatchServer, tmp_path: Path) 
 
     async def run() -> float:
         async with Teacher(settings(server), CallLedgers(calls, claims, batches)) as teacher:
-            tasks = [asyncio.create_task(teacher.ask(request)) for request in to_send]
+            tasks = [asyncio.create_task(teacher.get_call(request)) for request in to_send]
             while "GET /batches/batch_0" not in server.seen:
                 await asyncio.sleep(0.01)
             start = time.monotonic()

@@ -11,7 +11,7 @@ from curator.core.errors import UsageError
 from curator.core.samples import Sample, SampledProblem, read_samples, write_samples
 from curator.sandbox import Sandbox
 from trainers.evaluation.evaluate import Result, compare, evaluate, read_result
-from trainers.evaluation.grade import Graded, grade
+from trainers.evaluation.grade import GradedProblem, grade
 
 HALF = SampledProblem(
     "math",
@@ -49,11 +49,11 @@ def tools() -> Iterator[tuple[Sandbox, Grader]]:
 
 
 @pytest.fixture(scope="module")
-def graded(tools: tuple[Sandbox, Grader]) -> list[Graded]:
+def graded(tools: tuple[Sandbox, Grader]) -> list[GradedProblem]:
     return list(grade([HALF, CHOICE], *tools))
 
 
-def test_equal_answers_in_different_notations_are_one_cluster(graded: list[Graded]) -> None:
+def test_equal_answers_in_different_notations_are_one_cluster(graded: list[GradedProblem]) -> None:
     half, choice = graded
     assert half.clusters.tolist() == [0, 0, 0, 1, 1, -1]
     assert half.right.tolist() == [True, True, True, False, False, False]
@@ -62,7 +62,7 @@ def test_equal_answers_in_different_notations_are_one_cluster(graded: list[Grade
 
 
 def test_a_value_that_is_no_choice_is_undecided_but_nearest_under_the_published_rule(
-    graded: list[Graded],
+    graded: list[GradedProblem],
 ) -> None:
     _, choice = graded
     assert choice.undecided == 1
@@ -87,7 +87,7 @@ def test_long_numbers_stay_distinct_in_a_vote_under_the_published_rule(
     assert found.published_clusters.tolist() == [0, 0, 1, 2, 2]
 
 
-def test_scores_equal_those_computed_by_hand(graded: list[Graded]) -> None:
+def test_scores_equal_those_computed_by_hand(graded: list[GradedProblem]) -> None:
     result = evaluate(graded, "model")
     scores = {(score.group, score.metric): score.share for score in result.scores}
     assert scores["math", "Pass@1"] == pytest.approx(1 / 2)
@@ -104,7 +104,7 @@ def test_scores_equal_those_computed_by_hand(graded: list[Graded]) -> None:
     assert scores["aqua_rat", "Maj1.Top1@4"] == 0.0
 
 
-def test_a_verifier_that_does_not_beat_the_vote_is_reported(graded: list[Graded]) -> None:
+def test_a_verifier_that_does_not_beat_the_vote_is_reported(graded: list[GradedProblem]) -> None:
     notes = evaluate(graded, "model").notes
     assert any(
         note.startswith("aqua_rat: RR.All is no better than majority voting (-100.0%")
@@ -136,7 +136,7 @@ def test_a_problem_without_samples_is_unsolved_by_both_rules(
     }
 
 
-def test_two_models_are_compared_on_common_problems(graded: list[Graded]) -> None:
+def test_two_models_are_compared_on_common_problems(graded: list[GradedProblem]) -> None:
     half, choice = graded
     one, other = evaluate([half, choice], "one"), evaluate([half], "other")
     found = {(row["group"], row["metric"]): row for row in compare(one, other)}
@@ -144,7 +144,7 @@ def test_two_models_are_compared_on_common_problems(graded: list[Graded]) -> Non
     assert found["math", "Pass@1"]["gap"] == 0 and found["math", "Pass@1"]["p"] == 1.0
 
 
-def test_the_same_samples_give_an_identical_result(graded: list[Graded]) -> None:
+def test_the_same_samples_give_an_identical_result(graded: list[GradedProblem]) -> None:
     assert json.dumps(evaluate(graded, "m").plain()) == json.dumps(evaluate(graded, "m").plain())
     assert isinstance(evaluate(graded, "m"), Result)
 
@@ -188,7 +188,7 @@ def test_a_file_that_is_not_a_result_is_an_error(tmp_path: Path, value: str) -> 
 
 
 def test_seen_problems_are_flagged_and_excluded_from_a_second_score(
-    graded: list[Graded],
+    graded: list[GradedProblem],
 ) -> None:
     result = evaluate(graded, "model", seen={("math", "half")})
     assert [row["seen"] for row in result.problems] == [True, False]

@@ -28,7 +28,7 @@ def test_a_page_states_the_counts_of_show(quickstart: Path, tmp_path: Path) -> N
     page = (tmp_path / "q.html").read_text()
     shown = json.loads(curator("show", "quickstart", "--store", quickstart, "--json").stdout)
     assert shown["digest"] in page
-    assert "A replay wrote rows." in page
+    assert "This version contains replayed rows." in page
     rows = rows_of(page)
     kept = [row for row in rows if row["st"] == "kept"]
     assert len(kept) == shown["rows"]["count"]
