@@ -79,12 +79,12 @@ def _source_errors(
 
 def _share_rows(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Return whether two subsets would have rows in common, which would then have two verdicts."""
-    source, parts = one.get("source"), {one.get("part") or "", other.get("part") or ""}
+    source, part, other_part = one.get("source"), one.get("part"), other.get("part")
     return (
         isinstance(source, str)
         and source == other.get("source")
         and one.get("kind") == other.get("kind")
-        and (len(parts) == 1 or "" in parts)
+        and (not part or not other_part or part == other_part)
         and any(writer in _writers(other) for writer in _writers(one))
     )
 
