@@ -68,7 +68,7 @@ def pause_in_a_stage(builder: subprocess.Popen[str], store: Path) -> None:
     """Pause a builder while it runs a stage."""
     for _ in range(2000):
         builder.send_signal(signal.SIGSTOP)
-        if any(f"process {builder.pid} on" in line for line in Memo(store).building()):
+        if any(f"process {builder.pid} on" in line for line in Memo(store).list_running()):
             return
         builder.send_signal(signal.SIGCONT)
         time.sleep(0.01)

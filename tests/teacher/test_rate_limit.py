@@ -95,20 +95,20 @@ def test_lost_connections_do_not_shrink_the_window_to_one() -> None:
 
 def test_an_endpoint_with_little_capacity_gets_few_concurrent_calls(tmp_path: Path) -> None:
     capacity = 20
-    overloaded: list[int] = []
+    in_progress: list[int] = []
 
     def reply(body: dict[str, Any], number: int) -> Reply | None:
-        overloaded.append(server.in_progress > capacity)
-        return (429, {}, error("too many")) if overloaded[-1] else None
+        in_progress.append(server.in_progress)
+        return (429, {}, error("too many")) if in_progress[-1] > capacity else None
 
     with Server(latency_s=0.05, reply=reply) as server:
-        start = time.monotonic()
         calls, _ = ask(settings(server), tmp_path, requests(1_500))
-        seconds = time.monotonic() - start
+    overloaded = sum(each > capacity for each in in_progress)
+    used = sum(each > capacity / 2 for each in in_progress)
     assert all(isinstance(call, Call) and call.status == "answered" for call in calls)
     assert set(server.served.values()) == {1}
-    assert sum(overloaded) < 0.1 * len(overloaded), f"{sum(overloaded)} of {len(overloaded)}"
-    assert seconds < 3 * 1_500 / capacity * 0.05
+    assert overloaded < 0.1 * len(in_progress), f"{overloaded} of {len(in_progress)}"
+    assert used > 0.1 * len(in_progress), f"{used} of {len(in_progress)} use half the capacity"
 
 
 def test_a_limit_of_requests_per_minute_holds(tmp_path: Path) -> None:
