@@ -14,6 +14,7 @@ from curator.core.model import Problem
 from curator.sources.fields import Unreadable, optional, text
 from curator.sources.source import Row, Source
 
+_FORMULA_END = re.compile(r"[$\n]|\\[)\]]")
 _SEVERAL = re.compile(r"separated by|\ball (?:the |possible )*(?:values|solutions)", re.IGNORECASE)
 TOPICS = (
     "algebra",
@@ -27,8 +28,18 @@ TOPICS = (
 
 
 def boxes(solution: str) -> list[str]:
-    """Return the content of every box of a solution, in order; a nested box counts, too."""
-    contents = (solution[start:end].strip() for start, end in box_spans(solution, nested=True))
+    """Return the content of every box of a solution, in order; a nested box counts, too.
+
+    Without braces, as in `$\\boxed 2\\sqrt 3 + 1$`, the box holds the rest of its formula.
+    """
+    contents = []
+    for start, end in box_spans(solution, nested=True):
+        content = solution[start:end].strip()
+        if solution[start - 1] != "{":
+            rest = _FORMULA_END.split(solution[start:], maxsplit=1)[0].strip(" .")
+            if rest.count("{") == rest.count("}"):  # otherwise the box lies in a group
+                content = rest
+        contents.append(content)
     return [content for content in contents if content]
 
 
