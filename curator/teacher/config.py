@@ -122,8 +122,8 @@ class Sampling(Section):
     tries: int = Field(default=1, ge=1, le=10_000)
     """Maximum number of samples per problem."""
     until: Annotated[int, Field(ge=1)] | None = None
-    """Stop sampling a problem once this many of its rationales are proved, so that hard problems
-    get more samples than easy ones. Default: always take `tries` samples."""
+    """Stop sampling a problem once this many of its rationales pass all checks, so that hard
+    problems get more samples than easy ones. Default: always take `tries` samples."""
     repair: bool = False
     """Show a failed program and its error to the teacher once, and use the corrected program."""
     prompts: Annotated[RecipePath, Mark.NOT_DIGESTED] = ""

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 def sources(mirror: MirrorOption = None, as_json: JsonOption = False) -> None:
     """List all sources and evaluation sets.
 
-    Shows the size, licence and home of each, and whether it can be read now.
+    Shows the number of records, the licence and the location of each, and whether it can be read
+    now.
     """
     from curator.core.progress import track_progress
     from curator.sources import EVALS, SOURCES
@@ -24,7 +25,7 @@ def sources(mirror: MirrorOption = None, as_json: JsonOption = False) -> None:
     all_sources = [(source, "source") for source in SOURCES.values()]
     all_sources += [(source, "evaluation") for source in EVALS.values()]
     with Progress() as progress:
-        each = track_progress(all_sources, progress, "reaching", len(all_sources), every=1)
+        each = track_progress(all_sources, progress, "checking sources", len(all_sources), every=1)
         places = [_place(source, kind, mirror) for source, kind in each]
     if as_json:
         show_json(places)
@@ -32,7 +33,7 @@ def sources(mirror: MirrorOption = None, as_json: JsonOption = False) -> None:
     for place in places:
         if not place["reachable"]:
             print(place["why"], file=sys.stderr)
-    head = ("rows", "readable", "licence", "home")
+    head = ("records", "readable", "licence", "location")
     for kind in ("source", "evaluation"):
         rows = [
             (
@@ -45,7 +46,7 @@ def sources(mirror: MirrorOption = None, as_json: JsonOption = False) -> None:
             for place in places
             if place["kind"] == kind
         ]
-        print_table((kind, *head), rows, right=("rows",), whole=(kind, "readable", "home"))
+        print_table((kind, *head), rows, right=("records",), whole=(kind, "readable", "location"))
         if kind == "source":
             print()
 

@@ -184,13 +184,13 @@ class _Handler(BaseHTTPRequestHandler):
                 data = [{"id": name, **fields} for name in recordings.models]
                 self._reply(200, {"object": "list", "data": data})
             case _:
-                self.send_error(404, f"there is nothing at {self.path[:80]}")
+                self.send_error(404, f"unknown path: {self.path[:80]}")
 
     def do_POST(self) -> None:
         try:
             body = self._read_body()
             if self.path.rstrip("/") != "/v1/chat/completions":
-                raise HttpError(404, f"there is nothing at {self.path[:80]}")
+                raise HttpError(404, f"unknown path: {self.path[:80]}")
             self._reply(200, make_completion(self.server, body, self._read_sample()))
         except HttpError as error:
             self._reply(error.status, _make_error(str(error), error.status, error.code))
