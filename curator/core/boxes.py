@@ -8,7 +8,7 @@ box holds the next word.
 import re
 
 _BOX = r"\\(?:boxed|fbox)"
-_WORD = r"(?:[^\s$\\{}]|\\%|\\[A-Za-z]+|\{(?:[^{}\\]|\\.)*\})+"
+_WORD = r"(?:[^\s$\\{}]|\\[%{}]|\\[A-Za-z]+|\{(?:[^{}\\]|\\.)*\})+"
 _TOKEN = re.compile(rf"{_BOX}\s*\{{|{_BOX}(?:\s+|(?![A-Za-z]))(?P<word>{_WORD})?|\\[{{}}\\]|[{{}}]")
 
 

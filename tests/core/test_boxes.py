@@ -26,6 +26,7 @@ def contents(text: str, nested: bool = False) -> list[str]:
         (r"so $\boxed 2\%$", [r"2\%"]),
         (r"\boxed\frac{1}{2}", [r"\frac{1}{2}"]),
         (r"{\boxed 5}", ["5"]),
+        (r"so $\boxed \{1,2\}$.", [r"\{1,2\}"]),
         (r"\boxed{}", [""]),
         (r"\boxed{9", []),
         (r"\boxedness{9}", []),
