@@ -7,7 +7,7 @@ from itertools import islice
 
 import pyarrow as pa
 
-from curator.core.model import Problem, Quarantined, Rationale, Verdict
+from curator.core.model import Problem, QuarantinedRecord, Rationale, Verdict
 
 ID = pa.binary(16)
 
@@ -51,7 +51,7 @@ VERDICTS = pa.schema(
 )
 QUARANTINE = pa.schema([("place", pa.string()), ("reason", pa.string()), ("raw", pa.string())])
 
-Record = Problem | Rationale | Verdict | Quarantined
+Record = Problem | Rationale | Verdict | QuarantinedRecord
 
 
 def _values(record: Record) -> tuple[object, ...]:
@@ -92,7 +92,7 @@ def _values(record: Record) -> tuple[object, ...]:
                 record.reason,
                 evidence,
             )
-        case Quarantined():
+        case QuarantinedRecord():
             return (record.place, record.reason, record.raw)
 
 

@@ -128,7 +128,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Quarantined:
+class QuarantinedRecord:
     """An upstream record that could not be read as a problem."""
 
     place: str

@@ -1,13 +1,13 @@
 """Sources: named adapters that read upstream datasets, from the Hub or a local mirror, as problems.
 
-In: a Source and the location of its files. Out: `records`, a stream of Problem and Quarantined.
+In: a Source and the location of its files. Out: `records`, a stream of Problem and QuarantinedRecord.
 To add a source, write a file like `datasets/svamp.py` and register it here.
 """
 
 from collections.abc import Iterator
 from itertools import chain, islice
 
-from curator.core.model import Problem, Quarantined
+from curator.core.model import Problem, QuarantinedRecord
 from curator.sources.custom import CustomFiles, custom_source
 from curator.sources.datasets import (
     aqua_rat,
@@ -72,16 +72,16 @@ __all__ = [
 ]
 
 
-def records(source: Source, opened: SourceFiles) -> Iterator[Problem | Quarantined]:
+def records(source: Source, opened: SourceFiles) -> Iterator[Problem | QuarantinedRecord]:
     """Yield every record of the files in upstream order, in constant memory.
 
     If `source.first` is set, only that many upstream records are read. A record that cannot be
-    read is yielded as Quarantined with its place and reason; the only exception raised is OSError.
+    read is yielded as QuarantinedRecord with its place and reason; the only exception raised is OSError.
     """
     files = zip(opened.files, opened.names, strict=True)
     rows = chain.from_iterable(read_records(path, name) for path, name in files)
     for record in islice(rows, source.first or None):
-        if isinstance(record, Quarantined):
+        if isinstance(record, QuarantinedRecord):
             yield record
             continue
         place, row = record

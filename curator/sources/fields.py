@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from curator.core.model import LETTERS, Quarantined
+from curator.core.model import LETTERS, QuarantinedRecord
 from curator.sources.source import Row
 
 MAX_RAW = 10_000
@@ -128,7 +128,7 @@ def split_choices(question: str) -> tuple[str, tuple[str, ...]]:
     return head.strip(), tuple(choices)
 
 
-def quarantine(place: str, reason: str, raw: object) -> Quarantined:
+def quarantine(place: str, reason: str, raw: object) -> QuarantinedRecord:
     """Return a quarantined record, its raw form cut to 10,000 characters that Arrow can store."""
     if isinstance(raw, bytes):
         excerpt = raw[: 4 * MAX_RAW].decode("utf-8", "replace")
@@ -140,7 +140,7 @@ def quarantine(place: str, reason: str, raw: object) -> Quarantined:
         except (ValueError, TypeError, RecursionError):
             excerpt = "(cannot be shown)"
     texts = (place, reason, excerpt[:MAX_RAW])
-    return Quarantined(*(UNUSABLE.sub("\ufffd", each) for each in texts))
+    return QuarantinedRecord(*(UNUSABLE.sub("\ufffd", each) for each in texts))
 
 
 def _shorten(value: object) -> str:

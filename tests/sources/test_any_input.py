@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from curator.core import arrow
-from curator.core.model import Problem, Quarantined
+from curator.core.model import Problem, QuarantinedRecord
 from curator.sources import EVALS, SOURCES, CustomFiles, Source, custom_source, open_source, records
 
 CUSTOM = custom_source(
@@ -51,13 +51,13 @@ def keys(source: Source) -> list[str]:
     return [*source.fields, *added, *(lila if "lila" in source.hub else [])]
 
 
-def check_storable(found: list[Problem | Quarantined]) -> None:
+def check_storable(found: list[Problem | QuarantinedRecord]) -> None:
     """Check that every record can be written, so that it is valid text of the right types."""
-    for kind, schema in ((Problem, arrow.PROBLEMS), (Quarantined, arrow.QUARANTINE)):
+    for kind, schema in ((Problem, arrow.PROBLEMS), (QuarantinedRecord, arrow.QUARANTINE)):
         of_kind = [each for each in found if isinstance(each, kind)]
         assert sum(batch.num_rows for batch in arrow.to_batches(of_kind, schema)) == len(of_kind)
     for each in found:
-        if isinstance(each, Quarantined):
+        if isinstance(each, QuarantinedRecord):
             assert 0 < len(each.reason) <= 80
         else:
             assert each.question.strip()
@@ -114,6 +114,8 @@ def test_a_streamed_json_list_equals_the_parsed_file(tmp_path: Path, rows: list[
 
     path = tmp_path / "rows.json"
     path.write_text(json.dumps(rows, indent=1))
-    found = [each[1] for each in read_records(path, "rows") if not isinstance(each, Quarantined)]
+    found = [
+        each[1] for each in read_records(path, "rows") if not isinstance(each, QuarantinedRecord)
+    ]
     whole = [row for row in json.loads(path.read_text()) if isinstance(row, dict)]
     assert json.dumps(found) == json.dumps(whole)

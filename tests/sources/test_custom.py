@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from curator.core.errors import UsageError
-from curator.core.model import Problem, Quarantined
+from curator.core.model import Problem, QuarantinedRecord
 from curator.sources import CustomFiles, custom_source, open_source, records
 
 COLUMNS = {"question": "q", "gold": "a", "choices": "", "solution": "", "program": ""}
 
 
-def read(path: Path | str, **columns: str) -> list[Problem | Quarantined]:
+def read(path: Path | str, **columns: str) -> list[Problem | QuarantinedRecord]:
     files = CustomFiles(file=str(path))
     source = custom_source("mine", files, {**COLUMNS, **columns}, "CC0-1.0")
     return list(records(source, open_source(source)))
@@ -68,7 +68,7 @@ def test_the_gold_choice_may_be_a_letter_a_text_or_a_position(
     path = tmp_path / "rows.jsonl"
     path.write_text(json.dumps({"q": "Which?", **row}) + "\n")
     found = read(path, choices="c")[0]
-    got = found.reason if isinstance(found, Quarantined) else (found.gold, found.choices)
+    got = found.reason if isinstance(found, QuarantinedRecord) else (found.gold, found.choices)
     assert got == expected
 
 
@@ -93,7 +93,7 @@ def test_a_row_that_is_not_a_problem_is_quarantined_with_a_reason(
     path = tmp_path / "rows.jsonl"
     path.write_text(json.dumps(row) + "\n")
     found = read(path, solution="s")
-    assert found == [Quarantined("rows.jsonl:1", reason, found[0].raw)]  # type: ignore[union-attr]
+    assert found == [QuarantinedRecord("rows.jsonl:1", reason, found[0].raw)]  # type: ignore[union-attr]
 
 
 def test_without_a_gold_column_the_gold_is_empty_and_a_program_is_python(

@@ -5,15 +5,15 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from curator.core.model import Problem, Quarantined
+from curator.core.model import Problem, QuarantinedRecord
 from curator.sources import EVALS, SOURCES, Source, open_source, records
 from curator.sources.datasets import math, mathqa
 
 
-def read(source: Source, mirror: Path) -> tuple[list[Problem], list[Quarantined]]:
+def read(source: Source, mirror: Path) -> tuple[list[Problem], list[QuarantinedRecord]]:
     found = list(records(source, open_source(source, mirror)))
     problems = [each for each in found if isinstance(each, Problem)]
-    return problems, [each for each in found if isinstance(each, Quarantined)]
+    return problems, [each for each in found if isinstance(each, QuarantinedRecord)]
 
 
 def test_every_row_is_a_problem_or_is_quarantined_with_a_reason(shared: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from curator.core.model import Problem, Quarantined
+from curator.core.model import Problem, QuarantinedRecord
 from curator.sources import EVALS, SOURCES, open_source, records
 from tests.paths import ROOT
 
@@ -28,14 +28,14 @@ REASONS = {
 WITH_SAMPLES = [name for name, source in EVALS.items() if (SAMPLES / source.folder).is_dir()]
 
 
-def sample(name: str) -> list[Problem | Quarantined]:
+def sample(name: str) -> list[Problem | QuarantinedRecord]:
     return list(records(SOURCES[name], open_source(SOURCES[name], SAMPLES)))
 
 
 @pytest.mark.parametrize("name", REASONS)
 def test_a_sample_has_exactly_its_deliberate_errors(name: str) -> None:
     found = sample(name)
-    assert [each.reason for each in found if isinstance(each, Quarantined)] == REASONS[name]
+    assert [each.reason for each in found if isinstance(each, QuarantinedRecord)] == REASONS[name]
     assert 8 <= len(found) <= 20
 
 
@@ -69,7 +69,7 @@ def test_samples_are_not_rows_of_upstream(shared: Path) -> None:
     for sources in (SOURCES, EVALS):
         for source in sources.values():
             for each in records(source, open_source(source, SAMPLES)):
-                assert isinstance(each, Quarantined) or each.question not in upstream
+                assert isinstance(each, QuarantinedRecord) or each.question not in upstream
 
 
 def test_camel_samples_have_the_keys_of_upstream() -> None:

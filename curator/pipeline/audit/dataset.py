@@ -12,7 +12,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 from curator.core.errors import UsageError
-from curator.core.model import Quarantined
+from curator.core.model import QuarantinedRecord
 from curator.pipeline.audit.detect_columns import SAMPLE
 from curator.recipe.schema import Columns, FileSource, HubSource
 from curator.sources import Source, open_source
@@ -128,7 +128,7 @@ def _sample(files: Sequence[Path], names: Sequence[str]) -> list[Row]:
     rows: list[Row] = []
     size = 0
     for each in islice(records, SAMPLE):
-        if not isinstance(each, Quarantined):
+        if not isinstance(each, QuarantinedRecord):
             rows.append(each[1])
             size += sum(len(cell) for cell in each[1].values() if isinstance(cell, str))
         if size > LARGEST:

@@ -13,7 +13,7 @@ from typing import Any
 
 from curator.checks import CHECKS, Candidate
 from curator.core import arrow
-from curator.core.model import Kind, Problem, Quarantined, Rationale, Verdict
+from curator.core.model import Kind, Problem, QuarantinedRecord, Rationale, Verdict
 from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.stages.check import check_params
 from curator.pipeline.stages.read import read_problems
@@ -40,7 +40,7 @@ class Generation:
 
     problem: Problem
     rationales: list[Rationale] = field(default_factory=list)
-    unread: list[Quarantined] = field(default_factory=list)
+    unread: list[QuarantinedRecord] = field(default_factory=list)
     """Replies without a rationale, and failed calls."""
     calls: int = 0
     unanswered: int = 0
@@ -67,7 +67,7 @@ def generate(context: BuildContext, name: str, state: SubsetState) -> tuple[Subs
         counts: Counter[str] = Counter(
             problems=0, without=0, rationales=0, calls=0, unanswered=0, repaired=0, replayed=0
         )
-        unread: list[Quarantined] = []
+        unread: list[QuarantinedRecord] = []
         rationales = _rationales(context, name, state, unread, counts)
         batches = arrow.to_batches(number_copies(rationales), arrow.RATIONALES)
         objects = {"rationales": context.store.objects.write(batches, arrow.RATIONALES)}
@@ -140,7 +140,7 @@ def _rationales(
     context: BuildContext,
     name: str,
     state: SubsetState,
-    unread: list[Quarantined],
+    unread: list[QuarantinedRecord],
     counts: Counter[str],
 ) -> Iterator[Rationale]:
     """Yield all rationales in order; for each problem, those that need no teacher first."""
@@ -220,7 +220,7 @@ class Solver:
         text, reason = read_call(call, kind, problem.choices)
         if not text:
             place = f"{problem.place}, {writer} sample {sample}"
-            generated.unread.append(Quarantined(place, reason, call.text[:LONGEST_REPLY]))
+            generated.unread.append(QuarantinedRecord(place, reason, call.text[:LONGEST_REPLY]))
             generated.unanswered += call.status == "failed" and not call.final
             return None
         rationale = Rationale(problem.id, writer, kind, build_instruction(problem, kind), text)

@@ -9,7 +9,7 @@ from typing import Any
 
 from curator.core import arrow
 from curator.core.errors import SourceError
-from curator.core.model import Problem, Quarantined
+from curator.core.model import Problem, QuarantinedRecord
 from curator.core.progress import track_progress
 from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.locate import LocatedSource
@@ -30,13 +30,13 @@ def ingest(context: BuildContext, source: Source, opened: SourceFiles) -> Output
     """
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
-        quarantined: list[Quarantined] = []
+        quarantined: list[QuarantinedRecord] = []
         count = 0
 
         def good() -> Iterator[Problem]:
             nonlocal count
             for record in _limit(records(source, opened), context.limit):
-                if isinstance(record, Quarantined):
+                if isinstance(record, QuarantinedRecord):
                     quarantined.append(record)
                     if len(quarantined) > MAX_QUARANTINED:
                         raise SourceError(_error(source, quarantined, count))
@@ -61,7 +61,7 @@ def ingest(context: BuildContext, source: Source, opened: SourceFiles) -> Output
     bad, good = outputs.counts["quarantined"], outputs.counts["records"]
     if bad > context.recipe.limits.quarantine * (bad + good):
         stored = context.store.objects.read(outputs.objects["quarantine"])
-        quarantined = [Quarantined(**row) for batch in stored for row in batch.to_pylist()]
+        quarantined = [QuarantinedRecord(**row) for batch in stored for row in batch.to_pylist()]
         raise SourceError(_error(source, quarantined, good))
     return outputs
 
@@ -87,8 +87,8 @@ def find_eval_problems(
 
 
 def _limit(
-    items: Iterator[Problem | Quarantined], limit: int | None
-) -> Iterator[Problem | Quarantined]:
+    items: Iterator[Problem | QuarantinedRecord], limit: int | None
+) -> Iterator[Problem | QuarantinedRecord]:
     """Yield the first `limit` records of each part; stop early if the source has no parts."""
     seen: Counter[str] = Counter()
     for record in items:
@@ -100,7 +100,7 @@ def _limit(
             return
 
 
-def _error(source: Source, quarantined: list[Quarantined], good: int) -> str:
+def _error(source: Source, quarantined: list[QuarantinedRecord], good: int) -> str:
     reason, count = Counter(record.reason for record in quarantined).most_common(1)[0]
     bad, first = len(quarantined), quarantined[0].place
     return (

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from curator.core import arrow
 from curator.core.errors import SourceError
-from curator.core.model import Problem, Quarantined, Verdict
+from curator.core.model import Problem, QuarantinedRecord, Verdict
 from curator.core.progress import track_progress
 from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.estimate import CHUNK as LOOKUPS
@@ -214,7 +214,7 @@ class _Generator:
 
     def __init__(self, context: BuildContext, name: str, subset: Subset, seeds: Seeds) -> None:
         assert context.teacher_session
-        self.rejects: list[Quarantined] = []
+        self.rejects: list[QuarantinedRecord] = []
         self.counts: Counter[str] = Counter(calls=0, unanswered=0, replayed=0)
         self._context, self._name = context, name
         self._source, self._seeds = _source(subset), seeds
@@ -332,7 +332,7 @@ class _Generator:
 
     def _reject(self, draw: Draw, reason: str, raw: str) -> None:
         self.counts[f"invented: {reason}"] += 1
-        self.rejects.append(Quarantined(_place(draw), reason, raw[:LONGEST_REPLY]))
+        self.rejects.append(QuarantinedRecord(_place(draw), reason, raw[:LONGEST_REPLY]))
 
     def _count(self, call: Call) -> None:
         self.counts["calls"] += 1

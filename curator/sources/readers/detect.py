@@ -1,7 +1,7 @@
 """Streams the records of a data file; the format is detected from the content, not the name.
 
 In: a file of JSON Lines, one JSON list, Lila's `{"Instances": […]}`, Parquet, CSV, or a zip with
-one JSON record per member. Out: (place, row) in file order, and Quarantined for anything that is
+one JSON record per member. Out: (place, row) in file order, and QuarantinedRecord for anything that is
 not a row. A place is `train.jsonl:17`: the line number in JSON Lines and CSV, otherwise the number
 of the record, counted from 1. Nothing is unpacked to disk or executed; memory use is bounded.
 """
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from curator.core.model import Quarantined
+from curator.core.model import QuarantinedRecord
 from curator.sources.fields import quarantine
 from curator.sources.readers import json_array
 from curator.sources.source import Row
@@ -25,7 +25,7 @@ ZIP_MEMBERS = 1_000_000
 ZIP_BYTES = 8 << 30
 """Maximum total size of the unpacked members."""
 
-Record = tuple[str, Row] | Quarantined
+Record = tuple[str, Row] | QuarantinedRecord
 
 
 def read_records(path: Path, name: str) -> Iterator[Record]:

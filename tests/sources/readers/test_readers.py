@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from curator.core.model import Quarantined
+from curator.core.model import QuarantinedRecord
 from curator.sources.readers import json_array
 from curator.sources.readers.detect import read_records
 
@@ -21,7 +21,7 @@ ROWS = [{"a": "eins", "b": 1}, {"a": "zwei ± π", "b": None}]
 def read_file(path: Path) -> list[tuple[str, object]]:
     """Return the place of each record with its row, or with the reason of its quarantine."""
     return [
-        (each.place, each.reason) if isinstance(each, Quarantined) else each
+        (each.place, each.reason) if isinstance(each, QuarantinedRecord) else each
         for each in read_records(path, path.name)
     ]
 
@@ -103,7 +103,9 @@ def test_a_malformed_line_is_quarantined_and_the_next_one_read(
         ("rows.jsonl:2", reason),
         ("rows.jsonl:4", {"a": 2}),
     ]
-    quarantined = [each for each in read_records(path, path.name) if isinstance(each, Quarantined)]
+    quarantined = [
+        each for each in read_records(path, path.name) if isinstance(each, QuarantinedRecord)
+    ]
     assert len(quarantined[0].raw) <= 10_000
     assert quarantined[0].raw.encode("utf-8")
 
