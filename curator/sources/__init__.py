@@ -1,7 +1,7 @@
 """Sources: named adapters that read upstream datasets, from the Hub or a local mirror, as problems.
 
-In: a Source and the location of its files. Out: `records`, a stream of Problem and QuarantinedRecord.
-To add a source, write a file like `datasets/svamp.py` and register it here.
+In: a Source and the location of its files. Out: `records`, a stream of Problem and
+QuarantinedRecord. To add a source, write a file like `datasets/svamp.py` and register it here.
 """
 
 from collections.abc import Iterator
@@ -76,7 +76,7 @@ def records(source: Source, opened: SourceFiles) -> Iterator[Problem | Quarantin
     """Yield every record of the files in upstream order, in constant memory.
 
     If `source.first` is set, only that many upstream records are read. A record that cannot be
-    read is yielded as QuarantinedRecord with its place and reason; the only exception raised is OSError.
+    read is yielded as QuarantinedRecord with its place and reason. Raises nothing but OSError.
     """
     files = zip(opened.files, opened.names, strict=True)
     rows = chain.from_iterable(read_records(path, name) for path, name in files)
