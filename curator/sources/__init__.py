@@ -76,7 +76,7 @@ def records(source: Source, opened: SourceFiles) -> Iterator[Problem | Quarantin
     """Yield every record of the files in upstream order, in constant memory.
 
     If `source.first` is set, only that many upstream records are read. A record that cannot be
-    read is yielded as QuarantinedRecord with its place and reason. Raises nothing but OSError.
+    read is yielded as QuarantinedRecord with its place and reason. Raises OSError only.
     """
     files = zip(opened.files, opened.names, strict=True)
     rows = chain.from_iterable(read_records(path, name) for path, name in files)

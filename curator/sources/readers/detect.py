@@ -1,9 +1,10 @@
 """Streams the records of a data file; the format is detected from the content, not the name.
 
 In: a file of JSON Lines, one JSON list, Lila's `{"Instances": […]}`, Parquet, CSV, or a zip with
-one JSON record per member. Out: (place, row) in file order, and QuarantinedRecord for
-anything that is not a row. A place is `train.jsonl:17`: the line number in JSON Lines and CSV, otherwise the number
-of the record, counted from 1. Nothing is unpacked to disk or executed; memory use is bounded.
+one JSON record per member. Out: (place, row) in file order, and QuarantinedRecord for anything that
+is not a row. A place is `train.jsonl:17`: the line number in JSON Lines and CSV, otherwise the
+number of the record, counted from 1. Nothing is unpacked to disk or executed; memory use is
+bounded.
 """
 
 import csv
