@@ -1,4 +1,4 @@
-"""A real model behind a real server, asked as any teacher is. Run by `make test-model`."""
+"""A real model behind a real server, used like any teacher. Run by `make test-model`."""
 
 import asyncio
 from collections.abc import Iterator

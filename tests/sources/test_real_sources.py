@@ -67,7 +67,7 @@ def test_aqua_solutions_lose_only_an_ending_that_states_the_gold_answer(shared: 
     assert ship.solution.endswith("x = 250 m.")
 
 
-def test_math_golds_are_the_last_box_or_all_boxes_that_are_asked_for(shared: Path) -> None:
+def test_math_golds_are_the_last_box_or_all_boxes_if_several_are_wanted(shared: Path) -> None:
     problems, _ = read(SOURCES["math"], shared)
     assert sum(each.level == "Level ?" for each in problems) == 2
     assert sum(len(math.boxes(each.solution)) > 1 for each in problems) == 46

@@ -330,8 +330,8 @@ def test_all_near_duplicates_are_found_and_no_others(tmp_path: Path) -> None:
     with Store(tmp_path / "st") as store, store.engine() as engine:
         table = pa.table({"item": range(len(questions)), "question": map(" ".join, questions)})
         engine.connection.register("given", table)
-        engine.sql("CREATE TABLE asked AS SELECT * FROM given")
-        found = find_near_duplicates(engine, "FROM asked")
+        engine.sql("CREATE TABLE questions AS SELECT * FROM given")
+        found = find_near_duplicates(engine, "FROM questions")
     assert len(true) > 700 and {each.item for each in found} <= true
     assert len(found) >= 0.99 * len(true)
     for each in found:

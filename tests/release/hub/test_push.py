@@ -126,7 +126,7 @@ def test_text_that_a_person_wrote_into_the_card_is_preserved(small: Path, hub: H
     assert json.loads(repo.commits[-1].files["manifest.json"])["rows"] == ROWS
 
 
-def test_a_repository_is_made_public_only_when_asked(small: Path, hub: Hub) -> None:
+def test_a_repository_is_made_public_only_on_request(small: Path, hub: Hub) -> None:
     put(small)
     assert hub.repos[REPO].private
     with Store(small, readonly=True) as store:
