@@ -52,8 +52,11 @@ class Store:
         self._claims: dict[str, Claims] = {}
         number = _read_format(self.root)
         if readonly and number < FORMAT:
-            actual = f"a store of the older format {number}" if number else "not a store"
-            raise StoreError(f"{self.root} is {actual}. Open it for writing once (run a build).")
+            if not number:
+                raise StoreError(f"There is no store at {self.root}. Run a build to create one.")
+            raise StoreError(
+                f"{self.root} is a store of the older format {number}. Run a build to update it."
+            )
         if not readonly:
             with wrap_os_errors("open the store", self.root):
                 self._in_use = _prepare(self.root)

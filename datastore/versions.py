@@ -94,7 +94,8 @@ class Versions:
                 return self._read(name, numbers[-1])
             if number.isascii() and number.isdigit() and int(number) in numbers:
                 return self._read(name, int(number))
-            raise NotFound(f"No version '{ref}'. {name} has versions 1 to {numbers[-1]}.")
+            known = "only version 1" if numbers[-1] == 1 else f"versions 1 to {numbers[-1]}"
+            raise NotFound(f"No version '{ref}'. {name} has {known}.")
         if _PREFIX.fullmatch(ref):
             matches = [manifest for manifest in self.all() if manifest.digest.startswith(ref)]
             if len({manifest.digest for manifest in matches}) > 1:

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+import tomllib
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -26,8 +27,14 @@ LAYERS: dict[str, set[str]] = {
     "curator.screens": {*CORE, "datastore", "curator.sources"},
     "curator.writers": {*CORE, "curator.answers"},
     "curator.checks": {*CORE, "curator.answers", "curator.sandbox"},
-    "curator.versions": {*CORE, "datastore", "curator.answers", "curator.teacher"},
     # level 4
+    "curator.versions": {
+        *CORE,
+        "datastore",
+        "curator.answers",
+        "curator.teacher",
+        "curator.checks",
+    },
     "curator.recipe": {
         *CORE,
         "curator.answers",
@@ -68,7 +75,7 @@ LAYERS: dict[str, set[str]] = {
     },
     # level 6: build and load, which are imported when they are first used
     "curator": {"curator.pipeline", "curator.versions"},
-    # level 7: the only part that may import the trainers
+    # level 6, too: the only part that may import the trainers
     "curator.cli": {
         *CORE,
         "datastore",
@@ -84,7 +91,7 @@ LAYERS: dict[str, set[str]] = {
         "curator.release",
         "trainers",
     },
-    # level 8
+    # level 7
     "curator.__main__": {"curator.cli"},
 }
 
@@ -97,7 +104,11 @@ HEAVY = ("torch", "transformers", "datasets", "duckdb", "pyarrow", "polars", "sy
 
 
 def _files() -> list[Path]:
-    folders = ("curator", "datastore", "trainers")
+    """Return the modules of every package that is installed, as pyproject.toml lists them."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    packages = project["tool"]["setuptools"]["packages"]
+    folders = {name.split(".")[0] for name in packages}
+    assert folders >= {path.parent.name for path in ROOT.glob("*/__init__.py")}, "not listed"
     return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
 
 
@@ -134,7 +145,8 @@ def _imported(tree: ast.AST) -> set[str]:
                     found.add(name)
             case ast.ImportFrom():
                 raise AssertionError("a relative import: use the full path")
-    return {name for name in found if name.split(".")[0] in {"curator", "datastore", "trainers"}}
+    ours = {module.split(".")[0] for module in MODULES}
+    return {name for name in found if name.split(".")[0] in ours}
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -163,6 +175,16 @@ def test_parts_are_on_at_most_eight_levels_without_a_cycle() -> None:
 def test_modules_do_not_import_each_other_in_a_cycle() -> None:
     imports = {module: sorted(_imported(_tree(module)) - {module}) for module in MODULES}
     TopologicalSorter(imports).prepare()  # raises CycleError, which names the cycle
+
+
+def test_modules_are_imported_by_name_only_where_the_reason_is_listed() -> None:
+    reasons = {
+        "curator": "loads build and load when they are first used",
+        "curator.cli.commands": "loads the commands in the order of the help",
+        "curator.sandbox.preload": "loads what programs import, before they run",
+    }
+    users = {name for name, path in MODULES.items() if "import_module(" in path.read_text("utf-8")}
+    assert users == reasons.keys()
 
 
 def test_the_package_has_at_most_thirteen_entries() -> None:

@@ -4,6 +4,9 @@ from curator.checks.candidate import Candidate
 from curator.checks.check import Check
 from curator.core.model import Verdict
 
+PRINTED_NOTHING = "printed nothing"
+"""Reason of a program that ran to its end without a value."""
+
 
 def check_execution(candidate: Candidate, version: int) -> Verdict | None:
     """Return passed for status `ok` with a printed value, else failed with the status as reason.
@@ -18,7 +21,7 @@ def check_execution(candidate: Candidate, version: int) -> Verdict | None:
         reason = execution.status
         return Verdict(candidate.row_id, "executed", version, "failed", reason, evidence)
     if not execution.value:
-        return Verdict(candidate.row_id, "executed", version, "failed", "printed nothing")
+        return Verdict(candidate.row_id, "executed", version, "failed", PRINTED_NOTHING)
     evidence = {"printed": execution.value}
     if execution.completed:
         evidence["completed"] = execution.completed

@@ -15,7 +15,7 @@ from typing import Literal
 import pydantic
 
 from curator.answers import extract
-from curator.checks import Candidate
+from curator.checks import CHECKS, Candidate
 from curator.core.errors import UsageError, unknown_name
 from curator.core.model import Kind, Problem, content_id
 from curator.core.samples import Sample, SampledProblem
@@ -32,6 +32,7 @@ from curator.writers.prompt_templates import Messages, Prompts
 from datastore.store import Store
 
 How = Literal["hybrid", "CoT", "PoT"]
+EXECUTION_CHECKS = tuple(name for name, check in CHECKS.items() if check.proves == "execution")
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,7 @@ class _Sampler:
         if not program:
             return bool(problem.choices)
         candidate = Candidate(content_id("program", program), "PoT", "", program, "", ())
-        verdicts = await self._session.check_candidate(candidate, ("executed",))
+        verdicts = await self._session.check_candidate(candidate, EXECUTION_CHECKS)
         if problem.choices:
             return not printed_nothing(verdicts)
         return not execution_error(verdicts)

@@ -14,6 +14,22 @@ from curator.recipe import keys
 from curator.recipe.keys import Loc
 from curator.recipe.yaml_document import Document
 
+_EXPECTED = {
+    "model_type": "keys and values",
+    "dict_type": "keys and values",
+    "string_type": "a text",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "int_type": "an integer",
+    "int_parsing": "an integer",
+    "int_from_float": "an integer",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "tuple_type": "a list",
+    "list_type": "a list",
+}
+"""What a key holds, by pydantic's type of error."""
+
 
 def error_line(
     document: Document, error: Mapping[str, Any], model: type[BaseModel], at: Loc = ()
@@ -33,6 +49,11 @@ def error_line(
             return f"{place}: '{key}' is missing"
         case "value_error":
             return f"{place}: {key}: {error['ctx']['error']}"
+        case "string_pattern_mismatch":
+            pattern = error["ctx"]["pattern"]
+            return f"{place}: {key}: expected a text of the form {pattern}, saw {saw}"
+        case type_ if type_ in _EXPECTED:
+            return f"{place}: {key}: expected {_EXPECTED[type_]}, saw {saw}"
         case _:
             message = error["msg"]
             return f"{place}: {key}: {message[:1].lower() + message[1:]}, saw {saw}"

@@ -77,8 +77,9 @@ def _find(name: str | Path, folder: Path, part: str) -> Path:
     if str(name) in shipped:
         return shipped[str(name)]
     if path.suffix in (".yaml", ".yml") or path.is_dir():
+        problem = f"{path} is a folder" if path.is_dir() else f"There is no file {path}"
         raise UsageError(
-            f"{path} is not a recipe file. Shipped recipes: {', '.join(sorted(shipped))}"
+            f"{problem}. Name a recipe file or a shipped recipe: {', '.join(sorted(shipped))}."
         )
     raise UsageError(unknown_name("recipe", str(name), shipped))
 

@@ -65,6 +65,7 @@ SCREEN = Screen(
     VERSION,
     "Reject rows that equal another row except for case, white space and punctuation.",
     reject_duplicates,
+    audit_note="compared without case, white space and punctuation",
     on=True,
     always_digested=True,
 )

@@ -33,6 +33,8 @@ class Screen:
     parameters: type[Section] | None = None
     """Model of the keys below the screen's own key. Without it the key is true or false."""
     needs: frozenset[Need] = frozenset()
+    audit_note: str = ""
+    """How the screen compares rows, for the table of `curator audit`."""
     on: bool = False
     """Whether the screen runs in recipes that do not mention it."""
     has_key: bool = True

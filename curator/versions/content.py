@@ -70,7 +70,10 @@ class ScreensRecipe(JsonObject):
 
 
 class RecipeContent(JsonObject):
-    """The resolved recipe; its full schema is `curator.recipe.schema`."""
+    """The keys of the resolved recipe that are read from a version.
+
+    The full schema is `curator.recipe.schema`, which lies above. A pulled release must satisfy it.
+    """
 
     about: str
     undecided: str

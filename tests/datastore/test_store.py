@@ -94,7 +94,7 @@ def test_a_folder_with_other_files_is_refused_and_not_changed(tmp_path: Path) ->
 
 
 def test_reading_a_missing_store_does_not_create_it(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="is not a store"):
+    with pytest.raises(StoreError, match="There is no store at"):
         Store(tmp_path / "store", readonly=True)
     assert os.listdir(tmp_path) == []
 
@@ -109,7 +109,7 @@ def test_an_older_store_is_migrated_and_keeps_its_content(
     names = fill_store(tmp_path / "store")
     monkeypatch.setitem(MIGRATIONS, FORMAT + 1, later)
     monkeypatch.setattr(module, "FORMAT", FORMAT + 1)
-    with pytest.raises(StoreError, match=f"older format {FORMAT}. Open it for writing"):
+    with pytest.raises(StoreError, match=f"older format {FORMAT}. Run a build"):
         Store(tmp_path / "store", readonly=True)
     assert has_content(Store(tmp_path / "store"), names)
     assert (tmp_path / "store" / "later").is_dir()

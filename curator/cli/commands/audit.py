@@ -128,7 +128,7 @@ def _to_json(audit: "Audit") -> dict[str, object]:
                 "passed": line.passed,
                 "failed": line.failed,
                 "undecided": line.undecided,
-                "told": line.reported,
+                "reported": line.reported,
                 "reasons": line.reasons,
                 "examples": line.examples,
                 "note": line.note,
@@ -145,7 +145,9 @@ def _print(audit: "Audit") -> None:
     print(f"{printable(audit.dataset)}  {audit.rows:,} rows ({kinds})")
     print()
     head = ("content", "column", "certainty", "reason")
-    print_table(head, [(c.holds, c.column, c.sure, c.why) for c in audit.columns], whole=head[:3])
+    print_table(
+        head, [(c.content, c.column, c.certainty, c.reason) for c in audit.columns], whole=head[:3]
+    )
     print()
     numbers = ("rows", "passed", "failed", "undecided", "reported")
     lines = [

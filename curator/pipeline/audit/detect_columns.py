@@ -61,19 +61,19 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 }
 """Column names of published datasets, most specific first. Case and spaces do not matter."""
 
-Sure = Literal["given", "sure", "likely", "guess"]
+Certainty = Literal["given", "sure", "likely", "guess"]
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column and its detected content."""
 
-    holds: str
+    content: str
     column: str
-    sure: Sure
+    certainty: Certainty
     """`given` by the user; `sure` if name and cells match, `likely` if some cells do not, `guess`
     if only the cells match."""
-    why: str
+    reason: str
 
 
 def detect(rows: Sequence[Row], given: Mapping[str, str]) -> list[Column]:
@@ -83,18 +83,18 @@ def detect(rows: Sequence[Row], given: Mapping[str, str]) -> list[Column]:
     """
     cells = _cells(rows)
     detected: dict[str, Column] = {}
-    for holds in ("choices", "question", "response", "gold", "field"):
-        if given.get(holds):
-            _require(given[holds], cells)
-            detected[holds] = Column(holds, given[holds], "given", "set by an option")
-        elif column := _find(holds, cells, detected):
-            detected[holds] = column
-    for holds in ("question", "response"):
-        if holds not in detected:
+    for content in ("choices", "question", "response", "gold", "field"):
+        if given.get(content):
+            _require(given[content], cells)
+            detected[content] = Column(content, given[content], "given", "set by an option")
+        elif column := _find(content, cells, detected):
+            detected[content] = column
+    for content in ("question", "response"):
+        if content not in detected:
             raise UsageError(
-                f"No column looks like a {holds}. Name it with --{holds}. {_list(cells)}"
+                f"No column looks like a {content}. Name it with --{content}. {_list(cells)}"
             )
-    return [detected[holds] for holds in NAMES if holds in detected]
+    return [detected[content] for content in NAMES if content in detected]
 
 
 def _require(column: str, cells: Mapping[str, object]) -> None:
@@ -125,38 +125,38 @@ def _cells(rows: Sequence[Row]) -> dict[str, list[Any]]:
 
 
 def _find(
-    holds: str, cells: Mapping[str, Sequence[Any]], detected: Mapping[str, Column]
+    content: str, cells: Mapping[str, Sequence[Any]], detected: Mapping[str, Column]
 ) -> Column | None:
     taken = {each.column for each in detected.values()}
-    fits = _FITS[holds]
-    named = sorted((rank, name) for name in cells if (rank := _rank(holds, name)) is not None)
+    fits = _FITS[content]
+    named = sorted((rank, name) for name in cells if (rank := _rank(content, name)) is not None)
     for _, name in named:
         chat = any(map(is_chat, cells[name]))
         # A chat has question and response in one column.
-        if name in taken and not (chat and holds == "response"):
+        if name in taken and not (chat and content == "response"):
             continue
         share = _share(fits, cells[name])
         if share >= 0.5:
-            sure: Sure = "sure" if share >= 0.95 else "likely"
-            return Column(holds, name, sure, f"its name and {share:.0%} of its cells fit")
-    if holds == "response":
+            certainty: Certainty = "sure" if share >= 0.95 else "likely"
+            return Column(content, name, certainty, f"its name and {share:.0%} of its cells fit")
+    if content == "response":
         # Short cells are accepted if the name is clear; `answer` may also be a gold.
         for _, name in named:
             if name not in taken and _rank("gold", name) is None:
                 share = _share(lambda cell: bool(_texts(cell)), cells[name])
                 if share >= 0.95:
-                    return Column(holds, name, "likely", "its name fits; its cells are short")
-    if holds in ("question", "response"):
+                    return Column(content, name, "likely", "its name fits; its cells are short")
+    if content in ("question", "response"):
         for name, column in cells.items():
             if name not in taken and column and (share := _share(fits, column)) >= 0.95:
-                return Column(holds, name, "guess", f"{share:.0%} of its cells fit")
+                return Column(content, name, "guess", f"{share:.0%} of its cells fit")
     return None
 
 
-def _rank(holds: str, name: str) -> int | None:
+def _rank(content: str, name: str) -> int | None:
     """Return the rank of a name, 0 the most specific; None for an unknown name."""
     plain = re.sub(r"[\s-]+", "_", name.rsplit(".", 1)[-1].strip().lower())
-    return NAMES[holds].index(plain) if plain in NAMES[holds] else None
+    return NAMES[content].index(plain) if plain in NAMES[content] else None
 
 
 def _share(fits: Any, cells: Sequence[Any]) -> float:

@@ -140,7 +140,7 @@ def _golds(names: Sequence[str], mirror: Path | None) -> tuple[str, ...]:
 def _recipe(
     dataset: Dataset, detected: Sequence[Column], golds: Sequence[str], name: str, limit: int
 ) -> Recipe:
-    columns = {each.holds: each.column for each in detected}
+    columns = {each.content: each.column for each in detected}
     section = dataset.section(columns, golds, limit)
     has_gold = bool(golds) or "gold" in columns
     recipe = Recipe(

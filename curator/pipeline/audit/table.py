@@ -19,6 +19,7 @@ from curator.pipeline.stages.fill_gold import fill_gold, gold_index
 from curator.pipeline.stages.ingest import find_eval_problems, ingest, problems_of
 from curator.pipeline.stages.screen import screen_all
 from curator.pipeline.state import Result
+from curator.screens import SCREENS, Screen
 from curator.versions import queries
 from curator.versions.queries import Part
 from datastore.engine import Engine, literal, scan
@@ -36,17 +37,9 @@ def verdict_table(
     objects = context.store.objects
     parts = _unchecked_parts(context, result)
     against = find_eval_problems(context, evals)
-    screened = {
-        name: screen_all(context, parts, against, only=(name,))
-        for name in ("duplicates", "contamination")
-    }
-    missing = ", ".join(name for name, located in evals.items() if not located.opened)
-    notes = {
-        "contamination": f"not compared with: {missing}"
-        if missing
-        else f"compared with all {len(evals)} evaluation sets",
-        "duplicates": "compared without case, white space and punctuation",
-    }
+    # The screens of a recipe that mentions none, each over all rows.
+    audited = {name: screen for name, screen in SCREENS.items() if screen.on}
+    screened = {name: screen_all(context, parts, against, only=(name,)) for name in audited}
     rationales = " UNION ALL ".join(
         f"SELECT id, problem_id, kind, instruction, text, copy FROM {scan([part.rationales])}"
         for part in parts
@@ -65,7 +58,8 @@ def verdict_table(
         for name, outputs in screened.items():
             digests = [each.objects["verdicts"] for each in outputs.values()]
             paths = queries.verdicts(map(objects.path, digests)) if digests else verdicts
-            line = read_line(engine, name, paths, notes[name])
+            note = _screen_note(audited[name], evals)
+            line = read_line(engine, name, paths, note)
             lines.append(replace(line, rows=rows if digests else 0))
         lines += [
             statistics.near_duplicates(engine),
@@ -73,6 +67,15 @@ def verdict_table(
             statistics.languages(engine),
         ]
         return [*lines, statistics.licences(engine, dataset.licence, dataset.licence_origin)]
+
+
+def _screen_note(screen: Screen, evals: Mapping[str, LocatedSource]) -> str:
+    if "evals" not in screen.needs:
+        return screen.audit_note
+    missing = ", ".join(name for name, located in evals.items() if not located.opened)
+    if missing:
+        return f"not compared with: {missing}"
+    return f"compared with all {len(evals)} evaluation sets"
 
 
 def _unchecked_parts(context: BuildContext, result: Result) -> list[Part]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from curator.checks import CHECKS, Candidate
+from curator.checks.executed import PRINTED_NOTHING
 from curator.core import arrow
 from curator.core.model import Kind, Problem, QuarantinedRecord, Rationale, Verdict
 from curator.pipeline.context import BuildContext, Stage
@@ -284,4 +285,4 @@ def execution_error(verdicts: Sequence[Verdict]) -> str:
 
 def printed_nothing(verdicts: Sequence[Verdict]) -> bool:
     """Return whether a program ran to its end without printing."""
-    return any(verdict.reason == "printed nothing" for verdict in verdicts)
+    return any(verdict.reason == PRINTED_NOTHING for verdict in verdicts)

@@ -7,9 +7,10 @@ Out: frozen records for the templates.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from curator.checks import CHECKS
 from curator.versions.content import Content
 from curator.versions.report.mathinstruct import PUBLISHED, PublishedPart
-from datastore.engine import Engine
+from datastore.engine import Engine, literal
 
 STATUSES = ("kept", "not_drawn", "screened", "undecided", "rejected")
 """Status of a rationale: it is in the version; the mixture did not draw it; a screen rejected it;
@@ -167,9 +168,11 @@ def count_votes(engine: Engine) -> list[tuple[str, str, int]]:
 
 def count_proved(engine: Engine) -> int:
     """Count the kept rows whose answer equals the gold answer."""
-    query = """
+    answer_checks = [literal(name) for name, check in CHECKS.items() if check.proves == "answer"]
+    query = f"""
         SELECT count(*) FROM current.row_status WHERE status = 'kept' AND id IN
-        (SELECT row_id FROM current.verdict WHERE "check" = 'answer' AND outcome = 'passed')
+        (SELECT row_id FROM current.verdict
+         WHERE "check" IN ({", ".join(answer_checks)}) AND outcome = 'passed')
     """
     return int(engine.sql(query).fetchall()[0][0])
 

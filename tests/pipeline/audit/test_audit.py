@@ -232,8 +232,8 @@ def test_columns_of_published_datasets_are_detected_and_read(shape: str, tmp_pat
         tmp_path / "st",
         RunOptions(mirror=tmp_path),
     )
-    assert {each.holds: each.column for each in found.columns} == expected
-    sure = {each.sure for each in found.columns}
+    assert {each.content: each.column for each in found.columns} == expected
+    sure = {each.certainty for each in found.columns}
     assert sure == ({"guess"} if shape == "names that say nothing" else {"sure"})
     assert line(found, "malformed").failed == 0
     assert found.rows == found.clean == (2 if shape == "samples" else 1)
@@ -256,8 +256,8 @@ def test_csv_and_parquet_are_read_like_json(tmp_path: Path) -> None:
 
 def test_named_columns_override_detection_and_must_exist(tmp_path: Path) -> None:
     row = {"question": ASKED, "output": "print(1)", "mine": TEXT}
-    (found,) = [c for c in detect([row], {"response": "mine"}) if c.holds == "response"]
-    assert (found.column, found.sure) == ("mine", "given")
+    (found,) = [c for c in detect([row], {"response": "mine"}) if c.content == "response"]
+    assert (found.column, found.certainty) == ("mine", "given")
     with pytest.raises(UsageError, match="No column named 'other'"):
         detect([row], {"response": "other"})
     with pytest.raises(UsageError, match=r"looks like a response\. Name it with --response"):
