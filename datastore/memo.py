@@ -62,7 +62,7 @@ class Memo:
         self._tmp = root / "tmp"
 
     def get(self, key: MemoKey) -> Outputs | None:
-        """Return the cached outputs; None if there are none or one of their objects is missing."""
+        """Return the cached outputs; None without them, or if one of their objects is missing."""
         return self._read(key.digest)
 
     def run_once(

@@ -26,7 +26,7 @@ AVOID = {
     r"judge[ds]?|judging": "check, grade",
     r"heed(?:s|ed)?": "follow",
     r"so many": "the number",
-    r"(?<!there )(?:is|are) (?-i:none)(?! %)": "is not a valid …, has no …",
+    r"(?:is|are) (?-i:none)(?! %)": "is not a valid …, has no …",
     r"what came of|what comes of": "result",
     r"no news": "similar",
     r"(?:goes|go|went) on (?:where|with where)": "resume",

@@ -12,7 +12,7 @@ class Candidate:
     """A rationale with its gold answer.
 
     The fields after `choices` are evidence. The caller sets `agreement`; `collect_evidence` sets
-    the others. Each is None until it is collected, and where there is none.
+    the others. Each is None until it is collected, or if the candidate has no such evidence.
     """
 
     row_id: bytes
@@ -20,7 +20,7 @@ class Candidate:
     instruction: str
     text: str
     gold: str
-    """Gold answer as upstream writes it; empty if there is none."""
+    """Gold answer as upstream writes it; empty if upstream states no answer."""
     choices: tuple[str, ...]
     agreement: Verdict | None = None
     """How a teacher's solutions agreed on the gold answer. Its row id is that of the problem. None

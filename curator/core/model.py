@@ -38,7 +38,7 @@ class Answer:
     text: str
     """Canonical text: `1000`, `1/2`, `sqrt(2)`, `(1, 2)`, `B`, `true`."""
     unit: str = ""
-    """Canonical unit or currency (`km/h`, `$`); empty if there is none."""
+    """Canonical unit or currency (`km/h`, `$`); empty without a unit."""
     span: tuple[int, int] | None = dataclasses.field(default=None, compare=False)
     """Start and end offset in the text that it was read from, in characters."""
     stated: AnswerForm = dataclasses.field(default="", compare=False)

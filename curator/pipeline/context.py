@@ -73,7 +73,7 @@ class BuildContext:
         about: str = "",
         again: Callable[[Outputs], bool] = lambda cached: False,
     ) -> Outputs:
-        """Return the cached outputs of a stage; `make` them if there are none.
+        """Return the cached outputs of a stage; `make` them if necessary.
 
         `about` names the source or subset in the note that another process is running the stage.
         `again` decides whether cached outputs are discarded and made again.

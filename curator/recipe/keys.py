@@ -25,7 +25,7 @@ def keys_at(model: Model, loc: Loc) -> list[str]:
 
 
 def expected_at(model: Model, loc: Loc) -> str:
-    """Return the text of the mark `Expected` at a location; empty if there is none."""
+    """Return the text of the mark `Expected` at a location; empty without the mark."""
     texts = [
         m.text for p in _annotations_at(model, loc) for m in _marks_of(p) if isinstance(m, Expected)
     ]

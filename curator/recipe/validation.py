@@ -95,7 +95,7 @@ def _writers(subset: Mapping[str, Any]) -> list[Any]:
 
 
 def _mapping(values: object, *keys: str) -> Mapping[str, Any]:
-    """Return the mapping at a path of keys; empty if there is none."""
+    """Return the mapping at a path of keys; empty if missing."""
     for key in keys:
         values = values.get(key) if isinstance(values, Mapping) else None
     return values if isinstance(values, Mapping) else {}

@@ -92,7 +92,7 @@ def _proof(passed: Collection[str]) -> str:
 
 
 def contamination(content: Content) -> str:
-    """Return the decontamination certificate, or a statement that there is none."""
+    """Return the decontamination certificate, or a statement that the rows were not screened."""
     screen = content.recipe.screens.contamination
     if not screen:
         return "**The rows were not screened against any evaluation set.**"

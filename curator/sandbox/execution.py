@@ -30,7 +30,7 @@ class Execution:
     its worker died. `refused`: it was not run, because it is too long or not text, or it ended
     because the jail denied an operation."""
     value: str = ""
-    """The last line of the output that is not blank, stripped; empty if there is none. It is set
+    """The last line of the output that is not blank, stripped; empty without one. It is set
     for every status, so check the status first."""
     stdout: str = ""
     """The whole output, a maximum of `output_kb`; bytes that are not UTF-8 are replaced."""

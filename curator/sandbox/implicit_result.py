@@ -89,7 +89,7 @@ def select_preamble(text: str) -> int:
 def find_result(names: Mapping[str, Any]) -> tuple[str, Any]:
     """Return the source of the result of a program that printed nothing, and the result.
 
-    Returns ("", None) if there is none. Calls the function of the program, so any exception of the
+    Returns ("", None) without a result. Calls the function of the program, so any exception of the
     program can be raised.
     """
     for name in RESULT_NAMES:

@@ -55,7 +55,7 @@ class _Worker:
         self._closed = False
 
     def zygote(self, heavy: bool) -> Zygote:
-        """Return the live zygote of this kind; start it if there is none."""
+        """Return the live zygote of this kind; start it if necessary."""
         with self._lock:
             if self._closed:
                 raise ZygoteDied

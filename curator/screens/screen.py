@@ -13,7 +13,7 @@ Need = Literal["seed", "evals", "licences"]
 
     seed      int: the recipe's seed
     evals     {name: paths}: problems objects of the evaluation sets that the screen's parameter
-              `against` lists, in that order; the screen does not run if there are none
+              `against` lists, in that order; the screen does not run without them
     licences  list of str: the licences that `mixture.licences` allows; the screen does not run if
               the recipe has no such list
 """

@@ -70,7 +70,7 @@ def why(store: Store, prefix: str) -> RowHistory:
 def _row_id(
     engine: Engine, store: Store, manifests: Sequence[Manifest], prefix: str
 ) -> bytes | None:
-    """Return the one id of all rationales that starts with `prefix`; None if there is none."""
+    """Return the one id of all rationales that starts with `prefix`; None if no id does."""
     objects = sorted({digest for m in manifests for digest in objects_of(m).rationales.values()})
     if not objects:
         return None
@@ -135,7 +135,7 @@ def _row_history(
 
 
 def _first(engine: Engine, table: str, row_id: bytes, order: str = "id") -> dict[str, Any]:
-    """Return the first row of a table with this id; empty if there is none."""
+    """Return the first row of a table with this id; empty if no row has it."""
     rows = _dicts(
         engine, f"SELECT * FROM {table} WHERE id = $id ORDER BY {order} LIMIT 1", {"id": row_id}
     )

@@ -40,7 +40,7 @@ class GradedProblem:
     published_clusters: Ints
     """Cluster of answers that are equal by that rule; -1 if there is no answer."""
     scores: Floats
-    """A verifier's scores; NaN where there is none."""
+    """A verifier's scores; NaN without a verifier."""
     wrong: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
     """Whether the answer is missing or differs from the gold answer; false if undecided."""
 

@@ -1,9 +1,9 @@
 """Match answers to the choices of a question: letters, texts and numbers.
 
 In: the text of an answer and the texts of the choices. Out: the indices of the choices that it can
-mean. A number means the choice with the same value. If there is none, it means the nearest choice,
-provided that this is within `MAX_ERROR` and the next one is at least `MIN_MARGIN` times as far
-away. Otherwise it matches no choice.
+mean. A number means the choice with the same value. If no choice has it, it means the nearest
+choice, provided that this is within `MAX_ERROR` and the next one is at least `MIN_MARGIN` times as
+far away. Otherwise it matches no choice.
 """
 
 import re

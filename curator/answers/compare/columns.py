@@ -18,7 +18,7 @@ def compare_columns(
 ) -> list[Equivalence | None]:
     """Return `compare_by_rules(gold, answer, choices, digits)` for every row, in order.
 
-    `choices` holds the choices of each row, an empty sequence where there are none. Raises
+    `choices` holds the choices of each row, an empty sequence for a row without choices. Raises
     ValueError if the columns differ in length.
     """
     choice_rows = [()] * len(golds) if choices is None else [tuple(texts) for texts in choices]

@@ -77,7 +77,7 @@ def _split_pairs(text: str) -> list[tuple[str, str]]:
 
 
 def extract_output(text: str) -> Answer | None:
-    """Return the value that a program printed last; None if there is none."""
+    """Return the value that a program printed last; None without a value."""
     span = _last_value_span(text[-MAX_TEXT:])
     offset = max(0, len(text) - MAX_TEXT)
     line = text[-MAX_TEXT:][slice(*span)].strip()

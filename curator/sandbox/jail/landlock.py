@@ -26,7 +26,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def read_version() -> int:
-    """Return Landlock's version on this kernel; 0 if there is none."""
+    """Return Landlock's version on this kernel; 0 without Landlock."""
     try:
         version = _libc.syscall(syscalls.get_number("landlock_create_ruleset"), None, 0, 1)
     except KeyError:

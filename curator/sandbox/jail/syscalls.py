@@ -91,7 +91,7 @@ _NUMBERS = _parse_table() if _COLUMN >= 0 else {}
 
 
 def get_number(name: str) -> int:
-    """Return the number of a system call on this machine; raises KeyError if there is none."""
+    """Return the number of a system call on this machine; raises KeyError for an unknown name."""
     return _NUMBERS[name]
 
 

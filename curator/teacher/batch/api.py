@@ -81,7 +81,7 @@ class BatchApi:
         return await self._retry(step)
 
     async def find(self, name: str, file_id: str) -> str:
-        """Return the id of the batch with that name or input file; empty if there is none."""
+        """Return the id of the batch with that name or input file; empty if no batch has them."""
         return await self._retry(lambda: self._find(name, file_id))
 
     async def wait_until_ended(self, batch_id: str, report: "Callable[[Batch], None]") -> "Batch":

@@ -92,7 +92,7 @@ class Recordings:
         request_parameters: Mapping[str, Any],
         sample: int,
     ) -> dict[str, Any] | None:
-        """Return the line that answers a request; None if there is none.
+        """Return the line that answers a request; None if no line does.
 
         A line answers if the request ends with its messages. The longest match wins, then a line
         that names the sample, then one that names the parameters.

@@ -31,7 +31,7 @@ class SubsetFigures:
     kind: str
     licence: str
     waits_for: str
-    """Missing sources or teachers; empty if there are none."""
+    """Missing sources or teachers; empty if all are available."""
     records: int
     quarantined: int
     problems: int

@@ -33,7 +33,7 @@ _COMMON = frozenset(map(Fraction, (0, 1, 2, 3, 4, 7, 10, 12, 24, 30, 52, 60, 100
 def compile_gsm8k(problem: Problem) -> str:
     """Return the program. Raises NotCompiled if the text contains no correct computation.
 
-    The program prints the last result that equals the gold answer; if there is none, the last
+    The program prints the last result that equals the gold answer; without one, the last
     result, which the check of answers then rejects. A number is replaced by the name of an earlier
     step if it is that step's result and neither a number of the question nor a common one (2, 7,
     12, 60, 100, …). Other numbers are replaced only if the step is otherwise unused.
