@@ -16,18 +16,19 @@ from tests.paths import ROOT
 CORE = {"curator.core"}
 LAYERS: dict[str, set[str]] = {
     # level 1
-    "curator.core": set(),
     "datastore": set(),
     # level 2
+    "curator.core": {"datastore"},
+    # level 3
     "curator.sources": CORE,
     "curator.answers": CORE,
     "curator.sandbox": CORE,
     "curator.teacher": {*CORE, "datastore"},
-    # level 3
+    # level 4
     "curator.screens": {*CORE, "datastore", "curator.sources"},
     "curator.writers": {*CORE, "curator.answers"},
     "curator.checks": {*CORE, "curator.answers", "curator.sandbox"},
-    # level 4
+    # level 5
     "curator.versions": {
         *CORE,
         "datastore",
@@ -44,7 +45,7 @@ LAYERS: dict[str, set[str]] = {
         "curator.writers",
         "curator.checks",
     },
-    # level 5
+    # level 6
     "curator.pipeline": {
         *CORE,
         "datastore",
@@ -73,9 +74,9 @@ LAYERS: dict[str, set[str]] = {
         "curator.checks",
         "curator.recipe",
     },
-    # level 6: build and load, which are imported when they are first used
+    # level 7: build and load, which are imported when they are first used
     "curator": {"curator.pipeline", "curator.versions"},
-    # level 6, too: the only part that may import the trainers
+    # level 7, too: the only part that may import the trainers
     "curator.cli": {
         *CORE,
         "datastore",
@@ -91,7 +92,7 @@ LAYERS: dict[str, set[str]] = {
         "curator.release",
         "trainers",
     },
-    # level 7
+    # level 8
     "curator.__main__": {"curator.cli"},
 }
 

@@ -1,13 +1,14 @@
 """Write a file so that readers see all of it or none.
 
-The store has its own way (`datastore.files.publish`): it also guards against concurrent writers.
+The file is named by `datastore.files.publish`, as those of the store are.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
+
+from datastore.files import publish
 
 
 @contextmanager
@@ -19,8 +20,6 @@ def write_aside(target: Path) -> Iterator[Path]:
     temporary = target.with_name(f".{target.name}.{uuid4().hex}")
     try:
         yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(target)
+        publish(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)

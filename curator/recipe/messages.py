@@ -49,6 +49,8 @@ def error_line(
             return f"{place}: '{key}' is missing"
         case "value_error":
             return f"{place}: {key}: {error['ctx']['error']}"
+        case "literal_error":
+            return f"{place}: {key}: expected {error['ctx']['expected']}, saw {saw}"
         case "string_pattern_mismatch":
             pattern = error["ctx"]["pattern"]
             return f"{place}: {key}: expected a text of the form {pattern}, saw {saw}"

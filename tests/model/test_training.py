@@ -38,11 +38,11 @@ def test_a_small_model_is_trained_on_a_release_served_and_scored(
     recipe = load_training("small-cpu", keys)
     assert isinstance(recipe, SFT)
     recipe = recipe.model_copy(update={"steps": 3, "batch": 2, "micro_batch": 2})
-    told: list[str] = []
-    record = train_sft(recipe, told.append)
+    notes: list[str] = []
+    record = train_sft(recipe, notes.append)
     losses = [loss for _, loss in record["losses"]]
     assert losses and all(0 < loss < 20 for loss in losses)
-    assert any("answer tokens carry loss" in line for line in told)
+    assert any("answer tokens carry loss" in line for line in notes)
     asked = SampleRequest(("gsm8k",), samples=1, how="hybrid", limit=20)
     model = str(tmp_path / "run" / "model")
     with serve(model) as address, Store(tmp_path / "store") as store:

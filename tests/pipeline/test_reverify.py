@@ -94,8 +94,8 @@ def test_the_diff_lists_verdicts_that_changed_on_rows_outside_both_versions(
     assert (verdict.subset, verdict.check) == ("pot", "answer")
     assert (verdict.was, verdict.by) == ("failed, wrong answer", "number")
     assert (verdict.now, verdict.rule) == ("undecided, not sure", "number")
-    told = curator("diff", "small@1", "small@2", "--rows", "--store", built).stdout
-    assert "failed, wrong answer (by number) -> undecided, not sure (by number)" in told
+    output = curator("diff", "small@1", "small@2", "--rows", "--store", built).stdout
+    assert "failed, wrong answer (by number) -> undecided, not sure (by number)" in output
 
 
 def test_with_more_required_digits_rounded_answers_are_undecided(

@@ -135,8 +135,8 @@ def test_why_shows_the_votes_of_a_row(built: Path) -> None:
     row = next(
         row for row in load("college", built / "store").to_pylist() if row["subset"] == "new_cot"
     )
-    told = curator("why", row["id"].hex(), "--store", built / "store").stdout
-    assert "agreement" in told and "votes 2 of 3" in told and "programs 1 of 1" in told
+    output = curator("why", row["id"].hex(), "--store", built / "store").stdout
+    assert "agreement" in output and "votes 2 of 3" in output and "programs 1 of 1" in output
 
 
 def test_rejected_questions_are_quarantined_with_their_reason(built: Path) -> None:
