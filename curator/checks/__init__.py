@@ -5,7 +5,7 @@ Checks are pure functions: `collect_evidence` has run programs and compared answ
 all checks.
 """
 
-from curator.checks import agreement, answer, executed, format
+from curator.checks import agreement, answer, evidence_level, executed, format
 from curator.checks.candidate import Candidate
 from curator.checks.check import Check, Evidence, Proof
 from curator.checks.evidence import collect_evidence, compare_pairs
@@ -15,6 +15,7 @@ CHECKS: dict[str, Check] = {
     "agreement": agreement.CHECK,
     "answer": answer.CHECK,
     "format": format.CHECK,
+    "evidence": evidence_level.CHECK,
 }
 """In the order in which a subset runs its default checks."""
 

@@ -23,7 +23,7 @@ CHECK = Check(
     "independent answers agree on the gold answer (Self-Instruct)",
     proves="gold",
     needs=("agreement",),
-    statement="the gold answer is what independent solutions agreed on",
+    undecided=("no agreement",),
     by_default=True,
     audited_kinds=(),
 )

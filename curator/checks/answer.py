@@ -1,9 +1,18 @@
-"""Check `answer`: the rationale ends in an answer that equals the gold answer."""
+"""Check `answer`: the rationale states an answer that equals the gold answer.
+
+A text is read as its author wrote it; a program by what it prints. The evidence of a passed row
+states its evidence level, and for a text what became of the steps that it computes.
+"""
 
 from curator.answers import render_answer
 from curator.checks.candidate import Candidate
 from curator.checks.check import Check
-from curator.core.model import Outcome, Verdict
+from curator.core.model import EvidenceLevel, Outcome, Verdict
+
+NO_GOLD = "no gold answer"
+NO_ANSWER = "states no answer"
+NOT_COMPARABLE = "not comparable"
+CONTRADICTION = "contradicts the gold"
 
 
 def check_answer(candidate: Candidate, version: int) -> Verdict:
@@ -12,31 +21,46 @@ def check_answer(candidate: Candidate, version: int) -> Verdict:
     def verdict(outcome: Outcome, reason: str, **evidence: str) -> Verdict:
         return Verdict(candidate.row_id, "answer", version, outcome, reason, evidence)
 
+    steps: dict[str, str] = {}
     if not candidate.gold:
-        return verdict("undecided", "no gold answer")
+        return verdict("undecided", NO_GOLD, **steps)
     if candidate.answer is None:
-        return verdict("undecided", "no answer found", gold=candidate.gold)
+        return verdict("undecided", NO_ANSWER, gold=candidate.gold, **steps)
     assert candidate.equivalence is not None, "an answer with a gold answer is always compared"
     evidence = {
         "gold": candidate.gold,
         "answer": render_answer(candidate.answer),
         "rule": candidate.equivalence.rule,
+        **steps,
     }
     match candidate.equivalence.outcome:
         case "equal":
-            return verdict("passed", "", **evidence)
+            return verdict("passed", "", level=level_of(candidate), **evidence)
         case "different":
-            return verdict("failed", "wrong answer", **evidence)
+            return verdict("failed", CONTRADICTION, **evidence)
         case "undecided":
-            return verdict("undecided", "not comparable", **evidence)
+            return verdict("undecided", NOT_COMPARABLE, **evidence)
+
+
+def level_of(candidate: Candidate) -> EvidenceLevel:
+    """Return how strong the evidence for a rationale is; `form` unless its answer is the gold."""
+    if candidate.equivalence is None or candidate.equivalence.outcome != "equal":
+        return "form"
+    if candidate.agreement is not None:
+        return "agreed"
+    if candidate.kind == "PoT":
+        return "executed"
+    if not candidate.gold_in_text:
+        return "independent"
+    return "same text"
 
 
 CHECK = Check(
-    1,
+    2,
     check_answer,
-    "the final answer is equal to the gold answer",
+    "the answer that the rationale states is equal to the gold answer",
     proves="answer",
     needs=("answer", "equivalence"),
-    statement="final answer equal to the gold answer",
+    undecided=(NO_GOLD, NO_ANSWER, NOT_COMPARABLE),
     by_default=True,
 )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from curator.answers import Equivalence
-from curator.core.model import Answer, Kind, Verdict
+from curator.core.model import Answer, EvidenceLevel, Kind, Verdict
 from curator.sandbox import Execution
 
 
@@ -11,8 +11,8 @@ from curator.sandbox import Execution
 class Candidate:
     """A rationale with its gold answer.
 
-    The fields after `choices` are evidence. The caller sets `agreement`; `collect_evidence` sets
-    the others. Each is None until it is collected, or if the candidate has no such evidence.
+    The fields from `execution` on are evidence, which `collect_evidence` sets. Each is None until
+    it is collected, or if the candidate has no such evidence.
     """
 
     row_id: bytes
@@ -22,6 +22,12 @@ class Candidate:
     gold: str
     """Gold answer as upstream writes it; empty if upstream states no answer."""
     choices: tuple[str, ...]
+    as_written: str = ""
+    """The text as its author wrote it, if `text` differs; the answer is read from it."""
+    gold_in_text: bool = False
+    """Whether the gold answer was read from this text, so that the two cannot differ."""
+    required: EvidenceLevel | None = None
+    """The weakest evidence level that the subset accepts; None if it accepts all."""
     agreement: Verdict | None = None
     """How a teacher's solutions agreed on the gold answer. Its row id is that of the problem. None
     if upstream states the gold answer."""

@@ -13,8 +13,8 @@ from curator.core.model import Kind, Verdict
 Evidence = Literal["agreement", "execution", "answer", "equivalence"]
 """A field of Candidate that has to be filled before a check can run."""
 Proof = Literal["execution", "answer", "gold", "form"]
-"""What a passed check proves: that the program runs, that the answer is right, that the gold answer
-is right, or only that the texts are well formed."""
+"""What a passed check is about: that the program runs, that the answer is right, that the gold
+answer is right, or only that the texts are well formed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,9 @@ class Check:
     """What a passed row has, for the reference."""
     proves: Proof
     needs: tuple[Evidence, ...] = ()
-    statement: str = ""
-    """What the card of a release says of a passed row; empty to leave the check out."""
     by_default: bool = False
     """Whether a subset without the key `checks` uses it. Changes the digest of such versions."""
+    undecided: tuple[str, ...] = ()
+    """Reasons of an undecided verdict; a recipe may keep rows by reason."""
     audited_kinds: tuple[Kind, ...] = ("CoT", "PoT")
     """Kinds of rationale that `curator audit` checks with it."""

@@ -67,7 +67,7 @@ def collect_evidence(
 def extract_answer(candidate: Candidate, executions: Mapping[str, Execution]) -> Answer | None:
     """Return the final answer of a text, or of the output of a program that ended well."""
     if candidate.kind == "CoT":
-        return extract(candidate.text, candidate.choices)
+        return extract(candidate.as_written or candidate.text, candidate.choices)
     execution = executions[candidate.text]
     return extract_output(execution.stdout) if execution.status == "ok" else None
 

@@ -34,7 +34,6 @@ CHECK = Check(
     "the program ran to its end and printed a value (PoT)",
     proves="execution",
     needs=("execution",),
-    statement="program executed in a sandbox",
     by_default=True,
     audited_kinds=("PoT",),
 )

@@ -19,6 +19,8 @@ PROBLEMS = pa.schema(
         ("gold", pa.string()),
         ("choices", pa.list_(pa.string())),
         ("solution", pa.string()),
+        ("solution_as_written", pa.string()),
+        ("gold_in_solution", pa.bool_()),
         ("program", pa.string()),
         ("notation", pa.string()),
         ("part", pa.string()),
@@ -37,6 +39,8 @@ RATIONALES = pa.schema(
         ("instruction", pa.string()),
         ("text", pa.string()),
         ("copy", pa.int32()),
+        ("as_written", pa.string()),
+        ("gold_in_text", pa.bool_()),
     ]
 )
 VERDICTS = pa.schema(
@@ -64,6 +68,8 @@ def _values(record: Record) -> tuple[object, ...]:
                 record.gold,
                 list(record.choices),
                 record.solution,
+                record.solution_as_written,
+                record.gold_in_solution,
                 record.program,
                 record.notation,
                 record.part,
@@ -81,6 +87,8 @@ def _values(record: Record) -> tuple[object, ...]:
                 record.instruction,
                 record.text,
                 record.copy,
+                record.as_written,
+                record.gold_in_text,
             )
         case Verdict():
             evidence = json.dumps(dict(record.evidence), ensure_ascii=False, sort_keys=True)

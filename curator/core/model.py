@@ -16,9 +16,22 @@ AnswerKind = Literal[
     "number", "expression", "tuple", "set", "interval", "matrix", "option", "boolean", "text"
 ]
 Notation = Literal["", "gsm8k", "mathqa", "python"]
+EvidenceLevel = Literal["executed", "independent", "arithmetic", "agreed", "same text", "form"]
 AnswerForm = Literal["", "hashes", "box", "phrase", "letter", "output", "whole", "printed"]
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+EVIDENCE_LEVELS: Mapping[EvidenceLevel, str] = {
+    "executed": "a program's output equals the gold answer",
+    "independent": "the text's own answer equals a gold answer that does not come from this text",
+    "arithmetic": "every step of the text was recomputed, and its answer is its own gold answer",
+    "agreed": "the answer equals the one on which independent solutions agreed",
+    "same text": "the gold answer comes from this text, so the row is consistent but not proved",
+    "form": "only the form was checked",
+}
+"""How strong the evidence for a row is, the strongest level first."""
+PROOFS: tuple[EvidenceLevel, ...] = ("executed", "independent", "arithmetic", "agreed")
+"""The levels that prove an answer: a row of one of them is proved."""
 
 
 def content_id(*parts: str) -> bytes:
@@ -66,6 +79,12 @@ class Problem:
     """Texts of the choices without their letters, in order; empty for open questions."""
     solution: str = ""
     """Upstream's worked solution as text, without a line that only states the answer."""
+    solution_as_written: str = ""
+    """The solution as its author wrote it, if `solution` omits a part of it and `program` is not
+    the whole of it (`gsm8k`); otherwise empty."""
+    gold_in_solution: bool = False
+    """Whether the gold answer was read from the solution itself, which then cannot contradict it:
+    after `####` in GSM8K, in the last `\\boxed{}` of MATH."""
     program: str = ""
     """Upstream's formal solution, in `notation`."""
     notation: Notation = ""
@@ -87,6 +106,13 @@ class Problem:
         parts = (self.source, self.question, self.gold, *self.choices)
         object.__setattr__(self, "id", content_id("problem", *parts))
 
+    @property
+    def whole_solution(self) -> str:
+        """The solution as its author wrote it, with the line that states the answer."""
+        if self.notation == "gsm8k":
+            return self.program
+        return self.solution_as_written or self.solution
+
 
 @dataclass(frozen=True, slots=True)
 class Rationale:
@@ -102,9 +128,14 @@ class Rationale:
     copy: int = 0
     """0 for the first rationale with this content, 1 for the next identical one, and so on. Copies
     have different ids, so that a screen can reject and count them."""
+    as_written: str = ""
+    """The text as its author wrote it, if the writer added or removed anything; otherwise empty.
+    Checks read the answer from it. Not part of the id."""
+    gold_in_text: bool = False
+    """Whether the gold answer of the problem was read from this text. Not part of the id."""
 
     id: bytes = dataclasses.field(init=False, repr=False, compare=False)
-    """16-byte hash of all fields; also the id of the row."""
+    """16-byte hash of the fields up to `copy`; also the id of the row."""
 
     def __post_init__(self) -> None:
         parts = (self.problem_id.hex(), self.writer, self.kind, self.instruction, self.text)

@@ -10,6 +10,7 @@ from typing import Any
 from curator import answers
 from curator.checks import CHECKS
 from curator.core.errors import SourceError
+from curator.core.model import EVIDENCE_LEVELS
 from curator.pipeline.context import BuildContext
 from curator.pipeline.stages.draw import draw
 from curator.pipeline.stages.screen import screen_all
@@ -121,8 +122,11 @@ def _counts(
     calls = {key: subset.counts[key] for key in CALL_COUNTS if key in subset.counts}
     unread = {key: count for key, count in subset.counts.items() if key.startswith("unread: ")}
     invented = {key: count for key, count in subset.counts.items() if key.startswith("invented: ")}
-    # A subset without a teacher has neither key.
+    # A subset without a teacher has neither `invented` nor `taught`.
     optional: dict[str, Any] = {"invented": dict(sorted(invented.items()))} if invented else {}
+    by_level = {level: _counts_below(drawn, level).get(name, 0) for level in EVIDENCE_LEVELS}
+    if any(by_level.values()):
+        optional["levels"] = {level: count for level, count in by_level.items() if count}
     if calls:
         optional["taught"] = Calls.model_validate(
             calls | unread | {"prompts": dict(subset.prompts)}

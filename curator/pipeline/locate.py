@@ -50,8 +50,7 @@ def find_sources(context: BuildContext, hub: bool = False) -> dict[str, LocatedS
     }
     all_sources = {name: _source(name, subset, recipe.folder) for name, subset in sources.items()}
     for subset in sources.values():
-        if isinstance(subset.source, FileSource | HubSource):
-            all_sources |= {name: source_by_name(name) for name in subset.source.golds}
+        all_sources |= {name: source_by_name(name) for name in subset.gold_sources()}
     own = () if not hub else sources
     return {
         name: _find(context, source, None if name in own else context.mirror)

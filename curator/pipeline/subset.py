@@ -17,7 +17,7 @@ from curator.pipeline.stages.registry import STAGES
 from curator.pipeline.stages.write import write
 from curator.pipeline.stages.writer_stage import WriterStage, Written
 from curator.pipeline.state import CALL_COUNTS, InputFile, SubsetInputs, SubsetState
-from curator.recipe.schema import FileSource, HubSource, Recipe, Subset
+from curator.recipe.schema import Recipe, Subset
 from curator.writers import WRITERS, own_stage
 from datastore.memo import Outputs
 
@@ -75,8 +75,8 @@ def _read_and_write(context: BuildContext, name: str, inputs: SubsetInputs) -> W
         return SubsetState(subset, licence, (f"source {located.source.name}", *waits)), None
     ingested = ingest(context, located.source, located.opened)
     problems = problems_of(ingested, subset.part)
-    if problems and isinstance(subset.source, FileSource | HubSource) and subset.source.golds:
-        golds = gold_index(context, {each: sources[each] for each in subset.source.golds})
+    if problems and subset.gold_sources():
+        golds = gold_index(context, {each: sources[each] for each in subset.gold_sources()})
         problems = (fill_gold(context, name, problems, golds).objects["problems"],)
     if not problems:
         what = f"a problem in part {subset.part}" if subset.part else "a problem that parses"

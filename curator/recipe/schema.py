@@ -8,14 +8,14 @@ key. Keys of the teacher are in `curator.teacher.config`, parameters of screens 
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import pydantic
 from pydantic import AfterValidator, Field, StrictFloat, StrictInt
 
 from curator.answers import DIGITS
 from curator.checks import CHECKS
-from curator.core.model import Kind
+from curator.core.model import EvidenceLevel, Kind
 from curator.core.section import Expected, Mark, Section, one_of
 from curator.recipe import keys
 from curator.screens import SCREENS, Screen
@@ -44,6 +44,9 @@ GoldName = Annotated[
 ]
 WriterName = Annotated[str, one_of("writer", WRITERS)]
 CheckName = Annotated[str, one_of("check", CHECKS)]
+UNDECIDED_REASONS = {reason: name for name, check in CHECKS.items() for reason in check.undecided}
+UndecidedReason = Annotated[str, one_of("reason of an undecided row", UNDECIDED_REASONS)]
+UNDECIDED = f"expected leave_out, keep, or a list of reasons: {', '.join(UNDECIDED_REASONS)}"
 DEFAULT_CHECKS = tuple(name for name, check in CHECKS.items() if check.by_default)
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
 Share = Annotated[str, AfterValidator(_check_share)]
@@ -82,8 +85,7 @@ class FileSource(Section):
     licence: str
     """SPDX identifier, or the licence in the owner's words."""
     golds: tuple[GoldName, ...] = ()
-    """Sources (`gsm8k`) and evaluation sets (`evals/gsm8k`) that fill missing gold answers of
-    questions they share with this source. The first one that has the question is used."""
+    """As the subset's `golds`, which is used instead if it is set."""
     rows: int = Field(default=0, ge=0)
     """Maximum number of records to read, from the first; 0 reads all."""
 
@@ -103,8 +105,7 @@ class HubSource(Section):
     licence: str
     """SPDX identifier, or the licence in the owner's words."""
     golds: tuple[GoldName, ...] = ()
-    """Sources (`gsm8k`) and evaluation sets (`evals/gsm8k`) that fill missing gold answers of
-    questions they share with this source. The first one that has the question is used."""
+    """As the subset's `golds`, which is used instead if it is set."""
     rows: int = Field(default=0, ge=0)
     """Maximum number of records to read, from the first; 0 reads all."""
 
@@ -190,8 +191,26 @@ class Subset(Section):
     checks: tuple[CheckName, ...] = DEFAULT_CHECKS
     """Checks that every row must pass. `executed` applies to programs only, `agreement` to new
     problems only."""
+    evidence: Annotated[EvidenceLevel | None, Mark.OMIT_DEFAULT] = None
+    """Weakest evidence level that a row may have, from strong to weak: `executed`, `independent`,
+    `arithmetic`, `agreed`, `same text`, `form`. Weaker rows are rejected. Default: any level."""
+    golds: Annotated[tuple[GoldName, ...], Mark.OMIT_DEFAULT] = ()
+    """Sources (`gsm8k`) and evaluation sets (`evals/gsm8k`) with gold answers for the questions of
+    this source. They fill missing gold answers, and replace those that a solution states itself.
+    The first one that has the question is used."""
     release_as: str = ""
     """Value of the column `source` in releases. Default: `data/<kind>/<subset>.json`."""
+
+    @pydantic.model_validator(mode="after")
+    def _require_evidence(self) -> Self:
+        """Add the check `evidence` where a level is required."""
+        if self.evidence and "evidence" not in self.checks:
+            object.__setattr__(self, "checks", (*self.checks, "evidence"))
+        return self
+
+    def gold_sources(self) -> tuple[str, ...]:
+        """Return the names of the sources with gold answers for the subset's questions."""
+        return self.golds or getattr(self.source, "golds", ())
 
 
 def _screen_field(screen: Screen) -> Any:
@@ -277,8 +296,11 @@ class Recipe(Section):
     wait."""
     sampling: Sampling = Sampling()
     """How many rationales the teacher writes per problem."""
-    undecided: Literal["leave_out", "keep"] = "leave_out"
-    """What to do with rows that no check could decide."""
+    undecided: Annotated[
+        Literal["leave_out", "keep"] | tuple[UndecidedReason, ...], Expected(UNDECIDED)
+    ] = "leave_out"
+    """What to do with rows that no check could decide: `leave_out`, `keep`, or a list of the
+    reasons whose rows are kept, such as `[no gold answer]`."""
 
     _folder: Path = pydantic.PrivateAttr(default=Path())
 

@@ -119,6 +119,8 @@ def _parse(
         gold=_gold(row, column_of["gold"], choices) if "gold" in column_of else "",
         choices=choices,
         notation="python" if values.get("program") else "",
+        gold_in_solution="gold" in column_of
+        and column_of["gold"] in (column_of.get("solution"), column_of.get("response")),
         # In a copy of the released MathInstruct, each part keeps the licence of its source.
         licence=PARTS.get(values.get("field", ""), licence),
         place=place,

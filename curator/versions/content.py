@@ -49,6 +49,8 @@ class SubsetRecipe(JsonObject):
     kind: Kind
     writers: list[str]
     checks: list[str]
+    evidence: str = ""
+    """Weakest evidence level of a row; empty if there is no requirement."""
     release_as: str
     """As the recipe has it; `Content.release_as` applies the default."""
     part: str = ""
@@ -76,7 +78,8 @@ class RecipeContent(JsonObject):
     """
 
     about: str
-    undecided: str
+    undecided: str | list[str]
+    """`keep`, `leave_out`, or the reasons whose rows are kept."""
     screens: ScreensRecipe
     subsets: dict[str, SubsetRecipe]
     name: str = ""
@@ -129,6 +132,8 @@ class SubsetContent(JsonObject):
     """Rows that a screen reported but did not reject, by `outcome: reason`."""
     invented: dict[str, Natural] = {}
     """Questions that a teacher made, by `invented: outcome`; empty for other subsets."""
+    levels: dict[str, Natural] = {}
+    """Kept rows by evidence level; empty in versions of older releases of Curator."""
     taught: Calls | None = None
     """None for a subset without a teacher."""
 
@@ -173,11 +178,6 @@ class Content(JsonObject):
     rows: RowsContent
     teacher: Teacher | None = None
 
-    @property
-    def keeps_undecided(self) -> bool:
-        """Whether rows that no check could decide are in the version."""
-        return self.recipe.undecided == "keep"
-
     def ordered_recipe(self) -> dict[str, Any]:
         """Return the recipe as JSON values: keys sorted, subsets in their order."""
         values: dict[str, Any] = json.loads(canonical_json(self.recipe.plain()))
@@ -185,8 +185,12 @@ class Content(JsonObject):
 
     def screened(self, subset: str) -> int:
         """Return the number of rows that passed the checks and that a screen rejected."""
-        counts = self.subsets[subset]
-        undecided = counts.undecided if self.keeps_undecided else 0
+        counts, keep = self.subsets[subset], self.recipe.undecided
+        if keep == "keep":
+            undecided = counts.undecided
+        else:
+            reasons = () if isinstance(keep, str) else keep
+            undecided = sum(counts.reasons.get(f"undecided: {reason}", 0) for reason in reasons)
         return counts.passed + undecided - counts.available
 
     def release_as(self, subset: str) -> str:

@@ -28,7 +28,7 @@ def drop_reasons(store: Store, holder: Manifest, manifest: Manifest, absent: str
         f"SELECT v.* FROM ({version_verdicts(store, manifest)}) v "
         "SEMI JOIN absent ON absent.id = v.row_id"
     )
-    stopped = stopping_verdicts(verdicts, content_of(manifest).keeps_undecided)
+    stopped = stopping_verdicts(verdicts, content_of(manifest).recipe.undecided)
     problems = " UNION ALL ".join(
         f"SELECT id AS problem_id, {literal(subset)} AS subset FROM {scan_objects(store, objects)}"
         for subset, objects in objects_of(manifest).problems.items()

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from curator.checks import CHECKS
 from curator.core.model import Kind
 from curator.versions.content import content_of, objects_of
 from datastore.engine import literal, scan
@@ -97,21 +98,38 @@ def ordered_verdicts(
     return " UNION ALL ".join(selects)
 
 
-def stopping_verdicts(ordered: str, keeps_undecided: bool) -> str:
+def stopping_verdicts(ordered: str, undecided: str | Sequence[str]) -> str:
     """SELECT of (row_id, check, outcome, reason): the first verdict that stopped each row.
 
     `ordered` is a SELECT of `ordered_verdicts`. Checks precede screens, a check that failed
     precedes one that is undecided, and then the order of the checks decides. Rows that no check
-    and no screen stopped are not in it.
+    and no screen stopped are not in it. `undecided` is the recipe's key.
     """
-    stops = "('failed')" if keeps_undecided else "('failed', 'undecided')"
+    kept = () if isinstance(undecided, str) else undecided
+    left_out = "true" if not kept else f"reason NOT IN ({', '.join(map(literal, kept))})"
+    stops = "outcome = 'failed'"
+    if undecided != "keep":
+        stops += f" OR (outcome = 'undecided' AND {left_out})"
     return f"""
         SELECT row_id, stop."check", stop.outcome, stop.reason FROM (
             SELECT row_id, first({{'check': "check", 'outcome': outcome, 'reason': reason}}
                 ORDER BY screen, outcome = 'undecided', place) AS stop
-            FROM ({ordered}) WHERE outcome IN {stops} GROUP BY row_id
+            FROM ({ordered}) WHERE {stops} GROUP BY row_id
         )
     """
+
+
+def evidence_levels(verdicts: Iterable[Path]) -> str:
+    """SELECT of (row_id, evidence_level): the rows of checked subsets that state a level.
+
+    Rows without one have the level `form`.
+    """
+    proving = ", ".join(literal(name) for name, check in CHECKS.items() if check.proves == "answer")
+    return (
+        "SELECT row_id, any_value(evidence::JSON ->> '$.level') AS evidence_level "
+        f"FROM {scan(dict.fromkeys(verdicts))} "
+        f"WHERE outcome = 'passed' AND \"check\" IN ({proving}) GROUP BY row_id"
+    )
 
 
 def version_rationales(store: Store, manifest: Manifest) -> str:

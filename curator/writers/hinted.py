@@ -9,6 +9,7 @@ false get no hinted row; otherwise the presence of a claim would reveal that it 
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Literal
 
 from curator.answers import compare_by_rules
@@ -70,7 +71,7 @@ def add_hint(problem: Problem, rationale: Rationale, seed: int) -> Rationale | N
     if not values:
         return None
     claim = choose_claim(rationale, seed)
-    instruction, text = rationale.instruction, rationale.text
+    instruction, text, as_written = rationale.instruction, rationale.text, rationale.as_written
     if claim != "none":
         steps = list(_step_pairs(rationale.text)) if rationale.kind == "CoT" else []
         by_step = bool(steps) and _hash_number(rationale, seed, "what") % 3 == 0
@@ -82,8 +83,12 @@ def add_hint(problem: Problem, rationale: Rationale, seed: int) -> Rationale | N
         replies = AGREEMENTS if claim == "true" else DISAGREEMENTS
         reply = replies[_hash_number(rationale, seed, "reply") % len(replies)]
         instruction = f"{statement}\n{instruction}"
-        text = f"{'# ' if rationale.kind == 'PoT' else ''}{reply}\n{text}"
-    return Rationale(problem.id, "hinted", rationale.kind, instruction, text, rationale.copy)
+        reply = f"{'# ' if rationale.kind == 'PoT' else ''}{reply}\n"
+        text = f"{reply}{text}"
+        as_written = f"{reply}{as_written}" if as_written else ""
+    return replace(
+        rationale, writer="hinted", instruction=instruction, text=text, as_written=as_written
+    )
 
 
 def _hash_number(rationale: Rationale, seed: int, use: str) -> int:

@@ -1,7 +1,8 @@
 """Writer `reference`: upstream's solution in the form of the released MathInstruct.
 
-In: a Problem with `solution`. Out: zero or one Rationale. It adds only MathInstruct's phrases: an
-opening line for multiple choice, and "The answer is X" as the last line.
+In: a Problem with `solution`. Out: zero or one Rationale. Its text has MathInstruct's phrases: an
+opening line for multiple choice, and "The answer is X" as the last line. Checks do not read these
+phrases: they read the solution as its author wrote it.
 """
 
 from collections.abc import Iterator
@@ -21,7 +22,15 @@ def write_reference(problem: Problem, kind: Kind) -> Iterator[Rationale]:
     if not problem.solution.strip() or _kind(problem) != kind:
         return
     text = problem.solution if problem.source == "mathinstruct" else format_solution(problem)
-    yield Rationale(problem.id, "reference", kind, build_instruction(problem, kind), text)
+    yield Rationale(
+        problem.id,
+        "reference",
+        kind,
+        build_instruction(problem, kind),
+        text,
+        as_written=problem.whole_solution if problem.whole_solution != text else "",
+        gold_in_text=problem.gold_in_solution,
+    )
 
 
 def _kind(problem: Problem) -> Kind:

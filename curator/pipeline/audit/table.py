@@ -6,7 +6,6 @@ In: the result of a build of the dataset. Out: the lines, in the order in which 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from curator.checks import CHECKS
 from curator.core import arrow
@@ -140,7 +139,7 @@ def _filled_golds(context: BuildContext, sources: Mapping[str, LocatedSource]) -
     """Return how many golds the stage `fill_gold` filled from each source."""
     counts: Counter[str] = Counter()
     for name, subset in context.recipe.subsets.items():
-        golds: Any = getattr(subset.source, "golds", ())
+        golds = subset.gold_sources()
         located = sources[name]
         if golds and located.opened:
             problems = problems_of(ingest(context, located.source, located.opened), subset.part)

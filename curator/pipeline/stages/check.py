@@ -11,7 +11,7 @@ from typing import Any
 
 from curator.checks import CHECKS, Candidate
 from curator.core import arrow
-from curator.core.model import Kind, Verdict
+from curator.core.model import Verdict
 from curator.core.progress import track_progress
 from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.stages.read import columns
@@ -35,7 +35,7 @@ def check(
     def make() -> tuple[dict[str, str], dict[str, int]]:
         counts: Counter[str] = Counter()
         candidates = track_progress(
-            _candidates(context, subset.kind, problems, rationales, agreements),
+            _candidates(context, subset, problems, rationales, agreements),
             context.listener,
             f"checking {name}",
             context.store.objects.rows(rationales),
@@ -60,11 +60,16 @@ def check_params(context: BuildContext, subset: Subset) -> dict[str, Any]:
     """Return the parameters on which verdicts depend: versions of the checks, and limits."""
     limits = context.recipe.limits.model_dump(exclude={"quarantine"})
     checks = {name: CHECKS[name].version for name in subset.checks}
-    return {"checks": checks, "limits": limits, "executor": context.checker.executor}
+    params = {"checks": checks, "limits": limits, "executor": context.checker.executor}
+    return params | ({"evidence": subset.evidence} if subset.evidence else {})
 
 
 def _candidates(
-    context: BuildContext, kind: Kind, problems: Sequence[str], rationales: str, agreements: str
+    context: BuildContext,
+    subset: Subset,
+    problems: Sequence[str],
+    rationales: str,
+    agreements: str,
 ) -> Iterator[Candidate]:
     """Yield each rationale with the gold of its problem; both objects are in upstream's order."""
     verdicts = {
@@ -74,13 +79,25 @@ def _candidates(
     }
     golds = columns(context, problems, ["id", "gold", "choices"])
     id_, gold, choices = b"", "", ()
-    for row_id, problem_id, instruction, text in columns(
-        context, [rationales], ["id", "problem_id", "instruction", "text"]
+    names = ["id", "problem_id", "instruction", "text", "as_written", "gold_in_text"]
+    for row_id, problem_id, instruction, text, as_written, gold_in_text in columns(
+        context, [rationales], names
     ):
         while id_ != problem_id:
             id_, gold, choices = next(golds)
-        agreement = verdicts.get(problem_id)
-        yield Candidate(row_id, kind, instruction, text, gold, tuple(choices), agreement)
+        yield Candidate(
+            row_id,
+            subset.kind,
+            instruction,
+            text,
+            gold,
+            tuple(choices),
+            as_written=as_written or "",
+            # Objects of older releases do not say where their gold answers come from.
+            gold_in_text=gold_in_text is not False,
+            required=subset.evidence,
+            agreement=verdicts.get(problem_id),
+        )
 
 
 def _count(verdicts: Iterable[Verdict], counts: Counter[str]) -> Iterator[Verdict]:

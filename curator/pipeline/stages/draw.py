@@ -12,13 +12,14 @@ from curator.pipeline.stages.screen import CODE, create_tables, input_digests
 from curator.screens.rows import Rows
 from curator.versions import queries
 from curator.versions.queries import Part
+from datastore.engine import scan
 from datastore.memo import Outputs
 
 
 def draw(context: BuildContext, parts: Sequence[Part], screened: Mapping[str, Outputs]) -> Outputs:
     """Write object `rows` (id, subset), sorted by id.
 
-    Counts: `available|SUBSET` and `kept|SUBSET`.
+    Counts: `available|SUBSET`, `kept|SUBSET`, and kept rows by evidence level, `LEVEL|SUBSET`.
     """
     mix = context.recipe.mixture
     built = {part.subset for part in parts}
@@ -33,8 +34,15 @@ def draw(context: BuildContext, parts: Sequence[Part], screened: Mapping[str, Ou
             counts = mixture.plan(available, amounts, mix.rows).counts
             drawn = mixture.draw(engine, rows, counts, context.recipe.seed)
             digest = context.store.objects.write(drawn, arrow.VERSION_ROWS)
+            levels = queries.evidence_levels(part.verdicts for part in parts)
+            by_level = engine.sql(
+                "SELECT coalesce(evidence_level, 'form') || '|' || subset, count(*) "
+                f"FROM {scan([context.store.objects.path(digest)])} "
+                f"LEFT JOIN ({levels}) ON row_id = id GROUP BY 1 ORDER BY 1"
+            ).fetchall()
         kept = {f"kept|{subset}": count for subset, count in counts.items()}
-        return {"rows": digest}, kept | {f"available|{name}": n for name, n in available.items()}
+        found = {f"available|{name}": count for name, count in available.items()}
+        return {"rows": digest}, kept | found | dict(by_level)
 
     params = {
         "subsets": [part.subset for part in parts],

@@ -1,17 +1,20 @@
-"""Stage `fill_gold`: fill missing gold answers from sources that have the same question.
+"""Stage `fill_gold`: take gold answers from sources that have the same question.
 
-In: problems, some without gold, and the problems of other sources. Out: the same problems with the
-golds of those sources. Two questions are the same if they are equal after `screens.normalize`. A
-multiple-choice gold is a letter if the question lists the same choices in the same order, and the
-text of the choice if the question lists none. Not covered: rephrased questions.
+In: problems, some without a gold answer or with one that their solution states itself, and the
+problems of other sources. Out: the same problems with the golds of those sources. Two questions are
+the same if they are equal after `screens.normalize`. A multiple-choice gold is a letter if the
+question lists the same choices in the same order, and the text of the choice if it lists none; a
+problem with choices of its own keeps them. Not covered: rephrased questions.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
+from curator.answers import compare_by_rules
 from curator.core import arrow
-from curator.core.model import Problem
+from curator.core.model import LETTERS, Problem
 from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.locate import LocatedSource
 from curator.pipeline.stages.ingest import ingest, problems_of
@@ -23,8 +26,21 @@ from datastore.memo import Outputs
 _SHORTEST = 12
 """Minimum number of characters of a normalised question. Shorter ones are too unspecific."""
 
-Golds = Mapping[bytes, tuple[str, str, list[str]]]
-"""Name of the source, gold and choices, by id of the problem."""
+
+class LentGold(NamedTuple):
+    """The gold answer of another source for one problem."""
+
+    source: str
+    gold: str
+    choices: list[str]
+    value: str
+    """Text of the choice that the gold names; the gold itself without choices."""
+    solutions: list[str]
+    """Solutions from which that source read the gold."""
+
+
+Golds = Mapping[bytes, LentGold]
+"""By id of the problem."""
 
 
 def gold_index(
@@ -43,8 +59,8 @@ def fill_gold(
 ) -> Outputs:
     """Write object `problems`, in upstream's order.
 
-    `index` has the problems of each source to fill from. Counts: `stated` golds, and those filled
-    as `filled: SOURCE`.
+    `index` has the problems of each source to fill from. Counts: `stated` golds that stayed, and
+    those filled as `filled: SOURCE`.
     """
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
@@ -69,12 +85,32 @@ def _fill(
     context: BuildContext, problems: Sequence[str], golds: Golds, counts: Counter[str]
 ) -> Iterator[Problem]:
     for problem in read_problems(context, problems):
-        counts["stated"] += bool(problem.gold)
-        if not problem.gold and problem.id in golds:
-            source, gold, choices = golds[problem.id]
-            counts[f"filled: {source}"] += 1
-            problem = replace(problem, gold=gold, choices=tuple(choices))
-        yield problem
+        lent = golds.get(problem.id)
+        filled = _with_gold(problem, lent) if lent else None
+        counts[f"filled: {lent.source}" if lent and filled else "stated"] += bool(
+            filled or problem.gold
+        )
+        yield filled or problem
+
+
+def _with_gold(problem: Problem, lent: LentGold) -> Problem | None:
+    """Return the problem with the gold answer of another source; None if its choices lack it."""
+    gold, choices = lent.gold, tuple(lent.choices)
+    if problem.choices:
+        choices = problem.choices
+        results = [compare_by_rules(lent.value, choice) for choice in choices]
+        same = [place for place, each in enumerate(results) if each and each.outcome == "equal"]
+        if len(same) != 1:
+            return None
+        gold = LETTERS[same[0]]
+    own = _letters(problem.solution or problem.program)
+    copied = any(_letters(solution) in own for solution in lent.solutions)
+    return replace(problem, gold=gold, choices=choices, gold_in_solution=copied)
+
+
+def _letters(text: str) -> str:
+    """Return only letters and digits, which survive another layout of the same text."""
+    return "".join(filter(str.isalnum, text.lower()))
 
 
 def _find_golds(
@@ -89,7 +125,8 @@ def _find_golds(
         return scan(context.store.objects.path(digest) for digest in digests)
 
     golds = " UNION ALL ".join(
-        f"SELECT {place} AS place, {literal(each)} AS name, question, gold, choices "
+        f"SELECT {place} AS place, {literal(each)} AS name, question, gold, choices, "
+        f"CASE WHEN gold_in_solution THEN solution ELSE '' END AS solution "
         f"FROM {paths(digests)} WHERE gold <> ''"
         for place, (each, digests) in enumerate(nonempty.items())
     )
@@ -101,34 +138,38 @@ def _find_golds(
     query = f"""
         WITH stated AS (
             SELECT place, name, {normalize.key(normalize.stem(folded))} AS same, gold, choices,
-                array_to_string({options}, '') AS options
+                array_to_string({options}, '') AS options, solution
             FROM ({golds})
         ),
         one AS (
             SELECT place, name, same, any_value(gold) AS gold, any_value(choices) AS choices,
-                any_value(options) AS options
+                any_value(options) AS options,
+                list(DISTINCT solution) FILTER (solution <> '') AS solutions
             FROM stated WHERE length(same) >= {_SHORTEST}
             GROUP BY place, name, same HAVING count(DISTINCT (gold, choices)) = 1
         ),
         missing AS (
             SELECT DISTINCT id, {normalize.key(normalize.stem(folded))} AS same,
-                {normalize.key(folded)} AS whole
-            FROM {paths(problems)} WHERE gold = ''
+                {normalize.key(folded)} AS whole, len(choices) > 0 AS has_choices
+            FROM {paths(problems)} WHERE gold = '' OR gold_in_solution
         )
-        SELECT id, name, choices,
+        SELECT id, name, choices, text, coalesce(solutions, []) AS solutions,
             CASE WHEN options <> '' AND len(choices) = 0 THEN text ELSE gold END AS gold
         FROM (
-            SELECT id, place, name, options, gold,
+            SELECT id, place, name, options, gold, has_choices, solutions,
                 CASE WHEN contains(whole, options) THEN choices ELSE [] END AS choices,
-                coalesce(choices[ascii(gold) - 64], '') AS text
+                CASE WHEN options = '' THEN gold ELSE coalesce(choices[ascii(gold) - 64], '') END
+                    AS text
             FROM missing JOIN one USING (same)
             WHERE contains(whole, options) OR NOT contains(whole, 'answerchoices:')
-        ) WHERE options = '' OR len(choices) > 0 OR text <> ''
+        ) WHERE text <> '' OR (len(choices) > 0 AND NOT has_choices)
         QUALIFY row_number() OVER (PARTITION BY id ORDER BY place) = 1
     """
     with context.store.engine() as engine:
         return {
-            row["id"]: (row["name"], row["gold"], row["choices"])
+            row["id"]: LentGold(
+                row["name"], row["gold"], row["choices"], row["text"], row["solutions"]
+            )
             for batch in engine.batches(query)
             for row in batch.to_pylist()
         }

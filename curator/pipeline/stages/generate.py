@@ -256,6 +256,7 @@ class Solver:
             rationale.text,
             problem.gold,
             problem.choices,
+            required=self._subset.evidence,
         )
         return await self._session.check_candidate(candidate, self._subset.checks)
 

@@ -5,6 +5,7 @@ order.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 
 from curator.core import arrow
 from curator.core.model import Rationale
@@ -90,7 +91,7 @@ def _passed(context: BuildContext, base: SubsetState) -> Iterator[Rationale]:
     """Yield the rationales whose verdicts all passed. Verdicts are in the order of rationales."""
     verdicts = columns(context, [base.verdicts], ["row_id", "outcome"])
     row_id, outcome = next(verdicts, (None, ""))
-    names = ["id", "problem_id", "writer", "kind", "instruction", "text", "copy"]
+    names = ["id", *(field.name for field in fields(Rationale) if field.init)]
     for rationale_id, *values in columns(context, [base.rationales], names):
         outcomes = []
         while row_id == rationale_id:

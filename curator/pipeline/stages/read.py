@@ -1,6 +1,7 @@
 """Read objects of the store: problems as dataclasses, other objects by column."""
 
 from collections.abc import Iterator, Sequence
+from itertools import repeat
 from typing import Any
 
 from curator.core import arrow
@@ -18,7 +19,15 @@ def read_problems(context: BuildContext, digests: Sequence[str]) -> Iterator[Pro
 def columns(
     context: BuildContext, digests: Sequence[str], names: list[str]
 ) -> Iterator[tuple[Any, ...]]:
-    """Yield the named columns row by row, one object after the other."""
+    """Yield the named columns row by row, one object after the other.
+
+    A column that an object of an older release lacks is None.
+    """
     for digest in digests:
         for batch in context.store.objects.read(digest, names):
-            yield from zip(*(batch.column(name).to_pylist() for name in names), strict=True)
+            known = set(batch.schema.names)
+            values = (
+                batch.column(name).to_pylist() if name in known else repeat(None, len(batch))
+                for name in names
+            )
+            yield from zip(*values, strict=True)

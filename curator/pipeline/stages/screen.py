@@ -114,7 +114,7 @@ def create_tables(
         ((part.subset, part.verdicts, subsets[part.subset].checks) for part in parts),
         (objects.path(outputs.objects["verdicts"]) for outputs in screened.values()),
     )
-    stopped = queries.stopping_verdicts(verdicts, context.recipe.undecided == "keep")
+    stopped = queries.stopping_verdicts(verdicts, context.recipe.undecided)
     engine.sql(f"CREATE TABLE rejected AS SELECT row_id AS id FROM ({stopped})")
     engine.sql(
         f"CREATE VIEW alive AS SELECT * FROM ({queries.rows(parts)}) ANTI JOIN rejected USING (id)"

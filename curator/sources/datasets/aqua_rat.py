@@ -52,12 +52,14 @@ def parse(row: Row, place: str) -> Iterator[Problem]:
     choices = strip_labels(texts(row, "options"))
     gold = choice_letter(text(row, "correct"), choices)
     rationale = optional(row, "rationale")
+    solution = strip_answer(rationale, gold, choices)
     yield Problem(
         source="aqua_rat",
         question=text(row, "question"),
         gold=gold,
         choices=choices,
-        solution=strip_answer(rationale, gold, choices),
+        solution=solution,
+        solution_as_written=rationale if solution != rationale else "",
         licence="Apache-2.0",
         place=place,
     )

@@ -31,6 +31,8 @@ def parse(row: Row, place: str) -> Iterator[Problem]:
         gold=choice_letter(gold, choices) if choices and gold else gold,
         choices=choices,
         solution=output[: claim.start()].rstrip() if claim else output,
+        solution_as_written=output if claim else "",
+        gold_in_solution=bool(claim),
         licence="MIT",
         place=place,
     )

@@ -29,6 +29,7 @@ def problem_from_solution(
         solution=ANNOTATION.sub("", body).strip(),
         program=annotated,
         notation="gsm8k",
+        gold_in_solution=True,
         licence=licence,
         place=place,
     )

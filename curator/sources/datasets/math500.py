@@ -20,6 +20,8 @@ def parse(row: Row, place: str) -> Iterator[Problem]:
         question=text(row, "problem"),
         gold=text(row, "answer"),
         solution=optional(row, "solution"),
+        # Upstream took the column from the last box of the solution.
+        gold_in_solution=True,
         field=optional(row, "subject"),
         level=f"Level {answer(row, 'level')}" if level is not None else "",
         licence=LICENCE,

@@ -83,7 +83,7 @@ def render_report(engine: Engine, version: VersionInfo, count: Callable[[str], i
         built=[each for each in subsets if each.problems or each.rationales],
         waiting=[each for each in subsets if each.waits_for],
         by_status=by_status,
-        funnel=_funnel(subsets, by_status, content.keeps_undecided),
+        funnel=_funnel(subsets, by_status),
         drop_reasons=figures.count_drop_reasons(engine),
         sources=_compare_sources(subsets),
         kinds=_compare_kinds(subsets),
@@ -100,14 +100,14 @@ def render_report(engine: Engine, version: VersionInfo, count: Callable[[str], i
 
 
 def _funnel(
-    subsets: Sequence[SubsetFigures], by_status: Mapping[str, int], keeps_undecided: bool
+    subsets: Sequence[SubsetFigures], by_status: Mapping[str, int]
 ) -> list[tuple[str, str, int]]:
     """Return (step, rows that stopped there, rows that remain) over all subsets."""
     rationales = sum(each.rationales for each in subsets)
-    dropped = by_status["rejected"] + (0 if keeps_undecided else by_status["undecided"])
+    dropped = by_status["rejected"] + by_status["undecided"]
     screened, not_drawn = by_status["screened"], by_status["not_drawn"]
     checked = rationales - dropped
-    names = "rejected" if keeps_undecided else "rejected or undecided"
+    names = "rejected or undecided" if by_status["undecided"] else "rejected"
     return [
         ("problems", "", sum(each.problems for each in subsets)),
         ("rationales", "solutions and programs", rationales),

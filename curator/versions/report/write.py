@@ -62,7 +62,7 @@ def create_tables(engine: Engine, store: Store, manifest: Manifest, schema: str)
     )
     screens = ", ".join(literal(name) for name in objects.screens)
     verdicts = version_verdicts(store, manifest)
-    stopped = stopping_verdicts(verdicts, content_of(manifest).keeps_undecided)
+    stopped = stopping_verdicts(verdicts, content_of(manifest).recipe.undecided)
     for statement in (
         f"CREATE SCHEMA {schema}",
         f"CREATE VIEW {schema}.rationale AS {version_rationales(store, manifest)}",
