@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from curator.cli.app import show_json
 from curator.cli.tables import format_cell, print_table, printable
+from curator.core.model import EVIDENCE_LEVELS, PROOFS
 
 if TYPE_CHECKING:
     from curator.pipeline.preview import PreviewRow
@@ -43,11 +44,30 @@ def print_manifest(manifest: "Manifest") -> None:
     totals = [sum(column) for column in list(zip(*rows, strict=True))[1:]] or [0] * len(keys)
     print()
     print_table(("subset", *keys), [*rows, ("all", *totals)], right=keys, whole=("subset",))
+    _print_levels(built)
     _print_reasons(built)
     _print_new_questions(built)
     _print_calls(built, content.teacher)
     _print_waiting(subsets)
     _print_missing(content)
+
+
+def _print_levels(subsets: "Counts") -> None:
+    """Print the kept rows by evidence level; versions of older releases of Curator state none."""
+    rows = [
+        (name, *(counts.levels.get(level, 0) for level in EVIDENCE_LEVELS))
+        for name, counts in subsets
+        if counts.levels
+    ]
+    if not rows:
+        return
+    totals = [sum(column) for column in list(zip(*rows, strict=True))[1:]]
+    levels = dict(zip(EVIDENCE_LEVELS, totals, strict=True))
+    print()
+    names = tuple(EVIDENCE_LEVELS)
+    print_table(("evidence", *names), [*rows, ("all", *totals)], right=names, whole=("evidence",))
+    proved, total = sum(levels[level] for level in PROOFS), sum(totals)
+    print(f"{proved:,} of {total:,} rows are proved: {', '.join(PROOFS[:-1])} or {PROOFS[-1]}.")
 
 
 def _print_reasons(subsets: "Counts") -> None:
@@ -180,7 +200,9 @@ def print_row_history(history: "RowHistory") -> None:
     print(f"from      {history.origin}")
     print(f"revision  {history.revision[:40]}")
     print(f"problem   {problem['id']}  gold {printable(problem['gold']) or '(none)'}")
-    print(f"writer    {rationale['writer']}, {rationale['kind']}\n")
+    print(f"writer    {rationale['writer']}, {rationale['kind']}")
+    level = history.evidence_level or "not stated: an older release of Curator checked the row"
+    print(f"evidence  {level}\n")
     _print_text(rationale["instruction"])
     print()
     _print_text(rationale["text"])

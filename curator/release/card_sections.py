@@ -1,21 +1,18 @@
-"""Sections of a card: subsets, proofs, contamination, rebuild, citations.
+"""Sections of a card: subsets, evidence, contamination, rebuild, citations.
 
 In: the content of a version and counts of its rows. Out: Markdown with untrusted text escaped.
 """
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
-from curator.checks import CHECKS
+from curator.core.model import EVIDENCE_LEVELS, PROOFS
 from curator.release.counts import ReleaseCounts, SubsetCounts
 from curator.sources import EVALS, SOURCES
 from curator.sources.source import Source
 from curator.versions.content import Content
 from datastore.versions import Manifest
-
-FORM_ONLY = "form only; the answer was not checked"
-NO_ANSWER = "the answer was not proved"
 
 
 def plain(text: object) -> str:
@@ -62,33 +59,33 @@ def subsets_table(content: Content, counts: ReleaseCounts) -> str:
     )
 
 
-def proofs(content: Content, counts: ReleaseCounts) -> str:
-    """Return the numbers of rows by what was proved, and by the rule that compared answers."""
-    proved: Counter[str] = Counter()
+def evidence(content: Content, counts: ReleaseCounts) -> str:
+    """Return the numbers of rows by evidence level, and by the rule that compared answers."""
+    levels: Counter[str] = Counter()
     rules: Counter[str] = Counter()
     for stats in counts.subsets.values():
+        levels.update(stats.levels)
         rules.update(stats.rules)
-        for checks, rows in stats.proofs.items():
-            proved[_proof(checks.split(","))] += rows
-    table = _markdown_table(("proof", "rows"), 1, proved.most_common())
+    rows: list[tuple[str, str, int]] = [
+        (name, about, levels[name]) for name, about in EVIDENCE_LEVELS.items() if levels[name]
+    ]
+    if levels[""]:
+        rows.append(("not stated", "an older release of Curator checked the row", levels[""]))
+    proved = sum(levels[name] for name in PROOFS)
+    summary = (
+        f"**{proved:,} of {levels.total():,} rows are proved:** their evidence level is "
+        f"{', '.join(PROOFS[:-1])} or {PROOFS[-1]}."
+    )
+    table = _markdown_table(("evidence level", "meaning", "rows"), 1, rows)
     by = ", ".join(f"{plain(rule or 'unnamed')} ({rows:,})" for rule, rows in rules.most_common())
     equal = f"\n\nAnswers are equal to the gold answers by these rules: {by}." if by else ""
     code = content.code
     checks = ", ".join(f"{plain(name)} {version}" for name, version in code.checks.items())
     return (
-        f"{table}{equal}\n\nThe column `verdicts` has the evidence for each row. Versions of the "
+        f"{summary}\n\n{table}{equal}\n\nThe column `evidence_level` has the level of each row, "
+        "and `verdicts` what it rests on. Versions of the "
         f"code: {checks or 'no checks'}, answers {code.answers}, sandbox {code.sandbox}."
     )
-
-
-def _proof(passed: Collection[str]) -> str:
-    """Return what the passed checks prove about a row."""
-    checks = [check for name, check in CHECKS.items() if name in passed and check.statement]
-    if not checks:
-        return FORM_ONLY
-    statements = [check.statement for check in checks]
-    proved = any(check.proves == "answer" for check in checks)
-    return "; ".join(statements if proved else [*statements, NO_ANSWER])
 
 
 def contamination(content: Content) -> str:

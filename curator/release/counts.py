@@ -11,6 +11,9 @@ from pathlib import Path
 from curator.checks import CHECKS
 from datastore.engine import Engine, literal, scan
 
+_COUNTED = {"licence": "licences", "writer": "writers", "evidence_level": "levels"}
+"""Columns of the files, with the attribute of `SubsetCounts` that counts their values."""
+
 
 @dataclass
 class SubsetCounts:
@@ -21,8 +24,8 @@ class SubsetCounts:
     """Distinct questions."""
     licences: Counter[str] = field(default_factory=Counter)
     writers: Counter[str] = field(default_factory=Counter)
-    proofs: Counter[str] = field(default_factory=Counter)
-    """Rows by the names of the checks that they passed, joined by commas."""
+    levels: Counter[str] = field(default_factory=Counter)
+    """Rows by evidence level; the level is empty in versions of older releases of Curator."""
     rules: Counter[str] = field(default_factory=Counter)
     """Rows by the rule that found their answer equal to the gold answer."""
 
@@ -48,7 +51,7 @@ class ReleaseCounts:
 
 
 def count_rows(engine: Engine, files: Sequence[Path]) -> ReleaseCounts:
-    """Count the rows of Parquet files by subset, and by licence, writer, proof and rule."""
+    """Count the rows of Parquet files by subset, and by licence, writer, level and rule."""
     subsets: dict[str, SubsetCounts] = {}
     if not files:
         return ReleaseCounts(subsets)
@@ -58,23 +61,16 @@ def count_rows(engine: Engine, files: Sequence[Path]) -> ReleaseCounts:
         f"FROM {rows} GROUP BY 1 ORDER BY 1"
     ).fetchall():
         subsets[name] = SubsetCounts(count, problems)
-    for column in ("licence", "writer"):
+    for column, attribute in _COUNTED.items():
         for name, value, count in engine.sql(
             f"SELECT subset, {column}, count(*) FROM {rows} GROUP BY ALL ORDER BY ALL"
         ).fetchall():
-            counts = subsets[name]
-            (counts.licences if column == "licence" else counts.writers)[value] = count
+            getattr(subsets[name], attribute)[value] = count
     layout = '[{"check":"VARCHAR","outcome":"VARCHAR","evidence":"JSON"}]'
     engine.sql(
         "CREATE OR REPLACE VIEW row_verdicts AS "
         f"SELECT subset, id, from_json(verdicts, '{layout}') AS verdicts FROM {rows}"
     )
-    for name, checks, count in engine.sql(
-        "SELECT subset, array_to_string(list_transform(list_filter(verdicts, lambda v: "
-        "v.outcome = 'passed'), lambda v: v.\"check\"), ',') AS checks, count(*) "
-        "FROM row_verdicts GROUP BY ALL ORDER BY ALL"
-    ).fetchall():
-        subsets[name].proofs[checks] = count
     answer_checks = [literal(name) for name, check in CHECKS.items() if check.proves == "answer"]
     for name, rule, count in engine.sql(
         "SELECT subset, v.evidence ->> '$.rule' AS rule, count(*) "

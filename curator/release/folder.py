@@ -33,8 +33,10 @@ from datastore.engine import Engine, literal
 from datastore.store import Store
 from datastore.versions import Manifest
 
-FORMAT = "mathcurator release 1"
+FORMAT = "mathcurator release 2"
 """`format` of `manifest.json`; another layout gets another number."""
+READ_FORMATS = ("mathcurator release 1", FORMAT)
+"""Formats that can be pulled. Format 1 has no column `evidence_level`."""
 
 DATA = re.compile(r"data/([a-z0-9][a-z0-9_.-]{0,63})/[a-z]+-\d{5}-of-\d{5}\.parquet")
 """Paths of the Parquet files of a release, with the subset as a group."""
@@ -229,7 +231,8 @@ def _merge_verdicts(
     batches = engine.batches(
         f"""
         SELECT id, subset, release_as AS source, instruction, text AS output, kind, question, gold,
-            choices, writer, copy, source AS upstream, place, field, level, licence, split
+            choices, writer, copy, source AS upstream, place, field, level, licence,
+            evidence_level, split
         FROM ({rows}) ORDER BY {_ORDER}
         """
     )

@@ -37,12 +37,17 @@ SCHEMA = pa.schema(
             ("field", pa.string()),
             ("level", pa.string()),
             ("licence", pa.string()),
+            ("evidence_level", pa.string()),
             ("verdicts", pa.string()),
         )
     ]
 )
 """`source`, `instruction` and `output` are MathInstruct's columns; `id` is for `curator why`;
-`upstream` and `place` are the source of the problem and its record; `verdicts` is a JSON list."""
+`upstream` and `place` are the source of the problem and its record; `evidence_level` is how strong
+the evidence for the row is; `verdicts` is a JSON list."""
+
+SCHEMA_1 = pa.schema([field for field in SCHEMA if field.name != "evidence_level"])
+"""The columns of format 1, which older releases of Curator wrote."""
 
 SHARD_BYTES = 100_000_000
 """A file ends with the row group that takes it past this size."""

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from curator.core.model import Kind
+from curator.core.model import EvidenceLevel, Kind
 from datastore.errors import StoreError
 from datastore.files import canonical_json
 from datastore.versions import Manifest
@@ -132,7 +132,7 @@ class SubsetContent(JsonObject):
     """Rows that a screen reported but did not reject, by `outcome: reason`."""
     invented: dict[str, Natural] = {}
     """Questions that a teacher made, by `invented: outcome`; empty for other subsets."""
-    levels: dict[str, Natural] = {}
+    levels: dict[EvidenceLevel, Natural] = {}
     """Kept rows by evidence level; empty in versions of older releases of Curator."""
     taught: Calls | None = None
     """None for a subset without a teacher."""

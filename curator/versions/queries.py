@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from curator.checks import CHECKS
-from curator.core.model import Kind
+from curator.core.model import EVIDENCE_LEVELS, Kind
 from curator.versions.content import content_of, objects_of
 from datastore.engine import literal, scan
 from datastore.store import Store
@@ -120,15 +120,19 @@ def stopping_verdicts(ordered: str, undecided: str | Sequence[str]) -> str:
 
 
 def evidence_levels(verdicts: Iterable[Path]) -> str:
-    """SELECT of (row_id, evidence_level): the rows of checked subsets that state a level.
+    """SELECT of (row_id, evidence_level): the rows whose answer passed a check.
 
-    Rows without one have the level `form`.
+    All other rows have the level `form`. The level is empty where the verdict states none: older
+    releases of Curator did not know it.
     """
     proving = ", ".join(literal(name) for name, check in CHECKS.items() if check.proves == "answer")
+    known = ", ".join(map(literal, EVIDENCE_LEVELS))
+    level = "evidence::JSON ->> '$.level'"
     return (
-        "SELECT row_id, any_value(evidence::JSON ->> '$.level') AS evidence_level "
+        f"SELECT row_id, CASE WHEN {level} IN ({known}) THEN {level} ELSE '' END AS evidence_level "
         f"FROM {scan(dict.fromkeys(verdicts))} "
-        f"WHERE outcome = 'passed' AND \"check\" IN ({proving}) GROUP BY row_id"
+        f"WHERE outcome = 'passed' AND \"check\" IN ({proving}) "
+        "QUALIFY row_number() OVER (PARTITION BY row_id) = 1"
     )
 
 

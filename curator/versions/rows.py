@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from curator.versions.content import content_of, objects_of
-from curator.versions.queries import digests
+from curator.versions.queries import digests, evidence_levels
 from datastore.engine import literal, scan
 from datastore.store import Store
 from datastore.versions import Manifest
@@ -23,14 +23,17 @@ def rows_sql(store: Store, manifest: Manifest) -> str:
     built = [name for name in content.order if name in objects.rationales]
     for place, subset in enumerate(built):
         written = scan([store.objects.path(objects.rationales[subset])])
+        levels = evidence_levels([store.objects.path(objects.verdicts[subset])])
         problems = scan(store.objects.path(digest) for digest in objects.problems[subset])
         selects.append(
             f"SELECT r.id, r.subset, {literal(content.release_as(subset))} AS release_as, w.kind, "
             "p.question, p.choices, p.gold, w.instruction, w.text, p.licence, p.source, p.place, "
-            f"w.writer, w.copy, p.field, p.level, {place} AS subset_place "
+            "w.writer, w.copy, p.field, p.level, "
+            f"coalesce(e.evidence_level, 'form') AS evidence_level, {place} AS subset_place "
             f"FROM {rows} r JOIN {written} w ON w.id = r.id "
             f"JOIN (SELECT * FROM {problems} QUALIFY row_number() OVER "
             "(PARTITION BY id ORDER BY place) = 1) p ON p.id = w.problem_id "
+            f"LEFT JOIN ({levels}) e ON e.row_id = r.id "
             f"WHERE r.subset = {literal(subset)}"
         )
     return f"SELECT * FROM ({' UNION ALL '.join(selects)}) ORDER BY subset_place, id"

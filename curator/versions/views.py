@@ -13,8 +13,8 @@ from typing import Any
 import duckdb
 
 from curator.core.errors import UsageError
-from curator.versions.content import content_of, objects_of
-from curator.versions.queries import digests, readable
+from curator.versions.content import Objects, content_of, objects_of
+from curator.versions.queries import digests, evidence_levels, readable
 from datastore.engine import literal, scan
 from datastore.errors import StoreError, wrap_os_errors
 from datastore.files import publish, scratch
@@ -57,8 +57,9 @@ def view_statements(store: Store, manifests: Sequence[Manifest]) -> list[str]:
         for subset, digest in sorted(rationales)
     )
     rows = [
-        f"SELECT {literal(manifest.ref)} AS version, lower(hex(id)) AS id, subset "
-        f"FROM {_scan(store, [each.rows])}"
+        f"SELECT {literal(manifest.ref)} AS version, lower(hex(id)) AS id, subset, "
+        "coalesce(evidence_level, 'form') AS evidence_level "
+        f"FROM {_scan(store, [each.rows])} LEFT JOIN ({_levels(store, each)}) ON row_id = id"
         for manifest, each in zip(manifests, objects, strict=True)
     ]
     return [
@@ -92,6 +93,10 @@ def quarantine_sql(store: Store, manifests: Sequence[Manifest]) -> str:
         if store.objects.has(digest)
     ]
     return " UNION ALL ".join(selects) or _NO_QUARANTINE
+
+
+def _levels(store: Store, objects: Objects) -> str:
+    return evidence_levels(map(store.objects.path, objects.verdicts.values()))
 
 
 def _scan(store: Store, digests: Iterable[str]) -> str:

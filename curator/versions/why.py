@@ -13,6 +13,7 @@ from curator.versions.content import content_of, objects_of
 from curator.versions.drop_reasons import drop_reasons
 from curator.versions.queries import (
     digests,
+    evidence_levels,
     readable,
     scan_objects,
     version_rationales,
@@ -41,6 +42,8 @@ class RowHistory:
     """Pinned revision of the source, or the digest of local files."""
     problem: Mapping[str, Any]
     rationale: Mapping[str, Any]
+    evidence_level: str
+    """How strong the evidence for the row is; empty if an older release of Curator checked it."""
     verdicts: Sequence[Mapping[str, Any]]
     absent: str
     """Why the row is not in `seen_in`; empty if it is."""
@@ -114,6 +117,12 @@ def _row_history(
     )
     for verdict in verdicts:
         verdict["evidence"] = json.loads(verdict["evidence"])
+    levels = _dicts(
+        engine,
+        "SELECT * FROM "
+        f"({evidence_levels([store.objects.path(objects.verdicts[subset])])}) WHERE row_id = $id",
+        {"id": row_id},
+    )
     absent = f"SELECT $id::BLOB AS id, {literal(subset)} AS subset, $problem::BLOB AS problem_id"
     ids = {"id": row_id, "problem": rationale["problem_id"]}
     reasons = (
@@ -129,6 +138,7 @@ def _row_history(
         revision=content.sources[source].revision,
         problem={**problem, "id": problem["id"].hex()},
         rationale={**rationale, "id": row_id.hex(), "problem_id": rationale["problem_id"].hex()},
+        evidence_level=levels[0]["evidence_level"] if levels else "form",
         verdicts=verdicts,
         absent=reasons[0]["rule"] if reasons else "",
     )

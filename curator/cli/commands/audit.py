@@ -12,7 +12,7 @@ from curator.cli.options import (
     StoreOption,
     run_options,
 )
-from curator.cli.tables import print_table, printable
+from curator.cli.tables import print_table, print_wrapped, printable
 from curator.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -71,6 +71,13 @@ def audit(
     fix: Annotated[
         str, typer.Option("--fix", metavar="NAME", help="Save the clean rows as version NAME.")
     ] = "",
+    keep_undecided: Annotated[
+        bool,
+        typer.Option(
+            "--keep-undecided",
+            help="Count rows that state no answer as clean, although their gold answer is known.",
+        ),
+    ] = False,
     report: Annotated[
         Path | None, typer.Option("--report", metavar="FILE", help="Write an HTML report.")
     ] = None,
@@ -98,13 +105,14 @@ def audit(
         limit=limit,
         golds_from=gold_from or (),
         fix=fix,
+        keep_undecided=keep_undecided,
     )
     with show_progress(options) as options:
         result = run_audit(request, store, options)
     if as_json:
         show_json(_to_json(result))
     else:
-        _print(result)
+        _print(result, keep_undecided)
     if report:
         from curator.versions.report.write import write_report
 
@@ -140,7 +148,7 @@ def _to_json(audit: "Audit") -> dict[str, object]:
     }
 
 
-def _print(audit: "Audit") -> None:
+def _print(audit: "Audit", keep_undecided: bool) -> None:
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in audit.kinds.items())
     print(f"{printable(audit.dataset)}  {audit.rows:,} rows ({kinds})")
     print()
@@ -175,5 +183,14 @@ def _print(audit: "Audit") -> None:
     offer = "; save them as a version with --fix NAME" if audit.clean else ""
     saved = f", saved as {audit.version}" if audit.version else offer
     print(f"{audit.clean:,} of {audit.rows:,} rows are clean{saved}.")
-    if any(line.undecided for line in audit.lines):
-        print("Undecided rows are neither passed nor failed, and count as clean.")
+    from curator.checks.answer import NO_ANSWER
+
+    if NO_ANSWER in {reason for line in audit.lines for reason in line.reasons}:
+        print_wrapped(
+            "Rows that state no answer although their gold answer is known "
+            + (
+                "count as clean: --keep-undecided."
+                if keep_undecided
+                else "do not count as clean; --keep-undecided keeps them."
+            )
+        )

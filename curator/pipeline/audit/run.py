@@ -12,6 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from curator.checks import CHECKS
+from curator.checks.answer import NO_ANSWER
 from curator.core.errors import SourceError, UsageError, unknown_name
 from curator.core.model import Kind
 from curator.pipeline.audit.dataset import Dataset, open_dataset
@@ -25,12 +26,14 @@ from curator.pipeline.locate import LocatedSource, find_evals, find_sources, sou
 from curator.pipeline.run_options import DEFAULTS, RunOptions
 from curator.pipeline.stages.ingest import ingest, problems_of
 from curator.pipeline.state import Result
-from curator.recipe.schema import IN_EVALS, Limits, Recipe, Subset
+from curator.recipe.schema import IN_EVALS, UNDECIDED_REASONS, Limits, Recipe, Subset
 from curator.sources import EVALS, SOURCES, check_reachable
 from datastore.files import canonical_json
 from datastore.store import Store
 from datastore.versions import Manifest
 
+UNCHECKED = [reason for reason in UNDECIDED_REASONS if reason != NO_ANSWER]
+"""Reasons of undecided rows that are clean: they could not be checked, and nothing is missing."""
 KINDS = {"cot": "CoT", "pot": "PoT"}
 """The subsets of the recipe in memory."""
 
@@ -47,7 +50,8 @@ class Audit:
     kinds: Mapping[Kind, int]
     lines: Sequence[Line]
     clean: int
-    """Number of rows that failed no check, repeat no other row and are in no evaluation set."""
+    """Number of rows that failed no check, state an answer if their gold answer is known, repeat no
+    other row and are in no evaluation set."""
     version: str
     """`name@number` of the version with the clean rows; empty without a request for one."""
     manifest: Manifest
@@ -75,7 +79,9 @@ class AuditRequest:
     """Sources (`gsm8k`) and evaluation sets (`evals/gsm8k`) whose gold answers fill those that the
     dataset does not state. Default: all in the mirror."""
     fix: str = ""
-    """Name of the version to make of the clean rows. Undecided rows are among them."""
+    """Name of the version to make of the clean rows."""
+    keep_undecided: bool = False
+    """Whether rows that state no answer are clean although their gold answer is known."""
 
 
 def audit(
@@ -93,7 +99,7 @@ def audit(
     dataset = open_dataset(request.dataset, request.config, request.split, request.licence)
     detected = detect(dataset.sample, request.columns)
     golds = _golds(request.golds_from, mirror)
-    recipe = _recipe(dataset, detected, golds, fix or "audit", request.limit)
+    recipe = _recipe(dataset, detected, golds, request)
     # What cannot be read is left out: an audit reports on the rest.
     options = replace(options, allow_missing=True)
     with Store(Path(store)) as opened, open_context(opened, recipe, options) as context:
@@ -138,13 +144,13 @@ def _golds(names: Sequence[str], mirror: Path | None) -> tuple[str, ...]:
 
 
 def _recipe(
-    dataset: Dataset, detected: Sequence[Column], golds: Sequence[str], name: str, limit: int
+    dataset: Dataset, detected: Sequence[Column], golds: Sequence[str], request: AuditRequest
 ) -> Recipe:
     columns = {each.content: each.column for each in detected}
-    section = dataset.section(columns, golds, limit)
+    section = dataset.section(columns, golds, request.limit)
     has_gold = bool(golds) or "gold" in columns
     recipe = Recipe(
-        name=name,
+        name=request.fix or "audit",
         about=f"What an audit left of {dataset.hub or dataset.file}",
         subsets={
             subset: Subset.model_validate(
@@ -159,7 +165,7 @@ def _recipe(
             for subset, kind in KINDS.items()
         },
         limits=Limits(quarantine=1.0),
-        undecided="keep",
+        undecided="keep" if request.keep_undecided else tuple(UNCHECKED),
     )
     recipe._folder = dataset.folder
     return recipe

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from curator.checks import CHECKS
+from curator.checks.answer import NO_GOLD
 from curator.core import arrow
 from curator.pipeline.audit import statistics
 from curator.pipeline.audit.dataset import Dataset
@@ -51,7 +52,7 @@ def verdict_table(
         lines = [_malformed(context, result, records)]
         for name, check in CHECKS.items():
             note = _note(engine, context, name, sources, verdicts)
-            line = read_line(engine, name, verdicts, note, ignore="no gold answer")
+            line = read_line(engine, name, verdicts, note, ignore=NO_GOLD)
             # An audit always states whether answers were proved.
             lines += [line] if line.rows or check.proves == "answer" else []
         for name, outputs in screened.items():

@@ -1,7 +1,8 @@
 """All columns of a row in Parquet, for verifier training, analysis and the Hub.
 
 `source`, `output` and `instruction` are MathInstruct's columns; `upstream` and `place` are the
-source of the problem and its record; `id` is the hex id for `curator why`.
+source of the problem and its record; `evidence_level` is how strong the evidence for the row is;
+`id` is the hex id for `curator why`.
 """
 
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ _COLUMNS = {
     "licence": "licence",
     "upstream": "source",
     "place": "place",
+    "evidence_level": "evidence_level",
 }
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from curator.core.errors import HubError, UsageError
 from curator.core.progress import Listener, SilentListener
 from curator.release.card import merge_card
-from curator.release.folder import DATA, FORMAT, ReleaseFolder, write_folder
+from curator.release.folder import DATA, READ_FORMATS, ReleaseFolder, write_folder
 from curator.release.hub.client import (
     CHANGED_MEANWHILE,
     RETRY_DELAYS_S,
@@ -144,7 +144,8 @@ class _Remote:
             manifest = json.loads(path.read_bytes())
         except (ValueError, RecursionError):
             return {}
-        return manifest if isinstance(manifest, dict) and manifest.get("format") == FORMAT else {}
+        known = isinstance(manifest, dict) and manifest.get("format") in READ_FORMATS
+        return manifest if known else {}
 
 
 def _publish(

@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError
 
 from curator.core.errors import HubError
 from curator.recipe.schema import Recipe
-from curator.release.folder import DATA, FORMAT
+from curator.release.folder import DATA, FORMAT, READ_FORMATS
 from curator.versions.content import Content, JsonObject, Natural
 from datastore.files import canonical_json
 
@@ -52,10 +52,10 @@ def read_manifest(data: bytes, repo: str) -> ReleaseManifest:
     """Read a `manifest.json` that is valid and matches its own digest, or raise HubError."""
     try:
         values = json.loads(data)
-        if not isinstance(values, dict) or values.get("format") != FORMAT:
+        if not isinstance(values, dict) or values.get("format") not in READ_FORMATS:
             raise HubError(
                 f"{repo}: manifest.json has an unsupported format (this version of Curator reads "
-                f"'{FORMAT}'). Upgrade Curator."
+                f"'{FORMAT}' and older). Upgrade Curator."
             )
         manifest = ReleaseManifest.model_validate(values)
         if sha256(canonical_json(manifest.content.plain())).hexdigest() != manifest.digest:

@@ -12,9 +12,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from curator.checks import CHECKS
 from curator.core.errors import HubError
-from curator.core.model import Problem, Rationale, Verdict
-from curator.release.shards import GROUP_ROWS, SCHEMA
+from curator.core.model import EVIDENCE_LEVELS, Problem, Rationale, Verdict
+from curator.release.shards import GROUP_ROWS, SCHEMA, SCHEMA_1
 from curator.versions.content import Content
 
 
@@ -67,10 +68,12 @@ class Rows:
 
     def verdicts(self) -> Iterator[Verdict]:
         """Yield the verdicts of checks and screens; `is_screen` distinguishes them."""
-        for row in self._read("id verdicts"):
+        for row in self._read("id verdicts evidence_level"):
             try:
                 row_id = bytes.fromhex(row["id"])
                 verdicts = [self._verdict(row_id, each) for each in _parse_verdicts(row)]
+                if row.get("evidence_level", _level(verdicts)) != _level(verdicts):
+                    raise ValueError("another evidence level")
             except (ValueError, TypeError, LookupError, RecursionError):
                 raise HubError(
                     f"Row {row['id'][:32]!a} of {self._subset} has invalid verdicts"
@@ -101,7 +104,8 @@ class Rows:
         for path in self._files:
             try:
                 with pq.ParquetFile(path) as file:
-                    if not file.schema_arrow.remove_metadata().equals(SCHEMA):
+                    schema = file.schema_arrow.remove_metadata()
+                    if not (schema.equals(SCHEMA) or schema.equals(SCHEMA_1)):
                         raise HubError(
                             f"A file of {self._subset} does not have the columns of a release"
                         )
@@ -111,6 +115,16 @@ class Rows:
                 raise HubError(
                     f"A file of {self._subset} cannot be read ({type(error).__name__})"
                 ) from None
+
+
+def _level(verdicts: Sequence[Verdict]) -> str:
+    """Return the evidence level that the verdicts on one row state."""
+    for verdict in verdicts:
+        check = CHECKS.get(verdict.check)
+        if check and check.proves == "answer" and verdict.outcome == "passed":
+            level = verdict.evidence.get("level", "")
+            return level if level in EVIDENCE_LEVELS else ""
+    return "form"
 
 
 def _rows_without_nulls(batch: pa.RecordBatch) -> list[dict[str, Any]]:

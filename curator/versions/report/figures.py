@@ -4,13 +4,14 @@ In: the tables of `curator.versions.report.write` (schema `current`) and the con
 Out: frozen records for the templates.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from curator.checks import CHECKS
+from curator.core.model import EVIDENCE_LEVELS
 from curator.versions.content import Content
 from curator.versions.report.mathinstruct import PUBLISHED, PublishedPart
-from datastore.engine import Engine, literal
+from datastore.engine import Engine
 
 STATUSES = ("kept", "not_drawn", "screened", "undecided", "rejected")
 """Status of a rationale: it is in the version; the mixture did not draw it; a screen rejected it;
@@ -166,15 +167,17 @@ def count_votes(engine: Engine) -> list[tuple[str, str, int]]:
     return [(str(vote), str(outcome), int(n)) for vote, outcome, n in engine.sql(query).fetchall()]
 
 
-def count_proved(engine: Engine) -> int:
-    """Count the kept rows whose answer equals the gold answer."""
-    answer_checks = [literal(name) for name, check in CHECKS.items() if check.proves == "answer"]
-    query = f"""
-        SELECT count(*) FROM current.row_status WHERE status = 'kept' AND id IN
-        (SELECT row_id FROM current.verdict
-         WHERE "check" IN ({", ".join(answer_checks)}) AND outcome = 'passed')
+def count_levels(content: Content) -> list[tuple[str, str, int]]:
+    """Return (evidence level, meaning, kept rows) of each level that kept rows have.
+
+    The rows of versions that an older release of Curator made have no level.
     """
-    return int(engine.sql(query).fetchall()[0][0])
+    counts: Counter[str] = Counter()
+    for subset in content.subsets.values():
+        counts.update(subset.levels)
+    return [
+        (level, about, counts[level]) for level, about in EVIDENCE_LEVELS.items() if counts[level]
+    ]
 
 
 @dataclass(frozen=True, slots=True)

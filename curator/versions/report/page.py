@@ -17,6 +17,7 @@ import jinja2
 from markupsafe import Markup
 
 from curator.core import charts
+from curator.core.model import PROOFS
 from curator.versions.content import Content
 from curator.versions.report import figures
 from curator.versions.report.figures import STATUSES, SubsetFigures
@@ -73,6 +74,7 @@ def render_report(engine: Engine, version: VersionInfo, count: Callable[[str], i
         "[]::VARCHAR[] AS changes FROM current.row_status",
     )
     quarantine, quarantine_total = sample_quarantine(engine)
+    levels = figures.count_levels(content)
     by_status = {status: sum(each.by_status[status] for each in subsets) for status in STATUSES}
     return render_page(
         "version.html",
@@ -92,7 +94,8 @@ def render_report(engine: Engine, version: VersionInfo, count: Callable[[str], i
         length_sample=SAMPLE,
         rules=figures.count_rules(engine),
         votes=figures.count_votes(engine),
-        proved=figures.count_proved(engine),
+        levels=levels,
+        proved=sum(rows for level, _, rows in levels if level in PROOFS),
         contamination=figures.count_contamination(engine, content, version.questions),
         total=total,
         quarantine_total=quarantine_total,
