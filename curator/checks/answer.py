@@ -48,10 +48,8 @@ def level_of(candidate: Candidate) -> EvidenceLevel:
         return "form"
     if candidate.agreement is not None:
         return "agreed"
-    if candidate.kind == "PoT":
-        return "executed"
     if not candidate.gold_in_text:
-        return "independent"
+        return "executed" if candidate.kind == "PoT" else "independent"
     return "same text"
 
 

@@ -26,7 +26,7 @@ EVIDENCE_LEVELS: Mapping[EvidenceLevel, str] = {
     "independent": "the text's own answer equals a gold answer that does not come from this text",
     "arithmetic": "every step of the text was recomputed, and its answer is its own gold answer",
     "agreed": "the answer equals the one on which independent solutions agreed",
-    "same text": "the gold answer comes from this text, so the row is consistent but not proved",
+    "same text": "the gold answer comes from this very solution: consistent, but no proof",
     "form": "only the form was checked",
 }
 """How strong the evidence for a row is, the strongest level first."""
@@ -84,7 +84,7 @@ class Problem:
     the whole of it (`gsm8k`); otherwise empty."""
     gold_in_solution: bool = False
     """Whether the gold answer was read from the solution itself, which then cannot contradict it:
-    after `####` in GSM8K, in the last `\\boxed{}` of MATH."""
+    after `####` in GSM8K, in the last `\\boxed{}` of MATH, printed by the program in Lila."""
     program: str = ""
     """Upstream's formal solution, in `notation`."""
     notation: Notation = ""

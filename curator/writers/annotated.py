@@ -29,4 +29,13 @@ def write_annotated(problem: Problem, kind: Kind) -> Iterator[Rationale]:
         text = COMPILERS[problem.notation](problem)
     except NotCompiled:
         return
-    yield Rationale(problem.id, "annotated", kind, build_instruction(problem, kind), text)
+    # The gold answer of GSM8K is in its text, not in the formulas; Lila's is its program's output.
+    gold_in_text = problem.gold_in_solution and problem.notation == "python"
+    yield Rationale(
+        problem.id,
+        "annotated",
+        kind,
+        build_instruction(problem, kind),
+        text,
+        gold_in_text=gold_in_text,
+    )

@@ -126,7 +126,8 @@ def _find_golds(
 
     golds = " UNION ALL ".join(
         f"SELECT {place} AS place, {literal(each)} AS name, question, gold, choices, "
-        f"CASE WHEN gold_in_solution THEN solution ELSE '' END AS solution "
+        "CASE WHEN NOT gold_in_solution THEN '' WHEN notation = 'python' THEN program "
+        "ELSE solution END AS solution "
         f"FROM {paths(digests)} WHERE gold <> ''"
         for place, (each, digests) in enumerate(nonempty.items())
     )
