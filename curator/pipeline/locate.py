@@ -49,7 +49,7 @@ def find_sources(context: BuildContext, hub: bool = False) -> dict[str, LocatedS
         if not own_stage(subset.writers)
     }
     all_sources = {name: _source(name, subset, recipe.folder) for name, subset in sources.items()}
-    for subset in sources.values():
+    for subset in recipe.subsets.values():
         all_sources |= {name: source_by_name(name) for name in subset.gold_sources()}
     own = () if not hub else sources
     return {

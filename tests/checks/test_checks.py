@@ -39,7 +39,6 @@ BRIEF = Check(
     "the program prints at most three characters",
     proves="form",
     needs=("execution",),
-    statement="output is brief",
     audited_kinds=("PoT",),
 )
 
@@ -104,7 +103,8 @@ def test_a_new_check_runs_programs_is_audited_and_is_on_the_card_by_its_declarat
     with Store(tmp_path / "store", readonly=True) as store:
         write_folder(store, version, tmp_path / "out", repo="me/data")
     card = (tmp_path / "out/README.md").read_text("utf-8")
-    assert f"| output is brief; the answer was not proved | {counts['kept']} |" in card
+    assert f"| form | only the form was checked | {counts['kept']} |" in card
+    assert "Versions of the code: brief 7," in card
 
     rows = [{"question": f"{word} and a hundred?", "code": f"print({word}00)"} for word in (1, 20)]
     data = tmp_path / "rows.jsonl"

@@ -30,7 +30,7 @@ limits: {quarantine: 0.2}
 
 def rows(count: int) -> bytes:
     made = [
-        {"problem": f"What is {n} + {n}?", "answer": 2 * n, "words": f"{n} twice is {2 * n}."}
+        {"problem": f"What is {n} + {n}?", "answer": 2 * n, "words": f"The answer is {2 * n}."}
         for n in range(count)
     ]
     return "".join(json.dumps(row) + "\n" for row in made).encode()
