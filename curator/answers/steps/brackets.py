@@ -12,7 +12,9 @@ from curator.answers.steps.tokens import Token
 
 MAX_DEPTH = 12
 """Maximum number of brackets that are open at once; further ones are barriers."""
-_VALUES = ("number", "opaque", "pi", "annotation")
+UNKNOWN = r"\unknown"
+"""Stands for words in brackets that multiply a number: `2(number of cats)`."""
+_VALUES = ("number", "spaced", "opaque", "pi", "annotation")
 
 
 def match_brackets(tokens: Sequence[Token]) -> list[Token]:
@@ -53,11 +55,22 @@ def _close(out: list[Token], token: Token, role: str, place: int, argument: bool
     """Close a bracket; return the role of the next one. `argument`: whether a brace follows."""
     if role == "broken" or (role == "top" and not argument):
         out.append(token._replace(kind="barrier"))
-    elif role == "plain" and not any(each.kind in _VALUES for each in out[place:]):
-        del out[place]
+    elif role == "plain" and _is_comment(out, place):
+        glued = not out[place].gap and place > 0 and out[place - 1].kind == "number"
+        words = [each for each in out[place + 1 :] if each.kind == "word"]
+        out[place:] = [token._replace(kind="word", text=UNKNOWN)] if glued else words
     elif role != "markup":
         out.append(token._replace(text=")" if role == "plain" else "}"))
     return "bottom" if role == "top" and argument else "plain"
+
+
+def _is_comment(out: list[Token], place: int) -> bool:
+    """Return whether a bracket explains a number: `4 (legs)`, `12 (from 3 miles)`."""
+    inside = out[place + 1 :]
+    explains = place > 0 and out[place].gap and out[place - 1].kind in (*_VALUES, "word", "close")
+    if explains and inside and inside[0].kind == "word":
+        return True
+    return not any(each.kind in _VALUES for each in inside)
 
 
 def _break_open(out: list[Token], opened: list[tuple[str, int]]) -> None:

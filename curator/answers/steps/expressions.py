@@ -23,6 +23,7 @@ _CONNECTING = word_set(
     "so then thus therefore hence and or but is are was were which means because since if when"
     " while has have had gives get gets leaves makes"
 )
+_VALUES = ("number", "spaced", "opaque", "annotation", "pi", "root", "fraction", "open")
 _UNIT_LETTERS = frozenset("aAIgmhslLkKcC")
 
 
@@ -97,9 +98,12 @@ class _Reader:
         match token.kind:
             case "number" if self.exponent_of_unit:
                 self.exponent_of_unit = False
-            case "number" | "opaque" | "annotation" | "pi" | "root" | "fraction" | "open":
+            case (
+                "number" | "spaced" | "opaque" | "annotation" | "pi" | "root" | "fraction" | "open"
+            ):
                 if not self.expects and not self._join(token, following):
-                    unclear = not self.units or not _CHANGING.isdisjoint(self.current.words)
+                    words = self.current.words
+                    unclear = not words or not _CHANGING.isdisjoint(words) or "of" in words
                     self.finish()
                     self.current.unclear = unclear
                 self._operand(token)
@@ -115,9 +119,11 @@ class _Reader:
                 self.depth -= 1
                 self.expects = self.units = False
             case "percent":
-                if not self.expects:
+                if self.units:
+                    self._word(token)  # 8 slices per cent
+                elif not self.expects:
                     self._emit("op", "%", token)
-            case "of" if self._multiplies_by_of():
+            case "of" if following and following[0].kind in _VALUES and self._is_share():
                 self._emit_operator("*", token)
             case _:
                 self._word(token)
@@ -163,7 +169,8 @@ class _Reader:
                 self._emit("cmd", r"\pi", token)
                 self.expects = False
             case _:
-                current.readable &= token.kind == "number"
+                current.readable &= token.kind != "opaque"
+                current.unclear |= token.kind == "spaced"
                 self._emit("num", token.text, token)
                 self.expects = False
         if token.kind in ("fraction", "root"):
@@ -190,8 +197,8 @@ class _Reader:
             return True
         return False
 
-    def _multiplies_by_of(self) -> bool:
-        """Return whether `of` means a product: after a percentage or a fraction."""
+    def _is_share(self) -> bool:
+        """Return whether a percentage or a fraction was read last, so that `of` multiplies."""
         symbols = self.current.symbols
         if self.expects or self.units:
             return False
@@ -220,10 +227,14 @@ class _Reader:
     def _word(self, token: Token) -> None:
         word = token.text.lower()
         current = self.current
+        if word in _CONNECTING and current.symbols and not self.depth:
+            self.finish()
+            self.words_before = [word]
+            self.unknown = True
+            return
         glued = self.last is not None and not token.gap and self.last.kind == "number"
-        if len(word) == 1 and word.isalpha() and (token.text not in _UNIT_LETTERS):
-            current.letters = True
-        if word.startswith("\\") or (glued and word == "a"):
+        letter = len(word) == 1 and word.isalpha()
+        if word.startswith("\\") or (letter and (glued or token.text not in _UNIT_LETTERS)):
             current.letters = True
         if not current.symbols:
             self.words_before.append(word)
@@ -231,13 +242,10 @@ class _Reader:
         elif self.expects and current.symbols[-1].text == "/" and not self.unknown:
             current.symbols.pop()  # $5/shirt
             current.operations -= 1
+            current.words.append(word)
             current.unclear |= token.gap
             self.expects, self.units = False, True
         elif self.expects:
-            self.unknown = True
-        elif word in _CONNECTING and not self.depth:
-            self.finish()
-            self.words_before = [word]
             self.unknown = True
         else:
             self.units = True

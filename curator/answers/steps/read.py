@@ -11,16 +11,26 @@ the 48 clips"). A right step can still be the wrong thing to compute.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise, zip_longest
+from fractions import Fraction
+from itertools import pairwise
 from typing import Literal
 
-from curator.answers.steps.agreement import NotComputed, compare_sides, render
+from curator.answers.compare.arithmetic import parse_fraction
+from curator.answers.steps.agreement import (
+    NotComputed,
+    compare_sides,
+    compute,
+    have_mixed_units,
+    render,
+)
 from curator.answers.steps.brackets import match_brackets
 from curator.answers.steps.expressions import Expression, find_expressions
 from curator.answers.steps.tokens import Token, tokenize
 
 MAX_TEXT = 200_000
 MAX_STEPS = 2_000
+
+_DIVISION = {"/", r"\frac", "{", "}", "(", ")"}
 
 Kind = Literal["annotated", "written"]
 Outcome = Literal["right", "wrong", "unread"]
@@ -43,8 +53,8 @@ class Step:
     """How the sides agree (exact, rounded, percent, run-on), or why they do not."""
     stated: str = ""
     """The value that the text states, as a plain number; empty if it cannot be read."""
-    computed: str = ""
-    """The recomputed value: a whole number, a short decimal or a fraction."""
+    computed: Fraction | None = None
+    """The recomputed value."""
     operations: int = 0
     """The number of operations; 0 for `<<3=3>>`."""
 
@@ -92,26 +102,33 @@ def _read(text: str) -> list[Step]:
     annotated: dict[int, Step] = {}
     plain: list[Token] = []
     broken: list[Step] = []
-    for token, following in zip_longest(tokens, tokens[1:]):
-        if token.kind == "broken":
-            broken.append(_unread("annotated", token, "an annotation without its end"))
+    for at, token in enumerate(tokens):
         if token.kind not in ("annotation", "broken"):
             plain.append(token)
             continue
-        step = _read_annotation(token) if token.kind == "annotation" else None
-        repeats = following is not None and following.kind == "number" and not following.gap
+        if token.kind == "broken":
+            broken.append(_unread("annotated", token, "an annotation without its end"))
+            continue
+        step = _read_annotation(token)
+        repeated = _repeated_result(tokens[at + 1 : at + 3])
         if step:
-            annotated[following.start if repeats and following else token.start] = step
-        if not repeats:
-            numeral = step.stated if step else ""
-            kind = "number" if numeral and numeral[0] != "-" else "barrier"
-            plain.append(token._replace(kind=kind, text=numeral))
+            annotated[repeated.start if repeated else token.start] = step
+        if repeated is None:
+            kind = "number" if step and step.stated else "barrier"
+            plain.append(token._replace(kind=kind, text=step.stated if step else ""))
     written = [
         step
         for at, step in _read_equations(match_brackets(plain), text)
         if not _repeats(step, annotated.get(at))
     ]
     return sorted([*annotated.values(), *written, *broken], key=lambda step: step.span[1])
+
+
+def _repeated_result(following: Sequence[Token]) -> Token | None:
+    """Return the first token of the number that repeats an annotation's result: `<<2-5=-3>>-3`."""
+    kinds = [token.kind for token in following if not token.gap]
+    signed = kinds == ["operator", "number"] and following[0].text == "-"
+    return following[0] if kinds[:1] == ["number"] or signed else None
 
 
 def _repeats(written: Step, annotated: Step | None) -> bool:
@@ -183,17 +200,33 @@ def _compare_written(
         return step
     if left.letters or right.letters:
         return None
+    if step.outcome == "wrong" and _names_a_value(left, right):
+        return None
     if step.outcome == "wrong" and chained and _runs_on(step.computed, right):
-        return replace(step, outcome="right", reason="run-on", stated=step.computed)
+        return replace(step, outcome="right", reason="run-on", stated=right.symbols[0].text)
+    if step.outcome == "wrong" and have_mixed_units([*left.words, *right.words[:2]]):
+        return replace(step, outcome="unread", reason="units that differ")
     if step.outcome == "wrong" and (left.unclear or right.unclear or right.words_before):
         return replace(step, outcome="unread", reason="words beside it may change its value")
     return step
 
 
-def _runs_on(computed: str, right: Expression) -> bool:
+def _runs_on(computed: Fraction | None, right: Expression) -> bool:
     """Return whether writing goes on from a result: `2 + 3 = 5 * 2 = 10`."""
     first = right.symbols[0]
-    return right.operations > 0 and first.kind == "num" and first.text == computed
+    return right.operations > 0 and first.kind == "num" and parse_fraction(first.text) == computed
+
+
+def _names_a_value(left: Expression, right: Expression) -> bool:
+    """Return whether the left side is no computation, but what the right side is worth.
+
+    `2 hours = 2 x 60 minutes`, `1% = 450/45`, `1/4 of it = $15`.
+    """
+    if left.numeral:
+        return bool(left.words) or left.symbols[-1].text == "%"
+    numbers = sum(each.kind == "num" for each in left.symbols)
+    share = numbers == 2 and {each.text for each in left.symbols if each.kind != "num"} <= _DIVISION
+    return share and compute(left.symbols) < 1 < compute(right.symbols)
 
 
 def _compare(kind: Kind, place: Token, left: Expression, right: Expression) -> Step:
@@ -216,7 +249,7 @@ def _compare(kind: Kind, place: Token, left: Expression, right: Expression) -> S
         outcome,
         reason,
         numeral or render(stated),
-        render(computed),
+        computed,
         left.operations + right.operations,
     )
 

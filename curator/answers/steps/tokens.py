@@ -14,9 +14,10 @@ from typing import NamedTuple
 class Token(NamedTuple):
     """A token, its place, and whether a blank precedes it.
 
-    Kinds: number · opaque (digits that are no plain number: 5:30) · pi · root · fraction ·
-    markup (a command with the brace that it opens) · operator · open · close · percent · of ·
-    word · equals · annotation · broken (an annotation without its end) · barrier.
+    Kinds: number · spaced (17 500) · opaque (digits that are no plain number: 5:30, 0930, 3,5) ·
+    pi · root · fraction · markup (a command with the brace that it opens) · operator · open ·
+    close · percent · of · word · equals · annotation · broken (an annotation without its end) ·
+    barrier.
     """
 
     kind: str
@@ -34,10 +35,11 @@ _PATTERNS = {
     "annotation": r"<<[^<>\n]{0,1000}>>",
     "broken": r"<<",
     "newline": r"\n[ \t]*(?:(?:[-*•+]|\d{1,3}[.)])[ \t]+)?|\\\\",
-    "opaque": r"\d+(?::\d+)+",
+    "opaque": r"\d+:\d+(?::\d+)*",
     "ordinal": r"\d+(?:st|nd|rd|th)\b",
     "number": r"(?:\d{1,3}(?:(?:\{,\}|\\[,!]|,\\!|[\u00a0\u2009\u202f])\d{3})+(?!\d)(?:\.\d+)?"
-    r"|\d{1,3} 000\b|\d+(?:,\d+)*(?:\.\d+)?(?:[eE][-+]?\d{1,3}(?!\w))?|\.\d+)(?:\.{2,}|…)?",
+    r"|\d{1,3}(?: \d{3})+(?![\d,]|\.\d)"
+    r"|\d+(?:,\d+)*(?:\.\d+)?(?:[eE][-+]?\d{1,3}(?!\w))?|\.\d+)(?:\.{2,}|…)?",
     "vulgar": "[" + "".join(_FRACTIONS) + "]",
     "superscript": "[⁰¹²³⁴⁵⁶⁷⁸⁹]+",
     "short": r"\\[dtc]?frac ?\d ?\d",
@@ -47,7 +49,7 @@ _PATTERNS = {
     "bold": r"\*\*",
     "times": r"[*×·⋅∙∗✕]|\\(?:times|cdot|ast)(?![A-Za-z])"
     r"|(?<![^\W\d_])[xX](?=\s{0,2}(?:\\?\$|[\d(£€¥₹]|\.\d|\\[dtc]?frac))",
-    "divide": r"[/÷∕⁄]|\\div(?![A-Za-z])",
+    "divide": r"//?|[÷∕⁄]|\\div(?![A-Za-z])",
     "plus": r"\+",
     "hyphen": r"(?<=\w)[-‐‑–](?=[^\W\d_])",
     "minus": "[-−–‐‑]",
@@ -60,7 +62,7 @@ _PATTERNS = {
     "blank": r"\\(?:left|right|[bB]igg?[lr]?|displaystyle|q?quad)(?![A-Za-z])|\\[,;:!() ]"
     r"|[&~`_\"“”‘’'°]|\s",
     "of": r"\bof\b",
-    "word": r"[^\W\d_]\w*(?:['’]\w+)*|\\[A-Za-z]+",
+    "word": r"[^\W\d_]{4,}(?=\d)|[^\W\d_]\w*(?:['’]\w+)*|\\[A-Za-z]+",
     "open": r"[({]",
     "close": r"[)}]",
     "bang": "!",
@@ -70,8 +72,9 @@ _PATTERNS = {
 _TOKEN = re.compile("|".join(f"(?P<{name}>{text})" for name, text in _PATTERNS.items()), re.S)
 _OPERATORS = {"power": "^", "times": "*", "divide": "/", "plus": "+", "minus": "-"}
 _WORDS = ("word", "ordinal", "hyphen", "other")
-_GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?")
-_DECIMAL_OR_LIST = re.compile(r"\d,\d")
+_GROUPED = re.compile(r"\d{1,3}(?:,\d{3,})+(?:\.\d+)?|\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?")
+_UNCLEAR_DIGITS = re.compile(r"0\d|\d+,\d")
+_TIME = re.compile(r"\d{1,2}(?::[0-5]\d){1,2}")
 _SEPARATORS = re.compile(r"[^\d.eE+-]")
 _AFTER_FACTORIAL = re.compile(r"\s{0,2}[=*/+)-]")
 _AFTER_SENTENCE = re.compile(r"\s+(?![a-z=+*/×÷-])|\s*\Z|[A-Z\"”)]")
@@ -89,10 +92,18 @@ def tokenize(text: str) -> list[Token]:
         if name in ("mark", "newline", "bang"):
             token = _mark(match, found[-1].kind) if found else None
             found += [token] if token else []
+        elif name == "opaque" and _starts_line(found) and not _TIME.fullmatch(match[0]):
+            label, _, number = match[0].partition(":")  # 1:70*2=140
+            found.append(Token("barrier", label, match.start() - 1, match.end() - 1))
+            found += _tokens("number", number, match.end() - 1 - len(number), True)
         elif name not in ("blank", "bold", "currency"):
             found += _tokens(name, match[0], match.start() - 1, gap)
         gap = match[0].isspace() or (gap and name == "currency")
     return found
+
+
+def _starts_line(found: list[Token]) -> bool:
+    return not found or found[-1].text.startswith("\n")
 
 
 def _tokens(name: str, written: str, start: int, gap: bool) -> Iterator[Token]:
@@ -121,9 +132,11 @@ def _tokens(name: str, written: str, start: int, gap: bool) -> Iterator[Token]:
 
 def _read_number(written: str) -> tuple[str, str]:
     """Return the kind and the plain numeral; `3,5` and `1,2,3` are opaque."""
+    if " " in written:
+        return "spaced", written.replace(" ", "")
     text = written.rstrip("…")
     text = text.rstrip(".") if text.endswith("..") else text
-    if _DECIMAL_OR_LIST.search(text) and not _GROUPED.fullmatch(text):
+    if _UNCLEAR_DIGITS.match(text) and not _GROUPED.fullmatch(text):
         return "opaque", text
     return "number", _SEPARATORS.sub("", text)
 
