@@ -1,4 +1,5 @@
-"""Answers: read the final answer of a text or a program's output, and compare two answers.
+"""Answers: read the final answer of a text or a program's output, compare two answers, and
+recompute the arithmetic of a text.
 
 In: texts of gold answers, solutions and program outputs. Out: `Answer` and `Equivalence`. Importing
 this package is cheap: symbolic grading runs in child processes, which start when first needed.
@@ -12,6 +13,7 @@ from curator.answers.compare.rules import PLAIN_RULES, Equivalence, compare_by_r
 from curator.answers.compare.symbolic import Grader, contradicts, grade_pair
 from curator.answers.extract.program_output import extract_output
 from curator.answers.extract.text import extract
+from curator.answers.steps.read import Step, Steps, read_steps
 from curator.core.model import Answer
 
 VERSION = 3
@@ -23,12 +25,15 @@ __all__ = [
     "VERSION",
     "Equivalence",
     "Grader",
+    "Step",
+    "Steps",
     "compare_by_rules",
     "compare_columns",
     "contradicts",
     "equivalent",
     "extract",
     "extract_output",
+    "read_steps",
     "render_answer",
 ]
 

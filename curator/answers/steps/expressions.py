@@ -1,0 +1,253 @@
+"""Find the arithmetic expressions among words: `3 shirts x $5/shirt` is 3 * 5.
+
+In: tokens without barriers and equals signs. Out: `find_expressions(tokens)`. Words after a number
+are its units. An expression ends at a word such as `so`, and where a number follows a number.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from curator.answers.parse.tokens import Token as Symbol
+from curator.answers.parse.tokens import word_set
+from curator.answers.steps.tokens import Token
+
+MAX_SYMBOLS = 300
+"""Maximum number of symbols of an expression that is read."""
+_CHANGING = word_set(
+    "half halves third thirds quarter quarters fourth fourths fifth fifths sixth eighth tenth"
+    " tenths twice double triple thrice times dozen dozens hundred hundreds thousand thousands"
+    " million millions billion trillion k plus minus mod choose divided multiplied squared cubed"
+    " less from by over into"
+)
+_CONNECTING = word_set(
+    "so then thus therefore hence and or but is are was were which means because since if when"
+    " while has have had gives get gets leaves makes"
+)
+_VALUES = ("number", "spaced", "opaque", "annotation", "pi", "root", "fraction", "open")
+_UNIT_LETTERS = frozenset("aAIgmhslLkKcC")
+
+
+@dataclass(slots=True)
+class Expression:
+    """An expression in a text, in the symbols of `curator.answers.parse`, and its doubts."""
+
+    start: int = -1
+    end: int = -1
+    symbols: list[Symbol] = field(default_factory=list)
+    words: list[str] = field(default_factory=list)
+    operations: int = 0
+    complete: bool = False
+    """Whether it ends with an operand."""
+    at_end: bool = False
+    """Whether it reaches the end of the tokens."""
+    algebra: bool = False
+    """Whether an operand is an unknown: `cost + 3`."""
+    letters: bool = False
+    """Whether a letter beside a number may be an unknown: `2x + 3`."""
+    unclear: bool = False
+    """Whether the words around it may change its value: `half of 6 + 3`."""
+    readable: bool = True
+    words_before: int = 0
+    """The number of words before its first operand."""
+
+    @property
+    def numeral(self) -> str:
+        """The plain numeral if the expression is one number; otherwise empty."""
+        texts = "".join(each.text for each in self.symbols if each.text not in "()%")
+        kinds = [each.kind for each in self.symbols if each.kind != "op"]
+        return texts if kinds == ["num"] and not self.operations else ""
+
+
+def find_expressions(tokens: Sequence[Token]) -> list[Expression]:
+    """Return the expressions of the tokens in order, incomplete ones and algebra among them."""
+    reader = _Reader()
+    for index, token in enumerate(tokens):
+        reader.take(token, tokens[index + 1 : index + 3])
+    reader.finish(at_end=True)
+    return reader.found
+
+
+class _Reader:
+    """Takes one token after the other."""
+
+    def __init__(self) -> None:
+        self.found: list[Expression] = []
+        self.words_before: list[str] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        self.current = Expression()
+        self.depth = 0
+        self.expects = True  # an operand has to follow
+        self.unknown = False  # words stand where an operand is expected
+        self.units = False  # words stand after the last operand
+        self.exponent_of_unit = False
+        self.last: Token | None = None
+
+    def finish(self, at_end: bool = False) -> None:
+        """End the current expression."""
+        current = self.current
+        current.readable &= not self.depth
+        current.complete = not self.expects
+        current.at_end = at_end
+        if current.symbols:
+            self.found.append(current)
+        self._begin()
+
+    def take(self, token: Token, following: Sequence[Token]) -> None:
+        match token.kind:
+            case "number" if self.exponent_of_unit:
+                self.exponent_of_unit = False
+            case (
+                "number" | "spaced" | "opaque" | "annotation" | "pi" | "root" | "fraction" | "open"
+            ):
+                if not self.expects and not self._join(token, following):
+                    words = self.current.words
+                    unclear = not words or not _CHANGING.isdisjoint(words) or "of" in words
+                    self.finish()
+                    self.current.unclear = unclear
+                self._operand(token)
+            case "bottom":
+                self._emit("op", "{", token)
+                self.depth += 1
+                self.expects = True
+            case "operator":
+                self._operator(token, following)
+            case "close":
+                self.current.readable &= not self.expects
+                self._emit("op", token.text, token)
+                self.depth -= 1
+                self.expects = self.units = False
+            case "percent":
+                if self.units:
+                    self._word(token)  # 8 slices per cent
+                elif not self.expects:
+                    self._emit("op", "%", token)
+            case "of" if following and following[0].kind in _VALUES and self._is_share():
+                self._emit_operator("*", token)
+            case _:
+                self._word(token)
+
+    def _emit(self, kind: str, text: str, token: Token) -> None:
+        current = self.current
+        if not current.symbols:
+            current.start = token.start
+            current.words_before = len(self.words_before)
+            current.unclear |= any(word in _CHANGING for word in self.words_before[-3:])
+            self.words_before = []
+        current.readable &= len(current.symbols) < MAX_SYMBOLS
+        if len(current.symbols) < MAX_SYMBOLS:
+            # a blank before a number tells the parser of a mixed number
+            current.symbols.append(Symbol(kind, text, token.gap))
+        current.end = token.end
+        self.last = token
+
+    def _emit_operator(self, text: str, token: Token) -> None:
+        self._emit("op", text, token)
+        self.current.operations += 1
+        self.expects = text != "!"
+        self.unknown = self.units = False
+
+    def _operand(self, token: Token) -> None:
+        current = self.current
+        if self.unknown and token.kind == "open" and not token.gap:
+            current.letters = True  # f(2)
+        if self.unknown and current.symbols:
+            current.unclear = True
+        self.unknown = self.units = False
+        match token.kind:
+            case "open":
+                self._emit("op", token.text, token)
+                self.depth += 1
+            case "fraction":
+                self._emit("cmd", r"\frac", token)
+                current.operations += 1
+            case "root":
+                self._emit("cmd", r"\sqrt", token)
+                current.operations += 1
+            case "pi":
+                self._emit("cmd", r"\pi", token)
+                self.expects = False
+            case _:
+                current.readable &= token.kind != "opaque"
+                current.unclear |= token.kind == "spaced"
+                self._emit("num", token.text, token)
+                self.expects = False
+        if token.kind in ("fraction", "root"):
+            self.expects = True
+
+    def _join(self, token: Token, following: Sequence[Token]) -> bool:
+        """Join an operand to the operand before it: a product or a mixed number."""
+        assert self.last is not None
+        last = self.current.symbols[-1]
+        beside = not self.units
+        if beside and last.kind == "num" and token.kind == "fraction":
+            return True  # 3\frac{1}{2}: the parser reads it
+        if beside and last.text.isdigit() and token.kind == "number" and len(following) == 2:
+            slash, bottom = following[0].text, following[1].text
+            if slash == "/" and token.text.isdigit() and bottom.isdigit():
+                return int(token.text) < int(bottom)
+        product = token.kind in ("open", "pi", "root", "fraction") or last.text == ")"
+        if beside and product and (not token.gap or self.depth or token.kind == "open"):
+            self.current.unclear |= token.gap
+            self._emit_operator("*", token)
+            return True
+        if self.depth:
+            self.current.readable = False
+            return True
+        return False
+
+    def _is_share(self) -> bool:
+        """Return whether a percentage or a fraction was read last, so that `of` multiplies."""
+        symbols = self.current.symbols
+        if self.expects or self.units:
+            return False
+        return symbols[-1].text in ("%", ")", "}") or (len(symbols) > 2 and symbols[-2].text == "/")
+
+    def _operator(self, token: Token, following: Sequence[Token]) -> None:
+        current = self.current
+        if not self.expects:
+            if token.text == "^" and self.units:
+                self.exponent_of_unit = True  # 5 cm^2
+            else:
+                self._emit_operator(token.text, token)
+            return
+        glued = bool(following) and not following[0].gap and following[0].kind == "number"
+        sign = token.text in "+-"
+        if self.unknown and not (sign and glued and token.gap and not current.symbols):
+            current.algebra = True
+            current.operations += 1
+            self.unknown = False
+        elif sign:
+            self._emit("op", token.text, token)
+            self.unknown = False
+        elif current.symbols:
+            current.readable = False
+
+    def _word(self, token: Token) -> None:
+        word = token.text.lower()
+        current = self.current
+        if word in _CONNECTING and current.symbols and not self.depth:
+            self.finish()
+            self.words_before = [word]
+            self.unknown = True
+            return
+        glued = self.last is not None and not token.gap and self.last.kind == "number"
+        letter = len(word) == 1 and word.isalpha()
+        if word.startswith("\\") or (letter and (glued or token.text not in _UNIT_LETTERS)):
+            current.letters = True
+        if not current.symbols:
+            self.words_before.append(word)
+            self.unknown = True
+        elif self.expects and current.symbols[-1].text == "/" and not self.unknown:
+            current.symbols.pop()  # $5/shirt
+            current.operations -= 1
+            current.words.append(word)
+            current.unclear |= token.gap
+            self.expects, self.units = False, True
+        elif self.expects:
+            self.unknown = True
+        else:
+            self.units = True
+            current.words.append(word)
+            current.unclear |= word in _CHANGING
