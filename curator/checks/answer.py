@@ -13,6 +13,8 @@ NO_GOLD = "no gold answer"
 NO_ANSWER = "states no answer"
 NOT_COMPARABLE = "not comparable"
 CONTRADICTION = "contradicts the gold"
+WRONG_STEP = "wrong step"
+"""Reason of a passed row: its answer is right, but a step of its arithmetic is not."""
 
 
 def check_answer(candidate: Candidate, version: int) -> Verdict:
@@ -21,7 +23,7 @@ def check_answer(candidate: Candidate, version: int) -> Verdict:
     def verdict(outcome: Outcome, reason: str, **evidence: str) -> Verdict:
         return Verdict(candidate.row_id, "answer", version, outcome, reason, evidence)
 
-    steps: dict[str, str] = {}
+    steps = _describe_steps(candidate)
     if not candidate.gold:
         return verdict("undecided", NO_GOLD, **steps)
     if candidate.answer is None:
@@ -35,7 +37,8 @@ def check_answer(candidate: Candidate, version: int) -> Verdict:
     }
     match candidate.equivalence.outcome:
         case "equal":
-            return verdict("passed", "", level=level_of(candidate), **evidence)
+            reported = WRONG_STEP if _has_wrong_step(candidate) else ""
+            return verdict("passed", reported, level=level_of(candidate), **evidence)
         case "different":
             return verdict("failed", CONTRADICTION, **evidence)
         case "undecided":
@@ -50,7 +53,20 @@ def level_of(candidate: Candidate) -> EvidenceLevel:
         return "agreed"
     if not candidate.gold_in_text:
         return "executed" if candidate.kind == "PoT" else "independent"
-    return "same text"
+    return "arithmetic" if candidate.recomputed else "same text"
+
+
+def _has_wrong_step(candidate: Candidate) -> bool:
+    fault = candidate.steps.fault if candidate.steps else None
+    return fault is not None and fault.outcome == "wrong"
+
+
+def _describe_steps(candidate: Candidate) -> dict[str, str]:
+    """Return what became of the steps: their number, and the first wrong or unread one."""
+    if not candidate.steps or not candidate.steps.steps:
+        return {}
+    found = {"steps": str(len(candidate.steps.steps))}
+    return found | ({"fault": str(candidate.steps.fault)} if candidate.steps.fault else {})
 
 
 CHECK = Check(
@@ -58,7 +74,7 @@ CHECK = Check(
     check_answer,
     "the answer that the rationale states is equal to the gold answer",
     proves="answer",
-    needs=("answer", "equivalence"),
+    needs=("answer", "equivalence", "steps"),
     undecided=(NO_GOLD, NO_ANSWER, NOT_COMPARABLE),
     by_default=True,
 )

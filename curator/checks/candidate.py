@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from curator.answers import Equivalence
+from curator.answers import Equivalence, Steps
 from curator.core.model import Answer, EvidenceLevel, Kind, Verdict
 from curator.sandbox import Execution
 
@@ -37,3 +37,12 @@ class Candidate:
     """The final answer of the rationale."""
     equivalence: Equivalence | None = None
     """How that answer compares with the gold answer; None without either."""
+    steps: Steps | None = None
+    """The arithmetic of a text, recomputed; None for a program."""
+    recomputed: bool = False
+    """Whether all of these steps are right and the last one is equal to the gold answer."""
+
+    @property
+    def solution(self) -> str:
+        """The text as its author wrote it."""
+        return self.as_written or self.text

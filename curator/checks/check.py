@@ -10,7 +10,7 @@ from typing import Literal
 from curator.checks.candidate import Candidate
 from curator.core.model import Kind, Verdict
 
-Evidence = Literal["agreement", "execution", "answer", "equivalence"]
+Evidence = Literal["agreement", "execution", "answer", "equivalence", "steps"]
 """A field of Candidate that has to be filled before a check can run."""
 Proof = Literal["execution", "answer", "gold", "form"]
 """What a passed check is about: that the program runs, that the answer is right, that the gold
@@ -24,7 +24,8 @@ class Check:
     version: int
     """Part of every verdict. A change of any verdict needs a new number."""
     run: Callable[[Candidate, int], Verdict | None]
-    """Return the verdict with the given version, or None if the check does not apply."""
+    """Return the verdict with the given version, or None if the check does not apply. A passed
+    verdict with a reason reports the row, which stays."""
     about: str
     """What a passed row has, for the reference."""
     proves: Proof

@@ -13,6 +13,7 @@ from curator.answers import (
     compare_columns,
     extract,
     extract_output,
+    read_steps,
     render_answer,
 )
 from curator.checks.candidate import Candidate
@@ -37,7 +38,8 @@ def collect_evidence(
     """Return the candidates with the evidence in `needs`, in order.
 
     An answer needs the execution of its program, and an equivalence needs both. Each program and
-    each pair is passed on once. A candidate without a gold answer has no equivalence.
+    each pair is passed on once. A candidate without a gold answer has no equivalence. Steps are
+    read from texts that annotate them, and from those that state their own gold answer.
     """
     extracts = "answer" in needs or "equivalence" in needs
     executions: dict[str, Execution] = {}
@@ -51,23 +53,47 @@ def collect_evidence(
         else None
         for each, answer in zip(candidates, answers, strict=True)
     ]
-    distinct = list(dict.fromkeys(pair for pair in pairs if pair))
-    equivalences = dict(zip(distinct, compare(distinct), strict=True))
+    steps = [
+        read_steps(each.solution) if "steps" in needs and _has_steps(each) else None
+        for each in candidates
+    ]
+    results = [
+        (each.gold, found.result, each.choices)
+        if found and found.recomputed and found.result and each.gold
+        else None
+        for each, found in zip(candidates, steps, strict=True)
+    ]
+    distinct = list(dict.fromkeys(pair for pair in (*pairs, *results) if pair))
+    equivalences: dict[Pair | None, Equivalence] = dict(
+        zip(distinct, compare(distinct), strict=True)
+    )
     return [
         replace(
             each,
             execution=executions.get(each.text) if each.kind == "PoT" else None,
             answer=answer,
-            equivalence=equivalences[pair] if pair else None,
+            equivalence=equivalences.get(pair),
+            steps=found,
+            recomputed=result in equivalences and equivalences[result].outcome == "equal",
         )
-        for each, answer, pair in zip(candidates, answers, pairs, strict=True)
+        for each, answer, pair, found, result in zip(
+            candidates, answers, pairs, steps, results, strict=True
+        )
     ]
+
+
+def _has_steps(candidate: Candidate) -> bool:
+    """Return whether the steps of a candidate are evidence.
+
+    That is where nothing else proves the text, or where its author annotated them.
+    """
+    return candidate.kind == "CoT" and (candidate.gold_in_text or "<<" in candidate.solution)
 
 
 def extract_answer(candidate: Candidate, executions: Mapping[str, Execution]) -> Answer | None:
     """Return the final answer of a text, or of the output of a program that ended well."""
     if candidate.kind == "CoT":
-        return extract(candidate.as_written or candidate.text, candidate.choices)
+        return extract(candidate.solution, candidate.choices)
     execution = executions[candidate.text]
     return extract_output(execution.stdout) if execution.status == "ok" else None
 

@@ -113,8 +113,9 @@ def _counts(
     name: str, subset: SubsetState, screened: Mapping[str, Outputs], drawn: Outputs
 ) -> SubsetContent:
     """Count the rows of one subset by what stopped them."""
-    rejected = {key: count for key, count in subset.outcomes.items() if ":" in key}
-    reported: dict[str, int] = {}
+    by_reason = {key: count for key, count in subset.outcomes.items() if ":" in key}
+    reported = {key: count for key, count in by_reason.items() if key.startswith("passed: ")}
+    rejected = {key: count for key, count in by_reason.items() if key not in reported}
     for outputs in screened.values():
         for key, count in _counts_below(outputs, name).items():
             outcome, _, reason = key.partition(": ")

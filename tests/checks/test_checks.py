@@ -104,7 +104,7 @@ def test_a_new_check_runs_programs_is_audited_and_is_on_the_card_by_its_declarat
         write_folder(store, version, tmp_path / "out", repo="me/data")
     card = (tmp_path / "out/README.md").read_text("utf-8")
     assert f"| form | only the form was checked | {counts['kept']} |" in card
-    assert "Versions of the code: brief 7," in card
+    assert "brief 7," in card
 
     rows = [{"question": f"{word} and a hundred?", "code": f"print({word}00)"} for word in (1, 20)]
     data = tmp_path / "rows.jsonl"

@@ -112,8 +112,8 @@ def test_rows_are_proved_by_other_sources_and_by_programs_not_by_their_own_text(
     mirror, recipe = make_world(tmp_path)
     version = build(recipe, tmp_path / "store", options=RunOptions(mirror=mirror))
     assert levels(version)["pot"] == {"executed": len(RIGHT)}
-    assert set(levels(version)["cot"]) <= {"arithmetic", "same text"}
-    assert sum(levels(version)["cot"].values()) == len(RIGHT) + 1
+    # The steps of all solutions are right, but the last one of WRONG is not the gold answer.
+    assert levels(version)["cot"] == {"arithmetic": len(RIGHT), "same text": 1}
     rows = load(version.ref, tmp_path / "store").to_pylist()
     counted = Counter((row["subset"], row["evidence_level"]) for row in rows)
     assert counted == {
@@ -121,6 +121,43 @@ def test_rows_are_proved_by_other_sources_and_by_programs_not_by_their_own_text(
         for name, by_level in levels(version).items()
         for level, count in by_level.items()
     }
+
+
+STEPS = {
+    "right": ("He has 3*4=<<3*4=12>>12 and 12-5=<<12-5=7>>7.\n#### 7", "arithmetic"),
+    "wrong": ("He has 3*4=<<3*4=13>>13, so 7 stay.\n#### 7", "same text"),
+    "of another number": ("He has 3*4=<<3*4=12>>12, so 7 stay.\n#### 7", "same text"),
+    "in words": ("He has a dozen less five.\n#### 7", "same text"),
+}
+
+
+def test_the_arithmetic_of_a_solution_with_its_own_gold_answer_is_recomputed(
+    tmp_path: Path,
+) -> None:
+    upstream = tmp_path / "mirror/sources/gsm8k"
+    upstream.mkdir(parents=True)
+    rows = [
+        {"question": f"How many pens are in box {name}?", "answer": text}
+        for name, (text, _) in STEPS.items()
+    ]
+    (upstream / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    recipe = tmp_path / "steps.yaml"
+    recipe.write_text(
+        "name: steps\nabout: steps\nsubsets: {cot: {source: gsm8k, kind: CoT}}\n"
+        "screens: {contamination: null}\n"
+    )
+    options = RunOptions(mirror=tmp_path / "mirror")
+    version = build(recipe, tmp_path / "store", options=options)
+    found = load(version.ref, tmp_path / "store").to_pylist()
+    assert {
+        row["question"].partition(" box ")[2].rstrip("?"): row["evidence_level"] for row in found
+    } == {name: level for name, (_, level) in STEPS.items()}
+    assert version.content["subsets"]["cot"]["reported"] == {"passed: wrong step": 1}
+    [wrong] = [row for row in found if "wrong" in row["question"]]
+    with Store(tmp_path / "store", readonly=True) as store:
+        history = why(store, wrong["id"].hex())
+    [evidence] = [each["evidence"] for each in history.verdicts if each["check"] == "answer"]
+    assert evidence["fault"].startswith("step 1, '<<3*4=13>>'"), evidence
 
 
 def test_the_golds_of_lila_are_the_output_of_its_own_programs(tmp_path: Path) -> None:
@@ -257,7 +294,7 @@ def test_released_rows_are_proved_by_their_upstreams(tmp_path: Path) -> None:
     }
     contradicted = {"failed: contradicts the gold": 1}
     assert found == {
-        "gsm_train_cot": ({"same text": 1}, {}),
+        "gsm_train_cot": ({"arithmetic": 1}, {}),
         "gsm_rft_cot": (
             {"independent": 1},
             contradicted | {"undecided: states no answer": 1},

@@ -101,7 +101,10 @@ def _candidates(
 
 
 def _count(verdicts: Iterable[Verdict], counts: Counter[str]) -> Iterator[Verdict]:
-    """Yield the verdicts; count rows by their worst outcome and its first reason."""
+    """Yield the verdicts; count rows by their worst outcome and its first reason.
+
+    Passed verdicts with a reason, which report a row, are counted as `passed: reason`.
+    """
     severity = {"passed": 0, "undecided": 1, "failed": 2}
     row_id, outcome, reason = b"", "passed", ""
 
@@ -117,5 +120,7 @@ def _count(verdicts: Iterable[Verdict], counts: Counter[str]) -> Iterator[Verdic
             row_id, outcome, reason = verdict.row_id, "passed", ""
         if severity[verdict.outcome] > severity[outcome]:
             outcome, reason = verdict.outcome, verdict.reason
+        elif verdict.outcome == "passed" and verdict.reason:
+            counts[f"passed: {verdict.reason}"] += 1
         yield verdict
     count_row()
