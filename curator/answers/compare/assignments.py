@@ -44,7 +44,9 @@ def _is_label(head: Node) -> bool:
         case "apply":
             return True
         case "*":
-            return len(head.args) > 1 and all(part.op == "name" for part in head.args)
+            names = all(part.op == "name" for part in head.args)
+            event = head.args[0].op == "name" and head.args[1].op == "rel"  # P(X = 2)
+            return names or (event and len(head.args) == 2)
         case "call" if head.text == "abs":
             return head.args[0].op == "*" and _is_label(head.args[0])
         case "call" if head.text in _RATIOS:

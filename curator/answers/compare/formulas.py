@@ -133,12 +133,12 @@ def _compare_named_values(a: Node, b: Node) -> Result | None:
     if x is None and y is None:
         return None
     if x is None or y is None:
-        named, other = (a, b) if x is not None else (b, a)
-        values = to_tuple(x or y or {})
-        if other.op not in ("tuple", "list", "items") or (other.op == "items" and x and y):
+        named, other = (x or {}, b) if x is not None else (y or {}, a)
+        values = to_tuple(named)
+        if other.op not in ("tuple", "list", "items"):
             return None
         if values is None:
-            reordered = _compare_unordered(tuple((x or y or {}).values()), other.args, "names")
+            reordered = _compare_unordered(tuple(named.values()), other.args, "names")
             same = reordered is not None and reordered[0] == "equal"
             return ("undecided", "names in another order") if same else reordered
         return compare_nodes(values, other)
@@ -334,12 +334,12 @@ def compare_nodes(a: Node, b: Node) -> Result | None:
     """Return the outcome for two formulas; None where a symbolic grader is needed."""
     if a == b:
         return "equal", "same formula"
-    if Node("set") in (a, b):
-        return "undecided", "empty set"
     named = _compare_named_values(a, b)
     if named:
         return named
     a, b = (solve_inequality(expand_plus_minus(_unwrap_single(side))) for side in (a, b))
+    if Node("set") in (a, b):
+        return ("equal" if a == b else "undecided"), "empty set"
     if not (a.op == b.op == "rel") or {a.text, b.text} == {"=", "in"}:
         a, b = (expand_plus_minus(_unwrap_single(strip_assignment(side))) for side in (a, b))
     elif a.args[0] == b.args[0] and a.text == b.text == "=":

@@ -33,7 +33,7 @@ def solve_inequality(node: Node) -> Node:
             return node
         for mode in (node.text,) if node.text else ("and", "or"):
             solution = _solve_exactly(node.args, mode)
-            if solution is not None:
+            if solution is not None and (solution.args or node.text):
                 return solution
         return _solve_pair(node) if len(node.args) == 2 else node
     if node.op != "rel":
@@ -126,7 +126,7 @@ def _solve_exactly(relations: Sequence[Node], mode: str) -> Node | None:
     except NoValue:
         return None
     if not pieces:
-        return None
+        return Node("set")
     sets = [to_interval(p) if p.low != p.high else Node("set", (p.low,)) for p in pieces]
     result = sets[0] if len(sets) == 1 else Node("union", tuple(sets))
     return Node("rel", (Node("name", (), name), result), "in")

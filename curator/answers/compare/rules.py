@@ -128,7 +128,7 @@ def _compare_dates(a: tuple[int, int, int], b: tuple[int, int, int]) -> Result:
     return ("different" if a[0] and b[0] else "undecided"), "date"
 
 
-_BLANK = re.compile(r"(?<![A-Za-z0-9.]) | (?![A-Za-z0-9.])|(?<=[A-Za-z]) | (?=[A-Za-z])")
+_BLANK = re.compile(r"(?<![A-Za-z0-9.]) | (?![0-9])")
 _GROUPS = re.compile(r"[-+]?\d{1,3}(?: \d{3})+")
 _LONG_WORD = re.compile(r"[A-Za-z]{3,}")
 

@@ -122,7 +122,9 @@ def word(p: Cursor, text: str) -> Node:
     if text == "Union" and p.accept("("):
         inside = p.items()
         p.expect(")")
-        return Node("union", inside.args if inside.op == "items" else (inside,))
+        parts = inside.args if inside.op == "items" else (inside,)
+        sets = ("set", "interval", "union", "list", "tuple")
+        return Node("union", tuple(x if x.op in sets else Node("set", (x,)) for x in parts))
     if text == "Eq" and p.accept("("):
         inside = p.items()
         p.expect(")")
@@ -226,6 +228,8 @@ def subscript(p: Cursor, name: Node) -> Node:
             text += p.take().text
     elif below.kind not in ("num", "word"):
         raise Unreadable("a subscript that is not a name")
+    while p.accept("'"):
+        text += "'"
     return Node("name", (), f"{name.text}_{text}")
 
 

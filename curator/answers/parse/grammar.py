@@ -32,6 +32,9 @@ _RELATIONS = {
     "!=": "!=",
     ":": ":",
 }
+_ENDING_COMMANDS = (
+    *("\\\\", r"\endmatrix", r"\endcases", r"\in", r"\pmod", r"\mod", r"\rfloor", r"\rceil"),
+)
 _WORDS = re.compile("[A-Za-z]+")
 _SYMPY_WORDS = word_set("I E oo sqrt pi exp log sin cos tan Interval FiniteSet Union")
 _MINUS_SIGNS = ("-", "∓")
@@ -220,7 +223,7 @@ class Parser:
         if token.kind == "word":
             return token.text not in ("and", "or", "in", "mod", *_CONDITIONS)
         if token.kind == "cmd":
-            return token.text not in (r"\\", r"\endmatrix", r"\endcases", r"\in", r"\pmod", r"\mod")
+            return token.text not in _ENDING_COMMANDS
         return token.text in ("(", "{", "[", r"\{") or (token.text == "|" and not self.bars)
 
     def signed(self) -> Node:

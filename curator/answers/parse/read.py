@@ -72,9 +72,17 @@ MAX_QUANTITY = 200
 _LEAD = re.compile(
     r"(?:about|approximately|approx\.?|around|nearly|roughly|exactly|only|after|=|≈|~|:) *", re.I
 )
-_FORMULA = re.compile(r"[\d\\^=+*/()\[\]{}<>|]|(?<![A-Za-z])[A-Za-z] ?- ?[A-Za-z](?![A-Za-z])")
-_NAMES = re.compile(r"(?:[A-Za-z]|-?pi|-?inf)(?:, ?(?:[A-Za-z]|-?pi|-?inf))+")
-_ALL_REALS = ("all real numbers", "all reals", "real numbers", "the set of all real numbers")
+_FORMULA = re.compile(
+    r"[\d\\^=+*/()\[\]{}<>|]|(?<![A-Za-z])[A-Za-z]{1,2} ?- ?[A-Za-z]{1,2}(?![A-Za-z])"
+)
+_NAMES = re.compile(r"-?(?:[A-Za-z]|pi|inf)(?:, ?-?(?:[A-Za-z]|pi|inf))+")
+_ALL_REALS = (
+    "all real numbers",
+    "all reals",
+    "reals",
+    "real numbers",
+    "the set of all real numbers",
+)
 _BUILDER = re.compile(r"\\?\{ ?[a-z] ?(?:\\in[^|:]*)?[|:] ?(.*?) ?\\?\}")
 _UNKNOWN_NAME = re.compile(r"[A-Za-z]")
 

@@ -80,6 +80,10 @@ def tokenize(text: str) -> list[Token]:
         if match is None:
             raise Unreadable(text[at : at + 20])
         kind = str(match.lastgroup)
+        if match[kind] == "!=" and not match["gap"] and found and found[-1].kind == "num":
+            found += [Token("op", "!", False), Token("op", "=", False)]  # 3!=6
+            at = match.end()
+            continue
         found.append(Token(kind, match[kind], bool(match["gap"])))
         if len(found) > MAX_TOKENS:
             raise Unreadable("too long")

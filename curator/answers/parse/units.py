@@ -154,6 +154,8 @@ def _base_unit(word: str) -> tuple[str, Fraction]:
 def _changes_number(text: str) -> bool:
     """Return whether words state more than what is counted: `squared`, `tenths`, `below zero`."""
     words = text.split()
+    if len(words) > 1 and all(len(word) == 1 for word in words):
+        return True  # `5 m n`: variables
     if words[0] in ("times", "in"):  # `3 times`, `5 in`, but not `4 times 10`
         words = words[1:]
     return any(word in _NO_UNITS or (_ORDINAL_PART.fullmatch(word) is not None) for word in words)
