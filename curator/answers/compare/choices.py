@@ -38,7 +38,12 @@ _ROMAN = word_set("I II III IV V VI VII VIII IX X")
 
 def parse_letter(text: str) -> str:
     """Return the letter of `(b)`, `C.`, `option D`; empty if the text is anything else."""
-    match = _LETTER.fullmatch(normalize.normalize(text)) if len(text) < 40 else None
+    return letter_of(normalize.normalize(text)) if len(text) < 40 else ""
+
+
+def letter_of(plain: str) -> str:
+    """Return `parse_letter` of a text in plain notation."""
+    match = _LETTER.fullmatch(plain) if len(plain) < 40 else None
     return match[1].upper() if match else ""
 
 
@@ -170,8 +175,9 @@ def compare_choices(gold: str, answer: str, choices: tuple[str, ...]) -> Result:
     letter of a choice, an answer's letter can mean either.
     """
     options = strip_labels(choices)
-    chosen = [parse_selection(normalize.normalize(text)) for text in (gold, answer)]
-    if all(one is not None and len(one) > 1 for one in chosen):
+    pair = (gold, answer) if min(len(gold), len(answer)) > 1 else ()
+    chosen = [parse_selection(normalize.normalize(text)) for text in pair]
+    if chosen and all(one is not None and len(one) > 1 for one in chosen):
         return ("equal" if chosen[0] == chosen[1] else "different"), "letters"
     mark = parse_letter(gold)
     if mark and LETTERS.find(mark) < len(options):

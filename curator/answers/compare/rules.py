@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from curator.answers.compare.choices import (
     compare_choices,
-    parse_letter,
+    letter_of,
     parse_selection,
     split_label,
 )
@@ -47,6 +47,7 @@ _NO_SOLUTIONS = frozenset(
         *("no real roots", "empty set", "emptyset"),
     )
 )
+_NOTHING = re.compile(r"no|undef|empty|\{ *\\?\}|∅|varnothing", re.I)
 _FORMULA = re.compile(r"[\d\\^=+*/<>|{}]")
 _WORD = re.compile(r"(?<![A-Za-z\\])[A-Za-z]{3,}")
 _TRUTH_VALUES = {"yes": "true", "no": "false", "true": "true", "false": "false", "True": "true"}
@@ -71,7 +72,7 @@ def render_answer(answer: Answer) -> str:
 
 def _no_value(text: str) -> str:
     """Return `no solution` or `undefined` if a text says so in words or as the empty set."""
-    if len(text) > 60:
+    if len(text) > 60 or not _NOTHING.search(text):
         return ""
     plain = normalize.normalize(text)
     words = normalize.comparison_form(plain)
@@ -129,6 +130,13 @@ def _compare_dates(a: tuple[int, int, int], b: tuple[int, int, int]) -> Result:
 
 
 _BLANK = re.compile(r"(?<![A-Za-z0-9.]) | (?![0-9])")
+_LOST_MARKS = (
+    re.compile(r"(?<![_^}\d])\d+ (?=\d)"),
+    re.compile("'"),
+    re.compile(r"\\(?:bar|hat|vec|d?dot|tilde|overline|wide\w+|overrightarrow|Re|Im|neg)(?![a-z])"),
+    re.compile(r"\^ ?\{? ?(?:\*|T(?![A-Za-z])|\\top)"),
+)
+"""What math-verify drops or ignores: blanks between numbers, primes, accents, conjugates."""
 _GROUPS = re.compile(r"[-+]?\d{1,3}(?: \d{3})+")
 _LONG_WORD = re.compile(r"[A-Za-z]{3,}")
 
@@ -180,6 +188,9 @@ def _compare_texts(a: Reading, b: Reading) -> Result | None:
             return "different", "words or formula"
     if _has_prose(a.plain) or _has_prose(b.plain):
         return "undecided", "words and formula"
+    for pattern in _LOST_MARKS:
+        if len(pattern.findall(a.plain)) != len(pattern.findall(b.plain)):
+            return "undecided", "marks"
     return None
 
 
@@ -201,9 +212,9 @@ def _compare_without_choices(gold: str, answer: str) -> Result | None:
         result = compare_quantities(a.node, a.unit, b.node, b.unit)
         if a.label and b.label and a.label != b.label and result and result[0] == "equal":
             return "undecided", "other label"
-        letters = _compare_letters(gold, answer)
+        letters = _compare_letters(a.plain, b.plain)
         return letters if letters and not (result and result[0] == "equal") else result
-    return _compare_letters(gold, answer) or _compare_texts(a, b)
+    return _compare_letters(a.plain, b.plain) or _compare_texts(a, b)
 
 
 def _is_decimal_comma(a: str, b: str) -> bool:
@@ -229,10 +240,9 @@ def _compare_selections(a: str, b: str) -> Result | None:
 def _compare_letters(gold: str, answer: str) -> Result | None:
     """Compare letters of choices whose texts are unknown: `(b)`, `B)`, `B. web`.
 
-    A bare letter is a variable.
+    Takes texts in plain notation. A bare letter is a variable.
     """
-    gold, answer = normalize.normalize(gold), normalize.normalize(answer)
-    marks = [parse_letter(text) for text in (gold, answer)]
+    marks = [letter_of(text) for text in (gold, answer)]
     labels = [split_label(text) for text in (gold, answer)]
     letters = [mark or label for mark, (label, _) in zip(marks, labels, strict=True)]
     if all(letters) and any(len(text.strip()) > 1 for text in (gold, answer)):

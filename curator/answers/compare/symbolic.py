@@ -8,7 +8,6 @@ evaluate a text as code.
 
 import json
 import os
-import re
 import selectors
 import subprocess
 import sys
@@ -22,7 +21,7 @@ from types import TracebackType
 
 from curator.answers.compare.decimals import DIGITS
 from curator.answers.compare.rules import Equivalence, compare_by_rules
-from curator.answers.parse.normalize import MAX_LENGTH, normalize
+from curator.answers.parse.normalize import MAX_LENGTH
 
 Pair = tuple[str, str, tuple[str, ...]]
 
@@ -217,22 +216,13 @@ class Grader:
         self.close()
 
 
-_NUMBERS_SIDE_BY_SIDE = re.compile(r"(?<!_)\d \d")
-
-
 def _skip(pair: Pair) -> Equivalence | None:
-    """Return a verdict for what math-verify cannot grade: choices, and texts that it misreads."""
+    """Return a verdict for what math-verify cannot grade: choices and very long texts."""
     gold, answer, choices = pair
     if choices:
         return Equivalence("undecided", "options")
-    if max(len(gold), len(answer)) > MAX_LENGTH:
-        return Equivalence("undecided", "too long")
-    plain = [normalize(text) for text in (gold, answer)]
-    if len({text.count("'") for text in plain}) > 1:
-        return Equivalence("undecided", "primes")  # math-verify drops them
-    if len({_NUMBERS_SIDE_BY_SIDE.search(text) is None for text in plain}) > 1:
-        return Equivalence("undecided", "blanks between numbers")
-    return None
+    too_long = max(len(gold), len(answer)) > MAX_LENGTH
+    return Equivalence("undecided", "too long") if too_long else None
 
 
 def contradicts(first: Equivalence, second: Equivalence) -> bool:

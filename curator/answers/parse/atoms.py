@@ -3,6 +3,8 @@
 In: the parser, with the first token of the atom taken. Out: a `Node`. `grammar` joins the atoms.
 """
 
+from collections.abc import Sequence
+
 from curator.answers.parse.cursor import Cursor
 from curator.answers.parse.layouts import cases, matrix, piecewise, sympy_interval
 from curator.answers.parse.tokens import Ambiguous, Token, Unreadable, word_set
@@ -122,9 +124,7 @@ def word(p: Cursor, text: str) -> Node:
     if text == "Union" and p.accept("("):
         inside = p.items()
         p.expect(")")
-        parts = inside.args if inside.op == "items" else (inside,)
-        sets = ("set", "interval", "union", "list", "tuple")
-        return Node("union", tuple(x if x.op in sets else Node("set", (x,)) for x in parts))
+        return union(inside.args if inside.op == "items" else (inside,))
     if text == "Eq" and p.accept("("):
         inside = p.items()
         p.expect(")")
@@ -336,6 +336,14 @@ def _repeating_decimal(start: str, block: Node) -> Node:
     top = int(whole + fixed + digits) - int(whole + fixed)
     bottom = (10 ** len(digits) - 1) * 10 ** len(fixed)
     return Node("/", (Node("num", (), str(top)), Node("num", (), str(bottom))))
+
+
+_SETS = ("set", "interval", "union", "list", "tuple")
+
+
+def union(parts: Sequence[Node]) -> Node:
+    """Return a union, with the value in braces `{1}` as a set."""
+    return Node("union", tuple(x if x.op in _SETS else Node("set", (x,)) for x in parts))
 
 
 def to_collection(op: str, inside: Node) -> Node:

@@ -156,7 +156,7 @@ class Parser:
         parts = [self.sum()]
         while self.accept("∪"):
             parts.append(self.sum())
-        return parts[0] if len(parts) == 1 else Node("union", tuple(parts))
+        return parts[0] if len(parts) == 1 else atoms.union(parts)
 
     def sum(self) -> Node:
         self.enter()
