@@ -26,7 +26,7 @@ def strip_assignment(node: Node) -> Node:
     head, right = node.args
     if head.op == "name" and head.text not in variables(right):
         return right
-    if _is_label(head):
+    if _is_label(head) and (head.op == "apply" or not variables(right)):
         return right
     if head.op == "const" and head.text in _NAMED_CONSTANTS and right.op != "const":
         return right  # i = 3
@@ -164,6 +164,8 @@ def compare_definitions(a: Node, b: Node) -> tuple[Node, Node] | None:
     (head, body), (other, other_body) = a.args, b.args
     if head.op != "apply" or any(arg.op != "name" for arg in head.args):
         return None
+    if any(arg.text.isupper() and arg.text not in variables(body) for arg in head.args):
+        return None  # P(A) = 1/2 states a value
     if other == Node("name", (), "y") and len(head.args) == 1 and "y" not in variables(a):
         return body, other_body
     if other.op != "apply" or other.text != head.text or len(other.args) != len(head.args):

@@ -56,7 +56,8 @@ _COLLECTIONS = (*_ORDERED, *_UNORDERED)
 
 def _unwrap_single(node: Node) -> Node:
     """Return the item of a list or set of one item."""
-    return node.args[0] if node.op in _COLLECTIONS and len(node.args) == 1 else node
+    single = node.op in _COLLECTIONS and len(node.args) == 1 and node.args[0].op != "set"
+    return node.args[0] if single else node
 
 
 def _combine(results: Sequence[Result | None], rule: str) -> Result | None:
@@ -337,7 +338,10 @@ def compare_nodes(a: Node, b: Node) -> Result | None:
     named = _compare_named_values(a, b)
     if named:
         return named
+    inequalities = a, b
     a, b = (solve_inequality(expand_plus_minus(_unwrap_single(side))) for side in (a, b))
+    if a.op == b.op == "rel" and (a.text == "in") != (b.text == "in"):
+        a, b = inequalities  # `-2x > 4y` has no solution by rules, `x < -2y` has one
     if Node("set") in (a, b):
         return ("equal" if a == b else "undecided"), "empty set"
     if not (a.op == b.op == "rel") or {a.text, b.text} == {"=", "in"}:

@@ -78,7 +78,9 @@ def _no_value(text: str) -> str:
     words = normalize.comparison_form(plain)
     if words == "undefined":
         return words
-    return "no solution" if words in _NO_SOLUTIONS or plain in (r"\{\}", "{}") else ""
+    if "{" in plain:
+        return "no solution" if plain.replace(" ", "") in (r"\{\}", "{}") else ""
+    return "no solution" if words in _NO_SOLUTIONS else ""
 
 
 def _truth_value(reading: Reading) -> str:
@@ -129,9 +131,10 @@ def _compare_dates(a: tuple[int, int, int], b: tuple[int, int, int]) -> Result:
     return ("different" if a[0] and b[0] else "undecided"), "date"
 
 
-_BLANK = re.compile(r"(?<![A-Za-z0-9.]) | (?![0-9])")
+_BLANK = re.compile(r"(?<![A-Za-z0-9.]) | (?![0-9.])")
 _LOST_MARKS = (
     re.compile(r"(?<![_^}\d])\d+ (?=\d)"),
+    re.compile(r"(?<![A-Za-z\\])[A-Za-z] (?=\d)"),
     re.compile("'"),
     re.compile(r"\\(?:bar|hat|vec|d?dot|tilde|overline|wide\w+|overrightarrow|Re|Im|neg)(?![a-z])"),
     re.compile(r"\^ ?\{? ?(?:\*|T(?![A-Za-z])|\\top)"),

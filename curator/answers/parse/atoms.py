@@ -198,6 +198,13 @@ def _is_in_prose(p: Cursor) -> bool:
     return left or (after.gap and after.kind in ("word", "num", "end"))
 
 
+def is_product_of_letters(token: Token) -> bool:
+    """Return whether a word is several variables: in LaTeX `x^ab` only `a` is the exponent."""
+    text = token.text
+    word = token.kind == "word" and 1 < len(text) < 4 and text.isalpha()
+    return word and text not in FUNCTIONS and text not in _CONSTANTS and text not in _GREEK
+
+
 def letters(p: Cursor, text: str) -> Node:
     if p.next.text == "(" and not p.next.gap and len(text) > 1:
         raise Unreadable(f"unknown function {text}")

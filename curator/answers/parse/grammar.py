@@ -208,11 +208,14 @@ class Parser:
     def is_sympy(self, letter: str) -> bool:
         """Return whether `I` or `E` is a constant here: `2*E`, `1 - I`, but not `2E`, `I`, `A*E`.
 
-        It is if the text has no other letters and operators (for `E` the sign `*`).
+        It is if the text has no other letters and an operator before it (for `E` only `*`).
         """
         if letter not in self.constants:
-            signs = "*" if letter == "E" else "+-*"
-            joined = len(self.text.strip(" +-()")) > 1 and any(sign in self.text for sign in signs)
+            signs = r"\*" if letter == "E" else r"[-+*]"
+            joined = (
+                re.search(rf"{signs} ?{letter}(?![A-Za-z])|{letter} ?\*", self.text) is not None
+            )
+            joined &= len(self.text.strip(" +-()")) > 1
             self.constants[letter] = joined and not set(_WORDS.findall(self.text)) - _SYMPY_WORDS
         return self.constants[letter]
 
@@ -241,7 +244,9 @@ class Parser:
     def power(self) -> Node:
         self.enter()
         base = self.postfix(self.atom())
-        if self.accept("^", "**"):
+        if self.next.text in ("^", "**"):
+            if self.take().text == "^" and atoms.is_product_of_letters(self.next):
+                raise Ambiguous("an exponent of several letters")
             exponent = self.signed()
             base = self.postfix(Node("^", (base, exponent)))
         self.depth -= 1

@@ -171,6 +171,18 @@ def _normalize_latex(text: str) -> str:
     return text
 
 
+def _open_box(text: str) -> str:
+    """Return the content of a text that is one box, `\\boxed{...}`; other texts as they are."""
+    start, depth = text.find("{"), 0
+    if start < 0:
+        return text
+    for at in range(start, len(text)):
+        depth += (text[at] == "{") - (text[at] == "}")
+        if depth <= 0:
+            return text[start + 1 : at] if not text[at + 1 :].strip(" .$") else text
+    return text
+
+
 def normalize(text: str) -> str:
     """Return the text in plain notation. Callers limit the text to `MAX_LENGTH` characters."""
     if "\\," in text or not text.isascii():
@@ -184,6 +196,8 @@ def normalize(text: str) -> str:
         text = _mark_money(text)
     if "'" in text:
         text = _SWISS.sub(lambda m: m[0].replace("'", ""), text)
+    if "box" in text and text.lstrip().startswith((r"\boxed", r"\fbox")):
+        text = _open_box(text)
     if "\\" in text or "{,}" in text or "~" in text:
         text = _normalize_latex(text)
     text = _UNION.sub(" ∪ ", _BLANKS.sub(" ", text)).strip()

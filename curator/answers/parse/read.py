@@ -74,6 +74,7 @@ _LEAD = re.compile(
 )
 _FORMULA = re.compile(
     r"[\d\\^=+*/()\[\]{}<>|]|(?<![A-Za-z])[A-Za-z]{1,2} ?- ?[A-Za-z]{1,2}(?![A-Za-z])"
+    r"|(?<![A-Za-z])(?:sin|cos|tan|cot|ln) ?[A-Za-z](?![A-Za-z])"
 )
 _NAMES = re.compile(r"-?(?:[A-Za-z]|pi|inf)(?:, ?-?(?:[A-Za-z]|pi|inf))+")
 _ALL_REALS = (

@@ -95,7 +95,7 @@ _CAPITALS = {"A": "ampere", "K": "kelvin", "C": "coulomb"}
 
 _NO_UNITS = word_set(
     """above add added after ago and at base bc bce ad before below between by choose cubed
-    divided doubled equals factorial fewer fold for from greater halved if in increased infinity
+    divided doubled equals factorial fewer fold for from greater halved if increased infinity
     less log minus mod modulo more most multiplied negative no not of off or over past plus
     positive power powers raised remainder root short squared subtracted than then thrice times
     to tripled twice under up when where zero"""
@@ -156,7 +156,9 @@ def _changes_number(text: str) -> bool:
     words = text.split()
     if len(words) > 1 and all(len(word) == 1 for word in words):
         return True  # `5 m n`: variables
-    if words[0] in ("times", "in"):  # `3 times`, `5 in`, but not `4 times 10`
+    if "in" in words[:-1]:
+        return True  # `3 in a row`
+    if words[0] == "times":  # `3 times`, but not `4 times 10`
         words = words[1:]
     return any(word in _NO_UNITS or (_ORDINAL_PART.fullmatch(word) is not None) for word in words)
 
