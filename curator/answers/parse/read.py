@@ -28,7 +28,7 @@ class Reading:
     """Seconds after midnight if the text is a time of day."""
 
     date: tuple[int, int, int] | None = None
-    """Year (0 if there is none), month and day if the text is a date."""
+    """Year (0 if the text has no year), month and day if the text is a date."""
 
     label: str = ""
     """What the value belongs to: `Total` in `Total = 12`; empty for formulas and plain values."""
