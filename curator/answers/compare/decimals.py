@@ -134,8 +134,7 @@ def compare_decimals(
 
 def compare_numerals(a: str, b: str) -> tuple[Outcome, str] | None:
     """Return the outcome for two plain numerals, or None if one of the texts is anything else."""
-    if _is_decimal_point_for_thousands(a, b) or _is_decimal_point_for_thousands(b, a):
-        return "undecided", "point for thousands"
+    written = a, b
     a, b = _remove_separators(a), _remove_separators(b)
     if NUMERAL.fullmatch(a) is None or NUMERAL.fullmatch(b) is None:
         return None
@@ -144,6 +143,8 @@ def compare_numerals(a: str, b: str) -> tuple[Outcome, str] | None:
     both = a + b
     if "." not in both and "e" not in both and "E" not in both:
         return "different", "number"
+    if _has_thousands_point(*written) or _has_thousands_point(*written[::-1]):
+        return "undecided", "point for thousands"
     if len(both) < 60 and "e" not in both and "E" not in both:
         # without an exponent the last place is at most 0.1, so a larger gap means different
         x, y = float(a), float(b)
@@ -155,7 +156,7 @@ def compare_numerals(a: str, b: str) -> tuple[Outcome, str] | None:
         return _compare_huge(a, b)
 
 
-def _is_decimal_point_for_thousands(a: str, b: str) -> bool:
+def _has_thousands_point(a: str, b: str) -> bool:
     """Return whether a point may separate thousands: `70.000` and `70000`, but not `70,000`."""
     return len(a) > 4 and a[-4] == "." and a[:-4] + a[-3:] == b and len(a) < 8 and a[0] != "0"
 

@@ -121,7 +121,7 @@ _DAY_FIRST = re.compile(r"(\d{1,2})(?:st|nd|rd|th)?(?: of)? ([a-z]{3,9})\.?(?:,?
 
 
 def parse_date(text: str) -> tuple[int, int, int] | None:
-    """Return year (0 if the text has none), month and day of `May 6, 2024`, `6 May`, `2024-05-06`."""
+    """Return year, month and day of `May 6, 2024`, `6 May` (year 0) or `2024-05-06`."""
     if len(text) > 40:
         return None
     year, month, day = "0", 0, ""

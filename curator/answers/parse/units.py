@@ -8,6 +8,7 @@ unit count things (`12 eggs`).
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from curator.answers.parse.normalize import CURRENCY
 from curator.answers.parse.tokens import word_set
@@ -163,6 +164,7 @@ def _changes_number(text: str) -> bool:
     return any(word in _NO_UNITS or (_ORDINAL_PART.fullmatch(word) is not None) for word in words)
 
 
+@lru_cache(maxsize=4096)
 def parse_unit(text: str) -> Unit | None:
     """Return the unit that the words name: `km/h`, `cubic feet`, `miles per hour`, `eggs`.
 
