@@ -4,6 +4,9 @@ In and out: `Value`s. Raises `NoValue` where the result does not exist (division
 `TooLarge` where it would be too large to compute.
 """
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from math import isqrt
@@ -17,6 +20,7 @@ _DIGITS = 50
 
 mp = mpmath.MPContext()
 mp.dps = _DIGITS
+_precision_lock = threading.RLock()
 
 
 class NoValue(ArithmeticError):
@@ -25,6 +29,21 @@ class NoValue(ArithmeticError):
 
 class TooLarge(NoValue):
     """The value exists but exceeds the bounds."""
+
+
+class NotReal(NoValue):
+    """The expression is not defined over the real numbers: log(-1), sqrt(-1)."""
+
+
+@contextmanager
+def precision(digits: int) -> Iterator[None]:
+    """Compute with more than 50 digits within the block; one thread at a time."""
+    with _precision_lock:
+        mp.dps = digits
+        try:
+            yield
+        finally:
+            mp.dps = _DIGITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +92,16 @@ def from_mp(number: mpmath.mpc) -> Value:
     number = mp.mpc(number)
     re, im = mp_to_fraction(number.real), mp_to_fraction(number.imag)
     size = abs(re) + abs(im)
-    # roots such as (-8)^(1/3) leave noise of 1e-50 in the other part
-    if im and abs(im) < size / 10**45:
-        im = Fraction(0)
-    if re and abs(re) < size / 10**45:
-        re = Fraction(0)
+    if im and re:
+        # roots such as (-8)^(1/3) leave noise of 1e-50 in the other part
+        noise = size / 10 ** (mp.dps - 5)
+        im = Fraction(0) if abs(im) < noise else im
+        re = Fraction(0) if abs(re) < noise else re
     return Value(re, im, exact=False)
+
+
+def add(a: Value, b: Value) -> Value:
+    return make_value(a.re + b.re, a.im + b.im, a.exact and b.exact)
 
 
 def multiply(a: Value, b: Value) -> Value:
@@ -101,7 +124,7 @@ def divide(a: Value, b: Value) -> Value:
 
 def shorten(value: Value) -> Value:
     """Round an inexact value to 50 digits, so that long sums and products do not grow."""
-    if value.exact or value.re.denominator.bit_length() < 400:
+    if value.exact or value.re.denominator.bit_length() < 2.4 * mp.prec:
         return value
     return from_mp(to_mp(value))
 
@@ -142,6 +165,18 @@ def power(base: Value, exponent: Value) -> Value:
         if exact is not None:
             return power(Value(exact), Value(Fraction(raised.numerator)))
     return mp_power(base, exponent)
+
+
+def real_power(base: Value, exponent: Value) -> Value:
+    """Return the power over the real numbers: (-8)^(1/3) is -2; raises NotReal for (-1)^(1/2)."""
+    if base.im or exponent.im:
+        raise NotReal("a complex power")
+    if base.re >= 0 or (exponent.exact and exponent.re.denominator == 1):
+        return power(base, exponent)
+    if not exponent.exact or exponent.re.denominator % 2 == 0:
+        raise NotReal("a power of a negative number")
+    size = power(Value(-base.re, Fraction(0), base.exact), exponent)
+    return Value(-size.re, Fraction(0), size.exact) if exponent.re.numerator % 2 else size
 
 
 def mp_power(base: Value, exponent: Value) -> Value:

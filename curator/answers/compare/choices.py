@@ -17,6 +17,7 @@ from curator.answers.compare.scalars import Result, compare_scalars
 from curator.answers.compare.with_units import compare_quantities
 from curator.answers.parse import normalize
 from curator.answers.parse.read import Reading, read
+from curator.answers.parse.tokens import word_set
 from curator.core.model import LETTERS
 
 MAX_ERROR = Fraction(1, 100)
@@ -24,20 +25,52 @@ MIN_MARGIN = 5
 
 _LETTER = re.compile(r"(?:option|choice|answer)?\s*[(\[]?\s*([A-Za-z])\s*[)\].:]*", re.I)
 _LABELLED = re.compile(
-    r"(?:(?:option|choice)\s+)?(?:[(\[]\s*([A-Z])\s*[)\]]|([A-Z])\s*[).:])\s*(\S.*)", re.S
+    r"(?:(?:option|choice)\s+)?(?:[(\[]\s*([A-Z])\s*[)\]]|([A-Z])\s*[).:])\s*(\S.*)"
+    r"|\(([a-h])\) +((?![-+*/^=(<>])\S.*)",
+    re.S,
 )
+_SELECTED = re.compile(
+    r"\(?([IVX]{1,4}|[A-J])\)?(?:(?: ?[,;&] ?| )(?:and )?\(?([IVX]{1,4}|[A-J])\)?){1,9}"
+)
+_SELECTED_LETTER = re.compile(r"[IVX]{1,4}|[A-J]")
+_ROMAN = word_set("I II III IV V VI VII VIII IX X")
 
 
 def parse_letter(text: str) -> str:
     """Return the letter of `(b)`, `C.`, `option D`; empty if the text is anything else."""
-    match = _LETTER.fullmatch(normalize.normalize(text)) if len(text) < 40 else None
+    return letter_of(normalize.normalize(text)) if len(text) < 40 else ""
+
+
+def letter_of(plain: str) -> str:
+    """Return `parse_letter` of a text in plain notation."""
+    match = _LETTER.fullmatch(plain) if len(plain) < 40 else None
     return match[1].upper() if match else ""
+
+
+def parse_selection(text: str) -> frozenset[str] | None:
+    """Return the marks of `A, B and D`, `ABD`, `(A), (C)` or `I and III`; None for other texts.
+
+    Letters without separators must be distinct and in the order of the alphabet.
+    """
+    if not 1 < len(text) < 60 or (not text[0].isupper() and text[0] != "("):
+        return None
+    if text.isalpha():
+        ordered = len(text) < 10 and sorted(set(text)) == list(text)
+        return frozenset(text) if ordered and text.isupper() and text[-1] <= "J" else None
+    if not _SELECTED.fullmatch(text):
+        return None
+    marks = _SELECTED_LETTER.findall(text.replace("and", ""))
+    roman = all(mark in _ROMAN for mark in marks)
+    letters = all(len(mark) == 1 and mark <= "J" for mark in marks)
+    return frozenset(marks) if (roman or letters) and len(set(marks)) == len(marks) else None
 
 
 def split_label(text: str) -> tuple[str, str]:
     """Return letter and rest of `A. 36 km/h`, `(B) web`; two empty texts for any other form."""
     match = _LABELLED.fullmatch(text.strip())
-    return ((match[1] or match[2]).upper(), match[3]) if match else ("", "")
+    if not match:
+        return "", ""
+    return (match[1] or match[2] or match[4]).upper(), match[3] or match[5]
 
 
 @lru_cache(maxsize=2048)
@@ -142,6 +175,10 @@ def compare_choices(gold: str, answer: str, choices: tuple[str, ...]) -> Result:
     letter of a choice, an answer's letter can mean either.
     """
     options = strip_labels(choices)
+    pair = (gold, answer) if min(len(gold), len(answer)) > 1 else ()
+    chosen = [parse_selection(normalize.normalize(text)) for text in pair]
+    if chosen and all(one is not None and len(one) > 1 for one in chosen):
+        return ("equal" if chosen[0] == chosen[1] else "different"), "letters"
     mark = parse_letter(gold)
     if mark and LETTERS.find(mark) < len(options):
         expected = [LETTERS.find(mark)]

@@ -7,7 +7,8 @@ root are exact. `12.0` states no more than `12`. Two exact numbers are equal or 
 number with fewer decimals (or the only one with decimals) is the shorter one:
 1. exactly equal: equal;
 2. one has 15 digits or more and they differ by less than 1e-9, relatively: equal, `float noise`
-   (0.30000000000000004 and 0.3, 17.999999999999996 and 18);
+   (0.30000000000000004 and 0.3, 17.999999999999996 and 18); with the same number of decimals they
+   are undecided from the second last bit on;
 3. the longer rounds to the shorter, and the shorter has at least `digits` significant digits
    (default 4), or one digit less if the longer is exact or has at least 3 digits more: equal,
    `rounded` (2/3 and 0.6667 or 0.667);
@@ -34,6 +35,7 @@ DIGITS = 4
 """Minimum number of significant digits of a rounded decimal; one less if the other is exact."""
 MIN_EXTRA_DIGITS = 3
 FLOAT_NOISE = Fraction(1, 10**9)
+LAST_BIT = Fraction(5, 10**16)
 FLOAT_DIGITS = 15
 
 NUMERAL_TEXT = r"[-+]?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,18})?"
@@ -103,9 +105,11 @@ def compare_decimals(
     if a.number == b.number:
         return "equal", "number"
     gap = abs(a.number - b.number)
-    is_float = max(a.digits, b.digits) >= FLOAT_DIGITS
-    if is_float and gap <= FLOAT_NOISE * max(abs(a.number), abs(b.number)):
-        return "equal", "float noise"
+    size = max(abs(a.number), abs(b.number))
+    if max(a.digits, b.digits) >= FLOAT_DIGITS and gap <= FLOAT_NOISE * size:
+        # as many decimals: only the last bit of a float may differ
+        noise = not a.place or a.place != b.place or gap <= LAST_BIT * size
+        return ("equal" if noise else "undecided"), "float noise"
     if not a.place and not b.place:
         return "different", "number"
     short, long = (a, b) if a.place and (not b.place or a.place >= b.place) else (b, a)
@@ -130,6 +134,7 @@ def compare_decimals(
 
 def compare_numerals(a: str, b: str) -> tuple[Outcome, str] | None:
     """Return the outcome for two plain numerals, or None if one of the texts is anything else."""
+    written = a, b
     a, b = _remove_separators(a), _remove_separators(b)
     if NUMERAL.fullmatch(a) is None or NUMERAL.fullmatch(b) is None:
         return None
@@ -138,6 +143,8 @@ def compare_numerals(a: str, b: str) -> tuple[Outcome, str] | None:
     both = a + b
     if "." not in both and "e" not in both and "E" not in both:
         return "different", "number"
+    if _has_thousands_point(*written) or _has_thousands_point(*written[::-1]):
+        return "undecided", "point for thousands"
     if len(both) < 60 and "e" not in both and "E" not in both:
         # without an exponent the last place is at most 0.1, so a larger gap means different
         x, y = float(a), float(b)
@@ -147,6 +154,11 @@ def compare_numerals(a: str, b: str) -> tuple[Outcome, str] | None:
         return compare_decimals(parse_numeral(a), parse_numeral(b))
     except NoValue:
         return _compare_huge(a, b)
+
+
+def _has_thousands_point(a: str, b: str) -> bool:
+    """Return whether a point may separate thousands: `70.000` and `70000`, but not `70,000`."""
+    return len(a) > 4 and a[-4] == "." and a[:-4] + a[-3:] == b and len(a) < 8 and a[0] != "0"
 
 
 def _remove_separators(text: str) -> str:

@@ -14,60 +14,50 @@ Rules for anything but a single number:
 from collections.abc import Sequence
 
 from curator.answers.compare.arithmetic import NoValue
+from curator.answers.compare.assignments import (
+    compare_definitions,
+    expand_plus_minus,
+    name_values,
+    strip_assignment,
+    to_tuple,
+)
 from curator.answers.compare.evaluate import evaluate
-from curator.answers.compare.scalars import (
-    Result,
+from curator.answers.compare.inequalities import solve_inequality
+from curator.answers.compare.sampling import (
     compare_equations,
     compare_expressions,
-    compare_scalars,
-    variables,
+    compare_inequalities,
 )
-from curator.answers.compare.sets import compare_sets, solve_inequality
+from curator.answers.compare.scalars import Result, compare_scalars, variables
+from curator.answers.compare.sets import compare_sets
 from curator.answers.parse.tree import Node, render
 
 MAX_ITEMS = 64
 """Maximum size of an unordered collection whose items are compared as formulas, not as texts."""
 _ORDERED = ("tuple", "list")
 _UNORDERED = ("set", "items")
-_SCALAR = {"num", "neg", "+", "*", "/", "^", "call", "const", "percent", "fact", "base"}
+_SCALAR = {
+    "num",
+    "neg",
+    "+",
+    "*",
+    "/",
+    "^",
+    "call",
+    "const",
+    "percent",
+    "fact",
+    "base",
+    "apply",
+    "series",
+}
 _COLLECTIONS = (*_ORDERED, *_UNORDERED)
-
-
-def _strip_assignment(node: Node) -> Node:
-    """Return the right side of `x = 3`, which states `3`; other nodes as they are."""
-    if node.op == "rel" and node.text in ("=", "in") and len(node.args) == 2:
-        head, right = node.args
-        if head.op == "name" and head.text not in variables(right):
-            return right
-        if head.op == "*" and all(part.op == "name" for part in head.args):
-            return right  # `f(x)` is parsed as f times x
-        pair = head.op == right.op == "tuple" and len(head.args) == len(right.args)
-        if pair and all(part.op == "name" for part in head.args):
-            return right  # (x, y) = (1, 2)
-    return node
 
 
 def _unwrap_single(node: Node) -> Node:
     """Return the item of a list or set of one item."""
-    return node.args[0] if node.op in _COLLECTIONS and len(node.args) == 1 else node
-
-
-def _items(node: Node) -> tuple[Node, ...]:
-    return node.args if node.op == "items" else (node,)
-
-
-def _expand_plus_minus(node: Node) -> Node:
-    """Return `1 ± sqrt(2)` as its two values."""
-    if node.op in _UNORDERED and any(item.op == "pm" for item in node.args):
-        items = [_expand_plus_minus(item) for item in node.args]
-        return Node(node.op, tuple(x for item in items for x in _items(item)))
-    if node.op != "pm":
-        return node
-    middle, distance = node.args
-    if middle == Node("num", (), "0"):
-        return Node("items", (distance, Node("neg", (distance,))))
-    ends = (distance, Node("neg", (distance,)))
-    return Node("items", tuple(Node("+", (middle, end)) for end in ends))
+    single = node.op in _COLLECTIONS and len(node.args) == 1 and node.args[0].op != "set"
+    return node.args[0] if single else node
 
 
 def _combine(results: Sequence[Result | None], rule: str) -> Result | None:
@@ -122,24 +112,37 @@ def _remove_duplicates(items: Sequence[Node]) -> list[Node]:
     return distinct
 
 
+def _unwrap_alternatives(node: Node) -> Node:
+    """Return the value of `6 or 3!`, which states one value twice."""
+    if node.op != "items" or node.text != "or":
+        return node
+    distinct = _remove_duplicates(node.args)
+    return distinct[0] if len(distinct) == 1 else Node("items", tuple(distinct), "or")
+
+
 def _is_ascending(pair: Sequence[Node]) -> bool:
     try:
         low, high = evaluate(pair[0]), evaluate(pair[1])
     except NoValue:
         return True
-    return low.re < high.re
+    return low.re < high.re and not low.im and not high.im
 
 
-def _compare_systems(a: Node, b: Node) -> Result | None:
-    """Compare `x = 1, y = 2` with values of the same names; return None for anything else."""
-    sides: list[dict[str, Node]] = []
-    for node in (a, b):
-        named = [item for item in node.args if item.op == "rel" and item.text == "="]
-        values = {item.args[0].text: item.args[1] for item in named if item.args[0].op == "name"}
-        if len(values) != len(node.args) or any(len(item.args) != 2 for item in named):
+def _compare_named_values(a: Node, b: Node) -> Result | None:
+    """Compare `x = 1, y = 2` with values of the same names or with a pair; None for others."""
+    x, y = name_values(a), name_values(b)
+    if x is None and y is None:
+        return None
+    if x is None or y is None:
+        named, other = (x or {}, b) if x is not None else (y or {}, a)
+        values = to_tuple(named)
+        if other.op not in ("tuple", "list", "items"):
             return None
-        sides.append(values)
-    x, y = sides
+        if values is None:
+            reordered = _compare_unordered(tuple(named.values()), other.args, "names")
+            same = reordered is not None and reordered[0] == "equal"
+            return ("undecided", "names in another order") if same else reordered
+        return compare_nodes(values, other)
     if x.keys() != y.keys():
         return None
     return _combine([compare_nodes(x[name], y[name]) for name in x], "system")
@@ -148,9 +151,9 @@ def _compare_systems(a: Node, b: Node) -> Result | None:
 def _compare_collections(a: Node, b: Node) -> Result | None:
     kinds = {a.op, b.op}
     if "set" in kinds:
-        return _compare_unordered(_remove_duplicates(a.args), _remove_duplicates(b.args), "set")
+        return _compare_with_set(a, b)
     if kinds == {"items"}:
-        return _compare_systems(a, b) or _compare_unordered(a.args, b.args, "items")
+        return _compare_unordered(a.args, b.args, "items")
     result = _compare_ordered(a.args, b.args, "in order")
     if result and result[0] == "equal":
         if kinds == {"tuple", "list"} and len(a.args) == 2 and _is_ascending(a.args):
@@ -162,6 +165,19 @@ def _compare_collections(a: Node, b: Node) -> Result | None:
         reordered = _compare_unordered(a.args, b.args, "other order")
         if reordered and reordered[0] == "equal":
             return "undecided", "other order"
+    return result
+
+
+def _compare_with_set(a: Node, b: Node) -> Result | None:
+    """Compare a set with a set or list; a pair is no set, and `[1, 2]` may be an interval."""
+    result = _compare_unordered(_remove_duplicates(a.args), _remove_duplicates(b.args), "set")
+    if result is None or result[0] != "equal":
+        return result
+    other = b if a.op == "set" else a
+    if other.op == "tuple" and len(other.args) > 1:
+        return "undecided", "set or tuple"
+    if other.op == "list" and len(other.args) == 2 and _is_ascending(other.args):
+        return "undecided", "set or interval"
     return result
 
 
@@ -226,17 +242,65 @@ def _compare_relations(a: Node, b: Node) -> Result | None:
         if a.text == b.text == ":":
             return _compare_ratios(a, b)
         if a.text == b.text == "=":
-            return compare_equations(a, b)
+            return _compare_equations(a, b)
+        if "to" in (a.text, b.text):
+            return _compare_ranges(a, b)
         if a.text == b.text == "in":
             heads = compare_nodes(a.args[0], b.args[0])
             sets = _compare_memberships(a.args[1], b.args[1])
             return _combine([heads, sets], "interval")
+        if a.text[0] in "<>" and b.text[0] in "<>" and len(a.args) == len(b.args) == 2:
+            return _compare_inequalities(a, b)
         return None
     ratio, other = (a, b) if a.op == "rel" else (b, a)
     if ratio.text == ":" and len(ratio.args) == 2:
         result = compare_scalars(Node("/", ratio.args), other)
         return (result[0], "ratio") if result else None
+    if ratio.text == "to":
+        return "undecided", "range"
     return ("undecided", "equation or value") if ratio.text == "=" else None
+
+
+def _compare_ranges(a: Node, b: Node) -> Result:
+    """Compare `3 to 4` with a range or a ratio of the same numbers."""
+    if {a.text, b.text} > {"to", ":"} or len(a.args) != len(b.args):
+        return "undecided", "range"
+    result = _compare_ordered(a.args, b.args, "range")
+    same = result is not None and result[0] == "equal"
+    return ("equal" if same else "undecided"), "range"
+
+
+def _compare_equations(a: Node, b: Node) -> Result | None:
+    if len(a.args) == len(b.args) == 2:
+        bodies = compare_definitions(a, b)
+        if bodies:
+            return compare_nodes(*bodies)
+    result = compare_equations(a, b)
+    squared = _square_moduli(a), _square_moduli(b)
+    if result and result[0] != "equal" and squared != (a, b):
+        again = compare_equations(*squared)
+        return again if again and again[0] == "equal" else ("undecided", "modulus")
+    return result
+
+
+def _square_moduli(relation: Node) -> Node:
+    """Return `x^2 = y^2` for `|x| = |y|`."""
+    if any(side.op != "call" or side.text != "abs" for side in relation.args):
+        return relation
+    two = Node("num", (), "2")
+    return Node("rel", tuple(Node("^", (side.args[0], two)) for side in relation.args), "=")
+
+
+def _compare_inequalities(a: Node, b: Node) -> Result | None:
+    """Compare inequalities that have no solution by rules: equal if they are proportional."""
+    sides = [
+        Node("rel", node.args[::-1], node.text.replace("<", ">")) if node.text[0] == "<" else node
+        for node in (a, b)
+    ]
+    if sides[0].text != sides[1].text:
+        return None
+    result = compare_inequalities(*sides)
+    return result if result and result[0] == "equal" else None
 
 
 def _compare_memberships(a: Node, b: Node) -> Result | None:
@@ -245,11 +309,17 @@ def _compare_memberships(a: Node, b: Node) -> Result | None:
     return compare_nodes(a, b)
 
 
+def _may_be_time(ratio: Node) -> bool:
+    """Return whether `3:45` or `3:45:10` may be a time of day; `6:8:10` is a ratio."""
+    parts = [arg.text.isdigit() and len(arg.text) == 2 for arg in ratio.args[1:]]
+    return all(parts)
+
+
 def _compare_ratios(a: Node, b: Node) -> Result | None:
     """Compare `3:4` and `6:8`; `3:45` may be a time of day, which equals only itself."""
     if len(a.args) != len(b.args):
         return "different", "ratio"
-    if any(arg.text.isdigit() and len(arg.text) == 2 for x in (a, b) for arg in x.args[1:]):
+    if any(_may_be_time(x) for x in (a, b)):
         result = _compare_ordered(a.args, b.args, "ratio")
         return result if result and result[0] == "equal" else ("undecided", "ratio or time")
     return _combine(
@@ -265,11 +335,20 @@ def compare_nodes(a: Node, b: Node) -> Result | None:
     """Return the outcome for two formulas; None where a symbolic grader is needed."""
     if a == b:
         return "equal", "same formula"
-    a, b = (solve_inequality(_expand_plus_minus(_unwrap_single(side))) for side in (a, b))
+    named = _compare_named_values(a, b)
+    if named:
+        return named
+    inequalities = a, b
+    a, b = (solve_inequality(expand_plus_minus(_unwrap_single(side))) for side in (a, b))
+    if a.op == b.op == "rel" and (a.text == "in") != (b.text == "in"):
+        a, b = inequalities  # `-2x > 4y` has no solution by rules, `x < -2y` has one
+    if Node("set") in (a, b):
+        return ("equal" if a == b else "undecided"), "empty set"
     if not (a.op == b.op == "rel") or {a.text, b.text} == {"=", "in"}:
-        a, b = (_expand_plus_minus(_unwrap_single(_strip_assignment(side))) for side in (a, b))
+        a, b = (expand_plus_minus(_unwrap_single(strip_assignment(side))) for side in (a, b))
     elif a.args[0] == b.args[0] and a.text == b.text == "=":
-        a, b = _strip_assignment(a), _strip_assignment(b)
+        a, b = strip_assignment(a), strip_assignment(b)
+    a, b = _unwrap_alternatives(a), _unwrap_alternatives(b)
     ops = {a.op, b.op}
     if "bool" in ops:
         if ops == {"bool"}:
@@ -285,7 +364,8 @@ def compare_nodes(a: Node, b: Node) -> Result | None:
         return _compare_matrices(a, b)
     if ops & set(_COLLECTIONS):
         if not (a.op in _COLLECTIONS and b.op in _COLLECTIONS):
-            return "different", "how many"
+            vector = (variables(a) | variables(b)) & {"j", "k"}
+            return ("undecided", "vector") if vector else ("different", "how many")
         return _compare_collections(a, b)
     if ops == {"neg"}:
         return compare_nodes(a.args[0], b.args[0])
@@ -297,13 +377,11 @@ def compare_nodes(a: Node, b: Node) -> Result | None:
 
 
 def _compare_bases(a: Node, b: Node) -> Result:
-    """Compare `2677_9` and `2677`: the base may be omitted, but other notations are undecided."""
+    """Compare `1011_2` with `11`, its value, or with `1011`, where the base may be left out."""
     with_base, other = (a, b) if a.op == "base" else (b, a)
-    if other.op == "num":
-        if other.text.lstrip("0") == with_base.text.lstrip("0"):
-            return "equal", "base left out"
-        result = compare_scalars(with_base, other)
-        if result and result[0] == "equal":
-            return "undecided", "other base"
-        return "different", "base"
-    return "undecided", "other base"
+    result = compare_scalars(with_base, other)
+    if result and result[0] == "equal":
+        return "equal", "base"
+    if other.op == "num" and other.text.lstrip("0") == with_base.text.lstrip("0"):
+        return "undecided", "base left out"
+    return ("different" if result and result[0] == "different" else "undecided"), "base"

@@ -9,7 +9,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from curator.answers.compare.choices import compare_choices, parse_letter, split_label
+from curator.answers.compare.choices import (
+    compare_choices,
+    letter_of,
+    parse_selection,
+    split_label,
+)
 from curator.answers.compare.decimals import (
     DIGITS,
     NUMERAL,
@@ -36,6 +41,13 @@ class Equivalence:
 
 
 NO_ANSWER = frozenset(("", "none", "nan", "null", "undefined", "n/a", "zoo", "?"))
+_NO_SOLUTIONS = frozenset(
+    (
+        *("none", "no solution", "no solutions", "no real solution", "no real solutions"),
+        *("no real roots", "empty set", "emptyset"),
+    )
+)
+_NOTHING = re.compile(r"no|undef|empty|\{ *\\?\}|∅|varnothing", re.I)
 _FORMULA = re.compile(r"[\d\\^=+*/<>|{}]")
 _WORD = re.compile(r"(?<![A-Za-z\\])[A-Za-z]{3,}")
 _TRUTH_VALUES = {"yes": "true", "no": "false", "true": "true", "false": "false", "True": "true"}
@@ -56,6 +68,19 @@ def render_answer(answer: Answer) -> str:
         return f"{answer.unit} {answer.text}"
     unit = "dollars" if answer.unit == "$" else answer.unit
     return f"{answer.text if plain else f'({answer.text})'}{'' if unit in '%°' else ' '}{unit}"
+
+
+def _no_value(text: str) -> str:
+    """Return `no solution` or `undefined` if a text says so in words or as the empty set."""
+    if len(text) > 60 or not _NOTHING.search(text):
+        return ""
+    plain = normalize.normalize(text)
+    words = normalize.comparison_form(plain)
+    if words == "undefined":
+        return words
+    if "{" in plain:
+        return "no solution" if plain.replace(" ", "") in (r"\{\}", "{}") else ""
+    return "no solution" if words in _NO_SOLUTIONS else ""
 
 
 def _truth_value(reading: Reading) -> str:
@@ -99,6 +124,42 @@ def _compare_times(a: Reading, b: Reading) -> Result:
     return ("undecided" if a.time is None or b.time is None else "different"), "time"
 
 
+def _compare_dates(a: tuple[int, int, int], b: tuple[int, int, int]) -> Result:
+    """Compare dates; dates without a year are only equal or undecided."""
+    if a == b:
+        return "equal", "date"
+    return ("different" if a[0] and b[0] else "undecided"), "date"
+
+
+_BLANK = re.compile(r"(?<![A-Za-z0-9.]) | (?![0-9.])")
+_LOST_MARKS = (
+    re.compile(r"(?<![_^}\d])\d+ (?=\d)"),
+    re.compile(r"(?<![A-Za-z\\])[A-Za-z] (?=\d)"),
+    re.compile("'"),
+    re.compile(r"\\(?:bar|hat|vec|d?dot|tilde|overline|wide\w+|overrightarrow|Re|Im|neg)(?![a-z])"),
+    re.compile(r"\^ ?\{? ?(?:\*|T(?![A-Za-z])|\\top)"),
+)
+"""What math-verify drops or ignores: blanks between numbers, primes, accents, conjugates."""
+_GROUPS = re.compile(r"[-+]?\d{1,3}(?: \d{3})+")
+_LONG_WORD = re.compile(r"[A-Za-z]{3,}")
+
+
+def _without_blanks(text: str) -> str:
+    """Return a text without blanks except those between numbers: `1 2` is not `12`.
+
+    Case counts in names of one or two letters only.
+    """
+    if _GROUPS.fullmatch(text) and _is_grouped(text):
+        return text.replace(" ", "")
+    return _LONG_WORD.sub(lambda m: m[0].casefold(), _BLANK.sub("", text))
+
+
+def _is_grouped(text: str) -> bool:
+    """Return whether blanks separate thousands: `5 000`, `1 234 567`, but not `100 200`."""
+    first, *rest = text.lstrip("-+").split(" ")
+    return any(group[0] == "0" for group in rest) or (len(rest) > 1 and len(first) < 3)
+
+
 def _compare_texts(a: Reading, b: Reading) -> Result | None:
     """Compare two texts of which at least one is not a formula known here."""
     formulas = [bool(_FORMULA.search(reading.plain)) for reading in (a, b)]
@@ -111,10 +172,12 @@ def _compare_texts(a: Reading, b: Reading) -> Result | None:
         if _may_mean_the_same(x, y):
             return "undecided", "part of the text"
         return "different", "text"
-    if "".join(a.plain.split()).casefold() == "".join(b.plain.split()).casefold():
+    if _without_blanks(a.plain) == _without_blanks(b.plain):
         return "equal", "text"
     if a.time is not None or b.time is not None:
         return _compare_times(a, b)
+    if a.date is not None and b.date is not None:
+        return _compare_dates(a.date, b.date)
     if a.ambiguous or b.ambiguous:
         return "undecided", "two readings"
     for side, has_formula in zip((a, b), formulas, strict=True):
@@ -128,6 +191,9 @@ def _compare_texts(a: Reading, b: Reading) -> Result | None:
             return "different", "words or formula"
     if _has_prose(a.plain) or _has_prose(b.plain):
         return "undecided", "words and formula"
+    for pattern in _LOST_MARKS:
+        if len(pattern.findall(a.plain)) != len(pattern.findall(b.plain)):
+            return "undecided", "marks"
     return None
 
 
@@ -140,24 +206,46 @@ def _compare_without_choices(gold: str, answer: str) -> Result | None:
     values = _truth_value(a), _truth_value(b)
     if all(values):
         return ("equal" if values[0] == values[1] else "different"), "boolean"
+    selected = _compare_selections(a.plain, b.plain)
+    if selected:
+        return selected
+    if _is_same_clock(a.plain, b.plain):
+        return "equal", "time"
     if a.node is not None and b.node is not None:
         result = compare_quantities(a.node, a.unit, b.node, b.unit)
-        letters = _compare_letters(gold, answer)
+        if a.label and b.label and a.label != b.label and result and result[0] == "equal":
+            return "undecided", "other label"
+        letters = _compare_letters(a.plain, b.plain)
         return letters if letters and not (result and result[0] == "equal") else result
-    return _compare_letters(gold, answer) or _compare_texts(a, b)
+    return _compare_letters(a.plain, b.plain) or _compare_texts(a, b)
 
 
 def _is_decimal_comma(a: str, b: str) -> bool:
-    return "," in a and "." in b and a.count(",") == 1 and a.replace(",", ".") == b
+    if "," not in a or "." not in b or a.count(",") != 1:
+        return False
+    return a.replace(",", ".") == b or a.replace(".", "").replace(",", ".") == b
+
+
+def _is_same_clock(a: str, b: str) -> bool:
+    """Return whether two texts are `20:34` and `20:34:00`."""
+    short, long = sorted((a, b), key=len)
+    return long == f"{short}:00" and parse_clock(short) is not None
+
+
+def _compare_selections(a: str, b: str) -> Result | None:
+    """Compare `ABD` with `A, B, D` and `I and II` with `II, I`; None for anything else."""
+    x, y = parse_selection(a), parse_selection(b)
+    if x is None or y is None or (a.isalpha() and b.isalpha()):
+        return None
+    return ("equal" if x == y else "different"), "letters"
 
 
 def _compare_letters(gold: str, answer: str) -> Result | None:
     """Compare letters of choices whose texts are unknown: `(b)`, `B)`, `B. web`.
 
-    A bare letter is a variable.
+    Takes texts in plain notation. A bare letter is a variable.
     """
-    gold, answer = normalize.normalize(gold), normalize.normalize(answer)
-    marks = [parse_letter(text) for text in (gold, answer)]
+    marks = [letter_of(text) for text in (gold, answer)]
     labels = [split_label(text) for text in (gold, answer)]
     letters = [mark or label for mark, (label, _) in zip(marks, labels, strict=True)]
     if all(letters) and any(len(text.strip()) > 1 for text in (gold, answer)):
@@ -195,8 +283,10 @@ def compare_by_rules(
         if result is not None:
             return Equivalence(*result)
     a, b = a.strip(), b.strip()
+    if not choices and (nothing := _no_value(a)) and nothing == _no_value(b):
+        return Equivalence("equal", nothing)
     if a.lower() in NO_ANSWER and not choices:
-        return Equivalence("equal" if a == b and a == "undefined" else "undecided", "no gold")
+        return Equivalence("undecided", "no gold")
     if b.lower() in NO_ANSWER and not (choices and b):
         return Equivalence("undecided", "no answer")
     if a == b:

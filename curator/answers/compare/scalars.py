@@ -1,14 +1,11 @@
-"""Compare the values of two expressions, with or without variables.
+"""Compare the values of two expressions without variables.
 
-In: two trees that are not lists or relations (or two equations). Out: an outcome with its rule, or
-None where they have no value here. Without variables: by exact value, by 30 of 50 digits, or by the
-decimal rule of `decimals`. With variables: by their values at `POINTS` fixed points, half of them
-positive.
+In: two trees that are not lists or relations. Out: an outcome with its rule, or None where they
+have no value here. They are compared by exact value, by 30 of 50 digits (which `separation` then
+confirms with as many digits as it takes), or by the decimal rule of `decimals`.
 """
 
-from collections.abc import Callable
 from fractions import Fraction
-from hashlib import sha256
 
 from curator.answers.compare.arithmetic import NoValue, TooLarge, Value
 from curator.answers.compare.decimals import (
@@ -20,11 +17,11 @@ from curator.answers.compare.decimals import (
     parse_numeral,
 )
 from curator.answers.compare.evaluate import evaluate
+from curator.answers.compare.separation import confirm_equal
 from curator.answers.parse.tree import Node
 
 Result = tuple[Outcome, str]
 
-POINTS = 6
 _CLOSE = Fraction(1, 10**30)
 _FAR = Fraction(1, 10**20)
 _TINY = Fraction(1, 10**30)
@@ -55,9 +52,14 @@ def parse_number(node: Node) -> PreciseNumber | None:
 
 
 def variables(node: Node) -> frozenset[str]:
-    """Return the variables of an expression."""
+    """Return the variables of an expression; `f(` stands for an unknown function f."""
     if node.op == "name":
         return frozenset((node.text,))
+    if node.op == "series":
+        body, index, low, high = map(variables, node.args)
+        return (body - index) | low | high
+    if node.op == "apply":
+        return frozenset((f"{node.text}(",)).union(*map(variables, node.args))
     return frozenset().union(*map(variables, node.args)) if node.args else frozenset()
 
 
@@ -105,9 +107,25 @@ def compare_scalars(a: Node, b: Node, ratio: Fraction = Fraction(1)) -> Result |
         )
         # other values are known to 50 digits: only a decimal can be a rounding
         result = rounded if (x and x.place) or (y and y.place) else result
+    if result == ("equal", "value") and not (u.exact and v.exact):
+        try:
+            return (confirm_equal(a, b, ratio), "value")
+        except NoValue:
+            return "undecided", "too close"
+    if result[0] == "different" and (u.im or v.im) and _are_equal_reals(a, b, ratio):
+        return "equal", "real root"
     if result[0] == "different" and _is_ambiguous(a, b):
         return "undecided", "two readings"
     return result
+
+
+def _are_equal_reals(a: Node, b: Node, ratio: Fraction) -> bool:
+    """Return whether two values are equal over the real numbers, where (-8)^(1/3) is -2."""
+    try:
+        u, v = evaluate(a, real=True), evaluate(b, real=True)
+    except NoValue:
+        return False
+    return compare_values(Value(u.re * ratio, u.im * ratio, u.exact), v)[0] == "equal"
 
 
 _CIRCULAR = frozenset(("sin", "cos", "tan", "sec", "csc", "cot"))
@@ -126,84 +144,8 @@ def _is_ambiguous(*nodes: Node) -> bool:
     return False
 
 
-def _point(name: str, index: int) -> Fraction:
-    """Return a fixed rational value for a variable; the first half of the points is positive."""
-    seed = sha256(f"{name}:{index}".encode()).digest()
-    number = Fraction(int.from_bytes(seed[:2], "big") % 997 + 2, seed[2] % 89 + 7)
-    return number if index * 2 < POINTS else -number
-
-
-def _compare_at_points(
-    unknowns: frozenset[str], test: Callable[[dict[str, Fraction]], Outcome]
-) -> Result | None:
-    """Run a test at all points: equal if equal at all, different if different at a positive one."""
-    outcomes: list[tuple[bool, Outcome]] = []
-    for index in range(POINTS):
-        point = {name: _point(name, index) for name in unknowns}
-        try:
-            outcomes.append((index * 2 < POINTS, test(point)))
-        except NoValue:
-            continue
-    if not outcomes:
-        return None
-    if any(outcome == "different" for positive, outcome in outcomes if positive):
-        return "different", "points"
-    if any(outcome != "equal" for _, outcome in outcomes) or len(outcomes) * 2 < POINTS:
-        return "undecided", "points"
-    return "equal", "points"
-
-
 def has_float(node: Node) -> bool:
     """Return whether a formula contains a float as programs print it: `0.541666666666667*x`."""
     if node.op == "num":
         return "." in node.text and len(node.text.lstrip("0.")) >= FLOAT_DIGITS
     return any(map(has_float, node.args))
-
-
-def _has_decimal(node: Node) -> bool:
-    if node.op == "num":
-        return not node.text.isdigit()
-    return any(map(_has_decimal, node.args))
-
-
-def compare_expressions(a: Node, b: Node) -> Result | None:
-    """Compare two expressions of which at least one has variables."""
-    unknowns = variables(a) | variables(b)
-    if len(unknowns) > 12:
-        return None
-    noisy = has_float(a) or has_float(b)
-
-    def test(point: dict[str, Fraction]) -> Outcome:
-        return compare_values(evaluate(a, point), evaluate(b, point), noisy)[0]
-
-    result = _compare_at_points(unknowns, test)
-    if result is None or result[0] != "different":
-        return result
-    if variables(a) != variables(b):
-        return "undecided", "other variables"
-    return ("undecided", "decimals in a formula") if _has_decimal(a) or _has_decimal(b) else result
-
-
-def _difference(relation: Node, point: dict[str, Fraction]) -> Value:
-    left, right = relation.args
-    return evaluate(Node("+", (left, Node("neg", (right,)))), point)
-
-
-def compare_equations(a: Node, b: Node) -> Result | None:
-    unknowns = variables(a) | variables(b)
-    if len(a.args) != 2 or len(b.args) != 2 or not unknowns or len(unknowns) > 12:
-        return None
-    first = {name: _point(name, POINTS + 1) for name in unknowns}
-
-    def test(point: dict[str, Fraction]) -> Outcome:
-        p, q, r, s = (_difference(relation, at) for at in (point, first) for relation in (a, b))
-        left = Value(p.re * s.re - p.im * s.im, p.re * s.im + p.im * s.re, p.exact and s.exact)
-        right = Value(q.re * r.re - q.im * r.im, q.re * r.im + q.im * r.re, q.exact and r.exact)
-        if not (q.re or q.im) or not (r.re or r.im):
-            raise NoValue("an equation that holds at a point by chance or always")
-        return compare_values(left, right)[0]
-
-    result = _compare_at_points(unknowns, test)
-    if result is None or result[0] != "different":
-        return result
-    return ("undecided", "other equation") if variables(a) != variables(b) else result

@@ -9,24 +9,15 @@ matched.
 from fractions import Fraction
 from typing import NamedTuple
 
-from curator.answers.compare.arithmetic import NoValue, Value
+from curator.answers.compare.arithmetic import NoValue
 from curator.answers.compare.decimals import Outcome
 from curator.answers.compare.evaluate import evaluate
-from curator.answers.compare.scalars import (
-    Result,
-    compare_expressions,
-    compare_scalars,
-    is_infinite,
-    variables,
-)
+from curator.answers.compare.sampling import compare_expressions
+from curator.answers.compare.scalars import Result, compare_scalars, is_infinite, variables
 from curator.answers.parse.tree import Node
 
 INFINITY = Node("const", (), "inf")
 MINUS_INFINITY = Node("neg", (INFINITY,))
-_FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "!=": "!="}
-
-
-_LINEAR_OPS = frozenset(("num", "name", "neg", "+", "*", "/"))
 
 
 class Piece(NamedTuple):
@@ -37,7 +28,7 @@ class Piece(NamedTuple):
     brackets: str
 
 
-def _interval(piece: Piece) -> Node:
+def to_interval(piece: Piece) -> Node:
     return Node("interval", (piece.low, piece.high), piece.brackets)
 
 
@@ -57,7 +48,7 @@ def _split_pieces(node: Node) -> list[Piece] | None:
             return None
 
 
-def _position(end: Node) -> tuple[int, Fraction]:
+def position(end: Node) -> tuple[int, Fraction]:
     """Return the position of an end on the line; raises NoValue if it is unknown."""
     if is_infinite(end):
         return (-1 if end.op == "neg" else 1), Fraction(0)
@@ -69,14 +60,14 @@ def _position(end: Node) -> tuple[int, Fraction]:
 
 def _merge(pieces: list[Piece]) -> list[Piece]:
     """Return disjoint pieces in ascending order; raises NoValue if an end has no value."""
-    ordered = sorted(pieces, key=lambda piece: (_position(piece.low), piece.brackets[0] == "("))
+    ordered = sorted(pieces, key=lambda piece: (position(piece.low), piece.brackets[0] == "("))
     merged: list[Piece] = []
     for piece in ordered:
-        if _position(piece.low) > _position(piece.high):
+        if position(piece.low) > position(piece.high):
             raise NoValue("an interval that ends before it begins")
         if merged:
             last = merged[-1]
-            start, end = _position(piece.low), _position(last.high)
+            start, end = position(piece.low), position(last.high)
             touching = last.brackets[1] == "]" or piece.brackets[0] == "["
             if start < end or (start == end and touching):
                 merged[-1] = _join(last, piece)
@@ -87,7 +78,7 @@ def _merge(pieces: list[Piece]) -> list[Piece]:
 
 def _join(a: Piece, b: Piece) -> Piece:
     """Join two pieces that touch; `a` begins first."""
-    x, y = _position(a.high), _position(b.high)
+    x, y = position(a.high), position(b.high)
     if x == y:
         closed = "]" in (a.brackets[1], b.brackets[1])
         return Piece(a.low, a.high, a.brackets[0] + ("]" if closed else ")"))
@@ -148,91 +139,3 @@ def _match_pieces(x: list[Piece], y: list[Piece]) -> Result | None:
             return "undecided", "union"
         unmatched.remove(match)
     return ("undecided" if unmatched else "equal"), "union"
-
-
-def _uses_linear_ops(node: Node) -> bool:
-    """Return whether a node consists of sums, products and quotients only.
-
-    A modulus would look linear on one side.
-    """
-    return node.op in _LINEAR_OPS and all(map(_uses_linear_ops, node.args))
-
-
-def _solve_linear(node: Node) -> tuple[str, Fraction, str] | None:
-    """Return variable, bound and sign of an inequality that is linear in its only variable."""
-    (variable,) = variables(node) if len(variables(node)) == 1 else (None,)
-    if variable is None:
-        return None
-    left, right = node.args
-    if not _uses_linear_ops(left) or not _uses_linear_ops(right):
-        return None
-
-    def gap(gaps: int) -> Value:
-        point = {variable: Fraction(gaps)}
-        a, b = evaluate(left, point), evaluate(right, point)
-        return Value(a.re - b.re, a.im - b.im, a.exact and b.exact)
-
-    try:
-        gaps = [gap(x) for x in (0, 1, 2, 7)]
-    except NoValue:
-        return None
-    slope = gaps[1].re - gaps[0].re
-    is_linear = gaps[2].re - gaps[0].re == 2 * slope and gaps[3].re - gaps[0].re == 7 * slope
-    if not slope or not is_linear or not all(one.exact and not one.im for one in gaps):
-        return None
-    return variable, -gaps[0].re / slope, node.text if slope > 0 else _FLIPPED[node.text]
-
-
-def _to_node(number: Fraction) -> Node:
-    size = Node("num", (), str(abs(number.numerator)))
-    if number.denominator != 1:
-        size = Node("/", (size, Node("num", (), str(number.denominator))))
-    return Node("neg", (size,)) if number < 0 else size
-
-
-def solve_inequality(node: Node) -> Node:
-    """Turn `x < 5`, `5 >= 2x`, `x != 2`, `x < 1 or x > 3` into memberships.
-
-    Other nodes are returned as they are.
-    """
-    if node.op == "items" and len(node.args) == 2:
-        return _solve_pair(node)
-    if node.op != "rel" or node.text not in _FLIPPED or len(node.args) != 2:
-        return node
-    (name, end), sign = node.args, node.text
-    if name.op != "name":
-        name, end, sign = end, name, _FLIPPED[sign]
-    if name.op != "name" or variables(end):
-        solution = _solve_linear(node)
-        if solution is None:
-            return node
-        name, end, sign = Node("name", (), solution[0]), _to_node(solution[1]), solution[2]
-    below, above = (MINUS_INFINITY, end), (end, INFINITY)
-    if sign == "!=":
-        result = Node("union", (Node("interval", below, "()"), Node("interval", above, "()")))
-    elif sign[0] == "<":
-        result = Node("interval", below, "(" + ("]" if "=" in sign else ")"))
-    else:
-        result = Node("interval", above, ("[" if "=" in sign else "(") + ")")
-    return Node("rel", (name, result), "in")
-
-
-def _solve_pair(node: Node) -> Node:
-    """Intersect two inequalities in one variable; return their union if they exclude each other."""
-    parts = [solve_inequality(part) for part in node.args]
-    if not all(part.op == "rel" and part.text == "in" for part in parts):
-        return node
-    heads, sets = zip(*(part.args for part in parts), strict=True)
-    if heads[0] != heads[1] or any(one.op != "interval" for one in sets):
-        return node
-    a, b = (Piece(one.args[0], one.args[1], one.text) for one in sets)
-    try:
-        low = max((a, b), key=lambda piece: (_position(piece.low), piece.brackets[0] == "("))
-        high = min((a, b), key=lambda piece: (_position(piece.high), piece.brackets[1] == "]"))
-        empty = _position(low.low) >= _position(high.high)
-    except NoValue:
-        return node
-    if empty:
-        return Node("rel", (heads[0], Node("union", sets)), "in")
-    inside = Piece(low.low, high.high, low.brackets[0] + high.brackets[1])
-    return Node("rel", (heads[0], _interval(inside)), "in")

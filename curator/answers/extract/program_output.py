@@ -1,12 +1,14 @@
 """Read the answer that a program printed.
 
-In: the output of a program. Out: an `Answer`, or None if it printed nothing, `None` or `nan`. The
-last line that is not blank counts. It can be a number, a fraction, a sympy expression, a list, a
-dict of solutions (`{x: 3}`), a matrix, an array, a truth value, words, or `name = value`.
+In: the output of a program. Out: an `Answer`, or None if it printed nothing, `None`, `nan` or a
+formula drawn over several lines (sympy's `pprint`). The last line that is not blank counts. It can
+be a number, a fraction, a sympy expression, a list, a dict of solutions (`{x: 3}`), a matrix, an
+array, a truth value, words, or `name = value`.
 """
 
 import re
 from dataclasses import replace
+from itertools import takewhile
 
 from curator.answers.extract.text import MAX_TEXT, extract
 from curator.answers.parse.read import read, to_answer
@@ -76,6 +78,59 @@ def _split_pairs(text: str) -> list[tuple[str, str]]:
     return [(name.strip(" '\""), value.strip()) for name, value in sides]
 
 
+_DRAWING_CHARACTERS = frozenset("━⎯⎛⎜⎝⎞⎟⎠⎡⎢⎣⎤⎥⎦⎧⎨⎩⎪⎫⎬⎭⌠⌡╱╲⎲⎳")
+_RULE = re.compile(r" *(-+|_+|─+) *")
+_HEADING = re.compile(r"(?!sin|cos|tan|exp|log)[A-Za-z]{3}")
+_MAX_DRAWING = 40
+
+
+def _is_drawing(text: str) -> bool:
+    """Return whether the last lines draw a formula: a fraction bar, raised digits, tall brackets.
+
+    A drawing is padded to one width. Where the blanks at the end are lost, a rule counts as a
+    fraction bar if the last line is centred below it, and a line above as exponents if its
+    characters stand over blanks.
+    """
+    block: list[str] = []
+    for line in reversed(text.rstrip("\n").rsplit("\n", _MAX_DRAWING)[-_MAX_DRAWING:]):
+        if not line.strip() and block:
+            break
+        block.insert(0, line)
+    if len(block) < 2:
+        return False
+    last, above = block[-1], block[-2]
+    if _DRAWING_CHARACTERS & set(last) or r"\/" in last:
+        return True
+    same_width = list(takewhile(lambda line: len(line) == len(last), reversed(block)))
+    padded = len(same_width) > 1 and any(line.endswith(" ") for line in same_width)
+    bars = zip(["", *block], block[:-1], strict=False)
+    return (
+        padded
+        or any(_is_bar(rule, last) and not _HEADING.search(top) for top, rule in bars)
+        or _stands_over_blanks(above, last)
+    )
+
+
+def _is_bar(rule: str, last: str) -> bool:
+    """Return whether a line is a fraction bar with the last line centred below it."""
+    match = _RULE.fullmatch(rule)
+    content = last.strip()
+    if match is None:
+        return False
+    left = last.index(content) - match.start(1)
+    spare = len(match[1]) - len(content)
+    return spare >= 0 and abs(2 * left - spare) <= 1
+
+
+def _stands_over_blanks(raised: str, line: str) -> bool:
+    """Return whether an indented line has characters only where another has blanks."""
+    if not raised.startswith(" "):
+        return False
+    places = [i for i, char in enumerate(raised) if char != " "]
+    inside = [i for i in places if i < len(line)]
+    return all(line[i] == " " for i in inside) and max(places) <= len(line)
+
+
 def extract_output(text: str) -> Answer | None:
     """Return the value that a program printed last; None without a value."""
     span = _last_value_span(text[-MAX_TEXT:])
@@ -83,6 +138,8 @@ def extract_output(text: str) -> Answer | None:
     line = text[-MAX_TEXT:][slice(*span)].strip()
     place = (span[0] + offset, span[1] + offset)
     if not line or line.lower() in _NO_VALUE or _NOTHING_PRINTED.fullmatch(line):
+        return None
+    if "\n" not in line and _is_drawing(text[-MAX_TEXT:]):
         return None
     line = _OPEN_INTERVAL.sub(_rename_interval, _QUOTED.sub(r"\1", line))
     line = _POLY.sub(r"\1", _DICT_VIEW.sub(r"\1", _NUMPY_SCALAR.sub(r"\1", line)))

@@ -3,14 +3,17 @@
 In: the parser, with the first token of the atom taken. Out: a `Node`. `grammar` joins the atoms.
 """
 
+from collections.abc import Sequence
+
 from curator.answers.parse.cursor import Cursor
 from curator.answers.parse.layouts import cases, matrix, piecewise, sympy_interval
 from curator.answers.parse.tokens import Ambiguous, Token, Unreadable, word_set
-from curator.answers.parse.tree import Node
+from curator.answers.parse.tree import Node, contains, replace_node
 
 FUNCTIONS = word_set(
     "sqrt cbrt sin cos tan sec csc cot asin acos atan arcsin arccos arctan sinh cosh tanh exp log"
-    " ln abs floor ceil ceiling factorial binomial binom gcd lcm root max min re im conjugate sign"
+    " ln lg abs floor ceil ceiling factorial binomial binom gcd lcm root max min re im"
+    " conjugate sign sgn"
 )
 _CONSTRUCTORS = word_set(  # constructors that leave the value as it is
     "list tuple Integer Float Decimal Point Point2D Point3D float64 float32 int64 int32 int float"
@@ -21,16 +24,18 @@ _CONSTANTS = {
     "Pi": "pi",
     "PI": "pi",
     "e": "e",
-    "E": "e",
     "i": "i",
-    "I": "i",
     "j": "j",
     "oo": "inf",
     "inf": "inf",
     "infinity": "inf",
     "Infinity": "inf",
 }
+_SYMPY_CONSTANTS = {"E": "e", "I": "i"}
+_FUNCTION_LETTERS = frozenset("fgFG")
+_OTHER_FUNCTION_LETTERS = frozenset("hHpPqQ")
 _BOOLEANS = {"True": "true", "true": "true", "False": "false", "false": "false"}
+_INVERSES = {"sin": "asin", "cos": "acos", "tan": "atan"}
 _GREEK = word_set(
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau phi"
     " chi psi omega Gamma Delta Theta Lambda Xi Sigma Phi Psi Omega varphi vartheta varepsilon"
@@ -93,6 +98,12 @@ def mixed_fraction(p: Cursor) -> Node | None:
 def word(p: Cursor, text: str) -> Node:
     if text in _BOOLEANS:
         return Node("bool", (), _BOOLEANS[text])
+    if text in _SYMPY_CONSTANTS and p.is_sympy(text):
+        return Node("const", (), _SYMPY_CONSTANTS[text])
+    if text in ("And", "Or") and p.accept("("):
+        inside = p.items()
+        p.expect(")")
+        return Node("items", inside.args, text.lower()) if inside.op == "items" else inside
     if text in ("Fraction", "Rational") and p.accept("("):
         inside = p.items()
         p.expect(")")
@@ -113,7 +124,7 @@ def word(p: Cursor, text: str) -> Node:
     if text == "Union" and p.accept("("):
         inside = p.items()
         p.expect(")")
-        return Node("union", inside.args if inside.op == "items" else (inside,))
+        return union(inside.args if inside.op == "items" else (inside,))
     if text == "Eq" and p.accept("("):
         inside = p.items()
         p.expect(")")
@@ -122,6 +133,13 @@ def word(p: Cursor, text: str) -> Node:
         return p.atom()
     if text in FUNCTIONS or text.lower() in ("abs", "max", "min"):
         return call(p, text if text in FUNCTIONS else text.lower())
+    single = len(text) == 1 and text not in _CONSTANTS and text not in _CONSTRUCTORS
+    if single or text[-1] == "'":
+        applied = application(p, text)
+        if applied is not None:
+            return applied
+        if text[-1] == "'":
+            return variable(p, text)
     if text in _GREEK or "_" in text or text[-1].isdigit():
         if p.next.text == "(":
             raise Unreadable(f"unknown function {text}")
@@ -129,6 +147,41 @@ def word(p: Cursor, text: str) -> Node:
     if text in _CONSTANTS and text != "j":
         return Node("const", (), _CONSTANTS[text])
     return letters(p, text)
+
+
+def application(p: Cursor, name: str) -> Node | None:
+    """Parse `f(2)`, a function applied to arguments; None where brackets mean a product.
+
+    `f`, `g` and derivatives are always functions. Other letters are functions where a side of a
+    relation is only the letter and one number or one variable: `P(1) = 0`, but `x(x + 1) = 0`.
+    """
+    if p.next.text != "(" or not (_is_function(name) or _is_applied(p, name)):
+        return None
+    p.take()
+    inside = p.parse_until(")")
+    args = inside.args if inside.op == "items" else (inside,)
+    if not args:
+        raise Unreadable("a function without an argument")
+    return Node("apply", args, name)
+
+
+def _is_function(name: str) -> bool:
+    return name[0] in _FUNCTION_LETTERS or name[-1] == "'"
+
+
+def _is_applied(p: Cursor, name: str) -> bool:
+    """Return whether a letter and the bracket after it are alone on one side of a relation."""
+    if p.at > 1 and p.peek(-2).text not in ("=", ",", ";", "(", "[", "{", r"\{"):
+        return False
+    at = 2 if p.peek().text in ("-", "+") else 1
+    argument, closing, after = p.peek(at), p.peek(at + 1), p.peek(at + 2)
+    if closing.text != ")":
+        return False
+    if argument.kind == "num":
+        return after.kind == "end" or after.text in ("=", ",", ";", ")", "]", "}", r"\}")
+    is_name = argument.kind == "word" and argument.text != name and len(argument.text) == 1
+    end = "=" if name not in _OTHER_FUNCTION_LETTERS else after.text
+    return is_name and (after.kind == "end" or after.text == "=") and after.text == end
 
 
 def variable(p: Cursor, text: str) -> Node:
@@ -143,6 +196,13 @@ def _is_in_prose(p: Cursor) -> bool:
     after = p.next
     left = loose and (before is None or before.kind in ("word", "num"))
     return left or (after.gap and after.kind in ("word", "num", "end"))
+
+
+def is_product_of_letters(token: Token) -> bool:
+    """Return whether a word is several variables: in LaTeX `x^ab` only `a` is the exponent."""
+    text = token.text
+    word = token.kind == "word" and 1 < len(text) < 4 and text.isalpha()
+    return word and text not in FUNCTIONS and text not in _CONSTANTS and text not in _GREEK
 
 
 def letters(p: Cursor, text: str) -> Node:
@@ -175,6 +235,8 @@ def subscript(p: Cursor, name: Node) -> Node:
             text += p.take().text
     elif below.kind not in ("num", "word"):
         raise Unreadable("a subscript that is not a name")
+    while p.accept("'"):
+        text += "'"
     return Node("name", (), f"{name.text}_{text}")
 
 
@@ -189,6 +251,13 @@ def command(p: Cursor, name: str) -> Node:
         return call(p, name)
     if name == "pi":
         return Node("const", (), "pi")
+    if name in ("sum", "prod"):
+        return _series(p, name)
+    if name == "emptyset":
+        return Node("set")
+    if name == "determinant":
+        p.take()
+        return Node("call", (matrix(p),), "det")
     if name == "matrix":
         return matrix(p)
     if name == "cases":
@@ -200,6 +269,22 @@ def command(p: Cursor, name: str) -> Node:
     if name in _GREEK:
         return variable(p, name)
     raise Unreadable(f"unknown command {name}")
+
+
+def _series(p: Cursor, name: str) -> Node:
+    r"""Parse `\sum_{k=1}^{n} k^2`; the index `i` is a name in it."""
+    p.expect("_")
+    start = p.group()
+    p.expect("^")
+    end = p.group()
+    if start.op != "rel" or start.text != "=" or len(start.args) != 2:
+        raise Unreadable("a sum without an index")
+    index, low = start.args
+    body = p.product()
+    if index.op not in ("name", "const") or contains(body, "series"):
+        raise Unreadable("a sum without an index")
+    bound = Node("name", (), index.text)
+    return Node("series", (replace_node(body, index, bound), bound, low, end), name)
 
 
 def root(p: Cursor) -> Node:
@@ -221,12 +306,16 @@ def call(p: Cursor, name: str) -> Node:
     if p.accept("^", "**"):
         exponent = p.group()
         if exponent == Node("neg", (Node("num", (), "1"),)):
-            raise Ambiguous("an inverse or a reciprocal")
+            if name not in _INVERSES:
+                raise Ambiguous("an inverse or a reciprocal")
+            name, exponent = _INVERSES[name], None
     if p.next.text in ("(", "{"):
         inside = p.parse_until(p.take_opening())
         args = inside.args if inside.op == "items" else (inside,)
     else:
         args = (bare_argument(p),)
+    if name == "lg":
+        name, base = "log", Node("num", (), "10") if base is None else base
     node = Node("call", args if base is None else (*args, base), name)
     return node if exponent is None else Node("^", (node, exponent))
 
@@ -254,6 +343,14 @@ def _repeating_decimal(start: str, block: Node) -> Node:
     top = int(whole + fixed + digits) - int(whole + fixed)
     bottom = (10 ** len(digits) - 1) * 10 ** len(fixed)
     return Node("/", (Node("num", (), str(top)), Node("num", (), str(bottom))))
+
+
+_SETS = ("set", "interval", "union", "list", "tuple")
+
+
+def union(parts: Sequence[Node]) -> Node:
+    """Return a union, with the value in braces `{1}` as a set."""
+    return Node("union", tuple(x if x.op in _SETS else Node("set", (x,)) for x in parts))
 
 
 def to_collection(op: str, inside: Node) -> Node:

@@ -8,21 +8,46 @@ and `MAX_DEPTH` nested operations, linear time. Never evaluates anything.
 import re
 
 from curator.answers.parse import atoms
-from curator.answers.parse.tokens import Ambiguous, Token, Unreadable, remove_separators, tokenize
+from curator.answers.parse.tokens import (
+    Ambiguous,
+    Token,
+    Unreadable,
+    remove_separators,
+    tokenize,
+    word_set,
+)
 from curator.answers.parse.tree import Node
 
 MAX_DEPTH = 40
 
 _CONDITIONS = ("if", "for", "when", "where", "otherwise")
-_RELATIONS = {"=": "=", "==": "=", "<": "<", "<=": "<=", ">": ">", ">=": ">=", "!=": "!=", ":": ":"}
+_RELATIONS = {
+    "=": "=",
+    "==": "=",
+    "≈": "=",
+    "<": "<",
+    "<=": "<=",
+    ">": ">",
+    ">=": ">=",
+    "!=": "!=",
+    ":": ":",
+}
+_ENDING_COMMANDS = (
+    *("\\\\", r"\endmatrix", r"\endcases", r"\in", r"\pmod", r"\mod", r"\rfloor", r"\rceil"),
+)
+_WORDS = re.compile("[A-Za-z]+")
+_SYMPY_WORDS = word_set("I E oo sqrt pi exp log sin cos tan Interval FiniteSet Union")
+_MINUS_SIGNS = ("-", "∓")
 _CLOSING = {"(": ")", "[": "]", "{": "}", r"\{": r"\}"}
 _MATRIX = re.compile(
-    r"\\(?:begin|end)\{([pbB]?matrix|array|smallmatrix|[dr]?cases)\}(?:\{[^{}]*\})?"
+    r"\\(?:begin|end)\{([pbBv]?matrix|array|smallmatrix|[dr]?cases)\}(?:\{[^{}]*\})?"
 )
 
 
 def _rename_layout(match: re.Match[str]) -> str:
     kind = "cases" if match[1].endswith("cases") else "matrix"
+    if match[1] == "vmatrix" and match[0][1] == "b":
+        return r" \determinant \matrix "
     return f" \\{kind} " if match[0][1] == "b" else f" \\end{kind} "
 
 
@@ -31,7 +56,7 @@ def parse(text: str) -> Node:
     matrix = _MATRIX.search(text)
     if matrix:
         text = _MATRIX.sub(_rename_layout, text)
-    parser = Parser(tokenize(remove_separators(text.strip())))
+    parser = Parser(tokenize(remove_separators(text.strip())), text)
     node = parser.items()
     parser.expect("end")
     return node
@@ -40,11 +65,13 @@ def parse(text: str) -> Node:
 class Parser:
     """A recursive-descent parser; every nested level counts against `MAX_DEPTH`."""
 
-    def __init__(self, tokens: list[Token]) -> None:
+    def __init__(self, tokens: list[Token], text: str = "") -> None:
+        self.text = text
         self.tokens = tokens
         self.at = 0
         self.depth = 0
         self.bars = 0
+        self.constants: dict[str, bool] = {}
 
     @property
     def next(self) -> Token:
@@ -80,19 +107,17 @@ class Parser:
     def items(self) -> Node:
         """Relations separated by commas, semicolons, `and` or `or`."""
         nodes = [self.relation()]
-        while self.accept(",", ";") or self._take_conjunction():
+        conjunction = ""
+        while (comma := self.accept(",", ";")) or self.next.text in ("and", "or"):
             if self.next.kind == "end" or self.next.text in (")", "]", "}", r"\}"):
                 break  # a trailing comma: (1,)
             if self.next.text in ("and", "or"):
-                self.take()
+                found = self.take().text
+                if conjunction not in ("", found) and not comma:
+                    raise Ambiguous("`and` with `or`")
+                conjunction = found
             nodes.append(self.relation())
-        return nodes[0] if len(nodes) == 1 else Node("items", tuple(nodes))
-
-    def _take_conjunction(self) -> bool:
-        if self.next.kind == "word" and self.next.text in ("and", "or"):
-            self.take()
-            return True
-        return False
+        return nodes[0] if len(nodes) == 1 else Node("items", tuple(nodes), conjunction)
 
     def relation(self) -> Node:
         self.enter()
@@ -131,7 +156,7 @@ class Parser:
         parts = [self.sum()]
         while self.accept("∪"):
             parts.append(self.sum())
-        return parts[0] if len(parts) == 1 else Node("union", tuple(parts))
+        return parts[0] if len(parts) == 1 else atoms.union(parts)
 
     def sum(self) -> Node:
         self.enter()
@@ -139,13 +164,13 @@ class Parser:
         first = self.product()
         terms = [Node("neg", (first,)) if negative else first]
         deviation: Node | None = None
-        while self.next.text in ("+", "-", "±"):
+        while self.next.text in ("+", "-", "±", "∓"):
             sign = self.take().text
             term = self.product()
-            if sign == "±":
+            if sign in "±∓":
                 if deviation is not None:
                     raise Unreadable("two ±")
-                deviation = term
+                deviation = Node("neg", (term,)) if sign == "∓" else term
             else:
                 terms.append(Node("neg", (term,)) if sign == "-" else term)
         self.depth -= 1
@@ -170,12 +195,29 @@ class Parser:
                 token = Token("op", "*", True)
             else:
                 break
-            if token.text == "*" and left.op == "*":
+            if token.text == "*" and right.op == "tuple" and _is_points(left):
+                points = left.args if left.op == "items" else (left,)
+                left = Node("items", (*points, right))
+            elif token.text == "*" and left.op == "*":
                 left = Node("*", (*left.args, right))
             else:
                 left = Node(token.text, (left, right))
         self.depth -= 1
         return left
+
+    def is_sympy(self, letter: str) -> bool:
+        """Return whether `I` or `E` is a constant here: `2*E`, `1 - I`, but not `2E`, `I`, `A*E`.
+
+        It is if the text has no other letters and an operator before it (for `E` only `*`).
+        """
+        if letter not in self.constants:
+            signs = r"\*" if letter == "E" else r"[-+*]"
+            joined = (
+                re.search(rf"{signs} ?{letter}(?![A-Za-z])|{letter} ?\*", self.text) is not None
+            )
+            joined &= len(self.text.strip(" +-()")) > 1
+            self.constants[letter] = joined and not set(_WORDS.findall(self.text)) - _SYMPY_WORDS
+        return self.constants[letter]
 
     def starts_factor(self) -> bool:
         token = self.next
@@ -184,24 +226,27 @@ class Parser:
         if token.kind == "word":
             return token.text not in ("and", "or", "in", "mod", *_CONDITIONS)
         if token.kind == "cmd":
-            return token.text not in (r"\\", r"\endmatrix", r"\endcases", r"\in", r"\pmod", r"\mod")
+            return token.text not in _ENDING_COMMANDS
         return token.text in ("(", "{", "[", r"\{") or (token.text == "|" and not self.bars)
 
     def signed(self) -> Node:
         negative = plus_minus = False
-        while self.next.text in ("+", "-", "±"):
+        while self.next.text in ("+", "-", "±", "∓"):
             sign = self.take().text
-            negative ^= sign == "-"
-            plus_minus |= sign == "±"
+            negative ^= sign in _MINUS_SIGNS
+            plus_minus |= sign in "±∓"
         operand = self.power()
         if plus_minus:
+            operand = Node("neg", (operand,)) if negative else operand
             return Node("pm", (Node("num", (), "0"), operand))
         return Node("neg", (operand,)) if negative else operand
 
     def power(self) -> Node:
         self.enter()
         base = self.postfix(self.atom())
-        if self.accept("^", "**"):
+        if self.next.text in ("^", "**"):
+            if self.take().text == "^" and atoms.is_product_of_letters(self.next):
+                raise Ambiguous("an exponent of several letters")
             exponent = self.signed()
             base = self.postfix(Node("^", (base, exponent)))
         self.depth -= 1
@@ -236,7 +281,7 @@ class Parser:
             inside = self.sum()
             self.expect("|")
             self.bars -= 1
-            return Node("call", (inside,), "abs")
+            return Node("call", (inside,), "det" if inside.op == "matrix" else "abs")
         raise Unreadable(f"{token.text!r} cannot start a value")
 
     def group(self) -> Node:
@@ -291,6 +336,13 @@ class Parser:
 
 def _has_variable(node: Node) -> bool:
     return node.op == "name" or any(map(_has_variable, node.args))
+
+
+def _is_points(node: Node) -> bool:
+    """Return whether a node is a point, or the points of `(1, 2)(3, 4)` read so far."""
+    if node.op == "items":
+        return all(arg.op == "tuple" for arg in node.args)
+    return node.op == "tuple" and len(node.args) > 1
 
 
 def _has_infinite_end(pair: Node) -> bool:

@@ -22,7 +22,10 @@ def sympy_interval(p: Cursor) -> Node:
     if inside.op != "items" or not 2 <= len(ends) <= 4:
         raise Unreadable("Interval")
     flags = [*(arg == Node("bool", (), "true") for arg in ends[2:]), False, False]
-    brackets = ("(" if flags[0] else "[") + (")" if flags[1] else "]")
+    infinite = [
+        end.text == "inf" or (end.op == "neg" and end.args[0].text == "inf") for end in ends
+    ]
+    brackets = ("(" if flags[0] or infinite[0] else "[") + (")" if flags[1] or infinite[1] else "]")
     return Node("interval", ends[:2], brackets)
 
 
@@ -52,11 +55,16 @@ def cases(p: Cursor) -> Node:
         if p.accept(r"\endcases"):
             break
         rows.append(_parse_case(p))
+    if rows and all(row.op == "rel" for row in rows):
+        return Node("items", tuple(rows), "and")
     return _cases_node(rows)
 
 
 def _parse_case(p: Cursor) -> Node:
-    value = p.sum()
+    """Parse a value with its condition, or one equation of a system."""
+    value = p.relation()
+    if value.op == "rel" and p.next.text in ("\\\\", r"\endcases"):
+        return value
     while p.accept("&", ","):
         pass
     if p.next.kind == "word" and p.next.text in _CONDITION_WORDS:
@@ -80,6 +88,6 @@ def piecewise(p: Cursor) -> Node:
 
 
 def _cases_node(rows: list[Node]) -> Node:
-    if not rows or any(row.args[1].op not in ("rel", "bool") for row in rows):
+    if not rows or any(row.op != "row" or row.args[1].op not in ("rel", "bool") for row in rows):
         raise Unreadable("cases without conditions")
     return Node("cases", tuple(rows))

@@ -22,8 +22,10 @@ CURRENCY = "\ue000"  # a private character in place of a dollar sign that means 
 _FRACTIONS = [
     (char, *unicodedata.normalize("NFKC", char).split("⁄")) for char in "½¼¾⅓⅔⅕⅖⅗⅘⅙⅚⅐⅛⅜⅝⅞⅑⅒"
 ]
+_FULL_WIDTH = {chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
 _CHARACTERS = str.maketrans(
     {
+        **_FULL_WIDTH,
         **dict.fromkeys("−–—‐‑‒﹣－", "-"),
         **dict.fromkeys("×·⋅∙∗✕", "*"),
         **dict.fromkeys("÷∕⁄", "/"),
@@ -42,11 +44,13 @@ _CHARACTERS = str.maketrans(
         "⩾": ">=",
         "∪": " ∪ ",
         **{char: f" {top}/{bottom}" for char, top, bottom in _FRACTIONS},
-        "＄": "$",
-        "％": "%",
-        "，": ",",
-        "（": "(",
-        "）": ")",
+        "\u3000": " ",
+        "、": ",",
+        "。": ".",
+        "′": "'",
+        "″": "''",
+        "∅": r"\emptyset ",
+        "⇒": r"\Rightarrow ",
     }
 )
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
@@ -86,6 +90,15 @@ _COMMANDS = {
     "ne": "!=",
     "neq": "!=",
     "pm": "±",
+    "mp": "∓",
+    "approx": "≈",
+    "equiv": "=",
+    "prime": "'",
+    "varnothing": r"\emptyset",
+    "land": " and ",
+    "lor": " or ",
+    "ldots": "...",
+    "dots": "...",
     "lbrace": r"\{",
     "rbrace": r"\}",
     "lvert": "|",
@@ -102,9 +115,16 @@ _COMMANDS = {
     "percent": "%",
 }
 _COMMAND = re.compile(r"\\([A-Za-z]+)")
+_ESCAPED_TWICE = re.compile(
+    r"\\\\(?=(?:[dt]?frac|sqrt|[lg]e|[lg]eq|ne|pi|infty|cup|in|times|cdot|pm|text|left|right|circ)"
+    r"(?![A-Za-z]))"
+)
+_PRIMES = re.compile(r" ?\^ ?\{? ?('(?: ?')*) ?\}?")
 _FRACTION_ARG = re.compile(r"(\\frac\s*(?:\{[^{}]*\}|\d)|\\frac|\\sqrt)\s*(\d)(?!\s*\])")
 _DEGREES = re.compile(r"\^\s*\{?\s*\\circ\s*\}?|\\circ(?![A-Za-z])")
 _GROUPED = re.compile(r"(?<=\d)(?:\{,\}|,\\!|\\!,|,\s*\\!)\s*(?=\d{3}(?!\d))")
+_GROUPED_ARG = re.compile(r"(?<=[a-z}])\{\d{1,3}(?:,\d{3}){1,9}\}", re.ASCII)
+_THIN_SPACE = re.compile(r"(?<=\d)(?:\\,|[\u00a0\u2009\u202f])(?=\d{3}(?!\d))", re.ASCII)
 _SWISS = re.compile(r"(?<![\d'])\d{1,3}(?:'\d{3})+(?![\d'])")
 _UNION = re.compile(r"(?<=[)\]]) ?U ?(?=[(\[])")
 _BLANKS = re.compile(r"\s+")
@@ -129,7 +149,9 @@ def _mark_money(text: str) -> str:
 
 
 def _normalize_latex(text: str) -> str:
-    text = _GROUPED.sub("", text)
+    if r"\begin" not in text:
+        text = _ESCAPED_TWICE.sub(r"\\", text)
+    text = _GROUPED_ARG.sub(lambda m: m[0].replace(",", ""), _GROUPED.sub("", text))
     text = text.replace(r"\!", "").replace(r"\(", " ").replace(r"\)", " ")
     if r"\begin" not in text:
         text = re.sub(r"\\\[|\\\]", " ", text)
@@ -142,14 +164,31 @@ def _normalize_latex(text: str) -> str:
     text = text.replace(r"\%", "%").replace(r"\#", "#").replace(r"\&", "&").replace(r"\_", "_")
     text = _SPACES.sub(" ", text)
     text = _COMMAND.sub(lambda m: _COMMANDS.get(m[1], m[0]), text)
+    if "'" in text:
+        text = _PRIMES.sub(lambda m: m[1].replace(" ", ""), text)
     while (wrapped := _FRACTION_ARG.sub(r"\1{\2}", text)) != text:
         text = wrapped
     return text
 
 
+def _open_box(text: str) -> str:
+    """Return the content of a text that is one box, `\\boxed{...}`; other texts as they are."""
+    start, depth = text.find("{"), 0
+    if start < 0:
+        return text
+    for at in range(start, len(text)):
+        depth += (text[at] == "{") - (text[at] == "}")
+        if depth <= 0:
+            return text[start + 1 : at] if not text[at + 1 :].strip(" .$") else text
+    return text
+
+
 def normalize(text: str) -> str:
     """Return the text in plain notation. Callers limit the text to `MAX_LENGTH` characters."""
+    if "\\," in text or not text.isascii():
+        text = _THIN_SPACE.sub("", text)
     if not text.isascii():
+        text = "".join(str(unicodedata.decimal(char, char)) for char in text)
         text = _RAISED.sub(lambda m: f"^({m[0].translate(_SUPERSCRIPTS)})", text)
         text = text.translate(_CHARACTERS)
         text = _ROOT.sub(lambda m: f"sqrt({m[1]})" if m[1] else " sqrt", text)
@@ -157,6 +196,8 @@ def normalize(text: str) -> str:
         text = _mark_money(text)
     if "'" in text:
         text = _SWISS.sub(lambda m: m[0].replace("'", ""), text)
+    if "box" in text and text.lstrip().startswith((r"\boxed", r"\fbox")):
+        text = _open_box(text)
     if "\\" in text or "{,}" in text or "~" in text:
         text = _normalize_latex(text)
     text = _UNION.sub(" ∪ ", _BLANKS.sub(" ", text)).strip()
@@ -169,10 +210,14 @@ def normalize(text: str) -> str:
 
 _ARTICLES = re.compile(r"^(?:the|a|an) (?=\w{2})")
 _NOT_WORDS = re.compile(r"[^\w%<>=+*/^.-]+")
+_PRIME = re.compile(r"(?<![A-Za-z'\"])([A-Za-z])('+)(?![A-Za-z])")
+_LETTER_PRIME = "\u02b9"  # a letter, so that primes are part of the word
 
 
 def comparison_form(text: str) -> str:
     """Return a text for comparison: no case, punctuation or leading article, single spaces."""
+    if "'" in text:
+        text = _PRIME.sub(lambda m: m[1] + _LETTER_PRIME * len(m[2]), text)
     text = _NOT_WORDS.sub(" ", text.replace(CURRENCY, "$ ").casefold()).strip(" .").rstrip("-")
     return _ARTICLES.sub("", text)
 

@@ -21,7 +21,7 @@ _LARGE = {"thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**
 _ORDINAL_WORDS = """first second third fourth fifth sixth seventh eighth ninth tenth eleventh
 twelfth"""
 _ORDINALS = {word: number for number, word in enumerate(_ORDINAL_WORDS.split(), 1)}
-_PARTS = {
+PARTS = {
     **{f"{word}s": number for word, number in _ORDINALS.items() if number > 2},
     **{word: number for word, number in _ORDINALS.items() if number > 2},
     "half": 2,
@@ -29,7 +29,15 @@ _PARTS = {
     "quarter": 4,
     "quarters": 4,
 }
-_NUMBER_WORDS = {*_SMALL, *_TENS, *_LARGE, *_ORDINALS, *_PARTS, "hundred", "dozen"}
+"""Parts of a whole: `third` and `thirds` are 3, `half` is 2."""
+_MONTH_NAMES = """january february march april may june july august september october november
+december"""
+MONTHS = {
+    name: number
+    for number, month in enumerate(_MONTH_NAMES.split(), 1)
+    for name in (month, month[:3])
+}
+_NUMBER_WORDS = {*_SMALL, *_TENS, *_LARGE, *_ORDINALS, *PARTS, "hundred", "dozen"}
 _OTHER = """all real reals infinite infinity infinitely none no noon midnight pi root squared cubed
 percent twice thrice double triple single both pair couple negative minus plus times over dne"""
 MATHEMATICAL = frozenset((*_NUMBER_WORDS, *_OTHER.split()))
@@ -68,12 +76,12 @@ def _parse_fraction_words(words: list[str]) -> str | None:
         whole = parse_number_words(" ".join(words[:cut]))
         part = _parse_fraction_words(words[cut + 1 :])
         return f"{whole} {part}" if whole is not None and part else None
-    if not words or words[-1] not in _PARTS:
+    if not words or words[-1] not in PARTS:
         return None
     top = 1 if words[:-1] in ([], ["a"], ["an"]) else parse_number_words(" ".join(words[:-1]))
     if top is None or (words[:-1] == [] and words[-1] not in ("half",)):
         return None
-    return f"{top}/{_PARTS[words[-1]]}"
+    return f"{top}/{PARTS[words[-1]]}"
 
 
 def words_to_digits(text: str) -> str | None:

@@ -5,10 +5,10 @@ the `Answer` of the domain model in canonical form. Never raises.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from curator.answers.parse import grammar, normalize, phrases, units
+from curator.answers.parse import grammar, normalize, notations, phrases, units
 from curator.answers.parse.tokens import Ambiguous
 from curator.answers.parse.tree import Node, render
 from curator.core.model import Answer, AnswerKind
@@ -26,6 +26,12 @@ class Reading:
 
     time: int | None = None
     """Seconds after midnight if the text is a time of day."""
+
+    date: tuple[int, int, int] | None = None
+    """Year (0 if the text has no year), month and day if the text is a date."""
+
+    label: str = ""
+    """What the value belongs to: `Total` in `Total = 12`; empty for formulas and plain values."""
 
     @property
     def words(self) -> str:
@@ -53,20 +59,31 @@ _PREFIX = re.compile(
     + "|".join(map(re.escape, sorted(_MONEY, key=len, reverse=True)))
     + r") ?\.?(?=[-\d.(\\])"
 )
+_WORD_PREFIXES = ("Rs", "rs", "RS", "Re", "INR", "USD")
 _SUFFIX = re.compile(
     r"(.*?[\d)}\]°!%]|.*?(?<![A-Za-z\\])(?:pi|\\pi))\s*((?!(?:pi|[ei]|inf|oo|and|or|True|False)\b)(?:[A-Za-z£€₹¥"
     + normalize.CURRENCY
-    + r"]|°[CF])[^\\={}|]*)",
+    + r"]|°[CF])(?:[^\\={}|]|\^ ?\{ ?-?\d ?\})*)",
     re.S,
 )
+_BRACED_POWER = re.compile(r"([A-Za-z]) ?\^ ?\{ ?(-?\d) ?\}")
 MAX_QUANTITY = 200
 """Maximum length of a number with a unit, in characters; it bounds the search for one."""
 _LEAD = re.compile(
     r"(?:about|approximately|approx\.?|around|nearly|roughly|exactly|only|after|=|≈|~|:) *", re.I
 )
-_FORMULA = re.compile(r"[\d\\^=+*/()\[\]{}<>|]|(?<![A-Za-z])[A-Za-z] ?- ?[A-Za-z](?![A-Za-z])")
-_NAMES = re.compile(r"(?:[A-Za-z]|-?pi|-?inf)(?:, ?(?:[A-Za-z]|-?pi|-?inf))+")
-_ALL_REALS = ("all real numbers", "all reals", "real numbers", "the set of all real numbers")
+_FORMULA = re.compile(
+    r"[\d\\^=+*/()\[\]{}<>|]|(?<![A-Za-z])[A-Za-z]{1,2} ?- ?[A-Za-z]{1,2}(?![A-Za-z])"
+    r"|(?<![A-Za-z])(?:sin|cos|tan|cot|ln) ?[A-Za-z](?![A-Za-z])"
+)
+_NAMES = re.compile(r"-?(?:[A-Za-z]|pi|inf)(?:, ?-?(?:[A-Za-z]|pi|inf))+")
+_ALL_REALS = (
+    "all real numbers",
+    "all reals",
+    "reals",
+    "real numbers",
+    "the set of all real numbers",
+)
 _BUILDER = re.compile(r"\\?\{ ?[a-z] ?(?:\\in[^|:]*)?[|:] ?(.*?) ?\\?\}")
 _UNKNOWN_NAME = re.compile(r"[A-Za-z]")
 
@@ -83,6 +100,8 @@ def _parse(text: str) -> Node | None:
 def _parse_quantity(text: str) -> tuple[Node, units.Unit] | None:
     """Parse a formula with a currency before it, or a unit or counted thing after it."""
     prefix = _PREFIX.match(text)
+    if prefix and prefix[2] in _WORD_PREFIXES and text[prefix.end()] in "(\\":
+        prefix = None  # Re(z)
     if prefix:
         rest = prefix[1] + text[prefix.end() :]
         scale = _SUFFIX.fullmatch(rest) if len(rest) <= MAX_QUANTITY else None
@@ -98,6 +117,7 @@ def _parse_quantity(text: str) -> tuple[Node, units.Unit] | None:
     if suffix is None:
         return None
     head, tail = suffix[1], suffix[2]
+    tail = _BRACED_POWER.sub(r"\1^\2", tail)
     unit = units.parse_unit(tail)
     first = re.match(r"[A-Za-z]+", tail)
     if unit is None or (first and len(first[0]) == 1 and not _is_unit_letter(head, tail[0], text)):
@@ -108,12 +128,17 @@ def _parse_quantity(text: str) -> tuple[Node, units.Unit] | None:
     return None if node is None else (node, unit)
 
 
+_NUMBER = re.compile(r"[-+0-9., */^{}()]*|[-+]?\d* ?\\frac ?\{ ?\d+ ?\} ?\{ ?\d+ ?\}")
+
+
 def _is_unit_letter(head: str, letter: str, text: str) -> bool:
     """Return whether one letter after a number is a unit: `100 m`, `60m`, but not `2x`, `3m`."""
-    if letter not in "mgslhLV":
+    if letter not in "mgslhLVNJAKWC":
         return False
+    if text[len(head)] == " ":
+        return _NUMBER.fullmatch(head) is not None
     number = re.fullmatch(r"[-+]?(?:\d{2,}|\d*\.\d+|\d,\d{3})", head)
-    return text[len(head)] == " " or (number is not None and letter in "mgl")
+    return number is not None and letter in "mgl"
 
 
 @lru_cache(maxsize=8192)
@@ -122,11 +147,16 @@ def read(text: str) -> Reading:
     if len(text) > normalize.MAX_LENGTH:
         return Reading(text)
     plain = normalize.normalize(text)
+    if "\u2013" in text and (dashed := notations.parse_range(text)):
+        return Reading(plain, dashed)
     time = phrases.parse_time(plain) if len(plain) < 20 else None
     if time is not None:
         return Reading(plain, time=time)
     if not plain:
         return Reading(plain)
+    date = notations.parse_date(plain)
+    if date is not None:
+        return Reading(plain, date=date)
     core = _LEAD.sub("", plain, count=1) if _LEAD.match(plain) else plain
     try:
         rank = phrases.parse_ordinal(core) if len(core) < 12 else None
@@ -137,7 +167,10 @@ def read(text: str) -> Reading:
             return Reading(plain, condition)
         if core.lower() in _ALL_REALS:
             core = "(-inf, inf)"
-        core = phrases.words_to_digits(core) or core
+        core = phrases.words_to_digits(core) or notations.rewrite(core)
+        special = notations.parse_based(core) or notations.parse_range(core)
+        if special:
+            return Reading(plain, special)
         compound = phrases.parse_compound(core.replace(normalize.CURRENCY, "$"))
         if compound:
             return Reading(plain, Node("num", (), compound[0]), compound[1])
@@ -153,11 +186,40 @@ def read(text: str) -> Reading:
     if core.endswith(("%", "°")) and (fraction := _parse_fraction(core[:-1])) is not None:
         unit = units.parse_unit("percent" if core[-1] == "%" else "degrees")
         return Reading(plain, fraction, unit)
-    if node is not None and node.op == "deg":
-        return Reading(plain, node.args[0], units.parse_unit("degrees"))
-    if node is not None and node.op == "percent":
-        return Reading(plain, node.args[0], units.parse_unit("percent"))
-    return Reading(plain, node)
+    if node is None:
+        return _read_labelled(plain, core)
+    value, unit = _split_sign(node)
+    return Reading(plain, value, unit)
+
+
+def _split_sign(node: Node) -> tuple[Node, units.Unit | None]:
+    """Return `30°`, `50%` and `x = 30°` as a formula and the unit that the sign means."""
+    if node.op in ("deg", "percent"):
+        return node.args[0], units.parse_unit("degrees" if node.op == "deg" else "percent")
+    if node.op == "rel" and node.text == "=" and len(node.args) == 2:
+        value, unit = _split_sign(node.args[1])
+        return Node("rel", (node.args[0], value), "="), unit
+    return node, None
+
+
+_LABELLED_VALUE = re.compile(r"([^=≈<>]{1,80}?) ?[=≈] ?([^=≈<>]+)")
+_NO_LABEL = re.compile(r"\b(?:if|when|where|for|and|or|mod|not|base)\b|[,;?]|\\p?mod", re.I)
+
+
+def _read_labelled(plain: str, core: str) -> Reading:
+    """Read `Total = $12` and `P(A and B) = 0.3`, whose left side is only a name."""
+    match = _LABELLED_VALUE.fullmatch(core) if len(core) <= MAX_QUANTITY else None
+    if match is None or _NO_LABEL.search(match[1]):
+        return Reading(plain)
+    value = read(match[2])
+    if value.node is None or value.label or not _is_value(value.node):
+        return Reading(plain)
+    return replace(value, plain=plain, label=normalize.comparison_form(match[1]) or match[1])
+
+
+def _is_value(node: Node) -> bool:
+    """Return whether a formula has no variables, so that a name before it is only a label."""
+    return node.op not in ("name", "apply") and all(map(_is_value, node.args))
 
 
 def _parse_fraction(text: str) -> Node | None:

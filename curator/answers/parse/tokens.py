@@ -34,8 +34,8 @@ _TOKEN = re.compile(
     r"(?P<gap>\s*)(?:"
     r"(?P<num>(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d{1,18}(?![\w.]))?)"
     r"|(?P<cmd>\\[A-Za-z]+|\\\\)"
-    r"|(?P<word>[A-Za-z]{2,}(?:_[A-Za-z0-9]+)+|[A-Za-z]+\d+|[A-Za-z]+)"
-    r"|(?P<op>\*\*|==|<=|>=|!=|\\[{}|]|[-+*/^()\[\]{}|,;=<>!%°_±∪:&'])"
+    r"|(?P<word>[A-Za-z]'{1,4}(?![A-Za-z'])|[A-Za-z]{2,}(?:_[A-Za-z0-9]+)+|[A-Za-z]+\d+|[A-Za-z]+)"
+    r"|(?P<op>\*\*|==|<=|>=|!=|\\[{}|]|[-+*/^()\[\]{}|,;=<>!%°_±∓≈∪:&'])"
     r")",
     re.ASCII,
 )
@@ -80,6 +80,10 @@ def tokenize(text: str) -> list[Token]:
         if match is None:
             raise Unreadable(text[at : at + 20])
         kind = str(match.lastgroup)
+        if match[kind] == "!=" and not match["gap"] and found and found[-1].kind == "num":
+            found += [Token("op", "!", False), Token("op", "=", False)]  # 3!=6
+            at = match.end()
+            continue
         found.append(Token(kind, match[kind], bool(match["gap"])))
         if len(found) > MAX_TOKENS:
             raise Unreadable("too long")

@@ -12,16 +12,36 @@ class Node:
     """One operation with its operands.
 
     Operations: `num` (text: the digits as written), `name` (text: a variable), `const` (text: pi,
-    e, i, inf), `neg`, `+`, `*`, `/`, `^`, `call` (text: the function), `percent`, `deg`, `fact`,
-    `base` (text: digits; operand: the base), `tuple`, `list`, `set`, `items` (a bare comma list),
+    e, i, inf), `neg`, `+`, `*`, `/`, `^`, `call` (text: the function), `apply` (text: an
+    unknown function, `f` or `f'`), `percent`, `deg`, `fact`,
+    `base` (text: digits; operand: the base), `tuple`, `list`, `set`, `items` (a bare comma list;
+    text: `and`, `or` or nothing),
     `interval` (text: its brackets, `(]`), `union`, `matrix` of `row`s, `rel` (text: `=`, `<`, `<=`,
     `>`, `>=`, `!=`; `:` for ratios), `bool` (text: true, false), `pm`, `cases` of
-    `row`s (a value and its condition).
+    `row`s (a value and its condition), `series` (text: sum, prod; operands: the term, its index,
+    the first and last value of the index).
     """
 
     op: str
     args: tuple["Node", ...] = ()
     text: str = ""
+
+
+def contains(node: Node, op: str) -> bool:
+    """Return whether a tree has an operation."""
+    return node.op == op or any(contains(arg, op) for arg in node.args)
+
+
+def count_nodes(node: Node) -> int:
+    """Return the number of operations, numbers and names in a tree."""
+    return 1 + sum(map(count_nodes, node.args))
+
+
+def replace_node(node: Node, old: Node, new: Node) -> Node:
+    """Return a tree with `new` in every place of `old`."""
+    if node == old:
+        return new
+    return Node(node.op, tuple(replace_node(arg, old, new) for arg in node.args), node.text)
 
 
 _LEVEL = {"items": 0, "rel": 1, "union": 2, "+": 3, "pm": 3, "neg": 4, "*": 5, "/": 5, "^": 7}
@@ -63,8 +83,11 @@ def render(node: Node) -> str:
             return f"{_bracket(args[0], 6)}/{_bracket(args[1], 6)}"
         case "^":
             return f"{_bracket(args[0], 8)}^{_bracket(args[1], 8)}"
-        case "call":
+        case "call" | "apply":
             return f"{node.text}({', '.join(map(render, args))})"
+        case "series":
+            body, index, low, high = (render(arg) for arg in args)
+            return rf"\{node.text}_{{{index}={low}}}^{{{high}}} ({body})"
         case "percent" | "deg" | "fact":
             return f"{_bracket(args[0], 8)}{_POSTFIX[node.op]}"
         case "base":
@@ -73,7 +96,8 @@ def render(node: Node) -> str:
             brackets = _BRACKETS[node.op]
             return f"{brackets[0]}{', '.join(map(render, args))}{brackets[1]}"
         case "items":
-            return ", ".join(map(render, args))
+            ranges = node.text == "or" and all(arg.op == "rel" for arg in args)
+            return (" or " if ranges else ", ").join(map(render, args))
         case "interval":
             return f"{node.text[0]}{render(args[0])}, {render(args[1])}{node.text[1]}"
         case "union":

@@ -8,8 +8,10 @@ unit count things (`12 eggs`).
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from curator.answers.parse.normalize import CURRENCY
+from curator.answers.parse.tokens import word_set
 
 # dimension name = factor | name = factor; names of one entry are synonyms
 _TABLE = """
@@ -31,12 +33,20 @@ money₹ rs rupee inr ₹ = 1 | paise paisa = 1/100
 angle deg degree ° = 1 | rad radian = 57.29577951308232087679815
 temperature °c celsius c = 1
 fahrenheit °f fahrenheit f = 1
-power w watt = 1 | kw kilowatt = 1000 | mw = 1000000
-energy j joule = 1 | kj kilojoule = 1000
-force n newton = 1
-voltage v volt = 1
-frequency hz hertz = 1
-pressure pa pascal = 1 | kpa = 1000
+power w watt = 1 | kw kilowatt = 1000 | mw = 1000000 | hp horsepower = 745.69987158227022
+energy j joule = 1 | kj kilojoule = 1000 | kwh = 3600000
+calorie cal calorie = 1 | kcal kilocalorie = 1000
+electronvolt ev electronvolt = 1 | kev = 1000 | mev = 1000000
+force n newton = 1 | kn kilonewton = 1000
+voltage v volt = 1 | kv kilovolt = 1000 | mv millivolt = 1/1000
+current ampere amp = 1 | ma milliampere = 1/1000
+resistance ohm = 1 | kohm kiloohm = 1000
+charge coulomb = 1
+kelvin kelvin = 1
+amount mol mole = 1
+activity bq becquerel = 1
+frequency hz hertz = 1 | khz kilohertz = 1000 | mhz megahertz = 1000000
+pressure pa pascal = 1 | kpa = 1000 | atm atmosphere = 101325
 percent percent pct percentage = 1
 point pp = 1
 """
@@ -81,6 +91,21 @@ def _load_table() -> dict[str, tuple[str, Fraction]]:
 
 
 _UNITS = _load_table()
+_CAPITALS = {"A": "ampere", "K": "kelvin", "C": "coulomb"}
+"""Units of one capital letter that means something else in lower case."""
+
+_NO_UNITS = word_set(
+    """above add added after ago and at base bc bce ad before below between by choose cubed
+    divided doubled equals factorial fewer fold for from greater halved if increased infinity
+    less log minus mod modulo more most multiplied negative no not of off or over past plus
+    positive power powers raised remainder root short squared subtracted than then thrice times
+    to tripled twice under up when where zero"""
+)
+"""Words that change a number: what stands with one of them is no unit."""
+_ORDINAL_PART = re.compile(
+    r"(?:[a-z-]*(?:eenth|ieth|ndredth|usandth|illionth)|third|fourth|fifth|sixth|seventh|eighth|ninth"
+    r"|tenth|eleventh|twelfth|quarter|half|halve)s?|[a-z]+fold"
+)
 _SQUARED = re.compile(r"\b(square|sq|cubic|cu)\b\.?\s*([a-z]+)")
 _PART = re.compile(r"([^\s\d^*/.()-]+)\.?\s*(?:(?:\s*\^\s*)?[({]?(-?[1-4])[)}]?)?(?=[\s*.]|$)\.?")
 _LITRE = Fraction(1, 1000)
@@ -127,12 +152,26 @@ def _base_unit(word: str) -> tuple[str, Fraction]:
     return ("#" + _to_singular(word) if len(word) > 2 else ""), Fraction(1)
 
 
+def _changes_number(text: str) -> bool:
+    """Return whether words state more than what is counted: `squared`, `tenths`, `below zero`."""
+    words = text.split()
+    if len(words) > 1 and all(len(word) == 1 for word in words):
+        return True  # `5 m n`: variables
+    if "in" in words[:-1]:
+        return True  # `3 in a row`
+    if words[0] == "times":  # `3 times`, but not `4 times 10`
+        words = words[1:]
+    return any(word in _NO_UNITS or (_ORDINAL_PART.fullmatch(word) is not None) for word in words)
+
+
+@lru_cache(maxsize=4096)
 def parse_unit(text: str) -> Unit | None:
     """Return the unit that the words name: `km/h`, `cubic feet`, `miles per hour`, `eggs`.
 
     None if they are not words beside a number: formulas, more than six words.
     """
-    text = text.replace(CURRENCY, " dollar ").strip().strip(".").strip().lower()
+    text = text.replace(CURRENCY, " dollar ").strip().strip(".").strip()
+    text = _CAPITALS.get(text, text).lower()
     text = _OTHER_NAMES.get(text, text)
     if (
         text.startswith(("to ", "or "))
@@ -140,6 +179,7 @@ def parse_unit(text: str) -> Unit | None:
         or len(text) > 60
         or len(text.split()) > 6
         or "_" in text
+        or _changes_number(text)
     ):
         return None
     with_powers = _SQUARED.sub(lambda m: f"{m[2]}^{'2' if m[1][0] == 's' else '3'}", text)

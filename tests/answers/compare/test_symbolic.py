@@ -7,7 +7,7 @@ import time
 
 from curator.answers import Equivalence, Grader, compare_by_rules, contradicts, equivalent
 
-TOWER = r"\sum_{k=1}^{3} 9^{9^{9^9}}"
+TOWER = r"\lim_{x \to 3} 9^{9^{9^9}}"
 
 
 def alive(pid: int) -> bool:
@@ -19,14 +19,14 @@ def alive(pid: int) -> bool:
 
 
 def test_what_rules_leave_open_is_graded_symbolically() -> None:
-    assert compare_by_rules(r"\sum_{k=1}^{4} k", "10") is None
-    assert equivalent(r"\sum_{k=1}^{4} k", "10") == Equivalence("equal", "math-verify")
-    assert equivalent(r"\sum_{k=1}^{4} k", "11").outcome != "equal"
+    assert compare_by_rules(r"\int_0^2 5x dx", "10") is None
+    assert equivalent(r"\int_0^2 5x dx", "10") == Equivalence("equal", "math-verify")
+    assert equivalent(r"\int_0^2 5x dx", "11").outcome != "equal"
 
 
 def test_a_parse_that_hangs_is_killed_and_the_others_are_graded_in_order() -> None:
-    sums = [(rf"\sum_{{k=1}}^{{{n}}} k", str(n * (n + 1) // 2), ()) for n in range(2, 8)]
-    pairs = [*sums[:3], (TOWER, "5", ()), ("1", "1", ()), *sums[3:], (TOWER, "6", ())]
+    limits = [(rf"\lim_{{x \to {n}}} x", str(n), ()) for n in range(2, 8)]
+    pairs = [*limits[:3], (TOWER, "5", ()), ("1", "1", ()), *limits[3:], (TOWER, "6", ())]
     start = time.perf_counter()
     with Grader(workers=2, wall_s=1.5) as grader:
         verdicts = list(grader.map(pairs))
@@ -48,14 +48,14 @@ def test_a_grader_starts_no_process_until_it_needs_one_and_leaves_none() -> None
             "equal",
         ]
         assert not grader.pids
-        list(grader.map([(r"\sum_{k=1}^{4} k", "10", ())]))
+        list(grader.map([(r"\int_0^2 5x dx", "10", ())]))
         pids = grader.pids
         assert pids and all(map(alive, pids))
     assert not any(map(alive, pids))
 
 
 def test_a_consumer_may_stop_early_and_the_grader_still_works() -> None:
-    pairs = [(r"\sum_{k=1}^{4} k", "10", ()), (TOWER, "5", ()), (r"\sum_{k=1}^{3} k", "6", ())]
+    pairs = [(r"\int_0^2 5x dx", "10", ()), (TOWER, "5", ()), (r"\int_0^2 3x dx", "6", ())]
     with Grader(workers=1, wall_s=30) as grader:
         first = next(iter(grader.map(pairs)))
         assert first.outcome == "equal"
