@@ -53,9 +53,10 @@ class Expression:
     @property
     def numeral(self) -> str:
         """The plain numeral if the expression is one number; otherwise empty."""
-        texts = "".join(each.text for each in self.symbols if each.text not in "()%")
+        texts = [each.text for each in self.symbols if each.text not in ("(", ")", "%", "+")]
         kinds = [each.kind for each in self.symbols if each.kind != "op"]
-        return texts if kinds == ["num"] and not self.operations else ""
+        plain = kinds == ["num"] and not self.operations and texts[:-1] in ([], ["-"])
+        return "".join(texts) if plain else ""
 
 
 def find_expressions(tokens: Sequence[Token]) -> list[Expression]:

@@ -20,8 +20,9 @@ from curator.answers.steps.agreement import (
     NotComputed,
     compare_sides,
     compute,
+    describe,
     have_mixed_units,
-    render,
+    to_numeral,
 )
 from curator.answers.steps.brackets import match_brackets
 from curator.answers.steps.expressions import Expression, find_expressions
@@ -239,7 +240,9 @@ def _compare(kind: Kind, place: Token, left: Expression, right: Expression) -> S
     swapped = bool(left.numeral) and not right.numeral
     stated, computed = (sides.left, sides.right) if swapped else (sides.right, sides.left)
     numeral = left.numeral if swapped else right.numeral
-    reason = sides.agreement or f"the value is {render(computed)}, not {numeral or render(stated)}"
+    reason = (
+        sides.agreement or f"the value is {describe(computed)}, not {numeral or describe(stated)}"
+    )
     outcome: Outcome = "right" if sides.agreement else "wrong"
     return Step(
         0,
@@ -248,7 +251,7 @@ def _compare(kind: Kind, place: Token, left: Expression, right: Expression) -> S
         place.text,
         outcome,
         reason,
-        numeral or render(stated),
+        numeral or to_numeral(stated),
         computed,
         left.operations + right.operations,
     )

@@ -32,6 +32,8 @@ _FRACTIONS = {char: unicodedata.normalize("NFKC", char) for char in "½¼¾⅓�
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 
 _PATTERNS = {
+    "plain": r"(?<!\w)(?!(?:of|per ?cent|equals|is equal to|sqrt|Rs)\b)[A-Za-z]{2,}(?![\w'’])",
+    "space": " +",
     "annotation": r"<<[^<>\n]{0,1000}>>",
     "broken": r"<<",
     "newline": r"\n[ \t]*(?:(?:[-*•+]|\d{1,3}[.)])[ \t]+)?|\\\\",
@@ -71,7 +73,7 @@ _PATTERNS = {
 }
 _TOKEN = re.compile("|".join(f"(?P<{name}>{text})" for name, text in _PATTERNS.items()), re.S)
 _OPERATORS = {"power": "^", "times": "*", "divide": "/", "plus": "+", "minus": "-"}
-_WORDS = ("word", "ordinal", "hyphen", "other")
+_WORDS = ("plain", "word", "ordinal", "hyphen", "other")
 _GROUPED = re.compile(r"\d{1,3}(?:,\d{3,})+(?:\.\d+)?|\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?")
 _UNCLEAR_DIGITS = re.compile(r"0\d|\d+,\d")
 _TIME = re.compile(r"\d{1,2}(?::[0-5]\d){1,2}")
@@ -96,7 +98,7 @@ def tokenize(text: str) -> list[Token]:
             label, _, number = match[0].partition(":")  # 1:70*2=140
             found.append(Token("barrier", label, match.start() - 1, match.end() - 1))
             found += _tokens("number", number, match.end() - 1 - len(number), True)
-        elif name not in ("blank", "bold", "currency"):
+        elif name not in ("space", "blank", "bold", "currency"):
             found += _tokens(name, match[0], match.start() - 1, gap)
         gap = match[0].isspace() or (gap and name == "currency")
     return found
