@@ -66,7 +66,9 @@ def compare_sides(left: Expression, right: Expression) -> Sides:
     first, second = compute(left.symbols), compute(right.symbols)
     agreement = _agree(first, second, right)
     if not agreement and any(
-        _agree(a, b, right) for a in _readings(left, first) for b in _readings(right, second)
+        _agree(a, b, right)
+        for a in _readings(left, first)
+        for b in [*_readings(right, second), *_share(right)]
     ):
         agreement = "another reading"
     if not agreement and first == second * _unit_ratio(left.words, right.words[:2]):
@@ -129,6 +131,13 @@ def _readings(side: Expression, value: Fraction) -> list[Fraction]:
             with suppress(NotComputed):
                 found.append(compute(symbols))
     return found
+
+
+def _share(right: Expression) -> list[Fraction]:
+    """Return the 15% of a result such as `45/300 = 15% of $300`."""
+    with suppress(NotComputed):
+        return [compute(right.symbols[: right.share_end])] if right.share_end else []
+    return []
 
 
 def _without_percent(symbols: list[Symbol]) -> list[Symbol]:

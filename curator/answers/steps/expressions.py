@@ -17,8 +17,10 @@ _CHANGING = word_set(
     "half halves third thirds quarter quarters fourth fourths fifth fifths sixth eighth tenth"
     " tenths twice double triple thrice times dozen dozens hundred hundreds thousand thousands"
     " million millions billion trillion k plus minus mod choose divided multiplied squared cubed"
-    " less from by over into"
 )
+"""Words that may change the value of an expression in which they stand."""
+_JOINING = _CHANGING | word_set("less more from by over into to out")
+"""Words between two numbers that may join them: `2 less than 3 + 4`."""
 _CONNECTING = word_set(
     "so then thus therefore hence and or but is are was were which means because since if when"
     " while has have had gives get gets leaves makes"
@@ -47,6 +49,8 @@ class Expression:
     unclear: bool = False
     """Whether the words around it may change its value: `half of 6 + 3`."""
     readable: bool = True
+    share_end: int = 0
+    """The number of symbols before the first `of`; 0 without one."""
     words_before: int = 0
     """The number of words before its first operand."""
 
@@ -63,9 +67,14 @@ def find_expressions(tokens: Sequence[Token]) -> list[Expression]:
     """Return the expressions of the tokens in order, incomplete ones and algebra among them."""
     reader = _Reader()
     for index, token in enumerate(tokens):
-        reader.take(token, tokens[index + 1 : index + 3])
+        reader.take(token, tokens[index + 1 : index + 4])
     reader.finish(at_end=True)
     return reader.found
+
+
+def _is_proper(top: str, bottom: str) -> bool:
+    whole = top.isdigit() and bottom.isdigit()
+    return whole and max(len(top), len(bottom)) < 10 and int(top) < int(bottom)
 
 
 class _Reader:
@@ -104,7 +113,7 @@ class _Reader:
             ):
                 if not self.expects and not self._join(token, following):
                     words = self.current.words
-                    unclear = not words or not _CHANGING.isdisjoint(words) or "of" in words
+                    unclear = not words or not _JOINING.isdisjoint(words[-3:]) or words[0] == "of"
                     self.finish()
                     self.current.unclear = unclear
                 self._operand(token)
@@ -125,7 +134,10 @@ class _Reader:
                 elif not self.expects:
                     self._emit("op", "%", token)
             case "of" if following and following[0].kind in _VALUES and self._is_share():
+                self.current.share_end = self.current.share_end or len(self.current.symbols)
                 self._emit_operator("*", token)
+            case "word" if token.text == "and" and self._begins_fraction(following):
+                pass  # 5 and 2/3
             case _:
                 self._word(token)
 
@@ -134,7 +146,7 @@ class _Reader:
         if not current.symbols:
             current.start = token.start
             current.words_before = len(self.words_before)
-            current.unclear |= any(word in _CHANGING for word in self.words_before[-3:])
+            current.unclear |= any(word in _JOINING for word in self.words_before[-3:])
             self.words_before = []
         current.readable &= len(current.symbols) < MAX_SYMBOLS
         if len(current.symbols) < MAX_SYMBOLS:
@@ -184,10 +196,9 @@ class _Reader:
         beside = not self.units
         if beside and last.kind == "num" and token.kind == "fraction":
             return True  # 3\frac{1}{2}: the parser reads it
-        if beside and last.text.isdigit() and token.kind == "number" and len(following) == 2:
-            slash, bottom = following[0].text, following[1].text
-            if slash == "/" and token.text.isdigit() and bottom.isdigit():
-                return int(token.text) < int(bottom)
+        divided = token.kind == "number" and [each.text for each in following[:1]] == ["/"]
+        if beside and last.text.isdigit() and divided and len(following) > 1:
+            return _is_proper(token.text, following[1].text)  # 2 1/2
         product = token.kind in ("open", "pi", "root", "fraction") or last.text == ")"
         if beside and product and (not token.gap or self.depth or token.kind == "open"):
             self.current.unclear |= token.gap
@@ -197,6 +208,12 @@ class _Reader:
             self.current.readable = False
             return True
         return False
+
+    def _begins_fraction(self, following: Sequence[Token]) -> bool:
+        """Return whether a proper fraction follows the whole number before `and`."""
+        whole = not self.expects and not self.units and self.current.symbols[-1].text.isdigit()
+        texts = [each.text for each in following]
+        return whole and len(texts) == 3 and texts[1] == "/" and _is_proper(texts[0], texts[2])
 
     def _is_share(self) -> bool:
         """Return whether a percentage or a fraction was read last, so that `of` multiplies."""
@@ -251,4 +268,4 @@ class _Reader:
         else:
             self.units = True
             current.words.append(word)
-            current.unclear |= word in _CHANGING
+            current.unclear |= word in _CHANGING or word[0].isdigit()

@@ -75,7 +75,7 @@ _TOKEN = re.compile("|".join(f"(?P<{name}>{text})" for name, text in _PATTERNS.i
 _OPERATORS = {"power": "^", "times": "*", "divide": "/", "plus": "+", "minus": "-"}
 _WORDS = ("plain", "word", "ordinal", "hyphen", "other")
 _GROUPED = re.compile(r"\d{1,3}(?:,\d{3,})+(?:\.\d+)?|\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?")
-_UNCLEAR_DIGITS = re.compile(r"0\d|\d+,\d")
+_UNCLEAR_DIGITS = re.compile(r"0\d{3}$|\d+,\d")
 _TIME = re.compile(r"\d{1,2}(?::[0-5]\d){1,2}")
 _SEPARATORS = re.compile(r"[^\d.eE+-]")
 _AFTER_FACTORIAL = re.compile(r"\s{0,2}[=*/+)-]")
