@@ -21,6 +21,8 @@ from curator.answers.parse.units import Unit, parse_unit
 from curator.answers.steps.expressions import Expression
 
 _MONEY = (("money$", 1),)
+NOISY_LENGTH = 12
+"""Minimum number of characters of a decimal that floating-point arithmetic printed."""
 FLOAT_NOISE = Fraction(1, 10**9)
 
 
@@ -64,9 +66,11 @@ def _compute(symbols: tuple[Symbol, ...]) -> Fraction | str:
 def compare_sides(left: Expression, right: Expression) -> Sides:
     """Compare the sides of an equation. Raises NotComputed if one of them has no value."""
     first, second = compute(left.symbols), compute(right.symbols)
-    agreement = _agree(first, second, right)
+    symbols = [*left.symbols, *right.symbols]
+    noisy = any("." in each.text and len(each.text) >= NOISY_LENGTH for each in symbols)
+    agreement = _agree(first, second, right, noisy)
     if not agreement and any(
-        _agree(a, b, right)
+        _agree(a, b, right, noisy)
         for a in _readings(left, first)
         for b in [*_readings(right, second), *_share(right)]
     ):
@@ -97,11 +101,11 @@ def _units(words: Sequence[str]) -> list[Unit]:
     return [unit for unit in found if unit and unit.known and unit.dimensions]
 
 
-def _agree(value: Fraction, stated: Fraction, right: Expression) -> str:
+def _agree(value: Fraction, stated: Fraction, right: Expression, noisy: bool) -> str:
     """Return how the value of the left side agrees with what the right side states."""
     if value == stated:
         return "exact"
-    if abs(value - stated) <= FLOAT_NOISE * max(abs(value), abs(stated)):
+    if noisy and abs(value - stated) <= FLOAT_NOISE * max(abs(value), abs(stated)):
         return "exact"
     return "rounded" if right.numeral and _is_rounding(value, stated, right.numeral) else ""
 

@@ -43,9 +43,9 @@ class Expression:
     at_end: bool = False
     """Whether it reaches the end of the tokens."""
     algebra: bool = False
-    """Whether an operand is an unknown: `cost + 3`."""
+    """Whether an operand is an unknown: `cost + 3`, `2x + 3`."""
     letters: bool = False
-    """Whether a letter beside a number may be an unknown: `2x + 3`."""
+    """Whether a letter among its words may be an unknown: `3m + 5`."""
     unclear: bool = False
     """Whether the words around it may change its value: `half of 6 + 3`."""
     readable: bool = True
@@ -146,7 +146,7 @@ class _Reader:
         if not current.symbols:
             current.start = token.start
             current.words_before = len(self.words_before)
-            current.unclear |= any(word in _JOINING for word in self.words_before[-3:])
+            current.unclear |= any(word in _CHANGING for word in self.words_before[-3:])
             self.words_before = []
         current.readable &= len(current.symbols) < MAX_SYMBOLS
         if len(current.symbols) < MAX_SYMBOLS:
@@ -252,7 +252,10 @@ class _Reader:
             return
         glued = self.last is not None and not token.gap and self.last.kind == "number"
         letter = len(word) == 1 and word.isalpha()
-        if word.startswith("\\") or (letter and (glued or token.text not in _UNIT_LETTERS)):
+        variable = letter and token.text not in _UNIT_LETTERS
+        if variable and current.symbols and not (self.expects or self.units):
+            current.algebra = True  # 2x
+        if word.startswith("\\") or variable or (letter and glued):
             current.letters = True
         if not current.symbols:
             self.words_before.append(word)

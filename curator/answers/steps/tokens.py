@@ -94,7 +94,7 @@ def tokenize(text: str) -> list[Token]:
         if name in ("mark", "newline", "bang"):
             token = _mark(match, found[-1].kind) if found else None
             found += [token] if token else []
-        elif name == "opaque" and _starts_line(found) and not _TIME.fullmatch(match[0]):
+        elif name == "opaque" and _follows_words(found) and not _TIME.fullmatch(match[0]):
             label, _, number = match[0].partition(":")  # 1:70*2=140
             found.append(Token("barrier", label, match.start() - 1, match.end() - 1))
             found += _tokens("number", number, match.end() - 1 - len(number), True)
@@ -104,8 +104,8 @@ def tokenize(text: str) -> list[Token]:
     return found
 
 
-def _starts_line(found: list[Token]) -> bool:
-    return not found or found[-1].text.startswith("\n")
+def _follows_words(found: list[Token]) -> bool:
+    return not found or found[-1].kind in ("word", "barrier")
 
 
 def _tokens(name: str, written: str, start: int, gap: bool) -> Iterator[Token]:
