@@ -121,6 +121,7 @@ def test_one_changed_digit_is_wrong_unless_it_rounds(
     step = read_steps(f"So we get {text} = {stated} in all.").steps[0]
     number = Fraction(stated)
     assume(number != value)  # -0
+    assume(len(stated) < 15)  # more digits may be noise of floating-point arithmetic
     assume(not stated.lstrip("-").startswith("0") or abs(value) < 10)  # 0930 may be a time
     unit = Fraction(1, 10 ** len(stated.partition(".")[2]))
     assert (step.outcome == "wrong") == (abs(number - value) >= unit), (text, stated, step)

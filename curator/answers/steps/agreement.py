@@ -13,6 +13,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from curator.answers.compare.arithmetic import NoValue, parse_fraction
+from curator.answers.compare.decimals import FLOAT_DIGITS
 from curator.answers.compare.evaluate import evaluate
 from curator.answers.parse.grammar import Parser
 from curator.answers.parse.tokens import Token as Symbol
@@ -21,9 +22,7 @@ from curator.answers.parse.units import Unit, parse_unit
 from curator.answers.steps.expressions import Expression
 
 _MONEY = (("money$", 1),)
-NOISY_LENGTH = 12
-"""Minimum number of characters of a decimal that floating-point arithmetic printed."""
-FLOAT_NOISE = Fraction(1, 10**9)
+FLOAT_NOISE = Fraction(1, 10**12)
 
 
 class NotComputed(ValueError):
@@ -49,7 +48,7 @@ def compute(symbols: Sequence[Symbol]) -> Fraction:
 
 @lru_cache(maxsize=1_000)
 def _compute(symbols: tuple[Symbol, ...]) -> Fraction | str:
-    """Return the value, or why there is none. Cached, since texts repeat their expressions."""
+    """Return the value, or why it cannot be computed. Cached: texts repeat expressions."""
     if len(symbols) == 1 and symbols[0].kind == "num":
         with suppress(NoValue):
             return parse_fraction(symbols[0].text)
@@ -67,7 +66,7 @@ def compare_sides(left: Expression, right: Expression) -> Sides:
     """Compare the sides of an equation. Raises NotComputed if one of them has no value."""
     first, second = compute(left.symbols), compute(right.symbols)
     symbols = [*left.symbols, *right.symbols]
-    noisy = any("." in each.text and len(each.text) >= NOISY_LENGTH for each in symbols)
+    noisy = any("." in each.text and len(each.text) > FLOAT_DIGITS for each in symbols)
     agreement = _agree(first, second, right, noisy)
     if not agreement and any(
         _agree(a, b, right, noisy)
@@ -138,9 +137,10 @@ def _readings(side: Expression, value: Fraction) -> list[Fraction]:
 
 
 def _share(right: Expression) -> list[Fraction]:
-    """Return the 15% of a result such as `45/300 = 15% of $300`."""
+    """Return the 15% (or 15) of a result such as `45/300 = 15% of $300`."""
+    symbols = right.symbols[: right.share_end]
     with suppress(NotComputed):
-        return [compute(right.symbols[: right.share_end])] if right.share_end else []
+        return [compute(symbols), compute(_without_percent(symbols))] if symbols else []
     return []
 
 

@@ -112,8 +112,7 @@ class _Reader:
                 "number" | "spaced" | "opaque" | "annotation" | "pi" | "root" | "fraction" | "open"
             ):
                 if not self.expects and not self._join(token, following):
-                    words = self.current.words
-                    unclear = not words or not _JOINING.isdisjoint(words[-3:]) or words[0] == "of"
+                    unclear = self._may_join()
                     self.finish()
                     self.current.unclear = unclear
                 self._operand(token)
@@ -208,6 +207,12 @@ class _Reader:
             self.current.readable = False
             return True
         return False
+
+    def _may_join(self) -> bool:
+        """Return whether the words before a number may join it to the number before them."""
+        words = self.current.words
+        several = len(words) < 3 and words[-1:] == ["of"]  # 8 packs of 5
+        return not words or several or words[0] == "of" or not _JOINING.isdisjoint(words[-3:])
 
     def _begins_fraction(self, following: Sequence[Token]) -> bool:
         """Return whether a proper fraction follows the whole number before `and`."""

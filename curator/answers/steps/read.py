@@ -47,15 +47,14 @@ def _read(text: str) -> list[Step]:
             if step:
                 annotated[repeated.start if repeated else token.start] = step
             if repeated is None:
-                plain.append(_result_token(token, step))
+                _append_result(plain, token, step)
         elif token.kind == "broken":
             end = text.find("\n", token.start)
             end = end if end >= 0 else len(text)
             place = token._replace(text=text[token.start : end], end=end)
             broken.append(unread("annotated", place, "an annotation without its end"))
             in_broken = True
-            while plain and plain[-1].kind == "equals":
-                plain.pop()
+            _append_result(plain, token, None)
         else:
             plain.append(token)
     equations = islice(read_equations(match_brackets(plain), text), MAX_STEPS + 1)
@@ -63,11 +62,17 @@ def _read(text: str) -> list[Step]:
     return sorted([*annotated.values(), *written, *broken], key=lambda step: step.span[1])
 
 
-def _result_token(token: Token, step: Step | None) -> Token:
-    """Return the number that stands for an annotation whose result is not repeated after it."""
-    if step is None or NUMERAL.fullmatch(step.stated) is None:
-        return token._replace(kind="barrier", text="")
-    return token._replace(kind="number", text=step.stated)
+def _append_result(plain: list[Token], token: Token, step: Step | None) -> None:
+    """Append the number for which an annotation stands if its result is not repeated after it.
+
+    Without a number, the equals sign before it goes too: the annotation is reported already.
+    """
+    if step and NUMERAL.fullmatch(step.stated):
+        plain.append(token._replace(kind="number", text=step.stated))
+        return
+    while plain and plain[-1].kind == "equals":
+        plain.pop()
+    plain.append(token._replace(kind="barrier", text=""))
 
 
 def _repeated_result(following: Sequence[Token]) -> Token | None:
