@@ -13,7 +13,8 @@ from curator.answers.compare.rules import PLAIN_RULES, Equivalence, compare_by_r
 from curator.answers.compare.symbolic import Grader, contradicts, grade_pair
 from curator.answers.extract.program_output import extract_output
 from curator.answers.extract.text import extract
-from curator.answers.steps.read import Step, Steps, read_steps
+from curator.answers.steps.read import read_steps
+from curator.answers.steps.step import Step, Steps
 from curator.core.model import Answer
 
 VERSION = 3

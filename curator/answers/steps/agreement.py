@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise
 
 from curator.answers.compare.arithmetic import NoValue, parse_fraction
+from curator.answers.compare.decimals import FLOAT_DIGITS
 from curator.answers.compare.evaluate import evaluate
 from curator.answers.parse.grammar import Parser
 from curator.answers.parse.tokens import Token as Symbol
@@ -20,7 +22,7 @@ from curator.answers.parse.units import Unit, parse_unit
 from curator.answers.steps.expressions import Expression
 
 _MONEY = (("money$", 1),)
-FLOAT_NOISE = Fraction(1, 10**9)
+FLOAT_NOISE = Fraction(1, 10**12)
 
 
 class NotComputed(ValueError):
@@ -38,6 +40,15 @@ class Sides:
 
 def compute(symbols: Sequence[Symbol]) -> Fraction:
     """Return the value of an expression. Raises NotComputed if it has none within the bounds."""
+    value = _compute(tuple(symbols))
+    if isinstance(value, str):
+        raise NotComputed(value)
+    return value
+
+
+@lru_cache(maxsize=1_000)
+def _compute(symbols: tuple[Symbol, ...]) -> Fraction | str:
+    """Return the value, or why it cannot be computed. Cached: texts repeat expressions."""
     if len(symbols) == 1 and symbols[0].kind == "num":
         with suppress(NoValue):
             return parse_fraction(symbols[0].text)
@@ -47,20 +58,20 @@ def compute(symbols: Sequence[Symbol]) -> Fraction:
         parser.expect("end")
         value = evaluate(node)
     except (Unreadable, NoValue, RecursionError) as error:
-        raise NotComputed(str(error)) from None
-    if value.im:
-        raise NotComputed("a complex number")
-    return value.re
+        return str(error)
+    return "a complex number" if value.im else value.re
 
 
 def compare_sides(left: Expression, right: Expression) -> Sides:
     """Compare the sides of an equation. Raises NotComputed if one of them has no value."""
     first, second = compute(left.symbols), compute(right.symbols)
-    agreement = _agree(first, left.numeral, second, right.numeral)
+    symbols = [*left.symbols, *right.symbols]
+    noisy = any("." in each.text and len(each.text) > FLOAT_DIGITS for each in symbols)
+    agreement = _agree(first, second, right, noisy)
     if not agreement and any(
-        _agree(a, left.numeral, b, right.numeral)
+        _agree(a, b, right, noisy)
         for a in _readings(left, first)
-        for b in _readings(right, second)
+        for b in [*_readings(right, second), *_share(right)]
     ):
         agreement = "another reading"
     if not agreement and first == second * _unit_ratio(left.words, right.words[:2]):
@@ -89,23 +100,23 @@ def _units(words: Sequence[str]) -> list[Unit]:
     return [unit for unit in found if unit and unit.known and unit.dimensions]
 
 
-def _agree(left: Fraction, left_numeral: str, right: Fraction, right_numeral: str) -> str:
-    if left == right:
+def _agree(value: Fraction, stated: Fraction, right: Expression, noisy: bool) -> str:
+    """Return how the value of the left side agrees with what the right side states."""
+    if value == stated:
         return "exact"
-    if abs(left - right) <= FLOAT_NOISE * max(abs(left), abs(right)):
+    if noisy and abs(value - stated) <= FLOAT_NOISE * max(abs(value), abs(stated)):
         return "exact"
-    for value, stated, numeral in ((left, right, right_numeral), (right, left, left_numeral)):
-        if numeral and _is_rounding(value, stated, numeral):
-            return "rounded"
-    return ""
+    return "rounded" if right.numeral and _is_rounding(value, stated, right.numeral) else ""
 
 
 def _is_rounding(value: Fraction, stated: Fraction, numeral: str) -> bool:
-    """Return whether a numeral is a value rounded, or cut off, at its last place."""
+    """Return whether a numeral is a value rounded at its last place, or a decimal cut off there."""
     decimals = len(numeral.partition(".")[2])
-    place = Fraction(1, 10 ** min(decimals, 1_000))
+    # a percentage is a hundredth of its numeral, and so is its last place
+    scale = stated / parse_fraction(numeral.lstrip("-")) if stated else Fraction(0)
+    place = abs(scale) / 10**decimals
     gap = abs(value - stated)
-    if not stated or gap >= place:
+    if gap >= place:
         return False
     return gap * 2 <= place or (decimals > 0 and abs(value) > abs(stated))
 
@@ -123,6 +134,14 @@ def _readings(side: Expression, value: Fraction) -> list[Fraction]:
             with suppress(NotComputed):
                 found.append(compute(symbols))
     return found
+
+
+def _share(right: Expression) -> list[Fraction]:
+    """Return the 15% (or 15) of a result such as `45/300 = 15% of $300`."""
+    symbols = right.symbols[: right.share_end]
+    with suppress(NotComputed):
+        return [compute(symbols), compute(_without_percent(symbols))] if symbols else []
+    return []
 
 
 def _without_percent(symbols: list[Symbol]) -> list[Symbol]:
@@ -162,14 +181,20 @@ def _with_tight_fractions(symbols: list[Symbol]) -> list[Symbol]:
     return found
 
 
-def render(value: Fraction) -> str:
-    """Return a value in digits: a whole number, a short decimal, a fraction or rounded."""
-    if value.denominator == 1 and abs(value) < 10**20:
-        return str(value.numerator)
-    decimals = next((n for n in range(1, 9) if 10**n % value.denominator == 0), 0)
-    if decimals and abs(value) < 10**12:
-        return f"{float(value):.{decimals}f}"
-    if max(abs(value.numerator), value.denominator) < 10**6:
+def to_numeral(value: Fraction) -> str:
+    """Return a value as a whole number, a decimal if it is short, or a fraction."""
+    decimals = next((n for n in range(9) if 10**n % value.denominator == 0), None)
+    if decimals is None:
         return f"{value.numerator}/{value.denominator}"
+    digits = str(abs(value.numerator) * 10**decimals // value.denominator).zfill(decimals + 1)
+    sign = "-" if value < 0 else ""
+    return sign + (f"{digits[:-decimals]}.{digits[-decimals:]}" if decimals else digits)
+
+
+def describe(value: Fraction) -> str:
+    """Return a value for people: as a numeral, or about its value if that is long."""
+    if max(abs(value.numerator), value.denominator) < 10**12:
+        text = to_numeral(value)
+        return text if len(text) <= 20 else f"about {float(value):.6g}"
     near = Fraction(1, 10**300) < abs(value) < 10**300
     return f"about {float(value):.6g}" if near else "too long to show"

@@ -1,8 +1,9 @@
 r"""Match the brackets of tokens, so that an expression has only pairs of its own.
 
 In: tokens from `tokenize`. Out: `match_brackets(tokens)`: brackets of markup are removed, brackets
-around words alone too (`4 (legs)`), and a pair that holds an equation or a barrier becomes
-barriers. The arguments of `\frac` keep their braces; the second one opens with kind `bottom`.
+around words alone too (`4 (legs)`), and a pair that holds an equation or a barrier becomes a
+word and a barrier. The arguments of `\frac` keep their braces; the second one opens with kind
+`bottom`.
 """
 
 from collections.abc import Sequence
@@ -74,8 +75,8 @@ def _is_comment(out: list[Token], place: int) -> bool:
 
 
 def _break_open(out: list[Token], opened: list[tuple[str, int]]) -> None:
-    """Turn the brackets that are open into barriers."""
+    """Turn the brackets that are open into words, and what will close them into barriers."""
     for index, (role, place) in enumerate(opened):
         if role not in ("markup", "broken"):
-            out[place] = out[place]._replace(kind="barrier")
+            out[place] = out[place]._replace(kind="word")
             opened[index] = ("broken", place)

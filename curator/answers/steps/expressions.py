@@ -17,8 +17,10 @@ _CHANGING = word_set(
     "half halves third thirds quarter quarters fourth fourths fifth fifths sixth eighth tenth"
     " tenths twice double triple thrice times dozen dozens hundred hundreds thousand thousands"
     " million millions billion trillion k plus minus mod choose divided multiplied squared cubed"
-    " less from by over into"
 )
+"""Words that may change the value of an expression in which they stand."""
+_JOINING = _CHANGING | word_set("less more from by over into to out")
+"""Words between two numbers that may join them: `2 less than 3 + 4`."""
 _CONNECTING = word_set(
     "so then thus therefore hence and or but is are was were which means because since if when"
     " while has have had gives get gets leaves makes"
@@ -41,30 +43,38 @@ class Expression:
     at_end: bool = False
     """Whether it reaches the end of the tokens."""
     algebra: bool = False
-    """Whether an operand is an unknown: `cost + 3`."""
+    """Whether an operand is an unknown: `cost + 3`, `2x + 3`."""
     letters: bool = False
-    """Whether a letter beside a number may be an unknown: `2x + 3`."""
+    """Whether a letter among its words may be an unknown: `3m + 5`."""
     unclear: bool = False
     """Whether the words around it may change its value: `half of 6 + 3`."""
     readable: bool = True
+    share_end: int = 0
+    """The number of symbols before the first `of`; 0 without one."""
     words_before: int = 0
     """The number of words before its first operand."""
 
     @property
     def numeral(self) -> str:
         """The plain numeral if the expression is one number; otherwise empty."""
-        texts = "".join(each.text for each in self.symbols if each.text not in "()%")
+        texts = [each.text for each in self.symbols if each.text not in ("(", ")", "%", "+")]
         kinds = [each.kind for each in self.symbols if each.kind != "op"]
-        return texts if kinds == ["num"] and not self.operations else ""
+        plain = kinds == ["num"] and not self.operations and texts[:-1] in ([], ["-"])
+        return "".join(texts) if plain else ""
 
 
 def find_expressions(tokens: Sequence[Token]) -> list[Expression]:
     """Return the expressions of the tokens in order, incomplete ones and algebra among them."""
     reader = _Reader()
     for index, token in enumerate(tokens):
-        reader.take(token, tokens[index + 1 : index + 3])
+        reader.take(token, tokens[index + 1 : index + 4])
     reader.finish(at_end=True)
     return reader.found
+
+
+def _is_proper(top: str, bottom: str) -> bool:
+    whole = top.isdigit() and bottom.isdigit()
+    return whole and max(len(top), len(bottom)) < 10 and int(top) < int(bottom)
 
 
 class _Reader:
@@ -102,8 +112,7 @@ class _Reader:
                 "number" | "spaced" | "opaque" | "annotation" | "pi" | "root" | "fraction" | "open"
             ):
                 if not self.expects and not self._join(token, following):
-                    words = self.current.words
-                    unclear = not words or not _CHANGING.isdisjoint(words) or "of" in words
+                    unclear = self._may_join()
                     self.finish()
                     self.current.unclear = unclear
                 self._operand(token)
@@ -124,7 +133,10 @@ class _Reader:
                 elif not self.expects:
                     self._emit("op", "%", token)
             case "of" if following and following[0].kind in _VALUES and self._is_share():
+                self.current.share_end = self.current.share_end or len(self.current.symbols)
                 self._emit_operator("*", token)
+            case "word" if token.text == "and" and self._begins_fraction(following):
+                pass  # 5 and 2/3
             case _:
                 self._word(token)
 
@@ -183,10 +195,9 @@ class _Reader:
         beside = not self.units
         if beside and last.kind == "num" and token.kind == "fraction":
             return True  # 3\frac{1}{2}: the parser reads it
-        if beside and last.text.isdigit() and token.kind == "number" and len(following) == 2:
-            slash, bottom = following[0].text, following[1].text
-            if slash == "/" and token.text.isdigit() and bottom.isdigit():
-                return int(token.text) < int(bottom)
+        divided = token.kind == "number" and [each.text for each in following[:1]] == ["/"]
+        if beside and last.text.isdigit() and divided and len(following) > 1:
+            return _is_proper(token.text, following[1].text)  # 2 1/2
         product = token.kind in ("open", "pi", "root", "fraction") or last.text == ")"
         if beside and product and (not token.gap or self.depth or token.kind == "open"):
             self.current.unclear |= token.gap
@@ -196,6 +207,18 @@ class _Reader:
             self.current.readable = False
             return True
         return False
+
+    def _may_join(self) -> bool:
+        """Return whether the words before a number may join it to the number before them."""
+        words = self.current.words
+        several = len(words) < 3 and words[-1:] == ["of"]  # 8 packs of 5
+        return not words or several or words[0] == "of" or not _JOINING.isdisjoint(words[-3:])
+
+    def _begins_fraction(self, following: Sequence[Token]) -> bool:
+        """Return whether a proper fraction follows the whole number before `and`."""
+        whole = not self.expects and not self.units and self.current.symbols[-1].text.isdigit()
+        texts = [each.text for each in following]
+        return whole and len(texts) == 3 and texts[1] == "/" and _is_proper(texts[0], texts[2])
 
     def _is_share(self) -> bool:
         """Return whether a percentage or a fraction was read last, so that `of` multiplies."""
@@ -234,7 +257,10 @@ class _Reader:
             return
         glued = self.last is not None and not token.gap and self.last.kind == "number"
         letter = len(word) == 1 and word.isalpha()
-        if word.startswith("\\") or (letter and (glued or token.text not in _UNIT_LETTERS)):
+        variable = letter and token.text not in _UNIT_LETTERS
+        if variable and current.symbols and not (self.expects or self.units):
+            current.algebra = True  # 2x
+        if word.startswith("\\") or variable or (letter and glued):
             current.letters = True
         if not current.symbols:
             self.words_before.append(word)
@@ -250,4 +276,4 @@ class _Reader:
         else:
             self.units = True
             current.words.append(word)
-            current.unclear |= word in _CHANGING
+            current.unclear |= word in _CHANGING or word[0].isdigit()

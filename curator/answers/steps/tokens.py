@@ -32,6 +32,8 @@ _FRACTIONS = {char: unicodedata.normalize("NFKC", char) for char in "½¼¾⅓�
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 
 _PATTERNS = {
+    "plain": r"(?<!\w)(?!(?:of|per ?cent|equals|is equal to|sqrt|Rs)\b)[A-Za-z]{2,}(?![\w'’])",
+    "space": " +",
     "annotation": r"<<[^<>\n]{0,1000}>>",
     "broken": r"<<",
     "newline": r"\n[ \t]*(?:(?:[-*•+]|\d{1,3}[.)])[ \t]+)?|\\\\",
@@ -71,9 +73,9 @@ _PATTERNS = {
 }
 _TOKEN = re.compile("|".join(f"(?P<{name}>{text})" for name, text in _PATTERNS.items()), re.S)
 _OPERATORS = {"power": "^", "times": "*", "divide": "/", "plus": "+", "minus": "-"}
-_WORDS = ("word", "ordinal", "hyphen", "other")
+_WORDS = ("plain", "word", "ordinal", "hyphen", "other")
 _GROUPED = re.compile(r"\d{1,3}(?:,\d{3,})+(?:\.\d+)?|\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?")
-_UNCLEAR_DIGITS = re.compile(r"0\d|\d+,\d")
+_UNCLEAR_DIGITS = re.compile(r"0\d{3}$|\d+,\d")
 _TIME = re.compile(r"\d{1,2}(?::[0-5]\d){1,2}")
 _SEPARATORS = re.compile(r"[^\d.eE+-]")
 _AFTER_FACTORIAL = re.compile(r"\s{0,2}[=*/+)-]")
@@ -92,18 +94,18 @@ def tokenize(text: str) -> list[Token]:
         if name in ("mark", "newline", "bang"):
             token = _mark(match, found[-1].kind) if found else None
             found += [token] if token else []
-        elif name == "opaque" and _starts_line(found) and not _TIME.fullmatch(match[0]):
+        elif name == "opaque" and _follows_words(found) and not _TIME.fullmatch(match[0]):
             label, _, number = match[0].partition(":")  # 1:70*2=140
             found.append(Token("barrier", label, match.start() - 1, match.end() - 1))
             found += _tokens("number", number, match.end() - 1 - len(number), True)
-        elif name not in ("blank", "bold", "currency"):
+        elif name not in ("space", "blank", "bold", "currency"):
             found += _tokens(name, match[0], match.start() - 1, gap)
         gap = match[0].isspace() or (gap and name == "currency")
     return found
 
 
-def _starts_line(found: list[Token]) -> bool:
-    return not found or found[-1].text.startswith("\n")
+def _follows_words(found: list[Token]) -> bool:
+    return not found or found[-1].kind in ("word", "barrier")
 
 
 def _tokens(name: str, written: str, start: int, gap: bool) -> Iterator[Token]:

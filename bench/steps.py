@@ -1,0 +1,131 @@
+"""Recomputes the steps of GSM8K's solutions and of labelled model solutions.
+
+    python bench/steps.py --data DIR [--show]
+
+In: DIR/sources/gsm8k, DIR/evals/gsm8k and DIR/outputs/gsm8k_model_solutions. Out: how many
+solutions are arithmetic, have a wrong step, cannot be read or have no step; and how well a wrong
+step predicts the label "wrong". With --show, every step that is wrong or cannot be read.
+"""
+
+import argparse
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from labels import lines
+
+from curator.answers import Steps, compare_by_rules, extract, read_steps, render_answer
+
+KINDS = (
+    "arithmetic: all steps right, the last equals the gold",
+    "all steps right, the last is not the gold",
+    "a wrong step",
+    "a step that cannot be read, none wrong",
+    "only values restated (<<3=3>>)",
+    "no step",
+)
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A model's solution with the label of its authors."""
+
+    place: str
+    steps: Steps
+    gold: str
+    right: bool
+
+
+def kind_of(steps: Steps, gold: str) -> str:
+    """Return which of KINDS a solution is."""
+    if steps.recomputed:
+        result = compare_by_rules(gold, steps.result or "")
+        return KINDS[0] if result and result.outcome == "equal" else KINDS[1]
+    if steps.fault:
+        return KINDS[2] if steps.fault.outcome == "wrong" else KINDS[3]
+    return KINDS[4] if steps.steps else KINDS[5]
+
+
+def gold_of(text: str) -> str:
+    gold = extract(text)
+    assert gold is not None
+    return render_answer(gold)
+
+
+def labelled_solutions(path: Path) -> Iterator[Labelled]:
+    for at, row in lines(path):
+        gold = gold_of(row["ground_truth"])
+        for model in [name for name in row if name.startswith(("6b", "175b"))]:
+            solution = row[model]
+            steps = read_steps(solution["solution"])
+            yield Labelled(f"{at} {model}", steps, gold, solution["is_correct"])
+
+
+def show_faults(place: str, steps: Steps) -> None:
+    for step in steps.steps:
+        if step.outcome != "right":
+            print(f"    {place}: {step.kind}, {step.outcome}, {step}")
+
+
+def print_solutions(name: str, path: Path, show: bool) -> None:
+    """Print how many reference solutions are of each kind."""
+    counts: Counter[str] = Counter()
+    steps_read = 0
+    start = time.perf_counter()
+    for at, row in lines(path):
+        steps = read_steps(row["answer"])
+        steps_read += len(steps.steps)
+        counts[kind_of(steps, gold_of(row["answer"]))] += 1
+        if show:
+            show_faults(f"{path.name}:{at}", steps)
+    seconds = time.perf_counter() - start
+    total = counts.total()
+    print(f"{name}: {total:,} solutions, {steps_read:,} steps, {seconds:.1f} s")
+    for kind in KINDS:
+        print(f"    {kind:54}{counts[kind]:7,}{counts[kind] / total:8.1%}")
+
+
+def has_fault(steps: Steps, outcome: str, kind: str = "") -> bool:
+    return any(each.outcome == outcome and kind in ("", each.kind) for each in steps.steps)
+
+
+def print_prediction(rows: Sequence[Labelled]) -> None:
+    """Print precision and recall of the label "wrong" for each sign of it."""
+    signs = {
+        "a wrong step": [has_fault(row.steps, "wrong") for row in rows],
+        "    annotated": [has_fault(row.steps, "wrong", "annotated") for row in rows],
+        "    written": [has_fault(row.steps, "wrong", "written") for row in rows],
+        "a step that cannot be read": [has_fault(row.steps, "unread") for row in rows],
+        "a wrong step or one that cannot be read": [bool(row.steps.fault) for row in rows],
+        "not arithmetic": [kind_of(row.steps, row.gold) != KINDS[0] for row in rows],
+    }
+    wrong = sum(not row.right for row in rows)
+    print(f"model solutions: {len(rows):,}, labelled wrong: {wrong:,} ({wrong / len(rows):.1%})")
+    print(f"    {'sign':42}{'solutions':>10}{'labelled wrong':>16}{'precision':>11}{'recall':>9}")
+    for name, shown in signs.items():
+        count = sum(shown)
+        hits = sum(sign and not row.right for sign, row in zip(shown, rows, strict=True))
+        print(f"    {name:42}{count:10,}{hits:16,}{hits / count:11.1%}{hits / wrong:9.1%}")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--data", type=Path, required=True, help="Folder with sources/, evals/.")
+    parser.add_argument("--show", action="store_true", help="Print every step that is not right.")
+    arguments = parser.parse_args()
+    data = arguments.data
+    print_solutions("GSM8K train", data / "sources/gsm8k/train.jsonl", arguments.show)
+    print_solutions("GSM8K test", data / "evals/gsm8k/test.jsonl", arguments.show)
+    solutions = data / "outputs/gsm8k_model_solutions/example_model_solutions.jsonl"
+    rows = list(labelled_solutions(solutions))
+    for row in rows if arguments.show else ():
+        show_faults(row.place, row.steps)
+    print_prediction(rows)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

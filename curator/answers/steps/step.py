@@ -1,0 +1,62 @@
+"""The steps of a worked solution, each recomputed."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+Kind = Literal["annotated", "written"]
+Outcome = Literal["right", "wrong", "unread"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One recomputed annotation or equation."""
+
+    number: int
+    """Counts from 1, in the order of the text."""
+    kind: Kind
+    span: tuple[int, int]
+    """Its place in the text, in characters."""
+    text: str
+    """As written."""
+    outcome: Outcome
+    """`unread`: a number is missing or cannot be read, so that nothing could be recomputed."""
+    reason: str
+    """How the sides agree (exact, rounded, percent, run-on), or why they do not."""
+    stated: str = ""
+    """The value that the text states, as a plain number; empty if it cannot be read."""
+    computed: Fraction | None = None
+    """The recomputed value."""
+    operations: int = 0
+    """The number of operations; 0 for `<<3=3>>`."""
+
+    def __str__(self) -> str:
+        text = " ".join(self.text.split())
+        shown = text if len(text) <= 80 else f"{text[:77]}..."
+        return f"step {self.number}, {shown!r}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """The steps of a text in order."""
+
+    steps: tuple[Step, ...]
+    complete: bool = True
+    """False if the text is longer than the bounds."""
+
+    @property
+    def fault(self) -> Step | None:
+        """The first wrong step, or else the first that cannot be read."""
+        faults = [step for step in self.steps if step.outcome != "right"]
+        return min(faults, key=lambda step: step.outcome != "wrong", default=None)
+
+    @property
+    def recomputed(self) -> bool:
+        """Whether there is a step with an operation, and every step was recomputed and is right."""
+        computes = any(step.operations for step in self.steps)
+        return self.complete and computes and self.fault is None
+
+    @property
+    def result(self) -> str | None:
+        """The value that the last step states; None if it has none."""
+        return (self.steps[-1].stated or None) if self.steps else None
