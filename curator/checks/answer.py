@@ -57,16 +57,21 @@ def level_of(candidate: Candidate) -> EvidenceLevel:
 
 
 def _has_wrong_step(candidate: Candidate) -> bool:
-    fault = candidate.steps.fault if candidate.steps else None
+    steps = candidate.steps
+    # Beside equations with unknowns, what looks like a wrong step may be a part of one.
+    fault = steps.fault if steps and not steps.beside else None
     return fault is not None and fault.outcome == "wrong"
 
 
 def _describe_steps(candidate: Candidate) -> dict[str, str]:
     """Return what became of the steps: their number, and the first wrong or unread one."""
-    if not candidate.steps or not candidate.steps.steps:
+    steps = candidate.steps
+    if not steps or not steps.steps:
         return {}
-    found = {"steps": str(len(candidate.steps.steps))}
-    return found | ({"fault": str(candidate.steps.fault)} if candidate.steps.fault else {})
+    found = {"steps": str(len(steps.steps))}
+    if steps.beside:
+        return found | {"fault": f"an equation that is not between numbers: {steps.beside}"}
+    return found | ({"fault": str(steps.fault)} if steps.fault else {})
 
 
 CHECK = Check(

@@ -49,6 +49,24 @@ def test_a_text_without_a_computation_is_not_recomputed(text: str) -> None:
     assert not steps.recomputed and steps.fault is None
 
 
+@pytest.mark.parametrize(
+    ("text", "beside"),
+    [
+        ("2 + 3 = 5, so x = 5.", "2 + 3 = 5, so x = 5."),
+        ("$2x = 10$, thus 10 / 2 = 5.", "$2x = 10$, thus 10 / 2 ="),
+        ("2 + 3 = 5 and \\pi \\approx 3.14.", "2 + 3 = 5 and \\pi \\approx 3.14."),
+        ("Let x = 3. 2 + 3 = <<2+3=5>>5.", ""),
+        ("2 + 3 = 5. 5 * 2 = 10.", ""),
+    ],
+)
+def test_an_equation_with_unknowns_is_named_in_a_text_without_annotations(
+    text: str, beside: str
+) -> None:
+    steps = read_steps(text)
+    assert steps.beside == beside
+    assert steps.recomputed == (not beside)
+
+
 def test_places_are_those_of_the_text() -> None:
     text = "Ünits: ½ * 8 = 4 km.\nSo \\frac{8}{2} + 1 = <<8/2+1=5>>5."
     assert [text[slice(*step.span)] for step in read_steps(text).steps] == [
@@ -211,7 +229,7 @@ def test_the_solutions_of_gsm8k_are_recomputed(shared: Path) -> None:
             arithmetic += result is not None and result.outcome == "equal"
         if steps.fault and steps.fault.outcome == "wrong":
             faults.append((place, " ".join(steps.fault.text.split())))
-    assert len(rows) == 1319 and arithmetic >= 1280
+    assert len(rows) == 1319 and arithmetic >= 1270
     # errors of the dataset, each checked by hand
     assert faults == [
         (502, "3/4 of a skein of yarn * 364 yards = 364 / 4"),

@@ -6,9 +6,11 @@ exact fractions. Reads at most `MAX_TEXT` characters and `MAX_STEPS` steps in li
 fails, and runs nothing.
 
 Not covered: equations with unknowns (`2x = 10`) are not steps, nor is arithmetic in words ("half of
-the 48 clips"). A right step can still be the wrong thing to compute.
+the 48 clips"). A text that annotates no step and has such an equation is not recomputed. A right
+step can still be the wrong thing to compute.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
@@ -22,13 +24,28 @@ from curator.answers.steps.tokens import Token, tokenize
 MAX_TEXT = 100_000
 """Maximum number of characters that are read."""
 MAX_STEPS = 2_000
+_EQUALS = re.compile(r"[=≈≡≅]|\\(?:approx|equiv|cong|sim)\b")
 
 
 def read_steps(text: str) -> Steps:
     """Return the steps of a worked solution."""
     found = _read(text[:MAX_TEXT])
     steps = tuple(replace(step, number=at) for at, step in enumerate(found[:MAX_STEPS], 1))
-    return Steps(steps, len(text) <= MAX_TEXT and len(found) <= MAX_STEPS)
+    complete = len(text) <= MAX_TEXT and len(found) <= MAX_STEPS
+    annotates = any(step.kind == "annotated" for step in steps)
+    return Steps(steps, complete, "" if annotates else _find_equation_beside(text, steps))
+
+
+def _find_equation_beside(text: str, steps: Sequence[Step]) -> str:
+    """Return the first equation outside of all steps, with some text around it; empty if none."""
+    spans = sorted(step.span for step in steps)
+    end = 0
+    for start, stop in (*spans, (len(text), len(text))):
+        if (sign := _EQUALS.search(text, end, max(end, start))) is not None:
+            around = text[max(0, sign.start() - 20) : sign.end() + 20]
+            return " ".join(around.split())
+        end = max(end, stop)
+    return ""
 
 
 def _read(text: str) -> list[Step]:

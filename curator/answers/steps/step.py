@@ -43,6 +43,9 @@ class Steps:
     steps: tuple[Step, ...]
     complete: bool = True
     """False if the text is longer than the bounds."""
+    beside: str = ""
+    """The first equation that is no step, since it is not between numbers, in a text that
+    annotates none of its steps; empty if there is none."""
 
     @property
     def fault(self) -> Step | None:
@@ -52,9 +55,12 @@ class Steps:
 
     @property
     def recomputed(self) -> bool:
-        """Whether there is a step with an operation, and every step was recomputed and is right."""
+        """Whether there is a step with an operation, and every step was recomputed and is right.
+
+        An equation beside the steps is a step that was not recomputed.
+        """
         computes = any(step.operations for step in self.steps)
-        return self.complete and computes and self.fault is None
+        return self.complete and computes and not self.beside and self.fault is None
 
     @property
     def result(self) -> str | None:
