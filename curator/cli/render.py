@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 WIDTH = 78
 MAX_LINES = 12
 """Maximum number of lines printed per text."""
+MAX_EVIDENCE_LINES = 4
+"""Maximum number of lines printed of the evidence of a verdict."""
+_EVIDENCE_INDENT = 28
 
 
 def print_manifest(manifest: "Manifest") -> None:
@@ -186,8 +189,12 @@ def _print_text(text: str) -> None:
 def _print_verdict(check: str, outcome: str, reason: str, evidence: dict[str, str]) -> None:
     parts = [reason] if reason else []
     parts += [f"{key} {printable(value)}" for key, value in evidence.items()]
-    text = textwrap.shorten(" · ".join(parts), WIDTH * 2 - 27, placeholder=" …")
-    print(f"  {outcome:9}  {check:13}  {text}".rstrip())
+    lines = textwrap.wrap(" · ".join(parts), WIDTH - _EVIDENCE_INDENT) or [""]
+    if len(lines) > MAX_EVIDENCE_LINES:
+        lines = [*lines[: MAX_EVIDENCE_LINES - 1], f"{lines[MAX_EVIDENCE_LINES - 1]} …"]
+    print(f"  {outcome:9}  {check:13}  {lines[0]}".rstrip())
+    for line in lines[1:]:
+        print(f"{'':{_EVIDENCE_INDENT}}{line}")
 
 
 def print_row_history(history: "RowHistory") -> None:

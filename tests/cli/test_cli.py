@@ -135,15 +135,22 @@ def test_show_prints_the_counts_of_every_subset_from_problems_to_kept_rows(world
         "pot            7           8       7       1          ·         2     5",
         "all           14          16      15       1          ·         4    11",
     ]
-    assert lines[7:] == [
-        "subset  outcome      reason         rows",
-        "cot     rejected     contaminated      1",
-        "cot     rejected     duplicate         1",
-        "pot     rejected     contaminated      1",
-        "pot     rejected     duplicate         1",
-        "pot     rejected     wrong answer      1",
-        "cot     quarantined  did not parse     1",
-        "pot     quarantined  did not parse     1",
+    assert lines[7:11] == [
+        "evidence  executed  independent  arithmetic  agreed  same text  form",
+        "cot              ·            ·           5       ·          1     ·",
+        "pot              5            ·           ·       ·          ·     ·",
+        "all              5            ·           5       ·          1     ·",
+    ]
+    assert lines[11] == "10 of 11 rows are proved: executed, independent, arithmetic or agreed."
+    assert lines[13:] == [
+        "subset  outcome      reason                rows",
+        "cot     rejected     contaminated             1",
+        "cot     rejected     duplicate                1",
+        "pot     rejected     contaminated             1",
+        "pot     rejected     duplicate                1",
+        "pot     rejected     contradicts the gold     1",
+        "cot     quarantined  did not parse            1",
+        "pot     quarantined  did not parse            1",
     ]
 
 

@@ -37,7 +37,7 @@ def test_every_record_is_kept_rejected_or_quarantined_by_its_content(world) -> N
         assert counts["reasons"]["failed: duplicate"] == 1
         assert counts["reasons"]["failed: contaminated"] == 1
         assert counts["kept"] == len(RIGHT) + (name == "cot")
-    assert subsets["pot"]["reasons"]["failed: wrong answer"] == 1
+    assert subsets["pot"]["reasons"]["failed: contradicts the gold"] == 1
 
 
 def test_rows_are_loaded_with_their_problem_in_stable_order(world) -> None:

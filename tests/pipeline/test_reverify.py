@@ -58,11 +58,11 @@ def test_verdicts_are_made_again_without_sources_and_without_running_a_program(b
 def test_a_newer_check_makes_a_version_whose_diff_names_it(
     built: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(CHECKS, "answer", replace(CHECKS["answer"], version=2, run=stricter))
+    monkeypatch.setitem(CHECKS, "answer", replace(CHECKS["answer"], version=9, run=stricter))
     before = executions(built)
     again = reverify("small", built)
     assert (again.ref, again.parent) == ("small@2", "small@1")
-    assert again.content["code"]["checks"]["answer"] == 2
+    assert again.content["code"]["checks"]["answer"] == 9
     changes, _ = differences(built, "small@1", "small@2")
     assert {(change.what, change.subset, change.rule) for change in changes} == {
         ("removed", "cot", "answer: negative"),
@@ -87,15 +87,15 @@ def test_the_diff_lists_verdicts_that_changed_on_rows_outside_both_versions(
             return replace(verdict, outcome="undecided", reason="not sure", version=version)
         return verdict
 
-    monkeypatch.setitem(CHECKS, "answer", replace(CHECKS["answer"], version=2, run=softer))
+    monkeypatch.setitem(CHECKS, "answer", replace(CHECKS["answer"], version=9, run=softer))
     assert reverify("small", built).ref == "small@2"
     rows, [verdict] = differences(built, "small@1", "small@2")
     assert rows == []
     assert (verdict.subset, verdict.check) == ("pot", "answer")
-    assert (verdict.was, verdict.by) == ("failed, wrong answer", "number")
+    assert (verdict.was, verdict.by) == ("failed, contradicts the gold", "number")
     assert (verdict.now, verdict.rule) == ("undecided, not sure", "number")
     output = curator("diff", "small@1", "small@2", "--rows", "--store", built).stdout
-    assert "failed, wrong answer (by number) -> undecided, not sure (by number)" in output
+    assert "failed, contradicts the gold (by number) -> undecided, not sure (by number)" in output
 
 
 def test_with_more_required_digits_rounded_answers_are_undecided(

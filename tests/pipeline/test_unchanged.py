@@ -1,13 +1,15 @@
 """What a change of the code must not change: digests of versions, and ledgers of old stores.
 
 `tests/data/store-0.1` is a store that version 0.1.0 made of the recipe in `tests/worlds.py`. A
-digest here changes only if the meaning of the recipe changes, never with the layout of the code.
+digest here changes only if the meaning of the recipe or a verdict changes, never with the layout of
+the code.
 """
 
 import shutil
 from pathlib import Path
 
 from curator import RunOptions, build, load
+from curator.pipeline.reverify import reverify
 from datastore.store import Store
 from tests.paths import DATA
 from tests.worlds import make_world
@@ -33,10 +35,26 @@ def test_a_store_of_an_older_release_is_used_and_no_cached_program_runs(
         old = opened.versions.get("small@1")
     mirror, recipe = make_world(tmp_path)
 
-    assert load("small@1", store).num_rows == old.content["rows"]["count"]
+    rows = load("small@1", store).to_pylist()
+    assert len(rows) == old.content["rows"]["count"]
+    assert {row["evidence_level"] for row in rows} == {""}, "version 0.1 stated no level"
     again = build(recipe, store, options=RunOptions(mirror=mirror))
-    assert (again.ref, again.digest) == ("small@1", old.digest)
     assert _ledger_files(store) == kept  # a program that runs is written to a journal
+    # The same rows: what 0.1 called a row's id is still its id. Verdicts state more than then.
+    assert again.ref == "small@2"
+    assert again.content["rows"] == old.content["rows"]
+    assert [row["id"] for row in load("small@2", store).to_pylist()] == [row["id"] for row in rows]
+
+
+def test_the_rows_of_an_older_release_are_verified_again_without_its_own_words(
+    tmp_path: Path,
+) -> None:
+    store = tmp_path / "store"
+    shutil.copytree(DATA / "store-0.1", store)
+    again = reverify("small@1", store)
+    # Version 0.1 did not store where gold answers come from, so no text counts as proved by one.
+    levels = {name: each["levels"] for name, each in again.content["subsets"].items()}
+    assert set(levels["cot"]) <= {"arithmetic", "same text"}
 
 
 def test_a_program_that_runs_is_written_to_a_journal(tmp_path: Path) -> None:

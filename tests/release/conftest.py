@@ -15,7 +15,7 @@ WRITER, READER = "hf_writersecret0123456789", "hf_readersecret0123456789"
 
 @pytest.fixture(scope="session")
 def quickstart(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with `quickstart@1`: 114 rows of 14 subsets and five licences."""
+    """A store with `quickstart@1`: 113 rows of 14 subsets and five licences."""
     folder = tmp_path_factory.mktemp("publishing") / "store"
     build("quickstart", store=folder)
     return folder

@@ -39,7 +39,7 @@ COT = "  cot: {source: gsm8k, kind: CoT}\n"
 EDITS: dict[str, tuple[Callable[[str], str], dict[tuple[str, str, str], int]]] = {
     "a check removed": (
         lambda text: text.replace("[annotated]}", "[annotated], checks: [format]}"),
-        {("pot", "added", "answer: wrong answer"): 1},
+        {("pot", "added", "answer: contradicts the gold"): 1},
     ),
     "a screen removed": (
         lambda text: text.replace("{against: [gsm8k]}", "null"),

@@ -27,7 +27,7 @@ _SHORTEST = 12
 """Minimum number of characters of a normalised question. Shorter ones are too unspecific."""
 
 
-class LentGold(NamedTuple):
+class OtherGold(NamedTuple):
     """The gold answer of another source for one problem."""
 
     source: str
@@ -39,7 +39,7 @@ class LentGold(NamedTuple):
     """Solutions from which that source read the gold."""
 
 
-Golds = Mapping[bytes, LentGold]
+Golds = Mapping[bytes, OtherGold]
 """By id of the problem."""
 
 
@@ -85,26 +85,26 @@ def _fill(
     context: BuildContext, problems: Sequence[str], golds: Golds, counts: Counter[str]
 ) -> Iterator[Problem]:
     for problem in read_problems(context, problems):
-        lent = golds.get(problem.id)
-        filled = _with_gold(problem, lent) if lent else None
-        counts[f"filled: {lent.source}" if lent and filled else "stated"] += bool(
+        other = golds.get(problem.id)
+        filled = _with_gold(problem, other) if other else None
+        counts[f"filled: {other.source}" if other and filled else "stated"] += bool(
             filled or problem.gold
         )
         yield filled or problem
 
 
-def _with_gold(problem: Problem, lent: LentGold) -> Problem | None:
+def _with_gold(problem: Problem, other: OtherGold) -> Problem | None:
     """Return the problem with the gold answer of another source; None if its choices lack it."""
-    gold, choices = lent.gold, tuple(lent.choices)
+    gold, choices = other.gold, tuple(other.choices)
     if problem.choices:
         choices = problem.choices
-        results = [compare_by_rules(lent.value, choice) for choice in choices]
+        results = [compare_by_rules(other.value, choice) for choice in choices]
         same = [place for place, each in enumerate(results) if each and each.outcome == "equal"]
         if len(same) != 1:
             return None
         gold = LETTERS[same[0]]
     own = _letters(problem.solution or problem.program)
-    copied = any(_letters(solution) in own for solution in lent.solutions)
+    copied = any(_letters(solution) in own for solution in other.solutions)
     return replace(problem, gold=gold, choices=choices, gold_in_solution=copied)
 
 
@@ -168,7 +168,7 @@ def _find_golds(
     """
     with context.store.engine() as engine:
         return {
-            row["id"]: LentGold(
+            row["id"]: OtherGold(
                 row["name"], row["gold"], row["choices"], row["text"], row["solutions"]
             )
             for batch in engine.batches(query)

@@ -25,6 +25,7 @@ COLUMNS = (
     "licence",
     "source",
     "place",
+    "evidence_level",
 )
 """Columns of the SELECT: `id` is a BLOB of 16 bytes, `choices` a list of texts, others texts."""
 

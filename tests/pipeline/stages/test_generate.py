@@ -89,7 +89,7 @@ def test_only_correct_programs_are_kept_and_every_reply_is_counted(world) -> Non
     }
     subset = made.content["subsets"]["one"]
     assert (subset["rationales"], subset["passed"], subset["failed"]) == (5, 3, 2)
-    assert subset["reasons"] == {"failed: error": 1, "failed: wrong answer": 1}
+    assert subset["reasons"] == {"failed: error": 1, "failed: contradicts the gold": 1}
     assert taught(made) == {
         "calls": 6,
         "unanswered": 0,

@@ -58,7 +58,7 @@ def expected(name: str, row: Row) -> Row:
     }
     if name != "parquet":
         return alpaca
-    same = ("subset", "kind", "question", "choices", "gold", "licence", "place")
+    same = ("subset", "kind", "question", "choices", "gold", "licence", "place", "evidence_level")
     rest = {column: row[column] for column in same}
     return {"id": row["id"].hex(), **alpaca, **rest, "upstream": row["source"]}
 

@@ -29,7 +29,7 @@ def test_publish_and_pull_report_what_was_done(
     done = run("publish", "quickstart", "me/data", "--store", quickstart)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0] == "Published 114 rows as me/data v1 (private)"
+    assert lines[0] == "Published 113 rows as me/data v1 (private)"
     assert lines[1].startswith(f"{hub.url}/datasets/me/data/tree/v1, commit ")
     [note] = done.stderr.splitlines()
     assert note.startswith("The dataset as a whole has no permissive licence: 8 rows")
