@@ -2,14 +2,15 @@ r"""`\boxed{…}` and `\fbox{…}`: the LaTeX commands with which a solution mar
 
 In: a text. Out: the spans of what the boxes contain. Braces are matched, `\{` and `\}` do not
 count, and an unclosed box is not a box. Without braces, as in `\boxed 5` or `\boxed\frac12`, the
-box holds the next word.
+box holds the next word, unless that is a word of the sentence (`in \boxed as asked`). The backslash
+may be doubled, as in text that was escaped twice.
 """
 
 import re
 
-_BOX = r"\\(?:boxed|fbox)"
+_BOX = r"\\{1,2}(?:boxed|fbox)"
 _WORD = r"(?:[^\s$\\{}]|\\[%{}]|\\[A-Za-z]+|\{(?:[^{}\\]|\\.)*\})+"
-_TOKEN = re.compile(rf"{_BOX}\s*\{{|{_BOX}(?:\s+|(?![A-Za-z]))(?P<word>{_WORD})?|\\[{{}}\\]|[{{}}]")
+_TOKEN = re.compile(rf"{_BOX}\s*\{{|{_BOX}(?:\s+|(?![A-Za-z]))(?P<word>(?![A-Za-z]{{2}}){_WORD})?|\\[{{}}\\]|[{{}}]")
 
 
 def box_spans(text: str, nested: bool = False) -> list[tuple[int, int]]:

@@ -1,0 +1,80 @@
+"""Letters of choices in a solution: chosen, or only discussed.
+
+In: a text of a question with choices. Out: `chosen_letters(text)`, the spans that name the choice
+which is the answer; `parse_letters(text)`, the letters of an answer of several choices. "Choice A
+is correct", "option D." and "we choose (B)" choose; "Choice B gives 5", "not B" and "eliminate A"
+do not.
+"""
+
+import re
+from collections.abc import Iterator
+
+_FONT = r"\\(?:math|text)(?:bf|rm|it|sf)?\s?\{|\\boldsymbol\s?\{"
+_OPEN = rf"(?:\$\s?)?(?:{_FONT})?[*_]{{0,2}}[(\[]?(?:{_FONT})?"
+_CLOSED = r"[)\]}*_$]{0,6}"
+_NAMED = re.compile(
+    r"(?i:\b(?:answer|ans|option|choice)\b[\s.:]{0,20}(?:option\b\s{0,4})?)"
+    rf"{_OPEN}([A-Z](?![\w'’-])|[a-z](?=[\s.)\]\"”]*\Z)){_CLOSED}"
+)
+_PREDICATE = (
+    r"(?:is|must\sbe|would\sbe|has\sto\sbe)\s(?:(?:indeed|thus|therefore|clearly|also)\s)?(?:the\s)?"
+    r"(?:(?:correct|right|best|only)\s)?(?:answer|option|choice|correct|right|true)\b"
+    r"(?!\s(?:only|if|when|for|to)\b)"
+)
+_CORRECT = re.compile(rf"[(\[]?\b([A-Z])\b{_CLOSED}\s{{1,9}}{_PREDICATE}")
+_CHOSEN = re.compile(
+    r"\b(?:[Cc]hoos(?:e|ing)|[Ss]elect(?:ing)?|[Pp]ick(?:ing)?|[Ll]eav(?:es|ing)(?:\s(?:us|only|with)){0,3})"
+    rf"\s(?:option\s|choice\s|answer\s)?{_OPEN}([A-Z]){_CLOSED}(?=\s?(?:[.,;]|$|\n))",
+    re.M,
+)
+_LAST = re.compile(
+    r"(?:\bgives\s{1,9}us|=|>>|->|=>|\b[Tt]hus,?|\b[Hh]ence,?|\b[Ss]o,?)\s{0,9}"
+    r"[(\[]?([A-E])[)\]]?\s{0,9}\.?\Z"
+)
+_DISCUSSED = re.compile(
+    r"(?:\b(?:not|neither|nor|than|instead\sof|unlike|if|between|out|(?:eliminat|reject|exclud|discard"
+    r"|dismiss|remov|consider|compar|check|test|try|examin)\w{0,6})|n't)\s(?:the\s)?[(\[]?\Z",
+    re.I,
+)
+_VERB = re.compile(r"\s{0,4}(?:(?P<word>[a-z]{2,}(?:n't)?)\b|(?P<list>,\s[(\[]?[A-Z]\b))")
+_REASONS = frozenset(
+    "because since as so which and for with hence therefore thus i.e by from in at that where".split()
+)
+
+
+def _is_chosen(text: str, match: re.Match[str]) -> bool:
+    """Return whether a named letter is chosen, judged by the words before and after it."""
+    if _DISCUSSED.search(text, max(0, match.start() - 24), match.start()):
+        return False
+    if re.compile(rf"\s{{0,9}}{_PREDICATE}").match(text, match.end()):
+        return True
+    following = _VERB.match(text, match.end())
+    return following is None or following["word"] in _REASONS
+
+
+def chosen_letters(text: str) -> Iterator[tuple[int, int]]:
+    """Yield the spans of letters that the text chooses; the text has no blanks at its end."""
+    for match in _NAMED.finditer(text):
+        if _is_chosen(text, match):
+            yield match.span(1)
+    for match in _CORRECT.finditer(text):
+        if not _DISCUSSED.search(text, max(0, match.start() - 24), match.start()):
+            yield match.span(1)
+    for pattern in (_CHOSEN, _LAST):
+        yield from (match.span(1) for match in pattern.finditer(text))
+
+
+_LIST = re.compile(
+    r"[(\[]?[A-H][)\]]?(?:\s?(?:,\s?and\b|,\s?or\b|[,、&;+/]|\band\b|\bor\b|和|及|与)\s?[(\[]?[A-H][)\]]?){1,7}",
+)
+_RUN = re.compile(r"[A-H]{2,8}")
+
+
+def parse_letters(text: str, count: int) -> str:
+    """Return `A, B, D` for `ABD` or `A, B and D`; empty if the text is not several of the letters."""
+    if len(text) > 60 or not (_LIST.fullmatch(text) or _RUN.fullmatch(text)):
+        return ""
+    letters = re.findall(r"[A-H]", text)
+    if letters != sorted(set(letters)) or ord(letters[-1]) - ord("A") >= count:
+        return ""
+    return ", ".join(letters)
