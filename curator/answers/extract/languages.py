@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from curator.answers.extract.regions import mentions
+
 
 class Language(NamedTuple):
     """The answer phrases of one language."""
@@ -26,7 +28,7 @@ class Language(NamedTuple):
 
 
 _LINKS = (
-    r"(?:(?:therefore|thus|hence|then|also|simply|now)\b,?\s?)?"
+    r"(?:,?\s?(?:therefore|thus|hence|then|also|simply|now)\b,?\s?)?"
     r"(?:is|are|was|equals|becomes|(?:would|should|must|will|has\s+to)\s+be"
     r"|comes\s+(?:out\s+)?(?:to|as)|turns\s+out\s+to\s+be)\b"
     r"(?:\s(?:therefore|thus|then|hence|indeed|simply|just|now|actually|clearly|given\s+by"
@@ -37,11 +39,11 @@ _OF_WHAT = r"(?:\s(?:choice|option|here|to\s(?:the|this)\s\w{1,20}))?"
 
 ENGLISH = Language(
     "English",
-    ("answer", "ans", "final", "correct", "right", "best"),
-    rf"(?<![A-Za-z])(?:answer|ans)\b{_OF_WHAT}"
+    ("answer", " ans", "\nans", "*ans", "(ans", "final ", "correct ", "best ", "right option"),
+    rf"(?<![A-Za-z])(?:answer|ans)(?![A-Za-z]){_OF_WHAT}\.?"
     rf"|\b{_ADJECTIVE}\s(?:result|value|solution|option|choice)\b",
     _LINKS,
-    r"(?-i:(?:Answer|ANSWER|\bAns\b\.?|\bANS\b\.?)\s{1,9}(?=[-+]?\d|\\[\[(]|\$|\\boxed))",
+    r"(?-i:(?:[Ff]inal\s[Aa]nswer|Answer|ANSWER|\bAns\b\.?|\bANS\b\.?)\s{1,9}(?=[-+]?\d|\\[\[(]|\$|\\boxed))",
 )
 OPTIONS = Language(
     "English, question with choices",
@@ -68,7 +70,7 @@ LANGUAGES = (
         ("答", "こたえ", "正解"),
         r"(?:正しい|最終的な|最終)?(?:答え|こたえ|解答|正解|回答|答)",
         r"[はが][、,]?",
-        "",
+        r"答え?\s{1,4}(?=[\d$\\(-])",
         r"(?:になります|となります|でした|です|である|だ)",
     ),
     Language(
@@ -158,28 +160,36 @@ LANGUAGES = (
         "Hebrew", ("תשובה",), r"\bה?תשובה(?:\s(?:הסופית|הנכונה))?(?!\w)", r"(?:היא|הוא)(?!\w)"
     ),
     Language(
-        "Hindi", ("उत्तर", "जवाब"), r"(?:उत्तर|जवाब)", r"(?:होगा|है)", r"(?:उत्तर|जवाब)\s{1,4}(?=\d)", r"(?:होगा|है)"
+        "Hindi",
+        ("उत्तर", "जवाब"),
+        r"(?:उत्तर|जवाब)",
+        r"(?:होगा|है)",
+        r"(?:उत्तर|जवाब)\s{1,4}(?=\d)",
+        r"(?:होगा|है)",
     ),
     Language("Bengali", ("উত্তর",), r"উত্তর(?:টি)?", r"(?:হলো|হল)", r"উত্তর\s{1,4}(?=\d)"),
-    Language(
-        "Thai", ("ตอบ",), r"คำตอบ(?:สุดท้าย|ที่ถูกต้อง)?", r"(?:คือ|เท่ากับ|เป็น)", r"ตอบ\s{0,4}(?=\d)"
-    ),
+    Language("Thai", ("ตอบ",), r"คำตอบ(?:สุดท้าย|ที่ถูกต้อง)?", r"(?:คือ|เท่ากับ|เป็น)", r"ตอบ\s{0,4}(?=\d)"),
     Language("Telugu", ("సమాధానం", "జవాబు"), r"(?:సమాధానం|జవాబు)"),
     Language("Tamil", ("பதில்", "விடை"), r"(?:பதில்|விடை)"),
 )
 
+COUNTERS = "个個只隻本人名棵张張辆輛件条條块塊头頭次种種天岁歲匹枚台颗粒개명"
+"""Characters between a number and what is counted."""
 UNITS = {
-    **dict.fromkeys("个個只隻本人名棵张張辆輛件条條块塊头頭次种種天岁歲匹枚台颗粒개명", ""),
     **{"厘米": "cm", "分米": "dm", "千米": "km", "公里": "km", "米": "m", "毫米": "mm"},
     **{"平方厘米": "cm^2", "平方米": "m^2", "立方厘米": "cm^3", "立方米": "m^3"},
     **{"千克": "kg", "公斤": "kg", "克": "g", "升": "L", "毫升": "mL", "度": "degrees"},
     **{"小时": "hours", "小時": "hours", "分钟": "minutes", "分鐘": "minutes", "秒": "seconds"},
     **{"元": "yuan", "円": "yen", "원": "won"},
 }
-"""Counters (which mean nothing beside a number) and units that are written after a number."""
+"""Units that are written after a number in other scripts."""
 
 _CLOSED = r"[*_\"'`\])】」』〉》]{0,5}"
-_PUNCTUATION = r":[-–—](?=[\sA-Z])|[:=]"
+_PUNCTUATION = r":[-–—](?=[\sA-Z])|[=-]>|[:=→⇒]"
+_ARTICLE = (  # Spanish `la opción B`
+    r"(?:(?:la|le|el|il|die|der|a|o|de|l['’])\s?)?(?:(?:option|opción|opção|opzione|letra|lettera"
+    r"|lettre|alternativa|вариант)\s)?(?=[(\[]?(?-i:[A-Z])\b)"
+)
 _DASH = r"[-–—](?=\s|\(?(?-i:[A-Z])\b)"
 
 
@@ -187,17 +197,18 @@ def _compile(language: Language) -> re.Pattern[str]:
     """Compile a row: noun and link, noun in brackets, noun as a heading, or a direct phrase."""
     noun, links = rf"(?:{language.nouns})", "|".join(filter(None, (language.links, _PUNCTUATION)))
     parts = [
-        rf"{noun}{_CLOSED}\s{{0,20}}(?:{_DASH}|(?:(?:{links})[\s,*_]{{0,20}}){{1,4}})",
+        rf"{noun}{_CLOSED}\s{{0,20}}(?:{_DASH}|(?:(?:{links})[\s,*_]{{0,20}}){{1,4}}"
+        rf"(?:{_ARTICLE})?)",
         rf"[\[【「『〈《]{noun}[\]】」』〉》]",
         rf"^[ \t]{{0,8}}(?:[#*_]{{1,6}}[^\n]{{0,24}}?|(?:the\s)?(?:{_ADJECTIVE}\s)?){noun}"
-        r"[*_: \t]{0,6}\n",
+        r"[*_: \t]{0,6}\n(?:[=-]{3,40}[ \t]{0,4}\n)?",
         language.direct,
     ]
     return re.compile("|".join(filter(None, parts)), re.I | re.M)
 
 
 _PATTERNS = {each: _compile(each) for each in (ENGLISH, OPTIONS, RESULTS, *LANGUAGES)}
-_ASCII_LANGUAGES = tuple(each for each in LANGUAGES if any(map(str.isascii, each.hints)))
+_ASCII_HINTS = tuple(hint for each in LANGUAGES for hint in each.hints if hint.isascii())
 ENDS = re.compile(rf"(?:{'|'.join(each.ends for each in LANGUAGES if each.ends)})\Z")
 
 
@@ -207,8 +218,8 @@ def find_phrases(text: str, language: Language) -> Iterator[tuple[int, int]]:
         yield match.span()
 
 
-def spoken(text: str) -> list[Language]:
-    """Return the languages other than English whose words for "answer" a text has."""
-    lowered = text.lower()
-    languages = _ASCII_LANGUAGES if text.isascii() else LANGUAGES
-    return [each for each in languages if any(hint in lowered for hint in each.hints)]
+def spoken(lowered: str) -> list[Language]:
+    """Return the languages other than English of whose hints a lower-case text has one."""
+    if lowered.isascii() and not mentions(lowered, _ASCII_HINTS):
+        return []
+    return [each for each in LANGUAGES if mentions(lowered, each.hints)]

@@ -9,6 +9,8 @@ do not.
 import re
 from collections.abc import Iterator
 
+from curator.answers.extract.regions import mentions
+
 _FONT = r"\\(?:math|text)(?:bf|rm|it|sf)?\s?\{|\\boldsymbol\s?\{"
 _OPEN = rf"(?:\$\s?)?(?:{_FONT})?[*_]{{0,2}}[(\[]?(?:{_FONT})?"
 _CLOSED = r"[)\]}*_$]{0,6}"
@@ -27,6 +29,18 @@ _CHOSEN = re.compile(
     rf"\s(?:option\s|choice\s|answer\s)?{_OPEN}([A-Z]){_CLOSED}(?=\s?(?:[.,;]|$|\n))",
     re.M,
 )
+_LETTER = r"[(\[]?[A-H][)\]]?"
+_LIST = (
+    rf"{_LETTER}(?:\s?(?:,\s?and\b|,\s?or\b|[,、&;+/]|\band\b|\bor\b|和|及|与)\s?{_LETTER}){{1,7}}"
+)
+_SEVERAL = re.compile(
+    rf"\b(?:[Oo]ptions|[Cc]hoices|[Aa]nswers|[Ss]tatements)\s({_LIST})\s(?:are|must\sbe)\s"
+    r"(?:both\s|all\s)?(?:the\s)?(?:correct|right|true)\b"
+)
+_ONLY = re.compile(
+    rf"\b[Oo]nly\s(?:option\s|choice\s|answer\s)?{_OPEN}([A-Z]){_CLOSED}\s"
+    r"(?:works|fits|holds|remains|satisfies|matches|is\s(?:correct|left|right|true|possible|valid))\b"
+)
 _LAST = re.compile(
     r"(?:\bgives\s{1,9}us|=|>>|->|=>|\b[Tt]hus,?|\b[Hh]ence,?|\b[Ss]o,?)\s{0,9}"
     r"[(\[]?([A-E])[)\]]?\s{0,9}\.?\Z"
@@ -37,9 +51,12 @@ _DISCUSSED = re.compile(
     re.I,
 )
 _VERB = re.compile(r"\s{0,4}(?:(?P<word>[a-z]{2,}(?:n't)?)\b|(?P<list>,\s[(\[]?[A-Z]\b))")
-_REASONS = frozenset(
-    "because since as so which and for with hence therefore thus i.e by from in at that where".split()
-)
+_REASON_WORDS = """because since as so which and for with hence therefore thus by from in at that
+where"""
+_REASONS = frozenset(_REASON_WORDS.split())
+_NOUNS = ("answer", "ans", "option", "choice")
+_PREDICATES = (*_NOUNS, "correct", "right", "true")
+_VERBS = ("choos", "select", "pick", "leav", " are ", "only ")
 
 
 def _is_chosen(text: str, match: re.Match[str]) -> bool:
@@ -54,25 +71,25 @@ def _is_chosen(text: str, match: re.Match[str]) -> bool:
 
 def chosen_letters(text: str) -> Iterator[tuple[int, int]]:
     """Yield the spans of letters that the text chooses; the text has no blanks at its end."""
-    for match in _NAMED.finditer(text):
+    lowered = text.lower()
+    for match in _NAMED.finditer(text) if mentions(lowered, _NOUNS) else ():
         if _is_chosen(text, match):
             yield match.span(1)
-    for match in _CORRECT.finditer(text):
+    for match in _CORRECT.finditer(text) if mentions(lowered, _PREDICATES) else ():
         if not _DISCUSSED.search(text, max(0, match.start() - 24), match.start()):
             yield match.span(1)
-    for pattern in (_CHOSEN, _LAST):
+    for pattern in (_CHOSEN, _SEVERAL, _ONLY) if mentions(lowered, _VERBS) else ():
         yield from (match.span(1) for match in pattern.finditer(text))
+    for match in _LAST.finditer(text, max(0, len(text) - 60)):
+        yield match.span(1)
 
 
-_LIST = re.compile(
-    r"[(\[]?[A-H][)\]]?(?:\s?(?:,\s?and\b|,\s?or\b|[,、&;+/]|\band\b|\bor\b|和|及|与)\s?[(\[]?[A-H][)\]]?){1,7}",
-)
-_RUN = re.compile(r"[A-H]{2,8}")
+_WHOLE_LIST = re.compile(rf"{_LIST}|[A-H]{{2,8}}")
 
 
 def parse_letters(text: str, count: int) -> str:
-    """Return `A, B, D` for `ABD` or `A, B and D`; empty if the text is not several of the letters."""
-    if len(text) > 60 or not (_LIST.fullmatch(text) or _RUN.fullmatch(text)):
+    """Return `A, B, D` for `ABD` or `A, B and D`; empty for a text that is no such list."""
+    if len(text) > 60 or not _WHOLE_LIST.fullmatch(text):
         return ""
     letters = re.findall(r"[A-H]", text)
     if letters != sorted(set(letters)) or ord(letters[-1]) - ord("A") >= count:

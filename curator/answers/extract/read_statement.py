@@ -6,12 +6,11 @@ if nothing is stated after all ("the answer is reasonable"); `is_remark_like(…
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from curator.answers.compare.choices import match_choices, parse_letter
 from curator.answers.compare.rules import compare_by_rules
-from curator.answers.extract.joined_boxes import join_boxes, selects_one
-from curator.answers.extract.languages import UNITS
+from curator.answers.extract.joined import join_boxes, selects_one
+from curator.answers.extract.languages import COUNTERS, UNITS
 from curator.answers.extract.letters import parse_letters
 from curator.answers.extract.statements import Statement, trim
 from curator.answers.parse.normalize import normalize
@@ -31,21 +30,23 @@ _VERB = re.compile(
     r"(?:^|\s)(?:is|are|was|were|equals?|has|have|had|costs?|needs?|weighs?|takes?|gets?|earns?|makes?"
     r"|pays?|paid|spends?|spent)\s(?!not\b)|[是为為有共]|等于|等於|需要"
 )
+_CONDITION = re.compile(r"(?:if|when|since|because|suppose|let|note|first)\b", re.I)
 _MAX_CUTS = 8
 _WORDS = 4
 """Maximum number of words of an answer that is no formula."""
 
-_REMARKS = frozenset(
-    """correct incorrect right wrong clear obvious verified reasonable sensible plausible consistent
-    valid invalid confirmed checked checks unique desired expected required asked needed boxed exact
-    approximate rounded simplified expressed acceptable accurate""".split()
-)
-_OPENERS = frozenset(
-    """a an as at based because below by computed calculated derived found first follows for from
-    given here how if in it left let likely next not now obtained of on one's only our shown simply
-    simple since some such that then there therefore this thus to too unlikely up used we what when
-    where which why with within written you your same""".split()
-)
+_REMARK_WORDS = """correct incorrect right wrong clear unclear obvious verified reasonable sensible
+plausible consistent valid invalid confirmed checked checks unique desired expected required asked
+needed boxed exact approximate rounded simplified expressed acceptable accurate unknown uncertain
+trivial hard difficult easy straightforward immediate open ambiguous good fine ok okay nice sure
+helpful done ready pending useful number numbers integer fraction decimal multiple approximation
+estimate value sum product difference same best i me you it we they know"""
+_REMARKS = frozenset(_REMARK_WORDS.split())
+_OPENING_WORDS = """as at based because below by computed calculated derived found first follows for
+from given here how if in it left let likely next not now obtained of on one's only our shown simply
+simple since some such that then there therefore this thus to too unlikely up used we what when
+where which why with within written you your"""
+_OPENERS = frozenset(_OPENING_WORDS.split())
 _NOTHING = re.compile(r"[\s.…?_\\]*|\\[lc]?dots|(?:your |final |the )?answer", re.I)
 _NO_NUMBER = re.compile(r"no\. ?\d", re.I)
 _PRINTED_NOTHING = frozenset(("nan", "none", "null", "[]", "{}", "()", "zoo", "set()", "emptyset"))
@@ -53,12 +54,21 @@ _PRINTED_LIST = re.compile(r"[-+]?[\d.]+(?: [-+]?[\d.]+)+")
 _ESCAPED_TWICE = re.compile(
     r"\\\\(?=(?:[dt]?frac|sqrt|text\w{0,2}|math\w{2}|pi|cdot|times|left|right|begin|end|circ|infty|pm)\b)"
 )
+_SIGN_WORD = re.compile(r"(?:negative|minus)\s(?=[\d$\\.])", re.I)
 _BARE_LETTER = re.compile(r"[A-H]|[(\[] ?[A-Ja-j] ?[)\]]|(?i:option|choice) ?[(\[]?[A-J][)\]]?")
 _OPTION_WORD = re.compile(r"\(?(?:option|choice)\b\s?", re.I)
 _OPTION_HEAD = re.compile(r"\(?\[?([A-Z])(?:[\])]|\s*[.:,]|\s*$|\s+(?=[(=-]))|\(?([a-z])\s*\)")
-_LABELLED = re.compile(r"(?:\(([A-J]|[a-e])\)\s?|([A-J])[).:] )(?=[\w$(\[{√.-]|\\(?:[dt]?frac|sqrt|text|pi)\b)")
-_NUMERIC = re.compile(r"(?:[\s\d.,+*/()^!{}$%×÷·-]|\\(?:[dt]?frac|cdot|times|div|left|right|[,!]))+")
-_COUNTED = re.compile(rf"(.*[\d}}$)%])\s?({'|'.join(sorted(UNITS, key=len, reverse=True))})")
+_LABELLED = re.compile(
+    r"(?:\(([A-J]|[a-e])\)\s?|([A-J])[).:] )(?=[\w$(\[{√.-]|\\(?:[dt]?frac|sqrt|text|pi)\b)"
+)
+_NUMERIC = re.compile(
+    r"(?:[\s\d.,+*/()^!{}$%×÷·-]|\\(?:[dt]?frac|cdot|times|div|left|right|[,!])"
+    r"|\b(?:of|times|plus|minus|over)\b)+"
+)
+_COUNTED = re.compile(
+    rf"(.*[\d}}$)%])\s?(?:[{COUNTERS}][一-鿿가-힣]{{0,8}}"
+    rf"|({'|'.join(sorted(UNITS, key=len, reverse=True))}))"
+)
 
 
 def match_choice(text: str, choices: Choices) -> str:
@@ -85,6 +95,8 @@ def _cut_clauses(text: str, start: int, end: int) -> list[Span]:
 
 def _last_parts(text: str, spans: Sequence[Span]) -> Iterator[Span]:
     """Yield what follows the verbs of a sentence: `the premium is $2.02`, `she has 5 apples`."""
+    if _CONDITION.match(text, spans[0][0]):
+        return
     for start, end in spans:
         for verb in [*_VERB.finditer(text, start, end)][: -_MAX_CUTS - 1 : -1]:
             yield trim(text, verb.end(), end)
@@ -106,8 +118,10 @@ def _read_formula(content: str, span: Span) -> Answer | None:
     """Return the answer of a readable formula with its unit; None for other texts."""
     if "\\\\" in content:
         content = _ESCAPED_TWICE.sub(r"\\", content)
+    if content[:1] in "nmNM":
+        content = _SIGN_WORD.sub("-", content)
     if not content.isascii() and (counted := _COUNTED.fullmatch(content)):
-        content = f"{counted[1]} {UNITS[counted[2]]}".strip()
+        content = f"{counted[1]} {UNITS.get(counted[2] or '', '')}".strip()
     return to_answer(content, span) if read(content).node is not None else None
 
 
@@ -162,13 +176,16 @@ def _read_output(content: str, span: Span) -> Answer | None:
 def _read_span(text: str, span: Span, choices: Choices) -> Answer | None:
     """Return the answer that a span states as a whole."""
     content = text[slice(*span)]
-    if not choices:
-        option = _read_option(content, span)
-        return option or _read_formula(_shorten(content), span)
-    choice = match_choice(normalize(content), choices)
-    if choice:
-        return Answer("option", choice, span=span)
-    return _read_formula(_shorten(content), span)
+    if not content:
+        return None
+    if choices:
+        choice = match_choice(normalize(content), choices)
+        option = Answer("option", choice, span=span) if choice else None
+    else:
+        option = _read_option(content, span) if content[0] in "([\\$ABCDEFGHIJco" else None
+    if option is None and ("=" in content or " or " in content):
+        content = _shorten(content)
+    return option or _read_formula(content, span)
 
 
 def read_statement(
@@ -183,8 +200,8 @@ def read_statement(
     if statement.kind == "output":
         return _read_output(content, span)
     if statement.kind == "letter":
-        letter = parse_letter(content)
-        valid = letter and (not choices or LETTERS.find(letter) < len(choices))
+        letter = parse_letters(content, len(choices)) or parse_letter(content)
+        valid = letter and (not choices or LETTERS.find(letter[0]) < len(choices))
         return Answer("option", letter, span=span) if valid else None
     if _NOTHING.fullmatch(content):
         return None
@@ -195,8 +212,11 @@ def read_statement(
     inner = [(span[0] + start, span[0] + end) for start, end in box_spans(content)]
     if inner:
         return read_statement(text, Statement(*inner[-1], "box"), inner, choices)
+    answer = _read_span(text, span, choices)
+    if answer is not None:
+        return answer
     spans = _cut_clauses(text, *span)
-    for part in (*spans, *_last_parts(text, spans)):
+    for part in (*spans[1:], *_last_parts(text, spans)):
         answer = _read_span(text, part, choices)
         if answer is not None:
             return answer

@@ -6,6 +6,7 @@ model that continues with another question has answered the first one before it.
 """
 
 import re
+from collections.abc import Iterable
 
 _THOUGHT = re.compile(
     r"[<◁](?P<closed>/)?(?:think|thinking|thoughts?|reasoning|scratchpad|reflection)[>▷]"
@@ -16,15 +17,25 @@ _THOUGHT = re.compile(
 )
 
 
+_THOUGHT_HINTS = ("think", "thought", "reasoning", "scratchpad", "reflection", "channel|>")
+
+
+def mentions(lowered: str, hints: Iterable[str]) -> bool:
+    """Return whether a lower-case text has one of the words: a cheap check before a pattern."""
+    for hint in hints:  # noqa: SIM110 (twice as fast as `any`)
+        if hint in lowered:
+            return True
+    return False
+
+
 def answer_start(text: str) -> int | None:
     """Return where the text after the last thought begins; None if a thought is unfinished."""
-    last = None
-    if "<" in text or "◁" in text or "[" in text:
-        for last in _THOUGHT.finditer(text):
-            pass
-    if last is None:
+    if not mentions(text.lower(), _THOUGHT_HINTS):
         return 0
-    return last.end() if any(last.groups()) else None
+    start: int | None = 0
+    for mark in _THOUGHT.finditer(text):
+        start = mark.end() if any(mark.groups()) else None
+    return start
 
 
 _SPEAKER = r"(?:question|problem|exercise|instruction|human|user|q|问题|題目|题目)"
@@ -38,9 +49,8 @@ _TURN = re.compile(
     re.I | re.M,
 )
 _TURN_HINTS = (
-    "uestion", "roblem", "xercise", "nstruction", "uman:", "ser:", "Q:", "q:", "<|", "s>", "[INST]",
-    "[/INST]", "_of_turn>", "UESTION", "ROBLEM", "USER", "HUMAN", "INSTRUCTION", "Q1", "Q2", "题",
-    "題", "## ",
+    "question", "problem", "exercise", "instruction", "human", "user", "\nq", "<|", "<s>", "</s>",
+    "<eos>", "inst]", "_of_turn>", "题", "題",
 )  # fmt: skip
 
 
@@ -49,7 +59,7 @@ def split_turns(text: str) -> list[tuple[int, int]]:
 
     Questions that are numbered from 1 are parts of one text and no marks.
     """
-    if not any(hint in text for hint in _TURN_HINTS):
+    if not mentions(text.lower(), _TURN_HINTS):
         return [(0, len(text))]
     cuts, parts = [0], False
     for mark in _TURN.finditer(text):
@@ -65,7 +75,7 @@ _TAG = re.compile(r"<(?P<closed>/)?(?:final_)?answer>", re.I)
 def tagged_span(text: str) -> tuple[int, int] | None:
     """Return the span of the last `<answer>…</answer>` that has content; the end may be missing."""
     span, start = None, -1
-    if "nswer>" not in text and "NSWER>" not in text:
+    if "nswer>" not in text.lower():
         return None
     for tag in _TAG.finditer(text):
         if not tag["closed"]:

@@ -19,6 +19,7 @@ from curator.answers.extract.languages import (
     spoken,
 )
 from curator.answers.extract.letters import chosen_letters
+from curator.answers.extract.regions import mentions
 from curator.core.model import AnswerForm
 
 Span = tuple[int, int]
@@ -33,11 +34,9 @@ class Statement(NamedTuple):
     start: int
     end: int
     kind: AnswerForm
-    weak: bool = False
-    """Whether it counts only if nothing else states an answer."""
 
 
-_TRIMMED = " \t\r\n*_:`,\"“”#✓✔✅。、"
+_TRIMMED = ' \t\r\n*_:`,"“”#✓✔✅。、'
 _CLOSERS = {")": "(", "]": "[", "}": "{"}
 _SENTENCE = re.compile(
     r"\.(?:[\s\"”]|$)(?!\d)|\n|[!?](?:\s|$)(?!\s?[-=+*/<>×·^])|(?<=\d)\.(?=[A-Z])|[。！？؟।]"
@@ -57,12 +56,9 @@ def trim(text: str, start: int, end: int) -> Span:
     while end > start:
         last = text[end - 1]
         opener = _CLOSERS.get(last)
-        if last in _TRIMMED and not (last == "_" and text[end - 2 : end] == "__"):
-            end -= 1
-        elif opener and _is_unmatched(text, start, end):
-            end -= 1
-        else:
+        if last not in _TRIMMED and not (opener and _is_unmatched(text, start, end)):
             break
+        end -= 1
     return start, end
 
 
@@ -101,13 +97,13 @@ def sentence_span(text: str, start: int) -> Span:
     return trim(text, start, limit)
 
 
-_HASHES = re.compile(r"(?<!#)####(?!#)[ \t]{0,20}([^\n]{0,1000})")
+_TAG = re.compile(r"</?\w{1,20}>|<\|\w{1,30}\|>")
 _OUTPUT = re.compile(r"^```output[ \t]{0,20}\n", re.M)
 _LABEL = re.compile(r"^[ \t]{0,20}A[ \t]{0,20}:[ \t]{0,20}(?=\S)", re.M)
 _NEGATED = re.compile(r"\s{0,9}(?:not|n't|never|neither)\b", re.I)
 _NOT_STATED = re.compile(
     r"\b(?:wrong|incorrect|false|mistaken|erroneous|tempting|another|other|if|whether|suppose|assum\w{1,4}"
-    r"|unless)\s(?:that\s)?(?:(?:the|an?|this|our|my|your)\s)?(?:(?:final|correct)\s)?\Z",
+    r"|unless|check\w{0,3}|verif\w{1,3}|confirm\w{0,3}|about)\s(?:that\s)?(?:(?:the|an?|this|our|my|your)\s)?(?:(?:final|correct)\s)?\Z",
     re.I,
 )
 _CONCLUSION = re.compile(
@@ -117,11 +113,13 @@ _CONCLUSION = re.compile(
 
 
 def _hash_statements(text: str) -> Iterator[Statement]:
-    for match in _HASHES.finditer(text):
-        start, end = match.span(1)
-        cut = re.search(r"</?\w{1,20}>|<\|\w{1,30}\|>", match[1])
-        span = trim(text, start, start + cut.start() if cut else end)
-        yield Statement(*span, "hashes")
+    end = 0
+    while (start := text.find("####", end)) >= 0:
+        line_end = text.find("\n", start)
+        end = min(line_end if line_end >= 0 else len(text), start + MAX_SENTENCE)
+        cut = _TAG.search(text, start, end) if "<" in text[start:end] else None
+        if text[start + 4 : start + 5] != "#":  # a heading of level five or six
+            yield Statement(*trim(text, start, cut.start() if cut else end), "hashes")
 
 
 def _output_statements(text: str) -> Iterator[Statement]:
@@ -134,7 +132,7 @@ def _output_statements(text: str) -> Iterator[Statement]:
             yield Statement(*trim(text, start, match.end() + len(block)), "output")
 
 
-def _phrase_statements(text: str, language: Language, weak: bool = False) -> Iterator[Statement]:
+def _phrase_statements(text: str, language: Language) -> Iterator[Statement]:
     for start, end in find_phrases(text, language):
         if _NEGATED.match(text, end) or _NOT_STATED.search(text, max(0, start - 40), start):
             continue
@@ -142,40 +140,55 @@ def _phrase_statements(text: str, language: Language, weak: bool = False) -> Ite
         if not text.isascii():
             ending = ENDS.search(text, *span)
             span = trim(text, span[0], ending.start()) if ending else span
-        yield Statement(*span, "phrase", weak)
+        yield Statement(*span, "phrase")
 
 
-def _last_line(text: str, with_choices: bool) -> Iterator[Statement]:
-    """Yield a last line that is a letter, and a last sentence that gives an unknown its value."""
-    line_start = text.rfind("\n") + 1
-    start, end = trim(text, line_start, len(text))
+def _last_letter(text: str, with_choices: bool) -> Iterator[Statement]:
+    """Yield a last line that is a letter."""
+    start, end = trim(text, text.rfind("\n") + 1, len(text))
     if end - start < (30 if with_choices else 5) and parse_letter(text[start:end]):
         yield Statement(start, end, "letter")
-    for match in _CONCLUSION.finditer(text, max(line_start, len(text) - MAX_SENTENCE)):
-        span = sentence_span(text, match.end())
-        if not text[span[1] :].strip(" .$\\])*"):
-            yield Statement(*span, "phrase", weak=True)
+
+
+def _labelled_lines(text: str) -> Iterator[Statement]:
+    for match in _LABEL.finditer(text):
+        line_end = text.find("\n", match.end())
+        span = trim(text, match.end(), line_end if line_end >= 0 else len(text))
+        yield Statement(*span, "phrase")
 
 
 def find_statements(text: str, boxes: Iterable[Span], with_choices: bool) -> list[Statement]:
     """Return everything that may state an answer, in the order of its end."""
+    lowered = text.lower()
     statements = [Statement(*span, "box") for span in boxes]
     if "####" in text:
         statements += _hash_statements(text)
     if "```output" in text:
         statements += _output_statements(text)
-    lowered = text.lower()
-    for language in (ENGLISH, OPTIONS, RESULTS) if with_choices else (ENGLISH, RESULTS):
-        if any(hint in lowered for hint in language.hints):
-            statements += _phrase_statements(text, language, weak=language is RESULTS)
-    for language in spoken(text):
+    for language in (ENGLISH, OPTIONS) if with_choices else (ENGLISH,):
+        if mentions(lowered, language.hints) or lowered.startswith("ans"):
+            statements += _phrase_statements(text, language)
+    for language in () if statements and text.isascii() else spoken(lowered):
         statements += _phrase_statements(text, language)
-    for match in _LABEL.finditer(text):
-        line_end = text.find("\n", match.end())
-        span = trim(text, match.end(), line_end if line_end >= 0 else len(text))
-        statements.append(Statement(*span, "phrase"))
+    if "A:" in text or "A :" in text:
+        statements += _labelled_lines(text)
     if with_choices:
         statements += [Statement(*span, "letter") for span in chosen_letters(text)]
-    statements += _last_line(text, with_choices)
+    statements += _last_letter(text, with_choices)
+    return _in_order(statements)
+
+
+def find_conclusions(text: str) -> list[Statement]:
+    """Return what may be the answer of a text that states none: `the result is 5`, `So x = 4.`"""
+    statements = [*_phrase_statements(text, RESULTS)]
+    line_start = max(text.rfind("\n") + 1, len(text) - MAX_SENTENCE)
+    for match in _CONCLUSION.finditer(text, line_start):
+        span = sentence_span(text, match.end())
+        if not text[span[1] :].strip(" .$\\])*"):
+            statements.append(Statement(*span, "phrase"))
+    return _in_order(statements)
+
+
+def _in_order(statements: Iterable[Statement]) -> list[Statement]:
     nonempty = (each for each in statements if each.start < each.end)
     return sorted(nonempty, key=lambda statement: statement.end)

@@ -2,8 +2,8 @@ r"""Read the final answer that a worked solution states.
 
 In: a text and the choices. Out: an `Answer` with its place in the text, or None. Only what is
 *stated* as the answer counts, the last statement first: `#### 5`, `\boxed{5}`, `The answer is 5`,
-`答案是 5`, `<answer>5</answer>`, a heading "Final Answer", `Answer: C`, `A: 5`, `D is the answer`, a
-fenced block of program output, a last line that is a letter. A thought states nothing, and a text
+`答案是 5`, `<answer>5</answer>`, a heading "Final Answer", `Answer: C`, `A: 5`, `D is the answer`,
+a fenced block of program output, a last line that is a letter. A thought states nothing, and a text
 that continues with another question has answered before it. The last number of a text that states
 no answer is not extracted: in 2.8% of GSM8K's own solutions it is not the answer.
 """
@@ -11,11 +11,12 @@ no answer is not extracted: in 2.8% of GSM8K's own solutions it is not the answe
 from collections.abc import Sequence
 from dataclasses import replace
 
+from curator.answers.extract.joined import join_parts
 from curator.answers.extract.read_statement import match_choice, read_statement
-from curator.answers.extract.regions import answer_start, split_turns, tagged_span
-from curator.answers.extract.statements import Statement, find_statements
+from curator.answers.extract.regions import answer_start, mentions, split_turns, tagged_span
+from curator.answers.extract.statements import Statement, find_conclusions, find_statements
 from curator.answers.parse.normalize import normalize
-from curator.answers.parse.read import read
+from curator.answers.parse.read import read, to_answer
 from curator.core.boxes import box_spans
 from curator.core.model import Answer
 
@@ -28,7 +29,11 @@ _MAX_WHOLE = 200
 _DIGITS = ("٠١٢٣٤٥٦٧٨٩", "۰۱۲۳۴۵۶۷۸۹", "०१२३४५६७८९", "০১২৩৪৫৬৭৮৯")
 _PLAIN = str.maketrans(
     {
-        **{chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F) if chr(code) not in "！？，；"},
+        **{
+            chr(code): chr(code - 0xFEE0)
+            for code in range(0xFF01, 0xFF5F)
+            if chr(code) not in "！？，；"
+        },
         **{digit: str(value) for digits in _DIGITS for value, digit in enumerate(digits)},
         "\u3000": " ",
     }
@@ -53,42 +58,52 @@ def _whole_statement(text: str, choices: tuple[str, ...], tagged: bool) -> list[
 
 def _is_certain(answer: Answer, text: str) -> bool:
     """Return whether an answer is more than a word of a sentence, which may be a remark."""
-    if answer.kind != "text" or answer.stated not in ("phrase", "whole"):
+    if answer.kind != "text":
         return True
     assert answer.span is not None
     return text[answer.span[0]].isupper() or answer.text.lower() in ("yes", "no")
 
 
-def _read_part(text: str, choices: tuple[str, ...], tagged: bool = False) -> Answer | None:
-    """Return the last answer that a part of a text states."""
+def _read_part(text: str, offset: int, choices: tuple[str, ...], tagged: bool) -> Answer | None:
+    """Return the last answer that a part of a text states, the part beginning at `offset`."""
+    parts = join_parts(text) if mentions(text.lower(), ("part ", "question ", "problem ")) else None
+    if parts and not choices and read(parts[0]).node is not None:
+        start, end = parts[1]
+        joined = to_answer(parts[0], (start + offset, end + offset))
+        return replace(joined, stated="phrase") if joined else None
     boxes = box_spans(text)
-    statements = find_statements(text, boxes, bool(choices))[-MAX_STATEMENTS:]
-    statements = statements or _whole_statement(text, choices, tagged)
     fallback = None
-    for statement in reversed(statements):
-        answer = read_statement(text, statement, boxes, choices)
-        if answer is None:
-            continue
-        answer = replace(answer, stated=statement.kind)
-        if not statement.weak and _is_certain(answer, text):
-            return answer
-        fallback = fallback or answer
-    return fallback
+
+    def read_last(statements: list[Statement]) -> Answer | None:
+        nonlocal fallback
+        for statement in reversed(statements[-MAX_STATEMENTS:]):
+            answer = read_statement(text, statement, boxes, choices)
+            if answer is None or answer.span is None:
+                continue
+            start, end = answer.span
+            placed = replace(answer, span=(start + offset, end + offset), stated=statement.kind)
+            if statement.kind != "phrase" or _is_certain(answer, text):
+                return placed
+            fallback = fallback or placed
+        return None
+
+    statements = find_statements(text, boxes, bool(choices))
+    return (
+        read_last(statements or _whole_statement(text, choices, tagged))
+        or fallback
+        or read_last(find_conclusions(text))
+    )
 
 
-def _move(answer: Answer, offset: int) -> Answer:
-    assert answer.span is not None
-    return replace(answer, span=(answer.span[0] + offset, answer.span[1] + offset))
-
-
-def _read_turn(text: str, choices: tuple[str, ...]) -> Answer | None:
+def _read_turn(text: str, offset: int, choices: tuple[str, ...]) -> Answer | None:
     """Return the answer of one turn: what is tagged as the answer, or the last statement."""
     tagged = tagged_span(text)
     if tagged:
-        answer = _read_part(text[slice(*tagged)].rstrip(), choices, tagged=True)
+        start, end = tagged
+        answer = _read_part(text[start:end].rstrip(), offset + start, choices, tagged=True)
         if answer is not None:
-            return _move(answer, tagged[0])
-    return _read_part(text, choices)
+            return answer
+    return _read_part(text, offset, choices, tagged=False)
 
 
 def extract(text: str, choices: Sequence[str] = ()) -> Answer | None:
@@ -103,11 +118,10 @@ def extract(text: str, choices: Sequence[str] = ()) -> Answer | None:
     if start is None:
         return None
     plain = text if text.isascii() else text.translate(_PLAIN)
-    all_choices = tuple(choices)
     for turn_start, turn_end in split_turns(plain[start:] if start else plain):
         end = start + turn_end
         begin = max(start + turn_start, end - MAX_TEXT)
-        answer = _read_turn(plain[begin:end].rstrip(), all_choices)
+        answer = _read_turn(plain[begin:end].rstrip(), begin, tuple(choices))
         if answer is not None:
-            return _move(answer, begin)
+            return answer
     return None

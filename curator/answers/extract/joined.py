@@ -1,8 +1,10 @@
-r"""Join boxes that form one answer: `$x=\boxed{1}$ or $x=\boxed{4}$`.
+r"""Join values that form one answer: `$x=\boxed{1}$ or $x=\boxed{4}$`.
 
-In: a text and the spans of its boxes. Out: the joined content and its span. Boxes are joined by a
-comma, `and` or `or`, with a few plain words between them (`\boxed{137} student tickets and
-\boxed{388} adult tickets`). Words that compute or correct (`then`, `so`, `gives`) separate them.
+In: a text and the spans of its boxes. Out: `join_boxes`, the joined content and its span;
+`join_parts`, the same for `Part 1 answer: 5` and `Part 2 answer: 6` on lines of their own. Boxes
+are joined by a comma, `and` or `or`, with a few plain words between them (`\boxed{137} student
+tickets and \boxed{388} adult tickets`). Words that compute or correct (`then`, `so`, `gives`)
+separate them.
 """
 
 import re
@@ -19,12 +21,12 @@ _MAX_GAP = 120
 
 _MARKUP = re.compile(r"\\(?:text|mbox|boxed|fbox|q?quad)\b|\\[\[\](),;! ]|[{}$~]")
 _SIGN = re.compile(r"[.,;=、，；]")
-_CONJUNCTIONS = frozenset(", ; 、 ， ； and or And Or 和 或 und oder et ou y o".split())
+_JOINING = ", ; 、 ， ； and or And Or 和 或 und oder et ou y o"
+_CONJUNCTIONS = frozenset(_JOINING.split())
 _NAME = re.compile(r"[A-Za-z](?:_\w{1,2})?")
-_SEPARATE = frozenset(
-    """then so thus hence therefore give gives giving yield yields get gets correct corrected now
-    finally answer actually but not wait instead equal equals mean because since if""".split()
-)
+_COMPUTING = """then so thus hence therefore give gives giving yield yields get gets correct now but
+corrected finally answer actually not wait instead equal equals mean because since if"""
+_SEPARATE = frozenset(_COMPUTING.split())
 _MAX_WORDS = 8
 _SELECTS = re.compile(
     r"[^.\n]{0,60}\b(?:only|extraneous|reject\w*|discard\w*|invalid|must\sbe\s(?:positive|negative))\b"
@@ -70,3 +72,26 @@ def join_boxes(text: str, spans: Sequence[Span]) -> tuple[str, Span]:
 def selects_one(text: str, end: int) -> bool:
     """Return whether the words after joined boxes keep only some of them."""
     return _SELECTS.match(text, end) is not None
+
+
+_NUMBERED = re.compile(
+    r"^[ \t*#]{0,8}(?:answer\s(?:to|for|of)\s)?(?:question|part|problem)\s\(?(?P<number>[1-9a-i])\)?"
+    r"[ \t*]{0,4}(?:answer)?[ \t*]{0,4}[:=][ \t*]{0,4}(?P<value>[^\n]{1,200})$",
+    re.I | re.M,
+)
+
+
+def join_parts(text: str) -> tuple[str, Span] | None:
+    """Join the values of numbered parts on consecutive lines; None if the text has no such end."""
+    spans: list[Span] = []
+    line_end, expected = -1, ""
+    for match in _NUMBERED.finditer(text):
+        number = match["number"].lower()
+        if match.start() != line_end + 1 or number != expected:
+            spans = []
+        if spans or number in "1a":
+            spans.append(match.span("value"))
+        line_end, expected = match.end(), chr(ord(number) + 1)
+    if len(spans) < 2 or text[line_end:].strip():
+        return None
+    return ", ".join(text[slice(*span)].strip(" .*") for span in spans), (spans[0][0], line_end)
