@@ -8,9 +8,11 @@ may be doubled, as in text that was escaped twice.
 
 import re
 
-_BOX = r"\\{1,2}(?:boxed|fbox)"
+_BOX = r"\\{1,2}(?:boxed|fbox|framebox)"
 _WORD = r"(?:[^\s$\\{}]|\\[%{}]|\\[A-Za-z]+|\{(?:[^{}\\]|\\.)*\})+"
-_TOKEN = re.compile(rf"{_BOX}\s*\{{|{_BOX}(?:\s+|(?![A-Za-z]))(?P<word>(?![A-Za-z]{{2}}){_WORD})?|\\[{{}}\\]|[{{}}]")
+_TOKEN = re.compile(
+    rf"{_BOX}\s*\{{|{_BOX}(?:\s+|(?![A-Za-z]))(?P<word>(?![A-Za-z]{{2}}){_WORD})?|\\[{{}}\\]|[{{}}]"
+)
 
 
 def box_spans(text: str, nested: bool = False) -> list[tuple[int, int]]:
@@ -19,6 +21,8 @@ def box_spans(text: str, nested: bool = False) -> list[tuple[int, int]]:
     A box inside another box is left out unless `nested` is true.
     """
     spans: list[tuple[int, int]] = []
+    if "box" not in text:
+        return spans
     starts: list[int] = []  # of open braces: where the box begins, -1 for other braces
     for match in _TOKEN.finditer(text):
         token = match[0]

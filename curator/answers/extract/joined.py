@@ -75,8 +75,9 @@ def selects_one(text: str, end: int) -> bool:
 
 
 _NUMBERED = re.compile(
-    r"^[ \t*#]{0,8}(?:answer\s(?:to|for|of)\s)?(?:question|part|problem)\s\(?(?P<number>[1-9a-i])\)?"
-    r"[ \t*]{0,4}(?:answer)?[ \t*]{0,4}[:=][ \t*]{0,4}(?P<value>[^\n]{1,200})$",
+    r"^[ \t*#]{0,8}(?:answer\s(?:to|for|of)\s)?(?:question|part|problem)\s"
+    r"\(?(?P<number>[1-9a-i])\)?[ \t*]{0,4}(?:answer)?[ \t*]{0,4}[:=][ \t*]{0,4}"
+    r"(?P<value>[^\n]{1,200})$",
     re.I | re.M,
 )
 

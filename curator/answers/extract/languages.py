@@ -185,7 +185,7 @@ UNITS = {
 """Units that are written after a number in other scripts."""
 
 _CLOSED = r"[*_\"'`\])】」』〉》]{0,5}"
-_PUNCTUATION = r":[-–—](?=[\sA-Z])|[=-]>|[:=→⇒]"
+_PUNCTUATION = r":[-–—](?=[\sA-Z])|:\s?[-–—]\s?(?=\(?[A-Za-z]\b(?!\s?[-+*/^=]))|[=-]>|[:=→⇒]"
 _ARTICLE = (  # Spanish `la opción B`
     r"(?:(?:la|le|el|il|die|der|a|o|de|l['’])\s?)?(?:(?:option|opción|opção|opzione|letra|lettera"
     r"|lettre|alternativa|вариант)\s)?(?=[(\[]?(?-i:[A-Z])\b)"

@@ -54,10 +54,22 @@ _PRINTED_LIST = re.compile(r"[-+]?[\d.]+(?: [-+]?[\d.]+)+")
 _ESCAPED_TWICE = re.compile(
     r"\\\\(?=(?:[dt]?frac|sqrt|text\w{0,2}|math\w{2}|pi|cdot|times|left|right|begin|end|circ|infty|pm)\b)"
 )
+_COMPUTED = (
+    r"(?:and|or|to|plus|minus|times|by|per|out|over|more|less|fewer|of\s\d|percent|squared|cubed"
+    r"|half|hundred|thousand|million|billion|trillion|dozen|quarters?|thirds?|x|mod)\b"
+)
+_JOINING = (
+    r"(?:on|in|for|after|at|of|during|from|each|every|left|now|total|when|if|as|before|until|with"
+    r"|because|since)\b"
+)
+_QUANTITY = re.compile(
+    r"(?P<value>[-+]?\s?[$£€]?\d[\d,]{0,30}(?:\.\d{1,30})?(?:/\d{1,30})?%?)"
+    rf"(?P<unit>\s(?!{_JOINING}|{_COMPUTED})[A-Za-z]{{2,30}})?(?=\s[a-z])(?!\s{_COMPUTED})"
+)
 _SIGN_WORD = re.compile(r"(?:negative|minus)\s(?=[\d$\\.])", re.I)
 _BARE_LETTER = re.compile(r"[A-H]|[(\[] ?[A-Ja-j] ?[)\]]|(?i:option|choice) ?[(\[]?[A-J][)\]]?")
 _OPTION_WORD = re.compile(r"\(?(?:option|choice)\b\s?", re.I)
-_OPTION_HEAD = re.compile(r"\(?\[?([A-Z])(?:[\])]|\s*[.:,]|\s*$|\s+(?=[(=-]))|\(?([a-z])\s*\)")
+_OPTION_HEAD = re.compile(r"\(?\[?([A-Z])(?:[\])]|\s*[.:,]|\s*$|\s+(?=[(=-]))|\(?([a-z])\s*[):]")
 _LABELLED = re.compile(
     r"(?:\(([A-J]|[a-e])\)\s?|([A-J])[).:] )(?=[\w$(\[{√.-]|\\(?:[dt]?frac|sqrt|text|pi)\b)"
 )
@@ -122,7 +134,24 @@ def _read_formula(content: str, span: Span) -> Answer | None:
         content = _SIGN_WORD.sub("-", content)
     if not content.isascii() and (counted := _COUNTED.fullmatch(content)):
         content = f"{counted[1]} {UNITS.get(counted[2] or '', '')}".strip()
-    return to_answer(content, span) if read(content).node is not None else None
+    reading = read(content)
+    known = reading.node is not None or reading.time is not None
+    return to_answer(content, span) if known else None
+
+
+def _read_quantity(content: str, span: Span, bounded: bool) -> Answer | None:
+    """Return the quantity with which a sentence begins: `18 dollars every day at the market`.
+
+    If `bounded`, no other number may follow.
+    """
+    match = _QUANTITY.match(content)
+    if match is None or (bounded and any(map(str.isdigit, content[match.end() :]))):
+        return None
+    unit = match["unit"] or ""
+    if not unit and content[match.end() :].startswith(" of") and match["value"][-1] != "%":
+        return None
+    end = match.end() if unit and read(match[0]).node is not None else match.end("value")
+    return to_answer(content[:end], (span[0], span[0] + end))
 
 
 def _read_option(content: str, span: Span) -> Answer | None:
@@ -220,6 +249,7 @@ def read_statement(
         answer = _read_span(text, part, choices)
         if answer is not None:
             return answer
-    if statement.kind == "hashes" and text[span[1] :].strip():
-        return None
-    return _read_words(text, span)
+    quantity = _read_quantity(content, span, bounded=statement.kind != "hashes")
+    if quantity is None and statement.kind == "hashes":
+        return None if text[span[1] :].strip() else to_answer(content, span)
+    return quantity or _read_words(text, span)

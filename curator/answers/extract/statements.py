@@ -102,8 +102,8 @@ _OUTPUT = re.compile(r"^```output[ \t]{0,20}\n", re.M)
 _LABEL = re.compile(r"^[ \t]{0,20}A[ \t]{0,20}:[ \t]{0,20}(?=\S)", re.M)
 _NEGATED = re.compile(r"\s{0,9}(?:not|n't|never|neither)\b", re.I)
 _NOT_STATED = re.compile(
-    r"\b(?:wrong|incorrect|false|mistaken|erroneous|tempting|another|other|if|whether|suppose|assum\w{1,4}"
-    r"|unless|check\w{0,3}|verif\w{1,3}|confirm\w{0,3}|about)\s(?:that\s)?(?:(?:the|an?|this|our|my|your)\s)?(?:(?:final|correct)\s)?\Z",
+    r"\b(?:wrong|incorrect|false|mistaken|erroneous|tempting|another|other)\s(?:final\s)?\Z"
+    r"|\b(?:if|whether|suppose|assum\w{1,4}|unless|check\w{0,3}|verif\w{1,3}|confirm\w{0,3}|about)\s(?:that\s)?(?:(?:the|an?|this|our|my|your)\s)?(?:(?:final|correct)\s)?\Z",
     re.I,
 )
 _CONCLUSION = re.compile(
@@ -146,7 +146,8 @@ def _phrase_statements(text: str, language: Language) -> Iterator[Statement]:
 def _last_letter(text: str, with_choices: bool) -> Iterator[Statement]:
     """Yield a last line that is a letter."""
     start, end = trim(text, text.rfind("\n") + 1, len(text))
-    if end - start < (30 if with_choices else 5) and parse_letter(text[start:end]):
+    line = text[start:end]
+    if len(line) < (30 if with_choices else 5) and "box" not in line and parse_letter(line):
         yield Statement(start, end, "letter")
 
 
@@ -180,9 +181,9 @@ def find_statements(text: str, boxes: Iterable[Span], with_choices: bool) -> lis
 
 def find_conclusions(text: str) -> list[Statement]:
     """Return what may be the answer of a text that states none: `the result is 5`, `So x = 4.`"""
-    statements = [*_phrase_statements(text, RESULTS)]
-    line_start = max(text.rfind("\n") + 1, len(text) - MAX_SENTENCE)
-    for match in _CONCLUSION.finditer(text, line_start):
+    last = max(text.rfind("\n\n") + 1, len(text) - MAX_SENTENCE)
+    statements = [each for each in _phrase_statements(text, RESULTS) if each.start > last]
+    for match in _CONCLUSION.finditer(text, max(last, text.rfind("\n") + 1)):
         span = sentence_span(text, match.end())
         if not text[span[1] :].strip(" .$\\])*"):
             statements.append(Statement(*span, "phrase"))
