@@ -9,13 +9,13 @@ do not.
 import re
 from collections.abc import Iterator
 
-from curator.answers.extract.regions import mentions
+from curator.answers.extract.regions import lower, mentions
 
 _FONT = r"\\(?:math|text)(?:bf|rm|it|sf)?\s?\{|\\boldsymbol\s?\{"
 _OPEN = rf"(?:\$\s?)?(?:{_FONT})?[*_]{{0,2}}[(\[]?(?:{_FONT})?"
 _CLOSED = r"[)\]}*_$]{0,6}"
 _NAMED = re.compile(
-    r"(?i:\b(?:answer|ans|option|choice)\b[\s.:]{0,20}(?:option\b\s{0,4})?)"
+    r"(?i:(?:answer|ans|option|choice)\b[\s.:]{0,20}(?:option\b\s{0,4})?)"
     rf"{_OPEN}([A-Z](?![\w'’-])|[a-z](?=[\s.)\]\"”]*\Z)){_CLOSED}"
 )
 _PREDICATE = (
@@ -23,6 +23,7 @@ _PREDICATE = (
     r"(?:(?:correct|right|best|only)\s)?(?:answer|option|choice|correct|right|true)\b"
     r"(?!\s(?:only|if|when|for|to)\b)"
 )
+_PREDICATED = re.compile(rf"\s{{0,9}}{_PREDICATE}")
 _CORRECT = re.compile(rf"[(\[]?\b([A-Z])\b{_CLOSED}\s{{1,9}}{_PREDICATE}")
 _CHOSEN = re.compile(
     r"\b(?:[Cc]hoos(?:e|ing)|[Ss]elect(?:ing)?|[Pp]ick(?:ing)?|[Ll]eav(?:es|ing)(?:\s(?:us|only|with)){0,3})"
@@ -63,7 +64,7 @@ def _is_chosen(text: str, match: re.Match[str]) -> bool:
     """Return whether a named letter is chosen, judged by the words before and after it."""
     if _DISCUSSED.search(text, max(0, match.start() - 24), match.start()):
         return False
-    if re.compile(rf"\s{{0,9}}{_PREDICATE}").match(text, match.end()):
+    if _PREDICATED.match(text, match.end()):
         return True
     following = _VERB.match(text, match.end())
     return following is None or following["word"] in _REASONS
@@ -71,10 +72,14 @@ def _is_chosen(text: str, match: re.Match[str]) -> bool:
 
 def chosen_letters(text: str) -> Iterator[tuple[int, int]]:
     """Yield the spans of letters that the text chooses; the text has no blanks at its end."""
-    lowered = text.lower()
-    for match in _NAMED.finditer(text) if mentions(lowered, _NOUNS) else ():
-        if _is_chosen(text, match):
-            yield match.span(1)
+    lowered = lower(text)
+    for noun in _NOUNS:
+        start = lowered.find(noun)
+        while start >= 0:
+            match = _NAMED.match(text, start)
+            if match and not text[start - 1 : start].isalpha() and _is_chosen(text, match):
+                yield match.span(1)
+            start = lowered.find(noun, start + len(noun))
     for match in _CORRECT.finditer(text) if mentions(lowered, _PREDICATES) else ():
         if not _DISCUSSED.search(text, max(0, match.start() - 24), match.start()):
             yield match.span(1)

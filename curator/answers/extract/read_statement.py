@@ -69,7 +69,7 @@ _QUANTITY = re.compile(
 _SIGN_WORD = re.compile(r"(?:negative|minus)\s(?=[\d$\\.])", re.I)
 _BARE_LETTER = re.compile(r"[A-H]|[(\[] ?[A-Ja-j] ?[)\]]|(?i:option|choice) ?[(\[]?[A-J][)\]]?")
 _OPTION_WORD = re.compile(r"\(?(?:option|choice)\b\s?", re.I)
-_OPTION_HEAD = re.compile(r"\(?\[?([A-Z])(?:[\])]|\s*[.:,]|\s*$|\s+(?=[(=-]))|\(?([a-z])\s*[):]")
+_OPTION_HEAD = re.compile(r"\(?\[?([A-Z])(?:[\])]|\s*[.:,]|\s*$|\s+(?=[(=-]))|\(?([a-z])\s*(?:\)|:(?!\s*[a-z]\b))")
 _LABELLED = re.compile(
     r"(?:\(([A-J]|[a-e])\)\s?|([A-J])[).:] )(?=[\w$(\[{√.-]|\\(?:[dt]?frac|sqrt|text|pi)\b)"
 )

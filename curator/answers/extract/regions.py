@@ -20,6 +20,14 @@ _THOUGHT = re.compile(
 _THOUGHT_HINTS = ("think", "thought", "reasoning", "scratchpad", "reflection", "channel|>")
 
 
+def lower(text: str) -> str:
+    """Return a text in lower case, character by character, so that places stay the same."""
+    lowered = text.lower()
+    if len(lowered) == len(text):
+        return lowered
+    return "".join(char if len(char.lower()) > 1 else char.lower() for char in text)
+
+
 def mentions(lowered: str, hints: Iterable[str]) -> bool:
     """Return whether a lower-case text has one of the words: a cheap check before a pattern."""
     for hint in hints:  # noqa: SIM110 (twice as fast as `any`)

@@ -19,7 +19,7 @@ from curator.answers.extract.languages import (
     spoken,
 )
 from curator.answers.extract.letters import chosen_letters
-from curator.answers.extract.regions import mentions
+from curator.answers.extract.regions import lower
 from curator.core.model import AnswerForm
 
 Span = tuple[int, int]
@@ -132,8 +132,8 @@ def _output_statements(text: str) -> Iterator[Statement]:
             yield Statement(*trim(text, start, match.end() + len(block)), "output")
 
 
-def _phrase_statements(text: str, language: Language) -> Iterator[Statement]:
-    for start, end in find_phrases(text, language):
+def _phrase_statements(text: str, lowered: str, language: Language) -> Iterator[Statement]:
+    for start, end in find_phrases(text, lowered, language):
         if _NEGATED.match(text, end) or _NOT_STATED.search(text, max(0, start - 40), start):
             continue
         span = sentence_span(text, end)
@@ -160,17 +160,16 @@ def _labelled_lines(text: str) -> Iterator[Statement]:
 
 def find_statements(text: str, boxes: Iterable[Span], with_choices: bool) -> list[Statement]:
     """Return everything that may state an answer, in the order of its end."""
-    lowered = text.lower()
+    lowered = lower(text)
     statements = [Statement(*span, "box") for span in boxes]
     if "####" in text:
         statements += _hash_statements(text)
     if "```output" in text:
         statements += _output_statements(text)
-    for language in (ENGLISH, OPTIONS) if with_choices else (ENGLISH,):
-        if mentions(lowered, language.hints) or lowered.startswith("ans"):
-            statements += _phrase_statements(text, language)
+    english = OPTIONS if with_choices else ENGLISH
+    statements += _phrase_statements(text, lowered, english)
     for language in () if statements and text.isascii() else spoken(lowered):
-        statements += _phrase_statements(text, language)
+        statements += _phrase_statements(text, lowered, language)
     if "A:" in text or "A :" in text:
         statements += _labelled_lines(text)
     if with_choices:
@@ -182,7 +181,8 @@ def find_statements(text: str, boxes: Iterable[Span], with_choices: bool) -> lis
 def find_conclusions(text: str) -> list[Statement]:
     """Return what may be the answer of a text that states none: `the result is 5`, `So x = 4.`"""
     last = max(text.rfind("\n\n") + 1, len(text) - MAX_SENTENCE)
-    statements = [each for each in _phrase_statements(text, RESULTS) if each.start > last]
+    results = _phrase_statements(text, lower(text), RESULTS)
+    statements = [each for each in results if each.start > last]
     for match in _CONCLUSION.finditer(text, max(last, text.rfind("\n") + 1)):
         span = sentence_span(text, match.end())
         if not text[span[1] :].strip(" .$\\])*"):
