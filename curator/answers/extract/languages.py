@@ -34,7 +34,7 @@ _LINKS = (
     r"(?:is|are|was|equals|becomes|(?:would|should|must|will|has\s+to)\s+be"
     r"|comes\s+(?:out\s+)?(?:to|as)|turns\s+out\s+to\s+be)\b"
     r"(?:\s(?:therefore|thus|then|hence|indeed|simply|just|now|actually|clearly|given\s+by"
-    r"|equal\s+to)\b(?!\s(?:that|as)\b))?"
+    r"|(?:(?:approximately|roughly|about)\s)?equal\s+to)\b(?!\s(?:that|as)\b))?"
 )
 _OF_WHAT = r"(?:\s(?:choice|option|here|to\s(?:the|this)\s\w{1,20}))?"
 _FINAL = r"(?:(?<=final\s)|(?<=correct\s)|(?<=right\s)|(?<=best\s))"
@@ -43,16 +43,21 @@ _FORMULA = r"(?=[-+]?\d|\\[\[(]|\$|\\boxed)"
 ENGLISH = Language(
     "English",
     ("answer", "ans", "result", "value", "solution", "option", "choice"),
-    rf"(?:answer|ans(?![a-z])){_OF_WHAT}\.?|{_FINAL}(?:result|value|solution|option|choice)\b",
+    rf"(?:answers?|ans(?![a-z])){_OF_WHAT}\.?|{_FINAL}(?:result|value|solution|option|choice)\b",
     _LINKS,
     rf"(?-i:Answer|ANSWER|Ans\b\.?|ANS\b\.?|(?<=inal\s)answer)\s{{1,9}}{_FORMULA}",
 )
 OPTIONS = ENGLISH._replace(
     name="English, question with choices",
-    nouns=rf"answers\b|{ENGLISH.nouns}|(?:option|choice)s?\b",
+    nouns=rf"{ENGLISH.nouns}|(?:option|choice)s?\b",
 )
 RESULTS = Language(
-    "English, any result", ("result", "solution", "value"), r"(?:result|solution|value)\b", _LINKS
+    "any result",
+    ("result", "solution", "value", "résultat", "risultato", "ergebnis", "结果", "結果"),
+    r"(?<![a-z])(?:result|solution|value)s?\b(?:\s(?:of|for|to)\s[^.,:\n]{1,30}?(?=\sis\b))?"
+    r"|(?:resultado|résultat|risultato|ergebnis)\b|[结結]果",
+    rf"{_LINKS}|(?:es|est|ist|è|é)(?!\w)|[是为為]",
+    spaced=False,
 )
 """A result may be one on the way, so that it counts only if nothing else states an answer."""
 
@@ -62,8 +67,9 @@ LANGUAGES = (
         ("答", "选", "選", "最终结果", "最終結果"),
         r"(?:答案|答复|[选選][项項]|最[终終][结結]果|答(?=:))",
         r"(?:应该|應該|应当|应|應|就|便|即)?(?:是|为|為|等于|等於|选择|選擇|选|選)",
-        r"(?:(?<=[故应應我则])|(?<=因此)|(?<=所以)|(?<=因而)|(?<=[,，。;；\n]))[选選][择擇]?"
-        r"\s{0,4}[:项項是为為]{0,2}\s{0,4}(?=[(\[【$\\]{0,3}[A-Z])",
+        r"(?:(?<=[故应應我则题題])|(?<=因此)|(?<=所以)|(?<=因而)|(?<![一-鿿A-Za-z0-9]))[选選][择擇]?"
+        r"\s{0,4}[:项項是为為]{0,2}\s{0,4}(?=[(\[【$\\]{0,3}[A-Z])|答案\s{0,4}(?=[-\d$])",
+        r"(?<=[A-Z])(?:选项|選項|项|項)",
         spaced=False,
     ),
     Language(
@@ -136,7 +142,11 @@ LANGUAGES = (
         r"là\b",
     ),
     Language(
-        "Russian", ("ответ",), r"ответ(?:ом)?\b", r"(?:равен|будет|является|это)\b|[-–—](?=\s)"
+        "Russian",
+        ("ответ",),
+        r"ответ(?:ом)?\b",
+        r"(?:равен|будет|является|это)\b|[-–—](?=\s)",
+        r"ответ\s{1,4}(?=\d)",
     ),
     Language(
         "Ukrainian, Bulgarian",
@@ -182,7 +192,7 @@ LANGUAGES = (
     ),
     Language(
         "Thai",
-        ("ตอบ",),
+        ("คำตอบ", "ตอบ"),
         r"คำตอบ(?:สุดท้าย|ที่ถูกต้อง)?",
         r"(?:คือ|เท่ากับ|เป็น)",
         r"ตอบ\s{0,4}(?=\d)",
@@ -204,7 +214,9 @@ UNITS = {
 """Units that are written after a number in other scripts."""
 
 _CLOSED = r"[*_\"'`\])】」』〉》]{0,5}"
-_PUNCTUATION = r":[-–—](?=[\sA-Z])|:\s?[-–—]\s?(?=\(?[A-Za-z]\b(?!\s?[-+*/^=]))|[=-]>|[:=→⇒]"
+_PUNCTUATION = (
+    r":[-–—](?=[\sA-Z])|:\s?[-–—]\s?(?=\(?[A-Za-z]\b(?!\s?[-+*/^=]))|=?[=-]>|[:→⇒]|(?<!=)=(?!=)"
+)
 _ARTICLE = (  # Spanish `la opción B`
     r"(?:(?:la|le|el|il|die|der|a|o|de|l['’])\s?)?(?:(?:option|opción|opção|opzione|letra|lettera"
     r"|lettre|alternativa|вариант)\s)?(?=[(\[]?(?-i:[A-Z])\b)"

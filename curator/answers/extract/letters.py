@@ -24,16 +24,16 @@ _PREDICATE = (
     r"(?!\s(?:only|if|when|for|to)\b)"
 )
 _PREDICATED = re.compile(rf"\s{{0,9}}{_PREDICATE}")
-_CORRECT = re.compile(rf"[(\[]?\b([A-Z])\b{_CLOSED}\s{{1,9}}{_PREDICATE}")
+_CORRECT = re.compile(
+    rf"[(\[]?\b([A-Z])\b(?:{_CLOSED}|[):.]\s[^.;,\n]{{1,40}}?)\s{{1,9}}{_PREDICATE}"
+)
 _CHOSEN = re.compile(
-    r"\b(?:[Cc]hoos(?:e|ing)|[Ss]elect(?:ing)?|[Pp]ick(?:ing)?|[Ll]eav(?:es|ing)(?:\s(?:us|only|with)){0,3})"
+    r"\b(?:(?:it|which|that|this)\s(?:must|has\sto|should)\sbe|[Cc]hoos(?:e|ing)|[Ss]elect(?:ing)?|[Pp]ick(?:ing)?|[Ll]eav(?:es|ing)(?:\s(?:us|only|with)){0,3})"
     rf"\s(?:option\s|choice\s|answer\s)?{_OPEN}([A-Z]){_CLOSED}(?=\s?(?:[.,;]|$|\n))",
     re.M,
 )
 _LETTER = r"[(\[]?[A-H][)\]]?"
-_LIST = (
-    rf"{_LETTER}(?:\s?(?:,\s?and\b|,\s?or\b|[,、&;+/]|\band\b|\bor\b|和|及|与)\s?{_LETTER}){{1,7}}"
-)
+_LIST = rf"{_LETTER}(?:\s?(?:,\s?and\b|[,、&;+/]|\band\b|和|及|与)\s?{_LETTER}){{1,7}}"
 _SEVERAL = re.compile(
     rf"\b(?:[Oo]ptions|[Cc]hoices|[Aa]nswers|[Ss]tatements)\s({_LIST})\s(?:are|must\sbe)\s"
     r"(?:both\s|all\s)?(?:the\s)?(?:correct|right|true)\b"
@@ -43,7 +43,7 @@ _ONLY = re.compile(
     r"(?:works|fits|holds|remains|satisfies|matches|is\s(?:correct|left|right|true|possible|valid))\b"
 )
 _LAST = re.compile(
-    r"(?:\bgives\s{1,9}us|=|>>|->|=>|\b[Tt]hus,?|\b[Hh]ence,?|\b[Ss]o,?)\s{0,9}"
+    r"(?:\b[Tt]herefore,?|\bgives\s{1,9}us|=|>>|->|=>|\b[Tt]hus,?|\b[Hh]ence,?|\b[Ss]o,?)\s{0,9}"
     r"[(\[]?([A-E])[)\]]?\s{0,9}\.?\Z"
 )
 _DISCUSSED = re.compile(
@@ -53,11 +53,11 @@ _DISCUSSED = re.compile(
 )
 _VERB = re.compile(r"\s{0,4}(?:(?P<word>[a-z]{2,}(?:n't)?)\b|(?P<list>,\s[(\[]?[A-Z]\b))")
 _REASON_WORDS = """because since as so which and for with hence therefore thus by from in at that
-where"""
+where rather instead not but"""
 _REASONS = frozenset(_REASON_WORDS.split())
 _NOUNS = ("answer", "ans", "option", "choice")
 _PREDICATES = (*_NOUNS, "correct", "right", "true")
-_VERBS = ("choos", "select", "pick", "leav", " are ", "only ")
+_VERBS = (" be ", "choos", "select", "pick", "leav", " are ", "only ")
 
 
 def _is_chosen(text: str, match: re.Match[str]) -> bool:

@@ -7,7 +7,7 @@ if nothing is stated after all ("the answer is reasonable"); `is_remark_like(…
 import re
 from collections.abc import Iterator, Sequence
 
-from curator.answers.compare.choices import match_choices, parse_letter
+from curator.answers.compare.choices import match_choices, parse_letter, split_label
 from curator.answers.compare.rules import compare_by_rules
 from curator.answers.extract.joined import join_boxes, selects_one
 from curator.answers.extract.languages import COUNTERS, UNITS
@@ -25,7 +25,9 @@ _CLAUSE = re.compile(
     r",\s(?=[A-Za-z])|;|[，；（]|\s(?:because|since|as|so|which|where|when|for|if|but|i\.e|(?:and|but|,)\snot"
     r"|rather\sthan|instead\sof)\b|\s\(|\s[-–—]\s(?=[A-Za-z])"
 )
-_REASON = re.compile(r",?\s(?:because|since|as|so|which|where|when|for|if|but|i\.e)\b|;|\s\(")
+_REASON = re.compile(
+    r"(?<=\b[Yy]es)[,.]|(?<=\b[Nn]o),|,?\s(?:because|since|as|so|which|where|when|for|if|but|i\.e)\b|;|\s\("
+)
 _VERB = re.compile(
     r"(?:^|\s)(?:is|are|was|were|equals?|has|have|had|costs?|needs?|weighs?|takes?|gets?|earns?|makes?"
     r"|pays?|paid|spends?|spent)\s(?!not\b)|[是为為有共]|等于|等於|需要"
@@ -68,8 +70,10 @@ _QUANTITY = re.compile(
 )
 _SIGN_WORD = re.compile(r"(?:negative|minus)\s(?=[\d$\\.])", re.I)
 _BARE_LETTER = re.compile(r"[A-H]|[(\[] ?[A-Ja-j] ?[)\]]|(?i:option|choice) ?[(\[]?[A-J][)\]]?")
-_OPTION_WORD = re.compile(r"\(?(?:option|choice)\b\s?", re.I)
-_OPTION_HEAD = re.compile(r"\(?\[?([A-Z])(?:[\])]|\s*[.:,]|\s*$|\s+(?=[(=-]))|\(?([a-z])\s*(?:\)|:(?!\s*[a-z]\b))")
+_OPTION_WORD = re.compile(r"\(?(?:both|option|choice)s?\b\s?", re.I)
+_OPTION_HEAD = re.compile(
+    r"\(?\[?([A-Z])(?:[\])]|\s*[.:,]|\s*$|\s+(?=[(=-]))|\(?([a-z])\s*(?:\)|:(?!\s*[a-z]\b))"
+)
 _LABELLED = re.compile(
     r"(?:\(([A-J]|[a-e])\)\s?|([A-J])[).:] )(?=[\w$(\[{√.-]|\\(?:[dt]?frac|sqrt|text|pi)\b)"
 )
@@ -77,6 +81,7 @@ _NUMERIC = re.compile(
     r"(?:[\s\d.,+*/()^!{}$%×÷·-]|\\(?:[dt]?frac|cdot|times|div|left|right|[,!])"
     r"|\b(?:of|times|plus|minus|over)\b)+"
 )
+_LISTED = re.compile(r"(?<=[\d$)}]) ?(?:或者|或|和|及|与|、) ?")
 _COUNTED = re.compile(
     rf"(.*[\d}}$)%])\s?(?:[{COUNTERS}][一-鿿가-힣]{{0,8}}"
     rf"|({'|'.join(sorted(UNITS, key=len, reverse=True))}))"
@@ -132,11 +137,20 @@ def _read_formula(content: str, span: Span) -> Answer | None:
         content = _ESCAPED_TWICE.sub(r"\\", content)
     if content[:1] in "nmNM":
         content = _SIGN_WORD.sub("-", content)
+    if not content.isascii():
+        content = _LISTED.sub(", ", content)
     if not content.isascii() and (counted := _COUNTED.fullmatch(content)):
         content = f"{counted[1]} {UNITS.get(counted[2] or '', '')}".strip()
     reading = read(content)
     known = reading.node is not None or reading.time is not None
     return to_answer(content, span) if known else None
+
+
+def _read_label(text: str, choices: Choices) -> str:
+    """Return the letter of `B) 6` if that choice is 6; otherwise nothing."""
+    letter, rest = split_label(text.replace("**", ""))
+    index = LETTERS.find(letter) if letter else -1
+    return letter if 0 <= index < len(choices) and index in match_choices(rest, choices)[0] else ""
 
 
 def _read_quantity(content: str, span: Span, bounded: bool) -> Answer | None:
@@ -230,6 +244,7 @@ def read_statement(
         return _read_output(content, span)
     if statement.kind == "letter":
         letter = parse_letters(content, len(choices)) or parse_letter(content)
+        letter = letter or _read_label(normalize(content), choices)
         valid = letter and (not choices or LETTERS.find(letter[0]) < len(choices))
         return Answer("option", letter, span=span) if valid else None
     if _NOTHING.fullmatch(content):

@@ -100,7 +100,9 @@ def sentence_span(text: str, start: int) -> Span:
 _TAG = re.compile(r"</?\w{1,20}>|<\|\w{1,30}\|>")
 _OUTPUT = re.compile(r"^```output[ \t]{0,20}\n", re.M)
 _LABEL = re.compile(r"^[ \t]{0,20}A[ \t]{0,20}:[ \t]{0,20}(?=\S)", re.M)
+_LETTERED = re.compile(r"[*_$(\[ ]{0,4}[A-Z][*_$ ]{0,3}[).:\]]")
 _NEGATED = re.compile(r"\s{0,9}(?:not|n't|never|neither)\b", re.I)
+_BUT = re.compile(r"[^.\n]{1,60}?\sbut\s(?:rather\s)?")
 _NOT_STATED = re.compile(
     r"\b(?:wrong|incorrect|false|mistaken|erroneous|tempting|another|other)\s(?:final\s)?\Z"
     r"|\b(?:if|whether|suppose|assum\w{1,4}|unless|check\w{0,3}|verif\w{1,3}|confirm\w{0,3}|about)\s(?:that\s)?(?:(?:the|an?|this|our|my|your)\s)?(?:(?:final|correct)\s)?\Z",
@@ -134,7 +136,10 @@ def _output_statements(text: str) -> Iterator[Statement]:
 
 def _phrase_statements(text: str, lowered: str, language: Language) -> Iterator[Statement]:
     for start, end in find_phrases(text, lowered, language):
-        if _NEGATED.match(text, end) or _NOT_STATED.search(text, max(0, start - 40), start):
+        negated = _NEGATED.match(text, end)
+        if negated and (but := _BUT.match(text, end)):
+            end, negated = but.end(), None
+        if negated or _NOT_STATED.search(text, max(0, start - 40), start):
             continue
         span = sentence_span(text, end)
         if not text.isascii():
@@ -144,10 +149,17 @@ def _phrase_statements(text: str, lowered: str, language: Language) -> Iterator[
 
 
 def _last_letter(text: str, with_choices: bool) -> Iterator[Statement]:
-    """Yield a last line that is a letter."""
-    start, end = trim(text, text.rfind("\n") + 1, len(text))
+    """Yield a last line that is a letter, or begins with one (and no line before it does)."""
+    line_start = text.rfind("\n") + 1
+    start, end = trim(text, line_start, len(text))
     line = text[start:end]
-    if len(line) < (30 if with_choices else 5) and "box" not in line and parse_letter(line):
+    if "box" in line or len(line) >= (200 if with_choices else 5):
+        return
+    before = text[max(0, line_start - MAX_SENTENCE) : line_start].rstrip()
+    labelled = with_choices and _LETTERED.match(line)
+    if (labelled and not _LETTERED.match(before[before.rfind("\n") + 1 :])) or (
+        len(line) < 30 and parse_letter(line)
+    ):
         yield Statement(start, end, "letter")
 
 

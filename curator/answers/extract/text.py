@@ -14,7 +14,7 @@ from dataclasses import replace
 from curator.answers.extract.joined import join_parts
 from curator.answers.extract.read_statement import match_choice, read_statement
 from curator.answers.extract.regions import answer_start, mentions, split_turns, tagged_span
-from curator.answers.extract.statements import Statement, find_conclusions, find_statements
+from curator.answers.extract.statements import Statement, find_conclusions, find_statements, trim
 from curator.answers.parse.normalize import normalize
 from curator.answers.parse.read import read, to_answer
 from curator.core.boxes import box_spans
@@ -43,9 +43,8 @@ _PLAIN = str.maketrans(
 
 def _whole_statement(text: str, choices: tuple[str, ...], tagged: bool) -> list[Statement]:
     """Return the whole text as a statement if it is one answer; in a tag, it may be words."""
-    stripped = text.strip()
-    start = text.find(stripped)
-    span = start, start + len(stripped)
+    span = trim(text, 0, len(text))
+    stripped = text[slice(*span)]
     if not stripped or len(stripped) > _MAX_WHOLE or "\n" in stripped:
         return []
     if tagged:
