@@ -2,7 +2,7 @@ r"""`\boxed{…}` and `\fbox{…}`: the LaTeX commands with which a solution mar
 
 In: a text. Out: the spans of what the boxes contain. Braces are matched, `\{` and `\}` do not
 count, and an unclosed box is not a box. Without braces, as in `\boxed 5` or `\boxed\frac12`, the
-box holds the next word, unless that is a word of the sentence (`in \boxed as asked`). The backslash
+box holds the next word, unless that is a word of the sentence (`in \boxed as usual`). The backslash
 may be doubled, as in text that was escaped twice.
 """
 

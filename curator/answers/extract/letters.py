@@ -61,7 +61,7 @@ _VERBS = (" be ", "choos", "select", "pick", "leav", " are ", "only ")
 
 
 def _is_chosen(text: str, match: re.Match[str]) -> bool:
-    """Return whether a named letter is chosen, judged by the words before and after it."""
+    """Return whether a named letter is chosen, going by the words around it."""
     if _DISCUSSED.search(text, max(0, match.start() - 24), match.start()):
         return False
     if _PREDICATED.match(text, match.end()):

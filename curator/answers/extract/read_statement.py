@@ -34,11 +34,12 @@ _VERB = re.compile(
 )
 _CONDITION = re.compile(r"(?:if|when|since|because|suppose|let|note|first)\b", re.I)
 _MAX_CUTS = 8
+_MAX_VERBS = 3
 _WORDS = 4
 """Maximum number of words of an answer that is no formula."""
 
 _REMARK_WORDS = """correct incorrect right wrong clear unclear obvious verified reasonable sensible
-plausible consistent valid invalid confirmed checked checks unique desired expected required asked
+plausible consistent valid invalid confirmed checked checks unique desired expected required
 needed boxed exact approximate rounded simplified expressed acceptable accurate unknown uncertain
 trivial hard difficult easy straightforward immediate open ambiguous good fine ok okay nice sure
 helpful done ready pending useful number numbers integer fraction decimal multiple approximation
@@ -111,11 +112,11 @@ def _cut_clauses(text: str, start: int, end: int) -> list[Span]:
 
 
 def _last_parts(text: str, spans: Sequence[Span]) -> Iterator[Span]:
-    """Yield what follows the verbs of a sentence: `the premium is $2.02`, `she has 5 apples`."""
+    """Yield what follows the last verbs: `the premium is $2.02`, `she has 5 apples`."""
     if _CONDITION.match(text, spans[0][0]):
         return
-    for start, end in spans:
-        for verb in [*_VERB.finditer(text, start, end)][: -_MAX_CUTS - 1 : -1]:
+    for start, end in spans[:_MAX_VERBS]:
+        for verb in [*_VERB.finditer(text, start, end)][: -_MAX_VERBS - 1 : -1]:
             yield trim(text, verb.end(), end)
 
 

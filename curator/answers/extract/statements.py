@@ -43,10 +43,10 @@ _SENTENCE = re.compile(
     r"|</?\w{1,20}>|<\|\w{1,30}\|>"
 )
 _ABBREVIATIONS = ("rs", "approx", "sq", "a.m", "p.m", " a", " p", " no")
-_FORMULA = re.compile(r"(?P<open>\\\[|\\\(|\$\$)")
+_FORMULA = re.compile(r"\\\[|\\\(|\$\$")
 _FORMULA_ENDS = {r"\[": r"\]", r"\(": r"\)", "$$": "$$"}
-_OPEN_FORMULA = re.compile(r"\$[^\d\s]")
-_LABELLED = re.compile(r"(?:^|[\s*_])\(?[A-Za-z]\Z")
+_IN_FORMULA = re.compile(r"\$[^\d\s]")
+_LABELLED = re.compile(r"\(?[A-Za-z]")
 
 
 def trim(text: str, start: int, end: int) -> Span:
@@ -70,31 +70,37 @@ def _is_unmatched(text: str, start: int, end: int) -> bool:
     return sum(map(span.count, ")]}")) > sum(map(span.count, "([{"))
 
 
+def _sentence_end(text: str, start: int, limit: int) -> int:
+    """Return where the sentence ends: not inside `$…$`, after `a.m` or after `B` of `B. 12`."""
+    dollars, formula, counted = 0, False, start
+    for match in _SENTENCE.finditer(text, start, limit):
+        end = match.start()
+        if "\n" in match[0]:
+            return end
+        dollars += text.count("$", counted, end)
+        formula = formula or _IN_FORMULA.search(text, counted, end) is not None
+        counted = end
+        abbreviated = text[max(start, end - 8) : end].rstrip().lower().endswith(_ABBREVIATIONS)
+        labelled = match[0][0] == "." and _LABELLED.fullmatch(text, start, end)
+        if not (abbreviated or labelled or (formula and dollars % 2 == 1)):
+            return end
+    return limit
+
+
 def sentence_span(text: str, start: int) -> Span:
     """Return the span from `start` to the end of the sentence, line, formula or quotation."""
     limit = min(len(text), start + MAX_SENTENCE)
-    quoted = start
+    first = start
     start, _ = trim(text, start, limit)
-    formula = _FORMULA.match(text, start)
-    if formula:
-        end = text.find(_FORMULA_ENDS[formula["open"]], formula.end(), limit)
-        rest = text[end + 2 : text.find("\n", end) if "\n" in text[end:limit] else limit]
-        if end >= 0 and not rest.strip(" .$*"):
-            return trim(text, formula.end(), end)
-    if start > quoted and text[start - 1] == '"':
+    if start > first and text[start - 1] == '"':
         end = text.find('"', start, limit)
         if end >= 0 and "\n" not in text[start:end]:
             return trim(text, start, end)
-    position = start
-    while (match := _SENTENCE.search(text, position, limit)) is not None:
-        sentence = text[start : match.start()]
-        open_formula = sentence.count("$") % 2 == 1 and _OPEN_FORMULA.search(sentence)
-        abbreviated = sentence.rstrip().lower().endswith(_ABBREVIATIONS)
-        if match[0][0] == "." and (open_formula or abbreviated or _LABELLED.match(sentence)):
-            position = match.end()
-            continue
-        return trim(text, start, match.start())
-    return trim(text, start, limit)
+    formula = _FORMULA.match(text, start)
+    end = text.find(_FORMULA_ENDS[formula[0]], formula.end(), limit) if formula else -1
+    if formula and end >= 0 and not text[end + 2 : limit].partition("\n")[0].strip(" .$*"):
+        return trim(text, formula.end(), end)
+    return trim(text, start, _sentence_end(text, start, limit))
 
 
 _TAG = re.compile(r"</?\w{1,20}>|<\|\w{1,30}\|>")
@@ -157,9 +163,8 @@ def _last_letter(text: str, with_choices: bool) -> Iterator[Statement]:
         return
     before = text[max(0, line_start - MAX_SENTENCE) : line_start].rstrip()
     labelled = with_choices and _LETTERED.match(line)
-    if (labelled and not _LETTERED.match(before[before.rfind("\n") + 1 :])) or (
-        len(line) < 30 and parse_letter(line)
-    ):
+    listed = labelled and _LETTERED.match(before[before.rfind("\n") + 1 :])
+    if (labelled and not listed) or (len(line) < 30 and parse_letter(line)):
         yield Statement(start, end, "letter")
 
 
@@ -191,15 +196,16 @@ def find_statements(text: str, boxes: Iterable[Span], with_choices: bool) -> lis
 
 
 def find_conclusions(text: str) -> list[Statement]:
-    """Return what may be the answer of a text that states none: `the result is 5`, `So x = 4.`"""
-    last = max(text.rfind("\n\n") + 1, len(text) - MAX_SENTENCE)
-    results = _phrase_statements(text, lower(text), RESULTS)
-    statements = [each for each in results if each.start > last]
-    for match in _CONCLUSION.finditer(text, max(last, text.rfind("\n") + 1)):
-        span = sentence_span(text, match.end())
-        if not text[span[1] :].strip(" .$\\])*"):
-            statements.append(Statement(*span, "phrase"))
-    return _in_order(statements)
+    """Return what may be the answer of a text that states none: `the result is 5`, `So x = 4.`
+
+    Only the end of the text counts; a result before it may be one on the way.
+    """
+    part_start = max(text.rfind("\n\n") + 1, len(text) - MAX_SENTENCE)
+    part = text[part_start:]
+    spans = [end for _, end in find_phrases(part, lower(part), RESULTS)]
+    spans += [match.end() for match in _CONCLUSION.finditer(part)]
+    statements = [Statement(*sentence_span(text, part_start + end), "phrase") for end in spans]
+    return _in_order(each for each in statements if not text[each.end :].strip(" .$\\])*。"))
 
 
 def _in_order(statements: Iterable[Statement]) -> list[Statement]:

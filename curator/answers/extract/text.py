@@ -22,7 +22,7 @@ from curator.core.model import Answer
 
 MAX_TEXT = 20_000
 """Maximum number of characters, counted from the end of the text or turn, that are read."""
-MAX_STATEMENTS = 100
+MAX_STATEMENTS = 50
 """Maximum number of statements, counted from the last one, that are read."""
 
 _MAX_WHOLE = 200
