@@ -24,6 +24,8 @@ from curator.core.model import AnswerForm
 
 Span = tuple[int, int]
 
+MAX_STATEMENTS = 50
+"""Maximum number of statements of a kind, counted from the last one, that are read."""
 MAX_SENTENCE = 1_000
 """Maximum length of a sentence that states an answer, in characters."""
 
@@ -141,7 +143,7 @@ def _output_statements(text: str) -> Iterator[Statement]:
 
 
 def _phrase_statements(text: str, lowered: str, language: Language) -> Iterator[Statement]:
-    for start, end in find_phrases(text, lowered, language):
+    for start, end in sorted(find_phrases(text, lowered, language))[-MAX_STATEMENTS:]:
         negated = _NEGATED.match(text, end)
         if negated and (but := _BUT.match(text, end)):
             end, negated = but.end(), None
@@ -149,7 +151,7 @@ def _phrase_statements(text: str, lowered: str, language: Language) -> Iterator[
             continue
         span = sentence_span(text, end)
         if not text.isascii():
-            ending = ENDS.search(text, *span)
+            ending = ENDS.search(text, max(span[0], span[1] - 12), span[1])
             span = trim(text, span[0], ending.start()) if ending else span
         yield Statement(*span, "phrase")
 
@@ -202,7 +204,7 @@ def find_conclusions(text: str) -> list[Statement]:
     """
     part_start = max(text.rfind("\n\n") + 1, len(text) - MAX_SENTENCE)
     part = text[part_start:]
-    spans = [end for _, end in find_phrases(part, lower(part), RESULTS)]
+    spans = [end for _, end in find_phrases(part, lower(part), RESULTS)][-MAX_STATEMENTS:]
     spans += [match.end() for match in _CONCLUSION.finditer(part)]
     statements = [Statement(*sentence_span(text, part_start + end), "phrase") for end in spans]
     return _in_order(each for each in statements if not text[each.end :].strip(" .$\\])*。"))

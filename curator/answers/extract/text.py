@@ -14,7 +14,13 @@ from dataclasses import replace
 from curator.answers.extract.joined import join_parts
 from curator.answers.extract.read_statement import match_choice, read_statement
 from curator.answers.extract.regions import answer_start, mentions, split_turns, tagged_span
-from curator.answers.extract.statements import Statement, find_conclusions, find_statements, trim
+from curator.answers.extract.statements import (
+    MAX_STATEMENTS,
+    Statement,
+    find_conclusions,
+    find_statements,
+    trim,
+)
 from curator.answers.parse.normalize import normalize
 from curator.answers.parse.read import read, to_answer
 from curator.core.boxes import box_spans
@@ -22,8 +28,6 @@ from curator.core.model import Answer
 
 MAX_TEXT = 20_000
 """Maximum number of characters, counted from the end of the text or turn, that are read."""
-MAX_STATEMENTS = 50
-"""Maximum number of statements, counted from the last one, that are read."""
 
 _MAX_WHOLE = 200
 _DIGITS = ("٠١٢٣٤٥٦٧٨٩", "۰۱۲۳۴۵۶۷۸۹", "०१२३४५६७८९", "০১২৩৪৫৬৭৮৯")
