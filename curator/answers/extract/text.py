@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from curator.answers.extract.joined import join_parts
-from curator.answers.extract.read_statement import match_choice, read_statement
+from curator.answers.extract.options import match_choice
+from curator.answers.extract.read_statement import read_statement
 from curator.answers.extract.regions import answer_start, mentions, split_turns, tagged_span
 from curator.answers.extract.statements import (
     MAX_STATEMENTS,
