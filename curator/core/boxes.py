@@ -1,4 +1,4 @@
-r"""`\boxed{…}` and `\fbox{…}`: the LaTeX commands with which a solution marks its answer.
+r"""`\boxed{…}`, `\fbox{…}`, `\framebox{…}`: the LaTeX commands that mark the answer of a solution.
 
 In: a text. Out: the spans of what the boxes contain. Braces are matched, `\{` and `\}` do not
 count, and an unclosed box is not a box. Without braces, as in `\boxed 5` or `\boxed\frac12`, the
