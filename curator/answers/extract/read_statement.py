@@ -65,7 +65,7 @@ def _read_formula(content: str, span: Span) -> Answer | None:
     if not content.isascii() and (counted := _COUNTED.fullmatch(content)):
         content = f"{counted[1]} {UNITS.get(counted[2] or '', '')}".strip()
     reading = read(content)
-    known = reading.node is not None or reading.time is not None
+    known = reading.node is not None or reading.time is not None or reading.date is not None
     return to_answer(content, span) if known else None
 
 
