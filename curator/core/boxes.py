@@ -1,15 +1,18 @@
-r"""`\boxed{…}` and `\fbox{…}`: the LaTeX commands with which a solution marks its answer.
+r"""`\boxed{…}`, `\fbox{…}`, `\framebox{…}`: the LaTeX commands that mark the answer of a solution.
 
 In: a text. Out: the spans of what the boxes contain. Braces are matched, `\{` and `\}` do not
 count, and an unclosed box is not a box. Without braces, as in `\boxed 5` or `\boxed\frac12`, the
-box holds the next word.
+box holds the next word, unless that is a word of the sentence (`in \boxed as usual`). The backslash
+may be doubled, as in text that was escaped twice.
 """
 
 import re
 
-_BOX = r"\\(?:boxed|fbox)"
+_BOX = r"\\{1,2}(?:boxed|fbox|framebox)"
 _WORD = r"(?:[^\s$\\{}]|\\[%{}]|\\[A-Za-z]+|\{(?:[^{}\\]|\\.)*\})+"
-_TOKEN = re.compile(rf"{_BOX}\s*\{{|{_BOX}(?:\s+|(?![A-Za-z]))(?P<word>{_WORD})?|\\[{{}}\\]|[{{}}]")
+_TOKEN = re.compile(
+    rf"{_BOX}\s*\{{|{_BOX}(?:\s+|(?![A-Za-z]))(?P<word>(?![A-Za-z]{{2}}){_WORD})?|\\[{{}}\\]|[{{}}]"
+)
 
 
 def box_spans(text: str, nested: bool = False) -> list[tuple[int, int]]:
@@ -18,6 +21,8 @@ def box_spans(text: str, nested: bool = False) -> list[tuple[int, int]]:
     A box inside another box is left out unless `nested` is true.
     """
     spans: list[tuple[int, int]] = []
+    if "box" not in text:
+        return spans
     starts: list[int] = []  # of open braces: where the box begins, -1 for other braces
     for match in _TOKEN.finditer(text):
         token = match[0]

@@ -31,6 +31,11 @@ def contents(text: str, nested: bool = False) -> list[str]:
         (r"\boxed{9", []),
         (r"\boxedness{9}", []),
         (r"2^{\max\{a,c\}}", []),
+        (r"\framebox{204} minutes", ["204"]),
+        (r"Result: \\boxed{-3}", ["-3"]),
+        (r"1 \\\boxed{3} \\", ["3"]),
+        (r"I have put it in \boxed as usual.", []),
+        (r"so \boxed x", ["x"]),
     ],
 )
 def test_a_box_contains_its_braces_or_the_next_word(text: str, expected: list[str]) -> None:

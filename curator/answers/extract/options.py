@@ -1,0 +1,63 @@
+"""Read the choice that a statement names: `(B)`, `option B`, `B) 6`, `A and C`.
+
+In: the text of a statement, and the choices if they are known. Out: letters, or an `Answer` of kind
+`option`; where the choices are unknown, it has the value beside the letter, too (`(B) 12`).
+"""
+
+import re
+
+from curator.answers.compare.choices import match_choices, parse_letter, split_label
+from curator.answers.extract.letters import parse_letters
+from curator.answers.parse.normalize import normalize
+from curator.answers.parse.read import to_answer
+from curator.core.model import LETTERS, Answer
+
+Choices = tuple[str, ...]
+
+_BARE_LETTER = re.compile(r"[A-H]|[(\[] ?[A-Ja-j] ?[)\]]|(?i:option|choice) ?[(\[]?[A-J][)\]]?")
+_OPTION_WORD = re.compile(r"\(?(?:both|option|choice)s?\b\s?", re.I)
+_OPTION_HEAD = re.compile(
+    r"\(?\[?([A-Z])(?:[\])]|\s*[.:,]|\s*$|\s+(?=[(=-]))|\(?([a-z])\s*(?:\)|:(?!\s*[a-z]\b))"
+)
+_LABELLED = re.compile(
+    r"(?:\(([A-J]|[a-e])\)(?:\s|(?=\d))|([A-J])[).:] )"
+    r"(?=[\w$(\[{√.-]|\\(?:[dt]?frac|sqrt|text|pi)\b)"
+)
+
+
+def match_choice(text: str, choices: Choices) -> str:
+    """Return the letters of the choices that a statement names; empty if none or undecided."""
+    text = _OPTION_WORD.sub("", text, count=1) if _OPTION_WORD.match(text) else text
+    several = parse_letters(text, len(choices))
+    if several:
+        return several
+    head = _OPTION_HEAD.match(text)
+    if head and LETTERS.find((head[1] or head[2]).upper()) < len(choices):
+        return (head[1] or head[2]).upper()
+    matches, _ = match_choices(text, choices)
+    if not matches or len({choices[index] for index in matches}) > 1:
+        return ""
+    return parse_letter(text) or LETTERS[matches[0]]
+
+
+def read_label(text: str, choices: Choices) -> str:
+    """Return the letter of `B) 6` if that choice is 6; otherwise nothing."""
+    letter, rest = split_label(text.replace("**", ""))
+    index = LETTERS.find(letter) if letter else -1
+    return letter if 0 <= index < len(choices) and index in match_choices(rest, choices)[0] else ""
+
+
+def read_option(content: str, span: tuple[int, int]) -> Answer | None:
+    """Return the choice that is named where the choices are unknown: `(B)`, `E`, `(b) 12`."""
+    if len(content) > 200:
+        return None
+    plain = normalize(content)
+    if _BARE_LETTER.fullmatch(plain):
+        return Answer("option", parse_letter(plain), span=span)
+    label = _LABELLED.match(plain)
+    if label:
+        value = to_answer(plain[label.end() :])
+        letter = (label[1] or label[2]).upper()
+        return Answer("option", f"({letter}) {plain[label.end() :]}", span=span) if value else None
+    several = parse_letters(plain, len(LETTERS)) if "," in plain or "and" in plain else ""
+    return Answer("option", several, span=span) if several else None

@@ -1,0 +1,144 @@
+"""Read the answer in a statement: its box, its choice, or the first part that can be read.
+
+In: a text, a statement, the choices. Out: `read_statement(…)`, an `Answer` with its place, or None
+if nothing is stated after all ("the answer is reasonable").
+"""
+
+import re
+from collections.abc import Sequence
+
+from curator.answers.compare.choices import parse_letter
+from curator.answers.compare.rules import compare_by_rules
+from curator.answers.extract.joined import join_boxes, selects_one
+from curator.answers.extract.languages import COUNTERS, UNITS
+from curator.answers.extract.letters import parse_letters
+from curator.answers.extract.options import match_choice, read_label, read_option
+from curator.answers.extract.sentences import cut_clauses, last_parts, read_quantity, read_words
+from curator.answers.extract.statements import Statement
+from curator.answers.parse.normalize import normalize
+from curator.answers.parse.read import read, to_answer
+from curator.core.boxes import box_spans
+from curator.core.model import LETTERS, Answer
+
+Span = tuple[int, int]
+Choices = tuple[str, ...]
+
+_NOTHING = re.compile(r"[\s.…?_\\]*|\\[lc]?dots|(?:your |final |the )?answer", re.I)
+_PRINTED_NOTHING = frozenset(("nan", "none", "null", "[]", "{}", "()", "zoo", "set()", "emptyset"))
+_PRINTED_LIST = re.compile(r"[-+]?[\d.]+(?: [-+]?[\d.]+)+")
+_ESCAPED_TWICE = re.compile(
+    r"\\\\(?=(?:[dt]?frac|sqrt|text\w{0,2}|math\w{2}|pi|cdot|times|left|right|begin|end|circ|infty"
+    r"|pm)\b)"
+)
+_SIGN_WORD = re.compile(r"(?:negative|minus)\s(?=[\d$\\.])", re.I)
+_NUMERIC = re.compile(
+    r"(?:[\s\d.,+*/()^!{}$%×÷·-]|\\(?:[dt]?frac|cdot|times|div|left|right|[,!])"
+    r"|\b(?:of|times|plus|minus|over)\b)+"
+)
+_LISTED = re.compile(r"(?<=[\d$)}]) ?(?:或者|或|和|及|与|、) ?")
+_COUNTED = re.compile(
+    rf"(.*[\d}}$)%])\s?(?:[{COUNTERS}][一-鿿가-힣]{{0,8}}"
+    rf"|({'|'.join(sorted(UNITS, key=len, reverse=True))}))"
+)
+
+
+def _shorten(content: str) -> str:
+    """Return one of two equal values, and the last side of a calculation (`6 * 2 = 12`)."""
+    first, joined, second = content.partition(" or ")
+    if joined and read(first).node is not None and read(second).node is not None:
+        result = compare_by_rules(first, second)
+        return first if result is not None and result.outcome == "equal" else content
+    *sides, last = re.split(r"(?<![<>!=])=(?!=)", content)
+    if sides and last.strip() and all(map(_NUMERIC.fullmatch, sides[-1:])):
+        return last.strip()
+    return content
+
+
+def _read_formula(content: str, span: Span) -> Answer | None:
+    """Return the answer of a readable formula with its unit; None for other texts."""
+    if "\\\\" in content:
+        content = _ESCAPED_TWICE.sub(r"\\", content)
+    if content[:1] in "nmNM":
+        content = _SIGN_WORD.sub("-", content)
+    if not content.isascii():
+        content = _LISTED.sub(", ", content)
+    if not content.isascii() and (counted := _COUNTED.fullmatch(content)):
+        content = f"{counted[1]} {UNITS.get(counted[2] or '', '')}".strip()
+    reading = read(content)
+    known = reading.node is not None or reading.time is not None or reading.date is not None
+    return to_answer(content, span) if known else None
+
+
+def _read_boxes(text: str, boxes: Sequence[Span]) -> Answer | None:
+    """Return the answer of several boxes that belong together; None if they do not."""
+    content, span = join_boxes(text, boxes)
+    if span[0] == boxes[-1][0] or read(content).node is None:
+        return None
+    if selects_one(text, span[1]):
+        line_end = text.find("\n", span[1])
+        end = min(line_end if line_end >= 0 else len(text), span[1] + 200)
+        start = text.rfind("\\", 0, span[0])
+        return Answer("text", text[start:end].strip(), span=(start, end))
+    return to_answer(content, span)
+
+
+def _read_output(content: str, span: Span) -> Answer | None:
+    if "Error" in content or content.lower() in _PRINTED_NOTHING:
+        return None
+    if _PRINTED_LIST.fullmatch(content):
+        content = content.replace(" ", ", ")
+    return to_answer(content, span)
+
+
+def _read_span(text: str, span: Span, choices: Choices) -> Answer | None:
+    """Return the answer that a span states as a whole."""
+    content = text[slice(*span)]
+    if not content:
+        return None
+    if choices:
+        choice = match_choice(normalize(content), choices)
+        option = Answer("option", choice, span=span) if choice else None
+    else:
+        option = read_option(content, span) if content[0] in "([\\$ABCDEFGHIJOco" else None
+    if option is None and ("=" in content or " or " in content):
+        content = _shorten(content)
+    return option or _read_formula(content, span)
+
+
+def read_statement(
+    text: str, statement: Statement, boxes: Sequence[Span], choices: Choices
+) -> Answer | None:
+    """Return the answer in a statement; None if it states none after all.
+
+    `boxes` are the spans of the boxes in the text.
+    """
+    span = statement.start, statement.end
+    content = text[slice(*span)]
+    if statement.kind == "output":
+        return _read_output(content, span)
+    if statement.kind == "letter":
+        letter = parse_letters(content, len(choices)) or parse_letter(content)
+        letter = letter or read_label(normalize(content), choices)
+        valid = letter and (not choices or LETTERS.find(letter[0]) < len(choices))
+        return Answer("option", letter, span=span) if valid else None
+    if _NOTHING.fullmatch(content):
+        return None
+    if statement.kind == "box":
+        before = [box for box in boxes if box[1] <= span[1]]
+        joined = _read_boxes(text, before) if len(before) > 1 and not choices else None
+        return joined or _read_span(text, span, choices) or to_answer(content, span)
+    inner = [(span[0] + start, span[0] + end) for start, end in box_spans(content)]
+    if inner:
+        return read_statement(text, Statement(*inner[-1], "box"), inner, choices)
+    answer = _read_span(text, span, choices)
+    if answer is not None:
+        return answer
+    spans = cut_clauses(text, *span)
+    for part in (*spans[1:], *last_parts(text, spans)):
+        answer = _read_span(text, part, choices)
+        if answer is not None:
+            return answer
+    quantity = read_quantity(content, span, bounded=statement.kind != "hashes")
+    if quantity is None and statement.kind == "hashes":
+        return None if text[span[1] :].strip() else to_answer(content, span)
+    return quantity or read_words(text, span)
