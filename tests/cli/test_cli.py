@@ -147,8 +147,8 @@ def test_show_prints_the_counts_of_every_subset_from_problems_to_kept_rows(world
         "cot     rejected     contaminated             1",
         "cot     rejected     duplicate                1",
         "pot     rejected     contaminated             1",
-        "pot     rejected     duplicate                1",
         "pot     rejected     contradicts the gold     1",
+        "pot     rejected     duplicate                1",
         "cot     quarantined  did not parse            1",
         "pot     quarantined  did not parse            1",
     ]
