@@ -119,18 +119,18 @@ def stopping_verdicts(ordered: str, undecided: str | Sequence[str]) -> str:
     """
 
 
-def evidence_levels(verdicts: Iterable[Path]) -> str:
+def evidence_levels(verdicts: str) -> str:
     """SELECT of (row_id, evidence_level): the rows whose answer passed a check.
 
-    All other rows have the level `form`. The level is empty where the verdict states none: older
-    releases of Curator did not know it.
+    `verdicts` is a SELECT of them. All other rows have the level `form`. The level is empty where
+    the verdict states none: older releases of Curator did not know it.
     """
     proving = ", ".join(literal(name) for name, check in CHECKS.items() if check.proves == "answer")
     known = ", ".join(map(literal, EVIDENCE_LEVELS))
     level = "evidence::JSON ->> '$.level'"
     return (
         f"SELECT row_id, CASE WHEN {level} IN ({known}) THEN {level} ELSE '' END AS evidence_level "
-        f"FROM {scan(dict.fromkeys(verdicts))} "
+        f"FROM ({verdicts}) "
         f"WHERE outcome = 'passed' AND \"check\" IN ({proving}) "
         "QUALIFY row_number() OVER (PARTITION BY row_id) = 1"
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from curator.versions.content import content_of, objects_of
-from curator.versions.queries import digests, evidence_levels
+from curator.versions.queries import digests, evidence_levels, verdicts
 from datastore.engine import literal, scan
 from datastore.store import Store
 from datastore.versions import Manifest
@@ -23,7 +23,7 @@ def rows_sql(store: Store, manifest: Manifest) -> str:
     built = [name for name in content.order if name in objects.rationales]
     for place, subset in enumerate(built):
         written = scan([store.objects.path(objects.rationales[subset])])
-        levels = evidence_levels([store.objects.path(objects.verdicts[subset])])
+        levels = evidence_levels(verdicts([store.objects.path(objects.verdicts[subset])]))
         problems = scan(store.objects.path(digest) for digest in objects.problems[subset])
         selects.append(
             f"SELECT r.id, r.subset, {literal(content.release_as(subset))} AS release_as, w.kind, "

@@ -14,7 +14,7 @@ import duckdb
 
 from curator.core.errors import UsageError
 from curator.versions.content import Objects, content_of, objects_of
-from curator.versions.queries import digests, evidence_levels, readable
+from curator.versions.queries import digests, evidence_levels, readable, verdicts
 from datastore.engine import literal, scan
 from datastore.errors import StoreError, wrap_os_errors
 from datastore.files import publish, scratch
@@ -96,7 +96,7 @@ def quarantine_sql(store: Store, manifests: Sequence[Manifest]) -> str:
 
 
 def _levels(store: Store, objects: Objects) -> str:
-    return evidence_levels(map(store.objects.path, objects.verdicts.values()))
+    return evidence_levels(verdicts(map(store.objects.path, objects.verdicts.values())))
 
 
 def _scan(store: Store, digests: Iterable[str]) -> str:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from curator.core.errors import UsageError
+from curator.versions import queries
 from curator.versions.content import content_of, objects_of
 from curator.versions.drop_reasons import drop_reasons
 from curator.versions.queries import (
     digests,
-    evidence_levels,
     readable,
     scan_objects,
     version_rationales,
@@ -117,10 +117,10 @@ def _row_history(
     )
     for verdict in verdicts:
         verdict["evidence"] = json.loads(verdict["evidence"])
+    of_subset = queries.verdicts([store.objects.path(objects.verdicts[subset])])
     levels = _dicts(
         engine,
-        "SELECT * FROM "
-        f"({evidence_levels([store.objects.path(objects.verdicts[subset])])}) WHERE row_id = $id",
+        f"SELECT * FROM ({queries.evidence_levels(of_subset)}) WHERE row_id = $id",
         {"id": row_id},
     )
     absent = f"SELECT $id::BLOB AS id, {literal(subset)} AS subset, $problem::BLOB AS problem_id"

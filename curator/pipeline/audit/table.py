@@ -10,6 +10,7 @@ from dataclasses import replace
 from curator.checks import CHECKS
 from curator.checks.answer import NO_GOLD
 from curator.core import arrow
+from curator.core.model import EVIDENCE_LEVELS
 from curator.pipeline.audit import statistics
 from curator.pipeline.audit.dataset import Dataset
 from curator.pipeline.audit.findings import EXAMPLES, Example, Line, open_rows, read_line
@@ -117,7 +118,9 @@ def _note(
     sources: Mapping[str, LocatedSource],
     verdicts: str,
 ) -> str:
-    """Return the note of a check: how many programs were completed, where golds are from."""
+    """Return the note of a check: how many programs were completed, where golds are from, and the
+    evidence levels of the rows that passed.
+    """
     if "execution" in CHECKS[check].needs:
         query = (
             f"SELECT count(*) FROM ({verdicts}) "
@@ -130,9 +133,15 @@ def _note(
     query = "SELECT count(*) FILTER (gold <> ''), count(*) FILTER (gold = '') FROM audited"
     with_gold, without_gold = engine.sql(query).fetchall()[0]
     filled = _filled_golds(context, sources)
+    levels = dict(
+        engine.sql(
+            f"SELECT evidence_level, count(*) FROM ({queries.evidence_levels(verdicts)}) GROUP BY 1"
+        ).fetchall()
+    )
     notes = [f"{with_gold:,} rows with a gold answer"] if with_gold else []
     notes += [f"{without_gold:,} without a gold answer"] if without_gold else []
     notes += [f"questions filled from: {filled}"] if filled else []
+    notes += [f"{level}: {levels[level]:,}" for level in EVIDENCE_LEVELS if level in levels]
     return ", ".join(notes)
 
 
