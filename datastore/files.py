@@ -108,8 +108,9 @@ def read_record(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(data)
         digest = values.pop("sha256")
+        matches = sha256(canonical_json(values)).hexdigest() == digest
     except (ValueError, LookupError, AttributeError, TypeError, RecursionError):
-        raise ValueError("it is not a record with a digest") from None
-    if sha256(canonical_json(values)).hexdigest() != digest:
+        matches = False
+    if not matches:
         raise ValueError("its content does not match its digest")
     return dict(values)

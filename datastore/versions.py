@@ -143,11 +143,12 @@ class Versions:
         path = self._path(name, number)
         try:
             manifest = Manifest(**read_record(path))
-        except ValueError as error:
-            raise StoreError(f"{path} is damaged: {error}. {_ADVICE}") from None
-        except TypeError:
-            raise StoreError(f"{path} is damaged: it is not a manifest. {_ADVICE}") from None
-        if sha256(canonical_json(manifest.content)).hexdigest() != manifest.digest:
+        except (ValueError, TypeError):
+            manifest = None
+        if (
+            manifest is None
+            or sha256(canonical_json(manifest.content)).hexdigest() != manifest.digest
+        ):
             raise StoreError(f"{path} is damaged: its content does not match its digest. {_ADVICE}")
         if (manifest.name, manifest.number) != (name, number):
             raise StoreError(f"{path} is damaged: it is the manifest of {manifest.ref}. {_ADVICE}")

@@ -41,7 +41,12 @@ def test_the_same_work_is_done_once(store: Store) -> None:
     again = store.memo.run_once(MemoKey("ingest", 1, {"a": [2], "b": 1}, ["x"]), work)
     assert made == again == store.memo.get(MemoKey("ingest", 1, {"b": 1, "a": [2]}, ["x"]))
     assert made.counts == {"rows": 3} and work.runs == 1
-    assert Memo(store.root, store.objects).run_once(MemoKey("ingest", 1, {"b": 1, "a": [2]}, ["x"]), work) == made
+    assert (
+        Memo(store.root, store.objects).run_once(
+            MemoKey("ingest", 1, {"b": 1, "a": [2]}, ["x"]), work
+        )
+        == made
+    )
     assert work.runs == 1
 
 
