@@ -7,8 +7,7 @@ parts, reported when they are read.
 
 import json
 import shlex
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +15,6 @@ from curator.core.progress import Listener, track_progress
 from curator.versions.content import objects_of
 from datastore.store import Store
 from datastore.versions import Manifest
-
-_REWRITERS = ("build", "pull", "audit")
-"""Commands that make all objects of a version; `reverify` makes only the verdicts and rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,70 +54,68 @@ def verify(store: Store, refs: Sequence[str], listener: Listener) -> Verificatio
     damage: list[Damage] = []
     for ref, read in store.versions.inspect():
         if isinstance(read, Manifest):
-            manifests += [read] if not chosen or ref in chosen else []
+            manifests.append(read)
         elif not chosen:
             damage.append(_damaged_manifest(store, ref))
-    holders = _holders(manifests)
+    verified = [each for each in manifests if not chosen or each.ref in chosen]
+    holders = _roles(verified)
     listed, unknown = store.objects.list_files()
     if not chosen:
         for digest in listed:
-            holders.setdefault(digest, {})
+            holders.setdefault(digest, ())
         damage += _damaged_records(store)
     digests = list(holders)
     inspected = store.objects.inspect(digests)
     checked = track_progress(inspected, listener, "verifying objects", len(digests), every=1)
     broken = [digest for digest, error in checked if error]
-    stages = _stages(store) if broken else {}
-    damage += [_damaged_object(store, digest, holders[digest], stages) for digest in broken]
+    stages, commands = (_stages(store), _commands(manifests)) if broken else ({}, {})
+    for digest in broken:
+        path = store.objects.locate(digest)
+        roles = holders[digest] or (stages.get(digest, "no version has it"),)
+        # Without a version, only the stage cache has it: a build that needs it makes it again.
+        remove = shlex.join(["rm", str(path)])
+        repair = _at(store, commands.get(digest, ())) if holders[digest] else remove
+        state = "damaged" if path.exists() else "missing"
+        damage.append(Damage(_relative(store, path), state, tuple(roles), repair))
     return Verification(
         objects=len(digests),
         bytes=sum(store.objects.locate(each).stat().st_size for each in {*digests} & {*listed}),
-        versions=len(manifests),
+        versions=len(verified),
         damage=tuple(damage),
         unknown_files=() if chosen else tuple(_relative(store, path) for path in unknown),
     )
 
 
-def _holders(manifests: Sequence[Manifest]) -> dict[str, dict[str, Manifest]]:
-    """Return by digest what each object is, and the version in which it is that."""
-    holders: dict[str, dict[str, Manifest]] = defaultdict(dict)
+def _roles(manifests: Sequence[Manifest]) -> dict[str, tuple[str, ...]]:
+    """Return by digest what each object is, and in which versions: `small@1: rationales of cot`."""
+    roles: dict[str, tuple[str, ...]] = {}
     for manifest in manifests:
         for digest, role in objects_of(manifest).roles():
-            holders[digest][f"{manifest.ref}: {role}"] = manifest
-    return holders
+            roles[digest] = (*roles.get(digest, ()), f"{manifest.ref}: {role}")
+    return roles
 
 
-def _damaged_object(
-    store: Store, digest: str, holders: Mapping[str, Manifest], stages: Mapping[str, str]
-) -> Damage:
-    path = store.objects.locate(digest)
-    # Without a version, only the stage cache has it: a build that needs it makes it again.
-    remove = shlex.join(["rm", str(path)])
-    repair = _rebuild(store, list(holders.values())) if holders else remove
-    return Damage(
-        file=_relative(store, path),
-        state="damaged" if path.exists() else "missing",
-        holders=tuple(holders) or (stages.get(digest, "no version has it"),),
-        repair=repair,
-    )
-
-
-def _rebuild(store: Store, manifests: Sequence[Manifest]) -> str:
-    """Return the command that makes the objects of one of these versions again."""
-    commands = [command for each in manifests if (command := objects_of(each).command)]
-    commands.sort(key=lambda command: command[0] not in _REWRITERS)
-    return _at(store, commands[0]) if commands else ""
+def _commands(manifests: Sequence[Manifest]) -> dict[str, list[str]]:
+    """Return by digest the command that makes each object again."""
+    commands: dict[str, list[str]] = {}
+    read = [objects_of(each) for each in manifests]
+    for objects in sorted(read, key=lambda each: each.command[:1] == ["reverify"]):
+        for digest, _ in objects.roles():
+            if objects.command:
+                commands.setdefault(digest, objects.command)
+    return commands
 
 
 def _at(store: Store, command: Sequence[str]) -> str:
-    return shlex.join(["curator", *command, "--store", str(store.root)])
+    """Return a command line; empty without a command."""
+    return shlex.join(["curator", *command, "--store", str(store.root)]) if command else ""
 
 
 def _damaged_manifest(store: Store, ref: str) -> Damage:
     path = store.versions.path(ref)
     repair = shlex.join(["rm", str(path)])
-    if command := _guess_command(path):
-        repair += f" && {_at(store, command)}"
+    if command := _at(store, _guess_command(path)):
+        repair += f" && {command}"
     return Damage(_relative(store, path), "damaged", (f"{ref}: manifest",), repair)
 
 
