@@ -30,8 +30,8 @@ _NO_QUARANTINE = "SELECT '' AS subset, '' AS place, '' AS reason, '' AS raw WHER
 def write_views(store: Store) -> Path:
     """Write the views of all versions to a DuckDB file in the store and return its path.
 
-    The file has no rows, only queries over the objects by their absolute paths. Whoever reads it
-    without Curator reads objects that were not checked: run `curator verify` before.
+    The file has no rows, only queries over the objects by their absolute paths. A program that
+    reads it without Curator reads unchecked objects: run `curator verify` first.
     """
     path = store.root / FILE
     with wrap_os_errors("write the views", path), scratch(store.root / "tmp") as folder:

@@ -78,6 +78,30 @@ def test_work_with_a_missing_output_is_done_again(store: Store) -> None:
     assert work.runs == 2 and store.objects.has(made.objects["rows"])
 
 
+def test_work_with_a_damaged_output_or_record_is_done_again(store: Store) -> None:
+    work, damaged = Work(store), list[Path]()
+    key = MemoKey("ingest", 1, {}, [])
+
+    def run() -> Outputs:
+        return store.memo.run_once(key, work, on_damage=damaged.append)
+
+    made = run()
+    path = store.objects.path(made.objects["rows"])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1])
+    assert store.memo.get(key) is None
+    assert run() == made
+    assert damaged == [path] and path.read_bytes() == whole
+    ((record, content),) = store.memo.records()
+    assert content and content["counts"] == {"rows": 3}
+    text = record.read_text()
+    record.write_text(text.replace('"rows":3', '"rows":4'))
+    assert list(store.memo.records()) == [(record, None)]
+    assert store.memo.get(key) is None
+    assert run() == made
+    assert record.read_text() == text and work.runs == 3 and damaged == [path]
+
+
 def test_failed_work_is_not_cached_and_releases_its_lock(store: Store) -> None:
     def fail() -> tuple[dict[str, str], dict[str, int]]:
         raise ZeroDivisionError("no")

@@ -126,6 +126,51 @@ def test_damage_and_absence_are_reported_in_one_line(objects: Objects) -> None:
         objects.path("../../etc/passwd")
 
 
+def test_every_way_to_read_an_object_checks_its_bytes(objects: Objects) -> None:
+    digest = objects.write([batch(0, 1000)], SCHEMA)
+    path = objects.path(digest)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    ways: list[Callable[[], object]] = [
+        lambda: objects.path(digest),
+        lambda: objects.rows(digest),
+        lambda: next(objects.read(digest)),
+        lambda: next(objects.read(digest, ["tags"])),
+        lambda: objects.check(digest),
+        lambda: objects.check_all([digest]),
+    ]
+    for read in ways:
+        with pytest.raises(StoreError, match=r"is damaged: its sha256 is [0-9a-f]{16}…\. Rebuild"):
+            read()
+    assert objects.locate(digest) == path and objects.has(digest)
+
+
+def test_many_objects_are_inspected_in_order_and_each_once(objects: Objects) -> None:
+    digests = [objects.write([batch(n, n + 9)], SCHEMA) for n in range(40)]
+    Objects.check(objects, digests[0])
+    objects.locate(digests[7]).write_bytes(b"PAR1")
+    objects.locate(digests[9]).unlink()
+    fresh = Objects(objects.locate(digests[0]).parents[2])
+    found = list(fresh.inspect([*digests, digests[3], "x"]))
+    assert [digest for digest, _ in found] == [*digests, "x"]
+    assert [digest for digest, error in found if error] == [digests[7], digests[9], "x"]
+    with pytest.raises(StoreError, match=f"{digests[7]}.parquet is damaged"):
+        fresh.check_all(digests)
+
+
+def test_other_files_among_the_objects_are_listed_apart(objects: Objects) -> None:
+    digest = objects.write([batch(0, 5)], SCHEMA)
+    folder = objects.locate(digest).parents[1]
+    wrong_place = folder / f"zz/{digest}.parquet"
+    for path in (wrong_place, folder / "notes.txt", folder / digest[:2] / "a.parquet"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"")
+    found, others = objects.list_files()
+    assert found == [digest]
+    assert {path.name for path in others} == {wrong_place.name, "notes.txt", "a.parquet"}
+
+
 WRITER = """
 import sys
 from pathlib import Path

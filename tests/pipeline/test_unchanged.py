@@ -4,10 +4,16 @@
 digest here changes only if the meaning of the recipe changes, never with the layout of the code.
 """
 
+import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 from curator import RunOptions, build, load
+from curator.core.progress import SilentListener
+from curator.versions.verify import verify
+from datastore.files import read_record
+from datastore.migrations import add_digests
 from datastore.store import Store
 from tests.paths import DATA
 from tests.worlds import make_world
@@ -37,6 +43,25 @@ def test_a_store_of_an_older_release_is_used_and_no_cached_program_runs(
     again = build(recipe, store, options=RunOptions(mirror=mirror))
     assert (again.ref, again.digest) == ("small@1", old.digest)
     assert _ledger_files(store) == kept  # a program that runs is written to a journal
+
+
+def test_the_records_of_an_older_store_state_their_digests_once_it_is_opened(
+    tmp_path: Path,
+) -> None:
+    store = tmp_path / "store"
+    shutil.copytree(DATA / "store-0.1", store)
+    records = [*store.glob("versions/*/*.json"), *store.glob("memo/*/*.json")]
+    broken, kept = records[-1], records[0].read_bytes()
+    broken.write_text("[1")
+    for _ in range(2):  # as after a kill: a repeated migration changes nothing
+        add_digests(store)
+    for path in records[:-1]:
+        read_record(path)
+    assert broken.read_text() == "[1"
+    with Store(store) as opened:
+        assert asdict(opened.versions.get("small@1")) == json.loads(kept)
+        (damage,) = verify(opened, (), SilentListener()).damage
+        assert store / damage.file == broken
 
 
 def test_a_program_that_runs_is_written_to_a_journal(tmp_path: Path) -> None:

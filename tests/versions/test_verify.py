@@ -2,6 +2,7 @@
 
 import random
 import shlex
+import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -42,11 +43,19 @@ class World(NamedTuple):
         return build(self.recipe, self.store, options=RunOptions(mirror=self.mirror))
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> World:
+    folder = tmp_path_factory.mktemp("built")
+    mirror, recipe = make_world(folder)
+    made = build(recipe, folder / "store", options=RunOptions(mirror=mirror))
+    return World(mirror, recipe, folder / "store", made)
+
+
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    mirror, recipe = make_world(tmp_path)
-    store = tmp_path / "store"
-    return World(mirror, recipe, store, build(recipe, store, options=RunOptions(mirror=mirror)))
+def world(built: World, tmp_path: Path) -> World:
+    """A copy of the store, and the recipe and mirror that it was built from."""
+    shutil.copytree(built.store, tmp_path / "store")
+    return built._replace(store=tmp_path / "store")
 
 
 def files_of(store: Path) -> list[Path]:
@@ -223,8 +232,9 @@ def test_what_reverify_made_is_repaired_by_reverify_and_the_rest_by_the_build(
 
 
 def test_only_the_given_versions_are_verified(world: World) -> None:
-    world.recipe.write_text(world.recipe.read_text() + "mixture: {subsets: {cot: 2}}\n")
-    second = world.build()
+    fewer = world.store.with_name("fewer.yaml")
+    fewer.write_text(world.recipe.read_text() + "mixture: {subsets: {cot: 2}}\n")
+    second = world._replace(recipe=fewer).build()
     (world.store / "objects" / "notes.txt").write_text("not an object")
     with flipped(path_of(world, second.objects["rows"]), 60, 2):
         assert find_damage(world.store, "small@1").damage == ()
