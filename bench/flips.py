@@ -3,9 +3,10 @@
     python bench/flips.py [--flips 300] [--seed 1] [--folder DIR]
 
 In: the store of `quickstart`, with executions compacted into a part. Out: a table by kind of file
-and reading: noticed (one-line error), harmless (the same bytes as before, or the same version), or
-WRONG (other bytes with success). The last column builds without the stage cache, so that ledgers
-are read; flips in other files are not tried there. Exit code 1 if anything was wrong.
+and reading: noticed (an error that names the file), unnamed (another error), harmless (the same
+bytes as before, or the same version), or WRONG (other bytes with success). The last column builds
+without the stage cache, so that ledgers are read; flips in other files are not tried there. Exit
+code 1 if anything was wrong.
 """
 
 import argparse
@@ -86,11 +87,13 @@ def kind_of(path: Path) -> str:
 
 
 def run(read: Read, root: Path, out: Path) -> tuple[str, object]:
-    """Return `noticed` and the error, or `""` and the result."""
+    """Return `noticed` or `unnamed` and the error, or `""` and the result."""
     try:
         return "", read(root, out)
     except (StoreError, CuratorError) as error:
         return "noticed", str(error)
+    except Exception as error:  # whatever a changed byte leads to
+        return "unnamed", repr(error)
 
 
 def files_of(root: Path) -> list[Path]:
@@ -103,12 +106,12 @@ def files_of(root: Path) -> list[Path]:
 def places(
     whole: Mapping[Path, bytes], flips: int, chosen: random.Random
 ) -> list[tuple[Path, int, int]]:
-    """Return files with a place and the bits to flip: half in objects, the rest spread evenly."""
+    """Return files with a place and the bits to flip: two thirds in objects, the rest evenly."""
     by_kind: dict[str, list[Path]] = {}
     for path in (path for path, data in whole.items() if data):
         by_kind.setdefault(kind_of(path), []).append(path)
     objects, others = by_kind.pop("object"), sorted(by_kind)
-    files = [objects[n % len(objects)] for n in range(flips // 2)]
+    files = [objects[n % len(objects)] for n in range(flips * 2 // 3)]
     for n in range(flips - len(files)):
         group = by_kind[others[n % len(others)]]
         files.append(group[n // len(others) % len(group)])
