@@ -1,4 +1,4 @@
-"""Measures commands on generated rows: build, rebuild, other mixture, export, `datasets`, --help.
+"""Measures commands on generated rows: builds, export, verify, `datasets`, --help.
 
     python bench/run.py [--rows 262000] [--rows 2620000] [--evals DIR] [--folder DIR]
 
@@ -20,6 +20,14 @@ from datasets_baseline import SHARES
 from measure import Measured, measure
 
 HERE = Path(__file__).parent
+UNHASHED = """
+import sys
+from curator.cli import main
+from datastore.objects import Objects
+Objects.check = lambda objects, digest: None
+main()
+"""
+"""The command line without the check of objects, to show what it costs."""
 SUBSETS = {
     "data/CoT/aqua_rat.json": "aqua_rat_cot",
     "data/CoT/math50k_camel.json": "math50k_camel_cot",
@@ -81,12 +89,16 @@ def bench(rows: int, evals: Path | None, folder: Path) -> tuple[dict[str, Measur
     other = write_recipe(folder, "other", dict.fromkeys(SHARES, 0.5))
     export = [*curator, "export", "bench@1", "--format", "alpaca-jsonl", "-o", str(ours), *at]
     baseline = [*python, str(HERE / "datasets_baseline.py"), str(mirror), str(theirs)]
+    plain = [*python, "-c", UNHASHED]
     measured: dict[str, Measured] = {}
     for what, command in {
         "build": [*build, first],
         "rebuild": [*build, first],
+        "  objects not hashed": [*plain, *build[len(curator) :], first],
         "build another mixture": [*build, other],
         "export": export,
+        "  not hashed": [*plain, *export[len(curator) :], "--overwrite"],
+        "verify": [*curator, "verify", *at],
         "datasets": baseline,
         "--help": [*curator, "--help"],
     }.items():

@@ -7,8 +7,9 @@ folders are locked while in use; `sweep` removes those whose owner is dead.
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from hashlib import sha256
 from io import FileIO
 from pathlib import Path
 from typing import Any
@@ -89,9 +90,27 @@ def publish(temporary: Path, final: Path, *, exclusive: bool = False) -> None:
     sync(final.parent)
 
 
-def write_json(value: Any, final: Path, tmp: Path, *, exclusive: bool = False) -> None:
-    """Publish `value` as canonical JSON with a newline at its end."""
+def write_record(
+    values: Mapping[str, Any], final: Path, tmp: Path, *, exclusive: bool = False
+) -> None:
+    """Publish a JSON object in canonical form, with its own digest under `sha256`."""
+    record = {**values, "sha256": sha256(canonical_json(values)).hexdigest()}
     with scratch(tmp) as folder, wrap_os_errors("write a record", final):
         temporary = folder / "json"
-        temporary.write_bytes(canonical_json(value) + b"\n")
+        temporary.write_bytes(canonical_json(record) + b"\n")
         publish(temporary, final, exclusive=exclusive)
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Return the JSON object that `write_record` wrote; ValueError if it is damaged."""
+    with wrap_os_errors("read a record", path):
+        data = path.read_bytes()
+    try:
+        values = json.loads(data)
+        digest = values.pop("sha256")
+        matches = sha256(canonical_json(values)).hexdigest() == digest
+    except (ValueError, LookupError, AttributeError, TypeError, RecursionError):
+        matches = False
+    if not matches:
+        raise ValueError("its content does not match its digest")
+    return dict(values)

@@ -1,22 +1,21 @@
 """The results of stages: (stage, its version, parameters, input objects) -> output objects.
 
 In: those four and a function that makes the outputs. Out: the outputs, made once by all processes
-together. Records are `memo/ab/<key>.json`, canonical JSON without times.
+together. Records are `memo/ab/<key>.json`, canonical JSON with its own digest and without times.
 """
 
-import json
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from datastore.errors import StoreError, wrap_os_errors
-from datastore.files import canonical_json, write_json
+from datastore.errors import StoreError
+from datastore.files import canonical_json, read_record, write_record
 from datastore.locks import exclusive, is_locked
 from datastore.objects import Objects
 
@@ -53,16 +52,16 @@ class Outputs:
 
 
 class Memo:
-    """The memo of the store at `root`."""
+    """The memo of the store at `root`, whose outputs are `objects`."""
 
-    def __init__(self, root: Path) -> None:
-        self._objects = Objects(root)
+    def __init__(self, root: Path, objects: Objects) -> None:
+        self._objects = objects
         self._folder = root / "memo"
         self._locks = root / "locks"
         self._tmp = root / "tmp"
 
     def get(self, key: MemoKey) -> Outputs | None:
-        """Return the cached outputs; None without them, or if one of their objects is missing."""
+        """Return the cached outputs; None without them, or if an object is missing or damaged."""
         return self._read(key.digest)
 
     def run_once(
@@ -71,12 +70,14 @@ class Memo:
         make: Callable[[], tuple[dict[str, str], dict[str, int]]],
         on_wait: Callable[[str], None] = lambda message: None,
         is_stale: Callable[[Outputs], bool] = lambda outputs: False,
+        on_damage: Callable[[Path], None] = lambda path: None,
     ) -> Outputs:
         """Return the cached outputs, or those of `make` (objects by name, counts by name).
 
         While another live process makes the same outputs, `on_wait` receives one line that names
         the process, and the call waits: for its outputs, or for its turn if that process fails or
-        dies. `is_stale` decides whether cached outputs are discarded and made again.
+        dies. `is_stale` decides whether cached outputs are discarded and made again. So are outputs
+        with a damaged object, whose path `on_damage` receives: `make` replaces it.
         """
         digest = key.digest
         if (cached := self._read(digest)) and not is_stale(cached):
@@ -84,7 +85,7 @@ class Memo:
         start_time = time.strftime("%Y-%m-%d %H:%M:%S")
         owner = f"process {os.getpid()} on {socket.gethostname()} (since {start_time})"
         with exclusive(self._locks / digest, f"{key.stage} is being built by {owner}", on_wait):
-            if (cached := self._read(digest)) and not is_stale(cached):
+            if (cached := self._read(digest, on_damage)) and not is_stale(cached):
                 return cached
             objects, counts = make()
             record = {
@@ -95,7 +96,7 @@ class Memo:
                 "objects": objects,
                 "counts": counts,
             }
-            write_json(record, self._path(digest), self._tmp)
+            write_record(record, self._path(digest), self._tmp)
         return Outputs(objects, counts)
 
     def list_running(self) -> list[str]:
@@ -107,20 +108,30 @@ class Memo:
                     lines.append(line)
         return lines
 
+    def records(self) -> Iterator[tuple[Path, Mapping[str, Any] | None]]:
+        """Yield the path and the content of each record; None instead of a damaged one."""
+        for path in sorted(self._folder.glob("*/*.json")):
+            try:
+                yield path, read_record(path)
+            except (ValueError, StoreError):
+                yield path, None
+
     def _path(self, digest: str) -> Path:
         return self._folder / digest[:2] / f"{digest}.json"
 
-    def _read(self, digest: str) -> Outputs | None:
-        """Return the record, or None if it is missing or damaged; the stage then runs again."""
+    def _read(
+        self, digest: str, on_damage: Callable[[Path], None] = lambda path: None
+    ) -> Outputs | None:
+        """Return the record; None if it or one of its objects is missing or damaged."""
         path = self._path(digest)
         if not path.is_file():
             return None
-        with wrap_os_errors("read a memo", path):
-            text = path.read_bytes()
         try:
-            record = json.loads(text)
+            record = read_record(path)
             outputs = Outputs(dict(record["objects"]), dict(record["counts"]))
-            complete = all(self._objects.has(digest) for digest in outputs.objects.values())
-        except (ValueError, TypeError, LookupError, StoreError):
+            broken = [d for d, error in self._objects.inspect(outputs.objects.values()) if error]
+        except (ValueError, TypeError, LookupError):
             return None
-        return outputs if complete else None
+        for each in filter(self._objects.has, broken):
+            on_damage(self._objects.locate(each))
+        return None if broken else outputs

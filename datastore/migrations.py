@@ -4,10 +4,11 @@ In: the root of a store in format N-1. Out: the same store in format N. A step m
 moment and run again, so a repeated step must do no harm. A released step never changes.
 """
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
-from datastore.files import make_folder
+from datastore.files import make_folder, write_record
 
 
 def create_folders(root: Path) -> None:
@@ -16,7 +17,22 @@ def create_folders(root: Path) -> None:
         make_folder(root / name)
 
 
-MIGRATIONS: dict[int, Callable[[Path], None]] = {1: create_folders}
+def add_digests(root: Path) -> None:
+    """Create format 2: every manifest and every record of the memo states its own digest.
+
+    A file that is not a JSON object is left as it is: it is damaged, and readers say so.
+    """
+    for folder in ("versions", "memo"):
+        for path in (root / folder).glob("*/*.json"):
+            try:
+                values = json.loads(path.read_bytes())
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(values, dict) and "sha256" not in values:
+                write_record(values, path, root / "tmp")
+
+
+MIGRATIONS: dict[int, Callable[[Path], None]] = {1: create_folders, 2: add_digests}
 """Format number -> the step that produces it."""
 
 FORMAT = max(MIGRATIONS)

@@ -1,11 +1,15 @@
 """Content-addressed Parquet files: `objects/ab/<sha256 of the file>.parquet`, never changed.
 
-In: Arrow batches and a schema. Out: the digest, which is the name of the object.
+In: Arrow batches and a schema. Out: the digest, which is the name of the object. What is read is
+hashed before, once in each `Objects` and again if its file changes: it is what its name says, or
+StoreError. Not covered: a disk that changes bytes between the hash and the read.
 """
 
 import hashlib
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,7 +22,7 @@ from datastore.files import publish, scratch
 ROW_GROUP_SIZE = 20_000
 """Rows per row group: with larger groups DuckDB exceeds a memory limit of 1 GB."""
 
-_ADVICE = "Delete the file and rebuild."
+_ADVICE = "Rebuild its version; 'curator verify' prints the command."
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -28,6 +32,8 @@ class Objects:
     def __init__(self, root: Path) -> None:
         self._folder = root / "objects"
         self._tmp = root / "tmp"
+        self._intact: dict[str, tuple[int, int, int]] = {}
+        """Digest -> inode, size and time of change of its file when the two matched."""
 
     def write(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> str:
         """Store the rows and return their digest; memory use is that of one row group.
@@ -72,11 +78,17 @@ class Objects:
     def _publish(self, writer: "_ObjectWriter") -> str:
         with wrap_os_errors("write an object", self._folder):
             digest = _sha256(writer.path)
-            publish(writer.path, self.path(digest))
+            publish(writer.path, self.locate(digest))
+            self._intact[digest] = _state(self.locate(digest))
         return digest
 
     def path(self, digest: str) -> Path:
-        """Return the path of the object, whether it exists or not."""
+        """Return the path of the object; raise StoreError if it is missing or its bytes changed."""
+        self.check(digest)
+        return self.locate(digest)
+
+    def locate(self, digest: str) -> Path:
+        """Return where the object belongs, whether it exists or not. Read from `path` instead."""
         if not _DIGEST.fullmatch(digest):
             raise StoreError(
                 f"'{digest}' is not a valid object digest: expected 64 hexadecimal digits."
@@ -85,11 +97,11 @@ class Objects:
 
     def has(self, digest: str) -> bool:
         """Return whether the object exists; `check` verifies its bytes."""
-        return self.path(digest).is_file()
+        return self.locate(digest).is_file()
 
     def read(self, digest: str, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """Yield the rows in their order, as batches of one row group or less."""
-        path = self.path(digest)
+        path = self.locate(digest)
         with (
             self._open(digest) as file,
             wrap_os_errors("read an object", path),
@@ -103,18 +115,58 @@ class Objects:
             return int(file.metadata.num_rows)
 
     def check(self, digest: str) -> None:
-        """Read the whole object; raise StoreError if it is missing or its bytes changed."""
-        with self._open(digest), wrap_os_errors("read an object", self.path(digest)):
-            actual = _sha256(self.path(digest))
+        """Raise StoreError if the object is missing or its bytes changed."""
+        path = self.locate(digest)
+        if not path.is_file():
+            raise StoreError(f"{path} is missing. {_ADVICE}")
+        with wrap_os_errors("read an object", path):
+            state = _state(path)
+            if self._intact.get(digest) == state:
+                return
+            actual = _sha256(path)
         if actual != digest:
-            raise StoreError(f"{self.path(digest)} is damaged. {_ADVICE}")
+            raise StoreError(f"{path} is damaged: its sha256 is {actual[:16]}…. {_ADVICE}")
+        self._intact[digest] = state
+
+    def check_all(self, digests: Iterable[str]) -> None:
+        """Check objects in parallel; raise StoreError for the first one that is not intact."""
+        for _, error in self.inspect(digests):
+            if error:
+                raise error
+
+    def inspect(self, digests: Iterable[str]) -> Iterator[tuple[str, StoreError | None]]:
+        """Yield each object once, in order, with the error of `check`; objects are hashed in
+        parallel."""
+        unique = list(dict.fromkeys(digests))
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            yield from zip(unique, pool.map(self._find_error, unique), strict=True)
+
+    def _find_error(self, digest: str) -> StoreError | None:
+        try:
+            self.check(digest)
+        except StoreError as error:
+            return error
+        return None
+
+    def list_files(self) -> tuple[list[str], list[Path]]:
+        """Return the digests of all objects, and all other files in the folder of the objects."""
+        files = sorted(path for path in self._folder.rglob("*") if not path.is_dir())
+        digests = [path.stem for path in files if self._is_object(path)]
+        return digests, [path for path in files if not self._is_object(path)]
+
+    def _is_object(self, path: Path) -> bool:
+        return bool(_DIGEST.fullmatch(path.stem)) and path == self.locate(path.stem)
 
     def _open(self, digest: str) -> pq.ParquetFile:
         path = self.path(digest)
-        if not path.is_file():
-            raise StoreError(f"{path} is missing. Rebuild to restore it.")
         with wrap_os_errors("read an object", path), wrap_parquet_errors(path, _ADVICE):
             return pq.ParquetFile(path)
+
+
+def _state(path: Path) -> tuple[int, int, int]:
+    """Return what changes when a file is replaced or written to."""
+    status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _sha256(path: Path) -> str:

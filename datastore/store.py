@@ -62,7 +62,7 @@ class Store:
                 self._in_use = _prepare(self.root)
                 sweep(self.root / "tmp")
         self.objects = Objects(self.root)
-        self.memo = Memo(self.root)
+        self.memo = Memo(self.root, self.objects)
         self.versions = Versions(self.root)
 
     def ledger(self, kind: str) -> Ledger:
@@ -83,19 +83,21 @@ class Store:
         return Engine(memory, threads, spill=spill)
 
     @contextmanager
-    def wrap_query_errors(self, digests: Iterable[str]) -> Iterator[None]:
-        """Check these objects if a query fails; a missing or damaged one raises StoreError.
+    def guard_query(self, digests: Iterable[str]) -> Iterator[None]:
+        """Check the objects that a query reads, before it and again if it fails.
 
-        Running out of space is a StoreError, too. Any other error passes.
+        A missing or damaged object raises StoreError, and so does running out of space. Any other
+        error passes.
         """
+        digests = list(digests)
+        self.objects.check_all(digests)
         try:
             with wrap_memory_errors():
                 yield
         except _QUERY_ERRORS:
             raise
         except duckdb.Error:
-            for digest in dict.fromkeys(digests):
-                self.objects.check(digest)
+            self.objects.check_all(digests)
             raise
 
     def close(self) -> None:

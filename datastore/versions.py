@@ -1,19 +1,19 @@
 """Immutable, numbered manifests: `versions/<name>/<number>.json`, canonical JSON, no times.
 
 In: a name, the content that defines a version, and its objects. Out: Manifest. The digest covers
-the content alone: what was built, not in which object files.
+the content alone: what was built, not in which object files. A second digest covers the whole file.
 """
 
-import json
 import re
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from datastore.errors import NotFound, StoreError, wrap_os_errors
-from datastore.files import canonical_json, write_json
+from datastore.errors import NotFound, StoreError
+from datastore.files import canonical_json, read_record, write_record
 
 _ADVICE = "Restore it from a copy, or delete the file and rebuild."
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -74,7 +74,7 @@ class Versions:
                 return newest
             manifest = Manifest(name, number + 1, digest, parent, message, content, objects)
             try:
-                write_json(
+                write_record(
                     asdict(manifest), self._path(name, number + 1), self._tmp, exclusive=True
                 )
             except FileExistsError:
@@ -118,6 +118,20 @@ class Versions:
         """Return all versions, by name and number."""
         return [self._read(name, number) for name in self.names() for number in self._numbers(name)]
 
+    def inspect(self) -> Iterator[tuple[str, Manifest | StoreError]]:
+        """Yield `name@number` and manifest of all versions; for a damaged one, the error."""
+        for name in self.names():
+            for number in self._numbers(name):
+                try:
+                    yield f"{name}@{number}", self._read(name, number)
+                except StoreError as error:
+                    yield f"{name}@{number}", error
+
+    def path(self, ref: str) -> Path:
+        """Return the path of the manifest `name@number`, whether it exists or not."""
+        name, _, number = ref.partition("@")
+        return self._path(name, int(number))
+
     def _path(self, name: str, number: int) -> Path:
         return self._folder / name / f"{number}.json"
 
@@ -127,12 +141,15 @@ class Versions:
 
     def _read(self, name: str, number: int) -> Manifest:
         path = self._path(name, number)
-        with wrap_os_errors("read a version", path):
-            data = path.read_bytes()
         try:
-            manifest = Manifest(**json.loads(data))
-        except (ValueError, TypeError) as error:
-            raise StoreError(f"{path} is damaged: it is not a manifest. {_ADVICE}") from error
-        if sha256(canonical_json(manifest.content)).hexdigest() != manifest.digest:
+            manifest = Manifest(**read_record(path))
+        except (ValueError, TypeError):
+            manifest = None
+        if (
+            manifest is None
+            or sha256(canonical_json(manifest.content)).hexdigest() != manifest.digest
+        ):
             raise StoreError(f"{path} is damaged: its content does not match its digest. {_ADVICE}")
+        if (manifest.name, manifest.number) != (name, number):
+            raise StoreError(f"{path} is damaged: it is the manifest of {manifest.ref}. {_ADVICE}")
         return manifest

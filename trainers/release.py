@@ -4,7 +4,8 @@ In: a file of JSON Lines (prompt and completion, messages, or instruction and ou
 file, or a published folder. Out: `Example`s, and the name and digest of the release.
 
 Releases are not trusted: every line is checked, and the first errors are reported with their line
-numbers. Files of splits other than `train` are skipped.
+numbers. The files of a published folder must match its manifest. Files of splits other than `train`
+are skipped.
 """
 
 import json
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from curator.core.errors import UsageError
+from trainers.release_manifest import read_manifest
 
 LONGEST_LINE = 16_000_000
 LONGEST_TEXT = 2_000_000
@@ -86,6 +88,9 @@ def read_release(path: Path) -> Release:
     Raises UsageError that lists invalid lines, one per line, or says why it cannot be read.
     """
     files, left_out = _list_files(path)
+    manifest = read_manifest(path)
+    if manifest:
+        manifest.check_complete(files, "train")
     examples: list[Example] = []
     errors: list[str] = []
     digests = []
@@ -93,6 +98,8 @@ def read_release(path: Path) -> Release:
         try:
             with file.open("rb") as opened:
                 digests.append((file.name, file_digest(opened, "sha256").hexdigest()))
+            if manifest:
+                manifest.check_file(file, digests[-1][1])
             for place, row in _read_rows(file):
                 try:
                     examples.append(_parse_row(row, place))
@@ -108,7 +115,7 @@ def read_release(path: Path) -> Release:
         raise UsageError(f"{path} has no rows to train on")
     one = len(digests) == 1 and path.is_file()
     digest = digests[0][1] if one else sha256(json.dumps(digests).encode()).hexdigest()
-    version = _read_version(path)
+    version = (manifest.version, manifest.digest) if manifest else ("", "")
     return Release(tuple(examples), digest, *version, left_out)
 
 
@@ -130,17 +137,6 @@ def _list_files(path: Path) -> tuple[list[Path], int]:
     if not train:
         raise UsageError(f"{path} contains no Parquet or JSON Lines files of a split 'train'")
     return train, len(files) - len(train)
-
-
-def _read_version(path: Path) -> tuple[str, str]:
-    """Return name and digest of the version that a published folder states."""
-    try:
-        manifest = json.loads((path / "manifest.json").read_bytes()[:LONGEST_LINE])
-        name, digest = manifest["version"], manifest["digest"]
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
-        return "", ""
-    plain = isinstance(name, str) and isinstance(digest, str) and len(name + digest) < 300
-    return (name, digest) if plain and (name + digest).isprintable() else ("", "")
 
 
 def _read_rows(file: Path) -> Iterator[tuple[str, Mapping[str, Any] | Any]]:

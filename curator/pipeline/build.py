@@ -45,7 +45,12 @@ def build(
         recipe = load_recipe(recipe)
     with Store(Path(store)) as opened, open_context(opened, recipe, options) as context:
         result = run_stages(context, find_sources(context), find_evals(context))
-        return freeze(context, result, message)
+        return freeze(context, result, message, _command(recipe, options))
+
+
+def _command(recipe: Recipe, options: RunOptions) -> list[str]:
+    """Return the arguments of `curator` that repeat a build; none if the recipe has no file."""
+    return ["build", recipe.file, *options.arguments()] if recipe.file else []
 
 
 def run_stages(

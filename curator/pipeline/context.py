@@ -88,7 +88,10 @@ class BuildContext:
         def report_wait(owner: str) -> None:
             self.listener.note(f"{about or self.recipe.name}: {owner}; waiting for it")
 
-        return self.store.memo.run_once(key, make, report_wait, again)
+        def report_damage(path: Path) -> None:
+            self.listener.note(f"{about or self.recipe.name}: {path} is damaged; making it again")
+
+        return self.store.memo.run_once(key, make, report_wait, again, report_damage)
 
 
 @contextmanager

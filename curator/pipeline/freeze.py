@@ -4,7 +4,7 @@ In: the state of each subset and the inputs that were read. Out: content and obj
 and the manifest.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from curator import answers
@@ -162,14 +162,18 @@ def _counts_below(outputs: Outputs, prefix: str) -> dict[str, int]:
     }
 
 
-def freeze(context: BuildContext, result: Result, message: str) -> Manifest:
-    """Save the next version of the recipe's name; return the newest one if nothing changed."""
+def freeze(context: BuildContext, result: Result, message: str, command: Sequence[str]) -> Manifest:
+    """Save the next version of the recipe's name; return the newest one if nothing changed.
+
+    `command` are the arguments of `curator` that repeat the build. Raises StoreError if one of the
+    version's objects is missing or damaged.
+    """
     store, name = context.store, context.recipe.name
+    objects = result.objects.model_copy(update={"command": list(command)})
+    store.objects.check_all(digest for digest, _ in objects.roles())
     parent = store.versions.get(name).ref if name in store.versions.names() else None
     message = message.encode("utf-8", "replace").decode().replace("\0", "?")
-    manifest = store.versions.create(
-        name, result.content.plain(), parent, message, result.objects.plain()
-    )
+    manifest = store.versions.create(name, result.content.plain(), parent, message, objects.plain())
     try:
         write_views(store)
     except StoreError as error:

@@ -56,7 +56,8 @@ def reverify(
                 },
             )
             result = screen_and_freeze(context, subsets, inputs)
-            return freeze(context, result, message or f"{manifest.ref} verified again")
+            command = ["reverify", manifest.ref, *options.arguments()]
+            return freeze(context, result, message or f"{manifest.ref} verified again", command)
 
 
 def recipe_of(manifest: Manifest) -> Recipe:

@@ -35,6 +35,12 @@ class RunOptions:
         """The mirror as a path."""
         return Path(self.mirror) if self.mirror else None
 
+    def arguments(self) -> list[str]:
+        """Return the options that decide what is read and run, as arguments of `curator`."""
+        mirror = ["--mirror", str(self.mirror_folder.absolute())] if self.mirror_folder else []
+        flags = {"--allow-missing": self.allow_missing, "--unsafe-local": self.unsafe_local}
+        return [*mirror, *(flag for flag, given in flags.items() if given)]
+
     @property
     def worker_count(self) -> int:
         """The number of processes that run programs."""

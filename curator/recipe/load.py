@@ -30,6 +30,8 @@ def load_recipe(name: str | Path) -> Recipe:
     if errors:
         raise RecipeError("\n".join(sorted(dict.fromkeys(errors), key=_file_and_line)))
     recipe._folder = document.path.parent
+    is_file = Path(name).is_file()
+    recipe._file = str(document.path.absolute() if is_file else name)
     return recipe
 
 

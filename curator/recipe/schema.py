@@ -303,11 +303,17 @@ class Recipe(Section):
     reasons whose rows are kept, such as `[no gold answer]`."""
 
     _folder: Path = pydantic.PrivateAttr(default=Path())
+    _file: str = pydantic.PrivateAttr(default="")
 
     @property
     def folder(self) -> Path:
         """The folder to which relative paths of the recipe refer."""
         return self._folder
+
+    @property
+    def file(self) -> str:
+        """Path of the recipe's file, or name of the shipped recipe; empty if it has neither."""
+        return self._file
 
     def active_screens(self) -> Iterator[tuple[str, Section | None]]:
         """Yield the screens that the recipe switches on, in order, with their parameters."""

@@ -13,5 +13,5 @@ def export(
     store: Store, manifest: Manifest, form: str, target: Path, overwrite: bool = False
 ) -> int:
     """Write a version to a file in one of the `FORMATS` and return the number of rows."""
-    with store.wrap_query_errors(digests(manifest)), store.engine() as engine:
+    with store.guard_query(digests(manifest)), store.engine() as engine:
         return FORMATS[form].write(engine, rows_sql(store, manifest), target, overwrite)

@@ -131,7 +131,7 @@ def _fill(
             f"The rows of {version.ref} do not match its manifest, so a copy could not be "
             "validated. Build it again."
         )
-    with store.wrap_query_errors(digests(version)), store.engine() as engine:
+    with store.guard_query(digests(version)), store.engine() as engine:
         rows = split_sql(store, version, held_out)
         verdicts = folder / "verdicts"
         shards = write_shards(_rows_with_verdicts(engine, store, version, rows, verdicts), folder)

@@ -6,6 +6,7 @@ so the digest of a content can be computed again from what was read.
 """
 
 import json
+from collections.abc import Iterator
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -229,6 +230,22 @@ class Objects(JsonObject):
     evals: dict[str, list[str]] = {}
     pulled: str = ""
     """The release that the version was pulled from; empty for a version that was built."""
+    command: list[str] = []
+    """Arguments of `curator` that make these objects again, where this version was made. Empty if
+    it was made by an older version of Curator, or from a recipe that is not in a file."""
+
+    def roles(self) -> Iterator[tuple[str, str]]:
+        """Yield the digest of every object and what it holds: `rationales of gsm8k_cot`."""
+        yield self.rows, "rows"
+        for name in ("problems", "rationales", "verdicts", "quarantine", "agreements", "replies"):
+            for subset, digests in getattr(self, name).items():
+                for digest in [digests] if isinstance(digests, str) else digests:
+                    yield digest, f"{name} of {subset}"
+        for screen, digest in self.screens.items():
+            yield digest, f"verdicts of the screen {screen}"
+        for name, digests in self.evals.items():
+            for digest in digests:
+                yield digest, f"problems of the evaluation set {name}"
 
 
 def content_of(manifest: Manifest) -> Content:

@@ -60,7 +60,7 @@ def verdict_changes(store: Store, a: Manifest, b: Manifest) -> list[VerdictChang
         WHERE (olds.verdict, olds.rule) IS DISTINCT FROM (news.verdict, news.rule)
         ORDER BY subset, name, id
     """
-    with store.wrap_query_errors([*digests(a), *digests(b)]), store.engine() as engine:
+    with store.guard_query([*digests(a), *digests(b)]), store.engine() as engine:
         return [VerdictChange(*row) for row in engine.sql(query).fetchall()]
 
 
@@ -98,7 +98,7 @@ def row_changes(store: Store, a: Manifest, b: Manifest) -> list[RowChange]:
 
     The rule responsible is the one that stopped the row on its way into the other version.
     """
-    with store.wrap_query_errors([*digests(a), *digests(b)]), store.engine() as engine:
+    with store.guard_query([*digests(a), *digests(b)]), store.engine() as engine:
         engine.sql(f"CREATE TABLE removed AS {drop_reasons(store, a, b, _only_in(store, a, b))}")
         engine.sql(f"CREATE TABLE added AS {drop_reasons(store, b, a, _only_in(store, b, a))}")
         return [

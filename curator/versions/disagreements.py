@@ -149,5 +149,5 @@ def _pairs(store: Store, manifest: Manifest) -> list[tuple[Any, ...]]:
         WHERE rule IS NOT NULL AND rule NOT IN ({plain})
         GROUP BY ALL ORDER BY ALL
     """
-    with store.wrap_query_errors(digests(manifest)), store.engine() as engine:
+    with store.guard_query(digests(manifest)), store.engine() as engine:
         return engine.sql(query).fetchall()

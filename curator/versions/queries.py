@@ -44,8 +44,7 @@ def readable(store: Store) -> list[Manifest]:
     versions = store.versions.all()
     complete = [m for m in versions if all(store.objects.has(digest) for digest in digests(m))]
     if versions and not complete:
-        for digest in digests(versions[-1]):
-            store.objects.check(digest)
+        store.objects.check_all(digests(versions[-1]))
     return complete
 
 

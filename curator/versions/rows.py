@@ -47,7 +47,7 @@ def load(version: str, store: str | Path = ".curator") -> pa.Table:
     """
     with Store(Path(store), readonly=True) as opened, opened.engine() as engine:
         manifest = opened.versions.get(version)
-        with opened.wrap_query_errors(digests(manifest)):
+        with opened.guard_query(digests(manifest)):
             return pa.Table.from_batches(engine.batches(rows_sql(opened, manifest)))
 
 

@@ -6,15 +6,16 @@ several versions share is listed once.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from curator.core.errors import UsageError
+from curator.versions import queries
 from curator.versions.content import Objects, content_of, objects_of
-from curator.versions.queries import digests, evidence_levels, readable, verdicts
+from curator.versions.queries import digests, readable
 from datastore.engine import literal, scan
 from datastore.errors import StoreError, wrap_os_errors
 from datastore.files import publish, scratch
@@ -22,20 +23,23 @@ from datastore.store import Store
 from datastore.versions import Manifest
 
 FILE = "views.duckdb"
+Locate = Callable[[str], Path]
+"""The path of an object by its digest."""
 _NO_QUARANTINE = "SELECT '' AS subset, '' AS place, '' AS reason, '' AS raw WHERE false"
 
 
 def write_views(store: Store) -> Path:
     """Write the views of all versions to a DuckDB file in the store and return its path.
 
-    The file has no rows, only queries over the objects by their absolute paths.
+    The file has no rows, only queries over the objects by their absolute paths. A program that
+    reads it without Curator reads unchecked objects: run `curator verify` first.
     """
     path = store.root / FILE
     with wrap_os_errors("write the views", path), scratch(store.root / "tmp") as folder:
         temporary = folder / FILE
         try:
             with duckdb.connect(str(temporary)) as connection:
-                for statement in view_statements(store, readable(store)):
+                for statement in view_statements(store, readable(store), store.objects.locate):
                     connection.execute(statement)
         except duckdb.Error as error:
             why = " ".join(str(error).split())
@@ -44,7 +48,7 @@ def write_views(store: Store) -> Path:
     return path
 
 
-def view_statements(store: Store, manifests: Sequence[Manifest]) -> list[str]:
+def view_statements(store: Store, manifests: Sequence[Manifest], path: Locate) -> list[str]:
     """Return the CREATE VIEW statements over the objects of at least one version."""
     objects = [objects_of(manifest) for manifest in manifests]
     problems = {d for each in objects for listed in each.problems.values() for d in listed}
@@ -53,18 +57,18 @@ def view_statements(store: Store, manifests: Sequence[Manifest]) -> list[str]:
         digest for each in objects for digest in (*each.verdicts.values(), *each.screens.values())
     }
     written = " UNION ALL ".join(
-        f"SELECT *, {literal(subset)} AS subset FROM {_scan(store, [digest])}"
+        f"SELECT *, {literal(subset)} AS subset FROM {_scan([digest], path)}"
         for subset, digest in sorted(rationales)
     )
     rows = [
         f"SELECT {literal(manifest.ref)} AS version, lower(hex(id)) AS id, subset, "
         "coalesce(evidence_level, 'form') AS evidence_level "
-        f"FROM {_scan(store, [each.rows])} LEFT JOIN ({_levels(store, each)}) ON row_id = id"
+        f"FROM {_scan([each.rows], path)} LEFT JOIN ({_levels(each, path)}) ON row_id = id"
         for manifest, each in zip(manifests, objects, strict=True)
     ]
     return [
         "CREATE VIEW problems AS SELECT * REPLACE (lower(hex(id)) AS id) "
-        f"FROM {_scan(store, problems)} "
+        f"FROM {_scan(problems, path)} "
         "QUALIFY row_number() OVER (PARTITION BY id ORDER BY place) = 1",
         "CREATE VIEW rationales AS SELECT * REPLACE (lower(hex(id)) AS id, "
         f"lower(hex(problem_id)) AS problem_id) FROM ({written}) "
@@ -72,14 +76,14 @@ def view_statements(store: Store, manifests: Sequence[Manifest]) -> list[str]:
         # `check` is a keyword of SQL and would need quotes as a column name.
         "CREATE VIEW verdicts AS SELECT DISTINCT lower(hex(row_id)) AS row_id, "
         '"check" AS check_name, '
-        f"version, outcome, reason, evidence::JSON AS evidence FROM {_scan(store, verdicts)}",
-        f"CREATE VIEW quarantine AS {quarantine_sql(store, manifests)}",
+        f"version, outcome, reason, evidence::JSON AS evidence FROM {_scan(verdicts, path)}",
+        f"CREATE VIEW quarantine AS {quarantine_sql(store, manifests, path)}",
         f"CREATE VIEW rows AS {' UNION ALL '.join(rows)}",
         f"CREATE VIEW versions AS {_versions_sql(manifests)}",
     ]
 
 
-def quarantine_sql(store: Store, manifests: Sequence[Manifest]) -> str:
+def quarantine_sql(store: Store, manifests: Sequence[Manifest], path: Locate) -> str:
     """SELECT of (subset, place, reason, raw): what could not be parsed.
 
     That is records of sources, and replies of teachers without a rationale. Objects that were
@@ -88,19 +92,19 @@ def quarantine_sql(store: Store, manifests: Sequence[Manifest]) -> str:
     objects = [objects_of(manifest) for manifest in manifests]
     items = {item for o in objects for item in (*o.quarantine.items(), *o.replies.items())}
     selects = [
-        f"SELECT {literal(subset)} AS subset, * FROM {_scan(store, [digest])}"
+        f"SELECT {literal(subset)} AS subset, * FROM {_scan([digest], path)}"
         for subset, digest in sorted(items)
         if store.objects.has(digest)
     ]
     return " UNION ALL ".join(selects) or _NO_QUARANTINE
 
 
-def _levels(store: Store, objects: Objects) -> str:
-    return evidence_levels(verdicts(map(store.objects.path, objects.verdicts.values())))
+def _levels(objects: Objects, path: Locate) -> str:
+    return queries.evidence_levels(queries.verdicts(map(path, objects.verdicts.values())))
 
 
-def _scan(store: Store, digests: Iterable[str]) -> str:
-    return scan(store.objects.path(digest) for digest in sorted(digests))
+def _scan(digests: Iterable[str], path: Locate) -> str:
+    return scan(path(digest) for digest in sorted(digests))
 
 
 def _versions_sql(manifests: Sequence[Manifest]) -> str:
@@ -130,11 +134,11 @@ def run_query(store: Store, query: str) -> tuple[list[str], list[tuple[Any, ...]
         raise UsageError(f"{store.root} has no version. Create one with 'curator build'.")
     objects = [digest for manifest in manifests for digest in digests(manifest)]
     with store.engine() as engine:
-        with store.wrap_query_errors(objects):
-            for statement in view_statements(store, manifests):
+        with store.guard_query(objects):
+            for statement in view_statements(store, manifests, store.objects.path):
                 engine.sql(statement)
         try:
-            with store.wrap_query_errors(objects):
+            with store.guard_query(objects):
                 relation = engine.sql(query)
                 if relation is None:
                     return [], []

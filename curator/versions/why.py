@@ -62,7 +62,7 @@ def why(store: Store, prefix: str) -> RowHistory:
         )
     manifests = sorted(readable(store), key=lambda m: (m.name, -m.number))
     objects = [digest for manifest in manifests for digest in digests(manifest)]
-    with store.wrap_query_errors(objects), store.engine() as engine:
+    with store.guard_query(objects), store.engine() as engine:
         if row_id := _row_id(engine, store, manifests, prefix):
             return _row_history(engine, store, manifests, row_id)
     raise UsageError(

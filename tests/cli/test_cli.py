@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import shlex
+import shutil
 import signal
 import struct
 import subprocess
@@ -67,6 +68,7 @@ def reading_commands(world: World) -> list[tuple[object, ...]]:
         ("diff", "small@1", "small", "--rows"),
         ("why", row["id"][:8]),
         ("sql", "FROM rationales"),
+        ("verify",),
         ("plan", world.recipe, "--mirror", world.mirror),
         ("preview", world.recipe, "--mirror", world.mirror, "-n", "1"),
     ]
@@ -181,6 +183,51 @@ def test_piped_output_has_no_escape_codes_and_lines_of_80_columns(world: World) 
         assert lines
         assert max(map(len, lines)) <= 80, args
         assert [line for line in lines if line != line.rstrip()] == [], args
+
+
+def test_verify_prints_what_is_damaged_and_the_command_that_repairs_it(
+    world: World, tmp_path: Path
+) -> None:
+    store = tmp_path / "store"
+    shutil.copytree(world.store, store)
+    verify = ("verify", "--store", store)
+    good = curator(*verify)
+    assert (good.returncode, good.stderr) == (0, "")
+    line = r"Checked \d+ objects \(0\.\d MiB\) and 2 versions: nothing damaged or missing\.\n"
+    assert re.fullmatch(line, good.stdout)
+    digest = json.loads((store / "versions/small/2.json").read_text())["objects"]["rows"]
+    path = store / f"objects/{digest[:2]}/{digest}.parquet"
+    path.write_bytes(path.read_bytes()[:-1])
+    (store / "objects/notes.txt").write_text("by hand")
+    bad = curator(*verify)
+    repair = f"curator build {world.recipe} --mirror {world.mirror} --store {store}"
+    assert (bad.returncode, bad.stderr) == (1, "")
+    assert bad.stdout.splitlines()[1:] == [
+        "",
+        f"damaged objects/{digest[:2]}/{digest[:16]}….parquet",
+        "  small@2: rows",
+        f"To repair: {repair}",
+        "",
+        "Files among the objects that are not objects and that nothing reads:",
+        "  objects/notes.txt",
+    ]
+    found = json.loads(curator(*verify, "small@2", "--json").stdout)
+    assert found["damage"] == [
+        {
+            "file": f"objects/{path.parent.name}/{path.name}",
+            "state": "damaged",
+            "holders": ["small@2: rows"],
+            "repair": repair,
+        }
+    ]
+    assert curator(*verify, "small@1").returncode == 0
+    assert curator(*verify, "smell").returncode == 2
+    failed = curator("export", "small@2", "--store", store, "-o", tmp_path / "rows.json")
+    assert failed.returncode == 1
+    assert failed.stderr.startswith(f"{path} is damaged: its sha256 is ")
+    assert not (tmp_path / "rows.json").exists()
+    assert curator(*shlex.split(repair)[1:]).returncode == 0
+    assert curator(*verify).returncode == 0
 
 
 def test_sources_prints_rows_licence_and_what_can_be_read(world: World) -> None:

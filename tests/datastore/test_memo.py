@@ -41,7 +41,12 @@ def test_the_same_work_is_done_once(store: Store) -> None:
     again = store.memo.run_once(MemoKey("ingest", 1, {"a": [2], "b": 1}, ["x"]), work)
     assert made == again == store.memo.get(MemoKey("ingest", 1, {"b": 1, "a": [2]}, ["x"]))
     assert made.counts == {"rows": 3} and work.runs == 1
-    assert Memo(store.root).run_once(MemoKey("ingest", 1, {"b": 1, "a": [2]}, ["x"]), work) == made
+    assert (
+        Memo(store.root, store.objects).run_once(
+            MemoKey("ingest", 1, {"b": 1, "a": [2]}, ["x"]), work
+        )
+        == made
+    )
     assert work.runs == 1
 
 
@@ -71,6 +76,30 @@ def test_work_with_a_missing_output_is_done_again(store: Store) -> None:
     assert store.memo.get(MemoKey("ingest", 1, {}, [])) is None
     assert store.memo.run_once(MemoKey("ingest", 1, {}, []), work) == made
     assert work.runs == 2 and store.objects.has(made.objects["rows"])
+
+
+def test_work_with_a_damaged_output_or_record_is_done_again(store: Store) -> None:
+    work, damaged = Work(store), list[Path]()
+    key = MemoKey("ingest", 1, {}, [])
+
+    def run() -> Outputs:
+        return store.memo.run_once(key, work, on_damage=damaged.append)
+
+    made = run()
+    path = store.objects.path(made.objects["rows"])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1])
+    assert store.memo.get(key) is None
+    assert run() == made
+    assert damaged == [path] and path.read_bytes() == whole
+    ((record, content),) = store.memo.records()
+    assert content and content["counts"] == {"rows": 3}
+    text = record.read_text()
+    record.write_text(text.replace('"rows":3', '"rows":4'))
+    assert list(store.memo.records()) == [(record, None)]
+    assert store.memo.get(key) is None
+    assert run() == made
+    assert record.read_text() == text and work.runs == 3 and damaged == [path]
 
 
 def test_failed_work_is_not_cached_and_releases_its_lock(store: Store) -> None:

@@ -38,7 +38,7 @@ def objects(tmp_path: Path) -> Objects:
 
 
 def leftovers(objects: Objects) -> list[Path]:
-    return list(objects.path("0" * 64).parents[2].glob("tmp/*"))
+    return list(objects.locate("0" * 64).parents[2].glob("tmp/*"))
 
 
 def test_rows_are_read_in_the_order_in_which_they_were_written(objects: Objects) -> None:
@@ -100,7 +100,7 @@ def test_an_exception_of_the_rows_passes_and_leaves_nothing_behind(objects: Obje
     with pytest.raises(TimeoutError, match="upstream"):
         objects.write(rows(), SCHEMA)
     assert leftovers(objects) == []
-    assert not list(objects.path("0" * 64).parents[1].rglob("*.parquet"))
+    assert not list(objects.locate("0" * 64).parents[1].rglob("*.parquet"))
 
 
 def test_damage_and_absence_are_reported_in_one_line(objects: Objects) -> None:
@@ -109,7 +109,9 @@ def test_damage_and_absence_are_reported_in_one_line(objects: Objects) -> None:
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
-    with pytest.raises(StoreError, match=r"damaged\. Delete the file and rebuild\.$"):
+    with pytest.raises(
+        StoreError, match=r"damaged: its sha256 is .*\. Rebuild its version; 'curator"
+    ):
         objects.check(digest)
     path.write_bytes(data[:50])
     with pytest.raises(StoreError, match="damaged"):
@@ -118,10 +120,55 @@ def test_damage_and_absence_are_reported_in_one_line(objects: Objects) -> None:
     objects.check(digest)
     path.unlink()
     assert not objects.has(digest)
-    with pytest.raises(StoreError, match=r"missing\. Rebuild"):
+    with pytest.raises(StoreError, match=r"missing\. Rebuild its version"):
         next(objects.read(digest))
     with pytest.raises(StoreError, match="64 hexadecimal"):
         objects.path("../../etc/passwd")
+
+
+def test_every_way_to_read_an_object_checks_its_bytes(objects: Objects) -> None:
+    digest = objects.write([batch(0, 1000)], SCHEMA)
+    path = objects.path(digest)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    ways: list[Callable[[], object]] = [
+        lambda: objects.path(digest),
+        lambda: objects.rows(digest),
+        lambda: next(objects.read(digest)),
+        lambda: next(objects.read(digest, ["tags"])),
+        lambda: objects.check(digest),
+        lambda: objects.check_all([digest]),
+    ]
+    for read in ways:
+        with pytest.raises(StoreError, match=r"is damaged: its sha256 is [0-9a-f]{16}…\. Rebuild"):
+            read()
+    assert objects.locate(digest) == path and objects.has(digest)
+
+
+def test_many_objects_are_inspected_in_order_and_each_once(objects: Objects) -> None:
+    digests = [objects.write([batch(n, n + 9)], SCHEMA) for n in range(40)]
+    Objects.check(objects, digests[0])
+    objects.locate(digests[7]).write_bytes(b"PAR1")
+    objects.locate(digests[9]).unlink()
+    fresh = Objects(objects.locate(digests[0]).parents[2])
+    found = list(fresh.inspect([*digests, digests[3], "x"]))
+    assert [digest for digest, _ in found] == [*digests, "x"]
+    assert [digest for digest, error in found if error] == [digests[7], digests[9], "x"]
+    with pytest.raises(StoreError, match=f"{digests[7]}.parquet is damaged"):
+        fresh.check_all(digests)
+
+
+def test_other_files_among_the_objects_are_listed_apart(objects: Objects) -> None:
+    digest = objects.write([batch(0, 5)], SCHEMA)
+    folder = objects.locate(digest).parents[1]
+    wrong_place = folder / f"zz/{digest}.parquet"
+    for path in (wrong_place, folder / "notes.txt", folder / digest[:2] / "a.parquet"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"")
+    found, others = objects.list_files()
+    assert found == [digest]
+    assert {path.name for path in others} == {wrong_place.name, "notes.txt", "a.parquet"}
 
 
 WRITER = """

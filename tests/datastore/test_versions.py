@@ -1,5 +1,6 @@
 """Versions: numbered, immutable, equal if their content is, and found by name or digest."""
 
+import shutil
 import subprocess
 from collections.abc import Callable
 from itertools import chain
@@ -9,7 +10,7 @@ import pytest
 
 from datastore.errors import StoreError
 from datastore.store import Store
-from datastore.versions import Versions
+from datastore.versions import Manifest, Versions
 
 
 @pytest.fixture
@@ -62,8 +63,22 @@ def test_a_changed_manifest_is_refused(versions: Versions, tmp_path: Path) -> No
     path.write_text(text.replace("100", "101"))
     with pytest.raises(StoreError, match="does not match its digest"):
         versions.get("m")
+    for before, after in (('"message":""', '"message":"x"'), ('"number":1', '"number":2')):
+        assert before in text
+        path.write_text(text.replace(before, after))
+        with pytest.raises(StoreError, match="does not match its digest"):
+            versions.get("m")
+    path.write_text(text)
+    shutil.copy(path, path.with_name("2.json"))
+    with pytest.raises(StoreError, match=r"2\.json is damaged: it is the manifest of m@1"):
+        versions.get("m@2")
+    assert [(ref, isinstance(read, Manifest)) for ref, read in versions.inspect()] == [
+        ("m@1", True),
+        ("m@2", False),
+    ]
+    path.with_name("2.json").unlink()
     path.write_text(text[:20])
-    with pytest.raises(StoreError, match="not a manifest"):
+    with pytest.raises(StoreError, match="does not match its digest"):
         versions.get("m")
 
 

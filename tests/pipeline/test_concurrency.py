@@ -16,6 +16,7 @@ from curator import RunOptions, build, load
 from curator.pipeline import checker
 from curator.versions.status import status
 from datastore.memo import Memo
+from datastore.objects import Objects
 from datastore.store import Store
 from tests.worlds import RECIPE, RUN, command, make_world
 
@@ -66,9 +67,10 @@ def finish(process: subprocess.Popen[str]) -> dict[str, object]:
 
 def pause_in_a_stage(builder: subprocess.Popen[str], store: Path) -> None:
     """Pause a builder while it runs a stage."""
+    memo = Memo(store, Objects(store))
     for _ in range(2000):
         builder.send_signal(signal.SIGSTOP)
-        if any(f"process {builder.pid} on" in line for line in Memo(store).list_running()):
+        if any(f"process {builder.pid} on" in line for line in memo.list_running()):
             return
         builder.send_signal(signal.SIGCONT)
         time.sleep(0.01)

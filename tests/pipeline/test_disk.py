@@ -166,17 +166,15 @@ def test_a_damaged_object_is_named_by_all_commands_that_read_it_and_can_be_made_
     path /= f"{made.objects['rationales']['cot']}.parquet"
     whole = path.read_bytes()
     damage(path, how)
-    line = f"{path} is damaged. Delete the file and rebuild."
+    line = f"{path} is damaged: its sha256 is "
     with Store(store, readonly=True) as opened:
         for read in READERS.values():
             with pytest.raises(StoreError) as caught:
                 read(opened, made, tmp_path)
-            assert str(caught.value) == line
+            assert str(caught.value).startswith(line) and "\n" not in str(caught.value)
     recipe.write_text(RECIPE.replace("seed: 3", "seed: 5") + "mixture: {subsets: {cot: 3}}\n")
-    failed = curator("build", recipe, "--store", store, "--mirror", mirror)
-    assert (failed.returncode, failed.stderr) == (1, line + "\n")
-    path.unlink()
-    assert curator("build", recipe, "--store", store, "--mirror", mirror).returncode == 0
+    again = curator("build", recipe, "--store", store, "--mirror", mirror)
+    assert (again.returncode, f"{path} is damaged; making it again" in again.stderr) == (0, True)
     assert path.read_bytes() == whole
 
 
@@ -206,6 +204,9 @@ def test_a_damaged_manifest_stops_no_build_of_another_name(built) -> None:
     assert build(other, store, options=RunOptions(mirror=mirror)).ref == "other@1"
     again = curator("build", recipe, "--store", store, "--mirror", mirror)
     assert again.returncode == 1
-    assert "1.json is damaged: it is not a manifest. Restore it from a copy, or" in again.stderr
+    assert (
+        "1.json is damaged: its content does not match its digest. Restore it from a copy"
+        in again.stderr
+    )
     (store / "versions/small/1.json").unlink()
     assert build(recipe, store, options=RunOptions(mirror=mirror)) == made

@@ -5,11 +5,17 @@ digest here changes only if the meaning of the recipe or a verdict changes, neve
 the code.
 """
 
+import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 from curator import RunOptions, build, load
+from curator.core.progress import SilentListener
 from curator.pipeline.reverify import reverify
+from curator.versions.verify import verify
+from datastore.files import read_record
+from datastore.migrations import add_digests
 from datastore.store import Store
 from tests.paths import DATA
 from tests.worlds import make_world
@@ -55,6 +61,25 @@ def test_the_rows_of_an_older_release_are_verified_again_without_its_own_words(
     # Version 0.1 did not store where gold answers come from, so no text counts as proved by one.
     levels = {name: each["levels"] for name, each in again.content["subsets"].items()}
     assert set(levels["cot"]) <= {"arithmetic", "same text"}
+
+
+def test_the_records_of_an_older_store_state_their_digests_once_it_is_opened(
+    tmp_path: Path,
+) -> None:
+    store = tmp_path / "store"
+    shutil.copytree(DATA / "store-0.1", store)
+    records = [*store.glob("versions/*/*.json"), *store.glob("memo/*/*.json")]
+    broken, kept = records[-1], records[0].read_bytes()
+    broken.write_text("[1")
+    for _ in range(2):  # as after a kill: a repeated migration changes nothing
+        add_digests(store)
+    for path in records[:-1]:
+        read_record(path)
+    assert broken.read_text() == "[1"
+    with Store(store) as opened:
+        assert asdict(opened.versions.get("small@1")) == json.loads(kept)
+        (damage,) = verify(opened, (), SilentListener()).damage
+        assert store / damage.file == broken
 
 
 def test_a_program_that_runs_is_written_to_a_journal(tmp_path: Path) -> None:

@@ -1,13 +1,20 @@
 """Releases: every written format can be read, and invalid lines are reported."""
 
 import json
+import random
+from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from curator import RunOptions, build
 from curator.core.errors import UsageError
+from curator.release.folder import write_folder
+from datastore.store import Store
+from tests.worlds import make_world
 from trainers.release import Message, read_release
 
 GOOD = '{"prompt": "1 + 1?", "completion": "2", "source": "s"}'
@@ -89,10 +96,42 @@ def test_a_published_folder_gives_its_training_rows_and_its_version(tmp_path: Pa
     for split, rows in (("train", 3), ("test", 2)):
         columns = {"instruction": ["q"] * rows, "output": [split] * rows, "subset": ["gsm"] * rows}
         pq.write_table(pa.table(columns), shards / f"{split}-00000-of-00001.parquet")
-    (tmp_path / "manifest.json").write_text('{"version": "m@3", "digest": "abc"}')
+    files = {
+        file.relative_to(tmp_path).as_posix(): {"sha256": sha256(file.read_bytes()).hexdigest()}
+        for file in shards.iterdir()
+    }
+    digest = sha256(b'{"rows":3}').hexdigest()
+    manifest = {"version": "m@3", "digest": digest, "content": {"rows": 3}, "files": files}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     release = read_release(tmp_path)
     assert [one.answer for one in release.examples] == ["train"] * 3
-    assert (release.version, release.version_digest, release.skipped_files) == ("m@3", "abc", 1)
+    assert (release.version, release.version_digest) == ("m@3", digest)
+    assert release.skipped_files == 1
+
+
+def test_a_flipped_byte_in_a_published_folder_stops_a_training(tmp_path: Path) -> None:
+    mirror, recipe = make_world(tmp_path)
+    made = build(recipe, tmp_path / "store", options=RunOptions(mirror=mirror))
+    folder = tmp_path / "release"
+    with Store(tmp_path / "store") as store:
+        write_folder(store, made, folder)
+    assert (whole := read_release(folder)).version_digest == made.digest
+    chosen = random.Random(1)
+    for file in sorted([*folder.rglob("*.parquet"), folder / "manifest.json"]):
+        data = file.read_bytes()
+        for place in chosen.sample(range(len(data)), 20):
+            file.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+            with suppress(UsageError):
+                release = read_release(folder)
+                assert file.name == "manifest.json" and release.examples == whole.examples
+        file.unlink()
+        if file.suffix == ".parquet":
+            with pytest.raises(UsageError, match=r"is missing\. Export or download"):
+                read_release(folder)
+        file.write_bytes(data)
+    (folder / "data/cot/train-00009-of-00010.parquet").write_bytes(b"")
+    with pytest.raises(UsageError, match=r"is not in manifest\.json"):
+        read_release(folder)
 
 
 def test_invalid_rows_of_parquet_are_reported_by_number(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The typed content of a manifest is the JSON that was read, and a wrong one is a StoreError."""
 
+import shutil
 from copy import deepcopy
 from dataclasses import replace
 
@@ -19,7 +20,8 @@ def manifests(tmp_path_factory: pytest.TempPathFactory) -> list[Manifest]:
     """A version with a teacher and every kind of source, and one of an older release."""
     store = tmp_path_factory.mktemp("content") / "store"
     build("quickstart", store)
-    with Store(store, readonly=True) as new, Store(DATA / "store-0.1", readonly=True) as old:
+    shutil.copytree(DATA / "store-0.1", store.with_name("old"))
+    with Store(store, readonly=True) as new, Store(store.with_name("old")) as old:
         return [new.versions.get("quickstart"), old.versions.get("small")]
 
 

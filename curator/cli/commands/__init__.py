@@ -19,6 +19,7 @@ COMMANDS = (
     "sql",
     "report",
     "reverify",
+    "verify",
     "disagreements",
     "audit",
     "export",

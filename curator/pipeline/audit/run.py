@@ -110,7 +110,7 @@ def audit(
         }
         evals = find_evals(context)
         result = run_stages(context, sources, evals)
-        manifest = _manifest(context, result, dataset, freezing=bool(fix))
+        manifest = _manifest(context, result, dataset, request)
         lines = verdict_table(context, result, dataset, sources, evals, records)
     kinds = {
         subset.kind: result.content.subsets[name].rationales
@@ -201,9 +201,30 @@ def _drop_empty_subsets(
     return replace(context, recipe=recipe), read.counts
 
 
-def _manifest(context: BuildContext, result: Result, dataset: Dataset, freezing: bool) -> Manifest:
-    if freezing:
-        return freeze(context, result, f"audit of {dataset.what}")
+def _manifest(
+    context: BuildContext, result: Result, dataset: Dataset, request: AuditRequest
+) -> Manifest:
+    if request.fix:
+        command = _command(request, dataset, context.options)
+        return freeze(context, result, f"audit of {dataset.what}", command)
     content = result.content.plain()
     digest = sha256(canonical_json(content)).hexdigest()
     return Manifest(context.recipe.name, 0, digest, None, "", content, result.objects.plain())
+
+
+def _command(request: AuditRequest, dataset: Dataset, options: RunOptions) -> list[str]:
+    """Return the arguments of `curator` that repeat an audit."""
+    values = {
+        **request.columns,
+        "config": request.config,
+        "split": request.split,
+        "licence": request.licence,
+        "limit": str(request.limit or ""),
+        "fix": request.fix,
+    }
+    pairs = [(option, value) for option, value in values.items() if value]
+    pairs += [("gold-from", source) for source in request.golds_from]
+    file = str(Path(request.dataset).absolute())
+    name = file if dataset.file else f"{dataset.hub}@{dataset.revision}"
+    chosen = [word for option, value in pairs for word in (f"--{option}", value)]
+    return ["audit", name, *chosen, *replace(options, allow_missing=False).arguments()]

@@ -26,7 +26,7 @@ def draw(context: BuildContext, parts: Sequence[Part], screened: Mapping[str, Ou
     amounts = {name: amount for name, amount in mix.subsets.items() if name in built}
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
-        with context.store.wrap_query_errors(inputs), context.store.engine() as engine:
+        with context.store.guard_query(inputs), context.store.engine() as engine:
             create_tables(engine, context, parts, screened)
             rows = Rows("SELECT * FROM alive", queries.problems(parts))
             counted = mixture.available(engine, rows)

@@ -79,7 +79,7 @@ def _screen(
         objects = context.store.objects
         paths = {key: [objects.path(digest) for digest in evals[key]] for key in evals}
         provided = {**needs, "evals": paths} if evals else needs
-        with context.store.wrap_query_errors(inputs), context.store.engine() as engine:
+        with context.store.guard_query(inputs), context.store.engine() as engine:
             create_tables(engine, context, parts, earlier)
             rows = Rows("SELECT * FROM alive", queries.problems(parts))
             batches = SCREENS[name].run(engine, rows, **parameters, **provided)

@@ -64,10 +64,10 @@ def pull(name: str, store: Store, listener: Listener | None = None) -> Manifest:
         local = repo.replace("/", "--")
         for version in store.versions.all():
             same = version.name == local and version.digest == manifest.digest
-            if same and all(map(store.objects.has, digests(version))):
+            if same and not any(error for _, error in store.objects.inspect(digests(version))):
                 return version
         files = _fetch(api, repo, commit, manifest, folder, listener)
-        objects = _write_objects(store, manifest.content, files, f"{repo} at {commit}")
+        objects = _write_objects(store, manifest.content, files, repo, commit)
     expected, count = manifest.content.rows, store.objects.rows(objects.rows)
     if (count, rows_digest(store, objects.rows)) != (expected.count, expected.sha256):
         raise HubError(
@@ -111,7 +111,7 @@ def _fetch(
 
 
 def _write_objects(
-    store: Store, content: Content, files: Mapping[str, Sequence[Path]], origin: str
+    store: Store, content: Content, files: Mapping[str, Sequence[Path]], repo: str, commit: str
 ) -> Objects:
     """Write the objects of a version that has nothing but its rows."""
     problems: dict[str, list[str]] = {}
@@ -135,6 +135,7 @@ def _write_objects(
             (screened[key] for key in sorted(screened) if key[1] == name), arrow.VERDICTS
         )
         screens[name] = write(read, arrow.VERDICTS)
+    origin = f"{repo} at {commit}"
     return Objects(
         problems=problems,
         rationales=rationales,
@@ -143,6 +144,7 @@ def _write_objects(
         rows=_write_rows(store, rationales),
         origins=dict.fromkeys(content.sources, origin),
         pulled=origin,
+        command=["pull", f"{repo}@{commit}"],
     )
 
 

@@ -28,7 +28,6 @@ from curator.release.hub.client import (
     retry_delay,
 )
 from curator.sources.fetch.hub_errors import status_of
-from curator.versions.queries import digests
 from datastore.files import scratch
 from datastore.store import Store
 from datastore.versions import Manifest
@@ -105,8 +104,6 @@ def publish(
     if get_token() is None:
         raise UsageError("Publishing needs a token. Set HF_TOKEN, or run 'hf auth login'.")
     manifest = store.versions.get(version)
-    for digest in digests(manifest):
-        store.objects.check(digest)
     with scratch(Path(gettempdir()) if store.readonly else store.root / "tmp") as folder:
         listener.progress(f"writing {manifest.ref}", 0, None)
         release = write_folder(store, manifest, folder / "release", options.held_out, repo)

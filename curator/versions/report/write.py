@@ -39,7 +39,7 @@ def write_report(
     a large version holds a sample of its rows, and says so.
     """
     objects = [*digests(manifest), *(digests(before) if before else ())]
-    with store.wrap_query_errors(objects), store.engine() as engine:
+    with store.guard_query(objects), store.engine() as engine:
         create_tables(engine, store, manifest, "current")
         if before is None:
             page = render_report(engine, _describe_with_store(store, manifest), counter())
@@ -57,6 +57,7 @@ def create_tables(engine: Engine, store: Store, manifest: Manifest, schema: str)
     and the check or screen that dropped it, with the reason.
     """
     objects = objects_of(manifest)
+    quarantine = quarantine_sql(store, [manifest], store.objects.path)
     problems = scan_objects(
         store, sorted({each for listed in objects.problems.values() for each in listed})
     )
@@ -69,7 +70,7 @@ def create_tables(engine: Engine, store: Store, manifest: Manifest, schema: str)
         f"CREATE VIEW {schema}.problem AS SELECT * FROM {problems} "
         "QUALIFY row_number() OVER (PARTITION BY id ORDER BY place) = 1",
         f"CREATE VIEW {schema}.verdict AS {verdicts}",
-        f"CREATE VIEW {schema}.quarantine AS {quarantine_sql(store, [manifest])}",
+        f"CREATE VIEW {schema}.quarantine AS {quarantine}",
         f"""
         CREATE TABLE {schema}.row_status AS
         WITH stopped AS (SELECT row_id AS id, "check", outcome, reason FROM ({stopped})),

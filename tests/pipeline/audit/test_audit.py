@@ -3,6 +3,7 @@
 import csv
 import json
 import random
+import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -116,6 +117,26 @@ def test_clean_rows_become_a_version_that_other_commands_read(mixed: Path, tmp_p
     (wrong,) = (e for e in line(found, "answer").examples if e.reason == "contradicts the gold")
     story = curator("why", wrong.row, "--store", store, cwd=tmp_path).stdout
     assert "contradicts the gold" in story and "mixed.jsonl:3" in story
+
+
+def test_a_damaged_object_of_an_audit_is_repaired_by_the_command_that_verify_prints(
+    tmp_path: Path,
+) -> None:
+    mirror, _ = make_world(tmp_path)
+    rows = [{"q": question, "a": text, "g": gold} for question, text, gold in ROWS]
+    file, store = write(tmp_path / "rows.jsonl", rows), tmp_path / "st"
+    columns = {"question": "q", "response": "a", "gold": "g"}
+    request = AuditRequest(str(file), columns=columns, licence="MIT", limit=6, fix="mine")
+    made = audit(request, store, RunOptions(mirror=mirror)).manifest
+    digest = made.objects["rationales"]["cot"]
+    path = store / f"objects/{digest[:2]}/{digest}.parquet"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1])
+    found = json.loads(curator("verify", "--store", store, "--json").stdout)
+    (repair,) = {damage["repair"] for damage in found["damage"]}
+    assert curator(*shlex.split(repair)[1:]).returncode == 0
+    assert path.read_bytes() == whole
+    assert curator("verify", "--store", store).returncode == 0
 
 
 def test_the_same_file_gives_the_same_version_in_another_store(mixed: Path, tmp_path: Path) -> None:

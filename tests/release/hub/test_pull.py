@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from curator.pipeline.reverify import reverify
 from curator.release.folder import write_folder
 from curator.release.hub.pull import pull
 from curator.release.hub.push import PublishOptions, publish
+from curator.versions.content import objects_of
 from curator.versions.diff import row_changes, verdict_changes
 from curator.versions.views import run_query
 from curator.versions.why import why
@@ -91,6 +93,26 @@ def test_a_release_of_a_pulled_version_has_the_same_rows(mine: Path, tmp_path: P
     same = {path: a.manifest["files"][path] == b.manifest["files"][path] for path in a.files[:-2]}
     assert {path for path, equal in same.items() if not equal} == {"recipe.yaml"}, "has its name"
     assert a.licence == b.licence
+
+
+def test_a_damaged_object_of_a_pulled_version_is_repaired_by_the_printed_command(
+    mine: Path, tmp_path: Path
+) -> None:
+    with Store(tmp_path / "other") as store:
+        pulled = pull(REPO, store)
+        path = store.objects.path(pulled.objects["rationales"]["gsm8k_cot"])
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(whole[200:210], b"x" * 10))
+    found = curator("verify", "--store", tmp_path / "other", "--json")
+    assert found.returncode == 1
+    (damage,) = json.loads(found.stdout)["damage"]
+    assert damage["holders"] == ["me--data@1: rationales of gsm8k_cot"]
+    name, command, repo, *_ = shlex.split(damage["repair"])
+    assert (name, command) == ("curator", "pull")
+    with Store(tmp_path / "other") as store:
+        assert pull(repo, store) == pulled
+        assert path.read_bytes() == whole
+        store.objects.check_all(digest for digest, _ in objects_of(pulled).roles())
 
 
 def test_a_pulled_version_cannot_be_reverified(mine: Path) -> None:

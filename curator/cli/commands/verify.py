@@ -1,0 +1,68 @@
+"""The command `curator verify`."""
+
+import re
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from curator.cli.app import Progress, app, open_existing, show_json
+from curator.cli.options import DEFAULT_STORE, VERSION, JsonOption, StoreOption
+from curator.cli.tables import print_wrapped, printable
+
+if TYPE_CHECKING:
+    from curator.versions.verify import Damage, Verification
+
+_LONG_DIGEST, _CUT = re.compile(r"([0-9a-f]{16})[0-9a-f]{48}"), r"\1…"
+"""Full digests do not fit into 80 columns; JSON has them."""
+UNKNOWN_REPAIR = "Rebuild one of these versions, or restore the files from a copy"
+
+
+@app.command(epilog="Example: curator verify mathinstruct@3")
+def verify(
+    versions: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[VERSION]...", help=f"{VERSION} Default: the whole store."),
+    ] = None,
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
+) -> None:
+    """Check that stored data is unchanged.
+
+    Hashes every object and compares it with its name; manifests and the stage cache are
+    compared with their own digests. Changes nothing. Lists what is damaged or missing with
+    the command that repairs it. Exit code 1 if anything is. Ledgers are not checked.
+    """
+    from curator.versions.verify import verify as verify_store
+
+    with open_existing(store) as opened, Progress() as progress:
+        result = verify_store(opened, versions or [], progress)
+    if as_json:
+        show_json(result)
+    else:
+        _print(result)
+    if result.damage:
+        raise typer.Exit(1)
+
+
+def _print(result: "Verification") -> None:
+    size = f"{result.bytes / 2**20:,.1f} MiB"
+    versions = f"{result.versions:,} version{'s' * (result.versions != 1)}"
+    print_wrapped(
+        f"Checked {result.objects:,} objects ({size}) and {versions}: "
+        f"{f'{len(result.damage):,}' if result.damage else 'nothing'} damaged or missing."
+    )
+    by_repair: dict[str, list[Damage]] = {}
+    for damage in result.damage:
+        by_repair.setdefault(damage.repair, []).append(damage)
+    for repair, group in by_repair.items():
+        print()
+        for damage in group:
+            print(f"{damage.state} {_LONG_DIGEST.sub(_CUT, printable(damage.file))}")
+            for holder in damage.holders:
+                print(f"  {printable(holder)}")
+        print(f"To repair: {printable(repair) or UNKNOWN_REPAIR}")
+    if result.unknown_files:
+        print()
+        print_wrapped("Files among the objects that are not objects and that nothing reads:")
+    for file in result.unknown_files:
+        print(f"  {printable(file)}")
