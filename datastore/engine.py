@@ -23,9 +23,12 @@ def literal(text: str | Path) -> str:
 
 
 def scan(paths: Iterable[Path]) -> str:
-    """Return a FROM item over Parquet files; `*`, `?` and `[` in their paths are escaped."""
+    """Return a FROM item over Parquet files; `*`, `?` and `[` in their paths are escaped.
+
+    A column that some files lack, since an older release wrote them, is NULL in their rows.
+    """
     literals = ", ".join(literal(re.sub(r"[*?[]", r"[\g<0>]", str(path))) for path in paths)
-    return f"read_parquet([{literals}])"
+    return f"read_parquet([{literals}], union_by_name = true)"
 
 
 class Engine:

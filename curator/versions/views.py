@@ -56,7 +56,7 @@ def view_statements(store: Store, manifests: Sequence[Manifest], path: Locate) -
     verdicts = {
         digest for each in objects for digest in (*each.verdicts.values(), *each.screens.values())
     }
-    written = " UNION ALL ".join(
+    written = " UNION ALL BY NAME ".join(
         f"SELECT *, {literal(subset)} AS subset FROM {_scan([digest], path)}"
         for subset, digest in sorted(rationales)
     )

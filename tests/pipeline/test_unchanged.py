@@ -14,6 +14,8 @@ from curator import RunOptions, build, load
 from curator.core.progress import SilentListener
 from curator.pipeline.reverify import reverify
 from curator.versions.verify import verify
+from curator.versions.views import run_query
+from curator.versions.why import why
 from datastore.files import read_record
 from datastore.migrations import add_digests
 from datastore.store import Store
@@ -50,6 +52,12 @@ def test_a_store_of_an_older_release_is_used_and_no_cached_program_runs(
     assert again.ref == "small@2"
     assert again.content["rows"] == old.content["rows"]
     assert [row["id"] for row in load("small@2", store).to_pylist()] == [row["id"] for row in rows]
+    # Views over both versions, whose objects have different columns.
+    with Store(store) as opened:
+        _, [(texts, known)] = run_query(
+            opened, "SELECT count(*), count(gold_in_text) FROM rationales"
+        )
+        assert texts > known > 0 and why(opened, rows[0]["id"].hex()).versions
 
 
 def test_the_rows_of_an_older_release_are_verified_again_without_its_own_words(
