@@ -107,7 +107,7 @@ def _call(name: str, parts: list[complex]) -> complex:
 
 
 def values(formula: Formula, names: frozenset[str]) -> list[complex | None]:
-    """Return the float values at all points; None where there is none."""
+    """Return the float values at all points; None where the formula has no value."""
     found: list[complex | None] = []
     for index in range(POINTS):
         try:
