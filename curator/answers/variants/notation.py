@@ -90,7 +90,7 @@ def _latex_product(formula: Formula, style: Style) -> str:
             text = f"({text})"
         if before is None:
             out = text
-        elif style.times or _needs_times(before, factor):
+        elif style.times or _needs_times(before, factor, text):
             out = f"{out} {style.times or _TIMES} {text}"
         else:
             out += f" {text}" if text[0].isalpha() and _COMMAND_END.search(out) else text
@@ -98,7 +98,7 @@ def _latex_product(formula: Formula, style: Style) -> str:
     return out
 
 
-def _needs_times(before: Formula, factor: Formula) -> bool:
+def _needs_times(before: Formula, factor: Formula, text: str) -> bool:
     """Return whether two factors side by side would read as something else."""
     first = factor.parts[0] if factor.op == "power" else factor
     if first.op == "number" or before.op == "call":
@@ -106,7 +106,7 @@ def _needs_times(before: Formula, factor: Formula) -> bool:
     if first.op == "quotient":
         return before.op in ("number", "quotient", "power")
     is_name = before.op in ("letter", "constant") and before.text not in tuple("xyztn")
-    return is_name and first.op == "sum"
+    return is_name and text[0] == "("
 
 
 def _plain(formula: Formula, style: Style) -> str:

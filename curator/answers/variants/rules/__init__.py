@@ -26,7 +26,7 @@ TRUE_FORMS = (
 )
 """Rules for answers that are equal to the gold answer.
 
-Besides mathematics they follow conventions of the field: a unit or base may be left out, `x = 3`
+Besides mathematics they follow conventions of the field: a unit may be left out, `x = 3`
 states 3, and an unordered list may be written as a set.
 """
 

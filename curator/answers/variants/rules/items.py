@@ -23,6 +23,8 @@ def _list_forms(gold: Gold) -> Iterator[str]:
     shape = gold.shape
     if shape is None or shape.kind not in ("set", "list"):
         return
+    if len(set(shape.parts)) < len(shape.parts):
+        return  # a set would lose an item
     texts = [write(part) for part in shape.parts]
     programs = ", ".join(write(part, PYTHON) for part in shape.parts)
     yield rf"\{{{', '.join(texts)}\}}"

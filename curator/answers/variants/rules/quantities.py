@@ -44,7 +44,7 @@ def _spelled(gold: Gold) -> Iterator[str]:
 
 
 def _left_out(gold: Gold) -> Iterator[str]:
-    if gold.shape is not None and gold.shape.kind in ("quantity", "base"):
+    if gold.shape is not None and gold.shape.kind == "quantity":
         yield write(gold.shape.parts[0])
 
 
@@ -104,7 +104,7 @@ def _base(gold: Gold) -> Iterator[str]:
 FORMS = (
     Rule("percent", r"`0.07` for `7\%`, `50\%` for `0.5`", _percent),
     Rule("unit spelled out", "`3 centimeters`, `7 percent`", _spelled),
-    Rule("unit or base left out", r"`3` for `3\text{ cm}`, `12` for `12_5`", _left_out),
+    Rule("unit left out", r"`3` for `3\text{ cm}`", _left_out),
     Rule("unit converted", r"`300\text{ cm}` for `3\text{ m}`", _converted),
     Rule("base written out", "`12 base 5` for `12_5`", _base_forms),
 )
