@@ -99,7 +99,7 @@ def _read_quantity(text: str) -> Shape | None:
     grouped = _GROUPED.fullmatch(amount)
     formula = number(_SEPARATOR.sub("", amount)) if grouped else read_formula(amount)
     if formula is None or any(part.op == "call" for _, part in walk(formula)):
-        return None  # in `\\cos 15^\\circ` the unit belongs to the argument
+        return None  # in `\cos 15^\circ` the unit belongs to the argument
     return Shape("quantity", (formula,), unit)
 
 

@@ -27,7 +27,7 @@ TRUE_FORMS = (
 """Rules for answers that are equal to the gold answer.
 
 Besides mathematics they follow conventions of the field: a unit may be left out, `x = 3`
-states 3, and an unordered list may be written as a set.
+states 3, and a bare list (`1, 2`) is a set.
 """
 
 NEAR_MISSES = (

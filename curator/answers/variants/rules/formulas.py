@@ -15,7 +15,7 @@ from curator.answers.variants.shapes import INFINITY, MINUS_INFINITY, Shape, wri
 Maker = Callable[[Gold], Iterator[str]]
 
 
-def _rewriting(*rewrites: algebra.Rewrite) -> Callable[[Gold], Iterator[str]]:
+def _rewriting(*rewrites: algebra.Rewrite) -> Maker:
     """Return a rule that applies each rewrite to all parts of all formulas."""
 
     def make(gold: Gold) -> Iterator[str]:
@@ -25,7 +25,7 @@ def _rewriting(*rewrites: algebra.Rewrite) -> Callable[[Gold], Iterator[str]]:
     return make
 
 
-def _polynomial(rewrite: algebra.Rewrite) -> Callable[[Gold], Iterator[str]]:
+def _polynomial(rewrite: algebra.Rewrite) -> Maker:
     """Return a rule that rewrites formulas with letters as a whole."""
 
     def make(gold: Gold) -> Iterator[str]:
@@ -34,11 +34,6 @@ def _polynomial(rewrite: algebra.Rewrite) -> Callable[[Gold], Iterator[str]]:
             yield from rewritten(gold, rewrite, PYTHON)
 
     return make
-
-
-def _minus_moved(gold: Gold) -> Iterator[str]:
-    yield from rewritten(gold, algebra.everywhere(algebra.move_minus_up))
-    yield from rewritten(gold, algebra.everywhere(algebra.move_minus_down))
 
 
 def _equation_sides(gold: Gold) -> Iterator[str]:
@@ -95,7 +90,11 @@ def _relation(gold: Gold) -> Iterator[str]:
 
 
 FORMS = (
-    Rule("minus moved", r"`\frac{-1}{2}` for `-\frac{1}{2}`", _minus_moved),
+    Rule(
+        "minus moved",
+        r"`\frac{-1}{2}` for `-\frac{1}{2}`",
+        _rewriting(algebra.move_minus_up, algebra.move_minus_down),
+    ),
     Rule("sum reversed", "`1 + x` for `x + 1`", _rewriting(algebra.reverse_sum)),
     Rule(
         "product reversed",

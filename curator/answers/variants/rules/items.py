@@ -36,7 +36,7 @@ def _list_forms(gold: Gold) -> Iterator[str]:
         yield f"{', '.join(texts[:-1])} or {texts[-1]}"
     if not any(map(letters, shape.parts)):
         yield f"x = {', '.join(texts)}"
-        yield rf" \text{{ or }} ".join(f"x = {text}" for text in texts)  # noqa: F541
+        yield r" \text{ or } ".join(f"x = {text}" for text in texts)
 
 
 def _tuple_forms(gold: Gold) -> Iterator[str]:

@@ -15,7 +15,7 @@ from curator.answers.variants.value import exact_value
 
 
 def _constructors(gold: Gold) -> Iterator[str]:
-    """Write fractions and matrices as sympy's and Python's constructors."""
+    """Write numbers, matrices and sets as sympy's and Python's constructors."""
     shape = gold.shape
     if shape is None:
         return
