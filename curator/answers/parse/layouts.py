@@ -12,16 +12,16 @@ _OTHERWISE = Node("bool", (), "true")
 
 
 def sympy_interval(p: Cursor) -> Node:
-    brackets = "[]"
-    if p.peek(-1).text == "Interval" and p.next.text == ".":
-        raise Unreadable("Interval")
+    """Parse `Interval(1, 2)`, `Interval(1, 2, True, False)` and `Interval_Lopen(1, 2)`."""
+    name = p.peek(-1).text.partition("_")[2]
     p.expect("(")
     inside = p.items()
     p.expect(")")
     ends = inside.args
     if inside.op != "items" or not 2 <= len(ends) <= 4:
         raise Unreadable("Interval")
-    flags = [*(arg == Node("bool", (), "true") for arg in ends[2:]), False, False]
+    named = [name in ("open", "Lopen"), name in ("open", "Ropen")]
+    flags = named if name else [*(arg == Node("bool", (), "true") for arg in ends[2:]), False, False]
     infinite = [
         end.text == "inf" or (end.op == "neg" and end.args[0].text == "inf") for end in ends
     ]
