@@ -13,15 +13,16 @@ _OTHERWISE = Node("bool", (), "true")
 
 def sympy_interval(p: Cursor) -> Node:
     """Parse `Interval(1, 2)`, `Interval(1, 2, True, False)` and `Interval_Lopen(1, 2)`."""
-    name = p.peek(-1).text.partition("_")[2]
+    name = p.peek(-1).text.removeprefix("Interval").removeprefix("_")
     p.expect("(")
     inside = p.items()
     p.expect(")")
     ends = inside.args
     if inside.op != "items" or not 2 <= len(ends) <= 4:
         raise Unreadable("Interval")
-    named = [name in ("open", "Lopen"), name in ("open", "Ropen")]
-    flags = named if name else [*(arg == Node("bool", (), "true") for arg in ends[2:]), False, False]
+    flags = [*(arg == Node("bool", (), "true") for arg in ends[2:]), False, False]
+    if name:
+        flags = [name in ("open", "Lopen"), name in ("open", "Ropen")]
     infinite = [
         end.text == "inf" or (end.op == "neg" and end.args[0].text == "inf") for end in ends
     ]

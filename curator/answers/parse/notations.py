@@ -53,7 +53,7 @@ def rewrite(text: str) -> str:
         text = f"{part[1]}/{PARTS[part[2].lower()]}{text[part.end() :]}"
     if text.endswith("..."):
         text = _repeat_digits(text) or text
-    if text[:1] == "]" or text[-1:] == "[":
+    if text[:1] == "]" or text[-1:] == "[" or "[ ∪" in text or "∪ ]" in text:
         text = " ∪ ".join(_close_brackets(piece.strip()) for piece in text.split("∪"))
     return text
 

@@ -75,6 +75,25 @@ def pieces(shape: Shape) -> Iterator[tuple[Formula, Formula, str]]:
         yield shape.parts[index], shape.parts[index + 1], shape.form[index : index + 2]
 
 
+def _inequality(low: Formula, high: Formula, form: str, style: Style) -> str:
+    """Return `x < 3` or `1 < x <= 3`; empty for all real numbers."""
+    signs = ("<", r"\leq") if style.latex else ("<", "<=")
+    turned = (">", r"\geq") if style.latex else (">", ">=")
+    first, second = signs[form[0] == "["], signs[form[1] == "]"]
+    if low == MINUS_INFINITY:
+        return "" if high == INFINITY else f"x {second} {write_end(high, style)}"
+    if high == INFINITY:
+        return f"x {turned[form[0] == '[']} {write_end(low, style)}"
+    return f"{write_end(low, style)} {first} x {second} {write_end(high, style)}"
+
+
+def write_inequalities(shape: Shape, style: Style = LATEX) -> str:
+    """Return intervals as `x < 1 or x > 3`; empty if one of them is all real numbers."""
+    between = r" \text{ or } " if style.latex else " or "
+    parts = [_inequality(*piece, style) for piece in pieces(shape)]
+    return between.join(parts) if all(parts) else ""
+
+
 def rows(shape: Shape) -> list[tuple[Formula, ...]]:
     """Return the rows of a matrix."""
     width = int(shape.form)

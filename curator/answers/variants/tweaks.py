@@ -213,3 +213,37 @@ def part_lost(formula: Formula) -> Iterator[Formula]:
             for index in range(len(part.parts)):
                 rest = [each for at, each in enumerate(part.parts) if at != index]
                 yield replace_at(formula, path, join(part.op, rest))
+
+
+def power_flattened(formula: Formula) -> Iterator[Formula]:
+    """Write 2*10 or 210 for 2 to the power of 10."""
+    for path, part in walk(formula):
+        if part.op == "power":
+            yield replace_at(formula, path, join("product", list(part.parts)))
+            if all(map(is_whole, part.parts)):
+                digits = part.parts[0].text + part.parts[1].text
+                yield replace_at(formula, path, number(digits))
+
+
+def root_misplaced(formula: Formula) -> Iterator[Formula]:
+    """Write 5 + sqrt(2), sqrt(10) or the fifth root of 2 for 5 sqrt(2)."""
+    for path, part in walk(formula):
+        if part.op != "product" or len(part.parts) != 2 or part.parts[1].op != "root":
+            continue
+        outside, inner = part.parts
+        yield replace_at(formula, path, join("sum", [outside, inner]))
+        inside = join("product", [outside, inner.parts[0]])
+        yield replace_at(formula, path, replace(inner, parts=(inside, inner.parts[1])))
+        if is_whole(outside) and len(outside.text) == 1 and outside.text not in "012":
+            yield replace_at(formula, path, replace(inner, parts=(inner.parts[0], outside)))
+
+
+def fraction_flattened(formula: Formula) -> Iterator[Formula]:
+    """Write a - b, a*b or the decimal a.b for a/b."""
+    for path, part in walk(formula):
+        if part.op == "quotient":
+            top, bottom = part.parts
+            yield replace_at(formula, path, join("sum", [top, minus(bottom)]))
+            yield replace_at(formula, path, join("product", [top, bottom]))
+            if is_whole(top) and is_whole(bottom):
+                yield replace_at(formula, path, number(f"{top.text}.{bottom.text}"))

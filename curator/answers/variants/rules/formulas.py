@@ -11,6 +11,7 @@ from curator.answers.variants.formula import Formula, join, letters, minus, numb
 from curator.answers.variants.notation import PYTHON, write
 from curator.answers.variants.rules.rule import Gold, Rule, rewritten, write_different
 from curator.answers.variants.shapes import INFINITY, MINUS_INFINITY, Shape, write_shape
+from curator.answers.variants.value import values
 
 Maker = Callable[[Gold], Iterator[str]]
 
@@ -82,6 +83,17 @@ def _is_valid(shape: Shape) -> bool:
     return True
 
 
+def _absolute(gold: Gold) -> Iterator[str]:
+    """Write the absolute value or the floor of an expression that is negative somewhere."""
+    shape = gold.shape
+    if shape is None or shape.kind != "value" or not letters(shape.parts[0]):
+        return
+    found = values(shape.parts[0], letters(shape.parts[0]))
+    if any(value is not None and not value.imag and value.real < -0.01 for value in found):
+        text = write(shape.parts[0])
+        yield from (f"|{text}|", rf"\left|{text}\right|", rf"\lfloor {text} \rfloor")
+
+
 def _relation(gold: Gold) -> Iterator[str]:
     shape = gold.shape
     if shape is not None and shape.kind == "equation":
@@ -134,5 +146,9 @@ MISSES = (
     Rule("function", r"`\cos x`, `\sin(2x)` for `\sin x`", _tweaking(tweaks.function)),
     Rule("bracket lost", "`2x + 3` for `2(x + 3)`", _tweaking(tweaks.bracket_lost)),
     Rule("part lost", "`x` for `x + 1`", _tweaking(tweaks.part_lost)),
+    Rule("power flattened", "`210`, `2*10` for `2^{10}`", _tweaking(tweaks.power_flattened)),
+    Rule("root misplaced", r"`5 + \sqrt{2}` for `5\sqrt{2}`", _tweaking(tweaks.root_misplaced)),
+    Rule("fraction flattened", "`3 - 4`, `3.4` for `3/4`", _tweaking(tweaks.fraction_flattened)),
+    Rule("absolute value", "`|x + 1|` for `x + 1`", _absolute),
     Rule("another relation", "`y < 2x` for `y = 2x`", _relation),
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from curator.answers.variants.formula import Formula, letters
-from curator.answers.variants.notation import LATEX, PYTHON, Style, write
+from curator.answers.variants.notation import LATEX, PYTHON, write
 from curator.answers.variants.rules.rule import Gold, Rule, write_different
 from curator.answers.variants.shapes import (
     INFINITY,
@@ -15,6 +15,7 @@ from curator.answers.variants.shapes import (
     Shape,
     pieces,
     write_end,
+    write_inequalities,
     write_shape,
 )
 
@@ -27,26 +28,12 @@ def _intervals(gold: Gold) -> Shape | None:
     return shape
 
 
-def _inequality(low: Formula, high: Formula, form: str, style: Style) -> str:
-    """Return `x < 3` or `1 < x <= 3`; empty for all real numbers."""
-    signs = ("<", r"\leq") if style.latex else ("<", "<=")
-    turned = (">", r"\geq") if style.latex else (">", ">=")
-    first, second = signs[form[0] == "["], signs[form[1] == "]"]
-    if low == MINUS_INFINITY:
-        return "" if high == INFINITY else f"x {second} {write_end(high, style)}"
-    if high == INFINITY:
-        return f"x {turned[form[0] == '[']} {write_end(low, style)}"
-    return f"{write_end(low, style)} {first} x {second} {write_end(high, style)}"
-
-
 def _inequalities(gold: Gold) -> Iterator[str]:
     shape = _intervals(gold)
     if shape is None:
         return
-    for style, between in ((LATEX, r" \text{ or } "), (PYTHON, " or ")):
-        parts = [_inequality(*piece, style) for piece in pieces(shape)]
-        if all(parts):
-            yield between.join(parts)
+    for style in (LATEX, PYTHON):
+        yield write_inequalities(shape, style)
 
 
 def _excluded_point(gold: Gold) -> Iterator[str]:
@@ -62,9 +49,9 @@ def _membership(gold: Gold) -> Iterator[str]:
     shape = _intervals(gold)
     if shape is not None:
         yield rf"x \in {write_shape(shape)}"
-        inequality = [_inequality(*piece, LATEX) for piece in pieces(shape)]
-        if len(inequality) == 1 and inequality[0]:
-            yield rf"\{{x \mid {inequality[0]}\}}"
+        inequality = write_inequalities(shape)
+        if len(shape.form) == 2 and inequality:
+            yield rf"\{{x \mid {inequality}\}}"
 
 
 def _sympy_name(low: Formula, high: Formula, form: str) -> str:

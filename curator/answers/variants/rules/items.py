@@ -105,6 +105,32 @@ def _tuple_or_set(gold: Gold) -> Iterator[str]:
         yield f"({items})"
 
 
+def _separator(gold: Gold) -> Iterator[str]:
+    """Join the digits of two numbers."""
+    shape = gold.shape
+    if shape is None or shape.kind not in ("list", "tuple", "set") or len(shape.parts) != 2:
+        return
+    if all(part.op == "number" and part.text.isdigit() for part in shape.parts):
+        first, second = (part.text for part in shape.parts)
+        yield from (f"{first}.{second}", f"{first}/{second}", f"{first}{second}")
+        yield from (f"{first}:{second}", f"{first} - {second}", f"{first} + {second}")
+
+
+def _half_open(gold: Gold) -> Iterator[str]:
+    """Write a pair with brackets that only an interval has."""
+    shape = gold.shape
+    if shape is None or shape.kind != "tuple" or len(shape.parts) != 2 or shape.form:
+        return
+    low, high = map(exact_value, shape.parts)
+    if low is not None and high is not None and low < high:
+        items = ", ".join(map(write, shape.parts))
+        yield from (
+            f"({items}]",
+            f"[{items})",
+            f"{write(shape.parts[0])} < x \\leq {write(shape.parts[1])}",
+        )
+
+
 def _matrix_moved(gold: Gold) -> Iterator[str]:
     shape = gold.shape
     if shape is None or shape.kind != "matrix":
@@ -134,5 +160,7 @@ MISSES = (
     Rule("coordinate doubled", "`(1, 2, 2)` for `(1, 2)`", _item_doubled),
     Rule("coordinates swapped", "`(2, 1)` for `(1, 2)`", _coordinates),
     Rule("tuple or set", r"`\{1, 2\}` for `(1, 2)`", _tuple_or_set),
+    Rule("another separator", "`1.2`, `12`, `1/2` for `1, 2`", _separator),
+    Rule("half-open interval", "`(1, 2]` for the point `(1, 2)`", _half_open),
     Rule("matrix moved", "rows, columns or both exchanged", _matrix_moved),
 )

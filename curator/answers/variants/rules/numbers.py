@@ -169,7 +169,12 @@ def _word_after(gold: Gold) -> Iterator[str]:
     value = _whole(gold)
     if value is not None:
         yield from (f"{value} thirds", f"{value} squared", f"{value} million", f"{value} dozen")
-        yield from (f"half of {value}", f"{value} modulo {max(2, value // 2)}", f"negative {value}")
+        yield from (
+            f"half of {value}",
+            f"twice {value}",
+            f"{value} modulo {max(2, value // 2)}",
+            f"negative {value}",
+        )
 
 
 def _bound(gold: Gold) -> Iterator[str]:
@@ -178,6 +183,14 @@ def _bound(gold: Gold) -> Iterator[str]:
     if formula is not None and is_real and not letters(formula):
         text = write(formula)
         yield from (f"x < {text}", rf"x \geq {text}", rf"x \neq {text}", f"> {text}")
+
+
+def _range(gold: Gold) -> Iterator[str]:
+    value = _whole(gold)
+    if value is not None:
+        yield from (f"at least {value}", f"more than {value}", f"{value} or more", f"under {value}")
+        yield from (f"{value} to {value + 2}", f"between {value} and {value + 2}")
+        yield from (f"{value} out of {value + 2}", f"{value} of {value + 2}")
 
 
 def _more_values(gold: Gold) -> Iterator[str]:
@@ -230,6 +243,7 @@ MISSES = (
     Rule("function of the value", r"`f(12)`, `\sin 12`, `12!` for `12`", _function_of_value),
     Rule("word after the number", "`12 thirds`, `12 million` for `12`", _word_after),
     Rule("bound", r"`x < 12`, `x \neq 12` for `12`", _bound),
+    Rule("range", "`at least 12`, `12 to 14`, `12 out of 14` for `12`", _range),
     Rule("more values", r"`12 or 11`, `\pm 12`, `(12, 12)` for `12`", _more_values),
     Rule("letter after the number", "`12x`, `12i` for `12`", _times_letter),
     Rule("another name", "`w = 12` for `x = 12`", _other_name),

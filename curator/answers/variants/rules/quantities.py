@@ -80,6 +80,7 @@ def _unit(gold: Gold) -> Iterator[str]:
         yield rf"{amount}\text{{ radians}}"
     if shape.form in ("centimeter", "meter", "foot", "inch", "mile", "kilometer"):
         others += [f"square {shape.form}", f"cubic {shape.form}"]
+        yield rf"{amount}\text{{ {UNITS[shape.form].symbol}/s}}"
     if shape.form.startswith("square "):
         base = shape.form.removeprefix("square ")
         others += [base, f"cubic {base}"]

@@ -15,7 +15,7 @@ from curator.answers.variants.differences import shapes_differ
 from curator.answers.variants.formula import walk
 from curator.answers.variants.notation import LATEX, PLAIN, PYTHON, Style
 from curator.answers.variants.reading import read_shape
-from curator.answers.variants.shapes import Shape, mixed_value, write_shape
+from curator.answers.variants.shapes import Shape, mixed_value, write_inequalities, write_shape
 from curator.answers.variants.value import exact_value
 from curator.core.model import LETTERS
 
@@ -98,7 +98,7 @@ MAX_CHANGES = 6
 
 
 def write_miss(shape: Shape) -> str:
-    """Write a near miss in one of three notations, which its text decides."""
+    """Write a near miss in one of several notations, which its text decides."""
     latex = write_shape(shape, LATEX)
     marked = any(
         part.text == "e" or "'" in part.text or "_" in part.text
@@ -107,6 +107,8 @@ def write_miss(shape: Shape) -> str:
     )
     if marked or shape.kind in ("quantity", "mixed", "base"):
         return latex
+    if shape.kind == "intervals" and pick(latex, (True, False)):
+        return write_inequalities(shape) or latex
     return write_shape(shape, pick(latex, (LATEX, LATEX, PLAIN, PYTHON)))
 
 
