@@ -161,7 +161,7 @@ def _function_of_value(gold: Gold) -> Iterator[str]:
     value = _whole(gold)
     if value is not None:
         yield from (f"f({value})", rf"\sin {value}", rf"\ln({value})", f"log({value})")
-        if value > 2:
+        if 2 < value <= 100:
             yield f"{value}!"
 
 
