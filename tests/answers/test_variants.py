@@ -30,7 +30,8 @@ OPEN_GOLDS = r"""
 0|7|12|1,200|1400|-35|0.5|-2.75|3.1416|4e-05|\frac{2}{3}|-\frac{7}{4}|\frac{5}{11}|1\frac{4}{5}
 5\sqrt{2}|\frac{\sqrt{6}}{3}|\frac{1-\sqrt{5}}{2}|\sqrt[3]{7}|\frac{3\pi}{4}|25\pi|2 + 3i|2^{10}
 2x - 1|x^2 + 5x + 6|3(x-2)(x+1)|\frac{1}{z}|\frac{x+2}{7}|4x^2y|\sin x|\ln 2|x = 9|y = 2x + 1
-x^2 + y^2 = 4|(3, -4)|(1, 1)|(2, 5)|(1, 2, 2)|[1, 2, 3]|(2, \frac{\pi}{3})|1, -2|3 \pm \sqrt{2}|\{1, 2, 5\}
+(3, -4)|(1, 1)|(2, 5)|(1, 2, 2)|[1, 2, 3]|(2, \frac{\pi}{3})|1, -2|3 \pm \sqrt{2}
+x^2 + y^2 = 4|\{1, 2, 5\}
 (1, 2]|[0, \infty)|(-\infty, 3) \cup (3, \infty)|(-\infty, -2] \cup (5, 7)|x \in [-2, 7]
 \begin{pmatrix} 1 & 2 \\ -3 & 4 \end{pmatrix}|\begin{pmatrix} 5 \\ -1 \end{pmatrix}
 \$18.90|7\%|86^\circ|3\text{ cm}|20\text{ square units}|12\text{ teachers}|4\text{ hours}
