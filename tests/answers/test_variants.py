@@ -174,9 +174,8 @@ def test_intervals_are_written_as_the_same_set() -> None:
 
 def test_numbers_are_written_in_other_notations() -> None:
     assert texts("1400", "powers of ten") == [r"1.4 \times 10^{3}", "1.4e3", "1.4*10**3"]
-    assert texts("1400", "thousands separators") == ["1,400", "1{,}400", r"1\,400"] or texts(
-        "1400", "thousands separators"
-    ) == ["1,400", "1{,}400", r"1,\!400", r"1\,400"]
+    grouped = ["1,400", "1{,}400", r"1,\!400", r"1\,400"]
+    assert texts("1400", "thousands separators") == grouped
     assert texts("1400", "number words")[0] == "one thousand four hundred"
     assert texts(r"\frac{5}{11}", "decimals") == [r"0.\overline{45}"]
     assert texts(r"-\frac{7}{4}", "mixed numbers") == [r"-1\frac{3}{4}", "-1 3/4"]
