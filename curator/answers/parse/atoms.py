@@ -119,7 +119,7 @@ def word(p: Cursor, text: str) -> Node:
         return inside if inside.op == "set" else to_collection("set", inside)
     if text == "Piecewise" and p.accept("("):
         return piecewise(p)
-    if text == "Interval":
+    if text in ("Interval", "Interval_open", "Interval_Lopen", "Interval_Ropen"):
         return sympy_interval(p)
     if text == "Union" and p.accept("("):
         inside = p.items()

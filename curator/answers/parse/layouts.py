@@ -12,9 +12,8 @@ _OTHERWISE = Node("bool", (), "true")
 
 
 def sympy_interval(p: Cursor) -> Node:
-    brackets = "[]"
-    if p.peek(-1).text == "Interval" and p.next.text == ".":
-        raise Unreadable("Interval")
+    """Parse `Interval(1, 2)`, `Interval(1, 2, True, False)` and `Interval_Lopen(1, 2)`."""
+    name = p.peek(-1).text.removeprefix("Interval").removeprefix("_")
     p.expect("(")
     inside = p.items()
     p.expect(")")
@@ -22,6 +21,8 @@ def sympy_interval(p: Cursor) -> Node:
     if inside.op != "items" or not 2 <= len(ends) <= 4:
         raise Unreadable("Interval")
     flags = [*(arg == Node("bool", (), "true") for arg in ends[2:]), False, False]
+    if name:
+        flags = [name in ("open", "Lopen"), name in ("open", "Ropen")]
     infinite = [
         end.text == "inf" or (end.op == "neg" and end.args[0].text == "inf") for end in ends
     ]

@@ -60,7 +60,7 @@ _ROOT = re.compile(r"√\s*(\d+(?:\.\d+)?|[A-Za-z])?")
 _FONT = re.compile(
     r"\\(?:text|textbf|textit|textrm|textsf|texttt|textnormal|mathrm|mathbf|mathit|mathsf|mathtt"
     r"|mathbb|mathcal|mbox|hbox|operatorname|boldsymbol|bm|rm|emph|underline|fbox|boxed)"
-    r"\s*\*?\s*\{([^{}]{0,2000})\}"
+    r"\s*\*?\s*(\{)|\\[{}]|[{}]"
 )
 _DROPPED = re.compile(
     r"\\(?:left|right|bigg?|Bigg?|bigl|bigr|Bigl|Bigr|biggl|biggr|displaystyle|textstyle|limits"
@@ -126,6 +126,7 @@ _GROUPED = re.compile(r"(?<=\d)(?:\{,\}|,\\!|\\!,|,\s*\\!)\s*(?=\d{3}(?!\d))")
 _GROUPED_ARG = re.compile(r"(?<=[a-z}])\{\d{1,3}(?:,\d{3}){1,9}\}", re.ASCII)
 _THIN_SPACE = re.compile(r"(?<=\d)(?:\\,|[\u00a0\u2009\u202f])(?=\d{3}(?!\d))", re.ASCII)
 _SWISS = re.compile(r"(?<![\d'])\d{1,3}(?:'\d{3})+(?![\d'])")
+_ENCLOSED = re.compile(r"\\\[(.*)\\\]\.?|\*\*([^*]+)\*\*\.?", re.S)
 _UNION = re.compile(r"(?<=[)\]]) ?U ?(?=[(\[])")
 _BLANKS = re.compile(r"\s+")
 
@@ -155,11 +156,7 @@ def _normalize_latex(text: str) -> str:
     text = text.replace(r"\!", "").replace(r"\(", " ").replace(r"\)", " ")
     if r"\begin" not in text:
         text = re.sub(r"\\\[|\\\]", " ", text)
-    text = _REALS.sub(" (-inf, inf) ", _DROPPED.sub(" ", text))
-    for _ in range(4):  # fonts inside fonts
-        text, count = _FONT.subn(r" \1 ", text)
-        if not count:
-            break
+    text = _remove_fonts(_REALS.sub(" (-inf, inf) ", _DROPPED.sub(" ", text)))
     text = _DEGREES.sub("°", text)
     text = text.replace(r"\%", "%").replace(r"\#", "#").replace(r"\&", "&").replace(r"\_", "_")
     text = _SPACES.sub(" ", text)
@@ -171,16 +168,30 @@ def _normalize_latex(text: str) -> str:
     return text
 
 
-def _open_box(text: str) -> str:
-    """Return the content of a text that is one box, `\\boxed{...}`; other texts as they are."""
-    start, depth = text.find("{"), 0
-    if start < 0:
+def _remove_fonts(text: str) -> str:
+    """Remove font and box commands with their braces, however deeply nested."""
+    if "{" not in text:
         return text
-    for at in range(start, len(text)):
-        depth += (text[at] == "{") - (text[at] == "}")
-        if depth <= 0:
-            return text[start + 1 : at] if not text[at + 1 :].strip(" .$") else text
-    return text
+    stack: list[re.Match[str]] = []
+    spans: list[tuple[int, int]] = []
+    for match in _FONT.finditer(text):
+        if match[0][-1] == "{" and match[0] != r"\{":
+            stack.append(match)
+        elif match[0] == "}" and stack:
+            opening = stack.pop()
+            if opening[1]:
+                spans += [opening.span(), match.span()]
+    out, at = [], 0
+    for start, end in sorted(spans):
+        out += [text[at:start], " "]
+        at = end
+    return "".join([*out, text[at:]])
+
+
+def _open_enclosed(text: str) -> str:
+    r"""Return the inside of `\[...\]` and of Markdown's `**...**`; other texts as they are."""
+    match = _ENCLOSED.fullmatch(text)
+    return (match[1] or match[2]) if match else text
 
 
 def normalize(text: str) -> str:
@@ -196,8 +207,8 @@ def normalize(text: str) -> str:
         text = _mark_money(text)
     if "'" in text:
         text = _SWISS.sub(lambda m: m[0].replace("'", ""), text)
-    if "box" in text and text.lstrip().startswith((r"\boxed", r"\fbox")):
-        text = _open_box(text)
+    if text.startswith((r"\[", "**")):
+        text = _open_enclosed(text)
     if "\\" in text or "{,}" in text or "~" in text:
         text = _normalize_latex(text)
     text = _UNION.sub(" ∪ ", _BLANKS.sub(" ", text)).strip()

@@ -9,7 +9,7 @@ remark in brackets (`3.14 (approximately)`); `parse_based(text)` for `0x1F` and 
 import re
 from fractions import Fraction
 
-from curator.answers.parse.phrases import MONTHS, PARTS
+from curator.answers.parse.phrases import MONTHS, PARTS, parse_number_words
 from curator.answers.parse.tree import Node
 
 _MAX_LENGTH = 200
@@ -26,6 +26,9 @@ _DOTTED = re.compile(r"(-?)(\d*)\.(\d{1,40})\.\.\.")
 _HEXADECIMAL = re.compile(r"0[xX]([0-9A-Fa-f]{1,32})|0[bB]([01]{1,128})|0[oO]([0-7]{1,64})")
 _BASED = re.compile(r"\(?([0-9A-Z]{2,64})\)? ?_ ?\{? ?(\d\d) ?\}?")
 _RANGE = re.compile(r" ?(-?\d+(?:\.\d+)?) ?(?:to|\u2013) ?(-?\d+(?:\.\d+)?) ?", re.ASCII)
+_BASE_WORD = re.compile(r"_ ?\{ ?(two|three|four|five|six|seven|eight|nine|ten|twelve|sixteen) ?\}")
+_BASE_AFTER = re.compile(r"(-?[0-9A-Z]{1,64}) ?\(?(?:in )?base[- ](\d\d?|[a-z]{3,7})\)?", re.ASCII)
+_INTERVAL = re.compile(r"\bInterval\.(open|Lopen|Ropen)(?= ?\()")
 _EACH = re.compile(r" (?:each|apiece|o'clock)$", re.I)
 _OHM = re.compile(r"(?<=[\d}]) ?(?:\\Omega|Ω|Ω)$")
 
@@ -38,6 +41,10 @@ def rewrite(text: str) -> str:
     if remark:
         text = remark[1]
     text = _SCIENTIFIC.sub("*", _OHM.sub(" ohm", _EACH.sub("", text)))
+    if "nterval." in text:
+        text = _INTERVAL.sub(r"Interval_\1", text)
+    if "_" in text or "base" in text:
+        text = _write_base(text)
     sign = _SIGN_WORD.match(text)
     if sign:
         text = ("-" if sign[1].lower() in ("minus", "negative") else "") + text[sign.end() :]
@@ -46,9 +53,19 @@ def rewrite(text: str) -> str:
         text = f"{part[1]}/{PARTS[part[2].lower()]}{text[part.end() :]}"
     if text.endswith("..."):
         text = _repeat_digits(text) or text
-    if text[:1] == "]" or text[-1:] == "[":
+    if text[:1] == "]" or text[-1:] == "[" or "[ ∪" in text or "∪ ]" in text:
         text = " ∪ ".join(_close_brackets(piece.strip()) for piece in text.split("∪"))
     return text
+
+
+def _write_base(text: str) -> str:
+    """Return `1110_{ four }` and `1110 base 4` as `1110_{4}`."""
+    text = _BASE_WORD.sub(lambda m: f"_{{{parse_number_words(m[1])}}}", text)
+    match = _BASE_AFTER.fullmatch(text)
+    if not match:
+        return text
+    base = match[2] if match[2].isdigit() else parse_number_words(match[2])
+    return text if base is None else f"{match[1]}_{{{base}}}"
 
 
 def _close_brackets(text: str) -> str:

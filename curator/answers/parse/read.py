@@ -196,6 +196,9 @@ def _split_sign(node: Node) -> tuple[Node, units.Unit | None]:
     """Return `30°`, `50%` and `x = 30°` as a formula and the unit that the sign means."""
     if node.op in ("deg", "percent"):
         return node.args[0], units.parse_unit("degrees" if node.op == "deg" else "percent")
+    if node.op == "neg":
+        value, unit = _split_sign(node.args[0])
+        return (Node("neg", (value,)), unit) if unit else (node, None)
     if node.op == "rel" and node.text == "=" and len(node.args) == 2:
         value, unit = _split_sign(node.args[1])
         return Node("rel", (node.args[0], value), "="), unit

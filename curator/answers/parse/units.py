@@ -154,7 +154,7 @@ def _base_unit(word: str) -> tuple[str, Fraction]:
 
 def _changes_number(text: str) -> bool:
     """Return whether words state more than what is counted: `squared`, `tenths`, `below zero`."""
-    words = text.split()
+    words = text.replace(" ^", "^").split()
     if len(words) > 1 and all(len(word) == 1 for word in words):
         return True  # `5 m n`: variables
     if "in" in words[:-1]:
@@ -210,7 +210,7 @@ def parse_unit(text: str) -> Unit | None:
             else:
                 factor *= unit_factor**power
                 scale *= Fraction(1) if name else unit_factor**power
-            if name and name != "#unit":
+            if name and (name != "#unit" or power != 1):
                 dimensions[name] = dimensions.get(name, 0) + power
             at = match.end()
             while at < len(part) and part[at] in " *.":
