@@ -13,8 +13,8 @@ import pytest
 
 from curator.core.errors import BudgetReached, TeacherError
 from curator.teacher import Budget, Call, Prices, Request, TeacherSettings
-from curator.teacher.batch import api, files
 from curator.teacher.batch import client as module
+from curator.teacher.batch import files
 from curator.teacher.batch.client import Batches
 from curator.teacher.call_store import CallStore
 from curator.teacher.client import CallLedgers, Counts, Teacher
@@ -32,8 +32,6 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "IDLE_S", 0.05)
     monkeypatch.setattr(module, "MIN_POLL_S", 0.02)
     monkeypatch.setattr(module, "MAX_POLL_S", 0.05)
-    monkeypatch.setattr(api, "backoff_s", lambda tries: 0.01)
-    monkeypatch.setattr("curator.teacher.dispatch.backoff_s", lambda tries: 0.01)
     monkeypatch.setenv("BATCH_KEY", KEY)
 
 
