@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-from tests.processes import FRESH, wait_until
+from tests.processes import FRESH, start_fresh, wait_until
 from tests.teacher.faults import COMPLETION_TOKENS, PROMPT_TOKENS, Server
 from tests.teacher.helpers import records
 from tests.teacher.many_calls import CONCURRENCY, ask_many
@@ -40,8 +40,7 @@ class Sender:
 def start(store: Path, server: Server, first: int, count: int) -> Sender:
     """Start a process and wait until it has reported interrupted calls."""
     results, child_end = FRESH.Pipe(duplex=False)
-    process = FRESH.Process(target=ask_many, args=(store, server.url, first, count, child_end))
-    process.start()
+    process = start_fresh(ask_many, store, server.url, first, count, child_end)
     child_end.close()
     sender = Sender(process, results)
     sender.cut_off = int(results.recv())

@@ -21,7 +21,7 @@ from curator.teacher.client import CallLedgers, Counts, Teacher
 from curator.teacher.endpoint import Endpoint
 from datastore.claims import Claims
 from datastore.ledger import Ledger
-from tests.processes import FRESH, wait_until
+from tests.processes import start_fresh, wait_until
 from tests.teacher.batch.batch_sender import send_in_batches
 from tests.teacher.batch.batch_server import KEY, BatchServer, Lines, answer, completed, error
 from tests.teacher.helpers import Notes, records, requests, stored
@@ -361,8 +361,7 @@ def sender(
     server: BatchServer, store: Path, count: int, first: int = 0
 ) -> Iterator[ForkServerProcess]:
     """A process that sends requests; killed at the end of the context if it still runs."""
-    process = FRESH.Process(target=send_in_batches, args=(store, server.url, first, count))
-    process.start()
+    process = start_fresh(send_in_batches, store, server.url, first, count)
     try:
         yield process
     finally:

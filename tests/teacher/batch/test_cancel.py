@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from tests.pipeline.stages.test_generate import GOLDS, write_world
-from tests.processes import FRESH, wait_until
+from tests.processes import start_fresh, wait_until
 from tests.teacher.batch.batch_sender import build_in_batches
 from tests.teacher.batch.batch_server import KEY, BatchServer
 from tests.worlds import RUN, curator
@@ -29,8 +29,7 @@ def test_the_command_cancels_batches_and_their_replies_are_not_requested_again(
     with BatchServer(after_s=None) as server:
         recipe = write_world(tmp_path, RECIPE.replace("URL", server.url))
         store = ("--store", tmp_path / "store")
-        build = FRESH.Process(target=build_in_batches, args=(recipe, tmp_path / "store"))
-        build.start()
+        build = start_fresh(build_in_batches, recipe, tmp_path / "store")
         wait_until(lambda: "GET /batches/batch_0" in server.seen, build.is_alive)
         build.kill()
         build.join()
@@ -46,8 +45,7 @@ def test_the_command_cancels_batches_and_their_replies_are_not_requested_again(
         assert (again.returncode, again.stdout) == (0, "No batch is running.\n"), again.stderr
 
         server.after_s = 0.05
-        build = FRESH.Process(target=build_in_batches, args=(recipe, tmp_path / "store"))
-        build.start()
+        build = start_fresh(build_in_batches, recipe, tmp_path / "store")
         build.join()
         assert len(server.accepted) == len(GOLDS)
         assert sorted(server.accepted.values()) == [1, 1, 2, 2]
