@@ -15,7 +15,8 @@ from unittest.mock import patch
 
 FRESH = get_context("forkserver")
 """Forks each process from one that has imported everything, so that starting it is cheap."""
-# One list for all tests: the first one of a test process starts the server of forks.
+# One list for all tests: the first one of a test process starts the server of forks. Nothing here
+# may import `huggingface_hub`, which reads the environment when it is imported.
 FRESH.set_forkserver_preload(
     [
         "curator.cli",

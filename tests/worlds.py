@@ -79,12 +79,14 @@ def curator(
     *args: object, cwd: Path | None = None, env: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run the command line in a separate process."""
-    if env is not None:  # imports may read it
+    env = RUN["env"] if env is None else env
+    own = {name for name in env if env[name] not in (RUN["env"].get(name), os.environ.get(name))}
+    if any(name.startswith(("PYTHON", "LC_")) for name in own):  # the interpreter reads these
         return subprocess.run(command(*args), **{**RUN, "cwd": cwd, "env": env})
     words = [*map(str, args)]
     with TemporaryDirectory() as folder:
         streams = [Path(folder) / name for name in ("stdout", "stderr")]
-        code = run_fresh(words, cwd or Path.cwd(), RUN["env"], streams)
+        code = run_fresh(words, cwd or Path.cwd(), env, streams)
         out, err = (path.read_text("utf-8") for path in streams)
     return subprocess.CompletedProcess(words, code, out, err)
 

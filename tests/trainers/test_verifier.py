@@ -205,7 +205,7 @@ def test_a_question_in_two_sets_is_one_problem_and_undecided_samples_are_ignored
     some.append(
         SampledProblem("c", "2", "Say it", "x^2 + 1", samples=(Sample("CoT", "I do not know"),))
     )
-    with Sandbox(workers=1) as box, Grader() as grader:
+    with Sandbox(workers=1, wall_s=600) as box, Grader(wall_s=600) as grader:
         graded = list(grade(some, box, grader))
         assert not any((each.right & each.wrong).any() for each in graded)
         undecided = replace(graded[0], wrong=np.zeros(3, np.bool_))
