@@ -2,10 +2,10 @@
 
 from copy import deepcopy
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from curator import build
 from curator.versions.content import Content, content_of, objects_of
 from datastore.errors import StoreError
 from datastore.files import canonical_json
@@ -15,11 +15,10 @@ from tests.paths import DATA
 
 
 @pytest.fixture(scope="module")
-def manifests(tmp_path_factory: pytest.TempPathFactory) -> list[Manifest]:
+def manifests(quickstart_built: Path) -> list[Manifest]:
     """A version with a teacher and every kind of source, and one of an older release."""
-    store = tmp_path_factory.mktemp("content") / "store"
-    build("quickstart", store)
-    with Store(store, readonly=True) as new, Store(DATA / "store-0.1", readonly=True) as old:
+    old_store = DATA / "store-0.1"
+    with Store(quickstart_built, readonly=True) as new, Store(old_store, readonly=True) as old:
         return [new.versions.get("quickstart"), old.versions.get("small")]
 
 
