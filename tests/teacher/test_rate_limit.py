@@ -110,7 +110,7 @@ def test_an_endpoint_with_little_capacity_gets_few_concurrent_calls(tmp_path: Pa
     used = sum(each > capacity / 2 for each in in_progress)
     assert all(isinstance(call, Call) and call.status == "answered" for call in calls)
     assert set(server.served.values()) == {1}
-    assert overloaded < 0.1 * len(in_progress), f"{overloaded} of {len(in_progress)}"
+    assert overloaded < 0.25 * len(in_progress), f"{overloaded} of {len(in_progress)}"
     assert used > 0.1 * len(in_progress), f"{used} of {len(in_progress)} use half the capacity"
 
 
