@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from curator import build
 from tests.paths import ROOT
 from tests.worlds import mount
 
@@ -23,6 +24,14 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     mount("-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder))
     yield folder
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.fixture(scope="session")
+def quickstart_built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with `quickstart@1`, to be copied: building it takes seconds."""
+    folder = tmp_path_factory.mktemp("quickstart-built") / "store"
+    build("quickstart", store=folder)
+    return folder
 
 
 @pytest.fixture

@@ -9,11 +9,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
 from tests.paths import ROOT
+from tests.processes import run_fresh
 
 LAMPS = "A shop sells 6 lamps at $15 each and 4 chairs at $22 each. How much does it take in?"
 RIGHT = [
@@ -73,9 +75,20 @@ def mount(*arguments: str) -> None:
         pytest.skip(f"needs to mount a file system: {done.stderr.strip()}")
 
 
-def curator(*args: object, **options: Any) -> subprocess.CompletedProcess[str]:
+def curator(
+    *args: object, cwd: Path | None = None, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run the command line in a separate process."""
-    return subprocess.run(command(*args), **{**RUN, **options})
+    env = RUN["env"] if env is None else env
+    own = {name for name in env if env[name] not in (RUN["env"].get(name), os.environ.get(name))}
+    if any(name.startswith(("PYTHON", "LC_")) for name in own):  # the interpreter reads these
+        return subprocess.run(command(*args), **{**RUN, "cwd": cwd, "env": env})
+    words = [*map(str, args)]
+    with TemporaryDirectory() as folder:
+        streams = [Path(folder) / name for name in ("stdout", "stderr")]
+        code = run_fresh(words, cwd or Path.cwd(), env, streams)
+        out, err = (path.read_text("utf-8") for path in streams)
+    return subprocess.CompletedProcess(words, code, out, err)
 
 
 def command(*args: object) -> list[str]:
@@ -86,6 +99,10 @@ def command(*args: object) -> list[str]:
 RUN: dict[str, Any] = {
     "capture_output": True,
     "text": True,
-    "timeout": 100,
-    "env": {"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"], "COLUMNS": "80"},
+    "env": {
+        "PYTHONPATH": str(ROOT),
+        "PATH": os.environ["PATH"],
+        "COLUMNS": "80",
+        "OMP_NUM_THREADS": "1",  # several processes share a few cores
+    },
 }

@@ -28,7 +28,7 @@ def test_every_hard_pair_is_decided_as_labelled_in_both_directions() -> None:
     cases = table("pairs")
     pairs = [(case["gold"], case["answer"], tuple(case.get("choices", ()))) for case in cases]
     reversed_pairs = [(answer, gold, choices) for gold, answer, choices in pairs]
-    with Grader(workers=2, wall_s=5) as grader:
+    with Grader(workers=2, wall_s=600) as grader:
         outcomes = [verdict.outcome for verdict in grader.map(pairs)]
         reversed_outcomes = [verdict.outcome for verdict in grader.map(reversed_pairs)]
     wrong = [

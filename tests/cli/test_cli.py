@@ -12,7 +12,6 @@ import struct
 import subprocess
 import sys
 import termios
-import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +22,7 @@ from curator.cli.app import app
 from curator.cli.commands import COMMANDS as REGISTRY
 from curator.release.formats import FORMATS
 from tests.paths import ROOT
+from tests.processes import wait_until
 from tests.worlds import RECIPE, RUN, command, curator, make_world
 
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
@@ -89,7 +89,7 @@ def on_a_terminal(*args: object, columns: int = 80, **env: str) -> str:
         except OSError:  # Linux raises it when the other end is closed
             break
     os.close(master)
-    assert done.wait(timeout=60) == 0, seen
+    assert done.wait() == 0, seen
     return seen.decode()
 
 
@@ -369,7 +369,7 @@ def test_a_pipe_that_is_closed_early_ends_the_command_silently(world: World) -> 
         assert running.stdout.readline().strip() == b"range"
         running.stdout.close()
         assert running.stderr.read() == b""
-        assert running.wait(timeout=30) in (0, 1)
+        assert running.wait() in (0, 1)
 
 
 def test_a_full_disk_behind_stdout_is_one_line(world: World) -> None:
@@ -409,20 +409,19 @@ def test_ctrl_c_prints_how_to_resume_and_leaves_no_process(tmp_path: Path) -> No
     mirror, recipe = make_world(tmp_path)
     rows = [
         {"question": f"What do {n} and {n} make?", "answer": f"<<{n}+{n}={2 * n}>>\n#### {2 * n}"}
-        for n in range(3000)
+        for n in range(2000)
     ]
     (mirror / "sources/gsm8k/more.jsonl").write_text("\n".join(map(json.dumps, rows)))
     store = tmp_path / "store"
     building = command("build", recipe, "--mirror", mirror, "--store", store)
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     running = subprocess.Popen(building, start_new_session=True, env=RUN["env"], **options)
-    deadline = time.monotonic() + 60
-    while not any(path.stat().st_size for path in store.glob("ledgers/executions/*.journal")):
-        assert running.poll() is None, running.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    journals = lambda: store.glob("ledgers/executions/*.journal")  # noqa: E731
+    wait_until(
+        lambda: any(path.stat().st_size for path in journals()), lambda: running.poll() is None
+    )
     os.killpg(running.pid, signal.SIGINT)
-    out, err = running.communicate(timeout=20)
+    out, err = running.communicate()
     assert (running.returncode, out) == (1, "")
     [line] = err.splitlines()
     assert line.startswith("Interrupted. Finished work is cached; resume with: curator build ")
@@ -430,4 +429,4 @@ def test_ctrl_c_prints_how_to_resume_and_leaves_no_process(tmp_path: Path) -> No
         os.killpg(running.pid, 0)
     again = curator(*shlex.split(line.split("resume with: curator ")[1]), cwd=ROOT)
     assert again.returncode == 0, again.stderr
-    assert again.stdout.startswith("small@1  3,011 rows")
+    assert again.stdout.startswith("small@1  2,011 rows")

@@ -17,7 +17,7 @@ for key in sys.argv[2:]:
     claims.log_start(bytes.fromhex(key), "since noon")
 sys.stdin.read()
 import time
-time.sleep(60)
+time.sleep(6000)
 """
 
 

@@ -166,7 +166,8 @@ def test_opening_sweeps_files_of_dead_processes_and_none_of_live_ones(
 ) -> None:
     store = Store(tmp_path / "store")
     program = (
-        OPENER.replace("print(", "engine = store.engine()\nprint(") + "import time; time.sleep(60)"
+        OPENER.replace("print(", "engine = store.engine()\nprint(")
+        + "import time; time.sleep(6000)"
     )
     dead, live = (start(program, tmp_path / "store") for _ in range(2))
     for process in (dead, live):

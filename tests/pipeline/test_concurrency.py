@@ -18,6 +18,7 @@ from curator.versions.status import status
 from datastore.memo import Memo
 from datastore.objects import Objects
 from datastore.store import Store
+from tests.processes import wait_until
 from tests.worlds import RECIPE, RUN, command, make_world
 
 PROGRAMS = 150
@@ -60,7 +61,7 @@ def start() -> Iterator[Start]:
 
 def finish(process: subprocess.Popen[str]) -> dict[str, object]:
     """Wait for a build; return the JSON that it printed."""
-    out, err = process.communicate(timeout=100)
+    out, err = process.communicate()
     assert process.returncode == 0, err
     return json.loads(out)
 
@@ -68,13 +69,15 @@ def finish(process: subprocess.Popen[str]) -> dict[str, object]:
 def pause_in_a_stage(builder: subprocess.Popen[str], store: Path) -> None:
     """Pause a builder while it runs a stage."""
     memo = Memo(store, Objects(store))
-    for _ in range(2000):
+
+    def is_paused_in_a_stage() -> bool:
         builder.send_signal(signal.SIGSTOP)
         if any(f"process {builder.pid} on" in line for line in memo.list_running()):
-            return
+            return True
         builder.send_signal(signal.SIGCONT)
-        time.sleep(0.01)
-    raise AssertionError("the builder was never in a stage")
+        return False
+
+    wait_until(is_paused_in_a_stage, lambda: builder.poll() is None)
 
 
 def test_the_second_of_two_builders_names_the_first_waits_and_shares_its_work(

@@ -16,12 +16,12 @@ def test_a_build_killed_again_and_again_gives_the_same_version(tmp_path: Path) -
             "question": f"What do {n} and {n + 1} make?",
             "answer": f"<<{n}+{n + 1}={2 * n + 1}>>x\n#### {2 * n + 1}",
         }
-        for n in range(1500)
+        for n in range(800)
     ]
     lines = "\n".join(json.dumps(row) for row in rows)
     (mirror / "sources" / "gsm8k" / "more.jsonl").write_text(lines)
     script = ROOT / "bench" / "kills.py"
-    options = ["--mirror", mirror, "--kills", "6"]
+    options = ["--mirror", mirror, "--kills", "4"]
     done = subprocess.run([sys.executable, script, recipe, *options], **RUN)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "killed" in done.stdout

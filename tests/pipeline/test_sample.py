@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from curator import RunOptions
 from curator.answers import Grader
+from curator.cli.app import app
 from curator.core.errors import TeacherError
 from curator.core.samples import SampledProblem, read_samples
 from curator.pipeline.sample import SampleRequest, sample
@@ -91,7 +93,7 @@ def test_hybrid_decoding_falls_back_to_a_text_only_if_the_program_fails(
         ("CoT", "She has 1 + 8 = 9.\nThe answer is 9"),
         ("CoT", "She has 6 - 2 = 4.\nThe answer is 4"),  # the text before it had no answer
     ]
-    with Sandbox(workers=1) as box, Grader(workers=1) as grader:
+    with Sandbox(workers=1, wall_s=600) as box, Grader(workers=1, wall_s=600) as grader:
         result = evaluate(grade(problems, box, grader), "m")
     assert {score.share for score in result.scores} == {0.8}
 
@@ -186,11 +188,8 @@ HTTPServer(("127.0.0.1", int(sys.argv[1])), Health).serve_forever()
 """
 
 
-def test_a_model_server_is_awaited_until_it_is_healthy(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_model_server_is_awaited_until_it_is_healthy(tmp_path: Path) -> None:
     # vLLM answers /health with a status and no body.
-    monkeypatch.setattr("curator.teacher.local_server.LOAD_TIMEOUT_S", 20.0)
     (tmp_path / "server.py").write_text(SERVER)
     with serve("m", f"python {tmp_path / 'server.py'} {{port}}") as address:
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+/v1", address)
@@ -246,7 +245,7 @@ def test_a_model_that_was_trained_again_into_the_same_folder_is_sampled_again(
 
 
 def test_a_model_that_cannot_be_sampled_is_an_error_of_one_line_and_leaves_no_file(
-    mirror: Path, tmp_path: Path
+    mirror: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
     words = ["sample", "m", "--mirror", mirror, "--store", tmp_path / "store"]
@@ -260,10 +259,11 @@ def test_a_model_that_cannot_be_sampled_is_an_error_of_one_line_and_leaves_no_fi
         done = curator(*words, *options, "-o", out / "samples.jsonl")
         assert done.returncode == 2 and expected in done.stderr, done.stderr
         assert done.stderr.count("\n") == 1
-    unreachable = curator(
-        *words, "--base-url", "http://127.0.0.1:9/v1", "-o", out / "samples.jsonl"
-    )
-    assert unreachable.returncode == 1 and "no connection" in unreachable.stderr
+    monkeypatch.setattr("curator.teacher.dispatch.backoff_s", lambda tries: 0.01)
+    words += ["--base-url", "http://127.0.0.1:9/v1", "-o", out / "samples.jsonl"]
+    unreachable = CliRunner().invoke(app, [*map(str, words)]).exception
+    assert isinstance(unreachable, TeacherError) and unreachable.exit_code == 1
+    assert "no connection" in str(unreachable) and "\n" not in str(unreachable)
     assert not list(out.iterdir())
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 from huggingface_hub import constants
@@ -14,11 +15,10 @@ WRITER, READER = "hf_writersecret0123456789", "hf_readersecret0123456789"
 
 
 @pytest.fixture(scope="session")
-def quickstart(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def quickstart(quickstart_built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with `quickstart@1`: 113 rows of 14 subsets and five licences."""
     folder = tmp_path_factory.mktemp("publishing") / "store"
-    build("quickstart", store=folder)
-    return folder
+    return Path(copytree(quickstart_built, folder))
 
 
 @pytest.fixture(scope="session")

@@ -104,7 +104,6 @@ def test_the_jail_holds_for_an_ordinary_user_and_without_namespaces(how: str, se
         cwd="/",
         capture_output=True,
         text=True,
-        timeout=60,
     )
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)

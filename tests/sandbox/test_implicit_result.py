@@ -21,7 +21,7 @@ UNCOMPLETED: list[dict[str, str]] = json.loads((DATA / "uncompleted.json").read_
 
 @pytest.fixture(scope="module")
 def box() -> Iterator[Sandbox]:
-    with Sandbox(workers=1, wall_s=30, cpu_s=30) as box:
+    with Sandbox(workers=1, wall_s=6000, cpu_s=30) as box:
         yield box
 
 

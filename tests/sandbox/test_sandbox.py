@@ -21,11 +21,12 @@ from curator.sandbox import STATUSES, Execution, Sandbox, probe
 from curator.sandbox.pool import needs_heavy
 from curator.sandbox.zygote_client import list_visible
 from tests.paths import ROOT
+from tests.processes import wait_until
 
 
 @pytest.fixture(scope="module")
 def box() -> Iterator[Sandbox]:
-    with Sandbox(workers=2, wall_s=30, cpu_s=30) as box:
+    with Sandbox(workers=2, wall_s=600, cpu_s=30) as box:
         yield box
 
 
@@ -51,7 +52,7 @@ def zygotes() -> list[int]:
 def test_the_value_is_the_last_line_that_is_not_blank(box: Sandbox) -> None:
     done = box.run("print('a')\nprint(' 42 ')\nprint()\nprint('  ')")
     assert (done.status, done.value, done.stdout) == ("ok", "42", "a\n 42 \n\n  \n")
-    assert done.error == "" and 0 < done.seconds < 30
+    assert done.error == "" and 0 < done.seconds < 600
 
 
 def test_a_program_without_output_has_an_empty_value(box: Sandbox) -> None:
@@ -145,7 +146,7 @@ print({'a', 'b', 'c', None, int, len}, object(), os.environ['LC_ALL'])
     heavy = "import numpy\nprint(numpy.random.rand(), numpy.random.default_rng().random())"
     outputs = set()
     for _ in range(2):
-        with Sandbox(workers=1, wall_s=30, cpu_s=30) as box:
+        with Sandbox(workers=1, wall_s=600, cpu_s=30) as box:
             for _ in range(2):
                 outputs.add((box.run(program).stdout, box.run(heavy).stdout))
     assert len(outputs) == 1
@@ -207,19 +208,25 @@ def test_any_text_has_exactly_one_outcome(box: Sandbox, program: str) -> None:
 
 def test_a_zygote_that_dies_loses_only_its_own_program() -> None:
     before = set(zygotes())
-    with Sandbox(workers=1, wall_s=30, cpu_s=30) as box:
+    with Sandbox(workers=1, wall_s=600, cpu_s=30) as box:
         assert box.run("print(1)").value == "1"
         zygote = new_zygote(before)
-        results = box.map(["import time\ntime.sleep(20)", "print(2)"])
-        killer = threading.Timer(0.5, os.kill, (zygote, signal.SIGKILL))
+        results = box.map(["import time\ntime.sleep(5000)", "print(2)"])
+        killer = threading.Thread(target=kill_when_busy, args=(zygote,))
         killer.start()
         assert [(done.status, done.value) for done in results] == [("killed", ""), ("ok", "2")]
         killer.join()
 
 
+def kill_when_busy(zygote: int) -> None:
+    """Kill a zygote as soon as it runs a program."""
+    wait_until(lambda: descendants(zygote))
+    os.kill(zygote, signal.SIGKILL)
+
+
 def test_a_zygote_that_dies_between_programs_loses_none() -> None:
     before = set(zygotes())
-    with Sandbox(workers=1, wall_s=30, cpu_s=30) as box:
+    with Sandbox(workers=1, wall_s=600, cpu_s=30) as box:
         assert box.run("print(1)").value == "1"
         zygote = new_zygote(before)
         os.kill(zygote, signal.SIGKILL)
@@ -235,8 +242,8 @@ def new_zygote(before: set[int]) -> int:
 
 def test_closing_during_a_run_leaves_no_process_and_no_thread() -> None:
     before, threads = set(zygotes()), threading.active_count()
-    box = Sandbox(workers=2, wall_s=60)
-    results = box.map(["import time\ntime.sleep(50)"] * 4)
+    box = Sandbox(workers=2, wall_s=6000)
+    results = box.map(["import time\ntime.sleep(5000)"] * 4)
     statuses: list[str] = []
 
     def take() -> None:
@@ -249,12 +256,10 @@ def test_closing_during_a_run_leaves_no_process_and_no_thread() -> None:
     waiting.start()
     while len(set(zygotes()) - before) < 6:
         time.sleep(0.02)
-    started = time.monotonic()
     box.close()
     box.close()
-    waiting.join(10)
+    waiting.join()
     assert statuses == ["closed"], "a program that was stopped by closing has no result"
-    assert time.monotonic() - started < 10
     assert set(zygotes()) == before
     assert threading.active_count() == threads
     with pytest.raises(SandboxError, match="closed"):
@@ -264,9 +269,9 @@ def test_closing_during_a_run_leaves_no_process_and_no_thread() -> None:
 def test_zygotes_end_when_the_process_that_started_them_is_killed() -> None:
     script = (
         "from curator.sandbox import Sandbox\n"
-        "box = Sandbox(workers=1, wall_s=60)\n"
+        "box = Sandbox(workers=1, wall_s=6000)\n"
         "print('up', flush=True)\n"
-        "box.run('import time\\ntime.sleep(50)')"
+        "box.run('import time\\ntime.sleep(5000)')"
     )
     caller = subprocess.Popen(
         [sys.executable, "-c", script],
@@ -274,16 +279,12 @@ def test_zygotes_end_when_the_process_that_started_them_is_killed() -> None:
         stdout=subprocess.PIPE,
     )
     assert caller.stdout is not None and caller.stdout.readline() == b"up\n"
-    deadline = time.monotonic() + 20
-    while len(started := descendants(caller.pid)) < 2 and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert len(started) >= 2
+    wait_until(lambda: len(descendants(caller.pid)) >= 2, lambda: caller.poll() is None)
+    started = descendants(caller.pid)
     caller.kill()
     caller.wait()
     caller.stdout.close()
-    while any(Path(f"/proc/{p}").exists() for p in started) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not any(Path(f"/proc/{p}").exists() for p in started)
+    wait_until(lambda: not any(Path(f"/proc/{p}").exists() for p in started))
 
 
 def test_a_program_inherits_none_of_the_many_open_files_of_the_caller() -> None:
@@ -302,7 +303,7 @@ print(found)
     for file in files:
         os.set_inheritable(file.fileno(), True)
     try:
-        with Sandbox(workers=1) as box:
+        with Sandbox(workers=1, wall_s=600) as box:
             assert box.run(program).value == "[0, 1, 2]"
     finally:
         for file in files:
@@ -310,17 +311,17 @@ print(found)
 
 
 def test_the_memory_of_the_interpreter_does_not_count() -> None:
-    with Sandbox(workers=1, wall_s=30, cpu_s=30, memory_mb=128) as box:
+    with Sandbox(workers=1, wall_s=600, cpu_s=30, memory_mb=128) as box:
         for head in ("", "import numpy, sympy\n"):
             assert box.run(head + "x = bytearray(90 << 20)\nprint(len(x))").status == "ok"
             assert box.run(head + "x = bytearray(140 << 20)").status == "memory"
 
 
 def test_the_cpu_limit_ends_what_the_wall_limit_would_not_end() -> None:
-    with Sandbox(workers=1, wall_s=60, cpu_s=1) as box:
+    with Sandbox(workers=1, wall_s=600, cpu_s=1) as box:
         assert box.run("import time\ntime.sleep(1.5)\nprint(1)").value == "1"
         done = box.run("while True:\n    pass")
-        assert done.status == "timeout" and done.seconds < 30
+        assert done.status == "timeout" and done.seconds < 600
 
 
 @pytest.mark.parametrize("limit", ["workers", "wall_s", "cpu_s", "memory_mb", "output_kb"])
@@ -330,7 +331,7 @@ def test_a_limit_that_is_not_above_0_is_an_error(limit: str) -> None:
 
 
 def test_limits_contain_all_that_can_change_an_outcome(box: Sandbox) -> None:
-    assert box.limits == {"wall_s": 30, "cpu_s": 30, "memory_mb": 512, "output_kb": 64}
+    assert box.limits == {"wall_s": 600, "cpu_s": 30, "memory_mb": 512, "output_kb": 64}
 
 
 def test_the_probe_names_every_mechanism_and_what_it_protects() -> None:
@@ -371,7 +372,6 @@ with Sandbox(workers=1, unsafe_local=True) as box:
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=60,
     )
     assert done.returncode == 0, done.stderr
     refusal, ran = done.stdout.splitlines()

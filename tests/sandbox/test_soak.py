@@ -45,7 +45,7 @@ def test_nothing_is_left_over_and_every_program_has_its_own_answer() -> None:
         for number in range(8 * len(light) + 200)
     ]
     before = set(zygotes())
-    with Sandbox(workers=1, wall_s=30, cpu_s=30, memory_mb=256) as box:
+    with Sandbox(workers=1, wall_s=6000, cpu_s=30, memory_mb=256) as box:
         first = [done.value for done in box.map(programs[:200])]
         zygote, files = new_zygote(before), len(os.listdir("/proc/self/fd"))
         gc.collect()
@@ -63,7 +63,7 @@ def test_nothing_is_left_over_and_every_program_has_its_own_answer() -> None:
 def test_a_zygote_is_replaced_after_a_number_of_programs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "_RUNS_PER_ZYGOTE", 3)
     before, seen = set(zygotes()), []
-    with Sandbox(workers=1, wall_s=30, cpu_s=30) as box:
+    with Sandbox(workers=1, wall_s=6000, cpu_s=30) as box:
         for number in range(7):
             assert box.run(f"print({number})").value == str(number)
             seen.append(new_zygote(before))
@@ -71,7 +71,7 @@ def test_a_zygote_is_replaced_after_a_number_of_programs(monkeypatch: pytest.Mon
 
 
 def test_memory_contains_no_earlier_program_and_no_earlier_answer() -> None:
-    with Sandbox(workers=1, wall_s=60, cpu_s=60) as box:
+    with Sandbox(workers=1, wall_s=600, cpu_s=60) as box:
         clean = box.run(SCAN).value
         assert clean.startswith("True ")
         secret = "earlier secret"

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from tests.sources.conftest import COMMIT
-from tests.worlds import RUN, command, make_world
+from tests.worlds import RUN, curator, make_world
 
 ROWS = [
     {"query": f"What is {n} times {n} plus {n} in total?", "response": f"The answer is {n}."}
@@ -24,8 +24,7 @@ def test_a_hub_dataset_is_audited_at_its_commit_with_the_licence_of_its_card(
 
     def run(endpoint: str, *args: object) -> subprocess.CompletedProcess[str]:
         env = {**os.environ, **RUN["env"], "HF_ENDPOINT": endpoint, "HF_HOME": str(tmp_path / "hf")}
-        words = command("audit", *args, "--mirror", mirror, "--store", tmp_path / "st")
-        return subprocess.run(words, **{**RUN, "env": env})
+        return curator("audit", *args, "--mirror", mirror, "--store", tmp_path / "st", env=env)
 
     rows = "".join(json.dumps(row) + "\n" for row in ROWS).encode()
     repositories = {
@@ -45,6 +44,5 @@ def test_a_hub_dataset_is_audited_at_its_commit_with_the_licence_of_its_card(
         missing = run(url, "me/nothing")
         assert missing.returncode == 1
         assert "me/nothing on the Hub does not exist, or is private" in missing.stderr
-    show = command("show", "hers", "--store", tmp_path / "st", "--json")
-    manifest = json.loads(subprocess.run(show, **RUN).stdout)
+    manifest = json.loads(curator("show", "hers", "--store", tmp_path / "st", "--json").stdout)
     assert manifest["sources"]["cot"] == {"licence": "mit", "revision": COMMIT}

@@ -12,7 +12,7 @@ from typing import Any
 from curator.sources import SOURCES
 from datastore.store import Store
 from tests.sources.fetch.test_hub import COMMIT, repositories
-from tests.worlds import RUN, command
+from tests.worlds import RUN, curator
 
 RECIPE = """\
 name: far
@@ -44,8 +44,7 @@ def test_a_build_from_the_hub_pins_its_commits_and_then_needs_no_network(
 
     def run(word: str, endpoint: str) -> subprocess.CompletedProcess[str]:
         env = {**os.environ, **RUN["env"], "HF_ENDPOINT": endpoint, "HF_HOME": str(tmp_path / "hf")}
-        words = command(word, recipe, "--store", store, "--json")
-        return subprocess.run(words, **{**RUN, "env": env})
+        return curator(word, recipe, "--store", store, "--json", env=env)
 
     def run_json(word: str, endpoint: str) -> dict[str, Any]:
         done = run(word, endpoint)

@@ -6,6 +6,7 @@ fault. Out: an address, and the number of replies per request.
 
 import asyncio
 import json
+import math
 import ssl
 import threading
 from collections import Counter
@@ -62,6 +63,8 @@ class Server:
     """The certificate, for TLS."""
     in_progress: int = 0
     """Requests at this moment."""
+    limit: float = math.inf
+    """Number of requests to answer; later ones wait until this grows."""
     connections: int = 0
 
     @property
@@ -117,7 +120,10 @@ class Server:
     async def _answer(self, name: str, body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
         number = self.tries[name]
         self.tries[name] += 1
+        place = self.tries.total()
         await asyncio.sleep(self.latency_s)
+        while place > self.limit:
+            await asyncio.sleep(0.01)
         if self.reply and (reply := self.reply(body, number)):
             status, headers, content = reply
             await _send(writer, status, headers, content)

@@ -19,7 +19,7 @@ def test_coroutines_run_while_the_disk_is_busy(
 ) -> None:
     loop_ran = Event()
     waits: list[bool] = []
-    monkeypatch.setattr(os, "fsync", lambda _: waits.append(loop_ran.wait(20)))
+    monkeypatch.setattr(os, "fsync", lambda _: waits.append(loop_ran.wait(600)))
 
     async def run() -> None:
         put = asyncio.create_task(calls.put(KEYS[0], {"n": 0}))
@@ -110,8 +110,7 @@ def test_a_thread_that_cannot_start_is_reported_to_all_callers(
 
     async def run() -> list[object]:
         both = (calls.get(KEYS[0]), calls.put(KEYS[0], {"n": 0}))
-        async with asyncio.timeout(20):
-            return list(await asyncio.gather(*both, return_exceptions=True))
+        return list(await asyncio.gather(*both, return_exceptions=True))
 
     with Ledger(tmp_path / "calls") as ledger:
         calls = CallStore(ledger)

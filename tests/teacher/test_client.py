@@ -2,11 +2,11 @@
 
 import asyncio
 import json
+import math
 import os
 import threading
 import time
 from email.utils import formatdate
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ def always(status: int, content: bytes, headers: dict[str, str] | None = None) -
 
 def test_a_call_is_stored_whole_and_sent_once(tmp_path: Path) -> None:
     [request] = requests(1, '{"max_tokens":5,"temperature":0.5}')
+    started = time.time()
     with Server() as server:
         [call], first = ask(settings(server), tmp_path, [request])
         [again], second = ask(settings(server), tmp_path, [request])
@@ -52,8 +53,8 @@ def test_a_call_is_stored_whole_and_sent_once(tmp_path: Path) -> None:
     assert record["response"] == completion("question 0#0", id="question 0#0")
     assert (record["recipe"], record["tries"], record["tokens"]) == ("r", 1, 18)
     assert not record["estimated"]
-    assert 0 < record["seconds"] < 10
-    assert abs(record["time"] - time.time()) < 60
+    assert record["seconds"] > 0
+    assert started <= record["time"] <= time.time()
 
 
 def test_equal_requests_are_sent_once_and_each_sample_separately(tmp_path: Path) -> None:
@@ -297,15 +298,31 @@ def time_with_pause(server: Server, headers: dict[str, str], store: Path) -> flo
 
 def test_retry_after_is_respected_in_seconds_milliseconds_and_as_a_date(tmp_path: Path) -> None:
     with Server() as server:
-        ask(settings(server), tmp_path, requests(1, first=99))  # imports
-        assert 1.0 <= time_with_pause(server, {"retry-after": "1"}, tmp_path / "a") < 10
-        both = {"retry-after-ms": "700", "retry-after": "100"}
-        assert 0.7 <= time_with_pause(server, both, tmp_path / "b") < 10
-        date = formatdate(time.time() + 2.5, usegmt=True)
-        assert 1.4 <= time_with_pause(server, {"retry-after": date}, tmp_path / "c") < 10
+        assert time_with_pause(server, {"retry-after": "1"}, tmp_path / "a") >= 1.0
+        both = {"retry-after-ms": "700", "retry-after": "86400"}  # a day would end the run
+        assert time_with_pause(server, both, tmp_path / "b") >= 0.7
+        until = math.ceil(time.time()) + 1
+        date = formatdate(until, usegmt=True)
+        time_with_pause(server, {"retry-after": date}, tmp_path / "c")
+        assert time.time() >= until
+
+
+def test_a_retry_waits_longer_after_each_failed_attempt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[int] = []
+    monkeypatch.setattr(
+        "curator.teacher.dispatch.backoff_s", lambda tries: waits.append(tries) or 0.2
+    )
+    with Server(reply=always(500, b"")) as server:
+        start = time.monotonic()
+        ask(settings(server, tries=4), tmp_path, requests(1))
+    assert waits == [1, 2, 3]
+    assert time.monotonic() - start >= 3 * 0.2
 
 
 def test_retry_after_pauses_all_calls(tmp_path: Path) -> None:
+    concurrency = 8
     arrivals: list[float] = []
 
     def reply(body: dict[str, Any], number: int) -> Reply | None:
@@ -313,9 +330,10 @@ def test_retry_after_pauses_all_calls(tmp_path: Path) -> None:
         return (429, {"retry-after": "1"}, b"{}") if len(arrivals) == 20 else None
 
     with Server(reply=reply) as server:
-        ask(settings(server), tmp_path, requests(400))
-    gaps = [after - before for before, after in pairwise(arrivals)]
-    assert len([gap for gap in gaps if gap > 0.9]) == 1
+        ask(settings(server, concurrency=concurrency), tmp_path, requests(200))
+    # Some calls were in flight, and some were sent before the reply was read.
+    meanwhile = [each for each in arrivals[20:] if each < arrivals[19] + 1]
+    assert len(meanwhile) <= 2 * concurrency
 
 
 def test_a_pause_that_is_too_long_stops_the_run(tmp_path: Path) -> None:
@@ -334,9 +352,11 @@ def test_a_call_in_flight_is_stored_though_its_caller_is_cancelled(tmp_path: Pat
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            server.limit = 2
 
     notes = Notes()
-    with Server(latency_s=0.5) as server, Ledger(tmp_path / "calls") as ledger:
+    with Server() as server, Ledger(tmp_path / "calls") as ledger:
+        server.limit = 0  # no reply before the callers are cancelled
         with Claims(tmp_path / "claims") as claims:
             asyncio.run(run(ledger, claims))
         assert server.tries.total() == 2
@@ -347,12 +367,12 @@ def test_a_call_in_flight_is_stored_though_its_caller_is_cancelled(tmp_path: Pat
 def test_leaving_without_waiting_ends_the_use_of_the_ledger(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    syncing = threading.Event()
+    syncing, cancelled = threading.Event(), threading.Event()
 
     def slow(_: int) -> None:
         if threading.current_thread().name.startswith("ledger"):
             syncing.set()
-            time.sleep(0.5)
+            cancelled.wait()
 
     async def leave(ledger: Ledger, claims: Claims) -> None:
         async with Teacher(
@@ -367,6 +387,7 @@ def test_leaving_without_waiting_ends_the_use_of_the_ledger(
         while not notes.texts and not leaving.done():
             await asyncio.sleep(0.01)
         leaving.cancel()
+        asyncio.get_running_loop().call_later(0.1, cancelled.set)
         await asyncio.gather(leaving, return_exceptions=True)
         assert leaving.cancelled()
         assert not [thread for thread in threading.enumerate() if thread.name.startswith("ledger")]

@@ -186,7 +186,10 @@ def test_an_untrusted_certificate_is_reported_and_a_trusted_one_is_accepted(
     assert isinstance(call, Call) and call.status == "answered"
 
 
-def test_connections_are_reused_after_replies_and_errors(tmp_path: Path) -> None:
+def test_connections_are_reused_after_replies_and_errors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(endpoint, "IDLE_S", 600.0)  # longer than any wait of a busy machine
     with Server(share=0.3, faults=["500", "truncated", "no choices"]) as server:
         ask(settings(server, concurrency=4), tmp_path, requests(200))
     assert server.tries.total() > 200

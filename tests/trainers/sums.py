@@ -1,7 +1,7 @@
 """Problems whose right and wrong solutions a tiny model can distinguish: sums of small numbers.
 
 In: the number of solutions. Out: problems with samples, alternately right and wrong. Wrong sums are
-off by six or more, since a model of this size learns magnitudes long before it can add.
+off by eight or more, since a model of this size learns magnitudes long before it can add.
 """
 
 import random
@@ -10,7 +10,7 @@ from pathlib import Path
 from curator.core.samples import Sample, SampledProblem, write_samples
 from trainers.apply_verifier import ENDING, PROMPT
 
-OFF_BY = 6
+OFF_BY = 8
 MOST = 10
 LETTERS = "abcde"
 

@@ -1,27 +1,24 @@
 """Generator, evaluator, generator: stages continue from each other and resume after a kill."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
-import time
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from curator.cli.app import app
 from tests.paths import ROOT
 from tests.trainers.sums import prompt_texts, sums, write_problems
-from tests.trainers.tiny import tiny_model
+from tests.trainers.tiny import ONE_THREAD, tiny_model
 from trainers.recipe import Multitask, load_training
 from trainers.tokenize import ALPACA
 
 pytest.importorskip("torch", reason="the extra train is not installed")
 pytest.importorskip("trl", reason="the extra train is not installed")
-# Training shares a few cores with the other tests.
-pytestmark = pytest.mark.timeout(600)
 
 RECIPE = """
 train: multitask
@@ -39,7 +36,7 @@ common:
   checkpoint_every: 5
 stages:
   generator: {{train: sft, learning_rate: 1.0e-3, steps: 10}}
-  evaluator: {{train: verifier, loss: margin, learning_rate: 3.0e-4, steps: 60}}
+  evaluator: {{train: verifier, loss: margin, learning_rate: 3.0e-4, steps: 30}}
   generator-again: {{train: sft, learning_rate: 3.0e-4, steps: 5}}
 """
 
@@ -50,21 +47,20 @@ def folder(tmp_path: Path) -> Path:
     rows = [{"prompt": each.question, "completion": each.samples[0].text} for each in problems]
     (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
     write_problems(tmp_path / "samples.jsonl", problems)
-    tiny_model(tmp_path / "model", [ALPACA, *prompt_texts(problems)])
+    tiny_model(tmp_path / "model", [ALPACA, *prompt_texts(problems)], width=128, layers=2)
     (tmp_path / "r.yaml").write_text(RECIPE.format(folder=tmp_path))
     return tmp_path
 
 
-def kill_once(marker: Path, command: list[str]) -> None:
-    """Run a command and kill it as soon as a file exists."""
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-    end = time.monotonic() + 100
-    while not marker.exists():
-        assert process.poll() is None, "the process ended before it was killed"
-        assert time.monotonic() < end, f"{marker} was not written"
-        time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+KILLED = """
+import os, sys
+from pathlib import Path
+from trainers.multitask import train_multitask
+from trainers.recipe import load_training
+def log(line):
+    if Path(sys.argv[2]).exists(): os.kill(os.getpid(), 9)
+train_multitask(load_training(sys.argv[1]), log)
+"""
 
 
 def test_stages_resume_after_a_kill_and_start_from_the_previous_model(folder: Path) -> None:
@@ -72,8 +68,8 @@ def test_stages_resume_after_a_kill_and_start_from_the_previous_model(folder: Pa
 
     run = folder / "run"
     checkpoint = run / "2-evaluator" / "checkpoints" / "checkpoint-10" / "whole"
-    command = [sys.executable, "-m", "curator", "train", "multitask", str(folder / "r.yaml")]
-    kill_once(checkpoint, command)
+    command = [sys.executable, "-c", KILLED, folder / "r.yaml", checkpoint]
+    assert subprocess.run(command, cwd=ROOT, env=ONE_THREAD).returncode == -signal.SIGKILL
     first = run / "1-generator" / "model" / "model.safetensors"
     stamp = first.stat().st_mtime_ns
     assert not (run / "2-evaluator" / "model" / "training.json").exists()
@@ -86,7 +82,7 @@ def test_stages_resume_after_a_kill_and_start_from_the_previous_model(folder: Pa
     assert f"{run / '1-generator' / 'model'} is complete; nothing to do" in lines
     (resumed,) = [line for line in lines if line.startswith("resuming from")]
     assert "2-evaluator" in resumed
-    assert [each["steps"] for each in records] == [10, 60, 5]
+    assert [each["steps"] for each in records] == [10, 30, 5]
     assert [each["recipe"]["train"] for each in records] == ["sft", "verifier", "sft"]
     models = [
         folder / "model",
@@ -98,14 +94,13 @@ def test_stages_resume_after_a_kill_and_start_from_the_previous_model(folder: Pa
         digest = sha256((before / "training.json").read_bytes()).hexdigest()
         assert record["data"]["model_record_sha256"] == digest
 
-    lines.clear()
-    assert train_multitask(recipe, lines.append) == json.loads(json.dumps(records))
-    assert sum("is complete; nothing to do" in line for line in lines) == 3
+    words = ["train", "multitask", str(folder / "r.yaml"), "--json"]
+    again = CliRunner().invoke(app, words, catch_exceptions=False)
+    assert json.loads(again.stdout) == json.loads(json.dumps(records))
+    assert again.stderr.count("is complete; nothing to do") == 3
 
 
 def test_the_command_reports_what_is_missing_and_starts_nothing(tmp_path: Path) -> None:
-    from typer.testing import CliRunner
-
     (tmp_path / "r.yaml").write_text(RECIPE.format(folder=tmp_path))
     for what in ("multitask", "sft"):
         found = CliRunner().invoke(app, ["train", what, str(tmp_path / "r.yaml")])

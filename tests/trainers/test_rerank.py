@@ -17,8 +17,6 @@ from trainers.recipe import Verifier
 
 pytest.importorskip("torch", reason="the extra train is not installed")
 pytest.importorskip("trl", reason="the extra train is not installed")
-# Training shares a few cores with the other tests.
-pytestmark = pytest.mark.timeout(600)
 
 
 def is_held_out(problem: SampledProblem) -> bool:
@@ -30,7 +28,7 @@ def is_held_out(problem: SampledProblem) -> bool:
 def with_misled_vote(problem: SampledProblem) -> SampledProblem:
     """Return eight samples; in every second problem, five of them share a wrong answer."""
     a, b = map(int, problem.id.split("-"))
-    wrong = a + b + OFF_BY + 2 if a + b < MOST else a + b - OFF_BY - 2
+    wrong = a + b + OFF_BY + 1 if a + b < MOST else a + b - OFF_BY - 1
     right = 3 if a % 2 else 6
     values = [a + b] * right + [wrong] * (8 - right)
     texts = [f"a {'abcde'[n % 5]} The answer is {value}." for n, value in enumerate(values)]
@@ -51,7 +49,7 @@ def test_a_verifier_beats_a_misled_vote_and_the_metrics_equal_those_of_brute_for
         tmp_path / "samples.jsonl", [each for each in problems if not is_held_out(each)]
     )
     tests = [with_misled_vote(each) for each in problems if is_held_out(each)]
-    tiny_model(tmp_path / "model", prompt_texts(problems))
+    tiny_model(tmp_path / "model", prompt_texts(problems), width=128, layers=2)
     recipe = Verifier.model_validate(
         {
             "train": "verifier",
@@ -60,7 +58,7 @@ def test_a_verifier_beats_a_misled_vote_and_the_metrics_equal_those_of_brute_for
             "model": str(tmp_path / "model"),
             "samples": str(samples),
             "loss": "cross-entropy",
-            "learning_rate": 3e-4,
+            "learning_rate": 1e-3,
             "steps": 350,
             "batch": 16,
             "micro_batch": 16,
@@ -73,7 +71,7 @@ def test_a_verifier_beats_a_misled_vote_and_the_metrics_equal_those_of_brute_for
     )
     train_verifier(recipe, lambda line: None)
     ranked = list(score_samples(tests, Scorer(tmp_path / "run" / "model")))
-    with Sandbox(workers=1) as box, Grader(workers=1) as grader:
+    with Sandbox(workers=1, wall_s=600) as box, Grader(workers=1, wall_s=600) as grader:
         result = evaluate(grade(ranked, box, grader), "verifier")
     scores = {score.metric: score.share for score in result.scores}
     by_hand = [brute_force(problem) for problem in ranked]

@@ -1,7 +1,6 @@
 """SFT on a CPU: a tiny Llama learns answers, and only answers carry loss."""
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,15 +10,13 @@ import pytest
 
 from curator.core.errors import CuratorError, UsageError
 from tests.paths import ROOT
-from tests.trainers.tiny import tiny_model
+from tests.trainers.tiny import ONE_THREAD, tiny_model
 from trainers.recipe import SFT
 from trainers.release import read_release
 from trainers.tokenize import ALPACA, encode
 
 pytest.importorskip("torch", reason="the extra train is not installed")
 pytest.importorskip("trl", reason="the extra train is not installed")
-# Training shares a few cores with the other tests.
-pytestmark = pytest.mark.timeout(600)
 
 ROWS = [
     {
@@ -160,7 +157,8 @@ def test_a_killed_training_resumes_from_its_newest_complete_checkpoint(
         "train_sft(SFT.model_validate_json(sys.stdin.read()), say)\n"
     )
     command = [sys.executable, "-c", program]
-    died = subprocess.run(command, input=settings.model_dump_json(), text=True, cwd=ROOT)
+    keys = settings.model_dump_json()
+    died = subprocess.run(command, input=keys, text=True, cwd=ROOT, env=ONE_THREAD)
     assert died.returncode == -9
     checkpoints = tmp_path / "killed" / "checkpoints"
     assert (checkpoints / "checkpoint-8" / "whole").exists()
@@ -180,8 +178,7 @@ def test_two_processes_have_the_same_losses_as_one(base: Path, tmp_path: Path) -
     (tmp_path / "r.yaml").write_text(json.dumps(keys))
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"]
     command += ["--standalone", "-m", "curator", "train", "sft", str(tmp_path / "r.yaml")]
-    quiet = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, cwd=ROOT, env=quiet, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=ROOT, env=ONE_THREAD, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     together = json.loads((tmp_path / "two" / "model" / "training.json").read_text())
     assert done.stderr.count("step 4 of 4") == 1

@@ -23,8 +23,6 @@ from trainers.recipe import Verifier
 
 pytest.importorskip("torch", reason="the extra train is not installed")
 pytest.importorskip("trl", reason="the extra train is not installed")
-# Training shares a few cores with the other tests.
-pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +31,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("verifier")
     problems = sums()
     write_problems(folder / "samples.jsonl", problems)
-    tiny_model(folder / "model", prompt_texts(problems))
+    tiny_model(folder / "model", prompt_texts(problems), width=128, layers=2)
     return folder
 
 
@@ -45,8 +43,8 @@ def recipe(base: Path, **keys: object) -> Verifier:
         "model": str(base / "model"),
         "samples": str(base / "samples.jsonl"),
         "loss": "cross-entropy",
-        "learning_rate": 3e-4,
-        "steps": 350,
+        "learning_rate": 1e-3,
+        "steps": 250,
         "batch": 16,
         "micro_batch": 16,
         "max_length": 128,
@@ -60,8 +58,8 @@ def recipe(base: Path, **keys: object) -> Verifier:
 
 SETTINGS = {
     "cross-entropy": {},
-    "margin": {"margin": 2.0, "steps": 150},
-    "pairwise": {"steps": 150},
+    "margin": {"margin": 2.0, "steps": 120},
+    "pairwise": {"steps": 120},
 }
 
 
@@ -207,7 +205,7 @@ def test_a_question_in_two_sets_is_one_problem_and_undecided_samples_are_ignored
     some.append(
         SampledProblem("c", "2", "Say it", "x^2 + 1", samples=(Sample("CoT", "I do not know"),))
     )
-    with Sandbox(workers=1) as box, Grader() as grader:
+    with Sandbox(workers=1, wall_s=600) as box, Grader(wall_s=600) as grader:
         graded = list(grade(some, box, grader))
         assert not any((each.right & each.wrong).any() for each in graded)
         undecided = replace(graded[0], wrong=np.zeros(3, np.bool_))

@@ -3,8 +3,11 @@
 In: texts that the tokenizer must cover. Out: a folder that `transformers` can load.
 """
 
+import os
 from pathlib import Path
 
+ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
+"""Environment of a training in another process: several of them share a few cores."""
 CHAT = (
     "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}{{ eos_token }}{% endfor %}"
     "{% if add_generation_prompt %}<assistant>{% endif %}"

@@ -3,10 +3,10 @@
 import shutil
 from copy import deepcopy
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from curator import build
 from curator.versions.content import Content, content_of, objects_of
 from datastore.errors import StoreError
 from datastore.files import canonical_json
@@ -16,12 +16,11 @@ from tests.paths import DATA
 
 
 @pytest.fixture(scope="module")
-def manifests(tmp_path_factory: pytest.TempPathFactory) -> list[Manifest]:
+def manifests(quickstart_built: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Manifest]:
     """A version with a teacher and every kind of source, and one of an older release."""
-    store = tmp_path_factory.mktemp("content") / "store"
-    build("quickstart", store)
-    shutil.copytree(DATA / "store-0.1", store.with_name("old"))
-    with Store(store, readonly=True) as new, Store(store.with_name("old")) as old:
+    old_store = tmp_path_factory.mktemp("content") / "old"
+    shutil.copytree(DATA / "store-0.1", old_store)
+    with Store(quickstart_built, readonly=True) as new, Store(old_store) as old:
         return [new.versions.get("quickstart"), old.versions.get("small")]
 
 

@@ -137,7 +137,7 @@ def test_a_hinted_program_still_runs_and_prints_its_answer() -> None:
         assert row.instruction.endswith(rationale.instruction)
         texts.add(row.text)
     assert len(texts) == 1 + len(AGREEMENTS) + len(DISAGREEMENTS)
-    with Sandbox(workers=1) as box:
+    with Sandbox(workers=1, wall_s=600) as box:
         assert {run.value for run in box.map(sorted(texts))} == {"48"}
 
 

@@ -69,7 +69,7 @@ def test_a_solution_states_the_answer_of_the_reply_or_is_unchanged(text: str) ->
     "unit", ["```python\n", "x = (\n", "def f():\n", "# a\n", "<think>", "A: "]
 )
 def test_long_hostile_replies_are_read_in_time(unit: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()  # other processes do not use it up
     for kind in ("CoT", "PoT"):
         read_reply(unit * (20_000 // len(unit)), kind)  # type: ignore[arg-type]
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10

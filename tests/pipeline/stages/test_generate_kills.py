@@ -1,10 +1,11 @@
 """Builds with a teacher that are killed or run in parallel: no call is paid for twice."""
 
 import json
+import math
 import random
 import re
+import time
 from collections.abc import Iterator
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ import pytest
 
 from curator import build
 from datastore.store import Store
+from tests.processes import start_fresh, wait_until
 from tests.teacher.faults import Server, completion
 
 PROBLEMS = 300
 AT_ONCE = 16
-KILLS = 50
+KILLS = 20
 RECIPE = """\
 name: NAME
 about: sums
@@ -35,8 +37,6 @@ teacher:
   prices: {input: 2, output: 10}
 sampling: {tries: 2, until: 1}
 """
-FRESH = get_context("forkserver")
-FRESH.set_forkserver_preload(["curator.pipeline.build", "openai", "tests.teacher.faults"])
 
 
 def reply(body: dict[str, Any], number: int) -> tuple[int, dict[str, str], bytes]:
@@ -81,22 +81,24 @@ def test_a_build_killed_during_calls_pays_once_and_reaches_the_same_digest(
     undisturbed = server.served.total()
     assert undisturbed == len(kept(tmp_path / "whole")) > PROBLEMS
     server.served.clear()
-    moments, broken, met = random.Random(3), tmp_path / "broken", 0
+    moments, broken = random.Random(3), tmp_path / "broken"
     for _ in range(KILLS):
-        process = FRESH.Process(target=build, args=(recipe, broken))
-        process.start()
-        process.join(moments.uniform(0.1, 0.5))
-        met += process.is_alive()
+        # Some replies at a time, so that there is always more to send at the next kill.
+        server.limit = server.tries.total() + moments.randrange(PROBLEMS // KILLS)
+        process = start_fresh(build, recipe, broken)
+        wait_until(lambda: server.tries.total() >= server.limit, process.is_alive)
+        time.sleep(moments.uniform(0.0, 0.1))
+        assert process.is_alive()
         process.kill()
         process.join()
-    assert met > KILLS // 3
+    server.limit = math.inf
     ended = build(recipe, broken)
     assert ended.digest == whole.digest
     records = kept(broken)
     assert {record["call"]["status"] for record in records} == {"answered"}
     assert len(records) == undisturbed
     # Every cached call was paid for once; besides, only calls in flight at a kill were paid for.
-    assert undisturbed <= server.served.total() <= undisturbed + met * AT_ONCE
+    assert undisturbed <= server.served.total() <= undisturbed + KILLS * AT_ONCE
     assert sum(record["money"] for record in records) == pytest.approx(
         undisturbed * (11 * 2 + 7 * 10) / 1_000_000
     )
@@ -109,9 +111,7 @@ def test_two_parallel_builds_make_each_shared_call_once(tmp_path: Path, server: 
     ]
     store = tmp_path / "store"
     Store(store).close()
-    processes = [FRESH.Process(target=build, args=(recipe, store)) for recipe in recipes]
-    for process in processes:
-        process.start()
+    processes = [start_fresh(build, recipe, store) for recipe in recipes]
     for process in processes:
         process.join()
     assert [process.exitcode for process in processes] == [0, 0]

@@ -10,7 +10,7 @@ import pytest
 
 from tests.release.conftest import READER, WRITER
 from tests.release.hub.hub_server import Fault, Hub
-from tests.worlds import RUN, command
+from tests.worlds import RUN, curator
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def run(hub: Hub, tmp_path: Path) -> Any:
     def call(*words: object, token: str = WRITER) -> subprocess.CompletedProcess[str]:
         env = {**os.environ, **RUN["env"], "HF_ENDPOINT": hub.url, "HF_TOKEN": token}
         env |= {"HF_HUB_DISABLE_XET": "1", "HF_HOME": str(tmp_path / "hf")}
-        return subprocess.run(command(*words), **{**RUN, "env": env})
+        return curator(*words, env=env)
 
     return call
 

@@ -81,7 +81,7 @@ def test_a_killed_publish_is_resumed_and_sends_no_file_twice(
     env = {**os.environ, **RUN["env"], "HF_ENDPOINT": hub.url, "HF_TOKEN": WRITER}
     env |= {"HF_HUB_DISABLE_XET": "1", "HF_HOME": str(tmp_path)}
     dead = threading.Event()  # the server delays one response until then
-    hub.faults.append(Fault(moment, 503, do=lambda: dead.wait(30)))
+    hub.faults.append(Fault(moment, 503, do=lambda: dead.wait(600)))
     words = command("publish", "small", REPO, "--store", small)
     process = subprocess.Popen(words, env=env, stderr=subprocess.DEVNULL)
     while hub.faults[0].times or len(hub.stored) < 1:
@@ -240,12 +240,10 @@ def test_a_permanent_failure_is_one_line_and_the_next_run_resumes(
 def test_a_server_that_does_not_respond_is_a_timeout(
     small: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("curator.release.hub.client.READ_TIMEOUT_S", 0.5)
+    monkeypatch.setattr("curator.release.hub.client.READ_TIMEOUT_S", 2.0)
     late = threading.Event()
-    hub.faults.append(Fault(COMMIT, 503, do=lambda: late.wait(20)))
-    start = time.monotonic()
+    hub.faults.append(Fault(COMMIT, 503, do=late.wait))
     assert put(small).state == "published"
-    assert time.monotonic() - start < 10
     late.set()
 
 

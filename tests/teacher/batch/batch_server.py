@@ -70,7 +70,7 @@ class BatchServer:
         self.faults: dict[str, list[Any]] = {}
         """By `METHOD /path`: status, headers and body, or `lost` (done, but without a reply)."""
         self.hang = ""
-        """A `METHOD /path` that is done and then hangs."""
+        """A `METHOD /path` that is done and then hangs until this changes."""
         self.seen: list[str] = []
         self.keys: set[str] = set()
         self._lock = Lock()
@@ -207,7 +207,9 @@ class _Handler(BaseHTTPRequestHandler):
         value = self._route(what, body, parse_qs(url.query))
         self.api.seen.append(what)
         if self.api.hang == what:
-            time.sleep(3)
+            while self.api.hang == what:
+                time.sleep(0.01)
+            self.close_connection = True
             return
         if fault == "lost":
             self.close_connection = True

@@ -1,12 +1,11 @@
 """Batches of a provider: sent once and found again after a kill, in spite of faults."""
 
 import asyncio
-import os
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +13,16 @@ import pytest
 
 from curator.core.errors import BudgetReached, TeacherError
 from curator.teacher import Budget, Call, Prices, Request, TeacherSettings
-from curator.teacher.batch import api, files
 from curator.teacher.batch import client as module
+from curator.teacher.batch import files
 from curator.teacher.batch.client import Batches
 from curator.teacher.call_store import CallStore
 from curator.teacher.client import CallLedgers, Counts, Teacher
 from curator.teacher.endpoint import Endpoint
 from datastore.claims import Claims
 from datastore.ledger import Ledger
-from tests.paths import ROOT
+from tests.processes import start_fresh, wait_until
+from tests.teacher.batch.batch_sender import send_in_batches
 from tests.teacher.batch.batch_server import KEY, BatchServer, Lines, answer, completed, error
 from tests.teacher.helpers import Notes, records, requests, stored
 
@@ -32,8 +32,6 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "IDLE_S", 0.05)
     monkeypatch.setattr(module, "MIN_POLL_S", 0.02)
     monkeypatch.setattr(module, "MAX_POLL_S", 0.05)
-    monkeypatch.setattr(api, "backoff_s", lambda tries: 0.01)
-    monkeypatch.setattr("curator.teacher.dispatch.backoff_s", lambda tries: 0.01)
     monkeypatch.setenv("BATCH_KEY", KEY)
 
 
@@ -264,9 +262,8 @@ def test_running_batches_are_cancelled_on_demand(server: BatchServer, tmp_path: 
         call_store = CallStore(calls)
         batches = Batches(endpoint, call_store, ledger, Notes())
         tasks = [asyncio.create_task(batches.send(request)) for request in to_send]
-        while not server.batches:
+        while "GET /batches/batch_0" not in server.seen:
             await asyncio.sleep(0.01)
-        await asyncio.sleep(0.1)
         cancelled = await batches.cancel()
         attempts = await asyncio.gather(*tasks)
         assert sum(isinstance(attempt.result, Call) for attempt in attempts) == 5
@@ -344,9 +341,8 @@ def test_calls_in_a_batch_at_another_endpoint_are_not_paid_twice(
     server: BatchServer, tmp_path: Path
 ) -> None:
     server.after_s = None
-    with Script(server, tmp_path, 5) as process:
-        wait_until(lambda: "GET /batches/batch_0" in server.seen)
-        process.kill()
+    with sender(server, tmp_path, 5) as process:
+        wait_for(server, process, "GET /batches/batch_0")
     with BatchServer() as other:
         with pytest.raises(TeacherError, match=f"submitted elsewhere: .* at {server.url} contains"):
             ask(other, tmp_path, requests(5))
@@ -360,69 +356,28 @@ def test_a_budget_limits_the_requests_in_batches(server: BatchServer, tmp_path: 
     assert len(records(tmp_path)) == 6
 
 
-SCRIPT = """
-import asyncio, sys
-import aiohttp, openai.resources.batches, openai.resources.files  # so that kills hit calls
-from pathlib import Path
-from curator.teacher import TeacherSettings
-from curator.teacher.batch import client as module
-from curator.teacher.client import CallLedgers, Teacher
-from datastore.claims import Claims
-from datastore.ledger import Ledger
-from tests.teacher.helpers import requests
-module.IDLE_S, module.MIN_POLL_S, module.MAX_POLL_S = 0.05, 0.02, 0.05
-store, url, first, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-settings = TeacherSettings(model="m", base_url=url, key_env="BATCH_KEY", batch=True)
-class Notes:
-    def progress(self, what, done, total): pass
-    def note(self, text): print(text, flush=True)
-async def run(calls, batches, claims):
-    print("started", flush=True)
-    ledgers = CallLedgers(calls, claims, batches)
-    async with Teacher(settings, ledgers, listener=Notes()) as teacher:
-        results = await asyncio.gather(*map(teacher.get_call, requests(count, first=first)))
-        assert all(call.status == "answered" for call in results)
-        print("done", teacher.counts.answered, flush=True)
-with Ledger(store / "calls") as calls, Ledger(store / "batches") as batches:
-    with Claims(store / "claims") as claims:
-        asyncio.run(run(calls, batches, claims))
-"""
-
-
-class Script:
+@contextmanager
+def sender(
+    server: BatchServer, store: Path, count: int, first: int = 0
+) -> Iterator[ForkServerProcess]:
     """A process that sends requests; killed at the end of the context if it still runs."""
-
-    def __init__(self, server: BatchServer, store: Path, count: int, first: int = 0) -> None:
-        words = [sys.executable, "-c", SCRIPT, str(store), server.url, str(first), str(count)]
-        root = str(ROOT)
-        self.process = subprocess.Popen(
-            words,
-            env={**os.environ, "PYTHONPATH": root},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    def __enter__(self) -> subprocess.Popen[str]:
-        return self.process
-
-    def __exit__(self, *_: object) -> None:
-        self.process.kill()
-        self.process.communicate()
+    process = start_fresh(send_in_batches, store, server.url, first, count)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.join()
 
 
-def wait_until(condition: Any, seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "timeout"
-        time.sleep(0.005)
+def wait_for(server: BatchServer, process: ForkServerProcess, request: str, count: int = 1) -> None:
+    """Wait until the server has seen a request of the process this many times."""
+    wait_until(lambda: server.seen.count(request) >= count, process.is_alive)
 
 
 def test_the_batch_of_a_killed_process_is_found_by_id(server: BatchServer, tmp_path: Path) -> None:
     server.after_s = None
-    with Script(server, tmp_path, 200) as process:
-        wait_until(lambda: server.seen.count("GET /batches/batch_0") >= 2)
-        process.kill()
+    with sender(server, tmp_path, 200) as process:
+        wait_for(server, process, "GET /batches/batch_0", 2)
     server.go = True
     notes = Notes()
     calls, counts = ask(server, tmp_path, requests(200), notes)
@@ -437,11 +392,9 @@ def test_the_batch_of_a_killed_process_is_found_by_id(server: BatchServer, tmp_p
 def test_a_kill_before_the_reply_of_a_step_submits_nothing_twice(
     server: BatchServer, tmp_path: Path, path: str
 ) -> None:
-    with Script(server, tmp_path, 50) as process:
-        server.hang = path
-        wait_until(lambda: path in server.seen)
-        time.sleep(0.1)
-        process.kill()
+    server.hang = path
+    with sender(server, tmp_path, 50) as process:
+        wait_for(server, process, path)
     server.hang = ""
     notes = Notes()
     calls, _ = ask(server, tmp_path, requests(50), notes)
@@ -451,23 +404,30 @@ def test_a_kill_before_the_reply_of_a_step_submits_nothing_twice(
         assert notes.texts[0] == "A kill interrupted the submission of a batch of 50 calls."
 
 
+STEPS = ["", "POST /files", "POST /batches", "GET /batches/{}", "GET /files/output-{}/content"]
+"""The requests of one run; the first is its start."""
+
+
 def test_kills_at_any_moment_submit_nothing_twice(tmp_path: Path) -> None:
-    moments, rounds, each = random.Random(5), 12, 40
-    with BatchServer(after_s=0.4) as server:
-        killed = 0
-        for n in range(rounds):
-            with Script(server, tmp_path, each, first=n * each) as process:
-                assert process.stdout
-                assert process.stdout.readline() == "started\n"
-                time.sleep(moments.uniform(0.0, 0.6))
-                killed += process.poll() is None
-                process.kill()
-        to_send = requests(rounds * each)
+    moments, each = random.Random(5), 40
+    steps = STEPS * 3
+    with BatchServer(after_s=None) as server:
+        for n, step in enumerate(steps):
+            request = step.format(f"batch_{len(server.batches)}")
+            count = server.seen.count(request) + bool(request)
+            # The batch ends only for a kill while its results are read; that reading never ends.
+            server.go = "output" in step
+            server.hang = request if server.go else ""
+            with sender(server, tmp_path, each, first=n * each) as process:
+                wait_for(server, process, request, count)
+                time.sleep(moments.uniform(0.0, 0.05))
+                assert process.is_alive()
+        server.go, server.hang = True, ""
+        to_send = requests(len(steps) * each)
         calls, _ = ask(server, tmp_path, to_send)
         assert [call.text for call in calls] == expected_texts(to_send)
-        assert killed == rounds
-        assert 1 < len(server.batches) < 2 * rounds
-        assert len(server.accepted) == rounds * each
+        assert 1 < len(server.batches) < 2 * len(steps)
+        assert len(server.accepted) == len(to_send)
         assert set(server.accepted.values()) == {1}
 
 
@@ -478,16 +438,15 @@ def test_replies_that_no_caller_waits_for_are_stored_for_later_runs(
     # are still being read.
     monkeypatch.setattr(module, "LINES_PER_TURN", 1)
     server.after_s = None
-    with Script(server, tmp_path, 60) as process:
-        wait_until(lambda: "GET /batches/batch_0" in server.seen)
-        process.kill()
+    with sender(server, tmp_path, 24) as process:
+        wait_for(server, process, "GET /batches/batch_0")
     server.go = True
-    ask(server, tmp_path, requests(20, first=40))
+    ask(server, tmp_path, requests(8, first=16))
     server.files.clear()
     server.batches.clear()
     seen = len(server.seen)
-    calls, _ = ask(server, tmp_path, requests(60))
-    assert [call.text for call in calls] == expected_texts(requests(60))
+    calls, _ = ask(server, tmp_path, requests(24))
+    assert [call.text for call in calls] == expected_texts(requests(24))
     assert len(server.seen) == seen, "no further request to the provider"
 
 
@@ -518,24 +477,22 @@ def test_requests_that_arrive_while_a_batch_runs_form_another(
 
 
 def test_leaving_does_not_wait_for_a_batch(server: BatchServer, tmp_path: Path) -> None:
-    server.after_s = None
+    server.after_s = None  # this batch never ends
     to_send = requests(5)
 
-    async def run() -> float:
+    async def run() -> None:
         async with Teacher(settings(server), CallLedgers(calls, claims, batches)) as teacher:
             tasks = [asyncio.create_task(teacher.get_call(request)) for request in to_send]
             while "GET /batches/batch_0" not in server.seen:
                 await asyncio.sleep(0.01)
-            start = time.monotonic()
         assert not any(isinstance(result, Call) for result in await gather(tasks))
-        return time.monotonic() - start
 
     with (
         Ledger(tmp_path / "calls") as calls,
         Ledger(tmp_path / "batches") as batches,
         Claims(tmp_path / "claims") as claims,
     ):
-        assert asyncio.run(run()) < 1
+        asyncio.run(run())
     server.go = True
     later, _ = ask(server, tmp_path, to_send)
     assert [call.text for call in later] == expected_texts(to_send)

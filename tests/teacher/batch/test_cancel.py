@@ -1,13 +1,13 @@
 """`curator cancel`: batches at the provider are cancelled, and their replies are stored."""
 
 import os
-import subprocess
-import time
 from pathlib import Path
 
 from tests.pipeline.stages.test_generate import GOLDS, write_world
+from tests.processes import start_fresh, wait_until
+from tests.teacher.batch.batch_sender import build_in_batches
 from tests.teacher.batch.batch_server import KEY, BatchServer
-from tests.worlds import RUN, command, curator
+from tests.worlds import RUN, curator
 
 RECIPE = """\
 name: taught
@@ -23,25 +23,16 @@ teacher: {model: m, base_url: URL, key_env: BATCH_KEY, batch: true}
 WITH_KEY = {**RUN["env"], "BATCH_KEY": KEY}
 
 
-def wait_for_batch(build: subprocess.Popen[bytes], server: BatchServer) -> None:
-    """Wait until the build has submitted its batch and polls it."""
-    end = time.monotonic() + 60
-    while not any(seen.startswith("GET /batches/") for seen in server.seen):
-        assert build.poll() is None and time.monotonic() < end, server.seen
-        time.sleep(0.05)
-
-
 def test_the_command_cancels_batches_and_their_replies_are_not_requested_again(
     tmp_path: Path,
 ) -> None:
     with BatchServer(after_s=None) as server:
         recipe = write_world(tmp_path, RECIPE.replace("URL", server.url))
         store = ("--store", tmp_path / "store")
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": WITH_KEY}
-        build = subprocess.Popen(command("build", recipe, *store), **quiet)
-        wait_for_batch(build, server)
+        build = start_fresh(build_in_batches, recipe, tmp_path / "store")
+        wait_until(lambda: "GET /batches/batch_0" in server.seen, build.is_alive)
         build.kill()
-        build.wait()
+        build.join()
 
         server.faults["POST /batches/batch_0/cancel"] = [(401, {}, {"error": {"message": "no"}})]
         result = curator("cancel", recipe, *store, env=WITH_KEY)
@@ -54,7 +45,8 @@ def test_the_command_cancels_batches_and_their_replies_are_not_requested_again(
         assert (again.returncode, again.stdout) == (0, "No batch is running.\n"), again.stderr
 
         server.after_s = 0.05
-        curator("build", recipe, *store, env=WITH_KEY)
+        build = start_fresh(build_in_batches, recipe, tmp_path / "store")
+        build.join()
         assert len(server.accepted) == len(GOLDS)
         assert sorted(server.accepted.values()) == [1, 1, 2, 2]
 

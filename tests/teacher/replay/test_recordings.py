@@ -83,7 +83,7 @@ def test_every_line_answers_a_request_of_the_recipe(problems: list[tuple[str, Pr
             question, _ = read_question(reply)
             for kind in ("cot", "pot"):
                 requests.add(last(PROMPTS.messages(kind, question=question, options="")))
-    with Sandbox(workers=1) as box:
+    with Sandbox(workers=1, wall_s=600) as box:
         for kind, problem in problems:
             for reply in replies(solution_prompt(kind, problem)):
                 program, _ = read_reply(reply, "PoT" if kind == "pot" else "CoT", problem.choices)
@@ -104,7 +104,7 @@ def test_every_line_answers_a_request_of_the_recipe(problems: list[tuple[str, Pr
 
 def test_most_replies_are_correct_and_some_are_not(problems: list[tuple[str, Problem]]) -> None:
     outcomes: Counter[str] = Counter()
-    with Sandbox(workers=1) as box:
+    with Sandbox(workers=1, wall_s=600) as box:
         for kind, problem in problems:
             for reply in replies(solution_prompt(kind, problem)):
                 text, reason = read_reply(reply, "PoT" if kind == "pot" else "CoT", problem.choices)
@@ -144,7 +144,7 @@ def test_all_but_two_recorded_questions_are_new_and_two_are_rejected(tmp_path: P
 
 def test_the_solutions_of_all_but_one_recorded_question_agree() -> None:
     agreed, disagreed = 0, 0
-    with Sandbox(workers=1) as box:
+    with Sandbox(workers=1, wall_s=600) as box:
         for messages in question_prompts():
             for question in filter(None, (read_question(r)[0] for r in replies(messages))):
                 rationales = replies(PROMPTS.messages("cot", question=question, options=""))

@@ -44,7 +44,7 @@ CHOICE = SampledProblem(
 
 @pytest.fixture(scope="module")
 def tools() -> Iterator[tuple[Sandbox, Grader]]:
-    with Sandbox(workers=2) as box, Grader(workers=2) as grader:
+    with Sandbox(workers=2, wall_s=600) as box, Grader(workers=2, wall_s=600) as grader:
         yield box, grader
 
 

@@ -27,7 +27,7 @@ def records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def scores(problems: list[SampledProblem]) -> dict[str, float]:
-    with Sandbox(workers=2) as box, Grader(workers=2) as grader:
+    with Sandbox(workers=2, wall_s=600) as box, Grader(workers=2) as grader:
         result = evaluate(grade(problems, box, grader), "published")
     return {score.metric: score.share for score in result.scores}
 
@@ -75,13 +75,13 @@ def test_pass_at_k_of_codex_on_aqua_equals_the_formula(shared: Path) -> None:
             tuple(option.partition(")")[2].strip() for option in row["options"]),
             samples=tuple(Sample("PoT", text) for text in row["generated"]),
         )
-        for number, row in list(records(path))[:40]
+        for number, row in list(records(path))[:16]
     ]
-    with Sandbox(workers=2) as box, Grader(workers=2) as grader:
+    with Sandbox(workers=2, wall_s=600) as box, Grader(workers=2) as grader:
         graded = list(grade(problems, box, grader))
         found = {score.metric: score.share for score in evaluate(graded, "codex").scores}
     rights = [int(one.right.sum()) for one in graded]
-    assert sum(rights) > 200 and {len(one.clusters) for one in graded} == {30}
+    assert sum(rights) > 80 and {len(one.clusters) for one in graded} == {30}
     for k in (1, 8, 30):
         by_hand = sum(pass_at_k(30, right, k) for right in rights) / len(rights)
         assert found[f"Pass@{k}"] == pytest.approx(by_hand)

@@ -25,7 +25,7 @@ OPTIONS = [
     "--disable-background-networking",
     "--remote-debugging-pipe",
 ]
-TIMEOUT_S = 60
+TIMEOUT_S = 600
 
 
 class Browser:
@@ -154,7 +154,7 @@ def chromium(profile: Path) -> Iterator[Browser]:
         browser._session = ""
         with suppress(RuntimeError, TimeoutError, OSError):
             browser.send("Browser.close")
-        process.wait(20)
+        process.wait()
     finally:
         if process.poll() is None:
             process.kill()

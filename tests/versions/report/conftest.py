@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 
@@ -20,10 +21,10 @@ def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def quickstart(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def quickstart(quickstart_built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with quickstart@1, variant@1 and variant@2."""
     folder = tmp_path_factory.mktemp("quickstart")
-    build("quickstart", folder / "store")
+    copytree(quickstart_built, folder / "store")
     for number, text in enumerate((VARIANT, VARIANT + "mixture: {subsets: {math_cot: 4}}\n")):
         recipe = folder / f"{number}.yaml"
         recipe.write_text(text)

@@ -92,7 +92,7 @@ def test_each_case_compiles_to_its_program_or_gives_its_reason(
 
 def test_every_program_of_the_table_prints_its_gold_in_the_sandbox() -> None:
     cases = [case for case in table("gsm8k_programs") if "program" in case]
-    with Sandbox(workers=2) as box:
+    with Sandbox(workers=2, wall_s=600) as box:
         for case, run in zip(cases, box.map([c["program"] for c in cases]), strict=True):
             answer = extract_output(run.value)
             assert run.status == "ok" and answer is not None, (case["name"], run)
@@ -274,7 +274,7 @@ def test_real_programs_agree_with_the_gold_answers_as_often_as_measured(shared: 
     assert write is not None
     for name, minimum in (("gsm8k", 0.97), ("mathqa", 0.57), ("lila", 0.98)):
         pairs = [(p, r.text) for p in _problems(shared, name)[::60] for r in write(p, "PoT")]
-        with Sandbox(workers=2) as box:
+        with Sandbox(workers=2, wall_s=600) as box:
             runs = list(box.map([text for _, text in pairs]))
         assert all(run.status == "ok" for run in runs), name
         equal = 0
