@@ -160,10 +160,9 @@ def test_the_arithmetic_of_a_solution_with_its_own_gold_answer_is_recomputed(
     assert evidence["fault"].startswith("step 1, '<<3*4=13>>'"), evidence
 
 
-def test_the_golds_of_lila_are_the_output_of_its_own_programs(tmp_path: Path) -> None:
-    version = build(
-        "quickstart", tmp_path / "store", options=RunOptions(workers=1, allow_missing=True)
-    )
+def test_the_golds_of_lila_are_the_output_of_its_own_programs(quickstart_built: Path) -> None:
+    with Store(quickstart_built, readonly=True) as store:
+        version = store.versions.get("quickstart")
     found = levels(version)
     assert set(found["mathqa_lila_pot"]) == set(found["numglue_pot"]) == {"same text"}
     assert set(found["mathqa_pot"]) == {"executed"}
