@@ -26,6 +26,8 @@ class Journal:
         self._offset = 0
         self.records: dict[bytes, tuple[int, bytes]] = {}
         """Key -> (time of writing in ns, JSON)."""
+        self.damaged = 0
+        """Number of whole lines with a wrong checksum; their records count as missing."""
 
     def read_new(self) -> None:
         """Read what was appended since the last call, except a line that is still being written."""
@@ -38,3 +40,5 @@ class Journal:
                 if text[:8] == b"%08x" % crc32(text[9:-1]):
                     _, key, when, record = text[:-1].split(b" ", 3)
                     self.records[bytes.fromhex(key.decode())] = (int(when), record)
+                else:
+                    self.damaged += 1

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from datastore.errors import wrap_os_errors
+from datastore.errors import StoreError, wrap_os_errors
 from datastore.files import make_folder, publish, sync
 from datastore.journal import Journal, encode_line
 from datastore.locks import try_lock
-from datastore.parts import Part, merge_newest, write_part
+from datastore.parts import Part, digest_of, merge_newest, write_part
 
 ROLL_BYTES = 16_000_000
 """Size in bytes at which a journal is closed and compacted; readers hold journals in memory."""
@@ -106,6 +106,29 @@ class Ledger:
         parts = sum(part.count for part in self._parts.values())
         return parts + sum(len(journal.records) for journal in self._journals.values())
 
+    def damage(self) -> dict[Path, str]:
+        """Return what is wrong with each damaged file.
+
+        A damaged record of a journal counts as missing. A damaged part cannot be read at all.
+        """
+        found: dict[Path, str] = {}
+        for name in sorted(self._names()):
+            path = self._folder / name
+            try:
+                if name.endswith(".parquet"):
+                    Part(path)
+                elif name.endswith(".journal"):
+                    journal = Journal(path)
+                    journal.read_new()
+                    if journal.damaged:
+                        plural = "s" * (journal.damaged != 1)
+                        found[path] = f"{journal.damaged:,} damaged record{plural}"
+            except FileNotFoundError:  # another process has compacted it
+                continue
+            except StoreError:
+                found[path] = "damaged"
+        return found
+
     def compact(self) -> None:
         """Move the records of journals whose process no longer writes them into parts.
 
@@ -189,7 +212,9 @@ class Ledger:
             try:
                 records = merge_newest([j.records for j in journals], list(merged.values()))
                 write_part(records, temporary)
-                publish(temporary, temporary.with_suffix(".parquet"))
+                # After a kill, this may be the part that the killed process published.
+                merged.pop(part := self._folder / f"{digest_of(temporary)}.parquet", None)
+                publish(temporary, part)
             finally:
                 temporary.unlink(missing_ok=True)
         # Remove the old files only now that their records are durable in the new part.

@@ -1,9 +1,12 @@
 """Compacted records: Parquet files sorted by key, read only where a requested key can be.
 
-Columns: `key` (8 bytes or more), `when` (ns), `record` (JSON text). Most requested keys are not in
-a part, so the first 8 bytes of all its keys are held in memory: 80 MB for ten million keys.
+A part is named by the sha256 of its bytes and hashed when it is opened; parts of older releases
+have names of 32 digits and are read as they are. Columns: `key` (8 bytes or more), `when` (ns),
+`record` (JSON text). Most requested keys are not in a part, so the first 8 bytes of all its keys
+are held in memory: 80 MB for ten million keys.
 """
 
+import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from heapq import merge as merge_sorted
 from itertools import islice
@@ -14,9 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from datastore.errors import wrap_parquet_errors
+from datastore.errors import StoreError, wrap_parquet_errors
 
 _ADVICE = "Move the file away and rerun; its results are computed again."
+_DIGEST_LENGTH = 64
 _GROUP_ROWS = 500
 """Rows per row group, all of which are read and decompressed to find one."""
 _BATCH_ROWS = 250
@@ -36,6 +40,8 @@ class Part:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        if len(path.stem) == _DIGEST_LENGTH and (actual := digest_of(path)) != path.stem:
+            raise StoreError(f"{path} is damaged: its sha256 is {actual[:16]}…. {_ADVICE}")
         with wrap_parquet_errors(path, _ADVICE):
             # Read piece by piece: a merge of eight parts must not hold them in memory.
             self._file = pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 16)
@@ -79,6 +85,12 @@ class Part:
         with wrap_parquet_errors(self._path, _ADVICE):
             for batch in self._file.iter_batches(_BATCH_ROWS, use_threads=False):
                 yield from _rows(batch)
+
+
+def digest_of(path: Path) -> str:
+    """Return the sha256 of a file in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_part(rows: Iterator[Row], path: Path) -> None:

@@ -71,6 +71,11 @@ class Store:
             self._ledgers[kind] = Ledger(self.root / "ledgers" / kind)
         return self._ledgers[kind]
 
+    def ledger_kinds(self) -> list[str]:
+        """Return the kinds of ledgers that have been written."""
+        folders = (self.root / "ledgers").glob("*")
+        return sorted(path.name for path in folders if path.is_dir())
+
     def claims(self, kind: str) -> Claims:
         """Return the claims of this kind, the same object each time."""
         if kind not in self._claims:

@@ -29,12 +29,11 @@ class Status:
 
 def status(store: Store) -> Status:
     """Summarize a store; reads only."""
-    kinds = sorted(path.name for path in (store.root / "ledgers").glob("*") if path.is_dir())
     return Status(
         folder=str(store.root),
         format=FORMAT,
         bytes=_size(store.root),
-        ledgers={kind: store.ledger(kind).count() for kind in kinds},
+        ledgers={kind: store.ledger(kind).count() for kind in store.ledger_kinds()},
         versions={m.ref: content_of(m).rows.count for m in store.versions.all()},
         building=store.memo.list_running(),
     )

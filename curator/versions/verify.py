@@ -1,8 +1,9 @@
-"""Verify a store: that every object, manifest and record of the stage cache is what it was.
+"""Verify a store: that every object, manifest, ledger and record of the stage cache is what it was.
 
 In: a store. Out: what is damaged or missing, the versions that hold it, and the command that
-repairs it. Not covered: ledgers; records there that are damaged are computed again or, in compacted
-parts, reported when they are read.
+repairs it. A damaged record of a ledger counts as missing: the build that needs it computes it
+again. Not covered: the last record of a journal, of which a kill may have left a part, and parts of
+ledgers that older releases of Curator wrote.
 """
 
 import json
@@ -24,7 +25,7 @@ class Damage:
     file: str
     """Its path relative to the store."""
     state: str
-    """`damaged` or `missing`."""
+    """`damaged`, `missing`, or the number of damaged records of a journal."""
     holders: tuple[str, ...]
     """What it is: `small@1: rationales of cot`; or the stage of the cache that made it."""
     repair: str
@@ -64,6 +65,7 @@ def verify(store: Store, refs: Sequence[str], listener: Listener) -> Verificatio
         for digest in listed:
             holders.setdefault(digest, ())
         damage += _damaged_records(store)
+        damage += _damaged_ledgers(store)
     digests = list(holders)
     inspected = store.objects.inspect(digests)
     checked = track_progress(inspected, listener, "verifying objects", len(digests), every=1)
@@ -134,6 +136,16 @@ def _damaged_records(store: Store) -> Iterator[Damage]:
         if record is None:
             repair = shlex.join(["rm", str(path)])
             yield Damage(_relative(store, path), "damaged", ("record of the stage cache",), repair)
+
+
+def _damaged_ledgers(store: Store) -> Iterator[Damage]:
+    for kind in store.ledger_kinds():
+        for path, state in store.ledger(kind).damage().items():
+            # What is left of a journal is still read; a damaged part must go.
+            away = ["mv", str(path), str(path.with_suffix(".damaged"))]
+            repair = shlex.join(away) if path.suffix == ".parquet" else ""
+            role = f"ledger {kind}: what it lost is computed again by the build that needs it"
+            yield Damage(_relative(store, path), state, (role,), repair)
 
 
 def _stages(store: Store) -> dict[str, str]:

@@ -258,3 +258,49 @@ def test_kills_lose_nothing_acknowledged_while_others_write_read_and_compact(
         assert {record["n"] for record in found.values()} == acknowledged
         ledger.compact()
     assert not names(tmp_path, ".journal") and not names(tmp_path, ".tmp")
+
+
+def test_a_changed_bit_in_a_journal_loses_one_record_and_is_counted(tmp_path: Path) -> None:
+    with Ledger(tmp_path) as ledger:
+        ledger.put_many(records(1, 2, 3))
+    [journal] = names(tmp_path, ".journal")
+    data = bytearray(journal.read_bytes())
+    data[len(data) // 2] ^= 1
+    journal.write_bytes(data)
+    assert Ledger(tmp_path).get_many([key(1), key(2), key(3)]) == records(1, 3)
+    assert Ledger(tmp_path).damage() == {journal: "1 damaged record"}
+
+
+def test_a_changed_bit_in_a_part_is_an_error_that_names_the_file(tmp_path: Path) -> None:
+    with Ledger(tmp_path) as ledger:
+        ledger.put_many(records(*range(50)))
+        ledger.compact()
+    [part] = names(tmp_path, ".parquet")
+    data = part.read_bytes()
+    assert Ledger(tmp_path).damage() == {}
+    for place in range(0, len(data), max(1, len(data) // 40)):
+        part.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+        assert Ledger(tmp_path).damage() == {part: "damaged"}
+        with pytest.raises(StoreError, match=part.name):
+            Ledger(tmp_path).get_many([key(1)])
+    part.write_bytes(data)
+    assert Ledger(tmp_path).get_many([key(1)]) == records(1)
+
+
+def test_a_compaction_that_was_killed_before_it_removed_old_parts_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next one writes the same part, which has the name of the first."""
+    monkeypatch.setattr(module, "MERGE_COUNT", 2)
+    with Ledger(tmp_path / "kept") as ledger:
+        for n in range(2):
+            ledger.put_many(records(n))
+            ledger.compact()
+    before = {path.name: path.read_bytes() for path in (tmp_path / "kept").iterdir()}
+    for _ in range(3):
+        for name, data in before.items():
+            (tmp_path / "kept" / name).write_bytes(data)
+        with Ledger(tmp_path / "kept") as ledger:
+            ledger.put_many(records(9))
+            ledger.compact()
+        assert Ledger(tmp_path / "kept").get_many([key(0), key(1), key(9)]) == records(0, 1, 9)

@@ -28,9 +28,9 @@ def verify(
 ) -> None:
     """Check that stored data is unchanged.
 
-    Hashes every object and compares it with its name; manifests and the stage cache are
-    compared with their own digests. Changes nothing. Lists what is damaged or missing with
-    the command that repairs it. Exit code 1 if anything is. Ledgers are not checked.
+    Hashes every object and compares it with its name; manifests, ledgers and the stage cache
+    are compared with their own digests. Changes nothing. Lists what is damaged or missing with
+    the command that repairs it. Exit code 1 if anything is.
     """
     from curator.versions.verify import verify as verify_store
 

@@ -61,6 +61,8 @@ class VersionInfo:
     second_opinion: Mapping[str, Any] | None
     """What math-verify decided so far: pairs, undecided, disagreements; None if it never ran."""
     costs: Sequence[Mapping[str, Any]]
+    damaged_calls: int
+    """Files of the ledger of calls with damaged records, which no figure counts."""
     """Calls of the recipe by model: calls, failed, tokens, money."""
 
 

@@ -100,6 +100,7 @@ def _describe(manifest: Manifest) -> VersionInfo:
         questions={},
         second_opinion=None,
         costs=(),
+        damaged_calls=0,
     )
 
 
@@ -115,6 +116,7 @@ def _describe_with_store(store: Store, manifest: Manifest) -> VersionInfo:
         questions=questions,
         second_opinion=asdict(queue) if queue.pairs else None,
         costs=_sum_costs(store, content_of(manifest)),
+        damaged_calls=len(store.ledger("calls").damage()),
     )
 
 
