@@ -3,7 +3,7 @@
     python bench/flips.py [--flips 300] [--seed 1] [--folder DIR]
 
 In: the store of `quickstart`, with executions compacted into a part. Out: a table by kind of file
-and reading: noticed (an error that names the file), unnamed (another error), harmless (the same
+and reading: noticed (an error that names the file, or a note on the page), unnamed (another error), harmless (the same
 bytes as before, or the same version), or WRONG (other bytes with success). The last column builds
 without the stage cache, so that ledgers are read; flips in other files are not tried there. Exit
 code 1 if anything was wrong.
@@ -54,6 +54,13 @@ def find_damage(store: Store, manifest: Manifest, out: Path) -> object:
     return ()
 
 
+def report(store: Store, manifest: Manifest, out: Path) -> None:
+    """Write a report; raise StoreError if its page says that the store has damaged records."""
+    write_report(store, manifest, out)
+    if "The store has damaged records of calls" in out.read_text("utf-8"):
+        raise StoreError("said on the page")
+
+
 def build_without_cache(root: Path, out: Path) -> object:
     """Build from the ledgers and the sources alone."""
     shutil.rmtree(root / "memo")
@@ -70,7 +77,7 @@ READINGS: dict[str, Read] = {
     "parquet": reading(lambda store, made, out: export(store, made, "parquet", out) and None),
     "hub": reading(lambda store, made, out: write_folder(store, made, out) and None),
     "load": lambda root, out: load(VERSION, root).to_pylist(),
-    "report": reading(lambda store, made, out: write_report(store, made, out)),
+    "report": reading(report),
     "sql": reading(lambda store, made, out: run_query(store, QUERY)),
     "verify": reading(find_damage),
     "build": lambda root, out: identity(build("quickstart", root)),
