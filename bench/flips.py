@@ -3,10 +3,10 @@
     python bench/flips.py [--flips 300] [--seed 1] [--folder DIR]
 
 In: the store of `quickstart`, with executions compacted into a part. Out: a table by kind of file
-and reading: noticed (an error that names the file, or a note on the page), unnamed (another error), harmless (the same
-bytes as before, or the same version), or WRONG (other bytes with success). The last column builds
-without the stage cache, so that ledgers are read; flips in other files are not tried there. Exit
-code 1 if anything was wrong.
+and reading: noticed (an error that names the file, or a note on the page), unnamed (another error),
+harmless (the same bytes as before, or the same version), or WRONG (other bytes with success). The
+last column builds without the stage cache, so that ledgers are read; flips in other files are not
+tried there. Exit code 1 if anything was wrong.
 """
 
 import argparse
