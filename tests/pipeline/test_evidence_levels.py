@@ -1,6 +1,7 @@
 """Evidence levels: how strong the proof of a row is, and that it can fail."""
 
 import json
+import re
 import shutil
 from collections import Counter
 from collections.abc import Mapping
@@ -222,6 +223,33 @@ def test_rows_without_a_known_gold_answer_are_clean_and_their_level_is_form(
     found = audit(request, tmp_path / "store", RunOptions(mirror=tmp_path / "none"))
     assert found.clean == 4
     assert levels(found.manifest) == {"cot": {"form": 4}}
+
+
+def test_a_copy_of_the_text_that_its_gold_answer_comes_from_proves_nothing(
+    tmp_path: Path,
+) -> None:
+    mirror, _ = make_world(tmp_path)
+    question, annotated, gold = RIGHT[4]
+    copies = {
+        "annotated": f"{annotated}\n#### {gold}",
+        "plain": re.sub(r"<<[^<>]*>>", "", annotated) + f"\nThe answer is {gold}",
+        "other layout": annotated.replace(", ", ",\n\n  ") + f"\n#### {gold}",
+        "other text": f"90 and 88 are 178. The answer is {gold}.",
+    }
+    found = {}
+    for number, (name, text) in enumerate(copies.items()):  # apart, since some are duplicates
+        path = tmp_path / f"rows-{number}.jsonl"
+        path.write_text(json.dumps({"question": question, "response": text}) + "\n")
+        request = AuditRequest(str(path), golds_from=["gsm8k"], fix=f"copies-{number}")
+        audit(request, tmp_path / "store", RunOptions(mirror=mirror))
+        [row] = load(f"copies-{number}", tmp_path / "store").to_pylist()
+        found[name] = row["evidence_level"]
+    assert found == {
+        "annotated": "arithmetic",
+        "plain": "arithmetic",
+        "other layout": "arithmetic",
+        "other text": "independent",
+    }
 
 
 MULTIPLE_CHOICE = {

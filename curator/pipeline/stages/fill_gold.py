@@ -20,6 +20,7 @@ from curator.pipeline.locate import LocatedSource
 from curator.pipeline.stages.ingest import ingest, problems_of
 from curator.pipeline.stages.read import read_problems
 from curator.screens import normalize
+from curator.sources.datasets.gsm8k import ANNOTATION
 from datastore.engine import literal, scan
 from datastore.memo import Outputs
 
@@ -109,8 +110,11 @@ def _with_gold(problem: Problem, other: OtherGold) -> Problem | None:
 
 
 def _letters(text: str) -> str:
-    """Return only letters and digits, which survive another layout of the same text."""
-    return "".join(filter(str.isalnum, text.lower()))
+    """Return only letters and digits, which survive another layout of the same text.
+
+    Annotations of calculators (`<<48/2=24>>`) are left out: some copies of a text lack them.
+    """
+    return "".join(filter(str.isalnum, ANNOTATION.sub("", text).lower()))
 
 
 def _find_golds(
