@@ -40,9 +40,10 @@ _FORMAT = re.compile(r"mathcurator store, format (\d+)\n")
 class Store:
     """The store at `root`, created if it is missing and migrated to this release's format.
 
-    With `readonly` nothing is created, locked, migrated or swept, so that a read-only medium works;
-    the caller must not write. A folder that is not a store, or a store of a newer release, raises
-    StoreError and is not changed. After a fork, the child must open its own Store.
+    With `readonly` nothing is created, locked or swept, so that a read-only medium works, and only
+    a store of an older format is migrated; the caller must not write. A folder that is not a store,
+    or a store of a newer release, raises StoreError and is not changed. After a fork, the child
+    must open its own Store.
     """
 
     def __init__(self, root: Path, readonly: bool = False) -> None:
@@ -54,9 +55,13 @@ class Store:
         if readonly and number < FORMAT:
             if not number:
                 raise StoreError(f"There is no store at {self.root}. Run a build to create one.")
-            raise StoreError(
-                f"{self.root} is a store of the older format {number}. Run a build to update it."
-            )
+            try:
+                _prepare(self.root).close()
+            except OSError as error:
+                raise StoreError(
+                    f"{self.root} is a store of the older format {number} and cannot be updated "
+                    f"({error.strerror or error}). Copy it to a folder that can be written."
+                ) from error
         if not readonly:
             with wrap_os_errors("open the store", self.root):
                 self._in_use = _prepare(self.root)

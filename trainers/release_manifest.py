@@ -47,12 +47,17 @@ class ReleaseManifest:
 
 
 def read_manifest(folder: Path) -> ReleaseManifest | None:
-    """Return the manifest of a folder; None without one. UsageError if it contradicts itself."""
+    """Return the manifest of a folder; None without one of a release.
+
+    Raises UsageError if it contradicts itself.
+    """
     file = folder / "manifest.json"
     if not file.is_file():
         return None
     try:
         values = json.loads(file.read_bytes()[:LONGEST])
+        if isinstance(values, dict) and not values.keys() & {"content", "digest", "files"}:
+            return None  # of another tool
         content = json.dumps(values["content"], sort_keys=True, separators=(",", ":"))
         digest, version, files = values["digest"], values["version"], values["files"]
         valid = digest == sha256(content.encode()).hexdigest() and all(

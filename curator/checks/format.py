@@ -68,5 +68,4 @@ CHECK = Check(
     "texts are complete and of plausible length; programs parse",
     proves="form",
     by_default=True,
-    audited_kinds=("CoT",),
 )

@@ -81,6 +81,11 @@ def _print_reasons(subsets: "Counts") -> None:
         for key, count in sorted(group.items(), key=lambda item: -item[1])
     ]
     rows += [
+        (name, "not written", "no rationale", counts.without_rationale)
+        for name, counts in subsets
+        if counts.without_rationale
+    ]
+    rows += [
         (name, "quarantined", "did not parse", counts.quarantined)
         for name, counts in subsets
         if counts.quarantined and not counts.invented

@@ -16,6 +16,7 @@ AnswerKind = Literal[
     "number", "expression", "tuple", "set", "interval", "matrix", "option", "boolean", "text"
 ]
 Notation = Literal["", "gsm8k", "mathqa", "python"]
+GoldPlace = Literal["", "solution", "program"]
 EvidenceLevel = Literal["executed", "independent", "arithmetic", "agreed", "same text", "form"]
 AnswerForm = Literal["", "hashes", "box", "phrase", "letter", "output", "whole", "printed"]
 
@@ -27,7 +28,7 @@ EVIDENCE_LEVELS: Mapping[EvidenceLevel, str] = {
     "arithmetic": "every step of the text was recomputed, and its answer is its own gold answer",
     "agreed": "the answer equals the one on which independent solutions agreed",
     "same text": "the gold answer comes from this very solution: consistent, but no proof",
-    "form": "only the form was checked",
+    "form": "only the form was checked, or the answer could not be compared",
 }
 """How strong the evidence for a row is, the strongest level first."""
 PROOFS: tuple[EvidenceLevel, ...] = ("executed", "independent", "arithmetic", "agreed")
@@ -82,9 +83,10 @@ class Problem:
     solution_as_written: str = ""
     """The solution as its author wrote it, if `solution` omits a part of it and `program` is not
     the whole of it (`gsm8k`); otherwise empty."""
-    gold_in_solution: bool = False
-    """Whether the gold answer was read from the solution itself, which then cannot contradict it:
-    after `####` in GSM8K, in the last `\\boxed{}` of MATH, printed by the program in Lila."""
+    gold_in: GoldPlace = ""
+    """Which of these texts the gold answer was read from, so that it cannot contradict it: the
+    `solution` (after `####` in GSM8K, in the last `\\boxed{}` of MATH) or the `program` (the golds
+    of Lila are its output). Empty if the gold answer comes from elsewhere."""
     program: str = ""
     """Upstream's formal solution, in `notation`."""
     notation: Notation = ""
@@ -153,7 +155,8 @@ class Verdict:
     """Version of the check; it is raised when the check's results change."""
     outcome: Outcome
     reason: str = ""
-    """One of a few fixed texts (`wrong answer`, `timeout`, `duplicate`); empty when passed."""
+    """One of a few fixed texts (`contradicts the gold`, `timeout`, `duplicate`); empty when passed,
+    unless the row is reported."""
     evidence: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """What the outcome rests on: gold, answer, rule, evaluation item. Strings only, no times."""
 

@@ -21,7 +21,7 @@ from curator.recipe import keys
 from curator.screens import SCREENS, Screen
 from curator.sources import EVALS, SOURCES
 from curator.teacher import Sampling, TeacherSettings
-from curator.writers import WRITERS
+from curator.writers import WRITERS, own_stage
 
 IN_EVALS = "evals/"
 """Prefix of an evaluation set's name where sources may be named as well."""
@@ -44,6 +44,12 @@ GoldName = Annotated[
 ]
 WriterName = Annotated[str, one_of("writer", WRITERS)]
 CheckName = Annotated[str, one_of("check", CHECKS)]
+
+
+def _without_repetitions(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
+
+
 UNDECIDED_REASONS = {reason: name for name, check in CHECKS.items() for reason in check.undecided}
 UndecidedReason = Annotated[str, one_of("reason of an undecided row", UNDECIDED_REASONS)]
 UNDECIDED = f"expected leave_out, keep, or a list of reasons: {', '.join(UNDECIDED_REASONS)}"
@@ -85,7 +91,8 @@ class FileSource(Section):
     licence: str
     """SPDX identifier, or the licence in the owner's words."""
     golds: tuple[GoldName, ...] = ()
-    """As the subset's `golds`, which is used instead if it is set."""
+    """Sources with gold answers for the questions of this source. The subset's key `golds`, which
+    explains them, is used instead if it is set."""
     rows: int = Field(default=0, ge=0)
     """Maximum number of records to read, from the first; 0 reads all."""
 
@@ -105,7 +112,8 @@ class HubSource(Section):
     licence: str
     """SPDX identifier, or the licence in the owner's words."""
     golds: tuple[GoldName, ...] = ()
-    """As the subset's `golds`, which is used instead if it is set."""
+    """Sources with gold answers for the questions of this source. The subset's key `golds`, which
+    explains them, is used instead if it is set."""
     rows: int = Field(default=0, ge=0)
     """Maximum number of records to read, from the first; 0 reads all."""
 
@@ -202,10 +210,15 @@ class Subset(Section):
     """Value of the column `source` in releases. Default: `data/<kind>/<subset>.json`."""
 
     @pydantic.model_validator(mode="after")
-    def _require_evidence(self) -> Self:
-        """Add the check `evidence` where a level is required."""
-        if self.evidence and "evidence" not in self.checks:
-            object.__setattr__(self, "checks", (*self.checks, "evidence"))
+    def _complete_checks(self) -> Self:
+        """Add the checks that a required evidence level needs."""
+        if self.evidence:
+            needed = [name for name in ("answer", "evidence") if name not in self.checks]
+            object.__setattr__(self, "checks", (*self.checks, *needed))
+        elif "evidence" in self.checks:
+            raise ValueError("the check 'evidence' needs the key 'evidence', which names a level")
+        if self.golds and own_stage(self.writers):
+            raise ValueError("the key 'golds' needs a source with questions of its own")
         return self
 
     def gold_sources(self) -> tuple[str, ...]:
@@ -297,7 +310,9 @@ class Recipe(Section):
     sampling: Sampling = Sampling()
     """How many rationales the teacher writes per problem."""
     undecided: Annotated[
-        Literal["leave_out", "keep"] | tuple[UndecidedReason, ...], Expected(UNDECIDED)
+        Literal["leave_out", "keep"]
+        | Annotated[tuple[UndecidedReason, ...], AfterValidator(_without_repetitions)],
+        Expected(UNDECIDED),
     ] = "leave_out"
     """What to do with rows that no check could decide: `leave_out`, `keep`, or a list of the
     reasons whose rows are kept, such as `[no gold answer]`."""

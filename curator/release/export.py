@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+from curator.core.errors import CuratorError
 from curator.release.formats import FORMATS
+from curator.versions.content import content_of
 from curator.versions.queries import digests
 from curator.versions.rows import rows_sql
 from datastore.store import Store
@@ -12,6 +14,17 @@ from datastore.versions import Manifest
 def export(
     store: Store, manifest: Manifest, form: str, target: Path, overwrite: bool = False
 ) -> int:
-    """Write a version to a file in one of the `FORMATS` and return the number of rows."""
+    """Write a version to a file in one of the `FORMATS` and return the number of rows.
+
+    Raises CuratorError if that is not the number that the manifest states.
+    """
     with store.guard_query(digests(manifest)), store.engine() as engine:
-        return FORMATS[form].write(engine, rows_sql(store, manifest), target, overwrite)
+        written = FORMATS[form].write(engine, rows_sql(store, manifest), target, overwrite)
+    expected = content_of(manifest).rows.count
+    if written != expected:
+        target.unlink()
+        raise CuratorError(
+            f"{manifest.ref} has {expected:,} rows, but {written:,} were written: its objects "
+            "contradict its manifest. Build it again."
+        )
+    return written

@@ -119,8 +119,7 @@ def _parse(
         gold=_gold(row, column_of["gold"], choices) if "gold" in column_of else "",
         choices=choices,
         notation="python" if values.get("program") else "",
-        gold_in_solution="gold" in column_of
-        and column_of["gold"] in (column_of.get("solution"), column_of.get("response")),
+        gold_in="solution" if _gold_is_solution(column_of) else "",
         # In a copy of the released MathInstruct, each part keeps the licence of its source.
         licence=PARTS.get(values.get("field", ""), licence),
         place=place,
@@ -135,6 +134,12 @@ def _parse(
             yield replace(problem, part="PoT", program=response, notation="python")
         else:
             yield replace(problem, part="CoT", solution=response)
+
+
+def _gold_is_solution(column_of: Mapping[str, str]) -> bool:
+    """Return whether the solution's own column is given as the one of the gold answer."""
+    gold = column_of.get("gold")
+    return gold is not None and gold in (column_of.get("solution"), column_of.get("response"))
 
 
 def _gold(row: Row, column: str, choices: tuple[str, ...]) -> str:

@@ -24,7 +24,8 @@ class VerdictChange:
     """Id of the row in hex."""
     check: str
     was: str
-    """Outcome and reason in the older version: `failed, wrong answer`; empty without a verdict."""
+    """Outcome and reason in the older version, such as `failed, contradicts the gold`; empty
+    without a verdict."""
     by: str
     """The grading rule that decided in the older version; empty if no rule did."""
     now: str

@@ -1,9 +1,9 @@
 """Verify a store: that every object, manifest, ledger and record of the stage cache is what it was.
 
-In: a store. Out: what is damaged or missing, the versions that hold it, and the command that
-repairs it. A damaged record of a ledger counts as missing: the build that needs it computes it
-again. Not covered: the last record of a journal, of which a kill may have left a part, and parts of
-ledgers that older releases of Curator wrote.
+In: a store. Out: what is damaged or missing, the versions that hold it, and the command that makes
+it again, if one is known. A damaged record of a ledger counts as missing: the build that needs it
+computes it again. Not covered: the last record of a journal, of which a kill may have left a part,
+and parts of ledgers that older releases of Curator wrote.
 """
 
 import json
@@ -14,8 +14,12 @@ from pathlib import Path
 
 from curator.core.progress import Listener, track_progress
 from curator.versions.content import objects_of
+from datastore.errors import NotFound, StoreError
 from datastore.store import Store
 from datastore.versions import Manifest
+
+_REVERIFIED = ("rows", "verdicts")
+"""What `curator reverify` makes; it reads the other objects of its version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,7 @@ class Damage:
     holders: tuple[str, ...]
     """What it is: `small@1: rationales of cot`; or the stage of the cache that made it."""
     repair: str
-    """The command that repairs it; empty if none is known."""
+    """The command that makes it again; empty if none is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +54,13 @@ def verify(store: Store, refs: Sequence[str], listener: Listener) -> Verificatio
 
     Raises NotFound for a version that does not exist.
     """
-    chosen = {store.versions.get(ref).ref for ref in refs}
+    chosen = {_full_name(store, ref) for ref in refs}
     manifests: list[Manifest] = []
     damage: list[Damage] = []
     for ref, read in store.versions.inspect():
         if isinstance(read, Manifest):
             manifests.append(read)
-        elif not chosen:
+        elif not chosen or ref in chosen:
             damage.append(_damaged_manifest(store, ref))
     verified = [each for each in manifests if not chosen or each.ref in chosen]
     holders = _roles(verified)
@@ -71,7 +75,8 @@ def verify(store: Store, refs: Sequence[str], listener: Listener) -> Verificatio
     checked = track_progress(inspected, listener, "verifying objects", len(digests), every=1)
     broken = [digest for digest, error in checked if error]
     stages, commands = (_stages(store), _commands(manifests)) if broken else ({}, {})
-    for digest in broken:
+    # What no version has first: its command removes it, the others make it again.
+    for digest in sorted(broken, key=lambda digest: bool(holders[digest])):
         path = store.objects.locate(digest)
         roles = holders[digest] or (stages.get(digest, "no version has it"),)
         # Without a version, only the stage cache has it: a build that needs it makes it again.
@@ -88,6 +93,17 @@ def verify(store: Store, refs: Sequence[str], listener: Listener) -> Verificatio
     )
 
 
+def _full_name(store: Store, ref: str) -> str:
+    """Return `name@number` of a version, also of one whose manifest is damaged."""
+    try:
+        return store.versions.get(ref).ref
+    except NotFound:
+        raise
+    except StoreError:
+        names = [name for name, _ in store.versions.inspect() if name.partition("@")[0] == ref]
+        return names[-1] if names else ref
+
+
 def _roles(manifests: Sequence[Manifest]) -> dict[str, tuple[str, ...]]:
     """Return by digest what each object is, and in which versions: `small@1: rationales of cot`."""
     roles: dict[str, tuple[str, ...]] = {}
@@ -102,8 +118,10 @@ def _commands(manifests: Sequence[Manifest]) -> dict[str, list[str]]:
     commands: dict[str, list[str]] = {}
     read = [objects_of(each) for each in manifests]
     for objects in sorted(read, key=lambda each: each.command[:1] == ["reverify"]):
-        for digest, _ in objects.roles():
-            if objects.command:
+        for digest, role in objects.roles():
+            # It reads problems and rationales and makes the rest.
+            made = objects.command[:1] != ["reverify"] or role.startswith(_REVERIFIED)
+            if objects.command and made:
                 commands.setdefault(digest, objects.command)
     return commands
 
@@ -115,9 +133,11 @@ def _at(store: Store, command: Sequence[str]) -> str:
 
 def _damaged_manifest(store: Store, ref: str) -> Damage:
     path = store.versions.path(ref)
-    repair = shlex.join(["rm", str(path)])
-    if command := _at(store, _guess_command(path)):
-        repair += f" && {command}"
+    name, _, number = ref.partition("@")
+    command = _at(store, _guess_command(path))
+    # A build makes the version with the next number; an older one can only be restored.
+    newest = not store.versions.path(f"{name}@{int(number) + 1}").exists()
+    repair = f"{shlex.join(['rm', str(path)])} && {command}" if command and newest else ""
     return Damage(_relative(store, path), "damaged", (f"{ref}: manifest",), repair)
 
 
@@ -154,7 +174,7 @@ def _stages(store: Store) -> dict[str, str]:
         digest: f"cached output of stage {record['stage']}"
         for _, record in store.memo.records()
         if record
-        for digest in record["objects"].values()
+        for digest in record.get("objects", {}).values()
     }
 
 

@@ -29,8 +29,7 @@ def write_annotated(problem: Problem, kind: Kind) -> Iterator[Rationale]:
         text = COMPILERS[problem.notation](problem)
     except NotCompiled:
         return
-    # The gold answer of GSM8K is in its text, not in the formulas; Lila's is its program's output.
-    gold_in_text = problem.gold_in_solution and problem.notation == "python"
+    gold_in_text = problem.gold_in == "program"
     yield Rationale(
         problem.id,
         "annotated",

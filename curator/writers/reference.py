@@ -29,7 +29,7 @@ def write_reference(problem: Problem, kind: Kind) -> Iterator[Rationale]:
         build_instruction(problem, kind),
         text,
         as_written=problem.whole_solution if problem.whole_solution != text else "",
-        gold_in_text=problem.gold_in_solution,
+        gold_in_text=problem.gold_in == "solution",
     )
 
 

@@ -19,5 +19,5 @@ def write_verbatim(problem: Problem, kind: Kind) -> Iterator[Rationale]:
     # A filled gold answer comes with choices, which the question may already contain.
     if problem.choices and "answer choices:" not in question.lower():
         question = f"{question}\n{choices_line(problem.choices)}"
-    gold_in_text = problem.gold_in_solution and kind == "CoT"
+    gold_in_text = problem.gold_in == ("solution" if kind == "CoT" else "program")
     yield Rationale(problem.id, "verbatim", kind, question, text, gold_in_text=gold_in_text)

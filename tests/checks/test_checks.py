@@ -13,7 +13,7 @@ from curator import build
 from curator.answers import Equivalence
 from curator.checks import CHECKS, Candidate, Check, Evidence, collect_evidence
 from curator.checks.evidence import Pair
-from curator.core.model import Verdict
+from curator.core.model import EVIDENCE_LEVELS, Verdict
 from curator.pipeline.audit.run import AuditRequest, audit
 from curator.pipeline.run_options import RunOptions
 from curator.recipe.schema import Subset
@@ -103,7 +103,8 @@ def test_a_new_check_runs_programs_is_audited_and_is_on_the_card_by_its_declarat
     with Store(tmp_path / "store", readonly=True) as store:
         write_folder(store, version, tmp_path / "out", repo="me/data")
     card = (tmp_path / "out/README.md").read_text("utf-8")
-    assert f"| form | only the form was checked | {counts['kept']} |" in card
+    about = EVIDENCE_LEVELS["form"]
+    assert f"| form | {about} | {counts['kept']} |" in card
     assert "brief 7," in card
 
     rows = [{"question": f"{word} and a hundred?", "code": f"print({word}00)"} for word in (1, 20)]

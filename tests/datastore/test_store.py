@@ -1,5 +1,6 @@
 """The store: its format, its errors, and its behaviour on a full or read-only disk."""
 
+import errno
 import json
 import os
 import shutil
@@ -109,8 +110,15 @@ def test_an_older_store_is_migrated_and_keeps_its_content(
     names = fill_store(tmp_path / "store")
     monkeypatch.setitem(MIGRATIONS, FORMAT + 1, later)
     monkeypatch.setattr(module, "FORMAT", FORMAT + 1)
-    with pytest.raises(StoreError, match=f"older format {FORMAT}. Run a build"):
-        Store(tmp_path / "store", readonly=True)
+
+    def refuse(root: Path) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "_prepare", refuse)
+        with pytest.raises(StoreError, match=f"older format {FORMAT} and cannot be updated"):
+            Store(tmp_path / "store", readonly=True)
+    assert has_content(Store(tmp_path / "store", readonly=True), names)
     assert has_content(Store(tmp_path / "store"), names)
     assert (tmp_path / "store" / "later").is_dir()
     assert f"format {FORMAT + 1}\n" in (tmp_path / "store" / "FORMAT").read_text()

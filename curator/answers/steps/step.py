@@ -45,7 +45,7 @@ class Steps:
     """False if the text is longer than the bounds."""
     beside: str = ""
     """The first equation that is no step, since it is not between numbers, in a text that
-    annotates none of its steps; empty if there is none."""
+    annotates none of its steps; otherwise empty."""
 
     @property
     def fault(self) -> Step | None:

@@ -30,7 +30,7 @@ def verify(
 
     Hashes every object and compares it with its name; manifests, ledgers and the stage cache
     are compared with their own digests. Changes nothing. Lists what is damaged or missing with
-    the command that repairs it. Exit code 1 if anything is.
+    the command that makes it again, if one is known. Exit code 1 if anything is.
     """
     from curator.versions.verify import verify as verify_store
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from curator.checks.answer import WRONG_STEP
 from curator.screens import normalize
 from datastore.engine import Engine, literal
 
@@ -98,7 +99,7 @@ def read_line(engine: Engine, check: str, verdicts: str, note: str = "", ignore:
     originals = [json.loads(evidence).get("kept") for _, _, evidence, *_ in findings]
     places = places_of(engine, filter(None, originals))
     examples = [
-        Example(place, reason, _summary(json.loads(evidence), head, places), row.hex())
+        Example(place, reason, _summary(reason, json.loads(evidence), head, places), row.hex())
         for place, reason, evidence, head, row, _ in findings
     ]
 
@@ -124,12 +125,14 @@ def places_of(engine: Engine, rows: Iterable[str]) -> dict[str, str]:
     return dict(engine.sql(query).fetchall())
 
 
-def _summary(evidence: Mapping[str, str], head: str, places: Mapping[str, str]) -> str:
+def _summary(reason: str, evidence: Mapping[str, str], head: str, places: Mapping[str, str]) -> str:
     """Return the evidence of a verdict in a few words; `head` if it has none."""
     if "kept" in evidence:
         return f"repeats {places.get(evidence['kept'], evidence['kept'])}"
     if "item" in evidence:
         return f"{evidence['set']} {evidence['item']}, shares {evidence['shared']}"
+    if reason == WRONG_STEP:
+        return evidence["fault"]
     if "answer" in evidence:
         return f"answer {evidence['answer'][:60]}, gold {evidence['gold'][:60]}"
     return evidence.get("error") or evidence.get("seen") or evidence.get("gold") or head

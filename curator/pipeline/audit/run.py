@@ -148,7 +148,6 @@ def _recipe(
 ) -> Recipe:
     columns = {each.content: each.column for each in detected}
     section = dataset.section(columns, golds, request.limit)
-    has_gold = bool(golds) or "gold" in columns
     recipe = Recipe(
         name=request.fix or "audit",
         about=f"What an audit left of {dataset.hub or dataset.file}",
@@ -159,7 +158,7 @@ def _recipe(
                     "part": kind,
                     "kind": kind,
                     "writers": ("verbatim",),
-                    "checks": _checks(kind, has_gold),
+                    "checks": _checks(kind),
                 }
             )
             for subset, kind in KINDS.items()
@@ -171,13 +170,9 @@ def _recipe(
     return recipe
 
 
-def _checks(kind: str, has_gold: bool) -> tuple[str, ...]:
+def _checks(kind: str) -> tuple[str, ...]:
     """Return the names of the checks that an audit runs over rationales of a kind."""
-    return tuple(
-        name
-        for name, check in CHECKS.items()
-        if kind in check.audited_kinds and (has_gold or "equivalence" not in check.needs)
-    )
+    return tuple(name for name, check in CHECKS.items() if kind in check.audited_kinds)
 
 
 def _drop_empty_subsets(
@@ -222,9 +217,10 @@ def _command(request: AuditRequest, dataset: Dataset, options: RunOptions) -> li
         "limit": str(request.limit or ""),
         "fix": request.fix,
     }
+    flags = ["--keep-undecided"] if request.keep_undecided else []
     pairs = [(option, value) for option, value in values.items() if value]
     pairs += [("gold-from", source) for source in request.golds_from]
     file = str(Path(request.dataset).absolute())
     name = file if dataset.file else f"{dataset.hub}@{dataset.revision}"
     chosen = [word for option, value in pairs for word in (f"--{option}", value)]
-    return ["audit", name, *chosen, *replace(options, allow_missing=False).arguments()]
+    return ["audit", name, *chosen, *flags, *replace(options, allow_missing=False).arguments()]

@@ -7,6 +7,7 @@ question lists the same choices in the same order, and the text of the choice if
 problem with choices of its own keeps them. Not covered: rephrased questions.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -14,7 +15,7 @@ from typing import NamedTuple
 
 from curator.answers import compare_by_rules
 from curator.core import arrow
-from curator.core.model import LETTERS, Problem
+from curator.core.model import LETTERS, GoldPlace, Problem
 from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.locate import LocatedSource
 from curator.pipeline.stages.ingest import ingest, problems_of
@@ -24,6 +25,8 @@ from curator.sources.datasets.gsm8k import ANNOTATION
 from datastore.engine import literal, scan
 from datastore.memo import Outputs
 
+_RUN = 8
+"""Words of a run by which a changed copy of a text is found."""
 _SHORTEST = 12
 """Minimum number of characters of a normalised question. Shorter ones are too unspecific."""
 
@@ -36,8 +39,8 @@ class OtherGold(NamedTuple):
     choices: list[str]
     value: str
     """Text of the choice that the gold names; the gold itself without choices."""
-    solutions: list[str]
-    """Solutions from which that source read the gold."""
+    texts: list[str]
+    """Solutions and programs of that source."""
 
 
 Golds = Mapping[bytes, OtherGold]
@@ -104,17 +107,36 @@ def _with_gold(problem: Problem, other: OtherGold) -> Problem | None:
         if len(same) != 1:
             return None
         gold = LETTERS[same[0]]
-    own = _letters(problem.solution or problem.program)
-    copied = any(_letters(solution) in own for solution in other.solutions)
-    return replace(problem, gold=gold, choices=choices, gold_in_solution=copied)
+    return replace(problem, gold=gold, choices=choices, gold_in=_find_copy(problem, other.texts))
 
 
-def _letters(text: str) -> str:
-    """Return only letters and digits, which survive another layout of the same text.
+def _find_copy(problem: Problem, texts: Sequence[str]) -> GoldPlace:
+    """Return which text of a problem is a copy of one that comes with the gold answer.
 
-    Annotations of calculators (`<<48/2=24>>`) are left out: some copies of a text lack them.
+    Such a text states the gold answer of its original, whoever wrote the last line.
     """
-    return "".join(filter(str.isalnum, ANNOTATION.sub("", text).lower()))
+    if any(_is_copy(problem.solution, text) for text in texts):
+        return "solution"
+    return "program" if any(_is_copy(problem.program, text) for text in texts) else ""
+
+
+def _is_copy(text: str, original: str) -> bool:
+    """Return whether a text contains another one, or at least half of its runs of eight words.
+
+    Layout and annotations of calculators (`<<48/2=24>>`), which some copies lack, do not count.
+    """
+    words, expected = _words(text), _words(original)
+    if not expected:
+        return False
+    if "".join(expected) in "".join(words):
+        return True
+    runs = {tuple(expected[at : at + _RUN]) for at in range(len(expected) - _RUN + 1)}
+    shared = runs & {tuple(words[at : at + _RUN]) for at in range(len(words) - _RUN + 1)}
+    return 2 * len(shared) >= len(runs) > 0
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", ANNOTATION.sub("", text).lower())
 
 
 def _find_golds(
@@ -130,8 +152,7 @@ def _find_golds(
 
     golds = " UNION ALL ".join(
         f"SELECT {place} AS place, {literal(each)} AS name, question, gold, choices, "
-        "CASE WHEN NOT gold_in_solution THEN '' WHEN notation = 'python' THEN program "
-        "ELSE solution END AS solution "
+        "[solution, CASE WHEN notation = 'python' THEN program ELSE '' END] AS texts "
         f"FROM {paths(digests)} WHERE gold <> ''"
         for place, (each, digests) in enumerate(nonempty.items())
     )
@@ -143,25 +164,25 @@ def _find_golds(
     query = f"""
         WITH stated AS (
             SELECT place, name, {normalize.key(normalize.stem(folded))} AS same, gold, choices,
-                array_to_string({options}, '') AS options, solution
+                array_to_string({options}, '') AS options, texts
             FROM ({golds})
         ),
         one AS (
             SELECT place, name, same, any_value(gold) AS gold, any_value(choices) AS choices,
                 any_value(options) AS options,
-                list(DISTINCT solution) FILTER (solution <> '') AS solutions
+                list_distinct(flatten(list(texts))) AS texts
             FROM stated WHERE length(same) >= {_SHORTEST}
             GROUP BY place, name, same HAVING count(DISTINCT (gold, choices)) = 1
         ),
         missing AS (
             SELECT DISTINCT id, {normalize.key(normalize.stem(folded))} AS same,
                 {normalize.key(folded)} AS whole, len(choices) > 0 AS has_choices
-            FROM {paths(problems)} WHERE gold = '' OR gold_in_solution
+            FROM {paths(problems)} WHERE gold = '' OR gold_in <> ''
         )
-        SELECT id, name, choices, text, coalesce(solutions, []) AS solutions,
+        SELECT id, name, choices, text, texts,
             CASE WHEN options <> '' AND len(choices) = 0 THEN text ELSE gold END AS gold
         FROM (
-            SELECT id, place, name, options, gold, has_choices, solutions,
+            SELECT id, place, name, options, gold, has_choices, texts,
                 CASE WHEN contains(whole, options) THEN choices ELSE [] END AS choices,
                 CASE WHEN options = '' THEN gold ELSE coalesce(choices[ascii(gold) - 64], '') END
                     AS text
@@ -173,7 +194,7 @@ def _find_golds(
     with context.store.engine() as engine:
         return {
             row["id"]: OtherGold(
-                row["name"], row["gold"], row["choices"], row["text"], row["solutions"]
+                row["name"], row["gold"], row["choices"], row["text"], row["texts"]
             )
             for batch in engine.batches(query)
             for row in batch.to_pylist()

@@ -32,7 +32,7 @@ def parse(row: Row, place: str) -> Iterator[Problem]:
         choices=choices,
         solution=output[: claim.start()].rstrip() if claim else output,
         solution_as_written=output if claim else "",
-        gold_in_solution=bool(claim),
+        gold_in="solution" if claim else "",
         licence="MIT",
         place=place,
     )

@@ -29,7 +29,7 @@ def problem_from_solution(
         solution=ANNOTATION.sub("", body).strip(),
         program=annotated,
         notation="gsm8k",
-        gold_in_solution=True,
+        gold_in="solution",
         licence=licence,
         place=place,
     )

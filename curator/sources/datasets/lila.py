@@ -26,7 +26,7 @@ def parse_instance(row: Row, source: str, place: str) -> Problem:
         gold=text(_first(row, "output_answer"), "output_answer"),
         program=text(_first(row, "output_program"), "output_program"),
         notation="python",
-        gold_in_solution=True,
+        gold_in="program",
         part=optional(row, "split"),
         field=optional(row, "dataset"),
         licence=LICENCE,

@@ -59,7 +59,7 @@ def parse(row: Row, place: str) -> Iterator[Problem]:
         question=question,
         gold=gold_of(question, solution),
         solution=solution,
-        gold_in_solution=True,
+        gold_in="solution",
         field=optional(row, "type"),
         level=optional(row, "level"),
         licence="MIT",

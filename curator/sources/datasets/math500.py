@@ -21,7 +21,7 @@ def parse(row: Row, place: str) -> Iterator[Problem]:
         gold=text(row, "answer"),
         solution=optional(row, "solution"),
         # Upstream took the column from the last box of the solution.
-        gold_in_solution=True,
+        gold_in="solution",
         field=optional(row, "subject"),
         level=f"Level {answer(row, 'level')}" if level is not None else "",
         licence=LICENCE,

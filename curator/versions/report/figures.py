@@ -88,7 +88,7 @@ class DropReason:
     """Rows that are not in the version for the same reason."""
 
     rule: str
-    """Check or screen, and its reason: `answer: wrong answer`."""
+    """Check or screen, and its reason: `answer: contradicts the gold`."""
     status: str
     rows: int
     subsets: Counts
