@@ -13,10 +13,13 @@ from curator.answers.steps.tokens import Token
 
 MAX_SYMBOLS = 300
 """Maximum number of symbols of an expression that is read."""
+_FACTORS = ("open", "pi", "root")
+"""Kinds that multiply the operand before them, a blank between them or not."""
 _CHANGING = word_set(
     "half halves third thirds quarter quarters fourth fourths fifth fifths sixth eighth tenth"
     " tenths twice double triple thrice times dozen dozens hundred hundreds thousand thousands"
     " million millions billion trillion k plus minus mod choose divided multiplied squared cubed"
+    " sin cos tan log ln gcd lcm gcf"
 )
 """Words that may change the value of an expression in which they stand."""
 _JOINING = _CHANGING | word_set("less more from by over into to out")
@@ -26,6 +29,8 @@ _CONNECTING = word_set(
     " while has have had gives get gets leaves makes"
 )
 _VALUES = ("number", "spaced", "opaque", "annotation", "pi", "root", "fraction", "open")
+_REMAINING = word_set("r rem remainder base binary octal hex modulo")
+"""Words after a number that say how to read it: `17 / 5 = 3 remainder 2`, `101 base 2`."""
 _UNIT_LETTERS = frozenset("aAIgmhslLkKcC")
 
 
@@ -63,13 +68,19 @@ class Expression:
         return "".join(texts) if plain else ""
 
 
-def find_expressions(tokens: Sequence[Token]) -> list[Expression]:
+def find_expressions(tokens: Sequence[Token], after_equals: bool = False) -> list[Expression]:
     """Return the expressions of the tokens in order, incomplete ones and algebra among them."""
-    reader = _Reader()
+    reader = _Reader(after_equals)
     for index, token in enumerate(tokens):
         reader.take(token, tokens[index + 1 : index + 4])
+        reader.before = token
     reader.finish(at_end=True)
     return reader.found
+
+
+def _is_variable(word: str) -> bool:
+    """Return whether a word as written is a letter that is no usual unit."""
+    return len(word) == 1 and word.isalpha() and word not in _UNIT_LETTERS
 
 
 def _is_proper(top: str, bottom: str) -> bool:
@@ -80,8 +91,10 @@ def _is_proper(top: str, bottom: str) -> bool:
 class _Reader:
     """Takes one token after the other."""
 
-    def __init__(self) -> None:
+    def __init__(self, after_equals: bool) -> None:
         self.found: list[Expression] = []
+        self.after_equals = after_equals
+        self.before: Token | None = None  # the token before the one that is taken
         self.words_before: list[str] = []
         self._begin()
 
@@ -113,8 +126,10 @@ class _Reader:
             ):
                 if not self.expects and not self._join(token, following):
                     unclear = self._may_join()
+                    self.current.unclear |= not self.current.words
+                    belongs = self._belongs_to_word(token)
                     self.finish()
-                    self.current.unclear = unclear
+                    self.current.unclear, self.current.letters = unclear, belongs
                 self._operand(token)
             case "bottom":
                 self._emit("op", "{", token)
@@ -127,9 +142,11 @@ class _Reader:
                 self._emit("op", token.text, token)
                 self.depth -= 1
                 self.expects = self.units = False
+            case "subscript":
+                self._subscript()
             case "percent":
                 if self.units:
-                    self._word(token)  # 8 slices per cent
+                    self._word(token.text, token)  # 8 slices per cent
                 elif not self.expects:
                     self._emit("op", "%", token)
             case "of" if following and following[0].kind in _VALUES and self._is_share():
@@ -138,7 +155,8 @@ class _Reader:
             case "word" if token.text == "and" and self._begins_fraction(following):
                 pass  # 5 and 2/3
             case _:
-                self._word(token)
+                for word in token.text.split():
+                    self._word(word, token)
 
     def _emit(self, kind: str, text: str, token: Token) -> None:
         current = self.current
@@ -162,8 +180,7 @@ class _Reader:
 
     def _operand(self, token: Token) -> None:
         current = self.current
-        if self.unknown and token.kind == "open" and not token.gap:
-            current.letters = True  # f(2)
+        current.letters |= self.unknown and self._belongs_to_word(token)
         if self.unknown and current.symbols:
             current.unclear = True
         self.unknown = self.units = False
@@ -172,10 +189,13 @@ class _Reader:
                 self._emit("op", token.text, token)
                 self.depth += 1
             case "fraction":
-                self._emit("cmd", r"\frac", token)
+                self._emit("cmd", r"\binom" if "binom" in token.text else r"\frac", token)
                 current.operations += 1
             case "root":
                 self._emit("cmd", r"\sqrt", token)
+                for kind, text in [("op", "["), ("num", token.text), ("op", "]")]:
+                    if token.text:
+                        self._emit(kind, text, token)
                 current.operations += 1
             case "pi":
                 self._emit("cmd", r"\pi", token)
@@ -193,13 +213,14 @@ class _Reader:
         assert self.last is not None
         last = self.current.symbols[-1]
         beside = not self.units
-        if beside and last.kind == "num" and token.kind == "fraction":
+        plain = token.kind == "fraction" and "binom" not in token.text
+        if beside and last.kind == "num" and plain:
             return True  # 3\frac{1}{2}: the parser reads it
         divided = token.kind == "number" and [each.text for each in following[:1]] == ["/"]
         if beside and last.text.isdigit() and divided and len(following) > 1:
             return _is_proper(token.text, following[1].text)  # 2 1/2
         product = token.kind in ("open", "pi", "root", "fraction") or last.text == ")"
-        if beside and product and (not token.gap or self.depth or token.kind == "open"):
+        if beside and product and (not token.gap or self.depth or token.kind in _FACTORS):
             self.current.unclear |= token.gap
             self._emit_operator("*", token)
             return True
@@ -212,7 +233,16 @@ class _Reader:
         """Return whether the words before a number may join it to the number before them."""
         words = self.current.words
         several = len(words) < 3 and words[-1:] == ["of"]  # 8 packs of 5
-        return not words or several or words[0] == "of" or not _JOINING.isdisjoint(words[-3:])
+        joining = not _JOINING.isdisjoint(words[-3:])
+        return not words or several or words[0] == "of" or joining or not words[-1][-1].isalnum()
+
+    def _belongs_to_word(self, token: Token) -> bool:
+        r"""Return whether an operand belongs to the word before it: `f(2)`, `\oplus 1`, `r^2\pi`."""
+        before = self.before
+        if before is None or before.kind != "word":
+            return self.units and not token.gap
+        glued = not token.gap and token.kind != "number"
+        return glued or before.text.startswith("\\") or _is_variable(before.text)
 
     def _begins_fraction(self, following: Sequence[Token]) -> bool:
         """Return whether a proper fraction follows the whole number before `and`."""
@@ -233,8 +263,15 @@ class _Reader:
             if token.text == "^" and self.units:
                 self.exponent_of_unit = True  # 5 cm^2
             else:
+                # 10^35^0 is 10^3 * 5^0 in LaTeX
+                long = bool(following) and following[0].kind == "number" and not following[0].gap
+                current.unclear |= token.text == "^" and long and len(following[0].text) > 1
                 self._emit_operator(token.text, token)
             return
+        # what stands before it is not read: ] * 2 + 1
+        begins = not current.symbols and not self.after_equals
+        spaced = not following or following[0].gap
+        current.unclear |= begins and (token.text != "-" or spaced)
         glued = bool(following) and not following[0].gap and following[0].kind == "number"
         sign = token.text in "+-"
         if self.unknown and not (sign and glued and token.gap and not current.symbols):
@@ -247,8 +284,16 @@ class _Reader:
         elif current.symbols:
             current.readable = False
 
-    def _word(self, token: Token) -> None:
-        word = token.text.lower()
+    def _subscript(self) -> None:
+        """Take a base (`101_2`), which makes a number unreadable, or the end of a name (`x_1`)."""
+        if self.expects or self.units:
+            self.current.letters = True
+        else:
+            self.current.readable = False
+
+    def _word(self, written: str, token: Token) -> None:
+        """Take one of the words of a token."""
+        word = written.lower()
         current = self.current
         if word in _CONNECTING and current.symbols and not self.depth:
             self.finish()
@@ -256,11 +301,10 @@ class _Reader:
             self.unknown = True
             return
         glued = self.last is not None and not token.gap and self.last.kind == "number"
-        letter = len(word) == 1 and word.isalpha()
-        variable = letter and token.text not in _UNIT_LETTERS
-        if variable and current.symbols and not (self.expects or self.units):
+        named = word.startswith("\\") or _is_variable(written)
+        if named and current.symbols and not (self.expects or self.units):
             current.algebra = True  # 2x
-        if word.startswith("\\") or variable or (letter and glued):
+        if named or (glued and len(word) == 1 and word.isalpha()):
             current.letters = True
         if not current.symbols:
             self.words_before.append(word)
@@ -276,4 +320,5 @@ class _Reader:
         else:
             self.units = True
             current.words.append(word)
-            current.unclear |= word in _CHANGING or word[0].isdigit()
+            remains = word in _REMAINING or (word[0] == "r" and word[1:].isdigit())
+            current.unclear |= word in _CHANGING or word[0].isdigit() or remains

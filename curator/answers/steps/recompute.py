@@ -63,7 +63,7 @@ def read_equations(tokens: Sequence[Token], text: str) -> Iterator[tuple[int, St
         if not marks:
             continue
         slices = _split(clause, "equals")
-        found = [find_expressions(each) for each in slices]
+        found = [find_expressions(each, at > 0) for at, each in enumerate(slices)]
         for at, mark in enumerate(marks):
             left = found[at][-1] if found[at] else None
             if left is None or not (left.complete and left.at_end) or left.algebra:
