@@ -72,7 +72,8 @@ def _is_comment(out: list[Token], place: int) -> bool:
     """Return whether a bracket explains a number: `4 (legs)`, `12 (from 3 miles)`."""
     inside = out[place + 1 :]
     explains = place > 0 and out[place].gap and out[place - 1].kind in (*_VALUES, "word", "close")
-    if explains and inside and inside[0].kind == "word":
+    formula = len(inside) > 1 and inside[1].kind == "operator"  # 3 (m - 1)
+    if explains and inside and inside[0].kind == "word" and not formula:
         return True
     return not any(each.kind in _VALUES for each in inside)
 

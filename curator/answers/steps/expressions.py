@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from curator.answers.parse.tokens import Token as Symbol
 from curator.answers.parse.tokens import word_set
+from curator.answers.parse.units import parse_unit
 from curator.answers.steps.tokens import Token
 
 MAX_SYMBOLS = 300
@@ -19,7 +20,7 @@ _CHANGING = word_set(
     "half halves third thirds quarter quarters fourth fourths fifth fifths sixth eighth tenth"
     " tenths twice double triple thrice times dozen dozens hundred hundreds thousand thousands"
     " million millions billion trillion k plus minus mod choose divided multiplied squared cubed"
-    " sin cos tan log ln gcd lcm gcf"
+    " sin cos tan sec csc cot cis log ln gcd lcm gcf"
 )
 """Words that may change the value of an expression in which they stand."""
 _JOINING = _CHANGING | word_set("less more from by over into to out")
@@ -31,6 +32,7 @@ _CONNECTING = word_set(
 _VALUES = ("number", "spaced", "opaque", "annotation", "pi", "root", "fraction", "open")
 _REMAINING = word_set("r rem remainder base binary octal hex modulo")
 """Words after a number that say how to read it: `17 / 5 = 3 remainder 2`, `101 base 2`."""
+_CAPITALS = word_set("AM PM USD KB MB GB TB")
 _UNIT_LETTERS = frozenset("aAIgmhslLkKcC")
 
 
@@ -83,6 +85,18 @@ def _is_variable(word: str) -> bool:
     return len(word) == 1 and word.isalpha() and word not in _UNIT_LETTERS
 
 
+def _is_product(word: str) -> bool:
+    """Return whether a word that follows a number without a blank is letters: `4ac`, not `5km`."""
+    unit = parse_unit(word) if 1 < len(word) < 4 and word.isalpha() else None
+    known = (unit is not None and unit.known) or word.upper() in _CAPITALS
+    return 1 < len(word) < 4 and word.isalpha() and not known
+
+
+def _is_name(word: str) -> bool:
+    """Return whether a word beside an operator or a root is a letter or a name: `AC`, `a`."""
+    return len(word) < 4 and (word.isupper() or word == "a") and word not in _CAPITALS
+
+
 def _is_proper(top: str, bottom: str) -> bool:
     whole = top.isdigit() and bottom.isdigit()
     return whole and max(len(top), len(bottom)) < 10 and int(top) < int(bottom)
@@ -95,6 +109,7 @@ class _Reader:
         self.found: list[Expression] = []
         self.after_equals = after_equals
         self.before: Token | None = None  # the token before the one that is taken
+        self.named = False  # the last word is a letter or a product of letters
         self.words_before: list[str] = []
         self._begin()
 
@@ -113,6 +128,7 @@ class _Reader:
         current.readable &= not self.depth
         current.complete = not self.expects
         current.at_end = at_end
+        current.letters |= at_end and self._ends_in_name()
         if current.symbols:
             self.found.append(current)
         self._begin()
@@ -240,9 +256,15 @@ class _Reader:
         r"""Return whether an operand belongs to the word before it: `f(2)`, `\oplus 1`, `r^2\pi`."""
         before = self.before
         if before is None or before.kind != "word":
-            return self.units and not token.gap
-        glued = not token.gap and token.kind != "number"
-        return glued or before.text.startswith("\\") or _is_variable(before.text)
+            subscript = before is not None and before.kind == "subscript"
+            return subscript or (self.units and not token.gap)
+        if not token.gap and (token.kind != "number" or _is_name(before.text)):
+            return True
+        return self.named or (token.kind in _FACTORS and _is_name(before.text))
+
+    def _ends_in_name(self) -> bool:
+        before = self.before
+        return before is not None and before.kind == "word" and _is_name(before.text)
 
     def _begins_fraction(self, following: Sequence[Token]) -> bool:
         """Return whether a proper fraction follows the whole number before `and`."""
@@ -266,6 +288,7 @@ class _Reader:
                 # 10^35^0 is 10^3 * 5^0 in LaTeX
                 long = bool(following) and following[0].kind == "number" and not following[0].gap
                 current.unclear |= token.text == "^" and long and len(following[0].text) > 1
+                current.letters |= self._ends_in_name()
                 self._emit_operator(token.text, token)
             return
         # what stands before it is not read: ] * 2 + 1
@@ -300,11 +323,17 @@ class _Reader:
             self.words_before = [word]
             self.unknown = True
             return
-        glued = self.last is not None and not token.gap and self.last.kind == "number"
-        named = word.startswith("\\") or _is_variable(written)
+        last = self.last.kind if self.last else ""
+        glued = not token.gap and last in ("number", "close")
+        below = not token.gap and last == "operator" and written.isupper()  # 66/BC
+        product = (glued or below) and _is_product(written)
+        named = word.startswith("\\") or _is_variable(written) or product
+        self.named = named
         if named and current.symbols and not (self.expects or self.units):
             current.algebra = True  # 2x
-        if named or (glued and len(word) == 1 and word.isalpha()):
+        bracketed = last == "close" and not self.units and word != "a"
+        letter = len(word) == 1 and word.isalpha()
+        if named or (letter and (glued or bracketed)):
             current.letters = True
         if not current.symbols:
             self.words_before.append(word)

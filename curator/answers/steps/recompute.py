@@ -104,6 +104,10 @@ def _compare_written(
         return replace(step, outcome="right", reason="run-on", stated=right.symbols[0].text)
     if step.outcome == "wrong" and have_mixed_units([*left.words, *right.words[:2]]):
         return replace(step, outcome="unread", reason="units that differ")
+    angle = ("°" in left.words) != ("°" in right.words)
+    own = "*" in place.text and ("\\cdot" in place.text or "\\times" in place.text)
+    if step.outcome == "wrong" and (angle or own):
+        return replace(step, outcome="unread", reason="signs that may mean something else")
     if step.outcome == "wrong" and (left.unclear or right.unclear or right.words_before):
         return replace(step, outcome="unread", reason="words beside it may change its value")
     return step

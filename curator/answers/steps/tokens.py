@@ -40,17 +40,17 @@ _PATTERNS = {
     "plain": rf"(?<!\w){_PLAIN}(?: {_PLAIN})*",
     "annotation": r"<<[^<>\n]{0,1000}>>",
     "broken": r"<<",
-    "newline": r"\n[ \t]*(?:(?:[-*•+]|\d{1,3}[.)])[ \t]+)?|\\\\|\\q?quad(?![A-Za-z])",
+    "newline": r"\n[ \t]*(?:(?:[-*•+]|\d{1,3}[.)])[ \t]+)?|\\\\[ \t]*\n?|\\q?quad(?![A-Za-z])",
     "opaque": r"\d+:\d+(?::\d+)*",
     "ordinal": r"\d+(?:st|nd|rd|th)\b",
-    "number": r"(?:\d{1,3}(?:(?:\{,\}|\\[,!]|,\\!|[\u00a0\u2009\u202f])\d{3})+(?!\d)(?:\.\d+)?"
+    "number": r"(?:\d{1,3}(?:(?:\{,\}|\\[,!]|,\\!|[,\u00a0\u2009\u202f])\d{3})+(?!,?\d)(?:\.\d+)?"
     r"|\d{1,3}(?: \d{3})+(?![\d,]|\.\d)"
     r"|\d+(?:,\d+)*(?:\.\d+)?(?:[eE][-+]?\d{1,3}(?!\w))?|\.\d+)"
     r"(?:(?:\.{2,}|…)(?!\.|\s?[-+*/×]))?",
     "vulgar": "[" + "".join(_FRACTIONS) + "]",
     "superscript": "[⁰¹²³⁴⁵⁶⁷⁸⁹]+",
     "short": r"\\(?:[dtc]?frac|[dt]?binom) ?\d(?: ?\d|(?= ?\{))|\\sqrt ?\d",
-    "barrier": r"\\[\[\]]|[<>!:]=|=>|=<(?!<)|[-=]+>|--+|—|[≤≥≠<>→⇒;]|##+"
+    "barrier": r"\\[\[\]]|[<>!:]=|=>|=<(?!<)|[-=]+>|--+|—|[≤≥≠<>→⇒;]|##+|(?<!\S)#(?=\d)"
     r"|\\(?:(?:[Ll]ong)?(?:[Ll]eft)?(?:[Rr]ight)?arrow|implies|iff|to|therefore|because|[lg]eq?|neq?"
     r"|[lg]t|equiv)(?![A-Za-z])"
     r"|\\(?:begin|end) ?\{(?:align|equation|gather|split|multline|eqnarray|center)[a-z]{0,9}\*?\}",
@@ -64,7 +64,7 @@ _PATTERNS = {
     r"|(?<![^\W\d_])[xX](?=[ \t]{0,2}(?:\\?\$|[\d(£€¥₹]|\.\d|\\[dtc]?frac))",
     "divide": r"//?|[÷∕⁄]|\\div(?![A-Za-z])",
     "plus": r"\+",
-    "hyphen": r"(?<=\w)[-‐‑–](?=[^\W\d_])",
+    "hyphen": r"(?<=\w)[-‐‑–](?=[^\W\d_][a-z])",
     "minus": "[-−–‐‑]",
     "fraction": r"\\(?:[dtc]?frac|[dt]?binom)(?![A-Za-z])",
     "root": r"\\sqrt(?: ?\[ ?\d{1,2} ?\]|(?![A-Za-z]))|√|\bsqrt(?=\()",
@@ -88,19 +88,22 @@ _TOKEN = re.compile(
 )
 _OPERATORS = {"power": "^", "times": "*", "divide": "/", "plus": "+", "minus": "-"}
 _KINDS = {name: name for name in _PATTERNS} | dict.fromkeys(_OPERATORS, "operator")
-_KINDS |= dict.fromkeys(("plain", "ordinal", "hyphen", "symbol", "other"), "word")
+_KINDS |= dict.fromkeys(("plain", "ordinal", "hyphen", "symbol", "other", "degree"), "word")
 _SIMPLE = frozenset(
     ("plain", "word", "ordinal", "hyphen", "other", "equals", "open", "close", "barrier", "pi")
     + ("percent", "of", "markup", "subscript", "broken")
 )
-_SKIPPED = frozenset(("blank", "degree", "bold", "currency"))
+_SKIPPED = frozenset(("blank", "bold", "currency"))
 _GROUPED = re.compile(r"\d{1,3}(?:,\d{3,})+(?:\.\d+)?|\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?")
 _UNCLEAR_DIGITS = re.compile(r"0\d{3}$|\d+,\d")
 _TIME = re.compile(r"\d{1,2}(?::[0-5]\d){1,2}")
 _SEPARATORS = re.compile(r"[^\d.eE+-]")
 _FACTORIAL = re.compile(r"\s{0,2}(?:[=*/+)×·÷-]|\\(?:cdot|times|div)(?![A-Za-z]))|[$}\\(\d,.:;\]]")
 _AFTER_SENTENCE = re.compile(r"\s+(?![a-z=+*/×÷-])|\s*\Z|[A-Z\"”)]")
-_CONTINUES = re.compile(r"\s*&?\s*(?:=|≈|\\approx)")
+_CONTINUES = re.compile(
+    r"\s*&?\s*(?:=|≈|\\approx)|(?:\s|&|\\q?quad){0,8}"
+    r"(?:\+|(?<=[&\sd])-[\s\\]|\\(?:times|cdot|div)(?![A-Za-z]))"
+)
 _RESULT = re.compile(r"\s*&?\s*(?:[-\d.$£€(<]|\\[dtc]?frac)")
 
 
@@ -161,7 +164,7 @@ def _tokens(name: str, written: str, start: int, gap: bool) -> Iterator[Token]:
             index = "".join(char for char in written if char.isdigit())
             yield Token(name, index, start, end, gap)
         case _:
-            text = UNKNOWN if name == "symbol" else written
+            text = {"symbol": UNKNOWN, "degree": "°"}.get(name, written)
             yield Token(_KINDS[name], text, start, end, gap)
 
 
