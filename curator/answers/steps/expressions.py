@@ -27,7 +27,7 @@ _JOINING = _CHANGING | word_set("less more from by over into to out")
 """Words between two numbers that may join them: `2 less than 3 + 4`."""
 _CONNECTING = word_set(
     "so then thus therefore hence and or but is are was were which means because since if when"
-    " while has have had gives get gets leaves makes"
+    " while has have had gives get gets leaves makes becomes"
 )
 _VALUES = ("number", "spaced", "opaque", "annotation", "pi", "root", "fraction", "open")
 _REMAINING = word_set("r rem remainder base binary octal hex modulo")
@@ -93,7 +93,7 @@ def _is_product(word: str) -> bool:
 
 
 def _is_name(word: str) -> bool:
-    """Return whether a word beside an operator or a root is a letter or a name: `AC`, `a`."""
+    """Return whether a word beside an operator is a letter or a name: `AC`, `a`."""
     return len(word) < 4 and (word.isupper() or word == "a") and word not in _CAPITALS
 
 
@@ -218,7 +218,8 @@ class _Reader:
                 self.expects = False
             case _:
                 current.readable &= token.kind != "opaque"
-                current.unclear |= token.kind == "spaced"
+                # 17e - 8 may be a term
+                current.unclear |= token.kind == "spaced" or "e" in token.text.lower()
                 self._emit("num", token.text, token)
                 self.expects = False
         if token.kind in ("fraction", "root"):
@@ -237,7 +238,10 @@ class _Reader:
             return _is_proper(token.text, following[1].text)  # 2 1/2
         product = token.kind in ("open", "pi", "root", "fraction") or last.text == ")"
         if beside and product and (not token.gap or self.depth or token.kind in _FACTORS):
-            self.current.unclear |= token.gap
+            # 80\frac{1}{2}\frac{1}{5} may have a mixed number, 8 / 2(3) may be 8 / (2 * 3)
+            mixed = token.kind == "fraction" and last.text == "}"
+            divided = [each.text for each in self.current.symbols[-2:-1]] == ["/"]
+            self.current.unclear |= token.gap or mixed or divided
             self._emit_operator("*", token)
             return True
         if self.depth:
@@ -250,7 +254,8 @@ class _Reader:
         words = self.current.words
         several = len(words) < 3 and words[-1:] == ["of"]  # 8 packs of 5
         joining = not _JOINING.isdisjoint(words[-3:])
-        return not words or several or words[0] == "of" or joining or not words[-1][-1].isalnum()
+        sign = bool(words) and not words[-1][-1].isalnum() and words[-1] not in ("(", "[", "{")
+        return not words or several or words[0] == "of" or joining or sign
 
     def _belongs_to_word(self, token: Token) -> bool:
         r"""Return whether an operand belongs to the word before it: `f(2)`, `\oplus 1`, `r^2\pi`."""
@@ -260,6 +265,8 @@ class _Reader:
             return subscript or (self.units and not token.gap)
         if not token.gap and (token.kind != "number" or _is_name(before.text)):
             return True
+        if token.kind in ("pi", "root") and len(before.text) < 4:
+            return before.text.lower() not in _CONNECTING  # ab \sqrt{15}
         return self.named or (token.kind in _FACTORS and _is_name(before.text))
 
     def _ends_in_name(self) -> bool:
@@ -289,6 +296,9 @@ class _Reader:
                 long = bool(following) and following[0].kind == "number" and not following[0].gap
                 current.unclear |= token.text == "^" and long and len(following[0].text) > 1
                 current.letters |= self._ends_in_name()
+                # the value is 3, and the expression -(3 + 3)
+                signed = token.gap and bool(following) and not following[0].gap
+                current.unclear |= token.text == "-" and signed and len(current.words) > 2
                 self._emit_operator(token.text, token)
             return
         # what stands before it is not read: ] * 2 + 1
@@ -324,7 +334,7 @@ class _Reader:
             self.unknown = True
             return
         last = self.last.kind if self.last else ""
-        glued = not token.gap and last in ("number", "close")
+        glued = last == "pi" or (not token.gap and last in ("number", "close"))
         below = not token.gap and last == "operator" and written.isupper()  # 66/BC
         product = (glued or below) and _is_product(written)
         named = word.startswith("\\") or _is_variable(written) or product

@@ -24,6 +24,10 @@ from curator.answers.steps.tokens import Token, tokenize
 MAX_TEXT = 100_000
 """Maximum number of characters that are read."""
 MAX_STEPS = 2_000
+_RESIDUES = re.compile(
+    r"\\[pb]?mod\b|\bmodul[oi]\b|\\equiv\b|\bunits digit|\bbase[ $-]{1,3}(?:\\boxed\{)?\d"
+)
+"""Words of texts in which 7 * 3 may equal 1, or 4 * 4 equal 22."""
 _EQUALS = re.compile(r"[=≈≡≅]|\\(?:approx|equiv|cong|sim)\b")
 
 
@@ -76,7 +80,15 @@ def _read(text: str) -> list[Step]:
             plain.append(token)
     equations = islice(read_equations(match_brackets(plain), text), MAX_STEPS + 1)
     written = [step for at, step in equations if not _repeats(step, annotated.get(at))]
+    if any(step.outcome == "wrong" for step in written) and _RESIDUES.search(text):
+        written = [_doubt(step) for step in written]
     return sorted([*annotated.values(), *written, *broken], key=lambda step: step.span[1])
+
+
+def _doubt(step: Step) -> Step:
+    """Leave a wrong equation unread in a text on residues or other bases."""
+    doubted = replace(step, outcome="unread", reason="a residue or another base")
+    return doubted if step.outcome == "wrong" else step
 
 
 def _append_result(plain: list[Token], token: Token, step: Step | None) -> None:

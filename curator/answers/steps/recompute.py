@@ -104,10 +104,12 @@ def _compare_written(
         return replace(step, outcome="right", reason="run-on", stated=right.symbols[0].text)
     if step.outcome == "wrong" and have_mixed_units([*left.words, *right.words[:2]]):
         return replace(step, outcome="unread", reason="units that differ")
-    angle = ("°" in left.words) != ("°" in right.words)
-    own = "*" in place.text and ("\\cdot" in place.text or "\\times" in place.text)
-    if step.outcome == "wrong" and (angle or own):
-        return replace(step, outcome="unread", reason="signs that may mean something else")
+    if step.outcome == "wrong" and ("°" in left.words) != ("°" in right.words):
+        return replace(step, outcome="unread", reason="units that differ")
+    if step.outcome == "wrong" and _defines_operation(left, right):
+        return replace(step, outcome="unread", reason="an operation that may be defined here")
+    if step.outcome == "wrong" and _is_rounded_on_the_way(step, right):
+        return replace(step, outcome="unread", reason="about equal")
     if step.outcome == "wrong" and (left.unclear or right.unclear or right.words_before):
         return replace(step, outcome="unread", reason="words beside it may change its value")
     return step
@@ -119,13 +121,39 @@ def _runs_on(computed: Fraction | None, right: Expression) -> bool:
     return right.operations > 0 and first.kind == "num" and parse_fraction(first.text) == computed
 
 
+def _defines_operation(left: Expression, right: Expression) -> bool:
+    """Return whether a star may be an operation that the text defines: `2 * 6 = 2^6 + 6^2`."""
+    others = {each.text for each in left.symbols if each.kind != "num"} - {"(", ")"}
+    numbers = {each.text for each in left.symbols if each.kind == "num"}
+    stated = {each.text for each in right.symbols if each.kind == "num"}
+    return others == {"*"} and right.operations > 0 and numbers <= stated
+
+
+def _is_rounded_on_the_way(step: Step, right: Expression) -> bool:
+    """Return whether a computation goes on with rounded values: `452 / 1.05^14 = 452 / 1.98`.
+
+    Or the sign says that it is about a round number: `53,700 ≈ 54,000`.
+    """
+    about = "approx" in step.text or "≈" in step.text
+    goes_on = not right.numeral and any("." in each.text for each in right.symbols)
+    exact = right.numeral and ("." in right.numeral or not right.numeral.endswith("0"))
+    if step.computed is None or exact or not (about or goes_on):
+        return False
+    return abs(step.computed - compute(right.symbols)) * 100 <= abs(step.computed)
+
+
 def _names_a_value(left: Expression, right: Expression, in_words: bool) -> bool:
     """Return whether the left side is no computation, but what the right side is worth.
 
-    `2 hours = 2 x 60 minutes`, `$24 is equal to 24 x 4`, `1% = 450/45`, `1/4 of it = $15`.
+    `2 hours = 2 x 60 minutes`, `$24 is equal to 24 x 4`, `1% = 450/45`, `1/4 of it = $15`,
+    `8 miles / 1 hour = 1`.
     """
+    unit = left.numeral == "1" and len(right.words) > 1
     if left.numeral:
-        return bool(left.words) or in_words or left.symbols[-1].text == "%"
+        return unit or bool(left.words) or in_words or left.symbols[-1].text == "%"
+    quotient = any(each.text in ("/", r"\frac") for each in left.symbols)
+    if right.numeral == "1" and not right.words and len(left.words) > 1 and quotient:
+        return True
     numbers = sum(each.kind == "num" for each in left.symbols)
     share = numbers == 2 and {each.text for each in left.symbols if each.kind != "num"} <= _DIVISION
     return share and compute(left.symbols) < 1 < compute(right.symbols)

@@ -50,17 +50,17 @@ _PATTERNS = {
     "vulgar": "[" + "".join(_FRACTIONS) + "]",
     "superscript": "[⁰¹²³⁴⁵⁶⁷⁸⁹]+",
     "short": r"\\(?:[dtc]?frac|[dt]?binom) ?\d(?: ?\d|(?= ?\{))|\\sqrt ?\d",
-    "barrier": r"\\[\[\]]|[<>!:]=|=>|=<(?!<)|[-=]+>|--+|—|[≤≥≠<>→⇒;]|##+|(?<!\S)#(?=\d)"
+    "barrier": r"\\[\[\]]|[<>:]=|(?<![\d)}])!=|=>|=<(?!<)|[-=]+>|--+|—|[≤≥≠<>→⇒;]|##+|(?<!\S)#(?=\d)"
     r"|\\(?:(?:[Ll]ong)?(?:[Ll]eft)?(?:[Rr]ight)?arrow|implies|iff|to|therefore|because|[lg]eq?|neq?"
     r"|[lg]t|equiv)(?![A-Za-z])"
     r"|\\(?:begin|end) ?\{(?:align|equation|gather|split|multline|eqnarray|center)[a-z]{0,9}\*?\}",
-    "symbol": r"[|#@]|\\[{}&#@|]|\\sqrt(?= ?\[ ?\D)",
+    "symbol": r"[|#@]|\\[{}&#@|]|\\ast(?![A-Za-z])|\\sqrt(?= ?\[ ?\D)",
     "dots": r"\.{2,}|…",
     "equals": r"==?|≈|≃|≅|~=|\\(?:approx|simeq|doteq)(?![A-Za-z])|\bequals\b|\bis equal to\b",
     "degree": r"\^ ?(?:\\circ(?![A-Za-z])|\{ ?\\circ ?\})",
     "power": r"\*\*(?<=[\d)]\*\*)(?=[\d(])|\^",
     "bold": r"\*\*",
-    "times": r"[*×·⋅∙∗✕]|\\(?:times|cdot|ast)(?![A-Za-z])"
+    "times": r"[*×·⋅∙∗✕]|\\(?:times|cdot)(?![A-Za-z])"
     r"|(?<![^\W\d_])[xX](?=[ \t]{0,2}(?:\\?\$|[\d(£€¥₹]|\.\d|\\[dtc]?frac))",
     "divide": r"//?|[÷∕⁄]|\\div(?![A-Za-z])",
     "plus": r"\+",
@@ -98,7 +98,7 @@ _GROUPED = re.compile(r"\d{1,3}(?:,\d{3,})+(?:\.\d+)?|\d{1,2}(?:,\d{2})+,\d{3}(?
 _UNCLEAR_DIGITS = re.compile(r"0\d{3}$|\d+,\d")
 _TIME = re.compile(r"\d{1,2}(?::[0-5]\d){1,2}")
 _SEPARATORS = re.compile(r"[^\d.eE+-]")
-_FACTORIAL = re.compile(r"\s{0,2}(?:[=*/+)×·÷-]|\\(?:cdot|times|div)(?![A-Za-z]))|[$}\\(\d,.:;\]]")
+_FACTORIAL = re.compile(r"\s{0,2}(?:[=*/+)×·÷&-]|\\[A-Za-z,;])|[$}\\(\d,.:;\]]")
 _AFTER_SENTENCE = re.compile(r"\s+(?![a-z=+*/×÷-])|\s*\Z|[A-Z\"”)]")
 _CONTINUES = re.compile(
     r"\s*&?\s*(?:=|≈|\\approx)|(?:\s|&|\\q?quad){0,8}"
@@ -197,7 +197,8 @@ def _mark(token: Token, found: list[Token], match: re.Match[str]) -> Token | Non
             return barrier
         case "newline":
             following = _RESULT if before == "equals" else _CONTINUES
-            goes_on = before == "operator" or following.match(text, end)
+            begun = before == "subscript" or found[-1].text[0] == "\\"  # \log_2 and a line
+            goes_on = before == "operator" or begun or following.match(text, end)
             return None if goes_on else barrier
         case "dots" if before in ("number", "operator"):
             return token._replace(kind="word", text=UNKNOWN)  # 7 + 14 + ... + 98
