@@ -154,6 +154,7 @@ class _Reader:
             case "operator":
                 self._operator(token, following)
             case "close":
+                self.current.algebra |= self.expects and self.unknown  # \frac{AM}{2}
                 self.current.readable &= not self.expects
                 self._emit("op", token.text, token)
                 self.depth -= 1
@@ -236,7 +237,7 @@ class _Reader:
         divided = token.kind == "number" and [each.text for each in following[:1]] == ["/"]
         if beside and last.text.isdigit() and divided and len(following) > 1:
             return _is_proper(token.text, following[1].text)  # 2 1/2
-        product = token.kind in ("open", "pi", "root", "fraction") or last.text == ")"
+        product = token.kind in ("open", "pi", "root", "fraction") or last.text in (")", "!")
         if beside and product and (not token.gap or self.depth or token.kind in _FACTORS):
             # 80\frac{1}{2}\frac{1}{5} may have a mixed number, 8 / 2(3) may be 8 / (2 * 3)
             mixed = token.kind == "fraction" and last.text == "}"
