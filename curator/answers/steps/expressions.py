@@ -72,9 +72,10 @@ class Expression:
 
 def find_expressions(tokens: Sequence[Token], after_equals: bool = False) -> list[Expression]:
     """Return the expressions of the tokens in order, incomplete ones and algebra among them."""
-    reader = _Reader(after_equals)
-    for index, token in enumerate(tokens):
-        reader.take(token, tokens[index + 1 : index + 4])
+    reader = _Reader(tokens, after_equals)
+    for token in tokens:
+        reader.at += 1
+        reader.take(token)
         reader.before = token
     reader.finish(at_end=True)
     return reader.found
@@ -105,8 +106,10 @@ def _is_proper(top: str, bottom: str) -> bool:
 class _Reader:
     """Takes one token after the other."""
 
-    def __init__(self, after_equals: bool) -> None:
+    def __init__(self, tokens: Sequence[Token], after_equals: bool) -> None:
         self.found: list[Expression] = []
+        self.tokens = tokens
+        self.at = 0  # the place of the token after the one that is taken
         self.after_equals = after_equals
         self.before: Token | None = None  # the token before the one that is taken
         self.named = False  # the last word is a letter or a product of letters
@@ -131,16 +134,22 @@ class _Reader:
         current.letters |= at_end and self._ends_in_name()
         if current.symbols:
             self.found.append(current)
-        self._begin()
+        if not at_end:
+            self._begin()
 
-    def take(self, token: Token, following: Sequence[Token]) -> None:
+    def take(self, token: Token) -> None:
         match token.kind:
+            case "word" if token.text != "and" or not self._begins_fraction():
+                for word in token.text.split():
+                    self._word(word, token)
+            case "word":
+                pass  # 5 and 2/3
             case "number" if self.exponent_of_unit:
                 self.exponent_of_unit = False
             case (
                 "number" | "spaced" | "opaque" | "annotation" | "pi" | "root" | "fraction" | "open"
             ):
-                if not self.expects and not self._join(token, following):
+                if not self.expects and not self._join(token):
                     unclear = self._may_join()
                     self.current.unclear |= not self.current.words
                     belongs = self._belongs_to_word(token)
@@ -152,7 +161,7 @@ class _Reader:
                 self.depth += 1
                 self.expects = True
             case "operator":
-                self._operator(token, following)
+                self._operator(token)
             case "close":
                 self.current.algebra |= self.expects and self.unknown  # \frac{AM}{2}
                 self.current.readable &= not self.expects
@@ -166,14 +175,16 @@ class _Reader:
                     self._word(token.text, token)  # 8 slices per cent
                 elif not self.expects:
                     self._emit("op", "%", token)
-            case "of" if following and following[0].kind in _VALUES and self._is_share():
+            case "of" if self._next_kind() in _VALUES and self._is_share():
                 self.current.share_end = self.current.share_end or len(self.current.symbols)
                 self._emit_operator("*", token)
-            case "word" if token.text == "and" and self._begins_fraction(following):
-                pass  # 5 and 2/3
             case _:
-                for word in token.text.split():
-                    self._word(word, token)
+                self._word(token.text, token)
+
+    def _next_kind(self, glued: bool = False) -> str:
+        """Return the kind of the next token; empty if there is none or, if `glued`, a blank."""
+        following = self.tokens[self.at : self.at + 1]
+        return following[0].kind if following and not (glued and following[0].gap) else ""
 
     def _emit(self, kind: str, text: str, token: Token) -> None:
         current = self.current
@@ -226,7 +237,7 @@ class _Reader:
         if token.kind in ("fraction", "root"):
             self.expects = True
 
-    def _join(self, token: Token, following: Sequence[Token]) -> bool:
+    def _join(self, token: Token) -> bool:
         """Join an operand to the operand before it: a product or a mixed number."""
         assert self.last is not None
         last = self.current.symbols[-1]
@@ -234,6 +245,7 @@ class _Reader:
         plain = token.kind == "fraction" and "binom" not in token.text
         if beside and last.kind == "num" and plain:
             return True  # 3\frac{1}{2}: the parser reads it
+        following = self.tokens[self.at : self.at + 2]
         divided = token.kind == "number" and [each.text for each in following[:1]] == ["/"]
         if beside and last.text.isdigit() and divided and len(following) > 1:
             return _is_proper(token.text, following[1].text)  # 2 1/2
@@ -274,10 +286,10 @@ class _Reader:
         before = self.before
         return before is not None and before.kind == "word" and _is_name(before.text)
 
-    def _begins_fraction(self, following: Sequence[Token]) -> bool:
+    def _begins_fraction(self) -> bool:
         """Return whether a proper fraction follows the whole number before `and`."""
         whole = not self.expects and not self.units and self.current.symbols[-1].text.isdigit()
-        texts = [each.text for each in following]
+        texts = [each.text for each in self.tokens[self.at : self.at + 3]]
         return whole and len(texts) == 3 and texts[1] == "/" and _is_proper(texts[0], texts[2])
 
     def _is_share(self) -> bool:
@@ -287,26 +299,25 @@ class _Reader:
             return False
         return symbols[-1].text in ("%", ")", "}") or (len(symbols) > 2 and symbols[-2].text == "/")
 
-    def _operator(self, token: Token, following: Sequence[Token]) -> None:
+    def _operator(self, token: Token) -> None:
         current = self.current
         if not self.expects:
             if token.text == "^" and self.units:
                 self.exponent_of_unit = True  # 5 cm^2
             else:
                 # 10^35^0 is 10^3 * 5^0 in LaTeX
-                long = bool(following) and following[0].kind == "number" and not following[0].gap
-                current.unclear |= token.text == "^" and long and len(following[0].text) > 1
+                power = token.text == "^" and self._next_kind(glued=True) == "number"
+                current.unclear |= power and len(self.tokens[self.at].text) > 1
                 current.letters |= self._ends_in_name()
                 # the value is 3, and the expression -(3 + 3)
-                signed = token.gap and bool(following) and not following[0].gap
+                signed = token.gap and self._next_kind(glued=True) != ""
                 current.unclear |= token.text == "-" and signed and len(current.words) > 2
                 self._emit_operator(token.text, token)
             return
         # what stands before it is not read: ] * 2 + 1
         begins = not current.symbols and not self.after_equals
-        spaced = not following or following[0].gap
-        current.unclear |= begins and (token.text != "-" or spaced)
-        glued = bool(following) and not following[0].gap and following[0].kind == "number"
+        current.unclear |= begins and (token.text != "-" or not self._next_kind(glued=True))
+        glued = self._next_kind(glued=True) == "number"
         sign = token.text in "+-"
         if self.unknown and not (sign and glued and token.gap and not current.symbols):
             current.algebra = True

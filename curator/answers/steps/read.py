@@ -59,7 +59,7 @@ def _read(text: str) -> list[Step]:
     broken: list[Step] = []
     in_broken = False
     for at, token in enumerate(tokens):
-        in_broken &= not token.text.startswith("\n")
+        in_broken = in_broken and not token.text.startswith("\n")
         if in_broken:
             continue
         if token.kind == "annotation":

@@ -86,6 +86,9 @@ _PATTERNS = {
 _TOKEN = re.compile(
     " *(?:" + "|".join(f"(?P<{name}>{text})" for name, text in _PATTERNS.items()) + ")", re.S
 )
+_SENTENCE = re.compile(r"(?<=[a-z)$][.?])\s(?=\s?[A-Z])")
+_EQUATION = re.compile(r"[=≈≃≅<]|\\(?:approx|simeq|doteq)|equal")
+"""What a sentence with an annotation or an equation has."""
 _OPERATORS = {"power": "^", "times": "*", "divide": "/", "plus": "+", "minus": "-"}
 _KINDS = {name: name for name in _PATTERNS} | dict.fromkeys(_OPERATORS, "operator")
 _KINDS |= dict.fromkeys(("plain", "ordinal", "hyphen", "symbol", "other", "degree"), "word")
@@ -108,12 +111,27 @@ _RESULT = re.compile(r"\s*&?\s*(?:[-\d.$£€(<]|\\[dtc]?frac)")
 
 
 def tokenize(text: str) -> list[Token]:
-    """Return the tokens of a text of any length; linear in its length."""
-    if not text.isascii():
-        text = text.translate(_FULL_WIDTH)
+    """Return the tokens of a text of any length; linear in its length.
+
+    Sentences without an equals sign are one barrier each.
+    """
+    text = "\n" + (text if text.isascii() else text.translate(_FULL_WIDTH))
     found: list[Token] = []
+    start = 0
+    for end in (*(match.start() for match in _SENTENCE.finditer(text)), len(text)):
+        if _EQUATION.search(text, start, end):
+            _tokenize_part(text, start, end, found)
+        else:
+            line = "\n" if text.find("\n", start, end) >= 0 else "."
+            found.append(Token("barrier", line, max(start - 1, 0), end - 1))
+        start = end
+    return found
+
+
+def _tokenize_part(text: str, start: int, end: int, found: list[Token]) -> None:
+    """Append the tokens of a part of a text that begins with an additional new line."""
     carried = True  # a blank stands before the next match
-    for match in _TOKEN.finditer("\n" + text):
+    for match in _TOKEN.finditer(text, start, end):
         name = match.lastgroup or ""
         start, end = match.span(name)
         gap = carried or match.start() < start
@@ -135,7 +153,6 @@ def tokenize(text: str) -> list[Token]:
             found += _tokens("number", number, end - 1 - len(number), True)
         else:
             found += _tokens(name, written, start - 1, gap)
-    return found
 
 
 def _follows_words(found: list[Token]) -> bool:
