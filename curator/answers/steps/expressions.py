@@ -72,6 +72,8 @@ class Expression:
 
 def find_expressions(tokens: Sequence[Token], after_equals: bool = False) -> list[Expression]:
     """Return the expressions of the tokens in order, incomplete ones and algebra among them."""
+    if (plain := _find_plain(tokens)) is not None:
+        return [plain]
     reader = _Reader(tokens, after_equals)
     for token in tokens:
         reader.at += 1
@@ -79,6 +81,24 @@ def find_expressions(tokens: Sequence[Token], after_equals: bool = False) -> lis
         reader.before = token
     reader.finish(at_end=True)
     return reader.found
+
+
+def _find_plain(tokens: Sequence[Token]) -> Expression | None:
+    """Return the expression if the tokens are only numbers with + - * / between them: a shortcut."""
+    symbols = []
+    for at, (kind, text, _, _, gap) in enumerate(tokens):
+        if at % 2 and kind == "operator" and text in ("+", "-", "*", "/"):
+            symbols.append(Symbol("op", text, gap))
+        elif not at % 2 and kind == "number" and "e" not in text and "E" not in text:
+            symbols.append(Symbol("num", text, gap))
+        else:
+            return None
+    if len(symbols) % 2 == 0 or len(symbols) > MAX_SYMBOLS:
+        return None
+    found = Expression(tokens[0].start, tokens[-1].end, symbols)
+    found.operations = len(symbols) // 2
+    found.complete = found.at_end = True
+    return found
 
 
 def _is_variable(word: str) -> bool:
@@ -139,6 +159,9 @@ class _Reader:
 
     def take(self, token: Token) -> None:
         match token.kind:
+            case "word" if not self.current.symbols and " " in token.text:
+                self.words_before += token.text.lower().split()
+                self.unknown, self.named = True, False
             case "word" if token.text != "and" or not self._begins_fraction():
                 for word in token.text.split():
                     self._word(word, token)
@@ -191,12 +214,14 @@ class _Reader:
         if not current.symbols:
             current.start = token.start
             current.words_before = len(self.words_before)
-            current.unclear |= any(word in _CHANGING for word in self.words_before[-3:])
-            self.words_before = []
-        current.readable &= len(current.symbols) < MAX_SYMBOLS
+            if self.words_before:
+                current.unclear |= not _CHANGING.isdisjoint(self.words_before[-3:])
+                self.words_before = []
         if len(current.symbols) < MAX_SYMBOLS:
             # a blank before a number tells the parser of a mixed number
             current.symbols.append(Symbol(kind, text, token.gap))
+        else:
+            current.readable = False
         current.end = token.end
         self.last = token
 

@@ -34,7 +34,7 @@ def unread(kind: Kind, place: Token, reason: str) -> Step:
 
 def read_annotation(token: Token) -> Step | None:
     """Return the step of an annotation; None for other texts in such brackets (`<<EOF>>`)."""
-    sides = _split(match_brackets(tokenize(token.text)), "equals")
+    sides = _split(match_brackets(tokenize(token.text)))
     if token.text and not any(char.isdigit() or char == "=" for char in token.text):
         return None
     place = token._replace(text=f"<<{token.text}>>")
@@ -58,11 +58,7 @@ def _is_plain(expression: Expression) -> bool:
 
 def read_equations(tokens: Sequence[Token], text: str) -> Iterator[tuple[int, Step]]:
     """Yield the written equations, each with the place of the first number on its right."""
-    for clause in _split(tokens, "barrier"):
-        marks = [token for token in clause if token.kind == "equals"]
-        if not marks:
-            continue
-        slices = _split(clause, "equals")
+    for marks, slices in _find_clauses(tokens):
         found = [find_expressions(each, at > 0) for at, each in enumerate(slices)]
         for at, mark in enumerate(marks):
             left = found[at][-1] if found[at] else None
@@ -84,6 +80,25 @@ def read_equations(tokens: Sequence[Token], text: str) -> Iterator[tuple[int, St
             step = _compare_written(place, left, right, chained=at + 1 < len(marks))
             if step:
                 yield right.start, step
+
+
+def _find_clauses(tokens: Sequence[Token]) -> Iterator[tuple[list[Token], list[list[Token]]]]:
+    """Yield the equals signs of each clause that has some, and the tokens around them."""
+    marks: list[Token] = []
+    slices: list[list[Token]] = [[]]
+    for token in tokens:
+        if token.kind == "equals":
+            marks.append(token)
+            slices.append([])
+        elif token.kind != "barrier":
+            slices[-1].append(token)
+        else:
+            if marks:
+                yield marks, slices
+                marks = []
+            slices = [[]]
+    if marks:
+        yield marks, slices
 
 
 def _compare_written(
@@ -186,10 +201,11 @@ def _compare(kind: Kind, place: Token, left: Expression, right: Expression) -> S
     )
 
 
-def _split(tokens: Sequence[Token], kind: str) -> list[list[Token]]:
+def _split(tokens: Sequence[Token]) -> list[list[Token]]:
+    """Split tokens at the equals signs."""
     parts: list[list[Token]] = [[]]
     for token in tokens:
-        if token.kind == kind:
+        if token.kind == "equals":
             parts.append([])
         else:
             parts[-1].append(token)

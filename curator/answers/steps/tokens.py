@@ -38,6 +38,9 @@ _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 _PLAIN = r"(?!(?:of|per ?cent|equals|is equal to|sqrt|Rs)\b)[A-Za-z]{2,}(?![\w'’])"
 _PATTERNS = {
     "plain": rf"(?<!\w){_PLAIN}(?: {_PLAIN})*",
+    "open": r"[({\[]",
+    "close": r"[)}\]]",
+    "letter": r"[a-wyzA-WYZ](?![^\W_]|['’])",
     "annotation": r"<<[^<>\n]{0,1000}>>",
     "broken": r"<<",
     "newline": r"\n[ \t]*(?:(?:[-*•+]|\d{1,3}[.)])[ \t]+)?|\\\\[ \t]*\n?|\\q?quad(?![A-Za-z])",
@@ -77,23 +80,21 @@ _PATTERNS = {
     r"|[&~`_\"“”‘’'°]|\s",
     "of": r"\bof\b",
     "word": r"[^\W\d_]{4,}(?=\d)|[^\W\d_][^\W_]*(?:['’][^\W_]+)*|\\[A-Za-z]+",
-    "open": r"[({\[]",
-    "close": r"[)}\]]",
     "bang": "!",
     "mark": "[.,:?]",
     "other": ".",
 }
 _TOKEN = re.compile(
-    " *(?:" + "|".join(f"(?P<{name}>{text})" for name, text in _PATTERNS.items()) + ")", re.S
+    "[ $]*(?:" + "|".join(f"(?P<{name}>{text})" for name, text in _PATTERNS.items()) + ")", re.S
 )
 _SENTENCE = re.compile(r"(?<=[a-z)$][.?])\s(?=\s?[A-Z])")
 _EQUATION = re.compile(r"[=≈≃≅<]|\\(?:approx|simeq|doteq)|equal")
 """What a sentence with an annotation or an equation has."""
 _OPERATORS = {"power": "^", "times": "*", "divide": "/", "plus": "+", "minus": "-"}
 _KINDS = {name: name for name in _PATTERNS} | dict.fromkeys(_OPERATORS, "operator")
-_KINDS |= dict.fromkeys(("plain", "ordinal", "hyphen", "symbol", "other", "degree"), "word")
+_KINDS |= dict.fromkeys(("plain", "letter", "ordinal", "hyphen", "symbol", "other", "degree"), "word")
 _SIMPLE = frozenset(
-    ("plain", "word", "ordinal", "hyphen", "other", "equals", "open", "close", "barrier", "pi")
+    ("plain", "letter", "word", "ordinal", "hyphen", "other", "equals", "open", "close", "barrier", "pi")
     + ("percent", "of", "markup", "subscript", "broken")
 )
 _SKIPPED = frozenset(("blank", "bold", "currency"))
@@ -134,11 +135,14 @@ def _tokenize_part(text: str, start: int, end: int, found: list[Token]) -> None:
     for match in _TOKEN.finditer(text, start, end):
         name = match.lastgroup or ""
         start, end = match.span(name)
-        gap = carried or match.start() < start
+        gap = carried or " " in text[match.start() : start]
         carried = False
         written = match[name]
         if name in _SIMPLE:
             found.append(Token(_KINDS[name], written, start - 1, end - 1, gap))
+        elif name == "number":
+            kind, numeral = _read_number(written)
+            found.append(Token(kind, numeral, start - 1, end - 1, gap))
         elif name in _OPERATORS:
             found.append(Token("operator", _OPERATORS[name], start - 1, end - 1, gap))
         elif name in _SKIPPED:
@@ -150,7 +154,7 @@ def _tokenize_part(text: str, start: int, end: int, found: list[Token]) -> None:
         elif name == "opaque" and _follows_words(found) and not _TIME.fullmatch(written):
             label, _, number = written.partition(":")  # 1:70*2=140
             found.append(Token("barrier", label, start - 1, end - 1))
-            found += _tokens("number", number, end - 1 - len(number), True)
+            found.append(Token(*_read_number(number), end - 1 - len(number), end - 1, True))
         else:
             found += _tokens(name, written, start - 1, gap)
 
@@ -162,8 +166,6 @@ def _follows_words(found: list[Token]) -> bool:
 def _tokens(name: str, written: str, start: int, gap: bool) -> Iterator[Token]:
     end = start + len(written)
     match name:
-        case "number":
-            yield Token(*_read_number(written), start, end, gap)
         case "annotation":
             yield Token(name, written[2:-2], start, end, gap)
         case "vulgar" | "short":
