@@ -87,9 +87,10 @@ _PATTERNS = {
 _TOKEN = re.compile(
     "[ $]*(?:" + "|".join(f"(?P<{name}>{text})" for name, text in _PATTERNS.items()) + ")", re.S
 )
-_SENTENCE = re.compile(r"(?<=[a-z)$][.?])\s(?=\s?[A-Z])")
-_EQUATION = re.compile(r"[=≈≃≅<]|\\(?:approx|simeq|doteq)|equal")
-"""What a sentence with an annotation or an equation has."""
+_PART = re.compile(r"(?<=[a-z)}$][.?])\s(?=\s?[A-Z])|(?<=[a-z)}$],)\s(?=[$\\]?[A-Za-z])")
+"""Where a clause ends for certain."""
+_EQUATION = re.compile(r"[=≈≃≅]|<<|\\(?:approx|simeq|doteq)|equal")
+_DIGIT = re.compile(rf"[\d{''.join(_FRACTIONS)}]|<<")
 _OPERATORS = {"power": "^", "times": "*", "divide": "/", "plus": "+", "minus": "-"}
 _KINDS = {name: name for name in _PATTERNS} | dict.fromkeys(_OPERATORS, "operator")
 _KINDS |= dict.fromkeys(("plain", "letter", "ordinal", "hyphen", "symbol", "other", "degree"), "word")
@@ -114,13 +115,13 @@ _RESULT = re.compile(r"\s*&?\s*(?:[-\d.$£€(<]|\\[dtc]?frac)")
 def tokenize(text: str) -> list[Token]:
     """Return the tokens of a text of any length; linear in its length.
 
-    Sentences without an equals sign are one barrier each.
+    Clauses without an equals sign or without a digit are one barrier each.
     """
     text = "\n" + (text if text.isascii() else text.translate(_FULL_WIDTH))
     found: list[Token] = []
     start = 0
-    for end in (*(match.start() for match in _SENTENCE.finditer(text)), len(text)):
-        if _EQUATION.search(text, start, end):
+    for end in (*(match.start() for match in _PART.finditer(text)), len(text)):
+        if _EQUATION.search(text, start, end) and _DIGIT.search(text, start, end):
             _tokenize_part(text, start, end, found)
         else:
             line = "\n" if text.find("\n", start, end) >= 0 else "."
