@@ -35,7 +35,9 @@ def match_brackets(tokens: Sequence[Token]) -> list[Token]:
             case "open" if len(opened) < MAX_DEPTH:
                 opened.append((role, len(out)))
                 kind = "bottom" if role == "bottom" else "open"
-                out.append(Token(kind, "(" if role == "plain" else "{", *token[2:]))
+                text = "(" if role == "plain" else "{"
+                same = kind == "open" and text == token.text
+                out.append(token if same else Token(kind, text, *token[2:]))
                 role = "plain"
             case "close" if opened:
                 role = _close(out, token, *opened.pop(), argument)
@@ -46,7 +48,7 @@ def match_brackets(tokens: Sequence[Token]) -> list[Token]:
                 out.append(token)
             case _:
                 _break_open(out, opened)
-                out.append(token._replace(kind="barrier"))
+                out.append(Token("barrier", *token[1:]))
                 if token.text.startswith("\n"):
                     opened.clear()
     _break_open(out, opened)
@@ -64,7 +66,8 @@ def _close(out: list[Token], token: Token, role: str, place: int, argument: bool
         words = [each for each in out[place + 1 :] if each.kind == "word"]
         out[place:] = [token._replace(kind="word", text=UNKNOWN)] if glued else words
     elif role != "markup":
-        out.append(token._replace(text=")" if role == "plain" else "}"))
+        text = ")" if role == "plain" else "}"
+        out.append(token if text == token.text else Token("close", text, *token[2:]))
     return "bottom" if role == "top" and argument else "plain"
 
 

@@ -19,7 +19,7 @@ from curator.answers.compare.decimals import NUMERAL
 from curator.answers.steps.brackets import match_brackets
 from curator.answers.steps.recompute import read_annotation, read_equations, unread
 from curator.answers.steps.step import Step, Steps
-from curator.answers.steps.tokens import Token, tokenize
+from curator.answers.steps.tokens import Token, tokenize_equations
 
 MAX_TEXT = 100_000
 """Maximum number of characters that are read."""
@@ -53,7 +53,7 @@ def _find_equation_beside(text: str, steps: Sequence[Step]) -> str:
 
 
 def _read(text: str) -> list[Step]:
-    tokens = tokenize(text)
+    tokens = tokenize_equations(text)
     annotated: dict[int, Step] = {}
     plain: list[Token] = []
     broken: list[Step] = []

@@ -94,10 +94,13 @@ _DIGIT = re.compile(rf"[\d{''.join(_FRACTIONS)}]|<<")
 _OPERATORS = {"power": "^", "times": "*", "divide": "/", "plus": "+", "minus": "-"}
 _KINDS = {name: name for name in _PATTERNS} | dict.fromkeys(_OPERATORS, "operator")
 _KINDS |= dict.fromkeys(("plain", "letter", "ordinal", "hyphen", "symbol", "other", "degree"), "word")
-_SIMPLE = frozenset(
-    ("plain", "letter", "word", "ordinal", "hyphen", "other", "equals", "open", "close", "barrier", "pi")
-    + ("percent", "of", "markup", "subscript", "broken")
-)
+_SIMPLE = {
+    name: kind
+    for name, kind in _KINDS.items()
+    if name in (*_OPERATORS, "plain", "letter", "word", "ordinal", "hyphen", "other", "equals")
+    or name in ("open", "close", "barrier", "pi", "percent", "of", "markup", "subscript", "broken")
+}
+"""The kinds of tokens that are written as one match."""
 _SKIPPED = frozenset(("blank", "bold", "currency"))
 _GROUPED = re.compile(r"\d{1,3}(?:,\d{3,})+(?:\.\d+)?|\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?")
 _UNCLEAR_DIGITS = re.compile(r"0\d{3}$|\d+,\d")
@@ -113,11 +116,22 @@ _RESULT = re.compile(r"\s*&?\s*(?:[-\d.$£€(<]|\\[dtc]?frac)")
 
 
 def tokenize(text: str) -> list[Token]:
-    """Return the tokens of a text of any length; linear in its length.
+    """Return the tokens of a text of any length; linear in its length."""
+    found: list[Token] = []
+    _tokenize_part(_prepare(text), 0, len(text) + 1, found)
+    return found
+
+
+def _prepare(text: str) -> str:
+    return "\n" + (text if text.isascii() else text.translate(_FULL_WIDTH))
+
+
+def tokenize_equations(text: str) -> list[Token]:
+    """Return the tokens of the clauses of a text that may have a step.
 
     Clauses without an equals sign or without a digit are one barrier each.
     """
-    text = "\n" + (text if text.isascii() else text.translate(_FULL_WIDTH))
+    text = _prepare(text)
     found: list[Token] = []
     start = 0
     for end in (*(match.start() for match in _PART.finditer(text)), len(text)):
@@ -136,16 +150,15 @@ def _tokenize_part(text: str, start: int, end: int, found: list[Token]) -> None:
     for match in _TOKEN.finditer(text, start, end):
         name = match.lastgroup or ""
         start, end = match.span(name)
-        gap = carried or " " in text[match.start() : start]
+        first = match.start()
+        gap = carried or (first < start and " " in text[first:start])
         carried = False
-        written = match[name]
-        if name in _SIMPLE:
-            found.append(Token(_KINDS[name], written, start - 1, end - 1, gap))
+        written = text[start:end]
+        if (kind := _SIMPLE.get(name)) is not None:
+            found.append(Token(kind, _OPERATORS.get(name, written), start - 1, end - 1, gap))
         elif name == "number":
             kind, numeral = _read_number(written)
             found.append(Token(kind, numeral, start - 1, end - 1, gap))
-        elif name in _OPERATORS:
-            found.append(Token("operator", _OPERATORS[name], start - 1, end - 1, gap))
         elif name in _SKIPPED:
             carried = written.isspace() or (gap and name == "currency")
         elif name in ("mark", "newline", "bang", "dots"):
@@ -209,7 +222,7 @@ def _mark(token: Token, found: list[Token], match: re.Match[str]) -> Token | Non
     if not found:
         return None
     before, text, end = found[-1].kind, match.string, match.end()
-    barrier = token._replace(kind="barrier")
+    barrier = Token("barrier", *token[1:])
     match token.kind:
         case "bang" if before in ("number", "close") and _FACTORIAL.match(text, end):
             return token._replace(kind="operator")
