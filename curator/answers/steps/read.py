@@ -34,7 +34,7 @@ _EQUALS = re.compile(r"[=≈≡≅]|\\(?:approx|equiv|cong|sim)\b")
 def read_steps(text: str) -> Steps:
     """Return the steps of a worked solution."""
     found = _read(text[:MAX_TEXT])
-    steps = tuple(step.numbered(at) for at, step in enumerate(found[:MAX_STEPS], 1))
+    steps = tuple(step.placed(at, step.span) for at, step in enumerate(found[:MAX_STEPS], 1))
     complete = len(text) <= MAX_TEXT and len(found) <= MAX_STEPS
     annotates = any(step.kind == "annotated" for step in steps)
     return Steps(steps, complete, "" if annotates else _find_equation_beside(text, steps))

@@ -7,6 +7,7 @@ difference proves: an unknown makes it algebra, and a word such as `half` leaves
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise
 
 from curator.answers.compare.arithmetic import parse_fraction
@@ -34,10 +35,17 @@ def unread(kind: Kind, place: Token, reason: str) -> Step:
 
 def read_annotation(token: Token) -> Step | None:
     """Return the step of an annotation; None for other texts in such brackets (`<<EOF>>`)."""
-    sides = _split(match_brackets(tokenize(token.text)))
-    if token.text and not any(char.isdigit() or char == "=" for char in token.text):
+    step = _read_annotation(token.text)
+    return step.placed(0, (token.start, token.end)) if step else None
+
+
+@lru_cache(maxsize=4_000)
+def _read_annotation(text: str) -> Step | None:
+    """Return the step of an annotation, without its place. Cached: half of GSM8K's repeat."""
+    sides = _split(match_brackets(tokenize(text)))
+    if text and not any(char.isdigit() or char == "=" for char in text):
         return None
-    place = token._replace(text=f"<<{token.text}>>")
+    place = Token("annotation", f"<<{text}>>", 0, len(text) + 4)
     if len(sides) < 2:
         return unread("annotated", place, "an annotation without an equation")
     found = [find_expressions(side) for side in sides]

@@ -30,10 +30,10 @@ class Step:
     operations: int = 0
     """The number of operations; 0 for `<<3=3>>`."""
 
-    def numbered(self, number: int) -> "Step":
-        """Return the step with its number; several times faster than `dataclasses.replace`."""
-        told = (self.kind, self.span, self.text, self.outcome, self.reason, self.stated)
-        return Step(number, *told, self.computed, self.operations)
+    def placed(self, number: int, span: tuple[int, int]) -> "Step":
+        """Return the step with its number and place."""
+        told = (self.text, self.outcome, self.reason, self.stated, self.computed)
+        return Step(number, self.kind, span, *told, self.operations)
 
     def __str__(self) -> str:
         text = " ".join(self.text.split())
