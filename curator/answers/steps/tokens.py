@@ -87,8 +87,8 @@ _PATTERNS = {
 _TOKEN = re.compile(
     "[ $]*(?:" + "|".join(f"(?P<{name}>{text})" for name, text in _PATTERNS.items()) + ")", re.S
 )
-_PART = re.compile(r"(?<=[a-z)}$][.?])\s(?=\s?[A-Z])|(?<=[a-z)}$],)\s(?=[$\\]?[A-Za-z])")
-"""Where a clause ends for certain."""
+_ENDING = re.compile(r"[.?,](?=\s)(?<=[a-z)}$].)(?:(?<!,)\s\s?(?=[A-Z])|(?<=,)\s(?=[$\\]?[A-Za-z]))")
+"""Where a clause ends for certain: after its first character."""
 _EQUATION = re.compile(r"[=≈≃≅]|<<|\\(?:approx|simeq|doteq)|equal")
 _DIGIT = re.compile(rf"[\d{''.join(_FRACTIONS)}]|<<")
 _OPERATORS = {"power": "^", "times": "*", "divide": "/", "plus": "+", "minus": "-"}
@@ -134,7 +134,7 @@ def tokenize_equations(text: str) -> list[Token]:
     text = _prepare(text)
     found: list[Token] = []
     start = 0
-    for end in (*(match.start() for match in _PART.finditer(text)), len(text)):
+    for end in (*(match.start() + 1 for match in _ENDING.finditer(text)), len(text)):
         if _EQUATION.search(text, start, end) and _DIGIT.search(text, start, end):
             _tokenize_part(text, start, end, found)
         else:
