@@ -130,7 +130,7 @@ def compare_sides(left: Expression, right: Expression) -> Sides:
 
 
 def _are_close(first: Fraction, second: Fraction) -> bool:
-    return abs(first - second) * 10**30 <= max(abs(first), abs(second), 1)
+    return abs(first - second) * 10**30 <= max(abs(first), abs(second), Fraction(1))
 
 
 def _prove_equal(left: Expression, right: Expression) -> None:

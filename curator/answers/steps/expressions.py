@@ -84,7 +84,7 @@ def find_expressions(tokens: Sequence[Token], after_equals: bool = False) -> lis
 
 
 def _find_plain(tokens: Sequence[Token]) -> Expression | None:
-    """Return the expression if the tokens are only numbers with + - * / between them: a shortcut."""
+    """Return the expression if the tokens are numbers with + - * / between them: a shortcut."""
     symbols = []
     for at, (kind, text, _, _, gap) in enumerate(tokens):
         if at % 2 and kind == "operator" and text in ("+", "-", "*", "/"):
@@ -296,7 +296,7 @@ class _Reader:
         return not words or several or words[0] == "of" or joining or sign
 
     def _belongs_to_word(self, token: Token) -> bool:
-        r"""Return whether an operand belongs to the word before it: `f(2)`, `\oplus 1`, `r^2\pi`."""
+        r"""Return whether an operand belongs to the word before: `f(2)`, `\oplus 1`, `r^2\pi`."""
         before = self.before
         if before is None or before.kind != "word":
             subscript = before is not None and before.kind == "subscript"

@@ -203,10 +203,17 @@ def _compare(kind: Kind, place: Token, left: Expression, right: Expression) -> S
         place.text,
         outcome,
         reason,
-        numeral or to_numeral(stated),
+        numeral or _state(left if swapped else right, stated),
         computed,
         left.operations + right.operations,
     )
+
+
+def _state(side: Expression, value: Fraction) -> str:
+    """Return a value as a plain number; an irrational one as the side that states it."""
+    if value.denominator < 10**30:
+        return to_numeral(value)
+    return "".join(f" {each.text}" if each.gap else each.text for each in side.symbols).strip()
 
 
 def _split(tokens: Sequence[Token]) -> list[list[Token]]:

@@ -53,8 +53,8 @@ _PATTERNS = {
     "vulgar": "[" + "".join(_FRACTIONS) + "]",
     "superscript": "[⁰¹²³⁴⁵⁶⁷⁸⁹]+",
     "short": r"\\(?:[dtc]?frac|[dt]?binom) ?\d(?: ?\d|(?= ?\{))|\\sqrt ?\d",
-    "barrier": r"\\[\[\]]|[<>:]=|(?<![\d)}])!=|=>|=<(?!<)|[-=]+>|--+|—|[≤≥≠<>→⇒;]|##+|(?<!\S)#(?=\d)"
-    r"|\\(?:(?:[Ll]ong)?(?:[Ll]eft)?(?:[Rr]ight)?arrow|implies|iff|to|therefore|because|[lg]eq?|neq?"
+    "barrier": r"\\[\[\]]|[<>:]=|(?<![\d)}])!=|=>|=<(?!<)|[-=]+>|--+|—|[≤≥≠<>→⇒;]"
+    r"|##+|(?<!\S)#(?=\d)|\\(?:(?:[Ll]ong)?(?:[Ll]eft)?(?:[Rr]ight)?arrow|implies|iff|to|therefore|because|[lg]eq?|neq?"
     r"|[lg]t|equiv)(?![A-Za-z])"
     r"|\\(?:begin|end) ?\{(?:align|equation|gather|split|multline|eqnarray|center)[a-z]{0,9}\*?\}",
     "symbol": r"[|#@]|\\[{}&#@|]|\\ast(?![A-Za-z])|\\sqrt(?= ?\[ ?\D)",
@@ -87,13 +87,17 @@ _PATTERNS = {
 _TOKEN = re.compile(
     "[ $]*(?:" + "|".join(f"(?P<{name}>{text})" for name, text in _PATTERNS.items()) + ")", re.S
 )
-_ENDING = re.compile(r"[.?,](?=\s)(?<=[a-z)}$].)(?:(?<!,)\s\s?(?=[A-Z])|(?<=,)\s(?=[$\\]?[A-Za-z]))")
+_ENDING = re.compile(
+    r"[.?,](?=\s)(?<=[a-z)}$].)(?:(?<!,)\s\s?(?=[A-Z])|(?<=,)\s(?=[$\\]?[A-Za-z]))"
+)
 """Where a clause ends for certain: after its first character."""
 _EQUATION = re.compile(r"[=≈≃≅]|<<|\\(?:approx|simeq|doteq)|equal")
 _DIGIT = re.compile(rf"[\d{''.join(_FRACTIONS)}]|<<")
 _OPERATORS = {"power": "^", "times": "*", "divide": "/", "plus": "+", "minus": "-"}
 _KINDS = {name: name for name in _PATTERNS} | dict.fromkeys(_OPERATORS, "operator")
-_KINDS |= dict.fromkeys(("plain", "letter", "ordinal", "hyphen", "symbol", "other", "degree"), "word")
+_KINDS |= dict.fromkeys(
+    ("plain", "letter", "ordinal", "hyphen", "symbol", "other", "degree"), "word"
+)
 _SIMPLE = {
     name: kind
     for name, kind in _KINDS.items()
