@@ -12,12 +12,14 @@ from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
 
-from curator.answers.compare.arithmetic import NoValue, parse_fraction
+from curator.answers.compare.arithmetic import NoValue, Value, parse_fraction
 from curator.answers.compare.decimals import FLOAT_DIGITS
 from curator.answers.compare.evaluate import evaluate
+from curator.answers.compare.separation import confirm_equal
 from curator.answers.parse.grammar import Parser
 from curator.answers.parse.tokens import Token as Symbol
 from curator.answers.parse.tokens import Unreadable
+from curator.answers.parse.tree import Node
 from curator.answers.parse.units import Unit, parse_unit
 from curator.answers.steps.expressions import Expression
 
@@ -39,32 +41,80 @@ class Sides:
 
 
 def compute(symbols: Sequence[Symbol]) -> Fraction:
-    """Return the value of an expression. Raises NotComputed if it has none within the bounds."""
-    value = _compute(tuple(symbols))
+    """Return the value of an expression, with 50 digits if it is not rational.
+
+    Raises NotComputed if it has none within the bounds.
+    """
+    return _compute(tuple(symbols)).re
+
+
+def _compute(symbols: tuple[Symbol, ...]) -> Value:
+    value = _compute_or_explain(symbols)
     if isinstance(value, str):
         raise NotComputed(value)
     return value
 
 
 @lru_cache(maxsize=1_000)
-def _compute(symbols: tuple[Symbol, ...]) -> Fraction | str:
+def _compute_or_explain(symbols: tuple[Symbol, ...]) -> Value | str:
     """Return the value, or why it cannot be computed. Cached: texts repeat expressions."""
-    if len(symbols) == 1 and symbols[0].kind == "num":
-        with suppress(NoValue):
-            return parse_fraction(symbols[0].text)
-    parser = Parser(list(symbols))
+    plain = _compute_plain(symbols) if len(symbols) < 20 else None
+    if plain is not None:
+        return Value(plain)
     try:
-        node = parser.sum()
-        parser.expect("end")
-        value = evaluate(node)
+        value = evaluate(_parse(symbols))
     except (Unreadable, NoValue, RecursionError) as error:
         return str(error)
-    return "a complex number" if value.im else value.re
+    return "a complex number" if value.im else value
+
+
+def _compute_plain(symbols: tuple[Symbol, ...]) -> Fraction | None:
+    """Return the value of short numbers with + - * / between them; None for all else.
+
+    A shortcut: most expressions are of this kind, and the parser takes ten times as long.
+    """
+    total: int | Fraction = 0
+    term: int | Fraction = 1
+    operator = "*"
+    for at, (kind, text, _) in enumerate(symbols):
+        if at % 2:
+            if kind != "op" or text not in ("+", "-", "*", "/"):
+                return None
+            operator = text
+            continue
+        if kind != "num" or len(text) > 30:
+            return None
+        number = int(text) if text.isdecimal() else parse_fraction(text)
+        match operator:
+            case "*":
+                term *= number
+            case "/" if number:
+                term = Fraction(term) / number
+            case "/":
+                return None
+            case _:
+                total += term
+                term = number if operator == "+" else -number
+    return Fraction(total + term) if len(symbols) % 2 else None
+
+
+def _parse(symbols: Sequence[Symbol]) -> Node:
+    parser = Parser(list(symbols))
+    node = parser.sum()
+    parser.expect("end")
+    return node
 
 
 def compare_sides(left: Expression, right: Expression) -> Sides:
     """Compare the sides of an equation. Raises NotComputed if one of them has no value."""
-    first, second = compute(left.symbols), compute(right.symbols)
+    values = _compute(tuple(left.symbols)), _compute(tuple(right.symbols))
+    first, second = values[0].re, values[1].re
+    exact = values[0].exact and values[1].exact
+    if first == second and exact:
+        return Sides(first, second, "exact")
+    if not exact and _are_close(first, second):
+        _prove_equal(left, right)
+        return Sides(first, second, "exact")
     symbols = [*left.symbols, *right.symbols]
     noisy = any("." in each.text and len(each.text) > FLOAT_DIGITS for each in symbols)
     agreement = _agree(first, second, right, noisy)
@@ -79,6 +129,18 @@ def compare_sides(left: Expression, right: Expression) -> Sides:
     return Sides(first, second, agreement)
 
 
+def _are_close(first: Fraction, second: Fraction) -> bool:
+    return abs(first - second) * 10**30 <= max(abs(first), abs(second), Fraction(1))
+
+
+def _prove_equal(left: Expression, right: Expression) -> None:
+    """Prove that values which agree in 30 digits are equal, or raise NotComputed."""
+    with suppress(NoValue, RecursionError):
+        if confirm_equal(_parse(left.symbols), _parse(right.symbols)) == "equal":
+            return
+    raise NotComputed("values that cannot be told apart")
+
+
 def have_mixed_units(words: Sequence[str]) -> bool:
     """Return whether words name several units of one kind: `4 pounds - 6 ounces`."""
     units = {unit.dimensions: unit.factor for unit in _units(words)}
@@ -91,7 +153,7 @@ def _unit_ratio(left: Sequence[str], right: Sequence[str]) -> Fraction:
     for unit in _units(right):
         usual = unit.factor if unit.dimensions != _MONEY else Fraction(1)
         return unit.factor / factors.get(unit.dimensions, usual)
-    return Fraction(1)
+    return 1 / factors.get(_MONEY, Fraction(1))  # 5 cents * 20 = $1
 
 
 def _units(words: Sequence[str]) -> list[Unit]:
@@ -125,10 +187,10 @@ def _readings(side: Expression, value: Fraction) -> list[Fraction]:
     """Return the values of a side as writers may mean it.
 
     `50%` is a half, but 50 as a result, as in `1/2 * 100% = 50`. `$50 + 10%` is $55. `6 / 1/2` is 6
-    divided by a half, which the blanks show.
+    divided by a half, which the blanks show. Pi may be 3.14.
     """
     found = [value]
-    for read in (_without_percent, _with_changed_percent, _with_tight_fractions):
+    for read in (_without_percent, _with_changed_percent, _with_tight_fractions, _with_short_pi):
         symbols = read(side.symbols)
         if symbols != side.symbols:
             with suppress(NotComputed):
@@ -179,6 +241,10 @@ def _with_tight_fractions(symbols: list[Symbol]) -> list[Symbol]:
             found.append(symbols[at])
             at += 1
     return found
+
+
+def _with_short_pi(symbols: list[Symbol]) -> list[Symbol]:
+    return [Symbol("num", "3.14", each.gap) if each.text == r"\pi" else each for each in symbols]
 
 
 def to_numeral(value: Fraction) -> str:

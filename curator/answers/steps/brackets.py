@@ -7,14 +7,12 @@ word and a barrier. The arguments of `\frac` keep their braces; the second one o
 """
 
 from collections.abc import Sequence
-from itertools import zip_longest
 
-from curator.answers.steps.tokens import Token
+from curator.answers.steps.tokens import UNKNOWN, Token
 
 MAX_DEPTH = 12
 """Maximum number of brackets that are open at once; further ones are barriers."""
-UNKNOWN = r"\unknown"
-"""Stands for words in brackets that multiply a number: `2(number of cats)`."""
+_STRUCTURE = frozenset(("fraction", "markup", "open", "close", "barrier", "equals"))
 _VALUES = ("number", "spaced", "opaque", "pi", "annotation")
 
 
@@ -23,8 +21,11 @@ def match_brackets(tokens: Sequence[Token]) -> list[Token]:
     out: list[Token] = []
     opened: list[tuple[str, int]] = []  # the role of an open bracket, and its place in `out`
     role = "plain"
-    for token, following in zip_longest(tokens, tokens[1:]):
-        argument = following is not None and following.text == "{"
+    for at, token in enumerate(tokens, 1):
+        if token.kind not in _STRUCTURE:
+            out.append(token)
+            continue
+        argument = at < len(tokens) and tokens[at].text == "{"
         match token.kind:
             case "fraction" if argument:
                 role = "top"
@@ -34,34 +35,39 @@ def match_brackets(tokens: Sequence[Token]) -> list[Token]:
             case "open" if len(opened) < MAX_DEPTH:
                 opened.append((role, len(out)))
                 kind = "bottom" if role == "bottom" else "open"
-                out.append(Token(kind, "(" if role == "plain" else "{", *token[2:]))
+                text = "(" if role == "plain" else "{"
+                same = kind == "open" and text == token.text
+                out.append(token if same else Token(kind, text, *token[2:]))
                 role = "plain"
             case "close" if opened:
                 role = _close(out, token, *opened.pop(), argument)
-            case "open" | "close" | "barrier" | "fraction":
-                _break_open(out, opened)
-                out.append(token._replace(kind="barrier"))
-                if token.text.startswith("\n"):
-                    opened.clear()
+            case "fraction":
+                out.append(token._replace(kind="word", text=UNKNOWN))
             case "equals":
                 _break_open(out, opened)
                 out.append(token)
             case _:
-                out.append(token)
+                _break_open(out, opened)
+                out.append(Token("barrier", *token[1:]))
+                if token.text.startswith("\n"):
+                    opened.clear()
     _break_open(out, opened)
     return out
 
 
 def _close(out: list[Token], token: Token, role: str, place: int, argument: bool) -> str:
     """Close a bracket; return the role of the next one. `argument`: whether a brace follows."""
-    if role == "broken" or (role == "top" and not argument):
+    if role == "broken":
         out.append(token._replace(kind="barrier"))
+    elif role == "top" and not argument:
+        out.append(token._replace(kind="word", text=UNKNOWN))  # \frac{1}2
     elif role == "plain" and _is_comment(out, place):
-        glued = not out[place].gap and place > 0 and out[place - 1].kind == "number"
+        glued = not out[place].gap and place > 0 and out[place - 1].kind in (*_VALUES, "close")
         words = [each for each in out[place + 1 :] if each.kind == "word"]
         out[place:] = [token._replace(kind="word", text=UNKNOWN)] if glued else words
     elif role != "markup":
-        out.append(token._replace(text=")" if role == "plain" else "}"))
+        text = ")" if role == "plain" else "}"
+        out.append(token if text == token.text else Token("close", text, *token[2:]))
     return "bottom" if role == "top" and argument else "plain"
 
 
@@ -69,7 +75,8 @@ def _is_comment(out: list[Token], place: int) -> bool:
     """Return whether a bracket explains a number: `4 (legs)`, `12 (from 3 miles)`."""
     inside = out[place + 1 :]
     explains = place > 0 and out[place].gap and out[place - 1].kind in (*_VALUES, "word", "close")
-    if explains and inside and inside[0].kind == "word":
+    formula = len(inside) > 1 and inside[1].kind == "operator"  # 3 (m - 1)
+    if explains and inside and inside[0].kind == "word" and not formula:
         return True
     return not any(each.kind in _VALUES for each in inside)
 

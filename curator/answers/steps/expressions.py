@@ -9,23 +9,30 @@ from dataclasses import dataclass, field
 
 from curator.answers.parse.tokens import Token as Symbol
 from curator.answers.parse.tokens import word_set
+from curator.answers.parse.units import parse_unit
 from curator.answers.steps.tokens import Token
 
 MAX_SYMBOLS = 300
 """Maximum number of symbols of an expression that is read."""
+_FACTORS = ("open", "pi", "root")
+"""Kinds that multiply the operand before them, a blank between them or not."""
 _CHANGING = word_set(
     "half halves third thirds quarter quarters fourth fourths fifth fifths sixth eighth tenth"
     " tenths twice double triple thrice times dozen dozens hundred hundreds thousand thousands"
     " million millions billion trillion k plus minus mod choose divided multiplied squared cubed"
+    " sin cos tan sec csc cot cis log ln gcd lcm gcf"
 )
 """Words that may change the value of an expression in which they stand."""
 _JOINING = _CHANGING | word_set("less more from by over into to out")
 """Words between two numbers that may join them: `2 less than 3 + 4`."""
 _CONNECTING = word_set(
     "so then thus therefore hence and or but is are was were which means because since if when"
-    " while has have had gives get gets leaves makes"
+    " while has have had gives get gets leaves makes becomes"
 )
 _VALUES = ("number", "spaced", "opaque", "annotation", "pi", "root", "fraction", "open")
+_REMAINING = word_set("r rem remainder base binary octal hex modulo")
+"""Words after a number that say how to read it: `17 / 5 = 3 remainder 2`, `101 base 2`."""
+_CAPITALS = word_set("AM PM USD KB MB GB TB")
 _UNIT_LETTERS = frozenset("aAIgmhslLkKcC")
 
 
@@ -63,13 +70,52 @@ class Expression:
         return "".join(texts) if plain else ""
 
 
-def find_expressions(tokens: Sequence[Token]) -> list[Expression]:
+def find_expressions(tokens: Sequence[Token], after_equals: bool = False) -> list[Expression]:
     """Return the expressions of the tokens in order, incomplete ones and algebra among them."""
-    reader = _Reader()
-    for index, token in enumerate(tokens):
-        reader.take(token, tokens[index + 1 : index + 4])
+    if (plain := _find_plain(tokens)) is not None:
+        return [plain]
+    reader = _Reader(tokens, after_equals)
+    for token in tokens:
+        reader.at += 1
+        reader.take(token)
+        reader.before = token
     reader.finish(at_end=True)
     return reader.found
+
+
+def _find_plain(tokens: Sequence[Token]) -> Expression | None:
+    """Return the expression if the tokens are numbers with + - * / between them: a shortcut."""
+    symbols = []
+    for at, (kind, text, _, _, gap) in enumerate(tokens):
+        if at % 2 and kind == "operator" and text in ("+", "-", "*", "/"):
+            symbols.append(Symbol("op", text, gap))
+        elif not at % 2 and kind == "number" and "e" not in text and "E" not in text:
+            symbols.append(Symbol("num", text, gap))
+        else:
+            return None
+    if len(symbols) % 2 == 0 or len(symbols) > MAX_SYMBOLS:
+        return None
+    found = Expression(tokens[0].start, tokens[-1].end, symbols)
+    found.operations = len(symbols) // 2
+    found.complete = found.at_end = True
+    return found
+
+
+def _is_variable(word: str) -> bool:
+    """Return whether a word as written is a letter that is no usual unit."""
+    return len(word) == 1 and word.isalpha() and word not in _UNIT_LETTERS
+
+
+def _is_product(word: str) -> bool:
+    """Return whether a word that follows a number without a blank is letters: `4ac`, not `5km`."""
+    unit = parse_unit(word) if 1 < len(word) < 4 and word.isalpha() else None
+    known = (unit is not None and unit.known) or word.upper() in _CAPITALS
+    return 1 < len(word) < 4 and word.isalpha() and not known
+
+
+def _is_name(word: str) -> bool:
+    """Return whether a word beside an operator is a letter or a name: `AC`, `a`."""
+    return len(word) < 4 and (word.isupper() or word == "a") and word not in _CAPITALS
 
 
 def _is_proper(top: str, bottom: str) -> bool:
@@ -80,8 +126,13 @@ def _is_proper(top: str, bottom: str) -> bool:
 class _Reader:
     """Takes one token after the other."""
 
-    def __init__(self) -> None:
+    def __init__(self, tokens: Sequence[Token], after_equals: bool) -> None:
         self.found: list[Expression] = []
+        self.tokens = tokens
+        self.at = 0  # the place of the token after the one that is taken
+        self.after_equals = after_equals
+        self.before: Token | None = None  # the token before the one that is taken
+        self.named = False  # the last word is a letter or a product of letters
         self.words_before: list[str] = []
         self._begin()
 
@@ -100,57 +151,77 @@ class _Reader:
         current.readable &= not self.depth
         current.complete = not self.expects
         current.at_end = at_end
+        current.letters |= at_end and self._ends_in_name()
         if current.symbols:
             self.found.append(current)
-        self._begin()
+        if not at_end:
+            self._begin()
 
-    def take(self, token: Token, following: Sequence[Token]) -> None:
+    def take(self, token: Token) -> None:
         match token.kind:
+            case "word" if not self.current.symbols and " " in token.text:
+                self.words_before += token.text.lower().split()
+                self.unknown, self.named = True, False
+            case "word" if token.text != "and" or not self._begins_fraction():
+                for word in token.text.split():
+                    self._word(word, token)
+            case "word":
+                pass  # 5 and 2/3
             case "number" if self.exponent_of_unit:
                 self.exponent_of_unit = False
             case (
                 "number" | "spaced" | "opaque" | "annotation" | "pi" | "root" | "fraction" | "open"
             ):
-                if not self.expects and not self._join(token, following):
+                if not self.expects and not self._join(token):
                     unclear = self._may_join()
+                    self.current.unclear |= not self.current.words
+                    belongs = self._belongs_to_word(token)
                     self.finish()
-                    self.current.unclear = unclear
+                    self.current.unclear, self.current.letters = unclear, belongs
                 self._operand(token)
             case "bottom":
                 self._emit("op", "{", token)
                 self.depth += 1
                 self.expects = True
             case "operator":
-                self._operator(token, following)
+                self._operator(token)
             case "close":
+                self.current.algebra |= self.expects and self.unknown  # \frac{AM}{2}
                 self.current.readable &= not self.expects
                 self._emit("op", token.text, token)
                 self.depth -= 1
                 self.expects = self.units = False
+            case "subscript":
+                self._subscript()
             case "percent":
                 if self.units:
-                    self._word(token)  # 8 slices per cent
+                    self._word(token.text, token)  # 8 slices per cent
                 elif not self.expects:
                     self._emit("op", "%", token)
-            case "of" if following and following[0].kind in _VALUES and self._is_share():
+            case "of" if self._next_kind() in _VALUES and self._is_share():
                 self.current.share_end = self.current.share_end or len(self.current.symbols)
                 self._emit_operator("*", token)
-            case "word" if token.text == "and" and self._begins_fraction(following):
-                pass  # 5 and 2/3
             case _:
-                self._word(token)
+                self._word(token.text, token)
+
+    def _next_kind(self, glued: bool = False) -> str:
+        """Return the kind of the next token; empty if there is none or, if `glued`, a blank."""
+        following = self.tokens[self.at : self.at + 1]
+        return following[0].kind if following and not (glued and following[0].gap) else ""
 
     def _emit(self, kind: str, text: str, token: Token) -> None:
         current = self.current
         if not current.symbols:
             current.start = token.start
             current.words_before = len(self.words_before)
-            current.unclear |= any(word in _CHANGING for word in self.words_before[-3:])
-            self.words_before = []
-        current.readable &= len(current.symbols) < MAX_SYMBOLS
+            if self.words_before:
+                current.unclear |= not _CHANGING.isdisjoint(self.words_before[-3:])
+                self.words_before = []
         if len(current.symbols) < MAX_SYMBOLS:
             # a blank before a number tells the parser of a mixed number
             current.symbols.append(Symbol(kind, text, token.gap))
+        else:
+            current.readable = False
         current.end = token.end
         self.last = token
 
@@ -162,8 +233,7 @@ class _Reader:
 
     def _operand(self, token: Token) -> None:
         current = self.current
-        if self.unknown and token.kind == "open" and not token.gap:
-            current.letters = True  # f(2)
+        current.letters |= self.unknown and self._belongs_to_word(token)
         if self.unknown and current.symbols:
             current.unclear = True
         self.unknown = self.units = False
@@ -172,35 +242,44 @@ class _Reader:
                 self._emit("op", token.text, token)
                 self.depth += 1
             case "fraction":
-                self._emit("cmd", r"\frac", token)
+                self._emit("cmd", r"\binom" if "binom" in token.text else r"\frac", token)
                 current.operations += 1
             case "root":
                 self._emit("cmd", r"\sqrt", token)
+                for kind, text in [("op", "["), ("num", token.text), ("op", "]")]:
+                    if token.text:
+                        self._emit(kind, text, token)
                 current.operations += 1
             case "pi":
                 self._emit("cmd", r"\pi", token)
                 self.expects = False
             case _:
                 current.readable &= token.kind != "opaque"
-                current.unclear |= token.kind == "spaced"
+                # 17e - 8 may be a term
+                current.unclear |= token.kind == "spaced" or "e" in token.text.lower()
                 self._emit("num", token.text, token)
                 self.expects = False
         if token.kind in ("fraction", "root"):
             self.expects = True
 
-    def _join(self, token: Token, following: Sequence[Token]) -> bool:
+    def _join(self, token: Token) -> bool:
         """Join an operand to the operand before it: a product or a mixed number."""
         assert self.last is not None
         last = self.current.symbols[-1]
         beside = not self.units
-        if beside and last.kind == "num" and token.kind == "fraction":
+        plain = token.kind == "fraction" and "binom" not in token.text
+        if beside and last.kind == "num" and plain:
             return True  # 3\frac{1}{2}: the parser reads it
+        following = self.tokens[self.at : self.at + 2]
         divided = token.kind == "number" and [each.text for each in following[:1]] == ["/"]
         if beside and last.text.isdigit() and divided and len(following) > 1:
             return _is_proper(token.text, following[1].text)  # 2 1/2
-        product = token.kind in ("open", "pi", "root", "fraction") or last.text == ")"
-        if beside and product and (not token.gap or self.depth or token.kind == "open"):
-            self.current.unclear |= token.gap
+        product = token.kind in ("open", "pi", "root", "fraction") or last.text in (")", "!")
+        if beside and product and (not token.gap or self.depth or token.kind in _FACTORS):
+            # 80\frac{1}{2}\frac{1}{5} may have a mixed number, 8 / 2(3) may be 8 / (2 * 3)
+            mixed = token.kind == "fraction" and last.text == "}"
+            divided = [each.text for each in self.current.symbols[-2:-1]] == ["/"]
+            self.current.unclear |= token.gap or mixed or divided
             self._emit_operator("*", token)
             return True
         if self.depth:
@@ -212,12 +291,30 @@ class _Reader:
         """Return whether the words before a number may join it to the number before them."""
         words = self.current.words
         several = len(words) < 3 and words[-1:] == ["of"]  # 8 packs of 5
-        return not words or several or words[0] == "of" or not _JOINING.isdisjoint(words[-3:])
+        joining = not _JOINING.isdisjoint(words[-3:])
+        sign = bool(words) and not words[-1][-1].isalnum() and words[-1] not in ("(", "[", "{")
+        return not words or several or words[0] == "of" or joining or sign
 
-    def _begins_fraction(self, following: Sequence[Token]) -> bool:
+    def _belongs_to_word(self, token: Token) -> bool:
+        r"""Return whether an operand belongs to the word before: `f(2)`, `\oplus 1`, `r^2\pi`."""
+        before = self.before
+        if before is None or before.kind != "word":
+            subscript = before is not None and before.kind == "subscript"
+            return subscript or (self.units and not token.gap)
+        if not token.gap and (token.kind != "number" or _is_name(before.text)):
+            return True
+        if token.kind in ("pi", "root") and len(before.text) < 4:
+            return before.text.lower() not in _CONNECTING  # ab \sqrt{15}
+        return self.named or (token.kind in _FACTORS and _is_name(before.text))
+
+    def _ends_in_name(self) -> bool:
+        before = self.before
+        return before is not None and before.kind == "word" and _is_name(before.text)
+
+    def _begins_fraction(self) -> bool:
         """Return whether a proper fraction follows the whole number before `and`."""
         whole = not self.expects and not self.units and self.current.symbols[-1].text.isdigit()
-        texts = [each.text for each in following]
+        texts = [each.text for each in self.tokens[self.at : self.at + 3]]
         return whole and len(texts) == 3 and texts[1] == "/" and _is_proper(texts[0], texts[2])
 
     def _is_share(self) -> bool:
@@ -227,15 +324,25 @@ class _Reader:
             return False
         return symbols[-1].text in ("%", ")", "}") or (len(symbols) > 2 and symbols[-2].text == "/")
 
-    def _operator(self, token: Token, following: Sequence[Token]) -> None:
+    def _operator(self, token: Token) -> None:
         current = self.current
         if not self.expects:
             if token.text == "^" and self.units:
                 self.exponent_of_unit = True  # 5 cm^2
             else:
+                # 10^35^0 is 10^3 * 5^0 in LaTeX
+                power = token.text == "^" and self._next_kind(glued=True) == "number"
+                current.unclear |= power and len(self.tokens[self.at].text) > 1
+                current.letters |= self._ends_in_name()
+                # the value is 3, and the expression -(3 + 3)
+                signed = token.gap and self._next_kind(glued=True) != ""
+                current.unclear |= token.text == "-" and signed and len(current.words) > 2
                 self._emit_operator(token.text, token)
             return
-        glued = bool(following) and not following[0].gap and following[0].kind == "number"
+        # what stands before it is not read: ] * 2 + 1
+        begins = not current.symbols and not self.after_equals
+        current.unclear |= begins and (token.text != "-" or not self._next_kind(glued=True))
+        glued = self._next_kind(glued=True) == "number"
         sign = token.text in "+-"
         if self.unknown and not (sign and glued and token.gap and not current.symbols):
             current.algebra = True
@@ -247,20 +354,33 @@ class _Reader:
         elif current.symbols:
             current.readable = False
 
-    def _word(self, token: Token) -> None:
-        word = token.text.lower()
+    def _subscript(self) -> None:
+        """Take a base (`101_2`), which makes a number unreadable, or the end of a name (`x_1`)."""
+        if self.expects or self.units:
+            self.current.letters = True
+        else:
+            self.current.readable = False
+
+    def _word(self, written: str, token: Token) -> None:
+        """Take one of the words of a token."""
+        word = written.lower()
         current = self.current
         if word in _CONNECTING and current.symbols and not self.depth:
             self.finish()
             self.words_before = [word]
             self.unknown = True
             return
-        glued = self.last is not None and not token.gap and self.last.kind == "number"
-        letter = len(word) == 1 and word.isalpha()
-        variable = letter and token.text not in _UNIT_LETTERS
-        if variable and current.symbols and not (self.expects or self.units):
+        last = self.last.kind if self.last else ""
+        glued = last == "pi" or (not token.gap and last in ("number", "close"))
+        below = not token.gap and last == "operator" and written.isupper()  # 66/BC
+        product = (glued or below) and _is_product(written)
+        named = word.startswith("\\") or _is_variable(written) or product
+        self.named = named
+        if named and current.symbols and not (self.expects or self.units):
             current.algebra = True  # 2x
-        if word.startswith("\\") or variable or (letter and glued):
+        bracketed = last == "close" and not self.units and word != "a"
+        letter = len(word) == 1 and word.isalpha()
+        if named or (letter and (glued or bracketed)):
             current.letters = True
         if not current.symbols:
             self.words_before.append(word)
@@ -276,4 +396,5 @@ class _Reader:
         else:
             self.units = True
             current.words.append(word)
-            current.unclear |= word in _CHANGING or word[0].isdigit()
+            remains = word in _REMAINING or (word[0] == "r" and word[1:].isdigit())
+            current.unclear |= word in _CHANGING or word[0].isdigit() or remains

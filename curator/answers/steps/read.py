@@ -19,18 +19,22 @@ from curator.answers.compare.decimals import NUMERAL
 from curator.answers.steps.brackets import match_brackets
 from curator.answers.steps.recompute import read_annotation, read_equations, unread
 from curator.answers.steps.step import Step, Steps
-from curator.answers.steps.tokens import Token, tokenize
+from curator.answers.steps.tokens import Token, tokenize_equations
 
 MAX_TEXT = 100_000
 """Maximum number of characters that are read."""
 MAX_STEPS = 2_000
+_RESIDUES = re.compile(
+    r"\\[pb]?mod\b|\bmodul[oi]\b|\\equiv\b|\bunits digit|\bbase[ $-]{1,3}(?:\\boxed\{)?\d"
+)
+"""Words of texts in which 7 * 3 may equal 1, or 4 * 4 equal 22."""
 _EQUALS = re.compile(r"[=≈≡≅]|\\(?:approx|equiv|cong|sim)\b")
 
 
 def read_steps(text: str) -> Steps:
     """Return the steps of a worked solution."""
     found = _read(text[:MAX_TEXT])
-    steps = tuple(replace(step, number=at) for at, step in enumerate(found[:MAX_STEPS], 1))
+    steps = tuple(step.placed(at, step.span) for at, step in enumerate(found[:MAX_STEPS], 1))
     complete = len(text) <= MAX_TEXT and len(found) <= MAX_STEPS
     annotates = any(step.kind == "annotated" for step in steps)
     return Steps(steps, complete, "" if annotates else _find_equation_beside(text, steps))
@@ -49,13 +53,13 @@ def _find_equation_beside(text: str, steps: Sequence[Step]) -> str:
 
 
 def _read(text: str) -> list[Step]:
-    tokens = tokenize(text)
+    tokens = tokenize_equations(text)
     annotated: dict[int, Step] = {}
     plain: list[Token] = []
     broken: list[Step] = []
     in_broken = False
     for at, token in enumerate(tokens):
-        in_broken &= not token.text.startswith("\n")
+        in_broken = in_broken and not token.text.startswith("\n")
         if in_broken:
             continue
         if token.kind == "annotation":
@@ -76,7 +80,15 @@ def _read(text: str) -> list[Step]:
             plain.append(token)
     equations = islice(read_equations(match_brackets(plain), text), MAX_STEPS + 1)
     written = [step for at, step in equations if not _repeats(step, annotated.get(at))]
+    if any(step.outcome == "wrong" for step in written) and _RESIDUES.search(text):
+        written = [_doubt(step) for step in written]
     return sorted([*annotated.values(), *written, *broken], key=lambda step: step.span[1])
+
+
+def _doubt(step: Step) -> Step:
+    """Leave a wrong equation unread in a text on residues or other bases."""
+    doubted = replace(step, outcome="unread", reason="a residue or another base")
+    return doubted if step.outcome == "wrong" else step
 
 
 def _append_result(plain: list[Token], token: Token, step: Step | None) -> None:

@@ -7,6 +7,7 @@ difference proves: an unknown makes it algebra, and a word such as `half` leaves
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise
 
 from curator.answers.compare.arithmetic import parse_fraction
@@ -34,10 +35,17 @@ def unread(kind: Kind, place: Token, reason: str) -> Step:
 
 def read_annotation(token: Token) -> Step | None:
     """Return the step of an annotation; None for other texts in such brackets (`<<EOF>>`)."""
-    sides = _split(match_brackets(tokenize(token.text)), "equals")
-    if token.text and not any(char.isdigit() or char == "=" for char in token.text):
+    step = _read_annotation(token.text)
+    return step.placed(0, (token.start, token.end)) if step else None
+
+
+@lru_cache(maxsize=4_000)
+def _read_annotation(text: str) -> Step | None:
+    """Return the step of an annotation, without its place. Cached: half of GSM8K's repeat."""
+    sides = _split(match_brackets(tokenize(text)))
+    if text and not any(char.isdigit() or char == "=" for char in text):
         return None
-    place = token._replace(text=f"<<{token.text}>>")
+    place = Token("annotation", f"<<{text}>>", 0, len(text) + 4)
     if len(sides) < 2:
         return unread("annotated", place, "an annotation without an equation")
     found = [find_expressions(side) for side in sides]
@@ -58,12 +66,8 @@ def _is_plain(expression: Expression) -> bool:
 
 def read_equations(tokens: Sequence[Token], text: str) -> Iterator[tuple[int, Step]]:
     """Yield the written equations, each with the place of the first number on its right."""
-    for clause in _split(tokens, "barrier"):
-        marks = [token for token in clause if token.kind == "equals"]
-        if not marks:
-            continue
-        slices = _split(clause, "equals")
-        found = [find_expressions(each) for each in slices]
+    for marks, slices in _find_clauses(tokens):
+        found = [find_expressions(each, at > 0) for at, each in enumerate(slices)]
         for at, mark in enumerate(marks):
             left = found[at][-1] if found[at] else None
             if left is None or not (left.complete and left.at_end) or left.algebra:
@@ -86,6 +90,25 @@ def read_equations(tokens: Sequence[Token], text: str) -> Iterator[tuple[int, St
                 yield right.start, step
 
 
+def _find_clauses(tokens: Sequence[Token]) -> Iterator[tuple[list[Token], list[list[Token]]]]:
+    """Yield the equals signs of each clause that has some, and the tokens around them."""
+    marks: list[Token] = []
+    slices: list[list[Token]] = [[]]
+    for token in tokens:
+        if token.kind == "equals":
+            marks.append(token)
+            slices.append([])
+        elif token.kind != "barrier":
+            slices[-1].append(token)
+        else:
+            if marks:
+                yield marks, slices
+                marks = []
+            slices = [[]]
+    if marks:
+        yield marks, slices
+
+
 def _compare_written(
     place: Token, left: Expression, right: Expression, chained: bool
 ) -> Step | None:
@@ -104,6 +127,12 @@ def _compare_written(
         return replace(step, outcome="right", reason="run-on", stated=right.symbols[0].text)
     if step.outcome == "wrong" and have_mixed_units([*left.words, *right.words[:2]]):
         return replace(step, outcome="unread", reason="units that differ")
+    if step.outcome == "wrong" and ("°" in left.words) != ("°" in right.words):
+        return replace(step, outcome="unread", reason="units that differ")
+    if step.outcome == "wrong" and _defines_operation(left, right):
+        return replace(step, outcome="unread", reason="an operation that may be defined here")
+    if step.outcome == "wrong" and _is_rounded_on_the_way(step, right):
+        return replace(step, outcome="unread", reason="about equal")
     if step.outcome == "wrong" and (left.unclear or right.unclear or right.words_before):
         return replace(step, outcome="unread", reason="words beside it may change its value")
     return step
@@ -115,13 +144,39 @@ def _runs_on(computed: Fraction | None, right: Expression) -> bool:
     return right.operations > 0 and first.kind == "num" and parse_fraction(first.text) == computed
 
 
+def _defines_operation(left: Expression, right: Expression) -> bool:
+    """Return whether a star may be an operation that the text defines: `2 * 6 = 2^6 + 6^2`."""
+    others = {each.text for each in left.symbols if each.kind != "num"} - {"(", ")"}
+    numbers = {each.text for each in left.symbols if each.kind == "num"}
+    stated = {each.text for each in right.symbols if each.kind == "num"}
+    return others == {"*"} and right.operations > 0 and numbers <= stated
+
+
+def _is_rounded_on_the_way(step: Step, right: Expression) -> bool:
+    """Return whether a computation goes on with rounded values: `452 / 1.05^14 = 452 / 1.98`.
+
+    Or the sign says that it is about a round number: `53,700 ≈ 54,000`.
+    """
+    about = "approx" in step.text or "≈" in step.text
+    goes_on = not right.numeral and any("." in each.text for each in right.symbols)
+    exact = right.numeral and ("." in right.numeral or not right.numeral.endswith("0"))
+    if step.computed is None or exact or not (about or goes_on):
+        return False
+    return abs(step.computed - compute(right.symbols)) * 100 <= abs(step.computed)
+
+
 def _names_a_value(left: Expression, right: Expression, in_words: bool) -> bool:
     """Return whether the left side is no computation, but what the right side is worth.
 
-    `2 hours = 2 x 60 minutes`, `$24 is equal to 24 x 4`, `1% = 450/45`, `1/4 of it = $15`.
+    `2 hours = 2 x 60 minutes`, `$24 is equal to 24 x 4`, `1% = 450/45`, `1/4 of it = $15`,
+    `8 miles / 1 hour = 1`.
     """
+    unit = left.numeral == "1" and len(right.words) > 1
     if left.numeral:
-        return bool(left.words) or in_words or left.symbols[-1].text == "%"
+        return unit or bool(left.words) or in_words or left.symbols[-1].text == "%"
+    quotient = any(each.text in ("/", r"\frac") for each in left.symbols)
+    if right.numeral == "1" and not right.words and len(left.words) > 1 and quotient:
+        return True
     numbers = sum(each.kind == "num" for each in left.symbols)
     share = numbers == 2 and {each.text for each in left.symbols if each.kind != "num"} <= _DIVISION
     return share and compute(left.symbols) < 1 < compute(right.symbols)
@@ -148,16 +203,24 @@ def _compare(kind: Kind, place: Token, left: Expression, right: Expression) -> S
         place.text,
         outcome,
         reason,
-        numeral or to_numeral(stated),
+        numeral or _state(left if swapped else right, stated),
         computed,
         left.operations + right.operations,
     )
 
 
-def _split(tokens: Sequence[Token], kind: str) -> list[list[Token]]:
+def _state(side: Expression, value: Fraction) -> str:
+    """Return a value as a plain number; an irrational one as the side that states it."""
+    if value.denominator < 10**30:
+        return to_numeral(value)
+    return "".join(f" {each.text}" if each.gap else each.text for each in side.symbols).strip()
+
+
+def _split(tokens: Sequence[Token]) -> list[list[Token]]:
+    """Split tokens at the equals signs."""
     parts: list[list[Token]] = [[]]
     for token in tokens:
-        if token.kind == kind:
+        if token.kind == "equals":
             parts.append([])
         else:
             parts[-1].append(token)

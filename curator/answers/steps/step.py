@@ -24,11 +24,17 @@ class Step:
     reason: str
     """How the sides agree (exact, rounded, percent, run-on), or why they do not."""
     stated: str = ""
-    """The value that the text states, as a plain number; empty if it cannot be read."""
+    """The value that the text states, as a plain number, or as an expression if it is irrational;
+    empty if it cannot be read."""
     computed: Fraction | None = None
-    """The recomputed value."""
+    """The recomputed value; about 50 digits of it if it is irrational."""
     operations: int = 0
     """The number of operations; 0 for `<<3=3>>`."""
+
+    def placed(self, number: int, span: tuple[int, int]) -> "Step":
+        """Return the step with its number and place."""
+        told = (self.text, self.outcome, self.reason, self.stated, self.computed)
+        return Step(number, self.kind, span, *told, self.operations)
 
     def __str__(self) -> str:
         text = " ".join(self.text.split())
