@@ -58,7 +58,7 @@ def report(store: Store, manifest: Manifest, out: Path) -> None:
     """Write a report; raise StoreError if its page says that the store has damaged records."""
     write_report(store, manifest, out)
     if "The store has damaged records of calls" in out.read_text("utf-8"):
-        raise StoreError("said on the page")
+        raise StoreError("the page states it")
 
 
 def build_without_cache(root: Path, out: Path) -> object:

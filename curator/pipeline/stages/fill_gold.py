@@ -113,7 +113,7 @@ def _with_gold(problem: Problem, other: OtherGold) -> Problem | None:
 def _find_copy(problem: Problem, texts: Sequence[str]) -> GoldPlace:
     """Return which text of a problem is a copy of one that comes with the gold answer.
 
-    Such a text states the gold answer of its original, whoever wrote the last line.
+    Such a text states the gold answer of its original, even if its last line was added later.
     """
     if any(_is_copy(problem.solution, text) for text in texts):
         return "solution"
