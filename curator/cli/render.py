@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 WIDTH = 78
 MAX_LINES = 12
-"""Maximum number of lines printed per text."""
+"""Maximum number of lines printed per text, apart from the number of those left out."""
+LAST_LINES = 4
+"""How many of them are the last ones of the text."""
 MAX_EVIDENCE_LINES = 4
 """Maximum number of lines printed of the evidence of a verdict."""
 _EVIDENCE_INDENT = 28
@@ -161,7 +163,7 @@ def print_preview(rows: "Sequence[PreviewRow]") -> None:
         print(f"── {row.subset} {row.id[:12]} {_row_status(row)}")
         _print_text(row.instruction)
         print()
-        _print_text(row.text)
+        _print_solution(row.text, row.as_written)
         for verdict in row.verdicts:
             _print_verdict(verdict.check, verdict.outcome, verdict.reason, verdict.evidence)
         print()
@@ -185,10 +187,18 @@ def _print_text(text: str) -> None:
         for raw in text.split("\n")
         for line in textwrap.wrap(printable(raw.expandtabs(4)), WIDTH) or [""]
     ]
-    for line in lines[:MAX_LINES]:
+    hidden = len(lines) - MAX_LINES
+    if hidden > 1:  # the end of a text states its answer
+        lines[MAX_LINES - LAST_LINES : -LAST_LINES] = [f"… {hidden} more lines"]
+    for line in lines:
         print(f"  {line.rstrip()}")
-    if len(lines) > MAX_LINES:
-        print(f"  … {len(lines) - MAX_LINES} more lines")
+
+
+def _print_solution(text: str, as_written: str) -> None:
+    """Print a rationale as checks read it; the form that a release gives it is only mentioned."""
+    _print_text(as_written or text)
+    if as_written:
+        print("  (as its author wrote it; a release has it in the form of MathInstruct)")
 
 
 def _print_verdict(check: str, outcome: str, reason: str, evidence: dict[str, str]) -> None:
@@ -214,10 +224,10 @@ def print_row_history(history: "RowHistory") -> None:
     print(f"problem   {problem['id']}  gold {printable(problem['gold']) or '(none)'}")
     print(f"writer    {rationale['writer']}, {rationale['kind']}")
     level = history.evidence_level or "not stated: an older release of Curator checked the row"
-    print(f"evidence  {level}\n")
+    print(f"evidence  {level if history.versions else 'none: the row is in no version'}\n")
     _print_text(rationale["instruction"])
     print()
-    _print_text(rationale["text"])
+    _print_solution(rationale["text"], rationale.get("as_written") or "")
     print()
     for verdict in history.verdicts:
         _print_verdict(verdict["check"], verdict["outcome"], verdict["reason"], verdict["evidence"])

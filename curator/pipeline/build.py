@@ -77,6 +77,8 @@ def run_stages(
     reached: dict[str, SubsetState] = {}
     for name in build_order(recipe):
         reached[name] = run_subset(context, name, inputs, reached)
+    if missing and not any(state.verdicts for state in reached.values()):
+        raise SourceError(f"{recipe.name}: no subset can be built. {missing[0]}")
     read = BuildInputs(
         sources={name: _origin(located) for name, located in sources.items()}
         | {

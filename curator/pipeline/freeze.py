@@ -42,7 +42,11 @@ def screen_and_freeze(
     recipe = context.recipe
     ready = {name: subset for name, subset in subsets.items() if subset.verdicts}
     if not ready:
-        raise SourceError(f"{recipe.name}: every subset waits for a source or a teacher")
+        name, first = next(iter(subsets.items()))
+        waits = ", ".join(first.waits)
+        raise SourceError(
+            f"{recipe.name}: every subset waits for a source or a teacher; {name} waits for {waits}"
+        )
     parts = [part(context.store, name, subset) for name, subset in ready.items()]
     screened = screen_all(context, parts, read.eval_problems)
     drawn = draw(context, parts, screened)

@@ -38,6 +38,8 @@ class PreviewRow:
     kept: bool
     instruction: str
     text: str
+    as_written: str
+    """The text as its author wrote it, if `text` differs; checks read it. Otherwise empty."""
     verdicts: Sequence[RowVerdict]
 
 
@@ -75,6 +77,7 @@ def _rows(store: Store, result: Result) -> list[PreviewRow]:
             row["id"] in kept,
             row["instruction"],
             row["text"],
+            row["as_written"],
             verdicts.get(row["id"], []),
         )
         for subset, digest in result.objects.rationales.items()
