@@ -64,6 +64,8 @@ class Expression:
     @property
     def numeral(self) -> str:
         """The plain numeral if the expression is one number; otherwise empty."""
+        if len(self.symbols) == 1:
+            return self.symbols[0].text if self.symbols[0].kind == "num" else ""
         texts = [each.text for each in self.symbols if each.text not in ("(", ")", "%", "+")]
         kinds = [each.kind for each in self.symbols if each.kind != "op"]
         plain = kinds == ["num"] and not self.operations and texts[:-1] in ([], ["-"])
