@@ -145,6 +145,7 @@ class _Reader:
         self.unknown = False  # words stand where an operand is expected
         self.units = False  # words stand after the last operand
         self.exponent_of_unit = False
+        self.divided = False  # the last sign is that of a division
         self.last: Token | None = None
 
     def finish(self, at_end: bool = False) -> None:
@@ -280,8 +281,7 @@ class _Reader:
         if beside and product and (not token.gap or self.depth or token.kind in _FACTORS):
             # 80\frac{1}{2}\frac{1}{5} may have a mixed number, 8 / 2(3) may be 8 / (2 * 3)
             mixed = token.kind == "fraction" and last.text == "}"
-            divided = [each.text for each in self.current.symbols[-2:-1]] == ["/"]
-            self.current.unclear |= token.gap or mixed or divided
+            self.current.unclear |= token.gap or mixed or self.divided
             self._emit_operator("*", token)
             return True
         if self.depth:
@@ -340,6 +340,8 @@ class _Reader:
                 signed = token.gap and self._next_kind(glued=True) != ""
                 current.unclear |= token.text == "-" and signed and len(current.words) > 2
                 self._emit_operator(token.text, token)
+                if token.text not in ("!", "^"):
+                    self.divided = token.text == "/"
             return
         # what stands before it is not read: ] * 2 + 1
         begins = not current.symbols and not self.after_equals
