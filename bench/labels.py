@@ -45,7 +45,7 @@ def lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 record = json.loads(line)
             except json.JSONDecodeError:
                 continue
-            if "question" in record:
+            if "question" in record or "problem" in record:
                 yield number, record
 
 

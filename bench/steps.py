@@ -1,8 +1,8 @@
-"""Recomputes the steps of GSM8K's solutions and of labelled model solutions.
+"""Recomputes the steps of GSM8K's and MATH's solutions and of labelled model solutions.
 
     python bench/steps.py --data DIR [--show]
 
-In: DIR/sources/gsm8k, DIR/evals/gsm8k and DIR/outputs/gsm8k_model_solutions. Out: how many
+In: DIR/sources and DIR/evals with gsm8k and math, and DIR/outputs/gsm8k_model_solutions. Out: how many
 solutions are arithmetic, have a wrong step, cannot be read or have no step; and how well a wrong
 step predicts the label "wrong". With --show, every step that is wrong or cannot be read.
 """
@@ -24,6 +24,7 @@ KINDS = (
     "all steps right, the last is not the gold",
     "a wrong step",
     "a step that cannot be read, none wrong",
+    "steps beside an equation with unknowns",
     "only values restated (<<3=3>>)",
     "no step",
 )
@@ -46,7 +47,9 @@ def kind_of(steps: Steps, gold: str) -> str:
         return KINDS[0] if result and result.outcome == "equal" else KINDS[1]
     if steps.fault:
         return KINDS[2] if steps.fault.outcome == "wrong" else KINDS[3]
-    return KINDS[4] if steps.steps else KINDS[5]
+    if any(step.operations for step in steps.steps):
+        return KINDS[4]
+    return KINDS[5] if steps.steps else KINDS[6]
 
 
 def gold_of(text: str) -> str:
@@ -70,20 +73,22 @@ def show_faults(place: str, steps: Steps) -> None:
             print(f"    {place}: {step.kind}, {step.outcome}, {step}")
 
 
-def print_solutions(name: str, path: Path, show: bool) -> None:
+def print_solutions(name: str, path: Path, column: str, show: bool) -> None:
     """Print how many reference solutions are of each kind."""
     counts: Counter[str] = Counter()
     steps_read = 0
-    start = time.perf_counter()
+    seconds = 0.0
     for at, row in lines(path):
-        steps = read_steps(row["answer"])
+        start = time.process_time()
+        steps = read_steps(row[column])
+        seconds += time.process_time() - start
         steps_read += len(steps.steps)
-        counts[kind_of(steps, gold_of(row["answer"]))] += 1
+        counts[kind_of(steps, gold_of(row[column]))] += 1
         if show:
             show_faults(f"{path.name}:{at}", steps)
-    seconds = time.perf_counter() - start
     total = counts.total()
-    print(f"{name}: {total:,} solutions, {steps_read:,} steps, {seconds:.1f} s")
+    each = 1000 * seconds / total
+    print(f"{name}: {total:,} solutions, {steps_read:,} steps, {each:.2f} ms of CPU time each")
     for kind in KINDS:
         print(f"    {kind:54}{counts[kind]:7,}{counts[kind] / total:8.1%}")
 
@@ -117,8 +122,11 @@ def main() -> int:
     parser.add_argument("--show", action="store_true", help="Print every step that is not right.")
     arguments = parser.parse_args()
     data = arguments.data
-    print_solutions("GSM8K train", data / "sources/gsm8k/train.jsonl", arguments.show)
-    print_solutions("GSM8K test", data / "evals/gsm8k/test.jsonl", arguments.show)
+    print_solutions("GSM8K train", data / "sources/gsm8k/train.jsonl", "answer", arguments.show)
+    print_solutions("GSM8K test", data / "evals/gsm8k/test.jsonl", "answer", arguments.show)
+    train = data / "sources/math/train-3000.jsonl"
+    print_solutions("MATH train", train, "solution", arguments.show)
+    print_solutions("MATH test", data / "evals/math/test.jsonl", "solution", arguments.show)
     solutions = data / "outputs/gsm8k_model_solutions/example_model_solutions.jsonl"
     rows = list(labelled_solutions(solutions))
     for row in rows if arguments.show else ():

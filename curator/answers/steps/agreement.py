@@ -45,22 +45,23 @@ def compute(symbols: Sequence[Symbol]) -> Fraction:
 
     Raises NotComputed if it has none within the bounds.
     """
-    return _compute(tuple(symbols)).re
+    return _compute(symbols)[0]
 
 
-def _compute(symbols: tuple[Symbol, ...]) -> Value:
-    value = _compute_or_explain(symbols)
+def _compute(symbols: Sequence[Symbol]) -> tuple[Fraction, bool]:
+    """Return the value, and whether it is exact."""
+    plain = _compute_plain(symbols) if len(symbols) < 20 else None
+    if plain is not None:
+        return plain, True
+    value = _compute_or_explain(tuple(symbols))
     if isinstance(value, str):
         raise NotComputed(value)
-    return value
+    return value.re, value.exact
 
 
 @lru_cache(maxsize=1_000)
 def _compute_or_explain(symbols: tuple[Symbol, ...]) -> Value | str:
     """Return the value, or why it cannot be computed. Cached: texts repeat expressions."""
-    plain = _compute_plain(symbols) if len(symbols) < 20 else None
-    if plain is not None:
-        return Value(plain)
     try:
         value = evaluate(_parse(symbols))
     except (Unreadable, NoValue, RecursionError) as error:
@@ -68,7 +69,7 @@ def _compute_or_explain(symbols: tuple[Symbol, ...]) -> Value | str:
     return "a complex number" if value.im else value
 
 
-def _compute_plain(symbols: tuple[Symbol, ...]) -> Fraction | None:
+def _compute_plain(symbols: Sequence[Symbol]) -> Fraction | None:
     """Return the value of short numbers with + - * / between them; None for all else.
 
     A shortcut: most expressions are of this kind, and the parser takes ten times as long.
@@ -107,9 +108,8 @@ def _parse(symbols: Sequence[Symbol]) -> Node:
 
 def compare_sides(left: Expression, right: Expression) -> Sides:
     """Compare the sides of an equation. Raises NotComputed if one of them has no value."""
-    values = _compute(tuple(left.symbols)), _compute(tuple(right.symbols))
-    first, second = values[0].re, values[1].re
-    exact = values[0].exact and values[1].exact
+    (first, exact), (second, exact_right) = _compute(left.symbols), _compute(right.symbols)
+    exact &= exact_right
     if first == second and exact:
         return Sides(first, second, "exact")
     if not exact and _are_close(first, second):

@@ -8,32 +8,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from curator.answers.parse.tokens import Token as Symbol
-from curator.answers.parse.tokens import word_set
-from curator.answers.parse.units import parse_unit
 from curator.answers.steps.tokens import Token
+from curator.answers.steps.words import (
+    CHANGING,
+    CONNECTING,
+    JOINING,
+    REMAINING,
+    is_name,
+    is_product,
+    is_variable,
+)
 
 MAX_SYMBOLS = 300
 """Maximum number of symbols of an expression that is read."""
 _FACTORS = ("open", "pi", "root")
 """Kinds that multiply the operand before them, a blank between them or not."""
-_CHANGING = word_set(
-    "half halves third thirds quarter quarters fourth fourths fifth fifths sixth eighth tenth"
-    " tenths twice double triple thrice times dozen dozens hundred hundreds thousand thousands"
-    " million millions billion trillion k plus minus mod choose divided multiplied squared cubed"
-    " sin cos tan sec csc cot cis log ln gcd lcm gcf"
-)
-"""Words that may change the value of an expression in which they stand."""
-_JOINING = _CHANGING | word_set("less more from by over into to out")
-"""Words between two numbers that may join them: `2 less than 3 + 4`."""
-_CONNECTING = word_set(
-    "so then thus therefore hence and or but is are was were which means because since if when"
-    " while has have had gives get gets leaves makes becomes"
-)
 _VALUES = ("number", "spaced", "opaque", "annotation", "pi", "root", "fraction", "open")
-_REMAINING = word_set("r rem remainder base binary octal hex modulo")
-"""Words after a number that say how to read it: `17 / 5 = 3 remainder 2`, `101 base 2`."""
-_CAPITALS = word_set("AM PM USD KB MB GB TB")
-_UNIT_LETTERS = frozenset("aAIgmhslLkKcC")
 
 
 @dataclass(slots=True)
@@ -64,6 +54,8 @@ class Expression:
     @property
     def numeral(self) -> str:
         """The plain numeral if the expression is one number; otherwise empty."""
+        if len(self.symbols) == 1:
+            return self.symbols[0].text if self.symbols[0].kind == "num" else ""
         texts = [each.text for each in self.symbols if each.text not in ("(", ")", "%", "+")]
         kinds = [each.kind for each in self.symbols if each.kind != "op"]
         plain = kinds == ["num"] and not self.operations and texts[:-1] in ([], ["-"])
@@ -101,23 +93,6 @@ def _find_plain(tokens: Sequence[Token]) -> Expression | None:
     return found
 
 
-def _is_variable(word: str) -> bool:
-    """Return whether a word as written is a letter that is no usual unit."""
-    return len(word) == 1 and word.isalpha() and word not in _UNIT_LETTERS
-
-
-def _is_product(word: str) -> bool:
-    """Return whether a word that follows a number without a blank is letters: `4ac`, not `5km`."""
-    unit = parse_unit(word) if 1 < len(word) < 4 and word.isalpha() else None
-    known = (unit is not None and unit.known) or word.upper() in _CAPITALS
-    return 1 < len(word) < 4 and word.isalpha() and not known
-
-
-def _is_name(word: str) -> bool:
-    """Return whether a word beside an operator is a letter or a name: `AC`, `a`."""
-    return len(word) < 4 and (word.isupper() or word == "a") and word not in _CAPITALS
-
-
 def _is_proper(top: str, bottom: str) -> bool:
     whole = top.isdigit() and bottom.isdigit()
     return whole and max(len(top), len(bottom)) < 10 and int(top) < int(bottom)
@@ -143,6 +118,7 @@ class _Reader:
         self.unknown = False  # words stand where an operand is expected
         self.units = False  # words stand after the last operand
         self.exponent_of_unit = False
+        self.divided = False  # the last sign is that of a division
         self.last: Token | None = None
 
     def finish(self, at_end: bool = False) -> None:
@@ -215,7 +191,7 @@ class _Reader:
             current.start = token.start
             current.words_before = len(self.words_before)
             if self.words_before:
-                current.unclear |= not _CHANGING.isdisjoint(self.words_before[-3:])
+                current.unclear |= not CHANGING.isdisjoint(self.words_before[-3:])
                 self.words_before = []
         if len(current.symbols) < MAX_SYMBOLS:
             # a blank before a number tells the parser of a mixed number
@@ -278,8 +254,7 @@ class _Reader:
         if beside and product and (not token.gap or self.depth or token.kind in _FACTORS):
             # 80\frac{1}{2}\frac{1}{5} may have a mixed number, 8 / 2(3) may be 8 / (2 * 3)
             mixed = token.kind == "fraction" and last.text == "}"
-            divided = [each.text for each in self.current.symbols[-2:-1]] == ["/"]
-            self.current.unclear |= token.gap or mixed or divided
+            self.current.unclear |= token.gap or mixed or self.divided
             self._emit_operator("*", token)
             return True
         if self.depth:
@@ -291,7 +266,7 @@ class _Reader:
         """Return whether the words before a number may join it to the number before them."""
         words = self.current.words
         several = len(words) < 3 and words[-1:] == ["of"]  # 8 packs of 5
-        joining = not _JOINING.isdisjoint(words[-3:])
+        joining = not JOINING.isdisjoint(words[-3:])
         sign = bool(words) and not words[-1][-1].isalnum() and words[-1] not in ("(", "[", "{")
         return not words or several or words[0] == "of" or joining or sign
 
@@ -301,15 +276,15 @@ class _Reader:
         if before is None or before.kind != "word":
             subscript = before is not None and before.kind == "subscript"
             return subscript or (self.units and not token.gap)
-        if not token.gap and (token.kind != "number" or _is_name(before.text)):
+        if not token.gap and (token.kind != "number" or is_name(before.text)):
             return True
         if token.kind in ("pi", "root") and len(before.text) < 4:
-            return before.text.lower() not in _CONNECTING  # ab \sqrt{15}
-        return self.named or (token.kind in _FACTORS and _is_name(before.text))
+            return before.text.lower() not in CONNECTING  # ab \sqrt{15}
+        return self.named or (token.kind in _FACTORS and is_name(before.text))
 
     def _ends_in_name(self) -> bool:
         before = self.before
-        return before is not None and before.kind == "word" and _is_name(before.text)
+        return before is not None and before.kind == "word" and is_name(before.text)
 
     def _begins_fraction(self) -> bool:
         """Return whether a proper fraction follows the whole number before `and`."""
@@ -338,6 +313,8 @@ class _Reader:
                 signed = token.gap and self._next_kind(glued=True) != ""
                 current.unclear |= token.text == "-" and signed and len(current.words) > 2
                 self._emit_operator(token.text, token)
+                if token.text not in ("!", "^"):
+                    self.divided = token.text == "/"
             return
         # what stands before it is not read: ] * 2 + 1
         begins = not current.symbols and not self.after_equals
@@ -365,7 +342,7 @@ class _Reader:
         """Take one of the words of a token."""
         word = written.lower()
         current = self.current
-        if word in _CONNECTING and current.symbols and not self.depth:
+        if word in CONNECTING and current.symbols and not self.depth:
             self.finish()
             self.words_before = [word]
             self.unknown = True
@@ -373,8 +350,8 @@ class _Reader:
         last = self.last.kind if self.last else ""
         glued = last == "pi" or (not token.gap and last in ("number", "close"))
         below = not token.gap and last == "operator" and written.isupper()  # 66/BC
-        product = (glued or below) and _is_product(written)
-        named = word.startswith("\\") or _is_variable(written) or product
+        product = (glued or below) and is_product(written)
+        named = word.startswith("\\") or is_variable(written) or product
         self.named = named
         if named and current.symbols and not (self.expects or self.units):
             current.algebra = True  # 2x
@@ -396,5 +373,5 @@ class _Reader:
         else:
             self.units = True
             current.words.append(word)
-            remains = word in _REMAINING or (word[0] == "r" and word[1:].isdigit())
-            current.unclear |= word in _CHANGING or word[0].isdigit() or remains
+            remains = word in REMAINING or (word[0] == "r" and word[1:].isdigit())
+            current.unclear |= word in CHANGING or word[0].isdigit() or remains

@@ -25,6 +25,7 @@ from curator.answers.steps.step import Kind, Outcome, Step
 from curator.answers.steps.tokens import Token, tokenize
 
 _DIVISION = {"/", r"\frac", "{", "}", "(", ")"}
+_NUMBERS = ("number", "spaced", "opaque", "pi")
 MOST_WORDS_BEFORE = 2
 """Maximum number of words between an equals sign and the number after it."""
 
@@ -67,6 +68,8 @@ def _is_plain(expression: Expression) -> bool:
 def read_equations(tokens: Sequence[Token], text: str) -> Iterator[tuple[int, Step]]:
     """Yield the written equations, each with the place of the first number on its right."""
     for marks, slices in _find_clauses(tokens):
+        if not any(token.kind in _NUMBERS for each in slices for token in each):
+            continue
         found = [find_expressions(each, at > 0) for at, each in enumerate(slices)]
         for at, mark in enumerate(marks):
             left = found[at][-1] if found[at] else None
@@ -92,21 +95,17 @@ def read_equations(tokens: Sequence[Token], text: str) -> Iterator[tuple[int, St
 
 def _find_clauses(tokens: Sequence[Token]) -> Iterator[tuple[list[Token], list[list[Token]]]]:
     """Yield the equals signs of each clause that has some, and the tokens around them."""
-    marks: list[Token] = []
-    slices: list[list[Token]] = [[]]
-    for token in tokens:
+    start = 0
+    marks: list[int] = []
+    for at, token in enumerate((*tokens, Token("barrier", "", -1, -1))):
         if token.kind == "equals":
-            marks.append(token)
-            slices.append([])
-        elif token.kind != "barrier":
-            slices[-1].append(token)
-        else:
+            marks.append(at)
+        elif token.kind == "barrier":
             if marks:
-                yield marks, slices
+                ends = zip((start, *(mark + 1 for mark in marks)), (*marks, at), strict=True)
+                yield [tokens[mark] for mark in marks], [list(tokens[a:b]) for a, b in ends]
                 marks = []
-            slices = [[]]
-    if marks:
-        yield marks, slices
+            start = at + 1
 
 
 def _compare_written(

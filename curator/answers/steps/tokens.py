@@ -150,6 +150,7 @@ def tokenize_equations(text: str) -> list[Token]:
 
 def _tokenize_part(text: str, start: int, end: int, found: list[Token]) -> None:
     """Append the tokens of a part of a text that begins with an additional new line."""
+    make = Token._make  # twice as fast as Token
     carried = True  # a blank stands before the next match
     for match in _TOKEN.finditer(text, start, end):
         name = match.lastgroup or ""
@@ -159,10 +160,10 @@ def _tokenize_part(text: str, start: int, end: int, found: list[Token]) -> None:
         carried = False
         written = text[start:end]
         if (kind := _SIMPLE.get(name)) is not None:
-            found.append(Token(kind, _OPERATORS.get(name, written), start - 1, end - 1, gap))
+            found.append(make((kind, _OPERATORS.get(name, written), start - 1, end - 1, gap)))
         elif name == "number":
             kind, numeral = _read_number(written)
-            found.append(Token(kind, numeral, start - 1, end - 1, gap))
+            found.append(make((kind, numeral, start - 1, end - 1, gap)))
         elif name in _SKIPPED:
             carried = written.isspace() or (gap and name == "currency")
         elif name in ("mark", "newline", "bang", "dots"):
