@@ -138,7 +138,7 @@ def _prove_equal(left: Expression, right: Expression) -> None:
     with suppress(NoValue, RecursionError):
         if confirm_equal(_parse(left.symbols), _parse(right.symbols)) == "equal":
             return
-    raise NotComputed("values that cannot be told apart")
+    raise NotComputed("values too close to distinguish")
 
 
 def have_mixed_units(words: Sequence[str]) -> bool:

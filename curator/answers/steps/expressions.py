@@ -181,7 +181,7 @@ class _Reader:
                 self._word(token.text, token)
 
     def _next_kind(self, glued: bool = False) -> str:
-        """Return the kind of the next token; empty if there is none or, if `glued`, a blank."""
+        """Return the kind of the next token; empty at the end or, if `glued`, before a blank."""
         following = self.tokens[self.at : self.at + 1]
         return following[0].kind if following and not (glued and following[0].gap) else ""
 
