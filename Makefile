@@ -30,9 +30,11 @@ bench: .venv/.installed-dev  ## measure builds, teacher, report, sandbox and gra
 	$(BIN)/python bench/run.py
 	$(BIN)/python bench/teacher.py
 	$(BIN)/python bench/report.py
+	$(BIN)/python bench/flips.py
 	@if [ -d $(DATA)/outputs ]; then $(BIN)/python bench/sandbox.py --data $(DATA) && \
 	$(BIN)/python bench/answers.py --data $(DATA) && $(BIN)/python bench/labels.py --data $(DATA) && \
-	$(BIN)/python bench/published.py --data $(DATA); \
+	$(BIN)/python bench/published.py --data $(DATA) && $(BIN)/python bench/steps.py --data $(DATA) && \
+	$(BIN)/python bench/variants.py --data $(DATA); \
 	else echo "Sandbox and graders were not measured: $(DATA)/outputs does not exist. Run: make bench DATA=DIR"; fi
 
 lint: .venv/.installed-dev  ## check style, format and types

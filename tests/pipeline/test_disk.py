@@ -191,7 +191,8 @@ def test_a_damaged_part_of_a_ledger_is_named_and_its_results_are_computed_again(
         path.unlink()
     with pytest.raises(StoreError) as caught:
         build(recipe, store, options=RunOptions(mirror=mirror))
-    assert str(caught.value).startswith(f"{part} is damaged. Move the file away")
+    assert str(caught.value).startswith(f"{part} is damaged: its sha256 is ")
+    assert "Move the file away and rerun" in str(caught.value)
     part.unlink()
     assert build(recipe, store, options=RunOptions(mirror=mirror)) == made
 
