@@ -4,8 +4,8 @@
 
 In: DIR/sources and DIR/evals with gsm8k and math, and DIR/outputs/gsm8k_model_solutions. Out: how
 many solutions are arithmetic, have a wrong step, cannot be read or have no step; and how well a
-wrong step predicts the label "wrong". With --show,
-every step that is wrong or cannot be read.
+wrong step predicts the label "wrong". With --show, every step that is wrong or cannot be
+read.
 """
 
 import argparse
