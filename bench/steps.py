@@ -3,8 +3,9 @@
     python bench/steps.py --data DIR [--show]
 
 In: DIR/sources and DIR/evals with gsm8k and math, and DIR/outputs/gsm8k_model_solutions. Out: how
-many solutions are arithmetic, have a wrong step, cannot be read or have no step; and how well a wrong
-step predicts the label "wrong". With --show, every step that is wrong or cannot be read.
+many solutions are arithmetic, have a wrong step, cannot be read or have no step; and how well a
+wrong step predicts the label "wrong". With --show, every step that is wrong or cannot be
+read.
 """
 
 import argparse

@@ -38,6 +38,8 @@ class Sides:
     left: Fraction
     right: Fraction
     agreement: str
+    exact: tuple[bool, bool] = (True, True)
+    """Whether each value is exact; an irrational one has 50 digits."""
 
 
 def compute(symbols: Sequence[Symbol]) -> Fraction:
@@ -108,13 +110,13 @@ def _parse(symbols: Sequence[Symbol]) -> Node:
 
 def compare_sides(left: Expression, right: Expression) -> Sides:
     """Compare the sides of an equation. Raises NotComputed if one of them has no value."""
-    (first, exact), (second, exact_right) = _compute(left.symbols), _compute(right.symbols)
-    exact &= exact_right
+    (first, exact_left), (second, exact_right) = _compute(left.symbols), _compute(right.symbols)
+    exact = exact_left and exact_right
     if first == second and exact:
         return Sides(first, second, "exact")
     if not exact and _are_close(first, second):
         _prove_equal(left, right)
-        return Sides(first, second, "exact")
+        return Sides(first, second, "exact", (exact_left, exact_right))
     symbols = [*left.symbols, *right.symbols]
     noisy = any("." in each.text and len(each.text) > FLOAT_DIGITS for each in symbols)
     agreement = _agree(first, second, right, noisy)
@@ -126,7 +128,7 @@ def compare_sides(left: Expression, right: Expression) -> Sides:
         agreement = "another reading"
     if not agreement and first == second * _unit_ratio(left.words, right.words[:2]):
         agreement = "converted"
-    return Sides(first, second, agreement)
+    return Sides(first, second, agreement, (exact_left, exact_right))
 
 
 def _are_close(first: Fraction, second: Fraction) -> bool:

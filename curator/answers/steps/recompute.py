@@ -25,6 +25,9 @@ from curator.answers.steps.step import Kind, Outcome, Step
 from curator.answers.steps.tokens import Token, tokenize
 
 _DIVISION = {"/", r"\frac", "{", "}", "(", ")"}
+MAX_POWERS = 200
+"""Maximum number of steps of a text with roots, powers or pi, of which a proof takes long."""
+_POWERS = ("^", r"\sqrt", r"\pi")
 _NUMBERS = ("number", "spaced", "opaque", "pi")
 MOST_WORDS_BEFORE = 2
 """Maximum number of words between an equals sign and the number after it."""
@@ -67,6 +70,7 @@ def _is_plain(expression: Expression) -> bool:
 
 def read_equations(tokens: Sequence[Token], text: str) -> Iterator[tuple[int, Step]]:
     """Yield the written equations, each with the place of the first number on its right."""
+    powers = 0
     for marks, slices in _find_clauses(tokens):
         if not any(token.kind in _NUMBERS for each in slices for token in each):
             continue
@@ -88,6 +92,10 @@ def read_equations(tokens: Sequence[Token], text: str) -> Iterator[tuple[int, St
             ):
                 continue
             place = Token("", text[left.start : right.end], left.start, right.end)
+            powers += any(each.text in _POWERS for each in (*left.symbols, *right.symbols))
+            if powers > MAX_POWERS:
+                yield right.start, unread("written", place, "too many roots and powers before it")
+                continue
             step = _compare_written(place, left, right, chained=at + 1 < len(marks))
             if step:
                 yield right.start, step
@@ -202,15 +210,15 @@ def _compare(kind: Kind, place: Token, left: Expression, right: Expression) -> S
         place.text,
         outcome,
         reason,
-        numeral or _state(left if swapped else right, stated),
+        numeral or _state(left if swapped else right, stated, sides.exact[not swapped]),
         computed,
         left.operations + right.operations,
     )
 
 
-def _state(side: Expression, value: Fraction) -> str:
+def _state(side: Expression, value: Fraction, exact: bool) -> str:
     """Return a value as a plain number; an irrational one as the side that states it."""
-    if value.denominator < 10**30:
+    if exact:
         return to_numeral(value)
     return "".join(f" {each.text}" if each.gap else each.text for each in side.symbols).strip()
 

@@ -39,7 +39,7 @@ class Step:
     def __str__(self) -> str:
         text = " ".join(self.text.split())
         shown = text if len(text) <= 80 else f"{text[:77]}..."
-        return f"step {self.number}, {shown!r}: {self.reason}"
+        return f"step {self.number}, '{shown}': {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
