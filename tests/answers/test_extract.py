@@ -44,6 +44,14 @@ def test_nearly_all_shared_texts_are_read_as_labelled(faults: Path) -> None:
     assert len(wrong) <= len(cases) // 50, wrong
 
 
+def test_every_small_shared_text_is_read_as_labelled() -> None:
+    path = ROOT.parent / "shared" / "faults" / "small-texts.json"
+    if not path.is_file():
+        pytest.skip(f"no texts at {path}")
+    for case in json.loads(path.read_text("utf-8")):
+        assert outcome(case["gold"], case["text"]) == case["want"], case
+
+
 def test_a_letter_with_a_value_in_a_box_has_both(faults: Path) -> None:
     cases = rows(faults / "02-amc-box.jsonl")
     outcomes = [outcome(case["answer"], case["solution"]) for case in cases]
