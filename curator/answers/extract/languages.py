@@ -28,15 +28,30 @@ class Language(NamedTuple):
     spaced: bool = True
     """Whether blanks separate words: then no phrase begins inside one."""
 
+    @property
+    def decimal_comma(self) -> bool:
+        """Whether the language writes 2.5 as `2,5`."""
+        return self.spaced and self.name not in ("English", OPTIONS.name, "Swahili")
 
+
+_KIND_OF_VALUE = (  # `the interval (1, 4)`
+    r"(?:\s(?:the|an?)\s(?:(?:open|closed|ordered|complex|whole|real|exact)\s)?(?:interval|point|set"
+    r"|pair|triple|number|integer|fraction|expression|equation|polynomial|matrix|vector|function)s?"
+    r"(?=\s(?:[-+]?\d|[(\[{$\\|]|[a-z]\s?[=(])))?"
+)
 _LINKS = (
     r"(?:,?\s?(?:therefore|thus|hence|then|also|simply|now)\b,?\s?)?"
-    r"(?:is|are|was|equals|becomes|(?:would|should|must|will|has\s+to)\s+be"
-    r"|comes\s+(?:out\s+)?(?:to|as)|turns\s+out\s+to\s+be)\b"
-    r"(?:\s(?:therefore|thus|then|hence|indeed|simply|just|now|actually|clearly|given\s+by"
-    r"|(?:(?:approximately|roughly|about)\s)?equal\s+to)\b(?!\s(?:that|as)\b))?"
+    r"(?:(?:is|was)(?=n['’]t\b)|(?:is|are|was|equals|becomes|(?:would|should|must|will|has\s+to)\s+be"
+    r"|comes\s+(?:out\s+)?(?:to|as)|turns\s+out\s+to\s+be)\b)"
+    r"(?:,?\s(?:therefore|thus|then|hence|indeed|simply|just|now|actually|clearly|obviously"
+    r"|of\scourse|in\sfact|either|here(?=:)|given\s+by"
+    r"|(?:(?:approximately|roughly|about)\s)?equal\s+to)\b(?!\s(?:that|as)\b)){0,2}"
+    rf"{_KIND_OF_VALUE}"
 )
-_OF_WHAT = r"(?:\s(?:choice|option|here|to\s(?:the|this)\s\w{1,20}))?"
+_OF_WHAT = (
+    r"(?:\s(?:choice|option|here|to\s(?:the|this)\s\w{1,20}|\([a-z][a-z .]{1,30}\)"
+    r"|(?:that\s)?(?:we|you|they)\s(?:want|need|seek|get|found|(?:are|were)\slooking\sfor)))?"
+)
 _FINAL = r"(?:(?<=final\s)|(?<=correct\s)|(?<=right\s)|(?<=best\s))"
 _FORMULA = r"(?=[-+]?\d|\\[\[(]|\$|\\boxed)"
 
@@ -137,7 +152,7 @@ LANGUAGES = (
     Language("Romanian", ("răspuns",), r"răspuns(?:ul)?(?:\sfinal|\scorect)?\b", r"este\b"),
     Language(
         "Vietnamese",
-        ("đáp", "trả lời"),
+        ("đáp", "câu trả lời"),
         r"(?:đáp\sán|đáp\ssố|câu\strả\slời)(?:\sđúng|\scuối\scùng)?\b",
         r"là\b",
     ),
@@ -188,7 +203,12 @@ LANGUAGES = (
         spaced=False,
     ),
     Language(
-        "Bengali", ("উত্তর",), r"উত্তর(?:টি)?", r"(?:হলো|হল)", r"উত্তর\s{1,4}(?=\d)", spaced=False
+        "Bengali",
+        ("উত্তর",),
+        r"উত্তর(?:টি)?",
+        r"(?:হলো|হল)",
+        r"উত্তর\s{1,4}(?=\d)",
+        spaced=False,
     ),
     Language(
         "Thai",

@@ -24,6 +24,9 @@ Span = tuple[int, int]
 Choices = tuple[str, ...]
 
 _NOTHING = re.compile(r"[\s.…?_\\]*|\\[lc]?dots|(?:your |final |the )?answer", re.I)
+_DECIMAL_COMMA = re.compile(
+    r"(?<=\d),(?=(?:\d\d?|\d{4,30})(?![\d.,]))(?<![\d.,]\d,)(?<![.,]\d\d,)(?<![.,]\d\d\d,)"
+)
 _PRINTED_NOTHING = frozenset(("nan", "none", "null", "[]", "{}", "()", "zoo", "set()", "emptyset"))
 _PRINTED_LIST = re.compile(r"[-+]?[\d.]+(?: [-+]?[\d.]+)+")
 _ESCAPED_TWICE = re.compile(
@@ -113,6 +116,9 @@ def read_statement(
     `boxes` are the spans of the boxes in the text.
     """
     span = statement.start, statement.end
+    if statement.decimal_comma and _DECIMAL_COMMA.search(text, *span):
+        points = _DECIMAL_COMMA.sub(".", text[slice(*span)])
+        text = text[: span[0]] + points + text[span[1] :]
     content = text[slice(*span)]
     if statement.kind == "output":
         return _read_output(content, span)

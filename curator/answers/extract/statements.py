@@ -36,9 +36,11 @@ class Statement(NamedTuple):
     start: int
     end: int
     kind: AnswerForm
+    decimal_comma: bool = False
+    """Whether its language writes 2.5 as `2,5`."""
 
 
-_TRIMMED = ' \t\r\n*_:`,"“”#✓✔✅。、'
+_TRIMMED = ' \t\r\n*_:`,"“”#✓✔✅。、【】「」『』'
 _CLOSERS = {")": "(", "]": "[", "}": "{"}
 _SENTENCE = re.compile(
     r"\.(?:[\s\"”]|$)(?!\d)|\n|[!?](?:\s|$)(?!\s?[-=+*/<>×·^])|(?<=\d)\.(?=[A-Z])|[。！？؟।]"
@@ -109,8 +111,35 @@ _TAG = re.compile(r"</?\w{1,20}>|<\|\w{1,30}\|>")
 _OUTPUT = re.compile(r"^```output[ \t]{0,20}\n", re.M)
 _LABEL = re.compile(r"^[ \t]{0,20}A[ \t]{0,20}:[ \t]{0,20}(?=\S)", re.M)
 _LETTERED = re.compile(r"[*_$(\[ ]{0,4}[A-Z][*_$ ]{0,3}[).:\]]")
-_NEGATED = re.compile(r"\s{0,9}(?:not|n't|never|neither)\b", re.I)
-_BUT = re.compile(r"[^.\n]{1,60}?\sbut\s(?:rather\s)?")
+_NEGATED = re.compile(
+    r"\s{0,9}(?:not|n['’]t|never|neither|nicht|keine?|pas|niet|inte|ikke|nie|не|ikkje)\b", re.I
+)
+_DENIED_AFTER = re.compile(r"(?:では|じゃ)(?:な|あり)|아니|아닙|değil|नहीं|নয়|不[对對]|错误|錯誤")
+_BULLET = re.compile(r"[ \t]{0,8}(?:[-–—+]|\\item)\s{1,4}(?=\S)")
+_CORRECTED = re.compile(
+    r"[^\n]{1,60}?(?:\sbut|[.,;]|\s[-–—])\s(?:(?:but|rather|instead)\s)?"
+    r"(?:(?:it|that|the\s(?:(?:correct|actual|real|true|right)\s)?(?:answer|value|one))(?:['’]s|\sis)\s"
+    r"(?:(?:actually|really|instead|rather|in\sfact)\s)?|(?<=but\s)|(?<=rather\s))"
+    r"(?=[-+]?[$(\[*]{0,3}\\?\(?[-+]?(?:\d|[A-Z]\b)|[$\\])",
+    re.I,
+)
+"""From an answer that is denied to the one in its place: `not 8. It is 7`."""
+_SUPPOSED = re.compile(  # `you might think`, `it is tempting to say`
+    r"\b(?:(?:some|many|most|people|students|one|others?|someone|everyone|you|they|it|he|she|we)\s"
+    r"(?:(?:people|students|readers)\s)?(?:(?:might|may|could|can|would|will|often)\s){0,2}"
+    r"(?:at\sfirst\s)?(?:be\stempted\sto\s)?"
+    r"|(?:tempting|easy|wrong|mistake|incorrect|tempted|natural)\sto\s)"
+    r"(?:thinks?|says?|guess|believes?|assumes?|expects?|conclude|argue|claims?|suggest|seems?|appears?"
+    r"|answer|thought|said|guessed|assumed)\s(?:like\s)?"
+    r"(?:that\s)?(?:(?:the|this|our|an?|your)\s)?(?:(?:final|correct|right)\s)?\Z",
+    re.I,
+)
+_CONDITIONAL = re.compile(r"(?:would|should|might|could)\s(?:have\s)?be", re.I)
+_CONDITION_AFTER = re.compile(r"[^.\n]{1,80}?\s(?:if|had|were|unless)\s", re.I)
+_CONDITION_BEFORE = re.compile(
+    r"(?:^|[.!?\n]\s?)(?:But\s|So\s)?(?:if\s[^.\n]{1,80}?\s(?:had|were)|had|were|otherwise)\b[^.\n]{0,80}\Z",
+    re.I,
+)
 _NOT_STATED = re.compile(
     r"\b(?:wrong|incorrect|false|mistaken|erroneous|tempting|another|other)\s(?:final\s)?\Z"
     r"|\b(?:if|whether|suppose|assum\w{1,4}|unless|check\w{0,3}|verif\w{1,3}|confirm\w{0,3}|about)\s(?:that\s)?(?:(?:the|an?|this|our|my|your)\s)?(?:(?:final|correct)\s)?\Z",
@@ -144,16 +173,35 @@ def _output_statements(text: str) -> Iterator[Statement]:
 
 def _phrase_statements(text: str, lowered: str, language: Language) -> Iterator[Statement]:
     for start, end in sorted(find_phrases(text, lowered, language))[-MAX_STATEMENTS:]:
-        negated = _NEGATED.match(text, end)
-        if negated and (but := _BUT.match(text, end)):
-            end, negated = but.end(), None
-        if negated or _NOT_STATED.search(text, max(0, start - 40), start):
+        denied = _NEGATED.match(text, end) or _SUPPOSED.search(text, max(0, start - 80), start)
+        if denied and (corrected := _CORRECTED.match(text, end)):
+            end, denied = corrected.end(), None
+        if denied or _is_supposed(text, start, end):
             continue
-        span = sentence_span(text, end)
+        span = sentence_span(text, _after_bullet(text, end))
         if not text.isascii():
+            if _DENIED_AFTER.search(text, span[0], min(len(text), span[1] + 20)):
+                continue
             ending = ENDS.search(text, max(span[0], span[1] - 12), span[1])
             span = trim(text, span[0], ending.start()) if ending else span
-        yield Statement(*span, "phrase")
+        yield Statement(*span, "phrase", language.decimal_comma)
+
+
+def _is_supposed(text: str, start: int, end: int) -> bool:
+    """Return whether the words around a phrase make it no statement: `whether the answer is`."""
+    if _NOT_STATED.search(text, max(0, start - 40), start):
+        return True
+    if not _CONDITIONAL.search(text, start, end):
+        return False
+    before = _CONDITION_BEFORE.search(text[max(0, start - 200) : start])
+    return bool(before or _CONDITION_AFTER.match(text, end))
+
+
+def _after_bullet(text: str, start: int) -> int:
+    """Return where the item of a list begins that follows a phrase on a line of its own."""
+    bullet = _BULLET.match(text, start)
+    new_line = text[max(0, start - 20) : start].rstrip(" \t*_").endswith("\n")
+    return bullet.end() if bullet and new_line else start
 
 
 def _last_letter(text: str, with_choices: bool) -> Iterator[Statement]:
