@@ -23,7 +23,11 @@ from curator.core.model import LETTERS, Answer
 Span = tuple[int, int]
 Choices = tuple[str, ...]
 
-_NOTHING = re.compile(r"[\s.…?_\\]*|\\[lc]?dots|(?:your |final |the )?answer", re.I)
+_NOTHING = re.compile(
+    r"[\s.…?_\\]*|\\[lc]?dots|(?:your |final |the )?answer|n ?/ ?a|see (?:above|below)[^\n]{0,60}"
+    r"|(?:as )?(?:shown|given|stated|written) (?:above|below)|(?:above|below|tbd|unknown)",
+    re.I,
+)
 _DECIMAL_COMMA = re.compile(
     r"(?<=\d),(?=(?:\d\d?|\d{4,30})(?![\d.,]))(?<![\d.,]\d,)(?<![.,]\d\d,)(?<![.,]\d\d\d,)"
 )
@@ -38,6 +42,13 @@ _NUMERIC = re.compile(
     r"(?:[\s\d.,+*/()^!{}$%×÷·-]|\\(?:[dt]?frac|cdot|times|div|left|right|[,!])"
     r"|\b(?:of|times|plus|minus|over)\b)+"
 )
+_GROUPED = re.compile(r"^-?\d{1,3}(?: \d{3}){1,5}(?!\d| \d| ?[/*+^=,-])")
+"""Thousands that are set apart by blanks: `12 345`."""
+_MINUS = re.compile(
+    r"(?:^|[$=(\[:\n]|\b(?:is|be|are|equals)\b)[ \t]{0,4}[$(\\]{0,2}[-−]\\boxed\s?\{\Z"
+)
+"""A sign that is left out of the box: `$-\\boxed{7}$`."""
+_GIVEN = re.compile(r"[^=\n]{1,120}?(?=\s(?:with|given|taking|using)\s\$?[A-Za-z]\w{0,3}\s?=)")
 _LISTED = re.compile(r"(?<=[\d$)}]) ?(?:或者|或|和|及|与|、) ?")
 _COUNTED = re.compile(
     rf"(.*[\d}}$)%])\s?(?:[{COUNTERS}][一-鿿가-힣]{{0,8}}"
@@ -63,6 +74,8 @@ def _read_formula(content: str, span: Span) -> Answer | None:
         content = _ESCAPED_TWICE.sub(r"\\", content)
     if content[:1] in "nmNM":
         content = _SIGN_WORD.sub("-", content)
+    if " " in content:
+        content = _GROUPED.sub(lambda digits: digits[0].replace(" ", ""), content)
     if not content.isascii():
         content = _LISTED.sub(", ", content)
     if not content.isascii() and (counted := _COUNTED.fullmatch(content)):
@@ -131,11 +144,15 @@ def read_statement(
         return None
     if statement.kind == "box":
         before = [box for box in boxes if box[1] <= span[1]]
+        if _MINUS.search(text, max(0, span[0] - 40), span[0]):
+            return _read_formula(f"-({content})", span)
         joined = _read_boxes(text, before) if len(before) > 1 and not choices else None
         return joined or _read_span(text, span, choices) or to_answer(content, span)
     inner = [(span[0] + start, span[0] + end) for start, end in box_spans(content)]
     if inner:
         return read_statement(text, Statement(*inner[-1], "box"), inner, choices)
+    given = _GIVEN.match(text, *span)  # `a+b with a = 3`
+    span = given.span() if given else span
     answer = _read_span(text, span, choices)
     if answer is not None:
         return answer

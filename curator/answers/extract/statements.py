@@ -46,11 +46,18 @@ _SENTENCE = re.compile(
     r"\.(?:[\s\"”]|$)(?!\d)|\n|[!?](?:\s|$)(?!\s?[-=+*/<>×·^])|(?<=\d)\.(?=[A-Z])|[。！？؟।]"
     r"|</?\w{1,20}>|<\|\w{1,30}\|>"
 )
+_TITLE = re.compile(r"(?:^|\W)(?:Mrs?|Ms|Dr|Prof|St|Mt)\Z")
 _ABBREVIATIONS = ("rs", "approx", "sq", "a.m", "p.m", " a", " p", " no")
 _FORMULA = re.compile(r"\\\[|\\\(|\$\$")
 _FORMULA_ENDS = {r"\[": r"\]", r"\(": r"\)", "$$": "$$"}
 _IN_FORMULA = re.compile(r"\$[^\d\s]")
 _LABELLED = re.compile(r"\(?[A-Za-z]")
+_REVERSED = re.compile(
+    r"(?<![\w$.,^/*+(-])(?P<value>(?:\$[^$\n]{1,80}\$|[-+]?\$?\d[\d,./]{0,30}(?:%|\b))"
+    r"(?:\s[a-z]{1,12}){0,2}?)\s(?:is|as)\s(?:the|our|my|your)\s(?:(?:final|correct|right)\s)?answer\b"
+    r"(?!\s(?:if|when|because|only)\b|\s(?:to|of|for)\s(?!(?:the|this|our)\s(?:question|problem)))"
+)
+_UNFIT = re.compile(r"(?:[+*/^<>(-]|[\d)}$],|\b(?:not|or|than|of|from|by))\s?\Z")
 
 
 def trim(text: str, start: int, end: int) -> Span:
@@ -84,7 +91,8 @@ def _sentence_end(text: str, start: int, limit: int) -> int:
         dollars += text.count("$", counted, end)
         formula = formula or _IN_FORMULA.search(text, counted, end) is not None
         counted = end
-        abbreviated = text[max(start, end - 8) : end].rstrip().lower().endswith(_ABBREVIATIONS)
+        before = text[max(start, end - 8) : end].rstrip()
+        abbreviated = before.lower().endswith(_ABBREVIATIONS) or _TITLE.search(before)
         labelled = match[0][0] == "." and _LABELLED.fullmatch(text, start, end)
         if not (abbreviated or labelled or (formula and dollars % 2 == 1)):
             return end
@@ -204,6 +212,15 @@ def _after_bullet(text: str, start: int) -> int:
     return bullet.end() if bullet and new_line else start
 
 
+def _reversed_statements(text: str) -> Iterator[Statement]:
+    """Yield the values that are named before the word: `45 is the answer`, `45 as our answer`."""
+    for match in [*_REVERSED.finditer(text)][-MAX_STATEMENTS:]:
+        start, end = match.span("value")
+        before = text[max(0, start - 80) : start]
+        if not (_NOT_STATED.search(before) or _SUPPOSED.search(before) or _UNFIT.search(before)):
+            yield Statement(start, end, "phrase")
+
+
 def _last_letter(text: str, with_choices: bool) -> Iterator[Statement]:
     """Yield a last line that is a letter, or begins with one (and no line before it does)."""
     line_start = text.rfind("\n") + 1
@@ -235,6 +252,8 @@ def find_statements(text: str, boxes: Iterable[Span], with_choices: bool) -> lis
         statements += _output_statements(text)
     english = OPTIONS if with_choices else ENGLISH
     statements += _phrase_statements(text, lowered, english)
+    if "answer" in lowered:
+        statements += _reversed_statements(text)
     for language in () if statements and text.isascii() else spoken(lowered):
         statements += _phrase_statements(text, lowered, language)
     if "A:" in text or "A :" in text:

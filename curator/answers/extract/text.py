@@ -8,6 +8,7 @@ that continues with another question has answered before it. The last number of 
 no answer is not extracted: in 2.8% of GSM8K's own solutions it is not the answer.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -31,6 +32,7 @@ MAX_TEXT = 20_000
 """Maximum number of characters, counted from the end of the text or turn, that are read."""
 
 _MAX_WHOLE = 200
+_DENIED = re.compile(r"\b(?:not|rather\sthan|instead\sof)\s[$(\\]{0,2}\\boxed\s?\{\Z")
 _DIGITS = ("٠١٢٣٤٥٦٧٨٩", "۰۱۲۳۴۵۶۷۸۹", "०१२३४५६७८९", "০১২৩৪৫৬৭৮৯")
 _PLAIN = str.maketrans(
     {
@@ -75,7 +77,9 @@ def _read_part(text: str, offset: int, choices: tuple[str, ...], tagged: bool) -
         start, end = parts[1]
         joined = to_answer(parts[0], (start + offset, end + offset))
         return replace(joined, stated="phrase") if joined else None
-    boxes = box_spans(text)
+    boxes = [
+        span for span in box_spans(text) if not _DENIED.search(text, max(0, span[0] - 30), span[0])
+    ]
     fallback = None
 
     def read_last(statements: list[Statement]) -> Answer | None:
