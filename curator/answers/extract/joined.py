@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 
 from curator.answers.compare.rules import compare_by_rules
+from curator.core.boxes import box_spans
 
 Span = tuple[int, int]
 
@@ -82,17 +83,54 @@ _NUMBERED = re.compile(
 )
 
 
+_LABELLED = re.compile(
+    r"^[ \t*#-]{0,8}(?:part\s)?\(?(?P<number>[1-9a-i])[).:](?P<value>[^\n]{1,300})$", re.I | re.M
+)
+_SAID = re.compile(r"\banswer\s(?:is|=)\s([^\n]{1,80}?)[. *]{0,4}\Z", re.I)
+_IN_WORDS = re.compile(
+    r"answers?\s(?:to|for|of|in)\s(?:part|question|problem)\s\(?(?P<number>[1-9a-i])\)?\s?(?:is|:|=)\s?"
+    r"(?P<value>[^\n]{1,80}?)(?:\.(?=\s|\Z)|,?\sand(?=\sthe\s)|\Z|\n)",
+    re.I,
+)
+
+
+def _labelled_span(text: str, part: re.Match[str]) -> Span | None:
+    r"""Return the span of the value in a line such as `(a) \boxed{5}` or `(b) The answer is 4.`"""
+    start, end = part.span("value")
+    boxes = box_spans(text[start:end])
+    if len(boxes) == 1:
+        lead, rest = part["value"][: boxes[0][0]], part["value"][boxes[0][1] :]
+        alone = part["number"].isalpha() or len(lead) < 14  # a numbered line is often a step
+        return (start + boxes[0][0], start + boxes[0][1]) if alone and len(rest) < 8 else None
+    said = None if boxes else _SAID.search(text, start, end)
+    return said.span(1) if said else None
+
+
 def join_parts(text: str) -> tuple[str, Span] | None:
-    """Join the values of numbered parts on consecutive lines; None if the text has no such end."""
+    r"""Join the values of numbered parts at the end of a text; None if it has no such end.
+
+    The parts are lines (`Part 1 answer: 5`, `(a) \boxed{5}`) or sentences (`The answer to part (a)
+    is 5.`) that follow each other.
+    """
+    for pattern in (_NUMBERED, _LABELLED, _IN_WORDS):
+        joined = _join_matches(text, pattern)
+        if joined:
+            return joined
+    return None
+
+
+def _join_matches(text: str, pattern: re.Pattern[str]) -> tuple[str, Span] | None:
     spans: list[Span] = []
-    line_end, expected = -1, ""
-    for match in _NUMBERED.finditer(text):
+    last_end, expected = 0, ""
+    for match in pattern.finditer(text):
         number = match["number"].lower()
-        if match.start() != line_end + 1 or number != expected:
+        span = _labelled_span(text, match) if pattern is _LABELLED else match.span("value")
+        gap = text[last_end : min(match.start(), last_end + 20)].strip().lower()
+        if number != expected or gap not in ("", "the"):
             spans = []
-        if spans or number in "1a":
-            spans.append(match.span("value"))
-        line_end, expected = match.end(), chr(ord(number) + 1)
-    if len(spans) < 2 or text[line_end:].strip():
+        if span and (spans or number in "1a"):
+            spans.append(span)
+        last_end, expected = match.end(), chr(ord(number) + 1) if span else ""
+    if len(spans) < 2 or text[last_end:].strip():
         return None
-    return ", ".join(text[slice(*span)].strip(" .*") for span in spans), (spans[0][0], line_end)
+    return ", ".join(text[slice(*span)].strip(" .*") for span in spans), (spans[0][0], last_end)

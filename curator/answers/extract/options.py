@@ -7,7 +7,7 @@ In: the text of a statement, and the choices if they are known. Out: letters, or
 import re
 
 from curator.answers.compare.choices import match_choices, parse_letter, split_label
-from curator.answers.extract.letters import parse_letters
+from curator.answers.extract.letters import ANY_LETTER, parse_letters
 from curator.answers.parse.normalize import normalize
 from curator.answers.parse.read import to_answer
 from curator.core.model import LETTERS, Answer
@@ -17,12 +17,57 @@ Choices = tuple[str, ...]
 _BARE_LETTER = re.compile(r"[A-H]|[(\[] ?[A-Ja-j] ?[)\]]|(?i:option|choice) ?[(\[]?[A-J][)\]]?")
 _OPTION_WORD = re.compile(r"\(?(?:both|option|choice)s?\b\s?", re.I)
 _OPTION_HEAD = re.compile(
-    r"\(?\[?([A-Z])(?:[\])]|\s*[.:,]|\s*$|\s+(?=[(=-]))|\(?([a-z])\s*(?:\)|:(?!\s*[a-z]\b))"
+    r"\(?\[?([A-Z])(?:[\])]|\s*[.:]|\s*,(?!\s*(?:and\s|or\s)?\(?[A-H]\b)|\s*$|\s+(?=[(=-]))|\(?([a-z])\s*(?:\)|:(?!\s*[a-z]\b))"
 )
 _LABELLED = re.compile(
     r"(?:\(([A-J]|[a-e])\)(?:\s|(?=\d))|([A-J])[).:] )"
     r"(?=[\w$(\[{√.-]|\\(?:[dt]?frac|sqrt|text|pi)\b)"
 )
+_LAST_LABEL = re.compile(r"(?P<value>.{1,200}?)\s*\((?P<letter>[A-Z])\)")
+_ALTERNATIVES = re.compile(rf"{ANY_LETTER}(?:,?\s(?:or|and/or)\s{ANY_LETTER}){{1,4}}[.\s]*")
+_RANKED = re.compile(
+    r"(?:the )?(?P<rank>first|second|third|fourth|fifth|last)(?: (?:option|choice|answer|one))?",
+    re.I,
+)
+_RANKS = ("first", "second", "third", "fourth", "fifth")
+_CIRCLED = "①②③④⑤⑥⑦⑧⑨⑩"
+_CYRILLIC = str.maketrans("АВСЕ", "ABCE")
+
+
+def _match_mark(text: str, choices: Choices) -> str:
+    """Return the letter of `③`, of a Cyrillic `В`, of `the last option`; empty for other texts."""
+    ranked = _RANKED.fullmatch(text) if len(text) < 40 else None
+    mark = text.strip("() .")
+    if ranked:
+        rank = ranked["rank"].lower()
+        index = len(choices) - 1 if rank == "last" else _RANKS.index(rank)
+    elif len(mark) != 1 or mark.isascii():
+        return ""
+    elif mark in _CIRCLED:
+        index = _CIRCLED.index(mark)
+    else:
+        index = LETTERS.find(
+            "D" if mark == "Д" and len(choices) == 4 else mark.translate(_CYRILLIC)
+        )
+    return LETTERS[index] if 0 <= index < len(choices) else ""
+
+
+def _match_last_label(text: str, choices: Choices) -> str:
+    """Return the letter of `7 (C)` if that choice is 7."""
+    label = _LAST_LABEL.fullmatch(text) if text.endswith(")") and len(text) < 300 else None
+    index = LETTERS.find(label["letter"]) if label else -1
+    if (
+        label is None
+        or index >= len(choices)
+        or index not in match_choices(label["value"], choices)[0]
+    ):
+        return ""
+    return label["letter"]
+
+
+def names_alternatives(text: str) -> bool:
+    """Return whether a text leaves open which letter is meant: `(A) or (B)`."""
+    return len(text) < 60 and _ALTERNATIVES.fullmatch(text) is not None
 
 
 def match_choice(text: str, choices: Choices) -> str:
@@ -35,7 +80,9 @@ def match_choice(text: str, choices: Choices) -> str:
     if head and LETTERS.find((head[1] or head[2]).upper()) < len(choices):
         return (head[1] or head[2]).upper()
     matches, _ = match_choices(text, choices)
-    if not matches or len({choices[index] for index in matches}) > 1:
+    if not matches:
+        return _match_last_label(text, choices) or _match_mark(text, choices)
+    if len({choices[index] for index in matches}) > 1:
         return ""
     return parse_letter(text) or LETTERS[matches[0]]
 

@@ -12,7 +12,12 @@ from curator.answers.compare.rules import compare_by_rules
 from curator.answers.extract.joined import join_boxes, selects_one
 from curator.answers.extract.languages import COUNTERS, UNITS
 from curator.answers.extract.letters import parse_letters
-from curator.answers.extract.options import match_choice, read_label, read_option
+from curator.answers.extract.options import (
+    match_choice,
+    names_alternatives,
+    read_label,
+    read_option,
+)
 from curator.answers.extract.sentences import cut_clauses, last_parts, read_quantity, read_words
 from curator.answers.extract.statements import Statement
 from curator.answers.parse.normalize import normalize
@@ -140,7 +145,7 @@ def read_statement(
         letter = letter or read_label(normalize(content), choices)
         valid = letter and (not choices or LETTERS.find(letter[0]) < len(choices))
         return Answer("option", letter, span=span) if valid else None
-    if _NOTHING.fullmatch(content):
+    if _NOTHING.fullmatch(content) or (choices and names_alternatives(content)):
         return None
     if statement.kind == "box":
         before = [box for box in boxes if box[1] <= span[1]]

@@ -32,6 +32,7 @@ MAX_TEXT = 20_000
 """Maximum number of characters, counted from the end of the text or turn, that are read."""
 
 _MAX_WHOLE = 200
+_PART_HINTS = ("part ", "question ", "problem ", "a)", "1)", "a.", "1.")
 _DENIED = re.compile(r"\b(?:not|rather\sthan|instead\sof)\s[$(\\]{0,2}\\boxed\s?\{\Z")
 _DIGITS = ("٠١٢٣٤٥٦٧٨٩", "۰۱۲۳۴۵۶۷۸۹", "०१२३४५६७८९", "০১২৩৪৫৬৭৮৯")
 _PLAIN = str.maketrans(
@@ -72,7 +73,7 @@ def _is_certain(answer: Answer, text: str) -> bool:
 
 def _read_part(text: str, offset: int, choices: tuple[str, ...], tagged: bool) -> Answer | None:
     """Return the last answer that a part of a text states, the part beginning at `offset`."""
-    parts = join_parts(text) if mentions(text.lower(), ("part ", "question ", "problem ")) else None
+    parts = join_parts(text) if mentions(text.lower(), _PART_HINTS) else None
     if parts and not choices and read(parts[0]).node is not None:
         start, end = parts[1]
         joined = to_answer(parts[0], (start + offset, end + offset))
