@@ -152,6 +152,18 @@ PIECES = {
     "equations": "1=",
     "blanks": "answer" + " " * 50,
     "labels": "A: \n",
+    "parts": "(a) \\boxed{1}\n",
+    "part labels": "a) ",
+    "answers of parts": "answer to part a is 1 ",
+    "values": "45 is ",
+    "formulas before the word": "$ is the ",
+    "suppositions": "you might think the answer is 8, ",
+    "denied answers": "the answer is not 8. It ",
+    "conditional answers": "if we had, the answer would be 8 ",
+    "decimal commas": "Antwort: 1.250,50 ",
+    "denied Japanese answers": "答えは5ではなく",
+    "thousands": "answer is 1 " + "250 " * 20,
+    "signs": "-\\boxed{",
 }
 
 

@@ -21,6 +21,7 @@ _MAX_GAP = 120
 """Maximum number of characters between two boxes of one answer."""
 
 _MARKUP = re.compile(r"\\(?:text|mbox|boxed|fbox|q?quad)\b|\\[\[\](),;! ]|[{}$~]")
+_PART = re.compile(r"\((?:[b-i]|i{1,3}|iv|vi?|[2-9])\)")
 _SIGN = re.compile(r"[.,;=、，；]")
 _JOINING = ", ; 、 ， ； and or And Or 和 或 und oder et ou y o"
 _CONJUNCTIONS = frozenset(_JOINING.split())
@@ -38,7 +39,10 @@ def _is_conjunction(gap: str) -> bool:
     """Return whether the text between two boxes joins them."""
     if len(gap) > _MAX_GAP:
         return False
+    gap, parts = _PART.subn(" ", gap, count=1)
     words = _SIGN.sub(r" \g<0> ", _MARKUP.sub(" ", gap)).split()
+    if parts and not words:
+        return True
     if words[-1:] == ["="] and _NAME.fullmatch(words[-2]) if len(words) > 1 else False:
         del words[-2:]
     others = [word for word in words if word not in _CONJUNCTIONS]
@@ -86,7 +90,7 @@ _NUMBERED = re.compile(
 _LABELLED = re.compile(
     r"^[ \t*#-]{0,8}(?:part\s)?\(?(?P<number>[1-9a-i])[).:](?P<value>[^\n]{1,300})$", re.I | re.M
 )
-_SAID = re.compile(r"\banswer\s(?:is|=)\s([^\n]{1,80}?)[. *]{0,4}\Z", re.I)
+_SAID = re.compile(r"\banswer(?:\sis\b|\s?[=:])\s?([^\n]{1,80}?)[. *]{0,4}\Z", re.I)
 _IN_WORDS = re.compile(
     r"answers?\s(?:to|for|of|in)\s(?:part|question|problem)\s\(?(?P<number>[1-9a-i])\)?\s?(?:is|:|=)\s?"
     r"(?P<value>[^\n]{1,80}?)(?:\.(?=\s|\Z)|,?\sand(?=\sthe\s)|\Z|\n)",

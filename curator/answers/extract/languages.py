@@ -35,8 +35,9 @@ class Language(NamedTuple):
 
 
 _KIND_OF_VALUE = (  # `the interval (1, 4)`
-    r"(?:\s(?:the|an?)\s(?:(?:open|closed|ordered|complex|whole|real|exact)\s)?(?:interval|point|set"
-    r"|pair|triple|number|integer|fraction|expression|equation|polynomial|matrix|vector|function)s?"
+    r"(?:\s(?:the|an?)\s(?:(?:open|closed|ordered|complex|whole|real|exact)\s)?(?:interval|point|set|line"
+    r"|pair|triple|number|integer|fraction|expression|equation|polynomial|matrix|vector|function"
+    r"|circle|parabola|value|sum|product|half-open\sinterval)s?"
     r"(?=\s(?:[-+]?\d|[(\[{$\\|]|[a-z]\s?[=(])))?"
 )
 _LINKS = (
@@ -49,7 +50,7 @@ _LINKS = (
     rf"{_KIND_OF_VALUE}"
 )
 _OF_WHAT = (
-    r"(?:\s(?:choice|option|here|to\s(?:the|this)\s\w{1,20}|\([a-z][a-z .]{1,30}\)"
+    r"(?:\s(?:choice|option|here|to\s(?:the|this|our|your)\s\w{1,20}|\([a-z][a-z .]{1,30}\)"
     r"|(?:that\s)?(?:we|you|they)\s(?:want|need|seek|get|found|(?:are|were)\slooking\sfor)))?"
 )
 _FINAL = r"(?:(?<=final\s)|(?<=correct\s)|(?<=right\s)|(?<=best\s))"
@@ -229,6 +230,7 @@ UNITS = {
     **{"平方厘米": "cm^2", "平方米": "m^2", "立方厘米": "cm^3", "立方米": "m^3"},
     **{"千克": "kg", "公斤": "kg", "克": "g", "升": "L", "毫升": "mL", "度": "degrees"},
     **{"小时": "hours", "小時": "hours", "分钟": "minutes", "分鐘": "minutes", "秒": "seconds"},
+    **{"км": "km", "м": "m", "см": "cm", "мм": "mm", "кг": "kg", "г": "g"},
     **{"元": "yuan", "円": "yen", "원": "won"},
 }
 """Units that are written after a number in other scripts."""
@@ -237,6 +239,7 @@ _CLOSED = r"[*_\"'`\])】」』〉》]{0,5}"
 _PUNCTUATION = (
     r":[-–—](?=[\sA-Z])|:\s?[-–—]\s?(?=\(?[A-Za-z]\b(?!\s?[-+*/^=]))|=?[=-]>|[:→⇒]|(?<!=)=(?!=)"
 )
+_DENIED = r"(?=(?:n['’]est\spas|no\ses|não\sé|non\sè)\b|不是)"
 _ARTICLE = (  # Spanish `la opción B`
     r"(?:(?:la|le|el|il|die|der|a|o|de|l['’])\s?)?(?:(?:option|opción|opção|opzione|letra|lettera"
     r"|lettre|alternativa|вариант)\s)?(?=[(\[]?(?-i:[A-Z])\b)"
@@ -250,7 +253,7 @@ _HEADING = re.compile(
 
 def _compile(language: Language) -> re.Pattern[str]:
     """Compile a row: a direct phrase, or a noun with a link, in brackets, or alone on a line."""
-    links = "|".join(filter(None, (language.links, _PUNCTUATION)))
+    links = "|".join(filter(None, (language.links, _PUNCTUATION, _DENIED)))
     linked = rf"{_CLOSED}\s{{0,20}}(?:{_DASH}|(?:(?:{links})[\s,*_]{{0,20}}){{1,4}}(?:{_ARTICLE})?)"
     bracketed = r"(?P<bracket>[\]】」』〉》])"
     alone = r"(?P<line>[*_: \t]{0,6}\n(?:[=-]{3,40}[ \t]{0,4}\n)?)"

@@ -47,7 +47,7 @@ _LAST = re.compile(
     r"[(\[]?([A-E])[)\]]?\s{0,9}\.?\Z"
 )
 _DISCUSSED = re.compile(
-    r"(?:\b(?:not|neither|nor|than|instead\sof|unlike|if|between|out|(?:eliminat|reject|exclud|discard"
+    r"(?:\b(?:not|neither|n?or|than|instead\sof|unlike|if|between|out|(?:eliminat|reject|exclud|discard"
     r"|dismiss|remov|consider|compar|check|test|try|examin)\w{0,6})|n't)\s(?:the\s)?[(\[]?\Z",
     re.I,
 )

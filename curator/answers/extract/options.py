@@ -23,7 +23,7 @@ _LABELLED = re.compile(
     r"(?:\(([A-J]|[a-e])\)(?:\s|(?=\d))|([A-J])[).:] )"
     r"(?=[\w$(\[{√.-]|\\(?:[dt]?frac|sqrt|text|pi)\b)"
 )
-_LAST_LABEL = re.compile(r"(?P<value>.{1,200}?)\s*\((?P<letter>[A-Z])\)")
+_LAST_LABEL = re.compile(r"(?P<value>.{1,200}?)\s*[(\[](?P<letter>[A-Z])[)\]]")
 _ALTERNATIVES = re.compile(rf"{ANY_LETTER}(?:,?\s(?:or|and/or)\s{ANY_LETTER}){{1,4}}[.\s]*")
 _RANKED = re.compile(
     r"(?:the )?(?P<rank>first|second|third|fourth|fifth|last)(?: (?:option|choice|answer|one))?",
@@ -37,7 +37,7 @@ _CYRILLIC = str.maketrans("АВСЕ", "ABCE")
 def _match_mark(text: str, choices: Choices) -> str:
     """Return the letter of `③`, of a Cyrillic `В`, of `the last option`; empty for other texts."""
     ranked = _RANKED.fullmatch(text) if len(text) < 40 else None
-    mark = text.strip("() .")
+    mark = text.strip("() .번")
     if ranked:
         rank = ranked["rank"].lower()
         index = len(choices) - 1 if rank == "last" else _RANKS.index(rank)
@@ -54,7 +54,7 @@ def _match_mark(text: str, choices: Choices) -> str:
 
 def _match_last_label(text: str, choices: Choices) -> str:
     """Return the letter of `7 (C)` if that choice is 7."""
-    label = _LAST_LABEL.fullmatch(text) if text.endswith(")") and len(text) < 300 else None
+    label = _LAST_LABEL.fullmatch(text) if text[-1:] in (")", "]") and len(text) < 300 else None
     index = LETTERS.find(label["letter"]) if label else -1
     if (
         label is None

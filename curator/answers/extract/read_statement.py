@@ -29,12 +29,13 @@ Span = tuple[int, int]
 Choices = tuple[str, ...]
 
 _NOTHING = re.compile(
-    r"[\s.…?_\\]*|\\[lc]?dots|(?:your |final |the )?answer|n ?/ ?a|see (?:above|below)[^\n]{0,60}"
-    r"|(?:as )?(?:shown|given|stated|written) (?:above|below)|(?:above|below|tbd|unknown)",
+    r"[\s.…?_\\]*|\\[lc]?dots|(?:your |final |the )?answer|n ?/ ?a"
+    r"|see (?:above|below|the )[^\n]{0,60}|(?:as )?(?:shown|given|stated|written) (?:above|below)"
+    r"|(?:above|below|tbd|unknown)",
     re.I,
 )
 _DECIMAL_COMMA = re.compile(
-    r"(?<=\d),(?=(?:\d\d?|\d{4,30})(?![\d.,]))(?<![\d.,]\d,)(?<![.,]\d\d,)(?<![.,]\d\d\d,)"
+    r"(?<![\d.,(\[])(?<!\\\{)(?<!(?<!boxed)\{)(\d{1,3}(?:\.\d{3}){1,5}|\d{1,15}),(\d\d?|\d{4,15})(?![.,]?\d)"
 )
 _PRINTED_NOTHING = frozenset(("nan", "none", "null", "[]", "{}", "()", "zoo", "set()", "emptyset"))
 _PRINTED_LIST = re.compile(r"[-+]?[\d.]+(?: [-+]?[\d.]+)+")
@@ -54,11 +55,18 @@ _MINUS = re.compile(
 )
 """A sign that is left out of the box: `$-\\boxed{7}$`."""
 _GIVEN = re.compile(r"[^=\n]{1,120}?(?=\s(?:with|given|taking|using)\s\$?[A-Za-z]\w{0,3}\s?=)")
-_LISTED = re.compile(r"(?<=[\d$)}]) ?(?:或者|或|和|及|与|、) ?")
+_LISTED = re.compile(
+    r"(?<=[\d$)}])(?: ?(?:或者|或|和|及|与|、) ?| (?:und|oder|et|ou|y|и|или) (?=[-$\\(]{0,3}\d))"
+)
 _COUNTED = re.compile(
     rf"(.*[\d}}$)%])\s?(?:[{COUNTERS}][一-鿿가-힣]{{0,8}}"
     rf"|({'|'.join(sorted(UNITS, key=len, reverse=True))}))"
 )
+
+
+def _with_point(number: re.Match[str]) -> str:
+    """Return `1.250,50` as `1,250.50`."""
+    return f"{number[1].replace('.', ',')}.{number[2]}"
 
 
 def _shorten(content: str) -> str:
@@ -81,8 +89,7 @@ def _read_formula(content: str, span: Span) -> Answer | None:
         content = _SIGN_WORD.sub("-", content)
     if " " in content:
         content = _GROUPED.sub(lambda digits: digits[0].replace(" ", ""), content)
-    if not content.isascii():
-        content = _LISTED.sub(", ", content)
+    content = _LISTED.sub(", ", content).replace("℃", "°C").replace("℉", "°F")
     if not content.isascii() and (counted := _COUNTED.fullmatch(content)):
         content = f"{counted[1]} {UNITS.get(counted[2] or '', '')}".strip()
     reading = read(content)
@@ -135,7 +142,7 @@ def read_statement(
     """
     span = statement.start, statement.end
     if statement.decimal_comma and _DECIMAL_COMMA.search(text, *span):
-        points = _DECIMAL_COMMA.sub(".", text[slice(*span)])
+        points = _DECIMAL_COMMA.sub(_with_point, text[slice(*span)])
         text = text[: span[0]] + points + text[span[1] :]
     content = text[slice(*span)]
     if statement.kind == "output":
@@ -150,7 +157,9 @@ def read_statement(
     if statement.kind == "box":
         before = [box for box in boxes if box[1] <= span[1]]
         if _MINUS.search(text, max(0, span[0] - 40), span[0]):
-            return _read_formula(f"-({content})", span)
+            signed = _read_formula(f"-({content})", span)
+            if signed:
+                return signed
         joined = _read_boxes(text, before) if len(before) > 1 and not choices else None
         return joined or _read_span(text, span, choices) or to_answer(content, span)
     inner = [(span[0] + start, span[0] + end) for start, end in box_spans(content)]

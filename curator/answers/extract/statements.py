@@ -53,8 +53,9 @@ _FORMULA_ENDS = {r"\[": r"\]", r"\(": r"\)", "$$": "$$"}
 _IN_FORMULA = re.compile(r"\$[^\d\s]")
 _LABELLED = re.compile(r"\(?[A-Za-z]")
 _REVERSED = re.compile(
-    r"(?<![\w$.,^/*+(-])(?P<value>(?:\$[^$\n]{1,80}\$|[-+]?\$?\d[\d,./]{0,30}(?:%|\b))"
-    r"(?:\s[a-z]{1,12}){0,2}?)\s(?:is|as)\s(?:the|our|my|your)\s(?:(?:final|correct|right)\s)?answer\b"
+    r"(?<![\w$.,^/*+(-])(?P<value>(?:\$[^$\n]{1,80}\$|\([^()\n]{1,60}\)|\\\([^\n]{1,80}?\\\)|[-+]?\$?\d[\d,./]{0,30}(?:%|\b))"
+    r"(?:\s[a-z]{1,12}){0,2}?)\s(?:is|as|for(?=\s(?:our|my)\b))\s(?:the|our|my|your)\s"
+    r"(?:(?:final|correct|right)\s)?answer\b"
     r"(?!\s(?:if|when|because|only)\b|\s(?:to|of|for)\s(?!(?:the|this|our)\s(?:question|problem)))"
 )
 _UNFIT = re.compile(r"(?:[+*/^<>(-]|[\d)}$],|\b(?:not|or|than|of|from|by))\s?\Z")
@@ -120,29 +121,37 @@ _OUTPUT = re.compile(r"^```output[ \t]{0,20}\n", re.M)
 _LABEL = re.compile(r"^[ \t]{0,20}A[ \t]{0,20}:[ \t]{0,20}(?=\S)", re.M)
 _LETTERED = re.compile(r"[*_$(\[ ]{0,4}[A-Z][*_$ ]{0,3}[).:\]]")
 _NEGATED = re.compile(
-    r"\s{0,9}(?:not|n['’]t|never|neither|nicht|keine?|pas|niet|inte|ikke|nie|не|ikkje)\b", re.I
+    r"\s{0,9}(?:not|n['’]t|never|neither|nicht|keine?|pas|niet|inte|ikke|nie|не"
+    r"|n['’]est\spas|no\ses|não\sé|non\sè)\b|\s{0,9}不是",
+    re.I,
 )
 _DENIED_AFTER = re.compile(r"(?:では|じゃ)(?:な|あり)|아니|아닙|değil|नहीं|নয়|不[对對]|错误|錯誤")
-_BULLET = re.compile(r"[ \t]{0,8}(?:[-–—+]|\\item)\s{1,4}(?=\S)")
+_REPLACED = re.compile(r"(?:では|じゃ)なく(?:て)?[、,]?\s?|[가이]?\s?(?:아니라|아니고),?\s")
+_BULLET = re.compile(r"[ \t]{0,8}(?:[-–—+•·]|\\item)\s{1,4}(?=\S)")
 _CORRECTED = re.compile(
-    r"[^\n]{1,60}?(?:\sbut|[.,;]|\s[-–—])\s(?:(?:but|rather|instead)\s)?"
-    r"(?:(?:it|that|the\s(?:(?:correct|actual|real|true|right)\s)?(?:answer|value|one))(?:['’]s|\sis)\s"
+    r"[^\n]{1,60}?(?:\sbut|[.,;]|\s[-–—])\s(?:(?:but|rather|instead|actually|in\sfact|really),?\s){0,2}"
+    r"(?:(?:it|that|the\s(?:(?:correct|actual|real|true|right)\s)?(?:answer|value|one))"
+    r"(?:['’]s|\sis|\swas)\s"
     r"(?:(?:actually|really|instead|rather|in\sfact)\s)?|(?<=but\s)|(?<=rather\s))"
     r"(?=[-+]?[$(\[*]{0,3}\\?\(?[-+]?(?:\d|[A-Z]\b)|[$\\])",
     re.I,
 )
+_CORRECTED_ELSEWHERE = re.compile(
+    r"[^\n]{1,40}?(?:,?\s(?:sondern|mais|sino|mas|ma|maar|utan|men|a)\s|[,，]?\s?而是\s?)(?=[-$\\]?[\d$\\A-Z])"
+)
 """From an answer that is denied to the one in its place: `not 8. It is 7`."""
-_SUPPOSED = re.compile(  # `you might think`, `it is tempting to say`
-    r"\b(?:(?:some|many|most|people|students|one|others?|someone|everyone|you|they|it|he|she|we)\s"
-    r"(?:(?:people|students|readers)\s)?(?:(?:might|may|could|can|would|will|often)\s){0,2}"
-    r"(?:at\sfirst\s)?(?:be\stempted\sto\s)?"
-    r"|(?:tempting|easy|wrong|mistake|incorrect|tempted|natural)\sto\s)"
-    r"(?:thinks?|says?|guess|believes?|assumes?|expects?|conclude|argue|claims?|suggest|seems?|appears?"
-    r"|answer|thought|said|guessed|assumed)\s(?:like\s)?"
-    r"(?:that\s)?(?:(?:the|this|our|an?|your)\s)?(?:(?:final|correct|right)\s)?\Z",
+_SUPPOSED = re.compile(  # `you might think`, `it is tempting to say`, `Tom says`
+    r"(?:\b(?:(?:some|many|most|people|students|others|they)\s(?:(?:people|students|readers)\s)?"
+    r"(?:(?:might|may|could|would)\s)?|(?:you|one|it|we)\s(?:might|may|could)\s(?:at\sfirst\s)?"
+    r"(?:be\stempted\sto\s)?|(?:tempt(?:ing|ed)|easy|wrong|mistake(?:\sis)?|incorrect|natural)\sto\s)"
+    r"(?:think|say|guess|believe|assume|expect|conclude|argue|claim|suggest|seem|appear|answer)"
+    r"|\b(?:says|thinks|claims|believes|guesses|thought|said|guessed|claimed|believed))\s(?:like\s)?"
+    r"(?:that\s)?(?:(?:the|this|our|an?|your)\s)?(?:(?:final|correct|right)\s)?\Z"
+    r"|\bat\sfirst(?:\s(?:glance|sight))?,?\s(?:it\s(?:seems|looks|appears)\s(?:like\s|that\s)?)?the\s\Z",
     re.I,
 )
 _CONDITIONAL = re.compile(r"(?:would|should|might|could)\s(?:have\s)?be", re.I)
+_IF = re.compile(r"\bif\s[^.\n]{1,100}\Z", re.I)
 _CONDITION_AFTER = re.compile(r"[^.\n]{1,80}?\s(?:if|had|were|unless)\s", re.I)
 _CONDITION_BEFORE = re.compile(
     r"(?:^|[.!?\n]\s?)(?:But\s|So\s)?(?:if\s[^.\n]{1,80}?\s(?:had|were)|had|were|otherwise)\b[^.\n]{0,80}\Z",
@@ -180,19 +189,33 @@ def _output_statements(text: str) -> Iterator[Statement]:
 
 
 def _phrase_statements(text: str, lowered: str, language: Language) -> Iterator[Statement]:
+    conditional, stated = None, False
     for start, end in sorted(find_phrases(text, lowered, language))[-MAX_STATEMENTS:]:
         denied = _NEGATED.match(text, end) or _SUPPOSED.search(text, max(0, start - 80), start)
-        if denied and (corrected := _CORRECTED.match(text, end)):
+        corrected = _CORRECTED.match(text, end) if denied else None
+        if denied and not corrected and language is not ENGLISH and language is not OPTIONS:
+            corrected = _CORRECTED_ELSEWHERE.match(text, end)
+        if corrected:
             end, denied = corrected.end(), None
         if denied or _is_supposed(text, start, end):
             continue
         span = sentence_span(text, _after_bullet(text, end))
         if not text.isascii():
-            if _DENIED_AFTER.search(text, span[0], min(len(text), span[1] + 20)):
+            replaced = _REPLACED.search(text, *span)
+            if replaced:
+                span = trim(text, replaced.end(), span[1])
+            elif _DENIED_AFTER.search(text, span[0], min(len(text), span[1] + 20)):
                 continue
             ending = ENDS.search(text, max(span[0], span[1] - 12), span[1])
             span = trim(text, span[0], ending.start()) if ending else span
-        yield Statement(*span, "phrase", language.decimal_comma)
+        statement = Statement(*span, "phrase", language.decimal_comma)
+        if _CONDITIONAL.search(text, start, end) and _IF.search(text[max(0, start - 120) : start]):
+            conditional = statement
+            continue
+        stated = True
+        yield statement
+    if conditional and not stated:
+        yield conditional
 
 
 def _is_supposed(text: str, start: int, end: int) -> bool:
