@@ -52,15 +52,19 @@ _LINKS = (
 _OF_WHAT = (
     r"(?:\s(?:choice|option|here|to\s(?:the|this|our|your)\s\w{1,20}|\([a-z][a-z .]{1,30}\)"
     r"|(?:that\s)?(?:we|you|they)\s(?:want|need|seek|get|found|(?:are|were)\slooking\sfor)))?"
+    r"(?:,\s[^.,\n]{1,40},(?=\sis\s))?"
 )
 _FINAL = r"(?:(?<=final\s)|(?<=correct\s)|(?<=right\s)|(?<=best\s))"
 _FORMULA = r"(?=[-+]?\d|\\[\[(]|\$|\\boxed)"
+
+_OF_VALUE = r"of(?=\s[-$\\(]{0,3}\d\S{0,20}(?:\s(?!is\b|was\b)[a-z]{1,12}){0,2}\.?\s{0,4}(?:\n|\Z))"
+"""`We arrive at an answer of 15`, at the end of a line."""
 
 ENGLISH = Language(
     "English",
     ("answer", "ans", "result", "value", "solution", "option", "choice"),
     rf"(?:answers?|ans(?![a-z])){_OF_WHAT}\.?|{_FINAL}(?:result|value|solution|option|choice)\b",
-    _LINKS,
+    rf"{_LINKS}|{_OF_VALUE}",
     rf"(?-i:Answer|ANSWER|Ans\b\.?|ANS\b\.?|(?<=inal\s)answer)\s{{1,9}}{_FORMULA}",
 )
 OPTIONS = ENGLISH._replace(

@@ -28,7 +28,7 @@ _CORRECT = re.compile(
     rf"[(\[]?\b([A-Z])\b(?:{_CLOSED}|[):.]\s[^.;,\n]{{1,40}}?)\s{{1,9}}{_PREDICATE}"
 )
 _CHOSEN = re.compile(
-    r"\b(?:(?:it|which|that|this)\s(?:must|has\sto|should)\sbe|[Cc]hoos(?:e|ing)|[Ss]elect(?:ing)?|[Pp]ick(?:ing)?|(?:go|going|goes|went)\swith|[Ll]eav(?:es|ing)(?:\s(?:us|only|with)){0,3})"
+    r"\b(?:(?:it|which|that|this)\s(?:must|has\sto|should)\sbe|[Cc]hoos(?:e|ing)|[Ss]elect(?:ing)?|[Pp]ick(?:ing)?|(?:go|going|goes|went)\s(?:with|for)|I(?:['’]d|\swould)\ssay|[Ll]eav(?:es|ing)(?:\s(?:us|only|with)){0,3})"
     rf"\s(?:option\s|choice\s|answer\s)?{_OPEN}([A-Z]){_CLOSED}(?=\s?(?:[.,;]|$|\n))",
     re.M,
 )
@@ -57,7 +57,7 @@ where rather instead not but"""
 _REASONS = frozenset(_REASON_WORDS.split())
 _NOUNS = ("answer", "ans", "option", "choice")
 _PREDICATES = (*_NOUNS, "correct", "right", "true")
-_VERBS = (" be ", "choos", "select", "pick", "leav", " with ", " are ", "only ")
+_VERBS = (" be ", "choos", "select", "pick", "leav", " with ", " for ", " say ", " are ", "only ")
 
 
 def _is_chosen(text: str, match: re.Match[str]) -> bool:

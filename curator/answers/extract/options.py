@@ -26,10 +26,11 @@ _LABELLED = re.compile(
 _LAST_LABEL = re.compile(r"(?P<value>.{1,200}?)\s*[(\[](?P<letter>[A-Z])[)\]]")
 _ALTERNATIVES = re.compile(rf"{ANY_LETTER}(?:,?\s(?:or|and/or)\s{ANY_LETTER}){{1,4}}[.\s]*")
 _RANKED = re.compile(
-    r"(?:the )?(?P<rank>first|second|third|fourth|fifth|last)(?: (?:option|choice|answer|one))?",
+    r"(?:the )?(?P<rank>first|second|third|fourth|fifth|last|[1-5](?:st|nd|rd|th))"
+    r"(?: (?:option|choice|answer|one))?",
     re.I,
 )
-_RANKS = ("first", "second", "third", "fourth", "fifth")
+_RANKS = {"first": 0, "second": 1, "third": 2, "fourth": 3, "fifth": 4}
 _CIRCLED = "①②③④⑤⑥⑦⑧⑨⑩"
 _CYRILLIC = str.maketrans("АВСЕ", "ABCE")
 
@@ -40,7 +41,7 @@ def _match_mark(text: str, choices: Choices) -> str:
     mark = text.strip("() .번")
     if ranked:
         rank = ranked["rank"].lower()
-        index = len(choices) - 1 if rank == "last" else _RANKS.index(rank)
+        index = int(rank[0]) - 1 if rank[0].isdigit() else _RANKS.get(rank, len(choices) - 1)
     elif len(mark) != 1 or mark.isascii():
         return ""
     elif mark in _CIRCLED:

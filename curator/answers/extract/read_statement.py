@@ -37,6 +37,11 @@ _NOTHING = re.compile(
 _DECIMAL_COMMA = re.compile(
     r"(?<![\d.,(\[])(?<!\\\{)(?<!(?<!boxed)\{)(\d{1,3}(?:\.\d{3}){1,5}|\d{1,15}),(\d\d?|\d{4,15})(?![.,]?\d)"
 )
+_HAN = {
+    **{character: value for value, character in enumerate("零一二三四五六七八九")},
+    **{"〇": 0, "两": 2},
+}
+_HAN_UNITS = {"十": 10, "百": 100, "千": 1000}
 _PRINTED_NOTHING = frozenset(("nan", "none", "null", "[]", "{}", "()", "zoo", "set()", "emptyset"))
 _PRINTED_LIST = re.compile(r"[-+]?[\d.]+(?: [-+]?[\d.]+)+")
 _ESCAPED_TWICE = re.compile(
@@ -69,6 +74,21 @@ def _with_point(number: re.Match[str]) -> str:
     return f"{number[1].replace('.', ',')}.{number[2]}"
 
 
+def _han_number(text: str) -> str:
+    """Return `三十六` as 36; empty for a text that is no such number."""
+    if not text or len(text) > 9 or not set(text) <= _HAN.keys() | _HAN_UNITS.keys():
+        return ""
+    if len(text) > 1 and not set(text) & _HAN_UNITS.keys():
+        return ""
+    total = digit = 0
+    for character in text:
+        if character in _HAN:
+            digit = _HAN[character]
+        else:
+            total, digit = total + (digit or 1) * _HAN_UNITS[character], 0
+    return str(total + digit)
+
+
 def _shorten(content: str) -> str:
     """Return one of two equal values, and the last side of a calculation (`6 * 2 = 12`)."""
     first, joined, second = content.partition(" or ")
@@ -89,6 +109,8 @@ def _read_formula(content: str, span: Span) -> Answer | None:
         content = _SIGN_WORD.sub("-", content)
     if " " in content:
         content = _GROUPED.sub(lambda digits: digits[0].replace(" ", ""), content)
+    if not content.isascii():
+        content = _han_number(content.rstrip(COUNTERS)) or content
     content = _LISTED.sub(", ", content).replace("℃", "°C").replace("℉", "°F")
     if not content.isascii() and (counted := _COUNTED.fullmatch(content)):
         content = f"{counted[1]} {UNITS.get(counted[2] or '', '')}".strip()

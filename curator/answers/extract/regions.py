@@ -46,19 +46,20 @@ def answer_start(text: str) -> int | None:
     return start
 
 
-_SPEAKER = r"(?:question|problem|exercise|instruction|human|user|input|q|问题|題目|题目)"
+_SPEAKER = r"(?:question|problem|exercise|instruction|human|user|input|example|q|问题|題目|题目)"
 _TURN = re.compile(
     r"<\|(?:user|im_start|im_end|endoftext|end_of_text|eot_id|end|return|start_header_id|system)\|>"
     r"|</?s>|<eos>|\[/?INST\]|<(?:start|end)_of_turn>"
     rf"|^[ \t]{{0,8}}(?:\#{{1,6}}[ \t]?)?[*_]{{0,3}}{_SPEAKER}"
     r"(?:[ \t]?(?P<number>[0-9]{1,3}))?[*_]{0,3}[ \t]?(?:[:：]|(?<=[0-9])\.\s)|^q\.\s"
     rf"|^[ \t]{{0,8}}\#{{1,6}}[ \t]?{_SPEAKER}(?:[ \t]?[0-9]{{1,3}})?[ \t]{{0,8}}$"
-    r"|^below is an instruction\b",
+    r"|^below is an instruction\b"
+    r"|(?<!\n)\n{3,9}(?=[A-Z][^\n]{5,400}\?[ \t]{0,8}$)",
     re.I | re.M,
 )
 _TURN_HINTS = (
     "question", "problem", "input", "exercise", "instruction", "human", "user", "\nq", "<|", "<s>",
-    "</s>", "<eos>", "inst]", "_of_turn>", "题", "題",
+    "example", "\n\n\n", "</s>", "<eos>", "inst]", "_of_turn>", "题", "題",
 )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ Span = tuple[int, int]
 _CLAUSE = re.compile(
     r",\s(?=[A-Za-z])|;|[，；（]|\s(?:because|since|as|so|which|where|when|for|if|but|i\.e"
     r"|(?:and|but|,)\snot|rather\sthan|instead\sof|and\s(?:we|you|I|this|that|it)|to\sthe\snearest"
-    r"|rounded|correct\sto|to\s(?:one|two|three|four|\d)\s(?:decimal|significant))\b"
+    r"|rounded|or,?\sequivalently|correct\sto|to\s(?:one|two|three|four|\d)\s(?:decimal|significant))\b"
     r"|\s\(|\s[-–—]\s(?=[A-Za-z])"
 )
 _REASON = re.compile(

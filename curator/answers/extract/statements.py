@@ -158,8 +158,10 @@ _CONDITION_BEFORE = re.compile(
     re.I,
 )
 _NOT_STATED = re.compile(
-    r"\b(?:wrong|incorrect|false|mistaken|erroneous|tempting|another|other)\s(?:final\s)?\Z"
-    r"|\b(?:if|whether|suppose|assum\w{1,4}|unless|check\w{0,3}|verif\w{1,3}|confirm\w{0,3}|about)\s(?:that\s)?(?:(?:the|an?|this|our|my|your)\s)?(?:(?:final|correct)\s)?\Z",
+    r"\b(?:wrong|incorrect|false|mistaken|erroneous|tempting|another|other|previous|earlier|initial"
+    r"|original)\s(?:final\s)?\Z"
+    r"|\b(?:if|whether|suppose|assum\w{1,4}|unless|check\w{0,3}|verif\w{1,3}|confirm\w{0,3}|about|doubt\w{0,3}|unsure"
+    r"|not\s(?:sure|certain|clear))\s(?:that\s)?(?:(?:the|an?|this|our|my|your)\s)?(?:(?:final|correct)\s)?\Z",
     re.I,
 )
 _CONCLUSION = re.compile(
