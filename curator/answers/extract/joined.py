@@ -59,12 +59,26 @@ def _are_distinct(content: str, other: str, gap: str) -> bool:
     return result.outcome == "different" or re.search(r"\bor\b", gap) is None
 
 
+_MINUS = re.compile(
+    r"(?:^|[$=(\[:,\n]|\b(?:is|be|are|equals|and|or)\b)[ \t]{0,4}[$(\\]{0,2}[-−]\\boxed\s?\{\Z"
+)
+"""A sign that is left out of the box: `$-\\boxed{7}$`."""
+
+
+def signed_content(text: str, span: Span) -> str:
+    r"""Return what a box holds, with the sign before the box: `-(7)` for `$-\boxed{7}$`."""
+    content = text[slice(*span)]
+    return f"-({content})" if _MINUS.search(text, max(0, span[0] - 40), span[0]) else content
+
+
 def join_boxes(text: str, spans: Sequence[Span]) -> tuple[str, Span]:
     """Join the last box with the boxes before it that belong to the same answer."""
-    contents = [text[slice(*spans[-1])]]
+    contents = [signed_content(text, spans[-1])]
     start, end = spans[-1]
     for box_start, box_end in reversed(spans[-MAX_BOXES:-1]):
-        content, gap = text[box_start:box_end], text[box_end:start]
+        content, gap = signed_content(text, (box_start, box_end)), text[box_end:start]
+        if contents[0].startswith("-(") and gap.rfind("-") >= 0:
+            gap = gap[: gap.rfind("-")]  # the sign of the box after it
         if not _is_conjunction(gap):
             break
         if not all(_are_distinct(content, other, gap) for other in contents):

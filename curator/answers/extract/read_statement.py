@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from curator.answers.compare.choices import parse_letter
 from curator.answers.compare.rules import compare_by_rules
-from curator.answers.extract.joined import join_boxes, selects_one
+from curator.answers.extract.joined import join_boxes, selects_one, signed_content
 from curator.answers.extract.languages import COUNTERS, UNITS
 from curator.answers.extract.letters import parse_letters
 from curator.answers.extract.options import (
@@ -55,11 +55,11 @@ _NUMERIC = re.compile(
 )
 _GROUPED = re.compile(r"^-?\d{1,3}(?: \d{3}){1,5}(?!\d| \d| ?[/*+^=,-])")
 """Thousands that are set apart by blanks: `12 345`."""
-_MINUS = re.compile(
-    r"(?:^|[$=(\[:\n]|\b(?:is|be|are|equals)\b)[ \t]{0,4}[$(\\]{0,2}[-−]\\boxed\s?\{\Z"
+_GIVEN = re.compile(
+    r"[^=\n]{1,120}?(?=\s(?:with|given(?:\sthat)?|taking|using)\s\$?[A-Za-z]\w{0,3}\s?=)"
+    r"|[^\n]{1,120}?(?=,?\s(?:(?:and|but)\s)?(?:not|rather\sthan|instead\sof)\s)"
 )
-"""A sign that is left out of the box: `$-\\boxed{7}$`."""
-_GIVEN = re.compile(r"[^=\n]{1,120}?(?=\s(?:with|given|taking|using)\s\$?[A-Za-z]\w{0,3}\s?=)")
+"""An answer before a value that belongs to it or is denied: `a + b with a = 3`, `3, not 4`."""
 _LISTED = re.compile(
     r"(?<=[\d$)}])(?: ?(?:或者|或|和|及|与|、) ?| (?:und|oder|et|ou|y|и|или) (?=[-$\\(]{0,3}\d))"
 )
@@ -178,11 +178,10 @@ def read_statement(
         return None
     if statement.kind == "box":
         before = [box for box in boxes if box[1] <= span[1]]
-        if _MINUS.search(text, max(0, span[0] - 40), span[0]):
-            signed = _read_formula(f"-({content})", span)
-            if signed:
-                return signed
+        signed = signed_content(text, span)
         joined = _read_boxes(text, before) if len(before) > 1 and not choices else None
+        if joined is None and signed != content:
+            joined = _read_formula(signed, span)
         return joined or _read_span(text, span, choices) or to_answer(content, span)
     inner = [(span[0] + start, span[0] + end) for start, end in box_spans(content)]
     if inner:

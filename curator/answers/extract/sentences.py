@@ -25,7 +25,7 @@ _REASON = re.compile(
 )
 _VERB = re.compile(
     r"(?:^|\s)(?:is|are|was|were|equals?|has|have|had|costs?|needs?|weighs?|takes?|gets?|earns?"
-    r"|makes?|pays?|paid|spends?|spent)\s(?!not\b)|[是为為有共]|等于|等於|需要"
+    r"|makes?|pays?|paid|spends?|spent|namely)\s(?!not\b)|[是为為有共]|等于|等於|需要"
 )
 _CONDITION = re.compile(r"(?:if|when|since|because|suppose|let|note|first)\b", re.I)
 _MAX_CUTS = 8

@@ -56,7 +56,7 @@ _REVERSED = re.compile(
     r"(?<![\w$.,^/*+(-])(?P<value>(?:\$[^$\n]{1,80}\$|\([^()\n]{1,60}\)|\\\([^\n]{1,80}?\\\)|[-+]?\$?\d[\d,./]{0,30}(?:%|\b))"
     r"(?:\s[a-z]{1,12}){0,2}?)\s(?:is|as|for(?=\s(?:our|my)\b))\s(?:the|our|my|your)\s"
     r"(?:(?:final|correct|right)\s)?answer\b"
-    r"(?!\s(?:if|when|because|only)\b|\s(?:to|of|for)\s(?!(?:the|this|our)\s(?:question|problem)))"
+    r"(?!\s(?:if|when|because|only|key|choices?|options?|sheet)\b|['’]|\s(?:to|of|for)\s(?!(?:the|this|our)\s(?:question|problem)))"
 )
 _UNFIT = re.compile(r"(?:[+*/^<>(-]|[\d)}$],|\b(?:not|or|than|of|from|by))\s?\Z")
 
@@ -121,7 +121,7 @@ _OUTPUT = re.compile(r"^```output[ \t]{0,20}\n", re.M)
 _LABEL = re.compile(r"^[ \t]{0,20}A[ \t]{0,20}:[ \t]{0,20}(?=\S)", re.M)
 _LETTERED = re.compile(r"[*_$(\[ ]{0,4}[A-Z][*_$ ]{0,3}[).:\]]")
 _NEGATED = re.compile(
-    r"\s{0,9}(?:not|n['’]t|never|neither|nicht|keine?|pas|niet|inte|ikke|nie|не"
+    r"\s{0,9}(?:not|n['’]t|no\slonger|never|neither|nicht|keine?|pas|niet|inte|ikke|nie|не"
     r"|n['’]est\spas|no\ses|não\sé|non\sè)\b|\s{0,9}不是",
     re.I,
 )
@@ -152,7 +152,8 @@ _SUPPOSED = re.compile(  # `you might think`, `it is tempting to say`, `Tom says
 )
 _CONDITIONAL = re.compile(r"(?:would|should|might|could)\s(?:have\s)?be", re.I)
 _IF = re.compile(r"\bif\s[^.\n]{1,100}\Z", re.I)
-_CONDITION_AFTER = re.compile(r"[^.\n]{1,80}?\s(?:if|had|were|unless)\s", re.I)
+_IF_AFTER = re.compile(r"[^.\n]{1,80}?\sif\s", re.I)
+_CONDITION_AFTER = re.compile(r"[^.\n]{1,80}?\s(?:had|were|unless)\s", re.I)
 _CONDITION_BEFORE = re.compile(
     r"(?:^|[.!?\n]\s?)(?:But\s|So\s)?(?:if\s[^.\n]{1,80}?\s(?:had|were)|had|were|otherwise)\b[^.\n]{0,80}\Z",
     re.I,
@@ -211,7 +212,9 @@ def _phrase_statements(text: str, lowered: str, language: Language) -> Iterator[
             ending = ENDS.search(text, max(span[0], span[1] - 12), span[1])
             span = trim(text, span[0], ending.start()) if ending else span
         statement = Statement(*span, "phrase", language.decimal_comma)
-        if _CONDITIONAL.search(text, start, end) and _IF.search(text[max(0, start - 120) : start]):
+        if _CONDITIONAL.search(text, start, end) and (
+            _IF.search(text[max(0, start - 120) : start]) or _IF_AFTER.match(text, end)
+        ):
             conditional = statement
             continue
         stated = True
