@@ -9,6 +9,12 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from curator.answers.compare.choices import parse_letter
+from curator.answers.extract.denials import (
+    has_condition,
+    is_supposed,
+    stated_place,
+    undenied_place,
+)
 from curator.answers.extract.languages import (
     ENDS,
     ENGLISH,
@@ -120,51 +126,7 @@ _TAG = re.compile(r"</?\w{1,20}>|<\|\w{1,30}\|>")
 _OUTPUT = re.compile(r"^```output[ \t]{0,20}\n", re.M)
 _LABEL = re.compile(r"^[ \t]{0,20}A[ \t]{0,20}:[ \t]{0,20}(?=\S)", re.M)
 _LETTERED = re.compile(r"[*_$(\[ ]{0,4}[A-Z][*_$ ]{0,3}[).:\]]")
-_NEGATED = re.compile(
-    r"\s{0,9}(?:not|n['’]t|no\slonger|never|neither|nicht|keine?|pas|niet|inte|ikke|nie|не"
-    r"|n['’]est\spas|no\ses|não\sé|non\sè)\b|\s{0,9}不是",
-    re.I,
-)
-_DENIED_AFTER = re.compile(r"(?:では|じゃ)(?:な|あり)|아니|아닙|değil|नहीं|নয়|不[对對]|错误|錯誤")
-_REPLACED = re.compile(r"(?:では|じゃ)なく(?:て)?[、,]?\s?|[가이]?\s?(?:아니라|아니고),?\s")
 _BULLET = re.compile(r"[ \t]{0,8}(?:[-–—+•·]|\\item)\s{1,4}(?=\S)")
-_CORRECTED = re.compile(
-    r"[^\n]{1,60}?(?:\sbut|[.,;]|\s[-–—])\s(?:(?:but|rather|instead|actually|in\sfact|really),?\s){0,2}"
-    r"(?:(?:it|that|the\s(?:(?:correct|actual|real|true|right)\s)?(?:answer|value|one))"
-    r"(?:['’]s|\sis|\swas)\s"
-    r"(?:(?:actually|really|instead|rather|in\sfact)\s)?|(?<=but\s)|(?<=rather\s))"
-    r"(?=[-+]?[$(\[*]{0,3}\\?\(?[-+]?(?:\d|[A-Z]\b)|[$\\])",
-    re.I,
-)
-_CORRECTED_ELSEWHERE = re.compile(
-    r"[^\n]{1,40}?(?:,?\s(?:sondern|mais|sino|mas|ma|maar|utan|men|a)\s|[,，]?\s?而是\s?)(?=[-$\\]?[\d$\\A-Z])"
-)
-"""From an answer that is denied to the one in its place: `not 8. It is 7`."""
-_SUPPOSED = re.compile(  # `you might think`, `it is tempting to say`, `Tom says`
-    r"(?:\b(?:(?:some|many|most|people|students|others|they)\s(?:(?:people|students|readers)\s)?"
-    r"(?:(?:might|may|could|would)\s)?|(?:you|one|it|we)\s(?:might|may|could)\s(?:at\sfirst\s)?"
-    r"(?:be\stempted\sto\s)?|(?:tempt(?:ing|ed)|easy|wrong|mistake(?:\sis)?|incorrect|natural)\sto\s)"
-    r"(?:think|say|guess|believe|assume|expect|conclude|argue|claim|suggest|seem|appear|answer)"
-    r"|\b(?:says|thinks|claims|believes|guesses|thought|said|guessed|claimed|believed))\s(?:like\s)?"
-    r"(?:that\s)?(?:(?:the|this|our|an?|your)\s)?(?:(?:final|correct|right)\s)?\Z"
-    r"|\bat\sfirst(?:\s(?:glance|sight))?,?\s(?:it\s(?:seems|looks|appears)\s(?:like\s|that\s)?)?the\s\Z",
-    re.I,
-)
-_CONDITIONAL = re.compile(r"(?:would|should|might|could)\s(?:have\s)?be", re.I)
-_IF = re.compile(r"\bif\s[^.\n]{1,100}\Z", re.I)
-_IF_AFTER = re.compile(r"[^.\n]{1,80}?\sif\s", re.I)
-_CONDITION_AFTER = re.compile(r"[^.\n]{1,80}?\s(?:had|were|unless)\s", re.I)
-_CONDITION_BEFORE = re.compile(
-    r"(?:^|[.!?\n]\s?)(?:But\s|So\s)?(?:if\s[^.\n]{1,80}?\s(?:had|were)|had|were|otherwise)\b[^.\n]{0,80}\Z",
-    re.I,
-)
-_NOT_STATED = re.compile(
-    r"\b(?:wrong|incorrect|false|mistaken|erroneous|tempting|another|other|previous|earlier|initial"
-    r"|original)\s(?:final\s)?\Z"
-    r"|\b(?:if|whether|suppose|assum\w{1,4}|unless|check\w{0,3}|verif\w{1,3}|confirm\w{0,3}|about|doubt\w{0,3}|unsure"
-    r"|not\s(?:sure|certain|clear))\s(?:that\s)?(?:(?:the|an?|this|our|my|your)\s)?(?:(?:final|correct)\s)?\Z",
-    re.I,
-)
 _CONCLUSION = re.compile(
     r"(?:Therefore|Thus|Hence|So|Consequently|Finally|∴|\\therefore)\b[,:]?\s"
     r"(?:we\s(?:have|get|find|obtain)\s(?:that\s)?)?(?=[$\\(\[]{0,2}\s?[A-Za-z]\w?\s?=)"
@@ -194,43 +156,24 @@ def _output_statements(text: str) -> Iterator[Statement]:
 def _phrase_statements(text: str, lowered: str, language: Language) -> Iterator[Statement]:
     conditional, stated = None, False
     for start, end in sorted(find_phrases(text, lowered, language))[-MAX_STATEMENTS:]:
-        denied = _NEGATED.match(text, end) or _SUPPOSED.search(text, max(0, start - 80), start)
-        corrected = _CORRECTED.match(text, end) if denied else None
-        if denied and not corrected and language is not ENGLISH and language is not OPTIONS:
-            corrected = _CORRECTED_ELSEWHERE.match(text, end)
-        if corrected:
-            end, denied = corrected.end(), None
-        if denied or _is_supposed(text, start, end):
+        place = stated_place(text, start, end, language.name)
+        if place is None:
             continue
-        span = sentence_span(text, _after_bullet(text, end))
+        span = sentence_span(text, _after_bullet(text, place))
         if not text.isascii():
-            replaced = _REPLACED.search(text, *span)
-            if replaced:
-                span = trim(text, replaced.end(), span[1])
-            elif _DENIED_AFTER.search(text, span[0], min(len(text), span[1] + 20)):
+            place = undenied_place(text, *span)
+            if place is None:
                 continue
-            ending = ENDS.search(text, max(span[0], span[1] - 12), span[1])
-            span = trim(text, span[0], ending.start()) if ending else span
+            ending = ENDS.search(text, max(place, span[1] - 12), span[1])
+            span = trim(text, place, ending.start() if ending else span[1])
         statement = Statement(*span, "phrase", language.decimal_comma)
-        if _CONDITIONAL.search(text, start, end) and (
-            _IF.search(text[max(0, start - 120) : start]) or _IF_AFTER.match(text, end)
-        ):
+        if has_condition(text, start, end):
             conditional = statement
-            continue
-        stated = True
-        yield statement
+        else:
+            stated = True
+            yield statement
     if conditional and not stated:
         yield conditional
-
-
-def _is_supposed(text: str, start: int, end: int) -> bool:
-    """Return whether the words around a phrase make it no statement: `whether the answer is`."""
-    if _NOT_STATED.search(text, max(0, start - 40), start):
-        return True
-    if not _CONDITIONAL.search(text, start, end):
-        return False
-    before = _CONDITION_BEFORE.search(text[max(0, start - 200) : start])
-    return bool(before or _CONDITION_AFTER.match(text, end))
 
 
 def _after_bullet(text: str, start: int) -> int:
@@ -245,7 +188,7 @@ def _reversed_statements(text: str) -> Iterator[Statement]:
     for match in [*_REVERSED.finditer(text)][-MAX_STATEMENTS:]:
         start, end = match.span("value")
         before = text[max(0, start - 80) : start]
-        if not (_NOT_STATED.search(before) or _SUPPOSED.search(before) or _UNFIT.search(before)):
+        if not (is_supposed(before) or _UNFIT.search(before)):
             yield Statement(start, end, "phrase")
 
 
