@@ -181,3 +181,9 @@ def test_the_time_for_a_text_grows_no_faster_than_the_text(name: str) -> None:
 
     short, long = seconds(MAX_TEXT // 8), seconds(MAX_TEXT)
     assert long < 24 * short + 0.05  # 8 times as long; a quadratic search takes 64 times as long
+
+
+@pytest.mark.parametrize("quantity", ["-10°F", "-14 °C", "240 V", "35 N", "9 J", "60 W", "12 A"])
+def test_an_extracted_quantity_equals_the_same_quantity_and_its_number(quantity: str) -> None:
+    assert outcome(quantity, f"The answer is {quantity}.") == "equal"
+    assert outcome(quantity.rstrip(" °FCVNJWA"), f"The answer is {quantity}.") == "equal"

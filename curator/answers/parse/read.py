@@ -63,7 +63,7 @@ _WORD_PREFIXES = ("Rs", "rs", "RS", "Re", "INR", "USD")
 _SUFFIX = re.compile(
     r"(.*?[\d)}\]°!%]|.*?(?<![A-Za-z\\])(?:pi|\\pi))\s*((?!(?:pi|[ei]|inf|oo|and|or|True|False)\b)(?:[A-Za-z£€₹¥"
     + normalize.CURRENCY
-    + r"]|°[CFcf])(?:[^\\={}|]|\^ ?\{ ?-?\d ?\})*)",
+    + r"]|°[CF])(?:[^\\={}|]|\^ ?\{ ?-?\d ?\})*)",
     re.S,
 )
 _BRACED_POWER = re.compile(r"([A-Za-z]) ?\^ ?\{ ?(-?\d) ?\}")
