@@ -4,8 +4,9 @@ In: a text and the choices. Out: an `Answer` with its place in the text, or None
 *stated* as the answer counts, the last statement first: `#### 5`, `\boxed{5}`, `The answer is 5`,
 `答案是 5`, `<answer>5</answer>`, a heading "Final Answer", `Answer: C`, `A: 5`, `D is the answer`,
 `5 is the answer`, a fenced block of program output, a last line that is a letter. A thought or a
-supposition (`you might think the answer is 5`) states nothing, and a text that continues with another question has answered before it. The last number of a text that states
-no answer is not extracted: in 2.8% of GSM8K's own solutions it is not the answer.
+supposition (`you might think the answer is 5`) states nothing, and a text that continues with
+another question has answered before it. The last number of a text that states no answer is not
+extracted: in 2.8% of GSM8K's own solutions it is not the answer.
 """
 
 import re
