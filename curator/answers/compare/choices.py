@@ -158,7 +158,8 @@ def match_choices(text: str, choices: tuple[str, ...]) -> tuple[list[int], str]:
     label, rest = split_label(normalize.normalize(text))
     if label and LETTERS.find(label) < len(options):
         index = LETTERS.find(label)
-        by_text, _ = match_choices(rest, choices) if not parse_letter(rest) else ([index], "")
+        again = parse_letter(rest) or split_label(rest)[0]
+        by_text, _ = match_choices(rest, choices) if not again else ([index], "")
         return ([index] if not by_text or index in by_text else sorted({index, *by_text})), "letter"
     if same:
         return same, "option text"

@@ -26,7 +26,7 @@ from curator.answers.compare.scalars import Result
 from curator.answers.compare.with_units import compare_quantities
 from curator.answers.parse import normalize
 from curator.answers.parse.atoms import FUNCTIONS
-from curator.answers.parse.phrases import MATHEMATICAL, parse_clock
+from curator.answers.parse.phrases import MATHEMATICAL, count_labels, parse_clock
 from curator.answers.parse.read import Reading, read
 from curator.core.model import Answer
 
@@ -240,6 +240,10 @@ def _compare_selections(a: str, b: str) -> Result | None:
     return ("equal" if x == y else "different"), "letters"
 
 
+def _has_label(text: str) -> bool:
+    return bool(split_label(text)[0]) or count_labels(text) > 0
+
+
 def _compare_letters(gold: str, answer: str) -> Result | None:
     """Compare letters of choices whose texts are unknown: `(b)`, `B)`, `B. web`.
 
@@ -251,11 +255,15 @@ def _compare_letters(gold: str, answer: str) -> Result | None:
     if all(letters) and any(len(text.strip()) > 1 for text in (gold, answer)):
         if letters[0] != letters[1] or not (labels[0][1] and labels[1][1]):
             return ("equal" if letters[0] == letters[1] else "different"), "letter"
+        if any(_has_label(rest) for _, rest in labels):
+            return "undecided", "several labels"
         result = _compare_without_choices(labels[0][1], labels[1][1])
         same = result is not None and result[0] == "equal"
         return ("equal" if same else "undecided"), "letter"
     for (label, rest), other in zip(labels, (answer, gold), strict=True):
         if label and not split_label(other)[0]:
+            if _has_label(rest):
+                return "undecided", "several labels"
             if rest == other:
                 return "equal", "same text"
             return _compare_without_choices(rest, other)

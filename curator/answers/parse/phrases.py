@@ -169,6 +169,14 @@ def parse_clock(text: str) -> int | None:
     return int(match[1]) * 3600 + int(match[2]) * 60 + int(match[3] or 0)
 
 
+_LABEL = re.compile(r"(?<![A-Za-z'\\^_])\([A-H]\)(?![\^_'!])")
+
+
+def count_labels(text: str) -> int:
+    """Return how many letters in brackets a text has that are no arguments of functions."""
+    return len(_LABEL.findall(text)) if "(" in text else 0
+
+
 _NTH = re.compile(r"(\d+)(?:st|nd|rd|th)", re.I)
 
 

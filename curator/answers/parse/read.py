@@ -157,6 +157,8 @@ def read(text: str) -> Reading:
     date = notations.parse_date(plain)
     if date is not None:
         return Reading(plain, date=date)
+    if phrases.count_labels(plain) > 1:
+        return Reading(plain, ambiguous=True)  # `(A) 5 (B) 6` is no product
     core = _LEAD.sub("", plain, count=1) if _LEAD.match(plain) else plain
     try:
         rank = phrases.parse_ordinal(core) if len(core) < 12 else None
