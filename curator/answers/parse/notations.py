@@ -30,7 +30,8 @@ _BASE_WORD = re.compile(r"_ ?\{ ?(two|three|four|five|six|seven|eight|nine|ten|t
 _BASE_AFTER = re.compile(r"(-?[0-9A-Z]{1,64}) ?\(?(?:in )?base[- ](\d\d?|[a-z]{3,7})\)?", re.ASCII)
 _INTERVAL = re.compile(r"\bInterval\.(open|Lopen|Ropen)(?= ?\()")
 _EACH = re.compile(r" (?:each|apiece|o'clock)$", re.I)
-_OHM = re.compile(r"(?<=[\d}]) ?(?:\\Omega|Ω|Ω)$")
+_OHM = re.compile(r"(?<=[\d}]) ?([kMmµμ]?) ?(?:\\Omega|Ω|Ω)$")
+_DEGREES = re.compile(r" ?° ?(?=[CFK]$)")
 
 
 def rewrite(text: str) -> str:
@@ -40,7 +41,9 @@ def rewrite(text: str) -> str:
     remark = _REMARK.fullmatch(text)
     if remark:
         text = remark[1]
-    text = _SCIENTIFIC.sub("*", _OHM.sub(" ohm", _EACH.sub("", text)))
+    text = _SCIENTIFIC.sub("*", _OHM.sub(r" \1ohm", _EACH.sub("", text)))
+    if "°" in text:
+        text = _DEGREES.sub(" °", text)
     if "nterval." in text:
         text = _INTERVAL.sub(r"Interval_\1", text)
     if "_" in text or "base" in text:
