@@ -106,8 +106,7 @@ def _remove_duplicates(items: Sequence[Node]) -> list[Node]:
     if len(items) > MAX_ITEMS:
         return list(dict.fromkeys(items))
     for item in items:
-        results = [compare_nodes(item, other) for other in distinct]
-        if not any(result and result[0] == "equal" for result in results):
+        if not any(_are_equal(item, other) for other in distinct):
             distinct.append(item)
     return distinct
 
@@ -126,6 +125,15 @@ def _is_ascending(pair: Sequence[Node]) -> bool:
     except NoValue:
         return True
     return low.re < high.re and not low.im and not high.im
+
+
+def _states_alternatives(node: Node) -> bool:
+    """Return whether a formula is `x = 4 or y = 5`, alternatives with different names."""
+    if node.op != "items" or node.text != "or":
+        return False
+    if any(arg.op != "rel" for arg in node.args):
+        return False
+    return len(variables(node)) > 1 and len({arg.args[0] for arg in node.args}) > 1
 
 
 def _compare_named_values(a: Node, b: Node) -> Result | None:
@@ -183,9 +191,16 @@ def _compare_with_set(a: Node, b: Node) -> Result | None:
 
 def _compare_intervals(a: Node, b: Node) -> Result | None:
     """Compare intervals and unions; they differ from a number."""
+    if any(side.op in _SCALAR and _has_collection(side) for side in (a, b)):
+        return "undecided", "points or sets"
     if {a.op, b.op} & _SCALAR and not (variables(a) or variables(b)):
         return "different", "how many"
     return compare_sets(a, b)
+
+
+def _has_collection(node: Node) -> bool:
+    """Return whether an expression computes with points, sets or matrices: `2(1, 3)`."""
+    return node.op in (*_COLLECTIONS, "matrix", "interval") or any(map(_has_collection, node.args))
 
 
 def _compare_matrices(a: Node, b: Node) -> Result | None:
@@ -201,6 +216,8 @@ def _compare_matrices(a: Node, b: Node) -> Result | None:
             "matrix",
         )
     matrix, other = (a, b) if a.op == "matrix" else (b, a)
+    if other.op in _SCALAR and _has_collection(other):
+        return "undecided", "matrix"
     if (
         other.op in _SCALAR
         and not variables(other)
@@ -220,6 +237,8 @@ def _compare_matrices(a: Node, b: Node) -> Result | None:
 
 
 def _are_equal(a: Node, b: Node) -> bool:
+    if (a.op == "set") != (b.op == "set"):
+        return False  # {{1}, 2} and {1, {2}}
     result = compare_nodes(a, b)
     return result is not None and result[0] == "equal"
 
@@ -335,6 +354,8 @@ def compare_nodes(a: Node, b: Node) -> Result | None:
     """Return the outcome for two formulas; None where a symbolic grader is needed."""
     if a == b:
         return "equal", "same formula"
+    if _states_alternatives(a) != _states_alternatives(b):
+        return "undecided", "and or or"
     named = _compare_named_values(a, b)
     if named:
         return named
@@ -364,6 +385,8 @@ def compare_nodes(a: Node, b: Node) -> Result | None:
         return _compare_matrices(a, b)
     if ops & set(_COLLECTIONS):
         if not (a.op in _COLLECTIONS and b.op in _COLLECTIONS):
+            if any(side.op in _SCALAR and _has_collection(side) for side in (a, b)):
+                return "undecided", "points or sets"
             vector = (variables(a) | variables(b)) & {"j", "k"}
             return ("undecided", "vector") if vector else ("different", "how many")
         return _compare_collections(a, b)

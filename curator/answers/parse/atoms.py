@@ -165,6 +165,20 @@ def application(p: Cursor, name: str) -> Node | None:
     return Node("apply", args, name)
 
 
+def derivative(p: Cursor, base: Node) -> Node | None:
+    """Parse `f^{(3)}(x)` after its `f^` as f with three primes; None if the exponent is a power."""
+    tokens = [p.next.text, p.peek().text, p.peek(3).text, p.peek(4).text]
+    order = p.peek(2)
+    if base.op != "name" or tokens != ["{", "(", ")", "}"] or order.kind not in ("num", "word"):
+        return None
+    if order.text not in "1234" or p.peek(5).text != "(":
+        raise Ambiguous("a derivative or a power")
+    p.at += 6
+    inside = p.parse_until(")")
+    args = inside.args if inside.op == "items" else (inside,)
+    return Node("apply", args, base.text + "'" * int(order.text))
+
+
 def _is_function(name: str) -> bool:
     return name[0] in _FUNCTION_LETTERS or name[-1] == "'"
 
@@ -267,7 +281,7 @@ def command(p: Cursor, name: str) -> Node:
         p.expect(r"\rfloor" if name == "lfloor" else r"\rceil")
         return Node("call", (inside,), "floor" if name == "lfloor" else "ceil")
     if name in _GREEK:
-        return variable(p, name)
+        return application(p, name) or variable(p, name)
     raise Unreadable(f"unknown command {name}")
 
 

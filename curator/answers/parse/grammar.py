@@ -247,6 +247,9 @@ class Parser:
         if self.next.text in ("^", "**"):
             if self.take().text == "^" and atoms.is_product_of_letters(self.next):
                 raise Ambiguous("an exponent of several letters")
+            if (applied := atoms.derivative(self, base)) is not None:
+                self.depth -= 1
+                return applied
             exponent = self.signed()
             base = self.postfix(Node("^", (base, exponent)))
         self.depth -= 1

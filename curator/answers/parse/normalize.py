@@ -121,7 +121,9 @@ _ESCAPED_TWICE = re.compile(
 )
 _PRIMES = re.compile(r" ?\^ ?\{? ?('(?: ?')*) ?\}?")
 _FRACTION_ARG = re.compile(r"(\\frac\s*(?:\{[^{}]*\}|\d)|\\frac|\\sqrt)\s*(\d)(?!\s*\])")
-_DEGREES = re.compile(r"\^\s*\{?\s*\\circ\s*\}?|\\circ(?![A-Za-z])")
+_DEGREES = re.compile(
+    r"\^\s*\{?\s*\\circ\s*\}?|(?<=[\d})])\\circ(?![A-Za-z])|(?<=[\d})] )\\circ(?![A-Za-z])"
+)
 _GROUPED = re.compile(r"(?<=\d)(?:\{,\}|,\\!|\\!,|,\s*\\!)\s*(?=\d{3}(?!\d))")
 _GROUPED_ARG = re.compile(r"(?<=[a-z}])\{\d{1,3}(?:,\d{3}){1,9}\}", re.ASCII)
 _THIN_SPACE = re.compile(r"(?<=\d)(?:\\,|[\u00a0\u2009\u202f])(?=\d{3}(?!\d))", re.ASCII)

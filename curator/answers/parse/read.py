@@ -85,6 +85,7 @@ _ALL_REALS = (
     "the set of all real numbers",
 )
 _BUILDER = re.compile(r"\\?\{ ?[a-z] ?(?:\\in[^|:]*)?[|:] ?(.*?) ?\\?\}")
+_VECTORS = re.compile(r"\\(?:mathbf|vec|boldsymbol|bm|overrightarrow|hat|bf)(?![a-z])")
 _UNKNOWN_NAME = re.compile(r"[A-Za-z]")
 
 
@@ -157,6 +158,10 @@ def read(text: str) -> Reading:
     date = notations.parse_date(plain)
     if date is not None:
         return Reading(plain, date=date)
+    if _VECTORS.search(text) and (r"\times" in text or "×" in text):
+        return Reading(text.strip(), ambiguous=True)  # a cross product
+    if r"\circ" in plain or "∘" in plain:
+        return Reading(plain, ambiguous=True)  # f of g
     if phrases.count_labels(plain) > 1:
         return Reading(plain, ambiguous=True)  # `(A) 5 (B) 6` is no product
     core = _LEAD.sub("", plain, count=1) if _LEAD.match(plain) else plain
