@@ -127,6 +127,10 @@ def _is_ascending(pair: Sequence[Node]) -> bool:
     return low.re < high.re and not low.im and not high.im
 
 
+def count_of(node: Node, op: str) -> int:
+    return (node.op == op) + sum(count_of(arg, op) for arg in node.args)
+
+
 def _states_alternatives(node: Node) -> bool:
     """Return whether a formula is `x = 4 or y = 5`, alternatives with different names."""
     if node.op != "items" or node.text != "or":
@@ -295,11 +299,19 @@ def _compare_equations(a: Node, b: Node) -> Result | None:
         if bodies:
             return compare_nodes(*bodies)
     result = compare_equations(a, b)
+    if result and result[0] == "different" and (_divides_by_name(a) or _divides_by_name(b)):
+        return "undecided", "denominators"  # xy = 6 and y = 6/x
     squared = _square_moduli(a), _square_moduli(b)
     if result and result[0] != "equal" and squared != (a, b):
         again = compare_equations(*squared)
         return again if again and again[0] == "equal" else ("undecided", "modulus")
     return result
+
+
+def _divides_by_name(node: Node) -> bool:
+    if node.op == "/" and variables(node.args[1]):
+        return True
+    return any(map(_divides_by_name, node.args))
 
 
 def _square_moduli(relation: Node) -> Node:
@@ -359,6 +371,8 @@ def compare_nodes(a: Node, b: Node) -> Result | None:
     named = _compare_named_values(a, b)
     if named:
         return named
+    if any(count_of(side, "pm") > 1 and side.op == "pm" for side in (a, b)):
+        return "undecided", "several signs"
     inequalities = a, b
     a, b = (solve_inequality(expand_plus_minus(_unwrap_single(side))) for side in (a, b))
     if a.op == b.op == "rel" and (a.text == "in") != (b.text == "in"):

@@ -94,6 +94,18 @@ def _has_prose(text: str) -> bool:
     return any(word not in FUNCTIONS for word in _WORD.findall(text))
 
 
+_SAME_WORDS = {
+    "dne": "does not exist",
+    "doesn t exist": "does not exist",
+    "infinitely many": "infinite",
+    "infinitely many solutions": "infinite",
+    **{
+        short: f"{day}day"
+        for day in ("mon", "tues", "wednes", "thurs", "fri", "satur", "sun")
+        for short in (day[:3], day)
+    },
+}
+"""Words and abbreviations with one meaning."""
 _STEM_LENGTH = 5
 _NEGATIVE = frozenset(["no", "none", "not", "dne", "impossible", "undefined", "nothing", "empty"])
 
@@ -145,6 +157,7 @@ _ACCENTS = re.compile(
     r"(?![a-z])|\^ ?\{? ?(?:\*|\\ast|\\star|\\dagger)"
 )
 _CAPITALS = re.compile("[A-Z]{3,20}|[IVXLCDM]{2}")
+_RATIO_NAMES = re.compile(r"[A-Za-z]+ ?:[^=]{0,60}=")
 _QUOTE = re.compile("(?<![A-Za-z)'])'")
 _GROUPS = re.compile(r"[-+]?\d{1,3}(?: \d{3})+")
 _LONG_WORD = re.compile(r"[A-Za-z]{3,}")
@@ -170,7 +183,7 @@ def _compare_texts(a: Reading, b: Reading) -> Result | None:
     """Compare two texts of which at least one is not a formula known here."""
     formulas = [bool(_FORMULA.search(reading.plain)) for reading in (a, b)]
     if not any(formulas) and (a.node is None or b.node is None):
-        x, y = a.words, b.words
+        x, y = (_SAME_WORDS.get(side.words, side.words) for side in (a, b))
         if not x or not y:
             return "undecided", "text"
         if x == y:
@@ -224,6 +237,8 @@ def _compare_without_choices(gold: str, answer: str) -> Result | None:
         result = compare_quantities(a.node, a.unit, b.node, b.unit)
         if result and result[0] == "equal" and _is_other_word(a.plain, b.plain):
             return "undecided", "order of letters"
+        if a.label != b.label and all(_RATIO_NAMES.match(side.plain) for side in (a, b)):
+            return "undecided", "names in another order"
         if a.label and b.label and a.label != b.label and result and result[0] == "equal":
             return "undecided", "other label"
         letters = _compare_letters(a.plain, b.plain)

@@ -12,7 +12,7 @@ from curator.answers.parse.tree import Node, contains, replace_node
 
 FUNCTIONS = word_set(
     "sqrt cbrt sin cos tan sec csc cot asin acos atan arcsin arccos arctan sinh cosh tanh exp log"
-    " ln lg abs floor ceil ceiling factorial binomial binom gcd lcm root max min re im"
+    " arcsinh arccosh arctanh asinh acosh atanh ln lg abs floor ceil ceiling factorial binomial binom gcd lcm root max min re im"
     " conjugate sign sgn"
 )
 _CONSTRUCTORS = word_set(  # constructors that leave the value as it is
@@ -310,8 +310,9 @@ def root(p: Cursor) -> Node:
 
 
 def call(p: Cursor, name: str) -> Node:
-    name = {"ceiling": "ceil", "binom": "binomial", "arcsin": "asin"}.get(name, name)
-    name = {"arccos": "acos", "arctan": "atan"}.get(name, name)
+    name = {"ceiling": "ceil", "binom": "binomial"}.get(name, name)
+    if name.startswith("arc"):
+        name = "a" + name[3:]
     if name == "factorial" and p.next.text == "(":
         return Node("fact", (p.atom(),))
     exponent = base = None

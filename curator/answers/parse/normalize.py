@@ -51,9 +51,17 @@ _CHARACTERS = str.maketrans(
         "″": "''",
         "∅": r"\emptyset ",
         "⇒": r"\Rightarrow ",
+        "∈": r" \in ",
+        "⌊": r"\lfloor ",
+        "⌋": r"\rfloor ",
+        "⌈": r"\lceil ",
+        "⌉": r"\rceil ",
+        "∛": " cbrt ",
     }
 )
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
+_LOWERED = re.compile("[₀₁₂₃₄₅₆₇₈₉]+")
+_SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _RAISED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺]+")
 _ROOT = re.compile(r"√\s*(\d+(?:\.\d+)?|[A-Za-z])?")
 
@@ -120,7 +128,9 @@ _ESCAPED_TWICE = re.compile(
     r"(?![A-Za-z]))"
 )
 _PRIMES = re.compile(r" ?\^ ?\{? ?('(?: ?')*) ?\}?")
-_FRACTION_ARG = re.compile(r"(\\frac\s*(?:\{[^{}]*\}|\d)|\\frac|\\sqrt)\s*(\d)(?!\s*\])")
+_FRACTION_ARG = re.compile(
+    r"(\\(?:frac|[dt]?binom)\s*(?:\{[^{}]*\}|\d)|\\(?:frac|[dt]?binom)|\\sqrt)\s*(\d)(?!\s*\])"
+)
 _DEGREES = re.compile(
     r"\^\s*\{?\s*\\circ\s*\}?|(?<=[\d})])\\circ(?![A-Za-z])|(?<=[\d})] )\\circ(?![A-Za-z])"
 )
@@ -203,6 +213,7 @@ def normalize(text: str) -> str:
     if not text.isascii():
         text = "".join(str(unicodedata.decimal(char, char)) for char in text)
         text = _RAISED.sub(lambda m: f"^({m[0].translate(_SUPERSCRIPTS)})", text)
+        text = _LOWERED.sub(lambda m: f"_{{{m[0].translate(_SUBSCRIPTS)}}}", text)
         text = text.translate(_CHARACTERS)
         text = _ROOT.sub(lambda m: f"sqrt({m[1]})" if m[1] else " sqrt", text)
     if "$" in text:

@@ -70,11 +70,11 @@ _BRACED_POWER = re.compile(r"([A-Za-z]) ?\^ ?\{ ?(-?\d) ?\}")
 MAX_QUANTITY = 200
 """Maximum length of a number with a unit, in characters; it bounds the search for one."""
 _LEAD = re.compile(
-    r"(?:about|approximately|approx\.?|around|nearly|roughly|exactly|only|after|=|≈|~|:) *", re.I
+    r"(?:(?:the )?(?:final )?(?:answer|ans\.?) ?(?:is\b|[:=])|about|approximately|approx\.?|around|nearly|roughly|exactly|only|after|=|≈|~|:) *", re.I
 )
 _FORMULA = re.compile(
     r"[\d\\^=+*/()\[\]{}<>|]|(?<![A-Za-z])[A-Za-z]{1,2} ?- ?[A-Za-z]{1,2}(?![A-Za-z])"
-    r"|(?<![A-Za-z])(?:sin|cos|tan|cot|ln) ?[A-Za-z](?![A-Za-z])"
+    r"|(?<![A-Za-z])(?:arc|a)?(?:sinh?|cosh?|tanh?|cot|ln) ?[A-Za-z](?![A-Za-z])"
 )
 _NAMES = re.compile(r"-?(?:[A-Za-z]|pi|inf)(?:, ?-?(?:[A-Za-z]|pi|inf))+")
 _ALL_REALS = (
@@ -85,6 +85,7 @@ _ALL_REALS = (
     "the set of all real numbers",
 )
 _BUILDER = re.compile(r"\\?\{ ?[a-z] ?(?:\\in[^|:]*)?[|:] ?(.*?) ?\\?\}")
+_STATISTIC = re.compile(r"(?:E|Var|Cov|SD|Pr?) ?\[[^\[\]=]{1,40}\] ?=")
 _VECTORS = re.compile(r"\\(?:mathbf|vec|boldsymbol|bm|overrightarrow|hat|bf)(?![a-z])")
 _UNKNOWN_NAME = re.compile(r"[A-Za-z]")
 
@@ -178,6 +179,8 @@ def read(text: str) -> Reading:
         special = notations.parse_based(core) or notations.parse_range(core)
         if special:
             return Reading(plain, special)
+        if _STATISTIC.match(core):
+            return _read_labelled(plain, core)
         compound = phrases.parse_compound(core.replace(normalize.CURRENCY, "$"))
         if compound:
             return Reading(plain, Node("num", (), compound[0]), compound[1])

@@ -71,6 +71,7 @@ _OTHER_NAMES = {
     "mps": "m/s",
     "fps": "ft/s",
     "rpm": "revolution/min",
+    "per cent": "percent",
     "percentage point": "pp",
     "percentage points": "pp",
     "degrees celsius": "celsius",
