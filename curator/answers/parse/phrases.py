@@ -169,7 +169,7 @@ def parse_clock(text: str) -> int | None:
     return int(match[1]) * 3600 + int(match[2]) * 60 + int(match[3] or 0)
 
 
-_LABEL = re.compile(r"(?<![A-Za-z'\\^_])\([A-H]\)(?![\^_'!])")
+_LABEL = re.compile(r"(?<![A-Za-z'\\^_])\([A-H]\)(?![\^_'!])|(?:^|(?<= ))\([a-h]\) (?=[\w\\-])")
 
 
 def count_labels(text: str) -> int:

@@ -168,9 +168,10 @@ _NO_UNITS = word_set(
 _NOT_COUNTED = word_set(
     """bps thou mln bln permille permil ppm ppb score scores gross grosses myriad myriads
     loss losses deficit deficits debt debts overdrawn owed withdrawal withdrawals decrease decreases
-    norths souths easts wests ups downs degrees minus plus always perhaps besides afterwards
-    upwards downwards forwards backwards sometimes nowadays yes has was does is his this
-    means equals plus remains"""
+    north south east west northeast northwest southeast southwest northward southward eastward
+    westward up down right upward downward forward backward upwards downwards forwards backwards
+    inland late early behind ahead wrong missing always perhaps besides afterwards sometimes
+    nowadays yes has was does his this means remains"""
 )
 """Words that look like plural nouns but count nothing, and nouns that turn the sign."""
 _COUNTED = word_set(
@@ -246,8 +247,8 @@ def _is_counted(word: str) -> bool:
 def _is_sure(top: str, rest: Sequence[str]) -> bool:
     """Return whether the words of a unit only count: `candy bars`, `dollars left`, `km/h`.
 
-    The last word counts, or there is a known unit and every other word counts or is known. Of a
-    rate (`steps/minute`), the numerator may be any word.
+    Every word counts or is a known unit, or one of them counts and the others add detail. Of a
+    rate (`step/minute`), the numerator may be any word.
     """
     words = [word for word in re.findall(r"[^\W\d_]+|[£€₹¥°]", top)]
     unknown = [word for word in words if _base_unit(word)[0][:1] == "#" and word != "unit"]
@@ -255,9 +256,10 @@ def _is_sure(top: str, rest: Sequence[str]) -> bool:
         return True
     if any(word in _NOT_COUNTED for word in unknown):
         return False
-    if len(unknown) == len(words):
-        return _is_counted(words[-1]) or any(_base_unit(part.strip())[0][:1] != "#" for part in rest)
-    return False
+    if len(unknown) < len(words):
+        return False
+    rate = any(_base_unit(part.strip())[0][:1] != "#" for part in rest)
+    return rate or any(map(_is_counted, words))
 
 
 def _changes_number(text: str) -> bool:
