@@ -12,8 +12,8 @@ from curator.answers.parse.tree import Node, contains, replace_node
 
 FUNCTIONS = word_set(
     "sqrt cbrt sin cos tan sec csc cot asin acos atan arcsin arccos arctan sinh cosh tanh exp log"
-    " arcsinh arccosh arctanh asinh acosh atanh ln lg abs floor ceil ceiling factorial binomial binom gcd lcm root max min re im"
-    " conjugate sign sgn"
+    " arcsinh arccosh arctanh asinh acosh atanh ln lg abs floor ceil ceiling factorial binomial"
+    " binom gcd lcm root max min re im conjugate sign sgn"
 )
 _CONSTRUCTORS = word_set(  # constructors that leave the value as it is
     "list tuple Integer Float Decimal Point Point2D Point3D float64 float32 int64 int32 int float"

@@ -36,7 +36,9 @@ _PLUS_MINUS = re.compile(r"(?:^|(?<=[=,(] )|(?<=[=,(]))\+ ?- ?|\+/-")
 _INDIAN = re.compile(r"-?\d{1,2}(?:,\d\d)+,\d{3}(?:\.\d+)?", re.ASCII)
 _ARRAY = re.compile(r"\[[-+\d. \[\]]+\]", re.ASCII)
 _ARRAY_BLANK = re.compile(r"(?<=[\d.\]]) +(?=[-+]?[\d.\[])", re.ASCII)
-_ASSIGNED = re.compile(r"\[?\{((?:[A-Za-z]\w{0,9}: [^{}:,\[\]]+, )*[A-Za-z]\w{0,9}: [^{}:,\[\]]+)\}\]?")
+_ASSIGNED = re.compile(
+    r"\[?\{((?:[A-Za-z]\w{0,9}: [^{}:,\[\]]+, )*[A-Za-z]\w{0,9}: [^{}:,\[\]]+)\}\]?"
+)
 _MODULE = re.compile(r"\b(?:np|numpy|sympy|sp|math)\.(?=[a-z])")
 _QUOTED_NUMBER = re.compile(r"\b(?:Decimal|Fraction|Integer|Rational)\('([-+\d./eE]+)'\)")
 _UNBOUNDED = re.compile(r"\(-oo < \w{1,9}\) & | & \(\w{1,9} < oo\)")

@@ -70,7 +70,9 @@ _BRACED_POWER = re.compile(r"([A-Za-z]) ?\^ ?\{ ?(-?\d) ?\}")
 MAX_QUANTITY = 200
 """Maximum length of a number with a unit, in characters; it bounds the search for one."""
 _LEAD = re.compile(
-    r"(?:(?:the )?(?:final )?(?:answer|ans\.?) ?(?:is\b|[:=])|about|approximately|approx\.?|around|nearly|roughly|exactly|only|after|=|≈|~|:) *", re.I
+    r"(?:(?:the )?(?:final )?(?:answer|ans\.?) ?(?:is\b|[:=])"
+    r"|about|approximately|approx\.?|around|nearly|roughly|exactly|only|after|=|≈|~|:) *",
+    re.I,
 )
 _FORMULA = re.compile(
     r"[\d\\^=+*/()\[\]{}<>|]|(?<![A-Za-z])[A-Za-z]{1,2} ?- ?[A-Za-z]{1,2}(?![A-Za-z])"

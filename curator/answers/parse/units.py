@@ -120,11 +120,11 @@ _SYMBOLS = {
     "ohm": "ohm",
     "mol": "mole",
 }
-_DERIVED = {
-    "force": ({"mass": 1, "length": 1, "time": -2}, 1000),
-    "energy": ({"mass": 1, "length": 2, "time": -2}, 1000),
-    "power": ({"mass": 1, "length": 2, "time": -3}, 1000),
-    "pressure": ({"mass": 1, "length": -1, "time": -2}, 1000),
+_DERIVED: dict[str, tuple[dict[str, int], Fraction]] = {
+    "force": ({"mass": 1, "length": 1, "time": -2}, Fraction(1000)),
+    "energy": ({"mass": 1, "length": 2, "time": -2}, Fraction(1000)),
+    "power": ({"mass": 1, "length": 2, "time": -3}, Fraction(1000)),
+    "pressure": ({"mass": 1, "length": -1, "time": -2}, Fraction(1000)),
     "volume": ({"length": 3}, Fraction(1, 1000)),
 }
 """Dimensions as powers of others, and the size of their base unit in grams, metres, seconds."""
@@ -186,7 +186,9 @@ _ORDINAL_PART = re.compile(
     r"(?:[a-z-]*(?:eenth|ieth|ndredth|usandth|illionth)|third|fourth|fifth|sixth|seventh|eighth|ninth"
     r"|tenth|eleventh|twelfth|quarter|half|halve)s?|[a-z]+fold"
 )
-_CASED_SYMBOL = re.compile(r"(?<![^\W\d_])(?:[nμµmckMGT](?:[mgsLlWJNVA]|Hz|Pa|eV|ohm|mol))(?![^\W\d_])")
+_CASED_SYMBOL = re.compile(
+    r"(?<![^\W\d_])(?:[nμµmckMGT](?:[mgsLlWJNVA]|Hz|Pa|eV|ohm|mol))(?![^\W\d_])"
+)
 _SQUARED = re.compile(r"\b(square|sq|cubic|cu)\b\.?\s*([a-z]+)")
 _PART = re.compile(r"([^\s\d^*/.()-]+)\.?\s*(?:(?:\s*\^\s*)?[({]?(-?[1-4])[)}]?)?(?=[\s*.]|$)\.?")
 _VOWEL = re.compile("[aeiouy]")
@@ -250,7 +252,7 @@ def _is_sure(top: str, rest: Sequence[str]) -> bool:
     Every word counts or is a known unit, or one of them counts and the others add detail. Of a
     rate (`step/minute`), the numerator may be any word.
     """
-    words = [word for word in re.findall(r"[^\W\d_]+|[£€₹¥°]", top)]
+    words = re.findall(r"[^\W\d_]+|[£€₹¥°]", top)
     unknown = [word for word in words if _base_unit(word)[0][:1] == "#" and word != "unit"]
     if not unknown or all(map(_is_counted, unknown)):
         return True
@@ -314,7 +316,7 @@ def parse_unit(text: str) -> Unit | None:
                 name[:1] == "#" and match[2] and name != "#unit"
             ):
                 return None
-            powers, size = _DERIVED.get(name, ({name: 1}, 1))
+            powers, size = _DERIVED.get(name, ({name: 1}, Fraction(1)))
             factor *= (unit_factor * size) ** power
             scale *= Fraction(1) if name else unit_factor**power
             for base, exponent in powers.items():
