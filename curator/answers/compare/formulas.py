@@ -30,6 +30,7 @@ from curator.answers.compare.sampling import (
 )
 from curator.answers.compare.scalars import Result, compare_scalars, variables
 from curator.answers.compare.sets import compare_sets
+from curator.answers.compare.vectors import compute
 from curator.answers.parse.tree import Node, render
 
 MAX_ITEMS = 64
@@ -373,6 +374,7 @@ def compare_nodes(a: Node, b: Node) -> Result | None:
         return named
     if any(count_of(side, "pm") > 1 and side.op == "pm" for side in (a, b)):
         return "undecided", "several signs"
+    a, b = compute(a), compute(b)
     inequalities = a, b
     a, b = (solve_inequality(expand_plus_minus(_unwrap_single(side))) for side in (a, b))
     if a.op == b.op == "rel" and (a.text == "in") != (b.text == "in"):

@@ -41,6 +41,7 @@ _GREEK = word_set(
     " chi psi omega Gamma Delta Theta Lambda Xi Sigma Phi Psi Omega varphi vartheta varepsilon"
     " ell"
 )
+_GREEK_FORMS = {"varepsilon": "epsilon", "varphi": "phi", "vartheta": "theta"}
 _ENGLISH = word_set(  # short words that are not products of variables
     "if is it in as at an am be by do go he me my no of on or so to up us we all and any are"
     " but can day did few for get had has her him his how its let man may men new not now off"
@@ -281,6 +282,7 @@ def command(p: Cursor, name: str) -> Node:
         p.expect(r"\rfloor" if name == "lfloor" else r"\rceil")
         return Node("call", (inside,), "floor" if name == "lfloor" else "ceil")
     if name in _GREEK:
+        name = _GREEK_FORMS.get(name, name)
         return application(p, name) or variable(p, name)
     raise Unreadable(f"unknown command {name}")
 

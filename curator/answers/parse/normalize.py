@@ -75,6 +75,7 @@ _DROPPED = re.compile(
     r"|rm|bf|it|tt|sf|mathstrut|strut|hfill|allowbreak|nonumber)(?![A-Za-z])"
 )
 _REALS = re.compile(r"\\mathbb\s*(?:\{\s*R\s*\}|R(?![A-Za-z]))|\\R(?![A-Za-z])|\\Reals")
+_COLOR = re.compile(r"\\(?:text)?color\s*\{\s*[A-Za-z]{1,20}\s*\}")
 _SPACES = re.compile(r"(?<!\\)\\(?:[,;:> ]|quad(?![A-Za-z])|qquad(?![A-Za-z])|hspace\{[^{}]*\})|~")
 _COMMANDS = {
     "dfrac": r"\frac",
@@ -168,6 +169,7 @@ def _normalize_latex(text: str) -> str:
     text = text.replace(r"\!", "").replace(r"\(", " ").replace(r"\)", " ")
     if r"\begin" not in text:
         text = re.sub(r"\\\[|\\\]", " ", text)
+    text = _COLOR.sub(" ", text)
     text = _remove_fonts(_REALS.sub(" (-inf, inf) ", _DROPPED.sub(" ", text)))
     text = _DEGREES.sub("°", text)
     text = text.replace(r"\%", "%").replace(r"\#", "#").replace(r"\&", "&").replace(r"\_", "_")
