@@ -228,6 +228,8 @@ def _compare_without_choices(gold: str, answer: str) -> Result | None:
         return ("equal" if values[0] == values[1] else "different"), "boolean"
     if _has_other_marks(gold, answer):
         return "undecided", "marks"
+    if _without_only(a.plain) == _without_only(b.plain):
+        return "equal", "text"
     selected = _compare_selections(a.plain, b.plain)
     if selected:
         return selected
@@ -244,6 +246,10 @@ def _compare_without_choices(gold: str, answer: str) -> Result | None:
         letters = _compare_letters(a.plain, b.plain)
         return letters if letters and not (result and result[0] == "equal") else result
     return _compare_letters(a.plain, b.plain) or _compare_texts(a, b)
+
+
+def _without_only(text: str) -> str:
+    return text[5:] if text[:5].lower() == "only " else text.removesuffix(" only")
 
 
 def _have_same_signs(a: str, b: str) -> bool:

@@ -76,6 +76,9 @@ _DROPPED = re.compile(
 )
 _REALS = re.compile(r"\\mathbb\s*(?:\{\s*R\s*\}|R(?![A-Za-z]))|\\R(?![A-Za-z])|\\Reals")
 _COLOR = re.compile(r"\\(?:text)?color\s*\{\s*[A-Za-z]{1,20}\s*\}")
+_REPEATED_DIGIT = re.compile(
+    r"((?<!\d)\d{1,20}\.\d{0,20})\\dot ?\{ ?(\d) ?\}(?! ?[\d\\])", re.ASCII
+)
 _SPACES = re.compile(r"(?<!\\)\\(?:[,;:> ]|quad(?![A-Za-z])|qquad(?![A-Za-z])|hspace\{[^{}]*\})|~")
 _COMMANDS = {
     "dfrac": r"\frac",
@@ -169,7 +172,7 @@ def _normalize_latex(text: str) -> str:
     text = text.replace(r"\!", "").replace(r"\(", " ").replace(r"\)", " ")
     if r"\begin" not in text:
         text = re.sub(r"\\\[|\\\]", " ", text)
-    text = _COLOR.sub(" ", text)
+    text = _REPEATED_DIGIT.sub(r"\1\\overline{\2}", _COLOR.sub(" ", text))
     text = _remove_fonts(_REALS.sub(" (-inf, inf) ", _DROPPED.sub(" ", text)))
     text = _DEGREES.sub("°", text)
     text = text.replace(r"\%", "%").replace(r"\#", "#").replace(r"\&", "&").replace(r"\_", "_")
