@@ -102,7 +102,7 @@ def expand_plus_minus(node: Node) -> Node:
         values = [expand_plus_minus(item) for item in node.args]
         flat = [x for old, new in zip(node.args, values, strict=True) for x in _new_items(old, new)]
         return Node(node.op, tuple(flat), node.text)
-    if node.op == "tuple":
+    if node.op == "tuple" and not any(map(_has_minus_plus, node.args)):
         choices = [
             [_choose_signs(x, 1), _choose_signs(x, -1)] if _has_plus_minus(x) else [x]
             for x in node.args
@@ -111,6 +111,13 @@ def expand_plus_minus(node: Node) -> Node:
             return node
         return Node("items", tuple(Node("tuple", point) for point in product(*choices)))
     return Node("items", (_choose_signs(node, 1), _choose_signs(node, -1)))
+
+
+def _has_minus_plus(node: Node) -> bool:
+    """Return whether a formula has a ∓, whose sign belongs to that of a ±."""
+    if node.op == "pm" and node.args[1].op == "neg":
+        return True
+    return any(map(_has_minus_plus, node.args))
 
 
 def _new_items(old: Node, new: Node) -> tuple[Node, ...]:

@@ -26,7 +26,8 @@ MIN_MARGIN = 5
 _LETTER = re.compile(r"(?:option|choice|answer)?\s*[(\[]?\s*([A-Za-z])\s*[)\].:]*", re.I)
 _LABELLED = re.compile(
     r"(?:(?:option|choice)\s+)?(?:[(\[]\s*([A-Z])\s*[)\]]|([A-Z])\s*[).:])\s*(\S.*)"
-    r"|\(([a-h])\) +((?![-+*/^=(<>])\S.*)",
+    r"|\(([a-h])\) +((?![-+*/^=(<>])\S.*)"
+    r"|(-?\d[\d.,/]*%?) \(([A-H])\)",
     re.S,
 )
 _SELECTED = re.compile(
@@ -70,7 +71,7 @@ def split_label(text: str) -> tuple[str, str]:
     match = _LABELLED.fullmatch(text.strip())
     if not match:
         return "", ""
-    return (match[1] or match[2] or match[4]).upper(), match[3] or match[5]
+    return (match[1] or match[2] or match[4] or match[7]).upper(), match[3] or match[5] or match[6]
 
 
 @lru_cache(maxsize=2048)
@@ -158,7 +159,8 @@ def match_choices(text: str, choices: tuple[str, ...]) -> tuple[list[int], str]:
     label, rest = split_label(normalize.normalize(text))
     if label and LETTERS.find(label) < len(options):
         index = LETTERS.find(label)
-        by_text, _ = match_choices(rest, choices) if not parse_letter(rest) else ([index], "")
+        again = parse_letter(rest) or split_label(rest)[0]
+        by_text, _ = match_choices(rest, choices) if not again else ([index], "")
         return ([index] if not by_text or index in by_text else sorted({index, *by_text})), "letter"
     if same:
         return same, "option text"

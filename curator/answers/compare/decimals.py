@@ -115,7 +115,9 @@ def compare_decimals(
     short, long = (a, b) if a.place and (not b.place or a.place >= b.place) else (b, a)
     if long.exact and long.number.denominator == 1 and short.digits and not converted:
         # a whole number is not a rounding of a decimal: 100 does not stand for 99.99
-        return "different", "number"
+        # but 2.4329e18 may be one of 20!
+        near = short.place >= 10 and gap < short.place
+        return ("undecided", "rounded") if near else ("different", "number")
     if short.place == long.place:
         return "different", "number"
     if short.exact:  # 12.0

@@ -45,6 +45,9 @@ _MP_FUNCTIONS = {
     "sinh": mp.sinh,
     "cosh": mp.cosh,
     "tanh": mp.tanh,
+    "asinh": mp.asinh,
+    "acosh": mp.acosh,
+    "atanh": mp.atanh,
 }
 
 
@@ -56,6 +59,8 @@ def _require_real_domain(name: str, args: list[Value]) -> None:
         (even and first.re < 0)
         or (name in ("log", "ln") and first.re <= 0)
         or (name in ("asin", "acos") and abs(first.re) > 1)
+        or (name == "acosh" and first.re < 1)
+        or (name == "atanh" and abs(first.re) >= 1)
     )
     if outside or any(arg.im for arg in args):
         raise NotReal(f"{name} outside of its domain")

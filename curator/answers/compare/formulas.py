@@ -30,6 +30,7 @@ from curator.answers.compare.sampling import (
 )
 from curator.answers.compare.scalars import Result, compare_scalars, variables
 from curator.answers.compare.sets import compare_sets
+from curator.answers.compare.vectors import compute
 from curator.answers.parse.tree import Node, render
 
 MAX_ITEMS = 64
@@ -106,8 +107,7 @@ def _remove_duplicates(items: Sequence[Node]) -> list[Node]:
     if len(items) > MAX_ITEMS:
         return list(dict.fromkeys(items))
     for item in items:
-        results = [compare_nodes(item, other) for other in distinct]
-        if not any(result and result[0] == "equal" for result in results):
+        if not any(_are_equal(item, other) for other in distinct):
             distinct.append(item)
     return distinct
 
@@ -126,6 +126,19 @@ def _is_ascending(pair: Sequence[Node]) -> bool:
     except NoValue:
         return True
     return low.re < high.re and not low.im and not high.im
+
+
+def count_of(node: Node, op: str) -> int:
+    return (node.op == op) + sum(count_of(arg, op) for arg in node.args)
+
+
+def _states_alternatives(node: Node) -> bool:
+    """Return whether a formula is `x = 4 or y = 5`, alternatives with different names."""
+    if node.op != "items" or node.text != "or":
+        return False
+    if any(arg.op != "rel" for arg in node.args):
+        return False
+    return len(variables(node)) > 1 and len({arg.args[0] for arg in node.args}) > 1
 
 
 def _compare_named_values(a: Node, b: Node) -> Result | None:
@@ -183,9 +196,16 @@ def _compare_with_set(a: Node, b: Node) -> Result | None:
 
 def _compare_intervals(a: Node, b: Node) -> Result | None:
     """Compare intervals and unions; they differ from a number."""
+    if any(side.op in _SCALAR and _has_collection(side) for side in (a, b)):
+        return "undecided", "points or sets"
     if {a.op, b.op} & _SCALAR and not (variables(a) or variables(b)):
         return "different", "how many"
     return compare_sets(a, b)
+
+
+def _has_collection(node: Node) -> bool:
+    """Return whether an expression computes with points, sets or matrices: `2(1, 3)`."""
+    return node.op in (*_COLLECTIONS, "matrix", "interval") or any(map(_has_collection, node.args))
 
 
 def _compare_matrices(a: Node, b: Node) -> Result | None:
@@ -201,6 +221,8 @@ def _compare_matrices(a: Node, b: Node) -> Result | None:
             "matrix",
         )
     matrix, other = (a, b) if a.op == "matrix" else (b, a)
+    if other.op in _SCALAR and _has_collection(other):
+        return "undecided", "matrix"
     if (
         other.op in _SCALAR
         and not variables(other)
@@ -220,6 +242,8 @@ def _compare_matrices(a: Node, b: Node) -> Result | None:
 
 
 def _are_equal(a: Node, b: Node) -> bool:
+    if (a.op == "set") != (b.op == "set"):
+        return False  # {{1}, 2} and {1, {2}}
     result = compare_nodes(a, b)
     return result is not None and result[0] == "equal"
 
@@ -276,11 +300,19 @@ def _compare_equations(a: Node, b: Node) -> Result | None:
         if bodies:
             return compare_nodes(*bodies)
     result = compare_equations(a, b)
+    if result and result[0] == "different" and (_divides_by_name(a) or _divides_by_name(b)):
+        return "undecided", "denominators"  # xy = 6 and y = 6/x
     squared = _square_moduli(a), _square_moduli(b)
     if result and result[0] != "equal" and squared != (a, b):
         again = compare_equations(*squared)
         return again if again and again[0] == "equal" else ("undecided", "modulus")
     return result
+
+
+def _divides_by_name(node: Node) -> bool:
+    if node.op == "/" and variables(node.args[1]):
+        return True
+    return any(map(_divides_by_name, node.args))
 
 
 def _square_moduli(relation: Node) -> Node:
@@ -335,9 +367,14 @@ def compare_nodes(a: Node, b: Node) -> Result | None:
     """Return the outcome for two formulas; None where a symbolic grader is needed."""
     if a == b:
         return "equal", "same formula"
+    if _states_alternatives(a) != _states_alternatives(b):
+        return "undecided", "and or or"
     named = _compare_named_values(a, b)
     if named:
         return named
+    if any(count_of(side, "pm") > 1 and side.op == "pm" for side in (a, b)):
+        return "undecided", "several signs"
+    a, b = compute(a), compute(b)
     inequalities = a, b
     a, b = (solve_inequality(expand_plus_minus(_unwrap_single(side))) for side in (a, b))
     if a.op == b.op == "rel" and (a.text == "in") != (b.text == "in"):
@@ -364,6 +401,8 @@ def compare_nodes(a: Node, b: Node) -> Result | None:
         return _compare_matrices(a, b)
     if ops & set(_COLLECTIONS):
         if not (a.op in _COLLECTIONS and b.op in _COLLECTIONS):
+            if any(side.op in _SCALAR and _has_collection(side) for side in (a, b)):
+                return "undecided", "points or sets"
             vector = (variables(a) | variables(b)) & {"j", "k"}
             return ("undecided", "vector") if vector else ("different", "how many")
         return _compare_collections(a, b)

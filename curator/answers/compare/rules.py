@@ -26,7 +26,7 @@ from curator.answers.compare.scalars import Result
 from curator.answers.compare.with_units import compare_quantities
 from curator.answers.parse import normalize
 from curator.answers.parse.atoms import FUNCTIONS
-from curator.answers.parse.phrases import MATHEMATICAL, parse_clock
+from curator.answers.parse.phrases import MATHEMATICAL, count_labels, parse_clock
 from curator.answers.parse.read import Reading, read
 from curator.core.model import Answer
 
@@ -94,6 +94,18 @@ def _has_prose(text: str) -> bool:
     return any(word not in FUNCTIONS for word in _WORD.findall(text))
 
 
+_SAME_WORDS = {
+    "dne": "does not exist",
+    "doesn t exist": "does not exist",
+    "infinitely many": "infinite",
+    "infinitely many solutions": "infinite",
+    **{
+        short: f"{day}day"
+        for day in ("mon", "tues", "wednes", "thurs", "fri", "satur", "sun")
+        for short in (day[:3], day)
+    },
+}
+"""Words and abbreviations with one meaning."""
 _STEM_LENGTH = 5
 _NEGATIVE = frozenset(["no", "none", "not", "dne", "impossible", "undefined", "nothing", "empty"])
 
@@ -140,6 +152,13 @@ _LOST_MARKS = (
     re.compile(r"\^ ?\{? ?(?:\*|T(?![A-Za-z])|\\top)"),
 )
 """What math-verify drops or ignores: blanks between numbers, primes, accents, conjugates."""
+_ACCENTS = re.compile(
+    r"\\(?:bar|hat|vec|d*dot|tilde|check|breve|mathring|overline|underline|wide\w+|over\w*arrow)"
+    r"(?![a-z])|\^ ?\{? ?(?:\*|\\ast|\\star|\\dagger)"
+)
+_CAPITALS = re.compile("[A-Z]{3,20}|[IVXLCDM]{2}")
+_RATIO_NAMES = re.compile(r"[A-Za-z]+ ?:[^=]{0,60}=")
+_QUOTE = re.compile("(?<![A-Za-z)'])'")
 _GROUPS = re.compile(r"[-+]?\d{1,3}(?: \d{3})+")
 _LONG_WORD = re.compile(r"[A-Za-z]{3,}")
 
@@ -164,11 +183,11 @@ def _compare_texts(a: Reading, b: Reading) -> Result | None:
     """Compare two texts of which at least one is not a formula known here."""
     formulas = [bool(_FORMULA.search(reading.plain)) for reading in (a, b)]
     if not any(formulas) and (a.node is None or b.node is None):
-        x, y = a.words, b.words
+        x, y = (_SAME_WORDS.get(side.words, side.words) for side in (a, b))
         if not x or not y:
             return "undecided", "text"
         if x == y:
-            return "equal", "text"
+            return ("equal" if _have_same_signs(a.plain, b.plain) else "undecided"), "text"
         if _may_mean_the_same(x, y):
             return "undecided", "part of the text"
         return "different", "text"
@@ -200,12 +219,17 @@ def _compare_texts(a: Reading, b: Reading) -> Result | None:
 def _compare_without_choices(gold: str, answer: str) -> Result | None:
     a, b = read(gold), read(answer)
     if a.plain == b.plain:
-        return "equal", "same text"
+        same = gold == answer or not _has_other_marks(gold, answer)
+        return ("equal" if same else "undecided"), "same text"
     if _is_decimal_comma(a.plain, b.plain) or _is_decimal_comma(b.plain, a.plain):
         return "undecided", "decimal comma"
     values = _truth_value(a), _truth_value(b)
     if all(values):
         return ("equal" if values[0] == values[1] else "different"), "boolean"
+    if _has_other_marks(gold, answer):
+        return "undecided", "marks"
+    if _without_only(a.plain) == _without_only(b.plain):
+        return "equal", "text"
     selected = _compare_selections(a.plain, b.plain)
     if selected:
         return selected
@@ -213,11 +237,40 @@ def _compare_without_choices(gold: str, answer: str) -> Result | None:
         return "equal", "time"
     if a.node is not None and b.node is not None:
         result = compare_quantities(a.node, a.unit, b.node, b.unit)
+        if result and result[0] == "equal" and _is_other_word(a.plain, b.plain):
+            return "undecided", "order of letters"
+        if a.label != b.label and all(_RATIO_NAMES.match(side.plain) for side in (a, b)):
+            return "undecided", "names in another order"
         if a.label and b.label and a.label != b.label and result and result[0] == "equal":
             return "undecided", "other label"
         letters = _compare_letters(a.plain, b.plain)
         return letters if letters and not (result and result[0] == "equal") else result
     return _compare_letters(a.plain, b.plain) or _compare_texts(a, b)
+
+
+def _without_only(text: str) -> str:
+    return text[5:] if text[:5].lower() == "only " else text.removesuffix(" only")
+
+
+def _have_same_signs(a: str, b: str) -> bool:
+    """Return whether two short texts have as many primes and factorials: not `n!` and `n!!`."""
+    if max(len(a), len(b)) > 8 or _QUOTE.search(a) or _QUOTE.search(b):
+        return True
+    return a.count("'") == b.count("'") and a.count("!!") == b.count("!!")
+
+
+def _has_other_marks(a: str, b: str) -> bool:
+    r"""Return whether the names on the left of two equations differ in marks: `\bar{x}`, `x^*`."""
+    (left, equal, _), (other, also, _) = a.partition("="), b.partition("=")
+    if not equal or not also:
+        return False
+    return len(_ACCENTS.findall(left)) != len(_ACCENTS.findall(other))
+
+
+def _is_other_word(a: str, b: str) -> bool:
+    """Return whether two texts are the same capitals in another order: `HTH` and `THH`."""
+    both = _CAPITALS.fullmatch(a) and _CAPITALS.fullmatch(b)
+    return both is not None and a != b and sorted(a) == sorted(b)
 
 
 def _is_decimal_comma(a: str, b: str) -> bool:
@@ -237,7 +290,13 @@ def _compare_selections(a: str, b: str) -> Result | None:
     x, y = parse_selection(a), parse_selection(b)
     if x is None or y is None or (a.isalpha() and b.isalpha()):
         return None
+    if x == y and any(text[0] == "(" and text.count("(") == 1 for text in (a, b)):
+        return "undecided", "other order"  # (B, A) may be a pair
     return ("equal" if x == y else "different"), "letters"
+
+
+def _has_label(text: str) -> bool:
+    return bool(split_label(text)[0]) or count_labels(text) > 0
 
 
 def _compare_letters(gold: str, answer: str) -> Result | None:
@@ -251,11 +310,15 @@ def _compare_letters(gold: str, answer: str) -> Result | None:
     if all(letters) and any(len(text.strip()) > 1 for text in (gold, answer)):
         if letters[0] != letters[1] or not (labels[0][1] and labels[1][1]):
             return ("equal" if letters[0] == letters[1] else "different"), "letter"
+        if any(_has_label(rest) for _, rest in labels):
+            return "undecided", "several labels"
         result = _compare_without_choices(labels[0][1], labels[1][1])
         same = result is not None and result[0] == "equal"
         return ("equal" if same else "undecided"), "letter"
     for (label, rest), other in zip(labels, (answer, gold), strict=True):
         if label and not split_label(other)[0]:
+            if _has_label(rest):
+                return "undecided", "several labels"
             if rest == other:
                 return "equal", "same text"
             return _compare_without_choices(rest, other)

@@ -200,7 +200,7 @@ def _whole_variables(nodes: tuple[Node, Node]) -> frozenset[str]:
     found: set[str] = set()
 
     def visit(node: Node) -> None:
-        if node.op == "fact" or (node.op == "call" and node.text == "binomial"):
+        if node.op == "fact" or (node.op == "call" and node.text in ("binomial", "gcd", "lcm")):
             found.update(variables(node))
         if node.op == "series":
             found.update(variables(node.args[2]) | variables(node.args[3]))

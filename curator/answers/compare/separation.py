@@ -13,9 +13,11 @@ from math import log2
 from curator.answers.compare.arithmetic import NoValue, Value, precision
 from curator.answers.compare.decimals import Outcome
 from curator.answers.compare.evaluate import evaluate
-from curator.answers.parse.tree import Node
+from curator.answers.parse.tree import Node, count_nodes
 
 MAX_DIGITS = 2_500
+_MAX_WORK = 400_000
+"""Maximum number of digits times the number of operations."""
 _KNOWN_DIGITS = 28
 _BITS_PER_DIGIT = 3.3219
 _MAX_DEGREE = 2**10
@@ -36,7 +38,7 @@ def confirm_equal(a: Node, b: Node, ratio: Fraction = Fraction(1)) -> Outcome:
         digits = _TRANSCENDENTAL_DIGITS + 2 * _digits_of(a) + 2 * _digits_of(b)
     if digits <= _KNOWN_DIGITS:
         return "equal"
-    if digits > MAX_DIGITS:
+    if digits > MAX_DIGITS or digits * (count_nodes(a) + count_nodes(b)) > _MAX_WORK:
         return "undecided"
     with precision(int(digits) + _SPARE_DIGITS):
         x, y = evaluate(a), evaluate(b)

@@ -48,7 +48,7 @@ def _compare_one_unit(a: Node, unit: Unit, b: Node) -> Result | None:
             return "equal", "scale"
         return ("undecided", "scale left out") if bare and bare[0] == "equal" else scaled
     if bare is None or bare[0] == "equal":
-        return bare and ("equal", "unit left out")
+        return bare and ("equal" if unit.sure else "undecided", "unit left out")
     if unit.compound:
         return "undecided", "unit left out"
     converted = compare_scalars(a, b, unit.factor) if unit.factor != 1 and unit.known else None
@@ -66,6 +66,11 @@ def _constants(node: Node) -> set[str]:
 def _compare_temperatures(celsius: Node, fahrenheit: Node) -> Result | None:
     degrees = Node("/", (Node("*", (celsius, Node("num", (), "9"))), Node("num", (), "5")))
     result = compare_nodes(Node("+", (degrees, Node("num", (), "32"))), fahrenheit)
+    return (result[0], "unit") if result else None
+
+
+def _compare_with_kelvin(kelvin: Node, celsius: Node) -> Result | None:
+    result = compare_nodes(Node("+", (celsius, Node("num", (), "273.15"))), kelvin)
     return (result[0], "unit") if result else None
 
 
@@ -92,12 +97,19 @@ def compare_quantities(a: Node, a_unit: Unit | None, b: Node, b_unit: Unit | Non
         result = compare_scalars(a, b, ratio)
         if result and result[0] == "equal":
             # `18 dollars` and `18 dollars profit`: the words only add detail
-            return ("equal", "unit") if known_a else ("undecided", "other words")
+            more = {*a_unit.dimensions} ^ {*b_unit.dimensions}
+            detail = {*a_unit.dimensions} >= more or {*b_unit.dimensions} >= more
+            sure = bool(known_a) and detail and a_unit.sure and b_unit.sure
+            return ("equal", "unit") if sure else ("undecided", "other words")
         return result
     if {*known_a} == {"temperature"} and {*known_b} == {"fahrenheit"}:
         return _compare_temperatures(a, b)
     if {*known_b} == {"temperature"} and {*known_a} == {"fahrenheit"}:
         return _compare_temperatures(b, a)
+    if {*known_a} == {"kelvin"} and {*known_b} == {"temperature"}:
+        return _compare_with_kelvin(a, b)
+    if {*known_b} == {"kelvin"} and {*known_a} == {"temperature"}:
+        return _compare_with_kelvin(b, a)
     if {*known_a, *known_b} in _AMBIGUOUS:
         return "undecided", "two readings"
     common = known_a.keys() & known_b.keys()

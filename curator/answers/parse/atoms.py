@@ -12,8 +12,8 @@ from curator.answers.parse.tree import Node, contains, replace_node
 
 FUNCTIONS = word_set(
     "sqrt cbrt sin cos tan sec csc cot asin acos atan arcsin arccos arctan sinh cosh tanh exp log"
-    " ln lg abs floor ceil ceiling factorial binomial binom gcd lcm root max min re im"
-    " conjugate sign sgn"
+    " arcsinh arccosh arctanh asinh acosh atanh ln lg abs floor ceil ceiling factorial binomial"
+    " binom gcd lcm root max min re im conjugate sign sgn"
 )
 _CONSTRUCTORS = word_set(  # constructors that leave the value as it is
     "list tuple Integer Float Decimal Point Point2D Point3D float64 float32 int64 int32 int float"
@@ -41,6 +41,7 @@ _GREEK = word_set(
     " chi psi omega Gamma Delta Theta Lambda Xi Sigma Phi Psi Omega varphi vartheta varepsilon"
     " ell"
 )
+_GREEK_FORMS = {"varepsilon": "epsilon", "varphi": "phi", "vartheta": "theta"}
 _ENGLISH = word_set(  # short words that are not products of variables
     "if is it in as at an am be by do go he me my no of on or so to up us we all and any are"
     " but can day did few for get had has her him his how its let man may men new not now off"
@@ -165,6 +166,20 @@ def application(p: Cursor, name: str) -> Node | None:
     return Node("apply", args, name)
 
 
+def derivative(p: Cursor, base: Node) -> Node | None:
+    """Parse `f^{(3)}(x)` after its `f^` as f with three primes; None if the exponent is a power."""
+    tokens = [p.next.text, p.peek().text, p.peek(3).text, p.peek(4).text]
+    order = p.peek(2)
+    if base.op != "name" or tokens != ["{", "(", ")", "}"] or order.kind not in ("num", "word"):
+        return None
+    if order.text not in "1234" or p.peek(5).text != "(":
+        raise Ambiguous("a derivative or a power")
+    p.at += 6
+    inside = p.parse_until(")")
+    args = inside.args if inside.op == "items" else (inside,)
+    return Node("apply", args, base.text + "'" * int(order.text))
+
+
 def _is_function(name: str) -> bool:
     return name[0] in _FUNCTION_LETTERS or name[-1] == "'"
 
@@ -267,7 +282,8 @@ def command(p: Cursor, name: str) -> Node:
         p.expect(r"\rfloor" if name == "lfloor" else r"\rceil")
         return Node("call", (inside,), "floor" if name == "lfloor" else "ceil")
     if name in _GREEK:
-        return variable(p, name)
+        name = _GREEK_FORMS.get(name, name)
+        return application(p, name) or variable(p, name)
     raise Unreadable(f"unknown command {name}")
 
 
@@ -296,8 +312,9 @@ def root(p: Cursor) -> Node:
 
 
 def call(p: Cursor, name: str) -> Node:
-    name = {"ceiling": "ceil", "binom": "binomial", "arcsin": "asin"}.get(name, name)
-    name = {"arccos": "acos", "arctan": "atan"}.get(name, name)
+    name = {"ceiling": "ceil", "binom": "binomial"}.get(name, name)
+    if name.startswith("arc"):
+        name = "a" + name[3:]
     if name == "factorial" and p.next.text == "(":
         return Node("fact", (p.atom(),))
     exponent = base = None

@@ -135,6 +135,9 @@ class Parser:
             return Node("rel", tuple(parts), signs[0])
         plain = len(signs) == 2 and not (_has_variable(parts[0]) or _has_variable(parts[2]))
         if len(set(signs)) == 1 and not plain:
+            if signs[0][0] == ">":
+                parts.reverse()
+                signs = [signs[0].replace(">", "<")]
             return Node("rel", tuple(parts), signs[0])
         if plain and {s[0] for s in signs} in ({"<"}, {">"}):
             left, right = signs
@@ -183,7 +186,8 @@ class Parser:
         divided = False
         while True:
             token = self.next
-            if token.text in ("*", "/") and token.kind == "op":
+            written = token.kind == "op" and token.text in ("*", "/")
+            if written:
                 self.take()
                 right = self.signed()
                 divided = token.text == "/"
@@ -195,7 +199,7 @@ class Parser:
                 token = Token("op", "*", True)
             else:
                 break
-            if token.text == "*" and right.op == "tuple" and _is_points(left):
+            if not written and right.op == "tuple" and _is_points(left):
                 points = left.args if left.op == "items" else (left,)
                 left = Node("items", (*points, right))
             elif token.text == "*" and left.op == "*":
@@ -247,6 +251,9 @@ class Parser:
         if self.next.text in ("^", "**"):
             if self.take().text == "^" and atoms.is_product_of_letters(self.next):
                 raise Ambiguous("an exponent of several letters")
+            if (applied := atoms.derivative(self, base)) is not None:
+                self.depth -= 1
+                return applied
             exponent = self.signed()
             base = self.postfix(Node("^", (base, exponent)))
         self.depth -= 1

@@ -51,9 +51,17 @@ _CHARACTERS = str.maketrans(
         "″": "''",
         "∅": r"\emptyset ",
         "⇒": r"\Rightarrow ",
+        "∈": r" \in ",
+        "⌊": r"\lfloor ",
+        "⌋": r"\rfloor ",
+        "⌈": r"\lceil ",
+        "⌉": r"\rceil ",
+        "∛": " cbrt ",
     }
 )
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
+_LOWERED = re.compile("[₀₁₂₃₄₅₆₇₈₉]+")
+_SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _RAISED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺]+")
 _ROOT = re.compile(r"√\s*(\d+(?:\.\d+)?|[A-Za-z])?")
 
@@ -67,6 +75,10 @@ _DROPPED = re.compile(
     r"|rm|bf|it|tt|sf|mathstrut|strut|hfill|allowbreak|nonumber)(?![A-Za-z])"
 )
 _REALS = re.compile(r"\\mathbb\s*(?:\{\s*R\s*\}|R(?![A-Za-z]))|\\R(?![A-Za-z])|\\Reals")
+_COLOR = re.compile(r"\\(?:text)?color\s*\{\s*[A-Za-z]{1,20}\s*\}")
+_REPEATED_DIGIT = re.compile(
+    r"((?<!\d)\d{1,20}\.\d{0,20})\\dot ?\{ ?(\d) ?\}(?! ?[\d\\])", re.ASCII
+)
 _SPACES = re.compile(r"(?<!\\)\\(?:[,;:> ]|quad(?![A-Za-z])|qquad(?![A-Za-z])|hspace\{[^{}]*\})|~")
 _COMMANDS = {
     "dfrac": r"\frac",
@@ -120,8 +132,12 @@ _ESCAPED_TWICE = re.compile(
     r"(?![A-Za-z]))"
 )
 _PRIMES = re.compile(r" ?\^ ?\{? ?('(?: ?')*) ?\}?")
-_FRACTION_ARG = re.compile(r"(\\frac\s*(?:\{[^{}]*\}|\d)|\\frac|\\sqrt)\s*(\d)(?!\s*\])")
-_DEGREES = re.compile(r"\^\s*\{?\s*\\circ\s*\}?|\\circ(?![A-Za-z])")
+_FRACTION_ARG = re.compile(
+    r"(\\(?:frac|[dt]?binom)\s*(?:\{[^{}]*\}|\d)|\\(?:frac|[dt]?binom)|\\sqrt)\s*(\d)(?!\s*\])"
+)
+_DEGREES = re.compile(
+    r"\^\s*\{?\s*\\circ\s*\}?|(?<=[\d})])\\circ(?![A-Za-z])|(?<=[\d})] )\\circ(?![A-Za-z])"
+)
 _GROUPED = re.compile(r"(?<=\d)(?:\{,\}|,\\!|\\!,|,\s*\\!)\s*(?=\d{3}(?!\d))")
 _GROUPED_ARG = re.compile(r"(?<=[a-z}])\{\d{1,3}(?:,\d{3}){1,9}\}", re.ASCII)
 _THIN_SPACE = re.compile(r"(?<=\d)(?:\\,|[\u00a0\u2009\u202f])(?=\d{3}(?!\d))", re.ASCII)
@@ -156,6 +172,7 @@ def _normalize_latex(text: str) -> str:
     text = text.replace(r"\!", "").replace(r"\(", " ").replace(r"\)", " ")
     if r"\begin" not in text:
         text = re.sub(r"\\\[|\\\]", " ", text)
+    text = _REPEATED_DIGIT.sub(r"\1\\overline{\2}", _COLOR.sub(" ", text))
     text = _remove_fonts(_REALS.sub(" (-inf, inf) ", _DROPPED.sub(" ", text)))
     text = _DEGREES.sub("°", text)
     text = text.replace(r"\%", "%").replace(r"\#", "#").replace(r"\&", "&").replace(r"\_", "_")
@@ -201,6 +218,7 @@ def normalize(text: str) -> str:
     if not text.isascii():
         text = "".join(str(unicodedata.decimal(char, char)) for char in text)
         text = _RAISED.sub(lambda m: f"^({m[0].translate(_SUPERSCRIPTS)})", text)
+        text = _LOWERED.sub(lambda m: f"_{{{m[0].translate(_SUBSCRIPTS)}}}", text)
         text = text.translate(_CHARACTERS)
         text = _ROOT.sub(lambda m: f"sqrt({m[1]})" if m[1] else " sqrt", text)
     if "$" in text:

@@ -10,6 +10,7 @@ import re
 from fractions import Fraction
 
 from curator.answers.parse.phrases import MONTHS, PARTS, parse_number_words
+from curator.answers.parse.tokens import Ambiguous
 from curator.answers.parse.tree import Node
 
 _MAX_LENGTH = 200
@@ -30,7 +31,18 @@ _BASE_WORD = re.compile(r"_ ?\{ ?(two|three|four|five|six|seven|eight|nine|ten|t
 _BASE_AFTER = re.compile(r"(-?[0-9A-Z]{1,64}) ?\(?(?:in )?base[- ](\d\d?|[a-z]{3,7})\)?", re.ASCII)
 _INTERVAL = re.compile(r"\bInterval\.(open|Lopen|Ropen)(?= ?\()")
 _EACH = re.compile(r" (?:each|apiece|o'clock)$", re.I)
-_OHM = re.compile(r"(?<=[\d}]) ?(?:\\Omega|Ω|Ω)$")
+_OHM = re.compile(r"(?<=[\d}]) ?([kMmµμ]?) ?(?:\\Omega|Ω|Ω)$")
+_PLUS_MINUS = re.compile(r"(?:^|(?<=[=,(] )|(?<=[=,(]))\+ ?- ?|\+/-")
+_INDIAN = re.compile(r"-?\d{1,2}(?:,\d\d)+,\d{3}(?:\.\d+)?", re.ASCII)
+_ARRAY = re.compile(r"\[[-+\d. \[\]]+\]", re.ASCII)
+_ARRAY_BLANK = re.compile(r"(?<=[\d.\]]) +(?=[-+]?[\d.\[])", re.ASCII)
+_ASSIGNED = re.compile(
+    r"\[?\{((?:[A-Za-z]\w{0,9}: [^{}:,\[\]]+, )*[A-Za-z]\w{0,9}: [^{}:,\[\]]+)\}\]?"
+)
+_MODULE = re.compile(r"\b(?:np|numpy|sympy|sp|math)\.(?=[a-z])")
+_QUOTED_NUMBER = re.compile(r"\b(?:Decimal|Fraction|Integer|Rational)\('([-+\d./eE]+)'\)")
+_UNBOUNDED = re.compile(r"\(-oo < \w{1,9}\) & | & \(\w{1,9} < oo\)")
+_DEGREES = re.compile(r" ?° ?(?=[CFK]$)")
 
 
 def rewrite(text: str) -> str:
@@ -40,7 +52,17 @@ def rewrite(text: str) -> str:
     remark = _REMARK.fullmatch(text)
     if remark:
         text = remark[1]
-    text = _SCIENTIFIC.sub("*", _OHM.sub(" ohm", _EACH.sub("", text)))
+    if text.startswith(("[", "{")) or "(" in text:
+        text = _plain_output(text)
+    if text.startswith("+") or "+/-" in text or "=" in text:
+        text = _PLUS_MINUS.sub("±", text)
+    if _INDIAN.fullmatch(text):
+        if ",0" not in text:
+            raise Ambiguous("a number with Indian separators or a list")
+        text = text.replace(",", "")
+    text = _SCIENTIFIC.sub("*", _OHM.sub(r" \1ohm", _EACH.sub("", text)))
+    if "°" in text:
+        text = _DEGREES.sub(" °", text)
     if "nterval." in text:
         text = _INTERVAL.sub(r"Interval_\1", text)
     if "_" in text or "base" in text:
@@ -55,6 +77,22 @@ def rewrite(text: str) -> str:
         text = _repeat_digits(text) or text
     if text[:1] == "]" or text[-1:] == "[" or "[ ∪" in text or "∪ ]" in text:
         text = " ∪ ".join(_close_brackets(piece.strip()) for piece in text.split("∪"))
+    return text
+
+
+def _plain_output(text: str) -> str:
+    """Return what programs print in plain notation.
+
+    `[3 -4]` becomes `[3, -4]`, `{x: 4, y: 7}` becomes `x = 4, y = 7`, `np.int64(3)` and
+    `Decimal('3')` become `int64(3)` and `3`, `(4 < x) & (x < oo)` becomes `(4 < x)`.
+    """
+    if _ARRAY.fullmatch(text):
+        return _ARRAY_BLANK.sub(", ", text)
+    if assigned := _ASSIGNED.fullmatch(text):
+        return assigned[1].replace(":", " =")
+    text = _QUOTED_NUMBER.sub(r"\1", _MODULE.sub("", text))
+    if ") & (" in text or ") | (" in text:
+        text = _UNBOUNDED.sub("", text).replace(") & (", ") and (").replace(") | (", ") or (")
     return text
 
 
@@ -133,6 +171,7 @@ def parse_range(text: str) -> Node | None:
 
 
 _YEAR_FIRST = re.compile(r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})")
+_NUMERIC = re.compile(r"(\d\d?)/(\d\d?)/(\d{4})", re.ASCII)
 _MONTH_FIRST = re.compile(r"([a-z]{3,9})\.? (\d{1,2})(?:st|nd|rd|th)?(?:,? (\d{4}))?", re.I)
 _DAY_FIRST = re.compile(r"(\d{1,2})(?:st|nd|rd|th)?(?: of)? ([a-z]{3,9})\.?(?:,? (\d{4}))?", re.I)
 
@@ -148,6 +187,10 @@ def parse_date(text: str) -> tuple[int, int, int] | None:
         year, month, day = match[3] or "0", MONTHS.get(match[1].lower(), 0), match[2]
     elif match := _DAY_FIRST.fullmatch(text):
         year, month, day = match[3] or "0", MONTHS.get(match[2].lower(), 0), match[1]
+    elif match := _NUMERIC.fullmatch(text):
+        first, second, year = int(match[1]), int(match[2]), match[3]
+        if max(first, second) > 12:  # otherwise the month may come first or second
+            month, day = min(first, second), str(max(first, second))
     if not 1 <= month <= 12 or not 1 <= int(day or 0) <= 31:
         return None
     return int(year), month, int(day)

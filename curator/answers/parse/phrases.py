@@ -84,6 +84,16 @@ def _parse_fraction_words(words: list[str]) -> str | None:
     return f"{top}/{PARTS[words[-1]]}"
 
 
+def _parse_decimal_words(sign: str, words: list[str]) -> str | None:
+    """Return `one point five` in digits."""
+    cut = words.index("point")
+    whole = parse_number_words(" ".join(words[:cut]))
+    digits = [_SMALL.get(word, 10) for word in words[cut + 1 :]]
+    if whole is None or not digits or max(digits) > 9:
+        return None
+    return f"{sign}{whole}." + "".join(map(str, digits))
+
+
 def words_to_digits(text: str) -> str | None:
     """Return a text that begins with a number in words with that number in digits.
 
@@ -97,6 +107,12 @@ def words_to_digits(text: str) -> str | None:
         sign, words = "-", words[1:]
     if words[:2] in (["a", "dozen"], ["one", "dozen"]):
         words[:2] = ["twelve"]
+    elif words[:3] == ["half", "a", "dozen"]:
+        words[:3] = ["six"]
+    elif words[0:1] == ["a"] and words[1:2] and words[1] in ("hundred", *_LARGE):
+        words[0] = "one"
+    if "point" in words:
+        return _parse_decimal_words(sign, words)
     for end in range(len(words), max(0, len(words) - 3), -1):
         number = parse_number_words(" ".join(words[:end]))
         value = str(number) if number is not None else _parse_fraction_words(words[:end])
@@ -167,6 +183,14 @@ def parse_clock(text: str) -> int | None:
     if not match or int(match[1]) > 23:
         return None
     return int(match[1]) * 3600 + int(match[2]) * 60 + int(match[3] or 0)
+
+
+_LABEL = re.compile(r"(?<![A-Za-z'\\^_])\([A-H]\)(?![\^_'!])|(?:^|(?<= ))\([a-h]\) (?=[\w\\-])")
+
+
+def count_labels(text: str) -> int:
+    """Return how many letters in brackets a text has that are no arguments of functions."""
+    return len(_LABEL.findall(text)) if "(" in text else 0
 
 
 _NTH = re.compile(r"(\d+)(?:st|nd|rd|th)", re.I)

@@ -70,11 +70,13 @@ _BRACED_POWER = re.compile(r"([A-Za-z]) ?\^ ?\{ ?(-?\d) ?\}")
 MAX_QUANTITY = 200
 """Maximum length of a number with a unit, in characters; it bounds the search for one."""
 _LEAD = re.compile(
-    r"(?:about|approximately|approx\.?|around|nearly|roughly|exactly|only|after|=|≈|~|:) *", re.I
+    r"(?:(?:the )?(?:final )?(?:answer|ans\.?) ?(?:is\b|[:=])"
+    r"|about|approximately|approx\.?|around|nearly|roughly|exactly|only|after|=|≈|~|:) *",
+    re.I,
 )
 _FORMULA = re.compile(
     r"[\d\\^=+*/()\[\]{}<>|]|(?<![A-Za-z])[A-Za-z]{1,2} ?- ?[A-Za-z]{1,2}(?![A-Za-z])"
-    r"|(?<![A-Za-z])(?:sin|cos|tan|cot|ln) ?[A-Za-z](?![A-Za-z])"
+    r"|(?<![A-Za-z])(?:arc|a)?(?:sinh?|cosh?|tanh?|cot|ln) ?[A-Za-z](?![A-Za-z])"
 )
 _NAMES = re.compile(r"-?(?:[A-Za-z]|pi|inf)(?:, ?-?(?:[A-Za-z]|pi|inf))+")
 _ALL_REALS = (
@@ -85,6 +87,8 @@ _ALL_REALS = (
     "the set of all real numbers",
 )
 _BUILDER = re.compile(r"\\?\{ ?[a-z] ?(?:\\in[^|:]*)?[|:] ?(.*?) ?\\?\}")
+_STATISTIC = re.compile(r"(?:E|Var|Cov|SD|Pr?) ?\[[^\[\]=]{1,40}\] ?=")
+_VECTORS = re.compile(r"\\(?:mathbf|vec|boldsymbol|bm|overrightarrow|hat|bf)(?![a-z])")
 _UNKNOWN_NAME = re.compile(r"[A-Za-z]")
 
 
@@ -157,6 +161,12 @@ def read(text: str) -> Reading:
     date = notations.parse_date(plain)
     if date is not None:
         return Reading(plain, date=date)
+    if _VECTORS.search(text) and (r"\times" in text or "×" in text):
+        return Reading(text.strip(), ambiguous=True)  # a cross product
+    if r"\circ" in plain or "∘" in plain:
+        return Reading(plain, ambiguous=True)  # f of g
+    if phrases.count_labels(plain) > 1:
+        return Reading(plain, ambiguous=True)  # `(A) 5 (B) 6` is no product
     core = _LEAD.sub("", plain, count=1) if _LEAD.match(plain) else plain
     try:
         rank = phrases.parse_ordinal(core) if len(core) < 12 else None
@@ -171,6 +181,8 @@ def read(text: str) -> Reading:
         special = notations.parse_based(core) or notations.parse_range(core)
         if special:
             return Reading(plain, special)
+        if _STATISTIC.match(core):
+            return _read_labelled(plain, core)
         compound = phrases.parse_compound(core.replace(normalize.CURRENCY, "$"))
         if compound:
             return Reading(plain, Node("num", (), compound[0]), compound[1])

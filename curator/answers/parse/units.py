@@ -6,6 +6,7 @@ unit count things (`12 eggs`).
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -70,6 +71,7 @@ _OTHER_NAMES = {
     "mps": "m/s",
     "fps": "ft/s",
     "rpm": "revolution/min",
+    "per cent": "percent",
     "percentage point": "pp",
     "percentage points": "pp",
     "degrees celsius": "celsius",
@@ -90,7 +92,64 @@ def _load_table() -> dict[str, tuple[str, Fraction]]:
     return table
 
 
+_PREFIXES = {
+    "n": ("nano", Fraction(1, 10**9)),
+    "μ": ("micro", Fraction(1, 10**6)),
+    "µ": ("micro", Fraction(1, 10**6)),
+    "m": ("milli", Fraction(1, 1000)),
+    "c": ("centi", Fraction(1, 100)),
+    "k": ("kilo", Fraction(1000)),
+    "M": ("mega", Fraction(10**6)),
+    "G": ("giga", Fraction(10**9)),
+    "T": ("tera", Fraction(10**12)),
+}
+_SYMBOLS = {
+    "m": "meter",
+    "g": "gram",
+    "s": "second",
+    "L": "liter",
+    "l": "liter",
+    "W": "watt",
+    "J": "joule",
+    "N": "newton",
+    "V": "volt",
+    "A": "ampere",
+    "Hz": "hertz",
+    "Pa": "pascal",
+    "eV": "electronvolt",
+    "ohm": "ohm",
+    "mol": "mole",
+}
+_DERIVED: dict[str, tuple[dict[str, int], Fraction]] = {
+    "force": ({"mass": 1, "length": 1, "time": -2}, Fraction(1000)),
+    "energy": ({"mass": 1, "length": 2, "time": -2}, Fraction(1000)),
+    "power": ({"mass": 1, "length": 2, "time": -3}, Fraction(1000)),
+    "pressure": ({"mass": 1, "length": -1, "time": -2}, Fraction(1000)),
+    "volume": ({"length": 3}, Fraction(1, 1000)),
+}
+"""Dimensions as powers of others, and the size of their base unit in grams, metres, seconds."""
+
+
+def _add_prefixes(table: dict[str, tuple[str, Fraction]]) -> dict[str, str]:
+    """Add `milliwatt`, `megawatt` and so on to a table; return their symbols with their names.
+
+    Symbols that mean the same in lower case (`km`, `mm`) are left out: only the others need
+    their case.
+    """
+    symbols = {}
+    for prefix, (word, factor) in _PREFIXES.items():
+        for symbol, name in _SYMBOLS.items():
+            dimension, size = table[name]
+            entry = dimension, factor * size
+            table.setdefault(word + name, entry)
+            if table.get((prefix + symbol).lower()) != entry:
+                symbols[prefix + symbol] = word + name
+    return symbols
+
+
 _UNITS = _load_table()
+_CASED = _add_prefixes(_UNITS)
+"""Symbols whose case counts: `mW` is milliwatt, `MW` megawatt."""
 _CAPITALS = {"A": "ampere", "K": "kelvin", "C": "coulomb"}
 """Units of one capital letter that means something else in lower case."""
 
@@ -99,16 +158,40 @@ _NO_UNITS = word_set(
     divided doubled equals factorial fewer fold for from greater halved if increased infinity
     less log minus mod modulo more most multiplied negative no not of off or over past plus
     positive power powers raised remainder root short squared subtracted than then thrice times
-    to tripled twice under up when where zero"""
+    to tripled twice under up when where zero
+    alpha beta gamma delta epsilon theta kappa lambda sigma omega phi psi
+    sin cos tan cot sec csc sinh cosh tanh ln exp sqrt pi inf arcsin arccos arctan lim det
+    inverse conjugate transpose transposed recurring repeating periodic rounded reciprocal
+    quadrupled quadruple double triple"""
 )
 """Words that change a number: what stands with one of them is no unit."""
+_NOT_COUNTED = word_set(
+    """bps thou mln bln permille permil ppm ppb score scores gross grosses myriad myriads
+    loss losses deficit deficits debt debts overdrawn owed withdrawal withdrawals decrease decreases
+    north south east west northeast northwest southeast southwest northward southward eastward
+    westward up down right upward downward forward backward upwards downwards forwards backwards
+    inland late early behind ahead wrong missing always perhaps besides afterwards sometimes
+    nowadays yes has was does his this means remains"""
+)
+"""Words that look like plural nouns but count nothing, and nouns that turn the sign."""
+_COUNTED = word_set(
+    """people men women children kids feet teeth mice geese fish sheep deer cattle oxen dice data
+    persons folk money water milk food juice sugar flour rice sand paint gas fuel work land fruit
+    total altogether left remaining each apart together long wide tall high deep thick old
+    away only additional extra profit units unit times points now today daily weekly monthly
+    yearly annually overall exactly"""
+)
+"""Words beside a number that count things or add detail without a plural ending."""
 _ORDINAL_PART = re.compile(
     r"(?:[a-z-]*(?:eenth|ieth|ndredth|usandth|illionth)|third|fourth|fifth|sixth|seventh|eighth|ninth"
     r"|tenth|eleventh|twelfth|quarter|half|halve)s?|[a-z]+fold"
 )
+_CASED_SYMBOL = re.compile(
+    r"(?<![^\W\d_])(?:[nμµmckMGT](?:[mgsLlWJNVA]|Hz|Pa|eV|ohm|mol))(?![^\W\d_])"
+)
 _SQUARED = re.compile(r"\b(square|sq|cubic|cu)\b\.?\s*([a-z]+)")
 _PART = re.compile(r"([^\s\d^*/.()-]+)\.?\s*(?:(?:\s*\^\s*)?[({]?(-?[1-4])[)}]?)?(?=[\s*.]|$)\.?")
-_LITRE = Fraction(1, 1000)
+_VOWEL = re.compile("[aeiouy]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +209,9 @@ class Unit:
     def alike(self, other: "Unit") -> bool:
         """Return whether two units mean the same, however they are spelled."""
         return (self.dimensions, self.factor) == (other.dimensions, other.factor)
+
+    sure: bool = True
+    """False where a word may change the number: `3 score`, `3 north`."""
 
     @property
     def known(self) -> bool:
@@ -152,6 +238,32 @@ def _base_unit(word: str) -> tuple[str, Fraction]:
     return ("#" + _to_singular(word) if len(word) > 2 else ""), Fraction(1)
 
 
+def _is_counted(word: str) -> bool:
+    """Return whether a word counts things: a plural or one of a few other nouns and adverbs."""
+    if word in _COUNTED:
+        return True
+    plural = len(word) > 3 and word[-1] == "s" and word[-2] not in "siu"
+    return plural and word not in _NOT_COUNTED and _VOWEL.search(word[:-1]) is not None
+
+
+def _is_sure(top: str, rest: Sequence[str]) -> bool:
+    """Return whether the words of a unit only count: `candy bars`, `dollars left`, `km/h`.
+
+    Every word counts or is a known unit, or one of them counts and the others add detail. Of a
+    rate (`step/minute`), the numerator may be any word.
+    """
+    words = re.findall(r"[^\W\d_]+|[£€₹¥°]", top)
+    unknown = [word for word in words if _base_unit(word)[0][:1] == "#" and word != "unit"]
+    if not unknown or all(map(_is_counted, unknown)):
+        return True
+    if any(word in _NOT_COUNTED for word in unknown):
+        return False
+    if len(unknown) < len(words):
+        return False
+    rate = any(_base_unit(part.strip())[0][:1] != "#" for part in rest)
+    return rate or any(map(_is_counted, words))
+
+
 def _changes_number(text: str) -> bool:
     """Return whether words state more than what is counted: `squared`, `tenths`, `below zero`."""
     words = text.replace(" ^", "^").split()
@@ -171,7 +283,7 @@ def parse_unit(text: str) -> Unit | None:
     None if they are not words beside a number: formulas, more than six words.
     """
     text = text.replace(CURRENCY, " dollar ").strip().strip(".").strip()
-    text = _CAPITALS.get(text, text).lower()
+    text = _CASED_SYMBOL.sub(lambda m: _CASED.get(m[0], m[0]), _CAPITALS.get(text, text)).lower()
     text = _OTHER_NAMES.get(text, text)
     if (
         text.startswith(("to ", "or "))
@@ -204,19 +316,18 @@ def parse_unit(text: str) -> Unit | None:
                 name[:1] == "#" and match[2] and name != "#unit"
             ):
                 return None
-            if name == "volume":
-                name, unit_factor, power = "length", unit_factor * _LITRE, 3 * power
-                factor *= unit_factor if power > 0 else 1 / unit_factor
-            else:
-                factor *= unit_factor**power
-                scale *= Fraction(1) if name else unit_factor**power
-            if name and (name != "#unit" or power != 1):
-                dimensions[name] = dimensions.get(name, 0) + power
+            powers, size = _DERIVED.get(name, ({name: 1}, Fraction(1)))
+            factor *= (unit_factor * size) ** power
+            scale *= Fraction(1) if name else unit_factor**power
+            for base, exponent in powers.items():
+                if base and (base != "#unit" or power != 1):
+                    dimensions[base] = dimensions.get(base, 0) + exponent * power
             at = match.end()
             while at < len(part) and part[at] in " *.":
                 at += 1
     nonzero = tuple(sorted((name, power) for name, power in dimensions.items() if power))
-    return Unit(nonzero, factor, _canonical_text(text), scale=scale)
+    sure = _is_sure(top, below)
+    return Unit(nonzero, factor, _canonical_text(text), scale=scale, sure=sure)
 
 
 _SHORT = {
@@ -229,6 +340,8 @@ _SHORT = {
     "degree": "°",
     "degrees": "°",
     "percent": "%",
+    "celsius": "°C",
+    "fahrenheit": "°F",
     **{"°c": "°C", "°f": "°F", "v": "V", "n": "N", "j": "J", "w": "W"},
 }
 
