@@ -74,7 +74,18 @@ def _combine(results: Sequence[Result | None], rule: str) -> Result | None:
 def _compare_ordered(a: Sequence[Node], b: Sequence[Node], rule: str) -> Result | None:
     if len(a) != len(b):
         return "different", rule
+    wrapped = {
+        (_is_single(x), _is_single(y))
+        for x, y in zip(a, b, strict=True)
+        if _is_single(x) != _is_single(y)
+    }
+    if len(wrapped) > 1:
+        return "undecided", "nested"  # (4, {5}) and ({4}, 5)
     return _combine([compare_nodes(x, y) for x, y in zip(a, b, strict=True)], rule)
+
+
+def _is_single(node: Node) -> bool:
+    return node.op in _COLLECTIONS and len(node.args) == 1
 
 
 def _compare_unordered(a: Sequence[Node], b: Sequence[Node], rule: str) -> Result | None:

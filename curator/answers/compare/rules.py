@@ -154,7 +154,7 @@ _LOST_MARKS = (
 """What math-verify drops or ignores: blanks between numbers, primes, accents, conjugates."""
 _ACCENTS = re.compile(
     r"\\(?:bar|hat|vec|d*dot|tilde|check|breve|mathring|overline|underline|wide\w+|over\w*arrow)"
-    r"(?![a-z])|\^ ?\{? ?(?:\*|\\ast|\\star|\\dagger)"
+    r"(?![a-z])|\^ ?\{? ?(?:\*|\\ast|\\star|\\dagger|[-+] ?\}? ?$)"
 )
 _CAPITALS = re.compile("[A-Z]{3,20}|[IVXLCDM]{2}")
 _RATIO_NAMES = re.compile(r"[A-Za-z]+ ?:[^=]{0,60}=")

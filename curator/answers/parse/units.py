@@ -166,7 +166,8 @@ _NO_UNITS = word_set(
 )
 """Words that change a number: what stands with one of them is no unit."""
 _NOT_COUNTED = word_set(
-    """bps thou mln bln permille permil ppm ppb score scores gross grosses myriad myriads
+    """tens nines couples trios octets sines cosines logs basis
+    bps thou mln bln permille permil ppm ppb score scores gross grosses myriad myriads
     loss losses deficit deficits debt debts overdrawn owed withdrawal withdrawals decrease decreases
     north south east west northeast northwest southeast southwest northward southward eastward
     westward up down right upward downward forward backward upwards downwards forwards backwards
@@ -179,7 +180,7 @@ _COUNTED = word_set(
     persons folk money water milk food juice sugar flour rice sand paint gas fuel work land fruit
     total altogether left remaining each apart together long wide tall high deep thick old
     away only additional extra profit units unit times points now today daily weekly monthly
-    yearly annually overall exactly"""
+    yearly annually overall exactly yuan rmb won baht rand"""
 )
 """Words beside a number that count things or add detail without a plural ending."""
 _ORDINAL_PART = re.compile(
