@@ -160,7 +160,7 @@ _NO_UNITS = word_set(
     positive power powers raised remainder root short squared subtracted than then thrice times
     to tripled twice under up when where zero
     alpha beta gamma delta epsilon theta kappa lambda sigma omega phi psi
-    sin cos tan cot sec csc sinh cosh tanh ln exp sqrt pi inf arcsin arccos arctan lim det
+    sin cos tan cot csc sinh cosh tanh ln exp sqrt pi inf arcsin arccos arctan lim det
     inverse conjugate transpose transposed recurring repeating periodic rounded reciprocal
     quadrupled quadruple double triple"""
 )
