@@ -22,7 +22,7 @@ from datastore.store import Store
 from tests.paths import DATA
 from tests.worlds import make_world
 
-QUICKSTART = "e3a7da2c8cc55ef02549d05c12c082e6a1e6f7c5c4407090d840b44b2820ce83"
+QUICKSTART = "5f6d216b124176aa23197b6eea121a6d2043d19a4b2b441ca0ab521e3b3c2ff9"
 
 
 def test_quickstart_has_the_same_digest_as_ever(tmp_path: Path) -> None:
