@@ -67,6 +67,11 @@ def test_an_equation_with_unknowns_is_named_in_a_text_without_annotations(
     assert steps.recomputed == (not beside)
 
 
+@pytest.mark.parametrize("text", ["<<>>\n", "<<√\n", "√\n<<", "<<>>\n2 + 3 = 5"])
+def test_an_annotation_that_ends_a_line_is_read(text: str) -> None:
+    assert read_steps(text).steps
+
+
 def test_places_are_those_of_the_text() -> None:
     text = "Ünits: ½ * 8 = 4 km.\nSo \\frac{8}{2} + 1 = <<8/2+1=5>>5."
     assert [text[slice(*step.span)] for step in read_steps(text).steps] == [

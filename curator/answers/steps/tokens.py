@@ -235,7 +235,7 @@ def _mark(token: Token, found: list[Token], match: re.Match[str]) -> Token | Non
             return barrier
         case "newline":
             following = _RESULT if before == "equals" else _CONTINUES
-            begun = before == "subscript" or found[-1].text[0] == "\\"  # \log_2 and a line
+            begun = before == "subscript" or found[-1].text[:1] == "\\"  # \log_2 and a line
             goes_on = before == "operator" or begun or following.match(text, end)
             return None if goes_on else barrier
         case "dots" if before in ("number", "operator"):
