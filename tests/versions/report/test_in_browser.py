@@ -78,7 +78,7 @@ def test_filters_work_together_and_are_cleared_together(tab: Browser, page: Path
         "s.dispatchEvent(new Event('change'))}"
     )
     tab.evaluate(f"({choose})('by-status', 'rejected')")
-    assert tab.evaluate(COUNT).startswith("11 of ")  # as in `curator show quickstart`
+    assert tab.evaluate(COUNT).startswith("12 of ")  # as in `curator show quickstart`
     tab.evaluate(f"({choose})('by-subset', 'gsm8k_pot')")
     assert tab.evaluate(COUNT).startswith("5 of ")
     tab.evaluate(f"({choose})('by-reason', 'executed: error')")
