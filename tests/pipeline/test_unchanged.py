@@ -25,8 +25,9 @@ from tests.worlds import make_world
 QUICKSTART = "5f6d216b124176aa23197b6eea121a6d2043d19a4b2b441ca0ab521e3b3c2ff9"
 
 
-def test_quickstart_has_the_same_digest_as_ever(tmp_path: Path) -> None:
-    assert build("quickstart", tmp_path / "store").digest == QUICKSTART
+def test_quickstart_has_the_same_digest_as_ever(quickstart_built: Path) -> None:
+    with Store(quickstart_built, readonly=True) as store:
+        assert store.versions.get("quickstart").digest == QUICKSTART
 
 
 def _ledger_files(store: Path) -> dict[str, bytes]:
