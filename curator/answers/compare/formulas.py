@@ -23,11 +23,13 @@ from curator.answers.compare.assignments import (
 )
 from curator.answers.compare.evaluate import evaluate
 from curator.answers.compare.inequalities import solve_inequality
-from curator.answers.compare.sampling import (
-    compare_equations,
-    compare_expressions,
-    compare_inequalities,
+from curator.answers.compare.relations import (
+    compare_bases,
+    compare_proportional,
+    compare_same_direction,
+    may_be_time,
 )
+from curator.answers.compare.sampling import compare_expressions
 from curator.answers.compare.scalars import Result, compare_scalars, variables
 from curator.answers.compare.sets import compare_sets
 from curator.answers.compare.vectors import compute
@@ -285,7 +287,7 @@ def _compare_relations(a: Node, b: Node) -> Result | None:
             sets = _compare_memberships(a.args[1], b.args[1])
             return _combine([heads, sets], "interval")
         if a.text[0] in "<>" and b.text[0] in "<>" and len(a.args) == len(b.args) == 2:
-            return _compare_inequalities(a, b)
+            return compare_same_direction(a, b)
         return None
     ratio, other = (a, b) if a.op == "rel" else (b, a)
     if ratio.text == ":" and len(ratio.args) == 2:
@@ -310,40 +312,7 @@ def _compare_equations(a: Node, b: Node) -> Result | None:
         bodies = compare_definitions(a, b)
         if bodies:
             return compare_nodes(*bodies)
-    result = compare_equations(a, b)
-    if result and result[0] == "different" and (_divides_by_name(a) or _divides_by_name(b)):
-        return "undecided", "denominators"  # xy = 6 and y = 6/x
-    squared = _square_moduli(a), _square_moduli(b)
-    if result and result[0] != "equal" and squared != (a, b):
-        again = compare_equations(*squared)
-        return again if again and again[0] == "equal" else ("undecided", "modulus")
-    return result
-
-
-def _divides_by_name(node: Node) -> bool:
-    if node.op == "/" and variables(node.args[1]):
-        return True
-    return any(map(_divides_by_name, node.args))
-
-
-def _square_moduli(relation: Node) -> Node:
-    """Return `x^2 = y^2` for `|x| = |y|`."""
-    if any(side.op != "call" or side.text != "abs" for side in relation.args):
-        return relation
-    two = Node("num", (), "2")
-    return Node("rel", tuple(Node("^", (side.args[0], two)) for side in relation.args), "=")
-
-
-def _compare_inequalities(a: Node, b: Node) -> Result | None:
-    """Compare inequalities that have no solution by rules: equal if they are proportional."""
-    sides = [
-        Node("rel", node.args[::-1], node.text.replace("<", ">")) if node.text[0] == "<" else node
-        for node in (a, b)
-    ]
-    if sides[0].text != sides[1].text:
-        return None
-    result = compare_inequalities(*sides)
-    return result if result and result[0] == "equal" else None
+    return compare_proportional(a, b)
 
 
 def _compare_memberships(a: Node, b: Node) -> Result | None:
@@ -352,17 +321,11 @@ def _compare_memberships(a: Node, b: Node) -> Result | None:
     return compare_nodes(a, b)
 
 
-def _may_be_time(ratio: Node) -> bool:
-    """Return whether `3:45` or `3:45:10` may be a time of day; `6:8:10` is a ratio."""
-    parts = [arg.text.isdigit() and len(arg.text) == 2 for arg in ratio.args[1:]]
-    return all(parts)
-
-
 def _compare_ratios(a: Node, b: Node) -> Result | None:
     """Compare `3:4` and `6:8`; `3:45` may be a time of day, which equals only itself."""
     if len(a.args) != len(b.args):
         return "different", "ratio"
-    if any(_may_be_time(x) for x in (a, b)):
+    if any(may_be_time(x) for x in (a, b)):
         result = _compare_ordered(a.args, b.args, "ratio")
         return result if result and result[0] == "equal" else ("undecided", "ratio or time")
     return _combine(
@@ -420,18 +383,7 @@ def compare_nodes(a: Node, b: Node) -> Result | None:
     if ops == {"neg"}:
         return compare_nodes(a.args[0], b.args[0])
     if "base" in ops and a.op != b.op:
-        return _compare_bases(a, b)
+        return compare_bases(a, b)
     if variables(a) or variables(b):
         return compare_expressions(a, b)
     return compare_scalars(a, b)
-
-
-def _compare_bases(a: Node, b: Node) -> Result:
-    """Compare `1011_2` with `11`, its value, or with `1011`, where the base may be left out."""
-    with_base, other = (a, b) if a.op == "base" else (b, a)
-    result = compare_scalars(with_base, other)
-    if result and result[0] == "equal":
-        return "equal", "base"
-    if other.op == "num" and other.text.lstrip("0") == with_base.text.lstrip("0"):
-        return "undecided", "base left out"
-    return ("different" if result and result[0] == "different" else "undecided"), "base"

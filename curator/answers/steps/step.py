@@ -33,8 +33,8 @@ class Step:
 
     def placed(self, number: int, span: tuple[int, int]) -> "Step":
         """Return the step with its number and place."""
-        told = (self.text, self.outcome, self.reason, self.stated, self.computed)
-        return Step(number, self.kind, span, *told, self.operations)
+        content = (self.text, self.outcome, self.reason, self.stated, self.computed)
+        return Step(number, self.kind, span, *content, self.operations)
 
     def __str__(self) -> str:
         text = " ".join(self.text.split())
