@@ -49,6 +49,8 @@ _NO_SOLUTIONS = frozenset(
 )
 _NOTHING = re.compile(r"no|undef|empty|\{ *\\?\}|∅|varnothing", re.I)
 _FORMULA = re.compile(r"[\d\\^=+*/<>|{}]")
+_DERIVATIVE = re.compile(r"(?:\\frac ?\{ ?|\b)d[a-z]? ?(?:\} ?\{|/) ?d[a-z]\b")
+_LETTERS_ALONE = re.compile(r"[a-z]{6,}")
 _WORD = re.compile(r"(?<![A-Za-z\\])[A-Za-z]{3,}")
 _TRUTH_VALUES = {"yes": "true", "no": "false", "true": "true", "false": "false", "True": "true"}
 
@@ -237,6 +239,11 @@ def _compare_without_choices(gold: str, answer: str) -> Result | None:
         return "equal", "time"
     if a.node is not None and b.node is not None:
         result = compare_quantities(a.node, a.unit, b.node, b.unit)
+        if result == ("equal", "points") and _LETTERS_ALONE.fullmatch(a.plain + b.plain):
+            return "undecided", "word or product"  # cat and act
+        derivatives = [_DERIVATIVE.search(side.plain) is not None for side in (a, b)]
+        if result and result[0] == "equal" and derivatives[0] != derivatives[1]:
+            return "undecided", "derivative"  # dy/dx and y/x
         if result and result[0] == "equal" and _is_other_word(a.plain, b.plain):
             return "undecided", "order of letters"
         if a.label != b.label and all(_RATIO_NAMES.match(side.plain) for side in (a, b)):
