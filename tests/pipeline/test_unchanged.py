@@ -55,10 +55,8 @@ def test_a_store_of_an_older_release_is_used_and_no_cached_program_runs(
     assert [row["id"] for row in load("small@2", store).to_pylist()] == [row["id"] for row in rows]
     # Views over both versions, whose objects have different columns.
     with Store(store) as opened:
-        _, [(texts, known)] = run_query(
-            opened, "SELECT count(*), count(gold_in_text) FROM rationales"
-        )
-        assert texts > known > 0 and why(opened, rows[0]["id"].hex()).versions
+        _, [(texts,)] = run_query(opened, "SELECT count(*) FROM rationales")
+        assert texts > len(rows) and why(opened, rows[0]["id"].hex()).versions
 
 
 def test_the_rows_of_an_older_release_are_verified_again_without_its_own_words(
