@@ -19,6 +19,8 @@ from pathlib import Path
 from datasets_baseline import SHARES
 from measure import Measured, measure
 
+from curator.recipe.load import load_recipe
+
 HERE = Path(__file__).parent
 UNHASHED = """
 import sys
@@ -36,10 +38,30 @@ SUBSETS = {
 
 
 def write_recipe(folder: Path, name: str, shares: dict[str, float]) -> str:
-    """Write a recipe that adds a mixture to `released`; return its path."""
+    """Write a recipe with the subsets of `released` and a mixture; return its path.
+
+    The generated files have no sources of gold answers, so only the form of rows is checked.
+    """
+    subsets = {
+        subset: {
+            "source": each.source,
+            "part": each.part,
+            "kind": each.kind,
+            "release_as": each.release_as,
+            "checks": ["format"],
+        }
+        for subset, each in load_recipe("released").subsets.items()
+    }
+    content = {
+        "name": "bench",
+        "about": "Generated rows in the shape of the released MathInstruct",
+        "subsets": subsets,
+        "mixture": {
+            "subsets": {SUBSETS[source]: f"{share:.0%}" for source, share in shares.items()}
+        },
+        "screens": {"duplicates": True, "contamination": {"ngram": 13, "masked": "report"}},
+    }
     path = folder / f"{name}.yaml"
-    mixture = {SUBSETS[source]: f"{share:.0%}" for source, share in shares.items()}
-    content = {"name": "bench", "extends": "released", "mixture": {"subsets": mixture}}
     path.write_text(json.dumps(content))  # JSON is YAML
     return str(path)
 
