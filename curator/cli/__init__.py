@@ -7,7 +7,6 @@ import os
 import shlex
 import sys
 import traceback
-from io import TextIOWrapper
 from typing import NoReturn
 
 from typer.exceptions import Abort, TyperException
@@ -15,8 +14,9 @@ from typer.exceptions import Abort, TyperException
 from curator.cli import interrupt
 from curator.cli.app import app, shows_tracebacks
 from curator.cli.commands import register_commands
-from curator.cli.tables import printable
+from curator.cli.terminal import print_line, protect_streams
 from curator.core.errors import CuratorError
+from curator.core.redaction import redact_secrets
 from datastore.errors import BadTarget, NotFound, StoreError
 
 register_commands()
@@ -25,9 +25,7 @@ register_commands()
 def main() -> None:
     """Run the command line; exit with 0 for success, 2 for a user's mistake, 1 for a failure."""
     interrupt.install_handler()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # print '?' for characters that a terminal lacks
-            stream.reconfigure(errors="replace")
+    protect_streams()
     # --debug is an option of `curator` itself; accept it after the command, too.
     words = sorted(sys.argv[1:], key=lambda word: word != "--debug")
     try:
@@ -64,22 +62,23 @@ def _describe(error: Exception) -> tuple[str, int]:
         case OSError() if error.strerror:
             file = f" {error.filename}" if error.filename else ""
             return f"Cannot read or write{file}: {error.strerror}", 1
-    text = " ".join(str(error).split())[:300]
+    text = " ".join(redact_secrets(str(error)).split())[:300]
     return f"Unexpected {type(error).__name__}: {text}. Run with --debug for the traceback.", 1
 
 
 def _exit_interrupted() -> NoReturn:
-    line = "\n" if sys.stderr.isatty() else ""  # below the ^C that the terminal printed
+    if sys.stderr.isatty():
+        print_line(error=True)  # below the ^C that the terminal printed
     command = shlex.join(["curator", *sys.argv[1:]])
-    print(f"{line}Interrupted. Finished work is cached; resume with: {command}", file=sys.stderr)
+    print_line(f"Interrupted. Finished work is cached; resume with: {command}", error=True)
     # Everything is closed. `sys.exit` would end by a signal if an import was interrupted.
     os._exit(1)
 
 
 def _fail(message: str, code: int) -> NoReturn:
     if message:
-        # The message can contain outside text: an argument, a file name, a server's reply.
-        print("\n".join(map(printable, message.split("\n"))), file=sys.stderr)
+        for line in message.split("\n"):
+            print_line(line, error=True)
     _exit(code)
 
 

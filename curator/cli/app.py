@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from curator.cli import interrupt
+from curator.cli.terminal import print_line, print_lines, unfiltered
 from curator.core.errors import UsageError
+from curator.core.escape import for_json, for_terminal
+from curator.core.redaction import redact_secrets
 
 if TYPE_CHECKING:
     from curator.pipeline.run_options import RunOptions
@@ -70,7 +73,8 @@ def make_parents(*files: Path | None) -> None:
 def show_json(value: Any) -> None:
     """Print a value as JSON: dataclasses as objects, bytes as hex digits."""
     ascii_only = "utf" not in (sys.stdout.encoding or "").lower()
-    print(json.dumps(value, default=_to_json, ensure_ascii=ascii_only, indent=1))
+    text = json.dumps(value, default=_to_json, ensure_ascii=ascii_only, indent=1)
+    print_lines(for_json(text))
 
 
 def _to_json(value: Any) -> Any:
@@ -109,7 +113,9 @@ class Progress:
                 TextColumn("{task.fields[count]}", markup=False),
                 TimeElapsedColumn(),
             )
-            self._bars = Bars(*columns, console=Console(stderr=True), transient=True)
+            self._bars = Bars(
+                *columns, console=Console(file=unfiltered(sys.stderr)), transient=True
+            )
             self._bars.start()
         return self
 
@@ -125,7 +131,9 @@ class Progress:
         if what != self._what:
             if self._task is not None:
                 self._bars.remove_task(self._task)
-            self._what, self._task = what, self._bars.add_task(what, total=None, count="")
+            description = for_terminal(what)
+            self._what = what
+            self._task = self._bars.add_task(description, total=None, count="")
         of = f" of {total:,}" if total else ""
         count = f"{done:,}{of}" if done else ""
         self._bars.update(self._task, completed=done, total=total, count=count)
@@ -134,6 +142,7 @@ class Progress:
         """Print one line above the bar."""
         interrupt.raise_if_pressed()
         if self._bars:
-            self._bars.console.print(text, markup=False, highlight=False, soft_wrap=True)
+            line = for_terminal(redact_secrets(text))
+            self._bars.console.print(line, markup=False, highlight=False, soft_wrap=True)
         else:
-            print(text, file=sys.stderr)
+            print_line(text, error=True)

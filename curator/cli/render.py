@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from curator.cli.app import show_json
-from curator.cli.tables import format_cell, print_table, printable
+from curator.cli.tables import format_cell, print_table
+from curator.cli.terminal import print_line
+from curator.core.escape import for_terminal
 from curator.core.model import EVIDENCE_LEVELS, PROOFS
 
 if TYPE_CHECKING:
@@ -33,9 +35,9 @@ def print_manifest(manifest: "Manifest") -> None:
     from curator.versions.content import content_of
 
     content = content_of(manifest)
-    print(f"{manifest.ref}  {content.rows.count:,} rows  digest {manifest.digest[:16]}")
+    print_line(f"{manifest.ref}  {content.rows.count:,} rows  digest {manifest.digest[:16]}")
     if manifest.message:
-        print(manifest.message)
+        print_line(manifest.message)
     subsets = [(name, content.subsets[name]) for name in content.order]
     built = [(name, counts) for name, counts in subsets if counts.problems]
     keys = ("problems", "rationales", "passed", "failed", "undecided", "screened", "kept")
@@ -47,7 +49,7 @@ def print_manifest(manifest: "Manifest") -> None:
         for name, counts in built
     ]
     totals = [sum(column) for column in list(zip(*rows, strict=True))[1:]] or [0] * len(keys)
-    print()
+    print_line()
     print_table(("subset", *keys), [*rows, ("all", *totals)], right=keys, whole=("subset",))
     _print_levels(built)
     _print_reasons(built)
@@ -68,11 +70,13 @@ def _print_levels(subsets: "Counts") -> None:
         return
     totals = [sum(column) for column in list(zip(*rows, strict=True))[1:]]
     levels = dict(zip(EVIDENCE_LEVELS, totals, strict=True))
-    print()
+    print_line()
     names = tuple(EVIDENCE_LEVELS)
     print_table(("evidence", *names), [*rows, ("all", *totals)], right=names, whole=("evidence",))
     proved, total = sum(levels[level] for level in PROOFS), sum(totals)
-    print(f"{proved:,} of {total:,} rows are proved: {', '.join(PROOFS[:-1])} or {PROOFS[-1]}.")
+    print_line(
+        f"{proved:,} of {total:,} rows are proved: {', '.join(PROOFS[:-1])} or {PROOFS[-1]}."
+    )
 
 
 def _print_reasons(subsets: "Counts") -> None:
@@ -98,7 +102,7 @@ def _print_reasons(subsets: "Counts") -> None:
         if counts.available > counts.kept
     ]
     if rows:
-        print()
+        print_line()
         print_table(("subset", "outcome", "reason", "rows"), rows, right=("rows",))
 
 
@@ -110,7 +114,7 @@ def _print_new_questions(subsets: "Counts") -> None:
         for key, count in counts.invented.items()
     ]
     if rows:
-        print()
+        print_line()
         print_table(
             ("self-instruct", "result", "questions"), rows, ("questions",), ("self-instruct",)
         )
@@ -132,10 +136,10 @@ def _print_calls(subsets: "Counts", teacher: "Teacher | None") -> None:
         for key, count in calls.counts.items():
             if key.startswith("unread: "):
                 rows.append((name, f"no rationale: {key.removeprefix('unread: ')}", count))
-    print()
+    print_line()
     print_table(("teacher", "result", "calls"), rows, ("calls",), ("teacher",))
     how = "replayed from recorded calls" if teacher.replay else teacher.family
-    print(f"Teacher: {teacher.model} ({how}).")
+    print_line(f"Teacher: {teacher.model} ({how}).")
 
 
 def _outcome_and_reason(key: str) -> tuple[str, str]:
@@ -147,26 +151,27 @@ def _outcome_and_reason(key: str) -> tuple[str, str]:
 def _print_waiting(subsets: "Counts") -> None:
     waiting = [(name, ", ".join(counts.waits_for)) for name, counts in subsets if counts.waits_for]
     if waiting:
-        print()
+        print_line()
         print_table(("subset", "waits for"), waiting, whole=("subset",))
 
 
 def _print_missing(content: "Content") -> None:
     missing = [name for name, origin in content.evals.items() if origin.missing]
     if missing:
-        print(f"\nNot screened against, because they could not be read: {', '.join(missing)}")
+        print_line()
+        print_line(f"Not screened against, because they could not be read: {', '.join(missing)}")
 
 
 def print_preview(rows: "Sequence[PreviewRow]") -> None:
     """Print rows one below the other, each with its verdicts."""
     for row in rows:
-        print(f"── {row.subset} {row.id[:12]} {_row_status(row)}")
+        print_line(f"── {row.subset} {row.id[:12]} {_row_status(row)}")
         _print_text(row.instruction)
-        print()
+        print_line()
         _print_solution(row.text, row.as_written)
         for verdict in row.verdicts:
             _print_verdict(verdict.check, verdict.outcome, verdict.reason, verdict.evidence)
-        print()
+        print_line()
     kept = Counter(row.subset for row in rows if row.kept)
     total = Counter(row.subset for row in rows)
     print_table(
@@ -185,50 +190,51 @@ def _print_text(text: str) -> None:
     lines = [
         line
         for raw in text.split("\n")
-        for line in textwrap.wrap(printable(raw.expandtabs(4)), WIDTH) or [""]
+        for line in textwrap.wrap(for_terminal(raw.expandtabs(4)), WIDTH) or [""]
     ]
     hidden = len(lines) - MAX_LINES
     if hidden > 1:  # the end of a text states its answer
         lines[MAX_LINES - LAST_LINES : -LAST_LINES] = [f"… {hidden} more lines"]
     for line in lines:
-        print(f"  {line.rstrip()}")
+        print_line(f"  {line.rstrip()}")
 
 
 def _print_solution(text: str, as_written: str) -> None:
     """Print a rationale as checks read it; the form that a release gives it is only mentioned."""
     _print_text(as_written or text)
     if as_written:
-        print("  (as its author wrote it; a release has it in the form of MathInstruct)")
+        print_line("  (as its author wrote it; a release has it in the form of MathInstruct)")
 
 
 def _print_verdict(check: str, outcome: str, reason: str, evidence: dict[str, str]) -> None:
     parts = [reason] if reason else []
-    parts += [f"{key} {printable(value)}" for key, value in evidence.items()]
-    lines = textwrap.wrap(" · ".join(parts), WIDTH - _EVIDENCE_INDENT) or [""]
+    parts += [f"{key} {value}" for key, value in evidence.items()]
+    lines = textwrap.wrap(for_terminal(" · ".join(parts)), WIDTH - _EVIDENCE_INDENT) or [""]
     if len(lines) > MAX_EVIDENCE_LINES:
         lines = [*lines[: MAX_EVIDENCE_LINES - 1], f"{lines[MAX_EVIDENCE_LINES - 1]} …"]
-    print(f"  {outcome:9}  {check:13}  {lines[0]}".rstrip())
+    print_line(f"  {outcome:9}  {check:13}  {lines[0]}".rstrip())
     for line in lines[1:]:
-        print(f"{'':{_EVIDENCE_INDENT}}{line}")
+        print_line(f"{'':{_EVIDENCE_INDENT}}{line}")
 
 
 def print_row_history(history: "RowHistory") -> None:
     """Print one row from its source to its verdicts."""
     problem, rationale = history.problem, history.rationale
-    print(f"row       {history.id}")
-    print(f"subset    {history.subset}")
-    print(f"versions  {', '.join(history.versions) or f'none; {history.absent}'}")
-    print(f"source    {problem['source']} {problem['place']}, {problem['licence']}")
-    print(f"from      {history.origin}")
-    print(f"revision  {history.revision[:40]}")
-    print(f"problem   {problem['id']}  gold {printable(problem['gold']) or '(none)'}")
-    print(f"writer    {rationale['writer']}, {rationale['kind']}")
+    print_line(f"row       {history.id}")
+    print_line(f"subset    {history.subset}")
+    print_line(f"versions  {', '.join(history.versions) or f'none; {history.absent}'}")
+    print_line(f"source    {problem['source']} {problem['place']}, {problem['licence']}")
+    print_line(f"from      {history.origin}")
+    print_line(f"revision  {history.revision[:40]}")
+    print_line(f"problem   {problem['id']}  gold {problem['gold'] or '(none)'}")
+    print_line(f"writer    {rationale['writer']}, {rationale['kind']}")
     level = history.evidence_level or "not stated: an older release of Curator checked the row"
-    print(f"evidence  {level if history.versions else 'none: the row is in no version'}\n")
+    print_line(f"evidence  {level if history.versions else 'none: the row is in no version'}")
+    print_line()
     _print_text(rationale["instruction"])
-    print()
+    print_line()
     _print_solution(rationale["text"], rationale.get("as_written") or "")
-    print()
+    print_line()
     for verdict in history.verdicts:
         _print_verdict(verdict["check"], verdict["outcome"], verdict["reason"], verdict["evidence"])
 
@@ -236,7 +242,7 @@ def print_row_history(history: "RowHistory") -> None:
 def print_row_changes(a: str, b: str, changes: "Sequence[RowChange]", list_rows: bool) -> None:
     """Print the number of changes by subset and rule; with `list_rows` every row, too."""
     if not changes:
-        print(f"{a} and {b} have the same rows.")
+        print_line(f"{a} and {b} have the same rows.")
         return
     counts = Counter((change.subset, change.what, change.rule) for change in changes)
     rows = [(*key, count) for key, count in sorted(counts.items())]
@@ -247,22 +253,23 @@ def print_row_changes(a: str, b: str, changes: "Sequence[RowChange]", list_rows:
         differ = (
             "1 row differs" if len(changes) == 1 else f"{format_cell(len(changes))} rows differ"
         )
-        print(f"{differ}; --rows lists them.")
+        print_line(f"{differ}; --rows lists them.")
         return
-    print()
+    print_line()
     marks = {"added": "+", "removed": "-", "changed": "~"}
     longest = max(len(change.subset) for change in changes)
     for change in changes:
         was = f", was {change.was[:12]}" if change.was else ""
         subset = change.subset.ljust(longest)
-        print(f"{marks[change.what]} {change.id[:12]}  {subset}  {change.rule}{was}")
+        print_line(f"{marks[change.what]} {change.id[:12]}  {subset}  {change.rule}{was}")
 
 
 def print_verdict_changes(changes: "Sequence[VerdictChange]", list_rows: bool) -> None:
     """Print the number of changes by old and new verdict; with `list_rows` each of them, too."""
     if not changes:
         return
-    print("\nVerdicts that changed on rationales that both versions have:")
+    print_line()
+    print_line("Verdicts that changed on rationales that both versions have:")
     counts = Counter(
         (
             *(each.subset, each.check),
@@ -273,10 +280,10 @@ def print_verdict_changes(changes: "Sequence[VerdictChange]", list_rows: bool) -
     rows = [(*key, count) for key, count in sorted(counts.items())]
     print_table(("subset", "check", "was", "is", "rows"), rows, ("rows",), ("subset", "check"))
     if list_rows:
-        print()
+        print_line()
         for each in changes:
             was, now = _verdict_text(each.was, each.by), _verdict_text(each.now, each.rule)
-            print(f"{each.id[:12]}  {each.subset}  {each.check}: {was} -> {now}")
+            print_line(f"{each.id[:12]}  {each.subset}  {each.check}: {was} -> {now}")
 
 
 def _verdict_text(verdict: str, rule: str) -> str:

@@ -5,41 +5,36 @@ tables too, but needs 12 seconds for 27,000 rows where this needs 1.4, and squee
 names to fit a long text.
 """
 
-import os
 import shutil
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from itertools import zip_longest
 from textwrap import fill, wrap
 
 from rich.cells import cell_len, chop_cells
 
+from curator.cli.terminal import print_head, print_lines
+from curator.core.escape import for_terminal
+
 MAX_CELL = 1_000
 """Characters of a cell that are measured and printed in a cut table."""
-
-_CONTROL = dict.fromkeys((*range(32), *range(127, 160)), "�")
-
-
-def printable(text: str) -> str:
-    """Return outside text as one line without control characters, which could drive a terminal."""
-    return text.replace("\r", "").replace("\n", "\\n").replace("\t", " ").translate(_CONTROL)
 
 
 def format_cell(cell: object) -> str:
     """Return a cell as text: thousands with commas, zero as a dot so that other numbers stand out.
 
-    True and False are `yes` and `no`; other values are made printable.
+    True and False are `yes` and `no`; other values are escaped.
     """
     if isinstance(cell, bool):
         return "yes" if cell else "no"
     if isinstance(cell, int):
         return f"{cell:,}" if cell else "·"
-    return printable(str(cell))
+    return for_terminal(str(cell))
 
 
 def print_wrapped(text: str) -> None:
     """Print a sentence, with line breaks between words."""
-    print(fill(text, _terminal_width(), break_long_words=False, break_on_hyphens=False))
+    width = _terminal_width()
+    print_lines(fill(for_terminal(text), width, break_long_words=False, break_on_hyphens=False))
 
 
 def print_table(
@@ -52,6 +47,7 @@ def print_table(
 
     Columns named in `right` are aligned to the right. They and those in `whole` are never wrapped.
     """
+    head, right, whole = ([for_terminal(name) for name in names] for names in (head, right, whole))
     lines = [head, *([format_cell(cell) for cell in row] for row in rows)]
     minimum = [
         _widest(column) if name in right or name in whole else _widest(" ".join(column).split())
@@ -65,7 +61,7 @@ def print_cut_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> bo
 
     Columns of numbers are aligned to the right and never cut. Values are printed as they are.
     """
-    values = [list(row) for row in rows]
+    head, values = [for_terminal(name) for name in head], [list(row) for row in rows]
     right = [
         name
         for place, name in enumerate(head)
@@ -73,7 +69,7 @@ def print_cut_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> bo
     ]
     lines = [
         head,
-        *(["NULL" if cell is None else printable(str(cell)) for cell in row] for row in values),
+        *(["NULL" if cell is None else for_terminal(str(cell)) for cell in row] for row in values),
     ]
     minimum = [
         _widest(column) if name in right else min(_widest(column), 3)
@@ -112,7 +108,7 @@ def _print_lines(
                 _pad(piece, width, name in right)
                 for name, piece, width in zip(head, pieces, widths, strict=True)
             ).rstrip()
-            print(f"\033[1m{text}\033[0m" if line is head and _is_bold() else text)
+            print_head(text) if line is head else print_lines(text)
     return folded
 
 
@@ -139,8 +135,3 @@ def _widest(texts: Iterable[str]) -> int:
 
 def _terminal_width() -> int:
     return shutil.get_terminal_size((80, 24)).columns
-
-
-def _is_bold() -> bool:
-    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    return sys.stdout.isatty() and not plain

@@ -6,11 +6,19 @@ Every message is one line: what was seen, what was expected, what to do.
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from curator.core.redaction import redact_secrets
+
 
 class CuratorError(Exception):
-    """Base class. The command line prints only the message and exits with `exit_code`."""
+    """Base class. The command line prints only the message and exits with `exit_code`.
+
+    The message has no secrets, whatever it quotes: see `curator.core.redaction`.
+    """
 
     exit_code = 1
+
+    def __init__(self, message: str) -> None:
+        super().__init__(redact_secrets(message))
 
 
 class UsageError(CuratorError):

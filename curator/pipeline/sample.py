@@ -18,6 +18,7 @@ from curator.answers import extract
 from curator.checks import CHECKS, Candidate
 from curator.core.errors import UsageError, unknown_name
 from curator.core.model import Kind, Problem, content_id
+from curator.core.redaction import redact_secrets
 from curator.core.samples import Sample, SampledProblem
 from curator.pipeline.checker import Checker
 from curator.pipeline.run_options import DEFAULTS, RunOptions
@@ -68,7 +69,7 @@ def endpoint_settings(**settings: object) -> TeacherSettings:
         return TeacherSettings.model_validate(settings)
     except pydantic.ValidationError as error:
         first = error.errors()[0]
-        value = str(first["input"])[:80]
+        value = redact_secrets(str(first["input"]))[:80]
         raise UsageError(f"{first['loc'][0]}: '{value}' is not valid. {first['msg']}") from None
 
 

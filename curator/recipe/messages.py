@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from curator.core.errors import unknown_name
+from curator.core.redaction import redact_all_keys
 from curator.recipe import keys
 from curator.recipe.keys import Loc
 from curator.recipe.yaml_document import Document
@@ -38,7 +39,7 @@ def error_line(
     loc = keys.loc_of(model, error["loc"])
     place = document.place((*at, *loc))
     key = ".".join(str(part) for part in (*at, *loc))
-    saw = json.dumps(error.get("input"), default=str)[:60]
+    saw = json.dumps(redact_all_keys(error.get("input")), default=str)[:60]
     if expected := keys.expected_at(model, loc):
         # pydantic reports one error per member of a union; people need one.
         return f"{place}: {key}: {expected}, saw {saw}"

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
+from curator.core.redaction import redact_all_keys
 from curator.core.section import Mark, Section
 
 Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -94,6 +95,10 @@ class TeacherSettings(Section):
                 "expected no user name or password in the URL; the key is read from the variable "
                 "in key_env"
             )
+        if parts.query or parts.fragment:
+            raise ValueError(
+                "expected a URL without a query; the key is read from the variable in key_env"
+            )
         return value
 
     @field_validator("parameters")
@@ -108,6 +113,10 @@ class TeacherSettings(Section):
             json.dumps(values, allow_nan=False)
         except (TypeError, ValueError):
             raise ValueError("expected JSON values: numbers, strings, lists") from None
+        if redact_all_keys(values) != values:
+            raise ValueError(
+                "expected no key or password; the key is read from the variable in key_env"
+            )
         return values
 
     def with_address(self, base_url: str) -> "TeacherSettings":

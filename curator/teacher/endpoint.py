@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from curator.core.errors import TeacherError
+from curator.core.redaction import redact_all_keys, to_one_line
 from curator.teacher.call import Call, Request
 from curator.teacher.config import TeacherSettings
 from curator.teacher.rate_limit import parse_retry_after
-from curator.teacher.redaction import redact_all_keys, to_one_line
 from curator.teacher.response import Failure, read_error_response, read_response
 
 if TYPE_CHECKING:

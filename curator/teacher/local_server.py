@@ -23,6 +23,7 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from curator.core.errors import TeacherError, UsageError
+from curator.core.redaction import redact_secrets, to_one_line
 
 LOAD_TIMEOUT_S = 600.0
 """Maximum seconds for loading a model."""
@@ -93,7 +94,7 @@ def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: IO[bytes]
         if process.poll() is not None:
             log.seek(0)
             lines = [line for line in log.read().decode("utf-8", "replace").split("\n") if line]
-            output = " ".join(lines[-1].split())[:300] if lines else "no output"
+            output = to_one_line(redact_secrets(lines[-1]), 300) if lines else "no output"
             raise TeacherError(f"The server exited with code {process.returncode}: {output}")
         try:
             # Any reply without an error status will do: vLLM's has no body.

@@ -8,8 +8,8 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
 
+from curator.core.redaction import redact_all_keys, redact_key, to_one_line
 from curator.teacher.call import Call, Flaw
-from curator.teacher.redaction import redact_all_keys, redact_key, to_one_line
 
 MAX_STORED_BYTES = 100_000
 """Maximum bytes of a stored body; a longer one is cut and stored as text."""

@@ -12,7 +12,8 @@ from curator.cli.options import (
     StoreOption,
     run_options,
 )
-from curator.cli.tables import print_table, print_wrapped, printable
+from curator.cli.tables import print_table, print_wrapped
+from curator.cli.terminal import print_line
 from curator.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def audit(
         with open_existing(store) as opened:
             write_report(opened, result.manifest, report)
         if not as_json:
-            print(f"Wrote the report to {report}")
+            print_line(f"Wrote the report to {report}")
 
 
 def _to_json(audit: "Audit") -> dict[str, object]:
@@ -150,20 +151,20 @@ def _to_json(audit: "Audit") -> dict[str, object]:
 
 def _print(audit: "Audit", keep_undecided: bool) -> None:
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in audit.kinds.items())
-    print(f"{printable(audit.dataset)}  {audit.rows:,} rows ({kinds})")
-    print()
+    print_line(f"{audit.dataset}  {audit.rows:,} rows ({kinds})")
+    print_line()
     head = ("content", "column", "certainty", "reason")
     print_table(
         head, [(c.content, c.column, c.certainty, c.reason) for c in audit.columns], whole=head[:3]
     )
-    print()
+    print_line()
     numbers = ("rows", "passed", "failed", "undecided", "reported")
     lines = [
         (line.check, line.rows, line.passed, line.failed, line.undecided, line.reported)
         for line in audit.lines
     ]
     print_table(("check", *numbers), lines, right=numbers, whole=("check",))
-    print()
+    print_line()
     notes = [
         (line.check, each)
         for line in audit.lines
@@ -172,17 +173,17 @@ def _print(audit: "Audit", keep_undecided: bool) -> None:
     ]
     print_table(("check", "finding"), notes, whole=("check",))
     examples = [
-        (line.check, each.place, printable(each.what)[:MAX_CHARACTERS])
+        (line.check, each.place, each.what[:MAX_CHARACTERS])
         for line in audit.lines
         for each in line.examples[:MAX_EXAMPLES]
     ]
     if examples:
-        print()
+        print_line()
         print_table(("example of", "place", "content"), examples, whole=("example of",))
-    print()
+    print_line()
     offer = "; save them as a version with --fix NAME" if audit.clean else ""
     saved = f", saved as {audit.version}" if audit.version else offer
-    print(f"{audit.clean:,} of {audit.rows:,} rows are clean{saved}.")
+    print_line(f"{audit.clean:,} of {audit.rows:,} rows are clean{saved}.")
     from curator.checks.answer import NO_ANSWER
 
     if NO_ANSWER in {reason for line in audit.lines for reason in line.reasons}:

@@ -1,7 +1,6 @@
 """The command `curator build`."""
 
 import shlex
-import sys
 from typing import TYPE_CHECKING
 
 from curator.cli.app import app, show_progress
@@ -14,6 +13,7 @@ from curator.cli.options import (
     run_options,
 )
 from curator.cli.render import show_manifest
+from curator.cli.terminal import print_line
 
 if TYPE_CHECKING:
     from curator.pipeline.run_options import RunOptions
@@ -39,8 +39,8 @@ def build(
     show_manifest(manifest, as_json)
     if not as_json:
         store_flag = "" if store == DEFAULT_STORE else f" --store {shlex.quote(str(store))}"
-        print(
+        print_line(
             f"Next: curator show {manifest.ref}{store_flag}, "
             f"curator sql 'FROM verdicts LIMIT 9'{store_flag}",
-            file=sys.stderr,
+            error=True,
         )

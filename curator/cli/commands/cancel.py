@@ -2,6 +2,7 @@
 
 from curator.cli.app import Progress, app, open_existing
 from curator.cli.options import DEFAULT_STORE, RecipeArgument, StoreOption
+from curator.cli.terminal import print_line
 from curator.core.errors import UsageError
 
 
@@ -22,4 +23,4 @@ def cancel(recipe: RecipeArgument, store: StoreOption = DEFAULT_STORE) -> None:
         )
     with open_existing(store, readonly=False) as opened, Progress() as progress:
         cancelled = cancel_batches(loaded.teacher, opened, progress)
-    print(f"Batches cancelled: {cancelled:,}." if cancelled else "No batch is running.")
+    print_line(f"Batches cancelled: {cancelled:,}." if cancelled else "No batch is running.")

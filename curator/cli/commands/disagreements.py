@@ -9,6 +9,7 @@ from curator.cli.options import (
     WorkersOption,
 )
 from curator.cli.tables import print_table, print_wrapped
+from curator.cli.terminal import print_line
 
 MAX_LISTED = 40
 
@@ -39,7 +40,7 @@ def disagreements(
     ]
     if rows:
         print_table(head, rows, ("rows",), ("curator", "math-verify", "example"))
-        print()
+        print_line()
     hidden = len(contradictions) - MAX_LISTED
     more = f" ({hidden:,} more with --json)" if hidden > 0 else ""
     print_wrapped(

@@ -14,6 +14,7 @@ from curator.cli.options import (
     StoreOption,
     VersionArgument,
 )
+from curator.cli.terminal import print_line
 from curator.core.errors import UsageError, unknown_name
 from curator.release.formats import FORMATS
 
@@ -67,4 +68,4 @@ def export(
     if as_json:
         show_json({"version": manifest.ref, "format": form, "file": str(target), "rows": rows})
     else:
-        print(f"Wrote {rows:,} rows of {manifest.ref} to {target}")
+        print_line(f"Wrote {rows:,} rows of {manifest.ref} to {target}")

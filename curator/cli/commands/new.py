@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from curator.cli.app import app
+from curator.cli.terminal import print_line
 
 
 @app.command(epilog="Example: curator new mine --from quickstart")
@@ -21,4 +22,4 @@ def new(
     from curator.recipe.scaffold import write_variant
 
     path = write_variant(name, base, Path())
-    print(f"Wrote {path}, which extends {base}. Edit it, then run: curator preview {path}")
+    print_line(f"Wrote {path}, which extends {base}. Edit it, then run: curator preview {path}")

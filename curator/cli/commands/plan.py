@@ -14,6 +14,7 @@ from curator.cli.options import (
     run_options,
 )
 from curator.cli.tables import format_cell, print_table
+from curator.cli.terminal import print_line
 
 if TYPE_CHECKING:
     from curator.pipeline.plan import Plan, Step
@@ -53,10 +54,12 @@ def plan(
     head = ("subset", "state", "next", "available", "rows")
     print_table(head, rows, right=("available", "rows"), whole=("subset", "state"))
     if not all(step.exact for step in made.steps):
-        print("≤ marks a maximum: checks and screens that have not run yet will reject some rows.")
+        print_line(
+            "≤ marks a maximum: checks and screens that have not run yet will reject some rows."
+        )
     _print_calls(made)
     for line in (*made.missing, *made.notes):
-        print(line)
+        print_line(line)
 
 
 def _print_calls(made: "Plan") -> None:
@@ -79,16 +82,16 @@ def _print_calls(made: "Plan") -> None:
         cached, least, most, prompt, answer, money = sums
         missing = least if least == most else f"{least:,}–{most:,}"
         rows.append(("all", cached, missing, prompt, answer, f"{money:,.2f}"))
-        print()
+        print_line()
         head = ("teacher", "cached", "missing", "prompt tokens", "reply tokens", "money")
         print_table(head, rows, right=head[1:], whole=("teacher",))
         if repairs := sum(calls.repairs for calls in calls_of_all):
-            print(f"Repairs can add up to {repairs:,} calls.")
+            print_line(f"Repairs can add up to {repairs:,} calls.")
     again = [
         (step.subset, step.again, ", ".join(step.because)) for step in made.steps if step.again
     ]
     if again:
-        print()
+        print_line()
         rows = [(name, count, why or "upstream or the code") for name, count, why in again]
         print_table(("rerun", "rows", "because of"), rows, right=("rows",), whole=("rerun",))
 

@@ -12,6 +12,7 @@ from curator.cli.options import (
     StoreOption,
     VersionArgument,
 )
+from curator.cli.terminal import print_line
 
 STATES = {
     "published": "Published",
@@ -50,5 +51,5 @@ def publish(
         show_json(done)
         return
     access = "private" if done.private else "public"
-    print(f"{STATES[done.state]} {done.rows:,} rows as {done.repo} {done.tag} ({access})")
-    print(f"{done.url}/tree/{done.tag}, commit {done.commit[:12]}")
+    print_line(f"{STATES[done.state]} {done.rows:,} rows as {done.repo} {done.tag} ({access})")
+    print_line(f"{done.url}/tree/{done.tag}, commit {done.commit[:12]}")

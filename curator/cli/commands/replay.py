@@ -2,6 +2,7 @@
 
 import json
 import signal
+import sys
 from pathlib import Path
 from threading import Thread
 from typing import Annotated
@@ -10,6 +11,7 @@ import typer
 
 from curator.cli.app import app
 from curator.cli.options import JsonOption
+from curator.cli.terminal import print_line
 
 
 @app.command(epilog="Example: curator replay --calls calls.jsonl --port 8000")
@@ -51,7 +53,7 @@ def replay(
     if write:
         recordings.copy(write)
         line = f"Wrote {count} to {write}"
-        print(json.dumps({"file": str(write), **summary}) if as_json else line)
+        print_line(json.dumps({"file": str(write), **summary}) if as_json else line)
         return
     server = Server(recordings, host, port)
     served = {"address": server.address, **summary, "fingerprint": recordings.fingerprint}
@@ -61,6 +63,7 @@ def replay(
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     with server:
         Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        print(json.dumps(served) if as_json else line, flush=True)
+        print_line(json.dumps(served) if as_json else line)
+        sys.stdout.flush()
         signal.sigwait(signals)
         server.shutdown()

@@ -13,6 +13,7 @@ from curator.cli.options import (
     StoreOption,
     VersionArgument,
 )
+from curator.cli.terminal import print_line
 from curator.core.errors import UsageError
 
 
@@ -49,7 +50,7 @@ def report(
     if as_json:
         show_json({"versions": refs, "file": str(target), "bytes": size})
     else:
-        print(
+        print_line(
             f"Wrote a report on {' and '.join(refs)} to {target} ({size / 1e6:.1f} MB); open it in "
             "a browser"
         )

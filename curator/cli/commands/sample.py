@@ -18,6 +18,7 @@ from curator.cli.options import (
     StoreOption,
     run_options,
 )
+from curator.cli.terminal import print_line
 
 if TYPE_CHECKING:
     from curator.pipeline.run_options import RunOptions
@@ -133,4 +134,4 @@ def sample(
     if as_json:
         show_json({"file": str(output), "problems": problems, "samples": problems * n})
     else:
-        print(f"Wrote {n:,} samples for each of {problems:,} problems to {output}")
+        print_line(f"Wrote {n:,} samples for each of {problems:,} problems to {output}")

@@ -7,6 +7,7 @@ import typer
 
 from curator.cli.app import Progress, app, make_parents, show_json
 from curator.cli.options import JsonOption
+from curator.cli.terminal import print_line
 from curator.core.errors import UsageError
 
 
@@ -45,6 +46,8 @@ def score(
     if as_json:
         show_json({"file": str(target), "problems": count, "too_long": scorer.too_long})
         return
-    print(f"Wrote the scores of {count:,} problems to {target}")
+    print_line(f"Wrote the scores of {count:,} problems to {target}")
     if scorer.too_long:
-        print(f"{scorer.too_long:,} solutions exceed the verifier's maximum length and score 0.")
+        print_line(
+            f"{scorer.too_long:,} solutions exceed the verifier's maximum length and score 0."
+        )

@@ -1,12 +1,12 @@
 """The command `curator sources`."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from curator.cli.app import Progress, app, show_json
 from curator.cli.options import JsonOption, MirrorOption
 from curator.cli.tables import print_table
+from curator.cli.terminal import print_line
 
 if TYPE_CHECKING:
     from curator.sources.source import Source
@@ -32,7 +32,7 @@ def sources(mirror: MirrorOption = None, as_json: JsonOption = False) -> None:
         return
     for place in places:
         if not place["reachable"]:
-            print(place["why"], file=sys.stderr)
+            print_line(place["why"], error=True)
     head = ("records", "readable", "licence", "location")
     for kind in ("source", "evaluation"):
         rows = [
@@ -48,7 +48,7 @@ def sources(mirror: MirrorOption = None, as_json: JsonOption = False) -> None:
         ]
         print_table((kind, *head), rows, right=("records",), whole=(kind, "readable", "location"))
         if kind == "source":
-            print()
+            print_line()
 
 
 def _place(source: "Source", kind: str, mirror: Path | None) -> dict[str, object]:

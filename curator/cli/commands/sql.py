@@ -1,6 +1,5 @@
 """The command `curator sql`."""
 
-import sys
 from math import isfinite
 from typing import Annotated
 
@@ -9,6 +8,7 @@ import typer
 from curator.cli.app import app, open_existing, show_json
 from curator.cli.options import DEFAULT_STORE, JsonOption, StoreOption
 from curator.cli.tables import print_cut_table
+from curator.cli.terminal import print_line
 
 
 @app.command(epilog="Example: curator sql 'SELECT reason, count(*) FROM verdicts GROUP BY reason'")
@@ -28,7 +28,7 @@ def sql(
     if as_json:
         show_json([dict(zip(names, map(_finite, row), strict=True)) for row in rows])
     elif names and print_cut_table(names, rows):
-        print("… marks text cut to the terminal's width; --json prints all of it.", file=sys.stderr)
+        print_line("… marks text cut to the terminal's width; --json prints all of it.", error=True)
 
 
 def _finite(value: object) -> object:

@@ -3,6 +3,7 @@
 from curator.cli.app import app, open_existing, show_json
 from curator.cli.options import DEFAULT_STORE, JsonOption, StoreOption
 from curator.cli.tables import print_table
+from curator.cli.terminal import print_line
 
 
 @app.command(epilog="Example: curator status")
@@ -15,11 +16,11 @@ def status(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> N
     if as_json:
         show_json(report)
         return
-    print(f"{report.folder}, format {report.format}, {report.bytes / 2**20:,.1f} MiB")
-    print()
+    print_line(f"{report.folder}, format {report.format}, {report.bytes / 2**20:,.1f} MiB")
+    print_line()
     print_table(("ledger", "records"), report.ledgers.items(), right=("records",))
-    print()
+    print_line()
     print_table(("version", "rows"), report.versions.items(), right=("rows",))
-    print()
+    print_line()
     for line in report.building or ["No build is running."]:
-        print(line)
+        print_line(line)

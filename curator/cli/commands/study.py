@@ -18,6 +18,7 @@ from curator.cli.options import (
     run_options,
 )
 from curator.cli.tables import print_table
+from curator.cli.terminal import print_line
 
 if TYPE_CHECKING:
     from curator.pipeline.run_options import RunOptions
@@ -96,4 +97,4 @@ def study(
         cells = [f"{100 * share:.1f}" for share in (*scores, sum(scores) / len(scores))]
         rows.append((one.recipe, one.rows, *cells))
     print_table(("recipe", "rows", *groups, "mean"), rows, ("rows", *groups, "mean"), ("recipe",))
-    print(f"Confidence intervals are in {plot} and in the result files beside it.")
+    print_line(f"Confidence intervals are in {plot} and in the result files beside it.")

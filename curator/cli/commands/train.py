@@ -1,7 +1,6 @@
 """The command `curator train`."""
 
 import os
-import sys
 from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -11,6 +10,7 @@ import typer
 from curator.cli.app import app, show_json
 from curator.cli.options import JsonOption
 from curator.cli.tables import print_table
+from curator.cli.terminal import print_line
 from curator.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def train(
     if as_json:
         show_json(record)
     else:
-        print(f"Wrote the model, its record and its card to {loaded.folder}")
+        print_line(f"Wrote the model, its record and its card to {loaded.folder}")
 
 
 def _train(recipe: Any) -> Any:
@@ -106,7 +106,7 @@ def _train(recipe: Any) -> Any:
 
 def _note(line: str) -> None:
     if _is_first_process():
-        print(line, file=sys.stderr)
+        print_line(line, error=True)
 
 
 def _is_first_process() -> bool:
@@ -133,9 +133,9 @@ def _print_preflight(checks: "list[Preflight]") -> None:
             *([("launch with", one.launch)] if one.launch else []),
         ]
         print_table((one.name, ""), rows, whole=(one.name,))
-        print()
+        print_line()
     for line in wrap(f"Estimate: {FORMULA}.", 80):
-        print(line)
+        print_line(line)
 
 
 def _available(gib: float) -> str:

@@ -7,7 +7,8 @@ import typer
 
 from curator.cli.app import Progress, app, open_existing, show_json
 from curator.cli.options import DEFAULT_STORE, VERSION, JsonOption, StoreOption
-from curator.cli.tables import print_wrapped, printable
+from curator.cli.tables import print_wrapped
+from curator.cli.terminal import print_line
 
 if TYPE_CHECKING:
     from curator.versions.verify import Damage, Verification
@@ -55,14 +56,14 @@ def _print(result: "Verification") -> None:
     for damage in result.damage:
         by_repair.setdefault(damage.repair, []).append(damage)
     for repair, group in by_repair.items():
-        print()
+        print_line()
         for damage in group:
-            print(f"{damage.state} {_LONG_DIGEST.sub(_CUT, printable(damage.file))}")
+            print_line(f"{damage.state} {_LONG_DIGEST.sub(_CUT, damage.file)}")
             for holder in damage.holders:
-                print(f"  {printable(holder)}")
-        print(f"To repair: {printable(repair) or UNKNOWN_REPAIR}")
+                print_line(f"  {holder}")
+        print_line(f"To repair: {repair or UNKNOWN_REPAIR}")
     if result.unknown_files:
-        print()
+        print_line()
         print_wrapped("Files among the objects that are not objects and that nothing reads:")
     for file in result.unknown_files:
-        print(f"  {printable(file)}")
+        print_line(f"  {file}")

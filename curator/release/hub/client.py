@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from curator.core.errors import CuratorError, HubError, UsageError
+from curator.core.redaction import redact_secrets
 from curator.sources.fetch.hub_errors import describe_hub_error, retry_after, status_of
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def _endpoint() -> str | None:
         valid = False
     if not valid:
         raise UsageError(
-            f"HF_ENDPOINT {endpoint[:80]!a} is not a valid URL. "
+            f"HF_ENDPOINT {redact_secrets(endpoint)[:80]!a} is not a valid URL. "
             "Set it to one such as https://huggingface.co."
         )
     return endpoint

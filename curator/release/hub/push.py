@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from curator.core.errors import HubError, UsageError
 from curator.core.progress import Listener, SilentListener
+from curator.core.redaction import redact_secrets
 from curator.release.card import merge_card
 from curator.release.folder import DATA, READ_FORMATS, ReleaseFolder, write_folder
 from curator.release.hub.client import (
@@ -170,7 +171,7 @@ def _publish(
         )
     return PublishResult(
         repo=remote.repo,
-        url=f"{remote.api.endpoint}/datasets/{remote.repo}",
+        url=redact_secrets(f"{remote.api.endpoint}/datasets/{remote.repo}"),
         commit=commit,
         tag=tag,
         state=state,

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from curator.core.errors import SourceError
 from curator.core.files import write_aside
+from curator.core.redaction import redact_secrets
 from curator.sources.fetch.hub import COMMIT, OFFLINE
 from curator.sources.source import Source
 
@@ -79,6 +80,6 @@ def _fetch_error(source: Source, name: str, error: Exception) -> SourceError:
     if isinstance(error, urllib.error.HTTPError):
         problem = f"returned HTTP status {error.code}"
     else:
-        first = (str(error).splitlines() or [""])[0][:200]
+        first = redact_secrets((str(error).splitlines() or [""])[0])[:200]
         problem = f"cannot be downloaded ({first}); {OFFLINE}"
     return SourceError(f"{source.name}: {source.github}/{name} on GitHub {problem}")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from curator.core.errors import SourceError
+from curator.core.redaction import redact_secrets
 from curator.sources.fetch.hub_errors import describe_hub_error
 from curator.sources.source import Source
 
@@ -145,6 +146,6 @@ def _source_error(source: Source, error: Exception) -> SourceError:
         offline=OFFLINE,
     )
     if not problem:
-        first = (str(error).splitlines() or [""])[0][:200]
+        first = redact_secrets((str(error).splitlines() or [""])[0])[:200]
         problem = f"cannot be read ({type(error).__name__}: {first})"
     return SourceError(f"{source.name}: {source.hub} on the Hub {problem}")

@@ -9,10 +9,10 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, Final
 
+from curator.core.redaction import redact_all_keys, to_one_line
 from curator.teacher.bounded_lines import read_lines
 from curator.teacher.call import Request
 from curator.teacher.endpoint import Attempt
-from curator.teacher.redaction import redact_all_keys, to_one_line
 from curator.teacher.response import Failure, read_error_response, read_response
 
 MAX_REQUESTS = 50_000
