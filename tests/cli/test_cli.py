@@ -268,7 +268,7 @@ def test_a_wide_result_of_sql_is_cut_to_the_terminal_with_a_note(world: World) -
 
 def test_data_cannot_send_codes_to_the_terminal(world: World) -> None:
     done = world.run("sql", "SELECT chr(27) || '[31mred' || chr(155) AS x")
-    assert done.stdout == "x\n\ufffd[31mred\ufffd\n"
+    assert done.stdout == "x\n<U+001B>[31mred<U+009B>\n"
 
 
 def test_arguments_cannot_send_codes_to_the_terminal(world: World) -> None:

@@ -32,7 +32,7 @@ def sources(mirror: MirrorOption = None, as_json: JsonOption = False) -> None:
         return
     for place in places:
         if not place["reachable"]:
-            print_line(place["why"], error=True)
+            print_line(str(place["why"]), error=True)
     head = ("records", "readable", "licence", "location")
     for kind in ("source", "evaluation"):
         rows = [

@@ -3,12 +3,19 @@
 In: a file of recorded calls or a store. Out: POST /v1/chat/completions, GET /v1/models, GET
 /health. The content of a request and its sample number select the reply. The sample number is in
 the header `X-Curator-Sample`; without it, equal requests are numbered as they arrive.
+
+Pages in a browser get no answer: neither by a name that resolves to this machine (DNS rebinding)
+nor by a request to its address from another site. Not covered: other programs that can reach the
+address.
 """
 
 import json
+import re
 import sys
 from collections import Counter
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
 from pathlib import Path
 from threading import Lock, Thread
 from typing import Any
@@ -25,6 +32,11 @@ _NOT_PARAMETERS = ("model", "messages", "n", "stream")
 """Keys of a request's body that are not sampling parameters."""
 
 
+JSON = "application/json"
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+"""Names in the header Host that are always answered."""
+
+
 class Server(ThreadingHTTPServer):
     """Serves recordings at `host`:`port`; 0 chooses a free port.
 
@@ -36,7 +48,7 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 1024
 
     def __init__(self, recordings: Recordings, host: str = "127.0.0.1", port: int = 0) -> None:
-        self.recordings = recordings
+        self.recordings, self._host = recordings, host.lower()
         self._counts: Counter[bytes] = Counter()
         self._lock = Lock()
         try:
@@ -50,6 +62,26 @@ class Server(ThreadingHTTPServer):
         """The base URL for clients."""
         host, port = self.server_address[:2]
         return f"http://{host!s}:{port}/v1"
+
+    def refusal(self, headers: Message) -> str:
+        """Return why a request gets no answer: it may come from a page in a browser."""
+        hosts = headers.get_all("Host", [])
+        name = re.sub(r":\d{0,5}$", "", hosts[0].strip().lower()) if len(hosts) == 1 else ""
+        if name not in LOOPBACK and not self._listens_at(name):
+            return f"expected a header Host with one of {', '.join(LOOPBACK)}"
+        if "Origin" in headers:
+            return "expected no header Origin: pages in a browser get no answer"
+        return ""
+
+    def _listens_at(self, name: str) -> bool:
+        """Return whether the user chose this name; it is an IP address if all were chosen.
+
+        An address cannot be rebound.
+        """
+        name = name.removeprefix("[").removesuffix("]")
+        if self._host in ("", "0.0.0.0", "::"):
+            return is_ip_address(name)
+        return name == self._host
 
     def next_sample(self, body: dict[str, Any], count: int) -> int:
         """Return the number of the first of `count` samples for a request without a number."""
@@ -93,6 +125,15 @@ class HttpError(Exception):
     def __init__(self, status: int, message: str, code: str | None = None) -> None:
         super().__init__(message)
         self.status, self.code = status, code
+
+
+def is_ip_address(name: str) -> bool:
+    """Return whether a host is an IP address instead of a name."""
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def make_completion(server: Server, body: Any, sample: int | None) -> dict[str, Any]:
@@ -174,6 +215,14 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = -1  # sends headers and body as one packet
     server_version, sys_version = "curator-replay", ""
 
+    def parse_request(self) -> bool:
+        """Read the head of a request; answer one that may come from a page with an error."""
+        if not super().parse_request():
+            return False
+        if why := self.server.refusal(self.headers):
+            self.send_error(403, why)
+        return not why
+
     def do_GET(self) -> None:
         recordings = self.server.recordings
         match self.path.rstrip("/"):
@@ -214,6 +263,10 @@ class _Handler(BaseHTTPRequestHandler):
         return int(value)
 
     def _read_body(self) -> Any:
+        kind = self.headers.get("Content-Type", JSON)
+        if kind.partition(";")[0].strip().lower() != JSON:  # a browser sends others to any site
+            self.close_connection = True
+            raise HttpError(415, f"expected the header Content-Type: {JSON}")
         length = self.headers.get("Content-Length", "")
         if not (length.isascii() and length.isdigit()) or int(length) > BODY_BYTES:
             self.close_connection = True
@@ -226,7 +279,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _reply(self, status: int, value: dict[str, Any]) -> None:
         data = json.dumps(value).encode("ascii")
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", JSON)
         self.send_header("Content-Length", str(len(data)))
         if self.close_connection:
             self.send_header("Connection", "close")

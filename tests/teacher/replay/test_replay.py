@@ -10,6 +10,7 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.message import Message
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from curator.teacher.budget import Cost
 from curator.teacher.call import Call, Request
 from curator.teacher.call_record import Tries, make_record
 from curator.teacher.replay.recordings import Recordings, export
-from curator.teacher.replay.server import Replay
+from curator.teacher.replay.server import Replay, Server
 from datastore.store import Store
 from tests.paths import DATA
 
@@ -213,6 +214,58 @@ def test_an_invalid_request_is_answered_with_a_json_error(
         assert error["message"]
         assert set(error) == {"message", "type", "param", "code"}
         connection.close()
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "status"),
+    [
+        *(("GET", {"Host": host}, 200) for host in ("localhost", "127.0.0.1:9", "[::1]:8000")),
+        *(("GET", {"Host": host}, 403) for host in ("evil.example", "localhost.evil.example", "")),
+        ("GET", {"Host": "10.0.0.7"}, 403),
+        ("GET", {"Origin": "https://evil.example"}, 403),
+        ("GET", {"Origin": "null"}, 403),
+        ("OPTIONS", {"Access-Control-Request-Method": "POST"}, 501),
+        ("OPTIONS", {"Origin": "https://evil.example"}, 403),
+        ("POST", {"Host": "evil.example"}, 403),
+        ("POST", {"Origin": "http://localhost:3000"}, 403),
+        ("POST", {"Content-Type": "text/plain"}, 415),
+        ("POST", {"Content-Type": "application/x-www-form-urlencoded"}, 415),
+        ("POST", {"Content-Type": "Application/JSON; charset=utf-8"}, 200),
+    ],
+)
+def test_a_page_in_a_browser_gets_no_answer(
+    tmp_path: Path, method: str, headers: dict[str, str], status: int
+) -> None:
+    body = json.dumps({"model": "m", "messages": ASK}) if method == "POST" else None
+    path = "/v1/chat/completions" if method == "POST" else "/v1/models"
+    with Replay(write_calls(tmp_path, call("1 + 1?", "2"))) as address:
+        connection = HTTPConnection(address.split("/")[2], timeout=600)
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        connection.close()
+    assert answer.status == status
+    assert not [name for name in answer.headers if name.lower().startswith("access-control")]
+    assert status == 200 or "error" in json.loads(text)
+
+
+def test_a_request_with_two_hosts_or_none_gets_no_answer(tmp_path: Path) -> None:
+    with Replay(write_calls(tmp_path, call("q", "a"))) as address:
+        host, _, port = address.split("/")[2].partition(":")
+        for lines in ("", "Host: localhost\r\nHost: evil.example\r\n"):
+            with socket.create_connection((host, int(port))) as connection:
+                request = f"GET /v1/models HTTP/1.1\r\n{lines}Connection: close\r\n\r\n"
+                connection.sendall(request.encode())
+                assert connection.makefile().readline() == "HTTP/1.1 403 Forbidden\n"
+
+
+def test_an_address_that_the_user_chose_is_answered(tmp_path: Path) -> None:
+    recordings = Recordings(write_calls(tmp_path, call("q", "a")))
+    with Server(recordings, "0.0.0.0") as server:
+        for host, answered in (("192.168.1.5:80", True), ("[fe80::1]", True), ("a.example", False)):
+            headers = Message()
+            headers["Host"] = host
+            assert (server.refusal(headers) == "") is answered
 
 
 def test_streaming_and_invalid_numbers_of_choices_are_rejected(tmp_path: Path) -> None:
