@@ -1,13 +1,14 @@
 """Writes the model card of a trained model: its base model, data and settings.
 
 In: recipe and record of a training. Out: Markdown for README.md. Text from a release is shown as
-code, so that it cannot inject Markdown.
+code, so that it cannot inject Markdown; other text is escaped.
 """
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
+from curator.core.escape import for_markdown, for_terminal
 from trainers.recipe import SFT, Training, Verifier
 
 
@@ -23,13 +24,17 @@ def render_card(recipe: Training, record: Mapping[str, Any]) -> str:
         "---",
         *front,
         "---",
-        f"# {recipe.name}",
+        f"# {for_markdown(recipe.name)}",
         "",
-        f"{_plain(recipe.about)}. Trained from {_code(recipe.model)} by Curator.",
+        f"{for_markdown(recipe.about).rstrip('.')}. Trained from {_code(recipe.model)} by Curator.",
         "",
         "## Data",
         "",
-        *(f"- {key}: {_code(value)}" for key, value in data.items() if value not in ("", {})),
+        *(
+            f"- {for_markdown(key)}: {_code(value)}"
+            for key, value in data.items()
+            if value not in ("", {})
+        ),
         "",
         *_token_section(record.get("tokens", {})),
         *_measure_section(record.get("measures", {})),
@@ -69,7 +74,10 @@ def _measure_section(measures: Mapping[str, Any]) -> list[str]:
     if not measures:
         return []
     plain = {key: value for key, value in measures.items() if not isinstance(value, list)}
-    rows = [f"| {key.replace('_', ' ')} | {_number(value)} |" for key, value in plain.items()]
+    rows = [
+        f"| {for_markdown(key.replace('_', ' '))} | {for_markdown(_number(value))} |"
+        for key, value in plain.items()
+    ]
     return ["## Measures on held-out problems", "", "| measure | value |", "|---|---:|", *rows, ""]
 
 
@@ -90,13 +98,8 @@ def _usage_section(recipe: Training) -> list[str]:
     return ["## Use", "", text, ""]
 
 
-def _plain(text: str) -> str:
-    return " ".join(text.split()).rstrip(".")
-
-
 def _code(value: Any) -> str:
     """Return a value as Markdown code on one line."""
     text = value if isinstance(value, str) else json.dumps(value)
-    text = "".join(character if character.isprintable() else " " for character in text)
-    text = text.replace("`", "'").replace("|", "/")[:200]
+    text = for_terminal(" ".join(text.split())).replace("`", "'").replace("|", "/")[:200]
     return f"`{text}`"

@@ -11,6 +11,8 @@ from math import log2
 
 from markupsafe import Markup
 
+from curator.core.escape import for_html
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
@@ -188,7 +190,7 @@ def _element(tag: str, content: str = "", **attributes: object) -> Markup:
     pairs = ""
     for name, value in attributes.items():
         text = f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else value
-        pairs += Markup(' {}="{}"').format(name.rstrip("_").replace("_", "-"), text)
+        pairs += Markup(' {}="{}"').format(name.rstrip("_").replace("_", "-"), for_html(text))
     if not content:
         return Markup("<{}{}/>").format(tag, Markup(pairs))
-    return Markup("<{}{}>{}</{}>").format(tag, Markup(pairs), content, tag)
+    return Markup("<{}{}>{}</{}>").format(tag, Markup(pairs), for_html(content), tag)

@@ -3,10 +3,10 @@
 In: the content of a version and counts of its rows. Out: Markdown with untrusted text escaped.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from curator.core.escape import for_markdown
 from curator.core.model import EVIDENCE_LEVELS, PROOFS
 from curator.release.counts import ReleaseCounts, SubsetCounts
 from curator.sources import EVALS, SOURCES
@@ -15,16 +15,10 @@ from curator.versions.content import Content
 from datastore.versions import Manifest
 
 
-def plain(text: object) -> str:
-    """Escape untrusted text for Markdown: one line without markup, cells, comments or links."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
-    return re.sub(r"([\\`*\[\]|#])", r"\\\1", line).replace("<", "&lt;").replace(">", "&gt;")
-
-
 def _markdown_table(head: Sequence[str], right: int, rows: Iterable[Sequence[object]]) -> str:
     """Return a Markdown table whose last `right` columns are aligned right."""
     rule = ["---"] * (len(head) - right) + ["---:"] * right
-    cells = ([f"{c:,}" if isinstance(c, int) else plain(c) for c in row] for row in rows)
+    cells = ([f"{c:,}" if isinstance(c, int) else for_markdown(c) for c in row] for row in rows)
     return "\n".join("| " + " | ".join(row) + " |" for row in (head, rule, *cells))
 
 
@@ -77,10 +71,12 @@ def evidence(content: Content, counts: ReleaseCounts) -> str:
         f"{', '.join(PROOFS[:-1])} or {PROOFS[-1]}."
     )
     table = _markdown_table(("evidence level", "meaning", "rows"), 1, rows)
-    by = ", ".join(f"{plain(rule or 'unnamed')} ({rows:,})" for rule, rows in rules.most_common())
+    by = ", ".join(
+        f"{for_markdown(rule or 'unnamed')} ({rows:,})" for rule, rows in rules.most_common()
+    )
     equal = f"\n\nAnswers are equal to the gold answers by these rules: {by}." if by else ""
     code = content.code
-    checks = ", ".join(f"{plain(name)} {version}" for name, version in code.checks.items())
+    checks = ", ".join(f"{for_markdown(name)} {version}" for name, version in code.checks.items())
     return (
         f"{summary}\n\n{table}{equal}\n\nThe column `evidence_level` has the level of each row, "
         "and `verdicts` what it rests on. Versions of the "
@@ -115,7 +111,7 @@ def contamination(content: Content) -> str:
     ]
     if missing:
         parts.append(
-            f"**Could not be read, so not screened against:** {plain(', '.join(missing))}."
+            f"**Could not be read, so not screened against:** {for_markdown(', '.join(missing))}."
         )
     return "\n\n".join(parts)
 
@@ -150,7 +146,7 @@ def citations(content: Content, counts: ReleaseCounts) -> str:
     ]
     head = ("source", "location", "licence", "revision or digest", "citation")
     papers = sorted({EVALS[name].citation for name in content.evals if name in EVALS} - {""})
-    evals = f"\n\nEvaluation sets: {plain(', '.join(papers))}." if papers else ""
+    evals = f"\n\nEvaluation sets: {for_markdown(', '.join(papers))}." if papers else ""
     return (
         f"{_markdown_table(head, 0, rows)}{evals}\n\n"
         "The mixture follows MathInstruct (arXiv:2309.05653); user claims in hinted rows "

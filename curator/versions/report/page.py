@@ -17,6 +17,7 @@ import jinja2
 from markupsafe import Markup
 
 from curator.core import charts
+from curator.core.escape import for_html, for_json
 from curator.core.model import PROOFS
 from curator.versions.content import Content
 from curator.versions.report import figures
@@ -167,6 +168,7 @@ def render_page(template: str, rows: Sequence[Mapping[str, Any]], **values: Any)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
+        finalize=for_html,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -189,8 +191,8 @@ def render_page(template: str, rows: Sequence[Mapping[str, Any]], **values: Any)
 
 def embed_json(value: Any) -> str:
     """Return JSON for a script element: no character of it can end the element or a line."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    for character in "<>&\u2028\u2029":
+    text = for_json(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text
 

@@ -1,7 +1,11 @@
 // The row browser: filters, a list that holds only the visible rows, keys; and the theme of the page.
 (() => {
   const get = (id) => document.getElementById(id);
-  const { names, rows } = JSON.parse(get('data').textContent);
+  // Directions of writing are shown as their code: they would show a text in another order.
+  const showDirections = (text) => text.replace(/[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
+    (mark) => `<U+${mark.charCodeAt().toString(16).toUpperCase().padStart(4, '0')}>`);
+  const { names, rows } = JSON.parse(get('data').textContent,
+    (key, value) => (typeof value === 'string' ? showDirections(value) : value));
   const list = get('list'), spacer = get('spacer'), search = get('search'), form = get('filters');
   const HEIGHT = 56;
   const filters = { s: get('by-subset'), st: get('by-status'), r: get('by-reason'), k: get('by-kind') };

@@ -18,7 +18,7 @@ function adaptEnvironments(text) {
 
 function renderFormula(text, block) {
   const place = document.createElement('span');
-  const options = { displayMode: block, throwOnError: true, maxExpand: 1000, maxSize: [20, 20], macros: { ...MACROS } };
+  const options = { displayMode: block, throwOnError: true, trust: false, maxExpand: 1000, maxSize: [20, 20], macros: { ...MACROS } };
   try {
     temml.render(adaptEnvironments(text), place, options);
   } catch {
