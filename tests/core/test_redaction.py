@@ -55,4 +55,4 @@ def test_a_long_text_is_read_in_linear_time(part: str) -> None:
         return time.process_time() - start
 
     short = min(seconds(10_000) for _ in range(3))
-    assert seconds(320_000) < 32 * 8 * short + 0.1  # 1,024 times if it were quadratic
+    assert seconds(160_000) < 16 * 4 * short + 0.1  # 256 times if it were quadratic
