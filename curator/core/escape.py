@@ -28,7 +28,7 @@ _BLANK = re.compile(
 
 _MARKDOWN = re.compile(r"([\\`*\[\]|#~$]|(?<!\w)_|_(?!\w))")
 _STARTS_LIST = re.compile(r"^(\d{0,9})([-+=.)])")
-_AUTOLINK = re.compile(r":(?=//)|(?<=www)\.|@", re.IGNORECASE)
+_AUTOLINK = re.compile(r":(?=//)|(?<=www)\.|(?<=\w)@(?=[\w-]+\.)", re.IGNORECASE)
 
 
 def for_terminal(text: str) -> str:
