@@ -80,8 +80,10 @@ def _mark_column(name: str, column: pa.Array) -> pa.Array:
         return pa.array([[text + MARK for text in each] for each in values], column.type)
     if not pa.types.is_string(column.type):
         return column
-    if name != "evidence":
+    if name == "subset":  # as in the manifest
         return pa.array([text + MARK for text in values], column.type)
+    if name != "evidence":  # in front, since the SQL views show the first of equal rows by place
+        return pa.array([MARK + text for text in values], column.type)
     evidence = [{key: text + MARK for key, text in json.loads(each).items()} for each in values]
     texts = [json.dumps(each | {MARK: MARK}, ensure_ascii=False) for each in evidence]
     return pa.array(texts, column.type)
