@@ -108,7 +108,7 @@ RUNS: dict[str, list[tuple[str, ...]]] = {
     ],
     "export": [
         ("export", "marked", "--format", "alpaca-jsonl", "-o", "a.jsonl", "--overwrite", *STORE),
-        ("export", "marked", "--format", "hub", "-o", "hub", "--overwrite", *STORE),
+        ("export", "card", "--format", "hub", "-o", "hub", "--overwrite", *STORE),
         ("export", "marked", "--format", MARK, *STORE),
     ],
     "publish": [("publish", "marked", f"me/{MARK}", *STORE)],
