@@ -6,7 +6,7 @@ is installed or loaded, and nothing is stored: the objects are the only data.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ import pyarrow as pa
 
 from datastore.errors import StoreError
 from datastore.files import scratch
+
+_EXPLAIN = re.compile(r"\s*EXPLAIN\s+(ANALYZE\s+)?", re.IGNORECASE)
 
 
 def literal(text: str | Path) -> str:
@@ -27,8 +29,12 @@ def scan(paths: Iterable[Path]) -> str:
 
     A column that some files lack, since an older release wrote them, is NULL in their rows.
     """
-    literals = ", ".join(literal(re.sub(r"[*?[]", r"[\g<0>]", str(path))) for path in paths)
+    literals = ", ".join(literal(_escape(path)) for path in paths)
     return f"read_parquet([{literals}], union_by_name = true)"
+
+
+def _escape(path: Path) -> str:
+    return re.sub(r"[*?[]", r"[\g<0>]", str(path))
 
 
 class Engine:
@@ -78,6 +84,20 @@ class Engine:
             else:
                 yield from cursor.sql(query, params=params).to_arrow_reader(size)
 
+    def lock(self, paths: Iterable[Path]) -> None:
+        """Restrict all later queries to the files at `paths`; this cannot be undone.
+
+        DuckDB then opens no other file, database, address or extension, its own spill folder
+        excepted, and no setting can be changed. Not covered: a statement that writes to one of
+        `paths`; run only what `check_is_select` accepts.
+        """
+        # DuckDB compares a path twice: as the query has it, escaped by `scan`, and as it opens it.
+        both = [text for path in paths for text in dict.fromkeys((str(path), _escape(path)))]
+        allowed = ", ".join(map(literal, both))
+        self.connection.execute(f"SET allowed_paths = [{allowed}]")
+        self.connection.execute("SET enable_external_access = false")
+        self.connection.execute("SET lock_configuration = true")
+
     def close(self) -> None:
         """Close the connection and remove its spill files."""
         self._resources.close()
@@ -87,6 +107,27 @@ class Engine:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+
+class NotReadOnlyError(Exception):
+    """A query is something else than one SELECT."""
+
+
+def check_is_select(query: str) -> None:
+    """Raise NotReadOnlyError unless the text is one statement that only reads.
+
+    That is what DuckDB parses as SELECT (also WITH, FROM, VALUES, DESCRIBE, SHOW and SUMMARIZE), or
+    EXPLAIN of one. EXPLAIN ANALYZE executes its statement, so that `EXPLAIN ANALYZE COPY` writes.
+    Raises DuckDB's own error if the text is not SQL.
+    """
+    types = [statement.type for statement in duckdb.extract_statements(query)]
+    if types == [duckdb.StatementType.EXPLAIN]:
+        with suppress(duckdb.ParserException):  # other spellings of EXPLAIN ANALYZE are refused
+            inner = duckdb.extract_statements(_EXPLAIN.sub("", query, count=1))
+            types = [statement.type for statement in inner]
+    if types != [duckdb.StatementType.SELECT]:
+        seen = ", ".join(each.name for each in types) or "no statement"
+        raise NotReadOnlyError(f"expected one SELECT, saw: {seen}")
 
 
 @contextmanager

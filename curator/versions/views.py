@@ -16,7 +16,7 @@ from curator.core.errors import UsageError
 from curator.versions import queries
 from curator.versions.content import Objects, content_of, objects_of
 from curator.versions.queries import digests, readable
-from datastore.engine import literal, scan
+from datastore.engine import NotReadOnlyError, check_is_select, literal, scan
 from datastore.errors import StoreError, wrap_os_errors
 from datastore.files import publish, scratch
 from datastore.store import Store
@@ -127,21 +127,38 @@ def _versions_sql(manifests: Sequence[Manifest]) -> str:
 def run_query(store: Store, query: str) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Return the column names and rows of a query over the views of all readable versions.
 
-    Raises UsageError with DuckDB's own message if the query fails.
+    The query is one SELECT, and DuckDB opens no file but the objects of the views. Raises
+    UsageError for another statement, and with DuckDB's own message if the query fails.
     """
     manifests = readable(store)
     if not manifests:
         raise UsageError(f"{store.root} has no version. Create one with 'curator build'.")
+    try:
+        check_is_select(query)
+        return _run_locked(store, manifests, query)
+    except NotReadOnlyError as error:
+        raise UsageError(
+            f"The query is not read-only: {error}. Write SELECT (or WITH, DESCRIBE, EXPLAIN); "
+            "PIVOT needs ON … IN (values)."
+        ) from None
+    except duckdb.Error as error:
+        raise UsageError(" ".join(str(error).split())) from None
+
+
+def _run_locked(
+    store: Store, manifests: Sequence[Manifest], query: str
+) -> tuple[list[str], list[tuple[Any, ...]]]:
     objects = [digest for manifest in manifests for digest in digests(manifest)]
-    with store.engine() as engine:
-        with store.guard_query(objects):
-            for statement in view_statements(store, manifests, store.objects.path):
-                engine.sql(statement)
-        try:
-            with store.guard_query(objects):
-                relation = engine.sql(query)
-                if relation is None:
-                    return [], []
-                return list(relation.columns), relation.fetchall()
-        except duckdb.Error as error:
-            raise UsageError(" ".join(str(error).split())) from None
+    used: dict[Path, None] = {}
+
+    def use(digest: str) -> Path:
+        path = store.objects.path(digest)
+        used[path] = None
+        return path
+
+    with store.engine() as engine, store.guard_query(objects):
+        for statement in view_statements(store, manifests, use):
+            engine.sql(statement)
+        engine.lock(used)
+        relation = engine.sql(query)
+        return list(relation.columns), relation.fetchall()

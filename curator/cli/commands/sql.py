@@ -13,13 +13,14 @@ from curator.cli.terminal import print_line
 
 @app.command(epilog="Example: curator sql 'SELECT reason, count(*) FROM verdicts GROUP BY reason'")
 def sql(
-    query: Annotated[str, typer.Argument(metavar="QUERY", help="A DuckDB query over the views.")],
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="One SELECT in DuckDB's SQL.")],
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
     """Query the store with SQL (DuckDB).
 
-    Views: problems, quarantine, rationales, verdicts, rows, versions.
+    Views: problems, quarantine, rationales, verdicts, rows, versions. The query can only read
+    them: it cannot write, and it cannot open other files, databases, addresses or extensions.
     """
     from curator.versions.views import run_query
 
@@ -27,7 +28,7 @@ def sql(
         names, rows = run_query(opened, query)
     if as_json:
         show_json([dict(zip(names, map(_finite, row), strict=True)) for row in rows])
-    elif names and print_cut_table(names, rows):
+    elif print_cut_table(names, rows):
         print_line("… marks text cut to the terminal's width; --json prints all of it.", error=True)
 
 
