@@ -5,12 +5,10 @@ and code from repositories are never loaded.
 """
 
 import json
-import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from curator.core.errors import UsageError
+from curator.core import pretrained
 
 if TYPE_CHECKING:
     from trainers.recipe import Training
@@ -18,9 +16,7 @@ if TYPE_CHECKING:
 
 def load_tokenizer(name: str, revision: str = "") -> Any:
     """Load a tokenizer; without a padding token, it pads with the end token."""
-    from transformers import AutoTokenizer
-
-    tokenizer = _load(AutoTokenizer.from_pretrained, name, revision)
+    tokenizer = pretrained.load_tokenizer(name, revision)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
@@ -28,24 +24,13 @@ def load_tokenizer(name: str, revision: str = "") -> Any:
 
 def load_causal(name: str, revision: str = "", dtype: str = "float32") -> Any:
     """Load a model that generates text."""
-    from transformers import AutoModelForCausalLM
-
-    return _load(
-        AutoModelForCausalLM.from_pretrained, name, revision, dtype=dtype, use_safetensors=True
-    )
+    return pretrained.load_model("AutoModelForCausalLM", name, revision, dtype=dtype)
 
 
 def load_reward(name: str, revision: str = "", dtype: str = "float32") -> Any:
     """Load a model that gives one number per text; other models get a new head for it."""
-    from transformers import AutoModelForSequenceClassification
-
-    return _load(
-        AutoModelForSequenceClassification.from_pretrained,
-        name,
-        revision,
-        dtype=dtype,
-        use_safetensors=True,
-        num_labels=1,
+    return pretrained.load_model(
+        "AutoModelForSequenceClassification", name, revision, dtype=dtype, num_labels=1
     )
 
 
@@ -76,30 +61,3 @@ def read_config(name: str) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return config if isinstance(config, dict) else {}
-
-
-def _load(load: Callable[..., Any], name: str, revision: str, **options: Any) -> Any:
-    if revision:
-        options["revision"] = revision
-    # The client would request a missing folder from the Hub.
-    if name.startswith((".", os.sep, "runs/")) and not Path(name).is_dir():
-        raise UsageError(f"No model at {name}: expected a folder with config.json")
-    from safetensors import SafetensorError
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-    try:
-        return load(name, trust_remote_code=False, **options)
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        ImportError,
-        RuntimeError,  # shapes of weights that differ from the config
-        SafetensorError,
-    ) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise UsageError(
-            f"Cannot load the model {name}: {reason} (safetensors and built-in code only)"
-        ) from None

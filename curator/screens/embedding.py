@@ -2,8 +2,8 @@
 
 In: existing questions, then candidates in order. Out: for each candidate the nearest question and
 its cosine similarity. The model is a BERT-like encoder with mean pooling, such as all-MiniLM or E5:
-a folder or an id on the Hub. It runs on this machine through transformers (extra `train`); no
-remote code is executed.
+a folder or an id on the Hub. It runs on this machine through transformers (extra `train`), loaded
+as data only.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from curator.core.errors import UsageError
+from curator.core.pretrained import load_model, load_tokenizer
 
 BATCH = 64
 MAX_TOKENS = 256
@@ -25,21 +25,8 @@ class Embedder:
     """A sentence-embedding model, loaded on construction. Raises UsageError if that fails."""
 
     def __init__(self, model: str) -> None:
-        try:
-            import torch
-            from transformers import AutoModel, AutoTokenizer
-        except ImportError:
-            raise UsageError(
-                "Embedding models need torch and transformers. "
-                "Run: pip install 'mathcurator[train]'"
-            ) from None
-        try:
-            self._tokenizer = AutoTokenizer.from_pretrained(model)
-            self._model = AutoModel.from_pretrained(model, use_safetensors=True).eval()
-        except (OSError, ValueError) as error:
-            why = " ".join(str(error).split())[:200]
-            raise UsageError(f"Cannot load the embedding model '{model}': {why}") from None
-        self._torch = torch
+        self._tokenizer = load_tokenizer(model)
+        self._model = load_model("AutoModel", model).eval()
 
     def embed(self, texts: Iterable[str]) -> Vectors:
         """Return unit vectors: float32, (texts, dimensions)."""
@@ -52,11 +39,13 @@ class Embedder:
         tokens = self._tokenizer(
             list(texts), padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt"
         )
-        with self._torch.no_grad():
+        import torch
+
+        with torch.no_grad():
             hidden = self._model(**tokens).last_hidden_state
         mask = tokens["attention_mask"].unsqueeze(-1)
         mean = (hidden * mask).sum(1) / mask.sum(1)
-        unit: Vectors = self._torch.nn.functional.normalize(mean).numpy().astype(np.float32)
+        unit: Vectors = torch.nn.functional.normalize(mean).numpy().astype(np.float32)
         return unit
 
 

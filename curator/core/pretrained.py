@@ -1,0 +1,99 @@
+"""Loads models and tokenizers of strangers from a folder or the Hub: as data, never as code.
+
+In: a name. Out: a tokenizer or a model of transformers, or UsageError. Weights are safetensors
+alone, so that nothing is unpickled; classes are those of the installed transformers. A chat
+template is Jinja text, which transformers renders in Jinja's sandbox.
+
+Not covered: faults in the parsers of these files (safetensors, tokenizers, sentencepiece), and a
+model that is too large or too slow.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from curator.core.errors import UsageError
+
+PATHS = (".", os.sep, "runs/")
+"""Beginnings of names that are folders and never ids on the Hub."""
+
+
+def load_tokenizer(name: str, revision: str = "") -> Any:
+    """Load a tokenizer. Raises UsageError if it is missing, damaged, or needs code of its own."""
+    with _wrap_errors(name):
+        from transformers import AutoTokenizer
+
+        return AutoTokenizer.from_pretrained(
+            name, revision=revision or "main", trust_remote_code=False
+        )
+
+
+def load_model(auto_class: str, name: str, revision: str = "", **options: Any) -> Any:
+    """Load a model with a class of transformers, such as `AutoModel`.
+
+    Raises UsageError if it is missing, damaged, pickled, an adapter, or needs code of its own.
+    """
+    with _wrap_errors(name):
+        import transformers
+
+        revision = revision or "main"
+        _check_files(name, revision)
+        return getattr(transformers, auto_class).from_pretrained(
+            name,
+            revision=revision,
+            trust_remote_code=False,
+            use_safetensors=True,
+            weights_only=True,
+            **options,
+        )
+
+
+def _check_files(name: str, revision: str) -> None:
+    """Raise ValueError if the files lead transformers to other files than safetensors."""
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(name, revision=revision, trust_remote_code=False)
+    # `org/name` is a kernel: compiled code that transformers downloads and runs.
+    kernel = str(getattr(config, "_attn_implementation", ""))
+    if "/" in kernel:
+        raise ValueError(f"its config names the attention kernel {kernel[:80]}")
+    if _find_file(name, "adapter_config.json", revision):
+        raise ValueError("it is an adapter, which names another model. Merge the two")
+    if index := _find_file(name, "model.safetensors.index.json", revision):
+        shards = json.loads(Path(index).read_bytes())["weight_map"].values()
+        if pickled := [each for each in shards if not each.endswith(".safetensors")]:
+            raise ValueError(f"its weights are in {pickled[0][:80]}")
+
+
+def _find_file(name: str, file: str, revision: str) -> str | None:
+    from transformers.utils import cached_file
+
+    try:
+        path: str | None = cached_file(name, file, revision=revision)
+    except OSError:
+        return None
+    return path
+
+
+@contextmanager
+def _wrap_errors(name: str) -> Iterator[None]:
+    # The client would request a missing folder from the Hub.
+    if name.startswith(PATHS) and not Path(name).is_dir():
+        raise UsageError(f"No model at {name}: expected a folder with config.json")
+    try:
+        from transformers.utils import logging
+    except ImportError:
+        raise UsageError(
+            "Models need torch and transformers. Run: pip install 'mathcurator[train]'"
+        ) from None
+    logging.disable_progress_bar()
+    try:
+        yield
+    except Exception as error:  # hostile files raise whatever a parser of them raises
+        reason = " ".join(str(error).split())[:300]
+        raise UsageError(
+            f"Cannot load the model {name}: {reason} (safetensors and built-in code only)"
+        ) from None
