@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 from curator.core.errors import UsageError
@@ -136,7 +137,11 @@ def training_arguments(recipe: Training) -> dict[str, Any]:
 
 
 def train(run: Run, trainer: Any) -> None:
-    """Train to the end, resuming from the newest complete checkpoint if there is one."""
+    """Train to the end, resuming from the newest complete checkpoint if there is one.
+
+    Raises UsageError for a checkpoint with other objects than tensors and numbers: transformers
+    unpickles its optimizer with `weights_only=True`, so that none of them can run code.
+    """
     from transformers import PrinterCallback
 
     trainer.remove_callback(PrinterCallback)
@@ -144,7 +149,13 @@ def train(run: Run, trainer: Any) -> None:
     checkpoint = newest_checkpoint(run.folder / "checkpoints")
     if checkpoint:
         run.log(f"resuming from {checkpoint}")
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    try:
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    except UnpicklingError:
+        raise UsageError(
+            f"{checkpoint} has other objects than tensors and numbers, so nothing of it was loaded."
+            " Curator did not write it; delete it, and rerun."
+        ) from None
     history = trainer.state.log_history
     run.record["steps"] = trainer.state.global_step
     run.record["losses"] = [(each["step"], each["loss"]) for each in history if "loss" in each]

@@ -171,6 +171,25 @@ def test_a_killed_training_resumes_from_its_newest_complete_checkpoint(
     assert dict(record["losses"]) == pytest.approx(dict(whole["losses"]), abs=1e-5)
 
 
+@pytest.mark.parametrize("file", ["optimizer.pt", "scheduler.pt", "rng_state.pth"])
+def test_a_checkpoint_with_code_is_refused(base: Path, tmp_path: Path, file: str) -> None:
+    import torch
+
+    from tests.trainers.test_hostile_models import Bomb
+
+    settings = recipe(base, output=str(tmp_path / "run"), steps=6)
+    run(settings)
+    (tmp_path / "run" / "model" / "training.json").unlink()
+    checkpoint = max((tmp_path / "run" / "checkpoints").glob("*-4"))
+    for later in (tmp_path / "run" / "checkpoints").glob("*-6"):
+        (later / "whole").unlink()
+    torch.save({"a": Bomb(tmp_path / "ran")}, checkpoint / file)
+    torch.save({"a": Bomb(tmp_path / "ran")}, checkpoint / "training_args.bin")
+    with pytest.raises(UsageError, match=r"checkpoint-4 has other objects [^\n]+$"):
+        run(settings)
+    assert not (tmp_path / "ran").exists()
+
+
 def test_two_processes_have_the_same_losses_as_one(base: Path, tmp_path: Path) -> None:
     settings = recipe(base, output=str(tmp_path / "two"), steps=4, method="full")
     alone, _ = run(recipe(base, output=str(tmp_path / "one"), steps=4))
