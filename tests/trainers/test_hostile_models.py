@@ -53,7 +53,7 @@ def add_code(folder: Path, ran: Path) -> None:
 def auto_map_of_an_unknown_type(folder: Path, ran: Path) -> None:
     add_code(folder, ran)
     classes = ("AutoModel", "AutoModelForCausalLM", "AutoModelForSequenceClassification")
-    auto_map = {name: "evil.M" for name in classes} | {"AutoConfig": "evil.C"}
+    auto_map = dict.fromkeys(classes, "evil.M") | {"AutoConfig": "evil.C"}
     change_json(folder / "config.json", model_type="evil", auto_map=auto_map)
     tokenizer_map = {"AutoTokenizer": ["evil.T", "evil.T"]}
     change_json(folder / "tokenizer_config.json", tokenizer_class="T", auto_map=tokenizer_map)
@@ -62,7 +62,7 @@ def auto_map_of_an_unknown_type(folder: Path, ran: Path) -> None:
 def auto_map_of_a_known_type(folder: Path, ran: Path) -> None:
     add_code(folder, ran)
     classes = ("AutoModel", "AutoModelForCausalLM", "AutoModelForSequenceClassification")
-    auto_map = {name: "evil.M" for name in classes} | {"AutoConfig": "evil.C"}
+    auto_map = dict.fromkeys(classes, "evil.M") | {"AutoConfig": "evil.C"}
     change_json(folder / "config.json", auto_map=auto_map)
     change_json(folder / "tokenizer_config.json", auto_map={"AutoTokenizer": ["evil.T", "evil.T"]})
 
