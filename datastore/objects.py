@@ -21,6 +21,8 @@ from datastore.files import publish, scratch
 
 ROW_GROUP_SIZE = 20_000
 """Rows per row group: with larger groups DuckDB exceeds a memory limit of 1 GB."""
+GROUP_BYTES = 256 << 20
+"""Bytes of text after which a row group ends early, so that rows of any length fit in memory."""
 
 _ADVICE = "Rebuild its version; 'curator verify' prints the command."
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -186,6 +188,7 @@ class _ObjectWriter:
         self._schema = schema.remove_metadata()
         self._tables: list[pa.Table] = []
         self._missing = ROW_GROUP_SIZE
+        self._bytes = 0
         with wrap_os_errors("write an object", path):
             self._writer = pq.ParquetWriter(
                 path, self._schema, compression="zstd", compression_level=1
@@ -194,13 +197,30 @@ class _ObjectWriter:
     def add(self, batch: pa.RecordBatch) -> None:
         """Append rows."""
         table = pa.Table.from_batches([batch]).cast(self._schema)
-        while table.num_rows >= self._missing:
-            self._tables.append(table.slice(0, self._missing))
-            table = table.slice(self._missing)
+        # A row's place alone decides where a group ends, whatever the batches are.
+        while table.num_rows and (rows := self._rows_of_group(table)):
+            self._tables.append(table.slice(0, rows))
+            table = table.slice(rows)
             self._write_group()
         if table.num_rows:
             self._tables.append(table)
             self._missing -= table.num_rows
+            self._bytes += _text_bytes(table)
+
+    def _rows_of_group(self, table: pa.Table) -> int:
+        """Return how many rows of the table end the current group; 0 if it needs more."""
+        rows = self._missing if table.num_rows >= self._missing else 0
+        head = table.slice(0, rows) if rows else table
+        if self._bytes + _text_bytes(head) < GROUP_BYTES:
+            return rows
+        low, high = 1, head.num_rows
+        while low < high:
+            middle = (low + high) // 2
+            if self._bytes + _text_bytes(head.slice(0, middle)) < GROUP_BYTES:
+                low = middle + 1
+            else:
+                high = middle
+        return low
 
     def close(self) -> None:
         """Write the remaining rows and the footer."""
@@ -213,6 +233,16 @@ class _ObjectWriter:
 
     def _write_group(self) -> None:
         group = pa.concat_tables(self._tables).combine_chunks()
-        self._tables, self._missing = [], ROW_GROUP_SIZE
+        self._tables, self._missing, self._bytes = [], ROW_GROUP_SIZE, 0
         with wrap_os_errors("write an object", self.path):
             self._writer.write_table(group, row_group_size=ROW_GROUP_SIZE)
+
+
+def _text_bytes(table: pa.Table) -> int:
+    """Return the bytes of all texts, also of those in lists."""
+    total = 0
+    for column in table.columns:
+        texts = pc.list_flatten(column) if pa.types.is_list(column.type) else column
+        if pa.types.is_string(texts.type):
+            total += pc.sum(pc.binary_length(texts)).as_py() or 0
+    return total

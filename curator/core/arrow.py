@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
-from itertools import islice
 
 import pyarrow as pa
 
@@ -54,6 +53,8 @@ VERDICTS = pa.schema(
     ]
 )
 QUARANTINE = pa.schema([("place", pa.string()), ("reason", pa.string()), ("raw", pa.string())])
+
+BATCH_CHARACTERS = 64 << 20
 
 Record = Problem | Rationale | Verdict | QuarantinedRecord
 
@@ -107,14 +108,33 @@ def _values(record: Record) -> tuple[object, ...]:
 def to_batches(
     records: Iterable[Record], schema: pa.Schema, size: int = 10_000
 ) -> Iterator[pa.RecordBatch]:
-    """Yield records of one type as batches in `schema`, with a maximum of `size` rows per batch."""
-    rows = map(_values, records)
-    while chunk := list(islice(rows, size)):
+    """Yield records of one type as batches in `schema`.
+
+    A batch has a maximum of `size` rows, and no more after `BATCH_CHARACTERS`.
+    """
+    for chunk in _chunks(map(_values, records), size):
         columns = zip(*chunk, strict=True)
         arrays = [
             pa.array(column, type=field.type) for column, field in zip(columns, schema, strict=True)
         ]
         yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _chunks(rows: Iterable[tuple[object, ...]], size: int) -> Iterator[list[tuple[object, ...]]]:
+    chunk: list[tuple[object, ...]] = []
+    characters = 0
+    for row in rows:
+        chunk.append(row)
+        for value in row:
+            if isinstance(value, str):
+                characters += len(value)
+            elif isinstance(value, list):
+                characters += sum(map(len, value))
+        if len(chunk) == size or characters > BATCH_CHARACTERS:
+            yield chunk
+            chunk, characters = [], 0
+    if chunk:
+        yield chunk
 
 
 def to_problems(batch: pa.RecordBatch) -> Iterator[Problem]:

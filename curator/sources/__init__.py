@@ -71,12 +71,16 @@ __all__ = [
     "records",
 ]
 
+MAX_TEXT = 1_000_000
+"""Maximum characters of a record; it bounds the memory of all stages, which hold many records."""
+
 
 def records(source: Source, opened: SourceFiles) -> Iterator[Problem | QuarantinedRecord]:
     """Yield every record of the files in upstream order, in constant memory.
 
     If `source.first` is set, only that many upstream records are read. A record that cannot be
-    read is yielded as QuarantinedRecord with its place and reason. Raises OSError only.
+    read, or that is longer than `MAX_TEXT` characters, is yielded as QuarantinedRecord with its
+    place and reason. Raises OSError only.
     """
     files = zip(opened.files, opened.names, strict=True)
     rows = chain.from_iterable(read_records(path, name) for path, name in files)
@@ -86,6 +90,15 @@ def records(source: Source, opened: SourceFiles) -> Iterator[Problem | Quarantin
             continue
         place, row = record
         try:
-            yield from source.parse(row, place)
+            for problem in source.parse(row, place):
+                if _length(problem) > MAX_TEXT:
+                    raise Unreadable(f"longer than {MAX_TEXT:,} characters")
+                yield problem
         except Unreadable as error:
             yield quarantine(place, str(error), row)
+
+
+def _length(problem: Problem) -> int:
+    """Return the number of characters of the texts that upstream wrote."""
+    texts = (problem.question, problem.gold, problem.solution, problem.program, problem.field)
+    return sum(map(len, texts)) + sum(map(len, problem.choices))

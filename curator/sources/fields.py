@@ -7,6 +7,7 @@ import json
 import math
 import re
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 from curator.core.model import LETTERS, QuarantinedRecord
@@ -136,11 +137,20 @@ def quarantine(place: str, reason: str, raw: object) -> QuarantinedRecord:
         excerpt = raw
     else:
         try:
-            excerpt = json.dumps(raw, ensure_ascii=False, default=_shorten)
+            excerpt = json.dumps(_cut(raw), ensure_ascii=False, default=_shorten)
         except (ValueError, TypeError, RecursionError):
             excerpt = "(cannot be shown)"
     texts = (place, reason, excerpt[:MAX_RAW])
     return QuarantinedRecord(*(UNUSABLE.sub("\ufffd", each) for each in texts))
+
+
+def _cut(value: object) -> object:
+    """Return a row with its texts cut, so that little is copied of a long one."""
+    if isinstance(value, dict):
+        return {key: _cut(each) for key, each in islice(value.items(), MAX_RAW)}
+    if isinstance(value, list):
+        return [_cut(each) for each in islice(value, MAX_RAW)]
+    return value[:MAX_RAW] if isinstance(value, str) else value
 
 
 def _shorten(value: object) -> str:

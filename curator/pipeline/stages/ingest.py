@@ -5,6 +5,7 @@ In: a source and its opened files. Out: objects `problems:PART` and `quarantine`
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from curator.core import arrow
@@ -20,6 +21,11 @@ PROBLEMS = "problems:"
 """Prefix of the names of problem objects; the part follows."""
 MAX_QUARANTINED = 100_000
 """Maximum number of quarantined records per source. More of them mean a different format."""
+
+MAX_EXCERPTS = 1_000
+"""Maximum number of quarantined records per source whose raw text is stored; the others are stored
+with their place and reason."""
+LEFT_OUT = f"(not stored: the text of the first {MAX_EXCERPTS:,} records is)"
 
 
 def ingest(context: BuildContext, source: Source, opened: SourceFiles) -> Outputs:
@@ -37,6 +43,8 @@ def ingest(context: BuildContext, source: Source, opened: SourceFiles) -> Output
             nonlocal count
             for record in _limit(records(source, opened), context.limit):
                 if isinstance(record, QuarantinedRecord):
+                    if len(quarantined) >= MAX_EXCERPTS:
+                        record = replace(record, raw=LEFT_OUT)
                     quarantined.append(record)
                     if len(quarantined) > MAX_QUARANTINED:
                         raise SourceError(_error(source, quarantined, count))

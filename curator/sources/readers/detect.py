@@ -11,13 +11,14 @@ import csv
 import json
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from curator.core.model import QuarantinedRecord
 from curator.sources.fields import quarantine
 from curator.sources.readers import json_array
+from curator.sources.readers.parquet import read_parquet
 from curator.sources.source import Row
 
 LONGEST = json_array.LONGEST
@@ -34,7 +35,7 @@ def read_records(path: Path, name: str) -> Iterator[Record]:
     with path.open("rb") as file:
         head = file.read(1 << 20)
     if head[:4] == b"PAR1" or path.suffix == ".parquet":
-        return _read_parquet(path, name)
+        return read_parquet(path, name)
     if head[:4] == b"PK\x03\x04" or path.suffix == ".zip":
         return _read_zip(path, name)
     if path.suffix == ".csv":
@@ -113,40 +114,6 @@ def _read_csv(path: Path, name: str) -> Iterator[Record]:
                 yield quarantine(place, "wrong number of columns", list(row.values()))
             else:
                 yield place, {str(key): cell for key, cell in row.items()}
-
-
-def _read_parquet(path: Path, name: str) -> Iterator[Record]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    count = 0
-    try:
-        with pq.ParquetFile(path, pre_buffer=False) as file:
-            for batch in file.iter_batches(batch_size=1_000):
-                for value in _batch_rows(batch):
-                    count += 1
-                    place = f"{name}:{count}"
-                    if value is None:
-                        yield quarantine(place, "not UTF-8", "")
-                    else:
-                        yield _check_object(place, value)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        yield quarantine(f"{name}:{count + 1}", "not Parquet", str(error))
-
-
-def _batch_rows(batch: Any) -> Iterable[object]:
-    try:
-        return batch.to_pylist()  # type: ignore[no-any-return]
-    except UnicodeDecodeError:
-        # A cell is not UTF-8: convert the rows one by one, so that only its row is lost.
-        return (_row_or_none(batch.slice(at, 1)) for at in range(batch.num_rows))
-
-
-def _row_or_none(row: Any) -> object:
-    try:
-        return row.to_pylist()[0]
-    except UnicodeDecodeError:
-        return None
 
 
 def _read_zip(path: Path, name: str) -> Iterator[Record]:
