@@ -29,7 +29,7 @@ from curator.sources.datasets import (
     theoremqa,
 )
 from curator.sources.fetch.open import check_reachable, open_source
-from curator.sources.fields import Unreadable, quarantine
+from curator.sources.fields import MAX_TEXT, TOO_LONG, Unreadable, quarantine
 from curator.sources.readers.detect import read_records
 from curator.sources.source import Source, SourceFiles
 
@@ -71,9 +71,6 @@ __all__ = [
     "records",
 ]
 
-MAX_TEXT = 1_000_000
-"""Maximum characters of a record; it bounds the memory of all stages, which hold many records."""
-
 
 def records(source: Source, opened: SourceFiles) -> Iterator[Problem | QuarantinedRecord]:
     """Yield every record of the files in upstream order, in constant memory.
@@ -92,7 +89,7 @@ def records(source: Source, opened: SourceFiles) -> Iterator[Problem | Quarantin
         try:
             for problem in source.parse(row, place):
                 if _length(problem) > MAX_TEXT:
-                    raise Unreadable(f"longer than {MAX_TEXT:,} characters")
+                    raise Unreadable(TOO_LONG)
                 yield problem
         except Unreadable as error:
             yield quarantine(place, str(error), row)

@@ -15,6 +15,9 @@ from curator.sources.source import Row
 
 MAX_RAW = 10_000
 """Maximum characters to store of a quarantined record."""
+MAX_TEXT = 1_000_000
+"""Maximum characters of a record; it bounds the memory of all stages, which hold many records."""
+TOO_LONG = f"longer than {MAX_TEXT:,} characters"
 UNUSABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -35,6 +38,8 @@ def text(row: Row, key: str) -> str:
     cell = value(row, key)
     if not isinstance(cell, str):
         raise Unreadable(f"{key} is not text")
+    if len(cell) > MAX_TEXT:
+        raise Unreadable(TOO_LONG)
     if not cell.isprintable() and UNUSABLE.search(cell):
         raise Unreadable(f"{key} is not valid Unicode text")
     stripped = cell.strip()
@@ -93,6 +98,8 @@ def texts(row: Row, key: str) -> list[str]:
         raise Unreadable(f"{key} is not a list of texts")
     if not 2 <= len(cell) <= len(LETTERS):
         raise Unreadable(f"{key} has {'too many' if cell else 'no'} entries")
+    if sum(map(len, cell)) > MAX_TEXT:
+        raise Unreadable(TOO_LONG)
     if any(UNUSABLE.search(item) for item in cell):
         raise Unreadable(f"{key} is not valid Unicode text")
     return cell

@@ -28,6 +28,7 @@ from curator.pipeline.stages.ingest import ingest, problems_of
 from curator.pipeline.state import Result
 from curator.recipe.schema import IN_EVALS, UNDECIDED_REASONS, Limits, Recipe, Subset
 from curator.sources import EVALS, SOURCES, check_reachable
+from curator.sources.readers.parquet import EXPANDS
 from datastore.files import canonical_json
 from datastore.store import Store
 from datastore.versions import Manifest
@@ -191,6 +192,8 @@ def _drop_empty_subsets(
         bad = next(iter(context.store.objects.read(read.objects["quarantine"])), None)
         count = read.counts["quarantined"]
         first = f"; the first at {bad['place'][0]}: {bad['reason'][0]}" if bad else ""
+        if bad and first.endswith(EXPANDS):
+            first += f" ({bad['raw'][0]})"
         raise SourceError(f"None of {count:,} records can be read as a row{printable(first)}")
     recipe = context.recipe.model_copy(update={"subsets": subsets})
     return replace(context, recipe=recipe), read.counts

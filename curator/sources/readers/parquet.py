@@ -24,7 +24,9 @@ ONE_ROW = 256 << 20
 """Maximum bytes that one row with lists may decode to, apart from what the file itself contains."""
 EXPANSION = 100
 """Maximum size of all rows, as a multiple of the file's, if it is more than `UNPACKED`."""
-UNPACKED = 1 << 30
+UNPACKED = 512 << 20
+EXPANDS = "expands beyond the limit"
+"""Reason why a file is not read further; its size and the limit are in the raw text."""
 FOOTER = 32 << 20
 """Maximum bytes of the footer; pyarrow takes 20 times as many to parse it."""
 VALUE = 64
@@ -52,12 +54,15 @@ def read_parquet(path: Path, name: str) -> Iterator[Record]:
                         weight = _weight(batch.columns)
                         decoded += weight
                         if decoded > max(UNPACKED, EXPANSION * size):
-                            raise TooLarge(f"{_mb(decoded)} from a file of {size:,} bytes")
+                            raise TooLarge(
+                                f"{_mb(decoded)} from a file of {size:,} bytes; the limit is "
+                                f"{_mb(UNPACKED)} or {EXPANSION} times the file"
+                            )
                         for value in _rows(batch, weight):
                             count += 1
                             yield _record(f"{name}:{count}", value)
     except TooLarge as error:
-        yield quarantine(f"{name}:{count + 1}", "expands beyond the limit", str(error))
+        yield quarantine(f"{name}:{count + 1}", EXPANDS, str(error))
     except (pa.ArrowException, OSError, ValueError) as error:
         yield quarantine(f"{name}:{count + 1}", "not Parquet", str(error))
 
