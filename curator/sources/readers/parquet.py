@@ -60,15 +60,13 @@ def read_parquet(path: Path, name: str) -> Iterator[Record]:
                             )
                         for value in _rows(batch, weight):
                             count += 1
-                            yield _record(f"{name}:{count}", value)
+                            place = f"{name}:{count}"
+                            bad = isinstance(value, str)
+                            yield quarantine(place, value, "") if bad else (place, value)
     except TooLarge as error:
         yield quarantine(f"{name}:{count + 1}", EXPANDS, str(error))
     except (pa.ArrowException, OSError, ValueError) as error:
         yield quarantine(f"{name}:{count + 1}", "not Parquet", str(error))
-
-
-def _record(place: str, value: Any) -> Record:
-    return quarantine(place, value, "") if isinstance(value, str) else (place, value)
 
 
 def _check_footer(raw: IO[bytes]) -> int:

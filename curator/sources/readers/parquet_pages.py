@@ -16,7 +16,8 @@ _DICTIONARY_ENCODINGS = (2, 8)  # PLAIN_DICTIONARY, RLE_DICTIONARY
 _DELTA_BYTE_ARRAY = 7
 WINDOWS = (1_000, 100, 10, 1)
 """Numbers of rows that may be read at once."""
-_HEADER = 1 << 16
+_HEADER = 1 << 12
+_MAX_ENTRIES = 1_000_000
 _MAX_HEADER = 32 << 20  # a header may contain the smallest and the largest value of its page
 
 
@@ -121,14 +122,18 @@ def _longest_entry(file: IO[bytes], at: int, page: dict[int, Any], column: Any) 
             raw = pa.decompress(raw, size, codec, asbytes=True)
         except (pa.ArrowException, OSError, ValueError):
             return size
+    if count > _MAX_ENTRIES:
+        return size
     longest = place = 0
-    for _ in range(min(count, 1_000_000)):
-        if place + 4 > len(raw):
-            return longest
-        (length,) = struct.unpack_from("<I", raw, place)
-        longest = max(longest, length)
+    read_length, end = struct.Struct("<I").unpack_from, len(raw) - 4
+    for _ in range(count):
+        if place > end:
+            break
+        length = read_length(raw, place)[0]
+        if length > longest:
+            longest = length
         place += 4 + length
-    return min(size, longest if count <= 1_000_000 else size)
+    return min(size, longest)
 
 
 def _read_varint(raw: bytes, at: int) -> tuple[int, int]:
