@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -149,6 +150,19 @@ class Objects:
         except StoreError as error:
             return error
         return None
+
+    def remove(self, digests: Iterable[str]) -> tuple[int, int]:
+        """Remove objects; return the number of those that existed and their total bytes.
+
+        Only where no other process writes the store: a build may be about to name one of them.
+        """
+        count = size = 0
+        for path in map(self.locate, digests):
+            with wrap_os_errors("remove an object", path), suppress(FileNotFoundError):
+                status = path.stat()
+                path.unlink()
+                count, size = count + 1, size + status.st_size
+        return count, size
 
     def list_files(self) -> tuple[list[str], list[Path]]:
         """Return the digests of all objects, and all other files in the folder of the objects."""

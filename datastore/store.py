@@ -110,6 +110,21 @@ class Store:
             self.objects.check_all(digests)
             raise
 
+    def exclude_writers(self) -> None:
+        """Become the only process that writes the store, until `close`.
+
+        Raises StoreError if another one has it open. Processes that open it later wait.
+        """
+        with wrap_os_errors("lock the store", self.root):
+            self._in_use.close()
+            alone = try_lock(self.root / "locks" / "in-use")
+            self._in_use = alone or lock(self.root / "locks" / "in-use", shared=True)
+        if alone is None:
+            raise StoreError(
+                f"{self.root} is in use by another process, such as a build. Wait for it "
+                "('curator status' lists running builds) or stop it, then rerun."
+            )
+
     def close(self) -> None:
         """Close the ledgers and release the claims."""
         for ledger in self._ledgers.values():

@@ -2,22 +2,29 @@
 
 In: a name, the content that defines a version, and its objects. Out: Manifest. The digest covers
 the content alone: what was built, not in which object files. A second digest covers the whole file.
+The manifest of a removed version is renamed to `<number>.removed-<date>`: its number stays taken.
 """
 
+import os
 import re
+import shlex
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from datetime import date
 from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from datastore.errors import NotFound, StoreError
-from datastore.files import canonical_json, read_record, write_record
+from datastore.errors import NotFound, StoreError, wrap_os_errors
+from datastore.files import canonical_json, read_record, sync, write_record
+from datastore.text import check_storable
 
-_ADVICE = "Restore it from a copy, or delete the file and rebuild."
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_DIGEST = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 _PREFIX = re.compile(r"[0-9a-f]{6,64}")
+_MANIFEST = re.compile(r"([1-9][0-9]{0,17})\.json")
+_REMOVED = re.compile(r"([1-9][0-9]{0,17})\.removed-([0-9]{4}-[0-9]{2}-[0-9]{2})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +67,29 @@ class Versions:
     ) -> Manifest:
         """Create the next version of `name`; return the newest one if it has the same content.
 
-        Processes that create versions at the same time get different numbers. A name consists of
-        letters, digits, `.`, `_` and `-`; another one raises StoreError.
+        Processes that create versions at the same time get different numbers, and the number of a
+        removed version is not given again. A name consists of letters, digits, `.`, `_` and `-`;
+        another one raises StoreError, and so does text that cannot be stored.
         """
         if not _NAME.fullmatch(name):
             raise StoreError(
                 f"'{name}' is not a valid version name. Use letters, digits, '.', '_' and '-' only."
             )
-        digest = sha256(canonical_json(content)).hexdigest()
+        try:
+            check_storable([content, parent, message, objects])
+            digest = sha256(canonical_json(content)).hexdigest()
+        except ValueError as error:
+            raise StoreError(
+                f"{name} cannot be saved as a version: {error}. Remove it from what was read."
+            ) from None
         while True:
-            number = max(self._numbers(name), default=0)
-            if number and (newest := self._read(name, number)).digest == digest:
+            numbers = self.numbers(name)
+            if numbers and (newest := self._read(name, numbers[-1])).digest == digest:
                 return newest
-            manifest = Manifest(name, number + 1, digest, parent, message, content, objects)
+            number = max([*numbers, *self.removed(name)], default=0) + 1
+            manifest = Manifest(name, number, digest, parent, message, content, objects)
             try:
-                write_record(
-                    asdict(manifest), self._path(name, number + 1), self._tmp, exclusive=True
-                )
+                write_record(asdict(manifest), self._path(name, number), self._tmp, exclusive=True)
             except FileExistsError:
                 continue  # another process took the number
             return manifest
@@ -85,19 +98,21 @@ class Versions:
         """Return the version `name@number`, the newest of `name`, or the one with a digest prefix.
 
         A digest prefix has at least 6 digits; of several versions with that digest the first is
-        returned.
+        returned. Damaged versions are found by their number only.
         """
-        name, separator, number = ref.partition("@")
-        if name in self.names():
-            numbers = self._numbers(name)
-            if not separator:
+        name, number = self.split(ref)
+        if numbers := self.numbers(name):
+            if number is None:
                 return self._read(name, numbers[-1])
-            if number.isascii() and number.isdigit() and int(number) in numbers:
-                return self._read(name, int(number))
-            known = "only version 1" if numbers[-1] == 1 else f"versions 1 to {numbers[-1]}"
-            raise NotFound(f"No version '{ref}'. {name} has {known}.")
+            if number in numbers:
+                return self._read(name, number)
+        if number in self.removed(name):
+            raise NotFound(self._describe_removed(name, number))
+        if numbers:
+            raise NotFound(f"No version '{ref}'. {name} has {_list(numbers)}.")
         if _PREFIX.fullmatch(ref):
-            matches = [manifest for manifest in self.all() if manifest.digest.startswith(ref)]
+            readable = (read for _, read in self.inspect() if isinstance(read, Manifest))
+            matches = [manifest for manifest in readable if manifest.digest.startswith(ref)]
             if len({manifest.digest for manifest in matches}) > 1:
                 refs = ", ".join(manifest.ref for manifest in matches)
                 raise NotFound(f"'{ref}' is ambiguous: the digests of {refs} begin with it.")
@@ -106,22 +121,37 @@ class Versions:
         near = get_close_matches(name, self.names(), n=1)
         hint = f" Did you mean '{near[0]}'?" if near else ""
         names = ", ".join(self.names()) or "none yet"
+        if removed := self.removed(name):
+            raise NotFound(f"{self._describe_removed(name, max(removed))} Versions: {names}.")
         raise NotFound(f"No version named '{name}'.{hint} Versions: {names}.")
+
+    def split(self, ref: str) -> tuple[str, int | None]:
+        """Return the name and the number of `name@number`; 0 for a number that cannot exist.
+
+        The number is None without one. Names are not validated: `@` belongs to the name of an
+        existing version.
+        """
+        if self._files(ref):
+            return ref, None
+        name, separator, number = ref.rpartition("@")
+        if not separator:
+            return ref, None
+        return name, int(number) if re.fullmatch(r"[1-9][0-9]{0,17}", number) else 0
 
     def names(self) -> list[str]:
         """Return all names that have a version, sorted."""
         if not self._folder.is_dir():
             return []
-        return sorted(path.name for path in self._folder.iterdir() if self._numbers(path.name))
+        return sorted(path.name for path in self._folder.iterdir() if self.numbers(path.name))
 
     def all(self) -> list[Manifest]:
-        """Return all versions, by name and number."""
-        return [self._read(name, number) for name in self.names() for number in self._numbers(name)]
+        """Return all versions, by name and number, without those whose manifest is damaged."""
+        return [read for _, read in self.inspect() if isinstance(read, Manifest)]
 
     def inspect(self) -> Iterator[tuple[str, Manifest | StoreError]]:
         """Yield `name@number` and manifest of all versions; for a damaged one, the error."""
         for name in self.names():
-            for number in self._numbers(name):
+            for number in self.numbers(name):
                 try:
                     yield f"{name}@{number}", self._read(name, number)
                 except StoreError as error:
@@ -129,27 +159,98 @@ class Versions:
 
     def path(self, ref: str) -> Path:
         """Return the path of the manifest `name@number`, whether it exists or not."""
-        name, _, number = ref.partition("@")
-        return self._path(name, int(number))
+        name, number = self.split(ref)
+        return self._path(name, number or 0)
+
+    def remove(self, name: str, number: int) -> Path:
+        """Remove a version, whose manifest may be damaged; return what remains of the manifest.
+
+        The manifest is renamed, which needs no space and is done or not done after a kill. A
+        version that was removed before is not an error; one that never existed raises NotFound.
+        """
+        path = self._path(name, number)
+        if number in self.numbers(name):
+            removed = path.with_name(f"{number}.removed-{date.today():%Y-%m-%d}")
+            with wrap_os_errors("remove a version", path):
+                os.rename(path, removed)
+                sync(path.parent)
+            return removed
+        if number in (before := self.removed(name)):
+            return before[number]
+        raise NotFound(f"No version '{name}@{number}'.")
+
+    def named_objects(self, path: Path) -> set[str]:
+        """Return all digests in a manifest, even a damaged one or that of a removed version.
+
+        Some of them are digests of other things than objects.
+        """
+        with wrap_os_errors("read a manifest", path):
+            return {each.decode() for each in _DIGEST.findall(path.read_bytes())}
 
     def _path(self, name: str, number: int) -> Path:
         return self._folder / name / f"{number}.json"
 
-    def _numbers(self, name: str) -> list[int]:
-        files = (self._folder / name).glob("*.json")
-        return sorted(int(path.stem) for path in files if path.stem.isdigit())
+    def numbers(self, name: str) -> list[int]:
+        """Return the numbers of the versions of `name`, sorted; those of damaged ones, too."""
+        names = (_MANIFEST.fullmatch(file) for file in self._files(name))
+        return sorted(int(match[1]) for match in names if match)
+
+    def removed(self, name: str) -> dict[int, Path]:
+        """Return what remains of the manifests of removed versions, by number."""
+        folder = self._folder / name
+        names = (_REMOVED.fullmatch(file) for file in self._files(name))
+        return {int(match[1]): folder / match[0] for match in names if match}
+
+    def _files(self, name: str) -> list[str]:
+        if Path(name).parts != (name,) or name == "..":  # would leave the folder of the versions
+            return []
+        try:
+            return os.listdir(self._folder / name)
+        except (FileNotFoundError, NotADirectoryError, ValueError):  # the last: a name with NUL
+            return []
+
+    def _describe_removed(self, name: str, number: int) -> str:
+        path = self.removed(name)[number]
+        when = path.name.rpartition("removed-")[2]
+        try:
+            command = read_record(path)["objects"]["command"]
+            line = shlex.join(["curator", *command]) if command else ""
+        except (ValueError, LookupError, TypeError):
+            line = ""
+        again = f" To make it again, under the next number: {line}." if line else ""
+        return f"{name}@{number} was removed on {when}.{again}"
 
     def _read(self, name: str, number: int) -> Manifest:
         path = self._path(name, number)
+        advice = f"Restore it from a copy, or run 'curator rm {name}@{number}' and rebuild."
         try:
             manifest = Manifest(**read_record(path))
-        except (ValueError, TypeError):
-            manifest = None
-        if (
-            manifest is None
-            or sha256(canonical_json(manifest.content)).hexdigest() != manifest.digest
-        ):
-            raise StoreError(f"{path} is damaged: its content does not match its digest. {_ADVICE}")
+            intact = _is_well_formed(manifest)
+        except (ValueError, TypeError, RecursionError):
+            intact = False
+        if not intact:
+            raise StoreError(f"{path} is damaged: its content does not match its digest. {advice}")
         if (manifest.name, manifest.number) != (name, number):
-            raise StoreError(f"{path} is damaged: it is the manifest of {manifest.ref}. {_ADVICE}")
+            raise StoreError(f"{path} is damaged: it is the manifest of {manifest.ref}. {advice}")
         return manifest
+
+
+def _is_well_formed(manifest: Manifest) -> bool:
+    """Return whether a manifest has the types that it states, and its own digest."""
+    types = (str, int, str, str | None, str, dict, dict)
+    values = [getattr(manifest, field.name) for field in fields(manifest)]
+    check_storable(values)
+    return (
+        all(map(isinstance, values, types))
+        and sha256(canonical_json(manifest.content)).hexdigest() == manifest.digest
+    )
+
+
+def _list(numbers: list[int]) -> str:
+    """Return existing numbers in words: `only version 1`, `versions 1 to 4`, `versions 1, 4`."""
+    if len(numbers) == 1:
+        return f"only version {numbers[0]}"
+    whole = numbers[-1] - numbers[0] == len(numbers) - 1
+    return "versions " + (
+        f"{numbers[0]} to {numbers[-1]}" if whole else ", ".join(map(str, numbers))
+    )

@@ -59,6 +59,15 @@ def open_existing(store: Path, readonly: bool = True) -> "Store":
     return Store(store, readonly=readonly)
 
 
+def note_skipped_versions(store: "Store") -> None:
+    """Print one line to stderr per version of the store whose manifest is not valid."""
+    from curator.cli.tables import printable
+    from curator.versions.queries import skipped_versions
+
+    for line in skipped_versions(store):
+        print(printable(line), file=sys.stderr)
+
+
 def make_parents(*files: Path | None) -> None:
     """Make the folders of output files before the long work that writes them."""
     for file in filter(None, files):

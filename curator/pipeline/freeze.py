@@ -28,10 +28,10 @@ from curator.versions.content import (
 )
 from curator.versions.queries import Part
 from curator.versions.rows import rows_digest
-from curator.versions.views import write_views
-from datastore.errors import StoreError
+from curator.versions.views import update_views
 from datastore.memo import Outputs
 from datastore.store import Store
+from datastore.text import make_storable
 from datastore.versions import Manifest
 
 
@@ -176,10 +176,7 @@ def freeze(context: BuildContext, result: Result, message: str, command: Sequenc
     objects = result.objects.model_copy(update={"command": list(command)})
     store.objects.check_all(digest for digest, _ in objects.roles())
     parent = store.versions.get(name).ref if name in store.versions.names() else None
-    message = message.encode("utf-8", "replace").decode().replace("\0", "?")
+    message = make_storable(message)
     manifest = store.versions.create(name, result.content.plain(), parent, message, objects.plain())
-    try:
-        write_views(store)
-    except StoreError as error:
-        context.listener.note(f"{manifest.ref} was created, but not the file of its views: {error}")
+    update_views(store, f"{manifest.ref} was created", context.listener.note)
     return manifest

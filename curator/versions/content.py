@@ -16,7 +16,9 @@ from datastore.errors import StoreError
 from datastore.files import canonical_json
 from datastore.versions import Manifest
 
-Natural = Annotated[int, Field(ge=0)]
+Natural = Annotated[int, Field(ge=0, le=10**15)]
+"""A count; the maximum keeps sums and quotients of counts within what SQL and JSON can hold."""
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class JsonObject(BaseModel):
@@ -217,17 +219,17 @@ class Objects(JsonObject):
     Subsets that wait for a source or a teacher have no rationales and no verdicts.
     """
 
-    problems: dict[str, list[str]]
-    rationales: dict[str, str]
-    verdicts: dict[str, str]
-    screens: dict[str, str]
-    rows: str
+    problems: dict[str, list[Digest]]
+    rationales: dict[str, Digest]
+    verdicts: dict[str, Digest]
+    screens: dict[str, Digest]
+    rows: Digest
     origins: dict[str, str]
     """Where each source was read on this machine, or the release it was pulled from."""
-    quarantine: dict[str, str] = {}
-    agreements: dict[str, str] = {}
-    replies: dict[str, str] = {}
-    evals: dict[str, list[str]] = {}
+    quarantine: dict[str, Digest] = {}
+    agreements: dict[str, Digest] = {}
+    replies: dict[str, Digest] = {}
+    evals: dict[str, list[Digest]] = {}
     pulled: str = ""
     """The release that the version was pulled from; empty for a version that was built."""
     command: list[str] = []
@@ -269,6 +271,6 @@ def _read(part: type[_P], manifest: Manifest, values: dict[str, Any]) -> _P:
         place = ".".join(map(str, first["loc"]))[:100]
         raise StoreError(
             f"The manifest of {manifest.ref} is not valid at {place!a} "
-            f"({first['type']}). Build the version again, or use the version of Curator that "
-            "wrote it."
+            f"({first['type']}). Use the version of Curator that wrote it, or run "
+            f"'curator rm {manifest.ref}' and build it again."
         ) from None

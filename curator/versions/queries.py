@@ -4,7 +4,7 @@ In: subsets or manifests with their objects. Out: SQL text over Parquet files fo
 quoted, and text of a recipe reaches SQL only through `literal`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from curator.checks import CHECKS
 from curator.core.model import EVIDENCE_LEVELS, Kind
 from curator.versions.content import content_of, objects_of
 from datastore.engine import literal, scan
+from datastore.errors import StoreError
 from datastore.store import Store
 from datastore.versions import Manifest
 
@@ -37,15 +38,36 @@ def digests(manifest: Manifest) -> list[str]:
 
 
 def readable(store: Store) -> list[Manifest]:
-    """Return the versions whose objects all exist; those of old versions may have been removed.
+    """Return the versions whose manifest is valid and whose objects all exist.
 
     Raises StoreError if there are versions but none of them can be read.
     """
-    versions = store.versions.all()
+    read = [each for _, each in inspect_versions(store)]
+    versions = [each for each in read if isinstance(each, Manifest)]
     complete = [m for m in versions if all(store.objects.has(digest) for digest in digests(m))]
     if versions and not complete:
         store.objects.check_all(digests(versions[-1]))
+    if read and isinstance(read[0], StoreError) and not versions:
+        raise read[0]
     return complete
+
+
+def inspect_versions(store: Store) -> Iterator[tuple[str, Manifest | StoreError]]:
+    """Yield `name@number` and manifest of all versions; for a manifest that is not valid, the
+    error."""
+    for ref, read in store.versions.inspect():
+        try:
+            if isinstance(read, Manifest):
+                content_of(read), objects_of(read)
+            yield ref, read
+        except StoreError as error:
+            yield ref, error
+
+
+def skipped_versions(store: Store) -> list[str]:
+    """Return one line per version whose manifest is not valid: what is wrong and what to do."""
+    errors = (read for _, read in inspect_versions(store) if isinstance(read, StoreError))
+    return [f"A version is skipped: {error}" for error in errors]
 
 
 def rows(parts: Sequence[Part]) -> str:

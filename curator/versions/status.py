@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from curator.versions.content import content_of
+from curator.versions.queries import inspect_versions
 from datastore.migrations import FORMAT
 from datastore.store import Store
+from datastore.versions import Manifest
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,11 @@ def status(store: Store) -> Status:
         format=FORMAT,
         bytes=_size(store.root),
         ledgers={kind: store.ledger(kind).count() for kind in store.ledger_kinds()},
-        versions={m.ref: content_of(m).rows.count for m in store.versions.all()},
+        versions={
+            ref: content_of(read).rows.count
+            for ref, read in inspect_versions(store)
+            if isinstance(read, Manifest)
+        },
         building=store.memo.list_running(),
     )
 

@@ -15,7 +15,7 @@ import duckdb
 from curator.core.errors import UsageError
 from curator.versions import queries
 from curator.versions.content import Objects, content_of, objects_of
-from curator.versions.queries import digests, readable
+from curator.versions.queries import digests, readable, skipped_versions
 from datastore.engine import NotReadOnlyError, check_is_select, literal, scan
 from datastore.errors import StoreError, wrap_os_errors
 from datastore.files import publish, scratch
@@ -32,9 +32,14 @@ def write_views(store: Store) -> Path:
     """Write the views of all versions to a DuckDB file in the store and return its path.
 
     The file has no rows, only queries over the objects by their absolute paths. A program that
-    reads it without Curator reads unchecked objects: run `curator verify` first.
+    reads it without Curator reads unchecked objects: run `curator verify` first. Without versions
+    the file is removed.
     """
     path = store.root / FILE
+    if not readable(store):
+        with wrap_os_errors("remove the views", path):
+            path.unlink(missing_ok=True)
+        return path
     with wrap_os_errors("write the views", path), scratch(store.root / "tmp") as folder:
         temporary = folder / FILE
         try:
@@ -46,6 +51,19 @@ def write_views(store: Store) -> Path:
             raise StoreError(f"Cannot write the views ({path}): {why}.") from error
         publish(temporary, path)
     return path
+
+
+def update_views(store: Store, done: str, note: Callable[[str], None]) -> None:
+    """Write the views after a change of the versions that `done` states: `small@1 was created`.
+
+    `note` receives one line per version that the views lack, and one if they cannot be written.
+    """
+    for line in skipped_versions(store):
+        note(line)
+    try:
+        write_views(store)
+    except StoreError as error:
+        note(f"{done}, but not the file of its views: {error}")
 
 
 def view_statements(store: Store, manifests: Sequence[Manifest], path: Locate) -> list[str]:

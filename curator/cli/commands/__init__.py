@@ -20,6 +20,7 @@ COMMANDS = (
     "report",
     "reverify",
     "verify",
+    "rm",
     "disagreements",
     "audit",
     "export",

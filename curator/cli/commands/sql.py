@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from curator.cli.app import app, open_existing, show_json
+from curator.cli.app import app, note_skipped_versions, open_existing, show_json
 from curator.cli.options import DEFAULT_STORE, JsonOption, StoreOption
 from curator.cli.tables import print_cut_table
 from curator.cli.terminal import print_line
@@ -25,6 +25,7 @@ def sql(
     from curator.versions.views import run_query
 
     with open_existing(store) as opened:
+        note_skipped_versions(opened)
         names, rows = run_query(opened, query)
     if as_json:
         show_json([dict(zip(names, map(_finite, row), strict=True)) for row in rows])

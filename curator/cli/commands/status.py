@@ -1,6 +1,6 @@
 """The command `curator status`."""
 
-from curator.cli.app import app, open_existing, show_json
+from curator.cli.app import app, note_skipped_versions, open_existing, show_json
 from curator.cli.options import DEFAULT_STORE, JsonOption, StoreOption
 from curator.cli.tables import print_table
 from curator.cli.terminal import print_line
@@ -12,6 +12,7 @@ def status(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> N
     from curator.versions.status import status as read_status
 
     with open_existing(store) as opened:
+        note_skipped_versions(opened)
         report = read_status(opened)
     if as_json:
         show_json(report)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from curator.cli.app import app, open_existing, show_json
+from curator.cli.app import app, note_skipped_versions, open_existing, show_json
 from curator.cli.options import DEFAULT_STORE, JsonOption, StoreOption
 
 
@@ -25,6 +25,7 @@ def why(
     from curator.versions.why import why as read_history
 
     with open_existing(store) as opened:
+        note_skipped_versions(opened)
         history = read_history(opened, row.lower())
     if as_json:
         show_json(history)

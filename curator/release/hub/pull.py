@@ -22,9 +22,8 @@ from curator.release.hub.validate_rows import Rows
 from curator.versions.content import Content, Objects
 from curator.versions.queries import digests
 from curator.versions.rows import rows_digest
-from curator.versions.views import write_views
+from curator.versions.views import update_views
 from datastore.engine import literal, scan
-from datastore.errors import StoreError
 from datastore.files import scratch
 from datastore.store import Store
 from datastore.versions import Manifest
@@ -76,10 +75,7 @@ def pull(name: str, store: Store, listener: Listener | None = None) -> Manifest:
         )
     origin = f"{manifest.name}@{manifest.number} as published in {repo} at {commit}"
     created = store.versions.create(local, manifest.content.plain(), None, origin, objects.plain())
-    try:
-        write_views(store)
-    except StoreError as error:
-        listener.note(f"{created.ref} was created, but not the file of its views: {error}")
+    update_views(store, f"{created.ref} was created", listener.note)
     return created
 
 

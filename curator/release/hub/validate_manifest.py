@@ -17,6 +17,7 @@ from curator.recipe.schema import Recipe
 from curator.release.folder import DATA, FORMAT, READ_FORMATS
 from curator.versions.content import Content, JsonObject, Natural
 from datastore.files import canonical_json
+from datastore.text import check_storable
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -33,7 +34,7 @@ class ReleaseManifest(JsonObject):
     """The `manifest.json` of a release."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
-    number: Annotated[int, Field(ge=1)]
+    number: Annotated[int, Field(ge=1, le=10**9)]
     digest: str
     files: dict[str, ReleaseFile]
     content: Content
@@ -57,6 +58,7 @@ def read_manifest(data: bytes, repo: str) -> ReleaseManifest:
                 f"{repo}: manifest.json has an unsupported format (this version of Curator reads "
                 f"'{FORMAT}' and older). Upgrade Curator."
             )
+        check_storable(values)
         manifest = ReleaseManifest.model_validate(values)
         if sha256(canonical_json(manifest.content.plain())).hexdigest() != manifest.digest:
             raise HubError(f"{repo}: the content of manifest.json does not match its digest")

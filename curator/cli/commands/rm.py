@@ -1,0 +1,51 @@
+"""The command `curator rm`."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from curator.cli.app import app, open_existing, show_json
+from curator.cli.options import DEFAULT_STORE, JsonOption, StoreOption
+from curator.cli.tables import printable
+
+if TYPE_CHECKING:
+    from curator.versions.remove import Removal
+
+
+@app.command(epilog="Example: curator rm mathinstruct@3")
+def rm(
+    versions: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="VERSION...",
+            help="NAME@NUMBER, the start of a digest, or NAME if it has a single version.",
+        ),
+    ],
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove versions, also damaged ones, and the stored data that only they use.
+
+    The number of a removed version is not given again. Teacher calls and executions stay cached,
+    so building the recipe again repeats none of them. Rerun the command if it was stopped.
+    """
+    from curator.versions.remove import remove
+
+    def note(line: str) -> None:
+        print(printable(line), file=sys.stderr)
+
+    with open_existing(store, readonly=False) as opened:
+        removals = remove(opened, versions, note)
+    if as_json:
+        show_json(removals)
+        return
+    for each in removals:
+        print(_describe(each))
+
+
+def _describe(removal: "Removal") -> str:
+    objects = f"{removal.objects:,} object{'s' * (removal.objects != 1)}"
+    return (
+        f"Removed {printable(removal.version)}: freed {objects}, {removal.bytes / 2**20:,.1f} MiB."
+    )
