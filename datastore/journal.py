@@ -37,7 +37,7 @@ class Journal:
                 if not text.endswith(b"\n"):
                     break
                 self._offset += len(text)
-                if text[:8] == b"%08x" % crc32(text[9:-1]):
+                if text[:9] == b"%08x " % crc32(text[9:-1]):
                     _, key, when, record = text[:-1].split(b" ", 3)
                     self.records[bytes.fromhex(key.decode())] = (int(when), record)
                 else:

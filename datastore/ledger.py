@@ -2,19 +2,20 @@
 
 In: keys (16 to 32 bytes) with JSON records. Out: the newest record of each requested key. A folder
 holds one journal per writing process (`*.journal`, lines with their own checksums), and parts
-(`*.parquet`, sorted by key) into which the journals of dead processes are compacted.
+(`*.parquet`, sorted by key) into which the journals of dead processes are compacted. A record with
+a wrong checksum counts as missing; compaction moves its file into `damaged/`.
 """
 
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from io import FileIO
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from datastore.errors import StoreError, wrap_os_errors
+from datastore.errors import wrap_os_errors
 from datastore.files import make_folder, publish, sync
 from datastore.journal import Journal, encode_line
 from datastore.locks import try_lock
@@ -34,11 +35,14 @@ class Ledger:
     """The ledger in `folder`, which is created with the first record.
 
     Any number of processes can read and write at once. A record replaces an earlier record with the
-    same key. Not thread-safe.
+    same key. `on_damage` receives one line per damaged file, when it is first read. Not
+    thread-safe.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, on_damage: Callable[[str], None] = lambda line: None) -> None:
         self._folder = folder
+        self._on_damage = on_damage
+        self._reported: set[Path] = set()
         self._own: FileIO | None = None
         self._last_time = 0
         self._journals: dict[str, Journal] = {}
@@ -109,14 +113,15 @@ class Ledger:
     def damage(self) -> dict[Path, str]:
         """Return what is wrong with each damaged file.
 
-        A damaged record of a journal counts as missing. A damaged part cannot be read at all.
+        Damaged records count as missing; the next `compact` moves their files into `damaged/`.
         """
         found: dict[Path, str] = {}
         for name in sorted(self._names()):
             path = self._folder / name
             try:
                 if name.endswith(".parquet"):
-                    Part(path)
+                    if Part(path).damaged:
+                        found[path] = "damaged"
                 elif name.endswith(".journal"):
                     journal = Journal(path)
                     journal.read_new()
@@ -125,15 +130,15 @@ class Ledger:
                         found[path] = f"{journal.damaged:,} damaged record{plural}"
             except FileNotFoundError:  # another process has compacted it
                 continue
-            except StoreError:
-                found[path] = "damaged"
         return found
 
     def compact(self) -> None:
         """Move the records of journals whose process no longer writes them into parts.
 
         Parts of similar size are merged, so that there are few parts and a record is rewritten few
-        times. A kill at any moment loses nothing. Does nothing if another process is compacting.
+        times. The intact records of a damaged file are moved, too; the file itself is kept in
+        `damaged/`. A kill at any moment loses nothing. Does nothing if another process is
+        compacting.
         """
         if not self._folder.is_dir():
             return
@@ -157,7 +162,7 @@ class Ledger:
 
     def _new_journal(self) -> FileIO:
         make_folder(self._folder)
-        if len(list(self._folder.glob("*.journal"))) >= ROLL_FILES:
+        if self._reported or len(list(self._folder.glob("*.journal"))) >= ROLL_FILES:
             self.compact()
         while True:
             # None if a compaction has just locked the new, empty file.
@@ -182,9 +187,23 @@ class Ledger:
                 }
                 for journal in self._journals.values():
                     journal.read_new()
+                self._report_damage()
                 return
             except FileNotFoundError:
                 continue
+
+    def _report_damage(self) -> None:
+        intact = {name: len(each.records) for name, each in self._journals.items() if each.damaged}
+        intact |= {name: part.count for name, part in self._parts.items() if part.damaged}
+        for name, count in intact.items():
+            path = self._folder / name
+            if path not in self._reported:
+                self._reported.add(path)
+                self._on_damage(
+                    f"{path} is damaged: {count:,} of its records are intact, the others count as "
+                    "missing and are made again where they are needed. 'curator verify --repair' "
+                    "moves the file away."
+                )
 
     def _names(self) -> set[str]:
         """List the files of the folder until two lists agree.
@@ -205,29 +224,46 @@ class Ledger:
         journals = [Journal(path) for path in dead]
         for journal in journals:
             journal.read_new()
-        merged: dict[Path, Part] = {}
+        parts = {path: Part(path) for path in self._folder.glob("*.parquet")}
+        merged = {path: part for path, part in parts.items() if part.damaged}
+        damaged = {path for path, j in zip(dead, journals, strict=True) if j.damaged} | {*merged}
         if any(journal.records for journal in journals):
-            merged = self._find_mergeable()
+            merged |= _find_mergeable(parts)
+        if any(j.records for j in journals) or any(part.count for part in merged.values()):
             temporary = self._folder / f"{uuid4().hex}.tmp"
             try:
                 records = merge_newest([j.records for j in journals], list(merged.values()))
                 write_part(records, temporary)
                 # After a kill, this may be the part that the killed process published.
-                merged.pop(part := self._folder / f"{digest_of(temporary)}.parquet", None)
+                part = self._folder / f"{digest_of(temporary)}.parquet"
+                if part in damaged:  # all its records are intact
+                    self._copy_aside(part)
+                merged.pop(part, None)
                 publish(temporary, part)
             finally:
                 temporary.unlink(missing_ok=True)
         # Remove the old files only now that their records are durable in the new part.
         for path in (*dead, *merged):
+            if path in damaged:
+                self._copy_aside(path)
             path.unlink()
+        self._reported -= damaged
         sync(self._folder)
         for lock in dead.values():
             lock.close()
 
-    def _find_mergeable(self) -> dict[Path, Part]:
-        """Return the smallest parts to merge: `MERGE_COUNT` or more of similar size."""
-        sizes: dict[int, dict[Path, Part]] = {}
-        for path in self._folder.glob("*.parquet"):
-            part = Part(path)
+    def _copy_aside(self, path: Path) -> None:
+        """Link a damaged file into `damaged/`, where nothing reads it."""
+        make_folder(self._folder / "damaged")
+        copy = self._folder / "damaged" / path.name
+        copy.unlink(missing_ok=True)
+        os.link(path, copy)
+
+
+def _find_mergeable(parts: Mapping[Path, Part]) -> dict[Path, Part]:
+    """Return the smallest intact parts to merge: `MERGE_COUNT` or more of similar size."""
+    sizes: dict[int, dict[Path, Part]] = {}
+    for path, part in parts.items():
+        if not part.damaged:
             sizes.setdefault(part.count.bit_length() // 3, {})[path] = part
-        return next((group for _, group in sorted(sizes.items()) if len(group) >= MERGE_COUNT), {})
+    return next((group for _, group in sorted(sizes.items()) if len(group) >= MERGE_COUNT), {})

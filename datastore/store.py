@@ -8,7 +8,7 @@ removed).
 
 import re
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
@@ -49,6 +49,8 @@ class Store:
     def __init__(self, root: Path, readonly: bool = False) -> None:
         self.root = Path(root).absolute()
         self.readonly = readonly
+        self.note: Callable[[str], None] = lambda line: None
+        """Receives one line per damaged file of a ledger that is read."""
         self._ledgers: dict[str, Ledger] = {}
         self._claims: dict[str, Claims] = {}
         number = _read_format(self.root)
@@ -73,7 +75,8 @@ class Store:
     def ledger(self, kind: str) -> Ledger:
         """Return the ledger of this kind, the same object each time."""
         if kind not in self._ledgers:
-            self._ledgers[kind] = Ledger(self.root / "ledgers" / kind)
+            # The note may be set later than the ledger is opened.
+            self._ledgers[kind] = Ledger(self.root / "ledgers" / kind, lambda line: self.note(line))
         return self._ledgers[kind]
 
     def ledger_kinds(self) -> list[str]:

@@ -108,6 +108,7 @@ def open_context(
 
     `executor` is the version of the sandbox whose cached executions are used.
     """
+    store.note = options.listener.note
     with ExitStack() as stack:
         checker = Checker(
             stack.enter_context(store.ledger("executions")),

@@ -42,13 +42,10 @@ def readable(store: Store) -> list[Manifest]:
 
     Raises StoreError if there are versions but none of them can be read.
     """
-    read = [each for _, each in inspect_versions(store)]
-    versions = [each for each in read if isinstance(each, Manifest)]
+    versions = [each for _, each in inspect_versions(store) if isinstance(each, Manifest)]
     complete = [m for m in versions if all(store.objects.has(digest) for digest in digests(m))]
     if versions and not complete:
         store.objects.check_all(digests(versions[-1]))
-    if read and isinstance(read[0], StoreError) and not versions:
-        raise read[0]
     return complete
 
 

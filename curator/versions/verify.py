@@ -3,7 +3,7 @@
 In: a store. Out: what is damaged or missing, the versions that hold it, and the command that makes
 it again, if one is known. A damaged record of a ledger counts as missing: the build that needs it
 computes it again. Not covered: the last record of a journal, of which a kill may have left a part,
-and parts of ledgers that older releases of Curator wrote.
+and parts of ledgers that version 0.1 of Curator wrote.
 """
 
 import json
@@ -93,6 +93,20 @@ def verify(store: Store, refs: Sequence[str], listener: Listener) -> Verificatio
     )
 
 
+def repair_ledgers(store: Store) -> list[Path]:
+    """Move damaged files of ledgers into `damaged/`, but not their intact records; return them.
+
+    The journals of running processes stay as they are.
+    """
+    repaired = []
+    for kind in store.ledger_kinds():
+        ledger = store.ledger(kind)
+        if damage := ledger.damage():
+            ledger.compact()
+            repaired += sorted(damage.keys() - ledger.damage().keys())
+    return repaired
+
+
 def _full_name(store: Store, ref: str) -> str:
     """Return `name@number` of a version, also of one whose manifest is damaged."""
     try:
@@ -161,11 +175,8 @@ def _damaged_records(store: Store) -> Iterator[Damage]:
 def _damaged_ledgers(store: Store) -> Iterator[Damage]:
     for kind in store.ledger_kinds():
         for path, state in store.ledger(kind).damage().items():
-            # What is left of a journal is still read; a damaged part must go.
-            away = ["mv", str(path), str(path.with_suffix(".damaged"))]
-            repair = shlex.join(away) if path.suffix == ".parquet" else ""
             role = f"ledger {kind}: what it lost is computed again by the build that needs it"
-            yield Damage(_relative(store, path), state, (role,), repair)
+            yield Damage(_relative(store, path), state, (role,), _at(store, ["verify", "--repair"]))
 
 
 def _stages(store: Store) -> dict[str, str]:

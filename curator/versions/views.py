@@ -150,7 +150,7 @@ def run_query(store: Store, query: str) -> tuple[list[str], list[tuple[Any, ...]
     """
     manifests = readable(store)
     if not manifests:
-        raise UsageError(f"{store.root} has no version. Create one with 'curator build'.")
+        raise UsageError(f"{store.root} has no valid version. Create one with 'curator build'.")
     try:
         check_is_select(query)
         return _run_locked(store, manifests, query)

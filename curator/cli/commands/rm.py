@@ -46,6 +46,6 @@ def rm(
 
 def _describe(removal: "Removal") -> str:
     objects = f"{removal.objects:,} object{'s' * (removal.objects != 1)}"
-    return (
-        f"Removed {printable(removal.version)}: freed {objects}, {removal.bytes / 2**20:,.1f} MiB."
-    )
+    size = removal.bytes / 1024
+    amount = f"{size:,.0f} KiB" if size < 1024 else f"{size / 1024:,.1f} MiB"
+    return f"Removed {printable(removal.version)}: freed {objects}, {amount}."

@@ -24,18 +24,29 @@ def verify(
         list[str] | None,
         typer.Argument(metavar="[VERSION]...", help=f"{VERSION} Default: the whole store."),
     ] = None,
+    repair: Annotated[
+        bool,
+        typer.Option(
+            "--repair",
+            help="First move damaged files of ledgers into a folder 'damaged' beside them; their "
+            "intact records are kept.",
+        ),
+    ] = False,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
     """Check that stored data is unchanged.
 
     Hashes every object and compares it with its name; manifests, ledgers and the stage cache
-    are compared with their own digests. Changes nothing. Lists what is damaged or missing with
-    the command that makes it again, if one is known. Exit code 1 if anything is.
+    are compared with their own digests. Changes nothing without --repair. Lists what is damaged
+    or missing with the command that makes it again, if one is known. Exit code 1 if anything is.
     """
+    from curator.versions.verify import repair_ledgers
     from curator.versions.verify import verify as verify_store
 
-    with open_existing(store) as opened, Progress() as progress:
+    with open_existing(store, readonly=not repair) as opened, Progress() as progress:
+        for path in repair_ledgers(opened) if repair else ():
+            progress.note(f"Moved {printable(str(path))} into {path.parent.name}/damaged.")
         result = verify_store(opened, versions or [], progress)
     if as_json:
         show_json(result)
