@@ -151,6 +151,12 @@ class Objects:
             return error
         return None
 
+    def adopt(self, staged: "Objects") -> None:
+        """Move all objects of another folder on the same file system here, durably."""
+        with wrap_os_errors("write an object", self._folder):
+            for digest in staged.list_files()[0]:
+                publish(staged.locate(digest), self.locate(digest))
+
     def remove(self, digests: Iterable[str]) -> tuple[int, int]:
         """Remove objects; return the number of those that existed and their total bytes.
 

@@ -7,6 +7,7 @@ removed).
 """
 
 import re
+import shlex
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -34,7 +35,8 @@ _QUERY_ERRORS = (
 )
 """Errors of the query itself, for which checking the objects would find nothing."""
 
-_FORMAT = re.compile(r"mathcurator store, format (\d+)\n")
+_FORMAT = re.compile(rb"mathcurator store, format ([0-9]{1,9})\n")
+_FORMAT_LINE = "mathcurator store, format {}\n"
 
 
 class Store:
@@ -150,15 +152,20 @@ def _read_format(root: Path) -> int:
     """Return the number of the store's format, 0 for an empty folder; change nothing."""
     if not root.exists():
         return 0
-    try:
-        with wrap_os_errors("open the store", root):
-            names = {path.name for path in root.iterdir()}
-            if "FORMAT" not in names and names <= {"locks", "tmp"}:
-                return 0  # empty, or killed while it was created
-            text = (root / "FORMAT").read_text("utf-8") if "FORMAT" in names else ""
-    except UnicodeDecodeError:
-        text = ""
-    if not (match := _FORMAT.fullmatch(text)):
+    with wrap_os_errors("open the store", root):
+        names = {path.name for path in root.iterdir()}
+        if "FORMAT" not in names and names <= {"locks", "tmp"}:
+            return 0  # empty, or killed while it was created
+        data = (root / "FORMAT").read_bytes() if "FORMAT" in names else b""
+    if not (match := _FORMAT.fullmatch(data)):
+        if names >= {"objects", "versions"}:
+            # Every migration may be repeated, so the oldest format is right for each older store.
+            line = shlex.quote(_FORMAT_LINE.format(1).strip())
+            raise StoreError(
+                f"{root} has the folders of a store, but its file FORMAT reads {data[:60]!r}; "
+                f"expected '{_FORMAT_LINE.format(FORMAT).strip()}'. If it is a store of this or an "
+                f"older version of Curator, run: echo {line} > {shlex.quote(str(root / 'FORMAT'))}"
+            )
         raise StoreError(f"{root} is not a store. Choose an empty or new folder.")
     if (number := int(match[1])) > FORMAT:
         raise StoreError(
@@ -202,5 +209,5 @@ def _migrate(root: Path) -> None:
 def _write_format(root: Path, number: int) -> None:
     with scratch(root / "tmp") as folder:
         temporary = folder / "FORMAT"
-        temporary.write_text(f"mathcurator store, format {number}\n")
+        temporary.write_text(_FORMAT_LINE.format(number))
         publish(temporary, root / "FORMAT")

@@ -61,7 +61,7 @@ def screen_and_freeze(
         subsets={name: _counts(name, subset, screened, drawn) for name, subset in subsets.items()},
         rows=RowsContent(
             count=sum(_counts_below(drawn, "kept").values()),
-            sha256=rows_digest(context.store, drawn.objects["rows"]),
+            sha256=rows_digest(context.store.objects, drawn.objects["rows"]),
         ),
     )
     objects = Objects(

@@ -126,7 +126,7 @@ def _fill(
 ) -> ReleaseFolder:
     content = content_of(version)
     total = content.rows.count
-    if rows_digest(store, objects_of(version).rows) != content.rows.sha256:
+    if rows_digest(store.objects, objects_of(version).rows) != content.rows.sha256:
         raise CuratorError(
             f"The rows of {version.ref} do not match its manifest, so a copy could not be "
             "validated. Build it again."

@@ -11,6 +11,7 @@ import pyarrow as pa
 from curator.versions.content import content_of, objects_of
 from curator.versions.queries import digests, evidence_levels, verdicts
 from datastore.engine import literal, scan
+from datastore.objects import Objects
 from datastore.store import Store
 from datastore.versions import Manifest
 
@@ -51,10 +52,10 @@ def load(version: str, store: str | Path = ".curator") -> pa.Table:
             return pa.Table.from_batches(engine.batches(rows_sql(opened, manifest)))
 
 
-def rows_digest(store: Store, rows: str) -> str:
+def rows_digest(objects: Objects, rows: str) -> str:
     """Return the sha256 of two digests: over all ids of the object `rows`, and over all subsets."""
     ids, subsets = sha256(), sha256()
-    for batch in store.objects.read(rows):
+    for batch in objects.read(rows):
         ids.update(b"".join(batch.column("id").to_pylist()))
         subsets.update("".join(f"{name}\n" for name in batch.column("subset").to_pylist()).encode())
     return sha256(ids.digest() + subsets.digest()).hexdigest()

@@ -37,6 +37,29 @@ def tree(root: Path) -> dict[str, bytes]:
     }
 
 
+def test_a_store_whose_format_is_damaged_says_how_to_restore_it(tmp_path: Path) -> None:
+    fill_store(tmp_path / "it's a store")
+    path = tmp_path / "it's a store" / "FORMAT"
+    data = path.read_bytes()
+    for place in range(len(data)):
+        for bit in range(8):
+            changed = bytes([data[place] ^ 1 << bit])
+            path.write_bytes(data[:place] + changed + data[place + 1 :])
+            try:
+                Store(path.parent).close()
+            except StoreError as error:
+                assert str(error).isprintable()
+                if "Upgrade Curator" in str(error):
+                    continue
+                assert "its file FORMAT reads b'" in str(error)
+                command = str(error).partition("run: ")[2]
+                assert subprocess.run(command, shell=True).returncode == 0
+            assert path.read_bytes().startswith(b"mathcurator store, format ")
+            with Store(path.parent) as store:
+                assert store.versions.get("m").ref == "m@1"
+            assert path.read_bytes() == data
+
+
 def fill_store(root: Path) -> tuple[str, str]:
     """Put one of everything into the store; return the names of the object and the version."""
     with Store(root) as store:

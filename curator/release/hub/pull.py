@@ -9,7 +9,7 @@ Parquet page that was made to be large.
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import file_digest
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from curator.core import arrow
 from curator.core.arrow import VERSION_ROWS
@@ -23,7 +23,8 @@ from curator.versions.content import Content, Objects
 from curator.versions.queries import digests
 from curator.versions.rows import rows_digest
 from curator.versions.views import update_views
-from datastore.engine import literal, scan
+from datastore import objects as stored
+from datastore.engine import Engine, literal, scan
 from datastore.files import scratch
 from datastore.store import Store
 from datastore.versions import Manifest
@@ -61,18 +62,25 @@ def pull(name: str, store: Store, listener: Listener | None = None) -> Manifest:
         path = download(api, repo, "manifest.json", commit, folder)
         manifest = read_manifest(path.read_bytes(), repo)
         local = repo.replace("/", "--")
+        if local in store.versions.names():
+            store.versions.get(local)  # a damaged one must be removed first
         for version in store.versions.all():
             same = version.name == local and version.digest == manifest.digest
             if same and not any(error for _, error in store.objects.inspect(digests(version))):
                 return version
         files = _fetch(api, repo, commit, manifest, folder, listener)
-        objects = _write_objects(store, manifest.content, files, repo, commit)
-    expected, count = manifest.content.rows, store.objects.rows(objects.rows)
-    if (count, rows_digest(store, objects.rows)) != (expected.count, expected.sha256):
-        raise HubError(
-            f"{repo} on the Hub has {count:,} rows, which do not match the {expected.count:,} rows "
-            "of its manifest. Nothing was pulled."
-        )
+        # Nothing gets into the store before all of it is validated.
+        staged = stored.Objects(folder / "staged")
+        with store.engine() as engine:
+            objects = _write_objects(staged, engine, manifest.content, files)
+        objects = objects.model_copy(update=_origins(manifest.content, repo, commit))
+        expected, count = manifest.content.rows, staged.rows(objects.rows)
+        if (count, rows_digest(staged, objects.rows)) != (expected.count, expected.sha256):
+            raise HubError(
+                f"{repo} on the Hub has {count:,} rows, which do not match the "
+                f"{expected.count:,} rows of its manifest. Nothing was pulled."
+            )
+        store.objects.adopt(staged)
     origin = f"{manifest.name}@{manifest.number} as published in {repo} at {commit}"
     created = store.versions.create(local, manifest.content.plain(), None, origin, objects.plain())
     update_views(store, f"{created.ref} was created", listener.note)
@@ -107,14 +115,14 @@ def _fetch(
 
 
 def _write_objects(
-    store: Store, content: Content, files: Mapping[str, Sequence[Path]], repo: str, commit: str
+    staged: stored.Objects, engine: Engine, content: Content, files: Mapping[str, Sequence[Path]]
 ) -> Objects:
     """Write the objects of a version that has nothing but its rows."""
     problems: dict[str, list[str]] = {}
     rationales: dict[str, str] = {}
     verdicts: dict[str, str] = {}
     screened: dict[tuple[bytes, str], Verdict] = {}
-    write = store.objects.write
+    write = staged.write
     for subset in content.order:
         if subset not in files and not content.subsets[subset].rationales:
             continue
@@ -131,17 +139,24 @@ def _write_objects(
             (screened[key] for key in sorted(screened) if key[1] == name), arrow.VERDICTS
         )
         screens[name] = write(read, arrow.VERDICTS)
-    origin = f"{repo} at {commit}"
     return Objects(
         problems=problems,
         rationales=rationales,
         verdicts=verdicts,
         screens=screens,
-        rows=_write_rows(store, rationales),
-        origins=dict.fromkeys(content.sources, origin),
-        pulled=origin,
-        command=["pull", f"{repo}@{commit}"],
+        rows=_write_rows(staged, engine, rationales),
+        origins={},
     )
+
+
+def _origins(content: Content, repo: str, commit: str) -> dict[str, Any]:
+    """Return the attributes of `Objects` that state where a version was pulled from."""
+    origin = f"{repo} at {commit}"
+    return {
+        "origins": dict.fromkeys(content.sources, origin),
+        "pulled": origin,
+        "command": ["pull", f"{repo}@{commit}"],
+    }
 
 
 def _check_verdicts(rows: Rows, screened: dict[tuple[bytes, str], Verdict]) -> Iterator[Verdict]:
@@ -153,14 +168,13 @@ def _check_verdicts(rows: Rows, screened: dict[tuple[bytes, str], Verdict]) -> I
             yield verdict
 
 
-def _write_rows(store: Store, rationales: Mapping[str, str]) -> str:
+def _write_rows(staged: stored.Objects, engine: Engine, rationales: Mapping[str, str]) -> str:
     """Write the object `rows`, sorted by id and subset: every rationale of a release is a row."""
     if not rationales:
-        return store.objects.write((), VERSION_ROWS)
+        return staged.write((), VERSION_ROWS)
     selects = " UNION ALL ".join(
-        f"SELECT id, {literal(subset)} AS subset FROM {scan([store.objects.path(digest)])}"
+        f"SELECT id, {literal(subset)} AS subset FROM {scan([staged.path(digest)])}"
         for subset, digest in rationales.items()
     )
-    with store.engine() as engine:
-        batches = engine.batches(f"SELECT * FROM ({selects}) ORDER BY id, subset")
-        return store.objects.write((batch.cast(VERSION_ROWS) for batch in batches), VERSION_ROWS)
+    batches = engine.batches(f"SELECT * FROM ({selects}) ORDER BY id, subset")
+    return staged.write((batch.cast(VERSION_ROWS) for batch in batches), VERSION_ROWS)
