@@ -20,7 +20,7 @@ LAYERS: dict[str, set[str]] = {
     # level 2
     "curator.core": {"datastore"},
     # level 3
-    "curator.sources": CORE,
+    "curator.sources": {*CORE, "datastore"},
     "curator.answers": CORE,
     "curator.sandbox": CORE,
     "curator.teacher": {*CORE, "datastore"},
@@ -38,6 +38,7 @@ LAYERS: dict[str, set[str]] = {
     },
     "curator.recipe": {
         *CORE,
+        "datastore",
         "curator.answers",
         "curator.sources",
         "curator.teacher",

@@ -7,6 +7,7 @@ from dataclasses import fields
 import pyarrow as pa
 
 from curator.core.model import Problem, QuarantinedRecord, Rationale, Verdict
+from datastore.text import make_storable
 
 ID = pa.binary(16)
 
@@ -102,7 +103,7 @@ def _values(record: Record) -> tuple[object, ...]:
                 evidence,
             )
         case QuarantinedRecord():
-            return (record.place, record.reason, record.raw)
+            return tuple(map(make_storable, (record.place, record.reason, record.raw)))
 
 
 def to_batches(

@@ -31,7 +31,7 @@ from curator.versions.rows import rows_digest
 from curator.versions.views import update_views
 from datastore.memo import Outputs
 from datastore.store import Store
-from datastore.text import make_storable
+from datastore.text import is_storable, make_storable
 from datastore.versions import Manifest
 
 
@@ -173,7 +173,10 @@ def freeze(context: BuildContext, result: Result, message: str, command: Sequenc
     version's objects is missing or damaged.
     """
     store, name = context.store, context.recipe.name
-    objects = result.objects.model_copy(update={"command": list(command)})
+    # Paths may have bytes that are not UTF-8. A command with another path would be wrong.
+    origins = {name: make_storable(origin) for name, origin in result.objects.origins.items()}
+    repeat = list(command) if all(map(is_storable, command)) else []
+    objects = result.objects.model_copy(update={"command": repeat, "origins": origins})
     store.objects.check_all(digest for digest, _ in objects.roles())
     parent = store.versions.get(name).ref if name in store.versions.names() else None
     message = make_storable(message)

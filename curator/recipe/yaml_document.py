@@ -18,6 +18,7 @@ from curator.core.section import Mark
 from curator.recipe import keys
 from curator.recipe.builtin import recipes_folder
 from curator.recipe.keys import Loc
+from datastore.text import is_storable
 
 MAX_BYTES = 1_000_000
 MAX_PARENTS = 8
@@ -194,7 +195,7 @@ def _record_places(
                 continue
             places[here] = place
             _record_places(value, here, file, places, errors)
-    elif isinstance(node, yaml.ScalarNode) and _has_invalid_characters(node.value):
+    elif isinstance(node, yaml.ScalarNode) and not is_storable(node.value):
         errors.append(f"{places.get(loc, file)}: text may not contain NUL or lone surrogates")
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
@@ -204,7 +205,3 @@ def _record_places(
 
 def _kind_of(values: object) -> str:
     return "nothing" if values == {} or values is None else type(values).__name__
-
-
-def _has_invalid_characters(text: str) -> bool:
-    return any(char == "\0" or "\ud800" <= char <= "\udfff" for char in text)

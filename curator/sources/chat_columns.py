@@ -8,7 +8,8 @@ import re
 from typing import Any
 
 from curator.core.model import Kind
-from curator.sources.fields import UNUSABLE, Unreadable
+from curator.sources.fields import Unreadable
+from datastore.text import is_storable
 
 _USER_ROLES = frozenset({"user", "human"})
 _ASSISTANT_ROLES = frozenset({"assistant", "gpt", "model", "chatgpt", "bot"})
@@ -77,6 +78,6 @@ def response_texts(value: object, column: str) -> list[str]:
         raise Unreadable(f"{column} is not text" if texts else f"{column} is empty")
     if not all(text.strip() for text in texts):
         raise Unreadable(f"{column} is empty")
-    if any(UNUSABLE.search(text) for text in texts if not text.isprintable()):
+    if not all(map(is_storable, texts)):
         raise Unreadable(f"{column} is not valid Unicode text")
     return texts

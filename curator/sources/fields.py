@@ -12,13 +12,13 @@ from typing import Any
 
 from curator.core.model import LETTERS, QuarantinedRecord
 from curator.sources.source import Row
+from datastore.text import is_storable, make_storable
 
 MAX_RAW = 10_000
 """Maximum characters to store of a quarantined record."""
 MAX_TEXT = 1_000_000
 """Maximum characters of a record; it bounds the memory of all stages, which hold many records."""
 TOO_LONG = f"longer than {MAX_TEXT:,} characters"
-UNUSABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class Unreadable(Exception):
@@ -40,7 +40,7 @@ def text(row: Row, key: str) -> str:
         raise Unreadable(f"{key} is not text")
     if len(cell) > MAX_TEXT:
         raise Unreadable(TOO_LONG)
-    if not cell.isprintable() and UNUSABLE.search(cell):
+    if not is_storable(cell):
         raise Unreadable(f"{key} is not valid Unicode text")
     stripped = cell.strip()
     if not stripped:
@@ -73,7 +73,7 @@ def answer(row: Row, key: str) -> str:
         written = str(cell)
     except ValueError:  # an integer with more digits than Python converts
         raise Unreadable(f"{key} has too many digits") from None
-    if UNUSABLE.search(written):
+    if not is_storable(written):
         raise Unreadable(f"{key} is not valid Unicode text")
     return written
 
@@ -100,7 +100,7 @@ def texts(row: Row, key: str) -> list[str]:
         raise Unreadable(f"{key} has {'too many' if cell else 'no'} entries")
     if sum(map(len, cell)) > MAX_TEXT:
         raise Unreadable(TOO_LONG)
-    if any(UNUSABLE.search(item) for item in cell):
+    if not all(map(is_storable, cell)):
         raise Unreadable(f"{key} is not valid Unicode text")
     return cell
 
@@ -148,7 +148,7 @@ def quarantine(place: str, reason: str, raw: object) -> QuarantinedRecord:
         except (ValueError, TypeError, RecursionError):
             excerpt = "(cannot be shown)"
     texts = (place, reason, excerpt[:MAX_RAW])
-    return QuarantinedRecord(*(UNUSABLE.sub("\ufffd", each) for each in texts))
+    return QuarantinedRecord(*map(make_storable, texts))
 
 
 def _cut(value: object) -> object:

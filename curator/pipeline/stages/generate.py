@@ -28,9 +28,12 @@ from curator.writers.instruction import choices_line
 from curator.writers.parse_reply import read_reply
 from curator.writers.prompt_templates import Messages, Prompts
 from datastore.memo import Outputs
+from datastore.text import is_storable
 
 LONGEST_REPLY = 10_000
 """Maximum number of characters stored of a reply without a rationale. The ledger has all of it."""
+UNSTORABLE = "not valid Unicode text"
+"""Reason why a reply with a NUL or a lone surrogate has no rationale."""
 LONGEST_ERROR = 1_000
 """Maximum number of characters of an error that a repair prompt shows."""
 
@@ -273,6 +276,8 @@ def read_call(call: Call, kind: Kind, choices: Sequence[str]) -> tuple[str, str]
         return "", f"call failed: {call.reason}"
     if call.flaw:
         return "", call.flaw
+    if not is_storable(call.text):
+        return "", UNSTORABLE
     return read_reply(call.text, kind, choices)
 
 

@@ -24,6 +24,7 @@ from curator.pipeline.stages.agreement import Text, agree
 from curator.pipeline.stages.check import check_params
 from curator.pipeline.stages.generate import (
     LONGEST_REPLY,
+    UNSTORABLE,
     generate,
     has_unanswered,
     messages_of,
@@ -45,6 +46,7 @@ from curator.writers import own_stage
 from curator.writers.self_instruct import Draw, Seed, make_draws, read_question, read_seeds
 from datastore.engine import scan
 from datastore.memo import Outputs
+from datastore.text import is_storable
 
 CHUNK = 500
 """New problems whose answers are compared at once."""
@@ -236,7 +238,9 @@ class _Generator:
         total, what = self._source.questions, f"generating questions for {self._name}"
         for draw, call in self._session.each(wanted, self._request_question, what, total):
             self._count(call)
-            if is_complete(call):
+            if not is_storable(call.text):
+                question, reason = "", UNSTORABLE
+            elif is_complete(call):
                 question, reason = read_question(call.text)
             else:
                 question, reason = "", call.flaw or f"call failed: {call.reason}"

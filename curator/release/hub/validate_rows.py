@@ -13,10 +13,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curator.checks import CHECKS
-from curator.core.errors import HubError
+from curator.core.errors import MALFORMED, HubError
 from curator.core.model import EVIDENCE_LEVELS, Problem, Rationale, Verdict
 from curator.release.shards import GROUP_ROWS, SCHEMA, SCHEMA_1
 from curator.versions.content import Content
+from datastore.text import is_storable
+
+MAX_VERSION = 2**31 - 1
+"""Maximum version of a check."""
 
 
 class Rows:
@@ -74,7 +78,7 @@ class Rows:
                 verdicts = [self._verdict(row_id, each) for each in _parse_verdicts(row)]
                 if row.get("evidence_level", _level(verdicts)) != _level(verdicts):
                     raise ValueError("another evidence level")
-            except (ValueError, TypeError, LookupError, RecursionError):
+            except MALFORMED:
                 raise HubError(
                     f"Row {row['id'][:32]!a} of {self._subset} has invalid verdicts"
                 ) from None
@@ -87,10 +91,12 @@ class Rows:
     def _verdict(self, row_id: bytes, values: Mapping[str, Any]) -> Verdict:
         check, outcome, evidence = values["check"], values["outcome"], values["evidence"]
         texts = [values["reason"], *evidence, *evidence.values()]
+        "".join(texts).encode()  # ValueError for a lone surrogate
         valid = (
             len(values) == 5
             and check in self._checks | self._screens
             and type(values["version"]) is int
+            and 0 <= values["version"] <= MAX_VERSION
             # A row with a failed verdict is in no version.
             and outcome in ("passed", "undecided")
             and all(isinstance(text, str) for text in texts)
@@ -132,7 +138,15 @@ def _rows_without_nulls(batch: pa.RecordBatch) -> list[dict[str, Any]]:
     for row in rows:
         if None in row.values() or None in row.get("choices", ()):
             raise HubError(f"Row {str(row.get('id'))[:32]!a} has a missing value")
+        # JSON in `verdicts` can express them, too; `verdicts` validates what it reads there.
+        if not all(is_storable(text) for text in _texts(row)):
+            raise HubError(f"Row {str(row.get('id'))[:32]!a} has a text with NUL")
     return rows
+
+
+def _texts(row: Mapping[str, Any]) -> Iterator[str]:
+    yield from (value for value in row.values() if isinstance(value, str))
+    yield from row.get("choices", ())
 
 
 def _problem(row: Mapping[str, Any]) -> Problem:

@@ -13,6 +13,7 @@ from curator.pipeline.plan import plan
 from curator.pipeline.stages.generate import messages_of
 from curator.recipe.load import load_recipe
 from curator.teacher import Budget
+from curator.versions.views import run_query
 from curator.writers.prompt_templates import FOLDER, Prompts
 from datastore.store import Store
 from datastore.versions import Manifest
@@ -103,6 +104,20 @@ def test_only_correct_programs_are_kept_and_every_reply_is_counted(world) -> Non
         "parameters": {"max_tokens": 100},
         "replay": True,
     }
+
+
+@pytest.mark.parametrize("text", ["\ud800", "\0"], ids=ascii)
+def test_a_reply_that_cannot_be_stored_as_text_is_kept_with_its_reason(
+    text: str, tmp_path: Path
+) -> None:
+    program = f"```python\nprint(4)  # {text}\n```"
+    recipe = write_world(tmp_path, replies=REPLIES | {(TWO, 0): program, (TWO, 1): program})
+    for _ in range(2):
+        made = build(recipe, tmp_path / "store")
+        assert taught(made)["unread: not valid Unicode text"] == 2
+    with Store(tmp_path / "store", readonly=True) as store:
+        query = "SELECT raw FROM quarantine WHERE reason = 'not valid Unicode text'"
+        assert run_query(store, query)[1] == [("```python\nprint(4)  # \ufffd\n```",)] * 2
 
 
 def test_a_rebuild_makes_no_call_and_no_version(world) -> None:
