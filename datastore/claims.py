@@ -11,6 +11,7 @@ import re
 from io import FileIO
 from pathlib import Path
 from uuid import uuid4
+from zlib import crc32
 
 from datastore.errors import wrap_os_errors
 from datastore.files import make_folder
@@ -19,7 +20,8 @@ from datastore.locks import try_lock
 LOCK_FILES = 64
 """Number of lock files: for each new lock the system walks the list of all locks of its file."""
 
-_LOG_LINE = re.compile(r"((?:[0-9a-f]{2})+) ([^\x00-\x1f\ufffd]*)")
+_LOG_LINE = re.compile(rb"([0-9a-f]{8}) (((?:[0-9a-f]{2})+) (.*))")
+"""The crc32 of the rest of the line, the key and the note."""
 
 
 class Claims:
@@ -61,24 +63,25 @@ class Claims:
         with wrap_os_errors("log the start of work", self._folder):
             if self._log is None:
                 self._log = self._new_log()
-            self._log.write(f"{key.hex()} {note}\n".encode())
+            line = f"{key.hex()} {note}".encode()
+            self._log.write(b"%08x %s\n" % (crc32(line), line))
 
     def read_interrupted(self) -> list[tuple[bytes, str]]:
         """Return key and note of all work that was started by processes that died before `close`.
 
         One process at a time sees an entry, and the next one sees it too unless `clear_interrupted`
-        is called. Lines that a power failure damaged are skipped.
+        is called. Damaged lines, and those of older releases, are skipped.
         """
         entries: list[tuple[bytes, str]] = []
         with wrap_os_errors("read the log of started work", self._folder):
             for path in sorted(self._folder.glob("*.log")):
                 if lock := try_lock(path):
                     self._interrupted.append((path, lock))
-                    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
                     entries += [
-                        (bytes.fromhex(match[1]), match[2])
-                        for line in lines
+                        (bytes.fromhex(match[3].decode()), match[4].decode())
+                        for line in path.read_bytes().split(b"\n")[:-1]
                         if (match := _LOG_LINE.fullmatch(line))
+                        and match[1] == b"%08x" % crc32(match[2])
                     ]
         return entries
 

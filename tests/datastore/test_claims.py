@@ -5,6 +5,8 @@ from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
+import pytest
+
 from datastore.claims import Claims
 
 HOLD = """
@@ -79,16 +81,39 @@ def test_work_of_a_process_that_closed_its_claims_was_not_interrupted(tmp_path: 
     assert not list(tmp_path.glob("*.log"))
 
 
-def test_a_torn_line_is_skipped(tmp_path: Path) -> None:
-    (tmp_path / "0.log").write_text(f"{key(1).hex()} a b\n{key(2).hex()} a")
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """The log of a process that died: work on two keys."""
+    claims = Claims(tmp_path / "alive")
+    claims.log_start(key(1), "a b")
+    claims.log_start(key(2), "1.25 é")
+    [alive] = (tmp_path / "alive").glob("*.log")
+    return alive.rename(tmp_path / "0.log")
+
+
+def test_a_torn_line_is_skipped(log: Path, tmp_path: Path) -> None:
+    log.write_bytes(log.read_bytes()[:-1])
     with Claims(tmp_path) as claims:
         assert claims.read_interrupted() == [(key(1), "a b")]
+        claims.clear_interrupted()
+    assert not list(tmp_path.glob("*.log"))
 
 
-def test_lines_that_a_power_failure_damaged_are_skipped(tmp_path: Path) -> None:
-    whole = f"{key(1).hex()} a b\n".encode()
+def test_a_line_with_a_changed_bit_is_skipped(log: Path, tmp_path: Path) -> None:
+    entries, data = [(key(1), "a b"), (key(2), "1.25 é")], log.read_bytes()
+    for place in range(len(data)):
+        for bit in range(8):
+            changed = bytes([data[place] ^ 1 << bit])
+            log.write_bytes(data[:place] + changed + data[place + 1 :])
+            with Claims(tmp_path) as claims:
+                found = claims.read_interrupted()
+            assert len(found) < 2 and found == [each for each in entries if each in found]
+
+
+def test_lines_that_a_power_failure_damaged_are_skipped(log: Path, tmp_path: Path) -> None:
+    whole = log.read_bytes().split(b"\n")[0] + b"\n"
     damaged = [b"\0" * 50, b"\xff\xfe", b"xyz a", b"", key(2).hex().encode() + b" 12\0\0"]
-    (tmp_path / "0.log").write_bytes(whole + b"".join(line + b"\n" for line in damaged))
+    log.write_bytes(whole + b"".join(line + b"\n" for line in damaged))
     with Claims(tmp_path) as claims:
         assert claims.read_interrupted() == [(key(1), "a b")]
         claims.clear_interrupted()

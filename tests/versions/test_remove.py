@@ -130,16 +130,17 @@ def test_a_damaged_manifest_blocks_no_other_version_and_can_be_removed(world: Wo
         ):
             done = curator(*words, "--store", world.store)
             assert done.returncode == 0, done.stderr
-            assert "small@1" in done.stdout and "small@3" in done.stdout + words[-1]
+            assert "small@1" in done.stdout
             if words[0] != "show":
+                assert "small@3" in done.stdout
                 assert done.stderr.count("\n") == 1
                 assert "2.json is damaged" in done.stderr and "curator rm small@2" in done.stderr
     assert world.build(world.recipe).ref == "small@3"
-    (row,) = (curator("sql", "SELECT min(id) AS id FROM rows", "--store", world.store, "--json"),)
+    row = curator("sql", "SELECT min(id) AS id FROM rows", "--store", world.store, "--json")
     assert curator("why", json.loads(row.stdout)[0]["id"], "--store", world.store).returncode == 0
     rows = json.loads(curator("rm", "small@2", "--store", world.store, "--json").stdout)
     assert [each["version"] for each in rows] == ["small@2"]
-    done = curator("sql", "FROM versions", "--store", world.store)
+    done = curator("versions", "--store", world.store)
     assert (done.returncode, done.stderr) == (0, "")
 
 

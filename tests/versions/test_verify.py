@@ -245,3 +245,21 @@ def test_only_the_given_versions_are_verified(world: World) -> None:
     assert found.versions == 2
     with pytest.raises(NotFound, match="No version named 'smell'"):
         find_damage(world.store, "smell")
+
+
+def test_a_damaged_ledger_is_repaired_by_the_printed_command(world: World) -> None:
+    [path] = (world.store / "ledgers/executions").glob("*.journal")
+    data = path.read_bytes()
+    path.write_bytes(data[:100] + b"x" + data[101:])
+    with Store(world.store, readonly=True) as store:
+        intact = dict(store.ledger("executions").records())
+    found = curator("verify", "--store", world.store)
+    assert found.returncode == 1
+    assert "1 damaged record ledgers/executions/" in found.stdout
+    (line,) = (line for line in found.stdout.splitlines() if line.startswith("To repair: "))
+    notes = run_command(line.removeprefix("To repair: "))
+    assert notes == f"Moved {path} into executions/damaged.\n"
+    assert find_damage(world.store).damage == ()
+    with Store(world.store, readonly=True) as store:
+        assert dict(store.ledger("executions").records()) == intact != {}
+    world.build()

@@ -7,14 +7,19 @@ from pathlib import Path
 import pytest
 
 from curator import RunOptions, build, load
+from curator.cli.app import Progress
 from curator.core.errors import BudgetReached
 from curator.core.model import Problem
+from curator.core.progress import SilentListener
 from curator.pipeline.plan import plan
 from curator.pipeline.stages.generate import messages_of
 from curator.recipe.load import load_recipe
 from curator.teacher import Budget
+from curator.versions.remove import remove
+from curator.versions.verify import verify
 from curator.versions.views import run_query
 from curator.writers.prompt_templates import FOLDER, Prompts
+from datastore import parts
 from datastore.store import Store
 from datastore.versions import Manifest
 
@@ -118,6 +123,41 @@ def test_a_reply_that_cannot_be_stored_as_text_is_kept_with_its_reason(
     with Store(tmp_path / "store", readonly=True) as store:
         query = "SELECT raw FROM quarantine WHERE reason = 'not valid Unicode text'"
         assert run_query(store, query)[1] == [("```python\nprint(4)  # \ufffd\n```",)] * 2
+
+
+@pytest.mark.parametrize("suffix", [".journal", ".parquet"])
+def test_a_call_that_the_disk_damaged_is_made_again_and_the_rest_is_not(
+    suffix: str, world, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "_GROUP_ROWS", 2)
+    monkeypatch.setattr(parts, "_BATCH_ROWS", 1)
+    recipe, root = world
+    first = build(recipe, root)
+    with Store(root) as store:
+        before = dict(store.ledger("calls").records())
+        if suffix == ".parquet":
+            store.ledger("calls").compact()
+        remove(store, ["taught"], print)
+    [path] = (root / "ledgers/calls").glob(f"*{suffix}")
+    data = path.read_bytes()
+    path.write_bytes(data[:600] + bytes([data[600] ^ 1]) + data[601:])
+    with Store(root) as store:
+        left = dict(store.ledger("calls").records())
+        assert 4 <= len(left) < 6
+    assert before.items() > left.items()
+    with Progress() as progress:
+        second = build(recipe, root, options=RunOptions(listener=progress))
+    (note,) = (line for line in capsys.readouterr().err.splitlines() if "damaged" in line)
+    assert note.startswith(f"{path} is damaged: {len(left)} of its records are intact")
+    assert (second.ref, second.digest) == ("taught@2", first.digest)
+    with Store(root) as store:
+        after = dict(store.ledger("calls").records())
+        assert {key: record["call"] for key, record in after.items()} == {
+            key: record["call"] for key, record in before.items()
+        }
+        assert after.items() >= left.items(), "an intact call was made again"
+        assert verify(store, [], SilentListener()).damage == ()
+    assert (root / "ledgers/calls/damaged" / path.name).exists()
 
 
 def test_a_rebuild_makes_no_call_and_no_version(world) -> None:
