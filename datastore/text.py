@@ -27,7 +27,7 @@ def check_storable(value: Any) -> None:
     while values:
         match values.pop():
             case str() as text if not is_storable(text):
-                raise ValueError(f"{text[:60]!a} has a NUL or a lone surrogate")
+                raise ValueError(f"{text[:20]!a} has a NUL or a lone surrogate")
             case dict() as pairs:
                 values += [*pairs.keys(), *pairs.values()]
             case list() | tuple() as items:

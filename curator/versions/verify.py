@@ -14,6 +14,7 @@ from pathlib import Path
 
 from curator.core.progress import Listener, track_progress
 from curator.versions.content import objects_of
+from curator.versions.queries import inspect_versions
 from datastore.errors import NotFound, StoreError
 from datastore.store import Store
 from datastore.versions import Manifest
@@ -57,7 +58,7 @@ def verify(store: Store, refs: Sequence[str], listener: Listener) -> Verificatio
     chosen = {_full_name(store, ref) for ref in refs}
     manifests: list[Manifest] = []
     damage: list[Damage] = []
-    for ref, read in store.versions.inspect():
+    for ref, read in inspect_versions(store):
         if isinstance(read, Manifest):
             manifests.append(read)
         elif not chosen or ref in chosen:
@@ -149,9 +150,11 @@ def _damaged_manifest(store: Store, ref: str) -> Damage:
     path = store.versions.path(ref)
     name, _, number = ref.partition("@")
     command = _at(store, _guess_command(path))
-    # A build makes the version with the next number; an older one can only be restored.
+    # Without the file, a build gives the newest version its number again.
     newest = not store.versions.path(f"{name}@{int(number) + 1}").exists()
-    repair = f"{shlex.join(['rm', str(path)])} && {command}" if command and newest else ""
+    repair = f"{shlex.join(['rm', str(path)])} && {command}"
+    if not (command and newest):
+        repair = _at(store, ["rm", ref])
     return Damage(_relative(store, path), "damaged", (f"{ref}: manifest",), repair)
 
 

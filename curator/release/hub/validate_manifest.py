@@ -58,7 +58,7 @@ def read_manifest(data: bytes, repo: str) -> ReleaseManifest:
                 f"{repo}: manifest.json has an unsupported format (this version of Curator reads "
                 f"'{FORMAT}' and older). Upgrade Curator."
             )
-        check_storable(values)
+        _check_texts(values, repo)
         manifest = ReleaseManifest.model_validate(values)
         if sha256(canonical_json(manifest.content.plain())).hexdigest() != manifest.digest:
             raise HubError(f"{repo}: the content of manifest.json does not match its digest")
@@ -73,6 +73,15 @@ def read_manifest(data: bytes, repo: str) -> ReleaseManifest:
     except (ValueError, RecursionError, LookupError, TypeError) as error:
         raise HubError(f"{repo}: manifest.json is damaged ({type(error).__name__})") from None
     return manifest
+
+
+def _check_texts(values: dict[str, Any], repo: str) -> None:
+    try:
+        check_storable(values)
+    except ValueError as error:
+        raise HubError(
+            f"{repo}: manifest.json cannot be stored: {error}. Nothing was pulled."
+        ) from None
 
 
 def _check_content(content: Content) -> None:
