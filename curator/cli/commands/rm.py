@@ -1,13 +1,12 @@
 """The command `curator rm`."""
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from curator.cli.app import app, open_existing, show_json
 from curator.cli.options import DEFAULT_STORE, JsonOption, StoreOption
-from curator.cli.tables import printable
+from curator.cli.terminal import print_line
 
 if TYPE_CHECKING:
     from curator.versions.remove import Removal
@@ -33,7 +32,7 @@ def rm(
     from curator.versions.remove import remove
 
     def note(line: str) -> None:
-        print(printable(line), file=sys.stderr)
+        print_line(line, error=True)
 
     with open_existing(store, readonly=False) as opened:
         removals = remove(opened, versions, note)
@@ -41,11 +40,11 @@ def rm(
         show_json(removals)
         return
     for each in removals:
-        print(_describe(each))
+        print_line(_describe(each))
 
 
 def _describe(removal: "Removal") -> str:
     objects = f"{removal.objects:,} object{'s' * (removal.objects != 1)}"
     size = removal.bytes / 1024
     amount = f"{size:,.0f} KiB" if size < 1024 else f"{size / 1024:,.1f} MiB"
-    return f"Removed {printable(removal.version)}: freed {objects}, {amount}."
+    return f"Removed {removal.version}: freed {objects}, {amount}."

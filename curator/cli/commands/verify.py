@@ -46,7 +46,7 @@ def verify(
 
     with open_existing(store, readonly=not repair) as opened, Progress() as progress:
         for path in repair_ledgers(opened) if repair else ():
-            progress.note(f"Moved {printable(str(path))} into {path.parent.name}/damaged.")
+            progress.note(f"Moved {path} into {path.parent.name}/damaged.")
         result = verify_store(opened, versions or [], progress)
     if as_json:
         show_json(result)
