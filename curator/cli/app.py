@@ -61,7 +61,6 @@ def open_existing(store: Path, readonly: bool = True) -> "Store":
 
 def note_skipped_versions(store: "Store") -> None:
     """Print one line to stderr per version of the store whose manifest is not valid."""
-    from curator.cli.terminal import print_line
     from curator.versions.queries import skipped_versions
 
     for line in skipped_versions(store):
