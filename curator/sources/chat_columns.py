@@ -19,7 +19,7 @@ _CODE_START = re.compile(
     r'|"""|@|[A-Za-z_]\w*(?:\s*,\s*[A-Za-z_]\w*)*\s*[-+*/]?=(?!=))'
 )
 _CODE_LINE = re.compile(
-    r"^\s*(?:print\s*\(|(?:ans|answer|result)\s*=(?!=)|def \w+\(|import \w)"
+    r"^[^\S\n]*+(?:print\s*\(|(?:ans|answer|result)\s*=(?!=)|def \w+\(|import \w)"
     r"|```(?:python|py)\b",
     re.MULTILINE,
 )

@@ -9,7 +9,7 @@ import ast
 import builtins
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from textwrap import dedent
 
 from curator.answers import extract
@@ -18,32 +18,33 @@ from curator.core.model import Answer, Kind
 LONGEST = 20_000
 """Maximum characters of a reply; the check `format` rejects longer rows, too."""
 
-_THOUGHT = re.compile(r"<(think|thinking|thought|reasoning)>.*?</\1>", re.S | re.I)
-_THOUGHT_END = re.compile(r".*</(?:think|thinking|thought|reasoning)>", re.S | re.I)
-_THOUGHT_START = re.compile(r"<(?:think|thinking|thought|reasoning)>", re.I)
+MAX_TRIES = 100
+"""Maximum number of times that a part of a reply without fences is parsed as a program."""
+
+_THOUGHT_TAG = re.compile(r"<(/?)(think|thinking|thought|reasoning)>", re.I)
 _TOKENS = re.compile(r"<\|[\w-]{1,30}\|>|</s>|<s>")
 _GREETING = re.compile(
-    r"(?:(?:sure|certainly|of course|absolutely|okay|ok|great question)\b[^\n]{0,80}[!.,:]"
-    r"|(?:here(?:'s| is| are)|below is|let me|let's solve|i(?:'ll| will| can))\b[^\n]{0,120}:"
-    r"|(?:\W*(?:step-by-step )?solution\W*))[ \t]*(?:\n+|\Z)",
+    r"\s*+(?:(?:(?:sure|certainly|of course|absolutely|okay|ok|great question)\b[^\n]{0,80}[!.,:]"
+    r"|(?:here(?:'s| is| are)|below is|let me|let's solve|i(?:'ll| will| can))\b[^\n]{0,120}:)[ \t]*(?:\n|\Z)"
+    r"|\W*(?:step-by-step )?solution\W*(?:\n|\Z))",
     re.I,
 )
 _CLOSING = re.compile(
-    r"\n+[ \t]*(?:i hope (?:this|that)|hope (?:this|that)|let me know|feel free|please let me|"
-    r"is there anything|if you have any|would you like|happy to)\b[^\n]*\s*\Z",
+    r"[ \t]*(?:i hope (?:this|that)|hope (?:this|that)|let me know|feel free|please let me|"
+    r"is there anything|if you have any|would you like|happy to)\b",
     re.I,
 )
 _ANSWER_PHRASE = re.compile(
-    r"[\W_]*(?:(?:so|thus|hence|therefore|finally|and|then|in conclusion)\b[,:]?[ \t]*)?"
+    r"(?<![\W_])[\W_]*(?:(?:so|thus|hence|therefore|finally|and|then|in conclusion)\b[,:]?[ \t]*)?"
     r"(?:\#{4}[ \t]*|(?:the[ \t]+)?(?:(?:final|correct|right)[ \t]+)?"
     r"(?:answer|option|choice|ans|a)\b[ \t*]*(?:(?:is|:|=)[ \t*:]*)+)(?:option|choice)?[ \t*(]*",
     re.I,
 )
-_FENCE = re.compile(r"^([ \t]*)(`{3,}|~{3,})[ \t]*([^\s`]*)[^\n`]*$")
-_INLINE = re.compile(r"^[ \t]*```(?:python|py)?[ \t]+(\S[^\n]*?)[ \t]*```[ \t]*$", re.M)
+_FENCE = re.compile(r"[ \t]*(`{3,}+|~{3,}+)[ \t]*+([^\s`]*+)[^\n`]*$")
+_INLINE = re.compile(r"```(?:python|py)?[ \t]+(\S.*)")
 _PYTHON = frozenset(("", "python", "py", "python3", "{python}", "ipython", "sage", "tool_code"))
 _PROMPTED = re.compile(r"^[ \t]*(?:>>>|In \[\d*\]:)(?: |$)", re.M)
-_PROMPT = re.compile(r"^[ \t]*(?:>>>|\.\.\.|In \[\d*\]:|[ \t]+\.\.\.:)(?: |$)(.*)$")
+_PROMPT = re.compile(r"[ \t]*+(?:>>>|\.\.\.|In \[\d*\]:|(?<=[ \t])\.\.\.:)(?: |$)(.*)$")
 _CODE = re.compile(
     r"(?:import \w|from [\w.]+ import\b|def \w+ ?\(|class \w+|for \w.*:|while .*:|if .*:|try:"
     r"|with .*:|@\w|#|print ?\("
@@ -75,20 +76,36 @@ def read_reply(text: str, kind: Kind, choices: Sequence[str] = ()) -> tuple[str,
 
 def strip_thoughts(text: str) -> str | None:
     """Return the reply without the model's thoughts; None if the thoughts never end."""
-    text = _THOUGHT.sub("", text)
-    text = _THOUGHT_END.sub("", text)  # the opening tag may be in the prompt
-    return None if _THOUGHT_START.search(text) else text
+    tags = list(_THOUGHT_TAG.finditer(text))
+    next_end: dict[str, int] = {}  # where the next thought of a name ends, after each tag
+    ends: list[int] = []
+    for tag in reversed(tags):
+        if tag[1]:
+            next_end[tag[2].lower()] = tag.end()
+        ends.append(next_end.get(tag[2].lower(), 0))
+    kept, at = [], 0
+    for tag, end in zip(tags, reversed(ends), strict=True):
+        if not tag[1] and end and tag.start() >= at:
+            kept.append(text[at : tag.start()])
+            at = end
+    text = "".join([*kept, text[at:]])
+    tags = list(_THOUGHT_TAG.finditer(text))
+    closing = [tag.end() for tag in tags if tag[1]]  # the opening tag may be in the prompt
+    start = closing[-1] if closing else 0
+    return None if any(tag.start() >= start for tag in tags) else text[start:]
 
 
 # --- solutions in words ---------------------------------------------------------------------------
 
 
 def _read_solution(text: str, choices: Sequence[str]) -> tuple[str, str]:
-    text = text.strip()
-    while (greeting := _GREETING.match(text)) and greeting.end():
-        text = text[greeting.end() :].lstrip()
-    while farewell := _CLOSING.search(text):
-        text = text[: farewell.start()].rstrip()
+    start = 0
+    while (greeting := _GREETING.match(text, start)) and greeting.end() > start:
+        start = greeting.end()
+    lines = text[start:].strip().split("\n")
+    while len(lines) > 1 and (not lines[-1].strip() or _CLOSING.match(lines[-1])):
+        lines.pop()
+    text = "\n".join(lines).rstrip()
     if not text:
         return "", "empty reply"
     answer = extract(text, choices)
@@ -160,12 +177,12 @@ def _fenced_blocks(text: str) -> tuple[list[str] | None, bool]:
     fenced = False
     fence = language = ""
     lines: list[str] = []
-    for line in _INLINE.sub(r"```python\n\1\n```", text).split("\n"):
+    for line in _split_inline(text):
         mark = _FENCE.match(line)
         if not fence:
             if mark:
-                fence, language, lines, fenced = mark[2], mark[3].lower(), [], True
-        elif mark and mark[2].startswith(fence) and not mark[3]:
+                fence, language, lines, fenced = mark[1], mark[2].lower(), [], True
+        elif mark and mark[1].startswith(fence) and not mark[2]:
             if language.partition(":")[0] in _PYTHON:
                 blocks.append(dedent("\n".join(lines)))
             fence = ""
@@ -173,6 +190,14 @@ def _fenced_blocks(text: str) -> tuple[list[str] | None, bool]:
             lines.append(line)
     unfinished = bool(fence) and language.partition(":")[0] in _PYTHON
     return (blocks if fenced else None), unfinished
+
+
+def _split_inline(text: str) -> Iterator[str]:
+    """Yield the lines of a text, and those that hold a whole fence as three lines."""
+    for line in text.split("\n"):
+        bare = line.strip(" \t")
+        code = _INLINE.fullmatch(bare[:-3].rstrip(" \t")) if bare.endswith("```") else None
+        yield from ("```python", code[1], "```") if code else (line,)
 
 
 def _strip_prompts(code: str) -> str:
@@ -189,9 +214,9 @@ def _program_without_fence(text: str) -> tuple[str, str]:
     starts = [
         index for index, line in enumerate(lines) if _CODE.match(line) and not line[0].isspace()
     ]
-    broken = ""
+    broken, tries = "", MAX_TRIES
     for start in starts[:40]:
-        end, unfinished = _longest_program(lines[start:])
+        end, unfinished, tries = _longest_program(lines[start:], tries)
         code = "\n".join(lines[start : start + end])
         rest = next((line for line in lines[start + end :] if line.strip()), "")
         if not _CODE.match(rest):
@@ -204,10 +229,16 @@ def _program_without_fence(text: str) -> tuple[str, str]:
     return "", broken or "no program"
 
 
-def _longest_program(lines: list[str]) -> tuple[int, bool]:
-    """Return how many of the first lines form a program, and whether the next one is incomplete."""
+def _longest_program(lines: list[str], tries: int) -> tuple[int, bool, int]:
+    """Return how many of the first lines form a program, and whether the next one is incomplete.
+
+    The third value is how many of the tries are left.
+    """
     end, unfinished = len(lines), False
     while end > 0:
+        if not tries:
+            return 0, False, 0
+        tries -= 1
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -216,10 +247,10 @@ def _longest_program(lines: list[str]) -> tuple[int, bool]:
             unfinished = any(words in (error.msg or "") for words in _INCOMPLETE)
             end = max(0, min(end - 1, (error.lineno or end) - 1))
         except (ValueError, RecursionError, MemoryError):
-            return 0, False
+            return 0, False, tries
         else:
             break
-    return end, unfinished
+    return end, unfinished, tries
 
 
 def _parse_code(code: str) -> ast.Module | None:

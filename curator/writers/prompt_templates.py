@@ -36,7 +36,7 @@ LONGEST_PROMPT = 200_000
 """Maximum characters of a rendered conversation."""
 _ROLE = re.compile(r"^### *(\S+)[ \t]*$", re.M)
 _ROLES = ("system", "user", "assistant")
-_COMMENT = re.compile(r"\{#.*?version.*?#\}")
+_COMMENT = re.compile(r"\{#(?:(?!version).)*+version.*#\}")
 # The syntax that a template may use. The sandbox of Jinja protects Python's attributes, but neither
 # time nor memory: `'a' * 10**9` and `'%999999999d' % 1` allocate gigabytes as soon as the file is
 # compiled, 24 lines of `{% set x = x ~ x %}` do so when it is rendered, and three nested loops over

@@ -105,9 +105,11 @@ def _rank(*parts: object) -> bytes:
     return content_id("draw", *map(str, parts))
 
 
-_LABEL = re.compile(r"^[\s*_#>]*(?:new )?(?:problem|question)\b[\s\d*_]*:[\s*_]*", re.I | re.M)
+_LABEL = re.compile(
+    r"^(?:[^\S\n]|[*_#>])*+(?:new )?(?:problem|question)\b[\s\d*_]*:[\s*_]*", re.I | re.M
+)
 _SOLUTION = re.compile(
-    r"^[\s*_#]*(?:solution|answer|hint|explanation|proof)\b[\s*_]*[:.]|\bthe (?:final )?answer is\b"
+    r"^(?:[^\S\n]|[*_#])*+(?:solution|answer|hint|explanation|proof)\b[\s*_]*[:.]|\bthe (?:final )?answer is\b"
     r"|\\boxed|####",
     re.I | re.M,
 )
@@ -128,18 +130,29 @@ _PROOF = re.compile(
     re.I,
 )
 _CHOICES = re.compile(
-    r"answer choices|which of the following|(?<![\w}])\(a\)\s.{1,300}(?<![\w}])\(b\)\s"
-    r"|^[\s*]*a[.)].*\n[\s*]*b[.)]",
-    re.I | re.S | re.M,
+    r"answer choices|which of the following|(?<![\w}])\(a\)\s.{1,300}(?<![\w}])\(b\)\s",
+    re.I | re.S,
 )
+_FIRST_CHOICE = re.compile(r"^(?:[^\S\n]|\*)*+a[.)]", re.I | re.M)
+_SECOND_CHOICE = re.compile(r"^(?:[^\S\n]|\*)*+b[.)]", re.I | re.M)
 _REQUEST = re.compile(
     r"\?|\b(?:find|compute|calculate|determine|evaluate|solve|simplify|express|count|state|give"
     r"|list|true or false|factor|approximate|estimate|write|what|how many)\b",
     re.I,
 )
-_PARTS = re.compile(
-    r"^\s*(?:\(?(?:i{1,3}|[1-9])[.)])\s.*^\s*\(?(?:i{2,3}|[2-9])[.)]\s", re.S | re.M
-)
+_FIRST_PART = re.compile(r"^[^\S\n]*+\(?(?:i{1,3}|[1-9])[.)]\s", re.M)
+_NEXT_PART = re.compile(r"^[^\S\n]*+\(?(?:i{2,3}|[2-9])[.)]\s", re.M)
+
+
+def _has_in_order(text: str, patterns: Sequence[re.Pattern[str]]) -> bool:
+    """Return whether the text has matches of all patterns, one after the other."""
+    end = 0
+    for pattern in patterns:
+        match = pattern.search(text, end)
+        if match is None:
+            return False
+        end = match.end()
+    return True
 
 
 def read_question(text: str) -> tuple[str, str]:
@@ -162,15 +175,16 @@ def read_question(text: str) -> tuple[str, str]:
     if len(labels) > 1:
         return "", "several questions"
     question = text[labels[0].end() :].strip(" \n*_`")
-    for reason, pattern in (
+    for reason, *patterns in (
         ("holds its solution", _SOLUTION),
         ("offers choices", _CHOICES),
+        ("offers choices", _FIRST_CHOICE, _SECOND_CHOICE),
         ("needs a figure", _FIGURE),
         ("refers to other text", _OTHER_TEXT),
         ("asks for a proof", _PROOF),
-        ("several questions", _PARTS),
+        ("several questions", _FIRST_PART, _NEXT_PART),
     ):
-        if pattern.search(question):
+        if _has_in_order(question, patterns):
             return "", reason
     if len(question) < SHORTEST:
         return "", "too short"

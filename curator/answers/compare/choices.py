@@ -23,7 +23,7 @@ from curator.core.model import LETTERS
 MAX_ERROR = Fraction(1, 100)
 MIN_MARGIN = 5
 
-_LETTER = re.compile(r"(?:option|choice|answer)?\s*[(\[]?\s*([A-Za-z])\s*[)\].:]*", re.I)
+_LETTER = re.compile(r"(?:option|choice|answer)?\s*+(?:[(\[]\s*+)?([A-Za-z])\s*+[)\].:]*", re.I)
 _LABELLED = re.compile(
     r"(?:(?:option|choice)\s+)?(?:[(\[]\s*([A-Z])\s*[)\]]|([A-Z])\s*[).:])\s*(\S.*)"
     r"|\(([a-h])\) +((?![-+*/^=(<>])\S.*)"

@@ -21,11 +21,11 @@ _NUMPY_SCALAR = re.compile(r"(?:np|numpy)\.\w+\((-?[\w.+]+)\)")
 _QUOTED = re.compile(r"(?<![A-Za-z])'([^'\n]{0,200})'(?![A-Za-z])")
 _OPEN_INTERVAL = re.compile(r"Interval\.(open|Lopen|Ropen)\(([^()]*)\)")
 _LABELLED = re.compile(r"[A-Za-z][\w ,'()-]{0,80}(?::|=| is)\s*(\S.*)", re.S)
-_NOTHING_PRINTED = re.compile(r"[\[(] *None(?: *, *None)*,? *[\])]|<[^<>]*(?:<[^<>]*>)?[^<>]*>")
+_NOTHING_PRINTED = re.compile(r"[\[(] *None(?: *, *None)*,? *[\])]|<[^<>]*+(?:<[^<>]*+>[^<>]*+)?>")
 _SOLUTION_LIST = re.compile(r"\[\{[^{}]*\}(?:, \{[^{}]*\})+\]")
 _DICT_VIEW = re.compile(r"dict_(?:values|keys)\((\[.*\])\)", re.S)
-_POLY = re.compile(r"Poly\((.+?)(?:, [A-Za-z]\w*)+, domain=.*\)", re.S)
-_CONJUNCTION = re.compile(r"\(([^()]*[<>][^()]*)\) ([&|]) \(([^()]*[<>][^()]*)\)")
+_NAME = re.compile(r"[A-Za-z]\w*")
+_CONJUNCTION = re.compile(r"\(([^()<>]*[<>][^()]*)\) ([&|]) \(([^()<>]*[<>][^()]*)\)")
 _BRACKETS = {"[": "]", "(": ")", "{": "}"}
 
 
@@ -48,10 +48,25 @@ def _last_value_span(text: str) -> tuple[int, int]:
 
 def _add_commas(text: str) -> str:
     """Put commas into numpy's `[1. 2. 3.]`."""
-    if "," in text or not _ARRAY.fullmatch(text):
+    array = None if "," in text else _ARRAY.fullmatch(text)
+    if array is None:
         return text
-    inner = _ARRAY.sub(r"\1", text)
-    return re.sub(r"(?<=[\d.\]])\s+(?=[-+\d.\[])", ", ", inner)
+    return re.sub(r"(?<=[\d.\]])\s+(?=[-+\d.\[])", ", ", array[1])
+
+
+def _unwrap_polynomial(text: str) -> str:
+    """Return the formula of sympy's `Poly(x**2 - 1, x, domain='ZZ')`."""
+    start, end = text.find("Poly("), text.rfind(")")
+    domain = text.find(", domain=", start)
+    if not 0 <= start < domain < end:
+        return text
+    formula = text[start + len("Poly(") : domain].split(", ")
+    count = len(formula)
+    while len(formula) > 1 and _NAME.fullmatch(formula[-1]):
+        formula.pop()
+    if len(formula) == count:
+        return text
+    return f"{text[:start]}{', '.join(formula)}{text[end + 1 :]}"
 
 
 def _unwrap_solutions(text: str) -> str:
@@ -142,7 +157,7 @@ def extract_output(text: str) -> Answer | None:
     if "\n" not in line and _is_drawing(text[-MAX_TEXT:]):
         return None
     line = _OPEN_INTERVAL.sub(_rename_interval, _QUOTED.sub(r"\1", line))
-    line = _POLY.sub(r"\1", _DICT_VIEW.sub(r"\1", _NUMPY_SCALAR.sub(r"\1", line)))
+    line = _unwrap_polynomial(_DICT_VIEW.sub(r"\1", _NUMPY_SCALAR.sub(r"\1", line)))
     conjunction = _CONJUNCTION.fullmatch(line)
     if conjunction:
         line = f"{conjunction[1]} {'and' if conjunction[2] == '&' else 'or'} {conjunction[3]}"

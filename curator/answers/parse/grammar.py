@@ -36,6 +36,10 @@ _ENDING_COMMANDS = (
     *("\\\\", r"\endmatrix", r"\endcases", r"\in", r"\pmod", r"\mod", r"\rfloor", r"\rceil"),
 )
 _WORDS = re.compile("[A-Za-z]+")
+_JOINED = {
+    "I": re.compile(r"[-+*] ?I(?![A-Za-z])|I ?\*"),
+    "E": re.compile(r"\* ?E(?![A-Za-z])|E ?\*"),
+}
 _SYMPY_WORDS = word_set("I E oo sqrt pi exp log sin cos tan Interval FiniteSet Union")
 _MINUS_SIGNS = ("-", "∓")
 _CLOSING = {"(": ")", "[": "]", "{": "}", r"\{": r"\}"}
@@ -215,10 +219,7 @@ class Parser:
         It is if the text has no other letters and an operator before it (for `E` only `*`).
         """
         if letter not in self.constants:
-            signs = r"\*" if letter == "E" else r"[-+*]"
-            joined = (
-                re.search(rf"{signs} ?{letter}(?![A-Za-z])|{letter} ?\*", self.text) is not None
-            )
+            joined = _JOINED[letter].search(self.text) is not None
             joined &= len(self.text.strip(" +-()")) > 1
             self.constants[letter] = joined and not set(_WORDS.findall(self.text)) - _SYMPY_WORDS
         return self.constants[letter]

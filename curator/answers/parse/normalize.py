@@ -12,7 +12,7 @@ _NAMES = re.compile(
     r"(?<![\\A-Za-z])(pi|sin|cos|tan|cot|sec|csc|log|ln|exp|min|max|gcd|alpha|theta)\b"
 )
 _MATRIX = re.compile(r"\[(\[[^\[\]]*\](?:\s*,\s*\[[^\[\]]*\])*)\]")
-_SQRT = re.compile(r"(?<![\\A-Za-z])sqrt\(([^()]*)\)")
+_ROUND = re.compile(r"(?<![\\A-Za-z])sqrt\(|[()]")
 
 MAX_LENGTH = 10_000
 """Maximum length of a text that is parsed, in characters; longer ones are compared as they are."""
@@ -68,7 +68,7 @@ _ROOT = re.compile(r"√\s*(\d+(?:\.\d+)?|[A-Za-z])?")
 _FONT = re.compile(
     r"\\(?:text|textbf|textit|textrm|textsf|texttt|textnormal|mathrm|mathbf|mathit|mathsf|mathtt"
     r"|mathbb|mathcal|mbox|hbox|operatorname|boldsymbol|bm|rm|emph|underline|fbox|boxed)"
-    r"\s*\*?\s*(\{)|\\[{}]|[{}]"
+    r"\s*+(?:\*\s*+)?(\{)|\\[{}]|[{}]"
 )
 _DROPPED = re.compile(
     r"\\(?:left|right|bigg?|Bigg?|bigl|bigr|Bigl|Bigr|biggl|biggr|displaystyle|textstyle|limits"
@@ -136,7 +136,7 @@ _FRACTION_ARG = re.compile(
     r"(\\(?:frac|[dt]?binom)\s*(?:\{[^{}]*\}|\d)|\\(?:frac|[dt]?binom)|\\sqrt)\s*(\d)(?!\s*\])"
 )
 _DEGREES = re.compile(
-    r"\^\s*\{?\s*\\circ\s*\}?|(?<=[\d})])\\circ(?![A-Za-z])|(?<=[\d})] )\\circ(?![A-Za-z])"
+    r"\^\s*+(?:\{\s*+)?\\circ\s*+\}?|(?<=[\d})])\\circ(?![A-Za-z])|(?<=[\d})] )\\circ(?![A-Za-z])"
 )
 _GROUPED = re.compile(r"(?<=\d)(?:\{,\}|,\\!|\\!,|,\s*\\!)\s*(?=\d{3}(?!\d))")
 _GROUPED_ARG = re.compile(r"(?<=[a-z}])\{\d{1,3}(?:,\d{3}){1,9}\}", re.ASCII)
@@ -256,10 +256,24 @@ def to_latex(text: str) -> str:
 
     A LaTeX parser would read a bare `pi` as p times i.
     """
-    text = _MATRIX.sub(_matrix_to_latex, text)
-    while text != (shorter := _SQRT.sub(r"\\sqrt{\1}", text)):
-        text = shorter
+    text = _roots_to_latex(_MATRIX.sub(_matrix_to_latex, text))
     return _NAMES.sub(r"\\\1", text).replace("**", "^")
+
+
+def _roots_to_latex(text: str) -> str:
+    r"""Return `sqrt(…)` as `\sqrt{…}` where no other round brackets are inside."""
+    out, opened = list(text), list[list[int]]()  # start of each open bracket, whether it is a root
+    for match in _ROUND.finditer(text):
+        at = match.end() - 1
+        if text[at] == "(":
+            opened.append([match.start(), len(match[0]) > 1])
+        elif opened:
+            start, is_root = opened.pop()
+            if is_root:
+                out[start], out[start + 4], out[at] = r"\s", "{", "}"
+            elif opened:
+                opened[-1][1] = False
+    return "".join(out)
 
 
 def _matrix_to_latex(match: re.Match[str]) -> str:

@@ -22,7 +22,7 @@ _REMARK = re.compile(
     r"\b[^()]*\)",
     re.I | re.S,
 )
-_OPEN_ENDS = re.compile(r"([\[\](]) ?([^\[\]()]*,[^\[\]()]*?) ?([\[\])])")
+_OPEN_ENDS = re.compile(r"([\[\](]) ?([^\[\](),]*,[^\[\]()]*?) ?([\[\])])")
 _DOTTED = re.compile(r"(-?)(\d*)\.(\d{1,40})\.\.\.")
 _HEXADECIMAL = re.compile(r"0[xX]([0-9A-Fa-f]{1,32})|0[bB]([01]{1,128})|0[oO]([0-7]{1,64})")
 _BASED = re.compile(r"\(?([0-9A-Z]{2,64})\)? ?_ ?\{? ?(\d\d) ?\}?")

@@ -127,7 +127,7 @@ def words_to_digits(text: str) -> str | None:
 
 
 _PAIR = re.compile(
-    r"\s*(?P<money>\$?)\s*(?P<number>\d+(?:,\d{3})*(?:\.\d+)?)\s*(?P<name>(?!and\b)[a-z]+)?\.?\s*"
+    r"\s*+(?:(?P<money>\$)\s*+)?(?P<number>\d+(?:,\d{3})*(?:\.\d+)?)\s*(?P<name>(?!and\b)[a-z]+)?\.?\s*"
     r"(?:,|and|&)?(?=\s|\d|$)",
     re.I,
 )

@@ -61,9 +61,9 @@ _PREFIX = re.compile(
 )
 _WORD_PREFIXES = ("Rs", "rs", "RS", "Re", "INR", "USD")
 _SUFFIX = re.compile(
-    r"(.*?[\d)}\]°!%]|.*?(?<![A-Za-z\\])(?:pi|\\pi))\s*((?!(?:pi|[ei]|inf|oo|and|or|True|False)\b)(?:[A-Za-z£€₹¥"
+    r"(.{0,200}?[\d)}\]°!%]|.{0,200}?(?<![A-Za-z\\])(?:pi|\\pi))\s{0,200}((?!(?:pi|[ei]|inf|oo|and|or|True|False)\b)(?:[A-Za-z£€₹¥"
     + normalize.CURRENCY
-    + r"]|°[CF])(?:[^\\={}|]|\^ ?\{ ?-?\d ?\})*)",
+    + r"]|°[CF])(?:[^\\={}|]|\^ ?\{ ?-?\d ?\}){0,200})",
     re.S,
 )
 _BRACED_POWER = re.compile(r"([A-Za-z]) ?\^ ?\{ ?(-?\d) ?\}")

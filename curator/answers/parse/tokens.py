@@ -31,7 +31,7 @@ class Token(NamedTuple):
 
 
 _TOKEN = re.compile(
-    r"(?P<gap>\s*)(?:"
+    r"(?P<gap>\s*+)(?:"
     r"(?P<num>(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d{1,18}(?![\w.]))?)"
     r"|(?P<cmd>\\[A-Za-z]+|\\\\)"
     r"|(?P<word>[A-Za-z]'{1,4}(?![A-Za-z'])|[A-Za-z]{2,}(?:_[A-Za-z0-9]+)+|[A-Za-z]+\d+|[A-Za-z]+)"
@@ -59,12 +59,12 @@ def remove_separators(text: str) -> str:
     out, depth, at = [], 0, 0
     while at < len(text):
         char = text[at]
-        if depth == 0 and char.isdigit() and (match := _GROUPED.match(text, at)):
-            before = text[at - 1] if at else " "
-            if not (before.isdigit() or before in ".,"):
-                out.append(match[0].replace(",", ""))
-                at = match.end()
-                continue
+        before = text[at - 1] if at else " "
+        starts = depth == 0 and char.isdigit() and not (before.isdigit() or before in ".,")
+        if starts and (match := _GROUPED.match(text, at)):
+            out.append(match[0].replace(",", ""))
+            at = match.end()
+            continue
         depth += (char in "([{") - (char in ")]}")
         out.append(char)
         at += 1

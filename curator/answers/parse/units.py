@@ -296,9 +296,8 @@ def parse_unit(text: str) -> Unit | None:
     ):
         return None
     with_powers = _SQUARED.sub(lambda m: f"{m[2]}^{'2' if m[1][0] == 's' else '3'}", text)
-    top, *below = re.split(
-        r"\s*/\s*|\s+(?:per|an?|each)\s+", f" {with_powers} ".replace("p.h.", "/h")
-    )
+    spaced = " ".join(f"{with_powers} ".replace("p.h.", "/h").split())
+    top, *below = re.split(r" ?/ ?| (?:per|an?|each) ", f" {spaced} ")
     dimensions: dict[str, int] = {}
     factor = scale = Fraction(1)
     for index, part in enumerate([top, *below]):

@@ -53,7 +53,7 @@ _PATTERNS = {
     "vulgar": "[" + "".join(_FRACTIONS) + "]",
     "superscript": "[⁰¹²³⁴⁵⁶⁷⁸⁹]+",
     "short": r"\\(?:[dtc]?frac|[dt]?binom) ?\d(?: ?\d|(?= ?\{))|\\sqrt ?\d",
-    "barrier": r"\\[\[\]]|[<>:]=|(?<![\d)}])!=|=>|=<(?!<)|[-=]+>|--+|—|[≤≥≠<>→⇒;]"
+    "barrier": r"\\[\[\]]|[<>:]=|(?<![\d)}])!=|=>|=<(?!<)|[-=]{1,40}>|--+|—|[≤≥≠<>→⇒;]"
     r"|##+|(?<!\S)#(?=\d)|\\(?:(?:[Ll]ong)?(?:[Ll]eft)?(?:[Rr]ight)?arrow|implies|iff|to|therefore|because|[lg]eq?|neq?"
     r"|[lg]t|equiv)(?![A-Za-z])"
     r"|\\(?:begin|end) ?\{(?:align|equation|gather|split|multline|eqnarray|center)[a-z]{0,9}\*?\}",
@@ -113,10 +113,10 @@ _SEPARATORS = re.compile(r"[^\d.eE+-]")
 _FACTORIAL = re.compile(r"\s{0,2}(?:[=*/+)×·÷&-]|\\[A-Za-z,;])|[$}\\(\d,.:;\]]")
 _AFTER_SENTENCE = re.compile(r"\s+(?![a-z=+*/×÷-])|\s*\Z|[A-Z\"”)]")
 _CONTINUES = re.compile(
-    r"\s*&?\s*(?:=|≈|\\approx)|(?:\s|&|\\q?quad){0,8}"
+    r"\s*+(?:&\s*+)?(?:=|≈|\\approx)|(?:\s|&|\\q?quad){0,8}"
     r"(?:\+|(?<=[&\sd])-[\s\\]|\\(?:times|cdot|div)(?![A-Za-z]))"
 )
-_RESULT = re.compile(r"\s*&?\s*(?:[-\d.$£€(<]|\\[dtc]?frac)")
+_RESULT = re.compile(r"\s*+(?:&\s*+)?(?:[-\d.$£€(<]|\\[dtc]?frac)")
 
 
 def tokenize(text: str) -> list[Token]:

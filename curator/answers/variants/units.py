@@ -59,8 +59,7 @@ _SPELLINGS = {
 }
 _NOT_UNITS = "and or to hundred thousand million billion dozen base of th half halves more less"
 
-_PERCENT = re.compile(r"([^%]+?)\s*\\?%")
-_DEGREES = re.compile(r"([^{}]+|.*\})\s*\^\s*(?:\{\s*\\circ\s*\}|\\circ)")
+_DEGREES = re.compile(r"\^\s*+(?:\{\s*+\\circ\s*+\}|\\circ)\Z")
 _WORDS = re.compile(
     r"(.*(?:[\d})]|\\pi))\s*\\(?:text|mbox|mathrm|textrm)\s*\{([^{}]+)\}(?:\^(?:\{([23])\}|([23])))?\.?",
     re.S,
@@ -74,15 +73,20 @@ def read_unit(text: str) -> tuple[str, str] | None:
     """Return the amount and the name of the unit of `20\\text{ square units}`, `7\\%`, `\\$ 5`."""
     if text.startswith(MONEY_SIGN):
         return text[1:].strip(), "dollar"
-    if match := _PERCENT.fullmatch(text):
-        return match[1], "percent"
-    if match := _DEGREES.fullmatch(text):
-        return match[1], "degree"
+    head, _, tail = text.partition("%")
+    if not tail and len(head) < len(text) and (amount := head.removesuffix("\\").rstrip()):
+        return amount, "percent"
+    if match := _DEGREES.search(text):
+        amount = text[: match.start()]
+        if amount and not {"{", "}"} & set(amount):
+            return amount, "degree"
+        if amount.rstrip().endswith("}"):
+            return amount.rstrip(), "degree"
     match = _WORDS.fullmatch(text) or _PLAIN.fullmatch(text)
     if match is None:
         return None
     words = " ".join(match[2].split()).rstrip(".")
-    power = (match[3] or match[4]) if match.re is _WORDS else None
+    power = (match[3] or match[4]) if len(match.groups()) > 2 else None
     if power:
         words = f"{words}^{power}" if words in ("cm", "mm", "m", "km", "in", "ft") else words
         name = _SPELLINGS.get(words, words)

@@ -15,17 +15,17 @@ from curator.sources.fields import choice_letter, optional, strip_labels, text, 
 from curator.sources.source import Row, Source
 
 _WORDS = r"(?:the[ \t]+)?(?:correct[ \t]+|right[ \t]+)?(?:answer|ans|option|choice)"
-_GAP = r"[ \t:=.,(\-–]*"
+_GAP = r"[ \t:=.,(\-–]*+"
 _STATED = re.compile(
-    rf"(?P<start>\n|(?<=[\s.,;)]))[ \t(>]*(?:(?:so|hence|thus|therefore)\b[ ,]*)?"
+    rf"(?P<start>\n|(?<=[\s.,;)]))[ \t(>]{{0,40}}+(?:(?:so|hence|thus|therefore)\b[ ,]*+)?"
     rf"(?P<named>{_WORDS}\b(?:[ \t]+(?:is|will be|must be)\b)?{_GAP}"
     rf"(?:{_WORDS}\b(?:[ \t]+is\b)?{_GAP})?)?"
-    r"\(?(?P<letter>[A-E])[ \t]*[).:]*[ \t]*"
-    rf"(?P<after>is[ \t]+(?:{_WORDS}|correct)[ \t]*(?:option|answer|choice)?)?[ \t.!)]*$",
+    r"\(?(?P<letter>[A-E])[ \t]*+[).:]*+[ \t]*+"
+    rf"(?P<after>is[ \t]+(?:{_WORDS}|correct)[ \t]*(?:option|answer|choice)?)?[ \t.!)]*+$",
     re.IGNORECASE,
 )
 _DANGLING = re.compile(rf"(?:^|\n)[ \t]*{_WORDS}(?:[ \t]+is)?[ \t]*:?$", re.IGNORECASE)
-_UNIT = re.compile(r"[ \t]*[%\w]{0,12}[ \t.]*")
+_UNIT = re.compile(r"[ \t]*+[%\w]{0,12}[ \t.]*")
 _TAIL = 120
 """Characters at the end of a rationale that are searched for the answer."""
 

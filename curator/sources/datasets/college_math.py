@@ -15,7 +15,7 @@ from curator.sources.fields import choice_letter, split_choices, text
 from curator.sources.source import Row, Source
 
 PART = "data/CoT/college_math.json"
-_CLAIM = re.compile(r"\s*\bThe answer is:?\s*(?P<gold>[^\n]+?)\s*\.?\s*$")
+_CLAIM = re.compile(r"\bThe answer is:?\s*+(?P<gold>[^\n]{1,1000}+)\Z")
 
 
 def parse(row: Row, place: str) -> Iterator[Problem]:
@@ -23,7 +23,7 @@ def parse(row: Row, place: str) -> Iterator[Problem]:
         return
     question, choices = split_choices(text(row, "instruction"))
     output = text(row, "output")
-    claim = _CLAIM.search(output)
+    claim = _CLAIM.search(output.rstrip().removesuffix(".").rstrip())
     gold = claim["gold"] if claim else ""
     yield Problem(
         source="college_math",

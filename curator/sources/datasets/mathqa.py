@@ -18,7 +18,7 @@ from curator.sources.fields import Unreadable, choice_letter, optional, text
 from curator.sources.source import Row, Source
 
 LICENCE = "Apache-2.0"
-_LISTED = re.compile(r"""(['"])([a-e]) \) ?(.*?)\1(?=, ?['"]|\]$)""")
+_LISTED = re.compile(r"""(['"])([a-e]) \) ?(.{0,500}?)\1(?=, ?['"]|\]$)""")
 _LABEL = re.compile(r"[a-e] \) ")
 _SYMBOLS = "×÷–—’‘“”‹›…∴−⇒⇔√π∗≈≤≥≠°²³½¼⁄∩∪⋅₹•"
 

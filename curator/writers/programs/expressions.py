@@ -37,7 +37,7 @@ def parse_arithmetic(text: str) -> ast.expr | None:
     text = text.translate(_OPERATOR_SYMBOLS).replace("$", "").replace("{", "(").replace("}", ")")
     text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)
     text = re.sub(r"(?<=[\d)\s])[xX](?=[\s\d(.])", "*", text)
-    text = re.sub(r"(\d*\.?\d+)\s*%(?!\s*[\d(.])", r"(\1/100)", text)
+    text = re.sub(r"(?<!\d)(\d++(?:\.\d++)?+|\.\d++)\s*+%(?!\s*[\d(.])", r"(\1/100)", text)
     text = re.sub(r"(?<![\d.])0+(?=\d)", "", text)
     text = re.sub(r"(?<=[\d)])\s*\(", "*(", text).strip()
     if not _ARITHMETIC.fullmatch(text) or "//" in text:

@@ -18,10 +18,10 @@ MOST_TRIES = 12
 
 _NUMBER = r"-?(?:\d[\d,]*(?:\.\d+)?|\.\d+)"
 _ANNOTATION = re.compile(r"<<([^<>\n]{1,200})>>")
-_STATED = re.compile(rf"=\s*\$?\s*(?P<result>{_NUMBER})(?P<percent>%?)(?![\d(]|\s*[*/×÷^])")
+_STATED = re.compile(rf"=\s*+(?:\$\s*+)?(?P<result>{_NUMBER})(?P<percent>%?)(?![\d(]|\s*[*/×÷^])")
 _REPEATED_RESULT = re.compile(rf"^\s*\$?{_NUMBER}")
 _UNIT = re.compile(r"/\s*[A-Za-z][A-Za-z']*|[A-Za-zÀ-ÿ’'][\w’'-]*|[$€£#:]")
-_START = re.compile(r"(?<![\d.,])\(*-?\(*(?:\d|\.\d)")
+_START = re.compile(r"(?<![\d.,])\({0,20}+-?\({0,20}+(?:\d|\.\d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +82,9 @@ def _from_annotation(text: str, before: str, after: str) -> Computation | None:
     if value is None or result is None or not _rounds_to(value, result):
         return None
     if not count_operations(value):
-        value = (
-            _trailing_expression(re.split(r"=(?=.*\S)", before)[-1].strip().rstrip("=$ "), result)
-            or value
-        )
+        before_last = before.rstrip()
+        left = before_last[before_last.rfind("=", 0, -1) + 1 :]
+        value = _trailing_expression(left.strip().rstrip("=$ "), result) or value
     return Computation(value, exact_value(value) or result, before, after)
 
 

@@ -107,7 +107,7 @@ _PERCENTS = word_set(
     "profit loss discount gain interest tax commission tip increase decrease raise off water "
     "milk alcohol salt sugar acid solution vote votes"
 )
-_MONEY = re.compile(r"(?:\$|£|€|\brs\s*\.?|\bre\s*\.?)\s*$")
+_MONEY = re.compile(r"(?:\$|£|€|\br[se](?:\s*+\.)?)\s*+$")
 _STOP = re.compile(r"[.,;:()?!=+*/^<>\"]| - |–|−|×")
 
 
@@ -126,7 +126,9 @@ def _name(question: str, mark: re.Match[str]) -> str:
         return "denominator"
     role = _role(before)
     for text, name in _SPEEDS:
-        if re.match(text.replace("/", r"\/") + (r"\w*\b" if text[-1] == "h" else r"\b"), after):
+        rest = after[len(text) :]
+        word_ends = text.endswith("h") or not re.match(r"\w", rest)
+        if after.startswith(text) and word_ends:
             return name
     noun = _STOP.split(after, maxsplit=1)[0] if not after.startswith(("-", ":")) else ""
     parts = _noun(noun)

@@ -53,8 +53,8 @@ _CLAUSE = re.compile(
     r"[,;:()\[\]!?\n\"“”]|\.(?!\d)|\s[-–—]\s|\b(?:so|then|because|since|thus|therefore|which|meaning)\b",
     re.IGNORECASE,
 )
-_VERB = re.compile(r"^(.*?)\s+(?:is|was|are|were|equals|will be|would be|comes to)$", re.IGNORECASE)
-_ARITHMETIC_START = re.compile(r"[$€£]?\s*\(*\s*[$€£]?\.?\d|[+*/×÷=]")
+_VERB = re.compile(r"\s(?:is|was|are|were|equals|will be|would be|comes to)$", re.IGNORECASE)
+_ARITHMETIC_START = re.compile(r"[$€£]?\s{0,9}\({0,9}\s{0,9}[$€£]?\.?\d|[+*/×÷=]")
 
 
 def split_words(text: str) -> list[str]:
@@ -142,8 +142,8 @@ def _subject(before: str) -> tuple[str, bool]:
     clauses = [clause.strip() for clause in _CLAUSE.split(before)]
     texts = [_before_arithmetic(clause) for clause in clauses]
     for text in reversed(texts):
-        verb = _VERB.match(text)
-        label = make_identifier(split_words(verb[1] if verb else text))
+        verb = _VERB.search(text)
+        label = make_identifier(split_words(text[: verb.start()] if verb else text))
         if label and ("_" in label or verb):
             return label, bool(verb)
     for text in reversed(texts):
