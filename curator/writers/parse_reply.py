@@ -18,14 +18,15 @@ from curator.core.model import Answer, Kind
 LONGEST = 20_000
 """Maximum characters of a reply; the check `format` rejects longer rows, too."""
 
-MAX_TRIES = 100
+MAX_TRIES = 50
 """Maximum number of times that a part of a reply without fences is parsed as a program."""
 
 _THOUGHT_TAG = re.compile(r"<(/?)(think|thinking|thought|reasoning)>", re.I)
 _TOKENS = re.compile(r"<\|[\w-]{1,30}\|>|</s>|<s>")
 _GREETING = re.compile(
     r"\s*+(?:(?:(?:sure|certainly|of course|absolutely|okay|ok|great question)\b[^\n]{0,80}[!.,:]"
-    r"|(?:here(?:'s| is| are)|below is|let me|let's solve|i(?:'ll| will| can))\b[^\n]{0,120}:)[ \t]*(?:\n|\Z)"
+    r"|(?:here(?:'s| is| are)|below is|let me|let's solve|i(?:'ll| will| can))\b[^\n]{0,120}:)"
+    r"[ \t]*(?:\n|\Z)"
     r"|\W*(?:step-by-step )?solution\W*(?:\n|\Z))",
     re.I,
 )

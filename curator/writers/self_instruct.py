@@ -109,8 +109,8 @@ _LABEL = re.compile(
     r"^(?:[^\S\n]|[*_#>])*+(?:new )?(?:problem|question)\b[\s\d*_]*:[\s*_]*", re.I | re.M
 )
 _SOLUTION = re.compile(
-    r"^(?:[^\S\n]|[*_#])*+(?:solution|answer|hint|explanation|proof)\b[\s*_]*[:.]|\bthe (?:final )?answer is\b"
-    r"|\\boxed|####",
+    r"^(?:[^\S\n]|[*_#])*+(?:solution|answer|hint|explanation|proof)\b[\s*_]*[:.]"
+    r"|\bthe (?:final )?answer is\b|\\boxed|####",
     re.I | re.M,
 )
 _FIGURE = re.compile(

@@ -113,10 +113,10 @@ _SEPARATORS = re.compile(r"[^\d.eE+-]")
 _FACTORIAL = re.compile(r"\s{0,2}(?:[=*/+)×·÷&-]|\\[A-Za-z,;])|[$}\\(\d,.:;\]]")
 _AFTER_SENTENCE = re.compile(r"\s+(?![a-z=+*/×÷-])|\s*\Z|[A-Z\"”)]")
 _CONTINUES = re.compile(
-    r"\s*+(?:&\s*+)?(?:=|≈|\\approx)|(?:\s|&|\\q?quad){0,8}"
+    r"\s{0,50}+(?:&\s{0,50}+)?(?:=|≈|\\approx)|(?:\s|&|\\q?quad){0,8}"
     r"(?:\+|(?<=[&\sd])-[\s\\]|\\(?:times|cdot|div)(?![A-Za-z]))"
 )
-_RESULT = re.compile(r"\s*+(?:&\s*+)?(?:[-\d.$£€(<]|\\[dtc]?frac)")
+_RESULT = re.compile(r"\s{0,50}+(?:&\s{0,50}+)?(?:[-\d.$£€(<]|\\[dtc]?frac)")
 
 
 def tokenize(text: str) -> list[Token]:
@@ -234,9 +234,10 @@ def _mark(token: Token, found: list[Token], match: re.Match[str]) -> Token | Non
         case "bang":
             return barrier
         case "newline":
-            following = _RESULT if before == "equals" else _CONTINUES
+            after_equals = before == "equals"
+            following = _RESULT.match(text, end) if after_equals else _CONTINUES.match(text, end)
             begun = before == "subscript" or found[-1].text[:1] == "\\"  # \log_2 and a line
-            goes_on = before == "operator" or begun or following.match(text, end)
+            goes_on = before == "operator" or begun or following
             return None if goes_on else barrier
         case "dots" if before in ("number", "operator"):
             return token._replace(kind="word", text=UNKNOWN)  # 7 + 14 + ... + 98

@@ -21,7 +21,7 @@ _STATED = re.compile(
     rf"(?P<named>{_WORDS}\b(?:[ \t]+(?:is|will be|must be)\b)?{_GAP}"
     rf"(?:{_WORDS}\b(?:[ \t]+is\b)?{_GAP})?)?"
     r"\(?(?P<letter>[A-E])[ \t]*+[).:]*+[ \t]*+"
-    rf"(?P<after>is[ \t]+(?:{_WORDS}|correct)[ \t]*(?:option|answer|choice)?)?[ \t.!)]*+$",
+    rf"(?P<after>is[ \t]+(?:{_WORDS}|correct)[ \t]*+(?:option|answer|choice)?)?[ \t.!)]*+$",
     re.IGNORECASE,
 )
 _DANGLING = re.compile(rf"(?:^|\n)[ \t]*{_WORDS}(?:[ \t]+is)?[ \t]*:?$", re.IGNORECASE)
