@@ -13,10 +13,10 @@ from typing import Annotated, Any, Literal
 import pydantic
 from pydantic import Field
 
-from curator.core.errors import RecipeError, unknown_name
+from curator.core.errors import RecipeError, join_errors, unknown_name
 from curator.core.section import Section
 from curator.recipe.keys import Loc
-from curator.recipe.messages import error_line
+from curator.recipe.messages import error_lines
 from curator.recipe.yaml_document import Document, read_document
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
@@ -182,13 +182,13 @@ def load_training(
     try:
         recipe = KINDS[kind].model_validate(values)
     except pydantic.ValidationError as error:
-        errors = [error_line(document, dict(item), KINDS[kind]) for item in error.errors()]
+        errors = error_lines(document, error, KINDS[kind])
     else:
         stages = recipe.stages if isinstance(recipe, Multitask) else {}
         errors = [] if stages else _cross_key_errors(values, document, ())
         errors += chain.from_iterable(_stage_errors(document, values, stage) for stage in stages)
     if errors:
-        raise RecipeError("\n".join(dict.fromkeys(errors)))
+        raise RecipeError(join_errors(dict.fromkeys(errors)))
     return recipe
 
 
@@ -251,7 +251,7 @@ def _stage_errors(document: Document, values: Mapping[str, Any], name: str) -> l
         _stage(values, name)
     except pydantic.ValidationError as error:
         kind = KINDS[own["train"]]
-        errors += [error_line(document, dict(item), kind, loc) for item in error.errors()]
+        errors += error_lines(document, error, kind, loc)
     merged = {**(values.get("common") or {}), **own}
     return [*errors, *_cross_key_errors(merged, document, loc)]
 

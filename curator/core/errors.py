@@ -62,9 +62,34 @@ MALFORMED = (
 """Exceptions raised when a value read from outside is not what was expected."""
 
 
+MAX_REPORTED = 50
+"""Errors of one file that are reported; the rest are counted."""
+MAX_NAME = 100
+"""Characters of an unknown name that are printed. A longer name gets no suggestion."""
+MAX_KNOWN = 200
+"""Valid names that are printed and compared. With more of them there is no suggestion."""
+
+
 def unknown_name(what: str, name: str, known: Iterable[str]) -> str:
     """Return the message for a name that does not exist, with the nearest one that does."""
     names = sorted(known)
-    near = get_close_matches(name, names, n=1)
+    comparable = len(name) <= MAX_NAME and len(names) <= MAX_KNOWN
+    near = get_close_matches(name, names, n=1) if comparable else []
     hint = f" Did you mean '{near[0]}'?" if near else ""
-    return f"No {what} named '{name}'.{hint} Known: {', '.join(names)}"
+    more = f", … and {len(names) - MAX_KNOWN:,} more" if len(names) > MAX_KNOWN else ""
+    listed = ", ".join(names[:MAX_KNOWN])
+    return f"No {what} named '{to_one_line(name, MAX_NAME)}'.{hint} Known: {listed}{more}"
+
+
+def to_one_line(text: str, max_length: int = 200) -> str:
+    """Return text for an error message: printable, on one line, cut to `max_length` characters."""
+    start = text[: 4 * max_length]
+    line = " ".join("".join(c if c.isprintable() else " " for c in start).split())
+    return line if len(line) <= max_length else line[: max_length - 1] + "…"
+
+
+def join_errors(errors: Iterable[str]) -> str:
+    """Return errors as one message, one per line: the first fifty, then how many more there are."""
+    lines = [to_one_line(error, 2_000) for error in errors]
+    more = [f"… and {len(lines) - MAX_REPORTED:,} more errors"] if lines[MAX_REPORTED:] else []
+    return "\n".join(lines[:MAX_REPORTED] + more)

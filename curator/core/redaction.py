@@ -109,9 +109,3 @@ def _environment_secrets() -> list[str]:
         key=lambda each: (-len(each), each),
     )
 
-
-def to_one_line(text: str, max_length: int = 200) -> str:
-    """Return text for an error message: printable, on one line, cut to `max_length` characters."""
-    start = text[: 4 * max_length]
-    line = " ".join("".join(c if c.isprintable() else " " for c in start).split())
-    return line if len(line) <= max_length else line[: max_length - 1] + "…"

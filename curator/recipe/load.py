@@ -9,8 +9,8 @@ from typing import Any
 
 import pydantic
 
-from curator.core.errors import RecipeError
-from curator.recipe.messages import error_line
+from curator.core.errors import RecipeError, join_errors
+from curator.recipe.messages import error_lines
 from curator.recipe.schema import Recipe
 from curator.recipe.validation import cross_key_errors
 from curator.recipe.yaml_document import read_document
@@ -26,9 +26,9 @@ def load_recipe(name: str | Path) -> Recipe:
     try:
         recipe = Recipe.model_validate(document.values)
     except pydantic.ValidationError as error:
-        errors += [error_line(document, dict(item), Recipe) for item in error.errors()]
+        errors += error_lines(document, error, Recipe)
     if errors:
-        raise RecipeError("\n".join(sorted(dict.fromkeys(errors), key=_file_and_line)))
+        raise RecipeError(join_errors(sorted(dict.fromkeys(errors), key=_file_and_line)))
     recipe._folder = document.path.parent
     is_file = Path(name).is_file()
     recipe._file = str(document.path.absolute() if is_file else name)

@@ -5,11 +5,12 @@ In: an error of `pydantic.ValidationError.errors()`, the document and its model.
 
 import json
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
-from curator.core.errors import unknown_name
+from curator.core.errors import to_one_line, unknown_name
 from curator.core.redaction import redact_all_keys
 from curator.recipe import keys
 from curator.recipe.keys import Loc
@@ -32,14 +33,18 @@ _EXPECTED = {
 """What a key holds, by pydantic's type of error."""
 
 
-def error_line(
-    document: Document, error: Mapping[str, Any], model: type[BaseModel], at: Loc = ()
-) -> str:
-    """Return the message of an error; the model is that of the section at the location `at`."""
+def error_lines(
+    document: Document, error: ValidationError, model: type[BaseModel], at: Loc = ()
+) -> list[str]:
+    """Return a line for each error; the model is that of the section at the location `at`."""
+    return [_line(document, dict(item), model, at) for item in error.errors(include_url=False)]
+
+
+def _line(document: Document, error: Mapping[str, Any], model: type[BaseModel], at: Loc) -> str:
     loc = keys.loc_of(model, error["loc"])
     place = document.place((*at, *loc))
-    key = ".".join(str(part) for part in (*at, *loc))
-    saw = json.dumps(redact_all_keys(error.get("input")), default=str)[:60]
+    key = to_one_line(".".join(str(part) for part in (*at, *loc)))
+    saw = _shorten(redact_all_keys(error.get("input")))
     if expected := keys.expected_at(model, loc):
         # pydantic reports one error per member of a union; people need one.
         return f"{place}: {key}: {expected}, saw {saw}"
@@ -60,3 +65,13 @@ def error_line(
         case _:
             message = error["msg"]
             return f"{place}: {key}: {message[:1].lower() + message[1:]}, saw {saw}"
+
+
+def _shorten(value: object) -> str:
+    """Return the beginning of a value as JSON; of a list or mapping, only its first texts."""
+    if isinstance(value, str):
+        value = value[:60]
+    elif isinstance(value, list | dict):
+        encoded = json.JSONEncoder(default=str).iterencode(value)
+        return "".join(islice(encoded, 30))[:60]
+    return json.dumps(value, default=str)[:60]

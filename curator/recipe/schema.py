@@ -29,7 +29,7 @@ AMOUNTS = "expected a count such as 500, a share from 0% to 100%, or a weight su
 
 
 def _check_share(text: str) -> str:
-    if not re.fullmatch(r"\d+(\.\d+)?%", text) or float(text[:-1]) > 100:
+    if len(text) > 20 or not re.fullmatch(r"[0-9]+(\.[0-9]+)?%", text) or float(text[:-1]) > 100:
         raise ValueError(AMOUNTS)
     return text
 

@@ -4,8 +4,8 @@ In: the raw values of a document, so that these errors are reported together wit
 keys. Out: one line per error, with its place.
 """
 
-from collections.abc import Mapping
-from itertools import combinations
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any, get_args
 
 from curator.core.errors import unknown_name
@@ -24,13 +24,12 @@ def cross_key_errors(document: Document) -> list[str]:
             errors.append(f"{place}: {unknown_name('subset', name, subsets)}")
     for name in subsets:
         errors += _writer_errors(document, name, _mapping(subsets, name))
-    for one, other in combinations(subsets, 2):
-        if _share_rows(_mapping(subsets, one), _mapping(subsets, other)):
-            place = document.place(("subsets", other))
-            errors.append(
-                f"{place}: subsets '{one}' and '{other}' would have the same rows: they have the "
-                "same source, kind and writer. Give them different parts or writers, or remove one."
-            )
+    for one, other in _sharing_pairs(subsets):
+        place = document.place(("subsets", other))
+        errors.append(
+            f"{place}: subsets '{one}' and '{other}' would have the same rows: they have the "
+            "same source, kind and writer. Give them different parts or writers, or remove one."
+        )
     return errors
 
 
@@ -77,16 +76,26 @@ def _source_errors(
     return errors
 
 
-def _share_rows(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Return whether two subsets would have rows in common, which would then have two verdicts."""
-    source, part, other_part = one.get("source"), one.get("part"), other.get("part")
-    return (
-        isinstance(source, str)
-        and source == other.get("source")
-        and one.get("kind") == other.get("kind")
-        and (not part or not other_part or part == other_part)
-        and any(writer in _writers(other) for writer in _writers(one))
-    )
+def _sharing_pairs(subsets: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield each subset that would have rows of an earlier one, after the first such subset.
+
+    Such rows would have two verdicts.
+    """
+    first_by_part: dict[tuple[Any, ...], dict[str, str]] = {}
+    for name in subsets:
+        subset = _mapping(subsets, name)
+        source, kind, part = subset.get("source"), subset.get("kind"), subset.get("part") or ""
+        if not all(isinstance(value, str) for value in (source, kind, part)):
+            continue  # another source, or an error of its own
+        earlier = []
+        for writer in dict.fromkeys(filter(lambda each: isinstance(each, str), _writers(subset))):
+            names = first_by_part.setdefault((source, kind, writer), {})
+            # The part "" is the whole source, and the first name of all is that of any part.
+            sharing = [names[key] for key in ("", part) if key in names] if part else names.values()
+            earlier += list(islice(sharing, 1))
+            names.setdefault(part, name)
+        if earlier:
+            yield earlier[0], name
 
 
 def _writers(subset: Mapping[str, Any]) -> list[Any]:

@@ -1,8 +1,8 @@
 """YAML documents with the line number of every key, and with `extends` resolved.
 
 In: a path or the name of a shipped recipe, and the model of the document. Out: plain values and the
-place of every key. The input is untrusted: safe YAML only, no aliases, limits on size and on the
-length of `extends` chains, no repeated keys.
+place of every key. The input is untrusted: size and the length of `extends` chains are limited, and
+`curator.recipe.yaml_values` reads only a small part of YAML.
 """
 
 import os
@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel
 
-from curator.core.errors import RecipeError, UsageError, unknown_name
+from curator.core.errors import RecipeError, UsageError, to_one_line, unknown_name
 from curator.core.section import Mark
 from curator.recipe import keys
 from curator.recipe.builtin import recipes_folder
 from curator.recipe.keys import Loc
-from datastore.text import is_storable
+from curator.recipe.yaml_values import read_values
 
-MAX_BYTES = 1_000_000
+MAX_BYTES = 250_000
+"""Maximum bytes of a file; the largest shipped recipe has 3,000."""
 MAX_PARENTS = 8
 
 NOT_RECIPES = ("samples", "training", "accelerate")
@@ -74,6 +74,8 @@ def _find(name: str | Path, folder: Path, part: str) -> Path:
             return path
     except OSError as error:
         raise UsageError(f"Cannot read {str(path)[:200]}: {error.strerror}") from None
+    except ValueError:  # Python rejects NUL and lone surrogates in a path
+        raise UsageError(f"{to_one_line(str(path))} is not a valid path") from None
     shipped = shipped_recipes(part)
     if str(name) in shipped:
         return shipped[str(name)]
@@ -96,11 +98,13 @@ def _read(path: Path, children: tuple[Path, ...], model: Model, part: str) -> Do
         return document
     if not isinstance(parent, str):
         place = document.place(("extends",))
-        raise RecipeError(f"{place}: extends: expected a recipe's name or file, saw {parent!r}")
+        seen = to_one_line(repr(parent), 60)
+        raise RecipeError(f"{place}: extends: expected a recipe's name or file, saw {seen}")
     try:
         base_path = _find(parent, path.parent, part)
     except UsageError as error:
-        raise RecipeError(f"{document.place(('extends',))}: extends: {error}") from None
+        why = to_one_line(str(error), 1_000)
+        raise RecipeError(f"{document.place(('extends',))}: extends: {why}") from None
     base = _read(base_path, (*children, path.resolve()), model, part)
     _rewrite_paths(base, path.parent, model)
     places = {**base.places, **document.places}
@@ -139,69 +143,18 @@ def _merge(base: Any, over: Any, model: Model, at: Loc = ()) -> Any:
 
 def _parse(path: Path) -> Document:
     try:
-        data = path.read_bytes()
-        text = data.decode("utf-8")
-        if len(data) > MAX_BYTES:
-            raise RecipeError(
-                f"{path.name}:1: expected a file of at most 1 MB, saw {len(data):,} bytes"
-            )
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
-            raise RecipeError(
-                f"{path.name}: aliases (`*name`) are not allowed. Repeat the value instead."
-            )
-        loader = yaml.SafeLoader(text)
-        node = loader.get_single_node()
-        values: dict[str, Any] = loader.construct_document(node) if node else {}
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise UsageError(f"Cannot read {path}: {error.strerror}") from None
+    name = to_one_line(path.name)
+    if len(data) > MAX_BYTES:
+        raise RecipeError(f"{name}:1: expected a file of at most {MAX_BYTES:,} bytes, saw more")
+    try:
+        text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise RecipeError(
-            f"{path.name}:1: expected UTF-8 text, but byte {error.start} is not UTF-8"
+            f"{name}:1: expected UTF-8 text, but byte {error.start} is not UTF-8"
         ) from None
-    except RecursionError:
-        raise RecipeError(f"{path.name}:1: nested too deeply") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else 1
-        why = getattr(error, "problem", None) or "not valid YAML"
-        raise RecipeError(f"{path.name}:{line}: {why}") from None
-    except (ValueError, LookupError, AttributeError, TypeError) as error:
-        # PyYAML raises these for values that look like a date, a number or a tag but are invalid.
-        why = (str(error).splitlines() or [""])[0][:200]
-        raise RecipeError(
-            f"{path.name}: a value cannot be read ({why}). Put it in quotes."
-        ) from None
-    places: dict[Loc, str] = {}
-    if not isinstance(node, yaml.MappingNode) or not isinstance(values, dict):
-        raise RecipeError(f"{path.name}:1: expected keys and values, saw {_kind_of(values)}")
-    errors: list[str] = []
-    _record_places(node, (), path.name, places, errors)
-    if errors:
-        raise RecipeError("\n".join(errors))
+    values, places = read_values(text, name)
     return Document(path, values, places)
-
-
-def _record_places(
-    node: yaml.Node, loc: Loc, file: str, places: dict[Loc, str], errors: list[str]
-) -> None:
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            here = (*loc, key.value)
-            place = f"{file}:{key.start_mark.line + 1}"
-            if here in places:
-                errors.append(f"{place}: duplicate key '{key.value}', first at {places[here]}")
-            if not isinstance(key, yaml.ScalarNode) or key.tag != "tag:yaml.org,2002:str":
-                errors.append(f"{place}: expected a plain text key, saw {key.value!r}")
-                continue
-            places[here] = place
-            _record_places(value, here, file, places, errors)
-    elif isinstance(node, yaml.ScalarNode) and not is_storable(node.value):
-        errors.append(f"{places.get(loc, file)}: text may not contain NUL or lone surrogates")
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            places[(*loc, index)] = f"{file}:{value.start_mark.line + 1}"
-            _record_places(value, (*loc, index), file, places, errors)
-
-
-def _kind_of(values: object) -> str:
-    return "nothing" if values == {} or values is None else type(values).__name__

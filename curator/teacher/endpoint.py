@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from curator.core.errors import TeacherError
-from curator.core.redaction import redact_all_keys, to_one_line
+from curator.core.errors import TeacherError, to_one_line
+from curator.core.redaction import redact_all_keys
 from curator.teacher.call import Call, Request
 from curator.teacher.config import TeacherSettings
 from curator.teacher.rate_limit import parse_retry_after

@@ -23,7 +23,7 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from curator.core.errors import TeacherError, UsageError
-from curator.core.redaction import redact_secrets, to_one_line
+from curator.core.redaction import redact_secrets
 
 LOAD_TIMEOUT_S = 600.0
 """Maximum seconds for loading a model."""

@@ -8,7 +8,8 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
 
-from curator.core.redaction import redact_all_keys, redact_key, to_one_line
+from curator.core.errors import to_one_line
+from curator.core.redaction import redact_all_keys, redact_key
 from curator.teacher.call import Call, Flaw
 
 MAX_STORED_BYTES = 100_000

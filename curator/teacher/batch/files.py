@@ -9,7 +9,8 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, Final
 
-from curator.core.redaction import redact_all_keys, to_one_line
+from curator.core.errors import to_one_line
+from curator.core.redaction import redact_all_keys
 from curator.teacher.bounded_lines import read_lines
 from curator.teacher.call import Request
 from curator.teacher.endpoint import Attempt
