@@ -22,7 +22,7 @@ from shlex import split
 from tempfile import TemporaryFile
 from typing import IO
 
-from curator.core.errors import TeacherError, UsageError
+from curator.core.errors import TeacherError, UsageError, to_one_line
 from curator.core.redaction import redact_secrets
 
 LOAD_TIMEOUT_S = 600.0

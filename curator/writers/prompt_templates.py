@@ -7,7 +7,7 @@ start a message. A recipe's folder may replace files; these are not trusted.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import pairwise
@@ -18,7 +18,14 @@ import jinja2
 from jinja2 import nodes
 from jinja2.sandbox import SandboxedEnvironment
 
-from curator.core.errors import RecipeError, UsageError, unknown_name
+from curator.core.errors import (
+    MALFORMED,
+    RecipeError,
+    UsageError,
+    join_errors,
+    to_one_line,
+    unknown_name,
+)
 
 FOLDER = Path(__file__).parent / "prompts"
 VALUES: Mapping[str, tuple[str, ...]] = {
@@ -36,12 +43,16 @@ LONGEST_PROMPT = 200_000
 """Maximum characters of a rendered conversation."""
 _ROLE = re.compile(r"^### *(\S+)[ \t]*$", re.M)
 _ROLES = ("system", "user", "assistant")
-_COMMENT = re.compile(r"\{#(?:(?!version).)*+version.*#\}")
-# The syntax that a template may use. The sandbox of Jinja protects Python's attributes, but neither
-# time nor memory: `'a' * 10**9` and `'%999999999d' % 1` allocate gigabytes as soon as the file is
-# compiled, 24 lines of `{% set x = x ~ x %}` do so when it is rendered, and three nested loops over
-# a question run for hours. Without calls, filters, arithmetic, assignments and nested loops,
-# rendering is bounded by the size of the file and its values.
+MOST_TAGS = 200
+"""Maximum number of tags `{% … %}` of a file."""
+DEEPEST = 20
+"""Maximum number of tags and operators inside each other."""
+# The syntax that a template may use: values, texts in quotes, `if` with `==`, `!=`, `and`, `or` and
+# `not`, and `for`. Jinja's sandbox protects Python's attributes, but neither time nor memory:
+# `'a' * 10**9` and `'%999999999d' % 1` allocate gigabytes as soon as the file is compiled, 24 lines
+# of `{% set x = x ~ x %}` do so when it is rendered, and three nested loops over a question run for
+# hours. Attributes are not allowed either: `{{ question.upper }}` prints the address of a method,
+# so every run would have other messages and pay for its calls again.
 _ALLOWED = (
     nodes.Template,
     nodes.Output,
@@ -50,15 +61,14 @@ _ALLOWED = (
     nodes.Const,
     nodes.If,
     nodes.For,
-    nodes.CondExpr,
     nodes.Compare,
     nodes.Operand,
     nodes.And,
     nodes.Or,
     nodes.Not,
-    nodes.Getattr,
-    nodes.Getitem,
 )
+_INVALID = (jinja2.TemplateError, SyntaxError, MemoryError, *MALFORMED)
+"""Exceptions of Jinja, and of the Python code that it makes, for a template that is not valid."""
 
 Messages = tuple[tuple[str, str], ...]
 """Role and text of each message."""
@@ -91,7 +101,7 @@ class Prompts:
             except RecipeError as error:
                 errors.append(str(error))
         if errors:
-            raise RecipeError("\n".join(errors))
+            raise RecipeError(join_errors(errors))
 
     def messages(self, name: str, /, **values: Any) -> Messages:
         """Return the conversation with the values inserted; the last message is the user's.
@@ -112,8 +122,8 @@ class Prompts:
                             f"{LONGEST_PROMPT:,} characters. Shorten the prompt."
                         )
                     pieces.append(piece)
-            except (jinja2.TemplateError, TypeError, ValueError) as error:
-                raise RecipeError(f"{prompt.file}:{line}: {_one_line(error)}") from None
+            except _INVALID as error:
+                raise RecipeError(f"{prompt.file}:{line}: {to_one_line(str(error))}") from None
             rendered.append((role, "".join(pieces).strip()))
         return tuple(rendered)
 
@@ -142,7 +152,7 @@ def _files(folder: Path | None, errors: list[str]) -> dict[str, Path]:
 
 
 def _read(environment: SandboxedEnvironment, name: str, path: Path) -> _Prompt:
-    file = path.name
+    file = to_one_line(path.name)
     try:
         with path.open("rb") as opened:
             data = opened.read(LONGEST_FILE + 1)
@@ -156,19 +166,20 @@ def _read(environment: SandboxedEnvironment, name: str, path: Path) -> _Prompt:
     if len(data) > LONGEST_FILE:
         raise RecipeError(f"{file}:1: expected at most {LONGEST_FILE:,} bytes, saw more")
     head, *messages = _split_messages(file, source)
-    if not _COMMENT.fullmatch(head[2].strip()) or head[2].startswith("\n"):
+    if not _is_comment(head[2].strip()) or head[2].startswith("\n"):
         raise RecipeError(
             f"{file}:1: expected a comment such as {{# version 1: its purpose #}}, followed by "
             "'### system' or '### user'"
         )
     _check_roles(file, [(role, line) for role, line, _ in messages])
-    used: set[str] = set()
-    parts = []
-    for role, line, text in messages:
-        used |= _check_syntax(environment, name, file, line, text)
-        parts.append((role, line, environment.from_string(text)))
+    if source.count("{%") > MOST_TAGS:
+        raise RecipeError(f"{file}:1: expected at most {MOST_TAGS} tags {{% … %}}, saw more")
+    checker = _SyntaxChecker(file, VALUES[name])
+    parts = [
+        (role, line, checker.compile(environment, line, text)) for role, line, text in messages
+    ]
     for value in VALUES[name]:
-        if value not in used:
+        if value not in checker.used:
             raise RecipeError(f"{file}:1: expected {{{{ {value} }}}}, which the file does not use")
     return _Prompt(file, sha256(source.encode("utf-8")).hexdigest(), tuple(parts))
 
@@ -195,43 +206,72 @@ def _check_roles(file: str, roles: list[tuple[str, int]]) -> None:
         raise RecipeError(f"{file}:{roles[-1][1] if roles else 1}: expected a last '### user'")
 
 
-def _check_syntax(
-    environment: SandboxedEnvironment, name: str, file: str, line: int, text: str
-) -> set[str]:
-    """Return the values that a message uses; raise RecipeError for syntax that is not allowed."""
-    try:
-        tree = environment.parse(text)
-        visited = list(_walk(tree, 0))
-    except jinja2.TemplateSyntaxError as error:
-        raise RecipeError(f"{file}:{line + error.lineno}: {_one_line(error)}") from None
-    except RecursionError:
-        raise RecipeError(f"{file}:{line}: nested too deeply") from None
-    assigned = {
-        node.name for node, _ in visited if isinstance(node, nodes.Name) and node.ctx == "store"
-    }
-    used = set()
-    for node, loops in visited:
-        if not isinstance(node, _ALLOWED) or loops > 1:
-            what = "a loop in a loop" if loops > 1 else f"'{type(node).__name__.lower()}'"
-            raise RecipeError(
-                f"{file}:{line + node.lineno}: {what} is not allowed. Use only values, `if` and "
-                "`for`."
-            )
-        if isinstance(node, nodes.Name) and node.name not in assigned | {"loop"}:
-            if node.name not in VALUES[name]:
-                message = unknown_name("value", node.name, VALUES[name])
-                raise RecipeError(f"{file}:{line + node.lineno}: {message}")
-            used.add(node.name)
-    return used
+def _is_comment(text: str) -> bool:
+    """Return whether a text is one comment, of one line, that mentions a version."""
+    inside = text[2:-2]
+    is_one = text.startswith("{#") and text.find("#}") == len(text) - 2 and "\n" not in text
+    return is_one and "version" in inside
 
 
-def _walk(node: nodes.Node, loops: int) -> Iterator[tuple[nodes.Node, int]]:
-    """Yield every node with the number of loops around it, including itself."""
-    loops += isinstance(node, nodes.For)
-    yield node, loops
-    for child in node.iter_child_nodes():
-        yield from _walk(child, loops)
+class _SyntaxChecker:
+    """Compiles the messages of one file, and notes which values they use."""
+
+    def __init__(self, file: str, values: Collection[str]) -> None:
+        self.used: set[str] = set()
+        self._file, self._values = file, values
+        self._line, self._line_in_message = 1, 1
+
+    def compile(self, environment: SandboxedEnvironment, line: int, text: str) -> jinja2.Template:
+        """Return the template of a message; raise RecipeError for syntax that is not allowed."""
+        self._line, self._line_in_message = line, 1
+        try:
+            self._check(environment.parse(text), frozenset(), 0)
+            return environment.from_string(text)
+        except RecipeError:
+            raise
+        except RecursionError:
+            raise RecipeError(f"{self._file}:{line}: nested too deeply") from None
+        except _INVALID as error:
+            line += getattr(error, "lineno", None) or 0
+            raise RecipeError(f"{self._file}:{line}: {to_one_line(str(error))}") from None
+
+    def _check(self, node: nodes.Node, loop: frozenset[str], depth: int) -> None:
+        """Check a node and all nodes in it; `loop` has the name that the loop around it sets."""
+        self._line_in_message = node.lineno or self._line_in_message  # some nodes have none
+        if not isinstance(node, _ALLOWED):
+            raise self._error(f"'{type(node).__name__.lower()}' is not allowed")
+        if depth > DEEPEST:
+            raise self._error("nested too deeply", "")
+        if isinstance(node, nodes.Const) and not _is_text(node.value):
+            raise self._error(f"the value {to_one_line(repr(node.value), 60)} is not allowed")
+        if isinstance(node, nodes.Operand) and node.op not in ("eq", "ne"):
+            raise self._error(f"the comparison '{node.op}' is not allowed")
+        if isinstance(node, nodes.Name) and node.name not in loop:
+            if node.name not in self._values:
+                raise self._error(unknown_name("value", node.name, self._values), "")
+            self.used.add(node.name)
+        if isinstance(node, nodes.For):
+            self._check_loop(node, loop, depth)
+            return
+        for child in node.iter_child_nodes():
+            self._check(child, loop, depth + 1)
+
+    def _check_loop(self, node: nodes.For, loop: frozenset[str], depth: int) -> None:
+        if loop:
+            raise self._error("a loop in a loop is not allowed")
+        self._check(node.iter, loop, depth + 1)
+        if not (isinstance(node.target, nodes.Name) and isinstance(node.iter, nodes.Name)):
+            raise self._error("a loop needs one name, `in`, and one value", "")
+        if node.test or node.recursive or node.else_:
+            raise self._error("a loop with `if`, `else` or `recursive` is not allowed")
+        for child in node.body:
+            self._check(child, frozenset({node.target.name}), depth + 1)
+
+    def _error(
+        self, problem: str, advice: str = ". Use only values, `if` and `for`."
+    ) -> RecipeError:
+        return RecipeError(f"{self._file}:{self._line + self._line_in_message}: {problem}{advice}")
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and not any("\ud800" <= char <= "\udfff" for char in value)

@@ -2,11 +2,13 @@
 
 import json
 import os
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from curator.answers import equivalent, extract, extract_output
@@ -136,6 +138,50 @@ INVALID = {
     ),
     "call": (GOOD + "{{ question.format(1) }}", "cot.jinja:4: 'call' is not allowed"),
     "filter": (GOOD + "{{ question|center(1000000000) }}", "cot.jinja:4: 'filter' is not allowed"),
+    "attribute": (GOOD + "{{ question.upper }}", "cot.jinja:4: 'getattr' is not allowed"),
+    "private attribute": (
+        GOOD + "{{ question.__class__.__mro__ }}",
+        "cot.jinja:4: 'getattr' is not allowed",
+    ),
+    "item": (GOOD + "{{ question['__class__'] }}", "cot.jinja:4: 'getitem' is not allowed"),
+    "number": (GOOD + "{{ 1 }}", "cot.jinja:4: the value 1 is not allowed"),
+    "long number": (GOOD + "{{ " + "1" * 40_000 + " }}", "cot.jinja:2: Exceeds the limit"),
+    "surrogate": (GOOD + r"{{ '\ud800' }}", r"cot.jinja:4: the value '\ud800' is not allowed"),
+    "order": (GOOD + "{% if options < 'a' %}{% endif %}", "cot.jinja:4: the comparison 'lt' is"),
+    "choice": (GOOD + "{{ question if options }}", "cot.jinja:4: 'condexpr' is not allowed"),
+    "autoescape": (
+        GOOD + "{% autoescape true %}{% endautoescape %}",
+        "cot.jinja:3: 'scope' is not allowed",
+    ),
+    "many tags": (
+        GOOD + "{% if options %}" + "{% elif options %}" * 2_000 + "{% endif %}",
+        "cot.jinja:1: expected at most 200 tags {% … %}, saw more",
+    ),
+    "tags in tags": (
+        GOOD + "{% if options %}" * 50 + "{% endif %}" * 50,
+        "cot.jinja:4: nested too deeply",
+    ),
+    "loop variable after the loop": (
+        GOOD + "{% for a in question %}{% endfor %}{{ a }}",
+        "cot.jinja:4: No value named 'a'",
+    ),
+    "loop object": (
+        GOOD + "{% for a in question %}{{ loop }}{% endfor %}",
+        "cot.jinja:4: No value named 'loop'",
+    ),
+    "loop named loop": (
+        GOOD + "{% for loop in question %}{% endfor %}",
+        "cot.jinja:4: Can't assign to special loop variable",
+    ),
+    "loop over pairs": (
+        GOOD + "{% for a, b in question %}{% endfor %}",
+        "cot.jinja:4: a loop needs one name",
+    ),
+    "loop with a condition": (
+        GOOD + "{% for a in question if a %}{% endfor %}",
+        "cot.jinja:4: a loop with `if`, `else` or `recursive` is not allowed",
+    ),
+    "long unknown name": (GOOD + "{{ " + "q" * 40_000 + " }}", "cot.jinja:4: No value named 'q"),
     "deep": (GOOD + "{{" + "(" * 5_000 + ")" * 5_000 + "}}", "cot.jinja:2: nested too deeply"),
     "long file": (GOOD + "x" * 60_000, "cot.jinja:1: expected at most 50,000 bytes"),
 }
@@ -180,7 +226,45 @@ def test_a_prompt_that_becomes_too_long_is_stopped_in_time(tmp_path: Path) -> No
         prompts.messages("cot", question="x" * 20_000, options="")
 
 
-def test_the_python_attributes_of_a_value_are_not_accessible(tmp_path: Path) -> None:
-    reach = "{{ question.__class__.__mro__[1] }}"
-    with pytest.raises(RecipeError, match=r"cot.jinja:2: .*unsafe"):
-        Prompts(write_prompt(tmp_path, GOOD + reach)).messages("cot", question="Q", options="")
+RENDER = """
+import sys
+from pathlib import Path
+from curator.writers.prompt_templates import Prompts
+print(Prompts(Path(sys.argv[1])).messages("cot", question="Q", options="O"))
+"""
+
+
+def test_every_run_renders_the_same_messages(tmp_path: Path) -> None:
+    condition = "{% if options == 'O' and not (question != 'Q') %}{{ 'yes' }}{% endif %}"
+    write_prompt(tmp_path, GOOD + condition)
+    runs = {
+        subprocess.run(
+            [sys.executable, "-c", RENDER, str(tmp_path)],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in "12"
+    }
+    assert runs == {"(('user', 'Q O\\nyes'),)\n"}
+
+
+PIECES = [
+    "{{", "}}", "{%", "%}", "{#", "#}", " if ", " elif ", " else ", " endif ", " for ", " in ",
+    " endfor ", " question ", " options ", " x ", " loop ", " == ", " and ", " not ", "(", ")",
+    "[", "]", ".", "|", "~", "'a'", '"', "1" * 5_000, "1e999", " set ", " raw ", " endraw ",
+    " block ", " filter ", " with ", " autoescape ", " macro ", " import ", "\n", "### user\n",
+    "\\", "-", "*", "**", " is ", "text", "\x00", "\u2028", " none ", " recursive ", ",", ":", "=",
+]  # fmt: skip
+
+
+@given(text=st.lists(st.sampled_from(PIECES), max_size=30).map("".join))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_file_is_rendered_or_rejected(text: str, tmp_path: Path) -> None:
+    try:
+        prompts = Prompts(write_prompt(tmp_path, GOOD + text))
+        prompts.messages("cot", question="Q", options="O")
+    except RecipeError as error:
+        assert str(error).startswith("cot.jinja:")
+        assert str(error).isprintable()
