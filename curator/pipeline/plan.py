@@ -26,6 +26,7 @@ from curator.pipeline.state import SubsetInputs, SubsetState
 from curator.pipeline.subset import build_order, open_files, run_subset, stage_of
 from curator.recipe.schema import Recipe
 from curator.sources import records
+from curator.teacher.endpoint import describe_teacher
 from curator.versions.content import content_of
 from curator.writers import WRITERS
 from datastore.memo import Outputs
@@ -68,6 +69,8 @@ class Plan:
     """One line for each source and evaluation set that cannot be read."""
     notes: Sequence[str]
     """One line for each amount of the mixture that is larger than what is available."""
+    teacher: str = ""
+    """One line: where the teacher's requests and its key go; empty without a teacher."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,8 @@ def _plan(context: BuildContext) -> Plan:
         for name, status in statuses.items()
     ]
     missing = [each.missing for each in (*sources.values(), *evals.values()) if each.missing]
-    return Plan(recipe.name, steps, stages, missing, planned.notes)
+    teacher = describe_teacher(recipe.teacher) if recipe.teacher else ""
+    return Plan(recipe.name, steps, stages, missing, planned.notes, teacher)
 
 
 def _built_status(subset: SubsetState) -> _Status:

@@ -84,7 +84,7 @@ class Teacher:
         if settings.budget != UNLIMITED:
             spent_before = sum_costs(ledgers.calls, recipe)
         self._budgets = BudgetLedger(settings.budget, spent_before, budget)
-        self._endpoint = Endpoint(settings)
+        self._endpoint = Endpoint(settings, self._listener)
         self._batches = None
         if settings.batch:
             assert ledgers.batches is not None, "required by settings that use batches"

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from curator.core.errors import TeacherError, to_one_line
+from curator.core.progress import Listener, SilentListener
 from curator.core.redaction import redact_all_keys
 from curator.teacher.call import Call, Request
 from curator.teacher.config import TeacherSettings
@@ -51,26 +52,27 @@ class Attempt:
 class Endpoint:
     """The endpoint of the settings.
 
-    The key is read from the environment on the first request; TeacherError if it is missing. The
-    key goes to the address that the recipe names: read `base_url` and `key_env` before you build
-    somebody else's recipe.
+    The key is read from the environment on the first request; TeacherError if it is missing. It
+    goes to the address that the recipe names, and a recipe may name any variable: before the first
+    request, `listener` receives a note with both.
     """
 
-    def __init__(self, settings: TeacherSettings) -> None:
+    def __init__(self, settings: TeacherSettings, listener: Listener | None = None) -> None:
         self.settings = settings
+        self._listener = listener or SilentListener()
         self._key = ""
         self._client: AsyncOpenAI | None = None
 
     @property
     def address(self) -> str:
         """The URL for messages, without anything that may be secret."""
-        parts = urlsplit(self.settings.base_url)
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        return _address(self.settings)
 
     @property
     def client(self) -> "AsyncOpenAI":
         """The official client, made on first use. Raises TeacherError if that fails."""
         if self._client is None:
+            self._listener.note(describe_teacher(self.settings))
             self._key = read_key(self.settings.key_env)
             try:
                 check_proxy(self.settings.base_url)
@@ -138,6 +140,20 @@ class Endpoint:
         if isinstance(cause, ValueError):
             return Failure("invalid address or header", "stop", detail=self.redact(str(cause)))
         return Failure("disconnected", busy=True)
+
+
+def describe_teacher(settings: TeacherSettings) -> str:
+    """Return one line: the model, where its requests go, and which variable's value goes there."""
+    model, key = to_one_line(settings.model, 100), to_one_line(settings.key_env, 100)
+    if settings.replay:
+        return f"Teacher: {model}, replayed from {to_one_line(settings.replay)} (sends no key)."
+    sent = f"sends the value of {key}" if key else "sends no key"
+    return f"Teacher: {model} at {to_one_line(_address(settings))} ({sent})."
+
+
+def _address(settings: TeacherSettings) -> str:
+    parts = urlsplit(settings.base_url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def read_key(variable: str) -> str:

@@ -88,3 +88,11 @@ def test_a_subset_without_its_source_waits_and_the_source_is_named(world) -> Non
     [waiting] = [step for step in made.steps if step.state == "waits"]
     assert (waiting.subset, waiting.next, waiting.rows) == ("rft", "source gsm8k_rft", 0)
     assert len(made.missing) == 1 and "gsm8k_rft" in made.missing[0]
+
+
+def test_a_plan_states_where_the_key_of_a_teacher_goes(world) -> None:
+    assert make_plan(world, RECIPE).teacher == ""
+    named = "teacher: {model: m, base_url: 'https://example.org/v1', key_env: AWS_SECRET}\n"
+    assert make_plan(world, RECIPE + named).teacher == (
+        "Teacher: m at https://example.org/v1 (sends the value of AWS_SECRET)."
+    )

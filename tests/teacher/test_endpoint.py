@@ -11,15 +11,16 @@ import subprocess
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import openai
 import pytest
 
 from curator.core.errors import TeacherError
 from curator.teacher import Call, Request, TeacherSettings, endpoint
+from curator.teacher.endpoint import describe_teacher
 from tests.teacher.faults import Server, completion
-from tests.teacher.helpers import ask, requests, settings
+from tests.teacher.helpers import Notes, ask, requests, settings
 
 VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
@@ -36,6 +37,30 @@ def fields(head: str) -> dict[str, str]:
     first, *lines = head.strip().split("\r\n")
     pairs = (line.split(": ", 1) for line in lines)
     return {"": first} | {name.lower(): value for name, value in pairs}
+
+
+def test_the_address_and_the_variable_of_the_key_are_reported_before_the_first_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTHER_SECRET", "a-secret-of-this-test")
+    notes, seen = Notes(), list[list[str]]()
+
+    def answer(body: dict[str, Any], attempt: int) -> None:
+        seen.append(list(notes.texts))
+
+    with Server(reply=answer) as server:
+        named = settings(server, key_env="OTHER_SECRET", model="m\x1b[31m\nx")
+        ask(named, tmp_path, requests(2), listener=notes)
+        line = f"Teacher: m [31m x at {server.url} (sends the value of OTHER_SECRET)."
+    assert notes.texts.count(line) == 1
+    assert all(line in before for before in seen)
+
+
+def test_a_teacher_without_a_key_and_a_replay_send_none() -> None:
+    plain = TeacherSettings(model="m", base_url="http://localhost:8000/v1?a=b", key_env="")
+    replayed = TeacherSettings(model="m", replay="calls.jsonl")
+    assert describe_teacher(plain) == "Teacher: m at http://localhost:8000/v1 (sends no key)."
+    assert describe_teacher(replayed) == "Teacher: m, replayed from calls.jsonl (sends no key)."
 
 
 def test_a_request_has_the_headers_of_the_official_client(

@@ -30,7 +30,8 @@ def build(
 ) -> None:
     """Build a recipe into a version.
 
-    Rerun the command to resume a build that was stopped.
+    Before the first request to a teacher, prints its address and the environment variable whose
+    value is sent there. Rerun the command to resume a build that was stopped.
     """
     from curator.pipeline.build import build as run_build
 

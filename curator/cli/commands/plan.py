@@ -58,7 +58,7 @@ def plan(
             "≤ marks a maximum: checks and screens that have not run yet will reject some rows."
         )
     _print_calls(made)
-    for line in (*made.missing, *made.notes):
+    for line in (*made.missing, *made.notes, *filter(None, [made.teacher])):
         print_line(line)
 
 

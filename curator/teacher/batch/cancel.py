@@ -27,7 +27,7 @@ def cancel_batches(
 async def _cancel(
     settings: TeacherSettings, calls: Ledger, ledger: Ledger, listener: Listener
 ) -> int:
-    endpoint = Endpoint(settings)
+    endpoint = Endpoint(settings, listener)
     call_store = CallStore(calls)
     batches = Batches(endpoint, call_store, ledger, listener)
     try:

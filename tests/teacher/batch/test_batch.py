@@ -385,7 +385,7 @@ def test_the_batch_of_a_killed_process_is_found_by_id(server: BatchServer, tmp_p
     assert set(server.accepted.values()) == {1}
     assert len(server.files) == 2, "one input, one output"
     assert counts.answered == 200
-    assert notes.texts == ["Batch batch_0 of 200 calls was submitted by an earlier run."]
+    assert notes.texts[:1] == ["Batch batch_0 of 200 calls was submitted by an earlier run."]
 
 
 @pytest.mark.parametrize("path", ["POST /files", "POST /batches"])
