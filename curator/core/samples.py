@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from curator.core.errors import MALFORMED, UsageError
 from curator.core.files import write_aside
+from curator.core.json_text import parse_json
 
 MAX_LINE_BYTES = 64_000_000
 
@@ -67,7 +68,7 @@ def write_samples(problems: Iterable[SampledProblem], path: Path) -> int:
 
 def _problem(line: bytes, place: str) -> SampledProblem:
     try:
-        row = json.loads(line)
+        row = parse_json(line)
         samples = tuple(_sample(each) for each in row["samples"])
         texts = {name: _text(row.get(name, "")) for name in ("set", "field", "level")}
         choices = tuple(_text(each) for each in row.get("choices") or ())

@@ -4,11 +4,11 @@ In: status, content type and bytes from any server, none of which is trusted. Ou
 Failure, and the body as it is stored.
 """
 
-import json
 from dataclasses import dataclass
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
 from curator.core.errors import to_one_line
+from curator.core.json_text import parse_json
 from curator.core.redaction import redact_all_keys, redact_key
 from curator.teacher.call import Call, Flaw
 
@@ -50,9 +50,10 @@ def read_response(content_type: str, body: bytes, key: str) -> tuple[Call | Fail
         detail = to_one_line(content_type)
         return Failure("wrong content type", detail=detail), _decode_text(body, key)
     try:
-        parsed = _parse_json(body)
-    except (ValueError, RecursionError):
-        return Failure("broken JSON", charged=True), _decode_text(body, key)
+        parsed = parse_json(body)
+    except ValueError as error:
+        detail = to_one_line(str(error))
+        return Failure("broken JSON", detail=detail, charged=True), _decode_text(body, key)
     parsed = redact_key(parsed, key)
     result = read_completion(parsed)
     if isinstance(result, Failure):
@@ -109,8 +110,8 @@ def read_completion(body: Any) -> Call | Failure:
 def read_error_response(status: int, body: bytes, key: str) -> tuple[Failure, Any]:
     """Return the failure of a reply with an error status, and its body as it is stored."""
     try:
-        parsed = redact_all_keys(_parse_json(body), key) if len(body) <= MAX_STORED_BYTES else None
-    except (ValueError, RecursionError):
+        parsed = redact_all_keys(parse_json(body), key) if len(body) <= MAX_STORED_BYTES else None
+    except ValueError:
         parsed = None
     stored = _decode_text(body, key) if parsed is None else parsed
     return classify_error(status, stored), stored
@@ -169,18 +170,6 @@ def _as_dict(value: Any) -> dict[Any, Any]:
 
 def _as_str(value: Any) -> str:
     return value if isinstance(value, str) else ""
-
-
-def _reject_constant(constant: str) -> NoReturn:
-    raise ValueError(constant)  # NaN and Infinity are not JSON, and SQL would stumble on them
-
-
-_decoder = json.JSONDecoder(parse_constant=_reject_constant)
-
-
-def _parse_json(body: bytes) -> Any:
-    # Like json.loads, which makes a decoder per body.
-    return _decoder.decode(body.decode(json.detect_encoding(body), "surrogatepass"))
 
 
 def _decode_text(body: bytes, key: str) -> str:

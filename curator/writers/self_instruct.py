@@ -6,13 +6,13 @@ requested: without a gold answer, agreement is the proof, and guesses among four
 often.
 """
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from curator.core.errors import RecipeError
+from curator.core.errors import RecipeError, join_errors
+from curator.core.json_text import parse_json
 from curator.core.model import content_id
 from curator.writers.parse_reply import LONGEST as LONGEST_REPLY
 from curator.writers.parse_reply import strip_thoughts
@@ -59,8 +59,8 @@ def read_seeds(text: str, file: str) -> tuple[Seed, ...]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
+            row = parse_json(line)
+        except ValueError:
             row = None
         if not isinstance(row, dict) or set(row) != set(_FIELDS):
             errors.append(f"{file}:{number}: expected an object with {', '.join(_FIELDS)}")
@@ -73,7 +73,7 @@ def read_seeds(text: str, file: str) -> tuple[Seed, ...]:
     if not errors and not seeds:
         errors.append(f"{file}:1: expected seed problems, saw none")
     if errors:
-        raise RecipeError("\n".join(errors[:20]))
+        raise RecipeError(join_errors(errors))
     return tuple(seeds.values())
 
 

@@ -73,3 +73,8 @@ def test_long_hostile_replies_are_read_in_time(unit: str) -> None:
     for kind in ("CoT", "PoT"):
         read_reply(unit * (20_000 // len(unit)), kind)  # type: ignore[arg-type]
     assert time.process_time() - started < 10
+
+
+@pytest.mark.parametrize("line", ["@a\n", "x=\\\n"])
+def test_a_reply_whose_every_line_is_incomplete_is_rejected_after_a_few_tries(line: str) -> None:
+    assert read_reply(line * 5_000, "PoT") == ("", "unfinished program")

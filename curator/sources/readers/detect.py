@@ -100,20 +100,25 @@ def _read_list(path: Path, name: str, brackets: json_array.Brackets) -> Iterator
 
 def _read_csv(path: Path, name: str) -> Iterator[Record]:
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
-        rows = csv.DictReader(iter(lambda: stream.readline(LONGEST), ""), strict=True)
+        rows = csv.reader(iter(lambda: stream.readline(LONGEST), ""), strict=True)
+        columns: list[str] = []
         while True:
             try:
-                row: dict[str | None, Any] | None = next(rows, None)
+                cells = next(rows, None)
             except csv.Error as error:
                 yield quarantine(f"{name}:{rows.line_num}", "not CSV", str(error))
                 continue
-            if row is None:
+            if cells is None:
                 return
             place = f"{name}:{rows.line_num}"
-            if None in row or None in row.values():
-                yield quarantine(place, "wrong number of columns", list(row.values()))
+            if not cells:  # a blank line
+                continue
+            if not columns:
+                columns = cells
+            elif len(cells) != len(columns):  # not DictReader: it pads each row to all columns
+                yield quarantine(place, "wrong number of columns", cells)
             else:
-                yield place, {str(key): cell for key, cell in row.items()}
+                yield place, dict(zip(columns, cells, strict=True))
 
 
 def _read_zip(path: Path, name: str) -> Iterator[Record]:

@@ -9,18 +9,19 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, Final
 
-from curator.core.errors import to_one_line
+from curator.core.errors import MALFORMED, to_one_line
+from curator.core.json_text import parse_json
 from curator.core.redaction import redact_all_keys
 from curator.teacher.bounded_lines import read_lines
 from curator.teacher.call import Request
-from curator.teacher.endpoint import Attempt
+from curator.teacher.endpoint import REPLY_BYTES, Attempt
 from curator.teacher.response import Failure, read_error_response, read_response
 
 MAX_REQUESTS = 50_000
 """Maximum requests per input file."""
 MAX_BYTES = 200_000_000
 """Maximum bytes per input file."""
-LINE_BYTES = 64_000_000
+LINE_BYTES = 2 * REPLY_BYTES
 """A longer line of a result is invalid."""
 URL: Final = "/v1/chat/completions"
 
@@ -59,12 +60,12 @@ def read_results(file: BinaryIO, key: str) -> Iterator[tuple[bytes | None, Attem
     """
     for _, _, text in read_lines(file, LINE_BYTES):
         try:
-            line = json.loads(text)
+            line = parse_json(text)
             request_key = bytes.fromhex(line["custom_id"])
             if len(request_key) != 16:
                 raise ValueError(request_key)
             attempt = _read_result(line, key)
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except MALFORMED:
             yield None, Attempt(Failure("broken line in a batch"))
         else:
             yield request_key, attempt
@@ -77,12 +78,17 @@ def read_rejections(
 
     `errors` are pairs of line number and message.
     """
-    keys = [bytes.fromhex(json.loads(line)["custom_id"]) for line in file]
-    return {
-        keys[line - 1]: Attempt(Failure("refused in a batch", "never", detail=message))
-        for line, message in errors
-        if line and 0 < line <= len(keys)
-    }
+    refused = {line: message for line, message in errors if line}
+    attempts = {}
+    for number, _, text in read_lines(file, LINE_BYTES):
+        if number in refused:
+            try:
+                key = bytes.fromhex(parse_json(text)["custom_id"])
+            except MALFORMED:
+                continue
+            failure = Failure("refused in a batch", "never", detail=refused[number])
+            attempts[key] = Attempt(failure)
+    return attempts
 
 
 def _read_result(line: dict[str, Any], key: str) -> Attempt:

@@ -20,7 +20,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, BinaryIO
 
-from curator.core.errors import UsageError
+from curator.core.errors import MAX_KNOWN, MAX_NAME, UsageError, to_one_line
+from curator.core.json_text import parse_json
 from curator.core.model import content_id
 from curator.teacher.bounded_lines import read_lines
 from curator.teacher.call import Message, parameters
@@ -68,10 +69,10 @@ class Recordings:
                 self._offsets[key] = offset
                 self._lengths.add(len(messages))
                 models.add(line["model"])
-            except (ValueError, RecursionError) as error:
+            except ValueError as error:
                 error_count += 1
                 if len(errors) < _MAX_REPORTED:
-                    errors.append(f"{path}:{number}: {' '.join(str(error).split())[:200]}")
+                    errors.append(f"{path}:{number}: {to_one_line(str(error))}")
         if error_count:
             if error_count > _MAX_REPORTED:
                 errors.append(f"… and {error_count - _MAX_REPORTED:,} more invalid lines")
@@ -113,9 +114,11 @@ class Recordings:
         """Return one line about a request that no recorded call answers."""
         questions = [text for role, text in messages if role == "user"]
         question = " ".join(questions[-1].split())[:80] if questions else ""
-        near = get_close_matches(model, self.models, n=1, cutoff=0)
+        models = self.models[:MAX_KNOWN] if len(model) <= MAX_NAME else ()
+        near = get_close_matches(model, [m for m in models if len(m) <= MAX_NAME], n=1, cutoff=0)
         nearest = f" (nearest: {near[0]!r})" if near and near[0] != model else ""
-        return f"No recorded call of model {model!r}{nearest} as sample {sample} for: {question}"
+        called = f"{to_one_line(model)!r}{nearest} as sample {sample}"
+        return f"No recorded call of model {called} for: {question}"
 
     def copy(self, path: Path) -> None:
         """Write all lines to a new file. Raises UsageError if it exists or cannot be written."""
@@ -135,7 +138,7 @@ def read_line(text: bytes) -> dict[str, Any]:
     """Parse and check one line. Raises ValueError with the reason if it is invalid."""
     if len(text) >= LINE_BYTES:
         raise ValueError(f"longer than {LINE_BYTES:,} bytes")
-    line = json.loads(text.decode("utf-8"), parse_constant=_reject_constant)
+    line = parse_json(text)
     if not isinstance(line, dict):
         raise ValueError(f"expected an object, found {type(line).__name__}")
     for key, value in line.items():
@@ -217,7 +220,3 @@ def _key(
     parameter_text = "" if line_parameters is None else parameters(line_parameters)
     message_text = json.dumps([list(message) for message in messages])
     return content_id("recorded", model, message_text, sample_text, parameter_text)
-
-
-def _reject_constant(name: str) -> None:
-    raise ValueError(f"{name} is not valid JSON")

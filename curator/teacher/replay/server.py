@@ -20,7 +20,8 @@ from pathlib import Path
 from threading import Lock, Thread
 from typing import Any
 
-from curator.core.errors import UsageError
+from curator.core.errors import MALFORMED, UsageError
+from curator.core.json_text import parse_json
 from curator.core.model import content_id
 from curator.teacher.replay.recordings import Recordings, read_messages
 from curator.teacher.token_count import counter, prompt_tokens
@@ -243,7 +244,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._reply(200, make_completion(self.server, body, self._read_sample()))
         except HttpError as error:
             self._reply(error.status, _make_error(str(error), error.status, error.code))
-        except (ValueError, TypeError, AttributeError) as error:  # the file has changed
+        except MALFORMED as error:  # the file has changed
             self._reply(500, _make_error(f"cannot serve the recorded call: {error}", 500))
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
@@ -268,12 +269,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             raise HttpError(415, f"expected the header Content-Type: {JSON}")
         length = self.headers.get("Content-Length", "")
-        if not (length.isascii() and length.isdigit()) or int(length) > BODY_BYTES:
+        is_number = length.isascii() and length.isdigit() and len(length) < 10
+        if not is_number or int(length) > BODY_BYTES:
             self.close_connection = True
             raise HttpError(411, f"expected a Content-Length of no more than {BODY_BYTES:,}")
         try:
-            return json.loads(self.rfile.read(int(length)))
-        except (ValueError, RecursionError) as error:
+            return parse_json(self.rfile.read(int(length)))
+        except ValueError as error:
             raise HttpError(400, f"the body is not valid JSON: {error}") from None
 
     def _reply(self, status: int, value: dict[str, Any]) -> None:
