@@ -26,7 +26,7 @@ LAYERS: dict[str, set[str]] = {
     "curator.teacher": {*CORE, "datastore"},
     # level 4
     "curator.screens": {*CORE, "datastore", "curator.sources"},
-    "curator.writers": {*CORE, "curator.answers"},
+    "curator.writers": {*CORE, "datastore", "curator.answers"},
     "curator.checks": {*CORE, "curator.answers", "curator.sandbox"},
     # level 5
     "curator.versions": {

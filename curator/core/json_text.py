@@ -42,7 +42,7 @@ def parse_json(data: str | bytes) -> Any:
 def _is_deep(value: object) -> bool:
     """Return whether lists and objects are inside each other more than MAX_DEPTH times."""
     level = [value]
-    for _ in range(MAX_DEPTH + 1):
+    for _ in range(MAX_DEPTH):
         level = [
             child
             for each in level

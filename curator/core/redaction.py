@@ -108,4 +108,3 @@ def _environment_secrets() -> list[str]:
         (each for each in secrets if len(each) >= MIN_PASSWORD_LENGTH),
         key=lambda each: (-len(each), each),
     )
-

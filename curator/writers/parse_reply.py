@@ -14,6 +14,7 @@ from textwrap import dedent
 
 from curator.answers import extract
 from curator.core.model import Answer, Kind
+from datastore.text import is_storable
 
 LONGEST = 20_000
 """Maximum characters of a reply; the check `format` rejects longer rows, too."""
@@ -66,6 +67,8 @@ def read_reply(text: str, kind: Kind, choices: Sequence[str] = ()) -> tuple[str,
     """
     if len(text) > LONGEST:
         return "", "too long"
+    if not is_storable(text):
+        return "", "not valid Unicode text"
     reply = strip_thoughts(text.replace("\r\n", "\n"))
     if reply is None:
         return "", "unfinished thought"

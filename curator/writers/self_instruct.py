@@ -16,6 +16,7 @@ from curator.core.json_text import parse_json
 from curator.core.model import content_id
 from curator.writers.parse_reply import LONGEST as LONGEST_REPLY
 from curator.writers.parse_reply import strip_thoughts
+from datastore.text import is_storable
 
 SAME_TOPIC, OTHER_TOPICS = 2, 2
 """Examples per request from the requested topic, and from other topics."""
@@ -66,6 +67,8 @@ def read_seeds(text: str, file: str) -> tuple[Seed, ...]:
             errors.append(f"{file}:{number}: expected an object with {', '.join(_FIELDS)}")
         elif not all(isinstance(row[name], str) and row[name].strip() for name in _FIELDS):
             errors.append(f"{file}:{number}: expected a text for each of {', '.join(_FIELDS)}")
+        elif not all(is_storable(row[name]) for name in _FIELDS):
+            errors.append(f"{file}:{number}: text may not contain NUL or lone surrogates")
         elif row["question"] in seeds:
             errors.append(f"{file}:{number}: the question repeats an earlier line")
         else:
@@ -163,6 +166,8 @@ def read_question(text: str) -> tuple[str, str]:
     """
     if len(text) > LONGEST_REPLY:
         return "", "too long"
+    if not is_storable(text):
+        return "", "not valid Unicode text"
     reply = strip_thoughts(text.replace("\r\n", "\n"))
     if reply is None:
         return "", "unfinished thought"

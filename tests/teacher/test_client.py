@@ -415,3 +415,12 @@ def test_the_endpoint_gets_the_body_and_the_sample_number(tmp_path: Path) -> Non
         [call], _ = ask(settings(server), tmp_path, [request])
     assert isinstance(call, Call) and call.text == "q?#3"
     assert bodies == [request.body()]
+
+
+@pytest.mark.parametrize("depth", [101, 330, 900, 100_000])
+def test_a_deeply_nested_reply_is_stored_as_a_failed_call(tmp_path: Path, depth: int) -> None:
+    body = json.dumps(completion("42"))[:-1] + ', "x": ' + "[" * depth + "]" * depth + "}"
+    with Server(reply=always(200, body.encode(), {"content-type": "application/json"})) as server:
+        calls, _ = ask(settings(server, tries=1), tmp_path, requests(1))
+    assert calls == [Call("failed", reason="broken JSON", final=False)]
+    assert body[:1_000] in records(tmp_path)["question 0"]["response"]

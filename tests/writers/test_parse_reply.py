@@ -78,3 +78,9 @@ def test_long_hostile_replies_are_read_in_time(unit: str) -> None:
 @pytest.mark.parametrize("line", ["@a\n", "x=\\\n"])
 def test_a_reply_whose_every_line_is_incomplete_is_rejected_after_a_few_tries(line: str) -> None:
     assert read_reply(line * 5_000, "PoT") == ("", "unfinished program")
+
+
+@pytest.mark.parametrize("kind", ["CoT", "PoT"])
+def test_a_reply_that_cannot_be_stored_is_rejected(kind: Any) -> None:
+    reply = "```python\nprint('\ud800')\n```\nThe answer is 1"
+    assert read_reply(reply, kind) == ("", "not valid Unicode text")

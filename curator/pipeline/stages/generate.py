@@ -22,18 +22,14 @@ from curator.pipeline.stages.write import number_copies
 from curator.pipeline.state import SubsetState
 from curator.pipeline.teacher_session import TeacherSession
 from curator.recipe.schema import Subset
+from curator.sources.fields import quarantine
 from curator.teacher import Call, Sampling
 from curator.writers import WRITERS, build_instruction
 from curator.writers.instruction import choices_line
 from curator.writers.parse_reply import read_reply
 from curator.writers.prompt_templates import Messages, Prompts
 from datastore.memo import Outputs
-from datastore.text import is_storable
 
-LONGEST_REPLY = 10_000
-"""Maximum number of characters stored of a reply without a rationale. The ledger has all of it."""
-UNSTORABLE = "not valid Unicode text"
-"""Reason why a reply with a NUL or a lone surrogate has no rationale."""
 LONGEST_ERROR = 1_000
 """Maximum number of characters of an error that a repair prompt shows."""
 
@@ -224,7 +220,7 @@ class Solver:
         text, reason = read_call(call, kind, problem.choices)
         if not text:
             place = f"{problem.place}, {writer} sample {sample}"
-            generated.unread.append(QuarantinedRecord(place, reason, call.text[:LONGEST_REPLY]))
+            generated.unread.append(quarantine(place, reason, call.text))
             generated.unanswered += call.status == "failed" and not call.final
             return None
         rationale = Rationale(problem.id, writer, kind, build_instruction(problem, kind), text)
@@ -276,8 +272,6 @@ def read_call(call: Call, kind: Kind, choices: Sequence[str]) -> tuple[str, str]
         return "", f"call failed: {call.reason}"
     if call.flaw:
         return "", call.flaw
-    if not is_storable(call.text):
-        return "", UNSTORABLE
     return read_reply(call.text, kind, choices)
 
 

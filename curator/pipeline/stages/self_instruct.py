@@ -23,8 +23,6 @@ from curator.pipeline.estimate import CallEstimate, CallTally
 from curator.pipeline.stages.agreement import Text, agree
 from curator.pipeline.stages.check import check_params
 from curator.pipeline.stages.generate import (
-    LONGEST_REPLY,
-    UNSTORABLE,
     generate,
     has_unanswered,
     messages_of,
@@ -41,12 +39,12 @@ from curator.pipeline.state import SubsetInputs, SubsetState
 from curator.recipe.schema import Embedding, Recipe, SelfInstruct, Subset
 from curator.screens.embedding import Embedder, find_nearest
 from curator.screens.novelty import Novelty
+from curator.sources.fields import quarantine
 from curator.teacher import Call
 from curator.writers import own_stage
 from curator.writers.self_instruct import Draw, Seed, make_draws, read_question, read_seeds
 from datastore.engine import scan
 from datastore.memo import Outputs
-from datastore.text import is_storable
 
 CHUNK = 500
 """New problems whose answers are compared at once."""
@@ -238,9 +236,7 @@ class _Generator:
         total, what = self._source.questions, f"generating questions for {self._name}"
         for draw, call in self._session.each(wanted, self._request_question, what, total):
             self._count(call)
-            if not is_storable(call.text):
-                question, reason = "", UNSTORABLE
-            elif is_complete(call):
+            if is_complete(call):
                 question, reason = read_question(call.text)
             else:
                 question, reason = "", call.flaw or f"call failed: {call.reason}"
@@ -336,7 +332,7 @@ class _Generator:
 
     def _reject(self, draw: Draw, reason: str, raw: str) -> None:
         self.counts[f"invented: {reason}"] += 1
-        self.rejects.append(QuarantinedRecord(_place(draw), reason, raw[:LONGEST_REPLY]))
+        self.rejects.append(quarantine(_place(draw), reason, raw))
 
     def _count(self, call: Call) -> None:
         self.counts["calls"] += 1

@@ -13,7 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from curator.core.model import QuarantinedRecord
 from curator.sources.fields import quarantine

@@ -243,3 +243,11 @@ def test_a_damaged_zip_is_quarantined(tmp_path: Path) -> None:
     whole[40] ^= 0xFF
     path.write_bytes(bytes(whole))
     assert read_file(path) == [("math.zip/a.json", "damaged or locked member")]
+
+
+def test_a_csv_file_with_many_columns_and_rows_is_read_in_linear_time(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("a," * 100_000 + "a\n" + "1\n" * 100_000)
+    found = read_file(path)
+    assert len(found) == 100_000
+    assert {reason for _, reason in found} == {"wrong number of columns"}
