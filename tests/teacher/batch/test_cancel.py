@@ -36,7 +36,10 @@ def test_the_command_cancels_batches_and_their_replies_are_not_requested_again(
 
         server.faults["POST /batches/batch_0/cancel"] = [(401, {}, {"error": {"message": "no"}})]
         result = curator("cancel", recipe, *store, env=WITH_KEY)
-        expected = f"The teacher at {server.url} cannot be used: key refused: no\n"
+        expected = (
+            f"Teacher: m at {server.url} (sends the value of BATCH_KEY).\n"
+            f"The teacher at {server.url} cannot be used: key refused: no\n"
+        )
         assert (result.returncode, result.stdout, result.stderr) == (1, "", expected)
 
         result = curator("cancel", recipe, *store, env=WITH_KEY)
