@@ -13,14 +13,13 @@ from types import TracebackType
 
 from curator.core.errors import SandboxError
 from curator.sandbox import implicit_result, preload
+from curator.sandbox.classify import Limits
 from curator.sandbox.execution import Execution
-from curator.sandbox.zygote_client import Limits, Zygote, ZygoteDied
+from curator.sandbox.settings import PROGRAM_BYTES
+from curator.sandbox.zygote_client import Zygote, ZygoteDied
 
 VERSION = 2
 """The version of the sandbox. Raise it with any change that can change an Execution."""
-
-PROGRAM_BYTES = 1_000_000
-"""Maximum size of a program, in bytes; larger ones are refused."""
 
 _LOOK_AHEAD = 16
 """Programs per worker that are taken from the input ahead of the output. A program that uses up its

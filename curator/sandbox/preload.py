@@ -1,13 +1,18 @@
 """Prepare the interpreter of a zygote: modules imported and warmed up, randomness and setup fixed.
 
-In: the kind of the zygote, light or heavy. Out: a warm interpreter. A program can still import
-anything else, only slower.
+In: the kind of the zygote, light or heavy, and the packages that programs may import. Out: a warm
+interpreter. A program can import the rest of the standard library and of these packages, only
+slower.
 """
 
 import contextlib
 import importlib
+import os
 import random
 import site
+import zipimport
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_file_location
 from typing import Any
 
 LIGHT = (
@@ -20,6 +25,11 @@ HEAVY = ("numpy", "sympy", "mpmath")
 """A program that imports one of these, or of SLOW, runs in the heavy zygote."""
 SLOW = ("scipy", "networkx", "pandas", "matplotlib")
 """These import modules of HEAVY, but are too large to preload for few programs."""
+NEEDED = (
+    *("gmpy2", "flint", "dateutil", "pytz", "tzdata", "six", "contourpy", "cycler", "fontTools"),
+    *("kiwisolver", "packaging", "PIL", "pyparsing", "mpl_toolkits", "pylab"),
+)
+"""What the packages of HEAVY and SLOW import themselves, if it is installed."""
 
 TYPICAL = b"""
 import math
@@ -55,6 +65,30 @@ series(exp(x), x, 0, 4), nsolve(cos(x) - x, x, 1), factorint(360), apart(1 / (x*
 solve(x**2 < 4, x), sqrt(x).evalf(subs={x: 2}), lambdify(x, x**2)(3), Poly(x**2 + 1, x).degree()
 str(sqrt(2) / 2 + pi), latex(Rational(1, 2)), sympify("2*x + 1"), trigsimp(tan(x) * cos(x))
 """
+
+
+class Packages:
+    """Finds packages by name, without reading the folders that they lie in."""
+
+    def __init__(self, places: dict[str, str]) -> None:
+        """Take the folder, module or zip file of each package."""
+        self._places = places
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        """Return where a package is loaded from; None for a module that is none of them."""
+        place = self._places.get(name)
+        if place is None:
+            return None
+        if os.path.isdir(place):
+            start = f"{place}/__init__.py"
+            if not os.path.exists(start):
+                spec = ModuleSpec(name, None, is_package=True)
+                spec.submodule_search_locations = [place]
+                return spec
+            return spec_from_file_location(name, start, submodule_search_locations=[place])
+        if place.endswith((".py", ".so")):
+            return spec_from_file_location(name, place)
+        return zipimport.zipimporter(place).find_spec(name)
 
 
 def load_light() -> None:

@@ -1,19 +1,23 @@
 """What this machine offers to jail programs, determined by jailing a process.
 
-In: nothing. Out: a table of mechanisms, for people and for `find_missing`.
+In: nothing. Out: a table of mechanisms, for people and for `find_missing`. Nothing of it is stored:
+each process that runs programs determines it for itself.
 """
 
+import sys
 from dataclasses import dataclass
 
-from curator.sandbox.jail import enter
-from curator.sandbox.zygote_client import Limits, Zygote
+from curator.sandbox import mechanisms
+from curator.sandbox.classify import Limits
+from curator.sandbox.zygote_client import Zygote
 
 PROTECTS = {
-    enter.NAMESPACES: "access to home, keys, store, other processes, the network; leftover files",
-    enter.USER: "access to files and processes of the user who runs Curator",
-    enter.LANDLOCK: "reading and writing any file that Python does not need; TCP",
-    enter.SECCOMP: "sockets, new processes and threads, signals to others, rare system calls",
-    enter.LIMITS: "endless loops; too much memory, output, file size, open files; core dumps",
+    mechanisms.NAMESPACES: "access to home, keys, store, other processes, the network; leftover "
+    "files; the host's name",
+    mechanisms.USER: "access to files and processes of the user who runs Curator",
+    mechanisms.LANDLOCK: "reading and writing any file that Python does not need; TCP",
+    mechanisms.SECCOMP: "sockets, new processes and threads, signals to others, rare system calls",
+    mechanisms.LIMITS: "endless loops; too much memory, output, file size, open files; core dumps",
 }
 
 
@@ -39,6 +43,8 @@ def probe() -> list[Mechanism]:
     for files, either namespaces or Landlock version 3 (Linux 6.2). The other mechanisms are
     additional protection.
     """
+    if sys.platform != "linux":
+        return [Mechanism(n, False, False, PROTECTS[n], "only on Linux") for n in PROTECTS]
     zygote = Zygote(Limits(5.0, 5.0, 256, 64), heavy=False, unsafe_local=True)
     zygote.end()
     return [
@@ -48,4 +54,4 @@ def probe() -> list[Mechanism]:
 
 def find_missing(table: list[Mechanism]) -> str:
     """Return what the minimum lacks, in a few words; empty if the table reaches it."""
-    return enter.find_missing([enter.Mechanism(m.name, m.available, m.used) for m in table])
+    return mechanisms.find_missing(mechanisms.Mechanism(m.name, m.available, m.used) for m in table)

@@ -1,6 +1,6 @@
 """Run one program, inside its own fork of a zygote: from its text to an exit code.
 
-In: the text. Out: exit code 0 or 1, and a record in shared memory: a kind and one line, which
+In: the text. Out: exit code 0 or 1, and a report in shared memory: a kind and one line, which
 describes the error (code 1) or how the result was completed (code 0). The program can tamper with
 everything here, so nothing is decided here that a program could not bring about honestly: `ok` by
 exiting with 0, an error by raising one, a completed result by printing it.
@@ -16,11 +16,11 @@ import types
 from contextlib import suppress
 
 from curator.sandbox import implicit_result
+from curator.sandbox.protocol import REPORT_BYTES
 
 NAME = "<program>"
-REPORT_BYTES = 2048
 DONE = "done"
-"""The kind of a record that states how the result was completed."""
+"""The kind of a report that states how the result was completed."""
 
 _TEXT = 500
 _DENIED = (errno.EPERM, errno.EACCES, errno.EROFS)

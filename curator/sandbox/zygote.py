@@ -1,10 +1,9 @@
 """The jailed process that forks once per program and supervises the fork.
 
 In: on one socket, programs, each as a REQUEST and its UTF-8 text. Out: on the same socket, first
-one line of JSON that describes the jail, then per program a HEADER, its output, its error line and
-how its result was completed. Ends when the socket closes. The zygote never runs a program in its
-own process, keeps nothing of one program for the next, and receives nothing but the text: no
-answer, no path of the caller, no key.
+one line of JSON that describes the jail, then per program a REPLY and its output. Ends when the
+socket closes. The zygote never runs a program in its own process, keeps nothing of one program for
+the next, and receives nothing but the text: no answer, no path of the caller, no key.
 """
 
 import atexit
@@ -22,19 +21,15 @@ import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from math import ceil
-from typing import Any, Never
+from typing import Never
 
 from curator.sandbox import preload, run_program
-from curator.sandbox.execution import STATUSES
 from curator.sandbox.jail import enter, seccomp
-from curator.sandbox.settings import Settings
+from curator.sandbox.jail.namespaces import OUTPUT, PRIVATE, renew_private_folder
+from curator.sandbox.mechanisms import SECCOMP, Mechanism, find_missing
+from curator.sandbox.protocol import HEADER, REPLY, REPORT_BYTES, REQUEST
+from curator.sandbox.settings import PROGRAM_BYTES, Settings
 from curator.sandbox.supervise import Supervisor
-
-REQUEST = struct.Struct("<IB")
-"""Bytes of the text, and the index of its entry of `implicit_result.PREAMBLES`."""
-HEADER = struct.Struct("<BIHBd")
-"""Index of the status in STATUSES; bytes of the output, of the error line and of how the result was
-completed; seconds."""
 
 # Not os.fork(): the functions that modules register to run after it cost more than the fork, and
 # reseed `random` from the system's entropy. Safe because a zygote has one thread.
@@ -44,6 +39,13 @@ _FILE_BYTES, _OPEN_FILES = 16 << 20, 64
 _MAX_OPEN = 256
 _RESERVE = 16 << 20
 _CONTROL = 3
+_PRIVATE_MEMORY = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+_WAIT_STATUS_BYTES = 4
+_REST = struct.Struct("<II")
+"""What follows the wait status in HEADER."""
+_ZEROS = memoryview(bytes(1 << 16))
+_UNTOUCHED = (0, 0)
+"""Times of the private folder before each program; another time shows that it made files."""
 _WARMUP_RUNS = 10
 
 
@@ -54,13 +56,16 @@ class _State:
     settings: Settings
     filter: seccomp.Filter | None
     report: mmap.mmap
-    """Memory shared with the program, in which it reports its error."""
+    """Memory shared with the program, in which it reports its error. Only one program at a time
+    lives, and it is empty whenever one starts."""
     supervisor: Supervisor
-    reply: bytearray
-    """What is sent to the caller: HEADER, output, error line and how the result was completed."""
+    keeper: int
+    request: mmap.mmap
+    reply: mmap.mmap
+    """What is sent to the caller: REPLY and output."""
+    addresses: tuple[int, int]
+    """Where the wait status and the usage lie in the reply."""
     cpu: tuple[int, int]
-    files: int
-    """Number of free files in the empty private folder."""
 
 
 def main(control_fd: int, settings_json: str) -> Never:
@@ -92,38 +97,44 @@ def _move_low(control_fd: int) -> int:
     return _CONTROL
 
 
-def _prepare(settings: Settings) -> tuple[list[enter.Mechanism], _State]:
-    mechanisms, statm = enter.enter(settings.visible, settings.private, settings.namespaces)
+def _prepare(settings: Settings) -> tuple[list[Mechanism], _State]:
+    mechanisms, inside = enter.enter(settings)
     if settings.require_minimum:
-        if missing := enter.find_missing(mechanisms):
+        if missing := find_missing(mechanisms):
             raise OSError(f"this kernel lacks {missing}")
-        private = settings.private if settings.namespaces else ""
-        if leaks := enter.find_leaks(settings.visible, private):
+        private = PRIVATE if settings.namespaces else ""
+        if leaks := enter.find_leaks([*settings.visible, *settings.package_paths], private):
             raise OSError(f"the jail leaks: it {', '.join(leaks)}")
+    if settings.namespaces:
+        renew_private_folder(inside.keeper)
     _reset_environment(settings)
     (preload.load_heavy if settings.heavy else preload.load_light)()
-    uses_seccomp = any(m.used for m in mechanisms if m.name == enter.SECCOMP)
+    uses_seccomp = any(m.used for m in mechanisms if m.name == SECCOMP)
     strict = seccomp.Filter(seccomp.build_program_filter()) if uses_seccomp else None
     seconds = ceil(settings.cpu_s)
-    report = mmap.mmap(-1, mmap.PAGESIZE)
+    reply = mmap.mmap(-1, REPLY.size + (settings.output_kb << 10) + 1, _PRIVATE_MEMORY)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(reply))
     state = _State(
-        settings, strict, report, Supervisor(_CONTROL, report, settings),
-        bytearray(HEADER.size + (settings.output_kb << 10) + run_program.REPORT_BYTES + 100),
-        (seconds, seconds + 1), os.statvfs(".").f_ffree,
+        settings, strict, mmap.mmap(-1, REPORT_BYTES), Supervisor(_CONTROL, settings),
+        inside.keeper,
+        mmap.mmap(-1, REQUEST.size + PROGRAM_BYTES, _PRIVATE_MEMORY), reply,
+        (address, address + HEADER.size), (seconds, seconds + 1),
     )  # fmt: skip
+    _wipe(state.request, len(state.request))
+    _wipe(reply, len(reply))
     # Code that has run a few times is optimised in memory that the forks share.
     for _ in range(_WARMUP_RUNS):
-        run_program.run(preload.TYPICAL, 0, report)
+        run_program.run(preload.TYPICAL, 0, state.report)
     for name in [n for n in sys.modules if n.startswith("curator") or n == "__main__"]:
         del sys.modules[name]
     random.seed(0)
     atexit._clear()
     for _ in range(_WARMUP_RUNS):
-        _run(state, preload.TYPICAL, 0)
+        _run(state, memoryview(preload.TYPICAL), 0)
     gc.collect()
     gc.freeze()
-    space = _address_space(statm) + (settings.memory_mb << 20)
-    os.close(statm)
+    space = _address_space(inside.statm) + (settings.memory_mb << 20)
+    os.close(inside.statm)
     # Those limits of a program under which its zygote can work, too.
     resource.setrlimit(resource.RLIMIT_FSIZE, (_FILE_BYTES, _FILE_BYTES))
     resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES, _OPEN_FILES))
@@ -138,7 +149,7 @@ def _address_space(statm: int) -> int:
 
 def _reset_environment(settings: Settings) -> None:
     """Set environment, arguments, folder and import path as every program should find them."""
-    home = settings.private if settings.namespaces else "/"
+    home = PRIVATE if settings.namespaces else "/"
     os.environ.clear()
     os.environ.update(
         HOME=home, TMPDIR=home, PATH="", LANG="C.UTF-8", LC_ALL="C.UTF-8", TZ="UTC",
@@ -146,60 +157,69 @@ def _reset_environment(settings: Settings) -> None:
     )  # fmt: skip
     time.tzset()
     os.umask(0o077)
-    os.chdir(home)
-    sys.path[:] = [p for p in sys.path if os.path.isdir(p)] + settings.imports
+    sys.path[:] = [p for p in sys.path if os.path.isdir(p)]
+    sys.meta_path.append(preload.Packages(settings.packages))
     sys.argv = ["program.py"]
     sys.orig_argv = ["python"]
 
 
 def _serve(control: socket.socket, state: _State) -> None:
     """Serve one program after the other; return when the caller is gone."""
-    request = bytearray(1 << 16)
-    while received := control.recv_into(request):
-        if received < REQUEST.size:
-            received = _receive(control, request, received, REQUEST.size)
-        length, preamble = REQUEST.unpack_from(request)
-        end = REQUEST.size + length
-        if end > len(request):
-            request.extend(bytes(end - len(request)))
-        if received < end and _receive(control, request, received, end) < end:
-            return
-        with memoryview(request) as text:
-            size = _run(state, text[REQUEST.size : end], preamble)
-        request[:end] = bytes(end)
-        with memoryview(state.reply) as reply:
+    request = state.request
+    with memoryview(state.reply) as reply:
+        while received := control.recv_into(request):
+            if received < REQUEST.size:
+                received = _receive(control, request, received, REQUEST.size)
+            length, preamble = REQUEST.unpack_from(request)
+            end = REQUEST.size + length
+            if received < end and _receive(control, request, received, end) < end:
+                return
+            with memoryview(request) as text:
+                size = _run(state, text[REQUEST.size : end], preamble)
+            _wipe(request, end)
             control.sendall(reply[:size])
-        state.reply[:size] = bytes(size)
+            _wipe(state.reply, size)
 
 
-def _run(state: _State, text: bytes | memoryview, preamble: int) -> int:
-    """Fork for one program and wait for it; return the number of bytes of the reply."""
-    reply, supervisor = state.reply, state.supervisor
-    out = os.memfd_create("output")
-    started = time.monotonic()
+def _run(state: _State, text: memoryview, preamble: int) -> int:
+    """Fork for one program and wait for it; return the number of bytes of the reply.
+
+    Makes no object of anything that comes from the program: the next one could find it in memory.
+    """
+    if state.settings.namespaces:
+        os.utime(".", ns=_UNTOUCHED)
+        out = os.open(OUTPUT, os.O_RDWR | os.O_TRUNC | os.O_CLOEXEC)
+    else:
+        out = os.memfd_create("output")
     child = _fork()
     if child < 0:
         raise OSError("cannot fork")
     if child == 0:
         _become_program(out, state, bytes(text), preamble)
-    supervisor.wait(child, started)
+    timed_out = state.supervisor.wait(child, *state.addresses)
     os.lseek(out, 0, os.SEEK_SET)
-    with memoryview(reply) as view:
-        printed = os.readv(out, [view[HEADER.size : HEADER.size + supervisor.max_output + 1]])
-    status, error, completed = supervisor.classify(printed)
-    seconds = time.monotonic() - started
+    with memoryview(state.reply) as reply:
+        printed = os.readv(out, [reply[REPLY.size :]])
+        _REST.pack_into(reply, _WAIT_STATUS_BYTES, timed_out, printed)
+        with memoryview(state.report) as report:
+            reply[REPLY.size - REPORT_BYTES : REPLY.size] = report
+            report[:] = _ZEROS[:REPORT_BYTES]
     os.close(out)
-    if state.settings.namespaces and os.statvfs(".").f_ffree != state.files:
-        empty_folder(state.settings.private)
-    printed = min(printed, supervisor.max_output)
-    HEADER.pack_into(reply, 0, STATUSES.index(status), printed, len(error), len(completed), seconds)
-    end = HEADER.size + printed
-    size = end + len(error) + len(completed)
-    reply[end:size] = error + completed.encode()
-    return size
+    if state.settings.namespaces and os.stat(".").st_mtime_ns:
+        renew_private_folder(state.keeper)
+    return REPLY.size + printed
 
 
-def _receive(control: socket.socket, request: bytearray, received: int, end: int) -> int:
+def _wipe(memory: mmap.mmap, size: int) -> None:
+    """Fill with zeros; what exceeds a usual size also goes back to the kernel."""
+    with memoryview(memory) as view:
+        small = min(size, len(_ZEROS), len(view))
+        view[:small] = _ZEROS[:small]
+    if size > len(_ZEROS):
+        memory.madvise(mmap.MADV_DONTNEED, len(_ZEROS))
+
+
+def _receive(control: socket.socket, request: mmap.mmap, received: int, end: int) -> int:
     """Fill the request up to `end`; return how much was received before the socket closed."""
     with memoryview(request) as view:
         while received < end and (size := control.recv_into(view[received:end])):
@@ -211,7 +231,11 @@ def _become_program(out: int, state: _State, text: bytes, preamble: int) -> Neve
     """In the fork: drop the zygote's descriptors, apply the limits, run the program, exit."""
     code = 1
     try:
+        # An open file keeps flags that all its holders share, so nothing is inherited.
         os.dup2(out, 1)
+        os.close(0)
+        os.open("/dev/null", os.O_RDWR)
+        os.dup2(os.open("/dev/null", os.O_RDWR), 2)
         os.closerange(_CONTROL, _OPEN_FILES)
         enter.die_with_parent()
         resource.setrlimit(resource.RLIMIT_CPU, state.cpu)
@@ -221,29 +245,3 @@ def _become_program(out: int, state: _State, text: bytes, preamble: int) -> Neve
         code = run_program.run(text, preamble, state.report)
     finally:
         os._exit(code)
-
-
-def empty_folder(folder: str) -> None:
-    """Remove everything in a folder, including what a program has made unreadable.
-
-    Changes into each folder and back, since programs create chains that are longer than a path may
-    be and deeper than descriptors reach. Ends in the folder, as programs expect.
-    """
-    os.chdir(folder)
-    for name in os.listdir("."):
-        try:
-            os.unlink(name)
-        except (IsADirectoryError, PermissionError):
-            os.chmod(name, 0o700)
-            empty_folder(name)
-            os.chdir("..")
-            os.rmdir(name)
-
-
-def unpack_header(header: bytes) -> tuple[Any, ...]:
-    """Return status, bytes of the output, of the error line and of the completion, and seconds.
-
-    For the caller's end.
-    """
-    index, *rest = HEADER.unpack(header)
-    return STATUSES[index], *rest

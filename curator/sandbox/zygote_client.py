@@ -6,26 +6,24 @@ Zygote.
 
 import ctypes
 import json
-import os
 import select
 import socket
 import subprocess
 import sys
-import sysconfig
 import threading
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass
-from importlib.util import find_spec
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from curator.core.errors import SandboxError
-from curator.sandbox import preload
+from curator.sandbox.classify import Limits, classify
 from curator.sandbox.execution import Execution, find_last_line
-from curator.sandbox.jail.enter import Mechanism
+from curator.sandbox.mechanisms import Mechanism
+from curator.sandbox.protocol import REPLY, REQUEST, unpack_reply
 from curator.sandbox.settings import Settings
-from curator.sandbox.zygote import HEADER, REQUEST, unpack_header
+from curator.sandbox.visible import find_visible
 
 _GRACE_S = 5.0
 _START_TIMEOUT_S = 60.0
@@ -42,46 +40,15 @@ main(int(sys.argv[2]), sys.argv[3])
 """Imports the zygote without the other imports of the two packages."""
 
 _NO_RANDOM_ADDRESSES = 0x40000
-_libc = ctypes.CDLL(None)
 
 _mode_lock = threading.Lock()
-_namespaces: bool | None = None
-"""Whether this machine supports namespaces; set by the first zygote of this process."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """The resource limits of one program."""
-
-    wall_s: float
-    cpu_s: float
-    memory_mb: int
-    output_kb: int
+_without_namespaces: str | None = None
+"""Why this machine cannot use namespaces, empty if it can; set by the first zygote of this process,
+and never stored: another process, or another machine, finds out for itself."""
 
 
 class ZygoteDied(Exception):
     """The zygote is dead or does not answer."""
-
-
-def list_visible() -> tuple[list[str], list[str]]:
-    """Return the paths that a zygote needs to see, and those of them that hold packages."""
-    imports = []
-    for name in (*preload.HEAVY, *preload.SLOW):
-        spec = find_spec(name)
-        if spec is not None and spec.origin is not None:
-            folder = str(Path(spec.origin).parents[1])
-            if not _contains_private_files(folder):
-                imports.append(folder)
-    paths = [
-        *("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/dev/null"),
-        *("/usr/share/zoneinfo", sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")),
-        *(f"{sys.base_prefix}/lib", *imports),
-    ]
-    outermost: list[str] = []
-    for path in sorted({os.path.abspath(p) for p in paths if os.path.exists(p)}):
-        if not any(path.startswith(f"{k}/") for k in outermost if not os.path.islink(k)):
-            outermost.append(path)
-    return outermost, sorted(set(imports))
 
 
 def _spawn(control: int, settings: str) -> subprocess.Popen[bytes]:
@@ -90,8 +57,9 @@ def _spawn(control: int, settings: str) -> subprocess.Popen[bytes]:
     The environment contains only what fixes hashing and keeps BLAS to one thread. Address space
     randomisation is switched off where possible, since the order of a set can depend on addresses.
     """
-    before = _libc.personality(0xFFFFFFFF)
-    _libc.personality(before | _NO_RANDOM_ADDRESSES)
+    libc = ctypes.CDLL(None)
+    before = libc.personality(0xFFFFFFFF)
+    libc.personality(before | _NO_RANDOM_ADDRESSES)
     try:
         return subprocess.Popen(
             [sys.executable, "-s", "-S", "-P", "-B", "-c", _BOOT, _PACKAGE, str(control), settings],
@@ -114,17 +82,7 @@ def _spawn(control: int, settings: str) -> subprocess.Popen[bytes]:
         )
     finally:
         # The personality belongs to this thread only.
-        _libc.personality(before)
-
-
-def _contains_private_files(folder: str) -> bool:
-    """Return whether the home or working folder lies inside a folder of packages.
-
-    Programs then do without these packages, because they could read the private files.
-    """
-    private = (os.path.realpath(os.path.expanduser("~")), os.getcwd())
-    folder = os.path.realpath(folder)
-    return any(os.path.commonpath((folder, path)) == folder for path in private)
+        libc.personality(before)
 
 
 class Zygote:
@@ -132,23 +90,30 @@ class Zygote:
 
     def __init__(self, limits: Limits, heavy: bool, unsafe_local: bool) -> None:
         """Start it and wait until it is ready; raises SandboxError if it cannot be jailed."""
+        if sys.platform != "linux":
+            raise SandboxError(
+                f"Programs run only on Linux, since nothing can sandbox them on {sys.platform}. "
+                "Use a Linux machine, a container or a virtual machine."
+            )
+        self._limits = limits
         self._wait_s = limits.wall_s + _GRACE_S
         self.runs = 0
         self.mechanisms: list[Mechanism] = []
-        if _namespaces is None:
+        if _without_namespaces is None:
             with _mode_lock:
-                self._start_with_best_jail(limits, heavy, unsafe_local)
+                self._start_with_best_jail(heavy, unsafe_local)
         else:
-            self._start_with_best_jail(limits, heavy, unsafe_local)
+            self._start_with_best_jail(heavy, unsafe_local)
 
-    def _start_with_best_jail(self, limits: Limits, heavy: bool, unsafe_local: bool) -> None:
-        global _namespaces
+    def _start_with_best_jail(self, heavy: bool, unsafe_local: bool) -> None:
+        global _without_namespaces
         errors: list[str] = []
-        for namespaces in (True, False) if _namespaces is None else (_namespaces,):
-            self._start(limits, heavy, unsafe_local, namespaces)
+        for without in ("", None) if _without_namespaces is None else (_without_namespaces,):
+            without = errors[-1] if without is None else without
+            self._start(heavy, unsafe_local, without)
             report = self._read_report()
             if "mechanisms" in report:
-                _namespaces = namespaces
+                _without_namespaces = without
                 self.mechanisms = [Mechanism(**fields) for fields in report["mechanisms"]]
                 return
             self.end()
@@ -159,20 +124,14 @@ class Zygote:
             "on a machine without valuable data, pass unsafe_local=True."
         )
 
-    def _start(self, limits: Limits, heavy: bool, unsafe_local: bool, namespaces: bool) -> None:
-        paths, imports = list_visible()
-        under_tmp = any(path.startswith("/tmp/") for path in paths)
+    def _start(self, heavy: bool, unsafe_local: bool, without: str) -> None:
         settings = Settings(
-            visible=paths,
-            imports=imports,
-            private="/var/tmp" if under_tmp else "/tmp",
-            namespaces=namespaces,
+            **asdict(find_visible()),
+            namespaces=not without,
+            without=without,
             require_minimum=not unsafe_local,
             heavy=heavy,
-            wall_s=limits.wall_s,
-            cpu_s=limits.cpu_s,
-            memory_mb=limits.memory_mb,
-            output_kb=limits.output_kb,
+            **asdict(self._limits),
         )
         own_end, zygote_end = socket.socketpair()
         self._process = _spawn(zygote_end.fileno(), json.dumps(asdict(settings)))
@@ -204,22 +163,21 @@ class Zygote:
     def run(self, text: bytes, preamble: int = 0) -> Execution:
         """Run one program; raises ZygoteDied if the zygote dies or exceeds the wall time."""
         self.runs += 1
+        started = time.monotonic()
         try:
             self._socket.settimeout(self._wait_s)
             self._socket.sendall(REQUEST.pack(len(text), preamble) + text)
         except OSError as error:
             raise ZygoteDied from error
-        deadline = time.monotonic() + self._wait_s
-        data = self._receive(HEADER.size, deadline)
-        status, output_size, error_size, completed_size, seconds = unpack_header(
-            data[: HEADER.size]
-        )
-        end = HEADER.size + output_size
-        data += self._receive(end + error_size + completed_size - len(data), deadline)
-        stdout = data[HEADER.size : end].decode("utf-8", "replace")
-        error_line = data[end : end + error_size].decode("utf-8", "replace")
-        completed = data[end + error_size :].decode("ascii")
-        return Execution(status, find_last_line(stdout), stdout, error_line, seconds, completed)
+        deadline = started + self._wait_s
+        data = self._receive(REPLY.size, deadline)
+        ending = unpack_reply(data)
+        data += self._receive(REPLY.size + ending.printed - len(data), deadline)
+        seconds = time.monotonic() - started
+        status, line, completed = classify(ending, self._limits)
+        output = data[REPLY.size : REPLY.size + (self._limits.output_kb << 10)]
+        stdout = output.decode("utf-8", "replace")
+        return Execution(status, find_last_line(stdout), stdout, line, seconds, completed)
 
     def _receive(self, size: int, deadline: float) -> bytes:
         """Receive `size` bytes or more; the zygote sends one reply per request."""

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from curator.core.errors import SandboxError
 from curator.sandbox import STATUSES, Execution, Sandbox, probe
 from curator.sandbox.pool import needs_heavy
-from curator.sandbox.zygote_client import list_visible
+from curator.sandbox.visible import find_visible
 from tests.paths import ROOT
 from tests.processes import wait_until
 
@@ -342,16 +342,12 @@ def test_the_probe_names_every_mechanism_and_what_it_protects() -> None:
     assert all(m.available for m in table.values() if m.used)
 
 
-def test_packages_next_to_private_files_are_not_visible(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    site = str(Path(numpy.__file__).parents[1])
-    assert site in list_visible()[1]
-    monkeypatch.chdir(site)
-    assert site not in list_visible()[1]
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", f"{site}/numpy")
-    assert site not in list_visible()[1]
+def test_a_package_around_the_home_folder_is_not_visible(monkeypatch: pytest.MonkeyPatch) -> None:
+    package = str(Path(numpy.__file__).resolve().parent)
+    assert find_visible().packages["numpy"] == package
+    monkeypatch.setenv("HOME", f"{package}/core")
+    assert "numpy" not in find_visible().packages
+    assert package not in find_visible().package_paths
 
 
 def test_below_the_minimum_the_sandbox_refuses_to_run_unless_unsafe() -> None:

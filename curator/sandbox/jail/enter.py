@@ -1,6 +1,6 @@
 """Jail one zygote: combine namespaces, another user, Landlock and seccomp.
 
-In: the visible paths, and whether to use namespaces. Out: the calling process is jailed for good
+In: the settings of the zygote. Out: the calling process is jailed for good
 and knows which mechanisms are in effect. Nothing here runs code of a program.
 """
 
@@ -11,17 +11,10 @@ import resource
 import signal
 import socket
 import struct
-from dataclasses import dataclass
 
 from curator.sandbox.jail import landlock, namespaces, seccomp
-
-NAMESPACES, USER, LANDLOCK, SECCOMP, LIMITS = (
-    "namespaces",
-    "own user",
-    "landlock",
-    "seccomp",
-    "limits",
-)
+from curator.sandbox.mechanisms import LANDLOCK, LIMITS, NAMESPACES, SECCOMP, USER, Mechanism
+from curator.sandbox.settings import Settings
 
 _SET_PDEATHSIG, _SET_DUMPABLE, _SUBREAPER, _NO_NEW_PRIVS, _AMBIENT = 1, 4, 36, 38, 47
 
@@ -30,34 +23,22 @@ _prctl = ctypes.CDLL(None).prctl
 _prctl.argtypes = (ctypes.c_int, *4 * (ctypes.c_ulong,))
 
 
-@dataclass(frozen=True, slots=True)
-class Mechanism:
-    """One mechanism as this process found it."""
-
-    name: str
-    available: bool
-    """Whether the kernel and the current user allow it."""
-    used: bool
-    note: str = ""
-    """Why it is not used, or its extent."""
-
-
-def enter(visible: list[str], private: str, own_namespaces: bool) -> tuple[list[Mechanism], int]:
+def enter(settings: Settings) -> tuple[list[Mechanism], namespaces.Inside]:
     """Jail this process; with namespaces it returns in another process, see `namespaces.enter`.
 
-    With `own_namespaces` all namespaces are required: raises OSError otherwise. The other
-    mechanisms are tried, and the list states which are in effect. The number is a descriptor of
-    /proc/self/statm of the jailed process. Call it once, with one thread and before the process
-    knows anything of a program.
+    With `settings.namespaces` all namespaces are required: raises OSError otherwise. The other
+    mechanisms are tried, and the list states which are in effect. Without namespaces there is no
+    keeper. Call it once, with one thread and before the process knows anything of a program.
     """
-    note = "" if own_namespaces else "not available here"
-    mechanisms = [Mechanism(NAMESPACES, own_namespaces, own_namespaces, note)]
+    own_namespaces = settings.namespaces
+    mechanisms = [Mechanism(NAMESPACES, own_namespaces, own_namespaces, settings.without)]
     if own_namespaces:
-        statm = namespaces.enter(visible, private)
+        inside = namespaces.enter(settings)
     else:
-        statm = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
+        inside = namespaces.Inside(os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC), -1)
     os.chdir("/")
-    mechanisms.append(_drop_privileges(visible))
+    readable = [*settings.visible, *settings.package_paths]
+    mechanisms.append(_drop_privileges(readable))
     if own_namespaces:
         # Only if the parent is the keeper: the signal comes when the thread that created this
         # process ends, and the caller may have many threads.
@@ -65,12 +46,11 @@ def enter(visible: list[str], private: str, own_namespaces: bool) -> tuple[list[
     for option, value in ((_SET_DUMPABLE, 0), (_SUBREAPER, 1), (_NO_NEW_PRIVS, 1)):
         if _libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0) != 0:
             raise OSError(ctypes.get_errno(), f"prctl {option}")
-    writable = ["/dev/null", private] if own_namespaces else ["/dev/null"]
-    mechanisms.append(_apply_landlock(visible, writable, alone=not own_namespaces))
+    mechanisms.append(_apply_landlock(settings))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     mechanisms.append(Mechanism(LIMITS, True, True))
     mechanisms.append(_apply_seccomp())
-    return mechanisms, statm
+    return mechanisms, inside
 
 
 def die_with_parent() -> None:
@@ -113,15 +93,19 @@ def _filter_existing(paths: list[str]) -> list[str]:
         os.seteuid(saved)
 
 
-def _apply_landlock(visible: list[str], writable: list[str], alone: bool) -> Mechanism:
+def _apply_landlock(settings: Settings) -> Mechanism:
     abi = landlock.read_version()
     if abi < 1:
-        return Mechanism(LANDLOCK, False, False, "not in this kernel")
+        return Mechanism(LANDLOCK, False, False, "not in this kernel, or forbidden here")
+    writable = ["/dev/null"]
+    if settings.namespaces:
+        writable += [os.path.dirname(namespaces.PRIVATE), namespaces.OUTPUT]
     try:
-        landlock.restrict(visible, writable)
+        readable = [*settings.visible, *settings.package_paths]
+        landlock.restrict(readable, settings.hidden, writable)
     except OSError as error:
         return Mechanism(LANDLOCK, True, False, str(error))
-    if alone and abi < landlock.TRUNCATE_VERSION:
+    if not settings.namespaces and abi < landlock.TRUNCATE_VERSION:
         return Mechanism(LANDLOCK, True, False, f"version {abi} is not enough on its own")
     return Mechanism(LANDLOCK, True, True, f"version {abi}")
 
@@ -134,20 +118,6 @@ def _apply_seccomp() -> Mechanism:
     return Mechanism(SECCOMP, True, True)
 
 
-def find_missing(mechanisms: list[Mechanism]) -> str:
-    """Return what the minimum lacks, in a few words; empty if the jail reaches it.
-
-    The minimum: seccomp (no sockets, no processes, no signals to others) and a restricted file
-    view, by namespaces or by Landlock version 3 (Linux 6.2).
-    """
-    used = {m.name for m in mechanisms if m.used}
-    if SECCOMP not in used:
-        return "seccomp"
-    if not used & {NAMESPACES, LANDLOCK}:
-        return "namespaces or Landlock 3 (Linux 6.2)"
-    return ""
-
-
 def find_leaks(visible: list[str], private: str) -> list[str]:
     """Try what the jail should prevent, and return what succeeds."""
     leaks = []
@@ -158,7 +128,8 @@ def find_leaks(visible: list[str], private: str) -> list[str]:
         if not any(shown_path.startswith(path) for shown_path in visible):
             with contextlib.suppress(OSError):
                 leaks += [f"lists {path}"] if os.listdir(path) else []
-    for path in sorted({*visible, "/", "/tmp", "/var/tmp", "/dev/shm", "/home"} - {private}):
+    folders = {*visible, "/", "/tmp", "/var/tmp", "/dev/shm", "/home", os.path.dirname(private)}
+    for path in sorted(each for each in folders if os.path.realpath(each) != private):
         name = f"{path}/.curator-{os.getpid()}"
         with contextlib.suppress(OSError):
             os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY))

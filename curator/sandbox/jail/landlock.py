@@ -1,15 +1,15 @@
 """Landlock: restrict the calling process to named files.
 
-In: paths to read and folders to write. Out: the process and its forks are restricted for good, and
-so are TCP, abstract sockets and signals to processes outside, as far as the kernel supports it
-(5.13: files, 6.2: truncation, 6.7: TCP, 6.12: sockets and signals). It does not hide names: `stat`
-still shows whether a path exists.
+In: paths to read, folders to hide among them and paths to write. Out: the process and its forks
+are restricted for good, and so are TCP, abstract sockets and signals to processes outside, as far
+as the kernel supports it (5.13: files, 6.2: truncation, 6.7: TCP, 6.12: sockets and signals). It
+does not hide names: `stat` still shows whether a path exists.
 """
 
 import ctypes
 import os
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from curator.sandbox.jail import syscalls
 
@@ -41,10 +41,11 @@ def _check(result: int, what: str) -> int:
     return result
 
 
-def restrict(readable: Iterable[str], writable: Iterable[str]) -> None:
+def restrict(readable: Iterable[str], hidden: Iterable[str], writable: Iterable[str]) -> None:
     """Restrict the process to these paths; skip missing ones.
 
-    Requires no_new_privs. Raises OSError if the kernel refuses.
+    The content of `hidden` folders stays unreadable, unless `readable` contains a path inside of
+    them; their names do not. Requires no_new_privs. Raises OSError if the kernel refuses.
     """
     abi = read_version()
     files = max(rights for since, rights in _RIGHTS.items() if since <= max(abi, 1))
@@ -55,13 +56,24 @@ def restrict(readable: Iterable[str], writable: Iterable[str]) -> None:
     create = syscalls.get_number("landlock_create_ruleset")
     ruleset = _check(_libc.syscall(create, handled, size, 0), "create")
     try:
-        for path in readable:
-            _allow(ruleset, path, (_READ_FILE | _READ_DIR) & files)
+        for path, rights in _spare(readable, tuple(hidden)):
+            _allow(ruleset, path, rights & files)
         for path in writable:
             _allow(ruleset, path, files & _NO_NODES)
         _check(_libc.syscall(syscalls.get_number("landlock_restrict_self"), ruleset, 0), "restrict")
     finally:
         os.close(ruleset)
+
+
+def _spare(readable: Iterable[str], hidden: tuple[str, ...]) -> Iterator[tuple[str, int]]:
+    """Yield paths and their rights: a rule holds for everything below, so split such folders."""
+    for path in readable:
+        if not any(each.startswith(f"{path}/") for each in hidden):
+            yield path, _READ_FILE | _READ_DIR
+            continue
+        yield path, _READ_DIR
+        entries = (f"{path}/{name}" for name in os.listdir(path))
+        yield from _spare([entry for entry in entries if entry not in hidden], hidden)
 
 
 def _allow(ruleset: int, path: str, rights: int) -> None:

@@ -33,20 +33,30 @@ def _op(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
     return struct.pack("<HBBI", code, if_true, if_false, value)
 
 
-def _allow_values(number: int, argument: int, values: tuple[int, ...]) -> bytes:
+def _allow_values(
+    number: int, argument: int, values: tuple[int, ...], refusal: int = errno.EPERM
+) -> bytes:
     """Allow a call only if the low 32 bits of one argument are among the values."""
     body = _op(_LOAD, _ARGUMENTS_AT + 8 * argument)
     for value in values:
         body += _op(_EQUAL, value, 0, 1) + _op(_RETURN, _ALLOW)
-    body += _op(_RETURN, _ERRNO | errno.EPERM)
+    body += _op(_RETURN, _ERRNO | refusal)
     return _op(_EQUAL, number, 0, len(body) // 8) + body
 
 
-def _allow_without_bits(number: int, argument: int, bits: int) -> bytes:
-    """Allow a call only if none of the bits is set in one argument."""
+def _refuse_if(
+    number: int, argument: int, test: int, value: int, refusal: int = errno.EPERM
+) -> bytes:
+    """Refuse a call if the test of the low 32 bits of one argument holds; allow it otherwise."""
     body = _op(_LOAD, _ARGUMENTS_AT + 8 * argument)
-    body += _op(_ANY_BIT, bits, 0, 1) + _op(_RETURN, _ERRNO | errno.EPERM)
-    body += _op(_RETURN, _ALLOW)
+    body += _op(test, value, 0, 1) + _op(_RETURN, _ERRNO | refusal) + _op(_RETURN, _ALLOW)
+    return _op(_EQUAL, number, 0, len(body) // 8) + body
+
+
+def _allow_with_bit(number: int, argument: int, bit: int) -> bytes:
+    """Allow a call only if the bit is set in one argument."""
+    body = _op(_LOAD, _ARGUMENTS_AT + 8 * argument)
+    body += _op(_ANY_BIT, bit, 0, 1) + _op(_RETURN, _ALLOW) + _op(_RETURN, _ERRNO | errno.EPERM)
     return _op(_EQUAL, number, 0, len(body) // 8) + body
 
 
@@ -72,11 +82,23 @@ def build_zygote_filter() -> bytes:
         "ioctl": lambda n: _allow_values(n, 1, syscalls.IOCTL_REQUESTS),
         "prlimit64": lambda n: _allow_values(n, 0, (0,)),
         "prctl": lambda n: _allow_values(n, 0, (_SET_PDEATHSIG, _SET_SECCOMP)),
-        "clone": lambda n: _allow_without_bits(n, 0, syscalls.NAMESPACE_FLAGS),
+        "clone": lambda n: _refuse_if(n, 0, _ANY_BIT, syscalls.NAMESPACE_FLAGS),
+        "open": lambda n: _refuse_if(n, 1, _ANY_BIT, syscalls.UNNAMED_FILE, errno.EOPNOTSUPP),
+        "openat": lambda n: _refuse_if(n, 2, _ANY_BIT, syscalls.UNNAMED_FILE, errno.EOPNOTSUPP),
+        "futex": lambda n: _allow_with_bit(n, 1, syscalls.PRIVATE_FUTEX),
+        # glibc accepts ENOSYS where it gives the number of its own thread instead of 0.
+        "sched_getaffinity": lambda n: _allow_values(n, 0, (0,), errno.ENOSYS),
+        "getpriority": lambda n: _allow_values(n, 1, (0,)),
     }
+    for name in ("getpgid", "getsid", "sched_getparam", "sched_getscheduler"):
+        rules[name] = lambda n: _allow_values(n, 0, (0,))
+    for name in ("clock_gettime", "clock_getres", "clock_nanosleep"):
+        rules[name] = lambda n: _refuse_if(n, 0, _AT_LEAST, syscalls.CLOCKS)
     code = _load_number()
-    # glibc falls back on clone(), whose flags can be checked, only if clone3() does not exist.
-    code += _op(_EQUAL, number("clone3"), 0, 1) + _op(_RETURN, _ERRNO | errno.ENOSYS)
+    # Libraries fall back on clone(), whose flags can be checked, and on stat(), which does not
+    # return when a file was created, only if the newer calls do not exist.
+    for name in ("clone3", "statx"):
+        code += _op(_EQUAL, number(name), 0, 1) + _op(_RETURN, _ERRNO | errno.ENOSYS)
     for name in (*syscalls.PROGRAM, *syscalls.ZYGOTE):
         rule = rules.get(name)
         if rule is not None:
