@@ -55,3 +55,14 @@ def probe() -> list[Mechanism]:
 def find_missing(table: list[Mechanism]) -> str:
     """Return what the minimum lacks, in a few words; empty if the table reaches it."""
     return mechanisms.find_missing(mechanisms.Mechanism(m.name, m.available, m.used) for m in table)
+
+
+def describe_policy(table: list[Mechanism]) -> str:
+    """Return which programs run with this table, which must reach the minimum."""
+    used = {m.name for m in table if m.used}
+    if mechanisms.NAMESPACES in used:
+        return "Programs run."
+    return (
+        "Programs run, except those that write files: without namespaces there is no private "
+        "folder. Programs can also see the host's name, its process numbers and which paths exist."
+    )

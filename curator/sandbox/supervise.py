@@ -7,15 +7,16 @@ import ctypes
 import os
 import select
 import signal
-from contextlib import suppress
 
 from curator.sandbox.settings import Settings
 
 _INIT_PID = 1
 """Process id of a zygote with its own namespace: all other processes in it are its own."""
 
-# Not os.wait4(), whose result would leave numbers of one program in the memory of the next.
-_wait4 = ctypes.CDLL(None).wait4
+# Not those of `os`: their results and errors are objects, which leave traces of one program in the
+# memory of the next.
+_libc = ctypes.CDLL(None)
+_wait4 = _libc.wait4
 _wait4.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
 
 
@@ -51,11 +52,7 @@ class Supervisor:
 
     def _reap(self) -> None:
         """End and reap what the program left, provided that no other process can be hit."""
-        if self.is_init:
-            try:
-                os.kill(-1, signal.SIGKILL)
-            except ProcessLookupError:
-                return
-        with suppress(ChildProcessError):
-            while os.waitpid(-1, 0 if self.is_init else os.WNOHANG)[0]:
-                pass
+        if self.is_init and _libc.kill(-1, signal.SIGKILL) != 0:
+            return
+        while _wait4(-1, None, 0 if self.is_init else os.WNOHANG, None) > 0:
+            pass

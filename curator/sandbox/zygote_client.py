@@ -97,7 +97,7 @@ class Zygote:
             )
         self._limits = limits
         self._wait_s = limits.wall_s + _GRACE_S
-        self.runs = 0
+        self.runs = -1
         self.mechanisms: list[Mechanism] = []
         if _without_namespaces is None:
             with _mode_lock:
@@ -112,6 +112,8 @@ class Zygote:
             without = errors[-1] if without is None else without
             self._start(heavy, unsafe_local, without)
             report = self._read_report()
+            if "mechanisms" in report and not self._runs_empty_program():
+                report = {"error": "the process ended at its first program"}
             if "mechanisms" in report:
                 _without_namespaces = without
                 self.mechanisms = [Mechanism(**fields) for fields in report["mechanisms"]]
@@ -155,6 +157,12 @@ class Zygote:
             stderr = self._process.stderr.read().decode("utf-8", "replace")
             reason = stderr.strip().split("\n")[-1]
             return {"error": f"the process ended before it was ready: {reason}"}
+
+    def _runs_empty_program(self) -> bool:
+        """Run an empty program, since the first one finds its memory a little different."""
+        with suppress(ZygoteDied):
+            return self.run(b"").status == "ok"
+        return False
 
     def is_idle(self) -> bool:
         """Return whether it waits for a program: its socket is open and has nothing to read."""

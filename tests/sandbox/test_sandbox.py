@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-import numpy
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,7 +18,6 @@ from hypothesis import strategies as st
 from curator.core.errors import SandboxError
 from curator.sandbox import STATUSES, Execution, Sandbox, probe
 from curator.sandbox.pool import needs_heavy
-from curator.sandbox.visible import find_visible
 from tests.paths import ROOT
 from tests.processes import wait_until
 
@@ -332,44 +330,3 @@ def test_a_limit_that_is_not_above_0_is_an_error(limit: str) -> None:
 
 def test_limits_contain_all_that_can_change_an_outcome(box: Sandbox) -> None:
     assert box.limits == {"wall_s": 600, "cpu_s": 30, "memory_mb": 512, "output_kb": 64}
-
-
-def test_the_probe_names_every_mechanism_and_what_it_protects() -> None:
-    table = {m.name: m for m in probe()}
-    assert set(table) == {"namespaces", "own user", "landlock", "seccomp", "limits"}
-    assert all(m.protects for m in table.values())
-    assert table["seccomp"].used
-    assert all(m.available for m in table.values() if m.used)
-
-
-def test_a_package_around_the_home_folder_is_not_visible(monkeypatch: pytest.MonkeyPatch) -> None:
-    package = str(Path(numpy.__file__).resolve().parent)
-    assert find_visible().packages["numpy"] == package
-    monkeypatch.setenv("HOME", f"{package}/core")
-    assert "numpy" not in find_visible().packages
-    assert package not in find_visible().package_paths
-
-
-def test_below_the_minimum_the_sandbox_refuses_to_run_unless_unsafe() -> None:
-    script = """
-from tests.sandbox.programs import forbid
-forbid("unshare", "landlock_create_ruleset")
-from curator.core.errors import SandboxError
-from curator.sandbox import Sandbox, probe
-try:
-    Sandbox()
-except SandboxError as error:
-    print(error)
-with Sandbox(workers=1, unsafe_local=True) as box:
-    print(box.run("print(6 * 7)").value, {m.name: m.used for m in probe()}["landlock"])
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    refusal, ran = done.stdout.splitlines()
-    assert "Landlock 3" in refusal and "unsafe_local=True" in refusal
-    assert ran == "42 False"

@@ -1,5 +1,9 @@
 """The command `curator sandbox`."""
 
+import sys
+
+import typer
+
 from curator.cli.app import app, show_json
 from curator.cli.options import JsonOption
 from curator.cli.tables import print_table
@@ -10,10 +14,10 @@ from curator.core.errors import SandboxError
 def sandbox(as_json: JsonOption = False) -> None:
     """Show how programs are sandboxed on this system.
 
-    Lists every mechanism: whether it is available and used, and what it blocks. Exits with
-    1 if the system offers too few to run programs.
+    Lists every mechanism: whether it is available and used, and what it blocks, and states
+    which programs run. Exits with 1 if the system offers too few to run programs.
     """
-    from curator.sandbox.probe import find_missing, probe
+    from curator.sandbox.probe import describe_policy, find_missing, probe
 
     mechanisms = probe()
     if as_json:
@@ -24,7 +28,13 @@ def sandbox(as_json: JsonOption = False) -> None:
         ]
         print_table(("mechanism", "available", "used", "blocks", "note"), rows)
     if missing := find_missing(mechanisms):
-        raise SandboxError(
-            f"This system cannot sandbox programs, so none is run: {missing}. "
-            "To run them anyway, use --unsafe-local."
+        hint = (
+            "To run programs anyway, on a machine without valuable data, use --unsafe-local."
+            if sys.platform == "linux"
+            else "Use a Linux machine, a container or a virtual machine."
         )
+        raise SandboxError(
+            f"This system cannot sandbox programs, so no program runs. Missing: {missing}. {hint}"
+        )
+    if not as_json:
+        typer.echo(describe_policy(mechanisms))

@@ -167,7 +167,9 @@ def _build_root(settings: Settings) -> None:
     _mount("none", "/", None, _REC | _PRIVATE)
     # Any folder can carry the new root: its content is visible again once the root has moved.
     base = next(p for p in ("/tmp", "/mnt", "/var", "/usr") if os.path.isdir(p))
-    _mount("tmpfs", base, "tmpfs", _NOSUID | _NODEV, "mode=755,size=1m")
+    # Folders can be passed, but not listed: their names would tell where Python is installed.
+    _mount("tmpfs", base, "tmpfs", _NOSUID | _NODEV, "mode=111,size=1m")
+    os.umask(0o666)
     old = base + "/.old"
     os.mkdir(old)
     pivot = syscalls.get_number("pivot_root")
@@ -176,7 +178,7 @@ def _build_root(settings: Settings) -> None:
     for path in settings.visible:
         _bind(path)
     for path in settings.hidden:
-        _mount("tmpfs", path, "tmpfs", _NOSUID | _NODEV, "mode=755,size=1m")
+        _mount("tmpfs", path, "tmpfs", _NOSUID | _NODEV, "mode=111,size=1m")
     for path in settings.package_paths:
         _bind(path)
     for path, target in settings.links:
