@@ -38,7 +38,8 @@ class Execution:
     """One line, empty if the status is `ok`: `ZeroDivisionError: division by zero (line 3)`. It
     comes from the program's own process: show it to people, but do not base decisions on it."""
     seconds: float = 0.0
-    """Wall time from fork to end. It differs from run to run: keep it out of digests."""
+    """Wall time from sending the program to its result. It differs from run to run: keep it out of
+    digests."""
     completed: str = ""
     """What was done to complete the program, separated by commas: `fence` (taken out of a fenced
     block), `preamble` (the imports of its prompt added), and what was printed because it printed

@@ -129,8 +129,9 @@ def _wait_for(future: Future[Execution]) -> Execution:
 class Sandbox:
     """Runs Python programs in jailed processes, each in a fresh fork.
 
-    A program sees Python's own files and the packages it may import, read-only, and an empty
-    private folder if namespaces are available; no environment, home, store or other process. It
+    A program sees the standard library, system libraries and the packages of `preload` by name,
+    read-only, and an empty private folder if namespaces are available; nothing that lies beside a
+    package, and no environment, home, store or other process. It
     has no network, starts no processes or threads, cannot signal other processes, and ends at its
     limits: wall and CPU seconds, `memory_mb` MiB beyond the size of its interpreter, `output_kb`
     KiB of output, 16 MiB per file, 64 open files. All that it started is killed with it. Hashing,
@@ -143,8 +144,10 @@ class Sandbox:
     whatever the system supports, which may be nothing but limits.
 
     Not covered: bugs of the kernel or the processor (a virtual machine would protect from them);
-    what a program learns from clocks and load; which paths exist, where only Landlock guards them;
-    the content of Python's library folders, which any program can read; clocks, `os.urandom` and
+    what a program learns from clocks, load, the kernel's version, the inode numbers of pipes and
+    the device number of its private folder, all of which the kernel counts for the whole machine;
+    which paths exist, and before Linux 6.14 how many programs ran before, where only a part of the
+    jail is available (see docs/security.md); the content of /usr/lib; clocks, `os.urandom` and
     explicitly unseeded generators such as `random.Random()`, which differ from run to run; the
     total memory of all workers (each may hold `memory_mb`, 16 MiB of files and 16 MiB of output
     beside its interpreters); whether a printed answer, or the content of `completed` and `error`,

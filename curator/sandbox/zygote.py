@@ -179,6 +179,8 @@ def _serve(control: socket.socket, state: _State) -> None:
             _wipe(request, end)
             control.sendall(reply[:size])
             _wipe(state.reply, size)
+            # A program can read the variables of its parent.
+            received = length = preamble = end = size = 0
 
 
 def _run(state: _State, text: memoryview, preamble: int) -> int:

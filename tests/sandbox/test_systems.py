@@ -20,6 +20,8 @@ def test_elsewhere_than_on_linux_no_program_runs_and_the_reason_is_clear() -> No
     script = """
 import ctypes, sys
 import curator.core.errors
+import sysconfig
+sysconfig.get_config_vars()
 sys.platform = "darwin"
 sys.modules["curator.sandbox.jail"] = None
 whole = ctypes.CDLL
