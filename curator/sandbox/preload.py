@@ -75,7 +75,7 @@ class Packages:
         self._places = places
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
-        """Return where a package is loaded from; None for a module that is none of them."""
+        """Return where a package is loaded from; None for any other module."""
         place = self._places.get(name)
         if place is None:
             return None

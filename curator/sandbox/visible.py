@@ -59,7 +59,7 @@ def find_visible() -> Visible:
 
 
 def _locate(name: str) -> str:
-    """Return the folder, module or zip file of a package; empty if there is none.
+    """Return the folder, module or zip file of a package; empty if it is not installed.
 
     A home folder inside of a package would be shown with it, so programs do without the package.
     """
