@@ -18,16 +18,18 @@ def compute_missing(
     keys: Sequence[bytes],
     items: Sequence[T],
     work: Callable[[Sequence[T]], Iterator[dict[str, Any]]],
+    keep: Callable[[dict[str, Any]], bool] = lambda record: True,
 ) -> list[dict[str, Any]]:
     """Return the ledger's record of each item; `work` makes the missing ones, each key once.
 
-    Records are durable, `COMMIT` at a time, before they are returned.
+    Records are durable, `COMMIT` at a time, before they are returned, except those that `keep`
+    declines.
     """
     records = ledger.get_many(keys)
     missing = {key: item for key, item in zip(keys, items, strict=True) if key not in records}
     computed = zip(missing, work(list(missing.values())), strict=True) if missing else ()
     for commit in chunks(computed, COMMIT):
-        ledger.put_many(dict(commit))
+        ledger.put_many({key: record for key, record in commit if keep(record)})
         records.update(commit)
     return [records[key] for key in keys]
 

@@ -109,7 +109,16 @@ class Checker:
             content_id("execution", str(self.executor), self._limits, program)
             for program in programs
         ]
-        records = compute_missing(self._executions, keys, programs, run)
+        # `run` has opened the sandbox before its first record is kept.
+        records = compute_missing(
+            self._executions,
+            keys,
+            programs,
+            run,
+            lambda record: (
+                self._sandbox is not None and self._sandbox.is_reusable(record["status"])
+            ),
+        )
         return [Execution(**record) for record in records]
 
     def _grade(self, pairs: Sequence[Pair]) -> list[Equivalence]:

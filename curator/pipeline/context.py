@@ -109,6 +109,11 @@ def open_context(
     `executor` is the version of the sandbox whose cached executions are used.
     """
     store.note = options.listener.note
+    if options.unsafe_local and not dry:
+        options.listener.note(
+            "--unsafe-local: programs run even if this system cannot sandbox them. "
+            "'curator sandbox' lists what it blocks."
+        )
     with ExitStack() as stack:
         checker = Checker(
             stack.enter_context(store.ledger("executions")),

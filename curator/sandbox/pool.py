@@ -14,11 +14,12 @@ from types import TracebackType
 from curator.core.errors import SandboxError
 from curator.sandbox import implicit_result, preload
 from curator.sandbox.classify import Limits
-from curator.sandbox.execution import Execution
+from curator.sandbox.execution import Execution, Status
+from curator.sandbox.mechanisms import NAMESPACES, find_missing
 from curator.sandbox.settings import PROGRAM_BYTES
 from curator.sandbox.zygote_client import Zygote, ZygoteDied
 
-VERSION = 2
+VERSION = 3
 """The version of the sandbox. Raise it with any change that can change an Execution."""
 
 _LOOK_AHEAD = 16
@@ -178,7 +179,18 @@ class Sandbox:
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="sandbox")
         self._closed = False
         # Start one zygote now, so that a machine without a jail is reported before any work.
-        self._workers[-1].zygote(heavy=False)
+        self._mechanisms = self._workers[-1].zygote(heavy=False).mechanisms
+
+    def is_reusable(self, status: Status) -> bool:
+        """Return whether an execution with this status holds on a machine with a complete jail.
+
+        Not if the minimum is missing (`unsafe_local`), and not if a program was refused where it
+        has no private folder.
+        """
+        if find_missing(self._mechanisms):
+            return False
+        complete = any(each.used for each in self._mechanisms if each.name == NAMESPACES)
+        return complete or status != "refused"
 
     @property
     def limits(self) -> dict[str, float]:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from curator.sandbox import probe
 from tests.paths import ROOT
@@ -58,6 +59,7 @@ main()
 def test_the_command_states_what_is_missing_and_what_runs() -> None:
     script = """
 import sys
+from pathlib import Path
 from tests.sandbox.programs import forbid
 forbid(*sys.argv[1:])
 from curator.cli import main
@@ -107,3 +109,38 @@ with Sandbox(workers=1, unsafe_local=True) as box:
     refusal, ran = done.stdout.splitlines()
     assert "Landlock 3" in refusal and "unsafe_local=True" in refusal
     assert ran == "42 False"
+
+
+def test_what_only_a_weaker_system_refuses_is_not_stored_for_others(tmp_path: Path) -> None:
+    script = """
+import sys
+from pathlib import Path
+from pathlib import Path
+from tests.sandbox.programs import forbid
+forbid(*sys.argv[2:])
+from curator.checks import Candidate
+from curator.pipeline.checker import Checker
+from curator.recipe.schema import Limits
+from datastore.store import Store
+texts = ["print(6 * 7)", "open('x', 'w').write('1')\\nprint(open('x').read())"]
+rows = [Candidate(bytes([n]) * 16, "PoT", "q", text, "", ()) for n, text in enumerate(texts)]
+with Store(Path(sys.argv[1])) as store:
+    ledger = store.ledger("executions")
+    unsafe = len(sys.argv) > 3
+    with Checker(ledger, store.ledger("gradings"), Limits(), workers=1, unsafe_local=unsafe) as c:
+        print([v.outcome for v in c.check(rows, ["executed"])], ledger.count())
+"""
+
+    def run(*forbidden: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", script, str(tmp_path), *forbidden],
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    assert run("unshare", "landlock_create_ruleset").endswith("] 0")
+    assert run("unshare") == "['passed', 'failed'] 1"
+    assert run() == "['passed', 'passed'] 2"

@@ -2,11 +2,10 @@
 
 import sys
 
-import typer
-
 from curator.cli.app import app, show_json
 from curator.cli.options import JsonOption
 from curator.cli.tables import print_table
+from curator.cli.terminal import print_line
 from curator.core.errors import SandboxError
 
 
@@ -37,4 +36,4 @@ def sandbox(as_json: JsonOption = False) -> None:
             f"This system cannot sandbox programs, so no program runs. Missing: {missing}. {hint}"
         )
     if not as_json:
-        typer.echo(describe_policy(mechanisms))
+        print_line(describe_policy(mechanisms))
