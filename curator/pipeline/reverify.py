@@ -7,7 +7,9 @@ is read, no rationale is written, and programs with a cached execution are not r
 from dataclasses import replace
 from pathlib import Path
 
-from curator.core.errors import UsageError
+from pydantic import ValidationError
+
+from curator.core.errors import UsageError, to_one_line
 from curator.pipeline.context import BuildContext, open_context
 from curator.pipeline.freeze import freeze, screen_and_freeze
 from curator.pipeline.run_options import DEFAULTS, RunOptions
@@ -61,8 +63,19 @@ def reverify(
 
 
 def recipe_of(manifest: Manifest) -> Recipe:
-    """Return the resolved recipe of a version, with the subsets in their order."""
-    return Recipe.model_validate(content_of(manifest).ordered_recipe())
+    """Return the resolved recipe of a version, with the subsets in their order.
+
+    Raises UsageError if this version of Curator does not accept it.
+    """
+    try:
+        return Recipe.model_validate(content_of(manifest).ordered_recipe())
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        place = to_one_line(".".join(map(str, first["loc"])), 60)
+        raise UsageError(
+            f"The recipe in {manifest.ref} is not valid at '{place}': "
+            f"{to_one_line(first['msg'])}. Build a recipe file instead."
+        ) from None
 
 
 def _reverify_subset(

@@ -46,7 +46,7 @@ def write_marked(
     content, objects = _mark(manifest.content, names), json.loads(text)
     if not mark_subsets:
         content["order"] = manifest.content["order"]
-    content["rows"]["sha256"] = rows_digest(store, objects["rows"])
+    content["rows"]["sha256"] = rows_digest(store.objects, objects["rows"])
     return store.versions.create(name, content, None, MARK, objects)
 
 
