@@ -16,7 +16,7 @@ import pyarrow as pa
 from datastore.errors import StoreError
 from datastore.files import scratch
 
-_EXPLAIN = re.compile(r"\s*EXPLAIN\s+(ANALYZE\s+)?", re.IGNORECASE)
+_EXPLAIN = re.compile(r"\s*+EXPLAIN\s++(ANALYZE\s++)?", re.IGNORECASE)
 
 
 def literal(text: str | Path) -> str:
@@ -123,7 +123,8 @@ def check_is_select(query: str) -> None:
     types = [statement.type for statement in duckdb.extract_statements(query)]
     if types == [duckdb.StatementType.EXPLAIN]:
         with suppress(duckdb.ParserException):  # other spellings of EXPLAIN ANALYZE are refused
-            inner = duckdb.extract_statements(_EXPLAIN.sub("", query, count=1))
+            start = _EXPLAIN.match(query)
+            inner = duckdb.extract_statements(query[start.end() :] if start else "")
             types = [statement.type for statement in inner]
     if types != [duckdb.StatementType.SELECT]:
         seen = ", ".join(each.name for each in types) or "no statement"

@@ -12,11 +12,11 @@ from typing import Any
 
 from re import _parser  # type: ignore[attr-defined]  # isort: skip
 
-SIZE = 8_000
+SIZE = 4_000
 """Number of characters of the longest text."""
-FLOOR = 0.0005
-"""Seconds below which a time is not measured. A linear pattern reads 8,000 characters in about this
-time; a quadratic one needs at least 0.03 s."""
+FLOOR = 0.0003
+"""Seconds below which a time is not measured. A linear pattern reads 4,000 characters in about this
+time; a quadratic one needs at least 0.02 s."""
 MAX_GROWTH = 3.0
 """Maximum factor of the time when a text doubles."""
 

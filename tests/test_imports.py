@@ -38,7 +38,6 @@ LAYERS: dict[str, set[str]] = {
     },
     "curator.recipe": {
         *CORE,
-        "datastore",
         "curator.answers",
         "curator.sources",
         "curator.teacher",

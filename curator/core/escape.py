@@ -27,7 +27,7 @@ _BLANK = re.compile(
 )
 
 _MARKDOWN = re.compile(r"([\\`*\[\]|#~$]|(?<!\w)_|_(?!\w))")
-_STARTS_LIST = re.compile(r"^(\d{0,9})([-+=.)])")
+_STARTS_LIST = re.compile(r"^(\d{0,9})([-+=.)])(?!\d)")
 _AUTOLINK = re.compile(r":(?=//)|(?<=www)\.|(?<=\w)@(?=[\w-]+\.)", re.IGNORECASE)
 
 

@@ -81,9 +81,21 @@ def _redact_item(name: Any, item: Any) -> Any:
 def redact_secrets(text: str) -> str:
     """Return a message without the secrets of the environment and what looks like a key."""
     for secret in _environment_secrets():
-        if secret in text:
-            text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", PLACEHOLDER, text)
+        text = _replace_word(text, secret)
     return _LIKE_A_KEY.sub(_replace, text)
+
+
+def _replace_word(text: str, secret: str) -> str:
+    """Return the text with PLACEHOLDER in place of a secret that is not a part of a word."""
+    first, *rest = text.split(secret)
+    for part in rest:
+        inside = _is_word(first[-1:]) or _is_word(part[:1])
+        first += (secret if inside else PLACEHOLDER) + part
+    return first
+
+
+def _is_word(character: str) -> bool:
+    return character.isalnum() or character == "_"
 
 
 def _replace(match: re.Match[str]) -> str:

@@ -18,9 +18,9 @@ from datastore.text import is_storable
 
 LONGEST = 20_000
 """Maximum characters of a reply; the check `format` rejects longer rows, too."""
-MOST_PARSED = 10 * LONGEST
-"""Maximum characters to parse in search of the program in a reply without a fence. Otherwise each
-of 6,000 lines `@a` would be tried as the last one, which takes minutes."""
+MAX_TRIES = 50
+"""Maximum number of times that a part of a reply without a fence is parsed as a program. Otherwise
+each of 6,000 lines `@a` would be tried as the last one, which takes minutes."""
 
 _THOUGHT_TAG = re.compile(r"<(/?)(think|thinking|thought|reasoning)>", re.I)
 _TOKENS = re.compile(r"<\|[\w-]{1,30}\|>|</s>|<s>")
@@ -218,9 +218,9 @@ def _program_without_fence(text: str) -> tuple[str, str]:
     starts = [
         index for index, line in enumerate(lines) if _CODE.match(line) and not line[0].isspace()
     ]
-    broken, budget = "", MOST_PARSED
+    broken, tries = "", MAX_TRIES
     for start in starts[:40]:
-        end, unfinished, budget = _longest_program(lines[start:], budget)
+        end, unfinished, tries = _longest_program(lines[start:], tries)
         code = "\n".join(lines[start : start + end])
         rest = next((line for line in lines[start + end :] if line.strip()), "")
         if not _CODE.match(rest):
@@ -233,30 +233,29 @@ def _program_without_fence(text: str) -> tuple[str, str]:
     return "", broken or "no program"
 
 
-def _longest_program(lines: list[str], budget: int) -> tuple[int, bool, int]:
+def _longest_program(lines: list[str], tries: int) -> tuple[int, bool, int]:
     """Return how many of the first lines form a program, and whether the next one is incomplete.
 
-    At most `budget` characters are parsed, and what is left of them is returned, too. If they do
-    not suffice, the program counts as incomplete.
+    The third value is how many tries are left. If they do not suffice, the program counts as
+    incomplete.
     """
     end, unfinished = len(lines), False
     while end > 0:
-        code = "\n".join(lines[:end])
-        budget -= len(code)
-        if budget < 0:
-            return 0, True, budget
+        if not tries:
+            return 0, True, 0
+        tries -= 1
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                ast.parse(code)
+                ast.parse("\n".join(lines[:end]))
         except SyntaxError as error:
             unfinished = any(words in (error.msg or "") for words in _INCOMPLETE)
             end = max(0, min(end - 1, (error.lineno or end) - 1))
         except (ValueError, RecursionError, MemoryError):
-            return 0, False, budget
+            return 0, False, tries
         else:
             break
-    return end, unfinished, budget
+    return end, unfinished, tries
 
 
 def _parse_code(code: str) -> ast.Module | None:

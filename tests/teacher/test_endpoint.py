@@ -57,7 +57,7 @@ def test_the_address_and_the_variable_of_the_key_are_reported_before_the_first_r
 
 
 def test_a_teacher_without_a_key_and_a_replay_send_none() -> None:
-    plain = TeacherSettings(model="m", base_url="http://localhost:8000/v1?a=b", key_env="")
+    plain = TeacherSettings(model="m", base_url="http://localhost:8000/v1", key_env="")
     replayed = TeacherSettings(model="m", replay="calls.jsonl")
     assert describe_teacher(plain) == "Teacher: m at http://localhost:8000/v1 (sends no key)."
     assert describe_teacher(replayed) == "Teacher: m, replayed from calls.jsonl (sends no key)."

@@ -22,6 +22,7 @@ REASONS = {
     "not a program",
     "no program",
     "answer without solution",
+    "not valid Unicode text",
 }
 
 

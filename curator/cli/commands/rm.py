@@ -24,10 +24,11 @@ def rm(
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """Remove versions, also damaged ones, and the stored data that only they use.
+    """Remove versions and the stored data that only they use.
 
-    The number of a removed version is not given again. Teacher calls and executions stay cached,
-    so building the recipe again repeats none of them. Rerun the command if it was stopped.
+    A version with a damaged manifest can be removed, too. Its number is not given again.
+    Teacher calls and executions stay cached, so building the recipe again repeats none of
+    them. Rerun the command if it was stopped.
     """
     from curator.versions.remove import remove
 
