@@ -59,7 +59,7 @@ def test_a_verifier_beats_a_misled_vote_and_the_metrics_equal_those_of_brute_for
             "samples": str(samples),
             "loss": "cross-entropy",
             "learning_rate": 1e-3,
-            "steps": 350,
+            "steps": 600,
             "batch": 16,
             "micro_batch": 16,
             "max_length": 128,

@@ -58,7 +58,7 @@ def recipe(base: Path, **keys: object) -> Verifier:
 
 SETTINGS = {
     "cross-entropy": {},
-    "margin": {"margin": 2.0, "steps": 120},
+    "margin": {"margin": 2.0, "steps": 240},
     "pairwise": {"steps": 120},
 }
 
