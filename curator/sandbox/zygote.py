@@ -101,7 +101,7 @@ def _prepare(settings: Settings) -> tuple[list[Mechanism], _State]:
     mechanisms, inside = enter.enter(settings)
     if settings.require_minimum:
         if missing := find_missing(mechanisms):
-            raise OSError(f"this kernel lacks {missing}")
+            raise OSError(f"this system lacks {missing}")
         private = PRIVATE if settings.namespaces else ""
         if leaks := enter.find_leaks([*settings.visible, *settings.package_paths], private):
             raise OSError(f"the jail leaks: it {', '.join(leaks)}")

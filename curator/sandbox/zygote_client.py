@@ -123,7 +123,7 @@ class Zygote:
         raise SandboxError(
             f"Programs cannot be sandboxed on this system ({'; '.join(errors)}). Required: Linux "
             "with seccomp and either namespaces or Landlock 3. To run programs without protection, "
-            "on a machine without valuable data, pass unsafe_local=True."
+            "on a machine without valuable data, use --unsafe-local (in Python: unsafe_local=True)."
         )
 
     def _start(self, heavy: bool, unsafe_local: bool, without: str) -> None:

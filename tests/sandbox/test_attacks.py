@@ -132,5 +132,7 @@ def test_the_jail_holds_for_an_ordinary_user_and_with_less_of_the_kernel(
     report = json.loads(done.stdout)
     assert report["used"]["namespaces"] is ("no-namespaces" not in how)
     assert report["used"]["landlock"] is ("no-landlock" not in how)
+    if "nobody" in how:
+        assert report["used"]["own user"] is False, "the programs have the user id of the caller"
     assert report["violations"] == []
     assert report["changed"] == []

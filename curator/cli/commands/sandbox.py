@@ -4,8 +4,7 @@ import sys
 
 from curator.cli.app import app, show_json
 from curator.cli.options import JsonOption
-from curator.cli.tables import print_table
-from curator.cli.terminal import print_line
+from curator.cli.tables import print_table, print_wrapped
 from curator.core.errors import SandboxError
 
 
@@ -36,4 +35,4 @@ def sandbox(as_json: JsonOption = False) -> None:
             f"This system cannot sandbox programs, so no program runs. Missing: {missing}. {hint}"
         )
     if not as_json:
-        print_line(describe_policy(mechanisms))
+        print_wrapped(describe_policy(mechanisms))

@@ -60,8 +60,7 @@ def die_with_parent() -> None:
 
 def _drop_privileges(visible: list[str]) -> Mechanism:
     """Turn root into a user who owns nothing, and drop the capabilities of any user."""
-    note, root = "not root", os.geteuid() == 0
-    used = not root
+    note, root, used = "not root: keeps the user id, loses capabilities", os.geteuid() == 0, False
     if root:
         try:
             os.setgroups([])
@@ -80,7 +79,7 @@ def _drop_privileges(visible: list[str]) -> Mechanism:
     header, nothing = struct.pack("<Ii", 0x20080522, 0), bytes(24)
     if _libc.capset(header, nothing) != 0:
         raise OSError(ctypes.get_errno(), "capset")
-    return Mechanism(USER, True, used, note)
+    return Mechanism(USER, root, used, note)
 
 
 def _filter_existing(paths: list[str]) -> list[str]:
