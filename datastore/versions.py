@@ -122,7 +122,9 @@ class Versions:
         hint = f" Did you mean '{near[0]}'?" if near else ""
         names = ", ".join(self.names()) or "none yet"
         if removed := self.removed(name):
-            raise NotFound(f"{self._describe_removed(name, max(removed))} Versions: {names}.")
+            missing = "" if number is None else f"No version '{ref}'. "
+            described = self._describe_removed(name, max(removed))
+            raise NotFound(f"{missing}{described} Versions: {names}.")
         raise NotFound(f"No version named '{name}'.{hint} Versions: {names}.")
 
     def split(self, ref: str) -> tuple[str, int | None]:

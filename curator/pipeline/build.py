@@ -67,8 +67,11 @@ def run_stages(
         located.missing for located in (*sources.values(), *evals.values()) if located.missing
     ]
     if missing and not context.options.allow_missing:
-        first = f"{missing[0]} (and {len(missing) - 1} more)" if len(missing) > 1 else missing[0]
-        raise SourceError(f"{first}. To build without missing sources, use --allow-missing.")
+        count = len(missing) - 1
+        more = f" {count} more source{'s are' if count > 1 else ' is'} missing." if count else ""
+        raise SourceError(
+            f"{missing[0].rstrip('.')}.{more} To build without them, use --allow-missing."
+        )
     if context.teacher_session:
         context.teacher_session.check(
             sampling_of(context, each) for each in recipe.subsets.values()

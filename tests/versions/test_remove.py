@@ -97,6 +97,9 @@ def test_a_removed_version_is_explained_and_its_number_is_not_given_again(world:
     assert world.build(world.fewer).ref == "small@4"
     with Store(world.store, readonly=True) as store:
         assert store.versions.get("small@4").parent == "small@1"
+    curator("rm", "small@1", "small@4", "--store", world.store)
+    shown = curator("show", "small@99", "--store", world.store)
+    assert shown.stderr.startswith("No version 'small@99'. small@4 was removed on 20")
 
 
 def test_a_version_that_was_removed_is_built_again_to_the_same_bytes(world: World) -> None:
