@@ -117,7 +117,7 @@ HeldOutOption = Annotated[
         metavar="SHARE",
         min=0,
         max=0.5,
-        help="Share of questions whose rows go to the split 'validation' (format hub only).",
+        help="Share of questions whose rows go to the split 'validation' of a folder for the Hub.",
     ),
 ]
 

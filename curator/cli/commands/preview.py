@@ -31,7 +31,7 @@ def preview(
 ) -> None:
     """Show the rows made from a few problems of each source.
 
-    The problems go through all stages of a build. No version is created.
+    The problems go through all stages of a build, also calls to a teacher. No version is created.
     """
     from curator.cli.render import print_preview
     from curator.pipeline.preview import preview as run_preview
