@@ -44,6 +44,8 @@ _WAIT_STATUS_BYTES = 4
 _REST = struct.Struct("<II")
 """What follows the wait status in HEADER."""
 _ZEROS = memoryview(bytes(1 << 16))
+_REPORT_MEMORY = max(mmap.PAGESIZE, REPORT_BYTES)
+"""Whole pages: a program can write to the rest of a page, too."""
 _UNTOUCHED = (0, 0)
 """Times of the private folder before each program; another time shows that it made files."""
 _WARMUP_RUNS = 10
@@ -115,7 +117,7 @@ def _prepare(settings: Settings) -> tuple[list[Mechanism], _State]:
     reply = mmap.mmap(-1, REPLY.size + (settings.output_kb << 10) + 1, _PRIVATE_MEMORY)
     address = ctypes.addressof(ctypes.c_char.from_buffer(reply))
     state = _State(
-        settings, strict, mmap.mmap(-1, REPORT_BYTES), Supervisor(_CONTROL, settings),
+        settings, strict, mmap.mmap(-1, _REPORT_MEMORY), Supervisor(_CONTROL, settings),
         inside.keeper,
         mmap.mmap(-1, REQUEST.size + PROGRAM_BYTES, _PRIVATE_MEMORY), reply,
         (address, address + HEADER.size), (seconds, seconds + 1),
@@ -204,8 +206,8 @@ def _run(state: _State, text: memoryview, preamble: int) -> int:
         printed = os.readv(out, [reply[REPLY.size :]])
         _REST.pack_into(reply, _WAIT_STATUS_BYTES, timed_out, printed)
         with memoryview(state.report) as report:
-            reply[REPLY.size - REPORT_BYTES : REPLY.size] = report
-            report[:] = _ZEROS[:REPORT_BYTES]
+            reply[REPLY.size - REPORT_BYTES : REPLY.size] = report[:REPORT_BYTES]
+            report[:] = _ZEROS[:_REPORT_MEMORY]
     os.close(out)
     if state.settings.namespaces and os.stat(".").st_mtime_ns:
         renew_private_folder(state.keeper)

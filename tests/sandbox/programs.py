@@ -52,6 +52,10 @@ while frame:
     for value in list(frame.f_locals.values()):
         if isinstance(value, (mmap.mmap, bytearray)):
             kept = b'import builtins' not in value[:200] and value[:].count(0) < len(value)
+            if isinstance(value, mmap.mmap):
+                start = ctypes.addressof(ctypes.c_char.from_buffer(value))
+                behind = ctypes.string_at(start + len(value), -len(value) % mmap.PAGESIZE)
+                frames.append(behind.count(0) == len(behind))
             frames.append((type(value).__name__, len(value), kept))
         elif isinstance(value, (int, float, bytes)):
             frames.append(value if frame.f_code.co_name == '_serve' else 0)
