@@ -93,6 +93,16 @@ def test_memory_contains_no_earlier_program() -> None:
         assert box.run(search).stdout == "0 []\n"
 
 
+def test_the_name_of_the_host_is_hidden_from_every_function_that_states_it() -> None:
+    if not {m.name: m.used for m in probe()}["namespaces"]:
+        pytest.skip("the host's name is visible without namespaces")
+    names = "import os, platform, socket\n"
+    names += "print(os.uname().nodename, platform.node(), socket.gethostname())"
+    with Sandbox(workers=1) as box:
+        for program in (names, f"import numpy\n{names}"):
+            assert box.run(program).value == "sandbox sandbox sandbox"
+
+
 def python_for(user: int | None) -> str:
     """An interpreter that this user can start."""
     for python in PYTHONS:

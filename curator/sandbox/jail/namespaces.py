@@ -8,7 +8,6 @@ waits for the new process, or ends it.
 
 import ctypes
 import os
-import platform
 import signal
 import socket
 import struct
@@ -104,8 +103,8 @@ def enter(settings: Settings) -> Inside:
         _keep(child, keeper_end.fileno())
     keeper_end.close()
     statm = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
-    _limit_pids()
     socket.sethostname(HOST)
+    _limit_pids()
     _libc.setdomainname(b"", ctypes.c_size_t(0))
     _build_root(settings)
     return Inside(statm, own_end.detach())
@@ -133,7 +132,7 @@ def _limit_pids() -> None:
 
     Before Linux 6.14 the limit would change the whole machine; programs then count upwards.
     """
-    version = tuple(int(part) for part in platform.release().split(".")[:2] if part.isdigit())
+    version = tuple(int(part) for part in os.uname().release.split(".")[:2] if part.isdigit())
     if version >= _OWN_PID_LIMIT:
         with suppress(OSError):
             _write_file("/proc/sys/kernel/pid_max", str(_FIRST_PID + 1))

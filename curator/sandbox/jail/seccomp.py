@@ -7,7 +7,6 @@ installed on the calling process and its forks. A filter cannot be removed.
 import ctypes
 import errno
 import os
-import platform
 import struct
 
 from curator.sandbox.jail import syscalls
@@ -63,9 +62,9 @@ def _allow_with_bit(number: int, argument: int, bit: int) -> bytes:
 def _load_number() -> bytes:
     """Check the architecture, which selects the table of numbers, and load the call's number."""
     code = _op(_LOAD, 4)
-    code += _op(_EQUAL, syscalls.ARCHITECTURES[platform.machine()], 1, 0) + _op(_RETURN, _KILL)
+    code += _op(_EQUAL, syscalls.ARCHITECTURES[syscalls.MACHINE], 1, 0) + _op(_RETURN, _KILL)
     code += _op(_LOAD, 0)
-    if platform.machine() == "x86_64":
+    if syscalls.MACHINE == "x86_64":
         code += _op(_AT_LEAST, _X32_BIT, 0, 1) + _op(_RETURN, _KILL)
     return code
 

@@ -8,7 +8,7 @@ path, modes, owners, times and extended attributes of files. The last group matt
 guards files, because Landlock does not cover them.
 """
 
-import platform
+import os
 
 # name=x86-64/arm64, from the kernel's unistd.h; "-" where the architecture has no such call.
 _TABLE = """
@@ -51,7 +51,10 @@ landlock_add_rule=445/445 landlock_restrict_self=446/446
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 """Name by uname -> AUDIT_ARCH number, which a filter checks first."""
 
-_COLUMN = {"x86_64": 0, "aarch64": 1}.get(platform.machine(), -1)
+MACHINE = os.uname().machine
+"""Not by `platform`, which would keep the host's name for programs to read."""
+
+_COLUMN = {"x86_64": 0, "aarch64": 1}.get(MACHINE, -1)
 
 FCNTL_COMMANDS = (0, 1, 2, 3, 4, 1030)
 """F_DUPFD to F_SETFL and F_DUPFD_CLOEXEC; not F_SETOWN/F_SETSIG, which send signals to others, nor
