@@ -27,10 +27,11 @@ def literal(text: str | Path) -> str:
 def scan(paths: Iterable[Path]) -> str:
     """Return a FROM item over Parquet files; `*`, `?` and `[` in their paths are escaped.
 
-    A column that some files lack, since an older release wrote them, is NULL in their rows.
+    A column that some files lack, since an older release wrote them, is NULL in their rows. A
+    folder named `id=5` adds no column and replaces none.
     """
     literals = ", ".join(literal(_escape(path)) for path in paths)
-    return f"read_parquet([{literals}], union_by_name = true)"
+    return f"read_parquet([{literals}], union_by_name = true, hive_partitioning = false)"
 
 
 def _escape(path: Path) -> str:

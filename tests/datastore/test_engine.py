@@ -6,9 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from datastore.engine import Engine
+from datastore.engine import Engine, scan
 from datastore.errors import StoreError
 
 SORT = "SELECT md5(range::VARCHAR) AS a, range AS n FROM range($rows) ORDER BY a"
@@ -42,6 +44,16 @@ def test_streams_are_read_in_parallel_and_see_tables(tmp_path: Path) -> None:
         for even, odd in zip(evens, odds, strict=True):
             assert engine.sql("SELECT count(*) FROM t").fetchall() == [(100_000,)]
             assert [n + 1 for n in even["n"].to_pylist()] == odd["n"].to_pylist()
+
+
+@pytest.mark.parametrize("folder", ["n=5", "other=1/subset=a", "s[1]*?", "it's"])
+def test_a_file_is_read_as_it_is_whatever_its_folder_is_called(tmp_path: Path, folder: str) -> None:
+    path = tmp_path / folder / "a.parquet"
+    path.parent.mkdir(parents=True)
+    table = pa.table({"n": [1, 2]})
+    pq.write_table(table, path)
+    with Engine(spill=tmp_path) as engine:
+        assert engine.sql(f"FROM {scan([path])}").to_arrow_table() == table
 
 
 def test_an_abandoned_stream_does_not_prevent_closing(tmp_path: Path) -> None:
