@@ -25,6 +25,7 @@ from datastore.locks import lock, try_lock
 from datastore.memo import Memo
 from datastore.migrations import FORMAT, MIGRATIONS
 from datastore.objects import Objects
+from datastore.text import is_storable
 from datastore.versions import Versions
 
 _QUERY_ERRORS = (
@@ -50,6 +51,8 @@ class Store:
 
     def __init__(self, root: Path, readonly: bool = False) -> None:
         self.root = Path(root).absolute()
+        if not is_storable(str(self.root)):  # SQL names every object by its path
+            raise StoreError(f"{self.root} is not valid UTF-8. Choose another folder.")
         self.readonly = readonly
         self.note: Callable[[str], None] = lambda line: None
         """Receives one line per damaged file of a ledger that is read."""

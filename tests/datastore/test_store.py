@@ -37,6 +37,13 @@ def tree(root: Path) -> dict[str, bytes]:
     }
 
 
+def test_a_folder_whose_name_is_not_utf_8_is_rejected(tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/s\xff"))
+    with pytest.raises(StoreError, match="is not valid UTF-8"):
+        Store(folder)
+    assert not folder.exists()
+
+
 def test_a_store_whose_format_is_damaged_says_how_to_restore_it(tmp_path: Path) -> None:
     fill_store(tmp_path / "it's a store")
     path = tmp_path / "it's a store" / "FORMAT"
