@@ -292,6 +292,7 @@ def test_without_a_token_no_request_is_sent(
         ("HF_TOKEN", "hf_clé", "expected ASCII letters and digits"),
         ("HF_ENDPOINT", "", "HF_ENDPOINT '' is not a valid URL"),
         ("HF_ENDPOINT", "hub.example", "HF_ENDPOINT 'hub.example' is not a valid URL"),
+        ("HF_ENDPOINT", "http://hub.example:99999", "99999' is not a valid URL"),
         ("HF_ENDPOINT", "http://[::1", "Set it to one such as https://huggingface.co"),
     ],
 )
