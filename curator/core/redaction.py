@@ -1,15 +1,17 @@
 """Removes API keys and passwords from what servers send and from error messages.
 
 In: texts and parsed JSON. Out: the same without the key in use, without the secrets of the
-environment (keys, tokens, logins of proxies and endpoints) and without anything that looks like a
-key: logins and signed queries of addresses, headers, keys of known providers.
+environment (keys, tokens, logins of proxies and endpoints), each as it is and as addresses, JSON
+and base64 write it, and without anything that looks like a key: logins and signed queries of
+addresses, headers, keys of known providers.
 """
 
 import os
 import re
 from base64 import b64encode
+from functools import lru_cache
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 PLACEHOLDER = "[key]"
 MIN_KEY_LENGTH = 8
@@ -45,12 +47,25 @@ def redact_key(value: Any, key: str) -> Any:
         return value
     match value:
         case str():
-            return value.replace(key, PLACEHOLDER) if key in value else value
+            for form in _forms(key):
+                if form in value:
+                    value = value.replace(form, PLACEHOLDER)
+            return value
         case list():
             return [redact_key(item, key) for item in value]
         case dict():
             return {redact_key(n, key): redact_key(item, key) for n, item in value.items()}
     return value
+
+
+@lru_cache(maxsize=1_000)
+def _forms(secret: str) -> tuple[str, ...]:
+    """Return a secret as it is and as an address, a JSON text and base64 have it; longest first."""
+    quoted = {quote(secret, safe="", errors="replace"), quote(secret, errors="replace")}
+    forms = {secret, secret.replace("/", "\\/"), *quoted}
+    forms |= {re.sub("%..", lambda match: match[0].lower(), form) for form in quoted}
+    forms.add(b64encode(secret.encode("utf-8", "replace")).decode().rstrip("="))
+    return tuple(sorted(forms, key=lambda form: (-len(form), form)))
 
 
 def redact_all_keys(value: Any, key: str = "") -> Any:
@@ -81,7 +96,8 @@ def _redact_item(name: Any, item: Any) -> Any:
 def redact_secrets(text: str) -> str:
     """Return a message without the secrets of the environment and what looks like a key."""
     for secret in _environment_secrets():
-        text = _replace_word(text, secret)
+        for form in _forms(secret):
+            text = _replace_word(text, form)
     return _LIKE_A_KEY.sub(_replace, text)
 
 

@@ -42,6 +42,21 @@ def test_secrets_of_the_environment_are_removed_wherever_they_stand(
     assert redact_secrets("another1 is another word") == "another1 is [key] word"
 
 
+KEY = "ab/cd+Ef=0123"
+
+
+@pytest.mark.parametrize(
+    "form",
+    [KEY, "ab%2Fcd%2BEf%3D0123", "ab%2fcd%2bEf%3d0123", "ab\\/cd+Ef=0123", "YWIvY2QrRWY9MDEyMw"],
+)
+def test_a_key_is_removed_in_every_form_that_servers_send_it_back(
+    form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert redact_all_keys({"a": [f"no '{form}'"]}, KEY) == {"a": ["no '[key]'"]}
+    monkeypatch.setenv("MY_TOKEN", KEY)
+    assert redact_secrets(f"no '{form}'") == "no '[key]'"
+
+
 def test_a_secret_is_removed_by_its_name_and_nothing_else_is_changed() -> None:
     value = {"api_key": "x", "logit_bias": {50256: -100}, "n": [1, "a"], "token": 3}
     assert redact_all_keys(value) == value | {"api_key": "[key]"}
