@@ -70,8 +70,9 @@ class Server(ThreadingHTTPServer):
         name = re.sub(r":\d{0,5}$", "", hosts[0].strip().lower()) if len(hosts) == 1 else ""
         if name not in LOOPBACK and not self._listens_at(name):
             return f"expected a header Host with one of {', '.join(LOOPBACK)}"
-        if "Origin" in headers:
-            return "expected no header Origin: pages in a browser get no answer"
+        # A page's plain GET has no Origin; an address that a person typed comes from no site.
+        if "Origin" in headers or headers.get("Sec-Fetch-Site", "none") != "none":
+            return "expected no header Origin or Sec-Fetch-Site: pages in a browser get no answer"
         return ""
 
     def _listens_at(self, name: str) -> bool:

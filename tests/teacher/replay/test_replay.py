@@ -224,6 +224,8 @@ def test_an_invalid_request_is_answered_with_a_json_error(
         ("GET", {"Host": "10.0.0.7"}, 403),
         ("GET", {"Origin": "https://evil.example"}, 403),
         ("GET", {"Origin": "null"}, 403),
+        *(("GET", {"Sec-Fetch-Site": site}, 403) for site in ("cross-site", "same-origin")),
+        ("GET", {"Sec-Fetch-Site": "none"}, 200),
         ("OPTIONS", {"Access-Control-Request-Method": "POST"}, 501),
         ("OPTIONS", {"Origin": "https://evil.example"}, 403),
         ("POST", {"Host": "evil.example"}, 403),
