@@ -19,6 +19,7 @@ from curator.sources import Source, open_source
 from curator.sources.fetch.hub import card_licence
 from curator.sources.readers.detect import read_records
 from curator.sources.source import Row
+from datastore.text import is_storable
 
 LARGEST = 50_000_000
 """Maximum number of characters of the sample; one record may have 16 MB."""
@@ -69,6 +70,8 @@ class Dataset:
 def open_dataset(what: str, config: str, split: str, licence: str) -> Dataset:
     """Return the dataset. Raises UsageError or SourceError if it does not exist."""
     path = Path(what)
+    if not is_storable(what):  # the recipe of an audit names the file
+        raise UsageError(f"{what} is not valid UTF-8. Rename the file, or its folder.")
     if path.is_dir():
         raise UsageError(f"{path} is a folder. Name a file, or a pattern such as '{path}/*.jsonl'.")
     if path.is_file() or glob.glob(what, recursive=True):

@@ -15,6 +15,7 @@ import pytest
 
 from curator import RunOptions
 from curator.core.errors import UsageError
+from curator.pipeline.audit.dataset import open_dataset
 from curator.pipeline.audit.detect_columns import detect
 from curator.pipeline.audit.findings import Line
 from curator.pipeline.audit.run import Audit, AuditRequest, audit
@@ -487,3 +488,8 @@ def test_hostile_rows_are_printed_without_control_characters(tmp_path: Path) -> 
     done = run("names.jsonl", cwd=tmp_path)
     assert done.returncode == 2
     assert "Columns: �[31mred" in done.stderr and not {"\x1b", "\x9b", "\x07"} & {*done.stderr}
+
+
+def test_a_file_whose_name_is_not_utf_8_is_rejected() -> None:
+    with pytest.raises(UsageError, match="is not valid UTF-8"):
+        open_dataset("a\udcff.jsonl", "", "", "")
