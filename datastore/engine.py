@@ -119,14 +119,16 @@ def check_is_select(query: str) -> None:
 
     That is what DuckDB parses as SELECT (also WITH, FROM, VALUES, DESCRIBE, SHOW and SUMMARIZE), or
     EXPLAIN of one. EXPLAIN ANALYZE executes its statement, so that `EXPLAIN ANALYZE COPY` writes.
-    Raises DuckDB's own error if the text is not SQL.
+    Raises DuckDB's own error if the text is not SQL. The parser opens files: it replaces IMPORT
+    DATABASE by the statements in a folder. So it runs without access to any.
     """
-    types = [statement.type for statement in duckdb.extract_statements(query)]
-    if types == [duckdb.StatementType.EXPLAIN]:
-        with suppress(duckdb.ParserException):  # other spellings of EXPLAIN ANALYZE are refused
-            start = _EXPLAIN.match(query)
-            inner = duckdb.extract_statements(query[start.end() :] if start else "")
-            types = [statement.type for statement in inner]
+    with duckdb.connect(config={"enable_external_access": "false"}) as parser:
+        types = [statement.type for statement in parser.extract_statements(query)]
+        if types == [duckdb.StatementType.EXPLAIN]:
+            with suppress(duckdb.ParserException):  # other spellings of EXPLAIN ANALYZE are refused
+                start = _EXPLAIN.match(query)
+                inner = parser.extract_statements(query[start.end() :] if start else "")
+                types = [statement.type for statement in inner]
     if types != [duckdb.StatementType.SELECT]:
         seen = ", ".join(each.name for each in types) or "no statement"
         raise NotReadOnlyError(f"expected one SELECT, saw: {seen}")

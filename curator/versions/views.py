@@ -160,7 +160,8 @@ def run_query(store: Store, query: str) -> tuple[list[str], list[tuple[Any, ...]
             "PIVOT needs ON … IN (values)."
         ) from None
     except duckdb.Error as error:
-        raise UsageError(" ".join(str(error).split())) from None
+        message = str(error).partition("Stack Trace:")[0]
+        raise UsageError(" ".join(message.split())) from None
 
 
 def _run_locked(

@@ -166,3 +166,15 @@ def test_explain_is_refused_unless_it_explains_a_select(query: str) -> None:
     check_is_select("EXPLAIN ANALYZE SELECT 'COPY'")
     with pytest.raises(NotReadOnlyError):
         check_is_select(query)
+
+
+@pytest.mark.parametrize("words", ["hidden", "SELECT 42", "SET threads = 1"])
+def test_the_parser_opens_no_file(store: Store, tmp_path: Path, words: str) -> None:
+    # IMPORT DATABASE is replaced by the statements of these files while a query is parsed.
+    for name in ("schema.sql", "load.sql"):
+        (tmp_path / name).write_text(words)
+    for query in (f"IMPORT DATABASE '{tmp_path}'", f"EXPLAIN IMPORT DATABASE '{tmp_path}'"):
+        with pytest.raises(UsageError) as error:
+            run_query(store, query)
+        assert "hidden" not in str(error.value)
+        assert "INTERNAL" not in str(error.value)
