@@ -10,6 +10,7 @@ from curator.answers.parse.read import read
 from curator.core.boxes import box_spans
 from curator.sandbox.implicit_result import extract_fenced, select_preamble
 from curator.sources.chat_columns import kind_of
+from curator.sources.datasets.math import boxes
 from curator.writers.parse_reply import LONGEST, read_reply
 from curator.writers.programs.gsm8k_text import find_computations
 from curator.writers.programs.quantities import find_quantities
@@ -35,6 +36,7 @@ READERS: dict[str, tuple[Callable[[str], object], int]] = {
     "normalize": (normalize, PARSED),
     "to_latex": (to_latex, PARSED),
     "box_spans": (box_spans, SIZE),
+    "boxes": (boxes, SIZE),
     "select_preamble": (select_preamble, SIZE),
     "extract_fenced": (extract_fenced, SIZE),
     "kind_of": (kind_of, SIZE),
@@ -52,6 +54,7 @@ TOKENS = (
     "\\frac{",
     "\\frac{1}{",
     "\\boxed{~}",
+    "* \\boxed",
     "\\boxed{",
     "\\boxed{1} ",
     "\\boxed{1}, ",

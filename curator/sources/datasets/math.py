@@ -14,6 +14,9 @@ from curator.core.model import Problem
 from curator.sources.fields import Unreadable, optional, text
 from curator.sources.source import Row, Source
 
+LONGEST_BOX = 2_000
+"""Maximum characters of a box that counts; otherwise 100,000 boxes, each of which holds the rest of
+the text, would take minutes and gigabytes."""
 _FORMULA_END = re.compile(r"[$\n]|\\[)\]]")
 _SEVERAL = re.compile(r"separated by|\ball (?:the |possible )*(?:values|solutions)", re.IGNORECASE)
 TOPICS = (
@@ -34,9 +37,12 @@ def boxes(solution: str) -> list[str]:
     """
     contents = []
     for start, end in box_spans(solution, nested=True):
+        if end - start > LONGEST_BOX:
+            continue
         content = solution[start:end].strip()
         if solution[start - 1] != "{":
-            rest = _FORMULA_END.split(solution[start:], maxsplit=1)[0].strip(" .")
+            following = solution[start : start + LONGEST_BOX]
+            rest = _FORMULA_END.split(following, maxsplit=1)[0].strip(" .")
             if rest.count("{") == rest.count("}"):  # otherwise the box lies in a group
                 content = rest
         contents.append(content)
