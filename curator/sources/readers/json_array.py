@@ -1,19 +1,29 @@
 """Streams the elements of a large JSON list, so that a 212 MB file needs a few megabytes.
 
 In: a text stream positioned before the list's `[`. Out: the elements, and a Malformed for each
-stretch that is not JSON; after one, reading resumes at the next `}, {`. Not ijson: it stops at the
-first malformed element, rejects NaN and lone surrogates, and 20 KB of `[` cost it a gigabyte.
+stretch that is not JSON; after one, reading resumes at the next `}, {`. Once so much has been read
+twice that time would not stay linear, it resumes behind the place at which the stretch stopped
+being JSON. Not ijson: it stops at the first malformed element, rejects NaN and lone surrogates,
+and 20 KB of `[` cost it a gigabyte.
 """
 
 import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import TextIO
 
 CHUNK = 1 << 18
 LONGEST = 16 << 20
 """Maximum characters to read in search of an element's end; it bounds memory."""
+KEPT = 1 << 14
+"""Maximum parsed characters in the window: the decoder counts their lines for each malformed
+element."""
+READ_TWICE = LONGEST
+"""Maximum characters per file that are read again because an element before them is malformed."""
+SURELY_PARSED = 500
+"""Brackets that the decoder has read at least when an element is nested too deeply for it."""
 
 Brackets = tuple[re.Pattern[str], re.Pattern[str]]
 WHOLE: Brackets = (re.compile(r"\["), re.compile(r"\]\s*\Z"))
@@ -26,6 +36,7 @@ INSTANCES: Brackets = (
 
 _SPACE = re.compile(r"[\s,]*")
 _NEXT = re.compile(r"\}\s*,\s*(?=\{)")
+_OPENING = re.compile(r"[\[{]")
 _DECODER = json.JSONDecoder()
 
 
@@ -42,6 +53,11 @@ class _Window:
 
     def __init__(self, stream: TextIO, text: str) -> None:
         self.stream, self.text, self.at, self.exhausted = stream, text, 0, False
+        self.read_twice = 0
+
+    def drop_parsed(self) -> None:
+        if self.at > KEPT:
+            self.text, self.at = self.text[self.at :], 0
 
     def read_more(self) -> bool:
         """Drop the parsed text and read as much again as is left, so that time stays linear."""
@@ -74,7 +90,7 @@ def read_elements(stream: TextIO, brackets: Brackets) -> Iterator[object | Malfo
             return
         else:
             # A bracket left over from a malformed element, or text after the list.
-            element = _resync(window, "not JSON")
+            element = _resync(window, "not JSON", window.at)
         yield element
 
 
@@ -93,37 +109,50 @@ def _at_list_end(window: _Window, end: re.Pattern[str]) -> bool:
 
 
 def _read_element(window: _Window) -> object | Malformed:
+    window.drop_parsed()
     while True:
         try:
             element, end = _DECODER.raw_decode(window.text, window.at)
         except json.JSONDecodeError as error:
             # An unterminated string, or an error near the end of the window, may be a cut element.
+            parsed = error.pos - window.at  # more text moves both places
             cut = error.msg.startswith("Unterminated") or error.pos > len(window.text) - 64
             if cut and len(window.text) - window.at < LONGEST and window.read_more():
                 continue
             too_long = cut and not window.exhausted
-            return _resync(window, "longer than 16 MB" if too_long else "not JSON")
+            reason = "longer than 16 MB" if too_long else "not JSON"
+            return _resync(window, reason, window.at + parsed)
         except RecursionError:
-            return _resync(window, "nested too deeply")
+            brackets = islice(_OPENING.finditer(window.text, window.at), SURELY_PARSED)
+            parsed = max((bracket.end() for bracket in brackets), default=window.at)
+            return _resync(window, "nested too deeply", parsed)
         except ValueError:
-            return _resync(window, "a number has too many digits")
+            return _resync(window, "a number has too many digits", window.at)
         if end == len(window.text) and not window.exhausted and window.read_more():
             continue
         window.at = end
         return element  # type: ignore[no-any-return]
 
 
-def _resync(window: _Window, reason: str) -> Malformed:
-    """Skip to the next object of the list; return what was skipped, cut to 20,000 characters."""
+def _resync(window: _Window, reason: str, stopped: int) -> Malformed:
+    """Skip to the next object of the list; return what was skipped, cut to 20,000 characters.
+
+    `stopped` is the place up to which the malformed element was parsed.
+    """
     raw = window.text[window.at : window.at + 20_000]
     while True:
         following = _NEXT.search(window.text, window.at)
+        again = stopped - following.end() if following else 0
+        if again > 0 and window.read_twice + again > READ_TWICE:
+            window.at, stopped = stopped, 0
+            continue
         if following:
+            window.read_twice += max(0, again)
             window.at = following.end()
             return Malformed(reason, raw)
         if window.exhausted:
             text = window.text.rstrip()
             window.at = len(text) - 1 if text.endswith("]") else len(window.text)
             return Malformed(reason, raw)
-        window.at = max(window.at, len(window.text) - 64)
+        window.at, stopped = max(window.at, len(window.text) - 64), 0
         window.read_more()

@@ -14,6 +14,7 @@ import pytest
 from curator.core.model import QuarantinedRecord
 from curator.sources.readers import json_array
 from curator.sources.readers.detect import read_records
+from tests.hostile import Hostile, growth
 
 ROWS = [{"a": "eins", "b": 1}, {"a": "zwei ± π", "b": None}]
 
@@ -182,6 +183,29 @@ def test_a_long_list_is_streamed_with_bounded_memory() -> None:
     assert len(found) == 200_000
     assert found[-1] == {"question": "last"}
     assert LongList.largest <= 1 << 20
+
+
+@pytest.mark.parametrize(
+    "element",
+    ["{[}, ", '{"a": [}, ', '{"a": "x}, {', '{"a":[{"b":1}, ', '{"b":1}, {"a": "x}, {}, '],
+)
+def test_a_list_of_malformed_elements_takes_linear_time(
+    monkeypatch: pytest.MonkeyPatch, element: str
+) -> None:
+    monkeypatch.setattr(json_array, "READ_TWICE", 1 << 16)
+
+    def read(text: str) -> None:
+        for _ in json_array.read_elements(io.StringIO(text), json_array.WHOLE):
+            pass
+
+    assert growth(read, Hostile(element, "[", "]"), 400_000) is None
+
+
+def test_elements_after_many_nested_ones_are_read() -> None:
+    text = '[{"a":1}, ' + '{"a":[{"b":2}, ' * 20_000 + "?}, " + '{"a":3}, {"a":4}]'
+    found = list(json_array.read_elements(io.StringIO(text), json_array.WHOLE))
+    assert found[0] == {"a": 1}
+    assert found[-2:] == [{"a": 3}, {"a": 4}]
 
 
 def test_damaged_parquet_is_quarantined_with_its_place(tmp_path: Path) -> None:
