@@ -14,6 +14,7 @@ import mmap
 import os
 import random
 import resource
+import signal
 import socket
 import struct
 import sys
@@ -73,6 +74,7 @@ class _State:
 def main(control_fd: int, settings_json: str) -> Never:
     """Enter the jail, warm up, report, and serve until the socket closes."""
     control = socket.socket(fileno=_move_low(control_fd))
+    _reset_signals()
     settings = Settings(**json.loads(settings_json))
     try:
         mechanisms, state = _prepare(settings)
@@ -85,6 +87,18 @@ def main(control_fd: int, settings_json: str) -> Never:
     with suppress(BaseException):
         _serve(control, state)
     os._exit(0)
+
+
+def _reset_signals() -> None:
+    """Undo what the caller blocks or ignores, so that signals mean the same to every program.
+
+    A shell ignores SIGINT for commands in the background, `nohup` ignores SIGHUP.
+    """
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    for number in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}:  # Python ignores them
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _move_low(control_fd: int) -> int:

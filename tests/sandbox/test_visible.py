@@ -59,9 +59,11 @@ with Sandbox(workers=1, wall_s=600, cpu_s=60) as box:
             text=True,
         )
         assert done.returncode == 0, done.stderr
-        value, *statuses = done.stdout.split()
+        value, *statuses, listing = done.stdout.split()
         assert value == "3"
-        assert len(statuses) == 4 and set(statuses) <= {"error", "refused"}
+        assert len(statuses) == 3 and set(statuses) <= {"error", "refused"}
+        # Without namespaces, imports need to list the folders of Python's own packages.
+        assert listing in (("error", "refused", "ok") if "unshare" in forbidden else ("refused",))
 
 
 def test_the_packages_of_python_itself_are_hidden_one_by_one() -> None:
