@@ -15,7 +15,7 @@ ATTACKS = {
     "depth": "$" + "{" * 4_000 + "9" + "}" * 4_000 + "$ How much is 9?",
     "unclosed": "$\\frac{\\left( \\begin{array}{ccc 10$ How much is 10?",
     "constructor": "$\\constructor \\__proto__ {toString} \\toString$ How much is 11?",
-    "large": "<b>" + "How much is twelve? " * 50_000,
+    "large": "<b>" + "How much is twelve? " * 45_000,
     "slow": "$" + "\\boxed{" * 3_000 + "\\(" * 3_000,
 }
 """Questions by what they try."""

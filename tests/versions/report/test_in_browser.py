@@ -243,7 +243,7 @@ VISIBLE = (
     "one\u2028two",
     "\\href",
     "</script><script>window.hacked = 9",
-    "The first 6,000 of 1,",
+    "The first 6,000 of 900,",
 )
 
 
