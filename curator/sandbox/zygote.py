@@ -25,7 +25,7 @@ from math import ceil
 from typing import Never
 
 from curator.sandbox import preload, run_program
-from curator.sandbox.jail import enter, seccomp
+from curator.sandbox.jail import enter, seccomp, syscalls
 from curator.sandbox.jail.namespaces import OUTPUT, PRIVATE, renew_private_folder
 from curator.sandbox.mechanisms import SECCOMP, Mechanism, find_missing
 from curator.sandbox.protocol import HEADER, REPLY, REPORT_BYTES, REQUEST
@@ -99,6 +99,10 @@ def _reset_signals() -> None:
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # The C library keeps these two for itself and hides them, also where the caller ignores them.
+    libc, change = ctypes.CDLL(None), syscalls.get_number("rt_sigaction")
+    for hidden in (32, 33):
+        libc.syscall(change, hidden, bytes(64), None, 8)
 
 
 def _move_low(control_fd: int) -> int:
