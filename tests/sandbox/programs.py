@@ -95,7 +95,6 @@ names of large packages in two parts, so that it runs in the light zygote."""
 NAMESPACE_TRACES = """
 import ctypes
 libc = ctypes.CDLL(None, use_errno=True)
-print('addresses', id(object()), id([]), id('a' * 600), id(b'b' * 5000), id(1.5 + len('c')))
 print('pids', os.getpid(), os.getppid(), os.getpgrp(), os.getsid(0), os.uname()[:2])
 domain = ctypes.create_string_buffer(400)
 libc.uname(domain)
