@@ -24,14 +24,17 @@ def literal(text: str | Path) -> str:
     return "'" + str(text).replace("'", "''") + "'"
 
 
-def scan(paths: Iterable[Path]) -> str:
+def scan(paths: Iterable[Path], *, filename: bool = False) -> str:
     """Return a FROM item over Parquet files; `*`, `?` and `[` in their paths are escaped.
+
+    With `filename`, a column of that name has the path of each row's file.
 
     A column that some files lack, since an older release wrote them, is NULL in their rows. A
     folder named `id=5` adds no column and replaces none.
     """
     literals = ", ".join(literal(_escape(path)) for path in paths)
-    return f"read_parquet([{literals}], union_by_name = true, hive_partitioning = false)"
+    options = "union_by_name = true, hive_partitioning = false"
+    return f"read_parquet([{literals}], {options}{', filename = true' if filename else ''})"
 
 
 def _escape(path: Path) -> str:

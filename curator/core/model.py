@@ -44,6 +44,14 @@ def content_id(*parts: str) -> bytes:
     return sha256(framed.encode("utf-8", "surrogatepass")).digest()[:16]
 
 
+def rationale_id(
+    problem_id: bytes, writer: str, kind: str, instruction: str, text: str, copy: int
+) -> bytes:
+    """Return the id of a rationale: a hash of these fields."""
+    parts = (problem_id.hex(), writer, kind, instruction, text, str(copy))
+    return content_id("rationale", *parts)
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A final result in canonical form."""
@@ -140,8 +148,8 @@ class Rationale:
     """16-byte hash of the fields up to `copy`; also the id of the row."""
 
     def __post_init__(self) -> None:
-        parts = (self.problem_id.hex(), self.writer, self.kind, self.instruction, self.text)
-        object.__setattr__(self, "id", content_id("rationale", *parts, str(self.copy)))
+        parts = (self.writer, self.kind, self.instruction, self.text)
+        object.__setattr__(self, "id", rationale_id(self.problem_id, *parts, self.copy))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,17 +8,18 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from curator.core.errors import SourceError
-from curator.pipeline.context import BuildContext, open_context
+from curator.pipeline.context import BuildContext
 from curator.pipeline.freeze import freeze, screen_and_freeze
 from curator.pipeline.locate import LocatedSource, find_evals, find_sources
+from curator.pipeline.open_context import open_context
 from curator.pipeline.run_options import DEFAULTS, RunOptions
 from curator.pipeline.stages.generate import sampling_of
-from curator.pipeline.stages.ingest import find_eval_problems
+from curator.pipeline.stages.ingest import find_eval_problems, ingest_all
 from curator.pipeline.state import BuildInputs, Result, SubsetInputs, SubsetState
 from curator.pipeline.subset import (
     build_order,
     open_files,
-    run_subset,
+    run_subsets,
 )
 from curator.recipe.load import load_recipe
 from curator.recipe.schema import Recipe
@@ -77,9 +78,10 @@ def run_stages(
             sampling_of(context, each) for each in recipe.subsets.values()
         )
     inputs = SubsetInputs(sources, evals, open_files(recipe))
+    ingest_all(context, (*sources.values(), *evals.values()))
     reached: dict[str, SubsetState] = {}
-    for name in build_order(recipe):
-        reached[name] = run_subset(context, name, inputs, reached)
+    for names in build_order(recipe):
+        reached |= run_subsets(context, names, inputs, reached)
     if missing and not any(state.verdicts for state in reached.values()):
         raise SourceError(f"{recipe.name}: no subset can be built. {missing[0]}")
     read = BuildInputs(

@@ -39,9 +39,9 @@ class Checker:
         *,
         workers: int,
         unsafe_local: bool = False,
-        executor: int = sandbox.VERSION,
+        sandbox_version: int = sandbox.VERSION,
     ) -> None:
-        self.executor = executor
+        self.sandbox_version = sandbox_version
         """Version of the sandbox whose executions are looked up."""
         self._executions, self._gradings = executions, gradings
         self._workers = workers
@@ -106,7 +106,7 @@ class Checker:
                 }
 
         keys = [
-            content_id("execution", str(self.executor), self._limits, program)
+            content_id("execution", str(self.sandbox_version), self._limits, program)
             for program in programs
         ]
         # `run` has opened the sandbox before its first record is kept.

@@ -1,14 +1,15 @@
 """What the stages of one build share: store, recipe, options, sandbox and teacher.
 
 In: an open store, a recipe, the options of the run. Out: a `BuildContext`, whose `once` runs a
-stage only if the store has no result for the same code, parameters and inputs.
+stage only if the store has no result for the same code, parameters and inputs. A build opens one by
+`open_context`, with a teacher and an executor; each process of the executor makes its own.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from curator import sandbox
 from curator.core.progress import Listener
@@ -19,6 +20,18 @@ from curator.pipeline.teacher_session import TeacherSession
 from curator.recipe.schema import Recipe
 from datastore.memo import MemoKey, Outputs
 from datastore.store import Store
+
+Call = tuple[Any, ...]
+
+
+class Executor(Protocol):
+    """Runs a function of a build context in other processes; see `curator.pipeline.executors`."""
+
+    def run(
+        self, function: Callable[..., Any], calls: Sequence[Call]
+    ) -> Iterator[tuple[int, Any, list[str]]]:
+        """Yield the position of each call, its result and the notes it made, as it ends."""
+
 
 _SHARED_CODE = ("curator.pipeline.context", "curator.pipeline.stages.read", "curator.core")
 """Modules that every stage depends on."""
@@ -46,7 +59,9 @@ class BuildContext:
     options: RunOptions
     checker: Checker
     teacher_session: TeacherSession | None = None
-    """The recipe's teacher; None if the recipe has none."""
+    """The recipe's teacher; None if the recipe has none, and in the processes of an executor."""
+    executor: Executor | None = None
+    """Where shards run; None for this process."""
     limit: int | None = None
     """Maximum number of records per source; None for no limit."""
     dry: bool = False
@@ -95,38 +110,26 @@ class BuildContext:
 
 
 @contextmanager
-def open_context(
+def make_context(
     store: Store,
     recipe: Recipe,
     options: RunOptions,
     *,
     limit: int | None = None,
     dry: bool = False,
-    executor: int = sandbox.VERSION,
+    sandbox_version: int = sandbox.VERSION,
 ) -> Iterator[BuildContext]:
-    """Open the context of one build; on exit, the sandbox, graders and teacher are closed.
+    """Make a context without teacher and executor; on exit, sandbox and graders are closed.
 
-    `executor` is the version of the sandbox whose cached executions are used.
+    `sandbox_version` is the version of the sandbox whose cached executions are used.
     """
     store.note = options.listener.note
-    if options.unsafe_local and not dry:
-        options.listener.note(
-            "--unsafe-local: programs run even if this system cannot sandbox them. "
-            "'curator sandbox' lists what it blocks."
-        )
-    with ExitStack() as stack:
-        checker = Checker(
-            stack.enter_context(store.ledger("executions")),
-            stack.enter_context(store.ledger("gradings")),
-            recipe.limits,
-            workers=options.worker_count,
-            unsafe_local=options.unsafe_local,
-            executor=executor,
-        )
-        stack.enter_context(checker)
-        teacher_session = None
-        if recipe.teacher:
-            teacher_session = stack.enter_context(
-                TeacherSession(recipe.name, recipe.folder, recipe.teacher, store, checker, options)
-            )
-        yield BuildContext(store, recipe, options, checker, teacher_session, limit, dry)
+    with Checker(
+        store.ledger("executions"),
+        store.ledger("gradings"),
+        recipe.limits,
+        workers=options.worker_count,
+        unsafe_local=options.unsafe_local,
+        sandbox_version=sandbox_version,
+    ) as checker:
+        yield BuildContext(store, recipe, options, checker, limit=limit, dry=dry)

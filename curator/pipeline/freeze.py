@@ -69,8 +69,8 @@ def screen_and_freeze(
         quarantine={name: each.quarantine for name, each in subsets.items() if each.quarantine},
         agreements={name: each.agreements for name, each in ready.items() if each.agreements},
         replies={name: each.replies for name, each in subsets.items() if each.replies},
-        rationales={name: subset.rationales for name, subset in ready.items()},
-        verdicts={name: subset.verdicts for name, subset in ready.items()},
+        rationales={name: list(subset.rationales) for name, subset in ready.items()},
+        verdicts={name: list(subset.verdicts) for name, subset in ready.items()},
         screens={name: outputs.objects["verdicts"] for name, outputs in screened.items()},
         evals={name: list(digests) for name, digests in read.eval_problems.items()},
         rows=drawn.objects["rows"],
@@ -97,9 +97,9 @@ def part(store: Store, name: str, subset: SubsetState) -> Part:
     return Part(
         subset=name,
         kind=subset.subset.kind,
-        problems=tuple(store.objects.path(digest) for digest in subset.problems),
-        rationales=store.objects.path(subset.rationales),
-        verdicts=store.objects.path(subset.verdicts),
+        problems=tuple(map(store.objects.path, subset.problems)),
+        rationales=tuple(map(store.objects.path, subset.rationales)),
+        verdicts=tuple(map(store.objects.path, subset.verdicts)),
     )
 
 
@@ -107,7 +107,7 @@ def _code_versions(context: BuildContext, screens: Iterable[str]) -> CodeVersion
     checks = {name for subset in context.recipe.subsets.values() for name in subset.checks}
     return CodeVersions(
         answers=answers.VERSION,
-        sandbox=context.checker.executor,
+        sandbox=context.checker.sandbox_version,
         checks={name: CHECKS[name].version for name in sorted(checks)},
         screens={name: SCREENS[name].version for name in screens},
     )

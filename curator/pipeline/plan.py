@@ -7,15 +7,17 @@ plan and build agree about what is cached.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
 from curator.core.errors import UsageError
 from curator.core.model import Problem
 from curator.pipeline import mixture
-from curator.pipeline.context import BuildContext, NotBuilt, open_context
+from curator.pipeline.context import BuildContext, NotBuilt
 from curator.pipeline.estimate import CallEstimate, estimate_calls, find_changes
 from curator.pipeline.freeze import part
 from curator.pipeline.locate import LocatedSource, find_evals, find_sources, source_name
+from curator.pipeline.open_context import open_context
 from curator.pipeline.run_options import DEFAULTS, RunOptions
 from curator.pipeline.stages.draw import draw
 from curator.pipeline.stages.generate import samples_per_problem
@@ -23,7 +25,7 @@ from curator.pipeline.stages.ingest import find_eval_problems, ingest, problems_
 from curator.pipeline.stages.read import read_problems
 from curator.pipeline.stages.screen import screen_all
 from curator.pipeline.state import SubsetInputs, SubsetState
-from curator.pipeline.subset import build_order, open_files, run_subset, stage_of
+from curator.pipeline.subset import build_order, open_files, run_subsets, stage_of
 from curator.recipe.schema import Recipe
 from curator.sources import records
 from curator.teacher.endpoint import describe_teacher
@@ -95,9 +97,9 @@ def _plan(context: BuildContext) -> Plan:
     built: dict[str, SubsetState] = {}
     statuses: dict[str, _Status] = {}
     sizes: dict[str, Counter[str]] = {}
-    for name in build_order(recipe):
+    for name in chain.from_iterable(build_order(recipe)):
         try:
-            built[name] = run_subset(context, name, inputs, built)
+            built |= run_subsets(context, [name], inputs, built)
             statuses[name] = _built_status(built[name])
         except NotBuilt as stage:
             rows = _max_rows(context, name, statuses, sources, sizes)

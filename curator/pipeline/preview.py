@@ -6,12 +6,13 @@ In: a recipe and a store. Out: rows with their verdicts. Stages are cached as in
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from curator.pipeline.build import run_stages
-from curator.pipeline.context import open_context
 from curator.pipeline.locate import find_evals, find_sources
+from curator.pipeline.open_context import open_context
 from curator.pipeline.run_options import DEFAULTS, RunOptions
 from curator.pipeline.state import Result
 from curator.recipe.load import load_recipe
@@ -63,7 +64,8 @@ def preview(
 
 def _rows(store: Store, result: Result) -> list[PreviewRow]:
     verdicts: dict[bytes, list[RowVerdict]] = {}
-    for digest in (*result.objects.verdicts.values(), *result.objects.screens.values()):
+    checked = chain.from_iterable(result.objects.verdicts.values())
+    for digest in (*checked, *result.objects.screens.values()):
         for row in _read(store, digest):
             verdict = RowVerdict(
                 row["check"], row["outcome"], row["reason"], json.loads(row["evidence"])
@@ -80,7 +82,8 @@ def _rows(store: Store, result: Result) -> list[PreviewRow]:
             row["as_written"],
             verdicts.get(row["id"], []),
         )
-        for subset, digest in result.objects.rationales.items()
+        for subset, digests in result.objects.rationales.items()
+        for digest in digests
         for row in _read(store, digest)
     ]
 

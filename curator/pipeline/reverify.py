@@ -4,19 +4,24 @@ In: a version. Out: the next version of its name, from the same problems and rat
 is read, no rationale is written, and programs with a cached execution are not run.
 """
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from curator.core.errors import UsageError, to_one_line
-from curator.pipeline.context import BuildContext, open_context
+from curator.pipeline.context import BuildContext
 from curator.pipeline.freeze import freeze, screen_and_freeze
+from curator.pipeline.open_context import open_context
 from curator.pipeline.run_options import DEFAULTS, RunOptions
+from curator.pipeline.shards import Shard, run_shards
 from curator.pipeline.stages.check import check
 from curator.pipeline.state import BuildInputs, SubsetState
 from curator.recipe.schema import Recipe
 from curator.versions.content import Content, Objects, content_of, objects_of
+from datastore.memo import Outputs
 from datastore.store import Store
 from datastore.versions import Manifest
 
@@ -41,8 +46,8 @@ def reverify(
                 f"{manifest.ref} was pulled: the store has neither its rejected rows nor its "
                 "evaluation sets. Build its recipe, or check its rows with 'curator audit'."
             )
-        executor = content.code.sandbox
-        with open_context(opened, recipe_of(manifest), options, executor=executor) as context:
+        recipe, sandbox = recipe_of(manifest), content.code.sandbox
+        with open_context(opened, recipe, options, sandbox_version=sandbox) as context:
             subsets = {
                 name: _reverify_subset(context, content, objects, name)
                 for name in context.recipe.subsets
@@ -96,7 +101,7 @@ def _reverify_subset(
         tuple(before.waits_for),
         problems=tuple(objects.problems.get(name, ())),
         quarantine=objects.quarantine.get(name, ""),
-        rationales=objects.rationales.get(name, ""),
+        rationales=tuple(objects.rationales.get(name, ())),
         agreements=objects.agreements.get(name, ""),
         replies=objects.replies.get(name, ""),
         prompts=before.taught.prompts if before.taught else {},
@@ -104,5 +109,28 @@ def _reverify_subset(
     )
     if not state.rationales:
         return state
-    checked = check(context, name, subset, state.problems, state.rationales, state.agreements)
-    return replace(state, verdicts=checked.objects["verdicts"], outcomes=checked.counts)
+    problems, rationales = state.problems, state.rationales
+    if len(problems) == len(rationales):
+        pairs = [([one], [other]) for one, other in zip(problems, rationales, strict=True)]
+    else:  # an older release wrote all rationales into one object
+        pairs = [(list(problems), list(rationales))]
+    rows = context.store.objects.rows
+    shards = [Shard(sum(map(rows, each[1])), (name, *each, state.agreements)) for each in pairs]
+    done = run_shards(context, check_shard, shards, "checking")
+    outcomes: Counter[str] = Counter()
+    for each in done:
+        outcomes.update(each.counts)
+    verdicts = tuple(each.objects["verdicts"] for each in done)
+    return replace(state, verdicts=verdicts, outcomes=dict(outcomes))
+
+
+def check_shard(
+    context: BuildContext,
+    name: str,
+    problems: Sequence[str],
+    rationales: Sequence[str],
+    agreements: str,
+) -> Outputs:
+    """Return the outputs of stage `check` for one shard."""
+    subset = context.recipe.subsets[name]
+    return check(context, name, subset, problems, rationales, agreements)

@@ -43,8 +43,8 @@ class SubsetState:
     """Missing sources, teachers or subsets that it waits for."""
     problems: tuple[str, ...] = ()
     quarantine: str = ""
-    rationales: str = ""
-    verdicts: str = ""
+    rationales: tuple[str, ...] = ()
+    verdicts: tuple[str, ...] = ()
     agreements: str = ""
     """Verdicts on the agreement about new gold answers; empty if upstream states them."""
     replies: str = ""
@@ -55,6 +55,23 @@ class SubsetState:
     """Counts of ingest and write: records, quarantined, problems, without, rationales."""
     outcomes: Mapping[str, int] = field(default_factory=dict)
     """Counts of stage `check`: rows by outcome, and by `outcome: reason`."""
+
+
+TO_WRITE = ""
+"""Instead of an object: writers that need neither teacher nor stage write it when it is checked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rationales:
+    """The rationales of a subset, not checked yet."""
+
+    shards: Sequence[str]
+    """One object for each object of problems, in the same order; or `TO_WRITE`."""
+    counts: Mapping[str, int]
+
+
+Written = tuple[SubsetState, Rationales | None]
+"""The state of a subset, and its rationales; None while the subset waits."""
 
 
 @dataclass(frozen=True)

@@ -1,22 +1,34 @@
-"""Build one subset of a recipe: get its problems, write rationales, check them.
+"""Build subsets of a recipe: get their problems, write rationales, check them.
 
-In: a subset, the located sources, and the subsets built before it. Out: its state, with the digests
-of its objects.
+In: subsets, the located sources, and the subsets built before them. Out: their states, with the
+digests of their objects.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
 
 from curator.pipeline.context import BuildContext, NotBuilt
 from curator.pipeline.locate import source_name
+from curator.pipeline.shards import Shard, run_shards
 from curator.pipeline.stages.check import check
+from curator.pipeline.stages.copies import number_all
 from curator.pipeline.stages.fill_gold import fill_gold, gold_index
 from curator.pipeline.stages.generate import generate, missing_teachers
 from curator.pipeline.stages.ingest import ingest, problems_of
 from curator.pipeline.stages.registry import STAGES
 from curator.pipeline.stages.write import write
-from curator.pipeline.stages.writer_stage import WriterStage, Written
-from curator.pipeline.state import CALL_COUNTS, InputFile, SubsetInputs, SubsetState
+from curator.pipeline.stages.writer_stage import WriterStage
+from curator.pipeline.state import (
+    CALL_COUNTS,
+    TO_WRITE,
+    InputFile,
+    Rationales,
+    SubsetInputs,
+    SubsetState,
+    Written,
+)
 from curator.recipe.schema import Recipe, Subset
 from curator.writers import WRITERS, own_stage
 from datastore.memo import Outputs
@@ -28,14 +40,15 @@ def stage_of(subset: Subset) -> WriterStage | None:
     return STAGES[writer] if writer else None
 
 
-def build_order(recipe: Recipe) -> list[str]:
-    """Return the names of the subsets, each after those that it may depend on."""
+def build_order(recipe: Recipe) -> list[list[str]]:
+    """Return the names of the subsets in groups, each after those that it may depend on."""
 
     def order(name: str) -> int:
         stage = stage_of(recipe.subsets[name])
         return stage.order if stage else 0
 
-    return sorted(recipe.subsets, key=order)
+    ordered = sorted(recipe.subsets, key=order)
+    return [list(group) for _, group in groupby(ordered, order)]
 
 
 def open_files(recipe: Recipe) -> dict[str, InputFile]:
@@ -48,23 +61,52 @@ def open_files(recipe: Recipe) -> dict[str, InputFile]:
     }
 
 
-def run_subset(
-    context: BuildContext, name: str, inputs: SubsetInputs, built: Mapping[str, SubsetState]
-) -> SubsetState:
-    """Run the stages of one subset, as far as its source and its writers allow.
+def run_subsets(
+    context: BuildContext,
+    names: Sequence[str],
+    inputs: SubsetInputs,
+    built: Mapping[str, SubsetState],
+) -> dict[str, SubsetState]:
+    """Run the stages of some subsets, as far as their sources and their writers allow.
 
-    `built` are the subsets before it in `build_order`.
+    `built` are the subsets before them in `build_order`. The shards of all of them run together.
     """
+    started = {name: _start(context, name, inputs, built) for name in names}
+    ready = [
+        (name, problems, rationales, state.agreements)
+        for name, (state, written) in started.items()
+        if written
+        for problems, rationales in zip(state.problems, written.shards, strict=True)
+    ]
+    rows = context.store.objects.rows
+    shards = [Shard(rows(each[1]), each) for each in ready]
+    done = run_shards(context, write_and_check, shards, "writing and checking")
+    by_subset: dict[str, list[tuple[Outputs | None, Outputs]]] = {name: [] for name in names}
+    for (name, *_), outputs in zip(ready, done, strict=True):
+        by_subset[name].append(outputs)
+    return {
+        name: _join(context, name, state, written, by_subset[name]) if written else state
+        for name, (state, written) in started.items()
+    }
+
+
+def write_and_check(
+    context: BuildContext, name: str, problems: str, rationales: str, agreements: str
+) -> tuple[Outputs | None, Outputs]:
+    """Return the outputs of stage `write`, None if the shard is written, and of stage `check`."""
+    subset = context.recipe.subsets[name]
+    written = None if rationales else write(context, name, subset, problems)
+    rationales = written.objects["rationales"] if written else rationales
+    return written, check(context, name, subset, [problems], [rationales], agreements)
+
+
+def _start(
+    context: BuildContext, name: str, inputs: SubsetInputs, built: Mapping[str, SubsetState]
+) -> Written:
+    """Return the state of a subset with its problems, and the rationales that it has so far."""
     stage = stage_of(context.recipe.subsets[name])
     if stage:
-        state, written = stage.run(context, name, inputs, built)
-    else:
-        state, written = _read_and_write(context, name, inputs)
-    return _check(context, name, state, written) if written else state
-
-
-def _read_and_write(context: BuildContext, name: str, inputs: SubsetInputs) -> Written:
-    """Read the problems of a source, and write rationales for them."""
+        return stage.run(context, name, inputs, built)
     subset, sources = context.recipe.subsets[name], inputs.sources
     located = sources[source_name(name, subset)]
     licence = located.source.licence
@@ -77,7 +119,7 @@ def _read_and_write(context: BuildContext, name: str, inputs: SubsetInputs) -> W
     problems = problems_of(ingested, subset.part)
     if problems and subset.gold_sources():
         golds = gold_index(context, {each: sources[each] for each in subset.gold_sources()})
-        problems = (fill_gold(context, name, problems, golds).objects["problems"],)
+        problems, _ = fill_gold(context, name, problems, golds)
     if not problems:
         what = f"a problem in part {subset.part}" if subset.part else "a problem that parses"
         waits = (f"{what} of source {located.source.name}", *waits)
@@ -94,20 +136,36 @@ def _read_and_write(context: BuildContext, name: str, inputs: SubsetInputs) -> W
         return state, None
     if teachers and context.teacher_session:
         return generate(context, name, state)
-    return state, write(context, name, subset, problems)
+    return state, Rationales([TO_WRITE] * len(problems), {})
 
 
-def _check(context: BuildContext, name: str, state: SubsetState, written: Outputs) -> SubsetState:
-    """Return the state with the rationales and their verdicts."""
-    rationales = written.objects["rationales"]
-    checked = check(context, name, state.subset, state.problems, rationales, state.agreements)
+def _join(
+    context: BuildContext,
+    name: str,
+    state: SubsetState,
+    written: Rationales,
+    shards: Sequence[tuple[Outputs | None, Outputs]],
+) -> SubsetState:
+    """Return the state of a subset with the rationales and the verdicts of all its shards."""
+    counts: Counter[str] = Counter(written.counts)
+    outcomes: Counter[str] = Counter()
+    pairs = []
+    for (wrote, checked), rationales in zip(shards, written.shards, strict=True):
+        counts.update(wrote.counts if wrote else {})
+        outcomes.update(checked.counts)
+        pairs.append(
+            (wrote.objects["rationales"] if wrote else rationales, checked.objects["verdicts"])
+        )
+    if len(pairs) > 1:
+        pairs, problems = number_all(context, name, state.problems, pairs)
+        counts["problems"] = written.counts.get("problems", problems)
     # A writer with a stage of its own may have made calls before those for rationales.
-    sums = {key: state.counts.get(key, 0) + written.counts.get(key, 0) for key in CALL_COUNTS}
-    calls = sums if "calls" in written.counts else {}
+    sums = {key: state.counts.get(key, 0) + counts.get(key, 0) for key in CALL_COUNTS}
+    calls = sums if "calls" in counts else {}
     return replace(
         state,
-        rationales=rationales,
-        verdicts=checked.objects["verdicts"],
-        counts={**state.counts, **written.counts, **calls},
-        outcomes=checked.counts,
+        rationales=tuple(rationales for rationales, _ in pairs),
+        verdicts=tuple(verdicts for _, verdicts in pairs),
+        counts={**state.counts, **counts, **calls},
+        outcomes=dict(outcomes),
     )

@@ -5,6 +5,7 @@ QuarantinedRecord. To add a source, write a file like `datasets/svamp.py` and re
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import chain, islice
 
 from curator.core.model import Problem, QuarantinedRecord
@@ -30,7 +31,8 @@ from curator.sources.datasets import (
 )
 from curator.sources.fetch.open import check_reachable, open_source
 from curator.sources.fields import MAX_TEXT, TOO_LONG, Unreadable, quarantine
-from curator.sources.readers.detect import read_records
+from curator.sources.readers.detect import cut, read_records
+from curator.sources.readers.pieces import NotCut, Piece
 from curator.sources.source import Source, SourceFiles
 
 SOURCES: dict[str, Source] = {
@@ -63,24 +65,49 @@ __all__ = [
     "EVALS",
     "SOURCES",
     "CustomFiles",
+    "FilePiece",
+    "NotCut",
     "Source",
     "SourceFiles",
     "check_reachable",
     "custom_source",
     "open_source",
+    "pieces",
     "records",
 ]
 
 
-def records(source: Source, opened: SourceFiles) -> Iterator[Problem | QuarantinedRecord]:
-    """Yield every record of the files in upstream order, in constant memory.
+@dataclass(frozen=True, slots=True)
+class FilePiece:
+    """A file of a source, or a piece of it."""
+
+    file: int
+    """Its position in `SourceFiles.files`."""
+    piece: Piece | None = None
+
+
+def pieces(opened: SourceFiles) -> list[FilePiece]:
+    """Return what can be read independently: each file, or the pieces of a large one, in order."""
+    found = []
+    for number, path in enumerate(opened.files):
+        found += [FilePiece(number, piece) for piece in cut(path)] or [FilePiece(number)]
+    return found
+
+
+def records(
+    source: Source, opened: SourceFiles, part: FilePiece | None = None
+) -> Iterator[Problem | QuarantinedRecord]:
+    """Yield every record of the files in upstream order, in constant memory; or those of one piece.
 
     If `source.first` is set, only that many upstream records are read. A record that cannot be
     read, or that is longer than `MAX_TEXT` characters, is yielded as QuarantinedRecord with its
-    place and reason. Raises OSError only.
+    place and reason. Raises OSError and, for a piece, NotCut: see `read_records`.
     """
-    files = zip(opened.files, opened.names, strict=True)
-    rows = chain.from_iterable(read_records(path, name) for path, name in files)
+    files = list(zip(opened.files, opened.names, strict=True))
+    if part:
+        rows = read_records(*files[part.file], part.piece)
+    else:
+        rows = chain.from_iterable(read_records(path, name) for path, name in files)
     for record in islice(rows, source.first or None):
         if isinstance(record, QuarantinedRecord):
             yield record

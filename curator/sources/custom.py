@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from curator.core.errors import UsageError, unknown_name
 from curator.core.model import LETTERS, Problem
@@ -65,14 +66,11 @@ def custom_source(
     if bool(files.file) == bool(files.hub):
         raise UsageError(f"{name}: expected either a file or a Hub dataset. Set file or hub.")
 
-    def parse(row: Row, place: str) -> Iterator[Problem]:
-        yield from _parse(name, licence, column_of, _add_nested_columns(row, column_of), place)
-
     return Source(
         name=name,
         about=f"{files.file or files.hub}, by the recipe's columns",
         licence=licence,
-        parse=parse,
+        parse=partial(_parse, name, licence, column_of),  # not a closure: it can be pickled
         folder=f"sources/{name}",
         hub=files.hub,
         revision=files.revision,
@@ -105,6 +103,7 @@ def _parse(
     name: str, licence: str, column_of: Mapping[str, str], row: Row, place: str
 ) -> Iterator[Problem]:
     """Yield the problem of a row, or one problem for each text of its response."""
+    row = _add_nested_columns(row, column_of)
     values = {
         kind: optional(row, column) for kind, column in column_of.items() if kind in _TEXT_COLUMNS
     }

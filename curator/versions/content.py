@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from curator.core.model import EvidenceLevel, Kind
 from datastore.errors import StoreError
@@ -19,6 +19,15 @@ from datastore.versions import Manifest
 Natural = Annotated[int, Field(ge=0, le=10**15)]
 """A count; the maximum keeps sums and quotients of counts within what SQL and JSON can hold."""
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+def _to_list(digests: Any) -> Any:
+    """Older releases wrote one object where there is a list of shards now."""
+    return [digests] if isinstance(digests, str) else digests
+
+
+Shards = Annotated[list[Digest], BeforeValidator(_to_list)]
+"""The objects that hold the rows of one subset, in order."""
 
 
 class JsonObject(BaseModel):
@@ -216,12 +225,14 @@ class Content(JsonObject):
 class Objects(JsonObject):
     """Digests of the objects that hold a version, by subset, screen or evaluation set.
 
-    Subsets that wait for a source or a teacher have no rationales and no verdicts.
+    Subsets that wait for a source or a teacher have no rationales and no verdicts. The shards of
+    the rationales and the verdicts of a subset are those of its problems; in versions that older
+    releases built or that were pulled, one object may hold the rows of several shards.
     """
 
-    problems: dict[str, list[Digest]]
-    rationales: dict[str, Digest]
-    verdicts: dict[str, Digest]
+    problems: dict[str, Shards]
+    rationales: dict[str, Shards]
+    verdicts: dict[str, Shards]
     screens: dict[str, Digest]
     rows: Digest
     origins: dict[str, str]
@@ -229,7 +240,7 @@ class Objects(JsonObject):
     quarantine: dict[str, Digest] = {}
     agreements: dict[str, Digest] = {}
     replies: dict[str, Digest] = {}
-    evals: dict[str, list[Digest]] = {}
+    evals: dict[str, Shards] = {}
     pulled: str = ""
     """The release that the version was pulled from; empty for a version that was built."""
     command: list[str] = []

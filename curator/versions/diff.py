@@ -73,7 +73,7 @@ def _verdict_texts(store: Store, manifest: Manifest, subsets: list[str]) -> str:
         SELECT row_id AS id, {literal(subset)} AS subset, "check" AS name,
             outcome || CASE WHEN reason = '' THEN '' ELSE ', ' || reason END AS verdict,
             coalesce(evidence::JSON ->> '$.rule', '') AS rule
-        FROM {scan_objects(store, [verdicts[subset]])}
+        FROM {scan_objects(store, verdicts[subset])}
         """
         for subset in subsets
     )

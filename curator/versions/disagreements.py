@@ -132,15 +132,15 @@ def _pairs(store: Store, manifest: Manifest) -> list[tuple[Any, ...]]:
         SELECT evidence::JSON ->> '$.gold' AS gold, evidence::JSON ->> '$.answer' AS answer,
             outcome, evidence::JSON ->> '$.rule' AS rule, row_id AS id,
             {literal(subset)} AS subset
-        FROM {scan_objects(store, [digest])} v
-            JOIN {scan_objects(store, [objects.rationales[subset]])} r ON r.id = row_id
+        FROM {scan_objects(store, shards)} v
+            JOIN {scan_objects(store, objects.rationales[subset])} r ON r.id = row_id
             SEMI JOIN (
                 SELECT id FROM {scan_objects(store, objects.problems[subset])}
                 WHERE len(choices) = 0
             ) p ON p.id = r.problem_id
         WHERE "check" = 'answer'
         """
-        for subset, digest in objects.verdicts.items()
+        for subset, shards in objects.verdicts.items()
     ]
     plain = ", ".join(literal(rule) for rule in sorted(PLAIN_RULES))
     query = f"""

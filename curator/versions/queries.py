@@ -24,17 +24,16 @@ class Part:
     subset: str
     kind: Kind
     problems: tuple[Path, ...]
-    rationales: Path
-    verdicts: Path
+    rationales: tuple[Path, ...]
+    verdicts: tuple[Path, ...]
 
 
 def digests(manifest: Manifest) -> list[str]:
     """Return the objects that hold a version, without those of its quarantine."""
     objects = objects_of(manifest)
-    subset_objects = {digest for each in objects.problems.values() for digest in each}
-    for group in (objects.rationales, objects.verdicts, objects.screens):
-        subset_objects.update(group.values())
-    return [objects.rows, *sorted(subset_objects)]
+    groups = (objects.problems, objects.rationales, objects.verdicts)
+    of_subsets = {digest for group in groups for shards in group.values() for digest in shards}
+    return [objects.rows, *sorted(of_subsets | set(objects.screens.values()))]
 
 
 def readable(store: Store) -> list[Manifest]:
@@ -74,7 +73,7 @@ def rows(parts: Sequence[Part]) -> str:
     """
     selects = [
         f"SELECT id, {literal(part.subset)} AS subset, {place} AS place, kind, problem_id, writer, "
-        f"instruction, text FROM {scan([part.rationales])}"
+        f"instruction, text FROM {scan(part.rationales)}"
         for place, part in enumerate(parts)
     ]
     return "\nUNION ALL ".join(selects)
@@ -94,7 +93,7 @@ def verdicts(paths: Iterable[Path]) -> str:
 
 
 def ordered_verdicts(
-    checked: Iterable[tuple[str, Path, Sequence[str]]], screened: Iterable[Path]
+    checked: Iterable[tuple[str, Iterable[Path], Sequence[str]]], screened: Iterable[Path]
 ) -> str:
     """SELECT of verdicts with the order in which checks and screens ran.
 
@@ -103,11 +102,11 @@ def ordered_verdicts(
     is the position of the check in its subset; `subset` is NULL for screens.
     """
     selects = []
-    for subset, path, checks in checked:
+    for subset, paths, checks in checked:
         names = ", ".join(map(literal, checks))
         selects.append(
             f'SELECT *, 0 AS screen, list_position([{names}]::VARCHAR[], "check") AS place, '
-            f"{literal(subset)} AS subset FROM {scan([path])}"
+            f"{literal(subset)} AS subset FROM {scan(paths)}"
         )
     for number, path in enumerate(screened, 1):
         selects.append(
@@ -157,8 +156,8 @@ def evidence_levels(verdicts: str) -> str:
 def version_rationales(store: Store, manifest: Manifest) -> str:
     """SELECT of all rationales of a version with their subset."""
     return " UNION ALL ".join(
-        f"SELECT *, {literal(subset)} AS subset FROM {scan_objects(store, [digest])}"
-        for subset, digest in objects_of(manifest).rationales.items()
+        f"SELECT *, {literal(subset)} AS subset FROM {scan_objects(store, digests)}"
+        for subset, digests in objects_of(manifest).rationales.items()
     )
 
 
@@ -167,8 +166,8 @@ def version_verdicts(store: Store, manifest: Manifest) -> str:
     recipe, objects = content_of(manifest).recipe, objects_of(manifest)
     return ordered_verdicts(
         (
-            (subset, store.objects.path(digest), recipe.subsets[subset].checks)
-            for subset, digest in objects.verdicts.items()
+            (subset, map(store.objects.path, digests), recipe.subsets[subset].checks)
+            for subset, digests in objects.verdicts.items()
         ),
         map(store.objects.path, objects.screens.values()),
     )

@@ -23,8 +23,8 @@ def rows_sql(store: Store, manifest: Manifest) -> str:
     selects = []
     built = [name for name in content.order if name in objects.rationales]
     for place, subset in enumerate(built):
-        written = scan([store.objects.path(objects.rationales[subset])])
-        levels = evidence_levels(verdicts([store.objects.path(objects.verdicts[subset])]))
+        written = scan(map(store.objects.path, objects.rationales[subset]))
+        levels = evidence_levels(verdicts(map(store.objects.path, objects.verdicts[subset])))
         problems = scan(store.objects.path(digest) for digest in objects.problems[subset])
         selects.append(
             f"SELECT r.id, r.subset, {literal(content.release_as(subset))} AS release_as, w.kind, "

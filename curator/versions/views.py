@@ -7,6 +7,7 @@ several versions share is listed once.
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -70,13 +71,17 @@ def view_statements(store: Store, manifests: Sequence[Manifest], path: Locate) -
     """Return the CREATE VIEW statements over the objects of at least one version."""
     objects = [objects_of(manifest) for manifest in manifests]
     problems = {d for each in objects for listed in each.problems.values() for d in listed}
-    rationales = {item for each in objects for item in each.rationales.items()}
+    rationales = {
+        (subset, tuple(digests)) for o in objects for subset, digests in o.rationales.items()
+    }
     verdicts = {
-        digest for each in objects for digest in (*each.verdicts.values(), *each.screens.values())
+        digest
+        for each in objects
+        for digest in (*chain.from_iterable(each.verdicts.values()), *each.screens.values())
     }
     written = " UNION ALL BY NAME ".join(
-        f"SELECT *, {literal(subset)} AS subset FROM {_scan([digest], path)}"
-        for subset, digest in sorted(rationales)
+        f"SELECT *, {literal(subset)} AS subset FROM {_scan(digests, path)}"
+        for subset, digests in sorted(rationales)
     )
     rows = [
         f"SELECT {literal(manifest.ref)} AS version, lower(hex(id)) AS id, subset, "
@@ -118,7 +123,9 @@ def quarantine_sql(store: Store, manifests: Sequence[Manifest], path: Locate) ->
 
 
 def _levels(objects: Objects, path: Locate) -> str:
-    return queries.evidence_levels(queries.verdicts(map(path, objects.verdicts.values())))
+    return queries.evidence_levels(
+        queries.verdicts(map(path, chain.from_iterable(objects.verdicts.values())))
+    )
 
 
 def _scan(digests: Iterable[str], path: Locate) -> str:

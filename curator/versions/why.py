@@ -74,7 +74,9 @@ def _row_id(
     engine: Engine, store: Store, manifests: Sequence[Manifest], prefix: str
 ) -> bytes | None:
     """Return the one id of all rationales that starts with `prefix`; None if no id does."""
-    objects = sorted({digest for m in manifests for digest in objects_of(m).rationales.values()})
+    objects = sorted(
+        {d for m in manifests for digests in objects_of(m).rationales.values() for d in digests}
+    )
     if not objects:
         return None
     low, high = (bytes.fromhex(prefix.ljust(32, digit)) for digit in "0f")
@@ -117,7 +119,7 @@ def _row_history(
     )
     for verdict in verdicts:
         verdict["evidence"] = json.loads(verdict["evidence"])
-    of_subset = queries.verdicts([store.objects.path(objects.verdicts[subset])])
+    of_subset = queries.verdicts(map(store.objects.path, objects.verdicts[subset]))
     levels = _dicts(
         engine,
         f"SELECT * FROM ({queries.evidence_levels(of_subset)}) WHERE row_id = $id",

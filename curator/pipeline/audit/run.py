@@ -20,9 +20,10 @@ from curator.pipeline.audit.detect_columns import Column, detect, printable
 from curator.pipeline.audit.findings import Line
 from curator.pipeline.audit.table import verdict_table
 from curator.pipeline.build import run_stages
-from curator.pipeline.context import BuildContext, open_context
+from curator.pipeline.context import BuildContext
 from curator.pipeline.freeze import freeze
 from curator.pipeline.locate import LocatedSource, find_evals, find_sources, source_by_name
+from curator.pipeline.open_context import open_context
 from curator.pipeline.run_options import DEFAULTS, RunOptions
 from curator.pipeline.stages.ingest import ingest, problems_of
 from curator.pipeline.state import Result

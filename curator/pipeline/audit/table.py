@@ -6,6 +6,7 @@ In: the result of a build of the dataset. Out: the lines, in the order in which 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import chain
 
 from curator.checks import CHECKS
 from curator.checks.answer import NO_GOLD
@@ -42,10 +43,11 @@ def verdict_table(
     audited = {name: screen for name, screen in SCREENS.items() if screen.on}
     screened = {name: screen_all(context, parts, against, only=(name,)) for name in audited}
     rationales = " UNION ALL ".join(
-        f"SELECT id, problem_id, kind, instruction, text, copy FROM {scan([part.rationales])}"
+        f"SELECT id, problem_id, kind, instruction, text, copy FROM {scan(part.rationales)}"
         for part in parts
     )
-    verdicts = queries.verdicts(map(objects.path, result.objects.verdicts.values()))
+    checked = chain.from_iterable(result.objects.verdicts.values())
+    verdicts = queries.verdicts(map(objects.path, checked))
     with context.store.engine() as engine:
         context.listener.progress("auditing rows", 0, None)
         open_rows(engine, rationales, queries.problems(parts))
@@ -88,8 +90,8 @@ def _unchecked_parts(context: BuildContext, result: Result) -> list[Part]:
             subset=name,
             kind=subset.kind,
             problems=tuple(map(objects.path, result.objects.problems[name])),
-            rationales=objects.path(result.objects.rationales[name]),
-            verdicts=no_verdicts,
+            rationales=tuple(map(objects.path, result.objects.rationales[name])),
+            verdicts=(no_verdicts,),
         )
         for name, subset in context.recipe.subsets.items()
     ]
@@ -154,7 +156,7 @@ def _filled_golds(context: BuildContext, sources: Mapping[str, LocatedSource]) -
         if golds and located.opened:
             problems = problems_of(ingest(context, located.source, located.opened), subset.part)
             index = gold_index(context, {each: sources[each] for each in golds})
-            counts.update(fill_gold(context, name, problems, index).counts)
+            counts.update(fill_gold(context, name, problems, index)[1])
     del counts["stated"]
     return ", ".join(
         f"{name.removeprefix('filled: ')} {count:,}"

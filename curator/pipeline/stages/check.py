@@ -1,6 +1,6 @@
-"""Stage `check`: the checks of a subset over its rationales.
+"""Stage `check`: the checks of a subset over its rationales, shard by shard.
 
-In: objects of problems and of rationales. Out: the object `verdicts`, in the order of the
+In: a shard's objects of problems and of rationales. Out: its object `verdicts`, in the order of the
 rationales, with counts.
 """
 
@@ -24,12 +24,13 @@ def check(
     name: str,
     subset: Subset,
     problems: Sequence[str],
-    rationales: str,
+    rationales: Sequence[str],
     agreements: str = "",
 ) -> Outputs:
-    """Write object `verdicts`; counts are rows by outcome and by `outcome: reason`.
+    """Write object `verdicts` of one shard; counts are rows by outcome and by `outcome: reason`.
 
-    `agreements` is an object of verdicts about problems: how a teacher agreed on their golds.
+    The rationales are in the order of their problems. `agreements` is an object of verdicts about
+    problems: how a teacher agreed on their golds.
     """
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
@@ -38,7 +39,7 @@ def check(
             _candidates(context, subset, problems, rationales, agreements),
             context.listener,
             f"checking {name}",
-            context.store.objects.rows(rationales),
+            sum(map(context.store.objects.rows, rationales)),
         )
         verdicts = context.checker.check(candidates, subset.checks)
         batches = arrow.to_batches(_count(verdicts, counts), arrow.VERDICTS)
@@ -52,7 +53,7 @@ def check(
         "curator.sandbox",
         "curator.pipeline.checker",
     )
-    inputs = [*problems, rationales, *([agreements] if agreements else [])]
+    inputs = [*problems, *rationales, *([agreements] if agreements else [])]
     return context.once(Stage("check", code), params, inputs, make, name)
 
 
@@ -60,7 +61,7 @@ def check_params(context: BuildContext, subset: Subset) -> dict[str, Any]:
     """Return the parameters on which verdicts depend: versions of the checks, and limits."""
     limits = context.recipe.limits.model_dump(exclude={"quarantine"})
     checks = {name: CHECKS[name].version for name in subset.checks}
-    params = {"checks": checks, "limits": limits, "executor": context.checker.executor}
+    params = {"checks": checks, "limits": limits, "executor": context.checker.sandbox_version}
     return params | ({"evidence": subset.evidence} if subset.evidence else {})
 
 
@@ -68,7 +69,7 @@ def _candidates(
     context: BuildContext,
     subset: Subset,
     problems: Sequence[str],
-    rationales: str,
+    rationales: Sequence[str],
     agreements: str,
 ) -> Iterator[Candidate]:
     """Yield each rationale with the gold of its problem; both objects are in upstream's order."""
@@ -81,7 +82,7 @@ def _candidates(
     id_, gold, choices = b"", "", ()
     names = ["id", "problem_id", "instruction", "text", "as_written", "gold_in_text"]
     for row_id, problem_id, instruction, text, as_written, gold_in_text in columns(
-        context, [rationales], names
+        context, rationales, names
     ):
         while id_ != problem_id:
             id_, gold, choices = next(golds)

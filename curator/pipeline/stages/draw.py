@@ -34,7 +34,9 @@ def draw(context: BuildContext, parts: Sequence[Part], screened: Mapping[str, Ou
             counts = mixture.plan(available, amounts, mix.rows).counts
             drawn = mixture.draw(engine, rows, counts, context.recipe.seed)
             digest = context.store.objects.write(drawn, arrow.VERSION_ROWS)
-            levels = queries.evidence_levels(queries.verdicts(part.verdicts for part in parts))
+            levels = queries.evidence_levels(
+                queries.verdicts(path for part in parts for path in part.verdicts)
+            )
             by_level = engine.sql(
                 "SELECT coalesce(evidence_level, 'form') || '|' || subset, count(*) "
                 f"FROM {scan([context.store.objects.path(digest)])} "

@@ -11,13 +11,17 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import NamedTuple
+
+import pyarrow as pa
 
 from curator.answers import compare_by_rules
 from curator.core import arrow
 from curator.core.model import LETTERS, GoldPlace, Problem
 from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.locate import LocatedSource
+from curator.pipeline.shards import Shard, run_shards
 from curator.pipeline.stages.ingest import ingest, problems_of
 from curator.pipeline.stages.read import read_problems
 from curator.screens import normalize
@@ -29,6 +33,26 @@ _RUN = 8
 """Words of a run by which a changed copy of a text is found."""
 _SHORTEST = 12
 """Minimum number of characters of a normalised question. Shorter ones are too unspecific."""
+
+
+_QUESTION = normalize.key(normalize.stem(normalize.fold("question")))
+_GOLDS = pa.schema(
+    [
+        ("place", pa.int32()),
+        ("name", pa.string()),
+        ("same", pa.string()),
+        ("gold", pa.string()),
+        ("choices", pa.list_(pa.string())),
+        ("options", pa.string()),
+        ("texts", pa.list_(pa.string())),
+    ]
+)
+"""A gold answer of another source: `same` is its normalised question, `options` its choices as one
+normalised text, `texts` the solutions and programs that come with it."""
+_NO_GOLDS = (
+    "SELECT 0 AS place, '' AS name, '' AS question, '' AS gold, []::VARCHAR[] AS choices, "
+    "[]::VARCHAR[] AS texts WHERE false"
+)
 
 
 class OtherGold(NamedTuple):
@@ -47,48 +71,64 @@ Golds = Mapping[bytes, OtherGold]
 """By id of the problem."""
 
 
-def gold_index(
-    context: BuildContext, sources: Mapping[str, LocatedSource]
-) -> dict[str, Sequence[str]]:
-    """Return the objects with the problems of each source that could be read, in order."""
-    return {
+_CODE = (__name__, "curator.screens.normalize")
+
+
+def gold_index(context: BuildContext, sources: Mapping[str, LocatedSource]) -> str:
+    """Return the object with the gold answers of the sources that could be read, by question.
+
+    A question has a row per source that has exactly one gold answer for it, with the source's
+    position in `sources`.
+    """
+    objects = {
         name: problems_of(ingest(context, each.source, each.opened))
         for name, each in sources.items()
         if each.opened
     }
+    digests = list(chain.from_iterable(objects.values()))
+
+    def make() -> tuple[dict[str, str], dict[str, int]]:
+        query = _golds_sql(context, {name: each for name, each in objects.items() if each})
+        with context.store.guard_query(digests), context.store.engine() as engine:
+            batches = (batch.cast(_GOLDS) for batch in engine.batches(query))
+            return {"golds": context.store.objects.write(batches, _GOLDS)}, {}
+
+    params = {"sources": {name: len(each) for name, each in objects.items()}}
+    return context.once(Stage("gold_index", _CODE), params, digests, make).objects["golds"]
 
 
 def fill_gold(
-    context: BuildContext, name: str, problems: Sequence[str], index: Mapping[str, Sequence[str]]
-) -> Outputs:
-    """Write object `problems`, in upstream's order.
+    context: BuildContext, name: str, problems: Sequence[str], golds: str
+) -> tuple[tuple[str, ...], Counter[str]]:
+    """Return the same shards of problems with golds of the object `golds`, and counts.
 
-    `index` has the problems of each source to fill from. Counts: `stated` golds that stayed, and
-    those filled as `filled: SOURCE`.
+    Counts: `stated` golds that stayed, and those filled as `filled: SOURCE`.
     """
+    rows = context.store.objects.rows
+    shards = [Shard(rows(each), (name, each, golds)) for each in problems]
+    done = run_shards(context, fill_shard, shards, f"filling the golds of {name}")
+    counts: Counter[str] = Counter()
+    for outputs in done:
+        counts.update(outputs.counts)
+    return tuple(outputs.objects["problems"] for outputs in done), counts
+
+
+def fill_shard(context: BuildContext, name: str, problems: str, golds: str) -> Outputs:
+    """Write object `problems`, in upstream's order."""
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
-        context.listener.progress(f"filling the golds of {name}", 0, None)
-        golds = _find_golds(context, problems, index)
+        found = _find_golds(context, problems, golds)
         counts: Counter[str] = Counter(stated=0)
-        batches = arrow.to_batches(_fill(context, problems, golds, counts), arrow.PROBLEMS)
+        batches = arrow.to_batches(_fill(context, problems, found, counts), arrow.PROBLEMS)
         return {"problems": context.store.objects.write(batches, arrow.PROBLEMS)}, dict(counts)
 
-    inputs = [*problems, *(digest for digests in index.values() for digest in digests)]
-    params = {"sources": {each: len(digests) for each, digests in index.items()}}
-    return context.once(
-        Stage("fill_gold", (__name__, "curator.screens.normalize")),
-        params,
-        inputs,
-        make,
-        name,
-    )
+    return context.once(Stage("fill_gold", _CODE), {}, [problems, golds], make, name)
 
 
 def _fill(
-    context: BuildContext, problems: Sequence[str], golds: Golds, counts: Counter[str]
+    context: BuildContext, problems: str, golds: Golds, counts: Counter[str]
 ) -> Iterator[Problem]:
-    for problem in read_problems(context, problems):
+    for problem in read_problems(context, [problems]):
         other = golds.get(problem.id)
         filled = _with_gold(problem, other) if other else None
         counts[f"filled: {other.source}" if other and filled else "stated"] += bool(
@@ -139,45 +179,42 @@ def _words(text: str) -> list[str]:
     return re.findall(r"\w+", ANNOTATION.sub("", text).lower())
 
 
-def _find_golds(
-    context: BuildContext, problems: Sequence[str], index: Mapping[str, Sequence[str]]
-) -> Golds:
-    """Return golds by problem, from the first source that has exactly one gold for the question."""
-    nonempty = {each: digests for each, digests in index.items() if digests}
-    if not nonempty:
-        return {}
-
-    def paths(digests: Sequence[str]) -> str:
-        return scan(context.store.objects.path(digest) for digest in digests)
-
+def _golds_sql(context: BuildContext, index: Mapping[str, Sequence[str]]) -> str:
+    """SELECT in the layout `_GOLDS`; `index` has the problems of each source."""
+    path = context.store.objects.path
     golds = " UNION ALL ".join(
         f"SELECT {place} AS place, {literal(each)} AS name, question, gold, choices, "
         "[solution, CASE WHEN notation = 'python' THEN program ELSE '' END] AS texts "
-        f"FROM {paths(digests)} WHERE gold <> ''"
-        for place, (each, digests) in enumerate(nonempty.items())
+        f"FROM {scan(map(path, digests))} WHERE gold <> ''"
+        for place, (each, digests) in enumerate(index.items())
     )
-    folded = normalize.fold("question")
     options = (
         "list_transform(choices, lambda c, i: "
         f"'(' || chr((96 + i)::INTEGER) || ')' || {normalize.key(normalize.fold('c'))})"
     )
-    query = f"""
+    return f"""
         WITH stated AS (
-            SELECT place, name, {normalize.key(normalize.stem(folded))} AS same, gold, choices,
+            SELECT place, name, {_QUESTION} AS same, gold, choices,
                 array_to_string({options}, '') AS options, texts
-            FROM ({golds})
-        ),
-        one AS (
-            SELECT place, name, same, any_value(gold) AS gold, any_value(choices) AS choices,
-                any_value(options) AS options,
-                list_distinct(flatten(list(texts))) AS texts
-            FROM stated WHERE length(same) >= {_SHORTEST}
-            GROUP BY place, name, same HAVING count(DISTINCT (gold, choices)) = 1
-        ),
-        missing AS (
-            SELECT DISTINCT id, {normalize.key(normalize.stem(folded))} AS same,
-                {normalize.key(folded)} AS whole, len(choices) > 0 AS has_choices
-            FROM {paths(problems)} WHERE gold = '' OR gold_in <> ''
+            FROM ({golds or _NO_GOLDS})
+        )
+        SELECT place, name, same, any_value(gold) AS gold, any_value(choices) AS choices,
+            any_value(options) AS options, list_distinct(flatten(list(texts))) AS texts
+        FROM stated WHERE length(same) >= {_SHORTEST}
+        GROUP BY place, name, same HAVING count(DISTINCT (gold, choices)) = 1
+        ORDER BY same, place
+    """
+
+
+def _find_golds(context: BuildContext, problems: str, golds: str) -> Golds:
+    """Return golds by problem, from the first source that has exactly one gold for the question."""
+    path = context.store.objects.path
+    query = f"""
+        WITH missing AS (
+            SELECT DISTINCT id, {_QUESTION} AS same,
+                {normalize.key(normalize.fold("question"))} AS whole,
+                len(choices) > 0 AS has_choices
+            FROM {scan([path(problems)])} WHERE gold = '' OR gold_in <> ''
         )
         SELECT id, name, choices, text, texts,
             CASE WHEN options <> '' AND len(choices) = 0 THEN text ELSE gold END AS gold
@@ -186,12 +223,12 @@ def _find_golds(
                 CASE WHEN contains(whole, options) THEN choices ELSE [] END AS choices,
                 CASE WHEN options = '' THEN gold ELSE coalesce(choices[ascii(gold) - 64], '') END
                     AS text
-            FROM missing JOIN one USING (same)
+            FROM missing JOIN {scan([path(golds)])} USING (same)
             WHERE contains(whole, options) OR NOT contains(whole, 'answerchoices:')
         ) WHERE text <> '' OR (len(choices) > 0 AND NOT has_choices)
         QUALIFY row_number() OVER (PARTITION BY id ORDER BY place) = 1
     """
-    with context.store.engine() as engine:
+    with context.store.engine(threads=1) as engine:
         return {
             row["id"]: OtherGold(
                 row["name"], row["gold"], row["choices"], row["text"], row["texts"]

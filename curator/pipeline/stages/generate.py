@@ -9,6 +9,7 @@ again and repeats only that call.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 from typing import Any
 
 from curator.checks import CHECKS, Candidate
@@ -18,8 +19,8 @@ from curator.core.model import Kind, Problem, QuarantinedRecord, Rationale, Verd
 from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.stages.check import check_params
 from curator.pipeline.stages.read import read_problems
-from curator.pipeline.stages.write import number_copies
-from curator.pipeline.state import SubsetState
+from curator.pipeline.stages.write import CopyNumbers
+from curator.pipeline.state import Rationales, SubsetState, Written
 from curator.pipeline.teacher_session import TeacherSession
 from curator.recipe.schema import Subset
 from curator.sources.fields import quarantine
@@ -51,10 +52,14 @@ class Generation:
     """Calls that a replay server answered."""
 
 
-def generate(context: BuildContext, name: str, state: SubsetState) -> tuple[SubsetState, Outputs]:
-    """Write objects `rationales` and `replies` (those without a rationale) of a subset.
+RATIONALES = "rationales:"
+"""Prefix of the names of rationale objects; the number of the object of problems follows."""
 
-    Return the state with replies and prompts, and the outputs. Counts: problems, without,
+
+def generate(context: BuildContext, name: str, state: SubsetState) -> Written:
+    """Write objects `rationales:NUMBER` and `replies` (those without a rationale) of a subset.
+
+    Return the state with replies and prompts, and the rationales. Counts: problems, without,
     rationales, calls, unanswered, repaired, replayed. Raises BudgetReached and TeacherError; the
     replies received before that are cached.
     """
@@ -68,9 +73,16 @@ def generate(context: BuildContext, name: str, state: SubsetState) -> tuple[Subs
             problems=0, without=0, rationales=0, calls=0, unanswered=0, repaired=0, replayed=0
         )
         unread: list[QuarantinedRecord] = []
-        rationales = _rationales(context, name, state, unread, counts)
-        batches = arrow.to_batches(number_copies(rationales), arrow.RATIONALES)
-        objects = {"rationales": context.store.objects.write(batches, arrow.RATIONALES)}
+        written = _rationales(context, name, state, unread, counts)
+        copies = CopyNumbers()
+        objects: dict[str, str] = {}
+        for number, digest in enumerate(problems):
+            shard = islice(written, context.store.objects.rows(digest))
+            numbered = copies.number(chain.from_iterable(shard))
+            batches = arrow.to_batches(numbered, arrow.RATIONALES)
+            objects[f"{RATIONALES}{number:06d}"] = context.store.objects.write(
+                batches, arrow.RATIONALES
+            )
         replies = arrow.to_batches(unread, arrow.QUARANTINE)
         objects["replies"] = context.store.objects.write(replies, arrow.QUARANTINE)
         return objects, dict(counts)
@@ -86,7 +98,9 @@ def generate(context: BuildContext, name: str, state: SubsetState) -> tuple[Subs
         "curator.teacher.response",
     )
     outputs = context.once(Stage("generate", code), params, problems, make, name, has_unanswered)
-    return replace(state, replies=outputs.objects["replies"], prompts=identity["prompts"]), outputs
+    shards = [d for name, d in sorted(outputs.objects.items()) if name.startswith(RATIONALES)]
+    state = replace(state, replies=outputs.objects["replies"], prompts=identity["prompts"])
+    return state, Rationales(shards, outputs.counts)
 
 
 def missing_teachers(context: BuildContext, subset: Subset) -> tuple[str, ...]:
@@ -142,8 +156,8 @@ def _rationales(
     state: SubsetState,
     unread: list[QuarantinedRecord],
     counts: Counter[str],
-) -> Iterator[Rationale]:
-    """Yield all rationales in order; for each problem, those that need no teacher first."""
+) -> Iterator[list[Rationale]]:
+    """Yield the rationales of each problem in order, those that need no teacher first."""
     teacher_session, subset = context.teacher_session, state.subset
     assert teacher_session
     solver = Solver(teacher_session, subset, sampling_of(context, subset))
@@ -165,7 +179,7 @@ def _rationales(
         counts["problems"] += first
         counts["rationales"] += len(rationales)
         counts["without"] += not rationales
-        yield from rationales
+        yield rationales
 
 
 def _mark_first(problems: Iterable[Problem]) -> Iterator[tuple[Problem, bool]]:

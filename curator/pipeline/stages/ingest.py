@@ -1,11 +1,13 @@
-"""Stage `ingest`: a source as one object of problems per part, and its quarantined records.
+"""Stage `ingest`: a source as objects of problems, and its quarantined records.
 
-In: a source and its opened files. Out: objects `problems:PART` and `quarantine`, with counts.
+In: a source and its opened files. Out: objects `problems:NUMBER:PART`, in upstream's order within a
+part, and `quarantine`, with counts. Large files are read in pieces, by several processes.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, replace
 from typing import Any
 
 from curator.core import arrow
@@ -14,11 +16,20 @@ from curator.core.model import Problem, QuarantinedRecord
 from curator.core.progress import track_progress
 from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.locate import LocatedSource
-from curator.sources import Source, SourceFiles, records
+from curator.pipeline.shards import Shard, run_shards
+from curator.sources import FilePiece, NotCut, Source, SourceFiles, pieces, records
 from datastore.memo import Outputs
 
 PROBLEMS = "problems:"
-"""Prefix of the names of problem objects; the part follows."""
+"""Prefix of the names of problem objects; the number of the object and the part follow."""
+SHARD_ROWS = 4_096
+"""Maximum number of problems in an object. The later stages work on one object at a time."""
+SHARD_CHARACTERS = 64 << 20
+"""Number of characters after which an object has no further problem."""
+LARGE_BYTES = 32 << 20
+"""Size from which a source is not read by one process as a whole."""
+ROW_BYTES = 500
+"""Usual size of a record, for the progress bar."""
 MAX_QUARANTINED = 100_000
 """Maximum number of quarantined records per source. More of them mean a different format."""
 
@@ -27,45 +38,29 @@ MAX_EXCERPTS = 1_000
 with their place and reason."""
 LEFT_OUT = f"(not stored: the text of the first {MAX_EXCERPTS:,} records is)"
 
+_CODE = (__name__, "curator.sources")
+
 
 def ingest(context: BuildContext, source: Source, opened: SourceFiles) -> Outputs:
-    """Write objects `problems:PART`, one row per record, and `quarantine`.
+    """Write objects `problems:NUMBER:PART`, one row per record, and `quarantine`.
 
     Counts: records, quarantined. Raises SourceError if more records are quarantined than the recipe
     allows.
     """
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
-        quarantined: list[QuarantinedRecord] = []
-        count = 0
-
-        def good() -> Iterator[Problem]:
-            nonlocal count
-            for record in _limit(records(source, opened), context.limit):
-                if isinstance(record, QuarantinedRecord):
-                    if len(quarantined) >= MAX_EXCERPTS:
-                        record = replace(record, raw=LEFT_OUT)
-                    quarantined.append(record)
-                    if len(quarantined) > MAX_QUARANTINED:
-                        raise SourceError(_error(source, quarantined, count))
-                else:
-                    count += 1
-                    yield record
-
-        what = f"reading {source.name}"
-        problems = track_progress(good(), context.listener, what, source.rows or None)
-        batches = arrow.to_batches(problems, arrow.PROBLEMS)
-        parts = context.store.objects.write_parts(batches, arrow.PROBLEMS, "part")
-        objects = {PROBLEMS + part: digest for part, digest in parts.items()}
-        objects["quarantine"] = context.store.objects.write(
-            arrow.to_batches(quarantined, arrow.QUARANTINE), arrow.QUARANTINE
-        )
-        return objects, {"records": count, "quarantined": len(quarantined)}
+        limited = source.first or context.limit is not None
+        parts = [] if limited else pieces(opened)
+        if len(parts) > 1:
+            with suppress(NotCut):
+                return _ingest_pieces(context, source, opened, parts)
+        if len(opened.files) > 1 and not limited:
+            parts = [FilePiece(number) for number in range(len(opened.files))]
+            return _ingest_pieces(context, source, opened, parts)
+        return _read(context, source, opened, None, source.rows)
 
     params: dict[str, Any] = {"source": source.name, "limit": context.limit}
-    outputs = context.once(
-        Stage("ingest", (__name__, "curator.sources")), params, [opened.digest], make, source.name
-    )
+    outputs = context.once(Stage("ingest", _CODE), params, [opened.digest], make, source.name)
     bad, good = outputs.counts["quarantined"], outputs.counts["records"]
     if bad > context.recipe.limits.quarantine * (bad + good):
         stored = context.store.objects.read(outputs.objects["quarantine"])
@@ -74,13 +69,30 @@ def ingest(context: BuildContext, source: Source, opened: SourceFiles) -> Output
     return outputs
 
 
+def ingest_all(context: BuildContext, located: Iterable[LocatedSource]) -> None:
+    """Ingest sources in parallel, so that `ingest` finds the result of each.
+
+    A large source is cut into pieces that are read in parallel, so it has its turn before.
+    """
+    small: list[Shard] = []
+    for each in located:
+        size = sum(path.stat().st_size for path in each.opened.files) if each.opened else 0
+        if each.opened and size < LARGE_BYTES:
+            small.append(Shard(size // ROW_BYTES, (each.source, each.opened)))
+        elif each.opened:
+            ingest(context, each.source, each.opened)
+    run_shards(context, ingest, small, "reading sources")
+
+
 def problems_of(ingested: Outputs, part: str = "") -> tuple[str, ...]:
     """Return the objects with the problems of a source, or of one part of it."""
-    return tuple(
-        digest
-        for name, digest in ingested.objects.items()
-        if name.startswith(PROBLEMS) and part in ("", name.removeprefix(PROBLEMS))
-    )
+    found = []
+    for name, digest in sorted(ingested.objects.items()):
+        if name.startswith(PROBLEMS):
+            _, _, of_part = name.split(":", 2)
+            if part in ("", of_part):
+                found.append(digest)
+    return tuple(found)
 
 
 def find_eval_problems(
@@ -92,6 +104,114 @@ def find_eval_problems(
         for name, located in evals.items()
         if located.opened
     }
+
+
+def _ingest_pieces(
+    context: BuildContext, source: Source, opened: SourceFiles, parts: Sequence[FilePiece]
+) -> tuple[dict[str, str], dict[str, int]]:
+    """Read files, or pieces of them, and join them. Raises NotCut."""
+    each = source.rows // len(parts)
+    rows = [part.piece.count if part.piece else each for part in parts]
+    shards = [
+        Shard(count, (source, opened, part, count)) for part, count in zip(parts, rows, strict=True)
+    ]
+    return _join(
+        context, source, run_shards(context, ingest_piece, shards, f"reading {source.name}")
+    )
+
+
+def ingest_piece(
+    context: BuildContext, source: Source, opened: SourceFiles, part: FilePiece, rows: int
+) -> Outputs:
+    """Write the objects of a file of a source, or of a piece of it; see `ingest`.
+
+    `rows` is the expected number of records. Raises NotCut.
+    """
+    params = {"source": source.name, "part": asdict(part)}
+    return context.once(
+        Stage("ingest", _CODE),
+        params,
+        [opened.digest],
+        lambda: _read(context, source, opened, part, rows),
+        source.name,
+    )
+
+
+def _read(
+    context: BuildContext, source: Source, opened: SourceFiles, part: FilePiece | None, rows: int
+) -> tuple[dict[str, str], dict[str, int]]:
+    quarantined: list[QuarantinedRecord] = []
+    count = 0
+
+    def good() -> Iterator[Problem]:
+        nonlocal count
+        for record in _limit(records(source, opened, part), context.limit):
+            if isinstance(record, QuarantinedRecord):
+                _keep(quarantined, record)
+                if len(quarantined) > MAX_QUARANTINED:
+                    raise SourceError(_error(source, quarantined, count))
+            else:
+                count += 1
+                yield record
+
+    problems = track_progress(good(), context.listener, f"reading {source.name}", rows or None)
+    objects = {}
+    for number, (name, slice_) in enumerate(_slices(problems)):
+        batches = arrow.to_batches(slice_, arrow.PROBLEMS)
+        objects[_name(number, name)] = context.store.objects.write(batches, arrow.PROBLEMS)
+    objects["quarantine"] = _write_quarantine(context, quarantined)
+    return objects, {"records": count, "quarantined": len(quarantined)}
+
+
+def _slices(problems: Iterator[Problem]) -> Iterator[tuple[str, list[Problem]]]:
+    """Yield part and problems of each object: those of one part, in their order."""
+    filling: dict[str, tuple[list[Problem], int]] = {}
+    for problem in problems:
+        slice_, characters = filling.get(problem.part, ([], 0))
+        slice_.append(problem)
+        characters += len(problem.question) + len(problem.solution) + len(problem.program)
+        filling[problem.part] = (slice_, characters)
+        if len(slice_) == SHARD_ROWS or characters > SHARD_CHARACTERS:
+            yield problem.part, slice_
+            del filling[problem.part]
+    for part, (slice_, _) in sorted(filling.items()):
+        yield part, slice_
+
+
+def _name(number: int, part: str) -> str:
+    return f"{PROBLEMS}{number:06d}:{part}"
+
+
+def _keep(quarantined: list[QuarantinedRecord], record: QuarantinedRecord) -> None:
+    """Append a record, without its text if there are enough texts."""
+    full = len(quarantined) >= MAX_EXCERPTS
+    quarantined.append(replace(record, raw=LEFT_OUT) if full else record)
+
+
+def _join(
+    context: BuildContext, source: Source, read: Sequence[Outputs]
+) -> tuple[dict[str, str], dict[str, int]]:
+    """Return the objects and counts of a source from those of its pieces."""
+    objects: dict[str, str] = {}
+    quarantined: list[QuarantinedRecord] = []
+    count = sum(each.counts["records"] for each in read)
+    for outputs in read:
+        for name, digest in sorted(outputs.objects.items()):
+            if name.startswith(PROBLEMS):
+                objects[_name(len(objects), name.split(":", 2)[2])] = digest
+        if outputs.counts["quarantined"]:
+            for batch in context.store.objects.read(outputs.objects["quarantine"]):
+                for row in batch.to_pylist():
+                    _keep(quarantined, QuarantinedRecord(**row))
+            if len(quarantined) > MAX_QUARANTINED:
+                raise SourceError(_error(source, quarantined, count))
+    objects["quarantine"] = _write_quarantine(context, quarantined)
+    return objects, {"records": count, "quarantined": len(quarantined)}
+
+
+def _write_quarantine(context: BuildContext, quarantined: list[QuarantinedRecord]) -> str:
+    batches = arrow.to_batches(quarantined, arrow.QUARANTINE)
+    return context.store.objects.write(batches, arrow.QUARANTINE)
 
 
 def _limit(

@@ -100,7 +100,7 @@ def _screen(
 
 def input_digests(parts: Sequence[Part], screened: Mapping[str, Outputs]) -> list[str]:
     """Digests of all objects on which the remaining rows depend."""
-    paths = [path for part in parts for path in (*part.problems, part.rationales, part.verdicts)]
+    paths = [path for part in parts for path in (*part.problems, *part.rationales, *part.verdicts)]
     digests = [path.stem for path in paths]
     return digests + [outputs.objects["verdicts"] for outputs in screened.values()]
 

@@ -34,8 +34,8 @@ from curator.pipeline.stages.generate import (
 )
 from curator.pipeline.stages.ingest import PROBLEMS, find_eval_problems, problems_of
 from curator.pipeline.stages.read import columns
-from curator.pipeline.stages.writer_stage import WriterStage, Written
-from curator.pipeline.state import SubsetInputs, SubsetState
+from curator.pipeline.stages.writer_stage import WriterStage
+from curator.pipeline.state import SubsetInputs, SubsetState, Written
 from curator.recipe.schema import Embedding, Recipe, SelfInstruct, Subset
 from curator.screens.embedding import Embedder, find_nearest
 from curator.screens.novelty import Novelty
@@ -170,7 +170,7 @@ def self_instruct(
         new = generator.new_problems(existing)
         answered = generator.add_gold(new)
         objects = {
-            PROBLEMS: context.store.objects.write(
+            f"{PROBLEMS}000000:": context.store.objects.write(
                 arrow.to_batches((problem for problem, _ in answered), arrow.PROBLEMS),
                 arrow.PROBLEMS,
             ),

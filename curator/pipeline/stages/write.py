@@ -1,10 +1,11 @@
 """Stage `write`: the rationales of a subset by writers that need no teacher.
 
-In: objects of problems. Out: the object `rationales`, in upstream's order, with counts.
+In: objects of problems. Out: for each of them an object of rationales, in upstream's order, with
+counts. Identical rationales of a subset get different copy numbers, and so different ids.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from curator.core import arrow
@@ -17,38 +18,33 @@ from curator.writers import WRITERS
 from datastore.memo import Outputs
 
 
-def write(context: BuildContext, name: str, subset: Subset, problems: Sequence[str]) -> Outputs:
-    """Write object `rationales`, in upstream's order.
+def write(context: BuildContext, name: str, subset: Subset, problems: str) -> Outputs:
+    """Write object `rationales` from one object of problems.
 
-    Counts: problems, rationales, and `without`: records without a rationale.
+    Counts: problems, rationales, and `without`: records without a rationale. Identical rationales
+    are numbered within the object alone; see `stages.copies`.
     """
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
         counts = {"problems": 0, "without": 0, "rationales": 0}
-        rationales = number_copies(_rationales(context, subset, problems, counts))
-        what = f"writing {name}"
-        batches = arrow.to_batches(
-            track_progress(rationales, context.listener, what), arrow.RATIONALES
-        )
+        rationales = CopyNumbers().number(_rationales(context, name, subset, problems, counts))
+        batches = arrow.to_batches(rationales, arrow.RATIONALES)
         return {"rationales": context.store.objects.write(batches, arrow.RATIONALES)}, counts
 
     writers = [name for name in subset.writers if not WRITERS[name].teacher]
     params = {"kind": subset.kind, "writers": writers}
-    return context.once(
-        Stage("write", (__name__, "curator.writers", "curator.answers")),
-        params,
-        problems,
-        make,
-        name,
-    )
+    code = (__name__, "curator.writers", "curator.answers")
+    return context.once(Stage("write", code), params, [problems], make, name)
 
 
 def _rationales(
-    context: BuildContext, subset: Subset, problems: Sequence[str], counts: dict[str, int]
+    context: BuildContext, name: str, subset: Subset, problems: str, counts: dict[str, int]
 ) -> Iterator[Rationale]:
     writers = [WRITERS[name] for name in subset.writers if not WRITERS[name].teacher]
     seen: set[bytes] = set()
-    for problem in read_problems(context, problems):
+    total = context.store.objects.rows(problems)
+    read = read_problems(context, [problems])
+    for problem in track_progress(read, context.listener, f"writing {name}", total):
         seen.add(problem.id)
         before = counts["rationales"]
         for writer in writers:
@@ -60,14 +56,19 @@ def _rationales(
     counts["problems"] = len(seen)
 
 
-def number_copies(rationales: Iterable[Rationale]) -> Iterator[Rationale]:
-    """Yield the rationales; identical ones get different copy numbers, and so different ids."""
-    seen: set[bytes] = set()
-    copies: Counter[bytes] = Counter()
-    for rationale in rationales:
-        if rationale.id in seen:
-            copies[rationale.id] += 1
-            rationale = replace(rationale, copy=copies[rationale.id])
-        else:
-            seen.add(rationale.id)
-        yield rationale
+class CopyNumbers:
+    """Gives identical rationales the copy numbers 0, 1, 2, …"""
+
+    def __init__(self) -> None:
+        self._seen: set[bytes] = set()
+        self._copies: Counter[bytes] = Counter()
+
+    def number(self, rationales: Iterable[Rationale]) -> Iterator[Rationale]:
+        """Yield the rationales, numbered after all those of earlier calls."""
+        for rationale in rationales:
+            if rationale.id in self._seen:
+                self._copies[rationale.id] += 1
+                rationale = replace(rationale, copy=self._copies[rationale.id])
+            else:
+                self._seen.add(rationale.id)
+            yield rationale

@@ -8,12 +8,8 @@ from dataclasses import dataclass
 
 from curator.pipeline.context import BuildContext
 from curator.pipeline.estimate import CallEstimate
-from curator.pipeline.state import InputFile, SubsetInputs, SubsetState
+from curator.pipeline.state import InputFile, SubsetInputs, SubsetState, Written
 from curator.recipe.schema import Recipe, Subset
-from datastore.memo import Outputs
-
-Written = tuple[SubsetState, Outputs | None]
-"""The state of a subset, and the outputs with its rationales; None while the subset waits."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,8 +119,8 @@ def _write_objects(
 ) -> Objects:
     """Write the objects of a version that has nothing but its rows."""
     problems: dict[str, list[str]] = {}
-    rationales: dict[str, str] = {}
-    verdicts: dict[str, str] = {}
+    rationales: dict[str, list[str]] = {}
+    verdicts: dict[str, list[str]] = {}
     screened: dict[tuple[bytes, str], Verdict] = {}
     write = staged.write
     for subset in content.order:
@@ -128,11 +128,11 @@ def _write_objects(
             continue
         rows = Rows(subset, content, files.get(subset, ()))
         read = arrow.to_batches(rows.rationales(), arrow.RATIONALES)
-        rationales[subset] = write(read, arrow.RATIONALES)
+        rationales[subset] = [write(read, arrow.RATIONALES)]
         read = arrow.to_batches(rows.problems(), arrow.PROBLEMS)
         problems[subset] = [write(read, arrow.PROBLEMS)]
         read = arrow.to_batches(_check_verdicts(rows, screened), arrow.VERDICTS)
-        verdicts[subset] = write(read, arrow.VERDICTS)
+        verdicts[subset] = [write(read, arrow.VERDICTS)]
     screens = {}
     for name in content.code.screens:
         read = arrow.to_batches(
@@ -168,13 +168,15 @@ def _check_verdicts(rows: Rows, screened: dict[tuple[bytes, str], Verdict]) -> I
             yield verdict
 
 
-def _write_rows(staged: stored.Objects, engine: Engine, rationales: Mapping[str, str]) -> str:
+def _write_rows(
+    staged: stored.Objects, engine: Engine, rationales: Mapping[str, Sequence[str]]
+) -> str:
     """Write the object `rows`, sorted by id and subset: every rationale of a release is a row."""
     if not rationales:
         return staged.write((), VERSION_ROWS)
     selects = " UNION ALL ".join(
-        f"SELECT id, {literal(subset)} AS subset FROM {scan([staged.path(digest)])}"
-        for subset, digest in rationales.items()
+        f"SELECT id, {literal(subset)} AS subset FROM {scan(map(staged.path, digests))}"
+        for subset, digests in rationales.items()
     )
     batches = engine.batches(f"SELECT * FROM ({selects}) ORDER BY id, subset")
     return staged.write((batch.cast(VERSION_ROWS) for batch in batches), VERSION_ROWS)

@@ -12,13 +12,15 @@ import json
 import zipfile
 import zlib
 from collections.abc import Iterator
+from io import BytesIO, StringIO
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
 from curator.core.model import QuarantinedRecord
 from curator.sources.fields import quarantine
 from curator.sources.readers import json_array
 from curator.sources.readers.parquet import read_parquet
+from curator.sources.readers.pieces import PIECE_BYTES, NotCut, Piece, cut_lines, cut_list
 from curator.sources.source import Row
 
 LONGEST = json_array.LONGEST
@@ -30,22 +32,55 @@ ZIP_BYTES = 8 << 30
 Record = tuple[str, Row] | QuarantinedRecord
 
 
-def read_records(path: Path, name: str) -> Iterator[Record]:
-    """Yield every record of a file; for any content, the only exception raised is OSError."""
+Form = Literal["Parquet", "zip", "CSV", "list", "Lila", "lines"]
+
+
+def read_records(path: Path, name: str, piece: Piece | None = None) -> Iterator[Record]:
+    """Yield every record of a file, or of one of its `pieces`.
+
+    For any content, the only exceptions raised are OSError and, for a piece, NotCut: the file then
+    has to be read as a whole, and what was yielded of it is void.
+    """
+    match _detect(path):
+        case "Parquet":
+            return read_parquet(path, name)
+        case "zip":
+            return _read_zip(path, name)
+        case "CSV":
+            return _read_csv(path, name)
+        case "list":
+            if piece:
+                return _read_list_piece(path, name, piece)
+            return _read_list(path, name, json_array.WHOLE)
+        case "Lila":
+            return _read_list(path, name, json_array.INSTANCES)
+        case "lines":
+            return _read_lines(path, name, piece)
+
+
+def cut(path: Path) -> list[Piece]:
+    """Return the pieces of a large file, of which `read_records` reads one; none for most files."""
+    if path.stat().st_size < 2 * PIECE_BYTES:
+        return []
+    form = _detect(path)
+    return cut_list(path) if form == "list" else cut_lines(path) if form == "lines" else []
+
+
+def _detect(path: Path) -> Form:
     with path.open("rb") as file:
         head = file.read(1 << 20)
     if head[:4] == b"PAR1" or path.suffix == ".parquet":
-        return read_parquet(path, name)
+        return "Parquet"
     if head[:4] == b"PK\x03\x04" or path.suffix == ".zip":
-        return _read_zip(path, name)
+        return "zip"
     if path.suffix == ".csv":
-        return _read_csv(path, name)
+        return "CSV"
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     if start == b"[":
-        return _read_list(path, name, json_array.WHOLE)
+        return "list"
     if start == b"{" and json_array.INSTANCES[0].search(head.decode("utf-8", "replace")):
-        return _read_list(path, name, json_array.INSTANCES)
-    return _read_lines(path, name)
+        return "Lila"
+    return "lines"
 
 
 def _parse_record(place: str, raw: bytes) -> Record:
@@ -68,9 +103,14 @@ def _check_object(place: str, value: object) -> Record:
     return quarantine(place, "not a JSON object", value)
 
 
-def _read_lines(path: Path, name: str) -> Iterator[Record]:
-    with path.open("rb") as file:
-        for line_number, (line, complete) in enumerate(_bounded_lines(file), 1):
+def _read_lines(path: Path, name: str, piece: Piece | None) -> Iterator[Record]:
+    with path.open("rb") as whole:
+        file: IO[bytes] = whole
+        if piece:
+            whole.seek(piece.start)
+            file = BytesIO(whole.read(piece.stop - piece.start))
+        first = piece.before + 1 if piece else 1
+        for line_number, (line, complete) in enumerate(_bounded_lines(file), first):
             place = f"{name}:{line_number}"
             if not complete:
                 yield quarantine(place, "longer than 16 MB", line)
@@ -96,6 +136,24 @@ def _read_list(path: Path, name: str, brackets: json_array.Brackets) -> Iterator
                 yield quarantine(place, value.reason, value.raw)
             else:
                 yield _check_object(place, value)
+
+
+def _read_list_piece(path: Path, name: str, piece: Piece) -> Iterator[Record]:
+    with path.open("rb") as file:
+        last = piece.stop == file.seek(0, 2)
+        file.seek(piece.start)
+        raw = file.read(piece.stop - piece.start)
+    text = raw.decode("utf-8", "surrogateescape")
+    # The comma in front of the next piece is the end of this one's list.
+    elements = text if last else text.rstrip()[:-1] + "]"
+    count = 0
+    for value in json_array.read_elements(StringIO("[" + elements), json_array.WHOLE):
+        count += 1
+        if isinstance(value, json_array.Malformed) or count > piece.count:
+            raise NotCut(name)
+        yield _check_object(f"{name}:{piece.before + count}", value)
+    if count != piece.count:
+        raise NotCut(name)
 
 
 def _read_csv(path: Path, name: str) -> Iterator[Record]:

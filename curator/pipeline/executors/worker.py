@@ -1,0 +1,75 @@
+"""What runs in another process: a build context of its own, and one shard after the other.
+
+In: what a context is made from, then calls. Out: the result of each call, and the notes for the
+user that it made. The sandbox and the graders belong to the process: it runs one program at a time.
+"""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from curator.pipeline.context import BuildContext, make_context
+from curator.pipeline.run_options import RunOptions
+from curator.recipe.schema import Recipe
+from datastore.store import Store
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What the context of a worker is made from; all of it can be pickled."""
+
+    root: Path
+    """The folder of the store, which the worker must reach under the same path."""
+    recipe: Recipe
+    folder: Path
+    """The folder of the recipe's file."""
+    options: RunOptions
+    sandbox_version: int
+    limit: int | None
+
+
+class _Notes:
+    """Collects notes. The progress of a build counts whole shards."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def progress(self, what: str, done: int, total: int | None) -> None:
+        """Do nothing."""
+
+    def note(self, text: str) -> None:
+        """Keep the note until the shard is done."""
+        self.notes.append(text)
+
+
+class Worker:
+    """Runs shards in the current process."""
+
+    def __init__(self, setup: Setup) -> None:
+        self._open = ExitStack()
+        self._listener = _Notes()
+        options = replace(setup.options, workers=1, listener=self._listener)
+        setup.recipe._folder = setup.folder
+        store = self._open.enter_context(Store(setup.root))
+        self._context: BuildContext = self._open.enter_context(
+            make_context(
+                store,
+                setup.recipe,
+                options,
+                limit=setup.limit,
+                sandbox_version=setup.sandbox_version,
+            )
+        )
+
+    def run(
+        self, function: Callable[..., Any], arguments: tuple[Any, ...]
+    ) -> tuple[Any, list[str]]:
+        """Return the result of `function(context, *arguments)`, and the notes it made."""
+        self._listener.notes = []
+        return function(self._context, *arguments), self._listener.notes
+
+    def close(self) -> None:
+        """Close the sandbox, the ledgers and the store."""
+        self._open.close()

@@ -1,0 +1,58 @@
+"""Open the context of a build: its store and recipe, with a teacher and an executor.
+
+In: an open store, a recipe, the options of the run. Out: a `BuildContext`.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+
+from curator import sandbox
+from curator.core.progress import SilentListener
+from curator.pipeline.context import BuildContext, make_context
+from curator.pipeline.executors import LocalProcesses
+from curator.pipeline.executors.worker import Setup
+from curator.pipeline.run_options import RunOptions
+from curator.pipeline.teacher_session import TeacherSession
+from curator.recipe.schema import Recipe
+from datastore.store import Store
+
+
+@contextmanager
+def open_context(
+    store: Store,
+    recipe: Recipe,
+    options: RunOptions,
+    *,
+    limit: int | None = None,
+    dry: bool = False,
+    sandbox_version: int = sandbox.VERSION,
+) -> Iterator[BuildContext]:
+    """Open the context of one build; on exit, workers, sandbox, graders and teacher are closed.
+
+    `sandbox_version` is the version of the sandbox whose cached executions are used.
+    """
+    if options.unsafe_local and not dry:
+        options.listener.note(
+            "--unsafe-local: programs run even if this system cannot sandbox them. "
+            "'curator sandbox' lists what it blocks."
+        )
+    with ExitStack() as stack:
+        context = stack.enter_context(
+            make_context(
+                store, recipe, options, limit=limit, dry=dry, sandbox_version=sandbox_version
+            )
+        )
+        if recipe.teacher:
+            context.teacher_session = stack.enter_context(
+                TeacherSession(
+                    recipe.name, recipe.folder, recipe.teacher, store, context.checker, options
+                )
+            )
+        if not dry and limit is None and options.worker_count > 1:
+            silent = replace(options, listener=SilentListener())
+            setup = Setup(store.root, recipe, recipe.folder, silent, sandbox_version, limit)
+            processes = LocalProcesses(setup, options.worker_count)
+            stack.callback(processes.close)
+            context.executor = processes
+        yield context

@@ -1,0 +1,79 @@
+"""Run one function over many shards, in this process or by the executor of the build.
+
+In: a function of a build context and a shard's arguments, and the shards. Out: its results, in the
+order of the shards. Where a shard ends depends on the data alone, so that neither executor nor
+workers change a byte. No row passes between processes: a function reads objects of the store,
+writes objects and returns their digests.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from curator.core.progress import Listener
+from curator.pipeline.context import BuildContext
+
+FEW_ROWS = 4_000
+"""Number of rows up to which starting processes takes longer than the work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """The arguments of one call of the function, and how much work it is."""
+
+    rows: int
+    arguments: tuple[Any, ...]
+    """Digests, names and other plain values, since another process may receive them."""
+
+
+ShardFunction = Callable[..., Any]
+"""`function(context, *arguments)`, at the top of a module, so that another process can import it.
+It runs stages by `context.once` and returns their outputs."""
+
+
+def run_shards(
+    context: BuildContext, function: ShardFunction, shards: Sequence[Shard], what: str
+) -> list[Any]:
+    """Return the results of all shards. `what` names the work in the progress bar."""
+    total = sum(shard.rows for shard in shards)
+    if context.executor is None or len(shards) == 1 or total <= FEW_ROWS:
+        return _run_here(context, function, shards, what, total)
+    done = 0
+    results: list[Any] = [None] * len(shards)
+    context.listener.progress(what, done, total)
+    calls = [shard.arguments for shard in shards]
+    for position, result, notes in context.executor.run(function, calls):
+        results[position] = result
+        for note in notes:
+            context.listener.note(note)
+        done += shards[position].rows
+        context.listener.progress(what, done, total)
+    return results
+
+
+def _run_here(
+    context: BuildContext, function: ShardFunction, shards: Sequence[Shard], what: str, total: int
+) -> list[Any]:
+    results, done = [], 0
+    for shard in shards:
+        listener = _PartOfWhole(context.listener, what, done, total)
+        inside = replace(context, options=replace(context.options, listener=listener))
+        results.append(function(inside, *shard.arguments))
+        done += shard.rows
+    return results
+
+
+class _PartOfWhole:
+    """Reports the progress within one shard as progress of all shards."""
+
+    def __init__(self, listener: Listener, what: str, before: int, total: int) -> None:
+        self._listener, self._what, self._before, self._total = listener, what, before, total
+
+    def progress(self, what: str, done: int, total: int | None) -> None:
+        """Receive how much of the shard is done."""
+        whole = self._total or None
+        self._listener.progress(self._what, min(self._before + done, whole or done), whole)
+
+    def note(self, text: str) -> None:
+        """Pass a note on."""
+        self._listener.note(text)
