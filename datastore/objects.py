@@ -1,8 +1,8 @@
 """Content-addressed Parquet files: `objects/ab/<sha256 of the file>.parquet`, never changed.
 
 In: Arrow batches and a schema. Out: the digest, which is the name of the object. What is read is
-hashed before, once in each `Objects` and again if its file changes: it is what its name says, or
-StoreError. Not covered: a disk that changes bytes between the hash and the read.
+hashed before, once and again if its file changes: it is what its name says, or StoreError. Not
+covered: a disk that changes bytes but not the time of the file; see `known_files`.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from itertools import repeat
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,6 +20,7 @@ import pyarrow.parquet as pq
 
 from datastore.errors import StoreError, wrap_os_errors, wrap_parquet_errors
 from datastore.files import publish, scratch
+from datastore.known_files import KnownFiles
 
 ROW_GROUP_SIZE = 20_000
 """Rows per row group: with larger groups DuckDB exceeds a memory limit of 1 GB."""
@@ -32,11 +34,10 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 class Objects:
     """The objects of the store at `root`."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, known: KnownFiles | None = None) -> None:
         self._folder = root / "objects"
         self._tmp = root / "tmp"
-        self._intact: dict[str, tuple[int, int, int]] = {}
-        """Digest -> inode, size and time of change of its file when the two matched."""
+        self._known = known or KnownFiles(None)
 
     def write(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> str:
         """Store the rows and return their digest; memory use is that of one row group.
@@ -80,9 +81,10 @@ class Objects:
 
     def _publish(self, writer: "_ObjectWriter") -> str:
         with wrap_os_errors("write an object", self._folder):
-            digest = _sha256(writer.path)
+            with writer.path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
             publish(writer.path, self.locate(digest))
-            self._intact[digest] = _state(self.locate(digest))
+            self._known.add(self.locate(digest), digest)
         return digest
 
     def path(self, digest: str) -> Path:
@@ -117,19 +119,18 @@ class Objects:
         with self._open(digest) as file:
             return int(file.metadata.num_rows)
 
-    def check(self, digest: str) -> None:
-        """Raise StoreError if the object is missing or its bytes changed."""
+    def check(self, digest: str, again: bool = False) -> None:
+        """Raise StoreError if the object is missing or its bytes changed.
+
+        An object whose file did not change since it was hashed is not hashed, except `again`.
+        """
         path = self.locate(digest)
         if not path.is_file():
             raise StoreError(f"{path} is missing. {_ADVICE}")
         with wrap_os_errors("read an object", path):
-            state = _state(path)
-            if self._intact.get(digest) == state:
-                return
-            actual = _sha256(path)
+            actual = self._known.sha256(path, again)
         if actual != digest:
             raise StoreError(f"{path} is damaged: its sha256 is {actual[:16]}…. {_ADVICE}")
-        self._intact[digest] = state
 
     def check_all(self, digests: Iterable[str]) -> None:
         """Check objects in parallel; raise StoreError for the first one that is not intact."""
@@ -137,16 +138,29 @@ class Objects:
             if error:
                 raise error
 
-    def inspect(self, digests: Iterable[str]) -> Iterator[tuple[str, StoreError | None]]:
+    def inspect(
+        self, digests: Iterable[str], again: bool = False
+    ) -> Iterator[tuple[str, StoreError | None]]:
         """Yield each object once, in order, with the error of `check`; objects are hashed in
         parallel."""
         unique = list(dict.fromkeys(digests))
+        unknown = [digest for digest in unique if again or not self._is_known(digest)]
+        if not unknown:
+            yield from zip(unique, repeat(None))
+            return
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            yield from zip(unique, pool.map(self._find_error, unique), strict=True)
+            errors = pool.map(lambda digest: self._find_error(digest, again), unique)
+            yield from zip(unique, errors, strict=True)
 
-    def _find_error(self, digest: str) -> StoreError | None:
+    def _is_known(self, digest: str) -> bool:
         try:
-            self.check(digest)
+            return self._known.knows(self.locate(digest), digest)
+        except OSError:
+            return False
+
+    def _find_error(self, digest: str, again: bool) -> StoreError | None:
+        try:
+            self.check(digest, again)
         except StoreError as error:
             return error
         return None
@@ -183,17 +197,6 @@ class Objects:
         path = self.path(digest)
         with wrap_os_errors("read an object", path), wrap_parquet_errors(path, _ADVICE):
             return pq.ParquetFile(path)
-
-
-def _state(path: Path) -> tuple[int, int, int]:
-    """Return what changes when a file is replaced or written to."""
-    status = path.stat()
-    return status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class _ObjectWriter:

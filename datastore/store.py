@@ -20,6 +20,7 @@ from datastore.claims import Claims
 from datastore.engine import Engine, wrap_memory_errors
 from datastore.errors import StoreError, wrap_os_errors
 from datastore.files import make_folder, publish, scratch, sweep
+from datastore.known_files import KnownFiles
 from datastore.ledger import Ledger
 from datastore.locks import lock, try_lock
 from datastore.memo import Memo
@@ -73,7 +74,9 @@ class Store:
             with wrap_os_errors("open the store", self.root):
                 self._in_use = _prepare(self.root)
                 sweep(self.root / "tmp")
-        self.objects = Objects(self.root)
+        self.known_files = KnownFiles(self.root / "known-files", readonly)
+        """The sha256 of the objects, and of the local files that were read."""
+        self.objects = Objects(self.root, self.known_files)
         self.memo = Memo(self.root, self.objects)
         self.versions = Versions(self.root)
 

@@ -41,6 +41,8 @@ def collect_evidence(
     each pair is passed on once. A candidate without a gold answer has no equivalence. Steps are
     read from texts that annotate them, and from those that state their own gold answer.
     """
+    if not needs:
+        return list(candidates)
     extracts = "answer" in needs or "equivalence" in needs
     executions: dict[str, Execution] = {}
     if extracts or "execution" in needs:

@@ -1,8 +1,11 @@
 """Arrow schemas of the domain model; conversion of dataclasses to record batches and back."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
+from itertools import islice
+from operator import attrgetter
+from typing import Any
 
 import pyarrow as pa
 
@@ -56,54 +59,47 @@ VERDICTS = pa.schema(
 QUARANTINE = pa.schema([("place", pa.string()), ("reason", pa.string()), ("raw", pa.string())])
 
 BATCH_CHARACTERS = 64 << 20
+"""Number of characters after which a batch ends, counted after each `GROUP` of records."""
+GROUP = 64
 
 Record = Problem | Rationale | Verdict | QuarantinedRecord
 
 
-def _values(record: Record) -> tuple[object, ...]:
-    match record:
-        case Problem():
-            return (
-                record.id,
-                record.source,
-                record.question,
-                record.gold,
-                list(record.choices),
-                record.solution,
-                record.solution_as_written,
-                record.gold_in,
-                record.program,
-                record.notation,
-                record.part,
-                record.field,
-                record.level,
-                record.licence,
-                record.place,
-            )
-        case Rationale():
-            return (
-                record.id,
-                record.problem_id,
-                record.writer,
-                record.kind,
-                record.instruction,
-                record.text,
-                record.copy,
-                record.as_written,
-                record.gold_in_text,
-            )
-        case Verdict():
-            evidence = json.dumps(dict(record.evidence), ensure_ascii=False, sort_keys=True)
-            return (
-                record.row_id,
-                record.check,
-                record.version,
-                record.outcome,
-                record.reason,
-                evidence,
-            )
-        case QuarantinedRecord():
-            return tuple(map(make_storable, (record.place, record.reason, record.raw)))
+_EVIDENCE = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
+
+
+def _problems(problems: Sequence[Problem]) -> list[Sequence[object]]:
+    return list(zip(*map(_PROBLEM_VALUES, problems), strict=True))
+
+
+def _rationales(rationales: Sequence[Rationale]) -> list[Sequence[object]]:
+    return list(zip(*map(_RATIONALE_VALUES, rationales), strict=True))
+
+
+def _verdicts(verdicts: Sequence[Verdict]) -> list[Sequence[object]]:
+    plain = list(zip(*map(_VERDICT_VALUES, verdicts), strict=True))
+    encode = _EVIDENCE.encode
+    return [*plain, [encode(v.evidence) if v.evidence else "{}" for v in verdicts]]
+
+
+def _quarantined(records: Sequence[QuarantinedRecord]) -> list[Sequence[object]]:
+    return [
+        [make_storable(record.place) for record in records],
+        [make_storable(record.reason) for record in records],
+        [make_storable(record.raw) for record in records],
+    ]
+
+
+_PROBLEM_VALUES = attrgetter(*PROBLEMS.names)
+_RATIONALE_VALUES = attrgetter(*RATIONALES.names)
+_VERDICT_VALUES = attrgetter(*VERDICTS.names[:-1])
+_COLUMNS: Mapping[type, Callable[[Any], list[Sequence[object]]]] = {
+    Problem: _problems,
+    Rationale: _rationales,
+    Verdict: _verdicts,
+    QuarantinedRecord: _quarantined,
+}
+"""The values of records of each type, column by column."""
 
 
 def to_batches(
@@ -111,31 +107,36 @@ def to_batches(
 ) -> Iterator[pa.RecordBatch]:
     """Yield records of one type as batches in `schema`.
 
-    A batch has a maximum of `size` rows, and no more after `BATCH_CHARACTERS`.
+    A batch has a maximum of `size` rows, and few more after `BATCH_CHARACTERS`.
     """
-    for chunk in _chunks(map(_values, records), size):
-        columns = zip(*chunk, strict=True)
-        arrays = [
-            pa.array(column, type=field.type) for column, field in zip(columns, schema, strict=True)
-        ]
-        yield pa.RecordBatch.from_arrays(arrays, schema=schema)
-
-
-def _chunks(rows: Iterable[tuple[object, ...]], size: int) -> Iterator[list[tuple[object, ...]]]:
-    chunk: list[tuple[object, ...]] = []
+    columns: list[list[object]] = [[] for _ in schema]
     characters = 0
-    for row in rows:
-        chunk.append(row)
-        for value in row:
-            if isinstance(value, str):
-                characters += len(value)
-            elif isinstance(value, list):
-                characters += sum(map(len, value))
-        if len(chunk) == size or characters > BATCH_CHARACTERS:
-            yield chunk
-            chunk, characters = [], 0
-    if chunk:
-        yield chunk
+    remaining = iter(records)
+    while some := list(islice(remaining, min(GROUP, size - len(columns[0])))):
+        for column, values in zip(columns, _COLUMNS[type(some[0])](some), strict=True):
+            column += values
+            characters += _count_characters(values)
+        if len(columns[0]) == size or characters > BATCH_CHARACTERS:
+            yield _batch(columns, schema)
+            columns, characters = [[] for _ in schema], 0
+    if columns[0]:
+        yield _batch(columns, schema)
+
+
+def _batch(columns: Sequence[Sequence[object]], schema: pa.Schema) -> pa.RecordBatch:
+    arrays = [
+        pa.array(column, type=field.type) for column, field in zip(columns, schema, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _count_characters(values: Sequence[Any]) -> int:
+    """Return the characters of a column of texts, or of lists of texts."""
+    if isinstance(values[0], str):
+        return sum(map(len, values))
+    if isinstance(values[0], tuple):
+        return sum(sum(map(len, each)) for each in values)
+    return 0
 
 
 def to_problems(batch: pa.RecordBatch) -> Iterator[Problem]:

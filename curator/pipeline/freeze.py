@@ -28,7 +28,7 @@ from curator.versions.content import (
 )
 from curator.versions.queries import Part
 from curator.versions.rows import rows_digest
-from curator.versions.views import update_views
+from curator.versions.views import FILE, update_views
 from datastore.memo import Outputs
 from datastore.store import Store
 from datastore.text import is_storable, make_storable
@@ -181,5 +181,6 @@ def freeze(context: BuildContext, result: Result, message: str, command: Sequenc
     parent = store.versions.get(name).ref if name in store.versions.names() else None
     message = make_storable(message)
     manifest = store.versions.create(name, result.content.plain(), parent, message, objects.plain())
-    update_views(store, f"{manifest.ref} was created", context.listener.note)
+    if manifest.ref != parent or not (store.root / FILE).exists():
+        update_views(store, f"{manifest.ref} was created", context.listener.note)
     return manifest

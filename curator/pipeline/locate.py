@@ -92,7 +92,8 @@ def _source(name: str, subset: Subset, folder: Path) -> Source:
 def _find(context: BuildContext, source: Source, mirror: Path | None) -> LocatedSource:
     try:
         if mirror is not None or source.local:
-            return LocatedSource(source, open_source(source, mirror))
+            opened = open_source(source, mirror, hash_file=context.store.known_files.sha256)
+            return LocatedSource(source, opened)
         return LocatedSource(source, _remote(context, source))
     except SourceError as error:
         return LocatedSource(source, None, str(error))

@@ -7,11 +7,12 @@ writes objects and returns their digests.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from curator.core.progress import Listener
-from curator.pipeline.context import BuildContext
+from curator.pipeline.context import BuildContext, NotBuilt
 
 FEW_ROWS = 4_000
 """Number of rows up to which starting processes takes longer than the work."""
@@ -35,6 +36,24 @@ def run_shards(
     context: BuildContext, function: ShardFunction, shards: Sequence[Shard], what: str
 ) -> list[Any]:
     """Return the results of all shards. `what` names the work in the progress bar."""
+    if context.dry:
+        return [function(context, *shard.arguments) for shard in shards]
+    results: dict[int, Any] = {}
+    cached = replace(context, dry=True)
+    for position, shard in enumerate(shards):
+        with suppress(NotBuilt):
+            results[position] = function(cached, *shard.arguments)
+    missing = [position for position in range(len(shards)) if position not in results]
+    if missing:
+        work = [shards[position] for position in missing]
+        results |= zip(missing, _run(context, function, work, what), strict=True)
+    return [results[position] for position in range(len(shards))]
+
+
+def _run(
+    context: BuildContext, function: ShardFunction, shards: Sequence[Shard], what: str
+) -> list[Any]:
+    """Return the results of shards that are not cached."""
     total = sum(shard.rows for shard in shards)
     if context.executor is None or len(shards) == 1 or total <= FEW_ROWS:
         return _run_here(context, function, shards, what, total)

@@ -72,7 +72,7 @@ def verify(store: Store, refs: Sequence[str], listener: Listener) -> Verificatio
         damage += _damaged_records(store)
         damage += _damaged_ledgers(store)
     digests = list(holders)
-    inspected = store.objects.inspect(digests)
+    inspected = store.objects.inspect(digests, again=True)
     checked = track_progress(inspected, listener, "verifying objects", len(digests), every=1)
     broken = [digest for digest, error in checked if error]
     stages, commands = (_stages(store), _commands(manifests)) if broken else ({}, {})

@@ -127,7 +127,11 @@ def test_builds_of_different_recipes_ingest_a_common_source_once_while_others_re
         looks += 1
         time.sleep(0.2)
     made = [finish(builder) for builder in builders]
-    assert looks > 1 and seen <= {"ingest", "write", "check", "screen", "draw"} and seen
+    assert (
+        looks > 1
+        and seen <= {"ingest", "read", "write", "check", "copies", "screen", "draw"}
+        and seen
+    )
     assert [each["rows"]["count"] for each in made] == [2 * PROGRAMS + 11, 110]
     with Store(store, readonly=True) as opened:
         assert opened.versions.names() == ["early", "other", "small"]

@@ -162,8 +162,8 @@ def test_a_damaged_object_is_named_by_all_commands_that_read_it_and_can_be_made_
     mirror, recipe, store, made = built
     recipe.write_text(RECIPE + "mixture: {subsets: {cot: 2}}\n")
     build(recipe, store, options=RunOptions(mirror=mirror))
-    path = store / f"objects/{made.objects['rationales']['cot'][:2]}"
-    path /= f"{made.objects['rationales']['cot']}.parquet"
+    [digest] = made.objects["rationales"]["cot"]
+    path = store / f"objects/{digest[:2]}/{digest}.parquet"
     whole = path.read_bytes()
     damage(path, how)
     line = f"{path} is damaged: its sha256 is "

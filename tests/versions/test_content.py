@@ -28,7 +28,13 @@ def test_content_and_objects_are_written_as_they_were_read(manifests: list[Manif
     for manifest in manifests:
         content = {**manifest.content, "later": {"key": [1, None]}}
         assert canonical_json(Content.model_validate(content).plain()) == canonical_json(content)
-        assert canonical_json(objects_of(manifest).plain()) == canonical_json(manifest.objects)
+        objects = dict(manifest.objects)
+        for name in ("rationales", "verdicts"):  # the older release has one object per subset
+            objects[name] = {
+                subset: [shards] if isinstance(shards, str) else shards
+                for subset, shards in objects[name].items()
+            }
+        assert canonical_json(objects_of(manifest).plain()) == canonical_json(objects)
 
 
 def test_counts_of_a_subset_add_up(manifests: list[Manifest]) -> None:

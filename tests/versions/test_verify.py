@@ -202,7 +202,7 @@ def test_a_damaged_manifest_or_record_is_repaired_by_the_printed_command(world: 
 
 
 def test_a_build_repairs_a_damaged_object_and_says_so(world: World) -> None:
-    path = path_of(world, world.made.objects["rationales"]["cot"])
+    path = path_of(world, *world.made.objects["rationales"]["cot"])
     whole = path.read_bytes()
     path.write_bytes(whole[:-9] + b"x" + whole[-8:])
     notes = run_command(find_damage(world.store).damage[0].repair)
@@ -221,7 +221,7 @@ def test_what_reverify_made_is_repaired_by_reverify_and_the_rest_by_the_build(
     made = reverify("small@1", world.store)
     assert made.ref == "small@2"
     for name, command in (("verdicts", "reverify small@1"), ("rationales", "build /")):
-        path = path_of(world, made.objects[name]["cot"])
+        path = path_of(world, *made.objects[name]["cot"])
         whole = path.read_bytes()
         path.write_bytes(b"PAR1" + whole[:-4])
         (found,) = find_damage(world.store, "small@2").damage

@@ -214,10 +214,13 @@ def test_a_prefix_that_two_rows_share_is_ambiguous_across_versions(tmp_path: Pat
     with Store(tmp_path / "store") as store:
         ids = [bytes.fromhex("abcdef" + digit * 26) for digit in "12"]
         for number, row_id in enumerate(ids):
-            table = pa.Table.from_batches(store.objects.read(made.objects["rationales"]["cot"]))
+            table = pa.Table.from_batches(store.objects.read(*made.objects["rationales"]["cot"]))
             table = table.set_column(0, RATIONALES.field(0), pa.array([row_id] * 8, pa.binary(16)))
             digest = store.objects.write(table.to_batches(), RATIONALES)
-            objects = {**made.objects, "rationales": {**made.objects["rationales"], "cot": digest}}
+            objects = {
+                **made.objects,
+                "rationales": {**made.objects["rationales"], "cot": [digest]},
+            }
             content = {**made.content, "other": number}
             store.versions.create(f"made{number}", content, None, "", objects)
         with pytest.raises(UsageError, match=f"{ids[0].hex()}, {ids[1].hex()}"):
@@ -294,7 +297,7 @@ def test_a_store_may_lie_at_a_path_with_glob_characters(tmp_path: Path) -> None:
     first = build(recipe, plain, options=RunOptions(mirror=mirror))
     second = build(recipe, patterned, options=RunOptions(mirror=mirror))
     assert first.digest == second.digest
-    for digest in first.objects["rationales"].values():
+    for [digest] in first.objects["rationales"].values():
         with Store(plain) as store:
             store.objects.path(digest).unlink()
     assert load("small", patterned).num_rows == first.content["rows"]["count"]

@@ -129,7 +129,7 @@ def ingest_piece(
     """
     params = {"source": source.name, "part": asdict(part)}
     return context.once(
-        Stage("ingest", _CODE),
+        Stage("read", _CODE),
         params,
         [opened.digest],
         lambda: _read(context, source, opened, part, rows),

@@ -6,7 +6,8 @@ or a SourceError of one line.
 
 import glob
 import os
-from hashlib import sha256
+from collections.abc import Callable
+from hashlib import file_digest, sha256
 from pathlib import Path
 from types import ModuleType
 
@@ -15,16 +16,26 @@ from curator.sources.fetch import github, hub
 from curator.sources.source import Source, SourceFiles
 
 
+def hash_bytes(path: Path) -> str:
+    """Return the sha256 of a file, as hex."""
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
+
+
 def open_source(
-    source: Source, mirror: Path | None = None, cache: Path | None = None
+    source: Source,
+    mirror: Path | None = None,
+    cache: Path | None = None,
+    hash_file: Callable[[Path], str] = hash_bytes,
 ) -> SourceFiles:
     """Return the files of a source, downloading them if necessary.
 
     With a mirror, only the mirror is searched, so that such a build never needs the network.
-    `cache` is the folder of downloaded files (default: the user's cache folders).
+    `cache` is the folder of downloaded files (default: the user's cache folders). `hash_file`
+    returns the sha256 of a local file; a store knows those of files that it has read before.
     """
     if source.local or mirror is not None:
-        return _open_local(source, mirror)
+        return _open_local(source, mirror, hash_file)
     paths, names, revision = _remote_module(source).fetch(source, cache)
     where = source.hub or source.github
     digest = sha256("\n".join([where, revision, *names, source.settings]).encode()).hexdigest()
@@ -71,13 +82,15 @@ def _list_files(source: Source, mirror: Path | None) -> tuple[list[Path], Path]:
     return files, folder
 
 
-def _open_local(source: Source, mirror: Path | None) -> SourceFiles:
+def _open_local(
+    source: Source, mirror: Path | None, hash_file: Callable[[Path], str]
+) -> SourceFiles:
     try:
         files, root = _list_files(source, mirror)
         names = [_place_name(each.relative_to(root)) for each in files]
         digest = sha256(source.settings.encode())
         for path, name in zip(files, names, strict=True):
-            digest.update(f"{name}\n{_sha256(path)}\n".encode())
+            digest.update(f"{name}\n{hash_file(path)}\n".encode())
     except OSError as error:
         raise SourceError(
             f"{source.name}: cannot read {error.filename}: {error.strerror}"
@@ -90,11 +103,3 @@ def _open_local(source: Source, mirror: Path | None) -> SourceFiles:
 def _place_name(path: Path) -> str:
     # Names become part of places, which are stored as valid UTF-8.
     return os.fsencode(path.as_posix()).decode("utf-8", "replace")
-
-
-def _sha256(path: Path) -> str:
-    digest = sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -129,7 +129,7 @@ def test_a_damaged_object_of_an_audit_is_repaired_by_the_command_that_verify_pri
     columns = {"question": "q", "response": "a", "gold": "g"}
     request = AuditRequest(str(file), columns=columns, licence="MIT", limit=6, fix="mine")
     made = audit(request, store, RunOptions(mirror=mirror)).manifest
-    digest = made.objects["rationales"]["cot"]
+    [digest] = made.objects["rationales"]["cot"]
     path = store / f"objects/{digest[:2]}/{digest}.parquet"
     whole = path.read_bytes()
     path.write_bytes(whole[:-1])

@@ -100,7 +100,8 @@ def test_a_damaged_object_of_a_pulled_version_is_repaired_by_the_printed_command
 ) -> None:
     with Store(tmp_path / "other") as store:
         pulled = pull(REPO, store)
-        path = store.objects.path(pulled.objects["rationales"]["gsm8k_cot"])
+        [digest] = pulled.objects["rationales"]["gsm8k_cot"]
+        path = store.objects.path(digest)
     whole = path.read_bytes()
     path.write_bytes(whole.replace(whole[200:210], b"x" * 10))
     found = curator("verify", "--store", tmp_path / "other", "--json")
