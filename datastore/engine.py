@@ -50,10 +50,11 @@ class Engine:
 
     def __init__(self, memory: str = "1GB", threads: int | None = None, *, spill: Path) -> None:
         self._resources = ExitStack()
-        folder = self._resources.enter_context(scratch(spill))
+        self.folder = self._resources.enter_context(scratch(spill))
+        """A private folder for temporary files, removed when the engine is closed."""
         config: dict[str, Any] = {
             "memory_limit": memory,
-            "temp_directory": str(folder / "spill"),
+            "temp_directory": str(self.folder / "spill"),
             "preserve_insertion_order": False,
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,

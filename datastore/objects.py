@@ -119,6 +119,12 @@ class Objects:
         with self._open(digest) as file:
             return int(file.metadata.num_rows)
 
+    def text_bytes(self, digest: str) -> int:
+        """Return the bytes of all columns before compression, from the footer."""
+        with self._open(digest) as file:
+            groups = range(file.metadata.num_row_groups)
+            return sum(file.metadata.row_group(group).total_byte_size for group in groups)
+
     def check(self, digest: str, again: bool = False) -> None:
         """Raise StoreError if the object is missing or its bytes changed.
 

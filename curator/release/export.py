@@ -6,7 +6,7 @@ from curator.core.errors import CuratorError
 from curator.release.formats import FORMATS
 from curator.versions.content import content_of
 from curator.versions.queries import digests
-from curator.versions.rows import rows_sql
+from curator.versions.rows import read_rows
 from datastore.store import Store
 from datastore.versions import Manifest
 
@@ -19,7 +19,8 @@ def export(
     Raises CuratorError if that is not the number that the manifest states.
     """
     with store.guard_query(digests(manifest)), store.engine() as engine:
-        written = FORMATS[form].write(engine, rows_sql(store, manifest), target, overwrite)
+        rows = read_rows(engine, store, manifest)
+        written = FORMATS[form].write(rows, target, overwrite)
     expected = content_of(manifest).rows.count
     if written != expected:
         target.unlink()

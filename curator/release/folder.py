@@ -8,18 +8,15 @@ or absent.
 import json
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import file_digest
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import yaml
 
-from curator.core import arrow
 from curator.core.errors import CuratorError, UsageError
 from curator.release.card import card
 from curator.release.counts import ReleaseCounts, count_rows
@@ -27,9 +24,9 @@ from curator.release.formats import FORMATS
 from curator.release.licence import Licence, licence_of
 from curator.release.shards import write_shards
 from curator.versions.content import content_of, objects_of
-from curator.versions.queries import digests, version_verdicts
-from curator.versions.rows import rows_digest, rows_sql
-from datastore.engine import Engine, literal
+from curator.versions.queries import digests
+from curator.versions.rows import RowsSql, read_rows, rows_digest
+from datastore.engine import literal
 from datastore.store import Store
 from datastore.versions import Manifest
 
@@ -132,12 +129,17 @@ def _fill(
             "validated. Build it again."
         )
     with store.guard_query(digests(version)), store.engine() as engine:
-        rows = split_sql(store, version, held_out)
-        verdicts = folder / "verdicts"
-        shards = write_shards(_rows_with_verdicts(engine, store, version, rows, verdicts), folder)
-        verdicts.unlink()
-        train_sql = f"SELECT * FROM ({rows}) WHERE split = 'train' ORDER BY subset_place, id"
-        alpaca = FORMATS["alpaca"].write(engine, train_sql, folder / "alpaca.json")
+        released = read_rows(
+            engine, store, version, lambda sql: _released_sql(sql, held_out), "split"
+        )
+        shards = write_shards(map(_with_hex_ids, released), folder)
+        train = read_rows(
+            engine,
+            store,
+            version,
+            lambda sql: f"SELECT * FROM ({split_sql(sql.rows, held_out)}) WHERE split = 'train'",
+        )
+        alpaca = FORMATS["alpaca"].write(train, folder / "alpaca.json")
         counts = count_rows(engine, [folder / path for path in shards])
     if sum(shards.values()) != total or counts.rows != total:
         raise CuratorError(
@@ -185,78 +187,34 @@ def recipe_text(version: Manifest) -> str:
     return head + str(body)
 
 
-def split_sql(store: Store, version: Manifest, held_out: float) -> str:
-    """SELECT of a version's rows with their `split`, by a hash of the question's words."""
+def split_sql(rows: str, held_out: float) -> str:
+    """SELECT of rows with their `split`, by a hash of the question's words."""
     limit = f"{round(held_out * 2**32):08x}"
     words = "regexp_replace(lower(question), '[^\\pL\\pN]+', ' ', 'g')"
     split = f"CASE WHEN substr(md5('split:' || {words}), 1, 8) < {literal(limit)}"
-    return f"SELECT *, {split} THEN 'validation' ELSE 'train' END AS split FROM (" + (
-        f"{rows_sql(store, version)})"
-    )
+    return f"SELECT *, {split} THEN 'validation' ELSE 'train' END AS split FROM ({rows})"
 
 
-_ORDER = "subset_place, split, id"
+def _with_hex_ids(batch: pa.RecordBatch) -> pa.RecordBatch:
+    ids = [row_id.hex() for row_id in batch.column("id").to_pylist()]
+    return batch.set_column(batch.schema.get_field_index("id"), "id", pa.array(ids, pa.string()))
 
 
-def _rows_with_verdicts(
-    engine: Engine, store: Store, version: Manifest, rows: str, file: Path
-) -> Iterator[pa.RecordBatch]:
-    """Yield the columns of `release.shards.SCHEMA` and `split`: rows with verdicts, in order.
-
-    Verdicts are sorted into `file` in the order of the rows and then merged with them: lists of
-    DuckDB do not spill to disk, and two sorts at a time would share its memory.
+def _released_sql(sql: RowsSql, held_out: float) -> str:
+    """SELECT of the columns of `release.shards.SCHEMA` and `split`: rows with their verdicts."""
+    return f"""
+        WITH listed AS (
+            SELECT row_id, '[' || string_agg(text, ',' ORDER BY screen, place, "check") || ']'
+                AS verdicts
+            FROM (
+                SELECT row_id, screen, place, "check", CAST(to_json({{'check': "check",
+                    'version': version, 'outcome': outcome, 'reason': reason,
+                    'evidence': evidence::JSON}}) AS VARCHAR) AS text
+                FROM ({sql.verdicts}) SEMI JOIN chosen ON chosen.id = row_id
+            ) GROUP BY row_id
+        )
+        SELECT id, subset, release_as AS source, instruction, text AS output,
+            kind, question, gold, choices, writer, copy, source AS upstream, place, field, level,
+            licence, evidence_level, coalesce(verdicts, '[]') AS verdicts, split
+        FROM ({split_sql(sql.rows, held_out)}) LEFT JOIN listed ON row_id = id
     """
-    engine.sql(f"CREATE TABLE kept AS SELECT id, subset, split, subset_place FROM ({rows})")
-    verdicts = engine.batches(
-        f"""
-        SELECT id, subset, CAST(to_json({{'check': "check", 'version': version,
-            'outcome': outcome, 'reason': reason, 'evidence': evidence::JSON}}) AS VARCHAR) AS text
-        FROM ({_verdicts(store, version)}) ORDER BY {_ORDER}, screen, place, "check"
-        """
-    )
-    layout = pa.schema([("id", arrow.ID), ("subset", pa.string()), ("text", pa.string())])
-    with pq.ParquetWriter(file, layout, compression="zstd", compression_level=1) as writer:
-        for batch in verdicts:
-            writer.write_batch(batch.cast(layout))
-    with pq.ParquetFile(file) as sorted_verdicts:
-        yield from _merge_verdicts(engine, sorted_verdicts, rows, version.ref)
-
-
-def _merge_verdicts(
-    engine: Engine, verdicts: pq.ParquetFile, rows: str, ref: str
-) -> Iterator[pa.RecordBatch]:
-    tuples = (zip(*map(pa.Array.to_pylist, b), strict=True) for b in verdicts.iter_batches(20_000))
-    by_row = groupby((each for batch in tuples for each in batch), key=lambda each: each[:2])
-    row_key, texts = next(by_row, _END)
-    batches = engine.batches(
-        f"""
-        SELECT id, subset, release_as AS source, instruction, text AS output, kind, question, gold,
-            choices, writer, copy, source AS upstream, place, field, level, licence,
-            evidence_level, split
-        FROM ({rows}) ORDER BY {_ORDER}
-        """
-    )
-    for batch in batches:
-        ids, lists = batch["id"].to_pylist(), []
-        for key in zip(ids, batch["subset"].to_pylist(), strict=True):
-            if key == row_key:
-                lists.append(f"[{','.join(text for *_, text in texts)}]")
-                row_key, texts = next(by_row, _END)
-            else:
-                lists.append("[]")
-        yield batch.set_column(
-            0, "id", pa.array([row_id.hex() for row_id in ids], pa.string())
-        ).append_column("verdicts", pa.array(lists, pa.string()))
-    if row_key:
-        raise CuratorError(f"{ref} has verdicts without a row. Build it again.")
-
-
-_END: tuple[Any, Any] = ((), ())
-
-
-def _verdicts(store: Store, version: Manifest) -> str:
-    """SELECT of all verdicts on the rows of table `kept`."""
-    return (
-        f"SELECT k.*, v.* EXCLUDE (subset) FROM ({version_verdicts(store, version)}) v "
-        "JOIN kept k ON k.id = v.row_id AND coalesce(v.subset, k.subset) = k.subset"
-    )

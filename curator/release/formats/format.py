@@ -10,8 +10,6 @@ from datastore.new_file import new_file
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from datastore.engine import Engine
-
 COLUMNS = (
     "id",
     "subset",
@@ -27,9 +25,7 @@ COLUMNS = (
     "place",
     "evidence_level",
 )
-"""Columns of the SELECT: `id` is a BLOB of 16 bytes, `choices` a list of texts, others texts."""
-
-BATCH_ROWS = 10_000
+"""Columns of the rows: `id` has 16 bytes, `choices` is a list of texts, the others are texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +39,13 @@ class Format:
     write_batches: "Callable[[Iterator[pa.RecordBatch], BinaryIO], int]"
     """Write batches of `COLUMNS` to an open file and return the number of rows."""
 
-    def write(self, engine: "Engine", rows_sql: str, target: Path, overwrite: bool = False) -> int:
-        """Write the rows of `rows_sql` to `target` and return their number.
+    def write(
+        self, batches: "Iterator[pa.RecordBatch]", target: Path, overwrite: bool = False
+    ) -> int:
+        """Write rows with at least the columns `COLUMNS` to `target` and return their number.
 
-        The file gets its name when its last byte is on disk. Memory does not grow with the number
-        of rows; a sort in the SELECT spills to disk. Raises BadTarget if the file exists and
-        `overwrite` is false, StoreError if it cannot be written.
+        The file gets its name when its last byte is on disk. Raises BadTarget if the file exists
+        and `overwrite` is false, StoreError if it cannot be written.
         """
-        query = f"SELECT {', '.join(COLUMNS)} FROM ({rows_sql})"
         with new_file(target, overwrite) as out:
-            return self.write_batches(engine.batches(query, size=BATCH_ROWS), out)
+            return self.write_batches(batches, out)
