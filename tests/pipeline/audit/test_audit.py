@@ -399,7 +399,8 @@ def test_lengths_scripts_and_licences_are_reported(tmp_path: Path) -> None:
     found = audit(AuditRequest(str(file)), tmp_path / "st", RunOptions(mirror=tmp_path))
     assert [e.place for e in line(found, "length").examples] == ["rows.jsonl:31"]
     assert [e.place for e in line(found, "language").examples] == ["rows.jsonl:32"]
-    assert line(found, "licence").undecided == 33
+    licence = line(found, "licence")
+    assert (licence.undecided, licence.reasons, licence.note) == (33, {"none stated": 33}, "")
     parts = [
         {"source": f"data/CoT/{part}.json", "instruction": f"{ASKED} {part}", "output": TEXT}
         for part in ("gsm_train", "gsm_rft", "math50k_camel")
@@ -417,9 +418,10 @@ def test_lengths_scripts_and_licences_are_reported(tmp_path: Path) -> None:
         "CC-BY-NC-4.0",
     }  # the licence of the dataset hides none of them
     assert line(found, "licence").reasons == {
-        "licence none stated": 1,
+        "none stated": 1,
         "not for commercial use: CC-BY-NC-4.0": 1,
     }
+    assert line(found, "licence").note == "CC-BY-NC-4.0 1, MIT 1 (by MathInstruct's parts)"
 
 
 def run(*args: object, cwd: Path) -> subprocess.CompletedProcess[str]:
