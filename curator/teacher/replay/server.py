@@ -11,6 +11,7 @@ address.
 
 import json
 import re
+import socket
 import sys
 from collections import Counter
 from email.message import Message
@@ -52,6 +53,8 @@ class Server(ThreadingHTTPServer):
         self.recordings, self._host = recordings, host.lower()
         self._counts: Counter[bytes] = Counter()
         self._lock = Lock()
+        if ":" in host:
+            self.address_family = socket.AF_INET6
         try:
             super().__init__((host, port), _Handler)
         except (OSError, OverflowError) as error:
@@ -62,7 +65,8 @@ class Server(ThreadingHTTPServer):
     def address(self) -> str:
         """The base URL for clients."""
         host, port = self.server_address[:2]
-        return f"http://{host!s}:{port}/v1"
+        name = f"[{host!s}]" if self.address_family == socket.AF_INET6 else host
+        return f"http://{name!s}:{port}/v1"
 
     def refusal(self, headers: Message) -> str:
         """Return why a request gets no answer: it may come from a page in a browser."""
