@@ -248,7 +248,7 @@ def _summary(counts: Counts) -> str:
     cost = f", cost {counts.money:,.4f}" if counts.money else ""
     failed = f" ({counts.failed:,} failed)" if counts.failed else ""
     return (
-        f"Teacher: {counts.made:,} calls made{failed}, {counts.cached:,} cached, "
+        f"Teacher: {counts.made:,} call{'s' * (counts.made != 1)} made{failed}, {counts.cached:,} cached, "
         f"{counts.tokens:,} tokens{cost}."
     )
 

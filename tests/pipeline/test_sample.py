@@ -253,6 +253,8 @@ def test_a_model_that_was_trained_again_into_the_same_folder_is_sampled_again(
     assert answers("The answer is 7") == {"The answer is 7"}
     assert answers("The answer is 8") == {"The answer is 8"}
     assert "0 calls made" in curator(*words).stderr
+    (model / "weights").write_text("The answer is 9")
+    assert "1 call made" in curator(*words, "--limit", 1).stderr
 
 
 def test_a_model_that_cannot_be_sampled_is_an_error_of_one_line_and_leaves_no_file(
