@@ -92,7 +92,7 @@ def _wrap_errors(name: str) -> Iterator[None]:
     logging.disable_progress_bar()
     try:
         yield
-    except Exception as error:  # hostile files raise whatever a parser of them raises
+    except Exception as error:  # transformers and its parsers raise errors of every kind
         reason = " ".join(str(error).split())[:300]
         raise UsageError(
             f"Cannot load the model {name}: {reason} (safetensors and built-in code only)"

@@ -92,7 +92,7 @@ class Server(ThreadingHTTPServer):
     def next_sample(self, body: dict[str, Any], count: int) -> int:
         """Return the number of the first of `count` samples for a request without a number."""
         content = {name: value for name, value in body.items() if name not in ("n", "stream")}
-        key = content_id("asked", json.dumps(content, sort_keys=True))
+        key = content_id("request", json.dumps(content, sort_keys=True))
         with self._lock:
             self._counts[key] += count
             return self._counts[key] - count
