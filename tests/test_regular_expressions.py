@@ -27,6 +27,11 @@ def test_every_regular_expression_is_found():
     )
 
 
+@pytest.mark.parametrize("slow", [r"\s+$", r"a*a*b", r"(\d+,)*\d+;"])
+def test_a_pattern_that_is_not_linear_is_noticed(slow: str):
+    assert _faults(re.compile(slow), "search")
+
+
 @pytest.mark.parametrize("place", sorted({each.place.rpartition(":")[0] for each in FOUND}))
 def test_patterns_of_a_module_are_linear(place: str):
     faults = [
