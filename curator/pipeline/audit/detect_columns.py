@@ -83,11 +83,12 @@ def detect(rows: Sequence[Row], given: Mapping[str, str]) -> list[Column]:
     """
     cells = _cells(rows)
     detected: dict[str, Column] = {}
+    for content, name in given.items():
+        if name:
+            _require(name, cells)
+            detected[content] = Column(content, name, "given", "set by an option")
     for content in ("choices", "question", "response", "gold", "field"):
-        if given.get(content):
-            _require(given[content], cells)
-            detected[content] = Column(content, given[content], "given", "set by an option")
-        elif column := _find(content, cells, detected):
+        if content not in detected and (column := _find(content, cells, detected)):
             detected[content] = column
     for content in ("question", "response"):
         if content not in detected:
@@ -132,8 +133,7 @@ def _find(
     named = sorted((rank, name) for name in cells if (rank := _rank(content, name)) is not None)
     for _, name in named:
         chat = any(map(is_chat, cells[name]))
-        # A chat has question and response in one column.
-        if name in taken and not (chat and content == "response"):
+        if name in taken and not chat:  # a chat has question and response in one column
             continue
         share = _share(fits, cells[name])
         if share >= 0.5:

@@ -287,6 +287,12 @@ def test_named_columns_override_detection_and_must_exist(tmp_path: Path) -> None
         detect([{"question": ASKED, "answer": "4"}], {})
 
 
+def test_a_column_that_an_option_names_is_not_taken_for_another_content() -> None:
+    row = {"question": "1 + 1?", "response": TEXT}
+    with pytest.raises(UsageError, match="No column looks like a question"):
+        detect([row], {"response": "response"})
+
+
 def test_an_answer_that_a_text_does_not_state_is_not_extracted(tmp_path: Path) -> None:
     rows = [{"question": ASKED, "solution": "He counts all the pears, twice over.", "gold": "36"}]
     found = audit(
