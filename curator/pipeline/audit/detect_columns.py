@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from curator.core.errors import UsageError
+from curator.core.escape import for_terminal
 from curator.sources.chat_columns import is_chat, kind_of
 from curator.sources.source import Row
 
@@ -104,13 +105,8 @@ def _require(column: str, cells: Mapping[str, object]) -> None:
 
 
 def _list(cells: Mapping[str, object]) -> str:
-    names = printable(", ".join(cells)[:300])
+    names = for_terminal(", ".join(cells)[:300])
     return f"Columns: {names or 'none, because no record could be read'}"
-
-
-def printable(text: str) -> str:
-    """Return text of a file without control characters, which could drive a terminal."""
-    return "".join(char if char.isprintable() else "\ufffd" for char in text)
 
 
 def _cells(rows: Sequence[Row]) -> dict[str, list[Any]]:

@@ -495,7 +495,11 @@ def test_hostile_rows_are_printed_without_control_characters(tmp_path: Path) -> 
     write(tmp_path / "names.jsonl", [{"\x1b[31mred": 1, "\x9b2J": {"\x07": 2}}])
     done = run("names.jsonl", cwd=tmp_path)
     assert done.returncode == 2
-    assert "Columns: �[31mred" in done.stderr and not {"\x1b", "\x9b", "\x07"} & {*done.stderr}
+    assert "Columns: <U+001B>[31mred, <U+009B>2J" in done.stderr and not {
+        "\x1b",
+        "\x9b",
+        "\x07",
+    } & {*done.stderr}
 
 
 def test_a_file_whose_name_is_not_utf_8_is_rejected() -> None:
