@@ -68,7 +68,7 @@ class Server(ThreadingHTTPServer):
         name = f"[{host!s}]" if self.address_family == socket.AF_INET6 else host
         return f"http://{name!s}:{port}/v1"
 
-    def refusal(self, headers: Message) -> str:
+    def explain_refusal(self, headers: Message) -> str:
         """Return why a request gets no answer: it may come from a page in a browser."""
         hosts = headers.get_all("Host", [])
         name = re.sub(r":\d{0,5}$", "", hosts[0].strip().lower()) if len(hosts) == 1 else ""
@@ -225,7 +225,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Read the head of a request; answer one that may come from a page with an error."""
         if not super().parse_request():
             return False
-        if why := self.server.refusal(self.headers):
+        if why := self.server.explain_refusal(self.headers):
             self.send_error(403, why)
         return not why
 

@@ -269,7 +269,7 @@ def test_an_address_that_the_user_chose_is_answered(tmp_path: Path) -> None:
         for host, answered in (("192.168.1.5:80", True), ("[fe80::1]", True), ("a.example", False)):
             headers = Message()
             headers["Host"] = host
-            assert (server.refusal(headers) == "") is answered
+            assert (server.explain_refusal(headers) == "") is answered
 
 
 def test_an_ipv6_address_is_served(tmp_path: Path) -> None:
