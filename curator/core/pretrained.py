@@ -1,4 +1,4 @@
-"""Loads models and tokenizers of strangers from a folder or the Hub: as data, never as code.
+"""Loads models and tokenizers from a folder or the Hub: as data, never as code.
 
 In: a name. Out: a tokenizer or a model of transformers, or UsageError. Weights are safetensors
 alone, so that nothing is unpickled; classes are those of the installed transformers. A chat
