@@ -58,8 +58,10 @@ def plan(
             "≤ marks a maximum: checks and screens that have not run yet will reject some rows."
         )
     _print_calls(made)
-    for line in (*made.missing, *made.notes, *filter(None, [made.teacher])):
-        print_line(line)
+    for line in (*made.missing, *made.notes):
+        print_wrapped(line)
+    if made.teacher:
+        print_line(made.teacher)
 
 
 def _print_calls(made: "Plan") -> None:
