@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from data_option import add_data_option
+
 from curator.answers import Equivalence, Grader, compare_columns, extract, render_answer
 from curator.answers.compare.choices import strip_labels
 from curator.answers.parse.read import read
@@ -116,7 +118,7 @@ def grade_by_math_verify(chosen: list[Pair]) -> list[bool | None]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--data", type=Path, required=True, help="Folder with sources/ and evals/.")
+    add_data_option(parser, "sources", "evals")
     parser.add_argument("--sample", type=int, default=1500, help="Pairs per set for math-verify.")
     arguments = parser.parse_args()
     sets = pairs(arguments.data)

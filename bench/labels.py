@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from data_option import add_data_option
+
 from curator.answers import Grader, extract, extract_output, render_answer
 from curator.core.model import Answer
 from curator.sandbox import Sandbox
@@ -133,7 +135,7 @@ def labelled_sets(data: Path) -> Iterator[tuple[str, list[Graded]]]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--data", type=Path, required=True, help="Folder with outputs/ and evals/.")
+    add_data_option(parser, "outputs", "evals")
     parser.add_argument("--show", action="store_true", help="Print every disagreement.")
     arguments = parser.parse_args()
     head = "".join(f"{outcome:>11}" for outcome in OUTCOMES)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from data_option import add_data_option
 from labels import lines
 
 from curator.answers import Grader
@@ -50,7 +51,7 @@ def labelled(outputs: Path, model: str) -> Iterator[SampledProblem]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--data", type=Path, required=True, help="Folder with outputs/.")
+    add_data_option(parser, "outputs")
     outputs = parser.parse_args().data / "outputs"
     models = ("6b_finetuning", "6b_verification", "175b_finetuning", "175b_verification")
     sets = {"codex aqua": codex(outputs), "tora-70b": tora(outputs)}

@@ -27,6 +27,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 
+from data_option import add_data_option
+
 from curator.sandbox import Sandbox
 from curator.sandbox.implicit_result import PREAMBLES, extract_fenced, select_preamble
 from curator.sandbox.pool import needs_heavy
@@ -177,7 +179,7 @@ def compare(programs: list[str], few: int, rounds: int) -> dict[str, Cost]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--data", type=Path, required=True, help="Folder with outputs/.")
+    add_data_option(parser, "outputs")
     parser.add_argument("--programs", type=int, default=1000, help="Maximum programs per kind.")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()

@@ -19,6 +19,7 @@ from itertools import cycle
 from pathlib import Path
 from statistics import median
 
+from data_option import add_data_option
 from sandbox import process_tree, published_programs
 
 from curator.sandbox import Sandbox
@@ -117,7 +118,7 @@ def soak(outputs: Path, count: int) -> tuple[list[str], Counter[str]]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--data", type=Path, required=True, help="Folder with outputs/.")
+    add_data_option(parser, "outputs")
     parser.add_argument("--programs", type=int, default=20_000)
     arguments = parser.parse_args()
     errors, statuses = soak(arguments.data / "outputs", arguments.programs)

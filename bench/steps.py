@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from data_option import add_data_option
 from labels import lines
 
 from curator.answers import Steps, compare_by_rules, extract, read_steps, render_answer
@@ -119,7 +120,7 @@ def print_prediction(rows: Sequence[Labelled]) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--data", type=Path, required=True, help="Folder with sources/, evals/.")
+    add_data_option(parser, "sources", "evals")
     parser.add_argument("--show", action="store_true", help="Print every step that is not right.")
     arguments = parser.parse_args()
     data = arguments.data

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from answers import rows
+from data_option import add_data_option
 
 from curator.answers import Equivalence, Grader, compare_columns
 from curator.answers.variants import NEAR_MISSES, TRUE_FORMS, Variant, generate_variants
@@ -75,7 +76,7 @@ def print_examples(cases: list[Case], found: list[Equivalence], show: int) -> No
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--data", type=Path, required=True, help="Folder with sources/ and evals/.")
+    add_data_option(parser, "sources", "evals")
     parser.add_argument("--show", type=int, default=0, help="Examples per kind and rule.")
     parser.add_argument("--kind", help="Grade only variants of this kind.")
     arguments = parser.parse_args()

@@ -38,6 +38,7 @@ LAYERS: dict[str, set[str]] = {
     },
     "curator.recipe": {
         *CORE,
+        "datastore",
         "curator.answers",
         "curator.sources",
         "curator.teacher",

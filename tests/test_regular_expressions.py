@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from itertools import islice
 
 import pytest
 
@@ -27,6 +28,11 @@ def test_every_regular_expression_is_found():
     )
 
 
+@pytest.mark.parametrize("slow", [r"\s+$", r"(\d+,)*\d+;"])
+def test_a_pattern_that_is_not_linear_is_noticed(slow: str):
+    assert _faults(re.compile(slow), "search")
+
+
 @pytest.mark.parametrize("place", sorted({each.place.rpartition(":")[0] for each in FOUND}))
 def test_patterns_of_a_module_are_linear(place: str):
     faults = [
@@ -49,4 +55,4 @@ def _faults(pattern: re.Pattern[str], call: str) -> list[str]:
     """Return the first text on which the time of a pattern grows too fast."""
     run = _runner(pattern, call)
     texts = sorted(worst_texts(pattern), key=repr)
-    return [fault for text in texts if (fault := growth(run, text))][:1]
+    return list(islice((fault for text in texts if (fault := growth(run, text))), 1))

@@ -139,7 +139,7 @@ def training_arguments(recipe: Training) -> dict[str, Any]:
 def train(run: Run, trainer: Any) -> None:
     """Train to the end, resuming from the newest complete checkpoint if there is one.
 
-    Raises UsageError for a checkpoint with other objects than tensors and numbers: transformers
+    Raises UsageError for a checkpoint with objects other than tensors and numbers: transformers
     unpickles its optimizer with `weights_only=True`, so that none of them can run code.
     """
     from transformers import PrinterCallback
@@ -153,8 +153,8 @@ def train(run: Run, trainer: Any) -> None:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except UnpicklingError:
         raise UsageError(
-            f"{checkpoint} has other objects than tensors and numbers, so nothing of it was loaded."
-            " Curator did not write it; delete it, and rerun."
+            f"{checkpoint} contains objects other than tensors and numbers, so it was not loaded. "
+            "Curator did not write it: delete it and rerun."
         ) from None
     history = trainer.state.log_history
     run.record["steps"] = trainer.state.global_step

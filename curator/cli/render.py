@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from curator.cli.app import show_json
-from curator.cli.tables import format_cell, print_table
+from curator.cli.tables import format_cell, print_table, print_wrapped
 from curator.cli.terminal import print_line
+from curator.core.errors import to_one_line
 from curator.core.escape import for_terminal
 from curator.core.model import EVIDENCE_LEVELS, PROOFS
 
@@ -74,7 +75,7 @@ def _print_levels(subsets: "Counts") -> None:
     names = tuple(EVIDENCE_LEVELS)
     print_table(("evidence", *names), [*rows, ("all", *totals)], right=names, whole=("evidence",))
     proved, total = sum(levels[level] for level in PROOFS), sum(totals)
-    print_line(
+    print_wrapped(
         f"{proved:,} of {total:,} rows are proved: {', '.join(PROOFS[:-1])} or {PROOFS[-1]}."
     )
 
@@ -159,7 +160,7 @@ def _print_missing(content: "Content") -> None:
     missing = [name for name, origin in content.evals.items() if origin.missing]
     if missing:
         print_line()
-        print_line(f"Not screened against, because they could not be read: {', '.join(missing)}")
+        print_wrapped(f"Not screened against, because they could not be read: {', '.join(missing)}")
 
 
 def print_preview(rows: "Sequence[PreviewRow]") -> None:
@@ -225,7 +226,7 @@ def print_row_history(history: "RowHistory") -> None:
     print_line(f"versions  {', '.join(history.versions) or f'none; {history.absent}'}")
     print_line(f"source    {problem['source']} {problem['place']}, {problem['licence']}")
     print_line(f"from      {history.origin}")
-    print_line(f"revision  {history.revision[:40]}")
+    print_line(f"revision  {to_one_line(history.revision, 40)}")
     print_line(f"problem   {problem['id']}  gold {problem['gold'] or '(none)'}")
     print_line(f"writer    {rationale['writer']}, {rationale['kind']}")
     level = history.evidence_level or "not stated: an older release of Curator checked the row"

@@ -1,4 +1,4 @@
-"""The only module that writes to the terminal. Nothing that somebody else wrote can drive it.
+"""The only module that writes to the terminal. No outside text can drive it.
 
 Commands print lines with `print_line`. `protect_streams` also filters what everything else writes
 to stdout and stderr: libraries, warnings, logging, tracebacks. Not covered: native code and other

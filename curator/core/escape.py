@@ -1,4 +1,4 @@
-"""Escapes text that somebody else wrote for the place that shows it: one function per target.
+"""Escapes outside text for the place that shows it: one function per target.
 
 In: any text. Out: text that the target shows and never obeys. A character that cannot be shown is
 written as its code, such as `<U+001B>`. Files for programs (JSON Lines, Parquet) keep every

@@ -1,4 +1,4 @@
-"""Loads models and tokenizers of strangers from a folder or the Hub: as data, never as code.
+"""Loads models and tokenizers from a folder or the Hub: as data, never as code.
 
 In: a name. Out: a tokenizer or a model of transformers, or UsageError. Weights are safetensors
 alone, so that nothing is unpickled; classes are those of the installed transformers. A chat
@@ -92,7 +92,7 @@ def _wrap_errors(name: str) -> Iterator[None]:
     logging.disable_progress_bar()
     try:
         yield
-    except Exception as error:  # hostile files raise whatever a parser of them raises
+    except Exception as error:  # transformers and its parsers raise errors of every kind
         reason = " ".join(str(error).split())[:300]
         raise UsageError(
             f"Cannot load the model {name}: {reason} (safetensors and built-in code only)"

@@ -247,10 +247,8 @@ class TeacherSession:
 def _summary(counts: Counts) -> str:
     cost = f", cost {counts.money:,.4f}" if counts.money else ""
     failed = f" ({counts.failed:,} failed)" if counts.failed else ""
-    return (
-        f"Teacher: {counts.made:,} calls made{failed}, {counts.cached:,} cached, "
-        f"{counts.tokens:,} tokens{cost}."
-    )
+    made = f"{counts.made:,} call{'s' * (counts.made != 1)} made{failed}"
+    return f"Teacher: {made}, {counts.cached:,} cached, {counts.tokens:,} tokens{cost}."
 
 
 async def _start_tasks(

@@ -4,13 +4,15 @@ In: an error of `pydantic.ValidationError.errors()`, the document and its model.
 """
 
 import json
+import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from itertools import islice
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from curator.core.errors import to_one_line, unknown_name
+from curator.core.errors import MAX_NAME, to_one_line, unknown_name
 from curator.core.redaction import redact_all_keys
 from curator.recipe import keys
 from curator.recipe.keys import Loc
@@ -37,17 +39,27 @@ def error_lines(
     document: Document, error: ValidationError, model: type[BaseModel], at: Loc = ()
 ) -> list[str]:
     """Return a line for each error; the model is that of the section at the location `at`."""
-    return [_line(document, dict(item), model, at) for item in error.errors(include_url=False)]
+    errors: list[dict[str, Any]] = [dict(item) for item in error.errors(include_url=False)]
+    locs = [keys.loc_of(model, item["loc"]) for item in errors]
+    lines = []
+    for number, (item, loc) in enumerate(zip(errors, locs, strict=True)):
+        # pydantic reports errors per member of a union; people need the most exact ones.
+        if keys.expected_at(model, loc):
+            inner = any(each[: len(loc)] == loc and each != loc for each in locs)
+            if inner or loc in locs[:number]:
+                continue
+        lines.append(_line(document, item, model, at, loc))
+    return lines
 
 
-def _line(document: Document, error: Mapping[str, Any], model: type[BaseModel], at: Loc) -> str:
-    loc = keys.loc_of(model, error["loc"])
+def _line(
+    document: Document, error: Mapping[str, Any], model: type[BaseModel], at: Loc, loc: Loc
+) -> str:
     place = document.place((*at, *loc))
     key = to_one_line(".".join(str(part) for part in (*at, *loc)))
     saw = _shorten(redact_all_keys(error.get("input")))
     if expected := keys.expected_at(model, loc):
-        # pydantic reports one error per member of a union; people need one.
-        return f"{place}: {key}: {expected}, saw {saw}"
+        return f"{place}: {key}: {expected}, saw {saw}{_suggest(error)}"
     match error["type"]:
         case "extra_forbidden":
             return f"{place}: {unknown_name('key', str(loc[-1]), keys.keys_at(model, loc[:-1]))}"
@@ -56,7 +68,9 @@ def _line(document: Document, error: Mapping[str, Any], model: type[BaseModel], 
         case "value_error":
             return f"{place}: {key}: {error['ctx']['error']}"
         case "literal_error":
-            return f"{place}: {key}: expected {error['ctx']['expected']}, saw {saw}"
+            return (
+                f"{place}: {key}: expected {error['ctx']['expected']}, saw {saw}{_suggest(error)}"
+            )
         case "string_pattern_mismatch":
             pattern = error["ctx"]["pattern"]
             return f"{place}: {key}: expected a text of the form {pattern}, saw {saw}"
@@ -65,6 +79,15 @@ def _line(document: Document, error: Mapping[str, Any], model: type[BaseModel], 
         case _:
             message = error["msg"]
             return f"{place}: {key}: {message[:1].lower() + message[1:]}, saw {saw}"
+
+
+def _suggest(error: Mapping[str, Any]) -> str:
+    """Return a question with the nearest of the texts that a key may hold, if one is near."""
+    seen = error.get("input")
+    if error["type"] != "literal_error" or not isinstance(seen, str) or len(seen) > MAX_NAME:
+        return ""
+    near = get_close_matches(seen, re.findall(r"'([^']*)'", error["ctx"]["expected"]), n=1)
+    return f". Did you mean '{near[0]}'?" if near else ""
 
 
 def _shorten(value: object) -> str:

@@ -15,6 +15,7 @@ import yaml
 
 from curator.core.errors import RecipeError, join_errors, to_one_line
 from curator.recipe.keys import Loc
+from datastore.text import is_storable
 
 MAX_DEPTH = 20
 """Maximum number of lists and mappings inside each other; a recipe needs 6."""
@@ -95,7 +96,7 @@ class _Reader:
         """Return the value that starts with an event, and record the places in it."""
         self._check_event(event, depth)
         if isinstance(event, yaml.ScalarEvent):
-            if _has_invalid_characters(event.value):
+            if not is_storable(event.value):
                 place = self.places.get(loc, self._place(event))
                 self.errors.append(f"{place}: text may not contain NUL or lone surrogates")
             return _resolve(event)
@@ -170,7 +171,3 @@ def _resolve(event: yaml.ScalarEvent) -> str | int | float | bool | None:
     if _NOT_FINITE.fullmatch(text):
         return float(text.replace(".", ""))
     return text
-
-
-def _has_invalid_characters(text: str) -> bool:
-    return any(char == "\0" or "\ud800" <= char <= "\udfff" for char in text)

@@ -1,7 +1,7 @@
 """What this machine offers to jail programs, determined by jailing a process.
 
-In: nothing. Out: a table of mechanisms, for people and for `find_missing`. Nothing of it is stored:
-each process that runs programs determines it for itself.
+In: nothing. Out: a table of mechanisms, for people and for `find_missing`. It is not stored: each
+process that runs programs determines it for itself.
 """
 
 import sys

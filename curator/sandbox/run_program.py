@@ -40,7 +40,7 @@ def run(text: bytes, preamble: int, report: mmap.mmap) -> int:
             exec(_preambles[preamble], main.__dict__)
         exec(compile(text, NAME, "exec", dont_inherit=True), main.__dict__)
         record = _print_result(main.__dict__)
-    except BaseException as error:
+    except BaseException as error:  # the program may raise anything
         record = _describe_error(error)
         code = 1 if record else 0
     with suppress(BaseException):
@@ -80,7 +80,7 @@ def _describe_error(error: BaseException) -> bytes:
         if isinstance(error, SystemExit) and (error.code is None or error.code == 0):
             return b""
         return f"{_classify(error)}\n{_error_line(error)}".encode("utf-8", "replace")[:REPORT_BYTES]
-    except BaseException:
+    except BaseException:  # the program may have made the class of its exception
         if isinstance(error, MemoryError):
             return b"memory\nMemoryError"
         return b"error\nan exception that cannot be shown"

@@ -78,7 +78,7 @@ def main(control_fd: int, settings_json: str) -> Never:
     settings = Settings(**json.loads(settings_json))
     try:
         mechanisms, state = _prepare(settings)
-    except Exception as error:
+    except Exception as error:  # whatever it is, the parent states it
         control.sendall(json.dumps({"error": f"{type(error).__name__}: {error}"}).encode() + b"\n")
         os._exit(1)
     # From here on the caller no longer reads standard error.

@@ -61,6 +61,7 @@ class Endpoint:
         self.settings = settings
         self._listener = listener or SilentListener()
         self._key = ""
+        self._noted = False
         self._client: AsyncOpenAI | None = None
 
     @property
@@ -72,7 +73,9 @@ class Endpoint:
     def client(self) -> "AsyncOpenAI":
         """The official client, made on first use. Raises TeacherError if that fails."""
         if self._client is None:
-            self._listener.note(describe_teacher(self.settings))
+            if not self._noted:  # without a key, every call tries again
+                self._listener.note(describe_teacher(self.settings))
+                self._noted = True
             self._key = read_key(self.settings.key_env)
             try:
                 check_proxy(self.settings.base_url)

@@ -49,8 +49,7 @@ def readable(store: Store) -> list[Manifest]:
 
 
 def inspect_versions(store: Store) -> Iterator[tuple[str, Manifest | StoreError]]:
-    """Yield `name@number` and manifest of all versions; for a manifest that is not valid, the
-    error."""
+    """Yield `name@number` and manifest of all versions, or the error if it is not valid."""
     for ref, read in store.versions.inspect():
         try:
             if isinstance(read, Manifest):

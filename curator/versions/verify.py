@@ -148,14 +148,8 @@ def _at(store: Store, command: Sequence[str]) -> str:
 
 def _damaged_manifest(store: Store, ref: str) -> Damage:
     path = store.versions.path(ref)
-    name, _, number = ref.partition("@")
-    command = _at(store, _guess_command(path))
-    # Without the file, a build gives the newest version its number again.
-    newest = not store.versions.path(f"{name}@{int(number) + 1}").exists()
-    repair = f"{shlex.join(['rm', str(path)])} && {command}"
-    if not (command and newest):
-        repair = _at(store, ["rm", ref])
-    return Damage(_relative(store, path), "damaged", (f"{ref}: manifest",), repair)
+    commands = filter(None, (_at(store, ["rm", ref]), _at(store, _guess_command(path))))
+    return Damage(_relative(store, path), "damaged", (f"{ref}: manifest",), " && ".join(commands))
 
 
 def _guess_command(path: Path) -> list[str]:

@@ -26,6 +26,7 @@ from curator.core.errors import (
     to_one_line,
     unknown_name,
 )
+from datastore.text import is_storable
 
 FOLDER = Path(__file__).parent / "prompts"
 VALUES: Mapping[str, tuple[str, ...]] = {
@@ -274,4 +275,4 @@ class _SyntaxChecker:
 
 
 def _is_text(value: object) -> bool:
-    return isinstance(value, str) and not any("\ud800" <= char <= "\udfff" for char in value)
+    return isinstance(value, str) and is_storable(value)

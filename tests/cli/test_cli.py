@@ -185,6 +185,15 @@ def test_piped_output_has_no_escape_codes_and_lines_of_80_columns(world: World) 
         assert [line for line in lines if line != line.rstrip()] == [], args
 
 
+def test_what_a_first_build_prints_and_its_plan_fit_into_80_columns(
+    world: World, tmp_path: Path
+) -> None:
+    words = (world.recipe, "--mirror", world.mirror, "--store", tmp_path / "store")
+    for done in (curator("plan", *words), curator("build", *words, "--allow-missing")):
+        assert done.returncode == 0, done.stderr
+        assert max(map(len, done.stdout.splitlines())) <= 80, done.stdout
+
+
 def test_verify_prints_what_is_damaged_and_the_command_that_repairs_it(
     world: World, tmp_path: Path
 ) -> None:

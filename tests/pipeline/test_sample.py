@@ -146,6 +146,17 @@ def test_files_without_anything_to_score_or_compare_are_a_mistake(tmp_path: Path
     assert not (tmp_path / "none").exists()
 
 
+def test_a_set_is_scored_and_plotted_whatever_its_name(tmp_path: Path) -> None:
+    row = {"set": "org/name", "id": "1", "question": "How much?", "gold": "7", "field": "algebra"}
+    samples = [{"kind": "CoT", "text": f"The answer is {answer}"} for answer in (7, 8)]
+    (tmp_path / "s.jsonl").write_text(json.dumps(row | {"samples": samples}))
+    done = curator("evaluate", tmp_path / "s.jsonl", "--plot", tmp_path / "s.svg")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"org/name +Pass@1 +1 +50.0%", done.stdout)
+    assert "algebra" not in done.stdout
+    assert "org/name" in (tmp_path / "s.svg").read_text()
+
+
 def test_unwritable_outputs_are_reported_before_the_grading_and_scores_are_never_lost(
     tmp_path: Path,
 ) -> None:
@@ -242,6 +253,8 @@ def test_a_model_that_was_trained_again_into_the_same_folder_is_sampled_again(
     assert answers("The answer is 7") == {"The answer is 7"}
     assert answers("The answer is 8") == {"The answer is 8"}
     assert "0 calls made" in curator(*words).stderr
+    (model / "weights").write_text("The answer is 9")
+    assert "1 call made" in curator(*words, "--limit", 1).stderr
 
 
 def test_a_model_that_cannot_be_sampled_is_an_error_of_one_line_and_leaves_no_file(

@@ -39,6 +39,15 @@ def test_an_invalid_recipe_is_rejected_with_every_error_and_its_line(case, tmp_p
         assert message in str(caught.value)
 
 
+def test_a_wrong_item_of_a_list_is_one_error(tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text(f"{MINIMAL}undecided: [no gold anser]\n")
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(path)
+    assert "Did you mean 'no gold answer'?" in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
 def test_mathinstruct_has_its_thirteen_subsets_and_mathqa_twice() -> None:
     released = [subset.release_as for subset in load_recipe("mathinstruct").subsets.values()]
     assert len(set(released)) == SUBSETS_OF_MATHINSTRUCT

@@ -8,10 +8,11 @@ import ctypes
 import json
 import os
 import struct
+import subprocess
 import sys
 from typing import Any
 
-from tests.paths import DATA
+from tests.paths import DATA, ROOT
 
 CANARY = "the-canary-is-out"
 
@@ -112,6 +113,17 @@ os.symlink('a', 'c')
 print('new', [os.lstat(name).st_ino for name in 'abc'], os.stat('.').st_nlink)
 """
 """Prints the same with namespaces; without them the kernel shows some of it."""
+
+
+def run_script(script: str, *words: object, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a script in an interpreter of its own, which can import the code and the tests."""
+    return subprocess.run(
+        [sys.executable, "-c", script, *map(str, words)],
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | variables,
+        cwd="/",
+        capture_output=True,
+        text=True,
+    )
 
 
 def attacks() -> list[dict[str, Any]]:

@@ -1,15 +1,12 @@
 """Every way in which a program can end has a status and a reason, and its zygote goes on."""
 
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
 
 from curator.sandbox import Sandbox
-from tests.paths import ROOT
+from tests.sandbox.programs import run_script
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +32,7 @@ def test_every_signal_that_ends_a_program_leaves_its_zygote_and_its_output(
 
 def test_signals_that_the_caller_blocks_or_ignores_mean_the_same_to_programs() -> None:
     script = """
-import os
 import signal
-import subprocess
-import sys
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, 40])
 signal.signal(signal.SIGHUP, signal.SIG_IGN)
 signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -52,12 +46,7 @@ with Sandbox(workers=1) as box:
         done = box.run(f"import os\\nos.kill(os.getpid(), {int(number)})\\nprint('survived')")
         print(done.status, done.error.split()[0], done.stdout)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
+    done = run_script(script)
     assert done.returncode == 0, done.stderr
     endings = [line.split()[0] for line in done.stdout.splitlines() if line]
     assert endings == ["killed", "killed", "killed", "killed", "error"]

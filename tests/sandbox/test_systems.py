@@ -1,12 +1,9 @@
 """What runs where the kernel offers only a part of the jail, or nothing."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 from curator.sandbox import probe
-from tests.paths import ROOT
+from tests.sandbox.programs import run_script
 
 
 def test_the_probe_names_every_mechanism_and_what_it_protects() -> None:
@@ -42,12 +39,7 @@ from curator.cli import main
 sys.argv = ["curator", "sandbox"]
 main()
 """
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
+    done = run_script(script)
     assert done.returncode == 1, done.stderr
     first, second, table, *_ = done.stdout.splitlines()
     assert first == second
@@ -68,12 +60,7 @@ main()
 """
 
     def run(*forbidden: str) -> tuple[int, str]:
-        done = subprocess.run(
-            [sys.executable, "-c", script, *forbidden],
-            env=os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"},
-            capture_output=True,
-            text=True,
-        )
+        done = run_script(script, *forbidden, COLUMNS="200")
         assert "Traceback" not in done.stderr
         return done.returncode, " ".join((done.stdout + done.stderr).split())
 
@@ -99,12 +86,7 @@ except SandboxError as error:
 with Sandbox(workers=1, unsafe_local=True) as box:
     print(box.run("print(6 * 7)").value, {m.name: m.used for m in probe()}["landlock"])
 """
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
+    done = run_script(script)
     assert done.returncode == 0, done.stderr
     refusal, ran = done.stdout.splitlines()
     assert "Landlock 3" in refusal and "unsafe_local=True" in refusal
@@ -114,7 +96,6 @@ with Sandbox(workers=1, unsafe_local=True) as box:
 def test_what_only_a_weaker_system_refuses_is_not_stored_for_others(tmp_path: Path) -> None:
     script = """
 import sys
-from pathlib import Path
 from pathlib import Path
 from tests.sandbox.programs import forbid
 forbid(*sys.argv[2:])
@@ -132,12 +113,7 @@ with Store(Path(sys.argv[1])) as store:
 """
 
     def run(*forbidden: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-c", script, str(tmp_path), *forbidden],
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-        )
+        done = run_script(script, tmp_path, *forbidden)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 

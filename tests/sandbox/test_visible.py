@@ -2,7 +2,6 @@
 
 import importlib
 import os
-import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import pytest
 from curator.sandbox import Sandbox, preload
 from curator.sandbox.visible import find_visible
 from tests.paths import ROOT
+from tests.sandbox.programs import run_script
 
 
 @pytest.fixture(scope="module")
@@ -51,13 +51,7 @@ with Sandbox(workers=1, wall_s=600, cpu_s=60) as box:
     print(box.run("import os, sympy\\nos.listdir(os.path.dirname(sympy.__path__[0]))").status)
 """
     for forbidden in ([], ["unshare"], ["landlock_create_ruleset"]):
-        done = subprocess.run(
-            [sys.executable, "-c", script, *forbidden],
-            env=os.environ | {"PYTHONPATH": f"{folder}:{ROOT}"},
-            cwd="/",
-            capture_output=True,
-            text=True,
-        )
+        done = run_script(script, *forbidden, PYTHONPATH=f"{folder}:{ROOT}")
         assert done.returncode == 0, done.stderr
         value, *statuses, listing = done.stdout.split()
         assert value == "3"

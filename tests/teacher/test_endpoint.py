@@ -56,6 +56,19 @@ def test_the_address_and_the_variable_of_the_key_are_reported_before_the_first_r
     assert all(line in before for before in seen)
 
 
+def test_they_are_reported_once_if_the_key_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OTHER_SECRET", raising=False)
+    notes = Notes()
+    with Server() as server:
+        named = settings(server, key_env="OTHER_SECRET")
+        errors, _ = ask(named, tmp_path, requests(3), listener=notes)
+        assert all("OTHER_SECRET" in str(error) for error in errors)
+        assert notes.texts == [f"Teacher: m at {server.url} (sends the value of OTHER_SECRET)."]
+        assert not server.served
+
+
 def test_a_teacher_without_a_key_and_a_replay_send_none() -> None:
     plain = TeacherSettings(model="m", base_url="http://localhost:8000/v1", key_env="")
     replayed = TeacherSettings(model="m", replay="calls.jsonl")

@@ -187,18 +187,32 @@ def run_command(line: str) -> str:
     return notes
 
 
-def test_a_damaged_manifest_or_record_is_repaired_by_the_printed_command(world: World) -> None:
-    before = {path: path.read_bytes() for path in files_of(world.store)}
-    manifest, record = world.store / "versions/small/1.json", next(world.store.glob("memo/*/*"))
-    for path, old in ((manifest, b'"message":""'), (record, b'"counts":{')):
-        data = path.read_bytes()
-        path.write_bytes(data.replace(old, old.swapcase()))
-        (found,) = find_damage(world.store).damage
-        assert world.store / found.file == path
-        run_command(found.repair)
-        world.build()
-        assert path.read_bytes() == before[path]
-        assert find_damage(world.store).damage == ()
+def damage_one(store: Path, path: Path, old: bytes) -> str:
+    """Change a text of a file; return the command that repairs it."""
+    path.write_bytes(path.read_bytes().replace(old, old.swapcase()))
+    (found,) = find_damage(store).damage
+    assert store / found.file == path
+    return found.repair
+
+
+def test_a_damaged_record_is_repaired_by_the_printed_command(world: World) -> None:
+    path = next(world.store.glob("memo/*/*"))
+    before = path.read_bytes()
+    run_command(damage_one(world.store, path, b'"counts":{'))
+    world.build()
+    assert path.read_bytes() == before
+    assert find_damage(world.store).damage == ()
+
+
+def test_a_damaged_manifest_is_repaired_by_the_printed_command(world: World) -> None:
+    path = world.store / "versions/small/1.json"
+    repair = damage_one(world.store, path, b'"message":""')
+    assert repair.startswith(f"curator rm small@1 --store {world.store} && curator build ")
+    run_command(repair)
+    with Store(world.store, readonly=True) as store:
+        made = store.versions.get("small")
+    assert (made.ref, made.digest) == ("small@2", world.made.digest)
+    assert find_damage(world.store).damage == ()
 
 
 def test_a_build_repairs_a_damaged_object_and_says_so(world: World) -> None:

@@ -61,6 +61,10 @@ class Result:
     notes: tuple[str, ...] = ()
     format: int = FORMAT
 
+    def sets(self) -> set[str]:
+        """Return the names of the evaluation sets; other groups are parts of them."""
+        return {row["set"] for row in self.problems}
+
     def plain(self) -> dict[str, Any]:
         """Return the result as JSON values."""
         return asdict(self)

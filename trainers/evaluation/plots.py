@@ -23,9 +23,10 @@ def plot_curves(result: Result) -> str:
     has more than one sample.
     """
     panels: dict[str, dict[str, dict[int, Interval]]] = defaultdict(lambda: defaultdict(dict))
+    groups = {group for name in result.sets() for group in (name, f"{name}{UNSEEN}")}
     for score in result.scores:
         rule, _, size = score.metric.partition("@")
-        if "/" in score.group or not size.isdigit():
+        if score.group not in groups or not size.isdigit():
             continue
         if rule in ("Pass", *RULES):
             panels[f"{score.group}, over N"][rule][int(size)] = _interval(score)
@@ -44,17 +45,18 @@ def plot_curves(result: Result) -> str:
     )
 
 
-def plot_side_by_side(results: Sequence[tuple[str, Sequence[Score]]], metric: str) -> str:
+def plot_side_by_side(results: Sequence[Result], metric: str) -> str:
     """Plot one metric of several models with its 95% intervals, one panel per set."""
     groups: dict[str, dict[str, Interval]] = {}
-    for name, model_scores in results:
-        for score in model_scores:
-            whole = "/" not in score.group and not score.group.endswith(UNSEEN)
-            if whole and score.metric == metric:
-                groups.setdefault(score.group, {})[name] = _interval(score)
+    for result in results:
+        for score in result.scores:
+            if score.group in result.sets() and score.metric == metric:
+                groups.setdefault(score.group, {})[result.name] = _interval(score)
     return join_panels(
         [
-            draw_intervals(f"{group}, {metric}", [(name, scores.get(name)) for name, _ in results])
+            draw_intervals(
+                f"{group}, {metric}", [(one.name, scores.get(one.name)) for one in results]
+            )
             for group, scores in groups.items()
         ]
     )

@@ -43,6 +43,26 @@ GoldFromOption = Annotated[
 ]
 
 
+LicenceOption = Annotated[
+    str, typer.Option(metavar="NAME", help="Licence of the dataset, if its card has none.")
+]
+FixOption = Annotated[
+    str, typer.Option("--fix", metavar="NAME", help="Save the clean rows as version NAME.")
+]
+KeepOption = Annotated[
+    bool,
+    typer.Option(
+        "--keep-undecided",
+        help="Count rows that state no answer as clean, although their gold answer is known.",
+    ),
+]
+
+
+ReportOption = Annotated[
+    Path | None, typer.Option("--report", metavar="FILE", help="Write an HTML report.")
+]
+
+
 def _column(content: str) -> Any:
     """Return the option that names the column with this content."""
     return typer.Option(metavar="COLUMN", help=f"Column of {content}.")
@@ -62,26 +82,14 @@ def audit(
         str, typer.Option(metavar="NAME", help="Configuration of a Hub dataset.")
     ] = "",
     split: Annotated[str, typer.Option(metavar="NAME", help="Split of a Hub dataset.")] = "train",
-    licence: Annotated[
-        str, typer.Option(metavar="NAME", help="Licence of the dataset, if its card has none.")
-    ] = "",
+    licence: LicenceOption = "",
     limit: Annotated[
         int,
         typer.Option("--limit", metavar="N", min=0, help="Maximum number of records; 0 for all."),
     ] = 0,
-    fix: Annotated[
-        str, typer.Option("--fix", metavar="NAME", help="Save the clean rows as version NAME.")
-    ] = "",
-    keep_undecided: Annotated[
-        bool,
-        typer.Option(
-            "--keep-undecided",
-            help="Count rows that state no answer as clean, although their gold answer is known.",
-        ),
-    ] = False,
-    report: Annotated[
-        Path | None, typer.Option("--report", metavar="FILE", help="Write an HTML report.")
-    ] = None,
+    fix: FixOption = "",
+    keep_undecided: KeepOption = False,
+    report: ReportOption = None,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:

@@ -63,11 +63,7 @@ def evaluate(
     make_parents(output, plot)
     with Progress() as progress:
         result = evaluate_files(
-            files,
-            name or files[0].stem,
-            trained_on=trained_on,
-            workers=workers,
-            listener=progress,
+            files, name or files[0].stem, trained_on=trained_on, workers=workers, listener=progress
         )
     if output:
         write_result(result, output)
@@ -93,12 +89,16 @@ def _print(result: "Result", everything: bool) -> None:
     from trainers.evaluation.evaluate import UNSEEN
     from trainers.evaluation.metrics import RULES
 
+    sets = result.sets()
     flagged = Counter(row["set"] for row in result.problems if row["seen"])
     shown = [
         score
         for score in result.scores
         if everything
-        or ("/" not in score.group and score.metric.partition("@")[0] in ("Pass", *RULES))
+        or (
+            score.group.removesuffix(UNSEEN) in sets
+            and score.metric.partition("@")[0] in ("Pass", *RULES)
+        )
         if not score.group.endswith(UNSEEN) or flagged[score.group.removesuffix(UNSEEN)]
     ]
     print_table(

@@ -13,7 +13,7 @@ from curator.cli.options import (
     StoreOption,
     run_options,
 )
-from curator.cli.tables import format_cell, print_table
+from curator.cli.tables import format_cell, print_table, print_wrapped
 from curator.cli.terminal import print_line
 
 if TYPE_CHECKING:
@@ -54,12 +54,14 @@ def plan(
     head = ("subset", "state", "next", "available", "rows")
     print_table(head, rows, right=("available", "rows"), whole=("subset", "state"))
     if not all(step.exact for step in made.steps):
-        print_line(
+        print_wrapped(
             "≤ marks a maximum: checks and screens that have not run yet will reject some rows."
         )
     _print_calls(made)
-    for line in (*made.missing, *made.notes, *filter(None, [made.teacher])):
-        print_line(line)
+    for line in (*made.missing, *made.notes):
+        print_wrapped(line)
+    if made.teacher:
+        print_line(made.teacher)
 
 
 def _print_calls(made: "Plan") -> None:

@@ -21,10 +21,21 @@ from curator.cli.tables import print_table
 from curator.cli.terminal import print_line
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from curator.cli.study import MixtureResult
     from curator.pipeline.run_options import RunOptions
 
 
 STUDY = Path("runs/study")
+
+
+TrainingOption = Annotated[
+    str,
+    typer.Option(
+        "--training", metavar="RECIPE", help="Training recipe, the same for every mixture."
+    ),
+]
 
 
 @app.command(epilog="Example: curator study ablations --training mammoth-7b --sets gsm8k,math")
@@ -37,12 +48,7 @@ def study(
         ),
     ],
     options: "RunOptions",
-    training: Annotated[
-        str,
-        typer.Option(
-            "--training", metavar="RECIPE", help="Training recipe, the same for every mixture."
-        ),
-    ] = "small-cpu",
+    training: TrainingOption = "small-cpu",
     model: Annotated[
         str,
         typer.Option(
@@ -83,13 +89,16 @@ def study(
             request, output, store, lambda folder: serve(folder, server or COMMAND), options
         )
     plot = output / "pass-at-1.svg"
-    plot.write_text(
-        plot_side_by_side([(one.recipe, one.result.scores) for one in results], "Pass@1"), "utf-8"
-    )
+    plot.write_text(plot_side_by_side([one.result for one in results], "Pass@1"), "utf-8")
     if as_json:
         show_json(results)
         return
-    groups = sets.split(",")
+    _print(results, sets.split(","))
+    print_line(f"Confidence intervals are in {plot} and in the result files beside it.")
+
+
+def _print(results: "Sequence[MixtureResult]", groups: list[str]) -> None:
+    """Print Pass@1 per mixture and evaluation set."""
     rows: list[tuple[object, ...]] = []
     for one in results:
         shares = {s.group: s.share for s in one.result.scores if s.metric == "Pass@1"}
@@ -97,4 +106,3 @@ def study(
         cells = [f"{100 * share:.1f}" for share in (*scores, sum(scores) / len(scores))]
         rows.append((one.recipe, one.rows, *cells))
     print_table(("recipe", "rows", *groups, "mean"), rows, ("rows", *groups, "mean"), ("recipe",))
-    print_line(f"Confidence intervals are in {plot} and in the result files beside it.")

@@ -19,17 +19,20 @@ if TYPE_CHECKING:
 What = Literal["sft", "verifier", "multitask", "preflight"]
 
 
+WhatArgument = Annotated[
+    What,
+    typer.Argument(
+        metavar="KIND",
+        help="sft, verifier or multitask, as in the recipe; or preflight, which trains nothing "
+        "and shows the device, the memory estimate and what is missing.",
+        show_choices=False,
+    ),
+]
+
+
 @app.command(epilog="Example: curator train sft small-cpu --release rows.jsonl --model ./model")
 def train(
-    what: Annotated[
-        What,
-        typer.Argument(
-            metavar="KIND",
-            help="sft, verifier or multitask, as in the recipe; or preflight, which trains nothing "
-            "and shows the device, the memory estimate and what is missing.",
-            show_choices=False,
-        ),
-    ],
+    what: WhatArgument,
     recipe: Annotated[
         str,
         typer.Argument(
@@ -74,10 +77,7 @@ def train(
         raise UsageError(
             f"{recipe} trains {loaded.train}. Run: curator train {loaded.train} {recipe}"
         )
-    missing = [f"{one.name} needs {line}" for one in checks for line in one.missing]
-    missing += [f"{one.name} shards over GPUs. Run: {one.launch}" for one in checks if one.launch]
-    if missing:
-        raise UsageError("\n".join(dict.fromkeys(missing)))
+    _check_complete(checks)
     for one in checks:
         for line in one.notes:
             _note(f"{one.name}: {line}")
@@ -88,6 +88,14 @@ def train(
         show_json(record)
     else:
         print_line(f"Wrote the model, its record and its card to {loaded.folder}")
+
+
+def _check_complete(checks: "list[Preflight]") -> None:
+    """Raise UsageError if a training lacks something or needs several processes."""
+    missing = [f"{one.name} needs {line}" for one in checks for line in one.missing]
+    missing += [f"{one.name} shards over GPUs. Run: {one.launch}" for one in checks if one.launch]
+    if missing:
+        raise UsageError("\n".join(dict.fromkeys(missing)))
 
 
 def _train(recipe: Any) -> Any:

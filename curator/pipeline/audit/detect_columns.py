@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from curator.core.errors import UsageError
+from curator.core.escape import for_terminal
 from curator.sources.chat_columns import is_chat, kind_of
 from curator.sources.source import Row
 
@@ -83,11 +84,12 @@ def detect(rows: Sequence[Row], given: Mapping[str, str]) -> list[Column]:
     """
     cells = _cells(rows)
     detected: dict[str, Column] = {}
+    for content, name in given.items():
+        if name:
+            _require(name, cells)
+            detected[content] = Column(content, name, "given", "set by an option")
     for content in ("choices", "question", "response", "gold", "field"):
-        if given.get(content):
-            _require(given[content], cells)
-            detected[content] = Column(content, given[content], "given", "set by an option")
-        elif column := _find(content, cells, detected):
+        if content not in detected and (column := _find(content, cells, detected)):
             detected[content] = column
     for content in ("question", "response"):
         if content not in detected:
@@ -103,13 +105,8 @@ def _require(column: str, cells: Mapping[str, object]) -> None:
 
 
 def _list(cells: Mapping[str, object]) -> str:
-    names = printable(", ".join(cells)[:300])
+    names = for_terminal(", ".join(cells)[:300])
     return f"Columns: {names or 'none, because no record could be read'}"
-
-
-def printable(text: str) -> str:
-    """Return text of a file without control characters, which could drive a terminal."""
-    return "".join(char if char.isprintable() else "\ufffd" for char in text)
 
 
 def _cells(rows: Sequence[Row]) -> dict[str, list[Any]]:
@@ -132,8 +129,7 @@ def _find(
     named = sorted((rank, name) for name in cells if (rank := _rank(content, name)) is not None)
     for _, name in named:
         chat = any(map(is_chat, cells[name]))
-        # A chat has question and response in one column.
-        if name in taken and not (chat and content == "response"):
+        if name in taken and not chat:  # a chat has question and response in one column
             continue
         share = _share(fits, cells[name])
         if share >= 0.5:

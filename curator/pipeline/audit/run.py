@@ -14,9 +14,10 @@ from pathlib import Path
 from curator.checks import CHECKS
 from curator.checks.answer import NO_ANSWER
 from curator.core.errors import SourceError, UsageError, unknown_name
+from curator.core.escape import for_terminal
 from curator.core.model import Kind
 from curator.pipeline.audit.dataset import Dataset, open_dataset
-from curator.pipeline.audit.detect_columns import Column, detect, printable
+from curator.pipeline.audit.detect_columns import Column, detect
 from curator.pipeline.audit.findings import Line
 from curator.pipeline.audit.table import verdict_table
 from curator.pipeline.build import run_stages
@@ -192,10 +193,11 @@ def _drop_empty_subsets(
     if not subsets:
         bad = next(iter(context.store.objects.read(read.objects["quarantine"])), None)
         count = read.counts["quarantined"]
-        first = f"; the first at {bad['place'][0]}: {bad['reason'][0]}" if bad else ""
+        first = f"{bad['place'][0]}: {bad['reason'][0]}" if bad else ""
         if bad and first.endswith(EXPANDS):
             first += f" ({bad['raw'][0]})"
-        raise SourceError(f"None of {count:,} records can be read as a row{printable(first)}")
+        where = f"; the first at {for_terminal(first)}" if first else ""
+        raise SourceError(f"None of {count:,} records can be read as a row{where}")
     recipe = context.recipe.model_copy(update={"subsets": subsets})
     return replace(context, recipe=recipe), read.counts
 

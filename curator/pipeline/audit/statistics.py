@@ -143,7 +143,7 @@ def licences(engine: Engine, stated: str, origin: str) -> Line:
     query = "SELECT licence, count(*) FROM audited GROUP BY licence ORDER BY 2 DESC, 1"
     counts: dict[str, int] = dict(engine.sql(query).fetchall())
     noncommercial = {name: n for name, n in counts.items() if "-NC" in name.upper()}
-    summary = ", ".join(f"{name} {n:,}" for name, n in counts.items())
+    summary = ", ".join(f"{name} {n:,}" for name, n in counts.items() if name != NOT_STATED)
     if set(counts) - {stated}:
         origin = "by MathInstruct's parts"
     return Line(
@@ -151,7 +151,7 @@ def licences(engine: Engine, stated: str, origin: str) -> Line:
         sum(counts.values()),
         undecided=counts.get(NOT_STATED, 0),
         reported=sum(noncommercial.values()),
-        reasons={f"licence {NOT_STATED}": n for name, n in counts.items() if name == NOT_STATED}
+        reasons={name: n for name, n in counts.items() if name == NOT_STATED}
         | {f"not for commercial use: {name}": n for name, n in noncommercial.items()},
-        note=f"{summary} ({origin})" if origin else summary,
+        note=f"{summary} ({origin})" if summary and origin else summary,
     )

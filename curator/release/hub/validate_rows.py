@@ -91,7 +91,6 @@ class Rows:
     def _verdict(self, row_id: bytes, values: Mapping[str, Any]) -> Verdict:
         check, outcome, evidence = values["check"], values["outcome"], values["evidence"]
         texts = [values["reason"], *evidence, *evidence.values()]
-        "".join(texts).encode()  # ValueError for a lone surrogate
         valid = (
             len(values) == 5
             and check in self._checks | self._screens
@@ -99,7 +98,7 @@ class Rows:
             and 0 <= values["version"] <= MAX_VERSION
             # A row with a failed verdict is in no version.
             and outcome in ("passed", "undecided")
-            and all(isinstance(text, str) for text in texts)
+            and all(isinstance(text, str) and is_storable(text) for text in texts)
         )
         if not valid:
             raise ValueError("not a verdict")

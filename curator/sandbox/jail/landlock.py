@@ -56,7 +56,7 @@ def restrict(readable: Iterable[str], hidden: Iterable[str], writable: Iterable[
     create = syscalls.get_number("landlock_create_ruleset")
     ruleset = _check(_libc.syscall(create, handled, size, 0), "create")
     try:
-        for path, rights in _spare(readable, tuple(hidden)):
+        for path, rights in _split_folders(readable, tuple(hidden)):
             _allow(ruleset, path, rights & files)
         for path in writable:
             _allow(ruleset, path, files & _NO_NODES)
@@ -65,7 +65,7 @@ def restrict(readable: Iterable[str], hidden: Iterable[str], writable: Iterable[
         os.close(ruleset)
 
 
-def _spare(readable: Iterable[str], hidden: tuple[str, ...]) -> Iterator[tuple[str, int]]:
+def _split_folders(readable: Iterable[str], hidden: tuple[str, ...]) -> Iterator[tuple[str, int]]:
     """Yield paths and their rights: a rule holds for everything below, so split such folders."""
     for path in readable:
         if not any(each.startswith(f"{path}/") for each in hidden):
@@ -73,7 +73,7 @@ def _spare(readable: Iterable[str], hidden: tuple[str, ...]) -> Iterator[tuple[s
             continue
         yield path, _READ_DIR
         entries = (f"{path}/{name}" for name in os.listdir(path))
-        yield from _spare([entry for entry in entries if entry not in hidden], hidden)
+        yield from _split_folders([entry for entry in entries if entry not in hidden], hidden)
 
 
 def _allow(ruleset: int, path: str, rights: int) -> None:

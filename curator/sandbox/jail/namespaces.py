@@ -111,7 +111,7 @@ def enter(settings: Settings) -> Inside:
 
 
 def renew_private_folder(keeper: int) -> None:
-    """Mount an empty private folder, in which nothing tells of files in an earlier one.
+    """Mount an empty private folder, without a trace of files in an earlier one.
 
     Ends in the folder. Raises OSError if the keeper is gone.
     """

@@ -11,6 +11,7 @@ address.
 
 import json
 import re
+import socket
 import sys
 from collections import Counter
 from email.message import Message
@@ -52,6 +53,8 @@ class Server(ThreadingHTTPServer):
         self.recordings, self._host = recordings, host.lower()
         self._counts: Counter[bytes] = Counter()
         self._lock = Lock()
+        if ":" in host:
+            self.address_family = socket.AF_INET6
         try:
             super().__init__((host, port), _Handler)
         except (OSError, OverflowError) as error:
@@ -62,9 +65,10 @@ class Server(ThreadingHTTPServer):
     def address(self) -> str:
         """The base URL for clients."""
         host, port = self.server_address[:2]
-        return f"http://{host!s}:{port}/v1"
+        name = f"[{host!s}]" if self.address_family == socket.AF_INET6 else host
+        return f"http://{name!s}:{port}/v1"
 
-    def refusal(self, headers: Message) -> str:
+    def explain_refusal(self, headers: Message) -> str:
         """Return why a request gets no answer: it may come from a page in a browser."""
         hosts = headers.get_all("Host", [])
         name = re.sub(r":\d{0,5}$", "", hosts[0].strip().lower()) if len(hosts) == 1 else ""
@@ -88,7 +92,7 @@ class Server(ThreadingHTTPServer):
     def next_sample(self, body: dict[str, Any], count: int) -> int:
         """Return the number of the first of `count` samples for a request without a number."""
         content = {name: value for name, value in body.items() if name not in ("n", "stream")}
-        key = content_id("asked", json.dumps(content, sort_keys=True))
+        key = content_id("request", json.dumps(content, sort_keys=True))
         with self._lock:
             self._counts[key] += count
             return self._counts[key] - count
@@ -221,7 +225,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Read the head of a request; answer one that may come from a page with an error."""
         if not super().parse_request():
             return False
-        if why := self.server.refusal(self.headers):
+        if why := self.server.explain_refusal(self.headers):
             self.send_error(403, why)
         return not why
 

@@ -287,6 +287,12 @@ def test_named_columns_override_detection_and_must_exist(tmp_path: Path) -> None
         detect([{"question": ASKED, "answer": "4"}], {})
 
 
+def test_a_column_that_an_option_names_is_not_taken_for_another_content() -> None:
+    row = {"question": "1 + 1?", "response": TEXT}
+    with pytest.raises(UsageError, match="No column looks like a question"):
+        detect([row], {"response": "response"})
+
+
 def test_an_answer_that_a_text_does_not_state_is_not_extracted(tmp_path: Path) -> None:
     rows = [{"question": ASKED, "solution": "He counts all the pears, twice over.", "gold": "36"}]
     found = audit(
@@ -399,7 +405,8 @@ def test_lengths_scripts_and_licences_are_reported(tmp_path: Path) -> None:
     found = audit(AuditRequest(str(file)), tmp_path / "st", RunOptions(mirror=tmp_path))
     assert [e.place for e in line(found, "length").examples] == ["rows.jsonl:31"]
     assert [e.place for e in line(found, "language").examples] == ["rows.jsonl:32"]
-    assert line(found, "licence").undecided == 33
+    licence = line(found, "licence")
+    assert (licence.undecided, licence.reasons, licence.note) == (33, {"none stated": 33}, "")
     parts = [
         {"source": f"data/CoT/{part}.json", "instruction": f"{ASKED} {part}", "output": TEXT}
         for part in ("gsm_train", "gsm_rft", "math50k_camel")
@@ -417,9 +424,10 @@ def test_lengths_scripts_and_licences_are_reported(tmp_path: Path) -> None:
         "CC-BY-NC-4.0",
     }  # the licence of the dataset hides none of them
     assert line(found, "licence").reasons == {
-        "licence none stated": 1,
+        "none stated": 1,
         "not for commercial use: CC-BY-NC-4.0": 1,
     }
+    assert line(found, "licence").note == "CC-BY-NC-4.0 1, MIT 1 (by MathInstruct's parts)"
 
 
 def run(*args: object, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -487,7 +495,11 @@ def test_hostile_rows_are_printed_without_control_characters(tmp_path: Path) -> 
     write(tmp_path / "names.jsonl", [{"\x1b[31mred": 1, "\x9b2J": {"\x07": 2}}])
     done = run("names.jsonl", cwd=tmp_path)
     assert done.returncode == 2
-    assert "Columns: �[31mred" in done.stderr and not {"\x1b", "\x9b", "\x07"} & {*done.stderr}
+    assert "Columns: <U+001B>[31mred, <U+009B>2J" in done.stderr and not {
+        "\x1b",
+        "\x9b",
+        "\x07",
+    } & {*done.stderr}
 
 
 def test_a_file_whose_name_is_not_utf_8_is_rejected() -> None:

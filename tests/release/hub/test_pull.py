@@ -206,9 +206,19 @@ def junk(path: str, content: bytes) -> Callable[[Hub], None]:
     return lambda hub: hub.repos[REPO].commits[-1].files.update({path: content})
 
 
-def verdict(**change: object) -> str:
-    values = {"check": "answer", "version": 1, "outcome": "passed", "reason": "", "evidence": {}}
-    return json.dumps([values | change])
+def edit_verdict(**change: object) -> Callable[[Hub], None]:
+    """Change a verdict of the first row that does not state its evidence level."""
+
+    def edit(table: pa.Table) -> pa.Table:
+        texts = table["verdicts"].to_pylist()
+        verdicts = json.loads(texts[0])
+        chosen = next(each for each in verdicts if "level" not in each["evidence"])
+        chosen.update(change)
+        texts[0] = json.dumps(verdicts)
+        place = table.schema.get_field_index("verdicts")
+        return table.set_column(place, table.schema.field(place), pa.array(texts, pa.string()))
+
+    return edit_table(edit)
 
 
 HOSTILE: dict[str, tuple[Callable[[Hub], None], str]] = {
@@ -254,9 +264,10 @@ HOSTILE: dict[str, tuple[Callable[[Hub], None], str]] = {
     "an id changed": (edit_row("id", "0" * 32), "changed after it was built"),
     "another subset": (edit_row("subset", "pot"), "is labelled"),
     "another kind": (edit_row("kind", "PoT"), "is labelled"),
-    "failed": (edit_row("verdicts", verdict(outcome="failed")), "has invalid verdicts"),
-    "a check not in the recipe": (edit_row("verdicts", verdict(check="x")), "has invalid verdicts"),
-    "more keys": (edit_row("verdicts", verdict(more=1)), "has invalid verdicts"),
+    "failed": (edit_verdict(outcome="failed"), "has invalid verdicts"),
+    "a check not in the recipe": (edit_verdict(check="x"), "has invalid verdicts"),
+    "more keys": (edit_verdict(more=1), "has invalid verdicts"),
+    "NUL in a reason": (edit_verdict(reason="a\0b"), "has invalid verdicts"),
     "deep verdicts": (edit_row("verdicts", "[" * 100_000), "has invalid verdicts"),
     "no JSON": (edit_row("verdicts", "passed"), "has invalid verdicts"),
     "rows left out": (edit_table(lambda t: t.slice(1)), "rows, which do not match"),

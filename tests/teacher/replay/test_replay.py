@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from email.message import Message
 from http.client import HTTPConnection
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import openai
@@ -267,7 +269,23 @@ def test_an_address_that_the_user_chose_is_answered(tmp_path: Path) -> None:
         for host, answered in (("192.168.1.5:80", True), ("[fe80::1]", True), ("a.example", False)):
             headers = Message()
             headers["Host"] = host
-            assert (server.refusal(headers) == "") is answered
+            assert (server.explain_refusal(headers) == "") is answered
+
+
+def test_an_ipv6_address_is_served(tmp_path: Path) -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    recordings = Recordings(write_calls(tmp_path, call("q", "a")))
+    with Server(recordings, "::1") as server:
+        assert re.fullmatch(r"http://\[::1\]:\d+/v1", server.address)
+        thread = Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        with urllib.request.urlopen(f"{server.address}/models") as answer:
+            assert json.load(answer)["data"][0]["id"] == "m"
+        server.shutdown()
+        thread.join()
 
 
 def test_streaming_and_invalid_numbers_of_choices_are_rejected(tmp_path: Path) -> None:
