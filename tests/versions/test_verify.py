@@ -147,7 +147,7 @@ def test_every_flipped_byte_is_noticed_or_harmless(world: World, tmp_path: Path)
             each.unlink()  # the journal of a build
     assert outcomes.total() == FLIPS
     assert {kind for kind, _ in outcomes} == {
-        *("FORMAT", "ledgers", "memo", "objects", "versions", "views.duckdb")
+        *("FORMAT", "known-files", "ledgers", "memo", "objects", "versions", "views.duckdb")
     }
     assert outcomes["objects", "noticed"] > 60 and outcomes["versions", "noticed"] > 10
 

@@ -31,7 +31,7 @@ name, sql, target, spill = sys.argv[1:]
 with Engine(threads=1, spill=Path(spill)) as engine:
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
     try:
-        FORMATS[name].write(engine, sql, Path(target), overwrite=True)
+        FORMATS[name].write(engine.batches(sql), Path(target), overwrite=True)
     except StoreError as error:
         print(error)
 """
@@ -48,9 +48,9 @@ def test_an_existing_file_is_only_replaced_with_overwrite(engine: Engine, tmp_pa
     target.write_text("precious")
     write = FORMATS["messages"].write
     with pytest.raises(BadTarget, match=r"mine\.jsonl exists"):
-        write(engine, ROWS.format(rows=3), target)
+        write(engine.batches(ROWS.format(rows=3)), target)
     assert target.read_text() == "precious"
-    assert write(engine, ROWS.format(rows=3), target, overwrite=True) == 3
+    assert write(engine.batches(ROWS.format(rows=3)), target, overwrite=True) == 3
     assert target.read_text().count("\n") == 3
 
 
@@ -119,7 +119,7 @@ def test_a_killed_writer_leaves_no_file_and_the_next_one_takes_over(
     assert run.returncode == -9
     assert [path.stat().st_size > 0 for path in target.parent.iterdir()] == [True]
     assert not target.exists()
-    FORMATS["parquet"].write(engine, ROWS.format(rows=5), target)
+    FORMATS["parquet"].write(engine.batches(ROWS.format(rows=5)), target)
     assert [path.name for path in target.parent.iterdir()] == ["x.parquet"]
     assert engine.sql(f"SELECT count(*) FROM '{target}'").fetchone() == (5,)
 

@@ -75,7 +75,7 @@ def release(engine: Engine, name: str, rows: list[Row], folder: Path) -> Path:
     pq.write_table(pa.Table.from_batches([batch_of(rows)]), stored)
     target = folder / f"release{FORMATS[name].suffix}"
     sql = f"SELECT * FROM read_parquet('{stored}') ORDER BY id"
-    assert FORMATS[name].write(engine, sql, target, overwrite=True) == len(rows)
+    assert FORMATS[name].write(engine.batches(sql), target, overwrite=True) == len(rows)
     return target
 
 

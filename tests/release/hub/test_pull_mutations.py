@@ -195,8 +195,11 @@ def tree(root: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(root)): path.read_bytes()
         for path in sorted(root.rglob("*"))
-        if path.is_file() and path.relative_to(root).parts[0] not in ("locks", "views.duckdb")
+        if path.is_file() and path.relative_to(root).parts[0] not in CACHES
     }
+
+
+CACHES = ("known-files", "locks", "views.duckdb")
 
 
 def is_one_line(error: Exception) -> bool:
