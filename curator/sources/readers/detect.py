@@ -22,6 +22,7 @@ from curator.sources.readers.parquet import read_parquet
 from curator.sources.source import Row
 
 LONGEST = json_array.LONGEST
+TOO_LONG = "longer than 16 MB"
 ZIP_MEMBERS = 1_000_000
 """Maximum members of an archive."""
 ZIP_BYTES = 8 << 30
@@ -73,7 +74,7 @@ def _read_lines(path: Path, name: str) -> Iterator[Record]:
         for line_number, (line, complete) in enumerate(_bounded_lines(file), 1):
             place = f"{name}:{line_number}"
             if not complete:
-                yield quarantine(place, "longer than 16 MB", line)
+                yield quarantine(place, TOO_LONG, line)
             elif stripped := line.removeprefix(b"\xef\xbb\xbf").strip():
                 yield _parse_record(place, stripped)
 
@@ -99,14 +100,26 @@ def _read_list(path: Path, name: str, brackets: json_array.Brackets) -> Iterator
 
 
 def _read_csv(path: Path, name: str) -> Iterator[Record]:
+    size = 0
+
+    def read_line() -> str:
+        nonlocal size
+        line = stream.readline(LONGEST)
+        size += len(line)
+        if size > LONGEST:
+            raise csv.Error(TOO_LONG)
+        return line
+
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
-        rows = csv.reader(iter(lambda: stream.readline(LONGEST), ""), strict=True)
+        rows = csv.reader(iter(read_line, ""), strict=True)
         columns: list[str] = []
         while True:
+            size = 0  # a quoted cell may have many lines, and a row many such cells
             try:
                 cells = next(rows, None)
             except csv.Error as error:
-                yield quarantine(f"{name}:{rows.line_num}", "not CSV", str(error))
+                reason = TOO_LONG if str(error) == TOO_LONG else "not CSV"
+                yield quarantine(f"{name}:{rows.line_num}", reason, str(error))
                 continue
             if cells is None:
                 return
@@ -155,5 +168,5 @@ def _read_member(archive: zipfile.ZipFile, member: str, place: str) -> tuple[Rec
     except (zipfile.BadZipFile, zlib.error, RuntimeError, OSError, ValueError, EOFError) as error:
         return quarantine(place, "damaged or locked member", str(error)), 0
     if len(raw) > LONGEST:
-        return quarantine(place, "longer than 16 MB", raw), len(raw)
+        return quarantine(place, TOO_LONG, raw), len(raw)
     return _parse_record(place, raw.removeprefix(b"\xef\xbb\xbf")), len(raw)

@@ -14,6 +14,7 @@ from curator.core.model import QuarantinedRecord
 from curator.sources.fields import quarantine
 from curator.sources.readers.json_array import LONGEST
 from curator.sources.readers.parquet_pages import WINDOWS, Chunk, read_chunk
+from curator.sources.readers.thrift import weigh_struct
 from curator.sources.source import Row
 
 AT_ONCE = 128 << 20
@@ -28,7 +29,12 @@ UNPACKED = 512 << 20
 EXPANDS = "expands beyond the limit"
 """Reason why a file is not read further; its size and the limit are in the raw text."""
 FOOTER = 32 << 20
-"""Maximum bytes of the footer; pyarrow takes 20 times as many to parse it."""
+"""Maximum bytes of the footer."""
+PARSED = 512 << 20
+"""Maximum bytes that the lists of the footer may be parsed to: 3 bytes can stand for a column."""
+FOOTER_TEXT = 512 << 10
+"""Maximum bytes of a text in the footer, such as a schema of Arrow, which can be parsed to 500
+times its size."""
 VALUE = 64
 """Bytes that Python needs for a small value."""
 
@@ -72,11 +78,18 @@ def read_parquet(path: Path, name: str) -> Iterator[Record]:
 def _check_footer(raw: IO[bytes]) -> int:
     """Return the size of the file; raise TooLarge if its footer is too large to parse."""
     whole = raw.seek(0, 2)
-    if whole >= 12:
-        raw.seek(-8, 2)
-        size = int.from_bytes(raw.read(4), "little")
-        if size > FOOTER:
-            raise TooLarge(f"the footer has {_mb(size)}; the limit is {_mb(FOOTER)}")
+    if whole < 12:
+        return whole
+    raw.seek(-8, 2)
+    size = int.from_bytes(raw.read(4), "little")
+    if size > FOOTER:
+        raise TooLarge(f"the footer has {_mb(size)}; the limit is {_mb(FOOTER)}")
+    raw.seek(max(0, whole - 8 - size))
+    parsed, text = weigh_struct(raw.read(size), PARSED)
+    if parsed > PARSED:
+        raise TooLarge(f"the footer of {size:,} bytes is parsed to more than {_mb(PARSED)}")
+    if text > FOOTER_TEXT:
+        raise TooLarge(f"a text in the footer has {text:,} bytes; the limit is {FOOTER_TEXT:,}")
     return whole
 
 

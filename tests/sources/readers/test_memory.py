@@ -140,6 +140,8 @@ def test_a_footer_that_claims_to_be_huge_is_refused(tmp_path: Path) -> None:
         ("lists.json", lambda: b"[" + b"[]," * 300_000 + b"[]]", "not a JSON object"),
         ("open.csv", lambda: b'q,a\n1,2\n"' + b"x" * 50_000_000, "not CSV"),
         ("nul.csv", lambda: b"q,a\n" + b"\0" * 50_000_000, "not CSV"),
+        ("lines.csv", lambda: b"q,a\n" + b'"\n0",' * 20_000_000, "longer than 16 MB"),
+        ("long.json", lambda: b'[{"q": [' + b'{"":0},' * 4_000_000 + b"0]}]", "longer than 16 MB"),
         ("ragged.csv", lambda: b"q,a\n" + b"," * 5_000_000 + b"\n", "wrong number of columns"),
     ],
 )
