@@ -69,6 +69,7 @@ LAYERS: dict[str, set[str]] = {
     },
     "trainers": {
         *CORE,
+        "curator.sources",
         "curator.answers",
         "curator.sandbox",
         "curator.checks",

@@ -18,15 +18,13 @@ from typing import IO
 from curator.core.model import QuarantinedRecord
 from curator.sources.fields import quarantine
 from curator.sources.readers import json_array
-from curator.sources.readers.parquet import read_parquet
+from curator.sources.readers.parquet import EXPANDS, EXPANSION, UNPACKED, read_parquet
 from curator.sources.source import Row
 
 LONGEST = json_array.LONGEST
 TOO_LONG = "longer than 16 MB"
 ZIP_MEMBERS = 1_000_000
 """Maximum members of an archive."""
-ZIP_BYTES = 8 << 30
-"""Maximum total size of the unpacked members."""
 
 Record = tuple[str, Row] | QuarantinedRecord
 
@@ -136,7 +134,7 @@ def _read_csv(path: Path, name: str) -> Iterator[Record]:
 
 def _read_zip(path: Path, name: str) -> Iterator[Record]:
     """Read the .json members in order of name, in memory: no member's path is used on disk."""
-    bytes_left = ZIP_BYTES
+    bytes_left = limit = max(UNPACKED, EXPANSION * path.stat().st_size)
     try:
         with zipfile.ZipFile(path) as archive:
             members = sorted(
@@ -152,7 +150,7 @@ def _read_zip(path: Path, name: str) -> Iterator[Record]:
                 record, size = _read_member(archive, member, place)
                 bytes_left -= size
                 if bytes_left < 0:
-                    yield quarantine(place, "the archive unpacks to more than 8 GB", "")
+                    yield quarantine(place, EXPANDS, f"to more than {limit >> 20:,} MB")
                     return
                 yield record
     except (zipfile.BadZipFile, OSError, ValueError, EOFError) as error:

@@ -125,10 +125,13 @@ def test_long_entries_of_few_rows_are_read(tmp_path: Path) -> None:
     assert read(write(tmp_path / "rows.parquet", column))[0] == {"rows": 60}
 
 
-def test_a_footer_that_claims_to_be_huge_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("size", "reason"), [(100, "not Parquet"), (64 << 20, "expands beyond the limit")]
+)
+def test_a_footer_that_claims_to_be_huge_is_refused(tmp_path: Path, size: int, reason: str) -> None:
     path = tmp_path / "rows.parquet"
-    path.write_bytes(b"PAR1" + b"\0" * 100 + (1 << 30).to_bytes(4, "little") + b"PAR1")
-    assert read(path)[0] == {"expands beyond the limit": 1}
+    path.write_bytes(b"PAR1" + bytes(size) + (40 << 20).to_bytes(4, "little") + b"PAR1")
+    assert read(path)[0] == {reason: 1}
 
 
 @pytest.mark.parametrize(
