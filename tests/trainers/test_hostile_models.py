@@ -17,6 +17,8 @@ from tests.trainers.tiny import tiny_model
 torch = pytest.importorskip("torch", reason="the extra train is not installed")
 
 from trainers.models import load_causal, load_reward, load_tokenizer  # noqa: E402
+from trainers.release import Example, Message  # noqa: E402
+from trainers.tokenize import encode  # noqa: E402
 
 LOADERS: dict[str, Callable[[str], Any]] = {
     "causal": load_causal,
@@ -195,14 +197,25 @@ def test_the_bomb_goes_off_where_pickles_are_trusted(tmp_path: Path) -> None:
     assert (tmp_path / "ran").exists()
 
 
-def test_a_chat_template_runs_in_a_sandbox(model: Path, tmp_path: Path) -> None:
-    from jinja2.exceptions import SecurityError
-
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ cycler.__init__.__globals__.os.system('touch ran') }}",
+        "{{ strftime_now.__globals__['os'].system('touch ran') }}",
+        "{{ messages.append(1) }}",
+        "{% include '/etc/passwd' %}",
+        "{{ 1 / 0 }}",
+        "{{",
+    ],
+)
+def test_a_chat_template_runs_in_a_sandbox_and_fails_in_one_line(
+    model: Path, tmp_path: Path, template: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     hostile = tmp_path / "hostile"
     shutil.copytree(model, hostile)
-    (hostile / "chat_template.jinja").write_text(
-        "{{ cycler.__init__.__globals__.os.system('touch ran') }}"
-    )
-    tokenizer = load_tokenizer(str(hostile))
-    with pytest.raises(SecurityError):
-        tokenizer.apply_chat_template([{"role": "user", "content": "x"}], tokenize=False)
+    (hostile / "chat_template.jinja").write_text(template)
+    example = Example((Message("user", "q"),), "a", "", "r.jsonl:1")
+    with pytest.raises(UsageError, match=r"^r\.jsonl:1: the model's chat template fails \([^\n]+$"):
+        encode([example], load_tokenizer(str(hostile)), "chat", 64, "allow")
+    assert not (tmp_path / "ran").exists()
