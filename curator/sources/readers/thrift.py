@@ -13,9 +13,10 @@ from typing import Any
 Fields = dict[int, Any]
 """32-bit numbers and structures by field id; other values are None."""
 
-STRUCT_BYTES, ELEMENT_BYTES = 2 << 10, 64
-"""Bytes that pyarrow needs for an element of a list: for a structure, and for any other value. A
-column of the schema takes 3 kB, that of a row group less than 1 kB."""
+STRUCT_BYTES, INNER_BYTES, ELEMENT_BYTES = 2 << 10, 128, 64
+"""Bytes that pyarrow needs for an element of a list: for a structure, for one in two more lists,
+and for any other value. A column of the schema takes 3 kB, that of a row group less than 1 kB, and
+within that one are only encodings and pairs of texts."""
 MAX_LEVELS = 16
 """Maximum number of structures and lists inside each other; Parquet has 7."""
 MAX_ID = (1 << 15) - 1
@@ -54,7 +55,7 @@ class _Reader:
 
     def __init__(self, raw: bytes, limit: int = 0) -> None:
         self.raw, self.limit = raw, limit
-        self.at = self.weight = self.longest = 0
+        self.at = self.weight = self.longest = self.lists = 0
 
     def read_struct(self, levels: int) -> Fields:
         if not levels:
@@ -97,11 +98,14 @@ class _Reader:
         kind, size = head & 15, head >> 4 if head >> 4 < 15 else self._varint(32)
         if not levels:
             raise ValueError("a list is nested too deeply")
+        self.lists += 1
+        struct = STRUCT_BYTES if self.lists < 3 else INNER_BYTES
         for _ in range(size):
-            self.weight += STRUCT_BYTES if kind == 12 else ELEMENT_BYTES
+            self.weight += struct if kind == 12 else ELEMENT_BYTES
             if self.weight > self.limit:
                 raise _TooHeavy
             self._value(kind, levels - 1)
+        self.lists -= 1
 
     def _byte(self) -> int:
         self.at += 1
