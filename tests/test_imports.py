@@ -70,6 +70,7 @@ LAYERS: dict[str, set[str]] = {
     },
     "trainers": {
         *CORE,
+        "curator.sources",
         "curator.answers",
         "curator.sandbox",
         "curator.checks",

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from curator.core.errors import UsageError
+from curator.core.model import QuarantinedRecord
+from curator.sources.readers.parquet import read_parquet
 from trainers.release_manifest import read_manifest
 
 LONGEST_LINE = 16_000_000
@@ -157,21 +159,12 @@ def _read_lines(file: Path) -> Iterator[tuple[str, Any]]:
 
 
 def _read_parquet(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        opened: pq.ParquetFile = pq.ParquetFile(file)
-        known = ("prompt", "completion", "messages", "instruction", "output", "subset", "source")
-        columns = [name for name in opened.schema_arrow.names if name in known]
-        number = 0
-        for batch in opened.iter_batches(batch_size=1_000, columns=columns):
-            for row in batch.to_pylist():
-                number += 1
-                yield f"{file.name}: row {number}", row
-    except (pa.ArrowException, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())[:120]
-        raise UsageError(f"{file}: not Parquet, or damaged ({reason})") from None
+    known = ("prompt", "completion", "messages", "instruction", "output", "subset", "source")
+    for number, record in enumerate(read_parquet(file, file.name, known), 1):
+        if isinstance(record, QuarantinedRecord):
+            reason = f"{record.reason}: {record.raw[:200]}" if record.raw else record.reason
+            raise UsageError(f"{file}: row {number} cannot be read ({reason})")
+        yield f"{file.name}: row {number}", record[1]
 
 
 def _parse_row(row: Any, place: str) -> Example:

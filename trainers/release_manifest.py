@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from curator.core.errors import UsageError
+from curator.core.json_text import parse_json
 
 LONGEST = 50_000_000
 """Maximum size of a manifest in bytes."""
@@ -55,7 +56,7 @@ def read_manifest(folder: Path) -> ReleaseManifest | None:
     if not file.is_file():
         return None
     try:
-        values = json.loads(file.read_bytes()[:LONGEST])
+        values = parse_json(file.read_bytes()[:LONGEST])
         if isinstance(values, dict) and not values.keys() & {"content", "digest", "files"}:
             return None  # of another tool
         content = json.dumps(values["content"], sort_keys=True, separators=(",", ":"))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
 
-from curator.core.errors import UsageError
+from curator.core.errors import UsageError, to_one_line
 from trainers.release import Example
 
 ALPACA = (
@@ -122,8 +122,16 @@ def _chat_renderer(tokenizer: Any) -> Render:
     def render(example: Example) -> tuple[str, str]:
         turns = [{"role": turn.role, "content": turn.content} for turn in example.prompt]
         answer = {"role": "assistant", "content": example.answer}
-        prompt = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-        whole = tokenizer.apply_chat_template([*turns, answer], tokenize=False)
+        try:
+            prompt = tokenizer.apply_chat_template(
+                turns, tokenize=False, add_generation_prompt=True
+            )
+            whole = tokenizer.apply_chat_template([*turns, answer], tokenize=False)
+        except Exception as error:  # a template raises whatever its expressions raise
+            raise UsageError(
+                f"{example.place}: the model's chat template fails ({to_one_line(str(error))}). "
+                "Set template: alpaca."
+            ) from None
         if not whole.startswith(prompt):
             raise UsageError(
                 f"{example.place}: the model's chat template changes the prompt when an answer "

@@ -16,7 +16,7 @@ MAX_VALUES = 500_000
 """Maximum number of values. Commas and brackets are counted, those in texts as well."""
 
 
-def parse_json(data: str | bytes) -> Any:
+def parse_json(data: str | bytes, max_values: int = MAX_VALUES) -> Any:
     """Return the value of a JSON text in UTF-8, or in UTF-16 or UTF-32 as `json.loads` reads them.
 
     Raises ValueError with a short reason if the text is not JSON (NaN and numbers that are infinite
@@ -28,8 +28,8 @@ def parse_json(data: str | bytes) -> Any:
     except UnicodeDecodeError as error:
         raise ValueError(f"not UTF-8: invalid byte at offset {error.start}") from None
     opened = text.count("[") + text.count("{")
-    if opened + text.count(",") > MAX_VALUES:
-        raise ValueError(f"expected at most {MAX_VALUES:,} values")
+    if opened + text.count(",") > max_values:
+        raise ValueError(f"expected at most {max_values:,} values")
     try:
         value = _decoder.decode(text)
     except RecursionError:

@@ -51,14 +51,31 @@ def load_model(auto_class: str, name: str, revision: str = "", **options: Any) -
         )
 
 
-def _check_files(name: str, revision: str) -> None:
-    """Raise ValueError if the files lead transformers to other files than safetensors."""
+def check_served_model(name: str) -> None:
+    """Raise UsageError unless `transformers serve` loads a model as `load_model` does.
+
+    It takes any class of transformers that `config.json` names, and pickled weights.
+    """
+    with _wrap_errors(name):
+        from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+        config = _check_files(name, "main")
+        known = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(config.model_type, ())
+        classes = (known,) if isinstance(known, str) else known
+        if (config.architectures or [""])[0] not in classes:
+            raise ValueError(f"the architecture {config.architectures!r:.80} generates no text")
+        weights = ("model.safetensors", "model.safetensors.index.json")
+        if not any(_find_file(name, each, "main") for each in weights):
+            raise ValueError("it has no file model.safetensors")
+
+
+def _check_files(name: str, revision: str) -> Any:
+    """Return the config; raise ValueError if it leads transformers to more than safetensors."""
     from transformers import AutoConfig
 
     config = AutoConfig.from_pretrained(name, revision=revision, trust_remote_code=False)
     # `org/name` is a kernel: compiled code that transformers downloads and runs.
-    kernel = str(getattr(config, "_attn_implementation", ""))
-    if "/" in kernel:
+    if kernel := next((each for each in _implementations(config) if "/" in each), ""):
         raise ValueError(f"its config names the attention kernel {kernel[:80]}")
     if _find_file(name, "adapter_config.json", revision):
         raise ValueError("it is an adapter, which names another model. Merge the two")
@@ -66,6 +83,18 @@ def _check_files(name: str, revision: str) -> None:
         shards = json.loads(Path(index).read_bytes())["weight_map"].values()
         if pickled := [each for each in shards if not each.endswith(".safetensors")]:
             raise ValueError(f"its weights are in {pickled[0][:80]}")
+    return config
+
+
+def _implementations(config: Any) -> Iterator[str]:
+    """Yield what a config, and each config inside it, names as implementations of layers."""
+    from transformers import PreTrainedConfig
+
+    for key, value in vars(config).items():
+        if "implementation" in key:
+            yield str(value)
+        elif isinstance(value, PreTrainedConfig):
+            yield from _implementations(value)
 
 
 def _find_file(name: str, file: str, revision: str) -> str | None:

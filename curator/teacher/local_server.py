@@ -23,6 +23,7 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from curator.core.errors import TeacherError, UsageError, to_one_line
+from curator.core.pretrained import check_served_model
 from curator.core.redaction import redact_secrets
 
 LOAD_TIMEOUT_S = 600.0
@@ -36,7 +37,8 @@ def serve(model: str, command: str = COMMAND) -> Iterator[str]:
     """Start a server with this model and yield its address, including `/v1`.
 
     `{model}` and `{port}` in `command` are replaced; the command is not run in a shell. Raises
-    UsageError if the program does not exist, TeacherError with the server's last output if it ends.
+    UsageError if the program does not exist, or if transformers would load more of the model than
+    data (other servers are not checked), TeacherError with the server's last output if it ends.
     """
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -54,6 +56,8 @@ def serve(model: str, command: str = COMMAND) -> Iterator[str]:
             f"There is no program '{command.partition(' ')[0]}' to serve a model. Install "
             "transformers with `pip install 'mathcurator[model]'`, or name another server."
         )
+    if words[0] == COMMAND.partition(" ")[0]:
+        check_served_model(model)
     with TemporaryFile() as log:
         process = subprocess.Popen([program, *words[1:]], stdout=log, stderr=log)
         try:

@@ -9,18 +9,23 @@ from typing import Any
 import pytest
 
 from curator.core.errors import UsageError
+from curator.core.pretrained import check_served_model, load_model
 from curator.screens.embedding import Embedder
+from curator.teacher.local_server import serve
 from tests.trainers.tiny import tiny_model
 
 torch = pytest.importorskip("torch", reason="the extra train is not installed")
 
 from trainers.models import load_causal, load_reward, load_tokenizer  # noqa: E402
+from trainers.release import Example, Message  # noqa: E402
+from trainers.tokenize import encode  # noqa: E402
 
 LOADERS: dict[str, Callable[[str], Any]] = {
     "causal": load_causal,
     "reward": load_reward,
     "tokenizer": load_tokenizer,
     "embedder": Embedder,
+    "server": check_served_model,
 }
 
 
@@ -120,6 +125,7 @@ FOLDERS = {
     )
 }
 HARMLESS = {
+    ("weights_named_safetensors", "server"),  # which cannot read them
     *((name, "tokenizer") for name in FOLDERS if not name.startswith("auto_map")),
     *(("bare_pickles", loader) for loader in LOADERS),
     *(("auto_map_of_a_known_type", loader) for loader in LOADERS),
@@ -149,20 +155,67 @@ def test_no_code_of_a_model_folder_runs(
     assert not ran.exists()
 
 
+def test_a_kernel_of_a_part_of_a_model_is_not_loaded(tmp_path: Path) -> None:
+    from transformers import CLIPConfig, CLIPModel
+
+    sizes = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1}
+    heads = {"num_attention_heads": 2}
+    picture = {"image_size": 16, "patch_size": 8}
+    parts = {"text_config": sizes | heads, "vision_config": sizes | heads | picture}
+    CLIPModel(CLIPConfig(**parts, projection_dim=8)).save_pretrained(tmp_path)
+    load_model("AutoModel", str(tmp_path))
+    change_json(tmp_path / "config.json", attn_implementation={"text_config": "evil/kernel"})
+    with pytest.raises(UsageError, match="names the attention kernel evil/kernel"):
+        load_model("AutoModel", str(tmp_path))
+
+
+def test_a_class_that_generates_no_text_is_not_served(model: Path, tmp_path: Path) -> None:
+    hostile = tmp_path / "hostile"
+    shutil.copytree(model, hostile)
+    change_json(hostile / "config.json", architectures=["RagRetriever"])
+    with pytest.raises(UsageError, match=r"\['RagRetriever'\] generates no text"):
+        check_served_model(str(hostile))
+
+
+def test_no_server_starts_for_a_model_with_pickled_weights(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hostile, ran = tmp_path / "hostile", tmp_path / "ran"
+    shutil.copytree(model, hostile)
+    pickled_weights(hostile, ran)
+    program = tmp_path / "transformers"
+    program.touch(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("subprocess.Popen", lambda *_, **__: pytest.fail("a server was started"))
+    with pytest.raises(UsageError, match=r"it has no file model\.safetensors"), serve(str(hostile)):
+        pass
+
+
 def test_the_bomb_goes_off_where_pickles_are_trusted(tmp_path: Path) -> None:
     torch.save({"a": Bomb(tmp_path / "ran")}, tmp_path / "x.bin")
     torch.load(tmp_path / "x.bin", weights_only=False)
     assert (tmp_path / "ran").exists()
 
 
-def test_a_chat_template_runs_in_a_sandbox(model: Path, tmp_path: Path) -> None:
-    from jinja2.exceptions import SecurityError
-
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ cycler.__init__.__globals__.os.system('touch ran') }}",
+        "{{ strftime_now.__globals__['os'].system('touch ran') }}",
+        "{{ messages.append(1) }}",
+        "{% include '/etc/passwd' %}",
+        "{{ 1 / 0 }}",
+        "{{",
+    ],
+)
+def test_a_chat_template_runs_in_a_sandbox_and_fails_in_one_line(
+    model: Path, tmp_path: Path, template: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     hostile = tmp_path / "hostile"
     shutil.copytree(model, hostile)
-    (hostile / "chat_template.jinja").write_text(
-        "{{ cycler.__init__.__globals__.os.system('touch ran') }}"
-    )
-    tokenizer = load_tokenizer(str(hostile))
-    with pytest.raises(SecurityError):
-        tokenizer.apply_chat_template([{"role": "user", "content": "x"}], tokenize=False)
+    (hostile / "chat_template.jinja").write_text(template)
+    example = Example((Message("user", "q"),), "a", "", "r.jsonl:1")
+    with pytest.raises(UsageError, match=r"^r\.jsonl:1: the model's chat template fails \([^\n]+$"):
+        encode([example], load_tokenizer(str(hostile)), "chat", 64, "allow")
+    assert not (tmp_path / "ran").exists()

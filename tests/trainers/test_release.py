@@ -147,6 +147,14 @@ def test_invalid_rows_of_parquet_are_reported_by_number(tmp_path: Path) -> None:
         read_release(path)
 
 
+def test_a_parquet_file_that_expands_to_gigabytes_is_not_trained_on(tmp_path: Path) -> None:
+    texts = pa.DictionaryArray.from_arrays(pa.array([0] * 100_000, pa.int32()), ["x" * 100_000])
+    table = pa.table({"instruction": texts, "output": texts, "other": texts})
+    pq.write_table(table, tmp_path / "r.parquet", store_schema=False)
+    with pytest.raises(UsageError, match=r"row \d+ cannot be read \(expands beyond the limit"):
+        read_release(tmp_path / "r.parquet")
+
+
 @pytest.mark.parametrize("name", ["none.jsonl", "rows.json", "rows.pkl"])
 def test_an_error_for_other_files_names_the_command_that_writes_a_release(
     name: str, tmp_path: Path

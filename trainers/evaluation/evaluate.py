@@ -16,6 +16,7 @@ import numpy as np
 
 from curator.core.errors import MALFORMED, UsageError
 from curator.core.files import write_aside
+from curator.core.json_text import parse_json
 from curator.core.samples import SampledProblem
 from trainers.evaluation.grade import GradedProblem
 from trainers.evaluation.metrics import (
@@ -32,6 +33,8 @@ from trainers.evaluation.overlap import Key
 SUBSETS = 20
 """Number of random subsets of samples per point of a curve."""
 FORMAT = 1
+MAX_RESULT = 5_000_000
+"""Maximum number of values in the file of a result: 50,000 problems with 100 metrics."""
 UNSEEN = ", unseen"
 """Suffix of a set's name: without problems that the model was trained on."""
 
@@ -243,7 +246,7 @@ def write_result(result: Result, path: Path) -> None:
 def read_result(path: Path) -> Result:
     """Read a result from JSON. Raises UsageError if the file is not a result."""
     try:
-        values = json.loads(path.read_text("utf-8"))
+        values = parse_json(path.read_bytes(), MAX_RESULT)
         if values["format"] != FORMAT:
             raise ValueError(f"format {values['format']!r:.20}, expected {FORMAT}")
         scores = tuple(Score(**score) for score in values["scores"])

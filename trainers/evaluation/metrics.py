@@ -22,6 +22,8 @@ TOP = 8
 """K of RR.Top-K and W.RR.Top-K, N of Maj1.TopN (Liu et al., section 3.2)."""
 BOOTSTRAP = 2_000
 """Number of bootstrap resamples, and of permutations of a paired test."""
+AT_ONCE = 16_000_000
+"""Maximum values of resamples in memory: a file of samples may have a million problems."""
 
 
 def pass_at_k(samples: int, right: int, k: int) -> float:
@@ -136,16 +138,29 @@ def paired_difference(
     if len(first) != len(second):
         raise ValueError(f"expected pairs of values, saw {len(first)} and {len(second)}")
     gaps = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
+    if not len(gaps):
+        return bootstrap_interval(gaps, seed), 1.0
     random = np.random.default_rng(seed)
-    observed = abs(gaps.mean()) if len(gaps) else 0.0
-    signs = random.choice([-1.0, 1.0], size=(BOOTSTRAP, len(gaps)))
-    flipped = np.abs((signs * gaps).mean(axis=1)) if len(gaps) else np.ones(BOOTSTRAP)
-    p = (1 + int((flipped >= observed - 1e-12).sum())) / (1 + BOOTSTRAP)
-    return bootstrap_interval(gaps, seed), p
+    observed = abs(gaps.mean())
+    at_least = 0
+    for rows in _parts(len(gaps)):
+        signs = random.choice([-1.0, 1.0], size=(rows, len(gaps)))
+        at_least += int((np.abs((signs * gaps).mean(axis=1)) >= observed - 1e-12).sum())
+    return bootstrap_interval(gaps, seed), (1 + at_least) / (1 + BOOTSTRAP)
 
 
 def _bootstrap_means(values: Floats, seed: int) -> Floats:
     random = np.random.default_rng(seed)
-    counts = random.multinomial(len(values), np.full(len(values), 1 / len(values)), size=BOOTSTRAP)
-    means: Floats = counts @ values / len(values)
-    return means
+    shares = np.full(len(values), 1 / len(values))
+    return np.concatenate(
+        [
+            random.multinomial(len(values), shares, size=rows) @ values / len(values)
+            for rows in _parts(len(values))
+        ]
+    )
+
+
+def _parts(problems: int) -> list[int]:
+    """Return numbers of resamples that add up to all, each with at most `AT_ONCE` values."""
+    rows = min(BOOTSTRAP, max(1, AT_ONCE // problems))
+    return [min(rows, BOOTSTRAP - start) for start in range(0, BOOTSTRAP, rows)]

@@ -22,7 +22,10 @@ from curator.sources.source import Row
 from datastore.text import is_storable
 
 LARGEST = 50_000_000
-"""Maximum number of characters of the sample; one record may have 16 MB."""
+"""Bytes of the sample after which no further record is added; one record may have 16 MB in its
+file, and more in memory."""
+VALUE = 64
+"""Bytes that Python needs for a small value."""
 NOT_STATED = "none stated"
 _HUB = re.compile(r"([\w.-]+/[\w.-]+?)(?:@([\w./-]+))?")
 
@@ -133,7 +136,18 @@ def _sample(files: Sequence[Path], names: Sequence[str]) -> list[Row]:
     for each in islice(records, SAMPLE):
         if not isinstance(each, QuarantinedRecord):
             rows.append(each[1])
-            size += sum(len(cell) for cell in each[1].values() if isinstance(cell, str))
+            size += _weigh(each[1])
         if size > LARGEST:
             break
     return rows
+
+
+def _weigh(row: Row) -> int:
+    """Return about how many bytes a row takes, or its first part if they are more than LARGEST."""
+    total, rest = 0, [iter(row.values())]
+    while rest and total <= LARGEST:
+        for value in rest.pop():
+            total += VALUE + (len(value) if isinstance(value, str | bytes) else 0)
+            if isinstance(value, list | dict):
+                rest.append(iter(value.values() if isinstance(value, dict) else value))
+    return total

@@ -101,6 +101,7 @@ def audit(
         )
     dataset = open_dataset(request.dataset, request.config, request.split, request.licence)
     detected = detect(dataset.sample, request.columns)
+    dataset = replace(dataset, sample=())  # its rows may take hundreds of megabytes
     golds = _golds(request.golds_from, mirror)
     recipe = _recipe(dataset, detected, golds, request)
     # What cannot be read is left out: an audit reports on the rest.

@@ -2,8 +2,7 @@
 
 In: `ORG/NAME@REVISION`. Out: a version named `ORG--NAME` with the digest of the published one. The
 files are untrusted: digests and ids are recomputed, and only JSON and Parquet is read. Not covered:
-whether rows are correct; whether verdicts are true, which is the publisher's word; the memory of a
-Parquet page that was made to be large.
+whether rows are correct; whether verdicts are true, which is the publisher's word.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -4,7 +4,6 @@ In: the bytes of `manifest.json`. Out: a typed manifest, or HubError naming what
 digest is recomputed, and texts with control characters, which a terminal would obey, are rejected.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from hashlib import sha256
@@ -13,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from curator.core.errors import HubError
+from curator.core.json_text import parse_json
 from curator.recipe.schema import Recipe
 from curator.release.folder import DATA, FORMAT, READ_FORMATS
 from curator.versions.content import Content, JsonObject, Natural
@@ -52,7 +52,7 @@ class ReleaseManifest(JsonObject):
 def read_manifest(data: bytes, repo: str) -> ReleaseManifest:
     """Read a `manifest.json` that is valid and matches its own digest, or raise HubError."""
     try:
-        values = json.loads(data)
+        values = parse_json(data)
         if not isinstance(values, dict) or values.get("format") not in READ_FORMATS:
             raise HubError(
                 f"{repo}: manifest.json has an unsupported format (this version of Curator reads "

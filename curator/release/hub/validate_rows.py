@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from curator.checks import CHECKS
 from curator.core.errors import MALFORMED, HubError
-from curator.core.model import EVIDENCE_LEVELS, Problem, Rationale, Verdict
-from curator.release.shards import GROUP_ROWS, SCHEMA, SCHEMA_1
+from curator.core.model import EVIDENCE_LEVELS, Problem, QuarantinedRecord, Rationale, Verdict
+from curator.release.shards import SCHEMA, SCHEMA_1
+from curator.sources.readers.parquet import read_parquet, read_schema
 from curator.versions.content import Content
 from datastore.text import is_storable
 
@@ -105,21 +105,20 @@ class Rows:
         return Verdict(row_id, check, values["version"], outcome, values["reason"], evidence)
 
     def _read(self, columns: str) -> Iterator[dict[str, Any]]:
-        names = columns.split()
         for path in self._files:
             try:
-                with pq.ParquetFile(path) as file:
-                    schema = file.schema_arrow.remove_metadata()
-                    if not (schema.equals(SCHEMA) or schema.equals(SCHEMA_1)):
-                        raise HubError(
-                            f"A file of {self._subset} does not have the columns of a release"
-                        )
-                    for batch in file.iter_batches(GROUP_ROWS, columns=names):
-                        yield from _rows_without_nulls(batch)
-            except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
-                raise HubError(
-                    f"A file of {self._subset} cannot be read ({type(error).__name__})"
-                ) from None
+                schema = read_schema(path).remove_metadata()
+            except (pa.ArrowException, OSError, ValueError) as error:
+                raise self._unreadable(type(error).__name__) from None
+            if not (schema.equals(SCHEMA) or schema.equals(SCHEMA_1)):
+                raise HubError(f"A file of {self._subset} does not have the columns of a release")
+            for record in read_parquet(path, path.name, columns.split()):
+                if isinstance(record, QuarantinedRecord):
+                    raise self._unreadable(record.reason)
+                yield _check_row(dict(record[1]))
+
+    def _unreadable(self, reason: str) -> HubError:
+        return HubError(f"A file of {self._subset} cannot be read ({reason})")
 
 
 def _level(verdicts: Sequence[Verdict]) -> str:
@@ -132,15 +131,13 @@ def _level(verdicts: Sequence[Verdict]) -> str:
     return "form"
 
 
-def _rows_without_nulls(batch: pa.RecordBatch) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = batch.to_pylist()
-    for row in rows:
-        if None in row.values() or None in row.get("choices", ()):
-            raise HubError(f"Row {str(row.get('id'))[:32]!a} has a missing value")
-        # JSON in `verdicts` can express them, too; `verdicts` validates what it reads there.
-        if not all(is_storable(text) for text in _texts(row)):
-            raise HubError(f"Row {str(row.get('id'))[:32]!a} has a text with NUL")
-    return rows
+def _check_row(row: dict[str, Any]) -> dict[str, Any]:
+    if None in row.values() or None in row.get("choices", ()):
+        raise HubError(f"Row {str(row.get('id'))[:32]!a} has a missing value")
+    # JSON in `verdicts` can express them, too; `verdicts` validates what it reads there.
+    if not all(is_storable(text) for text in _texts(row)):
+        raise HubError(f"Row {str(row.get('id'))[:32]!a} has a text with NUL")
+    return row
 
 
 def _texts(row: Mapping[str, Any]) -> Iterator[str]:

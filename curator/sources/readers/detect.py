@@ -19,15 +19,14 @@ from typing import IO, Literal
 from curator.core.model import QuarantinedRecord
 from curator.sources.fields import quarantine
 from curator.sources.readers import json_array
-from curator.sources.readers.parquet import read_parquet
+from curator.sources.readers.parquet import EXPANDS, EXPANSION, UNPACKED, read_parquet
 from curator.sources.readers.pieces import PIECE_BYTES, NotCut, Piece, cut_lines, cut_list
 from curator.sources.source import Row
 
 LONGEST = json_array.LONGEST
+TOO_LONG = "longer than 16 MB"
 ZIP_MEMBERS = 1_000_000
 """Maximum members of an archive."""
-ZIP_BYTES = 8 << 30
-"""Maximum total size of the unpacked members."""
 
 Record = tuple[str, Row] | QuarantinedRecord
 
@@ -113,7 +112,7 @@ def _read_lines(path: Path, name: str, piece: Piece | None) -> Iterator[Record]:
         for line_number, (line, complete) in enumerate(_bounded_lines(file), first):
             place = f"{name}:{line_number}"
             if not complete:
-                yield quarantine(place, "longer than 16 MB", line)
+                yield quarantine(place, TOO_LONG, line)
             elif stripped := line.removeprefix(b"\xef\xbb\xbf").strip():
                 yield _parse_record(place, stripped)
 
@@ -157,14 +156,26 @@ def _read_list_piece(path: Path, name: str, piece: Piece) -> Iterator[Record]:
 
 
 def _read_csv(path: Path, name: str) -> Iterator[Record]:
+    size = 0
+
+    def read_line() -> str:
+        nonlocal size
+        line = stream.readline(LONGEST)
+        size += len(line)
+        if size > LONGEST:
+            raise csv.Error(TOO_LONG)
+        return line
+
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
-        rows = csv.reader(iter(lambda: stream.readline(LONGEST), ""), strict=True)
+        rows = csv.reader(iter(read_line, ""), strict=True)
         columns: list[str] = []
         while True:
+            size = 0  # a quoted cell may have many lines, and a row many such cells
             try:
                 cells = next(rows, None)
             except csv.Error as error:
-                yield quarantine(f"{name}:{rows.line_num}", "not CSV", str(error))
+                reason = TOO_LONG if str(error) == TOO_LONG else "not CSV"
+                yield quarantine(f"{name}:{rows.line_num}", reason, str(error))
                 continue
             if cells is None:
                 return
@@ -181,7 +192,7 @@ def _read_csv(path: Path, name: str) -> Iterator[Record]:
 
 def _read_zip(path: Path, name: str) -> Iterator[Record]:
     """Read the .json members in order of name, in memory: no member's path is used on disk."""
-    bytes_left = ZIP_BYTES
+    bytes_left = limit = max(UNPACKED, EXPANSION * path.stat().st_size)
     try:
         with zipfile.ZipFile(path) as archive:
             members = sorted(
@@ -197,7 +208,7 @@ def _read_zip(path: Path, name: str) -> Iterator[Record]:
                 record, size = _read_member(archive, member, place)
                 bytes_left -= size
                 if bytes_left < 0:
-                    yield quarantine(place, "the archive unpacks to more than 8 GB", "")
+                    yield quarantine(place, EXPANDS, f"to more than {limit >> 20:,} MB")
                     return
                 yield record
     except (zipfile.BadZipFile, OSError, ValueError, EOFError) as error:
@@ -213,5 +224,5 @@ def _read_member(archive: zipfile.ZipFile, member: str, place: str) -> tuple[Rec
     except (zipfile.BadZipFile, zlib.error, RuntimeError, OSError, ValueError, EOFError) as error:
         return quarantine(place, "damaged or locked member", str(error)), 0
     if len(raw) > LONGEST:
-        return quarantine(place, "longer than 16 MB", raw), len(raw)
+        return quarantine(place, TOO_LONG, raw), len(raw)
     return _parse_record(place, raw.removeprefix(b"\xef\xbb\xbf")), len(raw)

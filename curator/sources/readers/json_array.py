@@ -60,9 +60,10 @@ class _Window:
             self.text, self.at = self.text[self.at :], 0
 
     def read_more(self) -> bool:
-        """Drop the parsed text and read as much again as is left, so that time stays linear."""
+        """Drop the parsed text and read as much again as is left, so that time stays linear; an
+        element of more than LONGEST characters is not read to its end, but to the next chunk."""
         rest = self.text[self.at :]
-        chunk = self.stream.read(max(CHUNK, len(rest)))
+        chunk = self.stream.read(max(CHUNK, min(len(rest), LONGEST - len(rest))))
         self.exhausted = not chunk
         self.text, self.at = rest + chunk, 0
         return not self.exhausted

@@ -6,7 +6,7 @@ elements, pages that decompress a thousandfold. So the headers of all pages of a
 first: they decide how many rows are read at once, or that the file is refused.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,6 +14,7 @@ from curator.core.model import QuarantinedRecord
 from curator.sources.fields import quarantine
 from curator.sources.readers.json_array import LONGEST
 from curator.sources.readers.parquet_pages import WINDOWS, Chunk, read_chunk
+from curator.sources.readers.thrift import weigh_struct
 from curator.sources.source import Row
 
 AT_ONCE = 128 << 20
@@ -28,7 +29,12 @@ UNPACKED = 512 << 20
 EXPANDS = "expands beyond the limit"
 """Reason why a file is not read further; its size and the limit are in the raw text."""
 FOOTER = 32 << 20
-"""Maximum bytes of the footer; pyarrow takes 20 times as many to parse it."""
+"""Maximum bytes of the footer."""
+PARSED = 512 << 20
+"""Maximum bytes that the lists of the footer may be parsed to: 3 bytes can stand for a column."""
+FOOTER_TEXT = 512 << 10
+"""Maximum bytes of a text in the footer, such as a schema of Arrow, which can be parsed to 500
+times its size."""
 VALUE = 64
 """Bytes that Python needs for a small value."""
 
@@ -39,8 +45,11 @@ class TooLarge(Exception):
     """A file that cannot be read in bounded memory. The message states size and limit."""
 
 
-def read_parquet(path: Path, name: str) -> Iterator[Record]:
-    """Yield every row of a Parquet file; for any content, the only exception raised is OSError."""
+def read_parquet(path: Path, name: str, columns: Collection[str] | None = None) -> Iterator[Record]:
+    """Yield every row of a Parquet file; for any content, the only exception raised is OSError.
+
+    With `columns`, only these are read; one that the file lacks is not in the rows.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -49,8 +58,9 @@ def read_parquet(path: Path, name: str) -> Iterator[Record]:
         with path.open("rb") as raw:
             size = _check_footer(raw)
             with pq.ParquetFile(path, pre_buffer=False) as file:
+                names = None if columns is None else list(columns)
                 for group in range(file.num_row_groups):
-                    for batch in _read_group(path, raw, file, group):
+                    for batch in _read_group(raw, file, group, names):
                         weight = _weight(batch.columns)
                         decoded += weight
                         if decoded > max(UNPACKED, EXPANSION * size):
@@ -69,37 +79,61 @@ def read_parquet(path: Path, name: str) -> Iterator[Record]:
         yield quarantine(f"{name}:{count + 1}", "not Parquet", str(error))
 
 
+def read_schema(path: Path) -> Any:
+    """Return the schema of a Parquet file. Raises ValueError or ArrowException if it has none."""
+    import pyarrow.parquet as pq
+
+    try:
+        with path.open("rb") as raw:
+            _check_footer(raw)
+    except TooLarge as error:
+        raise ValueError(str(error)) from None
+    with pq.ParquetFile(path, pre_buffer=False) as file:
+        return file.schema_arrow
+
+
 def _check_footer(raw: IO[bytes]) -> int:
     """Return the size of the file; raise TooLarge if its footer is too large to parse."""
     whole = raw.seek(0, 2)
-    if whole >= 12:
-        raw.seek(-8, 2)
-        size = int.from_bytes(raw.read(4), "little")
-        if size > FOOTER:
-            raise TooLarge(f"the footer has {_mb(size)}; the limit is {_mb(FOOTER)}")
+    if whole < 12:
+        return whole
+    raw.seek(-8, 2)
+    size = int.from_bytes(raw.read(4), "little")
+    if size > whole - 12:
+        raise ValueError(f"the footer claims {size:,} bytes of a file of {whole:,}")
+    if size > FOOTER:
+        raise TooLarge(f"the footer has {_mb(size)}; the limit is {_mb(FOOTER)}")
+    raw.seek(whole - 8 - size)
+    parsed, text = weigh_struct(raw.read(size), PARSED)
+    if parsed > PARSED:
+        raise TooLarge(f"the footer of {size:,} bytes is parsed to more than {_mb(PARSED)}")
+    if text > FOOTER_TEXT:
+        raise TooLarge(f"a text in the footer has {text:,} bytes; the limit is {FOOTER_TEXT:,}")
     return whole
 
 
-def _read_group(path: Path, raw: IO[bytes], file: Any, group: int) -> Iterator[Any]:
+def _read_group(raw: IO[bytes], file: Any, group: int, names: list[str] | None) -> Iterator[Any]:
     """Yield the batches of a row group."""
     import pyarrow.parquet as pq
 
-    chunks = _read_chunks(raw, file, group)
+    chunks = _read_chunks(raw, file, group, names)
     rows = _rows_at_once(chunks)
     dictionaries = [each.path for each in chunks if _needs_dictionary(each)]
     if not dictionaries:
-        yield from file.iter_batches(batch_size=rows, row_groups=[group])
+        yield from file.iter_batches(rows, [group], names)
         return
     # Without `read_dictionary`, each value would be a copy of its entry.
-    with pq.ParquetFile(path, pre_buffer=False, read_dictionary=dictionaries) as encoded:
-        yield from encoded.iter_batches(batch_size=rows, row_groups=[group])
+    with pq.ParquetFile(raw.name, pre_buffer=False, read_dictionary=dictionaries) as encoded:
+        yield from encoded.iter_batches(rows, [group], names)
 
 
-def _read_chunks(raw: IO[bytes], file: Any, group: int) -> list[Chunk]:
+def _read_chunks(raw: IO[bytes], file: Any, group: int, names: list[str] | None) -> list[Chunk]:
     metadata, resident = file.metadata.row_group(group), 0
     chunks = []
     for number in range(metadata.num_columns):
         column, schema = metadata.column(number), file.schema.column(number)
+        if names is not None and schema.path.partition(".")[0] not in names:
+            continue
         text = schema.physical_type == "BYTE_ARRAY"
         width = schema.length if schema.physical_type == "FIXED_LEN_BYTE_ARRAY" else 12
         chunk = Chunk(schema.path, schema.max_repetition_level > 0, text, width)

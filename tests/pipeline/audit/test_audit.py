@@ -454,6 +454,25 @@ def test_the_report_page_is_written_without_a_version(mixed: Path) -> None:
     assert again.returncode == 2 and "page.html exists" in again.stderr
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"question": [{}] * 300_000},
+        {"question": {"text": [[]] * 300_000}},
+        dict.fromkeys(map(str, range(300_000)), ""),
+    ],
+    ids=["list", "object", "columns"],
+)
+def test_the_sample_ends_after_few_rows_that_take_much_memory(tmp_path: Path, row: Any) -> None:
+    file = write(tmp_path / "rows.jsonl", [row] * 10)
+    assert len(open_dataset(str(file), "", "train", "").sample) < 5
+
+
+def test_the_sample_counts_binary_cells(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"q": pa.array([b"x" * (8 << 20)] * 20)}), tmp_path / "rows.parquet")
+    assert len(open_dataset(str(tmp_path / "rows.parquet"), "", "train", "").sample) < 8
+
+
 def test_a_limit_reads_only_the_first_records(mixed: Path) -> None:
     report = json.loads(run(mixed.name, "--limit", "3", "--json", cwd=mixed.parent).stdout)
     assert report["rows"] == 3

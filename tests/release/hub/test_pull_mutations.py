@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from curator.cli.render import print_manifest
-from curator.core.errors import CuratorError
+from curator.core.errors import CuratorError, HubError
 from curator.core.progress import SilentListener
 from curator.release.hub.pull import pull
 from curator.release.hub.push import publish
@@ -301,3 +301,18 @@ def test_rows_with_any_change_are_rejected_in_one_line_or_usable(
         except BaseException as error:
             error.add_note(what)
             raise
+
+
+def test_rows_that_expand_to_gigabytes_are_not_pulled(
+    published: tuple[Hub, Path], tmp_path: Path
+) -> None:
+    files = published[0].repos[REPO].commits[-1].files
+    table = pq.read_table(io.BytesIO(files[SHARD])).slice(0, 1)
+    table = pa.concat_tables([table] * 50_000).combine_chunks()
+    text = pa.DictionaryArray.from_arrays(pa.array([0] * 50_000, pa.int32()), ["x" * 100_000])
+    at = table.schema.get_field_index("output")
+    table = table.set_column(at, pa.field("output", text.type, nullable=False), text)
+    pq.write_table(table, tmp_path / "rows", store_schema=False)
+    content = read_manifest(files["manifest.json"], REPO).content
+    with pytest.raises(HubError, match=r"cannot be read \(expands beyond the limit\)"):
+        list(Rows("cot", content, [tmp_path / "rows"])._read("id output"))

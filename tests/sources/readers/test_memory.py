@@ -125,10 +125,13 @@ def test_long_entries_of_few_rows_are_read(tmp_path: Path) -> None:
     assert read(write(tmp_path / "rows.parquet", column))[0] == {"rows": 60}
 
 
-def test_a_footer_that_claims_to_be_huge_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("size", "reason"), [(100, "not Parquet"), (64 << 20, "expands beyond the limit")]
+)
+def test_a_footer_that_claims_to_be_huge_is_refused(tmp_path: Path, size: int, reason: str) -> None:
     path = tmp_path / "rows.parquet"
-    path.write_bytes(b"PAR1" + b"\0" * 100 + (1 << 30).to_bytes(4, "little") + b"PAR1")
-    assert read(path)[0] == {"expands beyond the limit": 1}
+    path.write_bytes(b"PAR1" + bytes(size) + (40 << 20).to_bytes(4, "little") + b"PAR1")
+    assert read(path)[0] == {reason: 1}
 
 
 @pytest.mark.parametrize(
@@ -140,6 +143,8 @@ def test_a_footer_that_claims_to_be_huge_is_refused(tmp_path: Path) -> None:
         ("lists.json", lambda: b"[" + b"[]," * 300_000 + b"[]]", "not a JSON object"),
         ("open.csv", lambda: b'q,a\n1,2\n"' + b"x" * 50_000_000, "not CSV"),
         ("nul.csv", lambda: b"q,a\n" + b"\0" * 50_000_000, "not CSV"),
+        ("lines.csv", lambda: b"q,a\n" + b'"\n0",' * 20_000_000, "longer than 16 MB"),
+        ("long.json", lambda: b'[{"q": [' + b'{"":0},' * 4_000_000 + b"0]}]", "longer than 16 MB"),
         ("ragged.csv", lambda: b"q,a\n" + b"," * 5_000_000 + b"\n", "wrong number of columns"),
     ],
 )

@@ -259,6 +259,15 @@ def test_a_zip_bomb_is_cut_at_sixteen_megabytes(tmp_path: Path) -> None:
     assert read_file(path) == [("bomb.zip/a.json", "longer than 16 MB"), ("bomb.zip/b.json", {})]
 
 
+def test_a_zip_whose_members_expand_a_thousandfold_is_read_up_to_the_limit(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.zip"
+    text = b'{"a": "' + b"0" * (15 << 20) + b'"}'
+    path.write_bytes(zipped({f"{n:02}.json": text for n in range(40)}))
+    assert path.stat().st_size < 1_000_000
+    reasons = [row for _, row in read_file(path) if isinstance(row, str)]
+    assert reasons == ["expands beyond the limit"]
+
+
 def test_a_damaged_zip_is_quarantined(tmp_path: Path) -> None:
     whole = bytearray(zipped({"a.json": b'{"a": 1}' * 50}))
     path = tmp_path / "math.zip"

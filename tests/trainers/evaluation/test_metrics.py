@@ -1,5 +1,7 @@
 """Metrics: known values, brute force, and properties that hold for any samples."""
 
+import tracemalloc
+from dataclasses import astuple
 from itertools import combinations
 from statistics import mean
 
@@ -8,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trainers.evaluation import metrics
 from trainers.evaluation.metrics import (
     RULES,
     best_of_top,
@@ -112,6 +115,21 @@ def test_an_interval_of_a_share_is_about_two_standard_errors() -> None:
     assert found.low == pytest.approx(0.4 - 1.96 * error, abs=0.006)
     assert found.high == pytest.approx(0.4 + 1.96 * error, abs=0.006)
     assert bootstrap_interval(solved) == found
+
+
+def test_resamples_of_many_problems_are_drawn_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(2).random(5_001)
+    whole = bootstrap_interval(values), paired_difference(values, values[::-1])
+    monkeypatch.setattr(metrics, "AT_ONCE", 70_000)
+    tracemalloc.start()
+    parts = bootstrap_interval(values), paired_difference(values, values[::-1])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10_000_000
+    assert astuple(parts[0]) == pytest.approx(astuple(whole[0]))
+    assert astuple(parts[1][0]) == pytest.approx(astuple(whole[1][0]))
+    assert parts[1][1] == whole[1][1]
+    assert bootstrap_interval([]).high == 1 and paired_difference([], [])[1] == 1
 
 
 def test_the_paired_test_detects_a_real_difference_and_no_other() -> None:
