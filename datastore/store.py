@@ -57,6 +57,7 @@ class Store:
         self.readonly = readonly
         self.note: Callable[[str], None] = lambda line: None
         """Receives one line per damaged file of a ledger that is read."""
+        self._shard_engine: Engine | None = None
         self._ledgers: dict[str, Ledger] = {}
         self._claims: dict[str, Claims] = {}
         number = _read_format(self.root)
@@ -103,6 +104,12 @@ class Store:
         spill = Path(tempfile.gettempdir()) if self.readonly else self.root / "tmp"
         return Engine(memory, threads, spill=spill)
 
+    def shard_engine(self) -> Engine:
+        """Return an engine of one thread for queries over one shard, the same object each time."""
+        if self._shard_engine is None:
+            self._shard_engine = self.engine(threads=1)
+        return self._shard_engine
+
     @contextmanager
     def guard_query(self, digests: Iterable[str]) -> Iterator[None]:
         """Check the objects that a query reads, before it and again if it fails.
@@ -137,7 +144,10 @@ class Store:
             )
 
     def close(self) -> None:
-        """Close the ledgers and release the claims."""
+        """Close the ledgers and the engine, and release the claims."""
+        if self._shard_engine:
+            self._shard_engine.close()
+            self._shard_engine = None
         for ledger in self._ledgers.values():
             ledger.close()
         self._ledgers.clear()

@@ -91,15 +91,28 @@ def draw(
     The rows with the smallest md5 of seed and id are drawn. So the draw depends neither on the
     order of the rows nor on other subsets, and a larger count adds rows to a smaller one.
     """
+    have = available(engine, rows)
+    limited = {name: count for name, count in counts.items() if count < have.get(name, 0)}
+    # Only where rows are left out is their order needed.
     query = f"""
-        WITH wanted AS (SELECT unnest($subsets) AS subset, unnest($counts) AS count)
-        SELECT id, subset FROM (SELECT id, subset FROM ({rows.rows})) JOIN wanted USING (subset)
-        QUALIFY count >= row_number() OVER (
-            PARTITION BY subset ORDER BY md5(encode('draw:{seed:d}:') || id), id
+        WITH wanted AS (SELECT unnest($subsets) AS subset, unnest($counts) AS count),
+        chosen AS (
+            SELECT id, subset FROM ({rows.rows})
+            WHERE subset NOT IN (SELECT subset FROM wanted)
+                AND subset IN (SELECT unnest($all_of))
+            UNION ALL
+            SELECT id, subset FROM (SELECT id, subset FROM ({rows.rows})) JOIN wanted USING (subset)
+            QUALIFY count >= row_number() OVER (
+                PARTITION BY subset ORDER BY md5(encode('draw:{seed:d}:') || id), id
+            )
         )
-        ORDER BY id, subset
+        SELECT id, subset FROM chosen ORDER BY id, subset
     """
-    params = {"subsets": list(counts), "counts": list(counts.values())}
+    params = {
+        "subsets": list(limited),
+        "counts": list(limited.values()),
+        "all_of": [name for name in counts if name not in limited],
+    }
     for batch in engine.batches(query, params):
         yield batch.cast(VERSION_ROWS)
 

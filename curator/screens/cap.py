@@ -9,12 +9,12 @@ from collections.abc import Iterator
 import pyarrow as pa
 from pydantic import Field
 
-from curator.core.arrow import VERDICTS, to_batches
+from curator.core.arrow import ID, VERDICTS, to_batches
 from curator.core.model import Verdict
 from curator.core.section import Section
 from curator.screens import normalize
 from curator.screens.rows import Rows
-from curator.screens.screen import Screen
+from curator.screens.screen import Keys, Screen
 from datastore.engine import Engine
 
 NAME = "cap"
@@ -28,19 +28,24 @@ class Cap(Section):
     """Maximum number of rows with the same normalised question."""
 
 
+def select_keys(source: str, **parameters: object) -> str:
+    """SELECT of (id, question): the hash of the normalised question of each problem."""
+    key = normalize.key(normalize.stem(normalize.fold("question")))
+    return f"SELECT DISTINCT id, unhex(md5({key})) AS question FROM {source}"
+
+
 def reject_rows_over_cap(
     engine: Engine, rows: Rows, rationales: int, seed: int
 ) -> Iterator[pa.RecordBatch]:
     """Yield verdicts in the layout `VERDICTS`, by row id, on the surplus rows of each question."""
     # The prefix `cap` makes this order independent of the draw's. With the same order, the rows
     # that the cap leaves would have small hashes, and the draw would prefer them.
-    question = normalize.key(normalize.stem(normalize.fold("question")))
+    keys = rows.keys or f"({select_keys(f'({rows.problems})')})"
     query = f"""
         WITH alive AS (SELECT id, problem_id FROM ({rows.rows})),
         problem AS (
-            SELECT DISTINCT id AS problem_id,
-                md5_number({question}) AS question
-            FROM ({rows.problems}) WHERE id IN (SELECT problem_id FROM alive)
+            SELECT DISTINCT id AS problem_id, question
+            FROM {keys} WHERE id IN (SELECT problem_id FROM alive)
         ),
         ranked AS (
             SELECT id, question,
@@ -71,6 +76,7 @@ SCREEN = Screen(
     "Limit the rationales per question.",
     reject_rows_over_cap,
     parameters=Cap,
+    keys=Keys("problems", select_keys, pa.schema([("id", ID), ("question", pa.binary())])),
     needs=frozenset({"seed"}),
     always_digested=True,
 )

@@ -13,12 +13,12 @@ from typing import Annotated, Any, Literal
 import pyarrow as pa
 from pydantic import Field
 
-from curator.core.arrow import VERDICTS, to_batches
+from curator.core.arrow import ID, VERDICTS, to_batches
 from curator.core.model import Verdict
 from curator.core.section import Section, one_of
 from curator.screens import normalize
 from curator.screens.rows import Rows
-from curator.screens.screen import Screen
+from curator.screens.screen import Keys, Screen
 from curator.sources import EVALS
 from datastore.engine import Engine, literal, scan
 
@@ -55,7 +55,12 @@ def find_contamination(
     # Pre-filter by hashed n-grams; only a few per cent of the problems are then compared as text.
     # The second step also makes hash collisions harmless.
     engine.sql(f"CREATE OR REPLACE TABLE screen_items AS {_items(evals, ngram)}")
-    engine.sql(f"CREATE OR REPLACE TABLE screen_suspects AS {_suspects(rows, ngram)}")
+    prepared = f"({hashes_of_items(evals, ngram)})"
+    keys = rows.keys or f"({select_keys(f'({rows.problems})', prepared, ngram)})"
+    engine.sql(
+        f"CREATE OR REPLACE TABLE screen_suspects AS SELECT DISTINCT id FROM {keys} "
+        f"WHERE id IN (SELECT problem_id FROM ({rows.rows}))"
+    )
     verdicts = (
         _verdict(row, ngram, masked == "reject")
         for batch in engine.batches(_matches(rows, ngram))
@@ -92,16 +97,20 @@ def _items(evals: Mapping[str, Sequence[Path]], ngram: int) -> str:
     return f"SELECT * FROM ({with_ngrams}) WHERE plain <> ['']"
 
 
-def _suspects(rows: Rows, ngram: int) -> str:
-    """Return a SELECT of the ids of problems that share a hash with an evaluation question."""
-    questions = f"""
-        SELECT id, question FROM ({rows.problems})
-        WHERE id IN (SELECT problem_id FROM ({rows.rows}))
-    """
+def hashes_of_items(
+    evals: Mapping[str, Sequence[Path]], ngram: int = 13, **parameters: object
+) -> str:
+    """SELECT of (hash): the hashes of the n-grams of all evaluation questions."""
+    return f"SELECT DISTINCT unnest(hashes) AS hash FROM ({_items(evals, ngram)}) ORDER BY hash"
+
+
+def select_keys(source: str, prepared: str, ngram: int = 13, **parameters: object) -> str:
+    """SELECT of (id): the problems that share a hash with an evaluation question."""
+    questions = f"SELECT id, question FROM {source}"
     return f"""
         SELECT DISTINCT id
         FROM (SELECT id, unnest(hashes) AS hash FROM ({_with_ngrams(questions, ("id",), ngram)}))
-        SEMI JOIN (SELECT unnest(hashes) AS hash FROM screen_items) USING (hash)
+        SEMI JOIN {prepared} USING (hash)
     """
 
 
@@ -194,6 +203,13 @@ SCREEN = Screen(
     find_contamination,
     parameters=Contamination,
     needs=frozenset({"evals"}),
+    keys=Keys(
+        "problems",
+        select_keys,
+        pa.schema([("id", ID)]),
+        hashes_of_items,
+        pa.schema([("hash", pa.uint64())]),
+    ),
     on=True,
     always_digested=True,
 )

@@ -8,43 +8,41 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from curator.core.arrow import VERDICTS, to_batches
+from curator.core.arrow import ID, VERDICTS, to_batches
 from curator.core.model import Verdict
 from curator.screens import normalize
 from curator.screens.rows import Rows
-from curator.screens.screen import Screen
+from curator.screens.screen import Keys, Screen
 from datastore.engine import Engine
 
 NAME = "duplicates"
 VERSION = 1
 
 
+def select_keys(source: str, **parameters: object) -> str:
+    """SELECT of (id, instruction): half of the hash of the normalised instruction."""
+    key = normalize.key(normalize.fold("instruction"))
+    return f"SELECT id, md5_number_lower({key}) AS instruction FROM {source}"
+
+
 def reject_duplicates(engine: Engine, rows: Rows) -> Iterator[pa.RecordBatch]:
     """Yield verdicts in the layout `VERDICTS`, by row id.
 
-    Instructions are compared first. Texts, which are four fifths of the bytes, are normalised only
-    where the instructions agree.
+    Keys of the instructions are compared first. Instructions and texts are read and compared whole
+    only where these agree.
     """
-    # `rows.rows` appears twice: a common table expression would hold all rows with their texts.
-    instruction = normalize.key(normalize.fold("instruction"))
+    keys = rows.keys or f"({select_keys(f'({rows.rows})')})"
+    whole = [normalize.key(normalize.fold(column)) for column in ("instruction", "text")]
     query = f"""
-        WITH instruction AS MATERIALIZED (
-            SELECT id, place, md5_number({instruction}) AS instruction_hash
-            FROM ({rows.rows})
+        WITH repeated AS (
+            SELECT instruction FROM {keys} GROUP BY instruction HAVING count(*) > 1
         ),
-        repeated AS (
-            SELECT instruction_hash FROM instruction GROUP BY instruction_hash HAVING count(*) > 1
-        ),
-        candidate AS MATERIALIZED (
-            SELECT id, place, instruction_hash
-            FROM instruction SEMI JOIN repeated USING (instruction_hash)
-        ),
-        text AS (
-            SELECT id, md5_number({normalize.key(normalize.fold("text"))}) AS text_hash
-            FROM (SELECT id, text FROM ({rows.rows}) SEMI JOIN candidate USING (id))
-        ),
+        candidate AS (SELECT DISTINCT id FROM {keys} SEMI JOIN repeated USING (instruction)),
         hashed AS MATERIALIZED (
-            SELECT id, place, instruction_hash, text_hash FROM text JOIN candidate USING (id)
+            SELECT id, place, md5_number({whole[0]}) AS instruction_hash,
+                md5_number({whole[1]}) AS text_hash
+            FROM (SELECT id, place, instruction, text FROM ({rows.rows})
+                SEMI JOIN candidate USING (id))
         ),
         first AS (
             SELECT instruction_hash, text_hash, min({{'place': place, 'id': id}}).id AS kept
@@ -65,6 +63,7 @@ SCREEN = Screen(
     VERSION,
     "Reject rows that equal another row except for case, white space and punctuation.",
     reject_duplicates,
+    keys=Keys("rationales", select_keys, pa.schema([("id", ID), ("instruction", pa.uint64())])),
     audit_note="compared without case, white space and punctuation",
     on=True,
     always_digested=True,

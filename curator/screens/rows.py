@@ -1,7 +1,8 @@
 """The input of a screen: the rows that nothing has rejected yet and their problems, as queries.
 
 Problems are separate from rows so that no screen joins texts: a million rows have fewer distinct
-questions, and the join is over ids of 16 bytes.
+questions, and the join is over ids of 16 bytes. What a screen compares in all rows are keys, such
+as hashes, which each shard computes for itself; texts are read only of the rows that keys select.
 """
 
 from dataclasses import dataclass
@@ -18,3 +19,6 @@ class Rows:
     problems: str
     """A SELECT of (id, question, licence) with every problem of `rows`. An id may repeat; problems
     without rows are ignored."""
+    keys: str = ""
+    """A SELECT of the screen's keys of all shards, also of rows that were rejected; see
+    `Screen.keys`."""

@@ -20,6 +20,21 @@ Need = Literal["seed", "evals", "licences"]
 
 
 @dataclass(frozen=True, slots=True)
+class Keys:
+    """What a screen needs of each shard, so that only candidates are compared as text."""
+
+    of: Literal["rationales", "problems"]
+    """The objects that a shard's keys are computed from."""
+    select: Callable[..., str]
+    """(source, **parameters) -> SELECT over a FROM item; with `prepare`, (source, prepared, …)."""
+    schema: pa.Schema
+    """The columns of that SELECT."""
+    prepare: Callable[..., str] | None = None
+    """(**parameters, **needs) -> SELECT whose rows each shard sees as the FROM item `prepared`."""
+    prepared_schema: pa.Schema | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Screen:
     """A check that must see all rows."""
 
@@ -33,6 +48,8 @@ class Screen:
     parameters: type[Section] | None = None
     """Model of the keys below the screen's own key. Without it the key is true or false."""
     needs: frozenset[Need] = frozenset()
+    keys: Keys | None = None
+    """Computed by shard, and given to `run` as `rows.keys`."""
     audit_note: str = ""
     """How the screen compares rows, for the table of `curator audit`."""
     on: bool = False

@@ -228,11 +228,8 @@ def _find_golds(context: BuildContext, problems: str, golds: str) -> Golds:
         ) WHERE text <> '' OR (len(choices) > 0 AND NOT has_choices)
         QUALIFY row_number() OVER (PARTITION BY id ORDER BY place) = 1
     """
-    with context.store.engine(threads=1) as engine:
-        return {
-            row["id"]: OtherGold(
-                row["name"], row["gold"], row["choices"], row["text"], row["texts"]
-            )
-            for batch in engine.batches(query)
-            for row in batch.to_pylist()
-        }
+    return {
+        row["id"]: OtherGold(row["name"], row["gold"], row["choices"], row["text"], row["texts"])
+        for batch in context.store.shard_engine().batches(query)
+        for row in batch.to_pylist()
+    }

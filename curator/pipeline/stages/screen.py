@@ -8,9 +8,13 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
+import duckdb
+
 from curator.core import arrow
+from curator.core.errors import CuratorError
 from curator.core.section import Section
 from curator.pipeline.context import BuildContext, Stage
+from curator.pipeline.shards import Shard, run_shards
 from curator.recipe.schema import Recipe
 from curator.screens import SCREENS, Screen
 from curator.screens.rows import Rows
@@ -75,13 +79,14 @@ def _screen(
     evals: Mapping[str, Sequence[str]] = needs.get("evals", {})
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
-        context.listener.progress(f"screening {name}", 0, None)
         objects = context.store.objects
         paths = {key: [objects.path(digest) for digest in evals[key]] for key in evals}
         provided = {**needs, "evals": paths} if evals else needs
+        keys = make_keys(context, name, parts, parameters, provided, evals)
+        context.listener.progress(f"screening {name}", 0, None)
         with context.store.guard_query(inputs), context.store.engine() as engine:
             create_tables(engine, context, parts, earlier)
-            rows = Rows("SELECT * FROM alive", queries.problems(parts))
+            rows = Rows("SELECT * FROM alive", queries.problems(parts), keys)
             batches = SCREENS[name].run(engine, rows, **parameters, **provided)
             digest = objects.write(batches, arrow.VERDICTS)
             verdicts = scan([objects.path(digest)])
@@ -96,6 +101,63 @@ def _screen(
     plain |= {"subsets": [part.subset for part in parts], "undecided": context.recipe.undecided}
     inputs = [*input_digests(parts, earlier), *chain.from_iterable(evals.values())]
     return context.once(Stage(f"screen {name}", ("curator.screens", *CODE)), plain, inputs, make)
+
+
+def make_keys(
+    context: BuildContext,
+    name: str,
+    parts: Sequence[Part],
+    parameters: Mapping[str, Any],
+    provided: Mapping[str, Any],
+    evals: Mapping[str, Sequence[str]],
+) -> str:
+    """Compute the keys of a screen shard by shard; return a FROM item with all of them."""
+    keys = SCREENS[name].keys
+    if keys is None:
+        return ""
+    # DuckDB's hashes may differ between its releases.
+    params = {**parameters, "duckdb": duckdb.__version__}
+    objects, prepared = context.store.objects, ""
+    if keys.prepare:
+        query = keys.prepare(**parameters, **provided)
+        inputs = list(chain.from_iterable(evals.values()))
+        stage = Stage(f"prepare {name}", ("curator.screens",))
+        schema = keys.prepared_schema
+
+        def prepare() -> tuple[dict[str, str], dict[str, int]]:
+            with context.store.guard_query(inputs), context.store.engine() as engine:
+                return {"prepared": objects.write(engine.batches(query), schema)}, {}
+
+        prepared = context.once(stage, params, inputs, prepare).objects["prepared"]
+    paths = dict.fromkeys(path for part in parts for path in getattr(part, keys.of))
+    shards = [Shard(objects.rows(path.stem), (name, path.stem, prepared, params)) for path in paths]
+    done = run_shards(context, keys_of_shard, shards, f"screening {name}")
+    return scan(objects.path(outputs.objects["keys"]) for outputs in done)
+
+
+def keys_of_shard(
+    context: BuildContext, name: str, digest: str, prepared: str, params: dict[str, Any]
+) -> Outputs:
+    """Write object `keys` of one object of rationales or problems."""
+
+    def make() -> tuple[dict[str, str], dict[str, int]]:
+        if params["duckdb"] != duckdb.__version__:
+            raise CuratorError(
+                f"This process has DuckDB {duckdb.__version__}, the build {params['duckdb']}. "
+                "Install the same version everywhere."
+            )
+        keys, objects = SCREENS[name].keys, context.store.objects
+        assert keys is not None
+        given = {key: value for key, value in params.items() if key != "duckdb"}
+        if prepared:
+            given["prepared"] = scan([objects.path(prepared)])
+        query = keys.select(scan([objects.path(digest)]), **given)
+        batches = context.store.shard_engine().batches(query)
+        return {"keys": objects.write(batches, keys.schema)}, {}
+
+    inputs = [digest, prepared] if prepared else [digest]
+    stage = Stage(f"keys {name}", ("curator.screens",))
+    return context.once(stage, params, inputs, make, name)
 
 
 def input_digests(parts: Sequence[Part], screened: Mapping[str, Outputs]) -> list[str]:
