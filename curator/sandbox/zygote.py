@@ -34,12 +34,18 @@ from curator.sandbox.supervise import Supervisor
 
 # Not os.fork(): the functions that modules register to run after it cost more than the fork, and
 # reseed `random` from the system's entropy. Safe because a zygote has one thread.
-_fork = ctypes.PyDLL(None).fork
+_libc = ctypes.PyDLL(None)
+_fork, _open = _libc.fork, _libc.open
+_setrlimit = _libc.setrlimit
+_setrlimit.argtypes = (ctypes.c_int, ctypes.c_void_p)
+_Limits = ctypes.c_ulong * 2
+_NONE = _Limits(0, 0)
 
 _FILE_BYTES, _OPEN_FILES = 16 << 20, 64
 _MAX_OPEN = 256
 _RESERVE = 16 << 20
-_CONTROL = 3
+_STDOUT, _STDERR, _CONTROL = 1, 2, 3
+_NULL, _OUTPUT = b"/dev/null", OUTPUT.encode()
 _PRIVATE_MEMORY = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
 _WAIT_STATUS_BYTES = 4
 _REST = struct.Struct("<II")
@@ -68,7 +74,8 @@ class _State:
     """What is sent to the caller: REPLY and output."""
     addresses: tuple[int, int]
     """Where the wait status and the usage lie in the reply."""
-    cpu: tuple[int, int]
+    cpu: ctypes.Array[ctypes.c_ulong]
+    """The limits of CPU time, as the kernel expects them."""
 
 
 def main(control_fd: int, settings_json: str) -> Never:
@@ -81,8 +88,6 @@ def main(control_fd: int, settings_json: str) -> Never:
     except Exception as error:
         control.sendall(json.dumps({"error": f"{type(error).__name__}: {error}"}).encode() + b"\n")
         os._exit(1)
-    # From here on the caller no longer reads standard error.
-    os.dup2(1, 2)
     control.sendall(json.dumps({"mechanisms": [asdict(m) for m in mechanisms]}).encode() + b"\n")
     with suppress(BaseException):
         _serve(control, state)
@@ -138,7 +143,7 @@ def _prepare(settings: Settings) -> tuple[list[Mechanism], _State]:
         settings, strict, mmap.mmap(-1, _REPORT_MEMORY), Supervisor(_CONTROL, settings),
         inside.keeper,
         mmap.mmap(-1, REQUEST.size + PROGRAM_BYTES, _PRIVATE_MEMORY), reply,
-        (address, address + HEADER.size), (seconds, seconds + 1),
+        (address, address + HEADER.size), _Limits(seconds, seconds + 1),
     )  # fmt: skip
     _wipe(state.request, len(state.request))
     _wipe(reply, len(reply))
@@ -208,28 +213,38 @@ def _run(state: _State, text: memoryview, preamble: int) -> int:
 
     Makes no object of anything that comes from the program: the next one could find it in memory.
     """
-    if state.settings.namespaces:
+    namespaces = state.settings.namespaces
+    if namespaces:
         os.utime(".", ns=_UNTOUCHED)
-        out = os.open(OUTPUT, os.O_RDWR | os.O_TRUNC | os.O_CLOEXEC)
-    else:
-        out = os.memfd_create("output")
+    _open_streams(namespaces)
     child = _fork()
     if child < 0:
         raise OSError("cannot fork")
     if child == 0:
-        _become_program(out, state, bytes(text), preamble)
+        _become_program(state, bytes(text), preamble)
     timed_out = state.supervisor.wait(child, *state.addresses)
-    os.lseek(out, 0, os.SEEK_SET)
+    os.lseek(_STDOUT, 0, os.SEEK_SET)
     with memoryview(state.reply) as reply:
-        printed = os.readv(out, [reply[REPLY.size :]])
+        printed = os.readv(_STDOUT, [reply[REPLY.size :]])
         _REST.pack_into(reply, _WAIT_STATUS_BYTES, timed_out, printed)
         with memoryview(state.report) as report:
             reply[REPLY.size - REPORT_BYTES : REPLY.size] = report[:REPORT_BYTES]
             report[:] = _ZEROS[:_REPORT_MEMORY]
-    os.close(out)
-    if state.settings.namespaces and os.stat(".").st_mtime_ns:
+    if namespaces and os.stat(".").st_mtime_ns:
         renew_private_folder(state.keeper)
     return REPLY.size + printed
+
+
+def _open_streams(namespaces: bool) -> None:
+    """Open the standard streams of the next program as those of this process.
+
+    They are new for each, since an open file keeps flags that all its holders share.
+    """
+    os.closerange(0, _CONTROL)
+    opened = _open(_NULL, os.O_RDWR | os.O_CLOEXEC)
+    out = _open(_OUTPUT, os.O_RDWR | os.O_TRUNC) if namespaces else os.memfd_create("output", 0)
+    if opened != 0 or out != _STDOUT or _open(_NULL, os.O_RDWR) != _STDERR:
+        raise OSError("cannot open the standard streams")
 
 
 def _wipe(memory: mmap.mmap, size: int) -> None:
@@ -249,19 +264,18 @@ def _receive(control: socket.socket, request: mmap.mmap, received: int, end: int
     return received
 
 
-def _become_program(out: int, state: _State, text: bytes, preamble: int) -> Never:
-    """In the fork: drop the zygote's descriptors, apply the limits, run the program, exit."""
+def _become_program(state: _State, text: bytes, preamble: int) -> Never:
+    """In the fork: drop the zygote's descriptors, apply the limits, run the program, exit.
+
+    Does little, since a fork copies every page of memory in which it uses an object. What can be
+    done before the fork is done there.
+    """
     code = 1
     try:
-        # An open file keeps flags that all its holders share, so nothing is inherited.
-        os.dup2(out, 1)
-        os.close(0)
-        os.open("/dev/null", os.O_RDWR)
-        os.dup2(os.open("/dev/null", os.O_RDWR), 2)
         os.closerange(_CONTROL, _OPEN_FILES)
         enter.die_with_parent()
-        resource.setrlimit(resource.RLIMIT_CPU, state.cpu)
-        resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+        if _setrlimit(resource.RLIMIT_CPU, state.cpu) or _setrlimit(resource.RLIMIT_NPROC, _NONE):
+            raise OSError("cannot limit the program")
         if state.filter is not None:
             state.filter.install()
         code = run_program.run(text, preamble, state.report)
