@@ -43,14 +43,21 @@ def run(text: bytes, preamble: int, report: mmap.mmap) -> int:
     except BaseException as error:
         record = _describe_error(error)
         code = 1 if record else 0
-    with suppress(BaseException):
+    # Not contextlib.suppress: a fork copies each page of memory in which it uses an object.
+    try:
         atexit._run_exitfuncs()
+    except BaseException:
+        pass
     for stream in (sys.stdout, sys.__stdout__):
-        with suppress(BaseException):
+        try:
             stream.flush()  # type: ignore[union-attr]
+        except BaseException:
+            pass
     if record:
-        with suppress(BaseException):
+        try:
             report[: len(record)] = record
+        except BaseException:
+            pass
     return code
 
 

@@ -36,10 +36,7 @@ from curator.sandbox.supervise import Supervisor
 # reseed `random` from the system's entropy. Safe because a zygote has one thread.
 _libc = ctypes.PyDLL(None)
 _fork, _open = _libc.fork, _libc.open
-_setrlimit = _libc.setrlimit
-_setrlimit.argtypes = (ctypes.c_int, ctypes.c_void_p)
 _Limits = ctypes.c_ulong * 2
-_NONE = _Limits(0, 0)
 
 _FILE_BYTES, _OPEN_FILES = 16 << 20, 64
 _MAX_OPEN = 256
@@ -56,6 +53,10 @@ _REPORT_MEMORY = max(mmap.PAGESIZE, REPORT_BYTES)
 _UNTOUCHED = (0, 0)
 """Times of the private folder before each program; another time shows that it made files."""
 _WARMUP_RUNS = 10
+_POOL, _POOL_HEADER = 1 << 14, 48
+"""Size of a pool of Python's allocator, and of its header; wrong ones only cost time."""
+_BYTES_HEADER = sys.getsizeof(b"")
+_fillers: list[object] = []
 
 
 @dataclass(slots=True)
@@ -63,6 +64,8 @@ class _State:
     """What is prepared before the first program, so that each program has little left to do."""
 
     settings: Settings
+    confinement: list[syscalls.Call]
+    """The calls by which a fork gives up what only its zygote may do."""
     filter: seccomp.Filter | None
     report: mmap.mmap
     """Memory shared with the program, in which it reports its error. Only one program at a time
@@ -72,10 +75,6 @@ class _State:
     request: mmap.mmap
     reply: mmap.mmap
     """What is sent to the caller: REPLY and output."""
-    addresses: tuple[int, int]
-    """Where the wait status and the usage lie in the reply."""
-    cpu: ctypes.Array[ctypes.c_ulong]
-    """The limits of CPU time, as the kernel expects them."""
 
 
 def main(control_fd: int, settings_json: str) -> Never:
@@ -137,13 +136,19 @@ def _prepare(settings: Settings) -> tuple[list[Mechanism], _State]:
     uses_seccomp = any(m.used for m in mechanisms if m.name == SECCOMP)
     strict = seccomp.Filter(seccomp.build_program_filter()) if uses_seccomp else None
     seconds = ceil(settings.cpu_s)
+    confinement = [
+        enter.DIE_WITH_PARENT,
+        (_libc.setrlimit, (resource.RLIMIT_CPU, _Limits(seconds, seconds + 1))),
+        (_libc.setrlimit, (resource.RLIMIT_NPROC, _Limits(0, 0))),
+    ]
+    if strict is not None:
+        confinement.append(strict.installation)
     reply = mmap.mmap(-1, REPLY.size + (settings.output_kb << 10) + 1, _PRIVATE_MEMORY)
     address = ctypes.addressof(ctypes.c_char.from_buffer(reply))
     state = _State(
-        settings, strict, mmap.mmap(-1, _REPORT_MEMORY), Supervisor(_CONTROL, settings),
-        inside.keeper,
+        settings, confinement, strict, mmap.mmap(-1, _REPORT_MEMORY),
+        Supervisor(_CONTROL, settings, address, address + HEADER.size), inside.keeper,
         mmap.mmap(-1, REQUEST.size + PROGRAM_BYTES, _PRIVATE_MEMORY), reply,
-        (address, address + HEADER.size), _Limits(seconds, seconds + 1),
     )  # fmt: skip
     _wipe(state.request, len(state.request))
     _wipe(reply, len(reply))
@@ -158,6 +163,7 @@ def _prepare(settings: Settings) -> tuple[list[Mechanism], _State]:
         _run(state, memoryview(preload.TYPICAL), 0)
     gc.collect()
     gc.freeze()
+    _start_pools()
     space = _address_space(inside.statm) + (settings.memory_mb << 20)
     os.close(inside.statm)
     # Those limits of a program under which its zygote can work, too.
@@ -165,6 +171,20 @@ def _prepare(settings: Settings) -> tuple[list[Mechanism], _State]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES, _OPEN_FILES))
     resource.setrlimit(resource.RLIMIT_AS, (space, space + _RESERVE))
     return mechanisms, state
+
+
+def _start_pools() -> None:
+    """Fill what is free in the pools of Python's allocator, for all sizes of objects.
+
+    The next object of each size then lies on the first page of a new pool, which is also the page
+    of its header: one page less to copy in each fork.
+    """
+    for size in range(32, 513, 16):
+        for number in range(2 * _POOL // size):
+            filler = bytes(size - _BYTES_HEADER) if size >= 48 else number / 2
+            _fillers.append(filler)
+            if id(filler) % _POOL == _POOL_HEADER:
+                break
 
 
 def _address_space(statm: int) -> int:
@@ -222,7 +242,7 @@ def _run(state: _State, text: memoryview, preamble: int) -> int:
         raise OSError("cannot fork")
     if child == 0:
         _become_program(state, bytes(text), preamble)
-    timed_out = state.supervisor.wait(child, *state.addresses)
+    timed_out = state.supervisor.wait(child)
     os.lseek(_STDOUT, 0, os.SEEK_SET)
     with memoryview(state.reply) as reply:
         printed = os.readv(_STDOUT, [reply[REPLY.size :]])
@@ -273,11 +293,11 @@ def _become_program(state: _State, text: bytes, preamble: int) -> Never:
     code = 1
     try:
         os.closerange(_CONTROL, _OPEN_FILES)
-        enter.die_with_parent()
-        if _setrlimit(resource.RLIMIT_CPU, state.cpu) or _setrlimit(resource.RLIMIT_NPROC, _NONE):
-            raise OSError("cannot limit the program")
         if state.filter is not None:
-            state.filter.install()
+            state.filter.set_pid()
+        for call, arguments in state.confinement:
+            if call(*arguments) != 0:
+                raise OSError("cannot confine the program")
         code = run_program.run(text, preamble, state.report)
     finally:
         os._exit(code)

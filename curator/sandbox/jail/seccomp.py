@@ -126,20 +126,26 @@ class Filter:
 
     def __init__(self, code: bytes) -> None:
         self._code = bytearray(code)
-        own_pid = struct.pack("<I", _OWN_PID)
-        self._pids = [at for at in range(0, len(code), 4) if code[at : at + 4] == own_pid]
+        self._words = memoryview(self._code).cast("I")
+        self._pids = [at for at, word in enumerate(self._words) if word == _OWN_PID]
         buffer = (ctypes.c_char * len(code)).from_buffer(self._code)
         self._program = _Program(len(code) // 8, ctypes.addressof(buffer))
         self._address = ctypes.addressof(self._program)
+        self.installation = syscalls.prepare_prctl(_SET_SECCOMP, _MODE_FILTER, self._address)
+        """Installs the filter on the calling process, after `set_pid`."""
+
+    def set_pid(self) -> None:
+        """Allow what is allowed for the own process for the calling one."""
+        pid = os.getpid()
+        for at in self._pids:
+            self._words[at] = pid
 
     def install(self) -> None:
         """Install the filter on this process; raises OSError if the kernel refuses it.
 
         Requires no_new_privs or CAP_SYS_ADMIN.
         """
-        pid = os.getpid()
-        for at in self._pids:
-            struct.pack_into("<I", self._code, at, pid)
+        self.set_pid()
         if _prctl(_SET_SECCOMP, _MODE_FILTER, self._address, 0, 0) != 0:
             number = ctypes.get_errno()
             raise OSError(number, f"seccomp: {os.strerror(number)}")
