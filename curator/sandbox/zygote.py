@@ -22,13 +22,15 @@ import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from math import ceil
+from os import closerange
 from typing import Never
 
-from curator.sandbox import preload, run_program
+from curator.sandbox import preload
 from curator.sandbox.jail import enter, seccomp, syscalls
 from curator.sandbox.jail.namespaces import OUTPUT, PRIVATE, renew_private_folder
 from curator.sandbox.mechanisms import SECCOMP, Mechanism, find_missing
 from curator.sandbox.protocol import HEADER, REPLY, REPORT_BYTES, REQUEST
+from curator.sandbox.run_program import run
 from curator.sandbox.settings import PROGRAM_BYTES, Settings
 from curator.sandbox.supervise import Supervisor
 
@@ -136,7 +138,7 @@ def _prepare(settings: Settings) -> tuple[list[Mechanism], _State]:
     uses_seccomp = any(m.used for m in mechanisms if m.name == SECCOMP)
     strict = seccomp.Filter(seccomp.build_program_filter()) if uses_seccomp else None
     seconds = ceil(settings.cpu_s)
-    confinement = [
+    confinement: list[syscalls.Call] = [
         enter.DIE_WITH_PARENT,
         (_libc.setrlimit, (resource.RLIMIT_CPU, _Limits(seconds, seconds + 1))),
         (_libc.setrlimit, (resource.RLIMIT_NPROC, _Limits(0, 0))),
@@ -154,7 +156,7 @@ def _prepare(settings: Settings) -> tuple[list[Mechanism], _State]:
     _wipe(reply, len(reply))
     # Code that has run a few times is optimised in memory that the forks share.
     for _ in range(_WARMUP_RUNS):
-        run_program.run(preload.TYPICAL, 0, state.report)
+        run(preload.TYPICAL, 0, state.report)
     for name in [n for n in sys.modules if n.startswith("curator") or n == "__main__"]:
         del sys.modules[name]
     random.seed(0)
@@ -260,7 +262,7 @@ def _open_streams(namespaces: bool) -> None:
 
     They are new for each, since an open file keeps flags that all its holders share.
     """
-    os.closerange(0, _CONTROL)
+    closerange(0, _CONTROL)
     opened = _open(_NULL, os.O_RDWR | os.O_CLOEXEC)
     out = _open(_OUTPUT, os.O_RDWR | os.O_TRUNC) if namespaces else os.memfd_create("output", 0)
     if opened != 0 or out != _STDOUT or _open(_NULL, os.O_RDWR) != _STDERR:
@@ -292,12 +294,12 @@ def _become_program(state: _State, text: bytes, preamble: int) -> Never:
     """
     code = 1
     try:
-        os.closerange(_CONTROL, _OPEN_FILES)
+        closerange(_CONTROL, _OPEN_FILES)
         if state.filter is not None:
             state.filter.set_pid()
         for call, arguments in state.confinement:
             if call(*arguments) != 0:
                 raise OSError("cannot confine the program")
-        code = run_program.run(text, preamble, state.report)
+        code = run(text, preamble, state.report)
     finally:
         os._exit(code)
