@@ -252,10 +252,10 @@ def main() -> int:
             measured = "" if way.startswith("bwrap") else f"{cpu:9.2f}{1000 / cpu:17,.0f}"
             print(f"{way:30}{wall:9.2f}{measured}")
         ours, one = costs["sandbox, two workers"], costs["fresh python -c"]
-        print_ratio("sandbox over fork that runs it", ours, costs["a fork that runs it"], FORK_GOAL)
-        print_ratio("sandbox over empty fork", ours, costs["a fork that does nothing"])
-        print_ratio("sandbox over pool", ours, costs["pool of two, no sandbox"])
-        print_ratio("fresh over sandbox", (one[0], WORKERS * one[1]), ours, goal)
+        print_ratio("over a fork that runs it", ours, costs["a fork that runs it"], FORK_GOAL)
+        print_ratio("over a fork that does nothing", ours, costs["a fork that does nothing"])
+        print_ratio("over a pool without sandbox", ours, costs["pool of two, no sandbox"], 3)
+        print_ratio("fresh, two at a time, over it", (one[0], WORKERS * one[1]), ours, goal)
     print(f"\n{'plain programs, by workers':30}{'CPU ms':>9}{'per s and core':>17}{'share':>8}")
     by_workers = compare_workers(plain, arguments.rounds)
     for workers, cpu in by_workers.items():
@@ -264,7 +264,7 @@ def main() -> int:
     return 0
 
 
-def print_ratio(title: str, cost: Cost, base: Cost, goal: float = 0) -> None:
+def print_ratio(title: str, cost: Cost, base: Cost, goal: int = 0) -> None:
     target = f"  target: {goal}" if goal else ""
     print(f"{title:30}{cost[0] / base[0]:9.1f}{cost[1] / base[1]:9.1f}{target}", flush=True)
 
