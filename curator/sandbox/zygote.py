@@ -25,7 +25,7 @@ from math import ceil
 from os import closerange
 from typing import Never
 
-from curator.sandbox import preload
+from curator.sandbox import memory, preload
 from curator.sandbox.jail import enter, seccomp, syscalls
 from curator.sandbox.jail.namespaces import OUTPUT, PRIVATE, renew_private_folder
 from curator.sandbox.mechanisms import SECCOMP, Mechanism, find_missing
@@ -55,10 +55,6 @@ _REPORT_MEMORY = max(mmap.PAGESIZE, REPORT_BYTES)
 _UNTOUCHED = (0, 0)
 """Times of the private folder before each program; another time shows that it made files."""
 _WARMUP_RUNS = 10
-_POOL, _POOL_HEADER = 1 << 14, 48
-"""Size of a pool of Python's allocator, and of its header; wrong ones only cost time."""
-_BYTES_HEADER = sys.getsizeof(b"")
-_fillers: list[object] = []
 
 
 @dataclass(slots=True)
@@ -165,28 +161,16 @@ def _prepare(settings: Settings) -> tuple[list[Mechanism], _State]:
         _run(state, memoryview(preload.TYPICAL), 0)
     gc.collect()
     gc.freeze()
-    _start_pools()
+    memory.join_pages(inside.maps)
+    memory.start_pools()
     space = _address_space(inside.statm) + (settings.memory_mb << 20)
     os.close(inside.statm)
+    os.close(inside.maps)
     # Those limits of a program under which its zygote can work, too.
     resource.setrlimit(resource.RLIMIT_FSIZE, (_FILE_BYTES, _FILE_BYTES))
     resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES, _OPEN_FILES))
     resource.setrlimit(resource.RLIMIT_AS, (space, space + _RESERVE))
     return mechanisms, state
-
-
-def _start_pools() -> None:
-    """Fill what is free in the pools of Python's allocator, for all sizes of objects.
-
-    The next object of each size then lies on the first page of a new pool, which is also the page
-    of its header: one page less to copy in each fork.
-    """
-    for size in range(32, 513, 16):
-        for number in range(2 * _POOL // size):
-            filler = bytes(size - _BYTES_HEADER) if size >= 48 else number / 2
-            _fillers.append(filler)
-            if id(filler) % _POOL == _POOL_HEADER:
-                break
 
 
 def _address_space(statm: int) -> int:

@@ -36,7 +36,7 @@ def enter(settings: Settings) -> tuple[list[Mechanism], namespaces.Inside]:
     if own_namespaces:
         inside = namespaces.enter(settings)
     else:
-        inside = namespaces.Inside(os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC), -1)
+        inside = namespaces.Inside(*namespaces.open_own_memory(), -1)
     os.chdir("/")
     readable = [*settings.visible, *settings.package_paths]
     mechanisms.append(_drop_privileges(readable))
