@@ -1,14 +1,18 @@
-"""Compares the cost of sandboxed programs with fresh interpreters, a plain pool and bubblewrap.
+"""Compares the cost of sandboxed programs with bare forks, fresh interpreters and a plain pool.
 
     python bench/sandbox.py --data DIR [--rounds 3] [--programs 1000]
 
-In: DIR/outputs with published programs (pot, pal, tora). Out: a table of milliseconds and CPU
-milliseconds per program, medians of several rounds, and the ratios with their targets. The row "a
-fork that does nothing" is the cost of forking, ending and waiting for an empty interpreter, which
-is the minimum for one fork per program. All variants run the same texts: published programs that
-succeed, completed so that they print. Fresh interpreters and bubblewrap run a sample, one at a
-time; the pool and the sandbox have two workers. Other processes on the machine affect the times, so
-the last line also states the ratio that the CPU times give on two free cores. The CPU time of
+In: DIR/outputs with published programs (pot, pal, tora). Out: per kind of program, a table of
+milliseconds, CPU milliseconds, and programs per second and core (1,000 over the CPU milliseconds),
+medians of several rounds, and the ratios with their targets; then the CPU time of plain programs
+with 1 to 16 workers, which grows if workers disturb each other, on however many cores.
+
+The rows of forks run programs one after the other, without isolation. "a fork that does nothing"
+is an empty interpreter that forks, ends the fork and waits for it. "a fork that runs it" has loaded
+the same packages as the sandbox, and each fork runs a program and exits. All variants run the same
+texts: published programs that succeed, completed so that they print. Fresh interpreters and
+bubblewrap run a sample, one at a time; the pool and the sandbox have two workers. Other processes
+on the machine affect the times, so compare CPU times, and only those of one run. The CPU time of
 bubblewrap cannot be measured, since its child processes are not ours to wait for.
 """
 
@@ -29,13 +33,15 @@ from statistics import median
 
 from data_option import add_data_option
 
-from curator.sandbox import Sandbox
+from curator.sandbox import Sandbox, preload
 from curator.sandbox.implicit_result import PREAMBLES, extract_fenced, select_preamble
 from curator.sandbox.pool import needs_heavy
 
 LONGEST_S = 0.5
 """Programs that take longer are excluded, since they would dominate the measurement."""
 WORKERS = 2
+MORE_WORKERS = (1, 2, 4, 8, 16)
+FORK_GOAL, SCALING_GOAL = 4, 0.9
 BWRAP = ("bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--unshare-all")
 
 Cost = tuple[float, float]
@@ -141,13 +147,48 @@ for _ in range({count}):
 """
 
 
+RUNNING = """
+import ctypes, gc, json, os, runpy, sys
+preload = runpy.run_path({preload!r})
+preload["load_{kind}"]()
+programs = json.load(sys.stdin)
+fork = ctypes.PyDLL(None).fork
+os.dup2(os.open("/dev/null", os.O_WRONLY), 1)
+for _ in range(10):
+    exec(compile(preload["TYPICAL"], "<program>", "exec"), {{"__name__": "__main__"}})
+gc.collect()
+gc.freeze()
+for program in programs:
+    child = fork()
+    if child == 0:
+        try:
+            exec(compile(program, "<program>", "exec"), {{"__name__": "__main__"}})
+            sys.stdout.flush()
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+"""
+
+
 def fork_only(programs: Sequence[str]) -> None:
     """Fork an empty interpreter once per program and end each fork immediately."""
     empty = (sys.executable, "-I", "-S", "-c")
     subprocess.run([*empty, NOTHING.format(count=len(programs))], check=True)
 
 
-def compare(programs: list[str], few: int, rounds: int) -> dict[str, Cost]:
+def bare_forks(kind: str) -> Callable[[Sequence[str]], object]:
+    """Return a function that runs each program in a fork of an interpreter that loaded packages."""
+    script = RUNNING.format(preload=preload.__file__, kind=kind)
+
+    def run(programs: Sequence[str]) -> object:
+        texts = json.dumps(programs)
+        command = [sys.executable, "-c", script]
+        return subprocess.run(command, input=texts, text=True, check=True)
+
+    return run
+
+
+def compare(programs: list[str], kind: str, few: int, rounds: int) -> dict[str, Cost]:
     """Return the cost per program of each variant."""
     ways: dict[str, list[Cost]] = {}
     some = programs[:few]
@@ -165,6 +206,9 @@ def compare(programs: list[str], few: int, rounds: int) -> dict[str, Cost]:
             ways.setdefault("a fork that does nothing", []).append(
                 measure_cost(programs, fork_only)
             )
+            ways.setdefault("a fork that runs it", []).append(
+                measure_cost(programs, bare_forks(kind))
+            )
             ways.setdefault("pool of two, no sandbox", []).append(
                 measure_cost(programs, lambda texts: list(pool.imap(run_in_process, texts)))
             )
@@ -177,6 +221,19 @@ def compare(programs: list[str], few: int, rounds: int) -> dict[str, Cost]:
     }
 
 
+def compare_workers(programs: list[str], rounds: int) -> dict[int, float]:
+    """Return the CPU milliseconds per program with each number of workers."""
+    costs: dict[int, list[float]] = {}
+    for _ in range(rounds):
+        for workers in MORE_WORKERS:
+            with Sandbox(workers=workers) as box:
+                # Start all zygotes first.
+                list(box.map(programs[: 40 * workers]))
+                cost = measure_cost(programs, lambda texts, box=box: list(box.map(texts)))
+                costs.setdefault(workers, []).append(cost[1])
+    return {workers: median(each) for workers, each in costs.items()}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     add_data_option(parser, "outputs")
@@ -186,22 +243,32 @@ def main() -> int:
     plain, heavy = choose_programs(arguments.data / "outputs", arguments.programs)
     if not shutil.which("bwrap"):
         print("bubblewrap is not installed, so its row is missing.")
-    for kind, programs, few, goal in (("plain", plain, 30, 10), ("sympy", heavy, 6, 40)):
-        costs_by_way = compare(programs, few, arguments.rounds)
-        print(f"\n{f'{len(programs):,} {kind} programs':30}{'ms':>9}{'CPU ms':>9}")
-        for way, (wall, cpu) in costs_by_way.items():
-            print(f"{way:30}{wall:9.2f}" + ("" if way.startswith("bwrap") else f"{cpu:9.2f}"))
-        ours, none = costs_by_way["sandbox, two workers"], costs_by_way["pool of two, no sandbox"]
-        one = costs_by_way["fresh python -c"]
-        free = WORKERS * one[1] / ours[1]
-        print(
-            f"{'sandbox over pool':30}{ours[0] / none[0]:9.1f}{ours[1] / none[1]:9.1f}  target: 3"
-        )
-        print(
-            f"{'fresh over sandbox':30}{one[0] / ours[0]:9.1f}{free:9.1f}  target: {goal}",
-            flush=True,
-        )
+    for kind, loads, programs, few, goal in (
+        ("plain", "light", plain, 30, 10),
+        ("sympy", "heavy", heavy, 6, 40),
+    ):
+        costs = compare(programs, loads, few, arguments.rounds)
+        title = f"{len(programs):,} {kind} programs"
+        print(f"\n{title:30}{'ms':>9}{'CPU ms':>9}{'per s and core':>17}")
+        for way, (wall, cpu) in costs.items():
+            measured = "" if way.startswith("bwrap") else f"{cpu:9.2f}{1000 / cpu:17,.0f}"
+            print(f"{way:30}{wall:9.2f}{measured}")
+        ours, one = costs["sandbox, two workers"], costs["fresh python -c"]
+        print_ratio("over a fork that runs it", ours, costs["a fork that runs it"], FORK_GOAL)
+        print_ratio("over a fork that does nothing", ours, costs["a fork that does nothing"])
+        print_ratio("over a pool without sandbox", ours, costs["pool of two, no sandbox"], 3)
+        print_ratio("fresh, two at a time, over it", (one[0], WORKERS * one[1]), ours, goal)
+    print(f"\n{'plain programs, by workers':30}{'CPU ms':>9}{'per s and core':>17}{'share':>8}")
+    by_workers = compare_workers(plain, arguments.rounds)
+    for workers, cpu in by_workers.items():
+        print(f"{workers:<30}{cpu:9.2f}{1000 / cpu:17,.0f}{by_workers[1] / cpu:8.2f}")
+    print(f"target: a share of {SCALING_GOAL} of what one worker does per second and core")
     return 0
+
+
+def print_ratio(title: str, cost: Cost, base: Cost, goal: int = 0) -> None:
+    target = f"  target: {goal}" if goal else ""
+    print(f"{title:30}{cost[0] / base[0]:9.1f}{cost[1] / base[1]:9.1f}{target}", flush=True)
 
 
 if __name__ == "__main__":

@@ -6,16 +6,16 @@ everything here, so nothing is decided here that a program could not bring about
 exiting with 0, an error by raising one, a completed result by printing it.
 """
 
-import atexit
 import errno
 import mmap
-import os
 import resource
 import sys
-import types
+from atexit import _run_exitfuncs
 from contextlib import suppress
+from os import SEEK_CUR, lseek
+from types import ModuleType
 
-from curator.sandbox import implicit_result
+from curator.sandbox.implicit_result import PREAMBLES, find_result
 from curator.sandbox.protocol import REPORT_BYTES
 
 NAME = "<program>"
@@ -26,12 +26,12 @@ _TEXT = 500
 _DENIED = (errno.EPERM, errno.EACCES, errno.EROFS)
 
 
-_preambles = [compile(text, "<preamble>", "exec") for text in implicit_result.PREAMBLES]
+_preambles = [compile(text, "<preamble>", "exec") for text in PREAMBLES]
 
 
 def run(text: bytes, preamble: int, report: mmap.mmap) -> int:
     """Compile and run the text as `__main__`; return the exit code, never raise."""
-    main = types.ModuleType("__main__")
+    main = ModuleType("__main__")
     sys.modules["__main__"] = main
     record = b""
     code = 0
@@ -43,11 +43,16 @@ def run(text: bytes, preamble: int, report: mmap.mmap) -> int:
     except BaseException as error:  # the program may raise anything
         record = _describe_error(error)
         code = 1 if record else 0
-    with suppress(BaseException):
-        atexit._run_exitfuncs()
+    # Without contextlib.suppress: a fork copies each page of memory in which it uses an object.
+    try:  # noqa: SIM105
+        _run_exitfuncs()
+    except BaseException:
+        pass
     for stream in (sys.stdout, sys.__stdout__):
-        with suppress(BaseException):
+        try:  # noqa: SIM105
             stream.flush()  # type: ignore[union-attr]
+        except BaseException:
+            pass
     if record:
         with suppress(BaseException):
             report[: len(record)] = record
@@ -60,9 +65,9 @@ def _print_result(names: dict[str, object]) -> bytes:
     if out is None or out.closed or sys.stdout is not out:
         return b""
     out.flush()
-    if os.lseek(1, 0, os.SEEK_CUR):
+    if lseek(1, 0, SEEK_CUR):
         return b""
-    source, value = implicit_result.find_result(names)
+    source, value = find_result(names)
     if not source:
         return b""
     print(value)

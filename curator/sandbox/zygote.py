@@ -22,24 +22,29 @@ import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from math import ceil
+from os import closerange
 from typing import Never
 
-from curator.sandbox import preload, run_program
+from curator.sandbox import memory, preload
 from curator.sandbox.jail import enter, seccomp, syscalls
 from curator.sandbox.jail.namespaces import OUTPUT, PRIVATE, renew_private_folder
 from curator.sandbox.mechanisms import SECCOMP, Mechanism, find_missing
 from curator.sandbox.protocol import HEADER, REPLY, REPORT_BYTES, REQUEST
+from curator.sandbox.run_program import run
 from curator.sandbox.settings import PROGRAM_BYTES, Settings
 from curator.sandbox.supervise import Supervisor
 
 # Not os.fork(): the functions that modules register to run after it cost more than the fork, and
 # reseed `random` from the system's entropy. Safe because a zygote has one thread.
-_fork = ctypes.PyDLL(None).fork
+_libc = ctypes.PyDLL(None)
+_fork, _open = _libc.fork, _libc.open
+_Limits = ctypes.c_ulong * 2
 
 _FILE_BYTES, _OPEN_FILES = 16 << 20, 64
 _MAX_OPEN = 256
 _RESERVE = 16 << 20
-_CONTROL = 3
+_STDOUT, _STDERR, _CONTROL = 1, 2, 3
+_NULL, _OUTPUT = b"/dev/null", OUTPUT.encode()
 _PRIVATE_MEMORY = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
 _WAIT_STATUS_BYTES = 4
 _REST = struct.Struct("<II")
@@ -57,6 +62,8 @@ class _State:
     """What is prepared before the first program, so that each program has little left to do."""
 
     settings: Settings
+    confinement: list[syscalls.Call]
+    """The calls by which a fork gives up what only its zygote may do."""
     filter: seccomp.Filter | None
     report: mmap.mmap
     """Memory shared with the program, in which it reports its error. Only one program at a time
@@ -66,9 +73,6 @@ class _State:
     request: mmap.mmap
     reply: mmap.mmap
     """What is sent to the caller: REPLY and output."""
-    addresses: tuple[int, int]
-    """Where the wait status and the usage lie in the reply."""
-    cpu: tuple[int, int]
 
 
 def main(control_fd: int, settings_json: str) -> Never:
@@ -81,8 +85,6 @@ def main(control_fd: int, settings_json: str) -> Never:
     except Exception as error:  # whatever it is, the parent states it
         control.sendall(json.dumps({"error": f"{type(error).__name__}: {error}"}).encode() + b"\n")
         os._exit(1)
-    # From here on the caller no longer reads standard error.
-    os.dup2(1, 2)
     control.sendall(json.dumps({"mechanisms": [asdict(m) for m in mechanisms]}).encode() + b"\n")
     with suppress(BaseException):
         _serve(control, state)
@@ -132,19 +134,25 @@ def _prepare(settings: Settings) -> tuple[list[Mechanism], _State]:
     uses_seccomp = any(m.used for m in mechanisms if m.name == SECCOMP)
     strict = seccomp.Filter(seccomp.build_program_filter()) if uses_seccomp else None
     seconds = ceil(settings.cpu_s)
+    confinement: list[syscalls.Call] = [
+        enter.DIE_WITH_PARENT,
+        (_libc.setrlimit, (resource.RLIMIT_CPU, _Limits(seconds, seconds + 1))),
+        (_libc.setrlimit, (resource.RLIMIT_NPROC, _Limits(0, 0))),
+    ]
+    if strict is not None:
+        confinement.append(strict.installation)
     reply = mmap.mmap(-1, REPLY.size + (settings.output_kb << 10) + 1, _PRIVATE_MEMORY)
     address = ctypes.addressof(ctypes.c_char.from_buffer(reply))
     state = _State(
-        settings, strict, mmap.mmap(-1, _REPORT_MEMORY), Supervisor(_CONTROL, settings),
-        inside.keeper,
+        settings, confinement, strict, mmap.mmap(-1, _REPORT_MEMORY),
+        Supervisor(_CONTROL, settings, address, address + HEADER.size), inside.keeper,
         mmap.mmap(-1, REQUEST.size + PROGRAM_BYTES, _PRIVATE_MEMORY), reply,
-        (address, address + HEADER.size), (seconds, seconds + 1),
     )  # fmt: skip
     _wipe(state.request, len(state.request))
     _wipe(reply, len(reply))
     # Code that has run a few times is optimised in memory that the forks share.
     for _ in range(_WARMUP_RUNS):
-        run_program.run(preload.TYPICAL, 0, state.report)
+        run(preload.TYPICAL, 0, state.report)
     for name in [n for n in sys.modules if n.startswith("curator") or n == "__main__"]:
         del sys.modules[name]
     random.seed(0)
@@ -153,8 +161,11 @@ def _prepare(settings: Settings) -> tuple[list[Mechanism], _State]:
         _run(state, memoryview(preload.TYPICAL), 0)
     gc.collect()
     gc.freeze()
+    memory.join_pages(inside.maps)
+    memory.start_pools()
     space = _address_space(inside.statm) + (settings.memory_mb << 20)
     os.close(inside.statm)
+    os.close(inside.maps)
     # Those limits of a program under which its zygote can work, too.
     resource.setrlimit(resource.RLIMIT_FSIZE, (_FILE_BYTES, _FILE_BYTES))
     resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES, _OPEN_FILES))
@@ -208,28 +219,38 @@ def _run(state: _State, text: memoryview, preamble: int) -> int:
 
     Makes no object of anything that comes from the program: the next one could find it in memory.
     """
-    if state.settings.namespaces:
+    namespaces = state.settings.namespaces
+    if namespaces:
         os.utime(".", ns=_UNTOUCHED)
-        out = os.open(OUTPUT, os.O_RDWR | os.O_TRUNC | os.O_CLOEXEC)
-    else:
-        out = os.memfd_create("output")
+    _open_streams(namespaces)
     child = _fork()
     if child < 0:
         raise OSError("cannot fork")
     if child == 0:
-        _become_program(out, state, bytes(text), preamble)
-    timed_out = state.supervisor.wait(child, *state.addresses)
-    os.lseek(out, 0, os.SEEK_SET)
+        _become_program(state, bytes(text), preamble)
+    timed_out = state.supervisor.wait(child)
+    os.lseek(_STDOUT, 0, os.SEEK_SET)
     with memoryview(state.reply) as reply:
-        printed = os.readv(out, [reply[REPLY.size :]])
+        printed = os.readv(_STDOUT, [reply[REPLY.size :]])
         _REST.pack_into(reply, _WAIT_STATUS_BYTES, timed_out, printed)
         with memoryview(state.report) as report:
             reply[REPLY.size - REPORT_BYTES : REPLY.size] = report[:REPORT_BYTES]
             report[:] = _ZEROS[:_REPORT_MEMORY]
-    os.close(out)
-    if state.settings.namespaces and os.stat(".").st_mtime_ns:
+    if namespaces and os.stat(".").st_mtime_ns:
         renew_private_folder(state.keeper)
     return REPLY.size + printed
+
+
+def _open_streams(namespaces: bool) -> None:
+    """Open the standard streams of the next program as those of this process.
+
+    They are new for each, since an open file keeps flags that all its holders share.
+    """
+    closerange(0, _CONTROL)
+    opened = _open(_NULL, os.O_RDWR | os.O_CLOEXEC)
+    out = _open(_OUTPUT, os.O_RDWR | os.O_TRUNC) if namespaces else os.memfd_create("output", 0)
+    if opened != 0 or out != _STDOUT or _open(_NULL, os.O_RDWR) != _STDERR:
+        raise OSError("cannot open the standard streams")
 
 
 def _wipe(memory: mmap.mmap, size: int) -> None:
@@ -249,21 +270,20 @@ def _receive(control: socket.socket, request: mmap.mmap, received: int, end: int
     return received
 
 
-def _become_program(out: int, state: _State, text: bytes, preamble: int) -> Never:
-    """In the fork: drop the zygote's descriptors, apply the limits, run the program, exit."""
+def _become_program(state: _State, text: bytes, preamble: int) -> Never:
+    """In the fork: drop the zygote's descriptors, apply the limits, run the program, exit.
+
+    Does little, since a fork copies every page of memory in which it uses an object. What can be
+    done before the fork is done there.
+    """
     code = 1
     try:
-        # An open file keeps flags that all its holders share, so nothing is inherited.
-        os.dup2(out, 1)
-        os.close(0)
-        os.open("/dev/null", os.O_RDWR)
-        os.dup2(os.open("/dev/null", os.O_RDWR), 2)
-        os.closerange(_CONTROL, _OPEN_FILES)
-        enter.die_with_parent()
-        resource.setrlimit(resource.RLIMIT_CPU, state.cpu)
-        resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+        closerange(_CONTROL, _OPEN_FILES)
         if state.filter is not None:
-            state.filter.install()
-        code = run_program.run(text, preamble, state.report)
+            state.filter.set_pid()
+        for call, arguments in state.confinement:
+            if call(*arguments) != 0:
+                raise OSError("cannot confine the program")
+        code = run(text, preamble, state.report)
     finally:
         os._exit(code)

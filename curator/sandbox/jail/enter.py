@@ -12,15 +12,16 @@ import signal
 import socket
 import struct
 
-from curator.sandbox.jail import landlock, namespaces, seccomp
+from curator.sandbox.jail import landlock, namespaces, seccomp, syscalls
 from curator.sandbox.mechanisms import LANDLOCK, LIMITS, NAMESPACES, SECCOMP, USER, Mechanism
 from curator.sandbox.settings import Settings
 
 _SET_PDEATHSIG, _SET_DUMPABLE, _SUBREAPER, _NO_NEW_PRIVS, _AMBIENT = 1, 4, 36, 38, 47
 
 _libc = ctypes.CDLL(None, use_errno=True)
-_prctl = ctypes.CDLL(None).prctl
-_prctl.argtypes = (ctypes.c_int, *4 * (ctypes.c_ulong,))
+
+DIE_WITH_PARENT = syscalls.prepare_prctl(_SET_PDEATHSIG, signal.SIGKILL)
+"""Lets the kernel kill the calling process when the thread that forked it ends."""
 
 
 def enter(settings: Settings) -> tuple[list[Mechanism], namespaces.Inside]:
@@ -35,14 +36,15 @@ def enter(settings: Settings) -> tuple[list[Mechanism], namespaces.Inside]:
     if own_namespaces:
         inside = namespaces.enter(settings)
     else:
-        inside = namespaces.Inside(os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC), -1)
+        inside = namespaces.Inside(*namespaces.open_own_memory(), -1)
     os.chdir("/")
     readable = [*settings.visible, *settings.package_paths]
     mechanisms.append(_drop_privileges(readable))
     if own_namespaces:
         # Only if the parent is the keeper: the signal comes when the thread that created this
         # process ends, and the caller may have many threads.
-        die_with_parent()
+        call, arguments = DIE_WITH_PARENT
+        call(*arguments)
     for option, value in ((_SET_DUMPABLE, 0), (_SUBREAPER, 1), (_NO_NEW_PRIVS, 1)):
         if _libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0) != 0:
             raise OSError(ctypes.get_errno(), f"prctl {option}")
@@ -51,11 +53,6 @@ def enter(settings: Settings) -> tuple[list[Mechanism], namespaces.Inside]:
     mechanisms.append(Mechanism(LIMITS, True, True))
     mechanisms.append(_apply_seccomp())
     return mechanisms, inside
-
-
-def die_with_parent() -> None:
-    """Let the kernel kill this process when the thread that forked it ends."""
-    _prctl(_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def _drop_privileges(visible: list[str]) -> Mechanism:

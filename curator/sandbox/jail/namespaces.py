@@ -80,6 +80,8 @@ class Inside:
 
     statm: int
     """Descriptor of its /proc/self/statm, which is no longer visible."""
+    maps: int
+    """The same of its /proc/self/maps."""
     keeper: int
     """Descriptor of the socket on which the keeper renews the private folder."""
 
@@ -102,12 +104,18 @@ def enter(settings: Settings) -> Inside:
     if child:
         _keep(child, keeper_end.fileno())
     keeper_end.close()
-    statm = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
+    statm, maps = open_own_memory()
     socket.sethostname(HOST)
     _limit_pids()
     _libc.setdomainname(b"", ctypes.c_size_t(0))
     _build_root(settings)
-    return Inside(statm, own_end.detach())
+    return Inside(statm, maps, own_end.detach())
+
+
+def open_own_memory() -> tuple[int, int]:
+    """Open the two files that describe the memory of the calling process."""
+    flags = os.O_RDONLY | os.O_CLOEXEC
+    return os.open("/proc/self/statm", flags), os.open("/proc/self/maps", flags)
 
 
 def renew_private_folder(keeper: int) -> None:

@@ -6,8 +6,8 @@ installed on the calling process and its forks. A filter cannot be removed.
 
 import ctypes
 import errno
-import os
 import struct
+from os import getpid, strerror
 
 from curator.sandbox.jail import syscalls
 
@@ -113,12 +113,20 @@ def build_program_filter() -> bytes:
     It is added to the zygote's filter, which stays in effect: the stricter of the two answers
     counts. It is short because every fork installs it, and a long one costs 0.3 ms.
     """
+    signals = [syscalls.get_number(name) for name in ("kill", "tgkill", "tkill")]
+    refused = [syscalls.get_number(name) for name in syscalls.ZYGOTE]
     code = _load_number()
-    for name in ("kill", "tgkill", "tkill"):
-        code += _allow_values(syscalls.get_number(name), 0, (_OWN_PID,))
-    for name in syscalls.ZYGOTE:
-        code += _op(_EQUAL, syscalls.get_number(name), 0, 1) + _op(_RETURN, _ERRNO | errno.EPERM)
-    return code + _op(_RETURN, _ALLOW)
+    # Every jump leads past the comparisons that follow it: to the refusal, or past that, too.
+    left = len(signals) + len(refused)
+    for number in signals:
+        left -= 1
+        code += _op(_EQUAL, number, left + 2)
+    for number in refused:
+        left -= 1
+        code += _op(_EQUAL, number, left + 1)
+    code += _op(_RETURN, _ALLOW) + _op(_RETURN, _ERRNO | errno.EPERM)
+    code += _op(_LOAD, _ARGUMENTS_AT) + _op(_EQUAL, _OWN_PID, 0, 1)
+    return code + _op(_RETURN, _ALLOW) + _op(_RETURN, _ERRNO | errno.EPERM)
 
 
 class Filter:
@@ -126,20 +134,26 @@ class Filter:
 
     def __init__(self, code: bytes) -> None:
         self._code = bytearray(code)
-        own_pid = struct.pack("<I", _OWN_PID)
-        self._pids = [at for at in range(0, len(code), 4) if code[at : at + 4] == own_pid]
+        self._words = memoryview(self._code).cast("I")
+        self._pids = [at for at, word in enumerate(self._words) if word == _OWN_PID]
         buffer = (ctypes.c_char * len(code)).from_buffer(self._code)
         self._program = _Program(len(code) // 8, ctypes.addressof(buffer))
         self._address = ctypes.addressof(self._program)
+        self.installation = syscalls.prepare_prctl(_SET_SECCOMP, _MODE_FILTER, self._address)
+        """Installs the filter on the calling process, after `set_pid`."""
+
+    def set_pid(self) -> None:
+        """Allow what is allowed for the own process for the calling one."""
+        pid = getpid()
+        for at in self._pids:
+            self._words[at] = pid
 
     def install(self) -> None:
         """Install the filter on this process; raises OSError if the kernel refuses it.
 
         Requires no_new_privs or CAP_SYS_ADMIN.
         """
-        pid = os.getpid()
-        for at in self._pids:
-            struct.pack_into("<I", self._code, at, pid)
+        self.set_pid()
         if _prctl(_SET_SECCOMP, _MODE_FILTER, self._address, 0, 0) != 0:
             number = ctypes.get_errno()
-            raise OSError(number, f"seccomp: {os.strerror(number)}")
+            raise OSError(number, f"seccomp: {strerror(number)}")

@@ -8,7 +8,15 @@ path, modes, owners, times and extended attributes of files. The last group matt
 guards files, because Landlock does not cover them.
 """
 
+import ctypes
 import os
+from collections.abc import Callable
+
+Call = tuple[Callable[..., int], tuple[object, ...]]
+"""A function of the C library that returns 0, and its arguments. Prepared, it is called with few
+objects: a fork copies each page of memory in which it uses one."""
+
+_prctl = ctypes.PyDLL(None).prctl
 
 # name=x86-64/arm64, from the kernel's unistd.h; "-" where the architecture has no such call.
 _TABLE = """
@@ -106,6 +114,11 @@ _NUMBERS = _parse_table() if _COLUMN >= 0 else {}
 def get_number(name: str) -> int:
     """Return the number of a system call on this machine; raises KeyError for an unknown name."""
     return _NUMBERS[name]
+
+
+def prepare_prctl(option: int, *arguments: int) -> Call:
+    """Return a call of prctl with up to four arguments."""
+    return _prctl, (option, *map(ctypes.c_ulong, (*arguments, 0, 0, 0, 0)[:4]))
 
 
 ZYGOTE = tuple(n for n in _ZYGOTE_ONLY if n in _NUMBERS)
