@@ -142,7 +142,8 @@ def _count_characters(values: Sequence[Any]) -> int:
 def to_problems(batch: pa.RecordBatch) -> Iterator[Problem]:
     """Yield the problems of a batch in the schema `PROBLEMS`."""
     names = [field.name for field in fields(Problem) if field.init]
-    columns = [batch.column(name).to_pylist() for name in names]
+    # The id comes last, as `stored_id`.
+    columns = [batch.column(name).to_pylist() for name in (*names, "id")]
     choices = names.index("choices")
     columns[choices] = [tuple(each) for each in columns[choices]]
     yield from map(Problem, *columns)

@@ -111,10 +111,12 @@ class Problem:
     """File and line of the upstream record: `train.jsonl:17`. Not part of the id."""
     id: bytes = dataclasses.field(init=False, repr=False, compare=False)
     """16-byte hash of source, question, gold and choices."""
+    stored_id: dataclasses.InitVar[bytes] = b""
+    """The id, where it was stored with the other fields; otherwise it is computed."""
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, stored_id: bytes) -> None:
         parts = (self.source, self.question, self.gold, *self.choices)
-        object.__setattr__(self, "id", content_id("problem", *parts))
+        object.__setattr__(self, "id", stored_id or content_id("problem", *parts))
 
     @property
     def whole_solution(self) -> str:

@@ -122,7 +122,9 @@ def _parse(
         # In a copy of the released MathInstruct, each part keeps the licence of its source.
         licence=PARTS.get(values.get("field", ""), licence),
         place=place,
-        **values,
+        solution=values.get("solution", ""),
+        program=values.get("program", ""),
+        field=values.get("field", ""),
     )
     if "response" not in column_of:
         yield problem

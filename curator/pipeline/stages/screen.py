@@ -4,7 +4,7 @@ In: the objects of all subsets. Out: a verdicts object per screen. A screen sees
 checks and the earlier screens left, so that a wrong or contaminated row never displaces a good one.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -22,6 +22,9 @@ from curator.versions import queries
 from curator.versions.queries import Part
 from datastore.engine import Engine, scan
 from datastore.memo import Outputs
+
+KEYS_ROWS = 16_384
+"""Number of rows from which another object of keys begins."""
 
 CODE = (__name__, "curator.versions.queries", "curator.screens.rows")
 
@@ -130,15 +133,36 @@ def make_keys(
 
         prepared = context.once(stage, params, inputs, prepare).objects["prepared"]
     paths = dict.fromkeys(path for part in parts for path in getattr(part, keys.of))
-    shards = [Shard(objects.rows(path.stem), (name, path.stem, prepared, params)) for path in paths]
-    done = run_shards(context, keys_of_shard, shards, f"screening {name}")
+    shards = []
+    for digests in _groups(context, (path.stem for path in paths)):
+        rows = sum(map(objects.rows, digests))
+        shards.append(Shard(rows, (name, digests, prepared, params)))
+    done = run_shards(context, keys_of_shards, shards, f"screening {name}")
     return scan(objects.path(outputs.objects["keys"]) for outputs in done)
 
 
-def keys_of_shard(
-    context: BuildContext, name: str, digest: str, prepared: str, params: dict[str, Any]
+def _groups(context: BuildContext, digests: Iterable[str]) -> Iterator[list[str]]:
+    """Yield objects in groups: planning a query takes as long as some thousand rows."""
+    group: list[str] = []
+    rows = 0
+    for digest in digests:
+        group.append(digest)
+        rows += context.store.objects.rows(digest)
+        if rows >= KEYS_ROWS:
+            yield group
+            group, rows = [], 0
+    if group:
+        yield group
+
+
+def keys_of_shards(
+    context: BuildContext,
+    name: str,
+    digests: Sequence[str],
+    prepared: str,
+    params: dict[str, Any],
 ) -> Outputs:
-    """Write object `keys` of one object of rationales or problems."""
+    """Write object `keys` of some objects of rationales or problems."""
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
         if params["duckdb"] != duckdb.__version__:
@@ -151,11 +175,11 @@ def keys_of_shard(
         given = {key: value for key, value in params.items() if key != "duckdb"}
         if prepared:
             given["prepared"] = scan([objects.path(prepared)])
-        query = keys.select(scan([objects.path(digest)]), **given)
+        query = keys.select(scan(map(objects.path, digests)), **given)
         batches = context.store.shard_engine().batches(query)
         return {"keys": objects.write(batches, keys.schema)}, {}
 
-    inputs = [digest, prepared] if prepared else [digest]
+    inputs = [*digests, prepared] if prepared else list(digests)
     stage = Stage(f"keys {name}", ("curator.screens",))
     return context.once(stage, params, inputs, make, name)
 

@@ -12,7 +12,7 @@ import json
 import zipfile
 import zlib
 from collections.abc import Iterator
-from io import BytesIO, StringIO
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Literal
 
@@ -141,16 +141,16 @@ def _read_list_piece(path: Path, name: str, piece: Piece) -> Iterator[Record]:
     with path.open("rb") as file:
         last = piece.stop == file.seek(0, 2)
         file.seek(piece.start)
-        raw = file.read(piece.stop - piece.start)
-    text = raw.decode("utf-8", "surrogateescape")
+        text = file.read(piece.stop - piece.start).decode("utf-8", "surrogateescape")
     # The comma in front of the next piece is the end of this one's list.
     elements = text if last else text.rstrip()[:-1] + "]"
     count = 0
-    for value in json_array.read_elements(StringIO("[" + elements), json_array.WHOLE):
-        count += 1
-        if isinstance(value, json_array.Malformed) or count > piece.count:
-            raise NotCut(name)
-        yield _check_object(f"{name}:{piece.before + count}", value)
+    try:
+        for value in json_array.read_whole(elements):
+            count += 1
+            yield _check_object(f"{name}:{piece.before + count}", value)
+    except (ValueError, RecursionError):
+        raise NotCut(name) from None
     if count != piece.count:
         raise NotCut(name)
 

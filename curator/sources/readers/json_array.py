@@ -95,6 +95,25 @@ def read_elements(stream: TextIO, brackets: Brackets) -> Iterator[object | Malfo
         yield element
 
 
+def read_whole(text: str) -> Iterator[object]:
+    """Yield the elements of a list in memory, whose opening bracket is left out.
+
+    Raises ValueError or RecursionError where `read_elements` yields Malformed.
+    """
+    at = 0
+    while True:
+        at = _SPACE.match(text, at).end()  # type: ignore[union-attr]  # it matches everywhere
+        if text.startswith("]", at):
+            break
+        element, end = _DECODER.raw_decode(text, at)
+        if end - at > LONGEST:
+            raise ValueError("longer than 16 MB")
+        yield element
+        at = end
+    if text[at + 1 :].strip():
+        raise ValueError("text after the list")
+
+
 def _skip_space(window: _Window) -> None:
     while True:
         space = _SPACE.match(window.text, window.at)
