@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sys import intern
 
 from curator.versions.content import objects_of
-from curator.versions.drop_reasons import drop_reasons
+from curator.versions.drop_reasons import create_drop_reasons
 from curator.versions.queries import digests, scan_objects, version_rationales
 from datastore.engine import literal
 from datastore.store import Store
@@ -100,8 +100,8 @@ def row_changes(store: Store, a: Manifest, b: Manifest) -> list[RowChange]:
     The rule responsible is the one that stopped the row on its way into the other version.
     """
     with store.guard_query([*digests(a), *digests(b)]), store.engine() as engine:
-        engine.sql(f"CREATE TABLE removed AS {drop_reasons(store, a, b, _only_in(store, a, b))}")
-        engine.sql(f"CREATE TABLE added AS {drop_reasons(store, b, a, _only_in(store, b, a))}")
+        create_drop_reasons(engine, "removed", store, (a, b), _only_in(store, a, b))
+        create_drop_reasons(engine, "added", store, (b, a), _only_in(store, b, a))
         return [
             RowChange(intern(what), intern(subset), id_, was, intern(rule))
             for batch in engine.batches(_ROW_CHANGES)

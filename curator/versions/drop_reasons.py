@@ -1,6 +1,6 @@
-"""Why rows are not in a version: the first rule that stopped each of them, as SQL.
+"""Why rows are not in a version: the first rule that stopped each of them.
 
-In: manifests and a SELECT of rows. Out: SQL text over the objects of the manifests.
+In: manifests and a SELECT of rows. Out: a table in an engine.
 """
 
 from collections.abc import Callable, Iterable
@@ -12,39 +12,48 @@ from curator.versions.queries import (
     version_rationales,
     version_verdicts,
 )
-from datastore.engine import literal
+from datastore.engine import Engine, literal
 from datastore.store import Store
 from datastore.versions import Manifest
 
 
-def drop_reasons(store: Store, holder: Manifest, manifest: Manifest, absent: str) -> str:
-    """SELECT of (id, subset, problem_id, rule, rewritten): what stopped rows of `holder`.
+def create_drop_reasons(
+    engine: Engine, table: str, store: Store, versions: tuple[Manifest, Manifest], absent: str
+) -> None:
+    """Create `table` (id, subset, problem_id, rule, rewritten): what stopped rows of a version.
 
-    `absent` is a SELECT of (id, subset, problem_id) of rows that `manifest` lacks. `rule` is the
-    first check, screen, mixture, writer, recipe or source that stopped a row on its way into
-    `manifest`. `rewritten` is true where `manifest` has the problem but not this rationale.
+    `versions` are the one that has the rows and the one that lacks them, and `absent` is a SELECT
+    of (id, subset, problem_id) of these rows. `rule` is the first check, screen, mixture, writer,
+    recipe or source that stopped a row. `rewritten` is true where the second version has the
+    problem but not this rationale.
     """
+    holder, manifest = versions
+    problems = " UNION ALL ".join(
+        f"SELECT id AS problem_id, {literal(subset)} AS subset FROM {scan_objects(store, objects)}"
+        for subset, objects in objects_of(manifest).problems.items()
+    )
     verdicts = (
         f"SELECT v.* FROM ({version_verdicts(store, manifest)}) v "
         "SEMI JOIN absent ON absent.id = v.row_id"
     )
     stopped = stopping_verdicts(verdicts, content_of(manifest).recipe.undecided)
-    problems = " UNION ALL ".join(
-        f"SELECT id AS problem_id, {literal(subset)} AS subset FROM {scan_objects(store, objects)}"
-        for subset, objects in objects_of(manifest).problems.items()
-    )
+    steps = {
+        "absent": absent,
+        "stopped": f"SELECT row_id AS id, \"check\" || ': ' || reason AS stop FROM ({stopped})",
+        "written": f"SELECT DISTINCT id, subset, true AS has_row FROM "
+        f"({version_rationales(store, manifest)}) SEMI JOIN absent USING (id, subset)",
+        "known": f"SELECT DISTINCT problem_id, subset, true AS has_problem FROM ({problems}) "
+        "SEMI JOIN absent USING (problem_id, subset)",
+        table: _rules(holder, manifest),
+    }
+    # Step by step: the joins of one query share the memory of the engine, which did not suffice.
+    for name, query in steps.items():
+        engine.sql(f"CREATE OR REPLACE TABLE {name} AS {query}")
+
+
+def _rules(holder: Manifest, manifest: Manifest) -> str:
     names = list(objects_of(holder).rationales)
     return f"""
-        WITH absent AS MATERIALIZED ({absent}),
-        stopped AS (SELECT row_id AS id, "check" || ': ' || reason AS stop FROM ({stopped})),
-        written AS (
-            SELECT DISTINCT id, subset, true AS has_row
-            FROM ({version_rationales(store, manifest)}) SEMI JOIN absent USING (id, subset)
-        ),
-        known AS (
-            SELECT DISTINCT problem_id, subset, true AS has_problem
-            FROM ({problems}) SEMI JOIN absent USING (problem_id, subset)
-        )
         SELECT id, subset, problem_id,
             CASE WHEN gone IS NOT NULL THEN gone WHEN stop IS NOT NULL THEN stop
                 WHEN has_row THEN 'mixture: not drawn' WHEN has_problem THEN unwritten

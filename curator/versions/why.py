@@ -11,7 +11,7 @@ from typing import Any
 from curator.core.errors import UsageError
 from curator.versions import queries
 from curator.versions.content import content_of, objects_of
-from curator.versions.drop_reasons import drop_reasons
+from curator.versions.drop_reasons import create_drop_reasons
 from curator.versions.queries import (
     digests,
     readable,
@@ -125,11 +125,15 @@ def _row_history(
         f"SELECT * FROM ({queries.evidence_levels(of_subset)}) WHERE row_id = $id",
         {"id": row_id},
     )
-    absent = f"SELECT $id::BLOB AS id, {literal(subset)} AS subset, $problem::BLOB AS problem_id"
-    ids = {"id": row_id, "problem": rationale["problem_id"]}
-    reasons = (
-        [] if holders else _dicts(engine, drop_reasons(store, manifest, manifest, absent), ids)
-    )
+    reasons: list[dict[str, Any]] = []
+    if not holders:
+        problem_id = rationale["problem_id"].hex()
+        absent = (
+            f"SELECT unhex('{row_id.hex()}') AS id, {literal(subset)} AS subset, "
+            f"unhex('{problem_id}') AS problem_id"
+        )
+        create_drop_reasons(engine, "reasons", store, (manifest, manifest), absent)
+        reasons = _dicts(engine, "SELECT rule FROM reasons", {})
     source = content.source_name(subset)
     return RowHistory(
         id=row_id.hex(),
