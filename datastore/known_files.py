@@ -38,7 +38,7 @@ class KnownFiles:
             self._add(after, digest)
         return digest
 
-    def knows(self, path: Path, digest: str) -> bool:
+    def knows(self, path: Path | str, digest: str) -> bool:
         """Return whether the file is known to have this sha256. Raises OSError."""
         return self._load().get(_state(path)) == digest
 
@@ -78,6 +78,6 @@ def _parse(data: bytes) -> dict[State, str]:
     return known
 
 
-def _state(path: Path) -> State:
+def _state(path: Path | str) -> State:
     status = os.stat(path)
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns

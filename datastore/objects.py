@@ -36,6 +36,7 @@ class Objects:
 
     def __init__(self, root: Path, known: KnownFiles | None = None) -> None:
         self._folder = root / "objects"
+        self._text = str(self._folder)
         self._tmp = root / "tmp"
         self._known = known or KnownFiles(None)
 
@@ -98,7 +99,7 @@ class Objects:
             raise StoreError(
                 f"'{digest}' is not a valid object digest: expected 64 hexadecimal digits."
             )
-        return self._folder / digest[:2] / f"{digest}.parquet"
+        return Path(f"{self._text}/{digest[:2]}/{digest}.parquet")
 
     def has(self, digest: str) -> bool:
         """Return whether the object exists; `check` verifies its bytes."""
@@ -161,7 +162,7 @@ class Objects:
     def _is_known(self, digest: str) -> bool:
         try:
             return self._known.knows(self.locate(digest), digest)
-        except OSError:
+        except (OSError, StoreError):
             return False
 
     def _find_error(self, digest: str, again: bool) -> StoreError | None:

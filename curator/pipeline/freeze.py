@@ -12,7 +12,7 @@ from curator.checks import CHECKS
 from curator.core.errors import SourceError
 from curator.core.model import EVIDENCE_LEVELS
 from curator.pipeline.context import BuildContext
-from curator.pipeline.stages.draw import draw
+from curator.pipeline.stages.draw import ROWS_SHA256, draw
 from curator.pipeline.stages.screen import screen_all
 from curator.pipeline.state import CALL_COUNTS, BuildInputs, Result, SubsetState
 from curator.screens import SCREENS
@@ -27,7 +27,6 @@ from curator.versions.content import (
     Teacher,
 )
 from curator.versions.queries import Part
-from curator.versions.rows import rows_digest
 from curator.versions.views import FILE, update_views
 from datastore.memo import Outputs
 from datastore.store import Store
@@ -61,7 +60,7 @@ def screen_and_freeze(
         subsets={name: _counts(name, subset, screened, drawn) for name, subset in subsets.items()},
         rows=RowsContent(
             count=sum(_counts_below(drawn, "kept").values()),
-            sha256=rows_digest(context.store.objects, drawn.objects["rows"]),
+            sha256=f"{drawn.counts[ROWS_SHA256]:064x}",
         ),
     )
     objects = Objects(

@@ -95,11 +95,12 @@ def draw(
     limited = {name: count for name, count in counts.items() if count < have.get(name, 0)}
     # Only where rows are left out is their order needed.
     query = f"""
-        WITH wanted AS (SELECT unnest($subsets) AS subset, unnest($counts) AS count),
+        WITH wanted AS (SELECT unnest($subsets::VARCHAR[]) AS subset,
+                unnest($counts::BIGINT[]) AS count),
         chosen AS (
             SELECT id, subset FROM ({rows.rows})
             WHERE subset NOT IN (SELECT subset FROM wanted)
-                AND subset IN (SELECT unnest($all_of))
+                AND subset IN (SELECT unnest($all_of::VARCHAR[]))
             UNION ALL
             SELECT id, subset FROM (SELECT id, subset FROM ({rows.rows})) JOIN wanted USING (subset)
             QUALIFY count >= row_number() OVER (

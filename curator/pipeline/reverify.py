@@ -7,6 +7,7 @@ is read, no rationale is written, and programs with a cached execution are not r
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -114,14 +115,20 @@ def _reverify_subset(
         pairs = [([one], [other]) for one, other in zip(problems, rationales, strict=True)]
     else:  # an older release wrote all rationales into one object
         pairs = [(list(problems), list(rationales))]
-    rows = context.store.objects.rows
-    shards = [Shard(sum(map(rows, each[1])), (name, *each, state.agreements)) for each in pairs]
+    shards = [
+        Shard(partial(_count_rows, context, each[1]), (name, *each, state.agreements))
+        for each in pairs
+    ]
     done = run_shards(context, check_shard, shards, "checking")
     outcomes: Counter[str] = Counter()
     for each in done:
         outcomes.update(each.counts)
     verdicts = tuple(each.objects["verdicts"] for each in done)
     return replace(state, verdicts=verdicts, outcomes=dict(outcomes))
+
+
+def _count_rows(context: BuildContext, rationales: Sequence[str]) -> int:
+    return sum(map(context.store.objects.rows, rationales))
 
 
 def check_shard(

@@ -22,7 +22,8 @@ FEW_ROWS = 4_000
 class Shard:
     """The arguments of one call of the function, and how much work it is."""
 
-    rows: int
+    rows: Callable[[], int]
+    """Number of rows, computed only for a shard that is not cached."""
     arguments: tuple[Any, ...]
     """Digests, names and other plain values, since another process may receive them."""
 
@@ -54,10 +55,10 @@ def _run(
     context: BuildContext, function: ShardFunction, shards: Sequence[Shard], what: str
 ) -> list[Any]:
     """Return the results of shards that are not cached."""
-    total = sum(shard.rows for shard in shards)
+    rows = [shard.rows() for shard in shards]
+    total, done = sum(rows), 0
     if context.executor is None or len(shards) == 1 or total <= FEW_ROWS:
-        return _run_here(context, function, shards, what, total)
-    done = 0
+        return _run_here(context, function, shards, rows, what)
     results: list[Any] = [None] * len(shards)
     context.listener.progress(what, done, total)
     calls = [shard.arguments for shard in shards]
@@ -65,20 +66,24 @@ def _run(
         results[position] = result
         for note in notes:
             context.listener.note(note)
-        done += shards[position].rows
+        done += rows[position]
         context.listener.progress(what, done, total)
     return results
 
 
 def _run_here(
-    context: BuildContext, function: ShardFunction, shards: Sequence[Shard], what: str, total: int
+    context: BuildContext,
+    function: ShardFunction,
+    shards: Sequence[Shard],
+    rows: Sequence[int],
+    what: str,
 ) -> list[Any]:
     results, done = [], 0
-    for shard in shards:
-        listener = _PartOfWhole(context.listener, what, done, total)
+    for shard, size in zip(shards, rows, strict=True):
+        listener = _PartOfWhole(context.listener, what, done, sum(rows))
         inside = replace(context, options=replace(context.options, listener=listener))
         results.append(function(inside, *shard.arguments))
-        done += shard.rows
+        done += size
     return results
 
 

@@ -7,6 +7,7 @@ digests of their objects.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
 
 from curator.pipeline.context import BuildContext, NotBuilt
@@ -71,7 +72,8 @@ def run_subsets(
 
     `built` are the subsets before them in `build_order`. The shards of all of them run together.
     """
-    started = {name: _start(context, name, inputs, built) for name in names}
+    read: dict[str, Outputs] = {}
+    started = {name: _start(context, name, inputs, built, read) for name in names}
     ready = [
         (name, problems, rationales, state.agreements)
         for name, (state, written) in started.items()
@@ -79,7 +81,7 @@ def run_subsets(
         for problems, rationales in zip(state.problems, written.shards, strict=True)
     ]
     rows = context.store.objects.rows
-    shards = [Shard(rows(each[1]), each) for each in ready]
+    shards = [Shard(partial(rows, each[1]), each) for each in ready]
     done = run_shards(context, write_and_check, shards, "writing and checking")
     by_subset: dict[str, list[tuple[Outputs | None, Outputs]]] = {name: [] for name in names}
     for (name, *_), outputs in zip(ready, done, strict=True):
@@ -101,9 +103,16 @@ def write_and_check(
 
 
 def _start(
-    context: BuildContext, name: str, inputs: SubsetInputs, built: Mapping[str, SubsetState]
+    context: BuildContext,
+    name: str,
+    inputs: SubsetInputs,
+    built: Mapping[str, SubsetState],
+    read: dict[str, Outputs],
 ) -> Written:
-    """Return the state of a subset with its problems, and the rationales that it has so far."""
+    """Return the state of a subset with its problems, and the rationales that it has so far.
+
+    `read` keeps what `ingest` returned, by source: many subsets may share one of many objects.
+    """
     stage = stage_of(context.recipe.subsets[name])
     if stage:
         return stage.run(context, name, inputs, built)
@@ -115,7 +124,9 @@ def _start(
         if not located.missing:
             raise NotBuilt("fetch")
         return SubsetState(subset, licence, (f"source {located.source.name}", *waits)), None
-    ingested = ingest(context, located.source, located.opened)
+    if located.source.name not in read:
+        read[located.source.name] = ingest(context, located.source, located.opened)
+    ingested = read[located.source.name]
     problems = problems_of(ingested, subset.part)
     if problems and subset.gold_sources():
         golds = gold_index(context, {each: sources[each] for each in subset.gold_sources()})

@@ -6,6 +6,7 @@ problems. Few shards change, and of those only ids and copy numbers.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +34,19 @@ def number_all(
     found = _find_copies(context, name, problems, [rationales for rationales, _ in shards])
     if not found.counts["copies"]:
         return list(shards), found.counts["problems"]
+    rows_of = context.store.objects.rows
     rows = context.store.objects.read(found.objects["copies"])
     changed = sorted({number for batch in rows for number in batch.column("shard").to_pylist()})
     done = run_shards(
         context,
         number_shard,
-        [Shard(1, (name, *shards[each], found.objects["copies"], each)) for each in changed],
+        [
+            Shard(
+                partial(rows_of, shards[each][0]),
+                (name, *shards[each], found.objects["copies"], each),
+            )
+            for each in changed
+        ],
         f"numbering copies in {name}",
     )
     numbered = list(shards)

@@ -12,14 +12,19 @@ from curator.pipeline.stages.screen import CODE, create_tables, input_digests
 from curator.screens.rows import Rows
 from curator.versions import queries
 from curator.versions.queries import Part
+from curator.versions.rows import rows_digest
 from datastore.engine import scan
 from datastore.memo import Outputs
+
+ROWS_SHA256 = "sha256"
+"""Name of the count that is the digest of the rows as a number, so that it is cached with them."""
 
 
 def draw(context: BuildContext, parts: Sequence[Part], screened: Mapping[str, Outputs]) -> Outputs:
     """Write object `rows` (id, subset), sorted by id.
 
-    Counts: `available|SUBSET`, `kept|SUBSET`, and kept rows by evidence level, `LEVEL|SUBSET`.
+    Counts: `sha256` of the rows, `available|SUBSET`, `kept|SUBSET`, and kept rows by evidence
+    level, `LEVEL|SUBSET`.
     """
     mix = context.recipe.mixture
     built = {part.subset for part in parts}
@@ -44,7 +49,8 @@ def draw(context: BuildContext, parts: Sequence[Part], screened: Mapping[str, Ou
             ).fetchall()
         kept = {f"kept|{subset}": count for subset, count in counts.items()}
         found = {f"available|{name}": count for name, count in available.items()}
-        return {"rows": digest}, kept | found | dict(by_level)
+        sha256 = int(rows_digest(context.store.objects, digest), 16)
+        return {"rows": digest}, kept | found | dict(by_level) | {ROWS_SHA256: sha256}
 
     params = {
         "subsets": [part.subset for part in parts],

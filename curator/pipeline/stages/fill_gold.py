@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from typing import NamedTuple
 
@@ -105,7 +106,7 @@ def fill_gold(
     Counts: `stated` golds that stayed, and those filled as `filled: SOURCE`.
     """
     rows = context.store.objects.rows
-    shards = [Shard(rows(each), (name, each, golds)) for each in problems]
+    shards = [Shard(partial(rows, each), (name, each, golds)) for each in problems]
     done = run_shards(context, fill_shard, shards, f"filling the golds of {name}")
     counts: Counter[str] = Counter()
     for outputs in done:

@@ -6,6 +6,7 @@ order.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from functools import partial
 
 from curator.core import arrow
 from curator.core.model import Rationale
@@ -38,7 +39,7 @@ def run(
     )
     rows = context.store.objects.rows
     triples = zip(base.problems, base.rationales, base.verdicts, strict=True)
-    shards = [Shard(rows(each[1]), (name, *each)) for each in triples]
+    shards = [Shard(partial(rows, each[1]), (name, *each)) for each in triples]
     done = run_shards(context, hint, shards, f"writing {name}")
     counts = {key: sum(each.counts[key] for each in done) for key in ("without", "rationales")}
     counts["problems"] = done[0].counts["problems"] if len(done) == 1 else _count(context, base)

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 from curator.core import arrow
@@ -78,7 +79,8 @@ def ingest_all(context: BuildContext, located: Iterable[LocatedSource]) -> None:
     for each in located:
         size = sum(path.stat().st_size for path in each.opened.files) if each.opened else 0
         if each.opened and size < LARGE_BYTES:
-            small.append(Shard(size // ROW_BYTES, (each.source, each.opened)))
+            count = partial(int, size // ROW_BYTES)
+            small.append(Shard(count, (each.source, each.opened)))
         elif each.opened:
             ingest(context, each.source, each.opened)
     run_shards(context, ingest, small, "reading sources")
@@ -113,7 +115,8 @@ def _ingest_pieces(
     each = source.rows // len(parts)
     rows = [part.piece.count if part.piece else each for part in parts]
     shards = [
-        Shard(count, (source, opened, part, count)) for part, count in zip(parts, rows, strict=True)
+        Shard(partial(int, count), (source, opened, part, count))
+        for part, count in zip(parts, rows, strict=True)
     ]
     return _join(
         context, source, run_shards(context, ingest_piece, shards, f"reading {source.name}")

@@ -5,6 +5,7 @@ checks and the earlier screens left, so that a wrong or contaminated row never d
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -135,8 +136,8 @@ def make_keys(
     paths = dict.fromkeys(path for part in parts for path in getattr(part, keys.of))
     shards = []
     for digests in _groups(context, (path.stem for path in paths)):
-        rows = sum(map(objects.rows, digests))
-        shards.append(Shard(rows, (name, digests, prepared, params)))
+        count = partial(_count_rows, context, digests)
+        shards.append(Shard(count, (name, digests, prepared, params)))
     done = run_shards(context, keys_of_shards, shards, f"screening {name}")
     return scan(objects.path(outputs.objects["keys"]) for outputs in done)
 
@@ -153,6 +154,10 @@ def _groups(context: BuildContext, digests: Iterable[str]) -> Iterator[list[str]
             group, rows = [], 0
     if group:
         yield group
+
+
+def _count_rows(context: BuildContext, digests: Iterable[str]) -> int:
+    return sum(map(context.store.objects.rows, digests))
 
 
 def keys_of_shards(
