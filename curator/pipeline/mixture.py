@@ -16,7 +16,7 @@ import pyarrow as pa
 from curator.core.arrow import VERSION_ROWS
 from curator.core.errors import UsageError, unknown_name
 from curator.screens.rows import Rows
-from datastore.engine import Engine
+from datastore.engine import Engine, literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +91,20 @@ def draw(
     The rows with the smallest md5 of seed and id are drawn. So the draw depends neither on the
     order of the rows nor on other subsets, and a larger count adds rows to a smaller one.
     """
+    # Not as parameters, for which DuckDB would import pandas.
+    subsets = ", ".join(map(literal, counts))
+    numbers = ", ".join(f"{count:d}" for count in counts.values())
     query = f"""
-        WITH wanted AS (SELECT unnest($subsets) AS subset, unnest($counts) AS count)
+        WITH wanted AS (
+            SELECT unnest([{subsets}]::VARCHAR[]) AS subset, unnest([{numbers}]::BIGINT[]) AS count
+        )
         SELECT id, subset FROM (SELECT id, subset FROM ({rows.rows})) JOIN wanted USING (subset)
         QUALIFY count >= row_number() OVER (
             PARTITION BY subset ORDER BY md5(encode('draw:{seed:d}:') || id), id
         )
         ORDER BY id, subset
     """
-    params = {"subsets": list(counts), "counts": list(counts.values())}
-    for batch in engine.batches(query, params):
+    for batch in engine.batches(query):
         yield batch.cast(VERSION_ROWS)
 
 
