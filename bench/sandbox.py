@@ -1,6 +1,6 @@
 """Compares the cost of sandboxed programs with fresh interpreters, a plain pool and bubblewrap.
 
-    python bench/sandbox.py --data DIR [--rounds 3] [--programs 1000]
+    python bench/sandbox.py --data DIR [--rounds 3] [--programs 1000] [--json FILE]
 
 In: DIR/outputs with published programs (pot, pal, tora). Out: a table of milliseconds and CPU
 milliseconds per program, medians of several rounds, and the ratios with their targets. The row "a
@@ -28,6 +28,7 @@ from pathlib import Path
 from statistics import median
 
 from data_option import add_data_option
+from results import Figure, add_json_option, write_figures
 
 from curator.sandbox import Sandbox
 from curator.sandbox.implicit_result import PREAMBLES, extract_fenced, select_preamble
@@ -177,17 +178,28 @@ def compare(programs: list[str], few: int, rounds: int) -> dict[str, Cost]:
     }
 
 
+def ratios(kind: str, costs: dict[str, Cost]) -> Iterator[Figure]:
+    """Yield the cost per program in the sandbox, as ratios to the other ways to run it."""
+    ours = costs["sandbox, two workers"]
+    for way in ("a fork that does nothing", "pool of two, no sandbox", "fresh python -c"):
+        for value, baseline, unit in zip(ours, costs[way], ("ms", "CPU ms"), strict=True):
+            yield Figure(f"{kind}, sandbox over {way}, {unit}", value, unit, value / baseline)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     add_data_option(parser, "outputs")
     parser.add_argument("--programs", type=int, default=1000, help="Maximum programs per kind.")
     parser.add_argument("--rounds", type=int, default=3)
+    add_json_option(parser)
     arguments = parser.parse_args()
     plain, heavy = choose_programs(arguments.data / "outputs", arguments.programs)
     if not shutil.which("bwrap"):
         print("bubblewrap is not installed, so its row is missing.")
+    figures: list[Figure] = []
     for kind, programs, few, goal in (("plain", plain, 30, 10), ("sympy", heavy, 6, 40)):
         costs_by_way = compare(programs, few, arguments.rounds)
+        figures += ratios(kind, costs_by_way)
         print(f"\n{f'{len(programs):,} {kind} programs':30}{'ms':>9}{'CPU ms':>9}")
         for way, (wall, cpu) in costs_by_way.items():
             print(f"{way:30}{wall:9.2f}" + ("" if way.startswith("bwrap") else f"{cpu:9.2f}"))
@@ -201,6 +213,7 @@ def main() -> int:
             f"{'fresh over sandbox':30}{one[0] / ours[0]:9.1f}{free:9.1f}  target: {goal}",
             flush=True,
         )
+    write_figures(arguments.json, figures)
     return 0
 
 
