@@ -259,6 +259,17 @@ def test_another_zygote_starts_only_after_programs_have_waited_as_long_as_a_star
     assert set(zygotes()) == before
 
 
+def test_a_sandbox_can_be_closed_while_its_large_packages_start() -> None:
+    before = set(zygotes())
+    with Sandbox(workers=2, wall_s=600, cpu_s=30) as box:
+        box.prepare()
+        assert box.run("print(1)").value == "1"
+    assert set(zygotes()) == before
+    with Sandbox(workers=1, wall_s=600, cpu_s=30) as box:
+        box.prepare()
+        assert box.run("import sympy\nprint(sympy.sqrt(4))").value == "2"
+
+
 def test_closing_during_a_run_leaves_no_process_and_no_thread() -> None:
     before, threads = set(zygotes()), threading.active_count()
     box = Sandbox(workers=2, wall_s=6000)
