@@ -8,7 +8,6 @@ All but the first are regular expressions; every repetition in them is bounded. 
 
 import re
 from collections.abc import Iterator
-from functools import cache
 from typing import NamedTuple
 
 from curator.answers.extract.regions import mentions
@@ -256,7 +255,6 @@ _HEADING = re.compile(
 )
 
 
-@cache
 def _compile(language: Language) -> re.Pattern[str]:
     """Compile a row: a direct phrase, or a noun with a link, in brackets, or alone on a line."""
     links = "|".join(filter(None, (language.links, _PUNCTUATION, _DENIED)))
@@ -267,6 +265,7 @@ def _compile(language: Language) -> re.Pattern[str]:
     return re.compile(rf"{direct}(?:{language.nouns})(?:{linked}|{bracketed}|{alone})", re.I)
 
 
+_PATTERNS = {each: _compile(each) for each in (ENGLISH, OPTIONS, RESULTS, *LANGUAGES)}
 _ASCII_WORDS = tuple(word for each in LANGUAGES for word in each.words if word.isascii())
 ENDS = re.compile(rf"(?:{'|'.join(each.ends for each in LANGUAGES if each.ends)})\Z")
 
@@ -291,7 +290,7 @@ def find_phrases(text: str, lowered: str, language: Language) -> Iterator[tuple[
 
     `lowered` is the text in lower case, of the same length.
     """
-    pattern = _compile(language)
+    pattern = _PATTERNS[language]
     for word in language.words:
         start = lowered.find(word)
         while start >= 0:
