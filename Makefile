@@ -3,6 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DATA ?= ../shared/data
+RESULTS ?= build/bench
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
@@ -27,14 +28,11 @@ test-model: .venv-model/.installed  ## run the tests that call a small real mode
 	.venv-model/bin/python -m pytest -n 0 -m model tests/model
 
 bench: .venv/.installed-dev  ## measure builds, teacher, report, sandbox and graders
-	$(BIN)/python bench/run.py
-	$(BIN)/python bench/teacher.py
-	$(BIN)/python bench/report.py
-	$(BIN)/python bench/flips.py
-	@if [ -d $(DATA)/outputs ]; then $(BIN)/python bench/sandbox.py --data $(DATA) && \
-	$(BIN)/python bench/answers.py --data $(DATA) && $(BIN)/python bench/labels.py --data $(DATA) && \
-	$(BIN)/python bench/published.py --data $(DATA) && $(BIN)/python bench/steps.py --data $(DATA) && \
-	$(BIN)/python bench/variants.py --data $(DATA); \
+	@set -e; for name in run teacher report flips; do \
+	$(BIN)/python bench/$$name.py --json $(RESULTS)/$$name.json; done
+	@set -e; if [ -d $(DATA)/outputs ]; then \
+	for name in sandbox answers labels published steps variants; do \
+	$(BIN)/python bench/$$name.py --data $(DATA) --json $(RESULTS)/$$name.json; done; \
 	else echo "Sandbox and graders were not measured: $(DATA)/outputs does not exist. Run: make bench DATA=DIR"; fi
 
 lint: .venv/.installed-dev  ## check style, format and types

@@ -1,6 +1,6 @@
 """Compares the speed of answer grading with math-verify, on real answers.
 
-    python bench/answers.py --data DIR [--sample 1500]
+    python bench/answers.py --data DIR [--sample 1500] [--json FILE]
 
 In: GSM8K, MATH and AQuA in DIR. Pairs are each gold answer with the answer of its solution, and
 with the answer of the previous row. Out: pairs per second of `compare_columns` and of the whole
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from data_option import add_data_option
+from results import Figure, add_json_option, write_figures
 
 from curator.answers import Equivalence, Grader, compare_columns, extract, render_answer
 from curator.answers.compare.choices import strip_labels
@@ -120,7 +121,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     add_data_option(parser, "sources", "evals")
     parser.add_argument("--sample", type=int, default=1500, help="Pairs per set for math-verify.")
+    add_json_option(parser)
     arguments = parser.parse_args()
+    figures: list[Figure] = []
     sets = pairs(arguments.data)
     logging.disable(logging.WARNING)  # math-verify warns about the missing time limit
     grade_by_math_verify([("1", r"\frac12", ())])  # exclude its imports from the timing
@@ -138,6 +141,9 @@ def main() -> int:
             sample_s, outcomes = measure(lambda sample=sample: grade_all(sample))
             verify_s, verified = measure(lambda sample=sample: grade_by_math_verify(sample))
             graded_total, verify_total = graded_total + sample_s, verify_total + verify_s
+            figures.append(
+                Figure(f"{name}, grader over math-verify", sample_s, "s", sample_s / verify_s)
+            )
             agreement.update(
                 (one.outcome, other) for one, other in zip(outcomes, verified, strict=True)
             )
@@ -147,8 +153,13 @@ def main() -> int:
     print(
         f"\nOn all sampled pairs: {verify_total / graded_total:.0f} times math-verify's throughput."
     )
+    figures.append(
+        Figure("all, grader over math-verify", graded_total, "s", graded_total / verify_total)
+    )
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     print(f"Peak memory of a child process: {peak:,.0f} MB, limit {MEMORY_MB:,} MB.")
+    figures.append(Figure("child process over its memory limit", peak, "MB", peak / MEMORY_MB))
+    write_figures(arguments.json, figures)
     for (outcome, other), count in sorted(agreement.items(), key=str):
         print(f"Curator {outcome:10} math-verify {other!s:6} {count:6,}")
     return 0 if verify_total >= 20 * graded_total else 1

@@ -1,6 +1,6 @@
 """Flips one byte in each of 300 places of a store and runs every reading on it.
 
-    python bench/flips.py [--flips 300] [--seed 1] [--folder DIR]
+    python bench/flips.py [--flips 300] [--seed 1] [--folder DIR] [--json FILE]
 
 In: the store of `quickstart`, with executions compacted into a part. Out: a table by kind of file
 and reading: noticed (an error that names the file, or a note on the page), unnamed (another error),
@@ -17,6 +17,8 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
+
+from results import Figure, add_json_option, write_figures
 
 from curator import build, load
 from curator.core.errors import CuratorError
@@ -184,9 +186,11 @@ def main() -> int:
     parser.add_argument("--flips", type=int, default=300, help="Number of places.")
     parser.add_argument("--seed", type=int, default=1, help="Seed of the places.")
     parser.add_argument("--folder", type=Path, help="Working folder. Default: a temporary folder.")
+    add_json_option(parser)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.folder, prefix="flips-") as folder:
         wrong = bench(Path(folder), arguments.flips, random.Random(arguments.seed))
+    write_figures(arguments.json, [Figure("wrong results", wrong, "results")])
     return 1 if wrong else 0
 
 

@@ -1,6 +1,6 @@
 """Compares grading with published labels of model outputs.
 
-    python bench/labels.py --data DIR [--show]
+    python bench/labels.py --data DIR [--show] [--json FILE]
 
 In: DIR/outputs with the published files. Out: a table of labels and outcomes per file; with --show,
 every pair on which they disagree. Programs run in the sandbox.
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from data_option import add_data_option
+from results import Figure, add_json_option, write_figures
 
 from curator.answers import Grader, extract, extract_output, render_answer
 from curator.core.model import Answer
@@ -137,7 +138,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     add_data_option(parser, "outputs", "evals")
     parser.add_argument("--show", action="store_true", help="Print every disagreement.")
+    add_json_option(parser)
     arguments = parser.parse_args()
+    figures: list[Figure] = []
     head = "".join(f"{outcome:>11}" for outcome in OUTCOMES)
     print(f"{'':26}{'label':>8}{head}")
     for name, rows in labelled_sets(arguments.data):
@@ -156,6 +159,7 @@ def main() -> int:
                     disagreements.append(
                         (one.place, one.right, outcome, rule, one.gold, answer, one.choices)
                     )
+        figures.append(Figure(f"{name}, disagreements", len(disagreements), "solutions"))
         for right in (True, False):
             cells = "".join(f"{counts[right, outcome]:11,}" for outcome in OUTCOMES)
             print(
@@ -163,6 +167,7 @@ def main() -> int:
             )
         for line in disagreements if arguments.show else ():
             print("   ", *map(repr, line))
+    write_figures(arguments.json, figures)
     return 0
 
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
@@ -15,8 +16,9 @@ class Measured:
     wall_s: float
     cpu_s: float
     peak_mb: float
-    """Maximum total proportional memory (PSS), in which shared pages count once. Sampled ten times
-    per second, so that shorter peaks are missed. Linux only."""
+    """Maximum total proportional memory (PSS) of the process and all its descendants, in which
+    shared pages count once. Sampled twenty times per second, so that shorter peaks are missed. The
+    system's own maximum is of one process, and includes the caller's memory. Linux only."""
     output: str
 
 
@@ -37,21 +39,22 @@ def measure(command: list[str]) -> Measured:
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}:\n{output}")
     seconds = time.perf_counter() - start
-    peak_mb = max(peak[0], used.ru_maxrss / 1024)
-    return Measured(seconds, used.ru_utime + used.ru_stime, peak_mb, output)
+    return Measured(seconds, used.ru_utime + used.ru_stime, peak[0], output)
 
 
 def _watch(pid: int, finished: Event, peak: list[float]) -> None:
-    while not finished.wait(0.1):
+    while not finished.wait(0.05):
         peak[0] = max(peak[0], sum(map(_pss_mb, _process_tree(pid))))
 
 
 def _process_tree(pid: int) -> list[int]:
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except OSError:
-        return []
-    return [pid, *(descendant for child in children for descendant in _process_tree(int(child)))]
+    """Return a process and its descendants, whichever thread started them."""
+    found = [pid]
+    with suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                found += _process_tree(int(child))
+    return found
 
 
 def _pss_mb(pid: int) -> float:

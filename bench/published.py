@@ -1,6 +1,6 @@
 """Executes and scores published samples of real models, for comparison with published scores.
 
-    python bench/published.py --data DIR
+    python bench/published.py --data DIR [--json FILE]
 
 In: DIR/outputs with the published files. Out: a table of scores: Codex on AQuA with 30 programs per
 problem (Program-of-Thoughts, published vote 58.6), ToRA-70B on GSM8K (published 84.3), and the four
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from data_option import add_data_option
 from labels import lines
+from results import Figure, add_json_option, write_figures
 
 from curator.answers import Grader
 from curator.core.samples import Sample, SampledProblem
@@ -52,7 +53,10 @@ def labelled(outputs: Path, model: str) -> Iterator[SampledProblem]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     add_data_option(parser, "outputs")
-    outputs = parser.parse_args().data / "outputs"
+    add_json_option(parser)
+    arguments = parser.parse_args()
+    outputs = arguments.data / "outputs"
+    figures: list[Figure] = []
     models = ("6b_finetuning", "6b_verification", "175b_finetuning", "175b_verification")
     sets = {"codex aqua": codex(outputs), "tora-70b": tora(outputs)}
     sets |= {model: labelled(outputs, model) for model in models}
@@ -62,13 +66,16 @@ def main() -> int:
             started = time.monotonic()
             result = evaluate(grade(problems, box, grader), name)
             seconds = time.monotonic() - started
+            figures.append(Figure(f"{name}, time", seconds, "s"))
             for score in result.scores:
+                figures.append(Figure(f"{name}, {score.metric}", score.share, "share"))
                 span = f"{score.low:.1%} to {score.high:.1%}"
                 print(
                     f"{name:20}{score.metric:20}{score.problems:9,}{score.share:8.1%}   "
                     f"{span:17}{seconds:8.0f}",
                     flush=True,
                 )
+    write_figures(arguments.json, figures)
     return 0
 
 

@@ -1,11 +1,11 @@
-"""Measures commands on generated rows: builds, export, verify, `datasets`, --help.
+"""Measures commands on generated rows: builds, exports, report, diff, audit, verify, `datasets`.
 
-    python bench/run.py [--rows 262000] [--rows 2620000] [--evals DIR] [--folder DIR]
+    python bench/run.py [--rows 262000] [--rows 2620000] [--evals DIR] [--folder DIR] [--json FILE]
 
-Out: per size, a table of seconds, CPU seconds and peak memory, with the ratio to the same job in
-`datasets`; growth between sizes; and whether every planted duplicate and evaluation question was
-found. Exit code 1 if not. No programs run: the rows are checked for their format, deduplicated,
-decontaminated and mixed.
+Out: per size, a table of seconds, CPU seconds and peak memory of all processes of a command, with
+the ratio to the same job in `datasets`; growth between sizes; and whether every planted duplicate
+and evaluation question was found. Exit code 1 if not. No programs run: the rows are checked for
+their format, deduplicated, decontaminated and mixed.
 """
 
 import argparse
@@ -13,11 +13,13 @@ import json
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from hashlib import md5
 from pathlib import Path
 
 from datasets_baseline import SHARES
 from measure import Measured, measure
+from results import Figure, add_json_option, write_figures
 
 from curator.recipe.load import load_recipe
 
@@ -110,6 +112,7 @@ def bench(rows: int, evals: Path | None, folder: Path) -> tuple[dict[str, Measur
     first = write_recipe(folder, "first", SHARES)
     other = write_recipe(folder, "other", dict.fromkeys(SHARES, 0.5))
     export = [*curator, "export", "bench@1", "--format", "alpaca-jsonl", "-o", str(ours), *at]
+    hub = [*curator, "export", "bench@1", "--format", "hub", "-o", str(folder / "hub"), *at]
     baseline = [*python, str(HERE / "datasets_baseline.py"), str(mirror), str(theirs)]
     plain = [*python, "-c", UNHASHED]
     measured: dict[str, Measured] = {}
@@ -120,6 +123,10 @@ def bench(rows: int, evals: Path | None, folder: Path) -> tuple[dict[str, Measur
         "build another mixture": [*build, other],
         "export": export,
         "  not hashed": [*plain, *export[len(curator) :], "--overwrite"],
+        "export for the Hub": hub,
+        "report": [*curator, "report", "bench@1", "-o", str(folder / "report.html"), *at],
+        "diff": [*curator, "diff", "bench@1", "bench@2", *at],
+        "audit": [*curator, "audit", str(ours), "--mirror", str(mirror), *at],
         "verify": [*curator, "verify", *at],
         "datasets": baseline,
         "--help": [*curator, "--help"],
@@ -145,6 +152,22 @@ def table(rows: int, measured: dict[str, Measured]) -> None:
     print(f"{'  over datasets':24}{job / baseline.wall_s:9.2f}{work / baseline.cpu_s:9.2f}")
 
 
+def figures(rows: int, measured: dict[str, Measured]) -> Iterator[Figure]:
+    """Yield the figures of each command, as ratios to those of `datasets`."""
+    build, export, baseline = measured["build"], measured["export"], measured["datasets"]
+    job = Measured(
+        build.wall_s + export.wall_s,
+        build.cpu_s + export.cpu_s,
+        max(build.peak_mb, export.peak_mb),
+        "",
+    )
+    for what, done in {"build and export": job, **measured}.items():
+        for kind, unit in (("wall_s", "s"), ("cpu_s", "CPU s"), ("peak_mb", "MB")):
+            value = getattr(done, kind)
+            ratio = value / getattr(baseline, kind) if what != "datasets" else None
+            yield Figure(f"{rows:,} rows, {what.strip()}, {unit}", value, unit, ratio)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument(
@@ -152,6 +175,7 @@ def main() -> int:
     )
     parser.add_argument("--evals", type=Path, help="Folder of real evaluation sets.")
     parser.add_argument("--folder", type=Path, help="Working folder. Default: a temporary folder.")
+    add_json_option(parser)
     arguments = parser.parse_args()
     results: list[tuple[int, dict[str, Measured]]] = []
     errors: list[str] = []
@@ -162,6 +186,9 @@ def main() -> int:
         errors += [f"{rows:,} rows: {error}" for error in found]
     for rows, measured in results:
         table(rows, measured)
+    write_figures(
+        arguments.json, [one for rows, measured in results for one in figures(rows, measured)]
+    )
     (small, before), (large, after) = results[0], results[-1]
     if large > small:
         print(f"\n{large / small:.0f} times the rows")

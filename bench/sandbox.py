@@ -1,6 +1,6 @@
 """Compares the cost of sandboxed programs with bare forks, fresh interpreters and a plain pool.
 
-    python bench/sandbox.py --data DIR [--rounds 3] [--programs 1000]
+    python bench/sandbox.py --data DIR [--rounds 3] [--programs 1000] [--json FILE]
 
 In: DIR/outputs with published programs (pot, pal, tora). Out: per kind of program, a table of
 milliseconds, CPU milliseconds, and programs per second and core (1,000 over the CPU milliseconds),
@@ -32,6 +32,7 @@ from pathlib import Path
 from statistics import median
 
 from data_option import add_data_option
+from results import Figure, add_json_option, write_figures
 
 from curator.sandbox import Sandbox, preload
 from curator.sandbox.implicit_result import PREAMBLES, extract_fenced, select_preamble
@@ -234,20 +235,36 @@ def compare_workers(programs: list[str], rounds: int) -> dict[int, float]:
     return {workers: median(each) for workers, each in costs.items()}
 
 
+def ratios(kind: str, costs: dict[str, Cost]) -> Iterator[Figure]:
+    """Yield the cost per program in the sandbox, as ratios to the other ways to run it."""
+    ours = costs["sandbox, two workers"]
+    for way in (
+        "a fork that runs it",
+        "a fork that does nothing",
+        "pool of two, no sandbox",
+        "fresh python -c",
+    ):
+        for value, baseline, unit in zip(ours, costs[way], ("ms", "CPU ms"), strict=True):
+            yield Figure(f"{kind}, sandbox over {way}, {unit}", value, unit, value / baseline)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     add_data_option(parser, "outputs")
     parser.add_argument("--programs", type=int, default=1000, help="Maximum programs per kind.")
     parser.add_argument("--rounds", type=int, default=3)
+    add_json_option(parser)
     arguments = parser.parse_args()
     plain, heavy = choose_programs(arguments.data / "outputs", arguments.programs)
     if not shutil.which("bwrap"):
         print("bubblewrap is not installed, so its row is missing.")
+    figures: list[Figure] = []
     for kind, loads, programs, few, goal in (
         ("plain", "light", plain, 30, 10),
         ("sympy", "heavy", heavy, 6, 40),
     ):
         costs = compare(programs, loads, few, arguments.rounds)
+        figures += ratios(kind, costs)
         title = f"{len(programs):,} {kind} programs"
         print(f"\n{title:30}{'ms':>9}{'CPU ms':>9}{'per s and core':>17}")
         for way, (wall, cpu) in costs.items():
@@ -263,6 +280,7 @@ def main() -> int:
     for workers, cpu in by_workers.items():
         print(f"{workers:<30}{cpu:9.2f}{1000 / cpu:17,.0f}{by_workers[1] / cpu:8.2f}")
     print(f"target: a share of {SCALING_GOAL} of what one worker does per second and core")
+    write_figures(arguments.json, figures)
     return 0
 
 

@@ -1,6 +1,6 @@
 """Recomputes the steps of GSM8K's and MATH's solutions and of labelled model solutions.
 
-    python bench/steps.py --data DIR [--show]
+    python bench/steps.py --data DIR [--show] [--json FILE]
 
 In: DIR/sources and DIR/evals with gsm8k and math, and DIR/outputs/gsm8k_model_solutions. Out: how
 many solutions are arithmetic, have a wrong step, cannot be read or have no step; and how well a
@@ -18,6 +18,7 @@ from pathlib import Path
 
 from data_option import add_data_option
 from labels import lines
+from results import Figure, add_json_option, write_figures
 
 from curator.answers import Steps, compare_by_rules, extract, read_steps, render_answer
 
@@ -75,8 +76,8 @@ def show_faults(place: str, steps: Steps) -> None:
             print(f"    {place}: {step.kind}, {step.outcome}, {step}")
 
 
-def print_solutions(name: str, path: Path, column: str, show: bool) -> None:
-    """Print how many reference solutions are of each kind."""
+def print_solutions(name: str, path: Path, column: str, show: bool) -> list[Figure]:
+    """Print how many reference solutions are of each kind; return the figures."""
     counts: Counter[str] = Counter()
     steps_read = 0
     seconds = 0.0
@@ -93,6 +94,10 @@ def print_solutions(name: str, path: Path, column: str, show: bool) -> None:
     print(f"{name}: {total:,} solutions, {steps_read:,} steps, {each:.2f} ms of CPU time each")
     for kind in KINDS:
         print(f"    {kind:54}{counts[kind]:7,}{counts[kind] / total:8.1%}")
+    return [
+        Figure(f"{name}, CPU time per solution", each, "CPU ms"),
+        *(Figure(f"{name}, {kind}", counts[kind], "solutions") for kind in KINDS),
+    ]
 
 
 def has_fault(steps: Steps, outcome: str, kind: str = "") -> bool:
@@ -122,13 +127,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     add_data_option(parser, "sources", "evals")
     parser.add_argument("--show", action="store_true", help="Print every step that is not right.")
+    add_json_option(parser)
     arguments = parser.parse_args()
     data = arguments.data
-    print_solutions("GSM8K train", data / "sources/gsm8k/train.jsonl", "answer", arguments.show)
-    print_solutions("GSM8K test", data / "evals/gsm8k/test.jsonl", "answer", arguments.show)
-    train = data / "sources/math/train-3000.jsonl"
-    print_solutions("MATH train", train, "solution", arguments.show)
-    print_solutions("MATH test", data / "evals/math/test.jsonl", "solution", arguments.show)
+    figures: list[Figure] = []
+    for name, path, column in (
+        ("GSM8K train", "sources/gsm8k/train.jsonl", "answer"),
+        ("GSM8K test", "evals/gsm8k/test.jsonl", "answer"),
+        ("MATH train", "sources/math/train-3000.jsonl", "solution"),
+        ("MATH test", "evals/math/test.jsonl", "solution"),
+    ):
+        figures += print_solutions(name, data / path, column, arguments.show)
+    write_figures(arguments.json, figures)
     solutions = data / "outputs/gsm8k_model_solutions/example_model_solutions.jsonl"
     rows = list(labelled_solutions(solutions))
     for row in rows if arguments.show else ():

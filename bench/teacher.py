@@ -1,6 +1,6 @@
 """Measures the CPU time per call and the throughput of the teacher, next to a plain loop.
 
-    python bench/teacher.py [--calls 20000] [--rate 500] [--latency 0.2]
+    python bench/teacher.py [--calls 20000] [--rate 500] [--latency 0.2] [--json FILE]
 
 In: nothing; a separate process serves a synthetic endpoint. It sustains a fixed rate of requests
 (with a burst of one second) and answers others with 429 and `Retry-After: 1`. Out: calls per second
@@ -19,8 +19,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
+
+from results import Figure, add_json_option, write_figures
 
 CONCURRENCY = 2_000
 """Coroutines that wait for a reply: a build has thousands in progress."""
@@ -226,6 +229,18 @@ def run(name: str, url: str, arguments: argparse.Namespace) -> dict[str, float |
     return result
 
 
+def compare_with_post(results: dict[str, dict[str, float | str]]) -> Iterator[Figure]:
+    """Yield the costs of each client, as ratios to those of the client's bare `post`."""
+    for client, result in results.items():
+        for what, unit in (("cpu_ms", "CPU ms per call"), ("max_mb", "MB")):
+            value, baseline = float(result[what]), float(results["post"][what])
+            ratio = value / baseline if client != "post" else None
+            yield Figure(f"{client} over bare post, {unit}", value, unit, ratio)
+        value, baseline = 1000 / float(result["rate"]), 1000 / float(results["post"]["rate"])
+        ratio = value / baseline if client != "post" else None
+        yield Figure(f"{client} over bare post, ms per call", value, "ms per call", ratio)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--calls", type=int, default=20_000)
@@ -233,6 +248,7 @@ def main() -> int:
         "--rate", type=float, default=500.0, help="requests per second that the endpoint sustains"
     )
     parser.add_argument("--latency", type=float, default=0.2, help="seconds to a reply")
+    add_json_option(parser)
     parser.add_argument("--as", dest="client", help=argparse.SUPPRESS)
     parser.add_argument("--url", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -265,13 +281,14 @@ def main() -> int:
             "teacher": "teacher, durable",
             "filled": f"… {STORED:,} stored",
         }
+        results: dict[str, dict[str, float | str]] = {}
         for client, name in clients.items():
             command = [sys.executable, __file__, *options]
             with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
                 assert server.stdout
                 try:
                     url = f"http://127.0.0.1:{server.stdout.readline().strip()}/v1"
-                    result = run(client, url, arguments)
+                    result = results[client] = run(client, url, arguments)
                 finally:
                     server.kill()
             # The endpoint starts with a burst of one second.
@@ -283,6 +300,7 @@ def main() -> int:
                 f"  {result['note']}",
                 flush=True,
             )
+        write_figures(arguments.json, compare_with_post(results))
     return 0
 
 

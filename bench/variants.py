@@ -1,6 +1,6 @@
 """Grades true forms and near misses of real gold answers, and prints the outcomes by kind.
 
-    python bench/variants.py --data DIR [--show 5] [--kind "one digit"]
+    python bench/variants.py --data DIR [--show 5] [--kind "one digit"] [--json FILE]
 
 In: the gold answers of GSM8K, MATH, AQuA and TheoremQA in DIR. Every distinct answer gets the
 variants of `curator.answers.variants`. They are graded by `compare_columns`, and by child processes
@@ -19,6 +19,7 @@ from pathlib import Path
 
 from answers import rows
 from data_option import add_data_option
+from results import Figure, add_json_option, write_figures
 
 from curator.answers import Equivalence, Grader, compare_columns
 from curator.answers.variants import NEAR_MISSES, TRUE_FORMS, Variant, generate_variants
@@ -79,6 +80,7 @@ def main() -> int:
     add_data_option(parser, "sources", "evals")
     parser.add_argument("--show", type=int, default=0, help="Examples per kind and rule.")
     parser.add_argument("--kind", help="Grade only variants of this kind.")
+    add_json_option(parser)
     arguments = parser.parse_args()
     every = list(golds(arguments.data))
     distinct = list(dict.fromkeys(every))
@@ -107,6 +109,12 @@ def main() -> int:
     misses = sum(counts["different"].values(), Counter[str]())
     share = true_forms["equal"] / max(1, true_forms.total())
     print(f"\nTrue forms equal: {share:.2%}. Near misses equal: {misses['equal']:,}.")
+    found_figures = [
+        Figure("true forms that are not found equal", 1 - share, "share"),
+        Figure("near misses that are found equal", misses["equal"], "pairs"),
+        Figure("time", seconds, "s"),
+    ]
+    write_figures(arguments.json, found_figures)
     return 0 if share >= MIN_EQUAL and not misses["equal"] else 1
 
 

@@ -76,29 +76,39 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
-def publish(temporary: Path, final: Path, *, exclusive: bool = False) -> None:
+def publish(temporary: Path, final: Path, *, exclusive: bool = False, durable: bool = True) -> None:
     """Move a finished file to its place, durably; both must be on one file system.
 
     Replaces an existing file; with `exclusive` it raises FileExistsError and changes nothing.
+    Unless `durable`, a power failure soon afterwards may undo the move.
     """
-    make_folder(final.parent)
+    if durable:
+        make_folder(final.parent)
+    else:
+        final.parent.mkdir(parents=True, exist_ok=True)
     sync(temporary)
     if exclusive:
         os.link(temporary, final)
     else:
         os.replace(temporary, final)
-    sync(final.parent)
+    if durable:
+        sync(final.parent)
 
 
 def write_record(
-    values: Mapping[str, Any], final: Path, tmp: Path, *, exclusive: bool = False
+    values: Mapping[str, Any],
+    final: Path,
+    tmp: Path,
+    *,
+    exclusive: bool = False,
+    durable: bool = True,
 ) -> None:
     """Publish a JSON object in canonical form, with its own digest under `sha256`."""
     record = {**values, "sha256": sha256(canonical_json(values)).hexdigest()}
     with scratch(tmp) as folder, wrap_os_errors("write a record", final):
         temporary = folder / "json"
         temporary.write_bytes(canonical_json(record) + b"\n")
-        publish(temporary, final, exclusive=exclusive)
+        publish(temporary, final, exclusive=exclusive, durable=durable)
 
 
 def read_record(path: Path) -> dict[str, Any]:

@@ -96,7 +96,8 @@ class Memo:
                 "objects": objects,
                 "counts": counts,
             }
-            write_record(record, self._path(digest), self._tmp)
+            # A record that a power failure undoes costs one more run; no durable file names it.
+            write_record(record, self._path(digest), self._tmp, durable=False)
         return Outputs(objects, counts)
 
     def list_running(self) -> list[str]:

@@ -39,6 +39,8 @@ class Objects:
         self._text = str(self._folder)
         self._tmp = root / "tmp"
         self._known = known or KnownFiles(None)
+        self._written: set[str] = set()
+        """Objects that this process has written; one that has changed since is written again."""
 
     def write(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> str:
         """Store the rows and return their digest; memory use is that of one row group.
@@ -84,8 +86,10 @@ class Objects:
         with wrap_os_errors("write an object", self._folder):
             with writer.path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
-            publish(writer.path, self.locate(digest))
-            self._known.add(self.locate(digest), digest)
+            if digest not in self._written or not self._is_known(digest):
+                publish(writer.path, self.locate(digest))
+                self._known.add(self.locate(digest), digest)
+                self._written.add(digest)
         return digest
 
     def path(self, digest: str) -> Path:
@@ -162,7 +166,7 @@ class Objects:
     def _is_known(self, digest: str) -> bool:
         try:
             return self._known.knows(self.locate(digest), digest)
-        except (OSError, StoreError):
+        except (OSError, StoreError):  # missing, or not a digest at all
             return False
 
     def _find_error(self, digest: str, again: bool) -> StoreError | None:

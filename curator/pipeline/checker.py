@@ -70,6 +70,15 @@ class Checker:
     ) -> None:
         self._open.close()
 
+    def prepare(self) -> None:
+        """Start the sandbox, and its large packages in the background.
+
+        For programs that are not known yet and that will probably import these packages. Raises
+        SandboxError if this system cannot sandbox programs.
+        """
+        if self._sandbox is None:
+            self._start_sandbox().prepare()
+
     def check(self, candidates: Iterable[Candidate], names: Sequence[str]) -> Iterator[Verdict]:
         """Yield the verdicts of the named checks, candidate by candidate."""
         checks = [CHECKS[name] for name in names]
@@ -89,13 +98,15 @@ class Checker:
         """Return how each pair of answers compares."""
         return compare_pairs(pairs, self._grade, self._digits)
 
+    def _start_sandbox(self) -> Sandbox:
+        self._sandbox = self._open.enter_context(self._make_sandbox())
+        return self._sandbox
+
     def _run(self, programs: Sequence[str]) -> list[Execution]:
         """Run the programs whose executions are not cached."""
 
         def run(missing: Sequence[str]) -> Iterator[dict[str, Any]]:
-            if self._sandbox is None:
-                self._sandbox = self._open.enter_context(self._make_sandbox())
-            for execution in self._sandbox.map(missing):
+            for execution in (self._sandbox or self._start_sandbox()).map(missing):
                 yield {
                     "status": execution.status,
                     "value": execution.value[:LONGEST_VALUE],

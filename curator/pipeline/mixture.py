@@ -16,7 +16,7 @@ import pyarrow as pa
 from curator.core.arrow import VERSION_ROWS
 from curator.core.errors import UsageError, unknown_name
 from curator.screens.rows import Rows
-from datastore.engine import Engine
+from datastore.engine import Engine, literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +93,17 @@ def draw(
     """
     have = available(engine, rows)
     limited = {name: count for name, count in counts.items() if count < have.get(name, 0)}
+    # Not as parameters, for which DuckDB would import pandas.
+    subsets = ", ".join(map(literal, limited))
+    numbers = ", ".join(f"{count:d}" for count in limited.values())
+    whole = ", ".join(literal(name) for name in counts if name not in limited)
     # Only where rows are left out is their order needed.
     query = f"""
-        WITH wanted AS (SELECT unnest($subsets::VARCHAR[]) AS subset,
-                unnest($counts::BIGINT[]) AS count),
+        WITH wanted AS (
+            SELECT unnest([{subsets}]::VARCHAR[]) AS subset, unnest([{numbers}]::BIGINT[]) AS count
+        ),
         chosen AS (
-            SELECT id, subset FROM ({rows.rows})
-            WHERE subset NOT IN (SELECT subset FROM wanted)
-                AND subset IN (SELECT unnest($all_of::VARCHAR[]))
+            SELECT id, subset FROM ({rows.rows}) WHERE subset IN ({whole or "NULL"})
             UNION ALL
             SELECT id, subset FROM (SELECT id, subset FROM ({rows.rows})) JOIN wanted USING (subset)
             QUALIFY count >= row_number() OVER (
@@ -109,12 +112,7 @@ def draw(
         )
         SELECT id, subset FROM chosen ORDER BY id, subset
     """
-    params = {
-        "subsets": list(limited),
-        "counts": list(limited.values()),
-        "all_of": [name for name in counts if name not in limited],
-    }
-    for batch in engine.batches(query, params):
+    for batch in engine.batches(query):
         yield batch.cast(VERSION_ROWS)
 
 

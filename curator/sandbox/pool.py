@@ -7,8 +7,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import replace
-from queue import LifoQueue
-from threading import Lock
 from types import TracebackType
 
 from curator.core.errors import SandboxError
@@ -17,7 +15,7 @@ from curator.sandbox.classify import Limits
 from curator.sandbox.execution import Execution, Status
 from curator.sandbox.mechanisms import NAMESPACES, find_missing
 from curator.sandbox.settings import PROGRAM_BYTES
-from curator.sandbox.zygote_client import Zygote, ZygoteDied
+from curator.sandbox.zygotes import Zygotes
 
 VERSION = 3
 """The version of the sandbox. Raise it with any change that can change an Execution."""
@@ -30,9 +28,6 @@ _CLOSED = "This sandbox is closed; open a new one."
 
 _LARGE = preload.HEAVY + preload.SLOW
 
-_RUNS_PER_ZYGOTE = 5_000
-"""Programs per zygote; then it is replaced, so that it cannot grow."""
-
 
 def needs_heavy(program: str) -> bool:
     """Return whether a line with `import` names one of the large packages.
@@ -43,81 +38,6 @@ def needs_heavy(program: str) -> bool:
     return any(name in program for name in _LARGE) and any(
         "import" in line and any(name in line for name in _LARGE) for line in program.split("\n")
     )
-
-
-class _Worker:
-    """A light zygote and, once a program needs it, a heavy one."""
-
-    def __init__(self, limits: Limits, unsafe_local: bool) -> None:
-        self._limits, self._unsafe_local = limits, unsafe_local
-        self._zygotes: dict[bool, Zygote] = {}
-        self._lock = Lock()
-        self._closed = False
-
-    def zygote(self, heavy: bool) -> Zygote:
-        """Return the live zygote of this kind; start it if necessary."""
-        with self._lock:
-            if self._closed:
-                raise ZygoteDied
-            zygote = self._zygotes.get(heavy)
-            if zygote is not None and (zygote.runs >= _RUNS_PER_ZYGOTE or not zygote.is_idle()):
-                zygote.end()
-                zygote = None
-            if zygote is None:
-                zygote = self._zygotes[heavy] = Zygote(self._limits, heavy, self._unsafe_local)
-            return zygote
-
-    def run(self, text: str) -> Execution:
-        program = implicit_result.extract_fenced(text)
-        try:
-            code = program.encode()
-        except UnicodeEncodeError:
-            return Execution("refused", error="the program is not text: it holds half a character")
-        if len(code) > PROGRAM_BYTES:
-            error = f"a program of {len(code):,} bytes; at most {PROGRAM_BYTES:,} are run"
-            return Execution("refused", error=error)
-        preamble = implicit_result.select_preamble(program)
-        heavy = preamble == implicit_result.HEAVY or needs_heavy(program)
-        try:
-            execution = self.zygote(heavy).run(code, preamble)
-        except ZygoteDied:
-            self._discard(heavy)
-            self._check_sandbox(heavy)
-            return Execution("killed", error="the process that ran it died")
-        steps = [
-            implicit_result.FENCE if program is not text else "",
-            implicit_result.PREAMBLE if preamble else "",
-            execution.completed,
-        ]
-        return replace(execution, completed=", ".join(filter(None, steps)))
-
-    def _check_sandbox(self, heavy: bool) -> None:
-        """Raise SandboxError if the sandbox itself fails, and not only the program."""
-        canary = "print(1)"
-        try:
-            execution = self.zygote(heavy).run(canary.encode())
-        except ZygoteDied:
-            self._discard(heavy)
-            execution = Execution("killed")
-        if execution.value != "1":
-            raise SandboxError(
-                "The sandbox cannot run even 'print(1)', so no program was graded. "
-                "Run 'curator sandbox' to see what this system supports."
-            )
-
-    def _discard(self, heavy: bool) -> None:
-        with self._lock:
-            zygote = self._zygotes.pop(heavy, None)
-        if zygote is not None:
-            zygote.end()
-
-    def close(self) -> None:
-        with self._lock:
-            self._closed = True
-            zygotes = list(self._zygotes.values())
-            self._zygotes.clear()
-        for zygote in zygotes:
-            zygote.end()
 
 
 def _wait_for(future: Future[Execution]) -> Execution:
@@ -171,15 +91,14 @@ class Sandbox:
         if min(workers, wall_s, cpu_s, memory_mb, output_kb) <= 0:
             raise SandboxError("Every limit of the sandbox must be above 0. Pass positive numbers.")
         self._limits = Limits(wall_s, cpu_s, memory_mb, output_kb)
-        self._workers = [_Worker(self._limits, unsafe_local) for _ in range(workers)]
+        self._zygotes = {
+            heavy: Zygotes(self._limits, heavy, unsafe_local, workers) for heavy in (False, True)
+        }
         self._window = workers * _LOOK_AHEAD
-        self._idle: LifoQueue[_Worker] = LifoQueue()
-        for worker in self._workers:
-            self._idle.put(worker)
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="sandbox")
         self._closed = False
         # Start one zygote now, so that a machine without a jail is reported before any work.
-        self._mechanisms = self._workers[-1].zygote(heavy=False).mechanisms
+        self._mechanisms = self._zygotes[False].start()
 
     def is_reusable(self, status: Status) -> bool:
         """Return whether an execution with this status holds on a machine with a complete jail.
@@ -202,6 +121,13 @@ class Sandbox:
             "memory_mb": limits.memory_mb,
             "output_kb": limits.output_kb,
         }
+
+    def prepare(self) -> None:
+        """Start a process with the large packages in the background.
+
+        That takes a second; programs that need none of them are not delayed by it.
+        """
+        self._threads.submit(self._zygotes[True].start)
 
     def run(self, program: str) -> Execution:
         """Run one program and return its execution."""
@@ -233,19 +159,31 @@ class Sandbox:
         except RuntimeError:
             raise SandboxError(_CLOSED) from None
 
-    def _run(self, program: str) -> Execution:
-        worker = self._idle.get()
+    def _run(self, text: str) -> Execution:
+        program = implicit_result.extract_fenced(text)
         try:
-            return worker.run(program)
-        finally:
-            self._idle.put(worker)
+            code = program.encode()
+        except UnicodeEncodeError:
+            return Execution("refused", error="the program is not text: it holds half a character")
+        if len(code) > PROGRAM_BYTES:
+            error = f"a program of {len(code):,} bytes; at most {PROGRAM_BYTES:,} are run"
+            return Execution("refused", error=error)
+        preamble = implicit_result.select_preamble(program)
+        heavy = preamble == implicit_result.HEAVY or needs_heavy(program)
+        execution = self._zygotes[heavy].run(code, preamble)
+        steps = [
+            implicit_result.FENCE if program is not text else "",
+            implicit_result.PREAMBLE if preamble else "",
+            execution.completed,
+        ]
+        return replace(execution, completed=", ".join(filter(None, steps)))
 
     def close(self) -> None:
         """End every process; programs that still run end as `killed`. Can be called twice."""
         self._closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)
-        for worker in self._workers:
-            worker.close()
+        for zygotes in self._zygotes.values():
+            zygotes.close()
         self._threads.shutdown(wait=True)
 
     def __enter__(self) -> "Sandbox":

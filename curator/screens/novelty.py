@@ -13,12 +13,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Any, Literal
+from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
+from curator.core import arrow
 from curator.screens import normalize
-from datastore.engine import Engine
+from datastore.engine import Engine, scan
 
 GRAM = 8
 """Words per n-gram. With longer n-grams, the share in common would not be informative."""
@@ -28,6 +31,8 @@ MAX_WORDS = 2_000
 """Maximum number of words compared per question; the rest of a longer question is ignored."""
 _MAX_UNREAD = 0.25
 """Maximum share of a candidate's words, the most frequent, whose postings are not read."""
+
+_CANDIDATES = pa.schema([("item", pa.int32()), ("question", pa.string())])
 
 Ints = np.ndarray[Any, np.dtype[np.int32]]
 
@@ -72,14 +77,13 @@ class Novelty:
         """Return what each candidate is too similar to, or None for candidates it accepts."""
         if not candidates:
             return []
-        table = pa.table({"item": range(len(candidates)), "question": list(candidates)})
-        self._engine.connection.register("novelty_given", table)
-        # Streams use connections of their own, which see tables but not registered objects.
-        self._engine.sql(
-            "CREATE OR REPLACE TABLE novelty_candidates AS SELECT * FROM novelty_given"
-        )
-        self._engine.connection.unregister("novelty_given")
-        batches = self._words("SELECT item, question FROM novelty_candidates ORDER BY item")
+        columns = [range(len(candidates)), candidates]
+        table = pa.Table.from_batches([arrow.make_batch(columns, _CANDIDATES)])
+        # A file, since DuckDB would import pandas to read a table of this process; each time a new
+        # one, since it remembers what it has read of a file.
+        path = self._engine.folder / f"{uuid4().hex}.parquet"
+        pq.write_table(table, path)
+        batches = self._words(f"SELECT item, question FROM {scan([path])} ORDER BY item")
         words = [one for part, sizes in batches for one in np.split(part, np.cumsum(sizes)[:-1])]
         return [
             self._compare(text, one.tolist()) for text, one in zip(candidates, words, strict=True)
@@ -137,13 +141,13 @@ class Novelty:
         first = f"SELECT words[:{MAX_WORDS:d}] AS words FROM ({listed}) ORDER BY item"
         for batch in self._engine.batches(first):
             lists = batch.column(0)
-            sizes = np.diff(lists.offsets.to_numpy()).astype(np.int32)
+            sizes = np.diff(np.from_dlpack(lists.offsets)).astype(np.int32)
             coded = lists.flatten().dictionary_encode()
             numbers = np.array(
                 [self._ids.setdefault(w, len(self._ids)) for w in coded.dictionary.to_pylist()],
                 np.int32,
             )
-            codes = coded.indices.to_numpy()
+            codes = np.from_dlpack(coded.indices)
             yield numbers[codes] if len(codes) else np.empty(0, np.int32), sizes
 
 

@@ -7,16 +7,17 @@ a thread: on a busy disk a sync takes a tenth of a second, during which replies 
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+import time
+from collections.abc import Callable, Coroutine, Iterable, Sized
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from datastore.ledger import Ledger
 
-READ_DELAY_S = 0.05
-"""Seconds during which a group of reads is collected."""
-WRITE_DELAY_S = 0.05
-"""Seconds during which a group of writes is collected."""
+MAX_DELAY_S = 0.05
+"""Maximum seconds during which a group is collected."""
+QUIET_S = 0.005
+"""Seconds without a new read or write after which a group is complete."""
 
 T = TypeVar("T")
 
@@ -71,13 +72,13 @@ class CallStore:
         task.add_done_callback(self._groups.discard)
 
     async def _read_group(self) -> None:
-        await asyncio.sleep(READ_DELAY_S)
+        await _collect(self._readers)
         keys, self._read_keys = self._read_keys, set()
         readers, self._readers = self._readers, []
         await self._run_in_thread(readers, self._ledger.get_many, keys)
 
     async def _write_group(self) -> None:
-        await asyncio.sleep(WRITE_DELAY_S)
+        await _collect(self._writers)
         records, self._new_records = self._new_records, {}
         writers, self._writers = self._writers, []
         await self._run_in_thread(writers, self._ledger.put_many, records)
@@ -96,6 +97,14 @@ class CallStore:
             for future in waiting:
                 if not future.done():  # done if the caller was cancelled
                     future.set_result(result)
+
+
+async def _collect(waiting: Sized) -> None:
+    """Return when no one has begun to wait for QUIET_S, and after MAX_DELAY_S in any case."""
+    end, before = time.monotonic() + MAX_DELAY_S, -1
+    while before < len(waiting) and time.monotonic() < end:
+        before = len(waiting)
+        await asyncio.sleep(QUIET_S)
 
 
 async def _wait_in(waiting: list[asyncio.Future[T]]) -> T:

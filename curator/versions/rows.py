@@ -204,12 +204,6 @@ def rows_digest(objects: Objects, rows: str) -> str:
     """Return the sha256 of two digests: over all ids of the object `rows`, and over all subsets."""
     ids, subsets = sha256(), sha256()
     for batch in objects.read(rows):
-        ids.update(_bytes(batch.column("id").cast(pa.binary())))
-        lines = pc.binary_join_element_wise(batch.column("subset"), "", "\n")
-        subsets.update(_bytes(lines.cast(pa.binary())))
+        ids.update(b"".join(batch.column("id").to_pylist()))
+        subsets.update("".join(f"{each}\n" for each in batch.column("subset").to_pylist()).encode())
     return sha256(ids.digest() + subsets.digest()).hexdigest()
-
-
-def _bytes(values: pa.Array) -> bytes:
-    """Return all values of an array, one after the other."""
-    return b"".join(values.to_pylist())

@@ -45,8 +45,10 @@ def write_views(store: Store) -> Path:
         temporary = folder / FILE
         try:
             with duckdb.connect(str(temporary)) as connection:
+                connection.begin()  # one sync instead of one per view
                 for statement in view_statements(store, readable(store), store.objects.locate):
                     connection.execute(statement)
+                connection.commit()
         except duckdb.Error as error:
             why = " ".join(str(error).split())
             raise StoreError(f"Cannot write the views ({path}): {why}.") from error

@@ -78,6 +78,17 @@ def test_different_rows_or_a_different_order_change_the_digest(objects: Objects)
     assert len(digests) == 4
 
 
+def test_an_object_that_exists_is_not_written_again_unless_it_is_damaged(objects: Objects) -> None:
+    digest = objects.write([batch(0, 100)], SCHEMA)
+    path = objects.path(digest)
+    first = path.stat()
+    assert objects.write([batch(0, 100)], SCHEMA) == digest
+    assert path.stat() == first
+    path.write_bytes(path.read_bytes()[:-1])
+    assert objects.write([batch(0, 100)], SCHEMA) == digest
+    objects.check(digest)
+
+
 def test_an_object_may_have_no_rows(objects: Objects) -> None:
     digest = objects.write([], SCHEMA)
     assert objects.rows(digest) == 0

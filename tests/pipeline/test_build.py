@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -156,3 +158,12 @@ def test_recipes_share_cached_stages(world) -> None:
     other.write_text(RECIPE.replace("name: small", "name: other"))
     build(other, store, options=RunOptions(mirror=mirror))
     assert stages(store) == before
+
+
+def test_a_build_does_not_import_pandas(tmp_path: Path) -> None:
+    script = (
+        "import sys\nfrom curator import build\nbuild('quickstart', sys.argv[1])\n"
+        "print('pandas' in sys.modules)"
+    )
+    run = [sys.executable, "-c", script, str(tmp_path / "store")]
+    assert subprocess.run(run, capture_output=True, check=True, text=True).stdout == "False\n"

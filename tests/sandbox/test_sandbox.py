@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,7 +18,9 @@ from hypothesis import strategies as st
 
 from curator.core.errors import SandboxError
 from curator.sandbox import STATUSES, Execution, Sandbox, probe
+from curator.sandbox.classify import Limits
 from curator.sandbox.pool import needs_heavy
+from curator.sandbox.zygotes import Zygotes
 from tests.paths import ROOT
 from tests.processes import wait_until
 
@@ -236,6 +239,35 @@ def test_a_zygote_that_dies_between_programs_loses_none() -> None:
 def new_zygote(before: set[int]) -> int:
     """The zygote that started since: the youngest process, since its keeper, if any, is older."""
     return [p for p in zygotes() if p not in before][-1]
+
+
+def test_another_zygote_starts_only_after_programs_have_waited_as_long_as_a_start_takes() -> None:
+    before = set(zygotes())
+    program = b"import time\ntime.sleep(0.2)\nprint(1)"
+    shared = Zygotes(Limits(600, 30, 512, 64), heavy=False, unsafe_local=False, maximum=2)
+    shared.start()
+    one = set(zygotes()) - before
+    try:
+        for start_s, processes in ((600.0, len(one)), (1e-9, 2 * len(one))):
+            shared._start_s = start_s
+            with ThreadPoolExecutor(2) as threads:
+                done = list(threads.map(shared.run, [program] * 4))
+            assert [each.value for each in done] == ["1"] * 4
+            assert len(set(zygotes()) - before) == processes
+    finally:
+        shared.close()
+    assert set(zygotes()) == before
+
+
+def test_a_sandbox_can_be_closed_while_its_large_packages_start() -> None:
+    before = set(zygotes())
+    with Sandbox(workers=2, wall_s=600, cpu_s=30) as box:
+        box.prepare()
+        assert box.run("print(1)").value == "1"
+    assert set(zygotes()) == before
+    with Sandbox(workers=1, wall_s=600, cpu_s=30) as box:
+        box.prepare()
+        assert box.run("import sympy\nprint(sympy.sqrt(4))").value == "2"
 
 
 def test_closing_during_a_run_leaves_no_process_and_no_thread() -> None:

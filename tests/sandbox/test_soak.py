@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from curator.sandbox import Sandbox, pool
+from curator.sandbox import Sandbox
 from tests.sandbox.programs import attacks
 from tests.sandbox.test_sandbox import new_zygote, zygotes
 
@@ -61,7 +61,7 @@ def test_nothing_is_left_over_and_every_program_has_its_own_answer() -> None:
 
 
 def test_a_zygote_is_replaced_after_a_number_of_programs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "_RUNS_PER_ZYGOTE", 3)
+    monkeypatch.setattr("curator.sandbox.zygotes._RUNS_PER_ZYGOTE", 3)
     before, seen = set(zygotes()), []
     with Sandbox(workers=1, wall_s=6000, cpu_s=30) as box:
         for number in range(7):

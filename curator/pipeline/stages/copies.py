@@ -67,7 +67,8 @@ def _find_copies(
                 f"SELECT count(DISTINCT id) FROM {scan(map(objects.path, problems))}"
             ).fetchall()[0][0]
             shared = [] if len(rationales) == 1 else _shared(context, engine, rationales)
-        digest = objects.write([pa.RecordBatch.from_pylist(shared, schema=_COPIES)], _COPIES)
+        columns = [[row[name] for row in shared] for name in _COPIES.names]
+        digest = objects.write([arrow.make_batch(columns, _COPIES)], _COPIES)
         return {"copies": digest}, {"copies": len(shared), "problems": count}
 
     return context.once(Stage("copies", (__name__,)), {}, [*problems, *rationales], make, name)
@@ -155,7 +156,7 @@ def _number(
         if before:
             copies[place] = copy + before
             ids[place] = new_ids[id_] = rationale_id(**row, copy=copy + before)
-    changed = {"id": pa.array(ids, arrow.ID), "copy": pa.array(copies, pa.int32())}
+    changed = {"id": arrow.make_array(ids, arrow.ID), "copy": arrow.make_array(copies, pa.int32())}
     arrays = [changed.get(column, batch.column(column)) for column in batch.schema.names]
     return pa.RecordBatch.from_arrays(arrays, schema=batch.schema)
 
@@ -163,5 +164,5 @@ def _number(
 def _rename(batch: pa.RecordBatch, new_ids: dict[bytes, bytes]) -> pa.RecordBatch:
     ids = [new_ids.get(each, each) for each in batch.column("row_id").to_pylist()]
     return batch.set_column(
-        batch.schema.get_field_index("row_id"), "row_id", pa.array(ids, arrow.ID)
+        batch.schema.get_field_index("row_id"), "row_id", arrow.make_array(ids, arrow.ID)
     )

@@ -69,6 +69,8 @@ def generate(context: BuildContext, name: str, state: SubsetState) -> Written:
     sampling = sampling_of(context, subset)
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
+        if _asks_for_programs(context):
+            context.checker.prepare()
         counts: Counter[str] = Counter(
             problems=0, without=0, rationales=0, calls=0, unanswered=0, repaired=0, replayed=0
         )
@@ -148,6 +150,14 @@ def request_identity(
         "sampling": sampling.model_dump(exclude={"prompts"}),
         "prompts": {name: prompts.digest(name) for name in sorted(names)},
     }
+
+
+def _asks_for_programs(context: BuildContext) -> bool:
+    """Return whether the teacher writes programs, for this subset or a later one."""
+    return any(
+        subset.kind == "PoT" and any(WRITERS[writer].teacher for writer in subset.writers)
+        for subset in context.recipe.subsets.values()
+    )
 
 
 def _rationales(

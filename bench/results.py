@@ -1,0 +1,47 @@
+"""The figures of a measurement, in a file that `compare.py` reads.
+
+In: figures. Out: `{"figures": [{"name", "value", "unit", "ratio"}, …]}`. Values depend on the
+machine; the ratio relates a cost to a baseline that was measured in the same run.
+"""
+
+import argparse
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured value."""
+
+    name: str
+    value: float
+    unit: str
+    ratio: float | None = None
+    """Cost divided by that of the baseline: a smaller one is better. None without a baseline."""
+
+
+def add_json_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option `--json FILE`."""
+    parser.add_argument("--json", type=Path, metavar="FILE", help="Write the figures to FILE, too.")
+
+
+def write_figures(file: Path | None, figures: Iterable[Figure]) -> None:
+    """Write figures to a file; do nothing without one."""
+    if file:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        content = {"figures": [asdict(figure) for figure in figures]}
+        file.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def read_figures(path: Path) -> dict[str, Figure]:
+    """Return the figures of a file by name; those of a folder of files as `FILE: NAME`."""
+    if path.is_dir():
+        return {
+            f"{file.stem}: {name}": figure
+            for file in sorted(path.glob("*.json"))
+            for name, figure in read_figures(file).items()
+        }
+    figures = [Figure(**each) for each in json.loads(path.read_text())["figures"]]
+    return {figure.name: figure for figure in figures}

@@ -1,0 +1,33 @@
+"""Arrays and batches made from the values of records."""
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curator.core.arrow import make_array
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
+VALUES = {
+    pa.string(): TEXTS,
+    pa.list_(pa.string()): st.lists(TEXTS).map(tuple),
+    pa.binary(16): st.binary(min_size=16, max_size=16),
+    pa.int32(): st.integers(-(2**31), 2**31 - 1),
+    pa.bool_(): st.booleans(),
+}
+
+
+@given(st.data())
+@pytest.mark.parametrize("type_", VALUES, ids=str)
+def test_an_array_equals_the_one_that_pyarrow_makes(
+    type_: pa.DataType, data: st.DataObject
+) -> None:
+    values = data.draw(st.lists(VALUES[type_]))
+    made = make_array(values, type_)
+    made.validate(full=True)
+    assert made.equals(pa.array(values, type_))
+
+
+def test_a_number_that_does_not_fit_raises() -> None:
+    with pytest.raises(OverflowError):
+        make_array([2**31], pa.int32())

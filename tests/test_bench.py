@@ -1,0 +1,82 @@
+"""The measurements in `bench`: what they build and compare, not how long it takes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.paths import ROOT
+
+BUILD = """
+import sys
+from collections import Counter
+from pathlib import Path
+from run import SHARES, find_errors, write_recipe
+from curator import RunOptions, build
+from curator.release.export import export
+from datastore.store import Store
+folder = Path(sys.argv[1])
+mirror, out = folder / "mirror", folder / "out.jsonl"
+recipe = write_recipe(folder, "first", SHARES)
+version = build(recipe, folder / "store", options=RunOptions(mirror=mirror))
+reasons = Counter()
+for subset in version.content["subsets"].values():
+    reasons.update(subset["reasons"])
+with Store(folder / "store", readonly=True) as store:
+    export(store, version, "alpaca-jsonl", out)
+print(version.content["rows"]["count"], find_errors(mirror, out, reasons))
+"""
+
+
+def run(*words: object, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *map(str, words)], capture_output=True, text=True, env=env
+    )
+
+
+def test_the_recipe_builds_on_generated_rows_and_finds_what_is_planted(tmp_path: Path) -> None:
+    made = run(ROOT / "bench/make_rows.py", tmp_path / "mirror", "--rows", 500)
+    assert made.returncode == 0, made.stderr
+    built = run("-c", BUILD, tmp_path, env={"PYTHONPATH": f"{ROOT / 'bench'}:{ROOT}"})
+    assert built.returncode == 0, built.stderr
+    rows, errors = built.stdout.split(maxsplit=1)
+    assert 350 < int(rows) < 450 and errors == "[]\n"
+
+
+def write(path: Path, **ratios: float | None) -> Path:
+    figures = [
+        {"name": name, "value": 7.0, "unit": "s", "ratio": ratio} for name, ratio in ratios.items()
+    ]
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({"figures": figures}))
+    return path
+
+
+@pytest.mark.parametrize("folders", [False, True])
+def test_two_runs_are_compared_by_their_ratios(tmp_path: Path, folders: bool) -> None:
+    old = write(tmp_path / "old" / "run.json", build=1.0, export=0.5, verify=2.0, time=None)
+    new = write(tmp_path / "new" / "run.json", build=1.2, export=0.5, audit=1.0, time=None)
+    files = [old.parent, new.parent] if folders else [old, new]
+    prefix = "run: " if folders else ""
+    done = run(ROOT / "bench/compare.py", *files)
+    lines = done.stdout.splitlines()
+    assert done.returncode == 1, done.stderr
+    assert max(map(len, lines[:3])) <= 80
+    assert [line.split() for line in lines[1:3]] == [
+        [*prefix.split(), "build", "1", "1.2", "+20.0%", "worse"],
+        [*prefix.split(), "export", "0.5", "0.5", "+0.0%"],
+    ]
+    assert lines[3:] == [
+        f"missing in {files[1]}: {prefix}verify",
+        f"missing in {files[0]}: {prefix}audit",
+        "Ratios that grew by more than 10%: 1.",
+    ]
+
+
+def test_a_ratio_within_the_tolerance_or_a_better_one_passes(tmp_path: Path) -> None:
+    old = write(tmp_path / "old.json", build=1.0, export=0.5)
+    new = write(tmp_path / "new.json", build=1.2, export=0.3)
+    assert run(ROOT / "bench/compare.py", old, new, "--tolerance", "0.25").returncode == 0
+    assert run(ROOT / "bench/compare.py", old, tmp_path / "none.json").returncode == 2
