@@ -8,11 +8,13 @@ import the caller's main module again, so a build works in a script without a gu
 import os
 import signal
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from multiprocessing.util import Finalize
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
 from curator.core.errors import CuratorError
 from curator.pipeline.executors.worker import Setup, Worker
@@ -34,28 +36,46 @@ class LocalProcesses:
     def __init__(self, setup: Setup, processes: int) -> None:
         self._setup, self._processes = setup, processes
         self._pool: Any = None
+        self._noted: set[str] = set()
+        """Notes that were yielded: each process notes a damaged file of the store."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End the processes, after an error at once; what they have done is stored."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, kill_workers=kind is not None)
+            self._pool = None
 
     def run(
         self, function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]
     ) -> Iterator[tuple[int, Any, list[str]]]:
         """Yield position, result and notes of each call as it ends.
 
-        An error of one call is raised at once; no further call starts.
+        The result of a call that failed is its error. No call starts after the caller's last step.
         """
-        from loky.process_executor import TerminatedWorkerError
-
-        if self._pool is None:
-            self._pool = self._start()
-        futures: dict[Future[Any], int] = {
-            self._pool.submit(_run, function, call): position for position, call in enumerate(calls)
-        }
         from concurrent.futures import as_completed
+        from concurrent.futures.process import BrokenProcessPool
 
+        futures: dict[Future[Any], int] = {}
         try:
+            if self._pool is None:
+                self._pool = self._start()
+            for position, call in enumerate(calls):
+                with _no_interrupt():
+                    futures[self._pool.submit(_run, function, call)] = position
             for future in as_completed(futures):
                 result, notes = future.result()
-                yield futures[future], result, notes
-        except TerminatedWorkerError as error:
+                new = [note for note in dict.fromkeys(notes) if note not in self._noted]
+                self._noted.update(new)
+                yield futures[future], result, new
+        except BrokenProcessPool as error:
             self._pool = None
             raise WorkerError(
                 f"A worker process ended unexpectedly ({_last_words(error)}); the system may have "
@@ -66,16 +86,12 @@ class LocalProcesses:
             for future in futures:
                 future.cancel()
 
-    def close(self) -> None:
-        """End the processes at once; what they have done is stored."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, kill_workers=True)
-            self._pool = None
-
     def _start(self) -> Any:
         from loky.backend import get_context
         from loky.process_executor import ProcessPoolExecutor
 
+        # It warns when it replaces a process whose memory has grown, or finds no `pgrep`.
+        warnings.filterwarnings("ignore", module=r"loky\.")
         return ProcessPoolExecutor(
             self._processes,
             context=get_context("loky"),
@@ -84,11 +100,20 @@ class LocalProcesses:
         )
 
 
+@contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Hold Ctrl-C back: a process that is started in here never receives it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _start_worker(setup: Setup, parent: int) -> None:
     global _worker
     import pyarrow as pa
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process ends the workers
     Thread(target=_end_with_parent, args=[parent], daemon=True).start()
     pa.set_cpu_count(1)
     _worker = Worker(setup)
