@@ -4,6 +4,7 @@ import json
 import os
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from curator.writers.prompt_templates import Prompts
 from datastore.errors import StoreError
 from datastore.store import Store
 from datastore.versions import Manifest
+from tests.pipeline import in_worker
+from tests.processes import wait_until
 from tests.teacher.helpers import Notes
 
 RECIPE = """\
@@ -131,3 +134,112 @@ def test_neither_the_size_of_shards_nor_the_number_of_processes_changes_a_versio
         assert content_of(manifest) == content_of(whole)
         assert manifest.digest == whole.digest
         assert load("whole", store).equals(load("whole", tmp_path / "whole"))
+
+
+@pytest.fixture
+def opened(
+    recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., tuple[BuildContext, Notes]]]:
+    """Open the context of a build with so many processes in a store."""
+    monkeypatch.setattr(shards, "FEW_ROWS", 0)
+    with ExitStack() as stack:
+
+        def open_with(workers: int, store: Path) -> tuple[BuildContext, Notes]:
+            notes = Notes()
+            options = RunOptions(workers=workers, listener=notes)
+            opened_store = stack.enter_context(Store(store))
+            context = open_context(opened_store, load_recipe(recipe), options)
+            return stack.enter_context(context), notes
+
+        yield open_with
+
+
+Opened = Callable[..., tuple[BuildContext, Notes]]
+CALLS = [Shard(1, (number,)) for number in range(6)]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_error_of_a_shard_and_its_notes_arrive_from_any_process(
+    opened: Opened, tmp_path: Path, workers: int
+) -> None:
+    context, notes = opened(workers, tmp_path / "store")
+    with pytest.raises(SourceError, match=r"^too many records do not parse$"):
+        run_shards(context, in_worker.fail, CALLS, "work")
+    assert notes.texts == ["a file is damaged"]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_full_disk_gives_the_same_line_from_any_process(
+    opened: Opened, disk: Path, workers: int
+) -> None:
+    context, _ = opened(workers, disk / "store")
+    with pytest.raises(StoreError, match=r"^Cannot write an object \(.*\): No space left on dev.*"):
+        run_shards(context, in_worker.fill_disk, CALLS, "work")
+
+
+def test_damage_that_every_process_sees_is_noted_once(opened: Opened, tmp_path: Path) -> None:
+    with Store(tmp_path / "store") as store:
+        store.ledger("executions").put_many({b"x" * 16: {}, b"y" * 16: {}})
+    [journal] = tmp_path.glob("store/ledgers/executions/*.journal")
+    journal.write_bytes(b"?" + journal.read_bytes()[1:])
+    context, notes = opened(2, tmp_path / "store")
+    while len({*run_shards(context, in_worker.get_pid, CALLS, "work")}) < 2:
+        pass
+    [note] = notes.texts
+    assert f"{journal} is damaged: 1 of its records are intact" in note
+
+
+def test_a_killed_process_gives_one_line_and_the_next_run_starts_others(
+    opened: Opened, tmp_path: Path
+) -> None:
+    context, _ = opened(2, tmp_path / "store")
+    with pytest.raises(WorkerError, match=r"^A worker .*\(SIGKILL\); .* Rerun: .*[^\n]$"):
+        run_shards(context, in_worker.be_killed, CALLS, "work")
+    [first, *_] = run_shards(context, in_worker.get_pid, CALLS, "work")
+    os.kill(first, signal.SIGKILL)  # between two stages
+
+    def fails() -> bool:
+        try:
+            run_shards(context, in_worker.get_pid, CALLS, "work")
+        except WorkerError:
+            return True
+        return False
+
+    wait_until(fails)
+    assert len(run_shards(context, in_worker.get_pid, CALLS, "work")) == len(CALLS)
+
+
+def test_a_store_that_a_process_cannot_open_gives_one_line(
+    opened: Opened, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    context, _ = opened(2, tmp_path / "store")
+    (tmp_path / "store" / "FORMAT").write_text("of another program")
+    with pytest.raises(StoreError, match="FORMAT"):
+        run_shards(context, in_worker.get_pid, CALLS, "work")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_process_whose_memory_grows_is_replaced_in_silence(
+    opened: Opened, tmp_path: Path, capfd: pytest.CaptureFixture[str], recwarn: Any
+) -> None:
+    pytest.importorskip("psutil")  # measures the memory
+    context, _ = opened(2, tmp_path / "store")
+    seen: set[int] = set()
+    while len(seen) < 3:
+        seen.update(run_shards(context, in_worker.hold_memory, [Shard(1, (200,))] * 2, "work"))
+    assert capfd.readouterr() == ("", "")
+    assert not list(recwarn)
+
+
+def test_too_many_broken_records_give_the_same_line_from_any_process(
+    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards, "FEW_ROWS", 0)
+    write_lines(tmp_path / "texts.jsonl", [{"q": 1}] * 20)
+    errors = []
+    for workers in (1, 2):
+        with pytest.raises(CuratorError) as caught:
+            built(recipe, tmp_path / f"{workers}", workers)
+        errors.append(str(caught.value))
+    assert errors[0] == errors[1]
+    assert errors[0].startswith("texts: 20 of 20 records do not parse. Most frequent reason: ")

@@ -6,11 +6,12 @@ import the caller's main module again, so a build works in a script without a gu
 """
 
 import os
+import re
 import signal
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from multiprocessing.util import Finalize
 from threading import Thread
 from types import TracebackType
@@ -132,7 +133,7 @@ def _run(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Any,
 
 
 def _last_words(error: Exception) -> str:
-    text = str(error)
-    with suppress(ValueError):
-        return text[text.index("exit codes") :].strip().rstrip(".")
-    return type(error).__name__
+    """Return what loky knows of how processes ended: `SIGKILL`, `exit code 1`."""
+    ends = re.findall(r"(\w+)\((-?\d+)\)", str(error))
+    words = [name if name.startswith("SIG") else f"exit code {code}" for name, code in ends]
+    return ", ".join(dict.fromkeys(words)) or type(error).__name__
