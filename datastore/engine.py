@@ -18,6 +18,7 @@ from datastore.files import scratch
 
 _EXPLAIN = re.compile(r"\s*+EXPLAIN\s++(ANALYZE\s++)?", re.IGNORECASE)
 
+
 def literal(text: str | Path) -> str:
     """Return a text or path as a quoted SQL literal."""
     return "'" + str(text).replace("'", "''") + "'"

@@ -56,7 +56,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (folder / "many.yaml").write_text(RECIPE)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ingest, "SHARD_ROWS", 6)
-        build(folder / "many.yaml", folder / "it's [a-z] *" / "store", options=RunOptions(workers=1))
+        build(
+            folder / "many.yaml", folder / "it's [a-z] *" / "store", options=RunOptions(workers=1)
+        )
     yield folder / "it's [a-z] *" / "store"
 
 

@@ -12,8 +12,9 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from multiprocessing.util import Finalize
-from threading import Thread
+from threading import Thread, current_thread, main_thread
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -59,23 +60,26 @@ class LocalProcesses:
     ) -> Iterator[tuple[int, Any, list[str]]]:
         """Yield position, result and notes of each call as it ends.
 
-        The result of a call that failed is its error. No call starts after the caller's last step.
+        The result of a call that failed is its error. If the caller stops, few more calls run.
         """
-        from concurrent.futures import as_completed
+        from concurrent.futures import FIRST_COMPLETED, wait
         from concurrent.futures.process import BrokenProcessPool
 
-        futures: dict[Future[Any], int] = {}
+        remaining = iter(enumerate(calls))
+        running: dict[Future[Any], int] = {}
         try:
-            if self._pool is None:
-                self._pool = self._start()
-            for position, call in enumerate(calls):
-                with _no_interrupt():
-                    futures[self._pool.submit(_run, function, call)] = position
-            for future in as_completed(futures):
-                result, notes = future.result()
-                new = [note for note in dict.fromkeys(notes) if note not in self._noted]
-                self._noted.update(new)
-                yield futures[future], result, new
+            while True:
+                # Few at a time: loky cannot end processes whose calls were cancelled.
+                for position, call in islice(remaining, 2 * self._processes - len(running)):
+                    running[self._submit(function, call)] = position
+                if not running:
+                    return
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    position = running.pop(future)
+                    result, notes = future.result()
+                    new = [note for note in dict.fromkeys(notes) if note not in self._noted]
+                    self._noted.update(new)
+                    yield position, result, new
         except BrokenProcessPool as error:
             self._pool = None
             raise WorkerError(
@@ -83,9 +87,13 @@ class LocalProcesses:
                 "run out of memory. Rerun: what was done is kept. Use fewer --workers if it "
                 "happens again."
             ) from None
-        finally:
-            for future in futures:
-                future.cancel()
+
+    def _submit(self, function: Callable[..., Any], call: tuple[Any, ...]) -> "Future[Any]":
+        with _no_interrupt():
+            if self._pool is None:
+                self._pool = self._start()
+            future: Future[Any] = self._pool.submit(_run, function, call)
+            return future
 
     def _start(self) -> Any:
         from loky.backend import get_context
@@ -103,12 +111,22 @@ class LocalProcesses:
 
 @contextmanager
 def _no_interrupt() -> Iterator[None]:
-    """Hold Ctrl-C back: a process that is started in here never receives it."""
+    """Hold Ctrl-C back: it does not break the start of a process, which then never receives it."""
+    pressed: list[Any] = []
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    handler = signal.getsignal(signal.SIGINT)
+    # The system may give the signal to another thread; Python handles it in the main thread.
+    replaced = callable(handler) and current_thread() is main_thread()
+    if replaced:
+        signal.signal(signal.SIGINT, lambda *received: pressed.append(received))
     try:
         yield
     finally:
+        if replaced:
+            signal.signal(signal.SIGINT, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if pressed and callable(handler):
+            handler(*pressed[0])
 
 
 def _start_worker(setup: Setup, parent: int) -> None:

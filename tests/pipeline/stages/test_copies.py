@@ -1,7 +1,6 @@
 """Copies of rationales in different shards are numbered as in one list of them all."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
