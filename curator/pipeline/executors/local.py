@@ -152,6 +152,6 @@ def _run(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Any,
 
 def _last_words(error: Exception) -> str:
     """Return what loky knows of how processes ended: `SIGKILL`, `exit code 1`."""
-    ends = re.findall(r"(\w+)\((-?\d+)\)", str(error))
+    ends = re.findall(r"\b([A-Z]{1,20})\((-?[0-9]{1,5})\)", str(error))
     words = [name if name.startswith("SIG") else f"exit code {code}" for name, code in ends]
     return ", ".join(dict.fromkeys(words)) or type(error).__name__

@@ -1,4 +1,4 @@
-"""Files that are cut into pieces: the pieces have the records of the whole file, or it is not cut."""
+"""Pieces of a file have the records and places of the whole file, or it is not cut."""
 
 import json
 from pathlib import Path
