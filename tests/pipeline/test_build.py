@@ -5,6 +5,7 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from curator import RunOptions, build, load
@@ -156,3 +157,19 @@ def test_recipes_share_cached_stages(world) -> None:
     other.write_text(RECIPE.replace("name: small", "name: other"))
     build(other, store, options=RunOptions(mirror=mirror))
     assert stages(store) == before
+
+
+def test_a_build_killed_before_it_wrote_the_views_writes_them_when_it_runs_again(
+    tmp_path: Path,
+) -> None:
+    mirror, recipe = make_world(tmp_path)
+    store, options = tmp_path / "store", RunOptions(mirror=mirror)
+    build(recipe, store, options=options)
+    views = store / "views.duckdb"
+    shutil.copy2(views, tmp_path / "before")
+    recipe.write_text(recipe.read_text().replace("seed: 3", "seed: 4"))
+    build(recipe, store, options=options)
+    shutil.copy2(tmp_path / "before", views)
+    assert build(recipe, store, options=options).number == 2
+    with duckdb.connect(str(views), read_only=True) as connection:
+        assert connection.sql("SELECT count(*) FROM versions").fetchall() == [(2,)]
