@@ -29,7 +29,7 @@ GROUP_BYTES = 128 << 20
 BUCKET_BYTES = 64 << 20
 """Expected bytes of the rows that are sorted in memory at a time."""
 MOST_BUCKETS = 400
-"""Maximum number of temporary files that are open at a time."""
+"""Maximum number of temporary files that are open at a time, for each value of `before_id`."""
 
 _TEXT = pa.string()
 NO_ROWS = pa.schema(
