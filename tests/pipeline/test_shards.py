@@ -21,6 +21,7 @@ from curator.pipeline.shards import Shard, run_shards
 from curator.pipeline.stages import ingest
 from curator.pipeline.stages.generate import messages_of
 from curator.recipe.load import load_recipe
+from curator.sources.readers import detect, pieces
 from curator.versions.content import content_of, objects_of
 from curator.writers.prompt_templates import Prompts
 from datastore.errors import StoreError
@@ -243,3 +244,35 @@ def test_too_many_broken_records_give_the_same_line_from_any_process(
         errors.append(str(caught.value))
     assert errors[0] == errors[1]
     assert errors[0].startswith("texts: 20 of 20 records do not parse. Most frequent reason: ")
+
+
+@pytest.mark.usefixtures("always_parallel")
+@pytest.mark.parametrize(
+    "broken", [[], ['{"q": '], ['{"other": 1}', "3", '{"q": ["x", {"q": 2}]}']]
+)
+@pytest.mark.parametrize("as_list", [False, True])
+def test_a_file_that_is_read_in_pieces_gives_the_same_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: list[str], as_list: bool
+) -> None:
+    rows = [{"q": sum_of(n), "a": str(2 * n + 1), "r": solved(n)} for n in range(40)]
+    lines = [*map(json.dumps, rows[:30]), *broken, *map(json.dumps, rows[30:])]
+    (tmp_path / "rows.json").write_text(
+        f"[{','.join(lines)}]" if as_list else "\n".join(lines), "utf-8"
+    )
+    source = "{file: rows.json, columns: {question: q, gold: a, response: r}, licence: MIT}"
+    recipe = tmp_path / "cut.yaml"
+    recipe.write_text(
+        f"name: cut\nabout: x\nsubsets: {{one: {{source: {source}, kind: CoT}}}}\n"
+        "screens: {contamination: null}\nlimits: {quarantine: 0.5}\n"
+    )
+    whole = built(recipe, tmp_path / "whole", 1)
+    for module in (pieces, detect):
+        monkeypatch.setattr(module, "PIECE_BYTES", 500)
+    cut = built(recipe, tmp_path / "cut", 2)
+    assert cut.digest == whole.digest
+    assert content_of(whole).subsets["one"].quarantined == len(broken)
+    shard_counts = [len(objects_of(each).problems["one"]) for each in (whole, cut)]
+    assert shard_counts[0] == 1
+    assert (shard_counts[1] > 5) == (not as_list or not broken)
+    tables = [load("cut", tmp_path / name) for name in ("whole", "cut")]
+    assert tables[0].equals(tables[1])
