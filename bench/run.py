@@ -28,7 +28,7 @@ UNHASHED = """
 import sys
 from curator.cli import main
 from datastore.objects import Objects
-Objects.check = lambda objects, digest: None
+Objects.check = lambda objects, digest, again=False: None
 main()
 """
 """The command line without the check of objects, to show what it costs."""

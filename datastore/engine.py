@@ -64,6 +64,8 @@ class Engine:
             config["threads"] = threads
         self.connection = self._resources.enter_context(duckdb.connect(":memory:", config=config))
         """The DuckDB connection itself, for whatever `sql` and `batches` do not cover."""
+        # In a notebook DuckDB prints a bar while a query runs; a cursor never does.
+        self.connection.execute("SET enable_progress_bar = false")
 
     def sql(self, query: str, params: Mapping[str, Any] | None = None) -> duckdb.DuckDBPyRelation:
         """Return the result of a query as a relation, which runs when it is fetched.

@@ -6,6 +6,7 @@ covered: a disk that changes bytes and no time; `curator verify` hashes every fi
 """
 
 import os
+import re
 import time
 from contextlib import suppress
 from hashlib import file_digest
@@ -14,6 +15,9 @@ from zlib import crc32
 
 SETTLED_NS = 2_000_000_000
 """Age of a file from which a later change must change its time, too."""
+
+_LINE = re.compile(rb"(([0-9a-f]{64})((?: -?[0-9]{1,20}){5})) ([0-9a-f]{8})")
+"""sha256 and state of a file, and the crc32 of both."""
 
 State = tuple[int, int, int, int, int]
 """Device, inode, size, and the times of change of content and inode."""
@@ -34,7 +38,9 @@ class KnownFiles:
         with path.open("rb") as file:
             digest = file_digest(file, "sha256").hexdigest()
         after = _state(path)
-        if before == after and time.time_ns() - after[3] > SETTLED_NS:
+        *_, changed, altered = after
+        settled = time.time_ns() - max(changed, altered) > SETTLED_NS
+        if before == after and (settled or after in self._load()):
             self._add(after, digest)
         return digest
 
@@ -48,21 +54,25 @@ class KnownFiles:
 
     def _add(self, state: State, digest: str) -> None:
         known = self._load()
-        if known.get(state) == digest:
+        before = known.get(state)
+        if before == digest:
             return
         known[state] = digest
-        if self._path and not self._readonly:
+        # A hash that is wrong is corrected even by a reader: builds would trust it again.
+        if self._path and (before or not self._readonly):
             line = f"{digest} {' '.join(map(str, state))}".encode()
             # A full disk costs one more hash, no more.
             with suppress(OSError), self._path.open("ab", buffering=0) as file:
-                file.write(b"%s %08x\n" % (line, crc32(line)))
+                # The line before may be torn.
+                file.write(b"\n%s %08x\n" % (line, crc32(line)))
 
     def _load(self) -> dict[State, str]:
         if self._known is None:
-            self._known = {}
+            data = b""
             if self._path:
-                with suppress(FileNotFoundError):
-                    self._known = _parse(self._path.read_bytes())
+                with suppress(OSError):
+                    data = self._path.read_bytes()
+            self._known = _parse(data)
         return self._known
 
 
@@ -70,11 +80,10 @@ def _parse(data: bytes) -> dict[State, str]:
     """Return what the intact lines state; a torn or damaged line is skipped."""
     known: dict[State, str] = {}
     for line in data.split(b"\n"):
-        text, _, crc = line.rpartition(b" ")
-        if len(crc) == 8 and crc == b"%08x" % crc32(text):
-            digest, *state = text.split()
-            device, inode, size, changed, altered = map(int, state)
-            known[device, inode, size, changed, altered] = digest.decode()
+        match = _LINE.fullmatch(line)
+        if match and match[4] == b"%08x" % crc32(match[1]):
+            device, inode, size, changed, altered = map(int, match[3].split())
+            known[device, inode, size, changed, altered] = match[2].decode()
     return known
 
 

@@ -3,7 +3,7 @@
 In: its path. Out: objects, memo, versions, ledgers and engines over it. Layout: `FORMAT` (the
 number of the format), `objects/`, `ledgers/<kind>/`, `memo/`, `versions/<name>/`, `locks/` and
 `claims/<kind>/` (held by live processes), `tmp/` (unfinished files; those of dead processes are
-removed).
+removed), and `known-files` (hashes of files that have not changed; safe to delete).
 """
 
 import re

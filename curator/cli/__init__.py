@@ -3,6 +3,7 @@
 Commands import the library when they run, so that `curator --help` is fast.
 """
 
+import atexit
 import os
 import shlex
 import sys
@@ -71,7 +72,9 @@ def _exit_interrupted() -> NoReturn:
         print_line(error=True)  # below the ^C that the terminal printed
     command = shlex.join(["curator", *sys.argv[1:]])
     print_line(f"Interrupted. Finished work is cached; resume with: {command}", error=True)
-    # Everything is closed. `sys.exit` would end by a signal if an import was interrupted.
+    # Everything is closed. `sys.exit` would end by a signal if an import was interrupted, and
+    # `os._exit` alone would leave the semaphores of processes behind.
+    atexit._run_exitfuncs()
     os._exit(1)
 
 

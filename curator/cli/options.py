@@ -49,7 +49,7 @@ WorkersOption = Annotated[
         "--workers",
         metavar="N",
         min=1,
-        help="Number of processes that run programs. Default: one per CPU core.",
+        help="Number of processes that work on rows and run programs. Default: one per CPU core.",
     ),
 ]
 UnsafeOption = Annotated[

@@ -30,7 +30,7 @@ class Executor(Protocol):
     def run(
         self, function: Callable[..., Any], calls: Sequence[Call]
     ) -> Iterator[tuple[int, Any, list[str]]]:
-        """Yield the position of each call, its result and the notes it made, as it ends."""
+        """Yield the position of each call, its result or error, and the notes it made."""
 
 
 _SHARED_CODE = ("curator.pipeline.context", "curator.pipeline.stages.read", "curator.core")

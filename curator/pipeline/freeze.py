@@ -180,6 +180,15 @@ def freeze(context: BuildContext, result: Result, message: str, command: Sequenc
     parent = store.versions.get(name).ref if name in store.versions.names() else None
     message = make_storable(message)
     manifest = store.versions.create(name, result.content.plain(), parent, message, objects.plain())
-    if manifest.ref != parent or not (store.root / FILE).exists():
+    if manifest.ref != parent or not _has_views(store, manifest.ref):
         update_views(store, f"{manifest.ref} was created", context.listener.note)
     return manifest
+
+
+def _has_views(store: Store, ref: str) -> bool:
+    """Return whether the views were written after a version; not if its build was killed then."""
+    try:
+        written = (store.root / FILE).stat().st_mtime_ns
+        return written >= store.versions.path(ref).stat().st_mtime_ns
+    except OSError:
+        return False

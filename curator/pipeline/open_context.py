@@ -52,7 +52,5 @@ def open_context(
         if not dry and limit is None and options.worker_count > 1:
             silent = replace(options, listener=SilentListener())
             setup = Setup(store.root, recipe, recipe.folder, silent, sandbox_version, limit)
-            processes = LocalProcesses(setup, options.worker_count)
-            stack.callback(processes.close)
-            context.executor = processes
+            context.executor = stack.enter_context(LocalProcesses(setup, options.worker_count))
         yield context

@@ -22,7 +22,7 @@ class RunOptions:
     """Build without the sources that cannot be read, instead of raising SourceError. Their subsets
     wait, and the version says so."""
     workers: int | None = None
-    """Number of processes that run programs. Default: one per CPU core."""
+    """Number of processes that work on rows and run programs. Default: one per CPU core."""
     unsafe_local: bool = False
     """Run programs even where this system cannot sandbox them."""
     listener: Listener = field(default_factory=SilentListener)
@@ -43,7 +43,7 @@ class RunOptions:
 
     @property
     def worker_count(self) -> int:
-        """The number of processes that run programs."""
+        """The number of processes that work on rows and run programs."""
         return self.workers or cpu_count() or 1
 
 

@@ -63,9 +63,11 @@ def _run(
     context.listener.progress(what, done, total)
     calls = [shard.arguments for shard in shards]
     for position, result, notes in context.executor.run(function, calls):
-        results[position] = result
         for note in notes:
             context.listener.note(note)
+        if isinstance(result, Exception):
+            raise result
+        results[position] = result
         done += rows[position]
         context.listener.progress(what, done, total)
     return results

@@ -29,7 +29,18 @@ GROUP_BYTES = 128 << 20
 BUCKET_BYTES = 64 << 20
 """Expected bytes of the rows that are sorted in memory at a time."""
 MOST_BUCKETS = 400
-"""Maximum number of temporary files that are open at a time."""
+"""Maximum number of temporary files that are open at a time, for each value of `before_id`."""
+
+_TEXT = pa.string()
+NO_ROWS = pa.schema(
+    [("id", pa.binary())]
+    + [(name, _TEXT) for name in ("subset", "release_as", "kind", "question")]
+    + [("choices", pa.list_(_TEXT))]
+    + [(name, _TEXT) for name in ("gold", "instruction", "text", "source", "writer")]
+    + [("copy", pa.int32())]
+    + [(name, _TEXT) for name in ("licence", "place", "field", "level", "evidence_level")]
+).empty_table()
+"""The rows of a version without any: DuckDB gives no batch, and so no columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +208,8 @@ def load(version: str, store: str | Path = ".curator") -> pa.Table:
     with Store(Path(store), readonly=True) as opened, opened.engine() as engine:
         manifest = opened.versions.get(version)
         with opened.guard_query(digests(manifest)):
-            return pa.Table.from_batches(read_rows(engine, opened, manifest))
+            batches = list(read_rows(engine, opened, manifest))
+    return pa.Table.from_batches(batches) if batches else NO_ROWS
 
 
 def rows_digest(objects: Objects, rows: str) -> str:

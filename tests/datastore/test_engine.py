@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from datastore.engine import Engine, scan
 from datastore.errors import StoreError
+from tests.paths import ROOT
 
 SORT = "SELECT md5(range::VARCHAR) AS a, range AS n FROM range($rows) ORDER BY a"
 
@@ -100,3 +102,19 @@ def test_a_stream_with_parameters_does_not_fill_the_memory(
 ) -> None:
     first, last = map(int, start(MEMORY, tmp_path).communicate()[0].split())
     assert last < first + 200  # MB; the rows are 600 MB
+
+
+def test_no_progress_bar_is_printed_in_an_interactive_python(tmp_path: Path) -> None:
+    program = """
+import sys
+from pathlib import Path
+from datastore.engine import Engine
+query = "SELECT current_setting('enable_progress_bar') AS shown"
+with Engine(spill=Path(sys.argv[1])) as engine:
+    [batch] = engine.batches(query)
+    print(engine.sql(query).fetchall(), batch.to_pylist())
+"""
+    # DuckDB takes a program without a file for an interactive one.
+    words = [sys.executable, "-c", program, str(tmp_path)]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "[(False,)] [{'shown': False}]\n", done.stderr

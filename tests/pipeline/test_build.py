@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from curator import RunOptions, build, load
@@ -167,3 +168,19 @@ def test_a_build_does_not_import_pandas(tmp_path: Path) -> None:
     )
     run = [sys.executable, "-c", script, str(tmp_path / "store")]
     assert subprocess.run(run, capture_output=True, check=True, text=True).stdout == "False\n"
+
+
+def test_a_build_killed_before_it_wrote_the_views_writes_them_when_it_runs_again(
+    tmp_path: Path,
+) -> None:
+    mirror, recipe = make_world(tmp_path)
+    store, options = tmp_path / "store", RunOptions(mirror=mirror)
+    build(recipe, store, options=options)
+    views = store / "views.duckdb"
+    shutil.copy2(views, tmp_path / "before")
+    recipe.write_text(recipe.read_text().replace("seed: 3", "seed: 4"))
+    build(recipe, store, options=options)
+    shutil.copy2(tmp_path / "before", views)
+    assert build(recipe, store, options=options).number == 2
+    with duckdb.connect(str(views), read_only=True) as connection:
+        assert connection.sql("SELECT count(*) FROM versions").fetchall() == [(2,)]

@@ -6,13 +6,17 @@ import the caller's main module again, so a build works in a script without a gu
 """
 
 import os
+import re
 import signal
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager
+from itertools import islice
 from multiprocessing.util import Finalize
-from threading import Thread
-from typing import TYPE_CHECKING, Any
+from threading import Thread, current_thread, main_thread
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
 from curator.core.errors import CuratorError
 from curator.pipeline.executors.worker import Setup, Worker
@@ -34,48 +38,69 @@ class LocalProcesses:
     def __init__(self, setup: Setup, processes: int) -> None:
         self._setup, self._processes = setup, processes
         self._pool: Any = None
+        self._noted: set[str] = set()
+        """Notes that were yielded: each process notes a damaged file of the store."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End the processes, after an error at once; what they have done is stored."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, kill_workers=kind is not None)
+            self._pool = None
 
     def run(
         self, function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]
     ) -> Iterator[tuple[int, Any, list[str]]]:
         """Yield position, result and notes of each call as it ends.
 
-        An error of one call is raised at once; no further call starts.
+        The result of a call that failed is its error. If the caller stops, few more calls run.
         """
-        from loky.process_executor import TerminatedWorkerError
+        from concurrent.futures import FIRST_COMPLETED, wait
+        from concurrent.futures.process import BrokenProcessPool
 
-        if self._pool is None:
-            self._pool = self._start()
-        futures: dict[Future[Any], int] = {
-            self._pool.submit(_run, function, call): position for position, call in enumerate(calls)
-        }
-        from concurrent.futures import as_completed
-
+        remaining = iter(enumerate(calls))
+        running: dict[Future[Any], int] = {}
         try:
-            for future in as_completed(futures):
-                result, notes = future.result()
-                yield futures[future], result, notes
-        except TerminatedWorkerError as error:
+            while True:
+                # Few at a time: loky cannot end processes whose calls were cancelled.
+                for position, call in islice(remaining, 2 * self._processes - len(running)):
+                    running[self._submit(function, call)] = position
+                if not running:
+                    return
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    position = running.pop(future)
+                    result, notes = future.result()
+                    new = [note for note in dict.fromkeys(notes) if note not in self._noted]
+                    self._noted.update(new)
+                    yield position, result, new
+        except BrokenProcessPool as error:
             self._pool = None
             raise WorkerError(
                 f"A worker process ended unexpectedly ({_last_words(error)}); the system may have "
                 "run out of memory. Rerun: what was done is kept. Use fewer --workers if it "
                 "happens again."
             ) from None
-        finally:
-            for future in futures:
-                future.cancel()
 
-    def close(self) -> None:
-        """End the processes at once; what they have done is stored."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, kill_workers=True)
-            self._pool = None
+    def _submit(self, function: Callable[..., Any], call: tuple[Any, ...]) -> "Future[Any]":
+        with _no_interrupt():
+            if self._pool is None:
+                self._pool = self._start()
+            future: Future[Any] = self._pool.submit(_run, function, call)
+            return future
 
     def _start(self) -> Any:
         from loky.backend import get_context
         from loky.process_executor import ProcessPoolExecutor
 
+        # It warns when it replaces a process whose memory has grown, or finds no `pgrep`.
+        warnings.filterwarnings("ignore", module=r"loky\.")
         return ProcessPoolExecutor(
             self._processes,
             context=get_context("loky"),
@@ -84,11 +109,30 @@ class LocalProcesses:
         )
 
 
+@contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Hold Ctrl-C back: it does not break the start of a process, which then never receives it."""
+    pressed: list[Any] = []
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    handler = signal.getsignal(signal.SIGINT)
+    # The system may give the signal to another thread; Python handles it in the main thread.
+    replaced = callable(handler) and current_thread() is main_thread()
+    if replaced:
+        signal.signal(signal.SIGINT, lambda *received: pressed.append(received))
+    try:
+        yield
+    finally:
+        if replaced:
+            signal.signal(signal.SIGINT, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if pressed and callable(handler):
+            handler(*pressed[0])
+
+
 def _start_worker(setup: Setup, parent: int) -> None:
     global _worker
     import pyarrow as pa
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process ends the workers
     Thread(target=_end_with_parent, args=[parent], daemon=True).start()
     pa.set_cpu_count(1)
     _worker = Worker(setup)
@@ -107,7 +151,7 @@ def _run(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Any,
 
 
 def _last_words(error: Exception) -> str:
-    text = str(error)
-    with suppress(ValueError):
-        return text[text.index("exit codes") :].strip().rstrip(".")
-    return type(error).__name__
+    """Return what loky knows of how processes ended: `SIGKILL`, `exit code 1`."""
+    ends = re.findall(r"\b([A-Z]{1,20})\((-?[0-9]{1,5})\)", str(error))
+    words = [name if name.startswith("SIG") else f"exit code {code}" for name, code in ends]
+    return ", ".join(dict.fromkeys(words)) or type(error).__name__

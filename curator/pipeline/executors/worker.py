@@ -10,9 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from curator.core.errors import CuratorError
 from curator.pipeline.context import BuildContext, make_context
 from curator.pipeline.run_options import RunOptions
 from curator.recipe.schema import Recipe
+from datastore.errors import StoreError
 from datastore.store import Store
 
 
@@ -45,15 +47,36 @@ class _Notes:
 
 
 class Worker:
-    """Runs shards in the current process."""
+    """Runs shards in the current process. The first one opens the context."""
 
     def __init__(self, setup: Setup) -> None:
+        self._setup = setup
         self._open = ExitStack()
         self._listener = _Notes()
+        self._context: BuildContext | None = None
+
+    def run(
+        self, function: Callable[..., Any], arguments: tuple[Any, ...]
+    ) -> tuple[Any, list[str]]:
+        """Return the result of `function(context, *arguments)`, and the notes it made.
+
+        An error for the user is returned as the result, since its notes would be lost otherwise.
+        """
+        self._listener.notes = []
+        try:
+            if self._context is None:
+                self._context = self._open_context()
+            result = function(self._context, *arguments)
+        except (CuratorError, StoreError) as error:
+            result = error
+        return result, self._listener.notes
+
+    def _open_context(self) -> BuildContext:
+        setup = self._setup
         options = replace(setup.options, workers=1, listener=self._listener)
         setup.recipe._folder = setup.folder
         store = self._open.enter_context(Store(setup.root))
-        self._context: BuildContext = self._open.enter_context(
+        return self._open.enter_context(
             make_context(
                 store,
                 setup.recipe,
@@ -62,13 +85,6 @@ class Worker:
                 sandbox_version=setup.sandbox_version,
             )
         )
-
-    def run(
-        self, function: Callable[..., Any], arguments: tuple[Any, ...]
-    ) -> tuple[Any, list[str]]:
-        """Return the result of `function(context, *arguments)`, and the notes it made."""
-        self._listener.notes = []
-        return function(self._context, *arguments), self._listener.notes
 
     def close(self) -> None:
         """Close the sandbox, the ledgers and the store."""

@@ -9,6 +9,7 @@ whole.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -20,6 +21,8 @@ SEARCHED = 4 << 20
 
 _FIRST = re.compile(rb'(?:\xef\xbb\xbf)?\s*\[\s*(\{\s*"[^"\\]{1,200}")')
 """The start of a list up to the first key of its first element."""
+_COMMA = re.compile(rb",\s{0,1000}+(?=\{)")
+"""What may be in front of an element."""
 
 
 class NotCut(Exception):
@@ -43,7 +46,7 @@ class Piece:
 def cut_lines(path: Path) -> list[Piece]:
     """Return the pieces of a file of lines; none if it is too small or its lines are too long."""
     with path.open("rb") as file:
-        return _pieces(file, 0, re.compile(rb"\n"), b"\n")
+        return _pieces(file, 0, lambda data: data.find(b"\n") + 1, b"\n")
 
 
 def cut_list(path: Path) -> list[Piece]:
@@ -53,14 +56,21 @@ def cut_list(path: Path) -> list[Piece]:
         if not first:
             return []
         opening = first[1]
-        boundary = re.compile(rb",\s{0,1000}(?=%s)" % re.escape(opening))
-        return _pieces(file, first.start(1), boundary, opening)
+
+        def find(data: bytes) -> int:
+            ends = (comma.end() for comma in _COMMA.finditer(data))
+            return next((end for end in ends if data.startswith(opening, end)), 0)
+
+        return _pieces(file, first.start(1), find, opening)
 
 
 def _pieces(
-    file: IO[bytes], start: int, boundary: re.Pattern[bytes], counted: bytes
+    file: IO[bytes], start: int, find: Callable[[bytes], int], counted: bytes
 ) -> list[Piece]:
-    """Cut behind the first boundary after each `PIECE_BYTES`; `counted` occurs once per record."""
+    """Cut at the first record after each `PIECE_BYTES`; `counted` occurs once per record.
+
+    `find` returns where the first record in some bytes begins; 0 if it finds none.
+    """
     size = file.seek(0, 2)
     pieces: list[Piece] = []
     before = 0
@@ -68,9 +78,9 @@ def _pieces(
         stop = size
         if size - start > PIECE_BYTES:
             file.seek(start + PIECE_BYTES)
-            found = boundary.search(file.read(SEARCHED))
+            found = find(file.read(SEARCHED))
             if found:
-                stop = start + PIECE_BYTES + found.end()
+                stop = start + PIECE_BYTES + found
             elif size - start > PIECE_BYTES + SEARCHED:
                 return []
         file.seek(start)
