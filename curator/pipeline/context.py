@@ -32,6 +32,9 @@ class Executor(Protocol):
     ) -> Iterator[tuple[int, Any, list[str]]]:
         """Yield the position of each call, its result and the notes it made, as it ends."""
 
+    def close(self) -> None:
+        """End all processes."""
+
 
 _SHARED_CODE = ("curator.pipeline.context", "curator.pipeline.stages.read", "curator.core")
 """Modules that every stage depends on."""

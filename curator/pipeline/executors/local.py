@@ -14,8 +14,7 @@ from multiprocessing.util import Finalize
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from curator.core.errors import CuratorError
-from curator.pipeline.executors.worker import Setup, Worker
+from curator.pipeline.executors.worker import Setup, Worker, WorkerError
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -24,15 +23,11 @@ _worker: Worker | None = None
 """The worker of this process, if it is one of the executor's."""
 
 
-class WorkerError(CuratorError):
-    """A process that ran shards ended before its work."""
-
-
 class LocalProcesses:
     """Runs shards in processes of this machine."""
 
-    def __init__(self, setup: Setup, processes: int) -> None:
-        self._setup, self._processes = setup, processes
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
         self._pool: Any = None
 
     def run(
@@ -77,7 +72,7 @@ class LocalProcesses:
         from loky.process_executor import ProcessPoolExecutor
 
         return ProcessPoolExecutor(
-            self._processes,
+            self._setup.options.worker_count,
             context=get_context("loky"),
             initializer=_start_worker,
             initargs=(self._setup, os.getpid()),

@@ -10,10 +10,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from curator.core.errors import CuratorError
 from curator.pipeline.context import BuildContext, make_context
 from curator.pipeline.run_options import RunOptions
 from curator.recipe.schema import Recipe
 from datastore.store import Store
+
+
+class WorkerError(CuratorError):
+    """A process that runs shards ended before its work, or cannot do it."""
 
 
 @dataclass(frozen=True)
