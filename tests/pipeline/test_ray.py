@@ -1,7 +1,7 @@
 """Builds on a real Ray cluster of several nodes, all of them on this machine.
 
 The head of the cluster runs no tasks; each test adds the nodes that it needs. Nodes that lack
-something are in a mount namespace of their own, or have other code on their path.
+something are in a mount namespace of their own.
 """
 
 import json
@@ -64,15 +64,22 @@ def nodes(cluster: Any) -> Iterator[list[Any]]:
     yield added
     for node in added:
         if node in cluster.worker_nodes:
-            cluster.remove_node(node, allow_graceful=False)
+            cluster.remove_node(node)
+    wait_until(lambda: not has_cores(cluster))
+
+
+def has_cores(cluster: Any) -> bool:
+    """Return whether a live node runs tasks."""
+    found = cluster.global_state.node_table()
+    return any(node["Alive"] and node["Resources"].get("CPU") for node in found)
 
 
 @pytest.fixture
 def odd_node(cluster: Any) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
-    """Start the only node: run `prepare` in its own mount namespace, with other variables."""
+    """Start the only node, which runs `prepare` first, in its own mount namespace."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(prepare: str = "", **variables: str) -> subprocess.Popen[bytes]:
+    def start(prepare: str = "") -> subprocess.Popen[bytes]:
         ray = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--num-cpus=1"]
         script = f'set -e; mount --make-rprivate /; {prepare}\nexec "$@"'
         words = ["unshare", "--mount", "sh", "-c", script, "sh"]
@@ -80,15 +87,16 @@ def odd_node(cluster: Any) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
             [*words, *ray, f"--address={cluster.address}", "--disable-usage-stats"],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, **variables},
         )
         started.append(process)
+        wait_until(lambda: has_cores(cluster), lambda: process.poll() is None)
         return process
 
     yield start
     for process in started:
         process.terminate()
         process.wait()
+        wait_until(lambda: not has_cores(cluster))
 
 
 @pytest.fixture
@@ -217,8 +225,11 @@ def test_a_node_that_dies_costs_no_row_and_only_its_own_shard_is_checked_again(
     expected = build(recipe, tmp_path / "local", options=RunOptions(mirror=mirror)).digest
     [raylet] = nodes[1].all_processes["raylet"]
     driver = start_driver()
-    pause_a_check(tmp_path / "store", driver, lambda each: parent(each) == raylet.process.pid)
+    process = pause_a_check(
+        tmp_path / "store", driver, lambda each: parent(each) == raylet.process.pid
+    )
     cluster.remove_node(nodes[1], allow_graceful=False)
+    os.kill(process, signal.SIGKILL)
     assert finish(driver) == expected
     keys, programs = executions(tmp_path / "store"), executions(tmp_path / "local")
     assert set(keys) == set(programs) and len(keys) - len(programs) <= ROWS
@@ -288,7 +299,7 @@ def test_a_node_without_the_shared_folder_or_the_sources_says_so_in_one_line(
     ("change", "expected"),
     [
         ("# another version\n", "has code of Curator"),
-        ("raise ImportError('broken')\n", "cannot run Curator (ImportError: broken)"),
+        ("raise ImportError('broken')\n", "cannot load Curator: ImportError('broken')"),
     ],
 )
 def test_a_node_with_other_code_than_the_driver_is_rejected_in_one_line(
@@ -302,11 +313,10 @@ def test_a_node_with_other_code_than_the_driver_is_rejected_in_one_line(
 ) -> None:
     monkeypatch.setattr(shards, "FEW_ROWS", 0)
     mirror, recipe = world
-    for package in ("curator", "datastore"):
-        shutil.copytree(ROOT / package, tmp_path / "code" / package)
-    with (tmp_path / "code" / "curator" / "__init__.py").open("a") as file:
+    shutil.copytree(ROOT / "curator", tmp_path / "curator")
+    with (tmp_path / "curator" / "__init__.py").open("a") as file:
         file.write(change)
-    odd_node(f"mount --bind {tmp_path / 'code'} {ROOT}", PYTHONPATH=str(tmp_path / "code"))
+    odd_node(f"mount --bind {tmp_path / 'curator'} {ROOT / 'curator'}")
     with pytest.raises(WorkerError) as caught:
         build(recipe, tmp_path / "store", options=on_ray(cluster, mirror))
     [line] = str(caught.value).splitlines()

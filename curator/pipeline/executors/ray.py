@@ -70,8 +70,8 @@ class RayCluster:
             self._start_task = self._connect()
         waiting, running = enumerate(calls), dict[Any, int]()
         while True:
-            free = max(1, self._setup.options.workers or _count_cores()) - len(running)
-            for position, call in islice(waiting, max(0, free)):
+            limit = self._setup.options.workers or _count_cores()
+            for position, call in islice(waiting, max(0, limit - len(running))):
                 running[self._start_task(function, *_with_sizes(call))] = position
             if not running:
                 return
@@ -107,16 +107,25 @@ class RayCluster:
             # Ray would print to stdout that a node died, in the middle of JSON.
             ray._private.worker._worker_logs_enabled = False
         driver = _Driver(self._setup, mark, _versions())
-        task = ray.remote(num_cpus=1, max_retries=MAX_RETRIES)(_run)
-        return lambda function, *rest: task.options(name=function.__name__).remote(
-            driver, function, *rest
-        )
+        task = ray.remote(num_cpus=1, max_retries=MAX_RETRIES)(_make_task())
+
+        def start(function: Callable[..., Any], call: Call, sizes: Mapping[Path, int]) -> Any:
+            work = ray.cloudpickle.dumps((_run, (driver, function, call, sizes)))
+            return task.options(name=function.__name__).remote(work)
+
+        return start
 
 
 def _count_cores() -> int:
     import ray
 
-    return int(ray.cluster_resources().get("CPU", 0))
+    cores = int(ray.cluster_resources().get("CPU", 0))
+    if not cores:
+        raise WorkerError(
+            "The Ray cluster has no CPU cores. Start a node with 'ray start', or name the number "
+            "of tasks with --workers if nodes start on demand."
+        )
+    return cores
 
 
 def _with_sizes(call: Call) -> tuple[Call, dict[Path, int]]:
@@ -134,26 +143,38 @@ def _with_sizes(call: Call) -> tuple[Call, dict[Path, int]]:
 def _get(done: Any) -> tuple[Any, list[str]]:
     """Return result and notes of a task that has ended, or raise its error."""
     import ray
-    from ray.exceptions import RayError, RayTaskError
+    from ray.exceptions import RayError
 
     try:
         outcome = ray.get(done)
-    except RayTaskError as error:  # `_run` returns its errors, so it could not be called
-        last = str(error).strip().splitlines()[-1]
-        raise WorkerError(
-            f"Node {error.ip} cannot run Curator ({to_one_line(last)}). Install the environment "
-            "of the driver on every node."
-        ) from None
     except RayError as error:
         raise WorkerError(
-            f"A task was started {MAX_RETRIES + 1} times and its process or node died each time "
-            f"({type(error).__name__}); the nodes may have run out of memory. Rerun: what was "
-            "done is kept. Give each task more memory if it happens again."
+            f"Ray gave a task up after {MAX_RETRIES} retries: {to_one_line(str(error))} Rerun: "
+            "what was done is kept. If the nodes ran out of memory, use fewer --workers."
         ) from None
+    if isinstance(outcome, str):
+        raise WorkerError(f"{outcome}. Install the environment of the driver on every node.")
     if isinstance(outcome, Exception):
         raise outcome
     result, notes = outcome
     return result, notes
+
+
+def _make_task() -> Callable[[bytes], Any]:
+    """Return the function that Ray sends to a node, with its code: it runs without Curator, too."""
+
+    def run_work(work: bytes) -> Any:
+        import pickle
+
+        import ray
+
+        try:
+            function, arguments = pickle.loads(work)
+        except Exception as error:
+            return f"Node {ray.util.get_node_ip_address()} cannot load Curator: {error!r}"
+        return function(*arguments)
+
+    return run_work
 
 
 def _run(
@@ -163,17 +184,18 @@ def _run(
 
     An error that Ray raises instead would be of another type, with a message of many lines.
     """
+    if lost := _find_store_error(driver):
+        return lost
     outcome: tuple[Any, list[str]] | Exception
     try:
-        _check_store(driver)
         for path, size in sizes.items():
             _check_file(path, size)
         outcome = _start_worker(driver).run(function, arguments)
-        _check_store(driver)  # a folder that is no longer shared can be written, too
     except Exception as error:
         error.add_note(traceback.format_exc())
         outcome = error
-    return outcome
+    # The folder may be lost in the meantime; then what is written there may not fail.
+    return _find_store_error(driver) or outcome
 
 
 def _start_worker(driver: _Driver) -> Worker:
@@ -190,12 +212,12 @@ def _start_worker(driver: _Driver) -> Worker:
     return _worker[1]
 
 
-def _check_store(driver: _Driver) -> None:
+def _find_store_error(driver: _Driver) -> WorkerError | None:
     root = driver.setup.root
     if driver.mark.is_dir():
-        return
+        return None
     seen = "another folder there" if root.is_dir() else "no folder there"
-    raise WorkerError(
+    return WorkerError(
         f"{_node()} does not reach the store {root}: it has {seen}. Mount the folder of the "
         "driver under the same path on every node, then rerun."
     )
