@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from datastore.objects import Objects
 from datastore.store import Store
 from tests.paths import ROOT
 from tests.processes import wait_until
-from tests.worlds import RECIPE, RUN, make_world
+from tests.worlds import RECIPE, RUN, curator, make_world
 
 # Not imported here: Ray reads the environment when it is imported.
 pytestmark = pytest.mark.skipif(find_spec("ray") is None, reason="needs the extra `ray`")
@@ -99,10 +100,9 @@ def odd_node(cluster: Any) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
         wait_until(lambda: not has_cores(cluster))
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> tuple[Path, Path]:
-    """A mirror with many small files, each of which is a shard, and a recipe with programs."""
-    mirror, recipe = make_world(tmp_path, RECIPE.replace("0.2", "0.9"))
+def make_many_shards(folder: Path) -> tuple[Path, Path]:
+    """Make a mirror with many small files, each of which is a shard, and a recipe with programs."""
+    mirror, recipe = make_world(folder, RECIPE.replace("0.2", "0.9"))
     for number in range(FILES):
         first = number * ROWS
         rows = [
@@ -115,6 +115,29 @@ def world(tmp_path: Path) -> tuple[Path, Path]:
         lines = "\n".join(json.dumps(row) for row in rows)
         (mirror / "sources" / "gsm8k" / f"more-{number}.jsonl").write_text(lines)
     return mirror, recipe
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> tuple[Path, Path]:
+    """A mirror and a recipe with many shards."""
+    return make_many_shards(tmp_path)
+
+
+@dataclass(frozen=True)
+class Local:
+    """What this machine builds of that world."""
+
+    digest: str
+    programs: list[str]
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Local:
+    """A build of that world on this machine."""
+    folder = tmp_path_factory.mktemp("local")
+    mirror, recipe = make_many_shards(folder)
+    made = build(recipe, folder / "store", options=RunOptions(mirror=mirror))
+    return Local(made.digest, executions(folder / "store"))
 
 
 @pytest.fixture
@@ -217,12 +240,10 @@ def test_a_cluster_builds_the_same_quickstart_as_this_machine(
 def test_a_node_that_dies_costs_no_row_and_only_its_own_shard_is_checked_again(
     cluster: Any,
     nodes: list[Any],
-    world: tuple[Path, Path],
+    local: Local,
     start_driver: Callable[[], subprocess.Popen[str]],
     tmp_path: Path,
 ) -> None:
-    mirror, recipe = world
-    expected = build(recipe, tmp_path / "local", options=RunOptions(mirror=mirror)).digest
     [raylet] = nodes[1].all_processes["raylet"]
     driver = start_driver()
     process = pause_a_check(
@@ -230,20 +251,18 @@ def test_a_node_that_dies_costs_no_row_and_only_its_own_shard_is_checked_again(
     )
     cluster.remove_node(nodes[1], allow_graceful=False)
     os.kill(process, signal.SIGKILL)
-    assert finish(driver) == expected
-    keys, programs = executions(tmp_path / "store"), executions(tmp_path / "local")
+    assert finish(driver) == local.digest
+    keys, programs = executions(tmp_path / "store"), local.programs
     assert set(keys) == set(programs) and len(keys) - len(programs) <= ROWS
 
 
 def test_a_driver_that_is_killed_leaves_no_task_behind_and_its_successor_resumes(
     cluster: Any,
     nodes: list[Any],
-    world: tuple[Path, Path],
+    local: Local,
     start_driver: Callable[[], subprocess.Popen[str]],
     tmp_path: Path,
 ) -> None:
-    mirror, recipe = world
-    expected = build(recipe, tmp_path / "local", options=RunOptions(mirror=mirror)).digest
     driver, store = start_driver(), tmp_path / "store"
     wait_until(lambda: executions(store), lambda: driver.poll() is None)
     pause_a_check(store, driver)
@@ -251,9 +270,9 @@ def test_a_driver_that_is_killed_leaves_no_task_behind_and_its_successor_resumes
     driver.wait()
     wait_until(lambda: not Memo(store, Objects(store)).list_running())
     before, records = executions(store), set(store.glob("memo/*/*.json"))
-    assert finish(start_driver()) == expected
-    keys, programs = executions(store), executions(tmp_path / "local")
-    assert keys[: len(before)] == before or set(before) <= set(keys)
+    assert finish(start_driver()) == local.digest
+    keys, programs = executions(store), local.programs
+    assert set(before) <= set(keys)
     assert set(keys) == set(programs) and len(keys) - len(programs) <= 2 * ROWS
     assert records <= set(store.glob("memo/*/*.json"))
 
@@ -338,3 +357,21 @@ def test_an_error_in_a_task_is_raised_as_itself(
     with pytest.raises(SourceError, match="1 of 9 records do not parse") as caught:
         build(recipe, tmp_path / "store", options=on_ray(cluster, mirror))
     assert type(caught.value) is SourceError
+
+
+def test_a_build_of_few_rows_starts_no_cluster(tmp_path: Path) -> None:
+    mirror, recipe = make_world(tmp_path)
+    nowhere = ["--executor", "ray", "--address", "no.machine.invalid:1"]
+    done = curator("build", recipe, "--store", tmp_path / "s", "--mirror", mirror, *nowhere)
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_address_without_a_cluster_is_one_clear_line(
+    world: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards, "FEW_ROWS", 0)
+    mirror, recipe = world
+    options = RunOptions(mirror=mirror, executor="ray", address="no.machine.invalid:1")
+    with pytest.raises(WorkerError, match=r"^Cannot use the Ray cluster at no\.machine") as caught:
+        build(recipe, tmp_path / "store", options=options)
+    assert "\n" not in str(caught.value)

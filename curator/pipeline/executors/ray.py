@@ -88,9 +88,10 @@ class RayCluster:
         import ray
 
         mark = self._open.enter_context(scratch(self._setup.root / "tmp"))
-        address = self._setup.options.address
+        address = self._setup.options.address or os.environ.get("RAY_ADDRESS")
         if not ray.is_initialized():
             try:
+                _check_reachable(address or "")
                 ray.init(
                     address,
                     include_dashboard=False,
@@ -98,10 +99,11 @@ class RayCluster:
                     configure_logging=False,
                     logging_level="ERROR",
                 )
-            except (ConnectionError, ValueError, RuntimeError) as error:
+            except (OSError, ValueError, RuntimeError) as error:
                 raise WorkerError(
                     f"Cannot use the Ray cluster{f' at {address}' if address else ''}: "
-                    f"{to_one_line(str(error))} Check --address and 'ray status'."
+                    f"{to_one_line(str(error)).rstrip('.')}. Check --address, and 'ray status' on "
+                    "its head."
                 ) from None
             self._open.callback(ray.shutdown)
             # Ray would print to stdout that a node died, in the middle of JSON.
@@ -114,6 +116,13 @@ class RayCluster:
             return task.options(name=function.__name__).remote(work)
 
         return start
+
+
+def _check_reachable(address: str) -> None:
+    """Raise OSError if nothing listens at `HOST:PORT`; Ray itself would try for many minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
 
 
 def _count_cores() -> int:
