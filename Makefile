@@ -61,8 +61,8 @@ clean:  ## remove the virtual environment and build output; stores are kept
 	@touch $@
 
 .venv/.installed-dev: .venv/.installed
-	@echo "Installing the test tools and the trainers into .venv (2 GB, about three minutes, once)"
-	@$(PIP_INSTALL) --editable '.[dev,train]'
+	@echo "Installing the test tools, Ray and the trainers into .venv (2 GB, about three minutes, once)"
+	@$(PIP_INSTALL) --editable '.[dev,ray,train]'
 	@touch $@
 
 .venv-model/.installed: pyproject.toml constraints.txt

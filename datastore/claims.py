@@ -10,12 +10,11 @@ import os
 import re
 from io import FileIO
 from pathlib import Path
-from uuid import uuid4
 from zlib import crc32
 
 from datastore.errors import wrap_os_errors
 from datastore.files import make_folder
-from datastore.locks import try_lock
+from datastore.locks import is_elsewhere, new_name, try_lock
 
 LOCK_FILES = 64
 """Number of lock files: for each new lock the system walks the list of all locks of its file."""
@@ -75,7 +74,7 @@ class Claims:
         entries: list[tuple[bytes, str]] = []
         with wrap_os_errors("read the log of started work", self._folder):
             for path in sorted(self._folder.glob("*.log")):
-                if lock := try_lock(path):
+                if not is_elsewhere(path) and (lock := try_lock(path)):
                     self._interrupted.append((path, lock))
                     entries += [
                         (bytes.fromhex(match[3].decode()), match[4].decode())
@@ -124,5 +123,5 @@ class Claims:
         make_folder(self._folder)
         while True:
             # None if another process, reading interrupted work, has just locked it.
-            if log := try_lock(self._folder / f"{uuid4().hex}.log"):
+            if log := try_lock(self._folder / f"{new_name()}.log"):
                 return log

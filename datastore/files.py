@@ -13,10 +13,9 @@ from hashlib import sha256
 from io import FileIO
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from datastore.errors import wrap_os_errors
-from datastore.locks import try_lock
+from datastore.locks import is_elsewhere, new_name, try_lock
 
 
 def canonical_json(value: Any) -> bytes:
@@ -38,7 +37,7 @@ def scratch(parent: Path) -> Iterator[Path]:
 
 def _make_locked_folder(parent: Path) -> tuple[Path, FileIO]:
     while True:
-        folder = parent / uuid4().hex
+        folder = parent / new_name()
         folder.mkdir(parents=True)
         try:
             if lock := try_lock(folder / "lock"):
@@ -50,6 +49,8 @@ def _make_locked_folder(parent: Path) -> tuple[Path, FileIO]:
 def sweep(parent: Path) -> None:
     """Remove the scratch folders that dead processes left in `parent`."""
     for folder in parent.iterdir():
+        if is_elsewhere(folder):
+            continue
         try:
             lock = try_lock(folder / "lock")
         except (FileNotFoundError, NotADirectoryError):

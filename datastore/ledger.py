@@ -6,6 +6,7 @@ holds one journal per writing process (`*.journal`, lines with their own checksu
 a wrong checksum counts as missing; compaction moves its file into `damaged/`.
 """
 
+import errno
 import json
 import os
 import time
@@ -13,13 +14,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from io import FileIO
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from datastore.errors import wrap_os_errors
 from datastore.files import make_folder, publish, sync
 from datastore.journal import Journal, encode_line
-from datastore.locks import try_lock
-from datastore.parts import Part, digest_of, merge_newest, write_part
+from datastore.locks import is_elsewhere, new_name, try_lock
+from datastore.parts import Part, Row, digest_of, merge_newest, write_part
 
 ROLL_BYTES = 16_000_000
 """Size in bytes at which a journal is closed and compacted; readers hold journals in memory."""
@@ -29,6 +29,9 @@ ROLL_FILES = 8
 
 MERGE_COUNT = 8
 """Number of parts of similar size (within a factor of 8) that are merged into one."""
+
+_GONE = (errno.ENOENT, errno.ESTALE)
+"""What reading a file that another machine has removed can raise; on NFS an open one, too."""
 
 
 class Ledger:
@@ -58,10 +61,8 @@ class Ledger:
         requested = set(keys)
         records: dict[bytes, tuple[int, bytes]] = {}
         with wrap_os_errors("read a ledger", self._folder):
-            self._refresh()
-            for part in self._parts.values():
-                for key, time_ns, text in part.find(requested):
-                    records[key] = max(records.get(key, (0, b"")), (time_ns, text))
+            for key, time_ns, text in self._find_in_parts(requested):
+                records[key] = max(records.get(key, (0, b"")), (time_ns, text))
         for journal in self._journals.values():
             for key in journal.records.keys() & requested:
                 records[key] = max(records.get(key, (0, b"")), journal.records[key])
@@ -146,8 +147,14 @@ class Ledger:
             self._own.close()
         with wrap_os_errors("compact a ledger", self._folder):
             if lock := try_lock(self._folder / "lock"):
-                with lock:
+                try:
                     self._compact()
+                except OSError as error:
+                    # Another machine, which the lock does not reach, is compacting, too.
+                    if error.errno not in _GONE:
+                        raise
+                finally:
+                    lock.close()
 
     def close(self) -> None:
         """Close this process's journal, to be compacted; the next record starts a new one."""
@@ -166,7 +173,7 @@ class Ledger:
             self.compact()
         while True:
             # None if a compaction has just locked the new, empty file.
-            if journal := try_lock(self._folder / f"{uuid4().hex}.journal"):
+            if journal := try_lock(self._folder / f"{new_name()}.journal"):
                 sync(self._folder)
                 return journal
 
@@ -191,6 +198,16 @@ class Ledger:
                 return
             except FileNotFoundError:
                 continue
+
+    def _find_in_parts(self, requested: set[bytes]) -> list[Row]:
+        while True:
+            self._refresh()
+            try:
+                return [row for part in self._parts.values() for row in part.find(requested)]
+            except OSError as error:
+                if error.errno not in _GONE:
+                    raise
+                self._parts.clear()
 
     def _report_damage(self) -> None:
         intact = {name: len(each.records) for name, each in self._journals.items() if each.damaged}
@@ -219,8 +236,13 @@ class Ledger:
 
     def _compact(self) -> None:
         for path in self._folder.glob("*.tmp"):
-            path.unlink()
-        dead = {path: lock for path in self._folder.glob("*.journal") if (lock := try_lock(path))}
+            if not is_elsewhere(path):
+                path.unlink()
+        dead = {
+            path: lock
+            for path in self._folder.glob("*.journal")
+            if not is_elsewhere(path) and (lock := try_lock(path))
+        }
         journals = [Journal(path) for path in dead]
         for journal in journals:
             journal.read_new()
@@ -230,7 +252,7 @@ class Ledger:
         if any(journal.records for journal in journals):
             merged |= _find_mergeable(parts)
         if any(j.records for j in journals) or any(part.count for part in merged.values()):
-            temporary = self._folder / f"{uuid4().hex}.tmp"
+            temporary = self._folder / f"{new_name()}.tmp"
             try:
                 records = merge_newest([j.records for j in journals], list(merged.values()))
                 write_part(records, temporary)
@@ -246,7 +268,7 @@ class Ledger:
         for path in (*dead, *merged):
             if path in damaged:
                 self._copy_aside(path)
-            path.unlink()
+            path.unlink(missing_ok=True)  # another machine may have merged the same parts
         self._reported -= damaged
         sync(self._folder)
         for lock in dead.values():

@@ -1,20 +1,28 @@
 """Locks between processes: a file that is locked (flock) while its owner lives.
 
 In: a path. Out: the open, locked file; closing it, or the death of the process, releases the lock.
-A forked child never holds its parent's locks: they are closed in the child at once. Not covered:
-file systems where flock does not reach other machines (some network mounts).
+A forked child never holds its parent's locks: they are closed in the child at once. On some network
+mounts flock does not reach other machines. So names of files state the machine of their owner, and
+no other machine takes them for those of a dead process: see `is_elsewhere`.
 """
 
 import fcntl
 import os
+import re
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
+from uuid import uuid4
 from weakref import WeakSet
 
 from datastore.errors import wrap_os_errors
+
+TAKE_OVER_SECONDS = 7 * 86_400
+"""Age from which an unchanged file of another machine is that of a dead process, if no lock says
+otherwise. A process that waits for a provider's batch may write nothing for days."""
 
 _open_locks: WeakSet[FileIO] = WeakSet()
 
@@ -70,6 +78,30 @@ def is_locked(path: Path) -> bool:
     except FileNotFoundError:
         pass
     return False
+
+
+def new_name() -> str:
+    """Return a new name for a file or folder of this process; it states the machine."""
+    return f"{uuid4().hex}@{_machine()}"
+
+
+def is_elsewhere(path: Path) -> bool:
+    """Return whether the owner of a file named by `new_name` may live on another machine.
+
+    Locks may not reach that machine, so only the age of the file tells. A name that states no
+    machine, as older releases chose them, is one of this machine.
+    """
+    machine = path.name.partition("@")[2].partition(".")[0]
+    if machine in ("", _machine()):
+        return False
+    try:
+        return time.time() - path.stat().st_mtime < TAKE_OVER_SECONDS
+    except FileNotFoundError:
+        return False
+
+
+def _machine() -> str:
+    return re.sub("[^A-Za-z0-9-]", "-", socket.gethostname())
 
 
 @contextmanager

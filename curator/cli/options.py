@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import wraps
 from inspect import Parameter, signature
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
@@ -50,6 +50,22 @@ WorkersOption = Annotated[
         metavar="N",
         min=1,
         help="Number of processes that work on rows and run programs. Default: one per CPU core.",
+    ),
+]
+ExecutorOption = Annotated[
+    Literal["local", "ray"],
+    typer.Option(
+        "--executor",
+        metavar="NAME",
+        help="Where programs and checks run: local (this machine) or ray (a Ray cluster).",
+    ),
+]
+AddressOption = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        metavar="ADDRESS",
+        help="Address of the Ray cluster. Default: RAY_ADDRESS, or a cluster on this machine.",
     ),
 ]
 UnsafeOption = Annotated[
@@ -125,6 +141,7 @@ RUN_FLAGS: dict[str, dict[str, Any]] = {
     "mirror": {"mirror": MirrorOption},
     "allow_missing": {"allow_missing": MissingOption},
     "workers": {"workers": WorkersOption},
+    "executor": {"executor": ExecutorOption, "address": AddressOption},
     "unsafe_local": {"unsafe_local": UnsafeOption},
     "budget": {"max_money": MoneyOption, "max_tokens": TokensOption, "max_calls": CallsOption},
 }
@@ -167,5 +184,7 @@ def run_options(*fields: str) -> Callable[[Callable[..., None]], Callable[..., N
 
 
 def _parameter(flag: str, kind: Any) -> Parameter:
-    default = False if bool in get_args(kind) else None
+    kind_of_value = get_args(kind)[0]
+    choices = get_args(kind_of_value) if get_origin(kind_of_value) is Literal else ()
+    default = False if kind_of_value is bool else next(iter(choices), None)
     return Parameter(flag, Parameter.KEYWORD_ONLY, default=default, annotation=kind)

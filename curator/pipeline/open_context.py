@@ -8,10 +8,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from curator import sandbox
+from curator.core.errors import UsageError, to_one_line, unknown_name
 from curator.core.progress import SilentListener
 from curator.pipeline.context import BuildContext, make_context
-from curator.pipeline.executors import LocalProcesses
-from curator.pipeline.executors.worker import Setup
+from curator.pipeline.executors import EXECUTORS, Setup
 from curator.pipeline.run_options import RunOptions
 from curator.pipeline.teacher_session import TeacherSession
 from curator.recipe.schema import Recipe
@@ -37,6 +37,13 @@ def open_context(
             "--unsafe-local: programs run even if this system cannot sandbox them. "
             "'curator sandbox' lists what it blocks."
         )
+    if options.executor not in EXECUTORS:
+        raise UsageError(unknown_name("executor", options.executor, EXECUTORS))
+    if options.address and options.executor != "ray":
+        raise UsageError(
+            f"Address '{to_one_line(options.address)}' is that of a Ray cluster, but the executor "
+            f"is '{options.executor}'. Add --executor ray."
+        )
     with ExitStack() as stack:
         context = stack.enter_context(
             make_context(
@@ -49,8 +56,12 @@ def open_context(
                     recipe.name, recipe.folder, recipe.teacher, store, context.checker, options
                 )
             )
-        if not dry and limit is None and options.worker_count > 1:
-            silent = replace(options, listener=SilentListener())
-            setup = Setup(store.root, recipe, recipe.folder, silent, sandbox_version, limit)
-            context.executor = stack.enter_context(LocalProcesses(setup, options.worker_count))
+        parallel = options.executor != "local" or options.worker_count > 1
+        if not dry and limit is None and parallel:
+            folder, mirror = recipe.folder.absolute(), options.mirror_folder
+            plain = replace(
+                options, listener=SilentListener(), mirror=mirror.absolute() if mirror else None
+            )
+            setup = Setup(store.root, recipe, folder, plain, sandbox_version, limit)
+            context.executor = stack.enter_context(EXECUTORS[options.executor](setup))
         yield context

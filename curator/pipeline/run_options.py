@@ -23,6 +23,11 @@ class RunOptions:
     wait, and the version says so."""
     workers: int | None = None
     """Number of processes that work on rows and run programs. Default: one per CPU core."""
+    executor: str = "local"
+    """Where shards run: `local`, in processes of this machine, or `ray`, in a Ray cluster."""
+    address: str | None = None
+    """Address of the Ray cluster. Default: RAY_ADDRESS, or the cluster of this machine, which is
+    started if it does not run."""
     unsafe_local: bool = False
     """Run programs even where this system cannot sandbox them."""
     listener: Listener = field(default_factory=SilentListener)

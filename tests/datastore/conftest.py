@@ -25,6 +25,7 @@ def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
         process = subprocess.Popen(
             [sys.executable, "-c", program, *map(str, arguments)],
             cwd=ROOT,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -34,6 +35,4 @@ def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     yield start_program
     for process in running:
         process.kill()
-        process.wait()
-        assert process.stdout
-        process.stdout.close()
+        process.communicate()

@@ -156,7 +156,7 @@ def opened(
 
 
 Opened = Callable[..., tuple[BuildContext, Notes]]
-CALLS = [Shard(1, (number,)) for number in range(6)]
+CALLS = [Shard(lambda: 1, (number,)) for number in range(6)]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -227,7 +227,9 @@ def test_a_process_whose_memory_grows_is_replaced_in_silence(
     context, _ = opened(2, tmp_path / "store")
     seen: set[int] = set()
     while len(seen) < 3:
-        seen.update(run_shards(context, in_worker.hold_memory, [Shard(1, (200,))] * 2, "work"))
+        seen.update(
+            run_shards(context, in_worker.hold_memory, [Shard(lambda: 1, (200,))] * 2, "work")
+        )
     assert capfd.readouterr() == ("", "")
     assert not list(recwarn)
 

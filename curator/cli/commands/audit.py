@@ -69,7 +69,7 @@ def _column(content: str) -> Any:
 
 
 @app.command(epilog="Example: curator audit rows.jsonl --mirror data --fix rows-clean")
-@run_options("mirror", "workers", "unsafe_local")
+@run_options("mirror", "workers", "executor", "unsafe_local")
 def audit(
     dataset: DatasetArgument,
     options: "RunOptions",

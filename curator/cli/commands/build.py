@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @app.command(epilog="Example: curator build recipes/mathinstruct.yaml --mirror data")
-@run_options("mirror", "allow_missing", "workers", "unsafe_local", "budget")
+@run_options("mirror", "allow_missing", "workers", "executor", "unsafe_local", "budget")
 def build(
     recipe: RecipeArgument,
     options: "RunOptions",

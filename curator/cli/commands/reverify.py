@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @app.command(epilog="Example: curator reverify mathinstruct")
-@run_options("workers", "unsafe_local")
+@run_options("workers", "executor", "unsafe_local")
 def reverify(
     version: VersionArgument,
     options: "RunOptions",

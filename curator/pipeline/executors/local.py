@@ -18,8 +18,7 @@ from threading import Thread, current_thread, main_thread
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from curator.core.errors import CuratorError
-from curator.pipeline.executors.worker import Setup, Worker
+from curator.pipeline.executors.worker import Setup, Worker, WorkerError
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -28,15 +27,11 @@ _worker: Worker | None = None
 """The worker of this process, if it is one of the executor's."""
 
 
-class WorkerError(CuratorError):
-    """A process that ran shards ended before its work."""
-
-
 class LocalProcesses:
     """Runs shards in processes of this machine."""
 
-    def __init__(self, setup: Setup, processes: int) -> None:
-        self._setup, self._processes = setup, processes
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
         self._pool: Any = None
         self._noted: set[str] = set()
         """Notes that were yielded: each process notes a damaged file of the store."""
@@ -65,12 +60,12 @@ class LocalProcesses:
         from concurrent.futures import FIRST_COMPLETED, wait
         from concurrent.futures.process import BrokenProcessPool
 
-        remaining = iter(enumerate(calls))
+        processes, remaining = self._setup.options.worker_count, iter(enumerate(calls))
         running: dict[Future[Any], int] = {}
         try:
             while True:
                 # Few at a time: loky cannot end processes whose calls were cancelled.
-                for position, call in islice(remaining, 2 * self._processes - len(running)):
+                for position, call in islice(remaining, 2 * processes - len(running)):
                     running[self._submit(function, call)] = position
                 if not running:
                     return
@@ -102,7 +97,7 @@ class LocalProcesses:
         # It warns when it replaces a process whose memory has grown, or finds no `pgrep`.
         warnings.filterwarnings("ignore", module=r"loky\.")
         return ProcessPoolExecutor(
-            self._processes,
+            self._setup.options.worker_count,
             context=get_context("loky"),
             initializer=_start_worker,
             initargs=(self._setup, os.getpid()),

@@ -18,6 +18,10 @@ from datastore.errors import StoreError
 from datastore.store import Store
 
 
+class WorkerError(CuratorError):
+    """A process that runs shards ended before its work, or cannot do it."""
+
+
 @dataclass(frozen=True)
 class Setup:
     """What the context of a worker is made from; all of it can be pickled."""

@@ -1,0 +1,46 @@
+"""The choice of an executor: what is not possible is a usage error, before any work."""
+
+from pathlib import Path
+
+import pytest
+
+from curator import RunOptions, build
+from curator.core.errors import UsageError
+from curator.pipeline.executors import ray
+from tests.worlds import curator, make_world
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"executor": "rai"}, r"^No executor named 'rai'. Did you mean 'ray'\? Known: local, ray$"),
+        ({"address": "node:6379"}, r"^Address 'node:6379' is that of a Ray cluster, but"),
+    ],
+)
+def test_an_executor_that_is_not_possible_is_a_usage_error(
+    options: dict[str, str], message: str, tmp_path: Path
+) -> None:
+    mirror, recipe = make_world(tmp_path)
+    with pytest.raises(UsageError, match=message):
+        build(recipe, tmp_path / "store", options=RunOptions(mirror=mirror, **options))
+
+
+def test_ray_that_is_not_installed_is_named_with_its_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray, "find_spec", lambda name: None)
+    mirror, recipe = make_world(tmp_path)
+    with pytest.raises(UsageError, match=r"Run: pip install 'mathcurator\[ray\]'"):
+        build(recipe, tmp_path / "store", options=RunOptions(mirror=mirror, executor="ray"))
+
+
+@pytest.mark.parametrize("command", ["build", "audit", "reverify"])
+def test_the_address_of_a_cluster_needs_the_executor_ray(command: str, tmp_path: Path) -> None:
+    mirror, recipe = make_world(tmp_path)
+    store = ["--store", tmp_path / "store"]
+    assert curator("build", recipe, "--mirror", mirror, *store).returncode == 0
+    file = mirror / "evals" / "gsm8k" / "rows.jsonl"
+    what = {"build": [recipe, "--mirror", mirror], "audit": [file], "reverify": ["small"]}
+    done = curator(command, *what[command], *store, "--address", "node:6379")
+    assert done.returncode == 2 and done.stderr.endswith("Add --executor ray.\n")
+    assert len(done.stderr.splitlines()) == 1
