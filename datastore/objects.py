@@ -161,7 +161,7 @@ class Objects:
     def _is_known(self, digest: str) -> bool:
         try:
             return self._known.knows(self.locate(digest), digest)
-        except OSError:
+        except (OSError, StoreError):
             return False
 
     def _find_error(self, digest: str, again: bool) -> StoreError | None:
