@@ -253,7 +253,7 @@ def test_a_terminal_shows_bars_during_a_build_and_none_afterwards(world: World) 
     store = world.folder / "seen"
     seen = on_a_terminal("build", world.recipe, "--mirror", world.mirror, "--store", store)
     bars, table = seen.split("small@1", 1)
-    for work in ("reading gsm8k", "writing cot", "checking pot", "screening contamination"):
+    for work in ("reading sources", "writing and checking", "screening contamination"):
         assert work in bars
     assert "\x1b[1m" in table, "heads are bold"
     assert "━" not in table
