@@ -253,7 +253,7 @@ def test_a_terminal_shows_bars_during_a_build_and_none_afterwards(world: World) 
     store = world.folder / "seen"
     seen = on_a_terminal("build", world.recipe, "--mirror", world.mirror, "--store", store)
     bars, table = seen.split("small@1", 1)
-    for work in ("reading gsm8k", "writing cot", "checking pot", "screening contamination"):
+    for work in ("reading sources", "writing and checking", "screening contamination"):
         assert work in bars
     assert "\x1b[1m" in table, "heads are bold"
     assert "━" not in table
@@ -434,8 +434,15 @@ def test_ctrl_c_prints_how_to_resume_and_leaves_no_process(tmp_path: Path) -> No
     assert (running.returncode, out) == (1, "")
     [line] = err.splitlines()
     assert line.startswith("Interrupted. Finished work is cached; resume with: curator build ")
-    with pytest.raises(ProcessLookupError):
-        os.killpg(running.pid, 0)
+
+    def is_left() -> bool:
+        try:
+            os.killpg(running.pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
+    wait_until(lambda: not is_left())
     again = curator(*shlex.split(line.split("resume with: curator ")[1]), cwd=ROOT)
     assert again.returncode == 0, again.stderr
     assert again.stdout.startswith("small@1  2,011 rows")

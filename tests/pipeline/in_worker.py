@@ -8,8 +8,6 @@ import pyarrow as pa
 from curator.core.errors import SourceError
 from curator.pipeline.context import BuildContext, NotBuilt
 
-_held: list[bytes] = []
-
 
 def stop_if_dry(context: BuildContext) -> None:
     """Say that nothing is cached."""
@@ -45,10 +43,3 @@ def fill_disk(context: BuildContext, number: int) -> str:
     return context.store.objects.write(
         (pa.record_batch([[os.urandom(1 << 20)]], schema=schema) for _ in range(20)), schema
     )
-
-
-def hold_memory(context: BuildContext, number: int) -> int:
-    """Hold more memory after each call."""
-    stop_if_dry(context)
-    _held.append(bytes(number << 20))
-    return os.getpid()

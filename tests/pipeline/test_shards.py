@@ -220,20 +220,6 @@ def test_a_store_that_a_process_cannot_open_gives_one_line(
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_process_whose_memory_grows_is_replaced_in_silence(
-    opened: Opened, tmp_path: Path, capfd: pytest.CaptureFixture[str], recwarn: Any
-) -> None:
-    pytest.importorskip("psutil")  # measures the memory
-    context, _ = opened(2, tmp_path / "store")
-    seen: set[int] = set()
-    while len(seen) < 3:
-        seen.update(
-            run_shards(context, in_worker.hold_memory, [Shard(lambda: 1, (200,))] * 2, "work")
-        )
-    assert capfd.readouterr() == ("", "")
-    assert not list(recwarn)
-
-
 def test_too_many_broken_records_give_the_same_line_from_any_process(
     recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
