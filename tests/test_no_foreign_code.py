@@ -38,6 +38,8 @@ REFUSED_MODULES = {"pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve
 EXCEPTIONS = {
     ("curator/__init__.py", "import_module"): "one of two fixed names",
     ("curator/cli/commands/__init__.py", "import_module"): "the commands, by fixed names",
+    ("curator/pipeline/executors/ray.py", "pickle"): "what the driver of a build sent to its task",
+    ("curator/pipeline/executors/ray.py", "pickle.loads"): "the same; Ray itself unpickles it, too",
     ("curator/sandbox/preload.py", "importlib.import_module"): "packages of programs; fixed names",
     ("curator/sandbox/preload.py", "exec"): "imports of fixed names, before any program runs",
     ("curator/sandbox/run_program.py", "exec"): "the program itself, in its sandbox",

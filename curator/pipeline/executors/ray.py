@@ -99,7 +99,6 @@ class RayCluster:
                     address,
                     include_dashboard=False,
                     log_to_driver=False,
-                    configure_logging=False,
                     logging_level="ERROR",
                 )
             except (OSError, ValueError, RuntimeError) as error:
