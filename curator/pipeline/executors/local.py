@@ -84,6 +84,11 @@ class LocalProcesses:
             ) from None
 
     def _submit(self, function: Callable[..., Any], call: tuple[Any, ...]) -> "Future[Any]":
+        if self._pool is None:
+            # It ends any block of Ctrl-C when it starts, so it starts before.
+            from loky.backend.resource_tracker import ensure_running
+
+            ensure_running()
         with _no_interrupt():
             if self._pool is None:
                 self._pool = self._start()
