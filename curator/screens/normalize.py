@@ -56,20 +56,31 @@ def _replace(expression: str, pairs: dict[str, str]) -> str:
     return expression
 
 
+def _replace_if(marker: str, expression: str, pairs: dict[str, str]) -> str:
+    """Return `_replace` for texts with `marker`, which each key of `pairs` contains.
+
+    Searching a text is ten times as fast as copying it. DuckDB computes `expression` once.
+    """
+    replaced = _replace(expression, pairs)
+    return (
+        f"CASE WHEN contains({expression}, {literal(marker)}) THEN {replaced} ELSE {expression} END"
+    )
+
+
 def fold(column: str) -> str:
     """Return lower case without typographic variants and LaTeX layout; white space stays."""
     ascii_ = f"lower({_replace(f'nfc_normalize({column})', PLAIN)})"
     cased = f"CASE WHEN strlen({column}) = length({column}) THEN lower({column}) ELSE {ascii_} END"
     layout = f"regexp_replace({cased}, {literal(LAYOUT)}, '', 'g')"
-    return _replace(layout, {"\\dfrac": "\\frac", "\\tfrac": "\\frac", "\\%": "%", "$": ""})
+    plain = _replace_if("\\", layout, {"\\dfrac": "\\frac", "\\tfrac": "\\frac", "\\%": "%"})
+    return _replace(plain, {"$": ""})
 
 
 def stem(folded_column: str) -> str:
     """Return folded text cut at `answer choices:`, without a request for a program."""
     text = f"split_part({folded_column}, 'answer choices:', 1)"
-    for request in sorted(REQUESTS, key=len, reverse=True):
-        text = f"replace({text}, {literal(request)}, '')"
-    return text
+    longest_first = sorted(REQUESTS, key=len, reverse=True)
+    return _replace_if("program", text, dict.fromkeys(longest_first, ""))
 
 
 def key(folded_column: str) -> str:
