@@ -32,15 +32,15 @@ MOST_BUCKETS = 400
 """Maximum number of temporary files that are open at a time, for each value of `before_id`."""
 
 _TEXT = pa.string()
-NO_ROWS = pa.schema(
+ROWS = pa.schema(
     [("id", pa.binary())]
     + [(name, _TEXT) for name in ("subset", "release_as", "kind", "question")]
     + [("choices", pa.list_(_TEXT))]
     + [(name, _TEXT) for name in ("gold", "instruction", "text", "source", "writer")]
     + [("copy", pa.int32())]
     + [(name, _TEXT) for name in ("licence", "place", "field", "level", "evidence_level")]
-).empty_table()
-"""The rows of a version without any: DuckDB gives no batch, and so no columns."""
+)
+"""The columns of `load`, for a version without rows: DuckDB then gives no batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +209,7 @@ def load(version: str, store: str | Path = ".curator") -> pa.Table:
         manifest = opened.versions.get(version)
         with opened.guard_query(digests(manifest)):
             batches = list(read_rows(engine, opened, manifest))
-    return pa.Table.from_batches(batches) if batches else NO_ROWS
+    return pa.Table.from_batches(batches, None if batches else ROWS)
 
 
 def rows_digest(objects: Objects, rows: str) -> str:

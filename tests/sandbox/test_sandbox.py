@@ -35,8 +35,9 @@ def descendants(pid: int) -> list[int]:
     """The processes that this process started, and their descendants."""
     pids = []
     for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            pids += [int(child), *descendants(int(child))]
+        with suppress(FileNotFoundError, ProcessLookupError):  # it ended after it was listed
+            for child in (task / "children").read_text().split():
+                pids += [int(child), *descendants(int(child))]
     return pids
 
 

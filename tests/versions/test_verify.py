@@ -116,12 +116,23 @@ def spread_flips(store: Path, chosen: random.Random) -> Iterator[tuple[Path, int
         yield path, chosen.randrange(path.stat().st_size), 1 << chosen.randrange(8)
 
 
+def keys_of_screens(store: Path) -> set[Path]:
+    """Return records and objects that a build reads only if it runs a screen again."""
+    found = set()
+    with Store(store, readonly=True) as opened:
+        for path, record in opened.memo.records():
+            if record and record["stage"].split()[0] in ("keys", "prepare"):
+                found |= {path, *map(opened.objects.locate, record["objects"].values())}
+    return found
+
+
 def test_every_flipped_byte_is_noticed_or_harmless(world: World, tmp_path: Path) -> None:
     whole: dict[str, object] = {}
     for name, read in READINGS.items():
         (tmp_path / name).mkdir()
         whole[name] = read(world, tmp_path / name)
     before = {path: path.read_bytes() for path in files_of(world.store)}
+    keys = keys_of_screens(world.store)
     outcomes: Counter[tuple[str, str]] = Counter()
     names = cycle(SEQUENCE)
     for number, (path, place, mask) in enumerate(spread_flips(world.store, random.Random(7))):
@@ -141,7 +152,7 @@ def test_every_flipped_byte_is_noticed_or_harmless(world: World, tmp_path: Path)
             else:
                 assert result == whole[name], f"{name}: byte {place} of {path}"
                 outcomes[kind, "harmless"] += 1
-                if name == "build" and kind in ("objects", "memo"):
+                if name == "build" and kind in ("objects", "memo") and path not in keys:
                     assert path.read_bytes() == before[path], "the build made it again"
         for each in set(files_of(world.store)) - before.keys():
             each.unlink()  # the journal of a build
@@ -149,7 +160,7 @@ def test_every_flipped_byte_is_noticed_or_harmless(world: World, tmp_path: Path)
     assert {kind for kind, _ in outcomes} == {
         *("FORMAT", "known-files", "ledgers", "memo", "objects", "versions", "views.duckdb")
     }
-    assert outcomes["objects", "noticed"] > 60 and outcomes["versions", "noticed"] > 10
+    assert outcomes["objects", "noticed"] > 60 and outcomes["versions", "noticed"] > 5
 
 
 def test_the_printed_commands_repair_every_object(world: World) -> None:
@@ -158,7 +169,7 @@ def test_the_printed_commands_repair_every_object(world: World) -> None:
         with flipped(path, 100, 1):
             (found,) = find_damage(world.store).damage
         assert found.state == "damaged"
-        if found.holders == ("cached output of stage ingest",):  # quarantine of evaluation sets
+        if found.holders[0].startswith("cached output of stage "):  # no version names it
             assert found.repair == f"rm {path}"
         else:
             assert found.holders[0].startswith("small@1: ")
