@@ -5,6 +5,7 @@ In: `{question: problem, gold: answer}` and the location of the rows. Out: a Sou
 """
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -50,6 +51,8 @@ def custom_source(
     name: str, files: CustomFiles, columns: Mapping[str, str], licence: str
 ) -> Source:
     """Return the source that a recipe describes.
+
+    A gold answer that is null or blank is no gold answer.
 
     `columns` maps the names in `COLUMNS` to upstream's; empty ones are ignored. Choices are a list
     of texts, in CSV a JSON list, or in MathQA's format; their gold answer is a letter, the text of
@@ -108,13 +111,9 @@ def _parse(
         kind: optional(row, column) for kind, column in column_of.items() if kind in _TEXT_COLUMNS
     }
     choices = _choices(row, column_of["choices"]) if "choices" in column_of else ()
-    question_column = column_of["question"]
     problem = Problem(
         source=name,
-        question=text(
-            {question_column: user_turn(value(row, question_column), question_column)},
-            question_column,
-        ),
+        question=_question(row, column_of),
         gold=_gold(row, column_of["gold"], choices) if "gold" in column_of else "",
         choices=choices,
         notation="python" if values.get("program") else "",
@@ -137,6 +136,18 @@ def _parse(
             yield replace(problem, part="CoT", solution=response)
 
 
+def _question(row: Row, column_of: Mapping[str, str]) -> str:
+    """Return the question: of Alpaca's rows `instruction` and, if it is not empty, `input`."""
+    column = column_of["question"]
+    question = text({column: user_turn(value(row, column), column)}, column)
+    outer, dot, name = column.rpartition(".")
+    if name != "instruction" or f"{outer}{dot}input" in column_of.values():
+        return question
+    inside = row.get(outer) if outer and column not in row else row
+    given = optional(inside, "input") if isinstance(inside, Mapping) else ""
+    return f"{question}\n{given}" if given else question
+
+
 def _gold_is_solution(column_of: Mapping[str, str]) -> bool:
     """Return whether the solution's own column is given as the one of the gold answer."""
     gold = column_of.get("gold")
@@ -144,12 +155,23 @@ def _gold_is_solution(column_of: Mapping[str, str]) -> bool:
 
 
 def _gold(row: Row, column: str, choices: tuple[str, ...]) -> str:
+    """Return the gold answer; empty if the cell states none."""
+    if column in row and _is_empty(row[column]):
+        return ""
+    cell = value(row, column)
     if choices:
         return _gold_letter(row, column, choices)
-    cell = value(row, column)
     if isinstance(cell, list) and len(cell) == 1 and isinstance(cell[0], str):
         return text({column: cell[0]}, column)
     return answer(row, column)
+
+
+def _is_empty(cell: object) -> bool:
+    """Return whether a cell is null, blank, or NaN, by which tables write null."""
+    if isinstance(cell, list):
+        return all(map(_is_empty, cell))
+    blank = isinstance(cell, str) and not cell.strip()
+    return cell is None or blank or (isinstance(cell, float) and math.isnan(cell))
 
 
 _MATHQA_CHOICES = re.compile(r"""\s*(?:\[\s*["']\s*)?a \)""")
@@ -171,6 +193,8 @@ def _choices(row: Row, column: str) -> tuple[str, ...]:
 def _gold_letter(row: Row, column: str, choices: tuple[str, ...]) -> str:
     cell = value(row, column)
     if isinstance(cell, int) and not isinstance(cell, bool):
+        if cell == -1:  # how datasets on the Hub mark a question without a label
+            return ""
         if not 0 <= cell < len(choices):
             raise Unreadable("marked option does not exist")
         return LETTERS[cell]
