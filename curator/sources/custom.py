@@ -52,11 +52,9 @@ def custom_source(
 ) -> Source:
     """Return the source that a recipe describes.
 
-    A gold answer that is null or blank is no gold answer.
-
     `columns` maps the names in `COLUMNS` to upstream's; empty ones are ignored. Choices are a list
     of texts, in CSV a JSON list, or in MathQA's format; their gold answer is a letter, the text of
-    a choice, or a position counted from 0 (a number). A program is Python. A response is a text, a
+    a choice, or a position counted from 0 (a number); null or blank is no gold answer. A program is Python. A response is a text, a
     program, or a list of them; each becomes a problem in part `CoT` or `PoT`. Questions and
     responses may be chats. A column inside an object is named `outer.inner`.
     """
@@ -193,8 +191,6 @@ def _choices(row: Row, column: str) -> tuple[str, ...]:
 def _gold_letter(row: Row, column: str, choices: tuple[str, ...]) -> str:
     cell = value(row, column)
     if isinstance(cell, int) and not isinstance(cell, bool):
-        if cell == -1:  # how datasets on the Hub mark a question without a label
-            return ""
         if not 0 <= cell < len(choices):
             raise Unreadable("marked option does not exist")
         return LETTERS[cell]

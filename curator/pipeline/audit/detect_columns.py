@@ -65,6 +65,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         "target",
         "answer",
         "correct",
+        "label",
     ),
     "choices": ("options", "choices"),
     "field": ("source", "problem_source", "data_source", "type", "subject", "topic", "category"),
