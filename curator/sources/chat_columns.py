@@ -54,7 +54,7 @@ def _join_parts(content: object) -> object:
     """Return the text of a content that is a list of parts of text; any other content unchanged."""
     if not isinstance(content, list) or not content:
         return content
-    texts = [part.get("text") if isinstance(part, dict) else part for part in content]
+    texts: list[Any] = [part.get("text") if isinstance(part, dict) else part for part in content]
     return "".join(texts) if all(isinstance(text, str) for text in texts) else content
 
 

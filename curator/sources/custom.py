@@ -1,5 +1,5 @@
-"""Builds a source from a recipe's own description: a JSON Lines, JSON, Parquet or CSV file, or a
-Hub dataset, with the names of its columns.
+"""Builds a source from a recipe's own description: files of any form in `readers.detect`, or a Hub
+dataset, with the names of its columns.
 
 In: `{question: problem, gold: answer}` and the location of the rows. Out: a Source.
 """
@@ -54,9 +54,10 @@ def custom_source(
 
     `columns` maps the names in `COLUMNS` to upstream's; empty ones are ignored. Choices are a list
     of texts, in CSV a JSON list, or in MathQA's format; their gold answer is a letter, the text of
-    a choice, or a position counted from 0 (a number); null or blank is no gold answer. A program is Python. A response is a text, a
-    program, or a list of them; each becomes a problem in part `CoT` or `PoT`. Questions and
-    responses may be chats. A column inside an object is named `outer.inner`.
+    a choice, or a position counted from 0 (a number). A null or blank gold is no gold answer. A
+    program is Python. A response is a text, a program, or a list of them; each becomes a problem in
+    part `CoT` or `PoT`. Questions and responses may be chats. A column inside an object is named
+    `outer.inner`.
     """
     column_of = {kind: column for kind, column in columns.items() if column}
     for kind in column_of:

@@ -1,6 +1,7 @@
 """Evaluates files of samples: runs programs, grades answers, flags problems of a release.
 
-In: files of `curator sample`, or of other tools (`sample_forms`). Out: one result over all their problems.
+In: files of `curator sample`, or of other tools (`sample_forms`). Out: one result
+over all their problems.
 """
 
 import os

@@ -30,11 +30,12 @@ def read_any_samples(path: Path) -> Iterator[SampledProblem]:
         return
     sample = [row for _, row in islice(_rows(path), SAMPLE)]
     columns = {each.content: each.column for each in detect(sample, {})}
-    if "gold" not in columns:
-        raise UsageError(
-            f"{path}: no column looks like a gold answer. Expected samples of 'curator sample', a "
-            "log of lm-evaluation-harness, or rows with question, gold and generations."
-        )
+    for content, kind in (("gold", "gold answer"), ("response", "response")):
+        if content not in columns:
+            raise UsageError(
+                f"{path}: no column looks like a {kind}. Expected samples of 'curator sample', a "
+                "log of lm-evaluation-harness, or rows with question, gold and generations."
+            )
     parse = custom_source(path.stem, CustomFiles(file=str(path)), columns, "").parse
     for place, row in _rows(path):
         try:

@@ -106,7 +106,8 @@ def detect(rows: Sequence[Row], given: Mapping[str, str]) -> list[Column]:
     for content in ("choices", "question", "response", "gold", "field"):
         if content not in detected and (column := _find(content, cells, detected)):
             detected[content] = column
-    for content in ("question", "response"):
+    # Questions with gold answers are a dataset without responses.
+    for content in ("question",) if "gold" in detected else ("question", "response"):
         if content not in detected:
             raise UsageError(
                 f"No column looks like a {content}. Name it with --{content}. {_list(cells)}"

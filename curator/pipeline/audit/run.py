@@ -150,20 +150,19 @@ def _recipe(
 ) -> Recipe:
     columns = {each.content: each.column for each in detected}
     section = dataset.section(columns, golds, request.limit)
+    if "response" in columns:
+        subsets = {
+            name: {"part": kind, "kind": kind, "writers": ("verbatim",), "checks": _checks(kind)}
+            for name, kind in KINDS.items()
+        }
+    else:
+        subsets = {"questions": {"kind": "CoT", "writers": ("question",)}}
     recipe = Recipe(
         name=request.fix or "audit",
         about=f"What an audit left of {dataset.hub or dataset.file}",
         subsets={
-            subset: Subset.model_validate(
-                {
-                    "source": section,
-                    "part": kind,
-                    "kind": kind,
-                    "writers": ("verbatim",),
-                    "checks": _checks(kind),
-                }
-            )
-            for subset, kind in KINDS.items()
+            name: Subset.model_validate({"source": section, **subset})
+            for name, subset in subsets.items()
         },
         limits=Limits(quarantine=1.0),
         undecided="keep" if request.keep_undecided else tuple(UNCHECKED),

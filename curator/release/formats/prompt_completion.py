@@ -17,10 +17,11 @@ def lines(batches: "Iterator[pa.RecordBatch]", out: BinaryIO) -> int:
     """Write JSON Lines in UTF-8."""
     rows = 0
     for batch in batches:
-        for row in batch.select(["id", "release_as", "instruction", "text"]).to_pylist():
+        for row in batch.select(["id", "release_as", "instruction", "text", "gold"]).to_pylist():
             line = {
                 "prompt": row["instruction"],
-                "completion": row["text"],
+                # A question without a solution has its gold answer instead.
+                **({"completion": row["text"]} if row["text"] else {"gold": row["gold"]}),
                 "id": row["id"].hex(),
                 "source": row["release_as"],
             }

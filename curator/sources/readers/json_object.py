@@ -78,7 +78,7 @@ def _is_rows(value: object) -> bool:
 def _inside(value: Object) -> Sequence[Any]:
     inside = value[_rows_under(value)]
     form = None if isinstance(inside, list) else _find(TABLES, inside)
-    return form.rows(inside) if form else inside  # type: ignore[no-any-return]
+    return form.rows(inside) if form else inside
 
 
 def _is_split(value: Object) -> bool:
