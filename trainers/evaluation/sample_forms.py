@@ -12,8 +12,8 @@ from typing import Any
 from curator.core.errors import UsageError
 from curator.core.model import QuarantinedRecord
 from curator.core.samples import Sample, SampledProblem, read_samples
-from curator.pipeline.audit.detect_columns import SAMPLE, detect
 from curator.sources import CustomFiles, custom_source
+from curator.sources.detect_columns import SAMPLE, detect
 from curator.sources.fields import Unreadable
 from curator.sources.readers.detect import read_records
 from curator.sources.source import Row

@@ -14,9 +14,9 @@ from pathlib import Path
 from curator.core.errors import SourceError, UsageError
 from curator.core.escape import for_terminal
 from curator.core.model import QuarantinedRecord
-from curator.pipeline.audit.detect_columns import SAMPLE
 from curator.recipe.schema import Columns, FileSource, HubSource
 from curator.sources import Source, open_source
+from curator.sources.detect_columns import SAMPLE
 from curator.sources.fetch.hub import card_licence
 from curator.sources.readers.detect import read_records
 from curator.sources.readers.parquet import EXPANDS

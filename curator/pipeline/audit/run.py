@@ -16,7 +16,6 @@ from curator.checks.answer import NO_ANSWER
 from curator.core.errors import SourceError, UsageError, unknown_name
 from curator.core.model import Kind
 from curator.pipeline.audit.dataset import Dataset, describe, open_dataset
-from curator.pipeline.audit.detect_columns import Column, detect
 from curator.pipeline.audit.findings import Line
 from curator.pipeline.audit.table import verdict_table
 from curator.pipeline.build import run_stages
@@ -29,6 +28,7 @@ from curator.pipeline.stages.ingest import ingest, problems_of
 from curator.pipeline.state import Result
 from curator.recipe.schema import IN_EVALS, UNDECIDED_REASONS, Limits, Recipe, Subset
 from curator.sources import EVALS, SOURCES, check_reachable
+from curator.sources.detect_columns import Column, detect
 from datastore.files import canonical_json
 from datastore.store import Store
 from datastore.versions import Manifest

@@ -2,6 +2,8 @@ r"""Chat rows, as TRL's SFTTrainer reads them, each with the id for `curator why
 
 {"messages": [{"role": "user", "content": "How many …"}, {"role": "assistant", "content": "…"}],
  "id": "5f0c…", "source": "data/CoT/gsm_train.json"}
+
+A question without a solution has only the user's turn, and its gold answer in `gold`.
 """
 
 from collections.abc import Iterator

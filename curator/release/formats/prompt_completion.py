@@ -1,6 +1,8 @@
 r"""Prompt and completion as plain texts; TRL's SFTTrainer masks the prompt from the loss.
 
 {"prompt": "How many …", "completion": "…", "id": "5f0c…", "source": "data/CoT/gsm_train.json"}
+
+A question without a solution has `gold` instead of `completion`.
 """
 
 from collections.abc import Iterator

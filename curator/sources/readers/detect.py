@@ -116,7 +116,7 @@ def _is_one_object(head: Head) -> bool:
 
 
 def _first_object(head: Head) -> int:
-    """Return where the first object ends; -1 if it is longer than the head, 0 if there is none."""
+    """Return where the first object ends; -1 if it is longer than the head, 0 without one."""
     text = head.text
     if not text.startswith("{"):
         return 0

@@ -56,7 +56,7 @@ def _find(forms: Sequence[ObjectForm], value: Object) -> ObjectForm | None:
 
 
 def _rows_under(value: Object) -> str:
-    """Return the key under which an object has its rows; empty if there is none."""
+    """Return the key under which an object has its rows; empty if it has no such key."""
     for key in LISTS:
         inside = value.get(key)
         if _is_rows(inside) or (isinstance(inside, dict) and _find(TABLES, inside)):

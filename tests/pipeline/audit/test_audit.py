@@ -16,11 +16,11 @@ import pytest
 from curator import RunOptions
 from curator.core.errors import SourceError, UsageError
 from curator.pipeline.audit.dataset import open_dataset
-from curator.pipeline.audit.detect_columns import detect
 from curator.pipeline.audit.findings import Line
 from curator.pipeline.audit.run import Audit, AuditRequest, audit
 from curator.screens.near_duplicates import MIN_INDEX, find_near_duplicates
 from curator.sources.chat_columns import kind_of
+from curator.sources.detect_columns import detect
 from curator.versions.rows import load
 from datastore.store import Store
 from tests.worlds import EVALUATION, RIGHT, curator, make_world
