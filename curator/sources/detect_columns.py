@@ -148,6 +148,7 @@ def _find(
     if content == "response":
         # A reference `answer` is a response only if no column is clearly one, even a short one.
         clear = [name for name in named if _rank("gold", name) is None]
+        clear.sort(key=lambda name: not _are_samples(cells[name]))
         return (
             _fitting(content, clear, cells)
             or _short_response([name for name in clear if name not in taken], cells)
@@ -156,6 +157,11 @@ def _find(
         )
     found = _fitting(content, named, cells)
     return found or (_guess(content, cells, taken) if content == "question" else None)
+
+
+def _are_samples(cells: Sequence[Any]) -> bool:
+    """Return whether each cell is a list of texts, which a reference solution is not."""
+    return all(isinstance(cell, list) and not is_chat(cell) for cell in cells)
 
 
 def _fitting(
@@ -174,7 +180,7 @@ def _fitting(
 
 def _short_response(named: Sequence[str], cells: Mapping[str, Sequence[Any]]) -> Column | None:
     for name in named:
-        if _share(lambda cell: bool(_texts(cell)), cells[name]) >= 0.95:
+        if _share(lambda cell: any(text.strip() for text in _texts(cell)), cells[name]) >= 0.95:
             return Column("response", name, "likely", "its name fits; its cells are short")
     return None
 
@@ -183,6 +189,8 @@ def _guess(
     content: str, cells: Mapping[str, Sequence[Any]], taken: Collection[str]
 ) -> Column | None:
     for name, column in cells.items():
+        if any(isinstance(cell, list) and not is_chat(cell) for cell in column):
+            continue  # a list without a telling name is rather of topics than of responses
         if name not in taken and (share := _share(_FITS[content], column)) >= 0.95:
             return Column(content, name, "guess", f"{share:.0%} of its cells fit")
     return None

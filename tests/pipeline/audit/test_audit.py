@@ -310,6 +310,7 @@ def test_named_columns_override_detection_and_must_exist(tmp_path: Path) -> None
     ("row", "content", "column"),
     [
         ({"question": ASKED, "output": "It is 4.", "answer": TEXT}, "response", "output"),
+        ({"question": ASKED, "solution": TEXT, "code": [TEXT], "gt": "4"}, "response", "code"),
         ({"ref": "train/algebra/000123.json", "text": ASKED, "output": TEXT}, "question", "text"),
     ],
 )
@@ -334,6 +335,22 @@ def test_questions_with_golds_alone_are_audited_and_kept_as_problems(tmp_path: P
         (FAR, "", ""),
         (ASKED, "36.0", ""),
     }
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"problem": ASKED, "answer": 33, "problem_type": ["Number Theory"]},
+        {"problem": ASKED, "answer": "18", "domain": ["Mathematics -> Algebra -> " * 5]},
+        {"problem": ASKED, "answer": "18", "solution": ""},
+        {
+            "prompt": [{"role": "user", "content": ASKED}],
+            "reward_model": {"ground_truth": "34", "style": "rule"},
+        },
+    ],
+)
+def test_neither_topics_nor_blank_cells_are_responses(row: Mapping[str, Any]) -> None:
+    assert [each.content for each in detect([row] * 3, {})] == ["question", "gold"]
 
 
 def test_a_chat_of_several_turns_is_refused_with_what_to_do(tmp_path: Path) -> None:
