@@ -54,8 +54,17 @@ def _join_parts(content: object) -> object:
     """Return the text of a content that is a list of parts of text; any other content unchanged."""
     if not isinstance(content, list) or not content:
         return content
-    texts: list[Any] = [part.get("text") if isinstance(part, dict) else part for part in content]
+    texts = [_part_text(part) for part in content]
     return "".join(texts) if all(isinstance(text, str) for text in texts) else content
+
+
+def _part_text(part: object) -> Any:
+    """Return the text of a part; None for an image or a part of another type."""
+    if not isinstance(part, dict):
+        return part
+    if part.get("type", "text") not in ("text", "input_text", "output_text"):
+        return None
+    return part.get("text", part.get("content"))
 
 
 def user_turn(value: object, column: str) -> object:
