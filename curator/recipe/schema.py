@@ -66,9 +66,9 @@ class Columns(Section):
     """The columns of the records, by content. `outer.inner` names a column inside an object."""
 
     question: str
-    """Column of the question."""
+    """Column of the question. To Alpaca's `instruction`, the text in `input` is added."""
     gold: str = ""
-    """Column of the gold answer."""
+    """Column of the gold answer. A null or empty cell means that the row has none."""
     choices: str = ""
     """Column of the choices of a multiple-choice question: a list of texts."""
     response: str = ""
@@ -83,7 +83,9 @@ class Columns(Section):
 
 
 class FileSource(Section):
-    """Any JSON Lines, JSON, Parquet or CSV file."""
+    """Any file of JSON Lines, JSON, Parquet, Arrow, CSV or TSV. JSON may be a list, an object of
+    records by id, of columns or with a list inside, or records that follow each other. Text files
+    may be compressed (gzip, zstd, bzip2) or in UTF-16."""
 
     file: RecipePath
     """Path or glob pattern, relative to the recipe file."""
@@ -193,12 +195,13 @@ class Subset(Section):
     kind: Kind
     """Kind of rationale: CoT (text) or PoT (a Python program)."""
     writers: tuple[WriterName, ...] = ("reference",)
-    """Writers of the rationales. Those that need a teacher wait until the recipe has one."""
+    """Writers of the rationales. Those that need a teacher wait until the recipe has one. Default
+    for a file or Hub dataset without columns of a response, solution or program: `question`."""
     sampling: Sampling | None = None
     """How many rationales the teacher writes per problem. Default: the recipe's `sampling`."""
     checks: tuple[CheckName, ...] = DEFAULT_CHECKS
     """Checks that every row must pass. `executed` applies to programs only, `agreement` to new
-    problems only."""
+    problems only. Default with the writer `question`: none."""
     evidence: Annotated[EvidenceLevel | None, Mark.OMIT_DEFAULT] = None
     """Weakest evidence level that a row may have, from strong to weak: `executed`, `independent`,
     `arithmetic`, `agreed`, `same text`, `form`. Weaker rows are rejected. Default: any level."""
@@ -208,6 +211,17 @@ class Subset(Section):
     The first one that has the question is used."""
     release_as: str = ""
     """Value of the column `source` in releases. Default: `data/<kind>/<subset>.json`."""
+
+    @pydantic.model_validator(mode="after")
+    def _default_to_questions(self) -> Self:
+        """Without a solution in the source, a row is the problem, which no check reads."""
+        columns = getattr(self.source, "columns", None)
+        solved = columns is None or columns.response or columns.solution or columns.program
+        if not solved and self.kind == "CoT" and "writers" not in self.model_fields_set:
+            object.__setattr__(self, "writers", ("question",))
+        if self.writers == ("question",) and "checks" not in self.model_fields_set:
+            object.__setattr__(self, "checks", ())
+        return self
 
     @pydantic.model_validator(mode="after")
     def _complete_checks(self) -> Self:

@@ -1,7 +1,8 @@
 """Reads questions and responses from cells that hold a text, several texts, or a chat.
 
 In: a cell. Out: the question and the reply of a chat, the texts of a response, the kind of a text.
-A chat is a list of {"role": "user", "content": "…"} or {"from": "human", "value": "…"}.
+A chat is a list of {"role": "user", "content": "…"} or {"from": "human", "value": "…"}; a content
+may be a list of parts, {"type": "text", "text": "…"}. A chat of several turns is not read.
 """
 
 import re
@@ -45,7 +46,25 @@ def _role_and_text(value: object) -> tuple[str, Any]:
     if not isinstance(value, dict):
         return "", None
     role = value.get("role") or value.get("from")
-    return (role.lower() if isinstance(role, str) else ""), value.get("content", value.get("value"))
+    content = value.get("content", value.get("value"))
+    return (role.lower() if isinstance(role, str) else ""), _join_parts(content)
+
+
+def _join_parts(content: object) -> object:
+    """Return the text of a content that is a list of parts of text; any other content unchanged."""
+    if not isinstance(content, list) or not content:
+        return content
+    texts = [_part_text(part) for part in content]
+    return "".join(texts) if all(isinstance(text, str) for text in texts) else content
+
+
+def _part_text(part: object) -> Any:
+    """Return the text of a part; None for an image or a part of another type."""
+    if not isinstance(part, dict):
+        return part
+    if part.get("type", "text") not in ("text", "input_text", "output_text"):
+        return None
+    return part.get("text", part.get("content"))
 
 
 def user_turn(value: object, column: str) -> object:
@@ -55,7 +74,10 @@ def user_turn(value: object, column: str) -> object:
     assert isinstance(value, list)
     turns = [text for role, text in map(_role_and_text, value) if role in _USER_ROLES]
     if len(turns) != 1:
-        raise Unreadable(f"{column} has {'more than one' if turns else 'no'} turn of a user")
+        fault = "is a chat of several turns: keep one question and its reply"
+        raise Unreadable(f"{column} {fault if turns else 'has no turn of a user'}")
+    if isinstance(turns[0], list):
+        raise Unreadable(f"{column} has parts that are not text")
     return turns[0]
 
 

@@ -1,10 +1,11 @@
-"""Builds a source from a recipe's own description: a JSON Lines, JSON, Parquet or CSV file, or a
-Hub dataset, with the names of its columns.
+"""Builds a source from a recipe's own description: files of any form in `readers.detect`, or a Hub
+dataset, with the names of its columns.
 
 In: `{question: problem, gold: answer}` and the location of the rows. Out: a Source.
 """
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -53,9 +54,10 @@ def custom_source(
 
     `columns` maps the names in `COLUMNS` to upstream's; empty ones are ignored. Choices are a list
     of texts, in CSV a JSON list, or in MathQA's format; their gold answer is a letter, the text of
-    a choice, or a position counted from 0 (a number). A program is Python. A response is a text, a
-    program, or a list of them; each becomes a problem in part `CoT` or `PoT`. Questions and
-    responses may be chats. A column inside an object is named `outer.inner`.
+    a choice, or a position counted from 0 (a number). A null or blank gold is no gold answer. A
+    program is Python. A response is a text, a program, or a list of them; each becomes a problem in
+    part `CoT` or `PoT`. Questions and responses may be chats. A column inside an object is named
+    `outer.inner`.
     """
     column_of = {kind: column for kind, column in columns.items() if column}
     for kind in column_of:
@@ -108,13 +110,9 @@ def _parse(
         kind: optional(row, column) for kind, column in column_of.items() if kind in _TEXT_COLUMNS
     }
     choices = _choices(row, column_of["choices"]) if "choices" in column_of else ()
-    question_column = column_of["question"]
     problem = Problem(
         source=name,
-        question=text(
-            {question_column: user_turn(value(row, question_column), question_column)},
-            question_column,
-        ),
+        question=_question(row, column_of),
         gold=_gold(row, column_of["gold"], choices) if "gold" in column_of else "",
         choices=choices,
         notation="python" if values.get("program") else "",
@@ -137,6 +135,18 @@ def _parse(
             yield replace(problem, part="CoT", solution=response)
 
 
+def _question(row: Row, column_of: Mapping[str, str]) -> str:
+    """Return the question: of Alpaca's rows `instruction` and, if it is not empty, `input`."""
+    column = column_of["question"]
+    question = text({column: user_turn(value(row, column), column)}, column)
+    outer, dot, name = column.rpartition(".")
+    if name != "instruction" or f"{outer}{dot}input" in column_of.values():
+        return question
+    inside = row.get(outer) if outer and column not in row else row
+    given = optional(inside, "input") if isinstance(inside, Mapping) else ""
+    return f"{question}\n{given}" if given else question
+
+
 def _gold_is_solution(column_of: Mapping[str, str]) -> bool:
     """Return whether the solution's own column is given as the one of the gold answer."""
     gold = column_of.get("gold")
@@ -144,12 +154,23 @@ def _gold_is_solution(column_of: Mapping[str, str]) -> bool:
 
 
 def _gold(row: Row, column: str, choices: tuple[str, ...]) -> str:
+    """Return the gold answer; empty if the cell states none."""
+    if column in row and _is_empty(row[column]):
+        return ""
+    cell = value(row, column)
     if choices:
         return _gold_letter(row, column, choices)
-    cell = value(row, column)
     if isinstance(cell, list) and len(cell) == 1 and isinstance(cell[0], str):
         return text({column: cell[0]}, column)
     return answer(row, column)
+
+
+def _is_empty(cell: object) -> bool:
+    """Return whether a cell is null, blank, or NaN, by which tables write null."""
+    if isinstance(cell, list):
+        return all(map(_is_empty, cell))
+    blank = isinstance(cell, str) and not cell.strip()
+    return cell is None or blank or (isinstance(cell, float) and math.isnan(cell))
 
 
 _MATHQA_CHOICES = re.compile(r"""\s*(?:\[\s*["']\s*)?a \)""")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from curator.core.model import Kind, Problem, Rationale
 from curator.writers.annotated import write_annotated
 from curator.writers.instruction import build_instruction
+from curator.writers.question import write_question
 from curator.writers.reference import write_reference
 from curator.writers.verbatim import write_verbatim
 
@@ -49,6 +50,7 @@ WRITERS: dict[str, Writer] = {
     for writer in (
         Writer("reference", _COT | _POT, "upstream's own solution", write_reference),
         Writer("verbatim", _COT | _POT, "upstream's own row, unchanged", write_verbatim),
+        Writer("question", _COT, "the question and its gold answer, no solution", write_question),
         Writer("annotated", _POT, "upstream's formulas as a program", write_annotated),
         Writer("cot", _COT, "a teacher's worked solution in words", prompts=("cot",)),
         Writer("pot", _POT, "a teacher's program that prints the answer", prompts=("pot",)),

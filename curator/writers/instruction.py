@@ -37,3 +37,11 @@ def choices_line(choices: tuple[str, ...]) -> str:
     """Return `Answer Choices: (A) 2 (B) 4 (C) 8`, for up to 26 choices."""
     pairs = zip(LETTERS, choices, strict=False)
     return "Answer Choices: " + " ".join(f"({letter}) {text.strip()}" for letter, text in pairs)
+
+
+def add_choices(problem: Problem) -> str:
+    """Return the question followed by its choices, unless it lists them itself."""
+    # A filled gold answer comes with choices, which the question may already contain.
+    if problem.choices and "answer choices:" not in problem.question.lower():
+        return f"{problem.question}\n{choices_line(problem.choices)}"
+    return problem.question

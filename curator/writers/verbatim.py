@@ -7,7 +7,7 @@ is added to the text, so that an answer that the solution does not state is not 
 from collections.abc import Iterator
 
 from curator.core.model import Kind, Problem, Rationale
-from curator.writers.instruction import choices_line
+from curator.writers.instruction import add_choices
 
 
 def write_verbatim(problem: Problem, kind: Kind) -> Iterator[Rationale]:
@@ -15,9 +15,6 @@ def write_verbatim(problem: Problem, kind: Kind) -> Iterator[Rationale]:
     text = problem.solution if kind == "CoT" else problem.program
     if not text.strip() or (kind == "PoT" and problem.notation != "python"):
         return
-    question = problem.question
-    # A filled gold answer comes with choices, which the question may already contain.
-    if problem.choices and "answer choices:" not in question.lower():
-        question = f"{question}\n{choices_line(problem.choices)}"
+    question = add_choices(problem)
     gold_in_text = problem.gold_in == ("solution" if kind == "CoT" else "program")
     yield Rationale(problem.id, "verbatim", kind, question, text, gold_in_text=gold_in_text)

@@ -59,7 +59,7 @@ def test_a_glob_reads_files_in_order_and_places_name_them(tmp_path: Path) -> Non
         ({"a": "A", "c": ["B) x", "A) y"]}, "options are out of order"),
         ({"a": "A", "c": "x, y"}, "c is not a list of texts"),
         ({"a": "A", "c": []}, "c has no entries"),
-        ({"a": None, "c": ["x", "y"]}, "a is null"),
+        ({"a": None, "c": ["x", "y"]}, ("", ("x", "y"))),
     ],
 )
 def test_the_gold_choice_may_be_a_letter_a_text_or_a_position(
@@ -79,8 +79,6 @@ def test_the_gold_choice_may_be_a_letter_a_text_or_a_position(
         ({"q": "", "a": 1}, "q is empty"),
         ({"q": 5, "a": 1}, "q is not text"),
         ({"q": "Q", "a": {"x": 1}}, "a is not an answer"),
-        ({"q": "Q", "a": []}, "a is not an answer"),
-        ({"q": "Q", "a": float("nan")}, "a is not a finite number"),
         ({"q": "Q", "a": [1, float("inf")]}, "a is not a finite number"),
         ({"q": "Q\x00", "a": 1}, "q is not valid Unicode text"),
         ({"q": "Q\ud800", "a": 1}, "q is not valid Unicode text"),
@@ -94,6 +92,51 @@ def test_a_row_that_is_not_a_problem_is_quarantined_with_a_reason(
     path.write_text(json.dumps(row) + "\n")
     found = read(path, solution="s")
     assert found == [QuarantinedRecord("rows.jsonl:1", reason, found[0].raw)]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("empty", [None, "", " \n", [], [""], [None], float("nan")])
+def test_an_empty_gold_cell_is_no_gold_answer(tmp_path: Path, empty: object) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps({"q": "Q", "a": empty}) + "\n")
+    [found] = read(path)
+    assert isinstance(found, Problem)
+    assert found.gold == ""
+
+
+@pytest.mark.parametrize(
+    ("row", "question"),
+    [
+        ({"instruction": "Solve it.", "input": "2 + 2"}, "Solve it.\n2 + 2"),
+        ({"instruction": "What is 2 + 2?", "input": ""}, "What is 2 + 2?"),
+        ({"instruction": "What is 2 + 2?", "input": None}, "What is 2 + 2?"),
+        ({"instruction": "What is 2 + 2?"}, "What is 2 + 2?"),
+    ],
+)
+def test_the_question_of_an_alpaca_row_is_instruction_and_input(
+    tmp_path: Path, row: dict[str, object], question: str
+) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps(row) + "\n")
+    source = custom_source("own", CustomFiles(file=str(path)), {"question": "instruction"}, "MIT")
+    [found] = records(source, open_source(source))
+    assert isinstance(found, Problem)
+    assert found.question == question
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ([{"type": "text", "text": "How "}, {"type": "text", "text": "many?"}], "How many?"),
+        ([{"type": "text", "text": "?"}, {"type": "image", "url": "x"}], "has parts that are not"),
+    ],
+)
+def test_the_parts_of_a_turn_are_joined_if_all_are_text(
+    tmp_path: Path, content: object, expected: str
+) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps({"q": [{"role": "user", "content": content}], "a": "1"}) + "\n")
+    [found] = read(path)
+    assert expected in (found.question if isinstance(found, Problem) else found.reason)
 
 
 def test_without_a_gold_column_the_gold_is_empty_and_a_program_is_python(

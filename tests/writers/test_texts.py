@@ -126,6 +126,7 @@ def test_writers_declare_their_kinds_and_whether_they_need_a_teacher() -> None:
     assert [name for name, writer in WRITERS.items() if not writer.teacher] == [
         "reference",
         "verbatim",
+        "question",
         "annotated",
         "hinted",
     ]

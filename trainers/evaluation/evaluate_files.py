@@ -1,6 +1,7 @@
 """Evaluates files of samples: runs programs, grades answers, flags problems of a release.
 
-In: files in the format of `curator sample`. Out: one result over all their problems.
+In: files of `curator sample`, or of other tools (`sample_forms`). Out: one result
+over all their problems.
 """
 
 import os
@@ -10,11 +11,12 @@ from pathlib import Path
 from curator.answers import Grader
 from curator.core.errors import UsageError
 from curator.core.progress import Listener, SilentListener, track_progress
-from curator.core.samples import SampledProblem, read_samples
+from curator.core.samples import SampledProblem
 from curator.sandbox import Sandbox
 from trainers.evaluation.evaluate import Result, evaluate
 from trainers.evaluation.grade import grade
 from trainers.evaluation.overlap import find_seen
+from trainers.evaluation.sample_forms import read_any_samples
 from trainers.release import read_release
 
 
@@ -48,7 +50,7 @@ def evaluate_files(
 def _problems(files: Sequence[Path]) -> Iterator[SampledProblem]:
     keys: set[tuple[str, str]] = set()
     for path in files:
-        for problem in read_samples(path):
+        for problem in read_any_samples(path):
             if (problem.set, problem.id) in keys:
                 raise UsageError(
                     f"{path} repeats problem {problem.id} of {problem.set}. Put all samples of a "

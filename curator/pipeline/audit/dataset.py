@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 
-from curator.core.errors import UsageError
+from curator.core.errors import SourceError, UsageError
+from curator.core.escape import for_terminal
 from curator.core.model import QuarantinedRecord
-from curator.pipeline.audit.detect_columns import SAMPLE
 from curator.recipe.schema import Columns, FileSource, HubSource
 from curator.sources import Source, open_source
+from curator.sources.detect_columns import SAMPLE
 from curator.sources.fetch.hub import card_licence
 from curator.sources.readers.detect import read_records
+from curator.sources.readers.parquet import EXPANDS
 from curator.sources.source import Row
 from datastore.text import is_storable
 
@@ -133,13 +135,27 @@ def _sample(files: Sequence[Path], names: Sequence[str]) -> list[Row]:
     )
     rows: list[Row] = []
     size = 0
+    bad: list[QuarantinedRecord] = []
     for each in islice(records, SAMPLE):
-        if not isinstance(each, QuarantinedRecord):
-            rows.append(each[1])
-            size += _weigh(each[1])
+        if isinstance(each, QuarantinedRecord):
+            bad.append(each)
+            continue
+        rows.append(each[1])
+        size += _weigh(each[1])
         if size > LARGEST:
             break
+    if bad and not rows:
+        raise SourceError(
+            f"None of the first {len(bad):,} records can be read; the first at "
+            f"{describe(bad[0].place, bad[0].reason, bad[0].raw)}"
+        )
     return rows
+
+
+def describe(place: str, reason: str, raw: str) -> str:
+    """Return the place of a record that cannot be read and the reason, for an error message."""
+    size = f" ({raw})" if reason == EXPANDS else ""
+    return for_terminal(f"{place}: {reason}{size}")
 
 
 def _weigh(row: Row) -> int:

@@ -14,10 +14,8 @@ from pathlib import Path
 from curator.checks import CHECKS
 from curator.checks.answer import NO_ANSWER
 from curator.core.errors import SourceError, UsageError, unknown_name
-from curator.core.escape import for_terminal
 from curator.core.model import Kind
-from curator.pipeline.audit.dataset import Dataset, open_dataset
-from curator.pipeline.audit.detect_columns import Column, detect
+from curator.pipeline.audit.dataset import Dataset, describe, open_dataset
 from curator.pipeline.audit.findings import Line
 from curator.pipeline.audit.table import verdict_table
 from curator.pipeline.build import run_stages
@@ -30,7 +28,7 @@ from curator.pipeline.stages.ingest import ingest, problems_of
 from curator.pipeline.state import Result
 from curator.recipe.schema import IN_EVALS, UNDECIDED_REASONS, Limits, Recipe, Subset
 from curator.sources import EVALS, SOURCES, check_reachable
-from curator.sources.readers.parquet import EXPANDS
+from curator.sources.detect_columns import Column, detect
 from datastore.files import canonical_json
 from datastore.store import Store
 from datastore.versions import Manifest
@@ -152,20 +150,19 @@ def _recipe(
 ) -> Recipe:
     columns = {each.content: each.column for each in detected}
     section = dataset.section(columns, golds, request.limit)
+    if "response" in columns:
+        subsets = {
+            name: {"part": kind, "kind": kind, "writers": ("verbatim",), "checks": _checks(kind)}
+            for name, kind in KINDS.items()
+        }
+    else:
+        subsets = {"questions": {"kind": "CoT", "writers": ("question",)}}
     recipe = Recipe(
         name=request.fix or "audit",
         about=f"What an audit left of {dataset.hub or dataset.file}",
         subsets={
-            subset: Subset.model_validate(
-                {
-                    "source": section,
-                    "part": kind,
-                    "kind": kind,
-                    "writers": ("verbatim",),
-                    "checks": _checks(kind),
-                }
-            )
-            for subset, kind in KINDS.items()
+            name: Subset.model_validate({"source": section, **subset})
+            for name, subset in subsets.items()
         },
         limits=Limits(quarantine=1.0),
         undecided="keep" if request.keep_undecided else tuple(UNCHECKED),
@@ -194,10 +191,8 @@ def _drop_empty_subsets(
     if not subsets:
         bad = next(iter(context.store.objects.read(read.objects["quarantine"])), None)
         count = read.counts["quarantined"]
-        first = f"{bad['place'][0]}: {bad['reason'][0]}" if bad else ""
-        if bad and first.endswith(EXPANDS):
-            first += f" ({bad['raw'][0]})"
-        where = f"; the first at {for_terminal(first)}" if first else ""
+        first = describe(*(bad[key][0] for key in ("place", "reason", "raw"))) if bad else ""
+        where = f"; the first at {first}" if first else ""
         raise SourceError(f"None of {count:,} records can be read as a row{where}")
     recipe = context.recipe.model_copy(update={"subsets": subsets})
     return replace(context, recipe=recipe), read.counts

@@ -35,15 +35,20 @@ def check(
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
         counts: Counter[str] = Counter()
+        rows = sum(map(context.store.objects.rows, rationales))
         candidates = track_progress(
             _candidates(context, subset, problems, rationales, agreements),
             context.listener,
             f"checking {name}",
-            sum(map(context.store.objects.rows, rationales)),
+            rows,
         )
         verdicts = context.checker.check(candidates, subset.checks)
         batches = arrow.to_batches(_count(verdicts, counts), arrow.VERDICTS)
-        return {"verdicts": context.store.objects.write(batches, arrow.VERDICTS)}, dict(counts)
+        written = context.store.objects.write(batches, arrow.VERDICTS)
+        unchecked = rows - sum(counts[outcome] for outcome in ("passed", "undecided", "failed"))
+        if unchecked:  # no check applies to them
+            counts["passed"] += unchecked
+        return {"verdicts": written}, dict(counts)
 
     params = check_params(context, subset)
     code = (

@@ -143,8 +143,11 @@ def _with_gold(problem: Problem, other: OtherGold) -> Problem | None:
     gold, choices = other.gold, tuple(other.choices)
     if problem.choices:
         choices = problem.choices
-        results = [compare_by_rules(other.value, choice) for choice in choices]
-        same = [place for place, each in enumerate(results) if each and each.outcome == "equal"]
+        plain = [" ".join(choice.split()) for choice in (other.value, *choices)]
+        same = [place for place, each in enumerate(plain[1:]) if each == plain[0]]
+        if len(same) != 1:
+            results = [compare_by_rules(other.value, choice) for choice in choices]
+            same = [place for place, each in enumerate(results) if each and each.outcome == "equal"]
         if len(same) != 1:
             return None
         gold = LETTERS[same[0]]

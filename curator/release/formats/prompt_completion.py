@@ -1,6 +1,8 @@
 r"""Prompt and completion as plain texts; TRL's SFTTrainer masks the prompt from the loss.
 
 {"prompt": "How many …", "completion": "…", "id": "5f0c…", "source": "data/CoT/gsm_train.json"}
+
+A question without a solution has `gold` instead of `completion`.
 """
 
 from collections.abc import Iterator
@@ -17,10 +19,11 @@ def lines(batches: "Iterator[pa.RecordBatch]", out: BinaryIO) -> int:
     """Write JSON Lines in UTF-8."""
     rows = 0
     for batch in batches:
-        for row in batch.select(["id", "release_as", "instruction", "text"]).to_pylist():
+        for row in batch.select(["id", "release_as", "instruction", "text", "gold"]).to_pylist():
             line = {
                 "prompt": row["instruction"],
-                "completion": row["text"],
+                # A question without a solution has its gold answer instead.
+                **({"completion": row["text"]} if row["text"] else {"gold": row["gold"]}),
                 "id": row["id"].hex(),
                 "source": row["release_as"],
             }

@@ -25,7 +25,7 @@ READ_TWICE = LONGEST
 SURELY_PARSED = 500
 """Brackets that the decoder has read at least when an element is nested too deeply for it."""
 
-Brackets = tuple[re.Pattern[str], re.Pattern[str]]
+Brackets = tuple[re.Pattern[str], re.Pattern[str] | None]
 WHOLE: Brackets = (re.compile(r"\["), re.compile(r"\]\s*\Z"))
 """Start and end of a list that is the whole file."""
 INSTANCES: Brackets = (
@@ -33,9 +33,11 @@ INSTANCES: Brackets = (
     re.compile(r'\]\s*(?:,\s*"|\}\s*\Z)'),
 )
 """Start and end of the list inside Lila's object."""
+RECORDS: Brackets = (re.compile(""), None)
+"""Records that follow each other without a list around them."""
 
 _SPACE = re.compile(r"[\s,]*")
-_NEXT = re.compile(r"\}\s*,\s*(?=\{)")
+_NEXT = re.compile(r"\}[\s,]*+(?=\{)")
 _OPENING = re.compile(r"[\[{]")
 _DECODER = json.JSONDecoder()
 
@@ -82,12 +84,12 @@ def read_elements(stream: TextIO, brackets: Brackets) -> Iterator[object | Malfo
     while True:
         _skip_space(window)
         if window.at >= len(window.text):
-            if not isinstance(element, Malformed):
+            if end and not isinstance(element, Malformed):
                 yield Malformed("the file ends inside the list", "")
             return
         if window.text[window.at] != "]":
             element = _read_element(window)
-        elif _at_list_end(window, end):
+        elif end and _at_list_end(window, end):
             return
         else:
             # A bracket left over from a malformed element, or text after the list.

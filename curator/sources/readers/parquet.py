@@ -61,14 +61,14 @@ def read_parquet(path: Path, name: str, columns: Collection[str] | None = None) 
                 names = None if columns is None else list(columns)
                 for group in range(file.num_row_groups):
                     for batch in _read_group(raw, file, group, names):
-                        weight = _weight(batch.columns)
+                        weight = weigh(batch.columns)
                         decoded += weight
                         if decoded > max(UNPACKED, EXPANSION * size):
                             raise TooLarge(
                                 f"{_mb(decoded)} from a file of {size:,} bytes; the limit is "
                                 f"{_mb(UNPACKED)} or {EXPANSION} times the file"
                             )
-                        for value in _rows(batch, weight):
+                        for value in to_rows(batch, weight):
                             count += 1
                             place = f"{name}:{count}"
                             bad = isinstance(value, str)
@@ -190,7 +190,7 @@ def _cost(chunk: Chunk, rows: int) -> int:
     return chunk.windows[rows] + rows * (entry + repeated)
 
 
-def _rows(batch: Any, weight: int) -> Iterator[Any]:
+def to_rows(batch: Any, weight: int) -> Iterator[Any]:
     """Yield each row as a dict, or the reason why it is not one."""
     if weight <= LONGEST:
         try:
@@ -200,7 +200,7 @@ def _rows(batch: Any, weight: int) -> Iterator[Any]:
             pass  # a cell is not UTF-8: convert the rows one by one, so that only its row is lost
     for at in range(batch.num_rows):
         row = batch.slice(at, 1)
-        if _weight(row.columns) > LONGEST:
+        if weigh(row.columns) > LONGEST:
             yield "longer than 16 MB"
             continue
         try:
@@ -209,7 +209,7 @@ def _rows(batch: Any, weight: int) -> Iterator[Any]:
             yield "not UTF-8"
 
 
-def _weight(columns: Any) -> int:
+def weigh(columns: Any) -> int:
     """Return about how many bytes the values are in Python."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -222,12 +222,12 @@ def _weight(columns: Any) -> int:
             total += (pc.sum(lengths).as_py() or 0) + column.indices.nbytes
         elif pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_map(kind):
             inner = column.flatten() if not pa.types.is_map(kind) else _entries(column)
-            total += column.nbytes if not len(inner) else VALUE * len(inner) + _weight([inner])
+            total += column.nbytes if not len(inner) else VALUE * len(inner) + weigh([inner])
         elif pa.types.is_fixed_size_list(kind):
             inner = column.flatten()
-            total += VALUE * len(inner) + _weight([inner])
+            total += VALUE * len(inner) + weigh([inner])
         elif pa.types.is_struct(kind):
-            total += VALUE * len(column) * kind.num_fields + _weight(column.flatten())
+            total += VALUE * len(column) * kind.num_fields + weigh(column.flatten())
         else:
             total += column.nbytes
     return int(total)

@@ -14,13 +14,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from curator import RunOptions
-from curator.core.errors import UsageError
+from curator.core.errors import SourceError, UsageError
 from curator.pipeline.audit.dataset import open_dataset
-from curator.pipeline.audit.detect_columns import detect
 from curator.pipeline.audit.findings import Line
 from curator.pipeline.audit.run import Audit, AuditRequest, audit
 from curator.screens.near_duplicates import MIN_INDEX, find_near_duplicates
 from curator.sources.chat_columns import kind_of
+from curator.sources.detect_columns import detect
 from curator.versions.rows import load
 from datastore.store import Store
 from tests.worlds import EVALUATION, RIGHT, curator, make_world
@@ -239,6 +239,23 @@ SHAPES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         {"question": ASKED, "generated": ["print(3 + 1)", "ans = 4"], "answer": 4.0},
         {"question": "question", "response": "generated", "gold": "answer"},
     ),
+    "Alpaca with the problem in its input": (
+        {"instruction": "Solve:", "input": ASKED, "output": TEXT},
+        {"question": "instruction", "response": "output"},
+    ),
+    "a prediction and a reference": (
+        {"question": ASKED, "answer": TEXT, "model_prediction": TEXT},
+        {"question": "question", "response": "model_prediction"},
+    ),
+    "parts of text": (
+        {
+            "messages": [
+                {"role": "user", "content": [{"type": "text", "text": ASKED}]},
+                {"role": "assistant", "content": [{"type": "text", "text": TEXT}]},
+            ]
+        },
+        {"question": "messages", "response": "messages"},
+    ),
     "names that say nothing": (
         {"a": ASKED, "b": TEXT, "c": 4},
         {"question": "a", "response": "b"},
@@ -284,7 +301,63 @@ def test_named_columns_override_detection_and_must_exist(tmp_path: Path) -> None
     with pytest.raises(UsageError, match="No column named 'other'"):
         detect([row], {"response": "other"})
     with pytest.raises(UsageError, match=r"looks like a response\. Name it with --response"):
-        detect([{"question": ASKED, "answer": "4"}], {})
+        detect([{"question": ASKED}], {})
+    with pytest.raises(UsageError, match="This is a preference set"):
+        detect([{"prompt": ASKED, "chosen": TEXT, "rejected": TEXT}], {})
+
+
+@pytest.mark.parametrize(
+    ("row", "content", "column"),
+    [
+        ({"question": ASKED, "output": "It is 4.", "answer": TEXT}, "response", "output"),
+        ({"question": ASKED, "solution": TEXT, "code": [TEXT], "gt": "4"}, "response", "code"),
+        ({"ref": "train/algebra/000123.json", "text": ASKED, "output": TEXT}, "question", "text"),
+    ],
+)
+def test_an_output_precedes_a_reference_and_an_id_is_no_question(
+    row: Mapping[str, Any], content: str, column: str
+) -> None:
+    assert [each.column for each in detect([row], {}) if each.content == content] == [column]
+
+
+def test_questions_with_golds_alone_are_audited_and_kept_as_problems(tmp_path: Path) -> None:
+    rows = [
+        {"id": 1, "problem": ASKED, "answer": 36.0},
+        {"id": 2, "problem": FAR, "answer": None},
+        {"id": 3, "problem": ASKED, "answer": 36.0},
+    ]
+    path = write(tmp_path / "rows.jsonl", rows)
+    request = AuditRequest(str(path), fix="problems")
+    found = audit(request, tmp_path / "st", RunOptions(mirror=tmp_path))
+    assert (found.rows, found.clean, line(found, "malformed").failed) == (3, 2, 0)
+    kept = load("problems", store=tmp_path / "st")
+    assert {(row["question"], row["gold"], row["text"]) for row in kept.to_pylist()} == {
+        (FAR, "", ""),
+        (ASKED, "36.0", ""),
+    }
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"problem": ASKED, "answer": 33, "problem_type": ["Number Theory"]},
+        {"problem": ASKED, "answer": "18", "domain": ["Mathematics -> Algebra -> " * 5]},
+        {"problem": ASKED, "answer": "18", "solution": ""},
+        {
+            "prompt": [{"role": "user", "content": ASKED}],
+            "reward_model": {"ground_truth": "34", "style": "rule"},
+        },
+    ],
+)
+def test_neither_topics_nor_blank_cells_are_responses(row: Mapping[str, Any]) -> None:
+    assert [each.content for each in detect([row] * 3, {})] == ["question", "gold"]
+
+
+def test_a_chat_of_several_turns_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    turns = [("user", ASKED), ("assistant", TEXT), ("user", "Sure?"), ("assistant", "Yes.")]
+    chat = {"messages": [{"role": role, "content": text} for role, text in turns]}
+    with pytest.raises(SourceError, match="a chat of several turns: keep one question and its"):
+        audit(AuditRequest(str(write(tmp_path / "rows.jsonl", [chat]))), tmp_path / "st")
 
 
 def test_a_column_that_an_option_names_is_not_taken_for_another_content() -> None:
@@ -487,8 +560,7 @@ def test_a_limit_reads_only_the_first_records(mixed: Path) -> None:
         (("mixed.jsonl", "--gold-from", "gsm9k"), 2, "Did you mean 'gsm8k'?"),
         (("mixed.jsonl", "--gold-from", "gsm8k"), 1, "no data file in"),
         (("mixed.jsonl", "--response", "outputs"), 2, "No column named 'outputs'"),
-        (("bad.jsonl",), 2, "No column looks like a question"),
-        (("bad.jsonl",), 2, "Columns: none, because no record could be read"),
+        (("bad.jsonl",), 1, "None of the first 3 records can be read; the first at bad.jsonl:1: "),
         (("",), 2, ". is a folder. Name a file, or a pattern such as './*.jsonl'."),
         (("blank.jsonl",), 1, "None of 2 records can be read as a row; the first at blank.jsonl:1"),
     ],

@@ -32,7 +32,8 @@ def as_row(number: int, **values: str) -> Row:
 
 
 def hard_rows() -> list[Row]:
-    return [as_row(n, **dict.fromkeys(STRING_COLUMNS, t)) for n, t in enumerate(TEXTS.values())]
+    rows = [as_row(n, **dict.fromkeys(STRING_COLUMNS, t)) for n, t in enumerate(TEXTS.values())]
+    return [{**row, "text": row["text"] or "a solution"} for row in rows]
 
 
 def batch_of(rows: list[Row]) -> pa.RecordBatch:
@@ -46,9 +47,14 @@ def expected(name: str, row: Row) -> Row:
     traced = {"id": row["id"].hex(), "source": row["release_as"]}
     user = {"role": "user", "content": row["instruction"]}
     assistant = {"role": "assistant", "content": row["text"]}
+    gold = {"gold": row["gold"]}  # of a question without a solution
     match name:
+        case "messages" if not row["text"]:
+            return {"messages": [user], **traced, **gold}
         case "messages":
             return {"messages": [user, assistant], **traced}
+        case "prompt-completion" if not row["text"]:
+            return {"prompt": row["instruction"], **gold, **traced}
         case "prompt-completion":
             return {"prompt": row["instruction"], "completion": row["text"], **traced}
     alpaca = {

@@ -137,6 +137,42 @@ def test_a_footer_that_claims_to_be_huge_is_refused(tmp_path: Path, size: int, r
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
+        ("zeros.gz", lambda: gzip.compress(b"\0" * (900 << 20), 1), "expands beyond the limit"),
+        (
+            "lines.jsonl.zst",
+            lambda: pa.Codec("zstd").compress(b'{"q": "x"}\n' * (60 << 20), asbytes=True),
+            "expands beyond the limit",
+        ),
+        ("lists.json", lambda: b'{"a": [' + b"[]," * 5_000_000 + b"[]]}", "rows"),
+        ("more-lists.json", lambda: b'{"a": [' + b"[]," * 6_000_000 + b"[]]}", "one JSON object"),
+        ("large.json", lambda: b'{"a": {"b": "' + b"x" * (70 << 20) + b'"}}', "one JSON object"),
+        ("nulls.arrow", lambda: arrow(pa.table({"a": pa.nulls(100_000_000)})), "expands beyond"),
+        (
+            "one-entry.arrow",
+            lambda: arrow(pa.table({"a": repeated("x" * (1 << 20), 100_000)})),
+            "expands beyond the limit",
+        ),
+    ],
+)
+def test_an_expanding_container_is_read_in_bounded_memory(
+    tmp_path: Path, name: str, content: Callable[[], bytes], expected: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content())
+    counts = read(path)[0]
+    assert any(reason.startswith(expected) for reason in counts), counts
+
+
+def arrow(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
         ("line.jsonl", lambda: b'{"q": "' + b"x" * 50_000_000 + b'"}\n{}\n', "longer than 16 MB"),
         ("lists.jsonl", lambda: b'{"q": [' + b"[]," * 5_000_000 + b"[]]}\n", "rows"),
         ("keys.jsonl", lambda: json.dumps({str(n): n for n in range(700_000)}).encode(), "rows"),

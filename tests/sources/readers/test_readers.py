@@ -1,7 +1,10 @@
 """Reading files: formats are detected from content, and malformed bytes are quarantined."""
 
+import bz2
+import gzip
 import io
 import json
+import lzma
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -284,3 +287,122 @@ def test_a_csv_file_with_many_columns_and_rows_is_read_in_linear_time(tmp_path: 
     found = read_file(path)
     assert len(found) == 100_000
     assert {reason for _, reason in found} == {"wrong number of columns"}
+
+
+def _table() -> pa.Table:
+    return pa.Table.from_pylist(ROWS)
+
+
+def _arrow(open_file: Any, table: pa.Table, **options: Any) -> bytes:
+    sink = io.BytesIO()
+    with open_file(sink, table.schema, **options) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
+CONTAINERS = {
+    "lines.jsonl.gz": lambda: gzip.compress(LINES),
+    "list.json.gz": lambda: gzip.compress(json.dumps(ROWS).encode()),
+    "two-members.gz": lambda: gzip.compress(LINES[:20]) + gzip.compress(LINES[20:]),
+    "lines.jsonl.zst": lambda: pa.Codec("zstd").compress(LINES, asbytes=True),
+    "lines.bz2": lambda: bz2.compress(LINES),
+    "utf-16.jsonl": lambda: LINES.decode().encode("utf-16"),
+    "utf-16-no-mark.json": lambda: json.dumps(ROWS).encode("utf-16-le"),
+    "utf-16.json.gz": lambda: gzip.compress(json.dumps(ROWS).encode("utf-16")),
+    "printed.json": lambda: "\n".join(json.dumps(row, indent=2) for row in ROWS).encode(),
+    "one-line.json": lambda: "".join(map(json.dumps, ROWS)).encode(),
+    "by-id.json": lambda: json.dumps({"x1": ROWS[0], "x2": ROWS[1]}).encode(),
+    "by-number.json": lambda: json.dumps({"0": ROWS[0], "1": ROWS[1]}, indent=1).encode(),
+    "columns.json": lambda: json.dumps(
+        {key: {str(at): row[key] for at, row in enumerate(ROWS)} for key in ROWS[0]}
+    ).encode(),
+    "lists.json": lambda: json.dumps({key: [row[key] for row in ROWS] for key in "ab"}).encode(),
+    "split.json": lambda: json.dumps(
+        {"columns": ["a", "b"], "index": [0, 1], "data": [list(row.values()) for row in ROWS]}
+    ).encode(),
+    "wrapped.json": lambda: json.dumps({"version": "1", "data": ROWS}).encode(),
+    "wrapped-by-id.json": lambda: json.dumps({"data": {"x": ROWS[0], "y": ROWS[1]}}).encode(),
+    "own-name.json": lambda: json.dumps({"my_rows": ROWS}).encode(),
+    "server.json": lambda: json.dumps({"features": [{"name": "a"}], "rows": ROWS}).encode(),
+    "stream.arrow": lambda: _arrow(pa.ipc.new_stream, _table()),
+    "file.arrow": lambda: _arrow(pa.ipc.new_file, _table()),
+    "dictionary.arrow": lambda: _arrow(
+        pa.ipc.new_stream, _table().set_column(0, "a", _table()["a"].dictionary_encode())
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_every_container_gives_all_of_its_rows(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(CONTAINERS[name]())
+    assert read_file(path) == [(f"{name}:1", ROWS[0]), (f"{name}:2", ROWS[1])]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("rows.tsv", "a\tb\none\t1,5\n"),
+        ("semicolons.csv", "a;b\none;1,5\n"),
+        ("rows.tsv.gz", gzip.compress(b"a\tb\none\t1,5\n")),
+        ("utf-16.tsv", "a\tb\none\t1,5\n".encode("utf-16")),
+    ],
+)
+def test_tables_are_separated_by_tabs_or_semicolons_too(
+    tmp_path: Path, name: str, content: str | bytes
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    assert read_file(path) == [(f"{name}:2", {"a": "one", "b": "1,5"})]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (json.dumps({"train": ROWS, "test": ROWS}).encode(), "several lists of rows: give each a"),
+        (json.dumps({"data": ROWS, "test": ROWS}).encode(), "several lists of rows: give each a"),
+        (b'{"a": ["x", "y"], "b": [1]}', "columns of different lengths: write one record per"),
+        (gzip.compress(LINES * 50)[:-20], "damaged compressed file"),
+        (pa.Codec("zstd").compress(LINES * 50, asbytes=True)[:-9], "damaged compressed file"),
+        (gzip.compress(parquet(ROWS)), "a compressed Parquet, Arrow or zip file: expand it first"),
+        (lzma.compress(LINES), "compressed with xz: expand the file first"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a Git LFS pointer: fetch"),
+        (b"\xff\xfe{\x00\x00", "not UTF-16"),
+        (_arrow(pa.ipc.new_file, _table())[:-400], "not Arrow"),
+        (
+            _arrow(pa.ipc.new_file, _table(), options=pa.ipc.IpcWriteOptions(compression="lz4")),
+            "an Arrow file with compressed buffers: write Parquet",
+        ),
+    ],
+)
+def test_what_is_not_read_is_refused_by_a_reason_that_names_it(
+    tmp_path: Path, content: bytes, reason: str
+) -> None:
+    path = tmp_path / "rows"
+    path.write_bytes(content)
+    [*_, (_, seen)] = read_file(path)
+    assert str(seen).startswith(reason)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"messages": [{"role": "user", "content": "How many?"}]},
+        {"question": "How many?", "steps": [{"text": "one"}, {"text": "two"}]},
+        {"question": {"text": "How many?"}, "label": {"gold": "2"}},
+    ],
+)
+def test_an_object_that_is_one_record_stays_one(tmp_path: Path, row: dict[str, Any]) -> None:
+    path = tmp_path / "one.json"
+    path.write_text(json.dumps(row, indent=1))
+    assert read_file(path) == [("one.json:1", row)]
+
+
+def test_a_malformed_printed_record_does_not_take_the_others_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "printed.json"
+    path.write_text('{\n "a": 1\n}\n{\n "a": oops\n}\n{\n "a": 3\n}\n')
+    assert read_file(path) == [
+        ("printed.json:1", {"a": 1}),
+        ("printed.json:2", "not JSON"),
+        ("printed.json:3", {"a": 3}),
+    ]

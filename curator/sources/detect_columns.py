@@ -6,7 +6,7 @@ is detected, with the certainty. Columns inside an object are named `outer.inner
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -32,9 +32,18 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     ),
     "response": (
         "output_program",
+        "model_prediction",
+        "model_output",
+        "model_response",
+        "model_answer",
+        "prediction",
         "response",
+        "responses",
         "output",
+        "outputs",
         "completion",
+        "generation",
+        "generations",
         "generated_solution",
         "solution",
         "rationale",
@@ -56,6 +65,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         "target",
         "answer",
         "correct",
+        "label",
     ),
     "choices": ("options", "choices"),
     "field": ("source", "problem_source", "data_source", "type", "subject", "topic", "category"),
@@ -88,10 +98,16 @@ def detect(rows: Sequence[Row], given: Mapping[str, str]) -> list[Column]:
         if name:
             _require(name, cells)
             detected[content] = Column(content, name, "given", "set by an option")
+    if "response" not in detected and {"chosen", "rejected"} <= cells.keys():
+        raise UsageError(
+            "This is a preference set: each question has a chosen and a rejected response. Name "
+            "the one to audit with --response chosen or --response rejected."
+        )
     for content in ("choices", "question", "response", "gold", "field"):
         if content not in detected and (column := _find(content, cells, detected)):
             detected[content] = column
-    for content in ("question", "response"):
+    # Questions with gold answers are a dataset without responses.
+    for content in ("question",) if "gold" in detected else ("question", "response"):
         if content not in detected:
             raise UsageError(
                 f"No column looks like a {content}. Name it with --{content}. {_list(cells)}"
@@ -125,27 +141,58 @@ def _find(
     content: str, cells: Mapping[str, Sequence[Any]], detected: Mapping[str, Column]
 ) -> Column | None:
     taken = {each.column for each in detected.values()}
-    fits = _FITS[content]
-    named = sorted((rank, name) for name in cells if (rank := _rank(content, name)) is not None)
-    for _, name in named:
-        chat = any(map(is_chat, cells[name]))
-        if name in taken and not chat:  # a chat has question and response in one column
-            continue
-        share = _share(fits, cells[name])
+    ranks = {name: rank for name in cells if (rank := _rank(content, name)) is not None}
+    # A chat has question and response in one column.
+    free = (name for name in ranks if name not in taken or any(map(is_chat, cells[name])))
+    named = sorted(free, key=lambda name: (ranks[name], name))
+    if content == "response":
+        # A reference `answer` is a response only if no column is clearly one, even a short one.
+        clear = [name for name in named if _rank("gold", name) is None]
+        clear.sort(key=lambda name: not _are_samples(cells[name]))
+        return (
+            _fitting(content, clear, cells)
+            or _short_response([name for name in clear if name not in taken], cells)
+            or _fitting(content, named, cells)
+            or _guess(content, cells, taken)
+        )
+    found = _fitting(content, named, cells)
+    return found or (_guess(content, cells, taken) if content == "question" else None)
+
+
+def _are_samples(cells: Sequence[Any]) -> bool:
+    """Return whether each cell is a list of texts, which a reference solution is not."""
+    return all(isinstance(cell, list) and not is_chat(cell) for cell in cells)
+
+
+def _fitting(
+    content: str, named: Sequence[str], cells: Mapping[str, Sequence[Any]]
+) -> Column | None:
+    """Return the first of the named columns of which at least half of the cells fit."""
+    for name in named:
+        share = _share(_FITS[content], cells[name])
+        if name == "instruction" and "input" in cells:  # the question is both
+            share = max(share, _share(_FITS[content], cells["input"]))
         if share >= 0.5:
             certainty: Certainty = "sure" if share >= 0.95 else "likely"
             return Column(content, name, certainty, f"its name and {share:.0%} of its cells fit")
-    if content == "response":
-        # Short cells are accepted if the name is clear; `answer` may also be a gold.
-        for _, name in named:
-            if name not in taken and _rank("gold", name) is None:
-                share = _share(lambda cell: bool(_texts(cell)), cells[name])
-                if share >= 0.95:
-                    return Column(content, name, "likely", "its name fits; its cells are short")
-    if content in ("question", "response"):
-        for name, column in cells.items():
-            if name not in taken and column and (share := _share(fits, column)) >= 0.95:
-                return Column(content, name, "guess", f"{share:.0%} of its cells fit")
+    return None
+
+
+def _short_response(named: Sequence[str], cells: Mapping[str, Sequence[Any]]) -> Column | None:
+    for name in named:
+        if _share(lambda cell: any(text.strip() for text in _texts(cell)), cells[name]) >= 0.95:
+            return Column("response", name, "likely", "its name fits; its cells are short")
+    return None
+
+
+def _guess(
+    content: str, cells: Mapping[str, Sequence[Any]], taken: Collection[str]
+) -> Column | None:
+    for name, column in cells.items():
+        if any(isinstance(cell, list) and not is_chat(cell) for cell in column):
+            continue  # a list without a telling name is rather of topics than of responses
+        if name not in taken and (share := _share(_FITS[content], column)) >= 0.95:
+            return Column(content, name, "guess", f"{share:.0%} of its cells fit")
     return None
 
 
@@ -167,7 +214,11 @@ def _texts(cell: object) -> Iterable[str]:
 
 
 def _is_question(cell: object) -> bool:
-    return is_chat(cell) or (isinstance(cell, str) and len(cell.strip()) >= 15)
+    """Return whether a cell is a text of several words, so not an id or a path."""
+    if not isinstance(cell, str):
+        return is_chat(cell)
+    plain = cell.strip()
+    return len(plain) >= 15 and (not plain.isascii() or len(plain.split()) > 1)
 
 
 def _is_response(cell: object) -> bool:

@@ -1,0 +1,64 @@
+"""Samples that other tools wrote are evaluated, or refused by a message that names them."""
+
+import gzip
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from curator.core.errors import UsageError
+from curator.core.samples import Sample, SampledProblem
+from trainers.evaluation.sample_forms import read_any_samples
+
+QUESTION = "A box holds 3 red pens and 5 blue pens. How many pens does it hold in all?"
+RIGHT = "There are 3 + 5 pens in the box, which makes 8. The answer is 8."
+PROGRAM = "total = 3 + 5\nprint(total)"
+
+
+def write(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
+    data = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+    return path
+
+
+def log(number: int, **values: Any) -> dict[str, Any]:
+    doc = {"question": f"{QUESTION} ({number})", "answer": "3+5=8\n#### 8"}
+    return {"doc_id": number, "doc": doc, "target": doc["answer"], "filter": "none", **values}
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.jsonl.gz"])
+def test_rows_with_generations_are_problems_with_samples(tmp_path: Path, name: str) -> None:
+    row = {"question": QUESTION, "gold": "8", "generations": [RIGHT, PROGRAM, "9"]}
+    samples = (Sample("CoT", RIGHT), Sample("PoT", PROGRAM), Sample("CoT", "9"))
+    assert list(read_any_samples(write(tmp_path / name, [row]))) == [
+        SampledProblem(name, f"{name}:1", QUESTION, "8", samples=samples)
+    ]
+
+
+def test_a_log_of_the_harness_counts_each_problem_once(tmp_path: Path) -> None:
+    rows = [
+        log(number, resps=[[RIGHT, "9"]], filter=extraction)
+        for extraction in ("strict-match", "flexible-extract")
+        for number in range(2)
+    ]
+    found = list(read_any_samples(write(tmp_path / "samples_gsm8k.jsonl", rows)))
+    assert [(each.id, each.gold, len(each.samples)) for each in found] == [
+        ("0", "8", 2),
+        ("1", "8", 2),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (log(0, resps=[[["-1.2", "False"]]]), "likelihoods of choices"),
+        ({"question": QUESTION, "generations": [RIGHT]}, "no column looks like a gold answer"),
+        ({"question": QUESTION, "gold": "8"}, "no column looks like a response"),
+        ({"id": "1", "question": QUESTION, "gold": "8", "samples": [{"kind": "X"}]}, "kind 'X'"),
+    ],
+)
+def test_other_rows_are_refused(tmp_path: Path, row: Mapping[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        list(read_any_samples(write(tmp_path / "rows.jsonl", [row])))

@@ -1,0 +1,107 @@
+"""Reads samples that other tools wrote: logs of lm-evaluation-harness, rows with generations.
+
+In: a file of any container that sources may have. Out: the same `SampledProblem`s as
+`curator.core.samples` reads. Columns are detected as in an audit.
+"""
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from curator.core.errors import UsageError
+from curator.core.model import QuarantinedRecord
+from curator.core.samples import Sample, SampledProblem, read_samples
+from curator.sources import CustomFiles, custom_source
+from curator.sources.detect_columns import SAMPLE, detect
+from curator.sources.fields import Unreadable
+from curator.sources.readers.detect import read_records
+from curator.sources.source import Row
+
+IDS = ("id", "idx", "doc_id", "problem_id", "unique_id")
+GOLD_MARK = "####"
+"""Precedes the gold answer in the reference solutions of GSM8K."""
+
+
+def read_any_samples(path: Path) -> Iterator[SampledProblem]:
+    """Yield the problems of a file. Raises UsageError with the place of a row that is not valid."""
+    if not path.is_file() or _is_own(path):
+        yield from read_samples(path)
+        return
+    sample = [row for _, row in islice(_rows(path), SAMPLE)]
+    columns = {each.content: each.column for each in detect(sample, {})}
+    for content, kind in (("gold", "gold answer"), ("response", "response")):
+        if content not in columns:
+            raise UsageError(
+                f"{path}: no column looks like a {kind}. Expected samples of 'curator sample', a "
+                "log of lm-evaluation-harness, or rows with question, gold and generations."
+            )
+    parse = custom_source(path.stem, CustomFiles(file=str(path)), columns, "").parse
+    for place, row in _rows(path):
+        try:
+            problems = list(parse(row, place))
+        except Unreadable as error:
+            raise UsageError(f"{place}: {error}") from None
+        if not problems[0].gold:
+            raise UsageError(f"{place}: no gold answer. Remove the row, or add its gold answer.")
+        yield SampledProblem(
+            set=path.name,
+            id=next((str(row[key]) for key in IDS if key in row), place),
+            question=problems[0].question,
+            gold=problems[0].gold,
+            choices=problems[0].choices,
+            samples=tuple(
+                Sample("PoT", each.program) if each.part == "PoT" else Sample("CoT", each.solution)
+                for each in problems
+            ),
+        )
+
+
+def _is_own(path: Path) -> bool:
+    """Return whether a file is in the format of `curator sample`, or may be meant to be."""
+    first = next(read_records(path, path.name), None)
+    if first is None or isinstance(first, QuarantinedRecord):
+        with path.open("rb") as file:
+            return file.read(1) in (b"{", b"")
+    samples = first[1].get("samples")
+    return isinstance(samples, list) and all(isinstance(each, dict) for each in samples)
+
+
+def _rows(path: Path) -> Iterator[tuple[str, Row]]:
+    """Yield the rows of a file in the form of a dataset."""
+    extraction = None
+    for record in read_records(path, path.name):
+        if isinstance(record, QuarantinedRecord):
+            raise UsageError(f"{record.place}: {record.reason}")
+        place, row = record
+        # A log repeats each problem for every way of extracting its answer.
+        extraction = row.get("filter") if extraction is None else extraction
+        if row.get("filter") == extraction:
+            yield place, _with_gold(_from_log(row, place) if _is_log(row) else row)
+
+
+def _is_log(row: Row) -> bool:
+    return isinstance(row.get("doc"), Mapping) and "resps" in row
+
+
+def _from_log(row: Row, place: str) -> Row:
+    """Return the problem of a log of lm-evaluation-harness with its responses in one list."""
+    responses: list[Any] = []
+    for each in row["resps"] if isinstance(row["resps"], list) else [row["resps"]]:
+        responses += each if isinstance(each, list) else [each]
+    if not all(isinstance(each, str) for each in responses):
+        raise UsageError(
+            f"{place}: this log has likelihoods of choices, not generated texts. Evaluate a task "
+            "whose output type is generate_until."
+        )
+    gold = {"answer": row["target"]} if "target" in row else {}
+    kept = {key: row[key] for key in IDS if key in row}
+    return {**row["doc"], **kept, **gold, "responses": responses}
+
+
+def _with_gold(row: Row) -> Row:
+    """Return the row; a reference solution of GSM8K in `answer` becomes its gold answer."""
+    answer = row.get("answer")
+    if not isinstance(answer, str) or GOLD_MARK not in answer:
+        return row
+    return {**row, "answer": answer.rpartition(GOLD_MARK)[2].strip()}
