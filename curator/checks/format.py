@@ -13,8 +13,8 @@ from curator.core.model import Outcome, Verdict
 
 SHORTEST_INSTRUCTION = 10
 """Minimum number of characters."""
-LONGEST = 400_000
-"""Maximum number of characters: about 100,000 tokens, the longest context that models train on."""
+LONGEST = 20_000
+"""Maximum number of characters: no trainer uses a longer text."""
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffd\ud800-\udfff]")
 _LONG_NUMBER = re.compile(r"\d{4301}")
 """Python refuses to read an integer of more than 4,300 digits."""
