@@ -33,12 +33,13 @@ def box() -> Iterator[Sandbox]:
 
 def descendants(pid: int) -> list[int]:
     """The processes that this process started, and their descendants."""
-    pids = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        with suppress(FileNotFoundError, ProcessLookupError):  # it ended after it was listed
-            for child in (task / "children").read_text().split():
-                pids += [int(child), *descendants(int(child))]
-    return pids
+    while (tasks := Path(f"/proc/{pid}/task")).exists():
+        # The children of a thread that ends after it was listed go to one that was read before.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            texts = [(task / "children").read_text() for task in tasks.iterdir()]
+            pids = [int(child) for text in texts for child in text.split()]
+            return pids + [each for child in pids for each in descendants(child)]
+    return []
 
 
 def zygotes() -> list[int]:
