@@ -174,7 +174,10 @@ def _resync(window: _Window, reason: str, stopped: int) -> Malformed:
             return Malformed(reason, raw)
         if window.exhausted:
             text = window.text.rstrip()
-            window.at = len(text) - 1 if text.endswith("]") else len(window.text)
+            last = len(text) - 1
+            # Beyond the place where this stretch began: records without a list have no such end.
+            closed = text.endswith("]") and last > window.at
+            window.at = last if closed else len(window.text)
             return Malformed(reason, raw)
         window.at, stopped = max(window.at, len(window.text) - 64), 0
         window.read_more()

@@ -406,3 +406,11 @@ def test_a_malformed_printed_record_does_not_take_the_others_with_it(tmp_path: P
         ("printed.json:2", "not JSON"),
         ("printed.json:3", {"a": 3}),
     ]
+
+
+def test_records_without_a_list_end_at_a_bracket_that_is_left_over(tmp_path: Path) -> None:
+    path = tmp_path / "rows.json"
+    for text in ('{"a": 1} {"a": 2} ]', '{"a": 1}{"a": 2}\n]]', '{\n"a": 1} {"a": 2} [3] ]'):
+        path.write_text(text)
+        found = [each for each, _ in zip(read_records(path, path.name), range(50), strict=False)]
+        assert 2 <= len(found) < 10
