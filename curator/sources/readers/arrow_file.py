@@ -18,6 +18,9 @@ from curator.sources.readers.unpack import Broken
 from curator.sources.source import Row
 
 MAGIC = b"ARROW1\x00\x00"
+END = b"\xff\xff\xff\xff\0\0\0\0"
+ALIGNMENT = 64
+"""Bytes to multiples of which a writer may pad what it writes."""
 AT_ONCE = 1_000
 """Rows that become Python objects at once."""
 COMPRESSION = 3
@@ -36,11 +39,12 @@ def read_arrow(
         with pa.memory_map(str(path)) as file:
             start = len(MAGIC) if file.read(len(MAGIC)) == MAGIC else 0
             file.seek(start)
-            _check_messages(file)
+            complete = _check_messages(file)
             file.seek(start)
             for batch in pa.ipc.open_stream(file):
                 batch.validate(full=True)
-                decoded += weigh(batch.columns) + VALUE * batch.num_rows * batch.num_columns
+                # Rows without columns take memory, too.
+                decoded += weigh(batch.columns) + VALUE * batch.num_rows * (1 + batch.num_columns)
                 if decoded > limit:
                     raise Broken(EXPANDS, f"to more than {limit >> 20:,} MB")
                 for at in range(0, batch.num_rows, AT_ONCE):
@@ -49,12 +53,17 @@ def read_arrow(
                         count += 1
                         place, bad = f"{name}:{count}", isinstance(value, str)
                         yield quarantine(place, value, "") if bad else (place, value)
+        if not complete:
+            raise Broken("not Arrow", "it has no end mark, or content after it")
     except (pa.ArrowException, OSError, ValueError, struct.error) as error:
         raise Broken("not Arrow", str(error)) from None
 
 
-def _check_messages(file: Any) -> None:
-    """Raise Broken if the file has compressed buffers, or types that expand without bytes."""
+def _check_messages(file: Any) -> bool:
+    """Return whether the file ends behind its last batch.
+
+    Raises Broken if it has compressed buffers, or types that expand without bytes.
+    """
     import pyarrow as pa
 
     schema = pa.ipc.read_schema(file)
@@ -65,15 +74,33 @@ def _check_messages(file: Any) -> None:
         try:
             message = pa.ipc.read_message(file)
         except EOFError:
-            return
+            return _has_end(file)
         if _is_compressed(message.metadata.to_pybytes()):
             raise Broken("an Arrow file with compressed buffers: write Parquet", "")
+
+
+def _has_end(file: Any) -> bool:
+    """Return whether what follows the last batch is an end mark and, in an IPC file, one footer."""
+    end = file.tell()
+    file.seek(max(0, end - len(END)))
+    marked = file.read(len(END)) == END
+    file.seek(0)
+    if file.read(len(MAGIC)) != MAGIC:
+        return marked and end == file.size()
+    # The footer is followed by its length in four bytes, and by the magic.
+    closing = 4 + len(MAGIC.rstrip(b"\0"))
+    file.seek(max(0, file.size() - closing))
+    tail = file.read()
+    footer = file.size() - end - closing - int.from_bytes(tail[:4], "little")
+    return tail[4:] == MAGIC.rstrip(b"\0") and 0 <= footer < ALIGNMENT
 
 
 def _expands(kind: Any) -> bool:
     """Return whether many values of a type may share the same bytes."""
     import pyarrow as pa
 
+    if isinstance(kind, pa.BaseExtensionType):
+        return _expands(kind.storage_type)
     kinds = (
         "list_view",
         "large_list_view",

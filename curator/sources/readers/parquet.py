@@ -190,14 +190,18 @@ def _cost(chunk: Chunk, rows: int) -> int:
     return chunk.windows[rows] + rows * (entry + repeated)
 
 
+_NOT_CONVERTED = (ValueError, OverflowError, LookupError)
+"""What pyarrow raises for a value that Python cannot hold; LookupError for an unknown time zone."""
+
+
 def to_rows(batch: Any, weight: int) -> Iterator[Any]:
     """Yield each row as a dict, or the reason why it is not one."""
     if weight <= LONGEST:
         try:
             yield from batch.to_pylist()
             return
-        except UnicodeDecodeError:
-            pass  # a cell is not UTF-8: convert the rows one by one, so that only its row is lost
+        except _NOT_CONVERTED:
+            pass  # convert the rows one by one, so that only those that fail are lost
     for at in range(batch.num_rows):
         row = batch.slice(at, 1)
         if weigh(row.columns) > LONGEST:
@@ -207,6 +211,8 @@ def to_rows(batch: Any, weight: int) -> Iterator[Any]:
             yield row.to_pylist()[0]
         except UnicodeDecodeError:
             yield "not UTF-8"
+        except _NOT_CONVERTED:
+            yield "a time or date that cannot be read"
 
 
 def weigh(columns: Any) -> int:
@@ -217,7 +223,9 @@ def weigh(columns: Any) -> int:
     total = 0
     for column in columns:
         kind = column.type
-        if pa.types.is_dictionary(kind):
+        if isinstance(kind, pa.BaseExtensionType):
+            total += weigh([column.storage])
+        elif pa.types.is_dictionary(kind):
             lengths = pc.binary_length(column.dictionary).take(column.indices)
             total += (pc.sum(lengths).as_py() or 0) + column.indices.nbytes
         elif pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_map(kind):

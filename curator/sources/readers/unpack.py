@@ -55,6 +55,8 @@ def _open_zstd(stream: IO[bytes]) -> Any:
 _COMPRESSED: dict[bytes, Callable[[IO[bytes]], Any]] = {
     b"\x1f\x8b": lambda stream: gzip.GzipFile(fileobj=stream),
     b"\x28\xb5\x2f\xfd": _open_zstd,
+    # A frame to skip: pzstd writes the size of each frame in front of it.
+    **{bytes((0x50 + number, 0x2A, 0x4D, 0x18)): _open_zstd for number in range(16)},
     b"BZh": bz2.BZ2File,
 }
 """How each compressed format starts, and what expands it. Not xz: it may need 4 GB of memory."""

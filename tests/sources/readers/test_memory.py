@@ -152,6 +152,8 @@ def test_a_footer_that_claims_to_be_huge_is_refused(tmp_path: Path, size: int, r
             lambda: arrow(pa.table({"a": repeated("x" * (1 << 20), 100_000)})),
             "expands beyond the limit",
         ),
+        ("tensors.arrow", lambda: arrow(pa.table({"a": tensors_of_nulls()})), "expands beyond"),
+        ("no-columns.arrow", lambda: rows_without_columns(1 << 40), "expands beyond"),
     ],
 )
 def test_an_expanding_container_is_read_in_bounded_memory(
@@ -161,6 +163,20 @@ def test_an_expanding_container_is_read_in_bounded_memory(
     path.write_bytes(content())
     counts = read(path)[0]
     assert any(reason.startswith(expected) for reason in counts), counts
+
+
+def tensors_of_nulls() -> pa.Array:
+    size = 2_000_000
+    values = pa.FixedSizeListArray.from_arrays(pa.nulls(100 * size), size)
+    return pa.ExtensionArray.from_storage(pa.fixed_shape_tensor(pa.null(), [size]), values)
+
+
+def rows_without_columns(count: int) -> bytes:
+    mark = 123_456_789
+    rows = pa.table({"a": pa.nulls(mark)}).select([])
+    content = arrow(rows)
+    assert content.count(mark.to_bytes(8, "little")) == 1
+    return content.replace(mark.to_bytes(8, "little"), count.to_bytes(8, "little"))
 
 
 def arrow(table: pa.Table) -> bytes:

@@ -230,6 +230,43 @@ def test_a_parquet_cell_that_is_not_utf8_loses_only_its_row(tmp_path: Path) -> N
     ]
 
 
+@pytest.mark.parametrize("name", ["rows.parquet", "rows.arrow"])
+@pytest.mark.parametrize(
+    "times",
+    [
+        pa.array([0, 1 << 40, 0], pa.timestamp("s")),
+        pa.array([0, (1 << 31) - 1, 0], pa.date32()),
+        pa.array([None, 0, None], pa.timestamp("s", "Nowhere/Nothing")),
+    ],
+)
+def test_a_time_that_python_cannot_hold_loses_only_its_row(
+    tmp_path: Path, name: str, times: pa.Array
+) -> None:
+    table, path = pa.table({"a": ["x", "y", "z"], "time": times}), tmp_path / name
+    if path.suffix == ".parquet":
+        pq.write_table(table, path)
+    else:
+        path.write_bytes(_arrow(pa.ipc.new_stream, table))
+    [(_, first), second, (_, third)] = read_file(path)
+    assert isinstance(first, dict)
+    assert first["a"] == "x"
+    assert second == (f"{name}:2", "a time or date that cannot be read")
+    assert isinstance(third, dict)
+
+
+@pytest.mark.parametrize("open_file", [pa.ipc.new_file, pa.ipc.new_stream])
+def test_an_arrow_file_that_ends_too_early_or_too_late_is_reported_after_its_rows(
+    tmp_path: Path, open_file: Any
+) -> None:
+    whole, path = _arrow(open_file, _table()), tmp_path / "rows.arrow"
+    end = whole.rindex(b"\xff\xff\xff\xff\0\0\0\0")
+    for content in (whole[:end], whole + whole):
+        path.write_bytes(content)
+        found = read_file(path)
+        assert [row for _, row in found[:2]] == ROWS
+        assert found[2:] == [("rows.arrow", "not Arrow")]
+
+
 def test_a_zip_is_read_member_by_member_and_nothing_is_unpacked(tmp_path: Path) -> None:
     path = tmp_path / "math.zip"
     path.write_bytes(
@@ -305,6 +342,10 @@ CONTAINERS = {
     "list.json.gz": lambda: gzip.compress(json.dumps(ROWS).encode()),
     "two-members.gz": lambda: gzip.compress(LINES[:20]) + gzip.compress(LINES[20:]),
     "lines.jsonl.zst": lambda: pa.Codec("zstd").compress(LINES, asbytes=True),
+    # pzstd writes the size of each frame in front of it.
+    "pzstd.zst": lambda: (
+        b"\x50\x2a\x4d\x18\4\0\0\0size" + pa.Codec("zstd").compress(LINES, asbytes=True)
+    ),
     "lines.bz2": lambda: bz2.compress(LINES),
     "utf-16.jsonl": lambda: LINES.decode().encode("utf-16"),
     "utf-16-no-mark.json": lambda: json.dumps(ROWS).encode("utf-16-le"),
