@@ -51,7 +51,7 @@ def read_samples(path: Path) -> Iterator[SampledProblem]:
         with path.open("rb") as file:
             for number, line in enumerate(iter(lambda: file.readline(MAX_LINE_BYTES), b""), 1):
                 if line.strip():
-                    yield _problem(line, f"{path.name}:{number}")
+                    yield _parse(line, f"{path.name}:{number}")
     except OSError as error:
         raise UsageError(f"Cannot read samples at {path}: {error.strerror}") from None
 
@@ -66,9 +66,17 @@ def write_samples(problems: Iterable[SampledProblem], path: Path) -> int:
     return count
 
 
-def _problem(line: bytes, place: str) -> SampledProblem:
+def _parse(line: bytes, place: str) -> SampledProblem:
     try:
         row = parse_json(line)
+    except MALFORMED as error:
+        raise _error(place, error) from None
+    return to_problem(row, place)
+
+
+def to_problem(row: Any, place: str) -> SampledProblem:
+    """Return the problem of a row; raises UsageError with its place if the row is invalid."""
+    try:
         samples = tuple(_sample(each) for each in row["samples"])
         texts = {name: _text(row.get(name, "")) for name in ("set", "field", "level")}
         choices = tuple(_text(each) for each in row.get("choices") or ())
@@ -81,10 +89,14 @@ def _problem(line: bytes, place: str) -> SampledProblem:
             **texts,
         )
     except MALFORMED as error:
-        raise UsageError(
-            f"{place}: expected a problem with id, question, gold and samples of kind and text "
-            f"({type(error).__name__}: {' '.join(str(error).split())[:80]})"
-        ) from None
+        raise _error(place, error) from None
+
+
+def _error(place: str, error: Exception) -> UsageError:
+    return UsageError(
+        f"{place}: expected a problem with id, question, gold and samples of kind and text "
+        f"({type(error).__name__}: {' '.join(str(error).split())[:80]})"
+    )
 
 
 def _sample(values: Any) -> Sample:

@@ -72,6 +72,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 }
 """Column names of published datasets, most specific first. Case and spaces do not matter."""
 
+_PREFERENCES = {"chosen", "rejected"}
 Certainty = Literal["given", "sure", "likely", "guess"]
 
 
@@ -92,26 +93,39 @@ def detect(rows: Sequence[Row], given: Mapping[str, str]) -> list[Column]:
 
     Raises UsageError, with the names of all columns, if there is no question or no response.
     """
+    columns = find_columns(rows, given)
+    contents = {each.content for each in columns}
+    cells = _cells(rows)
+    if "response" not in contents and _PREFERENCES <= cells.keys():
+        raise UsageError(
+            "This is a preference set: each question has a chosen and a rejected response. Name "
+            "the one to audit with --response chosen or --response rejected."
+        )
+    # Questions with gold answers are a dataset without responses.
+    for content in ("question",) if "gold" in contents else ("question", "response"):
+        if content not in contents:
+            raise UsageError(
+                f"No column looks like a {content}. Name it with --{content}. {_list(cells)}"
+            )
+    return columns
+
+
+def find_columns(rows: Sequence[Row], given: Mapping[str, str]) -> list[Column]:
+    """Return the columns of any rows as `detect` does, also if question or response are missing.
+
+    The columns of a preference set are two responses, so neither is detected as one.
+    """
     cells = _cells(rows)
     detected: dict[str, Column] = {}
     for content, name in given.items():
         if name:
             _require(name, cells)
             detected[content] = Column(content, name, "given", "set by an option")
-    if "response" not in detected and {"chosen", "rejected"} <= cells.keys():
-        raise UsageError(
-            "This is a preference set: each question has a chosen and a rejected response. Name "
-            "the one to audit with --response chosen or --response rejected."
-        )
     for content in ("choices", "question", "response", "gold", "field"):
-        if content not in detected and (column := _find(content, cells, detected)):
+        if content in detected or (content == "response" and _PREFERENCES <= cells.keys()):
+            continue
+        if column := _find(content, cells, detected):
             detected[content] = column
-    # Questions with gold answers are a dataset without responses.
-    for content in ("question",) if "gold" in detected else ("question", "response"):
-        if content not in detected:
-            raise UsageError(
-                f"No column looks like a {content}. Name it with --{content}. {_list(cells)}"
-            )
     return [detected[content] for content in NAMES if content in detected]
 
 

@@ -11,13 +11,14 @@ from typing import Any
 
 from curator.core.errors import UsageError
 from curator.core.model import QuarantinedRecord
-from curator.core.samples import Sample, SampledProblem, read_samples
+from curator.core.samples import Sample, SampledProblem, read_samples, to_problem
 from curator.sources import CustomFiles, custom_source
-from curator.sources.detect_columns import SAMPLE, detect
+from curator.sources.detect_columns import SAMPLE, find_columns
 from curator.sources.fields import Unreadable
-from curator.sources.readers.detect import read_records
+from curator.sources.readers.detect import TOO_LONG, read_records
 from curator.sources.source import Row
 
+_REQUIRED = {"question": "question", "gold": "gold answer", "response": "response"}
 IDS = ("id", "idx", "doc_id", "problem_id", "unique_id")
 GOLD_MARK = "####"
 """Precedes the gold answer in the reference solutions of GSM8K."""
@@ -25,12 +26,17 @@ GOLD_MARK = "####"
 
 def read_any_samples(path: Path) -> Iterator[SampledProblem]:
     """Yield the problems of a file. Raises UsageError with the place of a row that is not valid."""
-    if not path.is_file() or _is_own(path):
+    if not path.is_file() or _has_own_lines(path):
         yield from read_samples(path)
         return
+    if _is_own(next(_records(path), ("", {}))[1]):
+        yield from (to_problem(row, place) for place, row in _records(path))
+        return
     sample = [row for _, row in islice(_rows(path), SAMPLE)]
-    columns = {each.content: each.column for each in detect(sample, {})}
-    for content, kind in (("gold", "gold answer"), ("response", "response")):
+    if not sample:
+        return
+    columns = {each.content: each.column for each in find_columns(sample, {})}
+    for content, kind in _REQUIRED.items():
         if content not in columns:
             raise UsageError(
                 f"{path}: no column looks like a {kind}. Expected samples of 'curator sample', a "
@@ -57,27 +63,44 @@ def read_any_samples(path: Path) -> Iterator[SampledProblem]:
         )
 
 
-def _is_own(path: Path) -> bool:
-    """Return whether a file is in the format of `curator sample`, or may be meant to be."""
+def _has_own_lines(path: Path) -> bool:
+    """Return whether a file is as `curator sample` writes it, with lines of any length."""
+    with path.open("rb") as file:
+        if file.read(1) != b"{":
+            return False
     first = next(read_records(path, path.name), None)
-    if first is None or isinstance(first, QuarantinedRecord):
-        with path.open("rb") as file:
-            return file.read(1) in (b"{", b"")
-    samples = first[1].get("samples")
+    if first is None:
+        return False
+    if isinstance(first, QuarantinedRecord):
+        return first.reason == TOO_LONG
+    return _is_own(first[1])
+
+
+def _is_own(row: Row) -> bool:
+    """Return whether a row is in the format of `curator sample`, or may be meant to be."""
+    samples = row.get("samples")
     return isinstance(samples, list) and all(isinstance(each, dict) for each in samples)
+
+
+def _records(path: Path) -> Iterator[tuple[str, Row]]:
+    """Yield the rows of a file; raises UsageError for what cannot be read."""
+    for record in read_records(path, path.name):
+        if isinstance(record, QuarantinedRecord):
+            raise UsageError(f"{record.place}: {record.reason}")
+        yield record
 
 
 def _rows(path: Path) -> Iterator[tuple[str, Row]]:
     """Yield the rows of a file in the form of a dataset."""
     extraction = None
-    for record in read_records(path, path.name):
-        if isinstance(record, QuarantinedRecord):
-            raise UsageError(f"{record.place}: {record.reason}")
-        place, row = record
+    for place, row in _records(path):
+        if not _is_log(row):
+            yield place, _with_gold(row)
+            continue
         # A log repeats each problem for every way of extracting its answer.
         extraction = row.get("filter") if extraction is None else extraction
         if row.get("filter") == extraction:
-            yield place, _with_gold(_from_log(row, place) if _is_log(row) else row)
+            yield place, _with_gold(_from_log(row, place))
 
 
 def _is_log(row: Row) -> bool:

@@ -79,7 +79,9 @@ def open_dataset(what: str, config: str, split: str, licence: str) -> Dataset:
         raise UsageError(f"{what} is not valid UTF-8. Rename the file, or its folder.")
     if path.is_dir():
         raise UsageError(f"{path} is a folder. Name a file, or a pattern such as '{path}/*.jsonl'.")
-    if path.is_file() or glob.glob(what, recursive=True):
+    if path.exists() and not path.is_file():  # a pipe can be read only once
+        raise UsageError(f"{path} is not a regular file. Copy its content to a file.")
+    if path.is_file() or (glob.has_magic(what) and glob.glob(what, recursive=True)):
         return _files(path, licence)
     if name := _HUB.fullmatch(what):
         return _hub(name[1], name[2] or "", config, split, licence)

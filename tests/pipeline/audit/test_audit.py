@@ -556,6 +556,8 @@ def test_a_limit_reads_only_the_first_records(mixed: Path) -> None:
     [
         (("nothing.jsonl",), 2, "There is no file nothing.jsonl. Name a file, or a Hub dataset"),
         ((".",), 2, ". is a folder. Name a file"),
+        (("/dev/null",), 2, "/dev/null is not a regular file. Copy its content to a file"),
+        (("loop",), 2, "There is no file loop. Name a file"),
         (("mixed.jsonl", "--fix", "A name"), 2, "'A name' is not a valid version name"),
         (("mixed.jsonl", "--gold-from", "gsm9k"), 2, "Did you mean 'gsm8k'?"),
         (("mixed.jsonl", "--gold-from", "gsm8k"), 1, "no data file in"),
@@ -568,6 +570,7 @@ def test_a_limit_reads_only_the_first_records(mixed: Path) -> None:
 def test_an_audit_that_is_impossible_fails_with_one_line(
     args: tuple[str, ...], code: int, said: str, mixed: Path
 ) -> None:
+    (mixed.parent / "loop").symlink_to("loop")
     write(mixed.parent / "bad.jsonl", ["}{", "\x00", "[1, 2]"])
     write(mixed.parent / "blank.jsonl", [{"question": [ASKED], "output": ""}] * 2)
     if args[0] == "blank.jsonl":

@@ -2,19 +2,20 @@
 
 import gzip
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from curator.core.errors import UsageError
-from curator.core.samples import Sample, SampledProblem
+from curator.core.samples import Sample, SampledProblem, write_samples
 from trainers.evaluation.sample_forms import read_any_samples
 
 QUESTION = "A box holds 3 red pens and 5 blue pens. How many pens does it hold in all?"
 RIGHT = "There are 3 + 5 pens in the box, which makes 8. The answer is 8."
 PROGRAM = "total = 3 + 5\nprint(total)"
+SAMPLES = (Sample("CoT", RIGHT), Sample("PoT", PROGRAM), Sample("CoT", "9"))
 
 
 def write(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
@@ -31,9 +32,8 @@ def log(number: int, **values: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("name", ["rows.jsonl", "rows.jsonl.gz"])
 def test_rows_with_generations_are_problems_with_samples(tmp_path: Path, name: str) -> None:
     row = {"question": QUESTION, "gold": "8", "generations": [RIGHT, PROGRAM, "9"]}
-    samples = (Sample("CoT", RIGHT), Sample("PoT", PROGRAM), Sample("CoT", "9"))
     assert list(read_any_samples(write(tmp_path / name, [row]))) == [
-        SampledProblem(name, f"{name}:1", QUESTION, "8", samples=samples)
+        SampledProblem(name, f"{name}:1", QUESTION, "8", samples=SAMPLES)
     ]
 
 
@@ -56,9 +56,45 @@ def test_a_log_of_the_harness_counts_each_problem_once(tmp_path: Path) -> None:
         (log(0, resps=[[["-1.2", "False"]]]), "likelihoods of choices"),
         ({"question": QUESTION, "generations": [RIGHT]}, "no column looks like a gold answer"),
         ({"question": QUESTION, "gold": "8"}, "no column looks like a response"),
+        ({"gold": "8"}, "no column looks like a question. Expected samples"),
+        ({"prompt": QUESTION, "gold": "8", "chosen": RIGHT, "rejected": "9"}, "like a response"),
+        ({"train": [{"a": 1}], "test": [{"a": 2}]}, "several lists of rows"),
         ({"id": "1", "question": QUESTION, "gold": "8", "samples": [{"kind": "X"}]}, "kind 'X'"),
     ],
 )
 def test_other_rows_are_refused(tmp_path: Path, row: Mapping[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         list(read_any_samples(write(tmp_path / "rows.jsonl", [row])))
+
+
+def test_a_column_named_filter_leaves_no_row_out(tmp_path: Path) -> None:
+    rows = [
+        {"question": f"{QUESTION} ({number})", "gold": "8", "output": [RIGHT], "filter": number}
+        for number in range(3)
+    ]
+    assert len(list(read_any_samples(write(tmp_path / "rows.jsonl", rows)))) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "convert"),
+    [
+        ("own.jsonl", lambda data: b"\n" + data),
+        ("own.jsonl.gz", gzip.compress),
+        ("own.json", lambda data: b"[" + data.replace(b"\n", b",")[:-1] + b"]"),
+        ("utf-16.jsonl", lambda data: data.decode().encode("utf-16")),
+    ],
+)
+def test_own_samples_are_read_from_any_container(
+    tmp_path: Path, name: str, convert: Callable[[bytes], bytes]
+) -> None:
+    problems = [SampledProblem("s", each, QUESTION, "8", samples=SAMPLES) for each in "ab"]
+    write_samples(problems, tmp_path / "plain.jsonl")
+    path = tmp_path / name
+    path.write_bytes(convert((tmp_path / "plain.jsonl").read_bytes()))
+    assert list(read_any_samples(path)) == problems
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"[]", b'{"Instances": []}', gzip.compress(b"")])
+def test_a_file_without_rows_has_no_problems(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "rows").write_bytes(content)
+    assert not list(read_any_samples(tmp_path / "rows"))
