@@ -96,7 +96,7 @@ def detect(rows: Sequence[Row], given: Mapping[str, str]) -> list[Column]:
     columns = find_columns(rows, given)
     contents = {each.content for each in columns}
     cells = _cells(rows)
-    if "response" not in contents and _PREFERENCES <= cells.keys():
+    if "response" not in contents and cells.keys() >= _PREFERENCES:
         raise UsageError(
             "This is a preference set: each question has a chosen and a rejected response. Name "
             "the one to audit with --response chosen or --response rejected."
@@ -122,7 +122,7 @@ def find_columns(rows: Sequence[Row], given: Mapping[str, str]) -> list[Column]:
             _require(name, cells)
             detected[content] = Column(content, name, "given", "set by an option")
     for content in ("choices", "question", "response", "gold", "field"):
-        if content in detected or (content == "response" and _PREFERENCES <= cells.keys()):
+        if content in detected or (content == "response" and cells.keys() >= _PREFERENCES):
             continue
         if column := _find(content, cells, detected):
             detected[content] = column

@@ -86,13 +86,13 @@ def _has_end(file: Any) -> bool:
     marked = file.read(len(END)) == END
     file.seek(0)
     if file.read(len(MAGIC)) != MAGIC:
-        return marked and end == file.size()
+        return bool(marked and end == file.size())
     # The footer is followed by its length in four bytes, and by the magic.
     closing = 4 + len(MAGIC.rstrip(b"\0"))
     file.seek(max(0, file.size() - closing))
     tail = file.read()
     footer = file.size() - end - closing - int.from_bytes(tail[:4], "little")
-    return tail[4:] == MAGIC.rstrip(b"\0") and 0 <= footer < ALIGNMENT
+    return bool(tail[4:] == MAGIC.rstrip(b"\0") and 0 <= footer < ALIGNMENT)
 
 
 def _expands(kind: Any) -> bool:
