@@ -52,7 +52,8 @@ def _describe(error: Exception) -> tuple[str, int]:
         case TyperException():
             context = getattr(error, "ctx", None)
             command = context.command_path if context else "curator"
-            text = error.format_message().rstrip(".")
+            # The prefix is pydantic's, by which typer checks values.
+            text = error.format_message().rstrip(".").replace("Value error, ", "")
             return f"{text}. See '{command} --help'." if text else "", error.exit_code
         case CuratorError():
             return str(error), error.exit_code

@@ -7,7 +7,7 @@ checked in a separate thread, in batches.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import groupby, islice
@@ -65,7 +65,7 @@ class TeacherSession:
         self._budget = options.budget
         self._checker = checker
         self._parameters = parameters(settings.parameters)
-        self._open = ExitStack()
+        self._open, self._working = ExitStack(), ExitStack()
         self._prompts: dict[str, Prompts] = {}
         self._runner: asyncio.Runner | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checks")
@@ -77,6 +77,8 @@ class TeacherSession:
 
     def __exit__(self, *raised: Any) -> None:
         try:
+            # A stage that fails leaves its results in the middle.
+            self._working.close()
             if self._runner and self.teacher:
                 self._runner.run(self.teacher.__aexit__(*raised))
                 if self.counts.made or self.counts.cached:
@@ -161,8 +163,9 @@ class TeacherSession:
             done += 1
             return result
 
+        results = self._in_order(items, work_and_count)
+        self._working.callback(results.close)
         try:
-            results = self._in_order(items, work_and_count)
             yield from track_progress(results, self._listener, what, total, every=PROGRESS_INTERVAL)
         except BudgetReached as reached:
             left = f" and {total - done:,} left" if total is not None else ""
@@ -173,7 +176,7 @@ class TeacherSession:
 
     def _in_order(
         self, items: Iterable[T], work: Callable[[T], Coroutine[Any, Any, R]]
-    ) -> Iterator[R]:
+    ) -> Generator[R, None, None]:
         runner = self._start()
         window = BATCH_WINDOW if self.settings.batch else WINDOW
         tasks: deque[asyncio.Task[R]] = deque()

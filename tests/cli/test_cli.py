@@ -446,3 +446,9 @@ def test_ctrl_c_prints_how_to_resume_and_leaves_no_process(tmp_path: Path) -> No
     again = curator(*shlex.split(line.split("resume with: curator ")[1]), cwd=ROOT)
     assert again.returncode == 0, again.stderr
     assert again.stdout.startswith("small@1  2,011 rows")
+
+
+def test_a_value_that_an_option_does_not_have_is_named_with_the_choices() -> None:
+    done = curator("build", "quickstart", "--executor", "rey")
+    assert done.returncode == 2
+    assert "'--executor': 'rey' is not one of 'local', 'ray'" in done.stderr

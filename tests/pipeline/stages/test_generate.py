@@ -1,6 +1,9 @@
 """Rationales by a teacher: requests, parsed replies, checks, repairs, cached calls and retries."""
 
+import asyncio
+import gc
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +14,7 @@ from curator.cli.app import Progress
 from curator.core.errors import BudgetReached
 from curator.core.model import Problem
 from curator.core.progress import SilentListener
+from curator.pipeline.open_context import open_context
 from curator.pipeline.plan import plan
 from curator.pipeline.stages.generate import messages_of
 from curator.recipe.load import load_recipe
@@ -275,3 +279,27 @@ def test_two_recipes_that_share_problems_share_their_calls(world) -> None:
     other.write_text(RECIPE.replace("name: taught", "name: other"))
     build(other, store)
     assert calls(store) == 6
+
+
+def test_work_that_a_stage_leaves_in_the_middle_ends_with_the_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def wait(seconds: int) -> int:
+        await asyncio.sleep(seconds)
+        return seconds
+
+    ignored: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", ignored.append)
+    recipe = load_recipe(write_world(tmp_path))
+    with (
+        pytest.raises(OSError, match="full"),
+        Store(tmp_path / "store") as store,
+        open_context(store, recipe, RunOptions()) as context,
+    ):
+        assert context.teacher_session
+        results = context.teacher_session.each([0, 3600], wait, "waiting", 2)
+        assert next(results) == 0
+        raise OSError("the disk is full")
+    del results
+    gc.collect()
+    assert ignored == []
