@@ -71,7 +71,7 @@ def lengths(engine: Engine) -> Line:
     kinds: list[str] = []
     sizes: list[int] = []
     for batch in engine.batches(
-        "SELECT id, kind, text FROM audited JOIN texts USING (id) ORDER BY number"
+        "SELECT id, kind, text FROM audited JOIN texts USING (id) WHERE text <> '' ORDER BY number"
     ):
         ids += batch.column(0).to_pylist()
         kinds += batch.column(1).to_pylist()
@@ -104,7 +104,7 @@ def lengths(engine: Engine) -> Line:
         reported=sum(reasons.values()),
         reasons=reasons,
         examples=_add_places(engine, examples),
-        note=", ".join(notes),
+        note=", ".join(notes) or "no row has a solution",
     )
 
 

@@ -330,6 +330,7 @@ def test_questions_with_golds_alone_are_audited_and_kept_as_problems(tmp_path: P
     request = AuditRequest(str(path), fix="problems")
     found = audit(request, tmp_path / "st", RunOptions(mirror=tmp_path))
     assert (found.rows, found.clean, line(found, "malformed").failed) == (3, 2, 0)
+    assert (line(found, "length").rows, line(found, "length").note) == (0, "no row has a solution")
     kept = load("problems", store=tmp_path / "st")
     assert {(row["question"], row["gold"], row["text"]) for row in kept.to_pylist()} == {
         (FAR, "", ""),
