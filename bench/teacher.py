@@ -241,6 +241,40 @@ def compare_with_post(results: dict[str, dict[str, float | str]]) -> Iterator[Fi
         yield Figure(f"{client} over bare post, ms per call", value, "ms per call", ratio)
 
 
+def measure(arguments: argparse.Namespace) -> dict[str, dict[str, float | str]]:
+    """Print the figures of each client, and return them by its name."""
+    rate, latency = str(arguments.rate), str(arguments.latency)
+    options = ["--rate", rate, "--latency", latency, "--as", "server"]
+    print(f"{arguments.calls:,} calls; the endpoint sustains {arguments.rate:,.0f} per second")
+    print(f"{'':20}{'calls/s':>9}{'share':>7}{'CPU ms':>8}{'MB early':>10}{'max':>6}{'end':>6}")
+    clients = {
+        "plain": "plain openai loop",
+        "post": "… its bare post",
+        "teacher": "teacher, durable",
+        "filled": f"… {STORED:,} stored",
+    }
+    results: dict[str, dict[str, float | str]] = {}
+    for client, name in clients.items():
+        command = [sys.executable, __file__, *options]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+            assert server.stdout
+            try:
+                url = f"http://127.0.0.1:{server.stdout.readline().strip()}/v1"
+                result = results[client] = run(client, url, arguments)
+            finally:
+                server.kill()
+        # The endpoint starts with a burst of one second.
+        seconds = arguments.calls / float(result["rate"])
+        share = arguments.calls / (arguments.rate * (seconds + 1))
+        print(
+            f"{name:20}{result['rate']:9.0f}{share:7.0%}{result['cpu_ms']:8.2f}"
+            f"{result['early_mb']:10.0f}{result['max_mb']:6.0f}{result['late_mb']:6.0f}"
+            f"  {result['note']}",
+            flush=True,
+        )
+    return results
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--calls", type=int, default=20_000)
@@ -265,42 +299,7 @@ def main() -> int:
                 fill(Path(folder) / "calls", STORED)
             asyncio.run(run_teacher(arguments.url, arguments.calls, Path(folder)))
     else:
-        options = [
-            "--rate",
-            str(arguments.rate),
-            "--latency",
-            str(arguments.latency),
-            "--as",
-            "server",
-        ]
-        print(f"{arguments.calls:,} calls; the endpoint sustains {arguments.rate:,.0f} per second")
-        print(f"{'':20}{'calls/s':>9}{'share':>7}{'CPU ms':>8}{'MB early':>10}{'max':>6}{'end':>6}")
-        clients = {
-            "plain": "plain openai loop",
-            "post": "… its bare post",
-            "teacher": "teacher, durable",
-            "filled": f"… {STORED:,} stored",
-        }
-        results: dict[str, dict[str, float | str]] = {}
-        for client, name in clients.items():
-            command = [sys.executable, __file__, *options]
-            with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-                assert server.stdout
-                try:
-                    url = f"http://127.0.0.1:{server.stdout.readline().strip()}/v1"
-                    result = results[client] = run(client, url, arguments)
-                finally:
-                    server.kill()
-            # The endpoint starts with a burst of one second.
-            seconds = arguments.calls / float(result["rate"])
-            share = arguments.calls / (arguments.rate * (seconds + 1))
-            print(
-                f"{name:20}{result['rate']:9.0f}{share:7.0%}{result['cpu_ms']:8.2f}"
-                f"{result['early_mb']:10.0f}{result['max_mb']:6.0f}{result['late_mb']:6.0f}"
-                f"  {result['note']}",
-                flush=True,
-            )
-        write_figures(arguments.json, compare_with_post(results))
+        write_figures(arguments.json, compare_with_post(measure(arguments)))
     return 0
 
 

@@ -181,7 +181,7 @@ def _make_task() -> Callable[[bytes], Any]:
 
         try:
             function, arguments = pickle.loads(work)
-        except Exception as error:
+        except Exception as error:  # an import of the node's code raises anything
             return f"Node {ray.util.get_node_ip_address()} cannot load Curator: {error!r}"
         return function(*arguments)
 
@@ -202,7 +202,7 @@ def _run(
         for path, size in sizes.items():
             _check_file(path, size)
         outcome = _start_worker(driver).run(function, arguments)
-    except Exception as error:
+    except Exception as error:  # see above
         error.add_note(traceback.format_exc())
         outcome = error
     # The folder may be lost in the meantime; then what is written there may not fail.
