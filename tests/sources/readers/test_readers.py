@@ -385,7 +385,7 @@ def test_every_container_gives_all_of_its_rows(tmp_path: Path, name: str) -> Non
     [
         ("rows.tsv", "a\tb\none\t1,5\n"),
         ("semicolons.csv", "a;b\none;1,5\n"),
-        ("rows.tsv.gz", gzip.compress(b"a\tb\none\t1,5\n")),
+        ("rows.tsv.gz", gzip.compress(b"a\tb\none\t1,5\n", mtime=0)),
         ("utf-16.tsv", "a\tb\none\t1,5\n".encode("utf-16")),
     ],
 )
@@ -403,9 +403,12 @@ def test_tables_are_separated_by_tabs_or_semicolons_too(
         (json.dumps({"train": ROWS, "test": ROWS}).encode(), "several lists of rows: give each a"),
         (json.dumps({"data": ROWS, "test": ROWS}).encode(), "several lists of rows: give each a"),
         (b'{"a": ["x", "y"], "b": [1]}', "columns of different lengths: write one record per"),
-        (gzip.compress(LINES * 50)[:-20], "damaged compressed file"),
+        (gzip.compress(LINES * 50, mtime=0)[:-20], "damaged compressed file"),
         (pa.Codec("zstd").compress(LINES * 50, asbytes=True)[:-9], "damaged compressed file"),
-        (gzip.compress(parquet(ROWS)), "a compressed Parquet, Arrow or zip file: expand it first"),
+        (
+            gzip.compress(parquet(ROWS), mtime=0),
+            "a compressed Parquet, Arrow or zip file: expand it first",
+        ),
         (lzma.compress(LINES), "compressed with xz: expand the file first"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a Git LFS pointer: fetch"),
         (b"\xff\xfe{\x00\x00", "not UTF-16"),
