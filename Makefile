@@ -28,7 +28,7 @@ test-model: .venv-model/.installed  ## run the tests that call a small real mode
 	.venv-model/bin/python -m pytest -n 0 -m model tests/model
 
 bench: .venv/.installed-dev  ## measure builds, teacher, report, sandbox, graders and the contamination screen
-	@set -e; for name in run teacher report flips; do \
+	@set -e; for name in run keys teacher report flips; do \
 	$(BIN)/python bench/$$name.py --json $(RESULTS)/$$name.json; done
 	@set -e; if [ -d $(DATA)/outputs ]; then \
 	for name in sandbox answers labels published steps variants contamination; do \

@@ -8,7 +8,6 @@ problems. Few shards change, and of those only ids and copy numbers.
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -36,7 +35,7 @@ def number_all(
         return list(shards), found.counts["problems"]
     rows_of = context.store.objects.rows
     rows = context.store.objects.read(found.objects["copies"])
-    changed = sorted({number for batch in rows for number in batch.column("shard").to_pylist()})
+    changed = sorted({one for batch in rows for one in batch.column("shard").unique().to_pylist()})
     done = run_shards(
         context,
         number_shard,
@@ -63,60 +62,55 @@ def _find_copies(
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
         with context.store.guard_query([*problems, *rationales]), context.store.engine() as engine:
-            count = engine.sql(
-                f"SELECT count(DISTINCT id) FROM {scan(map(objects.path, problems))}"
-            ).fetchall()[0][0]
-            shared = [] if len(rationales) == 1 else _shared(context, engine, rationales)
-        columns = [[row[name] for row in shared] for name in _COPIES.names]
-        digest = objects.write([arrow.make_batch(columns, _COPIES)], _COPIES)
-        return {"copies": digest}, {"copies": len(shared), "problems": count}
+            # Not count(DISTINCT id), which keeps all ids in memory.
+            ids = f"SELECT DISTINCT id FROM {scan(map(objects.path, problems))}"
+            count = engine.sql(f"SELECT count(*) FROM ({ids})").fetchall()[0][0]
+            written = [objects.path(digest) for digest in rationales]
+            batches = engine.batches(_select_copies(engine, written)) if len(written) > 1 else ()
+            digest = objects.write((batch.cast(_COPIES) for batch in batches), _COPIES)
+        return {"copies": digest}, {"copies": objects.rows(digest), "problems": count}
 
     return context.once(Stage("copies", (__name__,)), {}, [*problems, *rationales], make, name)
 
 
-def _shared(
-    context: BuildContext, engine: Engine, rationales: Sequence[str]
-) -> list[dict[str, Any]]:
-    """Return the rows of object `copies`, for all rationales of which two shards have one."""
-    objects = context.store.objects
-    numbers: dict[str, list[int]] = {}
-    for number, digest in enumerate(rationales):
-        numbers.setdefault(str(objects.path(digest)), []).append(number)
-    repeated = [literal(path) for path, shards in numbers.items() if len(shards) > 1]
-    twice = f"OR any_value(filename) IN ({', '.join(repeated)})" if repeated else ""
-    written = scan(map(Path, numbers), filename=True)
-    query = f"""
-        SELECT id, list(filename) FROM {written} WHERE copy = 0
-        GROUP BY id HAVING count(*) > 1 {twice}
-    """
-    first = {
-        id_: sorted(number for path in paths for number in numbers[path])
-        for id_, paths in engine.sql(query).fetchall()
-    }
-    if not first:
-        return []
-    more = _copies_within(engine, written)
-    rows = []
-    for id_, shards in sorted(first.items()):
-        earlier = 0
-        for shard in shards:
-            if earlier:
-                rows.append({"shard": shard, "id": id_, "earlier": earlier})
-            earlier += 1 + more.get((str(objects.locate(rationales[shard])), id_), 0)
-    return rows
+def _select_copies(engine: Engine, written: Sequence[Path]) -> str:
+    """Return a SELECT of the rows of object `copies`, for objects of rationales by shard.
 
-
-def _copies_within(engine: Engine, written: str) -> dict[tuple[str, bytes], int]:
-    """Return the number of further copies by object and id of the first one."""
-    more: dict[tuple[str, bytes], int] = {}
-    query = f"""
-        SELECT filename, problem_id, writer, kind, instruction, text FROM {written} WHERE copy > 0
+    Only ids are grouped; other columns are read of the rationales that two shards have in common.
     """
-    for batch in engine.batches(query):
-        for row in batch.to_pylist():
-            key = row.pop("filename"), rationale_id(**row, copy=0)
-            more[key] = more.get(key, 0) + 1
-    return more
+    engine.sql("CREATE TABLE shards (filename VARCHAR, shard INTEGER)")
+    numbered = ", ".join(f"({literal(path)}, {number})" for number, path in enumerate(written))
+    engine.sql(f"INSERT INTO shards VALUES {numbered}")
+    source = scan(dict.fromkeys(written), filename=True)
+    same = ", ".join(("filename", "problem_id", "writer", "kind", "instruction", "text"))
+    return f"""
+        WITH repeated AS MATERIALIZED (
+            SELECT id FROM {source} WHERE copy = 0 GROUP BY id HAVING count(*) > 1
+            UNION
+            SELECT id FROM {source} WHERE copy = 0 AND filename IN (
+                SELECT filename FROM shards GROUP BY filename HAVING count(*) > 1)
+        ),
+        first AS MATERIALIZED (
+            SELECT id, {same} FROM {source} SEMI JOIN repeated USING (id) WHERE copy = 0
+        ),
+        more AS (
+            SELECT id, filename, count(*) AS copies
+            FROM (SELECT {same} FROM {source} WHERE copy > 0) JOIN first USING ({same})
+            GROUP BY id, filename
+        ),
+        counted AS (
+            SELECT shard, id, 1 + coalesce(copies, 0) AS copies
+            FROM (SELECT id, filename FROM first) JOIN shards USING (filename)
+            LEFT JOIN more USING (id, filename)
+        )
+        SELECT shard, id, earlier::INTEGER AS earlier
+        FROM (
+            SELECT shard, id, sum(copies) OVER (
+                PARTITION BY id ORDER BY shard ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+            ) AS earlier
+            FROM counted
+        ) WHERE earlier > 0 ORDER BY shard, id
+    """
 
 
 def number_shard(

@@ -97,3 +97,23 @@ def read(context: BuildContext, digest: str) -> list[dict[str, object]]:
     return pa.Table.from_batches(
         context.store.objects.read(digest), pq.read_schema(context.store.objects.path(digest))
     ).to_pylist()
+
+
+def test_many_shards_need_little_memory(
+    context: BuildContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last rationale of each shard is the first of the next one."""
+    open_engine = context.store.engine
+    monkeypatch.setattr(context.store, "engine", lambda: open_engine("50MB", threads=1))
+    objects, pairs = context.store.objects, []
+    problems = objects.write(arrow.to_batches(PROBLEMS, arrow.PROBLEMS), arrow.PROBLEMS)
+    verdicts = objects.write([], arrow.VERDICTS)
+    for start in range(0, 160_000, 4_000):
+        rationales = [
+            Rationale(PROBLEMS[0].id, "w", "CoT", "instruction", str(start + each))
+            for each in range(4_001)
+        ]
+        batches = arrow.to_batches(rationales, arrow.RATIONALES)
+        pairs.append((objects.write(batches, arrow.RATIONALES), verdicts))
+    done, _ = number_all(context, "cot", [problems], pairs)
+    assert [one != other for one, other in zip(done, pairs, strict=True)] == [False] + [True] * 39
