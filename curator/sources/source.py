@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from curator.core.errors import SourceError
 from curator.core.model import Problem
 
 Row = Mapping[str, Any]
@@ -57,6 +58,16 @@ class Source:
     """Paper, as an arXiv number or a URL."""
 
 
+FileState = tuple[int, int]
+"""Size in bytes, and time of the last change in nanoseconds."""
+
+
+def file_state(path: Path) -> FileState:
+    """Return the state of a file. Raises OSError."""
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
 @dataclass(frozen=True, slots=True)
 class SourceFiles:
     """The files of a source on this machine."""
@@ -71,3 +82,13 @@ class SourceFiles:
     names."""
     origin: str
     """Text for users: the folder, or `openai/gsm8k at 740312a`."""
+    states: tuple[FileState, ...] = ()
+    """The state of each local file before it was hashed; empty for downloaded files."""
+
+    def check_unchanged(self) -> None:
+        """Raise SourceError if a file is not what was hashed: `digest` would name other bytes."""
+        for path, state in zip(self.files, self.states, strict=False):
+            if file_state(path) != state:
+                raise SourceError(
+                    f"{path} changed while it was read. Rerun the command when it is complete."
+                )

@@ -12,6 +12,7 @@ import pytest
 
 from curator import RunOptions, build, load
 from curator.core.errors import SourceError
+from curator.core.progress import SilentListener
 from curator.pipeline.preview import preview
 from datastore.store import Store
 from tests.worlds import EVALUATION, LAMPS, RECIPE, RIGHT, make_world
@@ -184,3 +185,33 @@ def test_a_build_killed_before_it_wrote_the_views_writes_them_when_it_runs_again
     assert build(recipe, store, options=options).number == 2
     with duckdb.connect(str(views), read_only=True) as connection:
         assert connection.sql("SELECT count(*) FROM versions").fetchall() == [(2,)]
+
+
+class Changes(SilentListener):
+    """Appends a record to a file while it is read, once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._changed = path, False
+
+    def progress(self, what: str, done: int, total: int | None) -> None:
+        if what.startswith("reading") and not self._changed:
+            self._changed = True
+            with self._path.open("a") as file:
+                file.write(json.dumps({"question": "New?", "answer": "#### 1"}) + "\n")
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_taken_for_what_was_hashed(world) -> None:
+    mirror, recipe, store = world
+    path = mirror / "sources/gsm8k/rows.jsonl"
+    before = path.read_bytes()
+    with pytest.raises(SourceError, match=r"rows\.jsonl changed while it was read"):
+        build(recipe, store, options=RunOptions(mirror=mirror, listener=Changes(path)))
+    assert (
+        build(recipe, store, options=RunOptions(mirror=mirror)).content["subsets"]["cot"]["records"]
+        == 9
+    )
+    path.write_bytes(before)
+    assert (
+        build(recipe, store, options=RunOptions(mirror=mirror)).content["subsets"]["cot"]["records"]
+        == 8
+    )

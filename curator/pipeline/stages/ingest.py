@@ -163,6 +163,7 @@ def _read(
         batches = arrow.to_batches(slice_, arrow.PROBLEMS)
         objects[_name(number, name)] = context.store.objects.write(batches, arrow.PROBLEMS)
     objects["quarantine"] = _write_quarantine(context, quarantined)
+    opened.check_unchanged()
     return objects, {"records": count, "quarantined": len(quarantined)}
 
 

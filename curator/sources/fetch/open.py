@@ -13,7 +13,7 @@ from types import ModuleType
 
 from curator.core.errors import SourceError
 from curator.sources.fetch import github, hub
-from curator.sources.source import Source, SourceFiles
+from curator.sources.source import Source, SourceFiles, file_state
 
 
 def hash_bytes(path: Path) -> str:
@@ -88,6 +88,7 @@ def _open_local(
     try:
         files, root = _list_files(source, mirror)
         names = [_place_name(each.relative_to(root)) for each in files]
+        states = tuple(map(file_state, files))
         digest = sha256(source.settings.encode())
         for path, name in zip(files, names, strict=True):
             digest.update(f"{name}\n{hash_file(path)}\n".encode())
@@ -96,7 +97,7 @@ def _open_local(
             f"{source.name}: cannot read {error.filename}: {error.strerror}"
         ) from None
     return SourceFiles(
-        tuple(files), tuple(names), "", digest.hexdigest(), source.local or str(root)
+        tuple(files), tuple(names), "", digest.hexdigest(), source.local or str(root), states
     )
 
 

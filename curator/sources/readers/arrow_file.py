@@ -19,6 +19,8 @@ from curator.sources.source import Row
 
 MAGIC = b"ARROW1\x00\x00"
 END = b"\xff\xff\xff\xff\0\0\0\0"
+CONTINUED = b"\xff\xff\xff\xff"
+"""What each message of a stream begins with."""
 ALIGNMENT = 64
 """Bytes to multiples of which a writer may pad what it writes."""
 AT_ONCE = 1_000
@@ -66,7 +68,16 @@ def _check_messages(file: Any) -> bool:
     """
     import pyarrow as pa
 
-    schema = pa.ipc.read_schema(file)
+    start = file.tell()
+    try:
+        schema = pa.ipc.read_schema(file)
+    except (pa.ArrowException, OSError):
+        file.seek(start)
+        if start and file.read(len(CONTINUED)) != CONTINUED:
+            raise Broken(
+                "an Arrow file whose batches are no stream, as Polars writes it: write Parquet", ""
+            ) from None
+        raise
     for field in schema:
         if _expands(field.type):
             raise Broken("an Arrow type that is not read: write Parquet", str(field)[:1000])

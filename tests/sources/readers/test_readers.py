@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import polars
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -265,6 +266,14 @@ def test_an_arrow_file_that_ends_too_early_or_too_late_is_reported_after_its_row
         found = read_file(path)
         assert [row for _, row in found[:2]] == ROWS
         assert found[2:] == [("rows.arrow", "not Arrow")]
+
+
+def test_an_arrow_file_without_a_stream_inside_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "rows.arrow"
+    polars.DataFrame({"a": ["x", "y"]}).write_ipc(path)
+    assert [reason for _, reason in read_file(path)] == [
+        "an Arrow file whose batches are no stream, as Polars writes it: write Parquet"
+    ]
 
 
 def test_a_zip_is_read_member_by_member_and_nothing_is_unpacked(tmp_path: Path) -> None:
