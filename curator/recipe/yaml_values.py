@@ -17,6 +17,7 @@ from curator.core.errors import RecipeError, join_errors, to_one_line
 from curator.recipe.keys import Loc
 from datastore.text import is_storable
 
+ALIASES = "aliases (`*name`) are not allowed"
 MAX_DEPTH = 20
 """Maximum number of lists and mappings inside each other; a recipe needs 6."""
 MAX_VALUES = 10_000
@@ -54,6 +55,8 @@ def read_values(text: str, file: str) -> tuple[dict[str, Any], dict[Loc, str]]:
     except yaml.YAMLError as error:
         line = _line(getattr(error, "problem_mark", None))
         why = getattr(error, "problem", None) or "not valid YAML"
+        if getattr(error, "context", None) == "while scanning an alias":
+            why = f"{ALIASES}. Quote a value that starts with an asterisk: '*.jsonl'."
         raise RecipeError(f"{file}:{line}: {to_one_line(why)}") from None
     except (ValueError, OverflowError) as error:  # an escape or a directive with an invalid number
         why = f"not valid YAML ({to_one_line(str(error))})"
