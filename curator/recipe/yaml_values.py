@@ -141,7 +141,7 @@ class _Reader:
     def _check_event(self, event: yaml.Event, depth: int) -> None:
         self._count += 1
         if isinstance(event, yaml.AliasEvent):
-            raise self._error(event, "aliases (`*name`) are not allowed. Repeat the value, or quote it if it is a path: '*.jsonl'.")
+            raise self._error(event, f"{ALIASES}. Repeat the value instead.")
         if getattr(event, "tag", None) is not None:
             raise self._error(event, "tags (`!name`) are not allowed. Remove the tag.")
         if depth > MAX_DEPTH:
