@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from curator.answers import Grader
+from curator.checks.grade_samples import GradedProblem, grade
 from curator.core.errors import UsageError
 from curator.core.samples import Sample, SampledProblem, read_samples, write_samples
 from curator.sandbox import Sandbox
 from trainers.evaluation.evaluate import Result, compare, evaluate, read_result
-from trainers.evaluation.grade import GradedProblem, grade
 
 HALF = SampledProblem(
     "math",
