@@ -79,6 +79,10 @@ class BuildContext:
             return self.options.mirror_folder
         return self.recipe.folder / self.recipe.mirror
 
+    def cached(self, stage: Stage, params: dict[str, Any], inputs: Sequence[str]) -> Outputs | None:
+        """Return the cached outputs of a stage; None if it has to run."""
+        return self.store.memo.get(_memo_key(stage, params, inputs))
+
     def once(
         self,
         stage: Stage,
@@ -93,9 +97,8 @@ class BuildContext:
         `about` names the source or subset in the note that another process is running the stage.
         `again` decides whether cached outputs are discarded and made again.
         """
-        key = MemoKey(stage.name, code_version(*stage.code, *_SHARED_CODE), params, inputs)
         if self.dry:
-            cached = self.store.memo.get(key)
+            cached = self.cached(stage, params, inputs)
             if cached and not again(cached):
                 return cached
             raise NotBuilt(stage.name)
@@ -106,7 +109,12 @@ class BuildContext:
         def report_damage(path: Path) -> None:
             self.listener.note(f"{about or self.recipe.name}: {path} is damaged; making it again")
 
+        key = _memo_key(stage, params, inputs)
         return self.store.memo.run_once(key, make, report_wait, again, report_damage)
+
+
+def _memo_key(stage: Stage, params: dict[str, Any], inputs: Sequence[str]) -> MemoKey:
+    return MemoKey(stage.name, code_version(*stage.code, *_SHARED_CODE), params, inputs)
 
 
 @contextmanager

@@ -23,6 +23,8 @@ from datastore.memo import Outputs
 _COPIES = pa.schema([("shard", pa.int32()), ("id", arrow.ID), ("earlier", pa.int32())])
 """`earlier`: the number of rationales in earlier shards that are identical to this one."""
 
+CODE = (__name__,)
+
 Pair = tuple[str, str]
 """An object of rationales and that of their verdicts."""
 
@@ -71,7 +73,7 @@ def _find_copies(
         digest = objects.write([arrow.make_batch(columns, _COPIES)], _COPIES)
         return {"copies": digest}, {"copies": len(shared), "problems": count}
 
-    return context.once(Stage("copies", (__name__,)), {}, [*problems, *rationales], make, name)
+    return context.once(Stage("copies", CODE), {}, [*problems, *rationales], make, name)
 
 
 def _shared(
@@ -140,7 +142,7 @@ def number_shard(
         }, {"changed": len(new_ids)}
 
     inputs = [rationales, verdicts, copies]
-    return context.once(Stage("number", (__name__,)), {"shard": shard}, inputs, make, name)
+    return context.once(Stage("number", CODE), {"shard": shard}, inputs, make, name)
 
 
 def _number(
