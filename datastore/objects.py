@@ -128,6 +128,10 @@ class Objects:
         with self._open(digest) as file:
             return int(file.metadata.num_rows)
 
+    def total_rows(self, digests: Iterable[str]) -> int:
+        """Return the number of rows of several objects together."""
+        return sum(map(self.rows, digests))
+
     def text_bytes(self, digest: str) -> int:
         """Return the bytes of all columns before compression, from the footer."""
         with self._open(digest) as file:

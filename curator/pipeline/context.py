@@ -50,6 +50,21 @@ class Stage:
     """Modules and packages that the stage depends on; an edit in one of them reruns the stage."""
 
 
+@dataclass(frozen=True)
+class Mode:
+    """How the stages run, where it is not as in a build."""
+
+    limit: int | None = None
+    """Maximum number of records per source; None for no limit."""
+    dry: bool = False
+    """Run nothing: a stage whose result is not cached raises NotBuilt."""
+    sandbox_version: int = sandbox.VERSION
+    """Version of the sandbox whose cached executions are used."""
+
+
+BUILD = Mode()
+
+
 @dataclass
 class BuildContext:
     """What the stages of one build share."""
@@ -119,18 +134,9 @@ def _memo_key(stage: Stage, params: dict[str, Any], inputs: Sequence[str]) -> Me
 
 @contextmanager
 def make_context(
-    store: Store,
-    recipe: Recipe,
-    options: RunOptions,
-    *,
-    limit: int | None = None,
-    dry: bool = False,
-    sandbox_version: int = sandbox.VERSION,
+    store: Store, recipe: Recipe, options: RunOptions, mode: Mode = BUILD
 ) -> Iterator[BuildContext]:
-    """Make a context without teacher and executor; on exit, sandbox and graders are closed.
-
-    `sandbox_version` is the version of the sandbox whose cached executions are used.
-    """
+    """Make a context without teacher and executor; on exit, sandbox and graders are closed."""
     store.note = options.listener.note
     with Checker(
         store.ledger("executions"),
@@ -138,6 +144,6 @@ def make_context(
         recipe.limits,
         workers=options.worker_count,
         unsafe_local=options.unsafe_local,
-        sandbox_version=sandbox_version,
+        sandbox_version=mode.sandbox_version,
     ) as checker:
-        yield BuildContext(store, recipe, options, checker, limit=limit, dry=dry)
+        yield BuildContext(store, recipe, options, checker, limit=mode.limit, dry=mode.dry)

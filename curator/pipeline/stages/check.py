@@ -43,7 +43,7 @@ def check(
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
         counts: Counter[str] = Counter()
-        rows = sum(map(context.store.objects.rows, rationales))
+        rows = context.store.objects.total_rows(rationales)
         candidates = track_progress(
             _candidates(context, subset, problems, rationales, agreements),
             context.listener,
