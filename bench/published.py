@@ -18,10 +18,10 @@ from labels import lines
 from results import Figure, add_json_option, write_figures
 
 from curator.answers import Grader
+from curator.checks.grade_samples import grade
 from curator.core.samples import Sample, SampledProblem
 from curator.sandbox import Sandbox
 from trainers.evaluation.evaluate import evaluate
-from trainers.evaluation.grade import grade
 
 
 def codex(outputs: Path) -> Iterator[SampledProblem]:
@@ -64,7 +64,7 @@ def main() -> int:
     with Sandbox(workers=2) as box, Grader() as grader:
         for name, problems in sets.items():
             started = time.monotonic()
-            result = evaluate(grade(problems, box, grader), name)
+            result = evaluate(grade(problems, box.map, grader.map), name)
             seconds = time.monotonic() - started
             figures.append(Figure(f"{name}, time", seconds, "s"))
             for score in result.scores:

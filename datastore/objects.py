@@ -99,11 +99,15 @@ class Objects:
 
     def locate(self, digest: str) -> Path:
         """Return where the object belongs, whether it exists or not. Read from `path` instead."""
+        return Path(self._locate(digest))
+
+    def _locate(self, digest: str) -> str:
+        """Return the path as text: making a `Path` takes as long as asking for the file's state."""
         if not _DIGEST.fullmatch(digest):
             raise StoreError(
                 f"'{digest}' is not a valid object digest: expected 64 hexadecimal digits."
             )
-        return Path(f"{self._text}/{digest[:2]}/{digest}.parquet")
+        return f"{self._text}/{digest[:2]}/{digest}.parquet"
 
     def has(self, digest: str) -> bool:
         """Return whether the object exists; `check` verifies its bytes."""
@@ -124,6 +128,10 @@ class Objects:
         with self._open(digest) as file:
             return int(file.metadata.num_rows)
 
+    def total_rows(self, digests: Iterable[str]) -> int:
+        """Return the number of rows of several objects together."""
+        return sum(map(self.rows, digests))
+
     def text_bytes(self, digest: str) -> int:
         """Return the bytes of all columns before compression, from the footer."""
         with self._open(digest) as file:
@@ -135,6 +143,8 @@ class Objects:
 
         An object whose file did not change since it was hashed is not hashed, except `again`.
         """
+        if not again and self._is_known(digest):
+            return
         path = self.locate(digest)
         if not path.is_file():
             raise StoreError(f"{path} is missing. {_ADVICE}")
@@ -165,7 +175,7 @@ class Objects:
 
     def _is_known(self, digest: str) -> bool:
         try:
-            return self._known.knows(self.locate(digest), digest)
+            return self._known.knows(self._locate(digest), digest)
         except (OSError, StoreError):  # missing, or not a digest at all
             return False
 

@@ -12,7 +12,8 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 def is_storable(text: str) -> bool:
     """Return whether the text has neither NUL nor lone surrogates."""
-    # Most texts are printable, and that is quicker to find out.
+    if text.isascii():  # stored with the text, so that only NUL is searched for
+        return "\0" not in text
     return text.isprintable() or not _UNSTORABLE.search(text)
 
 

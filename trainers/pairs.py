@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
+from curator.checks.grade_samples import GradedProblem
 from curator.core.errors import UsageError
-from trainers.evaluation.grade import GradedProblem
 
 
 @dataclass(frozen=True, slots=True)

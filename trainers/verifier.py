@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from curator.answers import Grader
+from curator.checks.grade_samples import grade
 from curator.core.errors import UsageError
 from curator.core.samples import read_samples
 from curator.sandbox import Sandbox
 from trainers.apply_verifier import Scorer, encode_prompts, verdict_tokens
 from trainers.evaluation.calibration import auc, calibration_error, pair_accuracy, reliability
-from trainers.evaluation.grade import grade
 from trainers.models import load_causal, load_reward, load_tokenizer, lora_config, weight_dtype
 from trainers.pairs import SolutionSet, collect_solutions, draw_by_hash, make_pairs, split
 from trainers.recipe import Verifier
@@ -48,7 +48,7 @@ def train_verifier(recipe: Verifier, log: Log) -> dict[str, Any]:
         log(f"{recipe.folder / 'model'} is complete; nothing to do")
         return record
     with Sandbox(workers=WORKERS) as box, Grader() as grader:
-        problems = collect_solutions(grade(read_samples(path), box, grader))
+        problems = collect_solutions(grade(read_samples(path), box.map, grader.map))
     trained, held_out = split(problems, recipe.held_out, recipe.seed)
     tokenizer = load_tokenizer(recipe.model, recipe.revision)
     rows, too_long = _encode_pairs(tokenizer, trained, recipe)

@@ -5,6 +5,7 @@ It reads the texts only: a program is parsed, never run.
 
 import ast
 import re
+import symtable
 import warnings
 
 from curator.checks.candidate import Candidate
@@ -15,7 +16,10 @@ SHORTEST_INSTRUCTION = 10
 """Minimum number of characters."""
 LONGEST = 20_000
 """Maximum number of characters: no trainer uses a longer text."""
+SHORT = 2_000
+"""Number of characters up to which a program's tree has fewer levels than Python's limit."""
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffd\ud800-\udfff]")
+_ASCII_CONTROL = bytes([*range(9), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F])
 _LONG_NUMBER = re.compile(r"\d{4301}")
 """Python refuses to read an integer of more than 4,300 digits."""
 
@@ -31,9 +35,7 @@ def check_format(candidate: Candidate, version: int) -> Verdict:
 def _find_defect(candidate: Candidate) -> tuple[str, str]:
     """Return the reason of a failure and what was seen, or two empty texts."""
     for name, text in (("instruction", candidate.instruction), ("text", candidate.text)):
-        # Most texts are printable except for line ends; that test is far cheaper than a pattern.
-        plain = text.replace("\n", "").isprintable() and "\ufffd" not in text
-        if not plain and (control := _CONTROL.search(text)):
+        if not _is_plain(text) and (control := _CONTROL.search(text)):
             seen = f"{name} holds U+{ord(control[0]):04X} at {control.start()}"
             return "broken characters", seen
         if len(text) > LONGEST:
@@ -45,6 +47,13 @@ def _find_defect(candidate: Candidate) -> tuple[str, str]:
     return _find_program_defect(candidate.text) if candidate.kind == "PoT" else ("", "")
 
 
+def _is_plain(text: str) -> bool:
+    """Return whether a text surely has no broken characters; far cheaper than the pattern."""
+    if text.isascii():
+        return len(text.encode().translate(None, _ASCII_CONTROL)) == len(text)
+    return text.replace("\n", "").isprintable() and "\ufffd" not in text
+
+
 def _find_program_defect(program: str) -> tuple[str, str]:
     if _LONG_NUMBER.search(program):
         return "not a program", "a number of more than 4,300 digits"
@@ -52,7 +61,8 @@ def _find_program_defect(program: str) -> tuple[str, str]:
         with warnings.catch_warnings():
             # An invalid escape sequence in the data must not print a warning here.
             warnings.simplefilter("ignore")
-            ast.parse(program)
+            if not _is_surely_parsed(program):
+                ast.parse(program)
     except SyntaxError as error:
         return "not a program", f"{error.msg} (line {error.lineno})"
     except (ValueError, RecursionError, MemoryError) as error:
@@ -60,6 +70,21 @@ def _find_program_defect(program: str) -> tuple[str, str]:
     if "print" not in program:
         return "prints nothing", ""
     return "", ""
+
+
+def _is_surely_parsed(program: str) -> bool:
+    """Return whether a program parses; false if `ast.parse`, which takes longer, must decide.
+
+    A symbol table is made by the same parser, without a tree of Python objects, and has only more
+    errors. Of a short program no tree is so deep that making those objects could fail.
+    """
+    if len(program) > SHORT:
+        return False
+    try:
+        symtable.symtable(program, "<unknown>", "exec")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
 
 
 CHECK = Check(

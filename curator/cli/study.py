@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from curator.core.errors import UsageError
 from curator.core.progress import Listener
 from curator.core.samples import write_samples
 from curator.pipeline.build import build
+from curator.pipeline.grade import grade_in_shards
 from curator.pipeline.run_options import RunOptions
 from curator.pipeline.sample import SampleRequest, find_sets, sample
 from curator.recipe.load import load_recipe
@@ -119,7 +121,8 @@ def study(
                 write_samples(sample(request.sampling, settings, opened, options), samples)
         if not file.exists():
             listener.note(f"{recipe.name}: scoring")
-            result = evaluate_files([samples], recipe.name, trained_on=release)
+            grade = partial(grade_in_shards, store=store, options=options)
+            result = evaluate_files([samples], recipe.name, grade, trained_on=release)
             write_result(result, file)
         count = content_of(manifest).rows.count
         results.append(MixtureResult(recipe.name, manifest.ref, count, read_result(file), file))

@@ -16,7 +16,9 @@ from curator import answers, sandbox
 from curator.answers import Equivalence, Grader
 from curator.checks import CHECKS, Candidate, collect_evidence, compare_pairs
 from curator.checks.evidence import Pair
+from curator.checks.grade_samples import GradedProblem, grade
 from curator.core.model import Answer, Verdict, content_id
+from curator.core.samples import SampledProblem
 from curator.recipe.schema import Limits
 from curator.sandbox import Execution, Sandbox
 from datastore.compute_missing import chunks, compute_missing
@@ -93,6 +95,10 @@ class Checker:
         """Return the final answer of each rationale; programs are run."""
         found = collect_evidence(candidates, ["answer"], self._run, self.compare)
         return [candidate.answer for candidate in found]
+
+    def grade_samples(self, problems: Iterable[SampledProblem]) -> Iterator[GradedProblem]:
+        """Yield problems with graded samples, in order; programs are run."""
+        return grade(problems, self._run, self._grade)
 
     def compare(self, pairs: Sequence[Pair]) -> list[Equivalence]:
         """Return how each pair of answers compares."""

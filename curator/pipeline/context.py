@@ -50,6 +50,21 @@ class Stage:
     """Modules and packages that the stage depends on; an edit in one of them reruns the stage."""
 
 
+@dataclass(frozen=True)
+class Mode:
+    """How the stages run, where it is not as in a build."""
+
+    limit: int | None = None
+    """Maximum number of records per source; None for no limit."""
+    dry: bool = False
+    """Run nothing: a stage whose result is not cached raises NotBuilt."""
+    sandbox_version: int = sandbox.VERSION
+    """Version of the sandbox whose cached executions are used."""
+
+
+BUILD = Mode()
+
+
 @dataclass
 class BuildContext:
     """What the stages of one build share."""
@@ -79,6 +94,10 @@ class BuildContext:
             return self.options.mirror_folder
         return self.recipe.folder / self.recipe.mirror
 
+    def cached(self, stage: Stage, params: dict[str, Any], inputs: Sequence[str]) -> Outputs | None:
+        """Return the cached outputs of a stage; None if it has to run."""
+        return self.store.memo.get(_memo_key(stage, params, inputs))
+
     def once(
         self,
         stage: Stage,
@@ -93,9 +112,8 @@ class BuildContext:
         `about` names the source or subset in the note that another process is running the stage.
         `again` decides whether cached outputs are discarded and made again.
         """
-        key = MemoKey(stage.name, code_version(*stage.code, *_SHARED_CODE), params, inputs)
         if self.dry:
-            cached = self.store.memo.get(key)
+            cached = self.cached(stage, params, inputs)
             if cached and not again(cached):
                 return cached
             raise NotBuilt(stage.name)
@@ -106,23 +124,19 @@ class BuildContext:
         def report_damage(path: Path) -> None:
             self.listener.note(f"{about or self.recipe.name}: {path} is damaged; making it again")
 
+        key = _memo_key(stage, params, inputs)
         return self.store.memo.run_once(key, make, report_wait, again, report_damage)
+
+
+def _memo_key(stage: Stage, params: dict[str, Any], inputs: Sequence[str]) -> MemoKey:
+    return MemoKey(stage.name, code_version(*stage.code, *_SHARED_CODE), params, inputs)
 
 
 @contextmanager
 def make_context(
-    store: Store,
-    recipe: Recipe,
-    options: RunOptions,
-    *,
-    limit: int | None = None,
-    dry: bool = False,
-    sandbox_version: int = sandbox.VERSION,
+    store: Store, recipe: Recipe, options: RunOptions, mode: Mode = BUILD
 ) -> Iterator[BuildContext]:
-    """Make a context without teacher and executor; on exit, sandbox and graders are closed.
-
-    `sandbox_version` is the version of the sandbox whose cached executions are used.
-    """
+    """Make a context without teacher and executor; on exit, sandbox and graders are closed."""
     store.note = options.listener.note
     with Checker(
         store.ledger("executions"),
@@ -130,6 +144,6 @@ def make_context(
         recipe.limits,
         workers=options.worker_count,
         unsafe_local=options.unsafe_local,
-        sandbox_version=sandbox_version,
+        sandbox_version=mode.sandbox_version,
     ) as checker:
-        yield BuildContext(store, recipe, options, checker, limit=limit, dry=dry)
+        yield BuildContext(store, recipe, options, checker, limit=mode.limit, dry=mode.dry)

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
-from curator import sandbox
 from curator.core.errors import UsageError, to_one_line, unknown_name
 from curator.core.progress import SilentListener
-from curator.pipeline.context import BuildContext, make_context
+from curator.pipeline.context import BUILD, BuildContext, Mode, make_context
 from curator.pipeline.executors import EXECUTORS, Setup
 from curator.pipeline.run_options import RunOptions
 from curator.pipeline.teacher_session import TeacherSession
@@ -20,19 +19,10 @@ from datastore.store import Store
 
 @contextmanager
 def open_context(
-    store: Store,
-    recipe: Recipe,
-    options: RunOptions,
-    *,
-    limit: int | None = None,
-    dry: bool = False,
-    sandbox_version: int = sandbox.VERSION,
+    store: Store, recipe: Recipe, options: RunOptions, mode: Mode = BUILD
 ) -> Iterator[BuildContext]:
-    """Open the context of one build; on exit, workers, sandbox, graders and teacher are closed.
-
-    `sandbox_version` is the version of the sandbox whose cached executions are used.
-    """
-    if options.unsafe_local and not dry:
+    """Open the context of one build; on exit, workers, sandbox, graders and teacher are closed."""
+    if options.unsafe_local and not mode.dry:
         options.listener.note(
             "--unsafe-local: programs run even if this system cannot sandbox them. "
             "'curator sandbox' lists what it blocks."
@@ -45,11 +35,7 @@ def open_context(
             f"is '{options.executor}'. Add --executor ray."
         )
     with ExitStack() as stack:
-        context = stack.enter_context(
-            make_context(
-                store, recipe, options, limit=limit, dry=dry, sandbox_version=sandbox_version
-            )
-        )
+        context = stack.enter_context(make_context(store, recipe, options, mode))
         if recipe.teacher:
             context.teacher_session = stack.enter_context(
                 TeacherSession(
@@ -57,11 +43,11 @@ def open_context(
                 )
             )
         parallel = options.executor != "local" or options.worker_count > 1
-        if not dry and limit is None and parallel:
+        if not mode.dry and mode.limit is None and parallel:
             folder, mirror = recipe.folder.absolute(), options.mirror_folder
             plain = replace(
                 options, listener=SilentListener(), mirror=mirror.absolute() if mirror else None
             )
-            setup = Setup(store.root, recipe, folder, plain, sandbox_version, limit)
+            setup = Setup(store.root, recipe, folder, plain, mode)
             context.executor = stack.enter_context(EXECUTORS[options.executor](setup))
         yield context

@@ -13,7 +13,7 @@ from typing import Literal
 from curator.core.errors import UsageError
 from curator.core.model import Problem
 from curator.pipeline import mixture
-from curator.pipeline.context import BuildContext, NotBuilt
+from curator.pipeline.context import BuildContext, Mode, NotBuilt
 from curator.pipeline.estimate import CallEstimate, estimate_calls, find_changes
 from curator.pipeline.freeze import part
 from curator.pipeline.locate import LocatedSource, find_evals, find_sources, source_name
@@ -86,7 +86,7 @@ class _Status:
 
 def plan(recipe: Recipe, store: Store, options: RunOptions = DEFAULTS) -> Plan:
     """Return what `build` would do with this store now; run and write nothing."""
-    with open_context(store, recipe, options, dry=True) as context:
+    with open_context(store, recipe, options, Mode(dry=True)) as context:
         return _plan(context)
 
 

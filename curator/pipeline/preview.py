@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from curator.pipeline.build import run_stages
+from curator.pipeline.context import Mode
 from curator.pipeline.locate import find_evals, find_sources
 from curator.pipeline.open_context import open_context
 from curator.pipeline.run_options import DEFAULTS, RunOptions
@@ -56,7 +57,7 @@ def preview(
         recipe = load_recipe(recipe)
     with (
         Store(Path(store)) as opened,
-        open_context(opened, recipe, options, limit=problems) as context,
+        open_context(opened, recipe, options, Mode(limit=problems)) as context,
     ):
         result = run_stages(context, find_sources(context), find_evals(context))
         return _rows(opened, result)

@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from curator.core.errors import UsageError, to_one_line
-from curator.pipeline.context import BuildContext
+from curator.pipeline.context import BuildContext, Mode
 from curator.pipeline.freeze import freeze, screen_and_freeze
 from curator.pipeline.open_context import open_context
 from curator.pipeline.run_options import DEFAULTS, RunOptions
@@ -48,7 +48,7 @@ def reverify(
                 "evaluation sets. Build its recipe, or check its rows with 'curator audit'."
             )
         recipe, sandbox = recipe_of(manifest), content.code.sandbox
-        with open_context(opened, recipe, options, sandbox_version=sandbox) as context:
+        with open_context(opened, recipe, options, Mode(sandbox_version=sandbox)) as context:
             subsets = {
                 name: _reverify_subset(context, content, objects, name)
                 for name in context.recipe.subsets
@@ -116,7 +116,7 @@ def _reverify_subset(
     else:  # an older release wrote all rationales into one object
         pairs = [(list(problems), list(rationales))]
     shards = [
-        Shard(partial(_count_rows, context, each[1]), (name, *each, state.agreements))
+        Shard(partial(context.store.objects.total_rows, each[1]), (name, *each, state.agreements))
         for each in pairs
     ]
     done = run_shards(context, check_shard, shards, "checking")
@@ -125,10 +125,6 @@ def _reverify_subset(
         outcomes.update(each.counts)
     verdicts = tuple(each.objects["verdicts"] for each in done)
     return replace(state, verdicts=verdicts, outcomes=dict(outcomes))
-
-
-def _count_rows(context: BuildContext, rationales: Sequence[str]) -> int:
-    return sum(map(context.store.objects.rows, rationales))
 
 
 def check_shard(

@@ -9,17 +9,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
+from typing import Any, TypeVar
 
-from curator.pipeline.context import BuildContext, NotBuilt
+from curator.pipeline.context import BuildContext, NotBuilt, Stage
 from curator.pipeline.locate import source_name
 from curator.pipeline.shards import Shard, run_shards
-from curator.pipeline.stages.check import check
+from curator.pipeline.stages.check import CODE as CHECK_CODE
+from curator.pipeline.stages.check import check, check_params
+from curator.pipeline.stages.copies import CODE as COPIES_CODE
 from curator.pipeline.stages.copies import number_all
 from curator.pipeline.stages.fill_gold import fill_gold, gold_index
 from curator.pipeline.stages.generate import generate, missing_teachers
 from curator.pipeline.stages.ingest import ingest, problems_of
 from curator.pipeline.stages.registry import STAGES
-from curator.pipeline.stages.write import write
+from curator.pipeline.stages.write import CODE as WRITE_CODE
+from curator.pipeline.stages.write import write, write_params
 from curator.pipeline.stages.writer_stage import WriterStage
 from curator.pipeline.state import (
     CALL_COUNTS,
@@ -33,6 +37,13 @@ from curator.pipeline.state import (
 from curator.recipe.schema import Recipe, Subset
 from curator.writers import WRITERS, own_stage
 from datastore.memo import Outputs
+
+T = TypeVar("T", str, int)
+
+RATIONALES, VERDICTS = "rationales:", "verdicts:"
+"""Prefixes of the names of a subset's objects; the number of the shard follows."""
+WRITE, CHECK = "write|", "check|"
+"""Prefixes of the names of a subset's counts."""
 
 
 def stage_of(subset: Subset) -> WriterStage | None:
@@ -74,22 +85,52 @@ def run_subsets(
     """
     read: dict[str, Outputs] = {}
     started = {name: _start(context, name, inputs, built, read) for name in names}
-    ready = [
-        (name, problems, rationales, state.agreements)
+    ready = {name: (state, written) for name, (state, written) in started.items() if written}
+    done: dict[str, Outputs] = {}
+    for name, each in ready.items():
+        if cached := context.cached(*_whole(context, *each)):
+            done[name] = cached
+    done |= _run(context, {name: each for name, each in ready.items() if name not in done})
+    return {
+        name: _add_results(state, written, done[name]) if written else state
         for name, (state, written) in started.items()
-        if written
+    }
+
+
+def _whole(
+    context: BuildContext, state: SubsetState, written: Rationales
+) -> tuple[Stage, dict[str, Any], list[str]]:
+    """Return stage, parameters and inputs of what is cached of a whole subset.
+
+    They are those of the stages of all its shards. An unchanged build reads this one record instead
+    of some records per shard.
+    """
+    stage = Stage("subset", (__name__, *WRITE_CODE, *CHECK_CODE, *COPIES_CODE))
+    params = {"write": write_params(state.subset), "check": check_params(context, state.subset)}
+    inputs = [*state.problems, *written.shards, state.agreements]
+    return stage, params, inputs
+
+
+def _run(
+    context: BuildContext, ready: Mapping[str, tuple[SubsetState, Rationales]]
+) -> dict[str, Outputs]:
+    """Write and check the shards of some subsets; return the outputs of each subset."""
+    calls = [
+        (name, problems, rationales, state.agreements)
+        for name, (state, written) in ready.items()
         for problems, rationales in zip(state.problems, written.shards, strict=True)
     ]
     rows = context.store.objects.rows
-    shards = [Shard(partial(rows, each[1]), each) for each in ready]
-    done = run_shards(context, write_and_check, shards, "writing and checking")
-    by_subset: dict[str, list[tuple[Outputs | None, Outputs]]] = {name: [] for name in names}
-    for (name, *_), outputs in zip(ready, done, strict=True):
+    shards = [Shard(partial(rows, each[1]), each) for each in calls]
+    results = run_shards(context, write_and_check, shards, "writing and checking")
+    by_subset: dict[str, list[tuple[Outputs | None, Outputs]]] = {name: [] for name in ready}
+    for (name, *_), outputs in zip(calls, results, strict=True):
         by_subset[name].append(outputs)
-    return {
-        name: _join(context, name, state, written, by_subset[name]) if written else state
-        for name, (state, written) in started.items()
-    }
+    done = {name: _join(context, name, *each, by_subset[name]) for name, each in ready.items()}
+    for name, outputs in done.items() if not context.dry else ():
+        made = partial(lambda each: (each.objects, each.counts), outputs)
+        context.once(*_whole(context, *ready[name]), made, name)
+    return done
 
 
 def write_and_check(
@@ -156,27 +197,46 @@ def _join(
     state: SubsetState,
     written: Rationales,
     shards: Sequence[tuple[Outputs | None, Outputs]],
-) -> SubsetState:
-    """Return the state of a subset with the rationales and the verdicts of all its shards."""
-    counts: Counter[str] = Counter(written.counts)
-    outcomes: Counter[str] = Counter()
+) -> Outputs:
+    """Return objects `rationales:NUMBER` and `verdicts:NUMBER` of a subset.
+
+    Counts: those of stage `write` as `write|NAME`, those of stage `check` as `check|NAME`.
+    """
+    counts: Counter[str] = Counter()
     pairs = []
     for (wrote, checked), rationales in zip(shards, written.shards, strict=True):
-        counts.update(wrote.counts if wrote else {})
-        outcomes.update(checked.counts)
+        counts.update(
+            {f"{WRITE}{key}": count for key, count in (wrote.counts if wrote else {}).items()}
+        )
+        counts.update({f"{CHECK}{key}": count for key, count in checked.counts.items()})
         pairs.append(
             (wrote.objects["rationales"] if wrote else rationales, checked.objects["verdicts"])
         )
     if len(pairs) > 1:
         pairs, problems = number_all(context, name, state.problems, pairs)
-        counts["problems"] = written.counts.get("problems", problems)
+        counts[f"{WRITE}problems"] = problems
+    objects: dict[str, str] = {}
+    for number, (rationales, verdicts) in enumerate(pairs):
+        objects |= {f"{RATIONALES}{number:06d}": rationales, f"{VERDICTS}{number:06d}": verdicts}
+    return Outputs(objects, dict(counts))
+
+
+def _add_results(state: SubsetState, written: Rationales, outputs: Outputs) -> SubsetState:
+    """Return the state of a subset with the rationales and the verdicts of all its shards."""
+    counts = {**_below(outputs.counts, WRITE), **written.counts}
     # A writer with a stage of its own may have made calls before those for rationales.
     sums = {key: state.counts.get(key, 0) + counts.get(key, 0) for key in CALL_COUNTS}
     calls = sums if "calls" in counts else {}
     return replace(
         state,
-        rationales=tuple(rationales for rationales, _ in pairs),
-        verdicts=tuple(verdicts for _, verdicts in pairs),
+        rationales=tuple(_below(outputs.objects, RATIONALES).values()),
+        verdicts=tuple(_below(outputs.objects, VERDICTS).values()),
         counts={**state.counts, **counts, **calls},
-        outcomes=dict(outcomes),
+        outcomes=_below(outputs.counts, CHECK),
     )
+
+
+def _below(values: Mapping[str, T], prefix: str) -> dict[str, T]:
+    """Return the values whose name starts with `prefix`, by the rest of it, in its order."""
+    named = sorted((name, value) for name, value in values.items() if name.startswith(prefix))
+    return {name.removeprefix(prefix): value for name, value in named}

@@ -92,6 +92,8 @@ def key(folded_column: str) -> str:
     spaced = folded_column
     for _ in range(2):  # the first pass over `1 2 3` consumes the 2 and leaves the second gap
         spaced = rf"regexp_replace({spaced}, '([0-9])\s+([0-9])', '\1_\2', 'g')"
+    gaps = rf"regexp_matches({folded_column}, '[0-9]\s+[0-9]')"
+    spaced = f"CASE WHEN {gaps} THEN {spaced} ELSE {folded_column} END"
     compact = _replace(spaced, {" ": "", "\n": "", "\t": "", "\r": ""})
     return f"rtrim({compact}, '.?!:;')"
 

@@ -9,6 +9,7 @@ import pytest
 
 from curator import RunOptions, build
 from curator.answers import Grader
+from curator.checks.grade_samples import grade
 from curator.pipeline.sample import SampleRequest, sample
 from curator.release.export import export
 from curator.sandbox import Sandbox
@@ -17,7 +18,6 @@ from curator.teacher.local_server import serve
 from datastore.store import Store
 from tests.model.serving import unpacked
 from trainers.evaluation.evaluate import evaluate
-from trainers.evaluation.grade import grade
 from trainers.recipe import SFT, load_training
 from trainers.sft import train_sft
 
@@ -57,7 +57,7 @@ def test_a_small_model_is_trained_on_a_release_served_and_scored(
         problems = list(sample(asked, settings, store, RunOptions(mirror=shared)))
     assert len(problems) == 20
     with Sandbox() as box, Grader() as grader:
-        result = evaluate(grade(problems, box, grader), "smollm2, three steps")
+        result = evaluate(grade(problems, box.map, grader.map), "smollm2, three steps")
     [score] = [each for each in result.scores if each.metric == "Pass@1"]
     print(f"\nlosses {losses}; Pass@1 on 20 GSM8K problems: {score.share:.0%}")
     assert score.problems == 20 and score.share < 0.5

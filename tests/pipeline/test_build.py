@@ -14,6 +14,8 @@ from curator import RunOptions, build, load
 from curator.core.errors import SourceError
 from curator.core.progress import SilentListener
 from curator.pipeline.preview import preview
+from curator.pipeline.stages import ingest
+from curator.versions.content import objects_of
 from datastore.store import Store
 from tests.worlds import EVALUATION, LAMPS, RECIPE, RIGHT, make_world
 
@@ -215,3 +217,41 @@ def test_a_file_that_changes_while_it_is_read_is_not_taken_for_what_was_hashed(w
         build(recipe, store, options=RunOptions(mirror=mirror)).content["subsets"]["cot"]["records"]
         == 8
     )
+
+
+def test_an_unchanged_build_reads_one_record_per_subset_however_many_shards_it_has(
+    world, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror, recipe, store = world
+    monkeypatch.setattr(ingest, "SHARD_ROWS", 2)
+    first = build(recipe, store, options=RunOptions(mirror=mirror))
+    assert stages(store)["check"] > len(first.content["subsets"]) == stages(store)["subset"]
+    for path in store.glob("memo/*/*.json"):
+        if json.loads(path.read_text())["stage"] in ("write", "check", "copies", "number"):
+            path.unlink()
+    assert build(recipe, store, options=RunOptions(mirror=mirror)) == first
+    assert stages(store)["write"] == stages(store)["check"] == 0
+
+
+@pytest.mark.parametrize("broken", ["missing", "damaged"])
+def test_a_broken_object_of_one_shard_is_made_again_and_nothing_else(
+    world, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    mirror, recipe, store = world
+    monkeypatch.setattr(ingest, "SHARD_ROWS", 2)
+    first = build(recipe, store, options=RunOptions(mirror=mirror))
+    with Store(store, readonly=True) as opened:
+        path = opened.objects.path(objects_of(first).verdicts["pot"][0])
+    content = path.read_bytes()
+    path.unlink()
+    if broken == "damaged":
+        path.write_bytes(content[:-1])
+    before = {each: each.stat().st_mtime_ns for each in store.glob("memo/*/*.json")}
+    assert build(recipe, store, options=RunOptions(mirror=mirror)) == first
+    assert path.read_bytes() == content
+    written = Counter(
+        json.loads(each.read_text())["stage"]
+        for each in store.glob("memo/*/*.json")
+        if each.stat().st_mtime_ns != before.get(each)
+    )
+    assert written == {"check": 1}, "the record of the subset is right again"

@@ -34,13 +34,14 @@ def test_ray_that_is_not_installed_is_named_with_its_extra(
         build(recipe, tmp_path / "store", options=RunOptions(mirror=mirror, executor="ray"))
 
 
-@pytest.mark.parametrize("command", ["build", "audit", "reverify"])
+@pytest.mark.parametrize("command", ["build", "audit", "reverify", "evaluate"])
 def test_the_address_of_a_cluster_needs_the_executor_ray(command: str, tmp_path: Path) -> None:
     mirror, recipe = make_world(tmp_path)
     store = ["--store", tmp_path / "store"]
     assert curator("build", recipe, "--mirror", mirror, *store).returncode == 0
     file = mirror / "evals" / "gsm8k" / "rows.jsonl"
     what = {"build": [recipe, "--mirror", mirror], "audit": [file], "reverify": ["small"]}
+    what["evaluate"] = [file]
     done = curator(command, *what[command], *store, "--address", "node:6379")
     assert done.returncode == 2 and done.stderr.endswith("Add --executor ray.\n")
     assert len(done.stderr.splitlines()) == 1

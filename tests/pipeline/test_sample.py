@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from curator import RunOptions
 from curator.answers import Grader
+from curator.checks.grade_samples import grade
 from curator.cli.app import app
 from curator.core.errors import TeacherError
 from curator.core.samples import SampledProblem, read_samples
@@ -22,7 +23,6 @@ from datastore.store import Store
 from tests.teacher.faults import Server, completion
 from tests.worlds import curator
 from trainers.evaluation.evaluate import evaluate, read_result
-from trainers.evaluation.grade import grade
 
 QUESTIONS = {
     "Ann has 3 pears and gets 4 more. How many has she?": "7",
@@ -94,7 +94,7 @@ def test_hybrid_decoding_falls_back_to_a_text_only_if_the_program_fails(
         ("CoT", "She has 6 - 2 = 4.\nThe answer is 4"),  # the text before it had no answer
     ]
     with Sandbox(workers=1, wall_s=600) as box, Grader(workers=1, wall_s=600) as grader:
-        result = evaluate(grade(problems, box, grader), "m")
+        result = evaluate(grade(problems, box.map, grader.map), "m")
     assert {score.share for score in result.scores} == {0.8}
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from curator.answers import Grader
+from curator.checks.grade_samples import grade
 from curator.core.samples import Sample, SampledProblem
 from curator.sandbox import Sandbox
 from tests.trainers.sums import MOST, OFF_BY, prompt_texts, sums, write_problems
 from tests.trainers.tiny import tiny_model
 from trainers.evaluation.evaluate import evaluate
-from trainers.evaluation.grade import grade
 from trainers.evaluation.metrics import paired_difference
 from trainers.recipe import Verifier
 
@@ -72,7 +72,7 @@ def test_a_verifier_beats_a_misled_vote_and_the_metrics_equal_those_of_brute_for
     train_verifier(recipe, lambda line: None)
     ranked = list(score_samples(tests, Scorer(tmp_path / "run" / "model")))
     with Sandbox(workers=1, wall_s=600) as box, Grader(workers=1, wall_s=600) as grader:
-        result = evaluate(grade(ranked, box, grader), "verifier")
+        result = evaluate(grade(ranked, box.map, grader.map), "verifier")
     scores = {score.metric: score.share for score in result.scores}
     by_hand = [brute_force(problem) for problem in ranked]
     for rule in ("Maj1", "RR.All", "W.RR"):

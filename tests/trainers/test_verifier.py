@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from curator.answers import Grader
+from curator.checks.grade_samples import grade
 from curator.cli.app import app
 from curator.core.errors import UsageError
 from curator.core.samples import Sample, SampledProblem, read_samples
 from curator.sandbox import Sandbox
 from tests.trainers.sums import prompt_texts, sums, write_problems
 from tests.trainers.tiny import tiny_model
-from trainers.evaluation.grade import grade
 from trainers.pairs import SolutionSet, collect_solutions, format_question, make_pairs, split
 from trainers.recipe import Verifier
 
@@ -206,7 +206,7 @@ def test_a_question_in_two_sets_is_one_problem_and_undecided_samples_are_ignored
         SampledProblem("c", "2", "Say it", "x^2 + 1", samples=(Sample("CoT", "I do not know"),))
     )
     with Sandbox(workers=1, wall_s=600) as box, Grader(wall_s=600) as grader:
-        graded = list(grade(some, box, grader))
+        graded = list(grade(some, box.map, grader.map))
         assert not any((each.right & each.wrong).any() for each in graded)
         undecided = replace(graded[0], wrong=np.zeros(3, np.bool_))
         (one, two), (none,) = collect_solutions(graded), collect_solutions([undecided])

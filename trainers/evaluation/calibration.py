@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from trainers.evaluation.metrics import Floats
+from curator.checks.grade_samples import Floats
 
 Booleans = np.ndarray[Any, np.dtype[np.bool_]]
 

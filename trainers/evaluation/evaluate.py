@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from curator.checks.grade_samples import GradedProblem
 from curator.core.errors import MALFORMED, UsageError
 from curator.core.files import write_aside
 from curator.core.json_text import parse_json
 from curator.core.samples import SampledProblem
-from trainers.evaluation.grade import GradedProblem
 from trainers.evaluation.metrics import (
     LIMITED_RULES,
     RULES,

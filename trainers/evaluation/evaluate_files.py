@@ -1,32 +1,26 @@
-"""Evaluates files of samples: runs programs, grades answers, flags problems of a release.
+"""Evaluates files of samples: grades them, flags problems of a release, and scores the model.
 
-In: files of `curator sample`, or of other tools (`sample_forms`). Out: one result
-over all their problems.
+In: files of `curator sample`, or of other tools (`sample_forms`), and how samples are graded. Out:
+one result over all their problems.
 """
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from curator.answers import Grader
+from curator.checks.grade_samples import GradedProblem
 from curator.core.errors import UsageError
-from curator.core.progress import Listener, SilentListener, track_progress
 from curator.core.samples import SampledProblem
-from curator.sandbox import Sandbox
 from trainers.evaluation.evaluate import Result, evaluate
-from trainers.evaluation.grade import grade
 from trainers.evaluation.overlap import find_seen
 from trainers.evaluation.sample_forms import read_any_samples
 from trainers.release import read_release
 
+GradeSamples = Callable[[Iterable[SampledProblem]], Iterable[GradedProblem]]
+"""Return problems with graded samples, in order."""
+
 
 def evaluate_files(
-    files: Sequence[Path],
-    name: str,
-    *,
-    trained_on: Path | None = None,
-    workers: int | None = None,
-    listener: Listener | None = None,
+    files: Sequence[Path], name: str, grade: GradeSamples, *, trained_on: Path | None = None
 ) -> Result:
     """Return the scores of a model; problems in the release `trained_on` are flagged as seen.
 
@@ -37,9 +31,7 @@ def evaluate_files(
     if trained_on:
         examples = read_release(trained_on).examples
         seen = find_seen(_problems(files), (each.prompt[-1].content for each in examples))
-    problems = track_progress(_problems(files), listener or SilentListener(), "grading", every=20)
-    with Sandbox(workers=workers or os.cpu_count() or 1) as box, Grader() as grader:
-        result = evaluate(grade(problems, box, grader), name, seen=seen)
+    result = evaluate(grade(_problems(files)), name, seen=seen)
     if not result.problems:
         raise UsageError(
             f"No problems in {', '.join(map(str, files))}. Sample some with 'curator sample'."

@@ -15,8 +15,7 @@ from typing import Any
 
 import numpy as np
 
-Ints = np.ndarray[Any, np.dtype[np.int64]]
-Floats = np.ndarray[Any, np.dtype[np.float64]]
+from curator.checks.grade_samples import Floats, Ints
 
 TOP = 8
 """K of RR.Top-K and W.RR.Top-K, N of Maj1.TopN (Liu et al., section 3.2)."""

@@ -1,26 +1,30 @@
 """The command `curator evaluate`."""
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curator.cli.app import Progress, app, make_parents, show_json
-from curator.cli.options import JsonOption, WorkersOption
+from curator.cli.app import app, make_parents, show_json, show_progress
+from curator.cli.options import DEFAULT_STORE, JsonOption, StoreOption, run_options
 from curator.cli.tables import print_table, print_wrapped
 from curator.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from curator.pipeline.run_options import RunOptions
     from trainers.evaluation.evaluate import Result, Score
 
 
 @app.command(epilog="Example: curator evaluate samples.jsonl --name mammoth-7b -o mammoth-7b.json")
+@run_options("workers", "executor", "unsafe_local")
 def evaluate(
     files: Annotated[
         list[Path],
         typer.Argument(metavar="FILE", help="Files of samples; with --compare, two results."),
     ],
+    options: "RunOptions",
     name: Annotated[
         str, typer.Option("--name", metavar="NAME", help="Name of the model in tables and plots.")
     ] = "",
@@ -46,25 +50,25 @@ def evaluate(
     everything: Annotated[
         bool, typer.Option("--all", help="Add scores by field and level, and every K of Top-K.")
     ] = False,
-    workers: WorkersOption = None,
+    store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
     """Score the samples of a model, with confidence intervals.
 
     Metrics: Pass@k, majority vote and re-ranking. Answers are graded by Curator's rules and, for
-    comparison, by MAmmoTH's.
+    comparison, by MAmmoTH's. Gradings are cached in the store: rerun the command to resume.
     """
     if compare:
         _compare(files, as_json)
         return
+    from curator.pipeline.grade import grade_in_shards
     from trainers.evaluation.evaluate import write_result
     from trainers.evaluation.evaluate_files import evaluate_files
 
     make_parents(output, plot)
-    with Progress() as progress:
-        result = evaluate_files(
-            files, name or files[0].stem, trained_on=trained_on, workers=workers, listener=progress
-        )
+    with show_progress(options) as options:
+        grade = partial(grade_in_shards, store=store, options=options)
+        result = evaluate_files(files, name or files[0].stem, grade, trained_on=trained_on)
     if output:
         write_result(result, output)
     if as_json:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from curator.core.errors import CuratorError
-from curator.pipeline.context import BuildContext, make_context
+from curator.pipeline.context import BuildContext, Mode, make_context
 from curator.pipeline.run_options import RunOptions
 from curator.recipe.schema import Recipe
 from datastore.errors import StoreError
@@ -32,8 +32,7 @@ class Setup:
     folder: Path
     """The folder of the recipe's file."""
     options: RunOptions
-    sandbox_version: int
-    limit: int | None
+    mode: Mode
 
 
 class _Notes:
@@ -80,15 +79,7 @@ class Worker:
         options = replace(setup.options, workers=1, listener=self._listener)
         setup.recipe._folder = setup.folder
         store = self._open.enter_context(Store(setup.root))
-        return self._open.enter_context(
-            make_context(
-                store,
-                setup.recipe,
-                options,
-                limit=setup.limit,
-                sandbox_version=setup.sandbox_version,
-            )
-        )
+        return self._open.enter_context(make_context(store, setup.recipe, options, setup.mode))
 
     def close(self) -> None:
         """Close the sandbox, the ledgers and the store."""

@@ -18,6 +18,14 @@ from curator.pipeline.stages.read import columns
 from curator.recipe.schema import Subset
 from datastore.memo import Outputs
 
+CODE = (
+    __name__,
+    "curator.checks",
+    "curator.answers",
+    "curator.sandbox",
+    "curator.pipeline.checker",
+)
+
 
 def check(
     context: BuildContext,
@@ -35,7 +43,7 @@ def check(
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
         counts: Counter[str] = Counter()
-        rows = sum(map(context.store.objects.rows, rationales))
+        rows = context.store.objects.total_rows(rationales)
         candidates = track_progress(
             _candidates(context, subset, problems, rationales, agreements),
             context.listener,
@@ -51,15 +59,8 @@ def check(
         return {"verdicts": written}, dict(counts)
 
     params = check_params(context, subset)
-    code = (
-        __name__,
-        "curator.checks",
-        "curator.answers",
-        "curator.sandbox",
-        "curator.pipeline.checker",
-    )
     inputs = [*problems, *rationales, *([agreements] if agreements else [])]
-    return context.once(Stage("check", code), params, inputs, make, name)
+    return context.once(Stage("check", CODE), params, inputs, make, name)
 
 
 def check_params(context: BuildContext, subset: Subset) -> dict[str, Any]:

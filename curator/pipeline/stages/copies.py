@@ -22,6 +22,8 @@ from datastore.memo import Outputs
 _COPIES = pa.schema([("shard", pa.int32()), ("id", arrow.ID), ("earlier", pa.int32())])
 """`earlier`: the number of rationales in earlier shards that are identical to this one."""
 
+CODE = (__name__,)
+
 Pair = tuple[str, str]
 """An object of rationales and that of their verdicts."""
 
@@ -70,7 +72,7 @@ def _find_copies(
             digest = objects.write((batch.cast(_COPIES) for batch in batches), _COPIES)
         return {"copies": digest}, {"copies": objects.rows(digest), "problems": count}
 
-    return context.once(Stage("copies", (__name__,)), {}, [*problems, *rationales], make, name)
+    return context.once(Stage("copies", CODE), {}, [*problems, *rationales], make, name)
 
 
 def _select_copies(engine: Engine, written: Sequence[Path]) -> str:
@@ -134,7 +136,7 @@ def number_shard(
         }, {"changed": len(new_ids)}
 
     inputs = [rationales, verdicts, copies]
-    return context.once(Stage("number", (__name__,)), {"shard": shard}, inputs, make, name)
+    return context.once(Stage("number", CODE), {"shard": shard}, inputs, make, name)
 
 
 def _number(

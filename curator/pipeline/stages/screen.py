@@ -136,7 +136,7 @@ def make_keys(
     paths = dict.fromkeys(path for part in parts for path in getattr(part, keys.of))
     shards = []
     for digests in _groups(context, (path.stem for path in paths)):
-        count = partial(_count_rows, context, digests)
+        count = partial(objects.total_rows, digests)
         shards.append(Shard(count, (name, digests, prepared, params)))
     done = run_shards(context, keys_of_shards, shards, f"screening {name}")
     return scan(objects.path(outputs.objects["keys"]) for outputs in done)
@@ -154,10 +154,6 @@ def _groups(context: BuildContext, digests: Iterable[str]) -> Iterator[list[str]
             group, rows = [], 0
     if group:
         yield group
-
-
-def _count_rows(context: BuildContext, digests: Iterable[str]) -> int:
-    return sum(map(context.store.objects.rows, digests))
 
 
 def keys_of_shards(

@@ -7,6 +7,7 @@ counts. Identical rationales of a subset get different copy numbers, and so diff
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Any
 
 from curator.core import arrow
 from curator.core.model import Rationale
@@ -16,6 +17,14 @@ from curator.pipeline.stages.read import read_problems
 from curator.recipe.schema import Subset
 from curator.writers import WRITERS
 from datastore.memo import Outputs
+
+CODE = (__name__, "curator.writers", "curator.answers")
+
+
+def write_params(subset: Subset) -> dict[str, Any]:
+    """Return the parameters on which the rationales of a subset depend."""
+    writers = [name for name in subset.writers if not WRITERS[name].teacher]
+    return {"kind": subset.kind, "writers": writers}
 
 
 def write(context: BuildContext, name: str, subset: Subset, problems: str) -> Outputs:
@@ -31,10 +40,7 @@ def write(context: BuildContext, name: str, subset: Subset, problems: str) -> Ou
         batches = arrow.to_batches(rationales, arrow.RATIONALES)
         return {"rationales": context.store.objects.write(batches, arrow.RATIONALES)}, counts
 
-    writers = [name for name in subset.writers if not WRITERS[name].teacher]
-    params = {"kind": subset.kind, "writers": writers}
-    code = (__name__, "curator.writers", "curator.answers")
-    return context.once(Stage("write", code), params, [problems], make, name)
+    return context.once(Stage("write", CODE), write_params(subset), [problems], make, name)
 
 
 def _rationales(

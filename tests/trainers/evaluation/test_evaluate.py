@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from curator.answers import Grader
+from curator.checks.evidence import ComparePairs, RunPrograms
+from curator.checks.grade_samples import GradedProblem, grade
 from curator.core.errors import UsageError
 from curator.core.samples import Sample, SampledProblem, read_samples, write_samples
 from curator.sandbox import Sandbox
 from trainers.evaluation.evaluate import Result, compare, evaluate, read_result
-from trainers.evaluation.grade import GradedProblem, grade
 
 HALF = SampledProblem(
     "math",
@@ -43,13 +44,13 @@ CHOICE = SampledProblem(
 
 
 @pytest.fixture(scope="module")
-def tools() -> Iterator[tuple[Sandbox, Grader]]:
+def tools() -> Iterator[tuple[RunPrograms, ComparePairs]]:
     with Sandbox(workers=2, wall_s=600) as box, Grader(workers=2, wall_s=600) as grader:
-        yield box, grader
+        yield box.map, grader.map
 
 
 @pytest.fixture(scope="module")
-def graded(tools: tuple[Sandbox, Grader]) -> list[GradedProblem]:
+def graded(tools: tuple[RunPrograms, ComparePairs]) -> list[GradedProblem]:
     return list(grade([HALF, CHOICE], *tools))
 
 
@@ -71,7 +72,7 @@ def test_a_value_that_is_no_choice_is_undecided_but_nearest_under_the_published_
 
 
 def test_published_rounding_accepts_answers_that_ours_rejects(
-    tools: tuple[Sandbox, Grader],
+    tools: tuple[RunPrograms, ComparePairs],
 ) -> None:
     problem = SampledProblem("math", "x", "?", "3", samples=(Sample("CoT", "The answer is 3.4"),))
     [found] = grade([problem], *tools)
@@ -79,7 +80,7 @@ def test_published_rounding_accepts_answers_that_ours_rejects(
 
 
 def test_long_numbers_stay_distinct_in_a_vote_under_the_published_rule(
-    tools: tuple[Sandbox, Grader],
+    tools: tuple[RunPrograms, ComparePairs],
 ) -> None:
     answers = ("1234567", "1234567.0", "1,234,568", "0", "-0")
     samples = tuple(Sample("CoT", f"The answer is {each}") for each in answers)
@@ -112,7 +113,7 @@ def test_a_verifier_that_does_not_beat_the_vote_is_reported(graded: list[GradedP
     )
 
 
-def test_without_scores_there_is_no_reranking(tools: tuple[Sandbox, Grader]) -> None:
+def test_without_scores_there_is_no_reranking(tools: tuple[RunPrograms, ComparePairs]) -> None:
     plain = SampledProblem("s", "1", "?", "3", samples=(Sample("CoT", "The answer is 3"),) * 2)
     result = evaluate(grade([plain], *tools), "model")
     assert {score.metric for score in result.scores} == {
@@ -126,7 +127,7 @@ def test_without_scores_there_is_no_reranking(tools: tuple[Sandbox, Grader]) -> 
 
 
 def test_a_problem_without_samples_is_unsolved_by_both_rules(
-    tools: tuple[Sandbox, Grader],
+    tools: tuple[RunPrograms, ComparePairs],
 ) -> None:
     one = SampledProblem("s", "1", "?", "3", samples=(Sample("CoT", "The answer is 3"),))
     result = evaluate(grade([one, SampledProblem("s", "2", "?", "3")], *tools), "model")

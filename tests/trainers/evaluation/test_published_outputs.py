@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from curator.answers import Grader
+from curator.checks.grade_samples import grade
 from curator.core.samples import Sample, SampledProblem
 from curator.sandbox import Sandbox
 from trainers.evaluation.evaluate import evaluate
-from trainers.evaluation.grade import grade
 from trainers.evaluation.metrics import pass_at_k
 
 
@@ -28,7 +28,7 @@ def records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def scores(problems: list[SampledProblem]) -> dict[str, float]:
     with Sandbox(workers=2, wall_s=600) as box, Grader(workers=2) as grader:
-        result = evaluate(grade(problems, box, grader), "published")
+        result = evaluate(grade(problems, box.map, grader.map), "published")
     return {score.metric: score.share for score in result.scores}
 
 
@@ -78,7 +78,7 @@ def test_pass_at_k_of_codex_on_aqua_equals_the_formula(shared: Path) -> None:
         for number, row in list(records(path))[:16]
     ]
     with Sandbox(workers=2, wall_s=600) as box, Grader(workers=2) as grader:
-        graded = list(grade(problems, box, grader))
+        graded = list(grade(problems, box.map, grader.map))
         found = {score.metric: score.share for score in evaluate(graded, "codex").scores}
     rights = [int(one.right.sum()) for one in graded]
     assert sum(rights) > 80 and {len(one.clusters) for one in graded} == {30}

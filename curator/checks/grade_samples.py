@@ -1,23 +1,34 @@
 """Grades samples and clusters their answers.
 
 In: problems with samples. Out: for each problem its clusters of equal answers and which samples are
-right, by Curator's rules and by MAmmoTH's published rule. Programs run in the sandbox.
+right, by Curator's rules and by MAmmoTH's published rule. `curator evaluate` and the training of a
+verifier use it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from itertools import combinations, islice
+from typing import Any
 
 import numpy as np
 
-from curator.answers import Grader, render_answer
-from curator.checks import Candidate, Evidence, collect_evidence, compare_pairs
-from curator.checks.evidence import Pair
+from curator.answers import render_answer
+from curator.checks.candidate import Candidate
+from curator.checks.check import Evidence
+from curator.checks.evidence import (
+    ComparePairs,
+    Pair,
+    RunPrograms,
+    collect_evidence,
+    compare_pairs,
+)
+from curator.checks.mammoth_rule import is_right, read_answer, vote_key
 from curator.core.samples import Sample, SampledProblem
-from curator.sandbox import Sandbox
-from trainers.evaluation.mammoth_rule import is_right, read_answer, vote_key
-from trainers.evaluation.metrics import Floats, Ints
+
+Ints = np.ndarray[Any, np.dtype[np.int64]]
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+Booleans = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 
 CHUNK = 64
 """Problems graded at once."""
@@ -31,35 +42,41 @@ class GradedProblem:
     problem: SampledProblem
     clusters: Ints
     """Cluster of equal answers, by number; -1 if there is no answer."""
-    right: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+    right: Booleans
     """Whether the answer equals the gold answer; false if undecided."""
     undecided: int
     """Number of samples whose answer could not be compared with the gold answer."""
-    published: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+    published: Booleans
     """Whether MAmmoTH's published rule accepts the answer."""
     published_clusters: Ints
     """Cluster of answers that are equal by that rule; -1 if there is no answer."""
-    scores: Floats
-    """A verifier's scores; NaN without a verifier."""
-    wrong: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+    wrong: Booleans
     """Whether the answer is missing or differs from the gold answer; false if undecided."""
+
+    @cached_property
+    def scores(self) -> Floats:
+        """A verifier's scores; NaN without a verifier."""
+        return np.array([np.nan if s.score is None else s.score for s in self.problem.samples])
 
 
 def grade(
-    problems: Iterable[SampledProblem], sandbox: Sandbox, grader: Grader
+    problems: Iterable[SampledProblem], run: RunPrograms, grade_pairs: ComparePairs
 ) -> Iterator[GradedProblem]:
-    """Yield the problems with graded samples, in order."""
+    """Yield the problems with graded samples, in order.
+
+    `run` executes programs. `grade_pairs` compares the pairs of answers that exact and numeric
+    rules cannot decide.
+    """
     rest = iter(problems)
     while some := list(islice(rest, CHUNK)):
-        yield from _grade_chunk(some, sandbox, grader)
+        yield from _grade_chunk(some, run, partial(compare_pairs, grade=grade_pairs))
 
 
 def _grade_chunk(
-    some: Sequence[SampledProblem], sandbox: Sandbox, grader: Grader
+    some: Sequence[SampledProblem], run: RunPrograms, compare: ComparePairs
 ) -> Iterator[GradedProblem]:
-    compare = partial(compare_pairs, grade=grader.map)
     samples = [_candidate(problem, sample) for problem in some for sample in problem.samples]
-    candidates = iter(collect_evidence(samples, NEEDS, sandbox.map, compare))
+    candidates = iter(collect_evidence(samples, NEEDS, run, compare))
     by_problem = [list(islice(candidates, len(problem.samples))) for problem in some]
     answers = [[_answer(each) for each in group] for group in by_problem]
     pairs = _pairs(some, answers)
@@ -72,7 +89,6 @@ def _grade_chunk(
             np.array([outcome == "equal" for outcome in outcomes], np.bool_),
             sum(outcome == "undecided" for outcome in outcomes),
             *_apply_published_rule(problem, [_program_output(candidate) for candidate in group]),
-            np.array([np.nan if s.score is None else s.score for s in problem.samples]),
             np.array([outcome in ("", "different") for outcome in outcomes], np.bool_),
         )
 
@@ -99,9 +115,7 @@ def _outcome(candidate: Candidate) -> str:
     return "undecided" if candidate.answer else ""
 
 
-def _apply_published_rule(
-    problem: SampledProblem, printed: Sequence[str]
-) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.bool_]], Ints]:
+def _apply_published_rule(problem: SampledProblem, printed: Sequence[str]) -> tuple[Booleans, Ints]:
     """Return which samples are right, and which are equal, under MAmmoTH's rule."""
     given = [
         read_answer(sample, output, problem.choices)
