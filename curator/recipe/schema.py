@@ -66,9 +66,10 @@ class Columns(Section):
     """The columns of the records, by content. `outer.inner` names a column inside an object."""
 
     question: str
-    """Column of the question. To Alpaca's `instruction`, the text in `input` is added."""
+    """Column of the question. To Alpaca's `instruction`, the text in `input` is added; to a
+    `question`, the text before it in `body`, `context` or `passage`."""
     gold: str = ""
-    """Column of the gold answer. A null or empty cell means that the row has none."""
+    """Column of the gold answer. Without it, or if its cell is null or empty, a row has none."""
     choices: str = ""
     """Column of the choices of a multiple-choice question: a list of texts."""
     response: str = ""
