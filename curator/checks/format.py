@@ -1,20 +1,25 @@
 """Check `format`: the texts are complete and of plausible length; a program parses and can print.
 
-It reads the texts only: a program is parsed, never run.
+It reads the texts only: a program is parsed, never run. A thought before the answer (`<think>…`)
+does not count as length.
 """
 
 import ast
 import re
 import warnings
 
+from curator.answers.extract.regions import answer_start
 from curator.checks.candidate import Candidate
 from curator.checks.check import Check
 from curator.core.model import Outcome, Verdict
 
 SHORTEST_INSTRUCTION = 10
 """Minimum number of characters."""
-LONGEST = 20_000
-"""Maximum number of characters: no trainer uses a longer text."""
+SHORT = 20_000
+"""Texts with more characters, all of which version 1 rejected, are judged by version 2."""
+VERSION, LONG_VERSION = 1, 2
+"""A verdict on short texts is the same in both, and has the number 1: versions without a long text
+keep their digests."""
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffd\ud800-\udfff]")
 _LONG_NUMBER = re.compile(r"\d{4301}")
 """Python refuses to read an integer of more than 4,300 digits."""
@@ -23,6 +28,8 @@ _LONG_NUMBER = re.compile(r"\d{4301}")
 def check_format(candidate: Candidate, version: int) -> Verdict:
     """Return passed, or failed with the first defect as reason."""
     reason, seen = _find_defect(candidate)
+    if max(len(candidate.instruction), len(candidate.text)) > SHORT:
+        version = LONG_VERSION
     outcome: Outcome = "failed" if reason else "passed"
     evidence = {"seen": seen} if seen else {}
     return Verdict(candidate.row_id, "format", version, outcome, reason, evidence)
@@ -36,8 +43,10 @@ def _find_defect(candidate: Candidate) -> tuple[str, str]:
         if not plain and (control := _CONTROL.search(text)):
             seen = f"{name} holds U+{ord(control[0]):04X} at {control.start()}"
             return "broken characters", seen
-        if len(text) > LONGEST:
-            return "too long", f"{name} has {len(text):,} characters"
+        length = len(text) - (answer_start(text) or 0) if len(text) > SHORT else len(text)
+        if length > candidate.characters:
+            most = f"at most {candidate.characters:,} (limits.characters)"
+            return "too long", f"{name} has {length:,} characters, {most}"
     if len(candidate.instruction.strip()) < SHORTEST_INSTRUCTION:
         return "no question", candidate.instruction.strip()
     if not candidate.text.strip():
@@ -63,7 +72,7 @@ def _find_program_defect(program: str) -> tuple[str, str]:
 
 
 CHECK = Check(
-    1,
+    VERSION,
     check_format,
     "texts are complete and of plausible length; programs parse",
     proves="form",

@@ -53,7 +53,7 @@ def screen_and_freeze(
         recipe=RecipeContent.model_validate(recipe.canonical()),
         sources=dict(read.sources),
         evals=dict(read.evals),
-        code=_code_versions(context, screened),
+        code=_code_versions(context, subsets.values(), screened),
         teacher=_teacher(context, subsets.values()),
         # The order of subsets decides which of two duplicates stays.
         order=list(recipe.subsets),
@@ -102,12 +102,22 @@ def part(store: Store, name: str, subset: SubsetState) -> Part:
     )
 
 
-def _code_versions(context: BuildContext, screens: Iterable[str]) -> CodeVersions:
+def _code_versions(
+    context: BuildContext, subsets: Iterable[SubsetState], screens: Iterable[str]
+) -> CodeVersions:
+    """Return the versions of the code; of a check, the highest one among its verdicts."""
     checks = {name for subset in context.recipe.subsets.values() for name in subset.checks}
+    marks = [key.split(" version ") for subset in subsets for key in subset.outcomes]
+    others = [(mark[0], int(mark[1])) for mark in marks if len(mark) == 2]
     return CodeVersions(
         answers=answers.VERSION,
         sandbox=context.checker.sandbox_version,
-        checks={name: CHECKS[name].version for name in sorted(checks)},
+        checks={
+            name: max(
+                [CHECKS[name].version, *(version for check, version in others if check == name)]
+            )
+            for name in sorted(checks)
+        },
         screens={name: SCREENS[name].version for name in screens},
     )
 

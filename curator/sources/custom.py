@@ -56,9 +56,9 @@ def custom_source(
     `columns` maps the names in `COLUMNS` to upstream's; empty ones are ignored. Choices are a list
     of texts, in CSV a JSON list, or in MathQA's format; their gold answer is a letter, the text of
     a choice, or a position counted from 0 (a number). A null, blank or missing gold is no gold
-    answer. A program is Python. A response is a text, a program, or a list of them; each becomes a problem in
-    part `CoT` or `PoT`. Questions and responses may be chats. A column inside an object is named
-    `outer.inner`.
+    answer. A program is Python. A response is a text, a program, or a list of them; each becomes a
+    problem in part `CoT` or `PoT`. Questions and responses may be chats. A column inside an object
+    is named `outer.inner`.
     """
     column_of = {kind: column for kind, column in columns.items() if column}
     for kind in column_of:
