@@ -304,6 +304,21 @@ def test_a_preview_marks_rows_that_only_the_mixture_excluded(world: World) -> No
     assert re.search(r"^── cot [0-9a-f]{12} not drawn by the mixture$", shown, re.MULTILINE)
 
 
+def test_a_preview_fits_the_screen_and_names_what_subsets_wait_for(world: World) -> None:
+    recipe = world.folder / "wide.yaml"
+    missing = ("gsm8k_rft", "math", "theoremqa", "camel_math", "college_math", "numglue")
+    subsets = "".join(f"  {name}: {{source: {name}, kind: CoT}}\n" for name in missing)
+    recipe.write_text(RECIPE.replace("subsets:\n", f"subsets:\n{subsets}"))
+    done = world.run("preview", recipe, "--mirror", world.mirror, "-n", "2")
+    lines = (done.stdout + done.stderr).splitlines()
+    assert done.returncode == 0 and len(lines) <= 23 and max(map(len, lines)) <= 80
+    assert [line for line in lines if line.startswith("── cot")], "one row is an example"
+    assert re.search(r"^gsm8k_rft +0 +0 +waits for source gsm8k_rft$", done.stdout, re.MULTILINE)
+    assert re.search(r"^[1-3] of 4 rows; --rows prints all of them.$", lines[-1])
+    whole = world.run("preview", recipe, "--mirror", world.mirror, "-n", "2", "--rows").stdout
+    assert whole.count("── ") == 4 and "rows; --rows" not in whole
+
+
 @pytest.mark.parametrize(
     ("args", "code", "expected"),
     [

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -12,7 +13,7 @@ import pytest
 
 from curator import RunOptions, build, load
 from curator.core.errors import SourceError
-from curator.pipeline.preview import preview
+from curator.pipeline.preview import make_preview, preview
 from datastore.store import Store
 from tests.worlds import EVALUATION, LAMPS, RECIPE, RIGHT, make_world
 
@@ -140,6 +141,19 @@ def test_undecided_rows_are_excluded_unless_the_recipe_keeps_them(world) -> None
     kept = build(recipe, store, options=RunOptions(mirror=mirror)).content["subsets"]["open"]
     assert (excluded["undecided"], excluded["kept"]) == (2, 0)
     assert (kept["undecided"], kept["kept"]) == (2, 2)
+
+
+def test_a_preview_skips_malformed_records_and_missing_sources(world) -> None:
+    mirror, recipe, store = world
+    strict = recipe.read_text().replace("quarantine: 0.2", "quarantine: 0.0")
+    recipe.write_text(strict.replace("  cot:", "  rft: {source: gsm8k_rft, kind: CoT}\n  cot:"))
+    options = RunOptions(mirror=mirror)
+    made = make_preview(recipe, store, problems=5, options=options)
+    # The fourth record does not parse.
+    assert [row.subset for row in made.rows] == ["cot"] * 5 + ["pot"] * 5
+    assert made.subsets == {"rft": ["source gsm8k_rft"], "cot": [], "pot": []}
+    with pytest.raises(SourceError, match="1 of 9 records do not parse"):
+        build(recipe, store, options=replace(options, allow_missing=True))
 
 
 def test_a_preview_shows_rows_and_makes_no_version(world) -> None:

@@ -21,7 +21,7 @@ def diff(
     Counts the rows that were added, removed or changed and the verdicts that changed, with the
     rule responsible.
     """
-    from curator.cli.render import print_row_changes, print_verdict_changes
+    from curator.cli.render_diff import print_row_changes, print_verdict_changes
     from curator.versions.diff import row_changes, verdict_changes
 
     with open_existing(store) as opened:
