@@ -280,7 +280,8 @@ class Mixture(Section):
     """Amount per subset: an integer is a number of rows, a float a weight, and `30%` a share of the
     subset's rows. A subset that is not named contributes all its rows."""
     licences: tuple[str, ...] | None = None
-    """Licences to allow; rows with another licence are rejected. Default: all licences."""
+    """Licences to allow, as the sources state them; rows with another licence are rejected.
+    Default: all licences."""
 
 
 class Limits(Section):
