@@ -4,7 +4,7 @@ import shutil
 import textwrap
 from collections import Counter
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from curator.cli.tables import print_cut_table
 from curator.cli.terminal import print_line
@@ -146,6 +146,8 @@ def print_row_history(history: "RowHistory") -> None:
     print_line(f"row       {history.id}")
     print_line(f"subset    {history.subset}")
     print_line(f"versions  {', '.join(history.versions) or f'none; {history.absent}'}")
+    for version, reason in history.rejected.items():
+        print_line(f"rejected  {version}: {reason}")
     print_line(f"source    {problem['source']} {problem['place']}, {problem['licence']}")
     print_line(f"from      {history.origin}")
     print_line(f"revision  {to_one_line(history.revision, 40)}")
@@ -160,9 +162,29 @@ def print_row_history(history: "RowHistory") -> None:
         *_solution_lines(rationale["text"], rationale.get("as_written") or ""),
         "",
     ]
-    for verdict in history.verdicts:
-        texts += _verdict_lines(
-            verdict["check"], verdict["outcome"], verdict["reason"], verdict["evidence"]
-        )
+    for verdict in (*history.verdicts, *history.other_verdicts):
+        texts += _history_lines(verdict)
     for line in texts:
         print_line(line)
+
+
+def _history_lines(verdict: Mapping[str, Any]) -> list[str]:
+    """Return a verdict, and the evaluation question that it is about."""
+    evidence = dict(verdict["evidence"])
+    shared = evidence.pop("text", "") if "eval_question" in verdict else ""
+    where = {"in": verdict["in"]} if "in" in verdict else {}
+    lines = _verdict_lines(
+        verdict["check"], verdict["outcome"], verdict["reason"], {**where, **evidence}
+    )
+    if "eval_question" in verdict:
+        gold = verdict["eval_gold"] or "(none)"
+        lines += [
+            "",
+            f"  evaluation question, gold {gold}:",
+            *_text_lines(verdict["eval_question"]),
+        ]
+        lines += (
+            ["  shared text, case and punctuation removed:", *_text_lines(shared)] if shared else []
+        )
+        lines.append("")
+    return lines

@@ -1,8 +1,8 @@
-"""SQL views of a store: problems, quarantine, rationales, verdicts, rows, versions.
+"""SQL views of a store; `VIEWS` lists them.
 
 In: the manifests of a store. Out: views in an engine, or a small DuckDB file with the same views,
-which is safe to delete. Ids are hex texts in the views. A problem, rationale or verdict that
-several versions share is listed once.
+which is safe to delete. Ids are hex texts in the views. A problem, rationale or evaluation question
+that several versions share is listed once; rows and verdicts are listed for each version.
 """
 
 import json
@@ -24,8 +24,31 @@ from datastore.store import Store
 from datastore.versions import Manifest
 
 FILE = "views.duckdb"
+VIEWS = {
+    "versions": "Versions: `version` (as in `mine@2`), name, number, digest, rows, recipe (JSON).",
+    "rows": "Rows of each `version`: id, subset, evidence_level.",
+    "verdicts": "Verdicts of each `version`, also on rows that it rejected: row_id, check_name, "
+    "check_version (of the check), outcome, reason, evidence (JSON).",
+    "rationales": "Texts and programs, kept or rejected: id (`row_id` of verdicts), problem_id, "
+    "subset, kind, writer, instruction, text, as_written.",
+    "problems": "Problems: id, source, question, gold, choices, licence, place (file and line).",
+    "evals": "Questions of the evaluation sets that a version was screened against: eval_set, id, "
+    "question, gold, choices, place.",
+    "quarantine": "Records that could not be read, and replies without a rationale: subset, place, "
+    "reason, raw.",
+}
+"""Each view with its columns."""
+VIEWS_EXAMPLE = (
+    "SELECT row_id, e.question FROM verdicts JOIN evals e ON e.eval_set = (evidence->>'set') "
+    "AND e.place = (evidence->>'item') WHERE version = 'quickstart@1'"
+)
+"""A query over two of them: the evaluation questions that rows of a version share."""
 Locate = Callable[[str], Path]
 """The path of an object by its digest."""
+_NO_EVALS = (
+    "SELECT '' AS eval_set, '' AS id, '' AS question, '' AS gold, []::VARCHAR[] AS choices, "
+    "'' AS place WHERE false"
+)
 _NO_QUARANTINE = "SELECT '' AS subset, '' AS place, '' AS reason, '' AS raw WHERE false"
 
 
@@ -76,11 +99,7 @@ def view_statements(store: Store, manifests: Sequence[Manifest], path: Locate) -
     rationales = {
         (subset, tuple(digests)) for o in objects for subset, digests in o.rationales.items()
     }
-    verdicts = {
-        digest
-        for each in objects
-        for digest in (*chain.from_iterable(each.verdicts.values()), *each.screens.values())
-    }
+    evals = {(name, tuple(digests)) for o in objects for name, digests in o.evals.items()}
     written = " UNION ALL BY NAME ".join(
         f"SELECT *, {literal(subset)} AS subset FROM {_scan(digests, path)}"
         for subset, digests in sorted(rationales)
@@ -91,6 +110,13 @@ def view_statements(store: Store, manifests: Sequence[Manifest], path: Locate) -
         f"FROM {_scan([each.rows], path)} LEFT JOIN ({_levels(each, path)}) ON row_id = id"
         for manifest, each in zip(manifests, objects, strict=True)
     ]
+    # `check` is a keyword of SQL and would need quotes as a column name.
+    verdicts = [
+        f"SELECT {literal(manifest.ref)} AS version, lower(hex(row_id)) AS row_id, "
+        '"check" AS check_name, version AS check_version, outcome, reason, '
+        f"evidence::JSON AS evidence FROM {_scan(_verdict_digests(each), path)}"
+        for manifest, each in zip(manifests, objects, strict=True)
+    ]
     return [
         "CREATE VIEW problems AS SELECT * REPLACE (lower(hex(id)) AS id) "
         f"FROM {_scan(problems, path)} "
@@ -98,10 +124,8 @@ def view_statements(store: Store, manifests: Sequence[Manifest], path: Locate) -
         "CREATE VIEW rationales AS SELECT * REPLACE (lower(hex(id)) AS id, "
         f"lower(hex(problem_id)) AS problem_id) FROM ({written}) "
         "QUALIFY row_number() OVER (PARTITION BY id, subset) = 1",
-        # `check` is a keyword of SQL and would need quotes as a column name.
-        "CREATE VIEW verdicts AS SELECT DISTINCT lower(hex(row_id)) AS row_id, "
-        '"check" AS check_name, '
-        f"version, outcome, reason, evidence::JSON AS evidence FROM {_scan(verdicts, path)}",
+        f"CREATE VIEW verdicts AS {' UNION ALL '.join(verdicts)}",
+        f"CREATE VIEW evals AS {_evals_sql(store, evals, path)}",
         f"CREATE VIEW quarantine AS {quarantine_sql(store, manifests, path)}",
         f"CREATE VIEW rows AS {' UNION ALL '.join(rows)}",
         f"CREATE VIEW versions AS {_versions_sql(manifests)}",
@@ -122,6 +146,26 @@ def quarantine_sql(store: Store, manifests: Sequence[Manifest], path: Locate) ->
         if store.objects.has(digest)
     ]
     return " UNION ALL ".join(selects) or _NO_QUARANTINE
+
+
+def _verdict_digests(objects: Objects) -> set[str]:
+    return {*chain.from_iterable(objects.verdicts.values()), *objects.screens.values()}
+
+
+def _evals_sql(store: Store, evals: Iterable[tuple[str, tuple[str, ...]]], path: Locate) -> str:
+    """SELECT of the questions of evaluation sets; objects that were removed are skipped."""
+    selects = [
+        f"SELECT {literal(name)} AS eval_set, * REPLACE (lower(hex(id)) AS id) "
+        f"FROM {_scan(digests, path)}"
+        for name, digests in sorted(evals)
+        if digests and all(map(store.objects.has, digests))
+    ]
+    union = " UNION ALL BY NAME ".join(selects)
+    if not union:
+        return _NO_EVALS
+    return (
+        f"SELECT * FROM ({union}) QUALIFY row_number() OVER (PARTITION BY eval_set, id, place) = 1"
+    )
 
 
 def _levels(objects: Objects, path: Locate) -> str:

@@ -23,7 +23,7 @@ from curator.cli.commands import COMMANDS as REGISTRY
 from curator.release.formats import FORMATS
 from tests.paths import ROOT
 from tests.processes import wait_until
-from tests.worlds import RECIPE, RUN, command, curator, make_world
+from tests.worlds import EVALUATION, RECIPE, RIGHT, RUN, WRONG, command, curator, make_world
 
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
@@ -288,6 +288,26 @@ def test_arguments_cannot_send_codes_to_the_terminal(world: World) -> None:
 def test_numbers_that_json_lacks_are_null(world: World) -> None:
     query = "SELECT 'nan'::DOUBLE AS a, '-inf'::DOUBLE AS b, 1.50::DECIMAL(9, 2) AS c"
     assert world.json("sql", query) == [{"a": None, "b": None, "c": 1.5}]
+
+
+def test_diff_rows_shows_questions_of_a_subset_up_to_a_limit_and_the_keys_that_differ(
+    world: World,
+) -> None:
+    shown = world.run("diff", "small@1", "small", "--rows", "--subset", "cot", "--limit", "2")
+    lines = shown.stdout.splitlines()
+    keys = [line.split() for line in lines if line.startswith("mixture.subsets.")]
+    assert keys == [[f"mixture.subsets.{name}", "–", "2"] for name in ("cot", "pot")]
+    rows = [number for number, line in enumerate(lines) if line.startswith("- ")]
+    assert len(rows) == 2 and all("  cot  " in lines[number] for number in rows)
+    questions = {question for question, _, _ in [*RIGHT, WRONG, EVALUATION]}
+    for number in rows:
+        start = lines[number + 1].strip().removesuffix(" …")
+        assert any(question.startswith(start) for question in questions)
+    assert re.search(r"^2 of \d rows that differ\.$", shown.stdout, re.MULTILINE)
+    found = world.json("diff", "small@1", "small", "--limit", "1")
+    assert len(found["rows"]) == 1 and found["rows"][0]["question"] and found["recipe"]
+    wrong = world.run("diff", "small@1", "small", "--subset", "cto")
+    assert wrong.returncode == 2 and "Did you mean 'cot'" in wrong.stderr
 
 
 def test_diff_rows_lists_one_row_per_line(world: World) -> None:

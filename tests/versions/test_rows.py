@@ -98,7 +98,7 @@ def test_rows_are_in_order_with_the_record_of_the_first_place(store: Path) -> No
             for row_id in sorted(kept):
                 problem = problems[written[row_id]["problem_id"]]
                 first = [problem[name] for name in ("place", "licence", "field", "level", "gold")]
-                expected.append([subset, row_id, written[row_id]["text"], *first])
+                expected.append([subset, row_id.hex(), written[row_id]["text"], *first])
     names = ["subset", "id", "text", "place", "licence", "field", "level", "gold"]
     table = load("many", store)
     assert [list(row.values()) for row in table.select(names).to_pylist()] == expected
