@@ -59,6 +59,17 @@ def open_existing(store: Path, readonly: bool = True) -> "Store":
     return Store(store, readonly=readonly)
 
 
+def newest_version(store: Path, name: str) -> str:
+    """Return `name@number` of the newest version of a name; empty without a store or version."""
+    from datastore.store import Store
+
+    if not store.is_dir():
+        return ""
+    with Store(store, readonly=True) as opened:
+        known = name in opened.versions.names()
+        return opened.versions.get(name).ref if known else ""
+
+
 def note_skipped_versions(store: "Store") -> None:
     """Print one line to stderr per version of the store whose manifest is not valid."""
     from curator.versions.queries import skipped_versions

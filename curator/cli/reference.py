@@ -13,6 +13,7 @@ import typer
 
 from curator.checks import CHECKS
 from curator.cli.app import app
+from curator.core.model import ROW_WORDS, VERDICT_WORDS
 from curator.core.samples import EXAMPLE, FIELDS
 from curator.recipe.load import schema as recipe_schema
 from curator.release.formats import FORMATS
@@ -52,6 +53,7 @@ def reference() -> str:
         ),
         *_prompts(),
         *_samples(),
+        *_words(),
         *_views(),
     )
     return "\n".join(sections)
@@ -238,6 +240,14 @@ def _samples() -> Iterator[str]:
     )
     yield _table(("key", "content"), ((f"`{key}`", about) for key, about in FIELDS.items()))
     yield f"Example, one line of a file:\n\n```json\n{EXAMPLE}\n```\n"
+
+
+def _words() -> Iterator[str]:
+    yield "## Verdicts\n"
+    yield "Every table, SQL, the report and the audit use the same words for verdicts:\n"
+    yield _table(("outcome", "meaning"), ((f"`{k}`", v) for k, v in VERDICT_WORDS.items()))
+    yield "What became of a row:\n"
+    yield _table(("status", "meaning"), ((k, v) for k, v in ROW_WORDS.items()))
 
 
 def _views() -> Iterator[str]:

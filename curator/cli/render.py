@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from curator.cli.app import show_json
 from curator.cli.tables import print_table, print_wrapped
 from curator.cli.terminal import print_line
-from curator.core.model import EVIDENCE_LEVELS, PROOFS
+from curator.core.model import EVIDENCE_LEVELS, PROOFS, verdict_word
 
 if TYPE_CHECKING:
     from curator.versions.content import Content, SubsetContent, Teacher
@@ -128,9 +128,9 @@ def _print_calls(subsets: "Counts", teacher: "Teacher | None") -> None:
 
 
 def _outcome_and_reason(key: str) -> tuple[str, str]:
-    """Split `outcome: reason`; the outcome becomes a word that fits checks and screens."""
+    """Split `outcome: reason` into the word for the verdict, and the reason."""
     outcome, _, reason = key.partition(": ")
-    return {"passed": "reported", "failed": "rejected"}.get(outcome, outcome), reason
+    return verdict_word(outcome, reason), reason
 
 
 def _print_waiting(subsets: "Counts") -> None:
@@ -145,6 +145,22 @@ def _print_missing(content: "Content") -> None:
     if missing:
         print_line()
         print_wrapped(f"Not screened against, because they could not be read: {', '.join(missing)}")
+
+
+def show_made(manifest: "Manifest", newest: str, as_json: bool) -> None:
+    """Print a version that was made; one line if it is the one that was the `newest` before."""
+    if manifest.ref == newest and not as_json:
+        rows = content_rows(manifest)
+        print_line(f"{manifest.ref} is unchanged: {rows:,} rows, digest {manifest.digest[:16]}")
+    else:
+        show_manifest(manifest, as_json)
+
+
+def content_rows(manifest: "Manifest") -> int:
+    """Return the number of rows of a version."""
+    from curator.versions.content import content_of
+
+    return content_of(manifest).rows.count
 
 
 def show_manifest(manifest: "Manifest", as_json: bool) -> None:

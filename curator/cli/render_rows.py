@@ -10,6 +10,7 @@ from curator.cli.tables import print_cut_table
 from curator.cli.terminal import print_line
 from curator.core.errors import to_one_line
 from curator.core.escape import for_terminal
+from curator.core.model import verdict_word
 
 if TYPE_CHECKING:
     from curator.pipeline.preview import Preview, PreviewRow
@@ -136,7 +137,7 @@ def _verdict_lines(check: str, outcome: str, reason: str, evidence: Mapping[str,
     lines = textwrap.wrap(for_terminal(" · ".join(parts)), WIDTH - _EVIDENCE_INDENT) or [""]
     if len(lines) > MAX_EVIDENCE_LINES:
         lines = [*lines[: MAX_EVIDENCE_LINES - 1], f"{lines[MAX_EVIDENCE_LINES - 1]} …"]
-    first = f"  {outcome:9}  {check:13}  {lines[0]}".rstrip()
+    first = f"  {verdict_word(outcome, reason):9}  {check:13}  {lines[0]}".rstrip()
     return [first, *(f"{'':{_EVIDENCE_INDENT}}{line}" for line in lines[1:])]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from curator import answers
 from curator.checks import CHECKS
-from curator.core.errors import SourceError
+from curator.core.errors import SourceError, UsageError
 from curator.core.model import EVIDENCE_LEVELS
 from curator.pipeline.context import BuildContext
 from curator.pipeline.stages.draw import ROWS_SHA256, draw
@@ -173,6 +173,23 @@ def _counts_below(outputs: Outputs, prefix: str) -> dict[str, int]:
         for key, count in outputs.counts.items()
         if key.startswith(start)
     }
+
+
+def check_has_rows(name: str, result: Result) -> None:
+    """Raise UsageError with what stopped the rows of each subset if a version would have none."""
+    if result.content.rows.count:
+        return
+    reasons = []
+    for subset, counts in result.content.subsets.items():
+        stopped = [f"{count:,} {key.replace(': ', ', ')}" for key, count in counts.reasons.items()]
+        if counts.available:
+            stopped.append(f"{counts.available:,} not drawn by the mixture")
+        if counts.waits_for:
+            stopped.append(f"waits for {', '.join(counts.waits_for)}")
+        if not counts.rationales and not counts.waits_for:
+            stopped.append("no rationale was written")
+        reasons.append(f"{subset}: {', '.join(stopped)}")
+    raise UsageError(f"{name} would have no rows, so no version was made. {'; '.join(reasons)}.")
 
 
 def freeze(context: BuildContext, result: Result, message: str, command: Sequence[str]) -> Manifest:

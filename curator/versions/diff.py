@@ -75,7 +75,8 @@ def _verdict_texts(store: Store, manifest: Manifest, subsets: list[str]) -> str:
     return " UNION ALL ".join(
         f"""
         SELECT row_id AS id, {literal(subset)} AS subset, "check" AS name,
-            outcome || CASE WHEN reason = '' THEN '' ELSE ', ' || reason END AS verdict,
+            CASE WHEN outcome = 'passed' AND reason <> '' THEN 'reported' ELSE outcome END
+                || CASE WHEN reason = '' THEN '' ELSE ', ' || reason END AS verdict,
             coalesce(evidence::JSON ->> '$.rule', '') AS rule
         FROM {scan_objects(store, verdicts[subset])}
         """

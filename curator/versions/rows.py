@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from curator.core.errors import UsageError, unknown_name
 from curator.versions.content import content_of, objects_of
 from curator.versions.queries import (
+    VERDICT_WORD,
     digests,
     evidence_levels,
     ordered_verdicts,
@@ -254,7 +255,7 @@ def load(
 
 _VERDICTS_QUERY = (
     'SELECT lower(hex(row_id)) AS row_id, "check" AS check_name, version AS check_version, '
-    "outcome, reason, evidence"
+    f"{VERDICT_WORD}, reason, evidence"
 )
 _ORDER = "ORDER BY v.row_id, screen, place, check_name"
 

@@ -16,7 +16,7 @@ import duckdb
 from curator.core.errors import UsageError
 from curator.versions import queries
 from curator.versions.content import Objects, content_of, objects_of
-from curator.versions.queries import digests, readable, skipped_versions
+from curator.versions.queries import VERDICT_WORD, digests, readable, skipped_versions
 from datastore.engine import NotReadOnlyError, check_is_select, literal, scan
 from datastore.errors import StoreError, wrap_os_errors
 from datastore.files import publish, scratch
@@ -28,7 +28,7 @@ VIEWS = {
     "versions": "Versions: `version` (as in `mine@2`), name, number, digest, rows, recipe (JSON).",
     "rows": "Rows of each `version`: id, subset, evidence_level.",
     "verdicts": "Verdicts of each `version`, also on rows that it rejected: row_id, check_name, "
-    "check_version (of the check), outcome, reason, evidence (JSON).",
+    "check_version (of the check), outcome (see Verdicts), reason, evidence (JSON).",
     "rationales": "Texts and programs, kept or rejected: id (`row_id` of verdicts), problem_id, "
     "subset, kind, writer, instruction, text, as_written.",
     "problems": "Problems: id, source, question, gold, choices, licence, place (file and line).",
@@ -113,7 +113,8 @@ def view_statements(store: Store, manifests: Sequence[Manifest], path: Locate) -
     # `check` is a keyword of SQL and would need quotes as a column name.
     verdicts = [
         f"SELECT {literal(manifest.ref)} AS version, lower(hex(row_id)) AS row_id, "
-        '"check" AS check_name, version AS check_version, outcome, reason, '
+        '"check" AS check_name, version AS check_version, '
+        f"{VERDICT_WORD}, reason, "
         f"evidence::JSON AS evidence FROM {_scan(_verdict_digests(each), path)}"
         for manifest, each in zip(manifests, objects, strict=True)
     ]

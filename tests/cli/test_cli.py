@@ -146,11 +146,11 @@ def test_show_prints_the_counts_of_every_subset_from_problems_to_kept_rows(world
     assert lines[11] == "10 of 11 rows are proved: executed, independent, arithmetic or agreed."
     assert lines[13:] == [
         "subset  outcome      reason                rows",
-        "cot     rejected     contaminated             1",
-        "cot     rejected     duplicate                1",
-        "pot     rejected     contaminated             1",
-        "pot     rejected     contradicts the gold     1",
-        "pot     rejected     duplicate                1",
+        "cot     failed       contaminated             1",
+        "cot     failed       duplicate                1",
+        "pot     failed       contaminated             1",
+        "pot     failed       contradicts the gold     1",
+        "pot     failed       duplicate                1",
         "cot     quarantined  did not parse            1",
         "pot     quarantined  did not parse            1",
     ]
@@ -315,6 +315,24 @@ def test_diff_rows_lists_one_row_per_line(world: World) -> None:
     rows = [line for line in lines if line.startswith("- ")]
     assert len(rows) == 7
     assert all(re.fullmatch(r"- [0-9a-f]{12}  (cot|pot)  mixture: .+", row) for row in rows)
+
+
+def test_a_build_that_changes_nothing_says_so_in_one_line(world: World) -> None:
+    for args in (("build", world.recipe, "--mirror", world.mirror), ("reverify", "small")):
+        done = world.run(*args)
+        assert done.returncode == 0 and done.stderr == ""
+        assert re.fullmatch(r"small@2 is unchanged: 4 rows, digest [0-9a-f]{16}\n", done.stdout)
+    same = world.run("build", world.recipe, "--mirror", world.mirror, "--json")
+    assert json.loads(same.stdout)["version"] == "small@2"
+
+
+def test_a_build_without_rows_ends_with_two(world: World) -> None:
+    recipe = world.folder / "zero.yaml"
+    recipe.write_text(RECIPE.replace("small", "zero") + "mixture: {subsets: {cot: 0, pot: 0}}\n")
+    done = world.run("build", recipe, "--mirror", world.mirror)
+    assert (done.returncode, done.stdout) == (2, "")
+    [line] = done.stderr.splitlines()
+    assert "zero would have no rows" in line and "pot: " in line
 
 
 def test_a_preview_marks_rows_that_only_the_mixture_excluded(world: World) -> None:

@@ -1,6 +1,7 @@
 """`curator diff` names the rule that stopped each row, and `why` and `sql` agree with it."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import pytest
 from curator import RunOptions, build, load
 from curator.core.arrow import RATIONALES
 from curator.core.errors import UsageError
+from curator.core.model import VERDICT_WORDS
 from curator.release.export import export
 from curator.versions.diff import RowChange, row_changes
 from curator.versions.views import FILE, VIEWS, VIEWS_EXAMPLE, run_query
@@ -301,6 +303,28 @@ def test_verdicts_are_read_per_version_and_do_not_change_with_another_build(tmp_
     assert query_store(
         store, "SELECT count(*) FROM verdicts WHERE version = 'small@2' AND check_name LIKE 'cont%'"
     ) == [(0,)]
+
+
+def test_table_sql_audit_and_why_use_the_same_words_for_a_reported_row(tmp_path: Path) -> None:
+    mirror, recipe = make_world(tmp_path)
+    store = tmp_path / "store"
+    steps = "The sum is <<2+2=5>>5, so 6*7 = <<6*7=42>>42.\n#### 42"
+    path = mirror / "sources" / "gsm8k" / "rows.jsonl"
+    row = json.dumps({"question": "What is 6 times 7, as a number?", "answer": steps})
+    path.write_text(f"{path.read_text()}{row}\n")
+    build(recipe, store, options=RunOptions(mirror=mirror))
+    query = "SELECT row_id, outcome FROM verdicts WHERE reason = 'wrong step'"
+    [(row_id, outcome)] = query_store(store, query)
+    words = {word for (word,) in query_store(store, "SELECT DISTINCT outcome FROM verdicts")}
+    assert outcome == "reported" and words <= VERDICT_WORDS.keys()
+    table = load("small", store, "verdicts")
+    assert {*table["outcome"].to_pylist()} == words
+    shown = curator("show", "small", "--store", store).stdout
+    assert re.search(r"^cot +reported +wrong step +1$", shown, re.MULTILINE)
+    assert re.search(r"^cot +failed +contaminated +1$", shown, re.MULTILINE)
+    assert not re.search(r"\brejected\b", shown)
+    told = curator("why", str(row_id), "--store", store).stdout
+    assert re.search(r"^  reported +answer +wrong step", told, re.MULTILINE)
 
 
 def test_the_evaluation_question_of_a_contaminated_row_is_in_a_view(tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def audit(
         kinds=kinds,
         lines=lines,
         clean=result.content.rows.count,
-        version=manifest.ref if fix else "",
+        version=manifest.ref if manifest.number else "",
         manifest=manifest,
     )
 
@@ -203,7 +203,7 @@ def _drop_empty_subsets(
 def _manifest(
     context: BuildContext, result: Result, dataset: Dataset, request: AuditRequest
 ) -> Manifest:
-    if request.fix:
+    if request.fix and result.content.rows.count:
         command = _command(request, dataset, context.options)
         return freeze(context, result, f"audit of {dataset.what}", command)
     content = result.content.plain()
