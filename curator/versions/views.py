@@ -6,12 +6,14 @@ that several versions share is listed once; rows and verdicts are listed for eac
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
-from itertools import chain
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from curator.core.errors import UsageError
 from curator.versions import queries
@@ -34,6 +36,11 @@ VIEWS = {
     "problems": "Problems: id, source, question, gold, choices, licence, place (file and line).",
     "evals": "Questions of the evaluation sets that a version was screened against: eval_set, id, "
     "question, gold, choices, place.",
+    "calls": "Calls to teachers, from the ledger that all recipes of the store share: key, recipe, "
+    "model, family, sample, status, reason, final, prompt_tokens, completion_tokens, tokens, "
+    "money, tries, seconds, time, text.",
+    "budget": "What each recipe has spent on each model: recipe, model, calls, failed, tokens, "
+    "money, first, last.",
     "quarantine": "Records that could not be read, and replies without a rationale: subset, place, "
     "reason, raw.",
 }
@@ -203,7 +210,7 @@ def run_query(store: Store, query: str) -> tuple[list[str], list[tuple[Any, ...]
     UsageError for another statement, and with DuckDB's own message if the query fails.
     """
     manifests = readable(store)
-    if not manifests:
+    if not manifests and not _needs_calls(query):
         raise UsageError(f"{store.root} has no valid version. Create one with 'curator build'.")
     try:
         check_is_select(query)
@@ -230,8 +237,58 @@ def _run_locked(
         return path
 
     with store.engine() as engine, store.guard_query(objects):
-        for statement in view_statements(store, manifests, use):
+        for statement in view_statements(store, manifests, use) if manifests else ():
             engine.sql(statement)
+        if _needs_calls(query):
+            engine.connection.register("call_records", _read_calls(store))
+            for statement in _CALL_VIEWS:
+                engine.sql(statement)
         engine.lock(used)
         relation = engine.sql(query)
         return list(relation.columns), relation.fetchall()
+
+
+def _needs_calls(query: str) -> bool:
+    """Return whether a query may use the views of calls; reading them takes a while."""
+    return bool(re.search(r"\b(?:calls|budget)\b", query, re.I))
+
+
+_CALLS = pa.schema(
+    [(name, pa.string()) for name in ("key", "recipe", "model", "family")]
+    + [("sample", pa.int64())]
+    + [(name, pa.string()) for name in ("status", "reason")]
+    + [("final", pa.bool_())]
+    + [(name, pa.int64()) for name in ("prompt_tokens", "completion_tokens", "tokens")]
+    + [("money", pa.float64()), ("tries", pa.int64()), ("seconds", pa.float64())]
+    + [("time", pa.timestamp("ms")), ("text", pa.string())]
+)
+_CALL_VIEWS = (
+    "CREATE VIEW calls AS SELECT * FROM call_records",
+    "CREATE VIEW budget AS SELECT recipe, model, count(*) AS calls, "
+    "count(*) FILTER (status = 'failed') AS failed, sum(tokens)::BIGINT AS tokens, "
+    "sum(money) AS money, min(time) AS first, max(time) AS last FROM calls GROUP BY ALL",
+)
+CALLS_AT_ONCE = 10_000
+"""Maximum number of calls that are converted to Arrow at a time."""
+
+
+def _read_calls(store: Store) -> pa.Table:
+    """Return the ledger of calls as a table in memory."""
+    records = store.ledger("calls").records() if "calls" in store.ledger_kinds() else iter(())
+    batches = []
+    while part := list(islice(records, CALLS_AT_ONCE)):
+        rows = [_call_values(key, record) for key, record in part]
+        columns = map(list, zip(*rows, strict=True))
+        arrays = [
+            pa.array(column, field.type) for column, field in zip(columns, _CALLS, strict=True)
+        ]
+        batches.append(pa.RecordBatch.from_arrays(arrays, schema=_CALLS))
+    return pa.Table.from_batches(batches, _CALLS)
+
+
+def _call_values(key: bytes, record: Mapping[str, Any]) -> list[Any]:
+    """Return the values of one call in the order of `_CALLS`; None for what a record lacks."""
+    flat = {**record["request"], **record["call"], **record, "key": key.hex()}
+    flat["time"] = round(record["time"] * 1_000)
+    flat["seconds"] = float(record["seconds"])
+    return [flat.get(field.name) for field in _CALLS]
