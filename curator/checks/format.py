@@ -16,7 +16,7 @@ from curator.core.model import Outcome, Verdict
 SHORTEST_INSTRUCTION = 10
 """Minimum number of characters."""
 SHORT = 20_000
-"""Texts with more characters, all of which version 1 rejected, are judged by version 2."""
+"""Verdicts on texts with more characters are those of version 2; version 1 rejected all of them."""
 VERSION, LONG_VERSION = 1, 2
 """A verdict on short texts is the same in both, and has the number 1: versions without a long text
 keep their digests."""

@@ -54,7 +54,7 @@ _SCRIPTS = (
     ("el", re.compile("[\u0370-\u03ff]{3}")),  # single letters are names of angles
 )
 _WORD = re.compile(r"\\[a-z]+|[^\W\d_]+")
-"""A word, or a command of LaTeX, which is none."""
+"""A word, or a command of LaTeX, which does not count as one."""
 MAX_TEXT = 2_000
 """Maximum number of characters that are read."""
 _SHARE = 0.2
