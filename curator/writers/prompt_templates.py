@@ -173,8 +173,10 @@ def _files(folder: Path | None, errors: list[str]) -> dict[str, Path]:
             if not path.is_file():
                 errors.append(f"{path.name}:1: expected a file")
         elif _is_misnamed(path):
-            known = [f"{each}{SUFFIX}" for each in VALUES]
-            errors.append(f"{path.name}:1: {unknown_name('prompt', path.name, known)}")
+            suffix = "" if path.name.endswith(SUFFIX) else SUFFIX
+            known = [f"{each}{suffix}" for each in VALUES]
+            seen = path.name if suffix else name
+            errors.append(f"{path.name}:1: {unknown_name('prompt', seen, known)}")
     if not own and not errors:
         names = ", ".join(f"{name}{SUFFIX}" for name in VALUES)
         raise UsageError(f"Folder {folder} has no prompt. Name its files {names}.")

@@ -284,7 +284,7 @@ def test_any_file_is_rendered_or_rejected(text: str, tmp_path: Path) -> None:
 def test_a_misnamed_prompt_file_is_an_error_with_the_valid_names(tmp_path: Path, name: str) -> None:
     write_prompt(tmp_path, GOOD, "pot")
     (tmp_path / name).write_text(GOOD)
-    with pytest.raises(RecipeError, match=rf"^{name}:1: No prompt named '{name}'.*cot\.jinja"):
+    with pytest.raises(RecipeError, match=rf"^{name}:1: No prompt named '.*Known: cot"):
         Prompts(tmp_path)
 
 
