@@ -1,9 +1,9 @@
 """The store: one folder that holds everything, opened here.
 
 In: its path. Out: objects, memo, versions, ledgers and engines over it. Layout: `FORMAT` (the
-number of the format), `objects/`, `ledgers/<kind>/`, `memo/`, `versions/<name>/`, `locks/` and
-`claims/<kind>/` (held by live processes), `tmp/` (unfinished files; those of dead processes are
-removed), and `known-files` (hashes of files that have not changed; safe to delete).
+number of the format), `objects/`, `ledgers/<kind>/`, `memo/`, `versions/<name>/`, `locks/`,
+`running/` and `claims/<kind>/` (held by live processes), `tmp/` (unfinished files; those of dead
+processes are removed), and `known-files` (hashes of files that have not changed; safe to delete).
 """
 
 import re

@@ -6,7 +6,7 @@ all checks.
 """
 
 from curator.checks import agreement, answer, evidence_level, executed, format
-from curator.checks.candidate import Candidate
+from curator.checks.candidate import MAX_CHARACTERS, Candidate
 from curator.checks.check import Check, Evidence, Proof
 from curator.checks.evidence import collect_evidence, compare_pairs
 
@@ -21,6 +21,7 @@ CHECKS: dict[str, Check] = {
 
 __all__ = [
     "CHECKS",
+    "MAX_CHARACTERS",
     "Candidate",
     "Check",
     "Evidence",

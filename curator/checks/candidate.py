@@ -6,6 +6,9 @@ from curator.answers import Equivalence, Steps
 from curator.core.model import Answer, EvidenceLevel, Kind, Verdict
 from curator.sandbox import Execution
 
+MAX_CHARACTERS = 400_000
+"""About 100,000 tokens: the reasoning that published models write about one problem is shorter."""
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -28,6 +31,8 @@ class Candidate:
     """Whether the gold answer was read from this text, so that the two cannot differ."""
     required: EvidenceLevel | None = None
     """The weakest evidence level that the subset accepts; None if it accepts all."""
+    characters: int = MAX_CHARACTERS
+    """Maximum number of characters of the instruction and of the text, without its thoughts."""
     agreement: Verdict | None = None
     """How a teacher's solutions agreed on the gold answer. Its row id is that of the problem. None
     if upstream states the gold answer."""

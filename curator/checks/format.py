@@ -1,6 +1,7 @@
 """Check `format`: the texts are complete and of plausible length; a program parses and can print.
 
-It reads the texts only: a program is parsed, never run.
+It reads the texts only: a program is parsed, never run. A thought before the answer (`<think>…`)
+does not count as length.
 """
 
 import ast
@@ -8,16 +9,20 @@ import re
 import symtable
 import warnings
 
+from curator.answers.extract.regions import answer_start
 from curator.checks.candidate import Candidate
 from curator.checks.check import Check
 from curator.core.model import Outcome, Verdict
 
 SHORTEST_INSTRUCTION = 10
 """Minimum number of characters."""
-LONGEST = 20_000
-"""Maximum number of characters: no trainer uses a longer text."""
-SHORT = 2_000
+SHORT_PROGRAM = 2_000
 """Number of characters up to which a program's tree has fewer levels than Python's limit."""
+SHORT = 20_000
+"""Verdicts on texts with more characters are those of version 2; version 1 rejected all of them."""
+VERSION, LONG_VERSION = 1, 2
+"""A verdict on short texts is the same in both, and has the number 1: versions without a long text
+keep their digests."""
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffd\ud800-\udfff]")
 _ASCII_CONTROL = bytes([*range(9), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F])
 _LONG_NUMBER = re.compile(r"\d{4301}")
@@ -27,6 +32,8 @@ _LONG_NUMBER = re.compile(r"\d{4301}")
 def check_format(candidate: Candidate, version: int) -> Verdict:
     """Return passed, or failed with the first defect as reason."""
     reason, seen = _find_defect(candidate)
+    if max(len(candidate.instruction), len(candidate.text)) > SHORT:
+        version = LONG_VERSION
     outcome: Outcome = "failed" if reason else "passed"
     evidence = {"seen": seen} if seen else {}
     return Verdict(candidate.row_id, "format", version, outcome, reason, evidence)
@@ -38,8 +45,10 @@ def _find_defect(candidate: Candidate) -> tuple[str, str]:
         if not _is_plain(text) and (control := _CONTROL.search(text)):
             seen = f"{name} holds U+{ord(control[0]):04X} at {control.start()}"
             return "broken characters", seen
-        if len(text) > LONGEST:
-            return "too long", f"{name} has {len(text):,} characters"
+        length = len(text) - (answer_start(text) or 0) if len(text) > SHORT else len(text)
+        if length > candidate.characters:
+            most = f"at most {candidate.characters:,} (limits.characters)"
+            return "too long", f"{name} has {length:,} characters, {most}"
     if len(candidate.instruction.strip()) < SHORTEST_INSTRUCTION:
         return "no question", candidate.instruction.strip()
     if not candidate.text.strip():
@@ -78,7 +87,7 @@ def _is_surely_parsed(program: str) -> bool:
     A symbol table is made by the same parser, without a tree of Python objects, and has only more
     errors. Of a short program no tree is so deep that making those objects could fail.
     """
-    if len(program) > SHORT:
+    if len(program) > SHORT_PROGRAM:
         return False
     try:
         symtable.symtable(program, "<unknown>", "exec")
@@ -88,7 +97,7 @@ def _is_surely_parsed(program: str) -> bool:
 
 
 CHECK = Check(
-    1,
+    VERSION,
     check_format,
     "texts are complete and of plausible length; programs parse",
     proves="form",

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass, replace
@@ -18,6 +19,7 @@ from curator.core.escape import for_json, for_terminal
 from curator.core.redaction import redact_secrets
 
 if TYPE_CHECKING:
+    from curator.core.progress import TeacherProgress
     from curator.pipeline.run_options import RunOptions
     from datastore.store import Store
 
@@ -32,6 +34,8 @@ app = typer.Typer(
 )
 
 _debug = False
+LINE_S = 30.0
+"""Seconds between two lines about a teacher where stderr is no terminal."""
 
 
 @app.callback()
@@ -57,6 +61,17 @@ def open_existing(store: Path, readonly: bool = True) -> "Store":
             f"No store at {store}. Create one with 'curator build', or choose another with --store."
         )
     return Store(store, readonly=readonly)
+
+
+def newest_version(store: Path, name: str) -> str:
+    """Return `name@number` of the newest version of a name; empty without a store or version."""
+    from datastore.store import Store
+
+    if not store.is_dir():
+        return ""
+    with Store(store, readonly=True) as opened:
+        known = name in opened.versions.names()
+        return opened.versions.get(name).ref if known else ""
 
 
 def note_skipped_versions(store: "Store") -> None:
@@ -95,6 +110,16 @@ def _to_json(value: Any) -> Any:
     return str(value)
 
 
+def _fit_line(state: "TeacherProgress", width: int) -> str:
+    """Return the line of a teacher; the name of the work is cut if the numbers leave no room."""
+    line = str(state)
+    over = len(line) - width
+    if over > 0:
+        kept = max(len(state.what) - over - 1, 1)
+        line = f"{state.what[:kept]}…{line[len(state.what) :]}"
+    return line[:width]
+
+
 @contextmanager
 def show_progress(options: "RunOptions") -> Iterator["RunOptions"]:
     """Draw the progress of a run; yield its options with a listener that draws."""
@@ -107,7 +132,10 @@ class Progress:
 
     def __init__(self) -> None:
         self._bars: Any = None
+        self._columns: Any = ()
         self._what, self._task = "", None
+        self._teaching = ""
+        self._printed_at = 0.0
 
     def __enter__(self) -> "Progress":
         if sys.stderr.isatty():
@@ -124,6 +152,7 @@ class Progress:
             self._bars = Bars(
                 *columns, console=Console(file=unfiltered(sys.stderr)), transient=True
             )
+            self._columns = columns
             self._bars.start()
         return self
 
@@ -134,8 +163,10 @@ class Progress:
     def progress(self, what: str, done: int, total: int | None) -> None:
         """Move the bar of `what`; it replaces the bar of the previous work."""
         interrupt.raise_if_pressed()
-        if not self._bars:
+        if not self._bars or what == self._teaching:
             return
+        self._bars.columns = self._columns
+        self._teaching = ""
         if what != self._what:
             if self._task is not None:
                 self._bars.remove_task(self._task)
@@ -145,6 +176,27 @@ class Progress:
         of = f" of {total:,}" if total else ""
         count = f"{done:,}{of}" if done else ""
         self._bars.update(self._task, completed=done, total=total, count=count)
+
+    def teacher(self, state: "TeacherProgress") -> None:
+        """Show how far a teacher is: in the line of the bar, or in one every `LINE_S` seconds."""
+        now = time.monotonic()
+        if not self._bars:
+            if state.what != self._teaching:
+                self._teaching, self._printed_at = state.what, now
+            elif now - self._printed_at >= LINE_S:
+                self._printed_at = now
+                print_line(str(state), error=True)
+            return
+        if state.what != self._teaching:
+            from rich.progress import TextColumn
+
+            if self._task is not None:
+                self._bars.remove_task(self._task)
+            self._bars.columns = (TextColumn("{task.description}", markup=False),)
+            self._teaching, self._what = state.what, ""
+            self._task = self._bars.add_task("", total=None, count="")
+        width = self._bars.console.width - 1
+        self._bars.update(self._task, description=for_terminal(_fit_line(state, width)))
 
     def note(self, text: str) -> None:
         """Print one line above the bar."""

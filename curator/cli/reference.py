@@ -1,7 +1,7 @@
 """Generates the reference: `python -m curator.cli.reference > docs/reference.md`.
 
-In: the commands, the schema of recipes, and the dicts of sources, writers, checks, screens and
-release formats. Out: Markdown. A test compares it with `docs/reference.md`.
+In: the commands, the schema of recipes, and the dicts of sources, writers, checks, screens, release
+formats, prompts, samples and SQL views. Out: Markdown. A test compares it with `docs/reference.md`.
 """
 
 import json
@@ -13,11 +13,16 @@ import typer
 
 from curator.checks import CHECKS
 from curator.cli.app import app
+from curator.core.model import ROW_WORDS, VERDICT_WORDS
+from curator.core.samples import EXAMPLE, FIELDS
 from curator.recipe.load import schema as recipe_schema
 from curator.release.formats import FORMATS
 from curator.screens import SCREENS
 from curator.sources import EVALS, SOURCES, Source
+from curator.versions.views import VIEWS, VIEWS_EXAMPLE
 from curator.writers import WRITERS
+from curator.writers.prompt_templates import EXAMPLE as PROMPT
+from curator.writers.prompt_templates import PURPOSES, SUFFIX, VALUES
 from trainers.recipe import KINDS
 
 HEAD = """# Reference
@@ -46,6 +51,10 @@ def reference() -> str:
             "what it contains",
             ((k, f"{v.about} (`{v.suffix}`)") for k, v in FORMATS.items()),
         ),
+        *_prompts(),
+        *_samples(),
+        *_words(),
+        *_views(),
     )
     return "\n".join(sections)
 
@@ -204,6 +213,50 @@ def _writers() -> Iterator[tuple[str, str]]:
 def _named(title: str, head: str, rows: Iterable[tuple[str, str]]) -> Iterator[str]:
     yield f"## {title}\n"
     yield _table(("name", head), ((f"`{name}`", text) for name, text in rows))
+
+
+def _prompts() -> Iterator[str]:
+    yield "## Prompts\n"
+    yield (
+        "The key `sampling.prompts` names a folder whose files replace prompts of the package. A "
+        "file is called after its prompt. It starts with a comment that states its version; each "
+        "line `### system`, `### user` or `### assistant` starts a message, and the last message "
+        "is the user's. A file must use all values of its prompt, as `{{ question }}`; `options` "
+        "is empty without choices, `examples` is a list for `{% for example in examples %}`.\n"
+    )
+    rows = (
+        (f"`{name}{SUFFIX}`", ", ".join(f"`{value}`" for value in values), PURPOSES[name])
+        for name, values in VALUES.items()
+    )
+    yield _table(("file", "values", "purpose"), rows)
+    yield f"Example, `cot{SUFFIX}`:\n\n```jinja\n{PROMPT.rstrip()}\n```\n"
+
+
+def _samples() -> Iterator[str]:
+    yield "## Samples\n"
+    yield (
+        "`curator sample` writes this format, and `evaluate`, `score` and `train` read it: JSON "
+        "Lines, one object per problem.\n"
+    )
+    yield _table(("key", "content"), ((f"`{key}`", about) for key, about in FIELDS.items()))
+    yield f"Example, one line of a file:\n\n```json\n{EXAMPLE}\n```\n"
+
+
+def _words() -> Iterator[str]:
+    yield "## Verdicts\n"
+    yield "Every table, SQL, the report and the audit use the same words for verdicts:\n"
+    yield _table(("outcome", "meaning"), ((f"`{k}`", v) for k, v in VERDICT_WORDS.items()))
+    yield "What became of a row:\n"
+    yield _table(("status", "meaning"), ((k, v) for k, v in ROW_WORDS.items()))
+
+
+def _views() -> Iterator[str]:
+    yield from _named("SQL views", "rows and columns", VIEWS.items())
+    yield (
+        "Ids are texts of 32 hex digits. `DESCRIBE verdicts` lists all columns of a view. Example, "
+        "the evaluation question of each contaminated row:\n"
+    )
+    yield f'```sh\ncurator sql "{VIEWS_EXAMPLE}"\n```\n'
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -1,34 +1,18 @@
-"""Print rows, versions and their differences to the terminal."""
+"""Print versions to the terminal."""
 
-import textwrap
-from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from curator.cli.app import show_json
-from curator.cli.tables import format_cell, print_table, print_wrapped
+from curator.cli.tables import print_table, print_wrapped
 from curator.cli.terminal import print_line
-from curator.core.errors import to_one_line
-from curator.core.escape import for_terminal
-from curator.core.model import EVIDENCE_LEVELS, PROOFS
+from curator.core.model import EVIDENCE_LEVELS, PROOFS, verdict_word
 
 if TYPE_CHECKING:
-    from curator.pipeline.preview import PreviewRow
     from curator.versions.content import Content, SubsetContent, Teacher
-    from curator.versions.diff import RowChange, VerdictChange
-    from curator.versions.why import RowHistory
     from datastore.versions import Manifest
 
     Counts = Sequence[tuple[str, SubsetContent]]
-
-WIDTH = 78
-MAX_LINES = 12
-"""Maximum number of lines printed per text, apart from the number of those left out."""
-LAST_LINES = 4
-"""How many of them are the last ones of the text."""
-MAX_EVIDENCE_LINES = 4
-"""Maximum number of lines printed of the evidence of a verdict."""
-_EVIDENCE_INDENT = 28
 
 
 def print_manifest(manifest: "Manifest") -> None:
@@ -144,9 +128,9 @@ def _print_calls(subsets: "Counts", teacher: "Teacher | None") -> None:
 
 
 def _outcome_and_reason(key: str) -> tuple[str, str]:
-    """Split `outcome: reason`; the outcome becomes a word that fits checks and screens."""
+    """Split `outcome: reason` into the word for the verdict, and the reason."""
     outcome, _, reason = key.partition(": ")
-    return {"passed": "reported", "failed": "rejected"}.get(outcome, outcome), reason
+    return verdict_word(outcome, reason), reason
 
 
 def _print_waiting(subsets: "Counts") -> None:
@@ -163,132 +147,20 @@ def _print_missing(content: "Content") -> None:
         print_wrapped(f"Not screened against, because they could not be read: {', '.join(missing)}")
 
 
-def print_preview(rows: "Sequence[PreviewRow]") -> None:
-    """Print rows one below the other, each with its verdicts."""
-    for row in rows:
-        print_line(f"── {row.subset} {row.id[:12]} {_row_status(row)}")
-        _print_text(row.instruction)
-        print_line()
-        _print_solution(row.text, row.as_written)
-        for verdict in row.verdicts:
-            _print_verdict(verdict.check, verdict.outcome, verdict.reason, verdict.evidence)
-        print_line()
-    kept = Counter(row.subset for row in rows if row.kept)
-    total = Counter(row.subset for row in rows)
-    print_table(
-        ("subset", "rows", "kept"), [(s, n, kept[s]) for s, n in total.items()], ("rows", "kept")
-    )
+def show_made(manifest: "Manifest", newest: str, as_json: bool) -> None:
+    """Print a version that was made; one line if it is the one that was the `newest` before."""
+    if manifest.ref == newest and not as_json:
+        rows = content_rows(manifest)
+        print_line(f"{manifest.ref} is unchanged: {rows:,} rows, digest {manifest.digest[:16]}")
+    else:
+        show_manifest(manifest, as_json)
 
 
-def _row_status(row: "PreviewRow") -> str:
-    if row.kept:
-        return "kept"
-    stopped = any(verdict.outcome != "passed" for verdict in row.verdicts)
-    return "not kept" if stopped else "not drawn by the mixture"
+def content_rows(manifest: "Manifest") -> int:
+    """Return the number of rows of a version."""
+    from curator.versions.content import content_of
 
-
-def _print_text(text: str) -> None:
-    lines = [
-        line
-        for raw in text.split("\n")
-        for line in textwrap.wrap(for_terminal(raw.expandtabs(4)), WIDTH) or [""]
-    ]
-    hidden = len(lines) - MAX_LINES
-    if hidden > 1:  # the end of a text states its answer
-        lines[MAX_LINES - LAST_LINES : -LAST_LINES] = [f"… {hidden} more lines"]
-    for line in lines:
-        print_line(f"  {line.rstrip()}")
-
-
-def _print_solution(text: str, as_written: str) -> None:
-    """Print a rationale as checks read it; the form that a release gives it is only mentioned."""
-    _print_text(as_written or text)
-    if as_written:
-        print_line("  (as its author wrote it; a release has it in the form of MathInstruct)")
-
-
-def _print_verdict(check: str, outcome: str, reason: str, evidence: dict[str, str]) -> None:
-    parts = [reason] if reason else []
-    parts += [f"{key} {value}" for key, value in evidence.items()]
-    lines = textwrap.wrap(for_terminal(" · ".join(parts)), WIDTH - _EVIDENCE_INDENT) or [""]
-    if len(lines) > MAX_EVIDENCE_LINES:
-        lines = [*lines[: MAX_EVIDENCE_LINES - 1], f"{lines[MAX_EVIDENCE_LINES - 1]} …"]
-    print_line(f"  {outcome:9}  {check:13}  {lines[0]}".rstrip())
-    for line in lines[1:]:
-        print_line(f"{'':{_EVIDENCE_INDENT}}{line}")
-
-
-def print_row_history(history: "RowHistory") -> None:
-    """Print one row from its source to its verdicts."""
-    problem, rationale = history.problem, history.rationale
-    print_line(f"row       {history.id}")
-    print_line(f"subset    {history.subset}")
-    print_line(f"versions  {', '.join(history.versions) or f'none; {history.absent}'}")
-    print_line(f"source    {problem['source']} {problem['place']}, {problem['licence']}")
-    print_line(f"from      {history.origin}")
-    print_line(f"revision  {to_one_line(history.revision, 40)}")
-    print_line(f"problem   {problem['id']}  gold {problem['gold'] or '(none)'}")
-    print_line(f"writer    {rationale['writer']}, {rationale['kind']}")
-    level = history.evidence_level or "not stated: an older release of Curator checked the row"
-    print_line(f"evidence  {level if history.versions else 'none: the row is in no version'}")
-    print_line()
-    _print_text(rationale["instruction"])
-    print_line()
-    _print_solution(rationale["text"], rationale.get("as_written") or "")
-    print_line()
-    for verdict in history.verdicts:
-        _print_verdict(verdict["check"], verdict["outcome"], verdict["reason"], verdict["evidence"])
-
-
-def print_row_changes(a: str, b: str, changes: "Sequence[RowChange]", list_rows: bool) -> None:
-    """Print the number of changes by subset and rule; with `list_rows` every row, too."""
-    if not changes:
-        print_line(f"{a} and {b} have the same rows.")
-        return
-    counts = Counter((change.subset, change.what, change.rule) for change in changes)
-    rows = [(*key, count) for key, count in sorted(counts.items())]
-    print_table(
-        ("subset", "change", "rule responsible", "rows"), rows, ("rows",), ("subset", "change")
-    )
-    if not list_rows:
-        differ = (
-            "1 row differs" if len(changes) == 1 else f"{format_cell(len(changes))} rows differ"
-        )
-        print_line(f"{differ}; --rows lists them.")
-        return
-    print_line()
-    marks = {"added": "+", "removed": "-", "changed": "~"}
-    longest = max(len(change.subset) for change in changes)
-    for change in changes:
-        was = f", was {change.was[:12]}" if change.was else ""
-        subset = change.subset.ljust(longest)
-        print_line(f"{marks[change.what]} {change.id[:12]}  {subset}  {change.rule}{was}")
-
-
-def print_verdict_changes(changes: "Sequence[VerdictChange]", list_rows: bool) -> None:
-    """Print the number of changes by old and new verdict; with `list_rows` each of them, too."""
-    if not changes:
-        return
-    print_line()
-    print_line("Verdicts that changed on rationales that both versions have:")
-    counts = Counter(
-        (
-            *(each.subset, each.check),
-            *(_verdict_text(each.was, each.by), _verdict_text(each.now, each.rule)),
-        )
-        for each in changes
-    )
-    rows = [(*key, count) for key, count in sorted(counts.items())]
-    print_table(("subset", "check", "was", "is", "rows"), rows, ("rows",), ("subset", "check"))
-    if list_rows:
-        print_line()
-        for each in changes:
-            was, now = _verdict_text(each.was, each.by), _verdict_text(each.now, each.rule)
-            print_line(f"{each.id[:12]}  {each.subset}  {each.check}: {was} -> {now}")
-
-
-def _verdict_text(verdict: str, rule: str) -> str:
-    return f"{verdict} (by {rule})" if rule else verdict or "–"
+    return content_of(manifest).rows.count
 
 
 def show_manifest(manifest: "Manifest", as_json: bool) -> None:

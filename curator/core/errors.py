@@ -74,8 +74,9 @@ def unknown_name(what: str, name: str, known: Iterable[str]) -> str:
     """Return the message for a name that does not exist, with the nearest one that does."""
     names = sorted(known)
     comparable = len(name) <= MAX_NAME and len(names) <= MAX_KNOWN
-    near = get_close_matches(name, names, n=1) if comparable else []
-    hint = f" Did you mean '{near[0]}'?" if near else ""
+    plain = {each.lower(): each for each in names}
+    near = get_close_matches(name.lower(), plain, n=1) if comparable else []
+    hint = f" Did you mean '{plain[near[0]]}'?" if near else ""
     more = f", … and {len(names) - MAX_KNOWN:,} more" if len(names) > MAX_KNOWN else ""
     listed = ", ".join(names[:MAX_KNOWN])
     return f"No {what} named '{to_one_line(name, MAX_NAME)}'.{hint} Known: {listed}{more}"

@@ -22,6 +22,30 @@ AnswerForm = Literal["", "hashes", "box", "phrase", "letter", "output", "whole",
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
+VERDICT_WORDS = {
+    "passed": "The check or screen has no objection.",
+    "reported": "Passed, with a reason worth reading: the row stays. Stored as `passed`.",
+    "undecided": "The check cannot decide. The row is left out unless `undecided` keeps it.",
+    "failed": "The check or screen rejects the row.",
+}
+"""The words for a verdict in every table, in SQL, in reports and in audits."""
+ROW_WORDS = {
+    "kept": "In the version.",
+    "not drawn": "Passed; the mixture left it out.",
+    "screened": "Passed the checks; a screen failed it.",
+    "undecided": "A check could not decide, and none failed it.",
+    "failed": "A check failed it.",
+    "not written": "A problem for which no writer wrote a rationale.",
+    "quarantined": "A record that could not be read, or a reply without a rationale.",
+}
+"""The words for what became of a row."""
+
+
+def verdict_word(outcome: str, reason: str) -> str:
+    """Return the word for a verdict: its outcome, or `reported` if it passed with a reason."""
+    return "reported" if outcome == "passed" and reason else outcome
+
+
 EVIDENCE_LEVELS: Mapping[EvidenceLevel, str] = {
     "executed": "a program's output equals the gold answer",
     "independent": "the text's own answer equals a gold answer that does not come from this text",

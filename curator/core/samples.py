@@ -1,9 +1,7 @@
 """Files of sampled solutions, which `curator sample` writes and trainers read.
 
-In: JSON Lines, one problem per line. Out: frozen `SampledProblem`s. A line:
-
-    {"set": "gsm8k", "id": "…", "question": "…", "gold": "18", "choices": [], "field": "", "level":
-     "", "samples": [{"kind": "PoT", "text": "print(18)", "score": 0.93}]}
+In: JSON Lines, one problem per line, with the keys `FIELDS`; `EXAMPLE` is a line. Out: frozen
+`SampledProblem`s.
 """
 
 import json
@@ -18,6 +16,23 @@ from curator.core.files import write_aside
 from curator.core.json_text import parse_json
 
 MAX_LINE_BYTES = 64_000_000
+FIELDS = {
+    "id": "Id of the problem: any text that no other problem of the file has. Required.",
+    "question": "Text of the question, without its choices. Required.",
+    "gold": "Gold answer; the letter of a choice if there are choices. Required.",
+    "choices": "Choices of a multiple-choice question: a list of texts. Default: none.",
+    "set": "Evaluation set, or another name given to the problems of the file. Default: empty.",
+    "field": "Field or topic. Default: empty.",
+    "level": "Difficulty. Default: empty.",
+    "samples": "Solutions in the order of sampling: a list of objects with `kind` (`CoT`, a text, "
+    "or `PoT`, a program), `text` and, optionally, `score` (of a verifier, from 0 to 1). Required.",
+}
+"""The keys of a line and what they hold."""
+EXAMPLE = (
+    '{"id": "1", "question": "How many legs have 3 cats?", "gold": "12", "set": "mine", '
+    '"samples": [{"kind": "CoT", "text": "3 * 4 = 12. The answer is 12."}, '
+    '{"kind": "PoT", "text": "print(3 * 4)", "score": 0.93}]}'
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from curator.core.errors import SourceError
 from curator.pipeline.context import BuildContext
-from curator.pipeline.freeze import freeze, screen_and_freeze
+from curator.pipeline.freeze import check_has_rows, freeze, screen_and_freeze
 from curator.pipeline.locate import LocatedSource, find_evals, find_sources
 from curator.pipeline.open_context import open_context
 from curator.pipeline.run_options import DEFAULTS, RunOptions
@@ -39,13 +39,15 @@ def build(
 
     `recipe` is a recipe, the path of its file or the name of a shipped one, `message` the message
     of the new version. Rerun a build that was stopped to resume it. Raises SourceError if a source
-    cannot be read, unless `options.allow_missing`, and BudgetReached, with all replies cached, if
-    the next call might exceed `options.budget` or the recipe's own budget.
+    cannot be read, unless `options.allow_missing`; UsageError if the version would have no rows;
+    BudgetReached, with all replies cached, if the next call might exceed `options.budget` or the
+    recipe's own budget.
     """
     if not isinstance(recipe, Recipe):
         recipe = load_recipe(recipe)
     with Store(Path(store)) as opened, open_context(opened, recipe, options) as context:
         result = run_stages(context, find_sources(context), find_evals(context))
+        check_has_rows(context.recipe.name, result)
         return freeze(context, result, message, _command(recipe, options))
 
 
@@ -68,10 +70,13 @@ def run_stages(
         located.missing for located in (*sources.values(), *evals.values()) if located.missing
     ]
     if missing and not context.options.allow_missing:
-        count = len(missing) - 1
-        more = f" {count} more source{'s are' if count > 1 else ' is'} missing." if count else ""
+        located = (*sources.values(), *evals.values())
+        others = ", ".join(
+            each.source.folder or each.source.name for each in located if each.missing
+        )
+        also = f" Missing: {others}." if len(missing) > 1 else ""
         raise SourceError(
-            f"{missing[0].rstrip('.')}.{more} To build without them, use --allow-missing."
+            f"{missing[0].rstrip('.')}.{also} To build without them, use --allow-missing."
         )
     if context.teacher_session:
         context.teacher_session.check(

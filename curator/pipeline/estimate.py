@@ -13,7 +13,6 @@ from typing import Any
 
 from curator.core.model import Problem
 from curator.pipeline.context import BuildContext
-from curator.pipeline.stages.check import check_params
 from curator.pipeline.stages.generate import messages_of, request_identity, sampling_of
 from curator.recipe.schema import Subset
 from curator.teacher.token_count import prompt_tokens
@@ -151,9 +150,11 @@ def find_changes(context: BuildContext, name: str, subset: Subset, before: Conte
     ]
     if any(WRITERS[writer].teacher for writer in subset.writers):
         changes += _find_teacher_changes(context, name, subset, before)
-    limits = check_params(context, subset)["limits"]
+    limits = context.recipe.canonical()["limits"]
     changes += [
-        f"limits.{key}" for key, value in limits.items() if before.recipe.limits.get(key) != value
+        f"limits.{key}"
+        for key in sorted({*limits, *before.recipe.limits} - {"quarantine"})
+        if before.recipe.limits.get(key) != limits.get(key)
     ]
     return changes
 

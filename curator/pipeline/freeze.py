@@ -9,7 +9,7 @@ from typing import Any
 
 from curator import answers
 from curator.checks import CHECKS
-from curator.core.errors import SourceError
+from curator.core.errors import SourceError, UsageError
 from curator.core.model import EVIDENCE_LEVELS
 from curator.pipeline.context import BuildContext
 from curator.pipeline.stages.draw import ROWS_SHA256, draw
@@ -53,7 +53,7 @@ def screen_and_freeze(
         recipe=RecipeContent.model_validate(recipe.canonical()),
         sources=dict(read.sources),
         evals=dict(read.evals),
-        code=_code_versions(context, screened),
+        code=_code_versions(context, subsets.values(), screened),
         teacher=_teacher(context, subsets.values()),
         # The order of subsets decides which of two duplicates stays.
         order=list(recipe.subsets),
@@ -102,12 +102,22 @@ def part(store: Store, name: str, subset: SubsetState) -> Part:
     )
 
 
-def _code_versions(context: BuildContext, screens: Iterable[str]) -> CodeVersions:
+def _code_versions(
+    context: BuildContext, subsets: Iterable[SubsetState], screens: Iterable[str]
+) -> CodeVersions:
+    """Return the versions of the code; of a check, the highest one among its verdicts."""
     checks = {name for subset in context.recipe.subsets.values() for name in subset.checks}
+    marks = [key.split(" version ") for subset in subsets for key in subset.outcomes]
+    others = [(mark[0], int(mark[1])) for mark in marks if len(mark) == 2]
     return CodeVersions(
         answers=answers.VERSION,
         sandbox=context.checker.sandbox_version,
-        checks={name: CHECKS[name].version for name in sorted(checks)},
+        checks={
+            name: max(
+                [CHECKS[name].version, *(version for check, version in others if check == name)]
+            )
+            for name in sorted(checks)
+        },
         screens={name: SCREENS[name].version for name in screens},
     )
 
@@ -163,6 +173,23 @@ def _counts_below(outputs: Outputs, prefix: str) -> dict[str, int]:
         for key, count in outputs.counts.items()
         if key.startswith(start)
     }
+
+
+def check_has_rows(name: str, result: Result) -> None:
+    """Raise UsageError with what stopped the rows of each subset if a version would have none."""
+    if result.content.rows.count:
+        return
+    reasons = []
+    for subset, counts in result.content.subsets.items():
+        stopped = [f"{count:,} {key.replace(': ', ', ')}" for key, count in counts.reasons.items()]
+        if counts.available:
+            stopped.append(f"{counts.available:,} not drawn by the mixture")
+        if counts.waits_for:
+            stopped.append(f"waits for {', '.join(counts.waits_for)}")
+        if not counts.rationales and not counts.waits_for:
+            stopped.append("no rationale was written")
+        reasons.append(f"{subset}: {', '.join(stopped)}")
+    raise UsageError(f"{name} would have no rows, so no version was made. {'; '.join(reasons)}.")
 
 
 def freeze(context: BuildContext, result: Result, message: str, command: Sequence[str]) -> Manifest:

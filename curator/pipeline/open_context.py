@@ -12,8 +12,10 @@ from curator.core.progress import SilentListener
 from curator.pipeline.context import BUILD, BuildContext, Mode, make_context
 from curator.pipeline.executors import EXECUTORS, Setup
 from curator.pipeline.run_options import RunOptions
+from curator.pipeline.running import StatedListener
 from curator.pipeline.teacher_session import TeacherSession
 from curator.recipe.schema import Recipe
+from datastore.running import RunningLine
 from datastore.store import Store
 
 
@@ -35,6 +37,9 @@ def open_context(
             f"is '{options.executor}'. Add --executor ray."
         )
     with ExitStack() as stack:
+        if not mode.dry:
+            line = stack.enter_context(RunningLine(store.root))
+            options = replace(options, listener=StatedListener(recipe.name, options.listener, line))
         context = stack.enter_context(make_context(store, recipe, options, mode))
         if recipe.teacher:
             context.teacher_session = stack.enter_context(

@@ -4,7 +4,6 @@ In: a recipe and a store. Out: a `Plan`. It goes through the same stages as a bu
 plan and build agree about what is cached.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -19,14 +18,15 @@ from curator.pipeline.freeze import part
 from curator.pipeline.locate import LocatedSource, find_evals, find_sources, source_name
 from curator.pipeline.open_context import open_context
 from curator.pipeline.run_options import DEFAULTS, RunOptions
+from curator.pipeline.source_size import SourceSize, measure_source
 from curator.pipeline.stages.draw import draw
-from curator.pipeline.stages.generate import samples_per_problem
+from curator.pipeline.stages.generate import missing_teachers, samples_per_problem
 from curator.pipeline.stages.ingest import find_eval_problems, ingest, problems_of
 from curator.pipeline.stages.read import read_problems
 from curator.pipeline.stages.screen import screen_all
 from curator.pipeline.state import SubsetInputs, SubsetState
-from curator.pipeline.subset import build_order, open_files, run_subsets, stage_of
-from curator.recipe.schema import Recipe
+from curator.pipeline.subset import build_order, missing_problem, open_files, run_subsets, stage_of
+from curator.recipe.schema import Recipe, SubsetSource
 from curator.sources import records
 from curator.teacher.endpoint import describe_teacher
 from curator.versions.content import content_of
@@ -48,6 +48,8 @@ class Step:
     at_most: int
     """Maximum number of rows for the mixture; the exact number if `exact`."""
     exact: bool
+    known: bool
+    """Whether the size of the source is known; otherwise `at_most` is 0."""
     rows: int
     """Number of these rows that the version would take."""
     calls: CallEstimate | None = None
@@ -81,7 +83,8 @@ class _Status:
 
     state: State
     next: str
-    max_rows: int
+    max_rows: int | None
+    """None if the size of the source is not known."""
 
 
 def plan(recipe: Recipe, store: Store, options: RunOptions = DEFAULTS) -> Plan:
@@ -96,18 +99,17 @@ def _plan(context: BuildContext) -> Plan:
     inputs = SubsetInputs(sources, evals, open_files(recipe))
     built: dict[str, SubsetState] = {}
     statuses: dict[str, _Status] = {}
-    sizes: dict[str, Counter[str]] = {}
+    sizes: dict[str, SourceSize] = {}
     for name in chain.from_iterable(build_order(recipe)):
         try:
             built |= run_subsets(context, [name], inputs, built)
             statuses[name] = _built_status(built[name])
         except NotBuilt as stage:
-            rows = _max_rows(context, name, statuses, sources, sizes)
-            statuses[name] = _Status("to do", str(stage), rows)
+            statuses[name] = _next_status(context, name, str(stage), statuses, sources, sizes)
     statuses = {name: statuses[name] for name in recipe.subsets}
     drawn, stages = _plan_draw(context, built, evals)
     available = {
-        name: drawn.counts.get(f"available|{name}", 0) if drawn else status.max_rows
+        name: drawn.counts.get(f"available|{name}", 0) if drawn else status.max_rows or 0
         for name, status in statuses.items()
         if status.state != "waits"
     }
@@ -125,6 +127,7 @@ def _plan(context: BuildContext) -> Plan:
             status.next,
             available.get(name, 0),
             drawn is not None,
+            status.max_rows is not None,
             planned.counts.get(name, 0),
             _estimate_calls(context, name, sources, name not in built),
             *(_find_reruns(context, name) if name not in built else (0, ())),
@@ -132,6 +135,7 @@ def _plan(context: BuildContext) -> Plan:
         for name, status in statuses.items()
     ]
     missing = [each.missing for each in (*sources.values(), *evals.values()) if each.missing]
+    missing += [size.error for size in sizes.values() if size.error]
     teacher = describe_teacher(recipe.teacher) if recipe.teacher else ""
     return Plan(recipe.name, steps, stages, missing, planned.notes, teacher)
 
@@ -188,37 +192,45 @@ def _find_reruns(context: BuildContext, name: str) -> tuple[int, tuple[str, ...]
     return counts.rationales, tuple(find_changes(context, name, subset, content))
 
 
-def _max_rows(
+def _next_status(
     context: BuildContext,
     name: str,
+    stage: str,
     statuses: Mapping[str, _Status],
     sources: Mapping[str, LocatedSource],
-    sizes: dict[str, Counter[str]],
-) -> int:
-    """Return the maximum number of rows of a subset that is not built yet.
+    sizes: dict[str, SourceSize],
+) -> _Status:
+    """Return the status of a subset whose next stage has not run: it may wait after it.
 
-    `sizes` caches the number of problems of each source by part.
+    `sizes` caches the sizes of sources.
     """
     subset = context.recipe.subsets[name]
-    if stage := stage_of(subset):
-        rows = {base: status.max_rows for base, status in statuses.items()}
-        return stage.max_rows(context, subset, rows)
+    if own := stage_of(subset):
+        base = subset.source.subset if isinstance(subset.source, SubsetSource) else ""
+        if base and statuses[base].state == "waits":
+            return _Status("waits", f"subset {base}", 0)
+        if base and statuses[base].max_rows is None:
+            return _Status("to do", stage, None)
+        allowed = context.recipe.mixture.licences
+        if allowed is not None and not {getattr(subset.source, "licence", "")} <= {"", *allowed}:
+            return _Status("to do", stage, 0)
+        rows = {each: status.max_rows or 0 for each, status in statuses.items()}
+        return _Status("to do", stage, own.max_rows(context, subset, rows))
     located = sources[source_name(name, subset)]
     if located.source.name not in sizes:
-        sizes[located.source.name] = _count_problems(located)
+        sizes[located.source.name] = measure_source(context, located)
     size = sizes[located.source.name]
-    by_part = subset.part and "" not in size  # "" is a source of which only the total is known
-    problems = size[subset.part] if by_part else size.total()
+    problems, allowed_problems = size.of(subset.part)
+    waits = missing_teachers(context, subset)
+    if problems == 0:
+        waits = (missing_problem(subset, located.source.name), *waits)
+    if problems == 0 or len(waits) == len(subset.writers):
+        return _Status("waits", ", ".join(waits), 0)
     samples = samples_per_problem(context, subset) if context.teacher_session else 0
-    return problems * sum(samples if WRITERS[writer].teacher else 1 for writer in subset.writers)
-
-
-def _count_problems(located: LocatedSource) -> Counter[str]:
-    """Count the problems of a source by part; under "", the published total if it has no files."""
-    if not located.opened or not located.opened.files:
-        return Counter({"": located.source.rows})
-    read = records(located.source, located.opened)
-    return Counter(record.part for record in read if isinstance(record, Problem))
+    per_problem = sum(samples if WRITERS[writer].teacher else 1 for writer in subset.writers)
+    then = f"{stage}; then waits for {', '.join(waits)}" if waits else stage
+    most = None if allowed_problems is None else allowed_problems * per_problem
+    return _Status("to do", then, most)
 
 
 def _plan_draw(

@@ -4,8 +4,8 @@ In: a recipe and a store. Out: rows with their verdicts. Stages are cached as in
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,15 @@ class PreviewRow:
     verdicts: Sequence[RowVerdict]
 
 
+@dataclass(frozen=True)
+class Preview:
+    """The rows of a preview, and the subsets of its recipe."""
+
+    rows: Sequence[PreviewRow]
+    subsets: Mapping[str, Sequence[str]]
+    """By subset, in the recipe's order, what it waits for."""
+
+
 def preview(
     recipe: Recipe | str | Path,
     store: str | Path = ".curator",
@@ -53,6 +62,22 @@ def preview(
     options: RunOptions = DEFAULTS,
 ) -> list[PreviewRow]:
     """Return the rows of the first `problems` records of each source, in the recipe's order."""
+    return [*make_preview(recipe, store, problems=problems, options=options).rows]
+
+
+def make_preview(
+    recipe: Recipe | str | Path,
+    store: str | Path = ".curator",
+    *,
+    problems: int = 3,
+    options: RunOptions = DEFAULTS,
+) -> Preview:
+    """Return the rows of the first `problems` records of each source, in the recipe's order.
+
+    Sources that cannot be read are skipped. Any share of malformed records is allowed: a few
+    records say nothing about it. Raises SourceError if no subset can be built.
+    """
+    options = replace(options, allow_missing=True)
     if not isinstance(recipe, Recipe):
         recipe = load_recipe(recipe)
     with (
@@ -60,7 +85,9 @@ def preview(
         open_context(opened, recipe, options, Mode(limit=problems)) as context,
     ):
         result = run_stages(context, find_sources(context), find_evals(context))
-        return _rows(opened, result)
+        subsets = result.content.subsets
+        waits = {name: subsets[name].waits_for for name in result.content.order}
+        return Preview(_rows(opened, result), waits)
 
 
 def _rows(store: Store, result: Result) -> list[PreviewRow]:

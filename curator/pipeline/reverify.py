@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from curator.core.errors import UsageError, to_one_line
 from curator.pipeline.context import BuildContext, Mode
-from curator.pipeline.freeze import freeze, screen_and_freeze
+from curator.pipeline.freeze import check_has_rows, freeze, screen_and_freeze
 from curator.pipeline.open_context import open_context
 from curator.pipeline.run_options import DEFAULTS, RunOptions
 from curator.pipeline.shards import Shard, run_shards
@@ -64,6 +64,7 @@ def reverify(
                 },
             )
             result = screen_and_freeze(context, subsets, inputs)
+            check_has_rows(recipe.name, result)
             command = ["reverify", manifest.ref, *options.arguments()]
             return freeze(context, result, message or f"{manifest.ref} verified again", command)
 

@@ -73,6 +73,12 @@ def open_files(recipe: Recipe) -> dict[str, InputFile]:
     }
 
 
+def missing_problem(subset: Subset, source: str) -> str:
+    """Return what a subset waits for if its source has no problem for it."""
+    what = f"a problem in part {subset.part}" if subset.part else "a problem that parses"
+    return f"{what} of source {source}"
+
+
 def run_subsets(
     context: BuildContext,
     names: Sequence[str],
@@ -173,8 +179,7 @@ def _start(
         golds = gold_index(context, {each: sources[each] for each in subset.gold_sources()})
         problems, _ = fill_gold(context, name, problems, golds)
     if not problems:
-        what = f"a problem in part {subset.part}" if subset.part else "a problem that parses"
-        waits = (f"{what} of source {located.source.name}", *waits)
+        waits = (missing_problem(subset, located.source.name), *waits)
     state = SubsetState(
         subset,
         licence,

@@ -6,6 +6,7 @@ checked in a separate thread, in batches.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,7 @@ from typing import Any, Self, TypeVar
 from curator.checks import Candidate
 from curator.core.errors import BudgetReached, UsageError
 from curator.core.model import Verdict
-from curator.core.progress import track_progress
+from curator.core.progress import Listener, TeacherListener, TeacherProgress, track_progress
 from curator.pipeline.checker import Checker
 from curator.pipeline.run_options import RunOptions
 from curator.teacher import Call, Request, Sampling, TeacherSettings, parameters
@@ -36,6 +37,8 @@ WINDOW = 4_096
 ahead of it."""
 BATCH_WINDOW = 50_000
 """The same for a batch API, which answers nothing before a whole batch is collected."""
+TICK_S = 0.5
+"""Seconds between two reports of how far the teacher is."""
 PROGRESS_INTERVAL = 20
 """Items between two updates of the progress bar."""
 CHECK_BATCH = 256
@@ -163,7 +166,24 @@ class TeacherSession:
             done += 1
             return result
 
-        results = self._in_order(items, work_and_count)
+        def state() -> TeacherProgress:
+            counts = self.counts
+            return TeacherProgress(
+                what=what,
+                done=done,
+                total=total,
+                calls=counts.made - before.made,
+                seconds=time.monotonic() - started,
+                in_flight=counts.in_flight,
+                refused=counts.refused - before.refused,
+                failed=counts.failed - before.failed,
+                tokens=counts.tokens - before.tokens,
+                money=counts.money - before.money,
+            )
+
+        self._start()
+        before, started = self.counts, time.monotonic()
+        results = self._in_order(items, work_and_count, state)
         self._working.callback(results.close)
         try:
             yield from track_progress(results, self._listener, what, total, every=PROGRESS_INTERVAL)
@@ -175,9 +195,13 @@ class TeacherSession:
             ) from None
 
     def _in_order(
-        self, items: Iterable[T], work: Callable[[T], Coroutine[Any, Any, R]]
+        self,
+        items: Iterable[T],
+        work: Callable[[T], Coroutine[Any, Any, R]],
+        state: Callable[[], TeacherProgress],
     ) -> Generator[R, None, None]:
         runner = self._start()
+        ticker = runner.run(_start_ticker(self._listener, state))
         window = BATCH_WINDOW if self.settings.batch else WINDOW
         tasks: deque[asyncio.Task[R]] = deque()
         source = iter(items)
@@ -191,6 +215,8 @@ class TeacherSession:
             # The teacher waits for calls already sent, and caches them, when it is closed.
             runner.run(_cancel(tasks))
             raise
+        finally:
+            ticker.cancel()
 
     def _start(self) -> asyncio.Runner:
         """Return the event loop; start it and the teacher first if necessary."""
@@ -252,6 +278,19 @@ def _summary(counts: Counts) -> str:
     failed = f" ({counts.failed:,} failed)" if counts.failed else ""
     made = f"{counts.made:,} call{'s' * (counts.made != 1)} made{failed}"
     return f"Teacher: {made}, {counts.cached:,} cached, {counts.tokens:,} tokens{cost}."
+
+
+async def _start_ticker(
+    listener: Listener, state: Callable[[], TeacherProgress]
+) -> "asyncio.Task[None]":
+    """Return a task that reports the state now and then until it is cancelled."""
+
+    async def tick() -> None:
+        while isinstance(listener, TeacherListener):
+            listener.teacher(state())
+            await asyncio.sleep(TICK_S)
+
+    return asyncio.create_task(tick())
 
 
 async def _start_tasks(

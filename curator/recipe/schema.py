@@ -14,7 +14,7 @@ import pydantic
 from pydantic import AfterValidator, Field, StrictFloat, StrictInt
 
 from curator.answers import DIGITS
-from curator.checks import CHECKS
+from curator.checks import CHECKS, MAX_CHARACTERS
 from curator.core.model import EvidenceLevel, Kind
 from curator.core.section import Expected, Mark, Section, one_of
 from curator.recipe import keys
@@ -66,9 +66,10 @@ class Columns(Section):
     """The columns of the records, by content. `outer.inner` names a column inside an object."""
 
     question: str
-    """Column of the question. To Alpaca's `instruction`, the text in `input` is added."""
+    """Column of the question. To Alpaca's `instruction`, the text in `input` is added; to a
+    `question`, the text before it in `body`, `context` or `passage`."""
     gold: str = ""
-    """Column of the gold answer. A null or empty cell means that the row has none."""
+    """Column of the gold answer. Without it, or if its cell is null or empty, a row has none."""
     choices: str = ""
     """Column of the choices of a multiple-choice question: a list of texts."""
     response: str = ""
@@ -279,11 +280,12 @@ class Mixture(Section):
     """Amount per subset: an integer is a number of rows, a float a weight, and `30%` a share of the
     subset's rows. A subset that is not named contributes all its rows."""
     licences: tuple[str, ...] | None = None
-    """Licences to allow; rows with another licence are rejected. Default: all licences."""
+    """Licences to allow, as the sources state them; rows with another licence are rejected.
+    Default: all licences."""
 
 
 class Limits(Section):
-    """Limits of programs, of rounding and of malformed input."""
+    """Limits of programs, of rounding, of long texts and of malformed input."""
 
     wall_s: float = Field(default=5.0, gt=0, le=600)
     """Maximum wall time per program, in seconds."""
@@ -294,6 +296,11 @@ class Limits(Section):
     digits: int = Field(default=DIGITS, ge=1, le=15)
     """Minimum number of digits that a decimal must state to count as the rounding of another
     number. With 4, 0.6667 matches 2/3; with 5, that comparison is undecided."""
+    characters: Annotated[int, Mark.OMIT_DEFAULT] = Field(
+        default=MAX_CHARACTERS, ge=100, le=1_000_000
+    )
+    """Maximum number of characters of an instruction, and of a text without its thoughts
+    (`<think>…</think>`). The check `format` rejects longer ones as `too long`."""
     quarantine: float = Field(default=0.01, ge=0, le=1)
     """Maximum share of a source's records that may fail to parse."""
 

@@ -9,8 +9,10 @@ from itertools import islice
 from typing import Any, get_args
 
 from curator.core.errors import unknown_name
+from curator.core.licences import FREE, RESTRICTED
 from curator.core.model import Kind
 from curator.recipe.yaml_document import Document
+from curator.sources import LICENCES
 from curator.writers import WRITERS
 
 
@@ -22,6 +24,7 @@ def cross_key_errors(document: Document) -> list[str]:
         if name not in subsets:
             place = document.place(("mixture", "subsets", name))
             errors.append(f"{place}: {unknown_name('subset', name, subsets)}")
+    errors += _licence_errors(document, subsets)
     for name in subsets:
         errors += _writer_errors(document, name, _mapping(subsets, name))
     for one, other in _sharing_pairs(subsets):
@@ -31,6 +34,20 @@ def cross_key_errors(document: Document) -> list[str]:
             "same source, kind and writer. Give them different parts or writers, or remove one."
         )
     return errors
+
+
+def _licence_errors(document: Document, subsets: Mapping[str, Any]) -> list[str]:
+    """Errors of licences that no row can have, which would reject rows silently."""
+    licences = _mapping(document.values, "mixture").get("licences")
+    own = (_mapping(subsets, name, "source").get("licence") for name in subsets)
+    known = dict.fromkeys(
+        [*(each for each in own if isinstance(each, str)), *sorted({*LICENCES, *FREE, *RESTRICTED})]
+    )
+    return [
+        f"{document.place(('mixture', 'licences', number))}: {unknown_name('licence', each, known)}"
+        for number, each in enumerate(licences if isinstance(licences, list) else ())
+        if isinstance(each, str) and each not in known
+    ]
 
 
 def _writer_errors(document: Document, name: str, subset: Mapping[str, Any]) -> list[str]:

@@ -13,6 +13,8 @@ from curator.release.card_sections import (
     citations,
     contamination,
     evidence,
+    kinds,
+    languages,
     rebuild,
     subsets_table,
 )
@@ -34,7 +36,11 @@ OWNED = (
 )
 """Metadata keys that a publish replaces. `tags` are extended, `pretty_name` is set if missing."""
 
-TAGS = ("math", "mathematics", "instruction-tuning", "chain-of-thought", "program-of-thought")
+TAGS = ("math", "mathematics")
+KIND_TAGS = {"CoT": "chain-of-thought", "PoT": "program-of-thought"}
+"""A further tag by the kind of rows; `instruction-tuning` unless all rows are questions alone."""
+LANGUAGE_SHARE = 0.01
+"""Minimum share of the rows for a language to be in the metadata."""
 SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"))
 LARGER = ((10**7, "1M<n<10M"), (10**8, "10M<n<100M"), (10**9, "100M<n<1B"))
 
@@ -113,11 +119,16 @@ def metadata(
     }
     if licence.license_name:
         values["license_name"] = licence.license_name
+    least = LANGUAGE_SHARE * counts.rows
+    if found := [code for code, rows in counts.languages.items() if rows >= least]:
+        values["language"] = found
+    found_kinds = kinds(counts)
+    tags = ["instruction-tuning"] if found_kinds != {"question"} else []
+    tags += [tag for kind, tag in KIND_TAGS.items() if kind in found_kinds]
     return values | {
-        "language": ["en"],
         "task_categories": ["text-generation", "question-answering"],
         "size_categories": [_size(counts.rows)],
-        "tags": list(TAGS),
+        "tags": [*TAGS, *tags],
         "configs": configs(shards),
     }
 
@@ -161,7 +172,7 @@ def generated_section(version: Manifest, counts: ReleaseCounts, licence: Licence
         f"## Evidence\n\n{evidence(content, counts)}",
         f"## Teacher\n\n{_teacher(content)}",
         f"## Contamination\n\n{contamination(content)}",
-        f"## Limits\n\n{LIMITS}",
+        f"## Limits\n\n{LIMITS}\n- {languages(counts)}",
         f"## Rebuild and compare\n\n{rebuild(version, repo)}",
         f"## Sources and citations\n\n{citations(content, counts)}",
     ]
@@ -172,8 +183,7 @@ LIMITS = """\
 - A proof covers only the final answer. A text may reach it by a wrong step, unless its evidence
   level is `arithmetic`.
 - Gold answers come from the sources, and some are wrong.
-- The contamination screen does not detect paraphrases, translations or questions in pictures.
-- All texts are in English."""
+- The contamination screen does not detect paraphrases, translations or questions in pictures."""
 
 
 def _licence_text(counts: ReleaseCounts, licence: Licence) -> str:

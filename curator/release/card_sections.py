@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from curator.core.escape import for_markdown
+from curator.core.languages import NAMES
 from curator.core.model import EVIDENCE_LEVELS, PROOFS
 from curator.release.counts import ReleaseCounts, SubsetCounts
 from curator.sources import EVALS, SOURCES
 from curator.sources.source import Source
 from curator.versions.content import Content
+from curator.versions.report.mathinstruct import follows_mathinstruct
 from datastore.versions import Manifest
 
 
@@ -147,11 +149,36 @@ def citations(content: Content, counts: ReleaseCounts) -> str:
     head = ("source", "location", "licence", "revision or digest", "citation")
     papers = sorted({EVALS[name].citation for name in content.evals if name in EVALS} - {""})
     evals = f"\n\nEvaluation sets: {for_markdown(', '.join(papers))}." if papers else ""
-    return (
-        f"{_markdown_table(head, 0, rows)}{evals}\n\n"
-        "The mixture follows MathInstruct (arXiv:2309.05653); user claims in hinted rows "
-        "follow arXiv:2308.03958."
+    used = []
+    if follows_mathinstruct(content):
+        used.append("The mixture follows MathInstruct (arXiv:2309.05653).")
+    if any(each.writers["hinted"] for each in counts.subsets.values()):
+        used.append("User claims in hinted rows follow arXiv:2308.03958.")
+    return "\n\n".join(
+        [f"{_markdown_table(head, 0, rows)}{evals}", *([" ".join(used)] if used else [])]
     )
+
+
+def kinds(counts: ReleaseCounts) -> set[str]:
+    """Return the kinds of rows that are there: CoT, PoT, and `question` for rows without a text."""
+    return {
+        "question" if {*stats.writers} == {"question"} else kind
+        for stats in counts.subsets.values()
+        for kind in stats.kinds
+    }
+
+
+def languages(counts: ReleaseCounts) -> str:
+    """Return a sentence about the languages of the questions."""
+    if not counts.languages:
+        return "The language of the questions was not recognised."
+    named = [
+        f"{NAMES[code]} ({count:,} row{'s' * (count != 1)})"
+        for code, count in counts.languages.items()
+    ]
+    others = counts.rows - sum(counts.languages.values())
+    rest = f"; not recognised: {others:,} rows" if others else ""
+    return f"Languages of the questions, by their commonest words: {', '.join(named)}{rest}."
 
 
 def _location(source: Source | None) -> str:

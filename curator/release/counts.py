@@ -4,14 +4,15 @@ In: an engine and Parquet files in the layout `release.shards.SCHEMA`. Out: `Rel
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from curator.checks import CHECKS
+from curator.core.languages import MAX_TEXT, language_of
 from datastore.engine import Engine, literal, scan
 
-_COUNTED = {"licence": "licences", "writer": "writers", "evidence_level": "levels"}
+_COUNTED = {"kind": "kinds", "licence": "licences", "writer": "writers", "evidence_level": "levels"}
 """Columns of the files, with the attribute of `SubsetCounts` that counts their values."""
 
 
@@ -22,6 +23,7 @@ class SubsetCounts:
     rows: int = 0
     problems: int = 0
     """Distinct questions."""
+    kinds: Counter[str] = field(default_factory=Counter)
     licences: Counter[str] = field(default_factory=Counter)
     writers: Counter[str] = field(default_factory=Counter)
     levels: Counter[str] = field(default_factory=Counter)
@@ -35,6 +37,9 @@ class ReleaseCounts:
     """Counts of a release."""
 
     subsets: dict[str, SubsetCounts]
+    languages: Mapping[str, int] = field(default_factory=dict)
+    """Rows by the language of their question, the most frequent first; not those of which it is not
+    recognised."""
 
     @property
     def rows(self) -> int:
@@ -79,4 +84,8 @@ def count_rows(engine: Engine, files: Sequence[Path]) -> ReleaseCounts:
         "GROUP BY ALL ORDER BY ALL"
     ).fetchall():
         subsets[name].rules[rule or ""] = count
-    return ReleaseCounts(subsets)
+    languages: Counter[str] = Counter()
+    for batch in engine.batches(f"SELECT left(question, {MAX_TEXT}) FROM {rows}"):
+        languages.update(map(language_of, batch.column(0).to_pylist()))
+    found = {code: count for code, count in languages.most_common() if code}
+    return ReleaseCounts(subsets, found)

@@ -29,6 +29,7 @@ from curator.sources.datasets import (
     svamp,
     theoremqa,
 )
+from curator.sources.datasets.mathinstruct import PARTS
 from curator.sources.fetch.open import check_reachable, open_source
 from curator.sources.fields import MAX_TEXT, TOO_LONG, Unreadable, quarantine
 from curator.sources.readers.detect import cut, read_records
@@ -60,9 +61,13 @@ EVALS: dict[str, Source] = {
     "sat_math": sat_math.EVAL,
     "mmlu_math": mmlu_math.EVAL,
 }
+LICENCES = {each.licence for name, each in SOURCES.items() if name != "mathinstruct"}
+LICENCES |= {*PARTS.values()}
+"""Every licence that a problem of a source can have."""
 
 __all__ = [
     "EVALS",
+    "LICENCES",
     "SOURCES",
     "CustomFiles",
     "FilePiece",

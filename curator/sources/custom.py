@@ -7,7 +7,7 @@ In: `{question: problem, gold: answer}` and the location of the rows. Out: a Sou
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -20,6 +20,7 @@ from curator.sources.fields import (
     Unreadable,
     answer,
     choice_letter,
+    join_context,
     optional,
     strip_labels,
     text,
@@ -54,10 +55,10 @@ def custom_source(
 
     `columns` maps the names in `COLUMNS` to upstream's; empty ones are ignored. Choices are a list
     of texts, in CSV a JSON list, or in MathQA's format; their gold answer is a letter, the text of
-    a choice, or a position counted from 0 (a number). A null or blank gold is no gold answer. A
-    program is Python. A response is a text, a program, or a list of them; each becomes a problem in
-    part `CoT` or `PoT`. Questions and responses may be chats. A column inside an object is named
-    `outer.inner`.
+    a choice, or a position counted from 0 (a number). A null, blank or missing gold is no gold
+    answer. A program is Python. A response is a text, a program, or a list of them; each becomes a
+    problem in part `CoT` or `PoT`. Questions and responses may be chats. A column inside an object
+    is named `outer.inner`.
     """
     column_of = {kind: column for kind, column in columns.items() if column}
     for kind in column_of:
@@ -136,15 +137,26 @@ def _parse(
 
 
 def _question(row: Row, column_of: Mapping[str, str]) -> str:
-    """Return the question: of Alpaca's rows `instruction` and, if it is not empty, `input`."""
+    """Return the question with what belongs to it in other columns, which a row may lack.
+
+    Of Alpaca's rows, that is `instruction` and then `input`; elsewhere, the text before `question`.
+    """
     column = column_of["question"]
     question = text({column: user_turn(value(row, column), column)}, column)
     outer, dot, name = column.rpartition(".")
-    if name != "instruction" or f"{outer}{dot}input" in column_of.values():
-        return question
     inside = row.get(outer) if outer and column not in row else row
-    given = optional(inside, "input") if isinstance(inside, Mapping) else ""
-    return f"{question}\n{given}" if given else question
+    if not isinstance(inside, Mapping):
+        return question
+
+    def rest(names: Sequence[str]) -> str:
+        free = (key for key in inside if f"{outer}{dot}{key}" not in column_of.values())
+        return next((optional(inside, key) for key in free if key.lower() in names), "")
+
+    if name == "instruction":
+        given = rest(("input",))
+        return f"{question}\n{given}" if given else question
+    before = rest(CONTEXT) if name.lower() == "question" else ""
+    return join_context(before, question) if before else question
 
 
 def _gold_is_solution(column_of: Mapping[str, str]) -> bool:
@@ -154,8 +166,8 @@ def _gold_is_solution(column_of: Mapping[str, str]) -> bool:
 
 
 def _gold(row: Row, column: str, choices: tuple[str, ...]) -> str:
-    """Return the gold answer; empty if the cell states none."""
-    if column in row and _is_empty(row[column]):
+    """Return the gold answer; empty if the row states none."""
+    if _is_empty(row.get(column)):
         return ""
     cell = value(row, column)
     if choices:
@@ -173,6 +185,8 @@ def _is_empty(cell: object) -> bool:
     return cell is None or blank or (isinstance(cell, float) and math.isnan(cell))
 
 
+CONTEXT = ("body", "context", "passage")
+"""Columns with the text before a `question`, in lower case."""
 _MATHQA_CHOICES = re.compile(r"""\s*(?:\[\s*["']\s*)?a \)""")
 _TEXT_COLUMNS = ("solution", "program", "field")
 

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from curator.core.errors import UsageError
 from curator.core.escape import for_terminal
 from curator.sources.chat_columns import is_chat, kind_of
+from curator.sources.custom import CONTEXT
 from curator.sources.source import Row
 
 SAMPLE = 500
@@ -203,6 +204,8 @@ def _guess(
     content: str, cells: Mapping[str, Sequence[Any]], taken: Collection[str]
 ) -> Column | None:
     for name, column in cells.items():
+        if name.lower() in CONTEXT:
+            continue  # it belongs to the question
         if any(isinstance(cell, list) and not is_chat(cell) for cell in column):
             continue  # a list without a telling name is rather of topics than of responses
         if name not in taken and (share := _share(_FITS[content], column)) >= 0.95:

@@ -78,6 +78,11 @@ def answer(row: Row, key: str) -> str:
     return written
 
 
+def join_context(context: str, question: str) -> str:
+    """Return a question after the text that it is about."""
+    return f"{context if context[-1] in '.?!' else f'{context}.'} {question}"
+
+
 def strip_zero_decimals(number: str) -> str:
     """Return `51` for `51.0` and `51.00`; any other text is unchanged."""
     return re.sub(r"^(-?\d+)\.0+$", r"\1", number)

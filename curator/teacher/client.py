@@ -42,6 +42,10 @@ class Counts:
     failed: int = 0
     retried: int = 0
     """Attempts beyond the first one per call."""
+    refused: int = 0
+    """Attempts that met a rate limit."""
+    in_flight: int = 0
+    """Attempts that wait for a reply now."""
     money: float = 0.0
     tokens: int = 0
     cut_off: int = 0
@@ -104,8 +108,15 @@ class Teacher:
     @property
     def counts(self) -> Counts:
         """What this teacher has done so far."""
-        spent, retried = self._budgets.spent, self._dispatcher.retried
-        return replace(self._counts, retried=retried, money=spent.money, tokens=spent.tokens)
+        spent, dispatcher = self._budgets.spent, self._dispatcher
+        return replace(
+            self._counts,
+            retried=dispatcher.retried,
+            refused=dispatcher.refused,
+            in_flight=dispatcher.in_flight,
+            money=spent.money,
+            tokens=spent.tokens,
+        )
 
     async def __aenter__(self) -> Self:
         await self._report_cut_off()

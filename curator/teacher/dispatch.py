@@ -74,6 +74,8 @@ class Dispatcher:
         """Tasks of `dispatch` whose attempt is in flight or answered."""
         self.retried = 0
         """Number of retries."""
+        self.refused = 0
+        """Number of attempts that met a rate limit."""
         self.stop_error: Exception | None = None
         """Why nothing more is sent; raised by every further `dispatch`."""
         settings = endpoint.settings
@@ -86,6 +88,11 @@ class Dispatcher:
         self._counts_tokens = budgets.counts_tokens or bool(settings.tokens_per_minute)
         self._replies = 0
         self._failures_in_a_row = 0
+
+    @property
+    def in_flight(self) -> int:
+        """Number of attempts that wait for a reply."""
+        return len(self.sent) if self._batches else self._limiter.in_flight
 
     async def dispatch(self, request: Request) -> Outcome:
         """Return the outcome of the request, with its call.
@@ -172,6 +179,7 @@ class Dispatcher:
             self._replies += 1
             self._limiter.leave(entered, answered=True)
         elif result.reason == "rate limit":
+            self.refused += 1
             self._limiter.leave(entered, answered=False, overloaded=True)
         elif result.busy:
             self._limiter.leave_broken(entered)

@@ -1,13 +1,17 @@
 """Differences between two versions: rows that only one has, and verdicts that changed.
 
 In: two manifests, the older one first. Out: one record per row or verdict that differs, with the
-rule responsible.
+rule responsible, and one per key of the recipe.
 """
 
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from sys import intern
+from typing import Any
 
-from curator.versions.content import objects_of
+from curator.core.errors import UsageError, unknown_name
+from curator.versions.content import content_of, objects_of
 from curator.versions.drop_reasons import create_drop_reasons
 from curator.versions.queries import digests, scan_objects, version_rationales
 from datastore.engine import literal
@@ -71,7 +75,8 @@ def _verdict_texts(store: Store, manifest: Manifest, subsets: list[str]) -> str:
     return " UNION ALL ".join(
         f"""
         SELECT row_id AS id, {literal(subset)} AS subset, "check" AS name,
-            outcome || CASE WHEN reason = '' THEN '' ELSE ', ' || reason END AS verdict,
+            CASE WHEN outcome = 'passed' AND reason <> '' THEN 'reported' ELSE outcome END
+                || CASE WHEN reason = '' THEN '' ELSE ', ' || reason END AS verdict,
             coalesce(evidence::JSON ->> '$.rule', '') AS rule
         FROM {scan_objects(store, verdicts[subset])}
         """
@@ -92,6 +97,60 @@ class RowChange:
     """Row in the older version that a changed row replaces; empty for other changes."""
     rule: str
     """The check, screen, mixture, writer, recipe or source that is responsible."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyChange:
+    """A key of the recipe whose values differ."""
+
+    key: str
+    """Path of the key: `screens.contamination.masked`."""
+    was: str
+    """Value in the older version as JSON; empty if it does not state the key."""
+    now: str
+    """Value in the newer version."""
+
+
+def recipe_changes(a: Manifest, b: Manifest) -> list[KeyChange]:
+    """Return the keys of the resolved recipes that differ, apart from `name` and `about`."""
+    old, new = (dict(_flat(content_of(each).recipe.plain(), "")) for each in (a, b))
+    return [
+        KeyChange(key, old.get(key, ""), new.get(key, ""))
+        for key in dict.fromkeys([*old, *new])
+        if old.get(key) != new.get(key) and key not in ("name", "about")
+    ]
+
+
+def _flat(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Yield the path and the JSON text of every value that is not an object with keys."""
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _flat(inner, f"{path}.{key}" if path else key)
+    elif value != {}:
+        yield path, json.dumps(value, ensure_ascii=False)
+
+
+def check_subset(a: Manifest, b: Manifest, subset: str) -> None:
+    """Raise UsageError unless one of the versions has a subset of this name."""
+    known = {*content_of(a).subsets, *content_of(b).subsets}
+    if subset not in known:
+        raise UsageError(unknown_name("subset", subset, known))
+
+
+def read_questions(store: Store, a: Manifest, b: Manifest, rows: Sequence[str]) -> dict[str, str]:
+    """Return the instructions of rows of two versions, by their id in hex."""
+    if not rows:
+        return {}
+    listed = ", ".join(f"unhex({literal(row)})" for row in rows)
+    found: dict[str, str] = {}
+    with store.guard_query([*digests(a), *digests(b)]), store.engine() as engine:
+        for manifest in (a, b):
+            query = (
+                f"SELECT DISTINCT lower(hex(id)), instruction "
+                f"FROM ({version_rationales(store, manifest)}) WHERE id IN ({listed})"
+            )
+            found |= dict(engine.sql(query).fetchall())
+    return found
 
 
 def row_changes(store: Store, a: Manifest, b: Manifest) -> list[RowChange]:

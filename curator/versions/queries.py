@@ -16,6 +16,11 @@ from datastore.errors import StoreError
 from datastore.store import Store
 from datastore.versions import Manifest
 
+VERDICT_WORD = (
+    "CASE WHEN outcome = 'passed' AND reason <> '' THEN 'reported' ELSE outcome END AS outcome"
+)
+"""`curator.core.model.verdict_word` in SQL."""
+
 
 @dataclass(frozen=True, slots=True)
 class Part:

@@ -10,13 +10,22 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any, Literal, get_args, overload
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curator.core.errors import UsageError, unknown_name
 from curator.versions.content import content_of, objects_of
-from curator.versions.queries import digests, evidence_levels, ordered_verdicts, verdicts
+from curator.versions.queries import (
+    VERDICT_WORD,
+    digests,
+    evidence_levels,
+    ordered_verdicts,
+    verdicts,
+    version_verdicts,
+)
 from datastore.engine import Engine, literal, scan
 from datastore.errors import wrap_os_errors
 from datastore.files import scratch
@@ -33,7 +42,7 @@ MOST_BUCKETS = 400
 
 _TEXT = pa.string()
 ROWS = pa.schema(
-    [("id", pa.binary())]
+    [("id", _TEXT)]
     + [(name, _TEXT) for name in ("subset", "release_as", "kind", "question")]
     + [("choices", pa.list_(_TEXT))]
     + [(name, _TEXT) for name in ("gold", "instruction", "text", "source", "writer")]
@@ -41,6 +50,13 @@ ROWS = pa.schema(
     + [(name, _TEXT) for name in ("licence", "place", "field", "level", "evidence_level")]
 )
 """The columns of `load`, for a version without rows: DuckDB then gives no batch."""
+VERDICTS = pa.schema(
+    [("row_id", _TEXT), ("check_name", _TEXT), ("check_version", pa.int32())]
+    + [(name, _TEXT) for name in ("outcome", "reason", "evidence")]
+)
+"""The columns of the verdicts of `load`."""
+What = Literal["rows", "verdicts"]
+Form = Literal["arrow", "polars", "dataset"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,17 +215,68 @@ def _split(
             yield (str(first), int(number)), batch.take(pa.array(chosen))
 
 
-def load(version: str, store: str | Path = ".curator") -> pa.Table:
-    """Return the rows of a version as an Arrow table, in stable order.
+@overload
+def load(
+    version: str, store: str | Path = ".curator", what: What = "rows", form: Literal["arrow"] = ...
+) -> pa.Table: ...
 
-    The table converts by `polars.from_arrow(load(...))` or `datasets.Dataset(load(...))`. It is
-    held in memory as a whole; export to Parquet and stream the file if it does not fit.
+
+@overload
+def load(
+    version: str, store: str | Path = ".curator", what: What = "rows", *, form: Form
+) -> Any: ...
+
+
+def load(
+    version: str, store: str | Path = ".curator", what: What = "rows", form: Form = "arrow"
+) -> Any:
+    """Return the rows or the verdicts of a version as a table, in stable order.
+
+    `what` is `rows`, or `verdicts`: all verdicts of the checks and screens of the version, also on
+    rows that it rejected, with their evidence as a JSON text. The `row_id` of a verdict is the `id`
+    of a row, 32 hex digits. `form` is `arrow` (`pyarrow.Table`), `polars` (`polars.DataFrame`) or
+    `dataset` (`datasets.Dataset`). The table is held in memory as a whole; export to Parquet and
+    stream the file if it does not fit. Raises UsageError for another `what` or `form`.
     """
+    for name, value, known in (("table", what, get_args(What)), ("form", form, get_args(Form))):
+        if value not in known:
+            raise UsageError(unknown_name(name, str(value), known))
     with Store(Path(store), readonly=True) as opened, opened.engine() as engine:
         manifest = opened.versions.get(version)
         with opened.guard_query(digests(manifest)):
-            batches = list(read_rows(engine, opened, manifest))
-    return pa.Table.from_batches(batches, None if batches else ROWS)
+            if what == "rows":
+                batches = [_with_hex_ids(each) for each in read_rows(engine, opened, manifest)]
+            else:
+                query = f"{_VERDICTS_QUERY} FROM ({version_verdicts(opened, manifest)}) v {_ORDER}"
+                batches = list(engine.batches(query))
+    empty = ROWS if what == "rows" else VERDICTS
+    return _to_form(pa.Table.from_batches(batches, None if batches else empty), form)
+
+
+_VERDICTS_QUERY = (
+    'SELECT lower(hex(row_id)) AS row_id, "check" AS check_name, version AS check_version, '
+    f"{VERDICT_WORD}, reason, evidence"
+)
+_ORDER = "ORDER BY v.row_id, screen, place, check_name"
+
+
+def _with_hex_ids(batch: pa.RecordBatch) -> pa.RecordBatch:
+    ids = pa.array([each.hex() for each in batch.column("id").to_pylist()], _TEXT)
+    return batch.set_column(batch.schema.get_field_index("id"), "id", ids)
+
+
+def _to_form(table: pa.Table, form: Form) -> Any:
+    if form == "arrow":
+        return table
+    if form == "dataset":
+        from datasets import Dataset
+
+        return Dataset(table)
+    try:
+        import polars
+    except ImportError:
+        raise UsageError("form='polars' needs the package polars. Install it.") from None
+    return polars.from_arrow(table)
 
 
 def rows_digest(objects: Objects, rows: str) -> str:

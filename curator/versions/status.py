@@ -9,6 +9,7 @@ from pathlib import Path
 from curator.versions.content import content_of
 from curator.versions.queries import inspect_versions
 from datastore.migrations import FORMAT
+from datastore.running import running_lines
 from datastore.store import Store
 from datastore.versions import Manifest
 
@@ -27,6 +28,8 @@ class Status:
     """Number of rows by version."""
     building: Sequence[str]
     """One line per stage that a running process is making."""
+    runs: Sequence[str]
+    """One line per running process: its recipe, what it does, and how far it is."""
 
 
 def status(store: Store) -> Status:
@@ -42,6 +45,7 @@ def status(store: Store) -> Status:
             if isinstance(read, Manifest)
         },
         building=store.memo.list_running(),
+        runs=running_lines(store.root),
     )
 
 

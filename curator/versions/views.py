@@ -1,22 +1,24 @@
-"""SQL views of a store: problems, quarantine, rationales, verdicts, rows, versions.
+"""SQL views of a store; `VIEWS` lists them.
 
 In: the manifests of a store. Out: views in an engine, or a small DuckDB file with the same views,
-which is safe to delete. Ids are hex texts in the views. A problem, rationale or verdict that
-several versions share is listed once.
+which is safe to delete. Ids are hex texts in the views. A problem, rationale or evaluation question
+that several versions share is listed once; rows and verdicts are listed for each version.
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
-from itertools import chain
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from curator.core.errors import UsageError
 from curator.versions import queries
 from curator.versions.content import Objects, content_of, objects_of
-from curator.versions.queries import digests, readable, skipped_versions
+from curator.versions.queries import VERDICT_WORD, digests, readable, skipped_versions
 from datastore.engine import NotReadOnlyError, check_is_select, literal, scan
 from datastore.errors import StoreError, wrap_os_errors
 from datastore.files import publish, scratch
@@ -24,8 +26,36 @@ from datastore.store import Store
 from datastore.versions import Manifest
 
 FILE = "views.duckdb"
+VIEWS = {
+    "versions": "Versions: `version` (as in `mine@2`), name, number, digest, rows, recipe (JSON).",
+    "rows": "Rows of each `version`: id, subset, evidence_level.",
+    "verdicts": "Verdicts of each `version`, also on rows that it rejected: row_id, check_name, "
+    "check_version (of the check), outcome (see Verdicts), reason, evidence (JSON).",
+    "rationales": "Texts and programs, kept or rejected: id (`row_id` of verdicts), problem_id, "
+    "subset, kind, writer, instruction, text, as_written.",
+    "problems": "Problems: id, source, question, gold, choices, licence, place (file and line).",
+    "evals": "Questions of the evaluation sets that a version was screened against: eval_set, id, "
+    "question, gold, choices, place.",
+    "calls": "Calls to teachers, from the ledger that all recipes of the store share: key, recipe, "
+    "model, family, sample, status, reason, final, prompt_tokens, completion_tokens, tokens, "
+    "money, tries, seconds, time, text.",
+    "budget": "What each recipe has spent on each model: recipe, model, calls, failed, tokens, "
+    "money, first, last.",
+    "quarantine": "Records that could not be read, and replies without a rationale: subset, place, "
+    "reason, raw.",
+}
+"""Each view with its columns."""
+VIEWS_EXAMPLE = (
+    "SELECT row_id, e.question FROM verdicts JOIN evals e ON e.eval_set = (evidence->>'set') "
+    "AND e.place = (evidence->>'item') WHERE version = 'quickstart@1'"
+)
+"""A query over two of them: the evaluation questions that rows of a version share."""
 Locate = Callable[[str], Path]
 """The path of an object by its digest."""
+_NO_EVALS = (
+    "SELECT '' AS eval_set, '' AS id, '' AS question, '' AS gold, []::VARCHAR[] AS choices, "
+    "'' AS place WHERE false"
+)
 _NO_QUARANTINE = "SELECT '' AS subset, '' AS place, '' AS reason, '' AS raw WHERE false"
 
 
@@ -76,11 +106,7 @@ def view_statements(store: Store, manifests: Sequence[Manifest], path: Locate) -
     rationales = {
         (subset, tuple(digests)) for o in objects for subset, digests in o.rationales.items()
     }
-    verdicts = {
-        digest
-        for each in objects
-        for digest in (*chain.from_iterable(each.verdicts.values()), *each.screens.values())
-    }
+    evals = {(name, tuple(digests)) for o in objects for name, digests in o.evals.items()}
     written = " UNION ALL BY NAME ".join(
         f"SELECT *, {literal(subset)} AS subset FROM {_scan(digests, path)}"
         for subset, digests in sorted(rationales)
@@ -91,6 +117,14 @@ def view_statements(store: Store, manifests: Sequence[Manifest], path: Locate) -
         f"FROM {_scan([each.rows], path)} LEFT JOIN ({_levels(each, path)}) ON row_id = id"
         for manifest, each in zip(manifests, objects, strict=True)
     ]
+    # `check` is a keyword of SQL and would need quotes as a column name.
+    verdicts = [
+        f"SELECT {literal(manifest.ref)} AS version, lower(hex(row_id)) AS row_id, "
+        '"check" AS check_name, version AS check_version, '
+        f"{VERDICT_WORD}, reason, "
+        f"evidence::JSON AS evidence FROM {_scan(_verdict_digests(each), path)}"
+        for manifest, each in zip(manifests, objects, strict=True)
+    ]
     return [
         "CREATE VIEW problems AS SELECT * REPLACE (lower(hex(id)) AS id) "
         f"FROM {_scan(problems, path)} "
@@ -98,10 +132,8 @@ def view_statements(store: Store, manifests: Sequence[Manifest], path: Locate) -
         "CREATE VIEW rationales AS SELECT * REPLACE (lower(hex(id)) AS id, "
         f"lower(hex(problem_id)) AS problem_id) FROM ({written}) "
         "QUALIFY row_number() OVER (PARTITION BY id, subset) = 1",
-        # `check` is a keyword of SQL and would need quotes as a column name.
-        "CREATE VIEW verdicts AS SELECT DISTINCT lower(hex(row_id)) AS row_id, "
-        '"check" AS check_name, '
-        f"version, outcome, reason, evidence::JSON AS evidence FROM {_scan(verdicts, path)}",
+        f"CREATE VIEW verdicts AS {' UNION ALL '.join(verdicts)}",
+        f"CREATE VIEW evals AS {_evals_sql(store, evals, path)}",
         f"CREATE VIEW quarantine AS {quarantine_sql(store, manifests, path)}",
         f"CREATE VIEW rows AS {' UNION ALL '.join(rows)}",
         f"CREATE VIEW versions AS {_versions_sql(manifests)}",
@@ -122,6 +154,26 @@ def quarantine_sql(store: Store, manifests: Sequence[Manifest], path: Locate) ->
         if store.objects.has(digest)
     ]
     return " UNION ALL ".join(selects) or _NO_QUARANTINE
+
+
+def _verdict_digests(objects: Objects) -> set[str]:
+    return {*chain.from_iterable(objects.verdicts.values()), *objects.screens.values()}
+
+
+def _evals_sql(store: Store, evals: Iterable[tuple[str, tuple[str, ...]]], path: Locate) -> str:
+    """SELECT of the questions of evaluation sets; objects that were removed are skipped."""
+    selects = [
+        f"SELECT {literal(name)} AS eval_set, * REPLACE (lower(hex(id)) AS id) "
+        f"FROM {_scan(digests, path)}"
+        for name, digests in sorted(evals)
+        if digests and all(map(store.objects.has, digests))
+    ]
+    union = " UNION ALL BY NAME ".join(selects)
+    if not union:
+        return _NO_EVALS
+    return (
+        f"SELECT * FROM ({union}) QUALIFY row_number() OVER (PARTITION BY eval_set, id, place) = 1"
+    )
 
 
 def _levels(objects: Objects, path: Locate) -> str:
@@ -158,7 +210,7 @@ def run_query(store: Store, query: str) -> tuple[list[str], list[tuple[Any, ...]
     UsageError for another statement, and with DuckDB's own message if the query fails.
     """
     manifests = readable(store)
-    if not manifests:
+    if not manifests and not _needs_calls(query):
         raise UsageError(f"{store.root} has no valid version. Create one with 'curator build'.")
     try:
         check_is_select(query)
@@ -185,8 +237,58 @@ def _run_locked(
         return path
 
     with store.engine() as engine, store.guard_query(objects):
-        for statement in view_statements(store, manifests, use):
+        for statement in view_statements(store, manifests, use) if manifests else ():
             engine.sql(statement)
+        if _needs_calls(query):
+            engine.connection.register("call_records", _read_calls(store))
+            for statement in _CALL_VIEWS:
+                engine.sql(statement)
         engine.lock(used)
         relation = engine.sql(query)
         return list(relation.columns), relation.fetchall()
+
+
+def _needs_calls(query: str) -> bool:
+    """Return whether a query may use the views of calls; reading them takes a while."""
+    return bool(re.search(r"\b(?:calls|budget)\b", query, re.I))
+
+
+_CALLS = pa.schema(
+    [(name, pa.string()) for name in ("key", "recipe", "model", "family")]
+    + [("sample", pa.int64())]
+    + [(name, pa.string()) for name in ("status", "reason")]
+    + [("final", pa.bool_())]
+    + [(name, pa.int64()) for name in ("prompt_tokens", "completion_tokens", "tokens")]
+    + [("money", pa.float64()), ("tries", pa.int64()), ("seconds", pa.float64())]
+    + [("time", pa.timestamp("ms")), ("text", pa.string())]
+)
+_CALL_VIEWS = (
+    "CREATE VIEW calls AS SELECT * FROM call_records",
+    "CREATE VIEW budget AS SELECT recipe, model, count(*) AS calls, "
+    "count(*) FILTER (status = 'failed') AS failed, sum(tokens)::BIGINT AS tokens, "
+    "sum(money) AS money, min(time) AS first, max(time) AS last FROM calls GROUP BY ALL",
+)
+CALLS_AT_ONCE = 10_000
+"""Maximum number of calls that are converted to Arrow at a time."""
+
+
+def _read_calls(store: Store) -> pa.Table:
+    """Return the ledger of calls as a table in memory."""
+    records = store.ledger("calls").records() if "calls" in store.ledger_kinds() else iter(())
+    batches = []
+    while part := list(islice(records, CALLS_AT_ONCE)):
+        rows = [_call_values(key, record) for key, record in part]
+        columns = map(list, zip(*rows, strict=True))
+        arrays = [
+            pa.array(column, field.type) for column, field in zip(columns, _CALLS, strict=True)
+        ]
+        batches.append(pa.RecordBatch.from_arrays(arrays, schema=_CALLS))
+    return pa.Table.from_batches(batches, _CALLS)
+
+
+def _call_values(key: bytes, record: Mapping[str, Any]) -> list[Any]:
+    """Return the values of one call in the order of `_CALLS`; None for what a record lacks."""
+    flat = {**record["request"], **record["call"], **record, "key": key.hex()}
+    flat["time"] = round(record["time"] * 1_000)
+    flat["seconds"] = float(record["seconds"])
+    return [flat.get(field.name) for field in _CALLS]

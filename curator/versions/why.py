@@ -45,8 +45,14 @@ class RowHistory:
     evidence_level: str
     """How strong the evidence for the row is; empty if an older release of Curator checked it."""
     verdicts: Sequence[Mapping[str, Any]]
+    """Verdicts in `seen_in`. A verdict about an evaluation question has it as `eval_question`, with
+    `eval_gold`."""
+    other_verdicts: Sequence[Mapping[str, Any]]
+    """Those that only other versions have, each with its version as `in`."""
     absent: str
     """Why the row is not in `seen_in`; empty if it is."""
+    rejected: Mapping[str, str]
+    """Versions that have the row but do not hold it, with the first rule that stopped it."""
 
 
 def why(store: Store, prefix: str) -> RowHistory:
@@ -110,30 +116,18 @@ def _row_history(
         f"(solution <> '' AND contains({literal(rationale['text'])}, solution)) DESC, "
         f"program = {literal(rationale['text'])} DESC, place",
     )
-    verdicts = _dicts(
-        engine,
-        'SELECT "check", version, outcome, reason, evidence '
-        f"FROM ({version_verdicts(store, manifest)}) "
-        "WHERE row_id = $id ORDER BY screen, place",
-        {"id": row_id},
-    )
-    for verdict in verdicts:
-        verdict["evidence"] = json.loads(verdict["evidence"])
     of_subset = queries.verdicts(map(store.objects.path, objects.verdicts[subset]))
     levels = _dicts(
         engine,
         f"SELECT * FROM ({queries.evidence_levels(of_subset)}) WHERE row_id = $id",
         {"id": row_id},
     )
-    reasons: list[dict[str, Any]] = []
-    if not holders:
-        problem_id = rationale["problem_id"].hex()
-        absent = (
-            f"SELECT unhex('{row_id.hex()}') AS id, {literal(subset)} AS subset, "
-            f"unhex('{problem_id}') AS problem_id"
-        )
-        create_drop_reasons(engine, "reasons", store, (manifest, manifest), absent)
-        reasons = _dicts(engine, "SELECT rule FROM reasons", {})
+    others = [m for m in manifests if m not in holders and _has_rationale(engine, store, m, row_id)]
+    rejected = {
+        each.ref: _drop_reason(engine, store, each, rationale)
+        for each in sorted(others, key=lambda m: (m.name, m.number))
+    }
+    verdicts = _all_verdicts(engine, store, [manifest, *holders, *others], row_id)
     source = content.source_name(subset)
     return RowHistory(
         id=row_id.hex(),
@@ -145,9 +139,65 @@ def _row_history(
         problem={**problem, "id": problem["id"].hex()},
         rationale={**rationale, "id": row_id.hex(), "problem_id": rationale["problem_id"].hex()},
         evidence_level=levels[0]["evidence_level"] if levels else "form",
-        verdicts=verdicts,
-        absent=reasons[0]["rule"] if reasons else "",
+        verdicts=[each for each in verdicts if "in" not in each],
+        other_verdicts=[each for each in verdicts if "in" in each],
+        absent="" if holders else rejected[manifest.ref],
+        rejected=rejected,
     )
+
+
+def _drop_reason(
+    engine: Engine, store: Store, manifest: Manifest, rationale: Mapping[str, Any]
+) -> str:
+    """Return the first rule that stopped a row which a version has and does not hold."""
+    row_id, problem_id = rationale["id"].hex(), rationale["problem_id"].hex()
+    absent = (
+        f"SELECT unhex('{row_id}') AS id, {literal(rationale['subset'])} AS subset, "
+        f"unhex('{problem_id}') AS problem_id"
+    )
+    create_drop_reasons(engine, "reasons", store, (manifest, manifest), absent)
+    reasons = _dicts(engine, "SELECT rule FROM reasons", {})
+    return str(reasons[0]["rule"]) if reasons else ""
+
+
+def _all_verdicts(
+    engine: Engine, store: Store, manifests: Sequence[Manifest], row_id: bytes
+) -> list[dict[str, Any]]:
+    """Return the verdicts of the first version, then others that only another version has."""
+    found: list[dict[str, Any]] = []
+    for manifest in {each.ref: each for each in manifests}.values():
+        verdicts = _dicts(
+            engine,
+            'SELECT "check", version, outcome, reason, evidence '
+            f"FROM ({version_verdicts(store, manifest)}) "
+            "WHERE row_id = $id ORDER BY screen, place",
+            {"id": row_id},
+        )
+        for verdict in verdicts:
+            verdict["evidence"] = json.loads(verdict["evidence"])
+            known = any(verdict.items() <= each.items() for each in found)
+            if not known:
+                where = {} if manifest is manifests[0] else {"in": manifest.ref}
+                found.append(verdict | where | _eval_question(engine, store, manifest, verdict))
+    return found
+
+
+def _eval_question(
+    engine: Engine, store: Store, manifest: Manifest, verdict: Mapping[str, Any]
+) -> dict[str, str]:
+    """Return the evaluation question that a verdict names; empty if it names none."""
+    evidence, evals = verdict["evidence"], objects_of(manifest).evals
+    digests = evals.get(evidence.get("set", ""), [])
+    if not digests or "item" not in evidence or not all(map(store.objects.has, digests)):
+        return {}
+    questions = _dicts(
+        engine,
+        f"SELECT question, gold FROM {scan_objects(store, digests)} WHERE place = $place "
+        "ORDER BY lower(hex(id)) = $id DESC LIMIT 1",
+        {"place": evidence["item"], "id": evidence.get("problem", "")},
+    )
+    keys = {"eval_question": "question", "eval_gold": "gold"}
+    return {key: each[name] for each in questions for key, name in keys.items()}
 
 
 def _first(engine: Engine, table: str, row_id: bytes, order: str = "id") -> dict[str, Any]:
@@ -156,6 +206,10 @@ def _first(engine: Engine, table: str, row_id: bytes, order: str = "id") -> dict
         engine, f"SELECT * FROM {table} WHERE id = $id ORDER BY {order} LIMIT 1", {"id": row_id}
     )
     return rows[0] if rows else {}
+
+
+def _has_rationale(engine: Engine, store: Store, manifest: Manifest, row_id: bytes) -> bool:
+    return bool(_first(engine, f"({version_rationales(store, manifest)})", row_id))
 
 
 def _has_row(engine: Engine, store: Store, manifest: Manifest, row_id: bytes) -> bool:

@@ -13,11 +13,16 @@ from collections.abc import Iterator, Sequence
 from textwrap import dedent
 
 from curator.answers import extract
+from curator.answers.extract.regions import answer_start
 from curator.core.model import Answer, Kind
 from datastore.text import is_storable
 
+LONGEST_WITH_THOUGHTS = 4_000_000
+"""Maximum characters of a reply: four tokens of each of a million."""
+LONGEST_REPLY = 1_000_000
+"""Maximum characters of a reply without its thoughts; the check `format` rejects shorter rows."""
 LONGEST = 20_000
-"""Maximum characters of a reply; the check `format` rejects longer rows, too."""
+"""Maximum characters of a reply without a fence in which a program is searched."""
 MAX_TRIES = 50
 """Maximum number of times that a part of a reply without a fence is parsed as a program. Otherwise
 each of 6,000 lines `@a` would be tried as the last one, which takes minutes."""
@@ -65,13 +70,15 @@ def read_reply(text: str, kind: Kind, choices: Sequence[str] = ()) -> tuple[str,
     the last one that prints is used, since models correct themselves; the blocks before it are
     prepended if it uses names that it does not define.
     """
-    if len(text) > LONGEST:
+    if len(text) > LONGEST_WITH_THOUGHTS:
         return "", "too long"
     if not is_storable(text):
         return "", "not valid Unicode text"
     reply = strip_thoughts(text.replace("\r\n", "\n"))
     if reply is None:
         return "", "unfinished thought"
+    if len(reply) > LONGEST_REPLY:
+        return "", "too long"
     reply = _TOKENS.sub("", reply)
     if not reply.strip():
         return "", "empty reply"
@@ -96,7 +103,10 @@ def strip_thoughts(text: str) -> str | None:
     tags = list(_THOUGHT_TAG.finditer(text))
     closing = [tag.end() for tag in tags if tag[1]]  # the opening tag may be in the prompt
     start = closing[-1] if closing else 0
-    return None if any(tag.start() >= start for tag in tags) else text[start:]
+    if any(tag.start() >= start for tag in tags):
+        return None
+    start_of_answer = answer_start(text[start:])  # after `<|end_of_thought|>` and the like
+    return None if start_of_answer is None else text[start + start_of_answer :]
 
 
 # --- solutions in words ---------------------------------------------------------------------------
@@ -214,6 +224,8 @@ def _strip_prompts(code: str) -> str:
 
 def _program_without_fence(text: str) -> tuple[str, str]:
     """Read a program that is not in a fence; prose may precede or follow it."""
+    if len(text) > LONGEST:
+        return "", "too long"
     lines = dedent(_strip_prompts(text)).split("\n")
     starts = [
         index for index, line in enumerate(lines) if _CODE.match(line) and not line[0].isspace()

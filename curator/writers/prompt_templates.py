@@ -9,6 +9,7 @@ start a message. A recipe's folder may replace files; these are not trusted.
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
@@ -37,6 +38,28 @@ VALUES: Mapping[str, tuple[str, ...]] = {
 }
 """Every prompt with the values that its file must use. `options` is the line of answer choices or
 empty; `examples` is a list of texts; every other value is one text."""
+
+PURPOSES: Mapping[str, str] = {
+    "cot": "ask for a worked solution in words (writer `cot`, `curator sample`)",
+    "pot": "ask for a program that prints the answer (writer `pot`, `curator sample`)",
+    "repair": "show a program that failed and ask for another one (`sampling.repair`)",
+    "question": "ask for a new problem (writer `self_instruct`)",
+}
+"""What each prompt is for."""
+EXAMPLE = """{# version 2: short solutions #}
+### system
+You solve problems of mathematics in a few lines.
+### user
+{{ question }}
+{% if options %}
+{{ options }}
+{% endif %}
+
+End with "The answer is X".
+"""
+"""A file `cot.jinja`."""
+SUFFIX = ".jinja"
+_SUFFIXES = (SUFFIX, ".jinja2", ".j2", ".tmpl", ".template")
 
 LONGEST_FILE = 50_000
 """Maximum bytes of a file: about 12,000 tokens, which every call costs."""
@@ -142,14 +165,30 @@ def _files(folder: Path | None, errors: list[str]) -> dict[str, Path]:
         raise UsageError(
             f"Folder {folder} does not exist. Set `prompts` to a folder with .jinja files."
         )
-    for path in sorted(folder.glob("*.jinja")):
-        if path.stem in VALUES and path.is_file():
-            files[path.stem] = path
-        elif path.stem in VALUES:
-            errors.append(f"{path.name}:1: expected a file")
-        else:
-            errors.append(f"{path.name}:1: {unknown_name('prompt', path.stem, VALUES)}")
-    return files
+    own = {}
+    for path in sorted(folder.iterdir()):
+        name = path.name.removesuffix(SUFFIX)
+        if name in VALUES and path.name != name:
+            own[name] = path
+            if not path.is_file():
+                errors.append(f"{path.name}:1: expected a file")
+        elif _is_misnamed(path):
+            suffix = "" if path.name.endswith(SUFFIX) else SUFFIX
+            known = [f"{each}{suffix}" for each in VALUES]
+            seen = path.name if suffix else name
+            errors.append(f"{path.name}:1: {unknown_name('prompt', seen, known)}")
+    if not own and not errors:
+        names = ", ".join(f"{name}{SUFFIX}" for name in VALUES)
+        raise UsageError(f"Folder {folder} has no prompt. Name its files {names}.")
+    return files | {name: path for name, path in own.items() if path.is_file()}
+
+
+def _is_misnamed(path: Path) -> bool:
+    """Return whether a file that is no prompt was probably meant to be one."""
+    stem, suffix = path.name.partition(".")[0].lower(), path.suffix.lower()
+    if path.is_dir() or not stem:
+        return False
+    return suffix in _SUFFIXES or bool(get_close_matches(stem, VALUES, n=1, cutoff=0.8))
 
 
 def _read(environment: SandboxedEnvironment, name: str, path: Path) -> _Prompt:

@@ -14,14 +14,15 @@ from itertools import product
 from curator.core.errors import RecipeError, join_errors
 from curator.core.json_text import parse_json
 from curator.core.model import content_id
-from curator.writers.parse_reply import LONGEST as LONGEST_REPLY
-from curator.writers.parse_reply import strip_thoughts
+from curator.writers.parse_reply import LONGEST_WITH_THOUGHTS, strip_thoughts
 from datastore.text import is_storable
 
 SAME_TOPIC, OTHER_TOPICS = 2, 2
 """Examples per request from the requested topic, and from other topics."""
 SHORTEST, LONGEST = 25, 1_500
 """Minimum and maximum characters of a question."""
+LONGEST_REPLY = 20_000
+"""Maximum characters of a reply without its thoughts: one question."""
 LONGEST_FILE = 5_000_000
 """Maximum characters of a seed file."""
 _FIELDS = ("question", "answer", "topic", "type")
@@ -164,13 +165,15 @@ def read_question(text: str) -> tuple[str, str]:
     The reply must have the form that the prompt requests: `Problem:` and one problem. Whether the
     question makes sense is not checked here; agreement of the answers must show that.
     """
-    if len(text) > LONGEST_REPLY:
+    if len(text) > LONGEST_WITH_THOUGHTS:
         return "", "too long"
     if not is_storable(text):
         return "", "not valid Unicode text"
     reply = strip_thoughts(text.replace("\r\n", "\n"))
     if reply is None:
         return "", "unfinished thought"
+    if len(reply) > LONGEST_REPLY:
+        return "", "too long"
     text = reply.strip()
     if not text:
         return "", "empty reply"

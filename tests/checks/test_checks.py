@@ -115,3 +115,48 @@ def test_a_new_check_runs_programs_is_audited_and_is_on_the_card_by_its_declarat
     found = audit(request, tmp_path / "audit", RunOptions(mirror=tmp_path / "none"))
     (line,) = [each for each in found.lines if each.check == "brief"]
     assert (line.rows, line.failed, dict(line.reasons)) == (2, 1, {"prints much": 1})
+
+
+LONG = "It is five, as three and two make five. " * 1_000
+
+
+@pytest.mark.parametrize(
+    ("text", "characters", "outcome", "version"),
+    [
+        ("Three and two make five.", 400_000, "passed", 1),
+        (LONG[:20_000], 400_000, "passed", 1),
+        (LONG, 400_000, "passed", 2),
+        (LONG, 39_999, "failed", 2),
+        (f"<think>{LONG}</think>\nThe answer is 5.", 100, "passed", 2),
+        (f"<|begin_of_thought|>{LONG}<|end_of_thought|> It is 5.", 100, "passed", 2),
+        (f"<think>{LONG}", 100, "failed", 2),  # all of it is the thought
+        (LONG[:2_000], 100, "failed", 1),
+    ],
+)
+def test_a_text_may_be_as_long_as_the_recipe_allows_without_its_thoughts(
+    text: str, characters: int, outcome: str, version: int
+) -> None:
+    question = "How many are three and two?"
+    candidate = Candidate(b"", "CoT", question, text, "5", (), characters=characters)
+    verdict = CHECKS["format"].run(candidate, CHECKS["format"].version)
+    assert verdict and (verdict.outcome, verdict.version) == (outcome, version)
+    assert verdict.reason == ("too long" if outcome == "failed" else "")
+
+
+def test_a_version_states_the_newer_check_only_if_it_has_a_long_text(tmp_path: Path) -> None:
+    recipe = tmp_path / "long.yaml"
+    recipe.write_text(
+        "{name: long, about: x, screens: {contamination: null}, subsets: {a: {kind: CoT, source: "
+        "{file: rows.jsonl, licence: MIT, columns: {question: q, gold: a, solution: s}}}}}"
+    )
+
+    def build_with(text: str) -> tuple[dict[str, int], int, dict[str, int]]:
+        row = {"q": "How many are three and two?", "s": f"{text}\nThe answer is 5.", "a": "5"}
+        (tmp_path / "rows.jsonl").write_text(json.dumps(row))
+        made = build(recipe, tmp_path / "store").content
+        return made["code"]["checks"], made["rows"]["count"], made["subsets"]["a"]["reasons"]
+
+    names = ("executed", "agreement", "answer", "format")
+    checks = {name: CHECKS[name].version for name in names}
+    assert build_with("It is 3 + 2.") == (checks | {"format": 1}, 1, {})
+    assert build_with(LONG) == (checks | {"format": 2}, 1, {})

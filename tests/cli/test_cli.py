@@ -23,7 +23,7 @@ from curator.cli.commands import COMMANDS as REGISTRY
 from curator.release.formats import FORMATS
 from tests.paths import ROOT
 from tests.processes import wait_until
-from tests.worlds import RECIPE, RUN, command, curator, make_world
+from tests.worlds import EVALUATION, RECIPE, RIGHT, RUN, WRONG, command, curator, make_world
 
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
@@ -146,11 +146,11 @@ def test_show_prints_the_counts_of_every_subset_from_problems_to_kept_rows(world
     assert lines[11] == "10 of 11 rows are proved: executed, independent, arithmetic or agreed."
     assert lines[13:] == [
         "subset  outcome      reason                rows",
-        "cot     rejected     contaminated             1",
-        "cot     rejected     duplicate                1",
-        "pot     rejected     contaminated             1",
-        "pot     rejected     contradicts the gold     1",
-        "pot     rejected     duplicate                1",
+        "cot     failed       contaminated             1",
+        "cot     failed       duplicate                1",
+        "pot     failed       contaminated             1",
+        "pot     failed       contradicts the gold     1",
+        "pot     failed       duplicate                1",
         "cot     quarantined  did not parse            1",
         "pot     quarantined  did not parse            1",
     ]
@@ -290,6 +290,26 @@ def test_numbers_that_json_lacks_are_null(world: World) -> None:
     assert world.json("sql", query) == [{"a": None, "b": None, "c": 1.5}]
 
 
+def test_diff_rows_shows_questions_of_a_subset_up_to_a_limit_and_the_keys_that_differ(
+    world: World,
+) -> None:
+    shown = world.run("diff", "small@1", "small", "--rows", "--subset", "cot", "--limit", "2")
+    lines = shown.stdout.splitlines()
+    keys = [line.split() for line in lines if line.startswith("mixture.subsets.")]
+    assert keys == [[f"mixture.subsets.{name}", "–", "2"] for name in ("cot", "pot")]
+    rows = [number for number, line in enumerate(lines) if line.startswith("- ")]
+    assert len(rows) == 2 and all("  cot  " in lines[number] for number in rows)
+    questions = {question for question, _, _ in [*RIGHT, WRONG, EVALUATION]}
+    for number in rows:
+        start = lines[number + 1].strip().removesuffix(" …")
+        assert any(question.startswith(start) for question in questions)
+    assert re.search(r"^2 of \d rows that differ\.$", shown.stdout, re.MULTILINE)
+    found = world.json("diff", "small@1", "small", "--limit", "1")
+    assert len(found["rows"]) == 1 and found["rows"][0]["question"] and found["recipe"]
+    wrong = world.run("diff", "small@1", "small", "--subset", "cto")
+    assert wrong.returncode == 2 and "Did you mean 'cot'" in wrong.stderr
+
+
 def test_diff_rows_lists_one_row_per_line(world: World) -> None:
     lines = world.run("diff", "small@1", "small", "--rows").stdout.splitlines()
     rows = [line for line in lines if line.startswith("- ")]
@@ -297,11 +317,44 @@ def test_diff_rows_lists_one_row_per_line(world: World) -> None:
     assert all(re.fullmatch(r"- [0-9a-f]{12}  (cot|pot)  mixture: .+", row) for row in rows)
 
 
+def test_a_build_that_changes_nothing_says_so_in_one_line(world: World) -> None:
+    for args in (("build", world.recipe, "--mirror", world.mirror), ("reverify", "small")):
+        done = world.run(*args)
+        assert done.returncode == 0 and done.stderr == ""
+        assert re.fullmatch(r"small@2 is unchanged: 4 rows, digest [0-9a-f]{16}\n", done.stdout)
+    same = world.run("build", world.recipe, "--mirror", world.mirror, "--json")
+    assert json.loads(same.stdout)["version"] == "small@2"
+
+
+def test_a_build_without_rows_ends_with_two(world: World) -> None:
+    recipe = world.folder / "zero.yaml"
+    recipe.write_text(RECIPE.replace("small", "zero") + "mixture: {subsets: {cot: 0, pot: 0}}\n")
+    done = world.run("build", recipe, "--mirror", world.mirror)
+    assert (done.returncode, done.stdout) == (2, "")
+    [line] = done.stderr.splitlines()
+    assert "zero would have no rows" in line and "pot: " in line
+
+
 def test_a_preview_marks_rows_that_only_the_mixture_excluded(world: World) -> None:
     recipe = world.folder / "none.yaml"
     recipe.write_text(RECIPE + "mixture: {subsets: {cot: 0}}\n")
     shown = world.run("preview", recipe, "--mirror", world.mirror, "-n", "1").stdout
     assert re.search(r"^── cot [0-9a-f]{12} not drawn by the mixture$", shown, re.MULTILINE)
+
+
+def test_a_preview_fits_the_screen_and_names_what_subsets_wait_for(world: World) -> None:
+    recipe = world.folder / "wide.yaml"
+    missing = ("gsm8k_rft", "math", "theoremqa", "camel_math", "college_math", "numglue")
+    subsets = "".join(f"  {name}: {{source: {name}, kind: CoT}}\n" for name in missing)
+    recipe.write_text(RECIPE.replace("subsets:\n", f"subsets:\n{subsets}"))
+    done = world.run("preview", recipe, "--mirror", world.mirror, "-n", "2")
+    lines = (done.stdout + done.stderr).splitlines()
+    assert done.returncode == 0 and len(lines) <= 23 and max(map(len, lines)) <= 80
+    assert [line for line in lines if line.startswith("── cot")], "one row is an example"
+    assert re.search(r"^gsm8k_rft +0 +0 +waits for source gsm8k_rft$", done.stdout, re.MULTILINE)
+    assert re.search(r"^[1-3] of 4 rows; --rows prints all of them.$", lines[-1])
+    whole = world.run("preview", recipe, "--mirror", world.mirror, "-n", "2", "--rows").stdout
+    assert whole.count("── ") == 4 and "rows; --rows" not in whole
 
 
 @pytest.mark.parametrize(

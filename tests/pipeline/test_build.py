@@ -5,15 +5,16 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from curator import RunOptions, build, load
-from curator.core.errors import SourceError
+from curator.core.errors import SourceError, UsageError
 from curator.core.progress import SilentListener
-from curator.pipeline.preview import preview
+from curator.pipeline.preview import make_preview, preview
 from curator.pipeline.stages import ingest
 from curator.versions.content import objects_of
 from datastore.store import Store
@@ -143,6 +144,44 @@ def test_undecided_rows_are_excluded_unless_the_recipe_keeps_them(world) -> None
     kept = build(recipe, store, options=RunOptions(mirror=mirror)).content["subsets"]["open"]
     assert (excluded["undecided"], excluded["kept"]) == (2, 0)
     assert (kept["undecided"], kept["kept"]) == (2, 2)
+
+
+def test_a_version_without_rows_is_an_error_with_the_reason_of_each_subset(world) -> None:
+    mirror, recipe, store = world
+    options = RunOptions(mirror=mirror, allow_missing=True)
+    text = RECIPE.replace("  pot:", "  rft: {source: gsm8k_rft, kind: CoT}\n  pot:")
+    recipe.write_text(text + "mixture: {subsets: {cot: 0, pot: 0%}}\n")
+    with pytest.raises(UsageError, match="no version was made") as caught:
+        build(recipe, store, options=options)
+    message = str(caught.value)
+    assert "\n" not in message and "small would have no rows" in message
+    assert "cot: 1 failed, contaminated, 1 failed, duplicate, 6 not drawn by the mixture" in message
+    assert "rft: waits for source gsm8k_rft" in message
+    assert "1 failed, contradicts the gold" in message.partition("pot: ")[2]
+    with Store(store) as opened:
+        assert opened.versions.all() == []
+
+
+def test_all_missing_sources_are_named(world) -> None:
+    mirror, recipe, store = world
+    names = ("gsm8k_rft", "numglue", "math")
+    more = "".join(f"  {name}: {{source: {name}, kind: CoT}}\n" for name in names)
+    recipe.write_text(RECIPE.replace("screens:", f"{more}screens:"))
+    with pytest.raises(SourceError, match="Missing: sources/gsm8k_rft, sources/numglue, sources/"):
+        build(recipe, store, options=RunOptions(mirror=mirror))
+
+
+def test_a_preview_skips_malformed_records_and_missing_sources(world) -> None:
+    mirror, recipe, store = world
+    strict = recipe.read_text().replace("quarantine: 0.2", "quarantine: 0.0")
+    recipe.write_text(strict.replace("  cot:", "  rft: {source: gsm8k_rft, kind: CoT}\n  cot:"))
+    options = RunOptions(mirror=mirror)
+    made = make_preview(recipe, store, problems=5, options=options)
+    # The fourth record does not parse.
+    assert [row.subset for row in made.rows] == ["cot"] * 5 + ["pot"] * 5
+    assert made.subsets == {"rft": ["source gsm8k_rft"], "cot": [], "pot": []}
+    with pytest.raises(SourceError, match="1 of 9 records do not parse"):
+        build(recipe, store, options=replace(options, allow_missing=True))
 
 
 def test_a_preview_shows_rows_and_makes_no_version(world) -> None:

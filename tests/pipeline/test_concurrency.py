@@ -129,7 +129,8 @@ def test_builds_of_different_recipes_ingest_a_common_source_once_while_others_re
     made = [finish(builder) for builder in builders]
     assert (
         looks > 1
-        and seen <= {"ingest", "read", "write", "check", "copies", "screen", "draw"}
+        and seen
+        <= {"ingest", "read", "write", "check", "copies", "prepare", "keys", "screen", "draw"}
         and seen
     )
     assert [each["rows"]["count"] for each in made] == [2 * PROGRAMS + 11, 110]

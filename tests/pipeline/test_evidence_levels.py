@@ -102,7 +102,7 @@ def test_closing_lines_are_written_into_the_release_and_never_judged(tmp_path: P
     [row] = load(version.ref, tmp_path / "store").to_pylist()
     assert row["text"] == "#### 42\nThis is all.\nThe answer is 42"
     with Store(tmp_path / "store", readonly=True) as store:
-        history = why(store, row["id"].hex())
+        history = why(store, row["id"])
     assert history.rationale["as_written"] == "#### 42\nThis is all."
     assert history.evidence_level == "independent"
 
@@ -156,7 +156,7 @@ def test_the_arithmetic_of_a_solution_with_its_own_gold_answer_is_recomputed(
     assert version.content["subsets"]["cot"]["reported"] == {"passed: wrong step": 1}
     [wrong] = [row for row in found if "wrong" in row["question"]]
     with Store(tmp_path / "store", readonly=True) as store:
-        history = why(store, wrong["id"].hex())
+        history = why(store, wrong["id"])
     [evidence] = [each["evidence"] for each in history.verdicts if each["check"] == "answer"]
     assert evidence["fault"].startswith("step 1, '<<3*4=13>>'"), evidence
 

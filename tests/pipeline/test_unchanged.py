@@ -57,7 +57,7 @@ def test_a_store_of_an_older_release_is_used_and_its_ledgers_stay(
     # Views over both versions, whose objects have different columns.
     with Store(store) as opened:
         _, [(texts,)] = run_query(opened, "SELECT count(*) FROM rationales")
-        assert texts > len(rows) and why(opened, rows[0]["id"].hex()).versions
+        assert texts > len(rows) and why(opened, rows[0]["id"]).versions
 
 
 def test_the_rows_of_an_older_release_are_verified_again_without_its_own_words(

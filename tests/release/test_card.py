@@ -1,5 +1,6 @@
 """The generated card follows from the rows, and the text that people wrote is preserved."""
 
+import json
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import DatasetCard
 
+from curator import build
 from curator.core.errors import HubError
 from curator.release.card import BEGIN, END, card, configs, merge_card, metadata
 from curator.release.counts import ReleaseCounts, SubsetCounts
@@ -200,3 +202,45 @@ def test_the_default_configuration_lists_subsets_in_order() -> None:
     }
     assert [each["split"] for each in b["data_files"]] == ["train", "validation"]
     assert a["data_files"] == [{"split": "train", "path": "data/a/train-*.parquet"}]
+
+
+def test_the_card_says_only_what_is_true_of_the_rows(tmp_path: Path) -> None:
+    def card_of(
+        name: str, rows: list[dict[str, str]], columns: str, kind: str, more: str = ""
+    ) -> str:
+        (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        source = f"{{file: rows.jsonl, columns: {{{columns}}}, licence: MIT}}"
+        (tmp_path / "own.yaml").write_text(
+            f"name: {name}\nabout: own rows\nscreens: {{contamination: null}}\n"
+            f"subsets: {{aqua_rat: {{kind: {kind}, source: {source}{more}}}}}\n"
+        )
+        made = build(tmp_path / "own.yaml", tmp_path / "store")
+        with Store(tmp_path / "store") as store:
+            write_folder(store, made, tmp_path / name)
+        return (tmp_path / name / "README.md").read_text("utf-8")
+
+    row = {"q": "Wie viele Äpfel hat sie, wenn sie 3 und 4 kauft?", "a": "7"}
+    text = card_of(
+        "solved",
+        [row | {"s": "3 + 4 = 7. The answer is 7."}],
+        "question: q, gold: a, solution: s",
+        "CoT",
+    )
+    data = DatasetCard(text).data
+    assert data.language == ["de"] and "German (1 row)" in text and "English" not in text
+    assert data.get("tags") == ["math", "mathematics", "instruction-tuning", "chain-of-thought"]
+    assert "MathInstruct" not in text and "hinted" not in text
+    programs = [row | {"p": "print(3 + 4)"}]
+    columns = "question: q, gold: a, response: p"
+    text = card_of("programs", programs, columns, "PoT", ", part: PoT, writers: [verbatim]")
+    assert "program-of-thought" in text and "chain-of-thought" not in text
+    text = card_of(
+        "open", [{"q": "How many are the 3 and the 4?", "a": "7"}], "question: q, gold: a", "CoT"
+    )
+    data = DatasetCard(text).data
+    assert data.get("tags") == ["math", "mathematics"] and data.language == ["en"]
+
+
+def test_a_card_of_mathinstruct_names_it(released: tuple[Manifest, ReleaseFolder, str]) -> None:
+    assert "The mixture follows MathInstruct" in released[2]
+    assert "in hinted rows" not in released[2]

@@ -75,7 +75,6 @@ def test_the_gold_choice_may_be_a_letter_a_text_or_a_position(
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ({"q": "Q"}, "no a"),
         ({"q": "", "a": 1}, "q is empty"),
         ({"q": 5, "a": 1}, "q is not text"),
         ({"q": "Q", "a": {"x": 1}}, "a is not an answer"),
@@ -101,6 +100,38 @@ def test_an_empty_gold_cell_is_no_gold_answer(tmp_path: Path, empty: object) -> 
     [found] = read(path)
     assert isinstance(found, Problem)
     assert found.gold == ""
+
+
+@pytest.mark.parametrize("row", [{"q": "Q"}, {"q": "Q", "other": {"a": "1"}}])
+def test_a_row_without_the_gold_column_has_no_gold_answer(
+    tmp_path: Path, row: dict[str, object]
+) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps(row) + "\n" + json.dumps({"q": "Q", "a": "1"}) + "\n")
+    assert [each.gold for each in read(path) if isinstance(each, Problem)] == ["", "1"]
+
+
+@pytest.mark.parametrize(
+    ("row", "question"),
+    [
+        (
+            {"Body": "A pack costs 76 dollars", "Question": "How much are 2?"},
+            "A pack costs 76 dollars. How much are 2?",
+        ),
+        ({"context": "Ann has 3 pens.", "Question": "How many?"}, "Ann has 3 pens. How many?"),
+        ({"Body": " ", "Question": "How many?"}, "How many?"),
+        ({"Question": "How many?"}, "How many?"),
+    ],
+)
+def test_the_text_before_a_question_belongs_to_it(
+    tmp_path: Path, row: dict[str, object], question: str
+) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps(row) + "\n")
+    source = custom_source("own", CustomFiles(file=str(path)), {"question": "Question"}, "MIT")
+    [found] = records(source, open_source(source))
+    assert isinstance(found, Problem)
+    assert found.question == question
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def test_rows_are_in_order_with_the_record_of_the_first_place(store: Path) -> No
             for row_id in sorted(kept):
                 problem = problems[written[row_id]["problem_id"]]
                 first = [problem[name] for name in ("place", "licence", "field", "level", "gold")]
-                expected.append([subset, row_id, written[row_id]["text"], *first])
+                expected.append([subset, row_id.hex(), written[row_id]["text"], *first])
     names = ["subset", "id", "text", "place", "licence", "field", "level", "gold"]
     table = load("many", store)
     assert [list(row.values()) for row in table.select(names).to_pylist()] == expected
@@ -144,6 +144,8 @@ def test_a_version_without_rows_is_loaded_and_exported(
 ) -> None:
     monkeypatch.setattr(ingest, "SHARD_ROWS", shard_rows)
     monkeypatch.setattr(rows, "GROUP_BYTES", 1)
+    # Older releases made such versions.
+    monkeypatch.setattr("curator.pipeline.build.check_has_rows", lambda *_: None)
     lines = [json.dumps({"q": f"What is {n}?", "a": "0", "r": text_of(9, n)}) for n in range(9)]
     (tmp_path / "wrong.jsonl").write_text("\n".join(lines))
     source = "{file: wrong.jsonl, columns: {question: q, gold: a, response: r}, licence: MIT}"

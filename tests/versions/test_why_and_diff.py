@@ -1,6 +1,7 @@
 """`curator diff` names the rule that stopped each row, and `why` and `sql` agree with it."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,13 +15,14 @@ import pytest
 from curator import RunOptions, build, load
 from curator.core.arrow import RATIONALES
 from curator.core.errors import UsageError
+from curator.core.model import VERDICT_WORDS
 from curator.release.export import export
 from curator.versions.diff import RowChange, row_changes
-from curator.versions.views import FILE, run_query
+from curator.versions.views import FILE, VIEWS, VIEWS_EXAMPLE, run_query
 from curator.versions.why import why
 from datastore.errors import StoreError
 from datastore.store import Store
-from tests.worlds import RECIPE, make_world
+from tests.worlds import EVALUATION, RECIPE, curator, make_world
 
 FILED = "{file: FILE, columns: {question: q, gold: a, solution: s}, licence: LICENCE}, kind: CoT}\n"
 ONE = "  one: {source: " + FILED.replace("FILE", "one.jsonl").replace("LICENCE", "MIT")
@@ -161,7 +163,7 @@ def test_every_changed_row_names_the_rule_responsible_in_both_directions(edited,
 def test_the_changes_are_the_difference_of_the_rows(edited) -> None:
     folder, refs = edited
     rows = {
-        ref: {(row["subset"], row["id"].hex()) for row in load(ref, folder).to_pylist()}
+        ref: {(row["subset"], row["id"]) for row in load(ref, folder).to_pylist()}
         for ref in list(refs.values())[3:7]
     }
     with opened(folder) as store:
@@ -180,8 +182,8 @@ def test_why_explains_a_kept_row_and_a_rejected_row(edited) -> None:
     folder, refs = edited
     two = {row["question"]: row for row in load(refs[""], folder).to_pylist()}[ALONE["q"]]
     with opened(folder) as store:
-        kept = why(store, two["id"].hex())
-        assert kept == why(store, two["id"].hex()[:6])
+        kept = why(store, two["id"])
+        assert kept == why(store, two["id"][:6])
         [removed] = [
             change
             for change in changes_between(store, refs[""], refs["duplicates kept"])
@@ -206,6 +208,36 @@ def test_why_names_what_stopped_a_row_that_no_version_holds(tmp_path: Path) -> N
         for row, rule in stopped:
             history = why(store, str(row))
             assert (history.versions, history.absent) == ((), rule)
+
+
+def test_why_shows_the_evaluation_question_and_every_version_with_its_reason(
+    tmp_path: Path,
+) -> None:
+    mirror, recipe = make_world(tmp_path)
+    store = tmp_path / "store"
+    build(recipe, store, options=RunOptions(mirror=mirror))
+    query = "SELECT min(row_id) FROM verdicts WHERE reason = 'contaminated'"
+    [(row,)] = query_store(store, query)
+    for screens in ("{contamination: null}", "{contamination: {against: [gsm8k], masked: reject}}"):
+        text = RECIPE.replace(
+            "screens:\n  contamination: {against: [gsm8k]}", f"screens: {screens}"
+        )
+        recipe.write_text(text)
+        build(recipe, store, options=RunOptions(mirror=mirror))
+    with opened(store) as read:
+        history = why(read, str(row))
+    stopped = "contamination: contaminated"
+    assert (history.versions, history.rejected) == (
+        ("small@2",),
+        {"small@1": stopped, "small@3": stopped},
+    )
+    [verdict] = [e for e in history.other_verdicts if e["reason"] == "contaminated"]
+    assert (verdict["in"], verdict["eval_question"]) == ("small@3", EVALUATION[0])
+    shown = curator("why", str(row)[:8], "--store", store).stdout
+    assert f"rejected  small@1: {stopped}\n" in shown and "versions  small@2\n" in shown
+    question, _, shared = shown.partition("evaluation question, gold 62:")[2].partition("shared")
+    assert " ".join(question.split()) == EVALUATION[0]
+    assert "a tank holds 90 litres" in shared
 
 
 def test_a_prefix_that_two_rows_share_is_ambiguous_across_versions(tmp_path: Path) -> None:
@@ -255,6 +287,78 @@ def test_sql_counts_match_the_manifests_whatever_their_texts_contain(edited) -> 
         assert file.sql("SELECT count(*) FROM versions").fetchall() == [(len(refs),)]
 
 
+def test_verdicts_are_read_per_version_and_do_not_change_with_another_build(tmp_path: Path) -> None:
+    mirror, recipe = make_world(tmp_path)
+    store = tmp_path / "store"
+    build(recipe, store, options=RunOptions(mirror=mirror))
+    count = "SELECT count(*) FROM verdicts WHERE version = 'small@1' AND check_name = '{}'"
+    before = [query_store(store, count.format(name)) for name in ("answer", "contamination")]
+    recipe.write_text(RECIPE.replace("{against: [gsm8k]}", "null"))
+    build(recipe, store, options=RunOptions(mirror=mirror))
+    assert before == [
+        query_store(store, count.format(name)) for name in ("answer", "contamination")
+    ]
+    versions = "SELECT DISTINCT version, check_version FROM verdicts WHERE check_name = 'format'"
+    assert sorted(query_store(store, versions)) == [("small@1", 1), ("small@2", 1)]
+    assert query_store(
+        store, "SELECT count(*) FROM verdicts WHERE version = 'small@2' AND check_name LIKE 'cont%'"
+    ) == [(0,)]
+
+
+def test_table_sql_audit_and_why_use_the_same_words_for_a_reported_row(tmp_path: Path) -> None:
+    mirror, recipe = make_world(tmp_path)
+    store = tmp_path / "store"
+    steps = "The sum is <<2+2=5>>5, so 6*7 = <<6*7=42>>42.\n#### 42"
+    path = mirror / "sources" / "gsm8k" / "rows.jsonl"
+    row = json.dumps({"question": "What is 6 times 7, as a number?", "answer": steps})
+    path.write_text(f"{path.read_text()}{row}\n")
+    build(recipe, store, options=RunOptions(mirror=mirror))
+    query = "SELECT row_id, outcome FROM verdicts WHERE reason = 'wrong step'"
+    [(row_id, outcome)] = query_store(store, query)
+    words = {word for (word,) in query_store(store, "SELECT DISTINCT outcome FROM verdicts")}
+    assert outcome == "reported" and words <= VERDICT_WORDS.keys()
+    table = load("small", store, "verdicts")
+    assert {*table["outcome"].to_pylist()} == words
+    shown = curator("show", "small", "--store", store).stdout
+    assert re.search(r"^cot +reported +wrong step +1$", shown, re.MULTILINE)
+    assert re.search(r"^cot +failed +contaminated +1$", shown, re.MULTILINE)
+    assert not re.search(r"\brejected\b", shown)
+    told = curator("why", str(row_id), "--store", store).stdout
+    assert re.search(r"^  reported +answer +wrong step", told, re.MULTILINE)
+
+
+def test_the_evaluation_question_of_a_contaminated_row_is_in_a_view(tmp_path: Path) -> None:
+    mirror, recipe = make_world(tmp_path)
+    store = tmp_path / "store"
+    build(recipe, store, options=RunOptions(mirror=mirror))
+    query = """SELECT DISTINCT e.eval_set, e.question, e.gold, length(e.id) FROM verdicts v
+        JOIN evals e ON e.eval_set = (evidence->>'set') AND e.place = (evidence->>'item')"""
+    assert query_store(store, query) == [("gsm8k", EVALUATION[0], EVALUATION[2], 32)]
+    example = VIEWS_EXAMPLE.replace("quickstart", "small")
+    assert {row[1] for row in query_store(store, example)} == {EVALUATION[0]}
+    views = query_store(store, "SELECT view_name FROM duckdb_views() WHERE NOT internal")
+    assert {name for (name,) in views} == VIEWS.keys() - {"calls", "budget"}, "without a ledger"
+
+
+def test_verdicts_with_evidence_are_loaded_in_three_forms(tmp_path: Path) -> None:
+    mirror, recipe = make_world(tmp_path)
+    store = tmp_path / "store"
+    build(recipe, store, options=RunOptions(mirror=mirror))
+    table = load("small", store, "verdicts")
+    rows = {row["id"] for row in load("small", store).to_pylist()}
+    [(expected,)] = query_store(store, "SELECT count(*) FROM verdicts")
+    assert table.num_rows == expected and rows < {*table["row_id"].to_pylist()}
+    wrong = [row for row in table.to_pylist() if row["reason"] == "contradicts the gold"]
+    assert {json.loads(row["evidence"])["gold"] for row in wrong} == {"31"}
+    frame = load("small", store, what="verdicts", form="polars")
+    assert frame.to_dicts() == table.to_pylist()
+    dataset = load("small", store, what="verdicts", form="dataset")
+    assert dataset.to_list() == table.to_pylist()
+    for wrong_call in ({"what": "verdict"}, {"form": "pandas"}):
+        with pytest.raises(UsageError, match="Known: "):
+            load("small", store, **wrong_call)
+
+
 @pytest.mark.parametrize("query", ["SELEC 1", "SELECT * FROM nothing", "SELECT 'a'::INT", ""])
 def test_the_error_of_an_invalid_query_is_one_line(edited, query: str) -> None:
     folder, _ = edited
@@ -275,7 +379,7 @@ def test_versions_whose_objects_were_removed_do_not_hide_the_others(tmp_path: Pa
     with Store(folder) as store:
         path = store.objects.path(first.objects["rows"])
         path.unlink()
-        row = load(second.ref, folder)["id"][0].as_py().hex()
+        row = load(second.ref, folder)["id"][0].as_py()
         assert why(store, row).versions == (second.ref,)
         assert run_query(store, "SELECT version FROM versions")[1] == [(second.ref,)]
         for read in (

@@ -85,3 +85,20 @@ def test_a_reply_whose_every_line_is_incomplete_is_rejected_after_a_few_tries(li
 def test_a_reply_that_cannot_be_stored_is_rejected(kind: Any) -> None:
     reply = "```python\nprint('\ud800')\n```\nThe answer is 1"
     assert read_reply(reply, kind) == ("", "not valid Unicode text")
+
+
+@pytest.mark.parametrize(
+    "thought",
+    ["<think>{}</think>", "<|begin_of_thought|>{}<|end_of_thought|>", "◁think▷{}◁/think▷"],
+)
+@pytest.mark.parametrize("length", [100, 30_000, 2_000_000])
+def test_a_thought_of_any_length_is_removed_and_does_not_count(thought: str, length: int) -> None:
+    reply = thought.format("so " * (length // 3)) + "\n3 + 2 = 5\nThe answer is 5"
+    assert read_reply(reply, "CoT") == ("3 + 2 = 5\nThe answer is 5", "")
+
+
+def test_a_long_solution_is_read_and_a_thought_without_an_end_is_not() -> None:
+    steps = "3 + 2 = 5 and again\n" * 5_000
+    assert read_reply(f"{steps}The answer is 5", "CoT") == (f"{steps}The answer is 5", "")
+    assert read_reply(f"<|begin_of_thought|>{steps}", "CoT") == ("", "unfinished thought")
+    assert read_reply("a" * 1_000_001, "CoT") == ("", "too long")

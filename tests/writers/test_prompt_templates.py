@@ -15,7 +15,14 @@ from curator.answers import equivalent, extract, extract_output
 from curator.core.errors import RecipeError, UsageError
 from curator.sandbox import Sandbox
 from curator.writers.parse_reply import read_reply
-from curator.writers.prompt_templates import FOLDER, LONGEST_PROMPT, VALUES, Prompts
+from curator.writers.prompt_templates import (
+    EXAMPLE,
+    FOLDER,
+    LONGEST_PROMPT,
+    PURPOSES,
+    VALUES,
+    Prompts,
+)
 from tests.paths import DATA
 
 SHOTS = json.loads((DATA / "writers" / "few_shots.json").read_text("utf-8"))
@@ -268,3 +275,28 @@ def test_any_file_is_rendered_or_rejected(text: str, tmp_path: Path) -> None:
     except RecipeError as error:
         assert str(error).startswith("cot.jinja:")
         assert str(error).isprintable()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["cot.j2", "cot.jinja2", "cot.txt", "CoT.jinja", "cot.JINJA", "cots.md", "solve.jinja", "cot"],
+)
+def test_a_misnamed_prompt_file_is_an_error_with_the_valid_names(tmp_path: Path, name: str) -> None:
+    write_prompt(tmp_path, GOOD, "pot")
+    (tmp_path / name).write_text(GOOD)
+    with pytest.raises(RecipeError, match=rf"^{name}:1: No prompt named '.*Known: cot"):
+        Prompts(tmp_path)
+
+
+def test_other_files_may_lie_beside_prompts_but_a_folder_needs_one(tmp_path: Path) -> None:
+    for name in ("README.md", ".cot.jinja.swp", "notes.txt"):
+        (tmp_path / name).write_text("x")
+    with pytest.raises(UsageError, match=r"has no prompt. Name its files cot\.jinja, pot\.jinja"):
+        Prompts(tmp_path)
+    write_prompt(tmp_path, EXAMPLE)
+    messages = Prompts(tmp_path).messages("cot", question="How many?", options="")
+    assert messages[-1] == ("user", 'How many?\n\nEnd with "The answer is X".')
+
+
+def test_every_prompt_has_a_purpose() -> None:
+    assert PURPOSES.keys() == VALUES.keys()

@@ -1,37 +1,44 @@
 """Computes scores with intervals from graded samples, by evaluation set, field and level.
 
 In: graded problems. Out: a Result of plain values, which can be stored and compared. Pass@k is the
-unbiased estimate. Maj1@N and the re-ranking rules with N below the number of samples are means over
-random subsets with a fixed seed. Intervals are over problems.
+unbiased estimate, Maj1@k the expected vote of k samples: both are exact. Re-ranking rules are means
+over `SUBSETS` random subsets in random orders, so that ties favour no sample; the seed is that of
+the problem. Intervals are over problems.
 """
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from curator.checks.grade_samples import GradedProblem
+from curator.checks.grade_samples import Floats, GradedProblem, Ints
 from curator.core.errors import MALFORMED, UsageError
 from curator.core.files import write_aside
 from curator.core.json_text import parse_json
+from curator.core.model import content_id
 from curator.core.samples import SampledProblem
 from trainers.evaluation.metrics import (
     LIMITED_RULES,
     RULES,
     Rule,
     bootstrap_interval,
-    majority,
+    format_p,
     paired_difference,
     pass_at_k,
 )
 from trainers.evaluation.overlap import Key
+from trainers.evaluation.votes import right_clusters, vote_share
 
 SUBSETS = 20
-"""Number of random subsets of samples per point of a curve."""
+"""Number of random subsets of samples per problem and point of a curve; of orders where the subset
+has all samples."""
+MAMMOTH = " published"
+"""Suffix of a metric by MAmmoTH's published rule instead of Curator's."""
 FORMAT = 1
 MAX_RESULT = 5_000_000
 """Maximum number of values in the file of a result: 50,000 problems with 100 metrics."""
@@ -46,7 +53,7 @@ class Score:
     group: str
     """Evaluation set, `set, unseen`, `set/field` or `set/level`."""
     metric: str
-    """`Pass@1`, `Maj1@30`, `RR.Top-K@64`, `Pass@1 published`."""
+    """`Pass@1`, `Maj1@30`, `RR.Top-K@64`, `Pass@1 published` (by MAmmoTH's rule)."""
     problems: int
     share: float
     low: float
@@ -124,30 +131,33 @@ def _metric_values(one: GradedProblem, seed: int) -> dict[str, float]:
     """Return the value of every metric for one problem."""
     samples, right = len(one.clusters), int(one.right.sum())
     if not samples:
-        return {"Pass@1": 0.0, "Pass@1 published": 0.0}
+        return {"Pass@1": 0.0, f"Pass@1{MAMMOTH}": 0.0}
     values = {f"Pass@{k}": pass_at_k(samples, right, k) for k in subset_sizes(samples)}
-    values["Pass@1 published"] = float(one.published.mean())
+    values[f"Pass@1{MAMMOTH}"] = float(one.published.mean())
     if samples == 1:
         return values
-    winner = majority(one.published_clusters, one.scores)
-    in_winner = one.published_clusters == winner
-    values[f"Maj1@{samples} published"] = float(
-        winner >= 0 and one.published[in_winner].mean() > 0.5
+    values[f"Maj1@{samples}{MAMMOTH}"] = vote_share(
+        one.published_clusters, right_clusters(one.published_clusters, one.published), samples
     )
-    scored = not np.isnan(one.scores).any()
+    winners = right_clusters(one.clusters, one.right)
+    for size in subset_sizes(samples)[1:]:
+        values[f"Maj1@{size}"] = vote_share(one.clusters, winners, size)
+    if np.isnan(one.scores).any():
+        return values
     for rule_name, rule in RULES.items():
-        if rule_name == "Maj1" or scored:
-            for size in subset_sizes(samples)[1:]:
-                values[f"{rule_name}@{size}"] = _win_rate(one, rule, size, seed)
-    if scored:
-        # The same rules on all samples, with K or N as the limit.
-        for name, limited in LIMITED_RULES.items():
-            for k in subset_sizes(samples):
-                winner = limited(one.clusters, one.scores, k)
-                values[f"{name.replace('K', str(k)).replace('N', str(k))}@{samples}"] = _is_right(
-                    one, winner
-                )
+        for size in subset_sizes(samples)[1:] if rule_name != "Maj1" else ():
+            values[f"{rule_name}@{size}"] = _win_rate(one, rule, winners, size, seed)
+    # The same rules on all samples, with K or N as the limit.
+    for name, limited in LIMITED_RULES.items():
+        for k in subset_sizes(samples):
+            metric = f"{name.replace('K', str(k)).replace('N', str(k))}@{samples}"
+            rule = partial(_limit, limited, k)
+            values[metric] = _win_rate(one, rule, winners, samples, seed)
     return values
+
+
+def _limit(rule: Callable[[Ints, Floats, int], int], k: int, clusters: Ints, scores: Floats) -> int:
+    return rule(clusters, scores, k)
 
 
 def subset_sizes(samples: int) -> list[int]:
@@ -156,23 +166,17 @@ def subset_sizes(samples: int) -> list[int]:
     return [*powers, samples]
 
 
-def _win_rate(one: GradedProblem, rule: Rule, size: int, seed: int) -> float:
-    """Return how often a rule chooses the right cluster, over random subsets of a size."""
-    if size == len(one.clusters):
-        return _is_right(one, rule(one.clusters, one.scores))
-    random = np.random.default_rng([seed, size])
-    wins = 0.0
+def _win_rate(
+    one: GradedProblem, rule: Rule, winners: Sequence[int], size: int, seed: int
+) -> float:
+    """Return how often a rule chooses a right cluster, over random subsets in random orders."""
+    problem = content_id("vote", one.problem.set, one.problem.id)
+    random = np.random.default_rng([seed, size, int.from_bytes(problem[:8], "big")])
+    wins = 0
     for _ in range(SUBSETS):
-        drawn = np.sort(random.choice(len(one.clusters), size, replace=False))
-        wins += _is_right(one, rule(one.clusters[drawn], one.scores[drawn]))
+        drawn = random.permutation(len(one.clusters))[:size]
+        wins += rule(one.clusters[drawn], one.scores[drawn]) in winners
     return wins / SUBSETS
-
-
-def _is_right(one: GradedProblem, cluster: int) -> float:
-    """Return 1 if most samples of a cluster are right, otherwise 0."""
-    if cluster < 0:
-        return 0.0
-    return float(one.right[one.clusters == cluster].mean() > 0.5)
 
 
 def _warnings(rows: Sequence[dict[str, Any]]) -> list[str]:
@@ -191,7 +195,8 @@ def _warnings(rows: Sequence[dict[str, Any]]) -> list[str]:
             if gap.low <= 0:
                 warnings.append(
                     f"{group}: {rule} is no better than majority voting ({gap.share:+.1%}, "
-                    f"95% interval {gap.low:+.1%} to {gap.high:+.1%}, p {p:.3f}). Use the vote."
+                    f"95% interval {gap.low:+.1%} to {gap.high:+.1%}, p {format_p(p)}). "
+                    "Use the vote."
                 )
     return warnings
 
@@ -235,6 +240,12 @@ def compare(one: Result, other: Result) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def metric_name(metric: str) -> str:
+    """Return a metric as tables name it: with the owner of the published rule."""
+    name = metric.removesuffix(MAMMOTH)
+    return metric if name == metric else f"{name} (MAmmoTH's rule)"
 
 
 def write_result(result: Result, path: Path) -> None:

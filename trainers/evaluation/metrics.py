@@ -5,12 +5,12 @@ element per sample in the order of sampling. Out: the cluster that a rule choose
 over problems. Pure functions over numpy arrays.
 
 Clusters are numbered from 0; -1 is a sample without an answer, which never wins a vote. Ties go to
-the cluster or sample that was sampled first, which is unbiased, since samples are exchangeable.
+the cluster or sample that comes first: average over random orders, so that they favour none.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import comb
+from math import comb, sqrt
 from typing import Any
 
 import numpy as np
@@ -116,14 +116,41 @@ class Interval:
     high: float
 
 
-def bootstrap_interval(solved: Sequence[float] | Floats, seed: int = 0) -> Interval:
-    """Return the mean of one value per problem, with a percentile bootstrap over problems."""
+Z = 1.959964
+"""The 97.5% quantile of the normal distribution."""
+
+
+def bootstrap_interval(
+    solved: Sequence[float] | Floats, seed: int = 0, least: float = 0.0
+) -> Interval:
+    """Return the mean of one value per problem, with a percentile bootstrap over problems.
+
+    Values are from `least` to 1. If all are equal, resamples are, too, and the interval would be a
+    point; it is then that of Wilson 1927, which allows for what so few problems do not show.
+    """
     values = np.asarray(solved, dtype=np.float64)
     if not len(values):
-        return Interval(0.0, 0.0, 1.0)
-    means = _bootstrap_means(values, seed)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return Interval(float(values.mean()), float(low), float(high))
+        return Interval(0.0, least, 1.0)
+    mean = float(values.mean())
+    if np.ptp(values) < 1e-12:
+        return _wilson_interval(mean, len(values), least)
+    low, high = np.percentile(_bootstrap_means(values, seed), [2.5, 97.5])
+    return Interval(mean, float(low), float(high))
+
+
+def _wilson_interval(mean: float, problems: int, least: float) -> Interval:
+    """Return the 95% score interval of Wilson around a mean of values from `least` to 1."""
+    scale = 1.0 - least
+    share, z2 = (mean - least) / scale, Z**2 / problems
+    centre = (share + z2 / 2) / (1 + z2)
+    margin = Z / (1 + z2) * sqrt(max(share * (1 - share), 0.0) / problems + z2 / problems / 4)
+    low, high = (min(max(centre + sign * margin, 0.0), 1.0) for sign in (-1, 1))
+    return Interval(mean, min(least + scale * low, mean), max(least + scale * high, mean))
+
+
+def format_p(p: float) -> str:
+    """Return a p value with three digits; a permutation test never gives zero."""
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def paired_difference(
@@ -138,14 +165,14 @@ def paired_difference(
         raise ValueError(f"expected pairs of values, saw {len(first)} and {len(second)}")
     gaps = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
     if not len(gaps):
-        return bootstrap_interval(gaps, seed), 1.0
+        return bootstrap_interval(gaps, seed, least=-1.0), 1.0
     random = np.random.default_rng(seed)
     observed = abs(gaps.mean())
     at_least = 0
     for rows in _parts(len(gaps)):
         signs = random.choice([-1.0, 1.0], size=(rows, len(gaps)))
         at_least += int((np.abs((signs * gaps).mean(axis=1)) >= observed - 1e-12).sum())
-    return bootstrap_interval(gaps, seed), (1 + at_least) / (1 + BOOTSTRAP)
+    return bootstrap_interval(gaps, seed, least=-1.0), (1 + at_least) / (1 + BOOTSTRAP)
 
 
 def _bootstrap_means(values: Floats, seed: int) -> Floats:

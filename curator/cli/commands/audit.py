@@ -189,7 +189,7 @@ def _print(audit: "Audit", keep_undecided: bool) -> None:
         print_line()
         print_table(("example of", "place", "content"), examples, whole=("example of",))
     print_line()
-    offer = "; save them as a version with --fix NAME" if audit.clean else ""
+    offer = "; save them as a version with --fix NAME" if audit.clean else ", so none can be saved"
     saved = f", saved as {audit.version}" if audit.version else offer
     print_line(f"{audit.clean:,} of {audit.rows:,} rows are clean{saved}.")
     from curator.checks.answer import NO_ANSWER

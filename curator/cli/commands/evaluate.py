@@ -56,7 +56,8 @@ def evaluate(
     """Score the samples of a model, with confidence intervals.
 
     Metrics: Pass@k, majority vote and re-ranking. Answers are graded by Curator's rules and, for
-    comparison, by MAmmoTH's. Gradings are cached in the store: rerun the command to resume.
+    comparison, by MAmmoTH's. Votes are averaged over all subsets of samples and all ways to
+    decide a tie. Gradings are cached in the store: rerun the command to resume.
     """
     if compare:
         _compare(files, as_json)
@@ -90,7 +91,7 @@ def _plot(result: "Result", file: Path) -> None:
 
 
 def _print(result: "Result", everything: bool) -> None:
-    from trainers.evaluation.evaluate import UNSEEN
+    from trainers.evaluation.evaluate import UNSEEN, metric_name
     from trainers.evaluation.metrics import RULES
 
     sets = result.sets()
@@ -107,7 +108,10 @@ def _print(result: "Result", everything: bool) -> None:
     ]
     print_table(
         ("set", "metric", "problems", "score", "95% interval"),
-        [(s.group, s.metric, s.problems, f"{s.share:.1%}", _interval(s)) for s in shown],
+        [
+            (s.group, metric_name(s.metric), s.problems, f"{s.share:.1%}", _interval(s))
+            for s in shown
+        ],
         ("problems", "score"),
         ("set", "metric", "95% interval"),
     )
@@ -129,7 +133,8 @@ def _interval(score: "Score") -> str:
 
 def _compare(files: list[Path], as_json: bool) -> None:
     from trainers.evaluation.evaluate import compare as compare_results
-    from trainers.evaluation.evaluate import read_result
+    from trainers.evaluation.evaluate import metric_name, read_result
+    from trainers.evaluation.metrics import format_p
 
     if len(files) != 2:
         raise UsageError(
@@ -150,13 +155,13 @@ def _compare(files: list[Path], as_json: bool) -> None:
         [
             (
                 row["group"],
-                row["metric"],
+                metric_name(row["metric"]),
                 row["problems"],
                 f"{row['one']:.1%}",
                 f"{row['other']:.1%}",
                 f"{row['gap']:+.1%}",
                 f"{row['low']:+.1%} to {row['high']:+.1%}",
-                f"{row['p']:.3f}",
+                format_p(row["p"]),
             )
             for row in differences
         ],

@@ -105,4 +105,4 @@ def _bound(step: "Step") -> str:
     """Return the maximum number of rows; "?" if the size of the source is not known."""
     if step.exact or step.state == "waits":
         return format_cell(step.at_most)
-    return f"≤ {step.at_most:,}" if step.at_most else "?"
+    return f"≤ {step.at_most:,}" if step.known else "?"

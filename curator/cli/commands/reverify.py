@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from curator.cli.app import app, show_progress
+from curator.cli.app import app, newest_version, open_existing, show_progress
 from curator.cli.options import (
     DEFAULT_STORE,
     JsonOption,
@@ -11,7 +11,7 @@ from curator.cli.options import (
     VersionArgument,
     run_options,
 )
-from curator.cli.render import show_manifest
+from curator.cli.render import show_made
 
 if TYPE_CHECKING:
     from curator.pipeline.run_options import RunOptions
@@ -32,6 +32,8 @@ def reverify(
     """
     from curator.pipeline.reverify import reverify as run_reverify
 
+    with open_existing(store) as opened:
+        newest = newest_version(store, opened.versions.get(version).name)
     with show_progress(options) as options:
         manifest = run_reverify(version, store, message=message, options=options)
-    show_manifest(manifest, as_json)
+    show_made(manifest, newest, as_json)

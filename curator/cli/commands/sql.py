@@ -11,7 +11,9 @@ from curator.cli.tables import print_cut_table
 from curator.cli.terminal import print_line
 
 
-@app.command(epilog="Example: curator sql 'SELECT reason, count(*) FROM verdicts GROUP BY reason'")
+@app.command(
+    epilog="Example: curator sql 'SELECT version, reason, count(*) FROM verdicts GROUP BY ALL'"
+)
 def sql(
     query: Annotated[str, typer.Argument(metavar="QUERY", help="One SELECT in DuckDB's SQL.")],
     store: StoreOption = DEFAULT_STORE,
@@ -19,8 +21,9 @@ def sql(
 ) -> None:
     """Query the store with SQL (DuckDB).
 
-    Views: problems, quarantine, rationales, verdicts, rows, versions. The query can only read
-    them: it cannot write, and it cannot open other files, databases, addresses or extensions.
+    Views: versions, rows, verdicts, rationales, problems, evals, calls, budget, quarantine; the
+    reference lists their columns. The query can only read them: it cannot write, and it cannot open
+    other files, databases, addresses or extensions.
     """
     from curator.versions.views import run_query
 

@@ -2,7 +2,7 @@
 
 from curator.cli.app import app, note_skipped_versions, open_existing, show_json
 from curator.cli.options import DEFAULT_STORE, JsonOption, StoreOption
-from curator.cli.tables import print_table
+from curator.cli.tables import print_table, print_wrapped
 from curator.cli.terminal import print_line
 
 
@@ -23,5 +23,7 @@ def status(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> N
     print_line()
     print_table(("version", "rows"), report.versions.items(), right=("rows",))
     print_line()
-    for line in report.building or ["No build is running."]:
+    for line in report.runs:
+        print_wrapped(line)
+    for line in report.building or [] if report.runs else ["No build is running."]:
         print_line(line)

@@ -21,7 +21,7 @@ def why(
 
     Prints its source, problem and writer, and every verdict with its evidence.
     """
-    from curator.cli.render import print_row_history
+    from curator.cli.render_rows import print_row_history
     from curator.versions.why import why as read_history
 
     with open_existing(store) as opened:

@@ -14,7 +14,6 @@ from pathlib import Path
 from curator.checks import CHECKS
 from curator.checks.answer import NO_ANSWER
 from curator.core.errors import SourceError, UsageError, unknown_name
-from curator.core.model import Kind
 from curator.pipeline.audit.dataset import Dataset, describe, open_dataset
 from curator.pipeline.audit.findings import Line
 from curator.pipeline.audit.table import verdict_table
@@ -37,6 +36,8 @@ UNCHECKED = [reason for reason in UNDECIDED_REASONS if reason != NO_ANSWER]
 """Reasons of undecided rows that are clean: they could not be checked, and nothing is missing."""
 KINDS = {"cot": "CoT", "pot": "PoT"}
 """The subsets of the recipe in memory."""
+QUESTIONS = "questions"
+"""The only subset for a dataset without responses."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ class Audit:
     columns: Sequence[Column]
     rows: int
     """Number of rationales that could be read."""
-    kinds: Mapping[Kind, int]
+    kinds: Mapping[str, int]
+    """Rows by kind: CoT, PoT, or `questions` without a response."""
     lines: Sequence[Line]
     clean: int
     """Number of rows that failed no check, state an answer if their gold answer is known, repeat no
@@ -115,7 +117,7 @@ def audit(
         manifest = _manifest(context, result, dataset, request)
         lines = verdict_table(context, result, dataset, sources, evals, records)
     kinds = {
-        subset.kind: result.content.subsets[name].rationales
+        (subset.kind if name in KINDS else name): result.content.subsets[name].rationales
         for name, subset in context.recipe.subsets.items()
     }
     return Audit(
@@ -126,7 +128,7 @@ def audit(
         kinds=kinds,
         lines=lines,
         clean=result.content.rows.count,
-        version=manifest.ref if fix else "",
+        version=manifest.ref if manifest.number else "",
         manifest=manifest,
     )
 
@@ -156,7 +158,7 @@ def _recipe(
             for name, kind in KINDS.items()
         }
     else:
-        subsets = {"questions": {"kind": "CoT", "writers": ("question",)}}
+        subsets = {QUESTIONS: {"kind": "CoT", "writers": ("question",)}}
     recipe = Recipe(
         name=request.fix or "audit",
         about=f"What an audit left of {dataset.hub or dataset.file}",
@@ -201,7 +203,7 @@ def _drop_empty_subsets(
 def _manifest(
     context: BuildContext, result: Result, dataset: Dataset, request: AuditRequest
 ) -> Manifest:
-    if request.fix:
+    if request.fix and result.content.rows.count:
         command = _command(request, dataset, context.options)
         return freeze(context, result, f"audit of {dataset.what}", command)
     content = result.content.plain()

@@ -103,6 +103,7 @@ def _candidates(
             # Objects of older releases do not say where their gold answers come from.
             gold_in_text=gold_in_text is not False,
             required=subset.evidence,
+            characters=context.recipe.limits.characters,
             agreement=verdicts.get(problem_id),
         )
 
@@ -110,7 +111,8 @@ def _candidates(
 def _count(verdicts: Iterable[Verdict], counts: Counter[str]) -> Iterator[Verdict]:
     """Yield the verdicts; count rows by their worst outcome and its first reason.
 
-    Passed verdicts with a reason, which report a row, are counted as `passed: reason`.
+    Passed verdicts with a reason, which report a row, are counted as `passed: reason`; verdicts of
+    another version than their check states, as `check version NUMBER`.
     """
     severity = {"passed": 0, "undecided": 1, "failed": 2}
     row_id, outcome, reason = b"", "passed", ""
@@ -122,6 +124,8 @@ def _count(verdicts: Iterable[Verdict], counts: Counter[str]) -> Iterator[Verdic
                 counts[f"{outcome}: {reason}"] += 1
 
     for verdict in verdicts:
+        if verdict.version != CHECKS[verdict.check].version:
+            counts[f"{verdict.check} version {verdict.version}"] += 1
         if verdict.row_id != row_id:
             count_row()
             row_id, outcome, reason = verdict.row_id, "passed", ""

@@ -170,7 +170,7 @@ def _rationales(
     """Yield the rationales of each problem in order, those that need no teacher first."""
     teacher_session, subset = context.teacher_session, state.subset
     assert teacher_session
-    solver = Solver(teacher_session, subset, sampling_of(context, subset))
+    solver = Solver(context, subset)
     plain = [WRITERS[writer] for writer in subset.writers if not WRITERS[writer].teacher]
     total = sum(context.store.objects.rows(digest) for digest in state.problems)
     problems = _mark_first(read_problems(context, state.problems))
@@ -203,9 +203,12 @@ def _mark_first(problems: Iterable[Problem]) -> Iterator[tuple[Problem, bool]]:
 class Solver:
     """Generates rationales for the problems of one subset."""
 
-    def __init__(self, teacher_session: TeacherSession, subset: Subset, sampling: Sampling) -> None:
-        self._session, self._subset, self._sampling = teacher_session, subset, sampling
-        self._prompts = teacher_session.prompts(sampling)
+    def __init__(self, context: BuildContext, subset: Subset) -> None:
+        assert context.teacher_session
+        self._session, self._subset = context.teacher_session, subset
+        self._sampling = sampling_of(context, subset)
+        self._characters = context.recipe.limits.characters
+        self._prompts = self._session.prompts(self._sampling)
         self._writers = [name for name in subset.writers if WRITERS[name].teacher]
 
     async def solve(self, item: tuple[Problem, bool]) -> tuple[Generation, bool]:
@@ -280,6 +283,7 @@ class Solver:
             problem.gold,
             problem.choices,
             required=self._subset.evidence,
+            characters=self._characters,
         )
         return await self._session.check_candidate(candidate, self._subset.checks)
 

@@ -63,7 +63,8 @@ def ingest(context: BuildContext, source: Source, opened: SourceFiles) -> Output
     params: dict[str, Any] = {"source": source.name, "limit": context.limit}
     outputs = context.once(Stage("ingest", _CODE), params, [opened.digest], make, source.name)
     bad, good = outputs.counts["quarantined"], outputs.counts["records"]
-    if bad > context.recipe.limits.quarantine * (bad + good):
+    too_many = bad > context.recipe.limits.quarantine * (bad + good)
+    if too_many and context.limit is None:  # the share in a sample says nothing about the whole
         stored = context.store.objects.read(outputs.objects["quarantine"])
         quarantined = [QuarantinedRecord(**row) for batch in stored for row in batch.to_pylist()]
         raise SourceError(_error(source, quarantined, good))
@@ -221,10 +222,16 @@ def _write_quarantine(context: BuildContext, quarantined: list[QuarantinedRecord
 def _limit(
     items: Iterator[Problem | QuarantinedRecord], limit: int | None
 ) -> Iterator[Problem | QuarantinedRecord]:
-    """Yield the first `limit` records of each part; stop early if the source has no parts."""
+    """Yield the first `limit` problems of each part, and the malformed records between them.
+
+    Stops early if the source has no parts.
+    """
     seen: Counter[str] = Counter()
     for record in items:
-        part = record.part if isinstance(record, Problem) else ""
+        if isinstance(record, QuarantinedRecord):
+            yield record
+            continue
+        part = record.part
         seen[part] += 1
         if limit is None or seen[part] <= limit:
             yield record

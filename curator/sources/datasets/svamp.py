@@ -9,16 +9,14 @@ rows). The benchmark is all 1,000 rows; the Hub splits them 700/300 and stores a
 from collections.abc import Iterator
 
 from curator.core.model import Problem
-from curator.sources.fields import answer, optional, strip_zero_decimals, text
+from curator.sources.fields import answer, join_context, optional, strip_zero_decimals, text
 from curator.sources.source import Row, Source
 
 
 def parse(row: Row, place: str) -> Iterator[Problem]:
-    body = text(row, "Body")
-    sentence = body if body[-1] in ".?!" else f"{body}."
     yield Problem(
         source="svamp",
-        question=f"{sentence} {text(row, 'Question')}",
+        question=join_context(text(row, "Body"), text(row, "Question")),
         gold=strip_zero_decimals(answer(row, "Answer")),
         field=optional(row, "Type"),
         licence="MIT",

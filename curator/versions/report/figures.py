@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from curator.core.model import EVIDENCE_LEVELS
 from curator.versions.content import Content
-from curator.versions.report.mathinstruct import PUBLISHED, PublishedPart
+from curator.versions.report.mathinstruct import PublishedPart, published_part
 from datastore.engine import Engine
 
 STATUSES = ("kept", "not_drawn", "screened", "undecided", "rejected")
@@ -43,7 +43,7 @@ class SubsetFigures:
     source: str
     """The `source` string of its rows in the release."""
     published: PublishedPart | None
-    """MathInstruct's subset with the same `source` string."""
+    """The subset of MathInstruct that it claims to be."""
     calls: int
     """Calls to a teacher that its rows depend on."""
 
@@ -67,7 +67,7 @@ def read_subsets(engine: Engine, content: Content, schema: str = "current") -> l
                 rationales=counts.rationales,
                 by_status=statuses.get(name, dict.fromkeys(STATUSES, 0)),
                 source=source,
-                published=PUBLISHED.get(source),
+                published=published_part(content, name),
                 calls=counts.taught.calls if counts.taught else 0,
             )
         )

@@ -6,6 +6,8 @@ end in two zeros are rounded: the exact ones are not published.
 
 from dataclasses import dataclass
 
+from curator.versions.content import Content
+
 
 @dataclass(frozen=True, slots=True)
 class PublishedPart:
@@ -45,3 +47,13 @@ PUBLISHED: dict[str, PublishedPart] = {
 
 ROWS = 262_039
 """Rows of the released file; the rounded counts above do not add up to this number exactly."""
+
+
+def published_part(content: Content, subset: str) -> PublishedPart | None:
+    """Return the part that a subset claims to be, by `release_as` in its recipe; None if none."""
+    return PUBLISHED.get(content.recipe.subsets[subset].release_as)
+
+
+def follows_mathinstruct(content: Content) -> bool:
+    """Return whether a subset claims to be one of MathInstruct's."""
+    return any(published_part(content, name) for name in content.order)

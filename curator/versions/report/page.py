@@ -23,7 +23,12 @@ from curator.versions.content import Content
 from curator.versions.report import figures
 from curator.versions.report.figures import STATUSES, SubsetFigures
 from curator.versions.report.lengths import SAMPLE, measure_lengths
-from curator.versions.report.mathinstruct import PUBLISHED, ROWS, PublishedPart
+from curator.versions.report.mathinstruct import (
+    PUBLISHED,
+    ROWS,
+    PublishedPart,
+    follows_mathinstruct,
+)
 from curator.versions.report.sample import read_sample, sample_quarantine, sample_rows
 from datastore.engine import Engine
 
@@ -35,9 +40,9 @@ SCRIPTS = ("temml/temml.min.js", "latex.js", "code.js", "detail.js", "browser.js
 STATUS_NAMES = {
     "kept": "kept",
     "not_drawn": "not drawn",
-    "screened": "screened out",
+    "screened": "screened",
     "undecided": "undecided",
-    "rejected": "rejected",
+    "rejected": "failed",
     "quarantined": "quarantined",
     "added": "added",
     "removed": "removed",
@@ -90,6 +95,7 @@ def render_report(engine: Engine, version: VersionInfo, count: Callable[[str], i
         by_status=by_status,
         funnel=_funnel(subsets, by_status),
         drop_reasons=figures.count_drop_reasons(engine),
+        compares=follows_mathinstruct(content),
         sources=_compare_sources(subsets),
         kinds=_compare_kinds(subsets),
         columns=[(column, figures.count_column(engine, column)) for column in ("field", "level")],
@@ -113,12 +119,12 @@ def _funnel(
     dropped = by_status["rejected"] + by_status["undecided"]
     screened, not_drawn = by_status["screened"], by_status["not_drawn"]
     checked = rationales - dropped
-    names = "rejected or undecided" if by_status["undecided"] else "rejected"
+    names = "failed or undecided" if by_status["undecided"] else "failed"
     return [
         ("problems", "", sum(each.problems for each in subsets)),
         ("rationales", "solutions and programs", rationales),
         ("passed the checks", f"{dropped:,} {names}", checked),
-        ("passed the screens", f"{screened:,} screened out", checked - screened),
+        ("passed the screens", f"{screened:,} screened", checked - screened),
         ("kept", f"{not_drawn:,} not drawn by the mixture", by_status["kept"]),
     ]
 
@@ -137,12 +143,16 @@ class SourceShare:
 def _compare_sources(subsets: Sequence[SubsetFigures]) -> list[SourceShare]:
     """Return our `source` strings in their order, then those that only MathInstruct has."""
     ours: dict[str, int] = {}
+    parts: dict[str, PublishedPart] = {}
     for each in subsets:
         ours[each.source] = ours.get(each.source, 0) + each.by_status["kept"]
+        parts |= {each.source: each.published} if each.published else {}
+    absent = {source: part for source, part in PUBLISHED.items() if source not in ours}
+    parts |= absent if parts else {}
     total, published_total = sum(ours.values()) or 1, sum(each.rows for each in PUBLISHED.values())
     shares = []
-    for source in [*ours, *(source for source in PUBLISHED if source not in ours)]:
-        published, rows = PUBLISHED.get(source), ours.get(source, 0)
+    for source in [*ours, *absent]:
+        published, rows = parts.get(source), ours.get(source, 0)
         if rows or published:
             theirs = published.rows / published_total if published else None
             shares.append(SourceShare(source, rows, rows / total, published, theirs))

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from curator.core.model import verdict_word
 from datastore.engine import Engine
 
 MAX_ROWS = 3_000
@@ -119,7 +120,8 @@ def _plain_verdict(verdict: dict[str, Any]) -> list[Any]:
     """Return [check and version, outcome, reason, evidence]."""
     evidence = json.loads(verdict["evidence"] or "{}")
     cut = {key: str(value)[:MAX_EVIDENCE] for key, value in evidence.items()}
-    return [f"{verdict['check']} v{verdict['version']}", verdict["outcome"], verdict["reason"], cut]
+    outcome = verdict_word(verdict["outcome"], verdict["reason"])
+    return [f"{verdict['check']} v{verdict['version']}", outcome, verdict["reason"], cut]
 
 
 def sample_quarantine(engine: Engine) -> tuple[list[dict[str, Any]], int]:

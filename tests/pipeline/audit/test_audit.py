@@ -344,6 +344,7 @@ def test_questions_with_golds_alone_are_audited_and_kept_as_problems(tmp_path: P
         {"problem": ASKED, "answer": 33, "problem_type": ["Number Theory"]},
         {"problem": ASKED, "answer": "18", "domain": ["Mathematics -> Algebra -> " * 5]},
         {"problem": ASKED, "answer": "18", "solution": ""},
+        {"Body": FAR, "Question": "How many km?", "Answer": 51.0, "Equation": "( 76.0 - 25.0 )"},
         {
             "prompt": [{"role": "user", "content": ASKED}],
             "reward_model": {"ground_truth": "34", "style": "rule"},
@@ -352,6 +353,14 @@ def test_questions_with_golds_alone_are_audited_and_kept_as_problems(tmp_path: P
 )
 def test_neither_topics_nor_blank_cells_are_responses(row: Mapping[str, Any]) -> None:
     assert [each.content for each in detect([row] * 3, {})] == ["question", "gold"]
+
+
+def test_rows_without_responses_are_counted_as_questions(tmp_path: Path) -> None:
+    rows = [{"question": ASKED, "answer": "36"}, {"question": FAR}]
+    path = write(tmp_path / "rows.jsonl", rows)
+    printed = curator("audit", path, "--store", tmp_path / "st").stdout
+    assert "2 rows (2 questions)" in printed
+    assert audit(AuditRequest(str(path)), tmp_path / "st").kinds == {"questions": 2}
 
 
 def test_a_chat_of_several_turns_is_refused_with_what_to_do(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from curator import RunOptions, build, load
 from curator.cli.app import Progress
 from curator.core.errors import BudgetReached
 from curator.core.model import Problem
-from curator.core.progress import SilentListener
+from curator.core.progress import SilentListener, TeacherProgress
 from curator.pipeline.open_context import open_context
 from curator.pipeline.plan import plan
 from curator.pipeline.stages.generate import messages_of
@@ -24,6 +24,7 @@ from curator.versions.verify import verify
 from curator.versions.views import run_query
 from curator.writers.prompt_templates import FOLDER, Prompts
 from datastore import parts
+from datastore.running import running_lines
 from datastore.store import Store
 from datastore.versions import Manifest
 
@@ -303,3 +304,38 @@ def test_work_that_a_stage_leaves_in_the_middle_ends_with_the_session(
     del results
     gc.collect()
     assert ignored == []
+
+
+def test_a_teacher_at_work_is_seen_from_the_start_and_status_states_its_recipe(world) -> None:
+    recipe, store = world
+    states: list[TeacherProgress] = []
+    lines: list[str] = []
+
+    class Watcher(SilentListener):
+        def teacher(self, state: TeacherProgress) -> None:
+            states.append(state)
+            lines.extend(running_lines(store))
+
+    build(recipe, store, options=RunOptions(listener=Watcher()))
+    first = states[0]
+    assert (first.what, first.done, first.total, first.calls) == ("generating one", 0, 4, 0)
+    assert lines[0].startswith("taught: generating one: 0/4, 0.0/s, 0 in flight, 0 tokens (process")
+    assert running_lines(store) == []
+
+
+def test_the_cached_calls_and_what_a_recipe_spent_are_views(world) -> None:
+    recipe, store = world
+    priced = RECIPE.replace("family: replay,", "family: replay, prices: {input: 1, output: 2},")
+    recipe.write_text(priced)
+    build(recipe, store)
+    with Store(store, readonly=True) as opened:
+        _, [(count, answered, tokens, money)] = run_query(
+            opened,
+            "SELECT count(*), count(*) FILTER (status = 'answered'), sum(tokens), sum(money) "
+            "FROM calls WHERE recipe = 'taught' AND length(key) = 64 OR length(key) = 32",
+        )
+        names, rows = run_query(opened, "FROM budget")
+    assert (count, answered) == (6, 6) and tokens > 0 and money > 0
+    assert names[:6] == ["recipe", "model", "calls", "failed", "tokens", "money"]
+    assert rows[0][:5] == ("taught", "m", 6, 0, tokens)
+    assert rows[0][5] == pytest.approx(money)

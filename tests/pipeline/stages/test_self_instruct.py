@@ -135,7 +135,7 @@ def test_why_shows_the_votes_of_a_row(built: Path) -> None:
     row = next(
         row for row in load("college", built / "store").to_pylist() if row["subset"] == "new_cot"
     )
-    output = curator("why", row["id"].hex(), "--store", built / "store").stdout
+    output = curator("why", row["id"], "--store", built / "store").stdout
     assert "agreement" in output and "votes 2 of 3" in output and "programs 1 of 1" in output
 
 

@@ -1,7 +1,9 @@
 """Samples are graded, clustered by equivalence, scored and compared."""
 
 import json
+import re
 from collections.abc import Iterator
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,16 @@ from curator.answers import Grader
 from curator.checks.evidence import ComparePairs, RunPrograms
 from curator.checks.grade_samples import GradedProblem, grade
 from curator.core.errors import UsageError
-from curator.core.samples import Sample, SampledProblem, read_samples, write_samples
+from curator.core.samples import (
+    EXAMPLE,
+    FIELDS,
+    Sample,
+    SampledProblem,
+    read_samples,
+    write_samples,
+)
 from curator.sandbox import Sandbox
+from tests.worlds import curator
 from trainers.evaluation.evaluate import Result, compare, evaluate, read_result
 
 HALF = SampledProblem(
@@ -52,6 +62,14 @@ def tools() -> Iterator[tuple[RunPrograms, ComparePairs]]:
 @pytest.fixture(scope="module")
 def graded(tools: tuple[RunPrograms, ComparePairs]) -> list[GradedProblem]:
     return list(grade([HALF, CHOICE], *tools))
+
+
+def test_the_example_of_the_reference_is_a_file_of_samples(tmp_path: Path) -> None:
+    (tmp_path / "one.jsonl").write_text(EXAMPLE + "\n")
+    [problem] = read_samples(tmp_path / "one.jsonl")
+    assert set(json.loads(EXAMPLE)) <= set(FIELDS)
+    assert {field.name for field in fields(SampledProblem)} == set(FIELDS)
+    assert [sample.kind for sample in problem.samples] == ["CoT", "PoT"]
 
 
 def test_equal_answers_in_different_notations_are_one_cluster(graded: list[GradedProblem]) -> None:
@@ -194,3 +212,38 @@ def test_seen_problems_are_flagged_and_excluded_from_a_second_score(
     result = evaluate(graded, "model", seen={("math", "half")})
     assert [row["seen"] for row in result.problems] == [True, False]
     assert {score.group for score in result.scores} == {"math", "aqua_rat", "aqua_rat, unseen"}
+
+
+def test_the_order_of_samples_changes_no_vote_and_the_rule_is_named(
+    graded: list[GradedProblem], tmp_path: Path
+) -> None:
+    turned = [
+        replace(
+            one,
+            **{
+                name: getattr(one, name)[::-1]
+                for name in ("clusters", "right", "published", "published_clusters")
+            },
+        )
+        for one in graded
+    ]
+    votes = [
+        {s.metric: s.share for s in evaluate(each, "m").scores if s.metric.startswith("Maj1@")}
+        for each in (graded, turned)
+    ]
+    assert votes[0] == pytest.approx(votes[1])
+    rows = [
+        SampledProblem(
+            "s",
+            str(n),
+            "?",
+            "5",
+            samples=tuple(Sample("CoT", f"The answer is {a}") for a in (5, 4, 3, 2)),
+        )
+        for n in range(3)
+    ]
+    write_samples(rows, tmp_path / "s.jsonl")
+    printed = curator("evaluate", tmp_path / "s.jsonl").stdout
+    assert re.search(r"^s +Maj1@4 +3 +25.0% ", printed, re.MULTILINE)
+    assert re.search(r"^s +Maj1@4 \(MAmmoTH's rule\) +3 +25.0% ", printed, re.MULTILINE)
+    assert "published" not in printed

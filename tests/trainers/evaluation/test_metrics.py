@@ -15,6 +15,7 @@ from trainers.evaluation.metrics import (
     RULES,
     best_of_top,
     bootstrap_interval,
+    format_p,
     majority,
     majority_of_best,
     paired_difference,
@@ -115,6 +116,42 @@ def test_an_interval_of_a_share_is_about_two_standard_errors() -> None:
     assert found.low == pytest.approx(0.4 - 1.96 * error, abs=0.006)
     assert found.high == pytest.approx(0.4 + 1.96 * error, abs=0.006)
     assert bootstrap_interval(solved) == found
+
+
+@pytest.mark.parametrize(
+    ("values", "low", "high"),
+    [
+        ([0.0] * 20, 0.0, 0.161),
+        ([1.0] * 20, 0.839, 1.0),
+        ([1.0], 0.207, 1.0),
+        ([0.5] * 9, 0.2, 0.8),
+    ],
+)
+def test_an_interval_of_equal_values_is_wilsons_and_no_point(
+    values: list[float], low: float, high: float
+) -> None:
+    found = bootstrap_interval(values)
+    assert (found.share, found.low, found.high) == pytest.approx(
+        (values[0], low, high), abs=0.06 if len(values) == 9 else 0.001
+    )
+
+
+def test_an_interval_of_equal_differences_is_no_point() -> None:
+    for first, sign in ((1.0, 1), (0.0, -1)):
+        gap, p = paired_difference([first] * 30, [1.0 - first] * 30)
+        assert gap.share == sign and gap.low < gap.high and format_p(p) == "<0.001"
+        assert -1 <= gap.low <= sign <= gap.high <= 1 and gap.low * gap.high > 0
+    same, p = paired_difference([1.0] * 30, [1.0] * 30)
+    assert same.low < 0 < same.high and p == 1.0
+
+
+def test_a_p_value_is_never_printed_as_zero() -> None:
+    assert [format_p(p) for p in (1 / 2001, 0.001, 0.0423, 1.0)] == [
+        "<0.001",
+        "0.001",
+        "0.042",
+        "1.000",
+    ]
 
 
 def test_resamples_of_many_problems_are_drawn_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,7 +83,7 @@ def test_filters_work_together_and_are_cleared_together(tab: Browser, page: Path
     assert tab.evaluate(COUNT).startswith("5 of ")
     tab.evaluate(f"({choose})('by-reason', 'executed: error')")
     assert tab.evaluate(COUNT).startswith("1 of ")
-    assert "rejected gsm8k_pot" in tab.evaluate(SELECTED)
+    assert "failed gsm8k_pot" in tab.evaluate(SELECTED)
     tab.evaluate("document.querySelector('#filters button').click()")
     tab.settle()
     assert tab.evaluate(COUNT) == everything

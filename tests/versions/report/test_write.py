@@ -8,11 +8,12 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from curator import RunOptions, build
 from curator.versions.report.page import embed_json
 from curator.versions.report.sample import share_evenly
 from curator.versions.report.write import write_report
 from datastore.store import Store
-from tests.worlds import curator
+from tests.worlds import RECIPE, curator, make_world
 
 
 def rows_of(page: str) -> list[dict[str, object]]:
@@ -36,6 +37,22 @@ def test_a_page_states_the_counts_of_show(quickstart: Path, tmp_path: Path) -> N
         assert sum(row["st"] == status for row in rows) == sum(
             counts[name] for counts in shown["subsets"].values()
         )
+
+
+def test_only_a_version_that_claims_parts_of_mathinstruct_is_compared_with_it(
+    quickstart: Path, tmp_path: Path
+) -> None:
+    mirror, recipe = make_world(tmp_path)
+    recipe.write_text(RECIPE.replace("  cot:", "  aqua_rat:"))  # its default name is a part's
+    made = build(recipe, tmp_path / "store", options=RunOptions(mirror=mirror))
+    with Store(tmp_path / "store") as store:
+        write_report(store, made, tmp_path / "own.html")
+    text = (tmp_path / "own.html").read_text()
+    assert "MathInstruct" not in re.sub(r"<(style|script).*?</\1>", "", text, flags=re.DOTALL)
+    with Store(quickstart, readonly=True) as store:
+        write_report(store, store.versions.get("quickstart"), tmp_path / "q.html")
+    text = (tmp_path / "q.html").read_text()
+    assert "Compared with MathInstruct" in text and "; published " not in text
 
 
 def test_the_same_version_gives_the_same_bytes(quickstart: Path, tmp_path: Path) -> None:

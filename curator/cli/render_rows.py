@@ -1,0 +1,191 @@
+"""Print single rows to the terminal: the rows of a preview, and the history of one row."""
+
+import shutil
+import textwrap
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from curator.cli.tables import print_cut_table
+from curator.cli.terminal import print_line
+from curator.core.errors import to_one_line
+from curator.core.escape import for_terminal
+from curator.core.model import verdict_word
+
+if TYPE_CHECKING:
+    from curator.pipeline.preview import Preview, PreviewRow
+    from curator.versions.why import RowHistory
+
+WIDTH = 78
+MAX_LINES = 12
+"""Maximum number of lines printed per text, apart from the number of those left out."""
+LAST_LINES = 4
+"""How many of them are the last ones of the text."""
+MAX_EVIDENCE_LINES = 4
+"""Maximum number of lines printed of the evidence of a verdict."""
+_EVIDENCE_INDENT = 28
+AS_WRITTEN = "  (as its author wrote it; a release has it in the form of MathInstruct)"
+
+
+def print_preview(preview: "Preview", whole: bool) -> None:
+    """Print rows one below the other, each with its verdicts, and the numbers per subset.
+
+    Unless `whole`, they fit the terminal: texts are cut, and rows left out, if necessary.
+    """
+    table = _subset_table(preview)
+    room = shutil.get_terminal_size((80, 24)).lines - 2  # the prompt, and a note about a teacher
+    blocks = [_row_lines(row) for row in preview.rows]
+    if not whole and sum(map(len, blocks)) + len(table) + 1 > room:
+        table = table[: room - 3]
+        left = room - len(table) - 3
+        shown = []
+        for row in preview.rows:
+            lines = _short_row_lines(row)
+            if len(lines) > left:
+                break
+            shown.append(lines)
+            left -= len(lines)
+        blocks = shown
+    for line in (line for lines in blocks for line in lines):
+        print_line(line)
+    print_cut_table(("subset", "rows", "kept", "note"), table)
+    if len(blocks) < len(preview.rows):
+        print_line()
+        print_line(f"{len(blocks)} of {len(preview.rows):,} rows; --rows prints all of them.")
+
+
+def _subset_table(preview: "Preview") -> list[tuple[str, int, int, str]]:
+    """Return the number of rows per subset, and what stopped most of the others."""
+    reasons: dict[str, Counter[str]] = {}
+    for row in preview.rows:
+        if not row.kept:
+            reasons.setdefault(row.subset, Counter())[_row_reason(row)] += 1
+    kept = Counter(row.subset for row in preview.rows if row.kept)
+    total = Counter(row.subset for row in preview.rows)
+    return [
+        (
+            name,
+            total[name],
+            kept[name],
+            f"waits for {', '.join(waits)}"
+            if waits
+            else ", ".join(f"{reason} {n}" for reason, n in reasons.get(name, Counter()).items()),
+        )
+        for name, waits in preview.subsets.items()
+    ]
+
+
+def _row_reason(row: "PreviewRow") -> str:
+    stopped = [verdict.reason for verdict in row.verdicts if verdict.outcome != "passed"]
+    return stopped[0] if stopped else "not drawn"
+
+
+def _row_lines(row: "PreviewRow") -> list[str]:
+    verdicts = [
+        line
+        for each in row.verdicts
+        for line in _verdict_lines(each.check, each.outcome, each.reason, each.evidence)
+    ]
+    texts = [*_text_lines(row.instruction), "", *_solution_lines(row.text, row.as_written)]
+    return [_row_head(row), *texts, *verdicts, ""]
+
+
+def _short_row_lines(row: "PreviewRow") -> list[str]:
+    """Return the beginning of the question, the end of the solution, and what stopped the row."""
+    question, solution = _wrap(row.instruction), _wrap(row.as_written or row.text)
+    stopped = [
+        f"  {each.outcome:9}  {each.check:13}  {each.reason}"
+        for each in row.verdicts
+        if each.outcome != "passed"
+    ]
+    if len(question) > 2:
+        question[1] = f"{question[1][: WIDTH - 2]} …"
+    return [_row_head(row), *question[:2], *solution[-1:], *stopped[:1], ""]
+
+
+def _row_head(row: "PreviewRow") -> str:
+    status = "kept" if row.kept else "not kept"
+    if not row.kept and _row_reason(row) == "not drawn":
+        status = "not drawn by the mixture"
+    return f"── {row.subset} {row.id[:12]} {status}"
+
+
+def _wrap(text: str) -> list[str]:
+    return [
+        f"  {line.rstrip()}".rstrip()
+        for raw in text.split("\n")
+        for line in textwrap.wrap(for_terminal(raw.expandtabs(4)), WIDTH) or [""]
+    ]
+
+
+def _text_lines(text: str) -> list[str]:
+    lines = _wrap(text)
+    hidden = len(lines) - MAX_LINES
+    if hidden > 1:  # the end of a text states its answer
+        lines[MAX_LINES - LAST_LINES : -LAST_LINES] = [f"  … {hidden} more lines"]
+    return lines
+
+
+def _solution_lines(text: str, as_written: str) -> list[str]:
+    """Return a rationale as checks read it; the form that a release gives it is only mentioned."""
+    return [*_text_lines(as_written or text), *([AS_WRITTEN] if as_written else [])]
+
+
+def _verdict_lines(check: str, outcome: str, reason: str, evidence: Mapping[str, str]) -> list[str]:
+    parts = [reason] if reason else []
+    parts += [f"{key} {value}" for key, value in evidence.items()]
+    lines = textwrap.wrap(for_terminal(" · ".join(parts)), WIDTH - _EVIDENCE_INDENT) or [""]
+    if len(lines) > MAX_EVIDENCE_LINES:
+        lines = [*lines[: MAX_EVIDENCE_LINES - 1], f"{lines[MAX_EVIDENCE_LINES - 1]} …"]
+    first = f"  {verdict_word(outcome, reason):9}  {check:13}  {lines[0]}".rstrip()
+    return [first, *(f"{'':{_EVIDENCE_INDENT}}{line}" for line in lines[1:])]
+
+
+def print_row_history(history: "RowHistory") -> None:
+    """Print one row from its source to its verdicts."""
+    problem, rationale = history.problem, history.rationale
+    print_line(f"row       {history.id}")
+    print_line(f"subset    {history.subset}")
+    print_line(f"versions  {', '.join(history.versions) or f'none; {history.absent}'}")
+    for version, reason in history.rejected.items():
+        print_line(f"rejected  {version}: {reason}")
+    print_line(f"source    {problem['source']} {problem['place']}, {problem['licence']}")
+    print_line(f"from      {history.origin}")
+    print_line(f"revision  {to_one_line(history.revision, 40)}")
+    print_line(f"problem   {problem['id']}  gold {problem['gold'] or '(none)'}")
+    print_line(f"writer    {rationale['writer']}, {rationale['kind']}")
+    level = history.evidence_level or "not stated: an older release of Curator checked the row"
+    print_line(f"evidence  {level if history.versions else 'none: the row is in no version'}")
+    print_line()
+    texts = [
+        *_text_lines(rationale["instruction"]),
+        "",
+        *_solution_lines(rationale["text"], rationale.get("as_written") or ""),
+        "",
+    ]
+    for verdict in (*history.verdicts, *history.other_verdicts):
+        texts += _history_lines(verdict)
+    for line in texts:
+        print_line(line)
+
+
+def _history_lines(verdict: Mapping[str, Any]) -> list[str]:
+    """Return a verdict, and the evaluation question that it is about."""
+    evidence = dict(verdict["evidence"])
+    shared = evidence.pop("text", "") if "eval_question" in verdict else ""
+    where = {"in": verdict["in"]} if "in" in verdict else {}
+    lines = _verdict_lines(
+        verdict["check"], verdict["outcome"], verdict["reason"], {**where, **evidence}
+    )
+    if "eval_question" in verdict:
+        gold = verdict["eval_gold"] or "(none)"
+        lines += [
+            "",
+            f"  evaluation question, gold {gold}:",
+            *_text_lines(verdict["eval_question"]),
+        ]
+        lines += (
+            ["  shared text, case and punctuation removed:", *_text_lines(shared)] if shared else []
+        )
+        lines.append("")
+    return lines
