@@ -91,6 +91,19 @@ class Engine:
             else:
                 yield from cursor.sql(query, params=params).to_arrow_reader(size)
 
+    def create_table(self, name: str, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> str:
+        """Create a table with the rows of batches, which may run queries, and return its name."""
+        reader = pa.RecordBatchReader.from_batches(schema, batches)
+        with self.connection.cursor() as cursor, wrap_memory_errors():
+            cursor.register("given_batches", reader)
+            cursor.execute(f"CREATE TABLE {name} AS SELECT * FROM given_batches")
+        return name
+
+    def drop_tables(self, *names: str) -> None:
+        """Drop the tables that exist, so that their memory is free."""
+        for name in names:
+            self.connection.execute(f"DROP TABLE IF EXISTS {name}")
+
     def lock(self, paths: Iterable[Path]) -> None:
         """Restrict all later queries to the files at `paths`; this cannot be undone.
 
