@@ -40,8 +40,7 @@ def select_keys(source: str, numbers: str = "keep", **parameters: object) -> str
     """SELECT of (id, question, length, hashes): the hashed tokens of each problem's question."""
     stem = normalize.stem(normalize.fold("question"))
     columns = f"id, md5_number_lower({normalize.key(stem)}) AS question, length(question) AS length"
-    unique = f"(SELECT id, any_value(question) AS question FROM {source} GROUP BY id)"
-    return similarity.select_tokens(unique, columns, stem, numbers == "ignore")
+    return similarity.select_tokens(source, columns, stem, numbers == "ignore")
 
 
 def convert_keys(

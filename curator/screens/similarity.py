@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from curator.core.arrow import ID
 from curator.screens import normalize
@@ -78,20 +79,13 @@ class Likeness:
 
 
 def select_tokens(source: str, columns: str, folded: str, ignore_numbers: bool = False) -> str:
-    """SELECT of `columns` and `hashes`: the hashed tokens of the text `folded`, at least 3.
-
-    Texts without a token are left out. Shorter texts are filled up with zeros.
-    """
+    """SELECT of `columns` and `hashes`: the hashed tokens of the text `folded`."""
     shown = f"CASE WHEN t >= '0' AND t < ':' THEN '{normalize.MASK}' ELSE t END"
     token = shown if ignore_numbers else "t"
     return f"""
-        SELECT * REPLACE (CASE WHEN len(hashes) < {GRAM:d}
-            THEN list_resize(hashes, {GRAM:d}, 0::UBIGINT) ELSE hashes END AS hashes)
-        FROM (
-            SELECT * EXCLUDE folded,
-                list_transform({normalize.tokens("folded")}, lambda t: hash({token})) AS hashes
-            FROM (SELECT {columns}, left({folded}, {MOST_CHARACTERS:d}) AS folded FROM {source})
-        ) WHERE len(hashes) > 0
+        SELECT * EXCLUDE folded,
+            list_transform({normalize.tokens("folded")}, lambda t: hash({token})) AS hashes
+        FROM (SELECT {columns}, left({folded}, {MOST_CHARACTERS:d}) AS folded FROM {source})
     """
 
 
@@ -122,33 +116,43 @@ def _band_width(threshold: float) -> int:
 def _distinct_grams(batch: pa.RecordBatch) -> Iterator[tuple[pa.RecordBatch, Hashes, Ints]]:
     """Yield parts of a batch: its rows, their different grams of 44 bits, where each text begins.
 
-    The grams of a text are sorted.
+    The grams of a text are sorted. Texts without a token are left out.
     """
+    batch = batch.filter(pc.greater(pc.list_value_length(batch.column("hashes")), 0))
     lists = batch.column("hashes")
     ends = lists.offsets.to_numpy().astype(np.int64)
     first = 0
     while first < len(lists):
         last = max(first + 1, int(np.searchsorted(ends, ends[first] + CHUNK, "right")) - 1)
         tokens = lists.values[ends[first] : ends[last]].to_numpy().astype(np.uint64)
-        mixed = sum(
-            tokens[place : len(tokens) - (GRAM - 1) + place] * factor
-            for place, factor in enumerate(_FACTORS)
-        )
-        mixed = (mixed ^ (mixed >> np.uint64(32))) * _MIX
-        sizes = np.diff(ends[first : last + 1])
-        # The last two grams that begin in a text reach into the next one.
-        text = np.repeat(np.arange(last - first, dtype=np.uint64), sizes)[: len(mixed)]
-        place = (
-            np.arange(len(mixed)) - np.repeat(ends[first:last] - ends[first], sizes)[: len(mixed)]
-        )
-        inside = place <= np.repeat(sizes, sizes)[: len(mixed)] - GRAM
-        keyed = np.sort(((text << np.uint64(44)) | (mixed >> np.uint64(20)))[inside])
+        grams, sizes = _hash_grams(tokens, np.diff(ends[first : last + 1]))
+        texts = np.arange(last - first + 1, dtype=np.uint64) << np.uint64(44)
+        keyed = np.sort(np.repeat(texts[:-1], sizes) | (grams >> np.uint64(20)))
         keyed = keyed[np.concatenate(([True], keyed[1:] != keyed[:-1]))]
-        starts = np.searchsorted(
-            keyed, np.arange(last - first + 1, dtype=np.uint64) << np.uint64(44)
+        yield (
+            batch.slice(first, last - first),
+            keyed & np.uint64((1 << 44) - 1),
+            np.searchsorted(keyed, texts),
         )
-        yield batch.slice(first, last - first), keyed & np.uint64((1 << 44) - 1), starts
         first = last
+
+
+def _hash_grams(tokens: Hashes, sizes: Ints) -> tuple[Hashes, Ints]:
+    """Return the hashes of all 3-grams, and how many each text has: at least one.
+
+    A text of fewer tokens is filled up with zeros.
+    """
+    missing = np.maximum(GRAM - sizes, 0)
+    tokens = np.insert(tokens, np.repeat(np.cumsum(sizes), missing), 0)
+    sizes = sizes + missing
+    inside = np.ones(len(tokens), bool)
+    for place in range(1, GRAM):  # the last tokens of a text begin no gram
+        inside[np.cumsum(sizes) - place] = False
+    starts = np.flatnonzero(inside)
+    mixed = np.zeros(len(starts), np.uint64)
+    for place, factor in enumerate(_FACTORS):
+        mixed += tokens[starts + place] * factor
+    return (mixed ^ (mixed >> np.uint64(32))) * _MIX, sizes - (GRAM - 1)
 
 
 def _bands(grams: Hashes, starts: Ints, width: int) -> Hashes:
