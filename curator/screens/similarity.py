@@ -1,9 +1,10 @@
 """Finds similar texts in bounded memory: MinHash of 3-grams, then the exact Jaccard index.
 
 In: texts in an order of preference. Out: the texts that are similar to preferred ones, each with
-the text that is kept instead. Hashes of 64 kinds in bands select candidate pairs; the grams of
-candidates alone are computed from their texts, so that there are no false positives. All tables
-are DuckDB's, which spills them; Python holds one byte per text. Not covered: paraphrases.
+the text that is kept instead. Bands of 64 hashes select candidates. The grams of candidates alone
+are computed from their texts; pairs that share a band or a rare gram are compared exactly, so that
+there are no false positives. All tables are DuckDB's, which spills them; Python holds one byte per
+text. Not covered: paraphrases.
 """
 
 from collections.abc import Iterable, Iterator
@@ -184,8 +185,16 @@ def find_similar(engine: Engine, keys: str, texts: str, likeness: Likeness) -> N
             row_number() OVER (same ORDER BY item) AS rank
         FROM items WINDOW same AS (PARTITION BY question, size, grams)
     """)
-    engine.create_table("pairs", _pairs(engine, keys, most), PAIRS)
+    bands = f"""
+        SELECT question, item, unnest(bands) AS shared
+        FROM sets JOIN (SELECT id, any_value(bands) AS bands FROM {keys} GROUP BY id) USING (id)
+        WHERE rank <= {most:d}
+    """
+    engine.create_table("pairs", _pairs(engine, bands, most), PAIRS)
     engine.create_table("grams", _grams(engine, texts, likeness), GRAMS)
+    # Texts of a template share most bands, so that a text may lack its nearest one among them.
+    rare = _select_rare_grams(likeness.threshold)
+    engine.create_table("more_pairs", _pairs(engine, rare, most), PAIRS)
     (count,) = engine.sql("SELECT count(*) FROM items").fetchall()[0]
     similar = _choose(engine, bytearray(count), likeness)
     engine.create_table("near", similar, SIMILAR)
@@ -196,19 +205,35 @@ def find_similar(engine: Engine, keys: str, texts: str, likeness: Likeness) -> N
         SELECT s.item, coalesce(n.kept, s.first), coalesce(n.index, 1)
         FROM sets s LEFT JOIN near n ON n.item = s.first WHERE s.rank > {most:d}
     """)
-    engine.drop_tables("sets", "pairs", "grams", "near")
+    engine.drop_tables("sets", "pairs", "more_pairs", "grams", "near")
 
 
-def _pairs(engine: Engine, keys: str, most: int) -> Iterator[pa.RecordBatch]:
-    """Yield the pairs of items that share a band, in the layout `PAIRS`; pairs may repeat."""
-    query = f"""
-        SELECT hash(question, band) AS bucket, item FROM (
-            SELECT question, item, unnest(bands) AS band
-            FROM sets JOIN (SELECT id, any_value(bands) AS bands FROM {keys} GROUP BY id)
-                USING (id)
-            WHERE rank <= {most:d}
-        ) ORDER BY bucket, item
+def _select_rare_grams(threshold: float) -> str:
+    """SELECT of (question, item, shared): the rarest grams of each item of table `grams`.
+
+    Of two sets with an index of at least the threshold, those of any common order that are beyond
+    threshold · size share one (prefix filtering; Chaudhuri, Ganti and Kaushik, 2006).
     """
+    return f"""
+        WITH single AS (
+            SELECT item, len(grams) AS size, unnest(grams) AS gram FROM grams
+        ),
+        counted AS (SELECT gram, count(*) AS items FROM single GROUP BY gram),
+        ranked AS (
+            SELECT *, row_number() OVER (PARTITION BY item ORDER BY items, gram) AS place
+            FROM single JOIN counted USING (gram)
+        )
+        SELECT question, item, gram AS shared FROM ranked JOIN sets USING (item)
+        WHERE items > 1 AND place <= ranked.size - ceil({threshold!r} * ranked.size - 1e-9) + 1
+    """
+
+
+def _pairs(engine: Engine, shared: str, most: int) -> Iterator[pa.RecordBatch]:
+    """Yield the pairs of items that share something, in the layout `PAIRS`; pairs may repeat.
+
+    `shared` is a SELECT of (question, item, shared).
+    """
+    query = f"SELECT hash(question, shared) AS bucket, item FROM ({shared}) ORDER BY bucket, item"
     neighbours = max(NEIGHBOURS, most)
     buckets, items = np.empty(0, np.uint64), np.empty(0, np.int32)
     for batch in engine.batches(query, size=1 << 18):
@@ -262,7 +287,8 @@ def _choose(engine: Engine, left_out: bytearray, likeness: Likeness) -> Iterator
             SELECT p.item, p.earlier, len(a.grams) AS size, len(b.grams) AS other,
                 len(list_intersect(a.grams, b.grams)) AS common
             FROM (
-                SELECT DISTINCT p.item, p.earlier FROM pairs p
+                SELECT DISTINCT p.item, p.earlier
+                FROM (FROM pairs UNION ALL FROM more_pairs) p
                 JOIN sets a ON a.item = p.item JOIN sets b ON b.item = p.earlier
                 WHERE least(a.size, b.size) / greatest(a.size, b.size) >= {likeness.threshold!r}
             ) p JOIN grams a ON a.item = p.item JOIN grams b ON b.item = p.earlier

@@ -1,4 +1,4 @@
-"""SQL views of a store: problems, quarantine, rationales, verdicts, rows, versions.
+"""SQL views of a store: problems, quarantine, rationales, verdicts, clusters, rows, versions.
 
 In: the manifests of a store. Out: views in an engine, or a small DuckDB file with the same views,
 which is safe to delete. Ids are hex texts in the views. A problem, rationale or verdict that
@@ -102,6 +102,10 @@ def view_statements(store: Store, manifests: Sequence[Manifest], path: Locate) -
         "CREATE VIEW verdicts AS SELECT DISTINCT lower(hex(row_id)) AS row_id, "
         '"check" AS check_name, '
         f"version, outcome, reason, evidence::JSON AS evidence FROM {_scan(verdicts, path)}",
+        # Every screen that keeps one of several rows names it: duplicates, near-duplicates, …
+        "CREATE VIEW clusters AS SELECT evidence ->> '$.kept' AS kept, row_id, check_name, "
+        "coalesce((evidence ->> '$.index')::DOUBLE, 1) AS index "
+        "FROM verdicts WHERE outcome = 'failed' AND (evidence ->> '$.kept') IS NOT NULL",
         f"CREATE VIEW quarantine AS {quarantine_sql(store, manifests, path)}",
         f"CREATE VIEW rows AS {' UNION ALL '.join(rows)}",
         f"CREATE VIEW versions AS {_versions_sql(manifests)}",

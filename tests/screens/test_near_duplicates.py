@@ -176,6 +176,23 @@ def test_a_template_with_thousands_of_questions_is_reduced_to_one(
     assert len(rejected) == 1_999 and len({each["kept"] for each in rejected.values()}) == 1
 
 
+def test_similar_questions_of_one_template_are_found_among_thousands(
+    engine: Engine, rows_of: RowsOf
+) -> None:
+    """Each question has an index of 0.76 with most others, and of 0.83 with its only neighbour."""
+    body = PEARS.removesuffix("?")
+    given = [
+        ("a", f"In year {n} {body}, in town number {n * 7}, {last} of the week?", "x")
+        for n in range(1_500)
+        for last in ("quite early", "rather late")
+    ]
+    rows, ids = rows_of(given)
+    near = {tuple(sorted(ids[n : n + 2])) for n in range(0, len(ids), 2)}
+    rejected = screen(engine, "near_duplicates", rows, threshold=0.8)
+    found = {tuple(sorted((r, bytes.fromhex(e["kept"])))) for r, e in rejected.items()}
+    assert len(found & near) >= 0.99 * len(near)
+
+
 @settings(max_examples=200, deadline=None)
 @cases(st.lists(st.integers(0, 4), min_size=1, max_size=40), st.integers(1, 6))
 def test_a_bucket_pairs_each_text_with_its_first_and_preceding_ones(

@@ -19,8 +19,8 @@ def sql(
 ) -> None:
     """Query the store with SQL (DuckDB).
 
-    Views: problems, quarantine, rationales, verdicts, rows, versions. The query can only read
-    them: it cannot write, and it cannot open other files, databases, addresses or extensions.
+    Views: problems, quarantine, rationales, verdicts, clusters, rows, versions. The query can only
+    read them: it cannot write, and it cannot open other files, databases, addresses or extensions.
     """
     from curator.versions.views import run_query
 
