@@ -12,8 +12,9 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from datastore.errors import StoreError
+from datastore.errors import StoreError, wrap_os_errors
 from datastore.files import scratch
 
 _EXPLAIN = re.compile(r"\s*+EXPLAIN\s++(ANALYZE\s++)?", re.IGNORECASE)
@@ -91,18 +92,26 @@ class Engine:
             else:
                 yield from cursor.sql(query, params=params).to_arrow_reader(size)
 
-    def create_table(self, name: str, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> str:
-        """Create a table with the rows of batches, which may run queries, and return its name."""
-        reader = pa.RecordBatchReader.from_batches(schema, batches)
-        with self.connection.cursor() as cursor, wrap_memory_errors():
-            cursor.register("given_batches", reader)
-            cursor.execute(f"CREATE TABLE {name} AS SELECT * FROM given_batches")
+    def create_view(self, name: str, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> str:
+        """Write batches to a temporary file and create a view of its rows; return its name.
+
+        Batches may run queries. DuckDB itself must not read them meanwhile: its threads wait for
+        the batches, and the query of the batches for the threads.
+        """
+        path = self.folder / f"{name}.parquet"
+        with wrap_os_errors("write temporary rows", path), pq.ParquetWriter(path, schema) as file:
+            for batch in batches:
+                file.write_batch(batch)
+        self.connection.execute(f"CREATE VIEW {name} AS SELECT * FROM {scan([path])}")
         return name
 
-    def drop_tables(self, *names: str) -> None:
-        """Drop the tables that exist, so that their memory is free."""
+    def drop(self, *names: str) -> None:
+        """Drop the tables and views that exist, and their files."""
         for name in names:
-            self.connection.execute(f"DROP TABLE IF EXISTS {name}")
+            path = self.folder / f"{name}.parquet"
+            kind = "VIEW" if path.exists() else "TABLE"
+            self.connection.execute(f"DROP {kind} IF EXISTS {name}")
+            path.unlink(missing_ok=True)
 
     def lock(self, paths: Iterable[Path]) -> None:
         """Restrict all later queries to the files at `paths`; this cannot be undone.

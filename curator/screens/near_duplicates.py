@@ -64,7 +64,7 @@ def reject_near_duplicates(
     keys = rows.keys
     if not keys:
         batches = engine.batches(select_keys(f"({rows.problems})", numbers), size=similarity.BATCH)
-        keys = engine.create_table("keys", convert_keys(batches, threshold), similarity.KEYS)
+        keys = engine.create_view("keys", convert_keys(batches, threshold), similarity.KEYS)
     engine.sql(f"""
         CREATE TABLE questions AS
         WITH problem AS (
@@ -99,7 +99,7 @@ def reject_near_duplicates(
         ORDER BY row.id
     """
     yield from verdicts_of(engine, query, (NAME, VERSION, REASON), likeness.method)
-    engine.drop_tables("keys", "questions", "items", "matches")
+    engine.drop("keys", "questions", "items", "matches")
 
 
 SCREEN = Screen(

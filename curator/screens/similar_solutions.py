@@ -58,7 +58,7 @@ def reject_similar_solutions(
     keys = rows.keys
     if not keys:
         batches = engine.batches(select_keys(f"({rows.rows})"), size=similarity.BATCH)
-        keys = engine.create_table("keys", convert_keys(batches, threshold), similarity.KEYS)
+        keys = engine.create_view("keys", convert_keys(batches, threshold), similarity.KEYS)
     engine.sql(f"""
         CREATE TABLE items AS
         SELECT (row_number() OVER (ORDER BY {ORDER[keep]}) - 1)::INTEGER AS item,
@@ -76,7 +76,7 @@ def reject_similar_solutions(
     """
     verdict = (NAME, VERSION, "similar solution")
     yield from verdicts_of(engine, query, verdict, likeness.method)
-    engine.drop_tables("keys", "items", "matches")
+    engine.drop("keys", "items", "matches")
 
 
 SCREEN = Screen(

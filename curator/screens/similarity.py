@@ -190,14 +190,14 @@ def find_similar(engine: Engine, keys: str, texts: str, likeness: Likeness) -> N
         FROM sets JOIN (SELECT id, any_value(bands) AS bands FROM {keys} GROUP BY id) USING (id)
         WHERE rank <= {most:d}
     """
-    engine.create_table("pairs", _pairs(engine, bands, most), PAIRS)
-    engine.create_table("grams", _grams(engine, texts, likeness), GRAMS)
+    engine.create_view("pairs", _pairs(engine, bands, most), PAIRS)
+    engine.create_view("grams", _grams(engine, texts, likeness), GRAMS)
     # Texts of a template share most bands, so that a text may lack its nearest one among them.
     rare = _select_rare_grams(likeness.threshold)
-    engine.create_table("more_pairs", _pairs(engine, rare, most), PAIRS)
+    engine.create_view("more_pairs", _pairs(engine, rare, most), PAIRS)
     (count,) = engine.sql("SELECT count(*) FROM items").fetchall()[0]
     similar = _choose(engine, bytearray(count), likeness)
-    engine.create_table("near", similar, SIMILAR)
+    engine.create_view("near", similar, SIMILAR)
     engine.sql(f"""
         CREATE TABLE matches AS
         SELECT * FROM near
@@ -205,7 +205,7 @@ def find_similar(engine: Engine, keys: str, texts: str, likeness: Likeness) -> N
         SELECT s.item, coalesce(n.kept, s.first), coalesce(n.index, 1)
         FROM sets s LEFT JOIN near n ON n.item = s.first WHERE s.rank > {most:d}
     """)
-    engine.drop_tables("sets", "pairs", "more_pairs", "grams", "near")
+    engine.drop("sets", "pairs", "more_pairs", "grams", "near")
 
 
 def _select_rare_grams(threshold: float) -> str:

@@ -68,7 +68,7 @@ def _one_row(engine: Engine, query: str) -> tuple[Any, ...]:
 
 def lengths(engine: Engine) -> Line:
     """Return the rows whose text is far shorter or longer than others of its kind, in tokens."""
-    engine.create_table("sizes", _count_tokens(engine), SIZES)
+    engine.create_view("sizes", _count_tokens(engine), SIZES)
     engine.sql(f"""
         CREATE TABLE fences AS
         SELECT kind, q[1] - fence AS low, q[2] AS middle, q[3] + fence AS high, longest
@@ -95,7 +95,7 @@ def lengths(engine: Engine) -> Line:
         QUALIFY row_number() OVER (PARTITION BY kind, reason ORDER BY number) <= {EXAMPLES:d}
         ORDER BY kind, reason DESC, number
     """).fetchall()
-    engine.drop_tables("sizes", "fences")
+    engine.drop("sizes", "fences")
     return Line(
         "length",
         rows,
@@ -140,7 +140,7 @@ def languages(engine: Engine) -> Line:
         Example(place, "other script", f"{share:.0%} of its letters: {head}", row.hex())
         for place, share, head, row in engine.sql(query).fetchall()
     ]
-    engine.drop_tables("scripts")
+    engine.drop("scripts")
     reasons = {"other script": rows} if rows else {}
     return Line("language", total, reported=rows, reasons=reasons, examples=examples)
 
