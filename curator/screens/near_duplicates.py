@@ -65,41 +65,40 @@ def reject_near_duplicates(
     if not keys:
         batches = engine.batches(select_keys(f"({rows.problems})", numbers), size=similarity.BATCH)
         keys = engine.create_view("keys", convert_keys(batches, threshold), similarity.KEYS)
+    # Aggregates of fixed size, such as min over integers, are those that DuckDB can spill.
+    engine.sql(f"CREATE TABLE numbered AS {select_rows(rows, keep)}")
     engine.sql(f"""
         CREATE TABLE questions AS
-        WITH problem AS (
+        SELECT * EXCLUDE id FROM (
             SELECT problem_id, min(first) AS first, min(level) AS level
-            FROM ({select_rows(rows, keep)}) GROUP BY problem_id
-        ),
-        key AS (SELECT DISTINCT id, question, length, size, grams FROM {keys})
-        SELECT * EXCLUDE id FROM problem JOIN key ON key.id = problem_id
+            FROM numbered GROUP BY problem_id
+        ) JOIN (SELECT DISTINCT id, question, length, size, grams FROM {keys}) ON id = problem_id
     """)
     # Questions are compared across the whole version, as if all belonged to one problem.
     engine.sql(f"""
         CREATE TABLE items AS
-        SELECT (row_number() OVER (ORDER BY {ORDER[keep]}) - 1)::INTEGER AS item, id, 0 AS question,
-            size, grams, question AS same, first.id AS kept_id
-        FROM (
-            SELECT question, min(level) AS level, min(first) AS first,
-                unnest(arg_min({{'id': problem_id, 'length': length, 'size': size, 'grams': grams}},
-                    first))
+        SELECT (row_number() OVER (ORDER BY {ORDER[keep]}) - 1)::INTEGER AS item, problem_id AS id,
+            0 AS question, size, grams, same, first
+        FROM (SELECT * EXCLUDE level FROM questions) JOIN (
+            SELECT question AS same, min(first) AS first, min(level) AS level
             FROM questions GROUP BY question
-        )
+        ) USING (first)
     """)
     texts = f"SELECT id, question AS text FROM ({rows.problems})"
     likeness = similarity.Likeness(
         threshold, normalize.stem(normalize.fold("text")), ignore_numbers=numbers == "ignore"
     )
     similarity.find_similar(engine, keys, texts, likeness)
-    query = f"""
-        SELECT row.id, kept.kept_id, index
+    query = """
+        SELECT numbered.id, kept_row.id AS kept_id, index
         FROM matches JOIN items USING (item) JOIN items AS kept ON kept.item = matches.kept
+        JOIN numbered AS kept_row ON kept_row.first = kept.first
         JOIN questions ON questions.question = items.same
-        JOIN (SELECT id, problem_id FROM ({rows.rows})) AS row USING (problem_id)
-        ORDER BY row.id
+        JOIN numbered ON numbered.problem_id = questions.problem_id
+        ORDER BY numbered.id
     """
     yield from verdicts_of(engine, query, (NAME, VERSION, REASON), likeness.method)
-    engine.drop("keys", "questions", "items", "matches")
+    engine.drop("keys", "numbered", "questions", "items", "matches")
 
 
 SCREEN = Screen(

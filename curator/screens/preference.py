@@ -27,7 +27,10 @@ ORDER: dict[Keep, str] = {
 
 
 def select_rows(rows: Rows, keep: Keep) -> str:
-    """SELECT of (id, problem_id, level, first): `level` is 0 for the strongest evidence."""
+    """SELECT of (first, id, problem_id, level).
+
+    `first` numbers the rows by subset, then id; the level of stronger evidence is smaller.
+    """
     levels = ", ".join(map(literal, EVIDENCE_LEVELS))
     position = f"coalesce(list_position([{levels}], evidence_level), {len(EVIDENCE_LEVELS):d})"
     if keep != "best evidence" or not rows.levels:
@@ -35,7 +38,8 @@ def select_rows(rows: Rows, keep: Keep) -> str:
     else:
         levels_of = f"LEFT JOIN ({rows.levels}) AS levels ON levels.row_id = id"
     return f"""
-        SELECT id, problem_id, {position} AS level, {{'place': place, 'id': id}} AS first
+        SELECT row_number() OVER (ORDER BY place, id)::INTEGER AS first, id, problem_id,
+            {position} AS level
         FROM (SELECT id, place, problem_id FROM ({rows.rows})) {levels_of}
     """
 

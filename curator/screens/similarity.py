@@ -187,7 +187,7 @@ def find_similar(engine: Engine, keys: str, texts: str, likeness: Likeness) -> N
     """)
     bands = f"""
         SELECT question, item, unnest(bands) AS shared
-        FROM sets JOIN (SELECT id, any_value(bands) AS bands FROM {keys} GROUP BY id) USING (id)
+        FROM sets JOIN (SELECT id, bands FROM {keys}) USING (id)
         WHERE rank <= {most:d}
     """
     engine.create_view("pairs", _pairs(engine, bands, most), PAIRS)
@@ -239,6 +239,8 @@ def _pairs(engine: Engine, shared: str, most: int) -> Iterator[pa.RecordBatch]:
     for batch in engine.batches(query, size=1 << 18):
         buckets = np.concatenate((buckets, batch.column(0).to_numpy()))
         items = np.concatenate((items, batch.column(1).to_numpy()))
+        again = (buckets[1:] == buckets[:-1]) & (items[1:] == items[:-1])  # ids may repeat
+        buckets, items = (each[np.append(True, ~again)] for each in (buckets, items))
         # The last bucket may go on in the next batch.
         whole = int(np.searchsorted(buckets, buckets[-1]))
         yield from _pairs_of_buckets(buckets[:whole], items[:whole], neighbours)
