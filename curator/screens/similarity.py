@@ -115,7 +115,7 @@ def _band_width(threshold: float) -> int:
 
 
 def _distinct_grams(batch: pa.RecordBatch) -> Iterator[tuple[pa.RecordBatch, Hashes, Ints]]:
-    """Yield parts of a batch: its rows, their different grams of 44 bits, where each text begins.
+    """Yield parts of a batch: its rows, their different grams, where each text begins.
 
     The grams of a text are sorted. Texts without a token are left out.
     """
@@ -127,14 +127,13 @@ def _distinct_grams(batch: pa.RecordBatch) -> Iterator[tuple[pa.RecordBatch, Has
         last = max(first + 1, int(np.searchsorted(ends, ends[first] + CHUNK, "right")) - 1)
         tokens = lists.values[ends[first] : ends[last]].to_numpy().astype(np.uint64)
         grams, sizes = _hash_grams(tokens, np.diff(ends[first : last + 1]))
-        texts = np.arange(last - first + 1, dtype=np.uint64) << np.uint64(44)
-        keyed = np.sort(np.repeat(texts[:-1], sizes) | (grams >> np.uint64(20)))
-        keyed = keyed[np.concatenate(([True], keyed[1:] != keyed[:-1]))]
-        yield (
-            batch.slice(first, last - first),
-            keyed & np.uint64((1 << 44) - 1),
-            np.searchsorted(keyed, texts),
-        )
+        texts = np.repeat(np.arange(last - first), sizes)
+        order = np.lexsort((grams, texts))
+        grams, texts = grams[order], texts[order]
+        new = (grams[1:] != grams[:-1]) | (texts[1:] != texts[:-1])
+        new = np.append(True, new)
+        starts = np.searchsorted(texts[new], np.arange(last - first + 1))
+        yield batch.slice(first, last - first), grams[new], starts
         first = last
 
 
@@ -158,7 +157,7 @@ def _hash_grams(tokens: Hashes, sizes: Ints) -> tuple[Hashes, Ints]:
 
 def _bands(grams: Hashes, starts: Ints, width: int) -> Hashes:
     """Return an array (texts, bands). Two texts that agree in a band may be similar."""
-    short = (grams >> np.uint64(12)).astype(np.uint32)
+    short = (grams >> np.uint64(32)).astype(np.uint32)
     bands = np.zeros((len(starts) - 1, HASHES // width), np.uint64)
     for place in range(bands.shape[1] * width):
         factor, shift = _SEEDS[:, place]
