@@ -5,6 +5,7 @@
 Heavy packages are imported when they are first used.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from curator.pipeline.build import build
     from curator.pipeline.run_options import RunOptions
     from curator.versions.rows import load
+
+# Arrow's allocator would commit 1 GB at once, which counts against a memory limit (`ulimit -d`).
+os.environ.setdefault("MIMALLOC_ARENA_EAGER_COMMIT", "0")
 
 __all__ = ["RunOptions", "build", "load"]
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from datastore.errors import StoreError
+from datastore.errors import StoreError, wrap_os_errors
 from datastore.files import scratch
 
 _EXPLAIN = re.compile(r"\s*+EXPLAIN\s++(ANALYZE\s++)?", re.IGNORECASE)
@@ -90,6 +91,27 @@ class Engine:
                 yield from cursor.execute(query, params).to_arrow_reader(size)
             else:
                 yield from cursor.sql(query, params=params).to_arrow_reader(size)
+
+    def create_view(self, name: str, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> str:
+        """Write batches to a temporary file and create a view of its rows; return its name.
+
+        Batches may run queries. DuckDB itself must not read them meanwhile: its threads wait for
+        the batches, and the query of the batches for the threads.
+        """
+        path = self.folder / f"{name}.parquet"
+        with wrap_os_errors("write temporary rows", path), pq.ParquetWriter(path, schema) as file:
+            for batch in batches:
+                file.write_batch(batch)
+        self.connection.execute(f"CREATE VIEW {name} AS SELECT * FROM {scan([path])}")
+        return name
+
+    def drop(self, *names: str) -> None:
+        """Drop the tables and views that exist, and their files."""
+        for name in names:
+            path = self.folder / f"{name}.parquet"
+            kind = "VIEW" if path.exists() else "TABLE"
+            self.connection.execute(f"DROP {kind} IF EXISTS {name}")
+            path.unlink(missing_ok=True)
 
     def lock(self, paths: Iterable[Path]) -> None:
         """Restrict all later queries to the files at `paths`; this cannot be undone.

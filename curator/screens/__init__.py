@@ -5,7 +5,14 @@ To add a screen: a file with NAME, VERSION and SCREEN, a line here, a test. The 
 validation and its documentation follow from SCREEN.
 """
 
-from curator.screens import cap, contamination, duplicates, licence
+from curator.screens import (
+    cap,
+    contamination,
+    duplicates,
+    licence,
+    near_duplicates,
+    similar_solutions,
+)
 from curator.screens.rows import Rows
 from curator.screens.screen import Screen
 
@@ -15,6 +22,8 @@ SCREENS: dict[str, Screen] = {
     licence.NAME: licence.SCREEN,
     duplicates.NAME: duplicates.SCREEN,
     contamination.NAME: contamination.SCREEN,
+    near_duplicates.NAME: near_duplicates.SCREEN,
+    similar_solutions.NAME: similar_solutions.SCREEN,
     cap.NAME: cap.SCREEN,
 }
 """By name, in the order in which they run."""

@@ -1,104 +1,110 @@
-"""Finds near-duplicate questions: MinHash over word trigrams, then the exact Jaccard index.
+"""Screen `near_duplicates`: of questions that differ in few words, keeps the rows of one.
 
-In: numbered questions. Out: for each question that is near an earlier one, that one and their
-Jaccard index. 64 hashes in 16 bands select candidate pairs, and the exact index confirms them, so
-there are no false positives. Pairs with an index of 0.75 are found in 99.8% of cases, more similar
-pairs more often. Not covered: paraphrases, and templates filled with other numbers.
+In: rows. Out: verdicts `near duplicate` with the row that was kept and the Jaccard index of the
+3-grams of both questions. Each row that is named as kept passes this screen. Rows with the same
+normalised question are one question; `cap` limits them. Not covered: paraphrases and translations.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Literal
 
-import numpy as np
+import pyarrow as pa
+from pydantic import Field
 
-from curator.screens import normalize
+from curator.core.section import Section
+from curator.screens import normalize, similarity
+from curator.screens.preference import ORDER, Keep, select_rows, verdicts_of
+from curator.screens.rows import Rows
+from curator.screens.screen import Keys, Screen
 from datastore.engine import Engine
 
-MIN_INDEX = 0.75
-"""Minimum Jaccard index of near-duplicates."""
-GRAM = 3
-"""Number of words per n-gram."""
-BANDS, WIDTH = 16, 4
-
-Hashes = np.ndarray[Any, np.dtype[np.uint64]]
-Ints = np.ndarray[Any, np.dtype[np.int64]]
+NAME = "near_duplicates"
+VERSION = 1
+REASON = "near duplicate"
 
 
-@dataclass(frozen=True, slots=True)
-class NearDuplicate:
-    """A question and the earlier question that it resembles."""
+class NearDuplicates(Section):
+    """Rejects rows whose question differs little from another one."""
 
-    item: int
-    earlier: int
-    index: float
-    """Jaccard index of their word trigrams."""
-
-
-def find_near_duplicates(engine: Engine, questions: str) -> list[NearDuplicate]:
-    """Return the near-duplicates among questions, sorted by item.
-
-    `questions` is a SELECT of (item, question) with items numbered from 0 without gaps.
-    """
-    batches = list(_grams(engine, questions))
-    if not batches:
-        return []
-    grams = np.concatenate([hashes for hashes, _ in batches])
-    sizes = np.concatenate([sizes for _, sizes in batches])
-    starts = np.concatenate(([0], np.cumsum(sizes)))
-    duplicates: dict[int, NearDuplicate] = {}
-    for item, earlier in _pairs(_signatures(grams, starts)):
-        if item in duplicates:
-            continue
-        one, other = (grams[starts[n] : starts[n + 1]] for n in (item, earlier))
-        common = len(np.intersect1d(one, other, assume_unique=True))
-        index = common / (len(one) + len(other) - common)
-        if index >= MIN_INDEX:
-            duplicates[item] = NearDuplicate(item, earlier, round(index, 4))
-    return [duplicates[item] for item in sorted(duplicates)]
+    threshold: float = Field(default=0.8, ge=similarity.LOWEST, le=1)
+    """Minimum share of 3-grams that two questions have in common (their Jaccard index), counted in
+    words, numbers and operators. Where no spaces separate words, a character is a word."""
+    numbers: Literal["keep", "ignore"] = "keep"
+    """Whether numbers count. `ignore` also rejects the same question with other numbers."""
+    keep: Keep = "first"
+    """Which question to keep: that of the earliest subset, the `longest`, the `shortest`, or the
+    one with the `best evidence` level. The first subset, then the id decides between equals."""
 
 
-def _grams(engine: Engine, questions: str) -> Iterator[tuple[Hashes, Ints]]:
-    """Yield batches of (hashes of the distinct n-grams of all questions, n-grams per question)."""
+def select_keys(source: str, numbers: str = "keep", **parameters: object) -> str:
+    """SELECT of (id, question, length, hashes): the hashed tokens of each problem's question."""
     stem = normalize.stem(normalize.fold("question"))
-    window = f"hash(list_slice(words, i, i + {GRAM - 1:d}))"
-    query = f"""
-        SELECT CASE WHEN len(words) < {GRAM:d} THEN [hash(words)] ELSE list_distinct(
-            list_transform(range(1, len(words) - {GRAM - 2:d}), lambda i: {window})) END AS grams
-        FROM (
-            SELECT item, {normalize.words("stem")} AS words
-            FROM (SELECT item, {stem} AS stem FROM ({questions}))
-        ) ORDER BY item
+    columns = f"id, md5_number_lower({normalize.key(stem)}) AS question, length(question) AS length"
+    return similarity.select_tokens(source, columns, stem, numbers == "ignore")
+
+
+def convert_keys(
+    batches: Iterable[pa.RecordBatch], threshold: float = 0.8, **parameters: object
+) -> Iterator[pa.RecordBatch]:
+    """Yield the keys in the layout `similarity.KEYS`."""
+    return similarity.add_signatures(batches, threshold)
+
+
+def reject_near_duplicates(
+    engine: Engine,
+    rows: Rows,
+    threshold: float = 0.8,
+    numbers: Literal["keep", "ignore"] = "keep",
+    keep: Keep = "first",
+) -> Iterator[pa.RecordBatch]:
+    """Yield verdicts in the layout `VERDICTS`, by row id.
+
+    A question is rejected if it is similar to a preferred one that is not rejected itself.
     """
-    for batch in engine.batches(query):
-        lists = batch.column(0)
-        sizes = np.diff(lists.offsets.to_numpy()).astype(np.int64)
-        yield lists.flatten().to_numpy().astype(np.uint64), sizes
+    keys = rows.keys
+    if not keys:
+        batches = engine.batches(select_keys(f"({rows.problems})", numbers), size=similarity.BATCH)
+        keys = engine.create_view("keys", convert_keys(batches, threshold), similarity.KEYS)
+    # Aggregates of fixed size, such as min over integers, are those that DuckDB can spill.
+    engine.sql(f"CREATE TABLE numbered AS {select_rows(rows, keep)}")
+    engine.sql(f"""
+        CREATE TABLE questions AS
+        SELECT * EXCLUDE id FROM (
+            SELECT problem_id, min(first) AS first, min(level) AS level
+            FROM numbered GROUP BY problem_id
+        ) JOIN (SELECT DISTINCT id, question, length, size, grams FROM {keys}) ON id = problem_id
+    """)
+    # Questions are compared across the whole version, as if all belonged to one problem.
+    engine.sql(f"""
+        CREATE TABLE items AS
+        SELECT (row_number() OVER (ORDER BY {ORDER[keep]}) - 1)::INTEGER AS item, problem_id AS id,
+            0 AS question, size, grams, same, first
+        FROM (SELECT * EXCLUDE level FROM questions) JOIN (
+            SELECT question AS same, min(first) AS first, min(level) AS level
+            FROM questions GROUP BY question
+        ) USING (first)
+    """)
+    texts = f"SELECT id, question AS text FROM ({rows.problems})"
+    likeness = similarity.Likeness(
+        threshold, normalize.stem(normalize.fold("text")), ignore_numbers=numbers == "ignore"
+    )
+    similarity.find_similar(engine, keys, texts, likeness)
+    query = """
+        SELECT numbered.id, kept_row.id AS kept_id, index
+        FROM matches JOIN items USING (item) JOIN items AS kept ON kept.item = matches.kept
+        JOIN numbered AS kept_row ON kept_row.first = kept.first
+        JOIN questions ON questions.question = items.same
+        JOIN numbered ON numbered.problem_id = questions.problem_id
+        ORDER BY numbered.id
+    """
+    yield from verdicts_of(engine, query, (NAME, VERSION, REASON), likeness.method)
+    engine.drop("keys", "numbered", "questions", "items", "matches")
 
 
-def _signatures(grams: Hashes, starts: Ints) -> Hashes:
-    """Return an array (questions, BANDS). Two questions that agree in a band may be near."""
-    seeds = np.random.default_rng(0).integers(1, 2**63, (BANDS * WIDTH, 2), np.uint64)
-    bands = np.zeros((len(starts) - 1, BANDS), np.uint64)
-    for place, (factor, shift) in enumerate(seeds):
-        mixed = (grams * (factor | np.uint64(1)) + shift) >> np.uint64(32)
-        least = np.minimum.reduceat(mixed, starts[:-1])
-        band = bands[:, place // WIDTH]
-        band *= np.uint64(0x9E3779B97F4A7C15)
-        band += least + np.uint64(1)
-        band ^= band >> np.uint64(29)
-    return bands
-
-
-def _pairs(bands: Hashes) -> Iterator[tuple[int, int]]:
-    """Yield each question with the first question that shares a band, and with its neighbour."""
-    pairs = [np.empty(0, np.int64)]
-    for band in bands.T:
-        order = np.argsort(band, kind="stable")
-        same = band[order][1:] == band[order][:-1]
-        begins = np.concatenate(([True], ~same))
-        first = order[np.flatnonzero(begins)[np.cumsum(begins) - 1]]
-        others = np.flatnonzero(same) + 1
-        pairs += [order[others] << 32 | first[others], order[others] << 32 | order[others - 1]]
-    for pair in np.unique(np.concatenate(pairs)).tolist():
-        yield pair >> 32, pair & 0xFFFFFFFF
+SCREEN = Screen(
+    VERSION,
+    "Keep one of several questions that differ little.",
+    reject_near_duplicates,
+    parameters=NearDuplicates,
+    keys=Keys("problems", select_keys, similarity.KEYS, convert=convert_keys),
+)

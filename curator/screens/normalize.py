@@ -6,6 +6,7 @@ In: the SQL of a VARCHAR expression. Out: the SQL of the normalised text:
     stem    folded text without answer choices and without the request for a program
     key     stem or folded text without white space; equal keys mean equal text up to layout
     words   words and numbers only, as a list, for n-grams
+    tokens  words, numbers and operators, as a list, for similarity
 
 Regular expressions are used only for patterns that seldom match; literal replacements, which are
 five times faster, do the rest.
@@ -45,8 +46,11 @@ PLAIN = {
 """Typographic variants of ASCII characters; applied only to text that is not ASCII."""
 
 DRAWING = r"\[asy\].*?(\[/asy\]|$)"
-WORD = r"\pL+|[0-9]+(?:\.[0-9]+)?"
+UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+"""Scripts that do not put spaces between words."""
+WORD = rf"[{UNSPACED}]\pM*|[^\PL{UNSPACED}]+|[0-9]+(?:\.[0-9]+)?"
 NUMBER = r"[0-9]+(?:\.[0-9]+)?"
+OPERATOR = r"[-+*/^=<>%!|&~±×÷·√≤≥≠]"
 MASK = "<n>"
 
 
@@ -106,12 +110,21 @@ def mask_numbers(key_column: str) -> str:
 def words(folded_column: str) -> str:
     """Return the words and unsigned numbers of folded text in order, as a list.
 
+    In scripts without spaces between words, such as Chinese and Thai, each character is a word.
     Operators are left out. So are drawings, because two Asymptote drawings of a triangle share long
     runs of code although the questions differ.
     """
-    text = (
+    return f"regexp_extract_all({_without_drawings(folded_column)}, '{WORD}')"
+
+
+def tokens(folded_column: str) -> str:
+    """Return the words, unsigned numbers and operators of folded text in order, as a list."""
+    return f"regexp_extract_all({_without_drawings(folded_column)}, '{WORD}|{OPERATOR}')"
+
+
+def _without_drawings(folded_column: str) -> str:
+    return (
         f"CASE WHEN contains({folded_column}, '[asy]') "
         f"THEN regexp_replace({folded_column}, {literal(DRAWING)}, ' ', 'gs') "
         f"ELSE {folded_column} END"
     )
-    return f"regexp_extract_all({text}, '{WORD}')"

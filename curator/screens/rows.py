@@ -22,3 +22,5 @@ class Rows:
     keys: str = ""
     """A SELECT of the screen's keys of all shards, also of rows that were rejected; see
     `Screen.keys`."""
+    levels: str = ""
+    """A SELECT of (row_id, evidence_level) with the rows whose answer passed a check."""

@@ -28,10 +28,12 @@ class Keys:
     select: Callable[..., str]
     """(source, **parameters) -> SELECT over a FROM item; with `prepare`, (source, prepared, …)."""
     schema: pa.Schema
-    """The columns of that SELECT."""
+    """The columns of that SELECT, or of what `convert` makes of them."""
     prepare: Callable[..., str] | None = None
     """(**parameters, **needs) -> SELECT whose rows each shard sees as the FROM item `prepared`."""
     prepared_schema: pa.Schema | None = None
+    convert: Callable[..., Iterator[pa.RecordBatch]] | None = None
+    """(batches, **parameters) -> keys: the part of the work that SQL does too slowly."""
 
 
 @dataclass(frozen=True, slots=True)

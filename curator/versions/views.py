@@ -31,6 +31,8 @@ VIEWS = {
     "rows": "Rows of each `version`: id, subset, evidence_level.",
     "verdicts": "Verdicts of each `version`, also on rows that it rejected: row_id, check_name, "
     "check_version (of the check), outcome (see Verdicts), reason, evidence (JSON).",
+    "clusters": "Rows of each `version` that were rejected because they resemble a row that was "
+    "kept: kept, row_id, check_name, index (Jaccard index; 1 for duplicates).",
     "rationales": "Texts and programs, kept or rejected: id (`row_id` of verdicts), problem_id, "
     "subset, kind, writer, instruction, text, as_written.",
     "problems": "Problems: id, source, question, gold, choices, licence, place (file and line).",
@@ -133,6 +135,10 @@ def view_statements(store: Store, manifests: Sequence[Manifest], path: Locate) -
         f"lower(hex(problem_id)) AS problem_id) FROM ({written}) "
         "QUALIFY row_number() OVER (PARTITION BY id, subset) = 1",
         f"CREATE VIEW verdicts AS {' UNION ALL '.join(verdicts)}",
+        # Every screen that keeps one of several rows names it: duplicates, near-duplicates, …
+        "CREATE VIEW clusters AS SELECT version, evidence ->> '$.kept' AS kept, row_id, "
+        "check_name, coalesce((evidence ->> '$.index')::DOUBLE, 1) AS index "
+        "FROM verdicts WHERE outcome = 'failed' AND (evidence ->> '$.kept') IS NOT NULL",
         f"CREATE VIEW evals AS {_evals_sql(store, evals, path)}",
         f"CREATE VIEW quarantine AS {quarantine_sql(store, manifests, path)}",
         f"CREATE VIEW rows AS {' UNION ALL '.join(rows)}",

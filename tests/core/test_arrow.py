@@ -1,5 +1,8 @@
 """Arrays and batches made from the values of records."""
 
+import subprocess
+import sys
+
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -31,3 +34,16 @@ def test_an_array_equals_the_one_that_pyarrow_makes(
 def test_a_number_that_does_not_fit_raises() -> None:
     with pytest.raises(OverflowError):
         make_array([2**31], pa.int32())
+
+
+def test_arrow_reserves_no_gigabyte_that_counts_against_a_memory_limit() -> None:
+    code = (
+        "import curator, resource, pyarrow as pa\n"
+        "resource.setrlimit(resource.RLIMIT_DATA, (700 << 20, 700 << 20))\n"
+        "pa.array(list(range(1_000_000)))\n"
+        "status = open('/proc/self/status').read()\n"
+        "print(int(status.partition('VmData:')[2].split()[0]) >> 10)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 700

@@ -118,3 +118,16 @@ with Engine(spill=Path(sys.argv[1])) as engine:
     words = [sys.executable, "-c", program, str(tmp_path)]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
     assert done.stdout == "[(False,)] [{'shown': False}]\n", done.stderr
+
+
+def test_a_view_is_made_of_batches_that_query_the_same_engine(tmp_path: Path) -> None:
+    with Engine(threads=2, spill=tmp_path) as engine:
+        engine.sql("CREATE TABLE numbers AS SELECT range AS n FROM range(3_000_000)")
+        doubled = engine.batches("SELECT 2 * n AS n FROM numbers ORDER BY n DESC", size=2_048)
+        engine.create_view("doubled", doubled, pa.schema([("n", pa.int64())]))
+        assert engine.sql("SELECT count(*), max(n) FROM doubled").fetchall() == [
+            (3_000_000, 5_999_998)
+        ]
+        engine.drop("doubled", "numbers", "absent")
+        assert engine.sql("SHOW TABLES").fetchall() == []
+        assert not list(engine.folder.glob("*.parquet"))

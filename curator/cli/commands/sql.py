@@ -21,9 +21,9 @@ def sql(
 ) -> None:
     """Query the store with SQL (DuckDB).
 
-    Views: versions, rows, verdicts, rationales, problems, evals, calls, budget, quarantine; the
-    reference lists their columns. The query can only read them: it cannot write, and it cannot open
-    other files, databases, addresses or extensions.
+    Views: versions, rows, verdicts, clusters, rationales, problems, evals, calls, budget,
+    quarantine; the reference lists their columns. The query can only read them: it cannot write,
+    and it cannot open other files, databases, addresses or extensions.
     """
     from curator.versions.views import run_query
 

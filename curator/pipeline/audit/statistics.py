@@ -4,113 +4,119 @@ In: an engine with the tables of `findings.open_rows`. Out: one Line each. These
 reported and reject no row: a long solution may be right, and two near questions may both be useful.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
-from math import exp, log
+from collections.abc import Iterator
+from math import exp
+from typing import Any
 
-import numpy as np
+import pyarrow as pa
 
+from curator.core.arrow import ID
 from curator.pipeline.audit.dataset import NOT_STATED
 from curator.pipeline.audit.findings import EXAMPLES, Example, Line, places_of
-from curator.screens.near_duplicates import find_near_duplicates
+from curator.screens.near_duplicates import REASON
 from curator.teacher.token_count import counter
-from datastore.engine import Engine
+from datastore.engine import Engine, literal
 
 FOREIGN = 0.3
 """A row is in another script if more than this share of its letters is neither Latin nor Greek."""
 FENCES = 3.0
 """A text is an outlier if the logarithm of its number of tokens lies more than this many
 interquartile ranges outside the quartiles (Tukey's outer fences). The range is at least log 1.5."""
+SIZES = pa.schema([("id", ID), ("kind", pa.string()), ("tokens", pa.int64())])
 
 
-def near_duplicates(engine: Engine) -> Line:
-    """Return the rows whose question is near, but not equal, to an earlier one."""
-    engine.sql("""
-        CREATE TABLE questions AS
-        SELECT row_number() OVER (ORDER BY number) - 1 AS item, * FROM (
-            SELECT same, min(number) AS number, count(*) AS rows, arg_min(place, number) AS place,
-                arg_min(id, number) AS id, arg_min(instruction, number) AS question
-            FROM audited JOIN texts USING (id) GROUP BY same
-        )
-    """)
-    pairs = find_near_duplicates(engine, "SELECT item, question FROM questions")
-    items = {each.item for each in pairs}
-    nearest = sorted(pairs, key=lambda each: (each.index == 1, -each.index))[:EXAMPLES]
-    wanted = {n for each in nearest for n in (each.item, each.earlier)}
-    details = {
-        item: (place, question, row)
-        for item, place, question, row in engine.sql(
-            "SELECT item, place, left(question, 200), id FROM questions "
-            f"WHERE item IN ({', '.join(map(str, wanted)) or '-1'})"
-        ).fetchall()
-    }
-    rows, questions = engine.sql("SELECT sum(rows), count(*) FROM questions").fetchall()[0]
-    values = {"near": list(items)}
-    query = "SELECT coalesce(sum(rows), 0) FROM questions WHERE item IN (SELECT unnest($near))"
-    near_rows = engine.sql(query, values).fetchall()[0][0]
-    examples = [
-        Example(
-            details[each.item][0],
-            "near duplicate",
-            f"{each.index:.0%} of {details[each.earlier][0]}: {details[each.item][1]}",
-            details[each.item][2].hex(),
-        )
-        for each in nearest
-    ]
-    reasons = {"near duplicate": near_rows} if near_rows else {}
-    note = f"{questions:,} different questions, {len(items):,} of them near an earlier one"
-    return Line(
-        "near duplicates", rows, reported=near_rows, reasons=reasons, examples=examples, note=note
+def near_duplicates(engine: Engine, verdicts: str) -> Line:
+    """Return the rows whose question is near, but not equal, to another one.
+
+    `verdicts` is a SELECT of the verdicts of the screen `near_duplicates`.
+    """
+    near = f"SELECT row_id, evidence FROM ({verdicts}) WHERE reason = {literal(REASON)}"
+    (rows,) = _one_row(engine, "SELECT count(*) FROM audited")
+    (questions,) = _one_row(engine, "SELECT count(*) FROM (SELECT DISTINCT same FROM audited)")
+    near_rows, near_questions = _one_row(
+        engine,
+        f"""SELECT coalesce(sum(rows), 0)::BIGINT, count(*) FROM (
+            SELECT same, count(*) AS rows FROM audited
+            WHERE id IN (SELECT row_id FROM ({near})) GROUP BY same
+        )""",
     )
+    query = f"""
+        SELECT place, evidence::JSON ->> '$.kept' AS kept, head, id,
+            (evidence::JSON ->> '$.index')::DOUBLE AS index
+        FROM ({near}) JOIN audited ON id = row_id
+        ORDER BY index = 1, index DESC, number LIMIT {EXAMPLES:d}
+    """
+    examples = engine.sql(query).fetchall()
+    places = places_of(engine, (kept for _, kept, *_ in examples))
+    return Line(
+        "near duplicates",
+        rows,
+        reported=near_rows,
+        reasons={REASON: near_rows} if near_rows else {},
+        examples=[
+            Example(place, REASON, f"{index:.0%} of {places[kept]}: {head}", row.hex())
+            for place, kept, head, row, index in examples
+        ],
+        note=f"{questions:,} different questions, {near_questions:,} of them near another one",
+    )
+
+
+def _one_row(engine: Engine, query: str) -> tuple[Any, ...]:
+    row: tuple[Any, ...] = engine.sql(query).fetchall()[0]
+    return row
 
 
 def lengths(engine: Engine) -> Line:
     """Return the rows whose text is far shorter or longer than others of its kind, in tokens."""
-    count = counter()
-    ids: list[bytes] = []
-    kinds: list[str] = []
-    sizes: list[int] = []
-    for batch in engine.batches(
-        "SELECT id, kind, text FROM audited JOIN texts USING (id) WHERE text <> '' ORDER BY number"
-    ):
-        ids += batch.column(0).to_pylist()
-        kinds += batch.column(1).to_pylist()
-        sizes += [count(text) for text in batch.column(2).to_pylist()]
-    logs = np.log(np.maximum(np.array(sizes), 1))
-    kind_of = np.array(kinds)
-    reasons: dict[str, int] = {}
-    examples: list[Example] = []
-    notes = []
-    for kind in sorted(set(kinds)):
-        mine = np.flatnonzero(kind_of == kind)
-        low, middle, high = np.quantile(logs[mine], (0.25, 0.5, 0.75))
-        fence = FENCES * max(high - low, log(1.5))
-        notes.append(
-            f"{kind} median {exp(middle):,.0f} tokens, longest {max(sizes[n] for n in mine):,}"
-        )
-        for reason, outliers in (
-            ("very short", mine[logs[mine] < low - fence]),
-            ("very long", mine[logs[mine] > high + fence]),
-        ):
-            if len(outliers):
-                reasons[reason] = reasons.get(reason, 0) + len(outliers)
-            examples += [
-                Example("", reason, f"{sizes[n]:,} tokens", ids[n].hex())
-                for n in outliers[:EXAMPLES].tolist()
-            ]
+    engine.create_view("sizes", _count_tokens(engine), SIZES)
+    engine.sql(f"""
+        CREATE TABLE fences AS
+        SELECT kind, q[1] - fence AS low, q[2] AS middle, q[3] + fence AS high, longest
+        FROM (SELECT *, {FENCES} * greatest(q[3] - q[1], ln(1.5)) AS fence FROM (
+            SELECT kind, quantile_cont(ln(greatest(tokens, 1)), [0.25, 0.5, 0.75]) AS q,
+                max(tokens) AS longest
+            FROM sizes GROUP BY kind
+        ))
+    """)
+    kinds = engine.sql("SELECT kind, middle, longest FROM fences ORDER BY kind").fetchall()
+    notes = [f"{kind} median {exp(middle):,.0f} tokens, longest {n:,}" for kind, middle, n in kinds]
+    outliers = """
+        SELECT sizes.*, CASE WHEN ln(greatest(tokens, 1)) < low THEN 'very short'
+            WHEN ln(greatest(tokens, 1)) > high THEN 'very long' ELSE '' END AS reason
+        FROM sizes JOIN fences USING (kind)
+    """
+    query = f"SELECT reason, count(*) FROM ({outliers}) GROUP BY reason ORDER BY reason DESC"
+    counts: dict[str, int] = dict(engine.sql(query).fetchall())
+    rows = sum(counts.values())
+    counts.pop("", None)
+    examples = engine.sql(f"""
+        SELECT place, reason, tokens, id FROM (SELECT * FROM ({outliers}) WHERE reason <> '')
+        JOIN audited USING (id, kind)
+        QUALIFY row_number() OVER (PARTITION BY kind, reason ORDER BY number) <= {EXAMPLES:d}
+        ORDER BY kind, reason DESC, number
+    """).fetchall()
+    engine.drop("sizes", "fences")
     return Line(
         "length",
-        len(ids),
-        reported=sum(reasons.values()),
-        reasons=reasons,
-        examples=_add_places(engine, examples),
+        rows,
+        reported=sum(counts.values()),
+        reasons=counts,
+        examples=[
+            Example(place, reason, f"{tokens:,} tokens", row.hex())
+            for place, reason, tokens, row in examples
+        ],
         note=", ".join(notes) or "no row has a solution",
     )
 
 
-def _add_places(engine: Engine, examples: Sequence[Example]) -> list[Example]:
-    places = places_of(engine, (each.row for each in examples))
-    return [replace(each, place=places[each.row]) for each in examples]
+def _count_tokens(engine: Engine) -> Iterator[pa.RecordBatch]:
+    """Yield the number of tokens of all texts, in the layout `SIZES`."""
+    count = counter()
+    for batch in engine.batches(
+        "SELECT id, kind, text FROM audited JOIN texts USING (id) WHERE text <> ''", size=2_048
+    ):
+        sizes = pa.array([count(text) for text in batch.column("text").to_pylist()], pa.int64())
+        yield pa.RecordBatch.from_arrays([*batch.columns[:2], sizes], schema=SIZES)
 
 
 def languages(engine: Engine) -> Line:
@@ -119,20 +125,24 @@ def languages(engine: Engine) -> Line:
     # Most texts are pure ASCII; comparing two lengths skips them cheaply.
     foreign = rf"length(regexp_replace({whole}, '[^\pL]|\p{{Latin}}|\p{{Greek}}', '', 'g'))"
     letters = rf"length(regexp_replace({whole}, '[^\pL]', '', 'g'))"
-    query = f"""
-        SELECT audited.id, number, place, head,
-            {foreign} / {letters} AS share
-        FROM audited JOIN texts USING (id)
+    engine.sql(f"""
+        CREATE TABLE scripts AS
+        SELECT id, {foreign} / {letters} AS share FROM texts
         WHERE strlen({whole}) > length({whole}) AND {foreign} > {FOREIGN} * {letters}
+    """)
+    (total,) = _one_row(engine, "SELECT count(*) FROM audited")
+    (rows,) = _one_row(engine, "SELECT count(*) FROM scripts JOIN audited USING (id)")
+    query = f"""
+        SELECT place, share, head, id FROM scripts JOIN audited USING (id)
+        ORDER BY number LIMIT {EXAMPLES:d}
     """
-    rows = engine.sql(f"SELECT * FROM ({query}) ORDER BY number").fetchall()
-    total = engine.sql("SELECT count(*) FROM audited").fetchall()[0][0]
     examples = [
         Example(place, "other script", f"{share:.0%} of its letters: {head}", row.hex())
-        for row, _, place, head, share in rows[:EXAMPLES]
+        for place, share, head, row in engine.sql(query).fetchall()
     ]
-    reasons = {"other script": len(rows)} if rows else {}
-    return Line("language", total, reported=len(rows), reasons=reasons, examples=examples)
+    engine.drop("scripts")
+    reasons = {"other script": rows} if rows else {}
+    return Line("language", total, reported=rows, reasons=reasons, examples=examples)
 
 
 def licences(engine: Engine, stated: str, origin: str) -> Line:

@@ -4,7 +4,7 @@ In: the result of a build of the dataset. Out: the lines, in the order in which 
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 
@@ -21,10 +21,15 @@ from curator.pipeline.stages.fill_gold import fill_gold, gold_index
 from curator.pipeline.stages.ingest import find_eval_problems, ingest, problems_of
 from curator.pipeline.stages.screen import screen_all
 from curator.pipeline.state import Result
-from curator.screens import SCREENS, Screen
+from curator.recipe.schema import Screens
+from curator.screens import SCREENS, Screen, near_duplicates
+from curator.screens.near_duplicates import NearDuplicates
 from curator.versions import queries
 from curator.versions.queries import Part
 from datastore.engine import Engine, literal, scan
+
+NEAR = 0.75
+"""Minimum Jaccard index of the questions that an audit reports as near-duplicates."""
 
 
 def verdict_table(
@@ -42,6 +47,7 @@ def verdict_table(
     # The screens of a recipe that mentions none, each over all rows.
     audited = {name: screen for name, screen in SCREENS.items() if screen.on}
     screened = {name: screen_all(context, parts, against, only=(name,)) for name in audited}
+    near = _near_duplicates(context, parts)
     rationales = " UNION ALL ".join(
         f"SELECT id, problem_id, kind, instruction, text, copy FROM {scan(part.rationales)}"
         for part in parts
@@ -65,11 +71,21 @@ def verdict_table(
             line = read_line(engine, name, paths, note)
             lines.append(replace(line, rows=rows if digests else 0))
         lines += [
-            statistics.near_duplicates(engine),
+            statistics.near_duplicates(engine, near),
             statistics.lengths(engine),
             statistics.languages(engine),
         ]
         return [*lines, statistics.licences(engine, dataset.licence, dataset.licence_origin)]
+
+
+def _near_duplicates(context: BuildContext, parts: Sequence[Part]) -> str:
+    """Return a SELECT of the verdicts of the screen `near_duplicates` on all rows."""
+    screens = Screens(near_duplicates=NearDuplicates(threshold=NEAR))
+    recipe = context.recipe.model_copy(update={"screens": screens})
+    name = near_duplicates.NAME
+    outputs = screen_all(replace(context, recipe=recipe), parts, {}, only=(name,))
+    path = context.store.objects.path(outputs[name].objects["verdicts"])
+    return queries.verdicts([path])
 
 
 def _screen_note(screen: Screen, evals: Mapping[str, LocatedSource]) -> str:

@@ -7,6 +7,7 @@ checks and the earlier screens left, so that a wrong or contaminated row never d
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -90,7 +91,8 @@ def _screen(
         context.listener.progress(f"screening {name}", 0, None)
         with context.store.guard_query(inputs), context.store.engine() as engine:
             create_tables(engine, context, parts, earlier)
-            rows = Rows("SELECT * FROM alive", queries.problems(parts), keys)
+            levels = queries.evidence_levels(queries.verdicts(_verdict_paths(parts)))
+            rows = Rows("SELECT * FROM alive", queries.problems(parts), keys, levels)
             batches = SCREENS[name].run(engine, rows, **parameters, **provided)
             digest = objects.write(batches, arrow.VERDICTS)
             verdicts = scan([objects.path(digest)])
@@ -105,6 +107,10 @@ def _screen(
     plain |= {"subsets": [part.subset for part in parts], "undecided": context.recipe.undecided}
     inputs = [*input_digests(parts, earlier), *chain.from_iterable(evals.values())]
     return context.once(Stage(f"screen {name}", ("curator.screens", *CODE)), plain, inputs, make)
+
+
+def _verdict_paths(parts: Sequence[Part]) -> Iterator[Path]:
+    return chain.from_iterable(part.verdicts for part in parts)
 
 
 def make_keys(
@@ -177,7 +183,10 @@ def keys_of_shards(
         if prepared:
             given["prepared"] = scan([objects.path(prepared)])
         query = keys.select(scan(map(objects.path, digests)), **given)
-        batches = context.store.shard_engine().batches(query)
+        if keys.convert is None:
+            batches = context.store.shard_engine().batches(query)
+        else:
+            batches = keys.convert(context.store.shard_engine().batches(query, size=2_048), **given)
         return {"keys": objects.write(batches, keys.schema)}, {}
 
     inputs = [*digests, prepared] if prepared else list(digests)

@@ -5,7 +5,7 @@ Out: frozen records for the templates.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from curator.core.model import EVIDENCE_LEVELS
@@ -213,4 +213,46 @@ def count_contamination(
             *counts.get(name, (0, 0)),
         )
         for name, origin in sorted(content.evals.items())
+    ]
+
+
+LARGEST = 10
+"""Number of clusters that a report lists per screen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clusters:
+    """The rows that one screen rejected because it kept a similar one."""
+
+    screen: str
+    rows: int
+    """Rejected rows."""
+    clusters: int
+    """Rows that were kept for them."""
+    largest: Sequence[tuple[str, str, int, float]]
+    """(id of the kept row, its question, rejected rows, smallest Jaccard index)."""
+
+
+def count_clusters(engine: Engine) -> list[Clusters]:
+    """Return the clusters of each screen that names the row it kept."""
+    clusters = """
+        SELECT "check" AS screen, evidence::JSON ->> '$.kept' AS kept, count(*) AS rows,
+            min(coalesce((evidence::JSON ->> '$.index')::DOUBLE, 1)) AS index
+        FROM current.verdict WHERE screen > 0 AND outcome = 'failed'
+            AND (evidence::JSON ->> '$.kept') IS NOT NULL GROUP BY 1, 2
+    """
+    totals = engine.sql(
+        f"SELECT screen, sum(rows)::BIGINT, count(*) FROM ({clusters}) GROUP BY 1 ORDER BY 1"
+    ).fetchall()
+    query = f"""
+        SELECT screen, kept, left(any_value(instruction), 200), any_value(rows), any_value(index)
+        FROM (
+            SELECT * FROM ({clusters})
+            QUALIFY row_number() OVER (PARTITION BY screen ORDER BY rows DESC, kept) <= {LARGEST:d}
+        ) JOIN current.rationale ON id = unhex(kept) GROUP BY screen, kept ORDER BY 1, 4 DESC, 2
+    """
+    largest = engine.sql(query).fetchall()
+    return [
+        Clusters(screen, rows, count, [tuple(each[1:]) for each in largest if each[0] == screen])
+        for screen, rows, count in totals
     ]

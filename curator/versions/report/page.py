@@ -106,6 +106,7 @@ def render_report(engine: Engine, version: VersionInfo, count: Callable[[str], i
         levels=levels,
         proved=sum(rows for level, _, rows in levels if level in PROOFS),
         contamination=figures.count_contamination(engine, content, version.questions),
+        clusters=figures.count_clusters(engine),
         total=total,
         quarantine_total=quarantine_total,
     )

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import random
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -18,7 +17,6 @@ from curator.core.errors import SourceError, UsageError
 from curator.pipeline.audit.dataset import open_dataset
 from curator.pipeline.audit.findings import Line
 from curator.pipeline.audit.run import Audit, AuditRequest, audit
-from curator.screens.near_duplicates import MIN_INDEX, find_near_duplicates
 from curator.sources.chat_columns import kind_of
 from curator.sources.detect_columns import detect
 from curator.versions.rows import load
@@ -419,37 +417,6 @@ def test_golds_are_filled_only_for_questions_that_a_source_shares(tmp_path: Path
         "3 without a gold answer, questions filled from: aqua_rat 3, gsm8k 1, "
         "executed: 1, independent: 2"
     )
-
-
-def words(chance: random.Random, many: int) -> list[str]:
-    return ["".join(chance.choices("abcdefghij", k=5)) for _ in range(many)]
-
-
-def test_all_near_duplicates_are_found_and_no_others(tmp_path: Path) -> None:
-    chance = random.Random(4)
-    questions = [words(chance, chance.randrange(20, 60)) for _ in range(3_000)]
-    for place in range(1_500):
-        copy = list(questions[place])
-        for _ in range(chance.randrange(1, 4)):
-            copy[chance.randrange(len(copy))] = words(chance, 1)[0]
-        questions.append(copy)
-
-    def index(one: list[str], other: list[str]) -> float:
-        a, b = ({tuple(q[n : n + 3]) for n in range(len(q) - 2)} for q in (one, other))
-        return len(a & b) / len(a | b)
-
-    planted = {3_000 + n: index(questions[n], questions[3_000 + n]) for n in range(1_500)}
-    true = {n for n, share in planted.items() if share >= MIN_INDEX}
-    with Store(tmp_path / "st") as store, store.engine() as engine:
-        table = pa.table({"item": range(len(questions)), "question": map(" ".join, questions)})
-        engine.connection.register("given", table)
-        engine.sql("CREATE TABLE questions AS SELECT * FROM given")
-        found = find_near_duplicates(engine, "FROM questions")
-    assert len(true) > 700 and {each.item for each in found} <= true
-    assert len(found) >= 0.99 * len(true)
-    for each in found:
-        assert each.earlier == each.item - 3_000
-        assert each.index == pytest.approx(planted[each.item], abs=1e-4)
 
 
 @pytest.mark.parametrize("text", [

@@ -1,0 +1,320 @@
+"""Finds similar texts in bounded memory: MinHash of 3-grams, then the exact Jaccard index.
+
+In: texts in an order of preference. Out: the texts that are similar to preferred ones, each with
+the text that is kept instead. Bands of 64 hashes select candidates. The grams of candidates alone
+are computed from their texts; pairs that share a band or a rare gram are compared exactly, so that
+there are no false positives. All tables are DuckDB's, which spills them; Python holds one byte per
+text. Not covered: paraphrases.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import shake_128
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curator.core.arrow import ID
+from curator.screens import normalize
+from datastore.engine import Engine
+
+GRAM = 3
+"""Number of tokens per n-gram."""
+HASHES = 64
+LOWEST = 0.5
+"""Minimum threshold: below it, the hashes select too many candidates."""
+RECALL = 0.995
+"""Minimum probability that two texts whose index equals the threshold become candidates."""
+NEIGHBOURS = 4
+"""A text is compared with this many first and this many preceding texts of its bucket, since all
+texts of a template share one."""
+MOST_CHARACTERS = 20_000
+"""Characters of a text that are compared: a vector of DuckDB has 2,048 texts."""
+CHUNK = 1 << 20
+"""Number of grams that are hashed at a time."""
+BATCH = 2_048
+
+Hashes = np.ndarray[Any, np.dtype[np.uint64]]
+Ints = np.ndarray[Any, np.dtype[np.signedinteger[Any]]]
+
+KEYS = pa.schema(
+    [
+        ("id", ID),
+        ("question", pa.uint64()),
+        ("length", pa.int32()),
+        ("size", pa.int32()),
+        ("grams", pa.uint64()),
+        ("bands", pa.list_(pa.uint64())),
+    ]
+)
+"""The keys of a text: `question` is the hash of the normalised question, `length` is in
+characters, `size` is the number of different grams and `grams` the hash of their set."""
+PAIRS = pa.schema([("item", pa.int32()), ("earlier", pa.int32())])
+GRAMS = pa.schema([("item", pa.int32()), ("grams", pa.list_(pa.uint64()))])
+SIMILAR = pa.schema([("item", pa.int32()), ("kept", pa.int32()), ("index", pa.float64())])
+
+_SEEDS = np.frombuffer(shake_128(b"minhash").digest(HASHES * 8), np.uint32).reshape(2, HASHES)
+_FACTORS = np.frombuffer(shake_128(b"grams").digest(GRAM * 8), np.uint64) | np.uint64(1)
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """Which texts are similar."""
+
+    threshold: float
+    """Minimum Jaccard index of their 3-grams."""
+    folded: str
+    """SQL of a text without differences that do not count, over the column `text`."""
+    most: int = 1
+    """Number of similar texts to keep."""
+    ignore_numbers: bool = False
+
+    @property
+    def method(self) -> str:
+        """How texts are compared, for evidence."""
+        return f"{GRAM}-grams{' without numbers' if self.ignore_numbers else ''}"
+
+
+def select_tokens(source: str, columns: str, folded: str, ignore_numbers: bool = False) -> str:
+    """SELECT of `columns` and `hashes`: the hashed tokens of the text `folded`."""
+    shown = f"CASE WHEN t >= '0' AND t < ':' THEN '{normalize.MASK}' ELSE t END"
+    token = shown if ignore_numbers else "t"
+    return f"""
+        SELECT * EXCLUDE folded,
+            list_transform({normalize.tokens("folded")}, lambda t: hash({token})) AS hashes
+        FROM (SELECT {columns}, left({folded}, {MOST_CHARACTERS:d}) AS folded FROM {source})
+    """
+
+
+def add_signatures(batches: Iterable[pa.RecordBatch], threshold: float) -> Iterator[pa.RecordBatch]:
+    """Yield batches in the layout `KEYS` for batches of (id, question, length, hashes)."""
+    width = _band_width(threshold)
+    for batch in batches:
+        for part, grams, starts in _distinct_grams(batch):
+            bands = _bands(grams, starts, width)
+            mixed = (grams ^ (grams >> np.uint64(29))) * _MIX
+            offsets = np.arange(len(bands) + 1, dtype=np.int32) * bands.shape[1]
+            columns = [
+                *(part.column(name).cast(KEYS.field(name).type) for name in KEYS.names[:3]),
+                pa.array(np.diff(starts).astype(np.int32)),
+                pa.array(np.add.reduceat(mixed, starts[:-1])),
+                pa.ListArray.from_arrays(pa.array(offsets), pa.array(bands.ravel())),
+            ]
+            yield pa.RecordBatch.from_arrays(columns, schema=KEYS)
+
+
+def _band_width(threshold: float) -> int:
+    """Return the largest number of hashes per band that finds a pair at the threshold."""
+    return max(
+        (w for w in range(1, 17) if 1 - (1 - threshold**w) ** (HASHES // w) >= RECALL), default=1
+    )
+
+
+def _distinct_grams(batch: pa.RecordBatch) -> Iterator[tuple[pa.RecordBatch, Hashes, Ints]]:
+    """Yield parts of a batch: its rows, their different grams, where each text begins.
+
+    The grams of a text are sorted. Texts without a token are left out.
+    """
+    batch = batch.filter(pc.greater(pc.list_value_length(batch.column("hashes")), 0))
+    lists = batch.column("hashes")
+    ends = lists.offsets.to_numpy().astype(np.int64)
+    first = 0
+    while first < len(lists):
+        last = max(first + 1, int(np.searchsorted(ends, ends[first] + CHUNK, "right")) - 1)
+        tokens = lists.values[ends[first] : ends[last]].to_numpy().astype(np.uint64)
+        grams, sizes = _hash_grams(tokens, np.diff(ends[first : last + 1]))
+        texts = np.repeat(np.arange(last - first), sizes)
+        order = np.lexsort((grams, texts))
+        grams, texts = grams[order], texts[order]
+        new = (grams[1:] != grams[:-1]) | (texts[1:] != texts[:-1])
+        new = np.append(True, new)
+        starts = np.searchsorted(texts[new], np.arange(last - first + 1))
+        yield batch.slice(first, last - first), grams[new], starts
+        first = last
+
+
+def _hash_grams(tokens: Hashes, sizes: Ints) -> tuple[Hashes, Ints]:
+    """Return the hashes of all 3-grams, and how many each text has: at least one.
+
+    A text of fewer tokens is filled up with zeros.
+    """
+    missing = np.maximum(GRAM - sizes, 0)
+    tokens = np.insert(tokens, np.repeat(np.cumsum(sizes), missing), 0)
+    sizes = sizes + missing
+    inside = np.ones(len(tokens), bool)
+    for place in range(1, GRAM):  # the last tokens of a text begin no gram
+        inside[np.cumsum(sizes) - place] = False
+    starts = np.flatnonzero(inside)
+    mixed = np.zeros(len(starts), np.uint64)
+    for place, factor in enumerate(_FACTORS):
+        mixed += tokens[starts + place] * factor
+    return (mixed ^ (mixed >> np.uint64(32))) * _MIX, sizes - (GRAM - 1)
+
+
+def _bands(grams: Hashes, starts: Ints, width: int) -> Hashes:
+    """Return an array (texts, bands). Two texts that agree in a band may be similar."""
+    short = (grams >> np.uint64(32)).astype(np.uint32)
+    bands = np.zeros((len(starts) - 1, HASHES // width), np.uint64)
+    for place in range(bands.shape[1] * width):
+        factor, shift = _SEEDS[:, place]
+        least = np.minimum.reduceat(short * (factor | np.uint32(1)) + shift, starts[:-1])
+        band = bands[:, place // width]
+        band += least + np.uint64(place + 1)
+        band *= _MIX
+        band ^= band >> np.uint64(29)
+    return bands
+
+
+def find_similar(engine: Engine, keys: str, texts: str, likeness: Likeness) -> None:
+    """Create table `matches` (item, kept, index) from table `items`.
+
+    `items` (item, id, question, size, grams) has the texts to compare, numbered from 0 in the order
+    of preference; only texts with the same `question` are compared. `keys` is a FROM item in the
+    layout `KEYS`, `texts` a SELECT of (id, text), whose ids may repeat. `kept` precedes `item` and
+    is not an `item` itself; `index` is the Jaccard index of the two.
+    """
+    most = likeness.most
+    engine.sql("""
+        CREATE TABLE sets AS
+        SELECT item, id, question, size, min(item) OVER same AS first,
+            row_number() OVER (same ORDER BY item) AS rank
+        FROM items WINDOW same AS (PARTITION BY question, size, grams)
+    """)
+    bands = f"""
+        SELECT question, item, unnest(bands) AS shared
+        FROM sets JOIN (SELECT id, bands FROM {keys}) USING (id)
+        WHERE rank <= {most:d}
+    """
+    engine.create_view("pairs", _pairs(engine, bands, most), PAIRS)
+    engine.create_view("grams", _grams(engine, texts, likeness), GRAMS)
+    # Texts of a template share most bands, so that a text may lack its nearest one among them.
+    rare = _select_rare_grams(likeness.threshold)
+    engine.create_view("more_pairs", _pairs(engine, rare, most), PAIRS)
+    (count,) = engine.sql("SELECT count(*) FROM items").fetchall()[0]
+    similar = _choose(engine, bytearray(count), likeness)
+    engine.create_view("near", similar, SIMILAR)
+    engine.sql(f"""
+        CREATE TABLE matches AS
+        SELECT * FROM near
+        UNION ALL
+        SELECT s.item, coalesce(n.kept, s.first), coalesce(n.index, 1)
+        FROM sets s LEFT JOIN near n ON n.item = s.first WHERE s.rank > {most:d}
+    """)
+    engine.drop("sets", "pairs", "more_pairs", "grams", "near")
+
+
+def _select_rare_grams(threshold: float) -> str:
+    """SELECT of (question, item, shared): the rarest grams of each item of table `grams`.
+
+    Of two sets with an index of at least the threshold, those of any common order that are beyond
+    threshold · size share one (prefix filtering; Chaudhuri, Ganti and Kaushik, 2006).
+    """
+    return f"""
+        WITH single AS (
+            SELECT item, len(grams) AS size, unnest(grams) AS gram FROM grams
+        ),
+        counted AS (SELECT gram, count(*) AS items FROM single GROUP BY gram),
+        ranked AS (
+            SELECT *, row_number() OVER (PARTITION BY item ORDER BY items, gram) AS place
+            FROM single JOIN counted USING (gram)
+        )
+        SELECT question, item, gram AS shared FROM ranked JOIN sets USING (item)
+        WHERE items > 1 AND place <= ranked.size - ceil({threshold!r} * ranked.size - 1e-9) + 1
+    """
+
+
+def _pairs(engine: Engine, shared: str, most: int) -> Iterator[pa.RecordBatch]:
+    """Yield the pairs of items that share something, in the layout `PAIRS`; pairs may repeat.
+
+    `shared` is a SELECT of (question, item, shared).
+    """
+    query = f"SELECT hash(question, shared) AS bucket, item FROM ({shared}) ORDER BY bucket, item"
+    neighbours = max(NEIGHBOURS, most)
+    buckets, items = np.empty(0, np.uint64), np.empty(0, np.int32)
+    for batch in engine.batches(query, size=1 << 18):
+        buckets = np.concatenate((buckets, batch.column(0).to_numpy()))
+        items = np.concatenate((items, batch.column(1).to_numpy()))
+        again = (buckets[1:] == buckets[:-1]) & (items[1:] == items[:-1])  # ids may repeat
+        buckets, items = (each[np.append(True, ~again)] for each in (buckets, items))
+        # The last bucket may go on in the next batch.
+        whole = int(np.searchsorted(buckets, buckets[-1]))
+        yield from _pairs_of_buckets(buckets[:whole], items[:whole], neighbours)
+        buckets, items = buckets[whole:], items[whole:]
+    yield from _pairs_of_buckets(buckets, items, neighbours)
+
+
+def _pairs_of_buckets(buckets: Hashes, items: Ints, neighbours: int) -> Iterator[pa.RecordBatch]:
+    begins = np.flatnonzero(np.concatenate(([True], buckets[1:] != buckets[:-1])))
+    sizes = np.diff(np.append(begins, len(buckets)))
+    shared = np.repeat(sizes > 1, sizes)
+    start = np.repeat(begins, sizes)[shared]
+    position = np.flatnonzero(shared)
+    for near in range(1, neighbours + 1):
+        some = position - near >= start
+        yield _pair_batch(items[position[some]], items[position[some] - near])
+    for first in range(neighbours):
+        some = position - neighbours > start + first
+        yield _pair_batch(items[position[some]], items[start[some] + first])
+
+
+def _pair_batch(items: Ints, earlier: Ints) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([pa.array(items), pa.array(earlier)], schema=PAIRS)
+
+
+def _grams(engine: Engine, texts: str, likeness: Likeness) -> Iterator[pa.RecordBatch]:
+    """Yield the grams of the items that are in a pair, in the layout `GRAMS`."""
+    candidates = f"""(
+        SELECT item, any_value(text) AS text FROM ({texts}) JOIN (
+            SELECT id, item FROM sets SEMI JOIN (
+                SELECT item FROM pairs UNION SELECT earlier FROM pairs
+            ) USING (item)
+        ) USING (id) GROUP BY item
+    )"""
+    query = select_tokens(candidates, "item", likeness.folded, likeness.ignore_numbers)
+    for batch in engine.batches(query, size=BATCH):
+        for part, grams, starts in _distinct_grams(batch):
+            lists = pa.ListArray.from_arrays(pa.array(starts.astype(np.int32)), pa.array(grams))
+            yield pa.RecordBatch.from_arrays([part.column("item"), lists], schema=GRAMS)
+
+
+def _choose(engine: Engine, left_out: bytearray, likeness: Likeness) -> Iterator[pa.RecordBatch]:
+    """Yield the items with `most` kept similar items before them, in the layout `SIMILAR`."""
+    query = f"""
+        SELECT item, earlier, common / (size + other - common) AS index FROM (
+            SELECT p.item, p.earlier, len(a.grams) AS size, len(b.grams) AS other,
+                len(list_intersect(a.grams, b.grams)) AS common
+            FROM (
+                SELECT DISTINCT p.item, p.earlier
+                FROM (FROM pairs UNION ALL FROM more_pairs) p
+                JOIN sets a ON a.item = p.item JOIN sets b ON b.item = p.earlier
+                WHERE least(a.size, b.size) / greatest(a.size, b.size) >= {likeness.threshold!r}
+            ) p JOIN grams a ON a.item = p.item JOIN grams b ON b.item = p.earlier
+        ) WHERE common / (size + other - common) >= {likeness.threshold!r}
+        ORDER BY item, index DESC, earlier
+    """
+    found: list[tuple[int, int, float]] = []
+    rows = (
+        row
+        for batch in engine.batches(query)
+        for row in zip(*(column.to_pylist() for column in batch.columns), strict=True)
+    )
+    for item, pairs in groupby(rows, key=lambda row: row[0]):
+        kept = [pair for pair in pairs if not left_out[pair[1]]]
+        if len(kept) >= likeness.most:
+            left_out[item] = 1
+            found.append(kept[0])
+        if len(found) == BATCH:
+            yield _similar_batch(found)
+            found.clear()
+    if found:
+        yield _similar_batch(found)
+
+
+def _similar_batch(found: list[tuple[int, int, float]]) -> pa.RecordBatch:
+    columns = [np.array(c) for c in zip(*found, strict=True)]
+    arrays = [pa.array(c.astype(t)) for c, t in zip(columns, ("i4", "i4", "f8"), strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=SIMILAR)
