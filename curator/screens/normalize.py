@@ -45,7 +45,9 @@ PLAIN = {
 """Typographic variants of ASCII characters; applied only to text that is not ASCII."""
 
 DRAWING = r"\[asy\].*?(\[/asy\]|$)"
-WORD = r"\pL+|[0-9]+(?:\.[0-9]+)?"
+UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+"""Scripts that do not put spaces between words."""
+WORD = rf"[{UNSPACED}]\pM*|[^\PL{UNSPACED}]+|[0-9]+(?:\.[0-9]+)?"
 NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 MASK = "<n>"
 
@@ -104,6 +106,7 @@ def mask_numbers(key_column: str) -> str:
 def words(folded_column: str) -> str:
     """Return the words and unsigned numbers of folded text in order, as a list.
 
+    In scripts without spaces between words, such as Chinese and Thai, each character is a word.
     Operators are left out. So are drawings, because two Asymptote drawings of a triangle share long
     runs of code although the questions differ.
     """

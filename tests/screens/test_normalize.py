@@ -46,3 +46,20 @@ def test_words_leave_out_operators_layout_and_drawings(engine: Engine) -> None:
     assert engine.sql(query, {"q": question}).fetchall()[0][0] == [
         "let", "x", "3.5", "be", "ölçü", "find", "x",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("小明有12个苹果。", ["小", "明", "有", "12", "个", "苹", "果"]),
+        ("りんごはx個ですか", ["り", "ん", "ご", "は", "x", "個", "で", "す", "か"]),
+        ("มีแมว 3 ตัว", ["มี", "แ", "ม", "ว", "3", "ตั", "ว"]),
+        ("사과가 12개 있다", ["사과가", "12", "개", "있다"]),
+        ("Сколько будет 3?", ["сколько", "будет", "3"]),
+    ],
+)
+def test_each_character_is_a_word_where_words_are_not_separated(
+    engine: Engine, text: str, expected: list[str]
+) -> None:
+    query = f"SELECT {normalize.words(normalize.fold('q'))} FROM (SELECT $q AS q)"
+    assert engine.sql(query, {"q": text}).fetchall()[0][0] == expected
