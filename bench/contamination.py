@@ -31,23 +31,27 @@ from results import Figure, add_json_option, write_figures
 from curator.core import arrow
 from curator.core.model import Problem
 from curator.screens import SCREENS, Rows
+from curator.screens.match import LEVELS
 from curator.sources import EVALS, SOURCES, open_source, records
 from datastore.engine import Engine
 
 TRAINING = ("gsm8k", "math", "mathqa", "lila", "aqua_rat", "theoremqa")
 """Training sets. Flagged rows are not all errors: MMLU, for one, contains questions of MATH."""
-REASONS = ("contaminated", "near contamination")
+REASONS = LEVELS
+ACTIONS = [level.replace(" ", "_") for level in LEVELS]
+REWORDINGS = ("reworded", "problem understanding")
+"""Published changes that keep the problem; measured without the row's gold answer, too."""
 SHORT = 13
 """Questions of fewer words are listed again on their own."""
 WORD = re.compile(r"[^\W\d_]+|[0-9]+(?:\.[0-9]+)?")
 LABELS = json.loads(Path(__file__).with_name("contamination_labels.json").read_text("utf-8"))
 EXPECTED = {
-    "same question": ("contaminated",),
-    "same template": ("near contamination",),
-    "same givens": ("near contamination",),
-    "unrelated": ("near contamination", "not flagged"),
+    "same question": ("same question",),
+    "same template": ("same template",),
+    "same givens": ("same template", "shared phrase"),
+    "unrelated": ("shared phrase", "not flagged"),
 }
-"""Right reasons by label: only the same question is rejected by default."""
+"""Right levels by label. Only the same question and a rewording are rejected by default."""
 
 Verdict = Mapping[str, Any]
 Evals = Mapping[str, Sequence[Problem]]
@@ -109,7 +113,9 @@ class Screening:
             f"SELECT * FROM read_parquet('{path}')",
         )
         found: list[Verdict | None] = [None] * len(problems)
-        for batch in SCREENS["contamination"].run(self.engine, rows, evals=self.sets):
+        for batch in SCREENS["contamination"].run(
+            self.engine, rows, evals=self.sets, **dict.fromkeys(ACTIONS, "flag")
+        ):
             for verdict in batch.to_pylist():
                 evidence = json.loads(verdict["evidence"])
                 found[int.from_bytes(verdict["row_id"], "big")] = verdict | {"evidence": evidence}
@@ -158,6 +164,9 @@ def published(data: Path, tests: Sequence[Problem], half: str) -> Iterator[Hidde
                 question, attack = text.removeprefix("Question:").strip(), "reworded"
                 gold = gold.strip(" \n#")
             yield Hidden(block, attack, [replace(item, question=question, gold=gold)], item)
+            if attack in REWORDINGS:
+                row = replace(item, question=question, gold="")
+                yield Hidden(block, f"{attack}, no gold", [row], item)
 
 
 def measure_recall(screening: Screening, hidden: Sequence[Hidden]) -> list[Figure]:

@@ -17,31 +17,33 @@ from curator.core.arrow import ID
 from curator.screens import normalize
 from datastore.engine import literal, scan
 
+NUMBER_WORDS = (
+    "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+)  # fmt: skip
+"""Words that count as the numbers from 2."""
 RUN = 3
 """Words per run."""
 STEM = 5
 """Characters by which words are compared here: `multiply` and `multiplied` are one stem."""
-MAX_SHARE = 1 / 200
+MAX_SHARE = 1 / 100
 """Maximum share of the items that contain a rare word."""
 MAX_ITEMS = 16
 """Maximum number of candidates per problem."""
-MIN_COVERED = 0.25
-"""Minimum share of an item's words, by weight, that a candidate has as rare words."""
-SAME_NUMBERS = 0.3
-"""What the same numbers, at least three of them, add to that share."""
-MOSTLY_COVERED = 0.5
-"""From this share, numbers may differ."""
-MIN_NUMBERS = 0.3
-"""Minimum share of numbers in common below it."""
-NUMBER_WORDS = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
-SURE = 4.0
+MIN_COVERED = 100_000
+"""Minimum share of an item's words, by weight, that a candidate has as rare words; in millionths,
+as all shares here, so that sums do not depend on their order."""
+SAME_NUMBERS = 300_000
+"""What the same numbers, at least two of them, add to that share."""
+ALIKE = 500_000
+"""Minimum of that share plus half of the Jaccard index of the numbers."""
+SURE = 4_000_000
 """The weight of a whole text or a rare run, above all sums of shares."""
 
 POSTINGS = pa.schema(
     [
         ("hash", pa.uint64()),
         ("item", pa.int32()),
-        ("weight", pa.float32()),
+        ("weight", pa.int64()),
         ("numbers", pa.list_(pa.uint64())),
     ]
 )
@@ -78,18 +80,21 @@ def index_items(evals: Mapping[str, Sequence[Path]], **parameters: object) -> st
         WITH items AS MATERIALIZED ({_features(items, "item")}),
         size AS (SELECT count(*) AS items FROM items),
         word AS (
-            SELECT DISTINCT item, unnest(list_filter(stems, lambda h: NOT list_contains(numbers, h))) AS hash FROM items
+            SELECT DISTINCT item,
+                unnest(list_filter(stems, lambda h: NOT list_contains(numbers, h))) AS hash
+            FROM items
         ),
         word_count AS (SELECT hash, count(*) AS found FROM word GROUP BY hash),
         weighed AS MATERIALIZED (
-            SELECT item, hash, found, ln((items + 1) / (found + 0.5)) ** 2 AS weight
+            SELECT item, hash, found,
+                round(1000000 * ln((items + 1) / (found + 0.5)) ** 2)::BIGINT AS weight
             FROM word JOIN word_count USING (hash), size
         ),
         total AS (SELECT item, sum(weight) AS total FROM weighed GROUP BY item),
         run AS (SELECT DISTINCT item, unnest(runs) AS hash FROM items),
         run_count AS (SELECT hash, count(*) AS found FROM run GROUP BY hash),
         postings AS (
-            SELECT hash, item, weight / total AS weight
+            SELECT hash, item, (1000000 * weight // total)::BIGINT AS weight
             FROM weighed JOIN total USING (item), size
             WHERE found <= greatest(8, items * {MAX_SHARE})
             UNION ALL
@@ -103,9 +108,9 @@ def index_items(evals: Mapping[str, Sequence[Path]], **parameters: object) -> st
             UNION ALL
             SELECT number_set, item, {SAME_NUMBERS} FROM items
         )
-        SELECT hash::UBIGINT AS hash, item, max(weight)::FLOAT AS weight, NULL AS numbers
+        SELECT hash::UBIGINT AS hash, item, max(weight)::BIGINT AS weight, NULL AS numbers
         FROM postings WHERE hash IS NOT NULL GROUP BY hash, item
-        UNION ALL SELECT NULL, item, NULL, numbers FROM items
+        UNION ALL SELECT NULL, item, NULL, list_distinct(numbers) FROM items
         ORDER BY hash, item
     """
 
@@ -115,23 +120,33 @@ def select_candidates(source: str, prepared: str, **parameters: object) -> str:
     problems = f"""
         SELECT id, {normalize.stem(normalize.fold("question"))} AS folded FROM {source}
     """
-    common = "len(list_intersect(problem.numbers, one.numbers))"
     return f"""
         WITH problem AS MATERIALIZED ({_features(problems, "id")}),
         hashed AS (
             SELECT id, unnest(list_concat(stems, runs, [whole, masked, number_set])) AS hash
             FROM problem
         ),
+        posting AS (SELECT hash, item, weight FROM {prepared} WHERE hash IS NOT NULL),
         found AS (
-            SELECT id, item, sum(weight) AS weight FROM (SELECT DISTINCT id, hash FROM hashed)
-            JOIN (SELECT hash, item, weight FROM {prepared}) AS posting USING (hash)
-            GROUP BY id, item HAVING sum(weight) >= CASE WHEN count(*) > 1 THEN {MIN_COVERED} ELSE {SURE} END
+            SELECT id, item, sum(weight) AS weight
+            FROM (SELECT DISTINCT id, hash FROM hashed SEMI JOIN posting USING (hash))
+            JOIN posting USING (hash)
+            GROUP BY id, item
+            HAVING sum(weight) >= CASE WHEN count(*) > 1 THEN {MIN_COVERED} ELSE {SURE} END
+        ),
+        compared AS (
+            SELECT id, item, weight, len(list_intersect(mine, its)) AS common,
+                len(mine) + len(its) AS total_numbers
+            FROM (
+                SELECT id, item, weight, list_distinct(problem.numbers) AS mine,
+                    one.numbers AS its
+                FROM found JOIN problem USING (id)
+                JOIN (SELECT item, numbers FROM {prepared} WHERE hash IS NULL) AS one USING (item)
+            )
         )
-        SELECT DISTINCT id, item FROM found JOIN problem USING (id)
-        JOIN (SELECT item, numbers FROM {prepared} WHERE hash IS NULL) AS one USING (item)
-        WHERE found.weight >= {MOSTLY_COVERED} OR {common} >= {MIN_NUMBERS}
-            * (len(list_distinct(problem.numbers)) + len(list_distinct(one.numbers)) - {common})
-        QUALIFY row_number() OVER (PARTITION BY id ORDER BY found.weight DESC, item) <= {MAX_ITEMS}
+        SELECT id, item FROM (SELECT DISTINCT * FROM compared)
+        WHERE weight + 500000 * common // greatest(total_numbers - common, 1) >= {ALIKE}
+        QUALIFY row_number() OVER (PARTITION BY id ORDER BY weight DESC, item) <= {MAX_ITEMS}
     """
 
 
@@ -142,19 +157,23 @@ def _features(source: str, column: str) -> str:
     the hash of the text without layout, `masked` of that without numbers, and `number_set` of the
     numbers in any order if there are three.
     """
-    names = ", ".join(map(literal, NUMBER_WORDS))
     run = f"hash(list_slice(hashes, i, i + {RUN - 1}))"
+    names = ", ".join(map(literal, NUMBER_WORDS))
+    digits = f"CASE WHEN w < ':' THEN w ELSE (list_position([{names}], w) + 1)::VARCHAR END"
     return f"""
         SELECT {column}, hashes AS stems, numbers,
             list_transform(range(1, len(hashes) - {RUN - 2}), lambda i: {run}) AS runs,
             hash(hashes) AS whole,
-            hash(list_transform(hashes, lambda h: CASE WHEN list_contains(numbers, h) THEN 0 ELSE h END)) AS masked,
+            hash(list_transform(
+                hashes, lambda h: CASE WHEN list_contains(numbers, h) THEN 0 ELSE h END
+            )) AS masked,
             CASE WHEN len(numbers) > 1 THEN hash('numbers', list_sort(numbers)) END AS number_set
         FROM (
-            SELECT {column}, list_transform(words, lambda w: hash(substring(w, 1, {STEM}))) AS hashes,
+            SELECT {column},
+                list_transform(words, lambda w: hash(substring(w, 1, {STEM}))) AS hashes,
                 list_transform(
                     list_filter(words, lambda w: w < ':' OR w IN ({names})),
-                    lambda w: hash(substring(CASE WHEN w < ':' THEN w ELSE (list_position([{names}], w) + 1)::VARCHAR END, 1, {STEM}))
+                    lambda w: hash(substring({digits}, 1, {STEM}))
                 ) AS numbers
             FROM (SELECT {column}, {normalize.words("folded")} AS words FROM ({source}))
         )

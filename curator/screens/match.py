@@ -13,7 +13,7 @@ translations, and questions in pictures.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import log, sqrt
@@ -201,9 +201,7 @@ class Matcher:
         shared = sum(self._information_of(its[place]) for _, place in pairs)
         added = pairs[-1][0] - pairs[0][0] + 1 - len(pairs)
         return (
-            shared >= TEMPLATE * total
-            and shared >= MIN_INFORMATION
-            and added <= 3 + len(its) / 3
+            shared >= TEMPLATE * total and shared >= MIN_INFORMATION and added <= 3 + len(its) / 3
         )
 
     def _information_of(self, token: str) -> float:
@@ -265,9 +263,13 @@ def find_whole(question: Question, item: Question) -> Pair | None:
 
 def _is_delimited(question: Question, item: Question, start: int, end: int) -> bool:
     text, spans, tokens = question.text, question.spans, question.tokens
-    if start and _in_expression(tokens[start]) and _in_expression(tokens[start - 1]):
-        if not SENTENCE_END.search(text, spans[start - 1][1], spans[start][0]):
-            return False
+    if (
+        start
+        and _in_expression(tokens[start])
+        and _in_expression(tokens[start - 1])
+        and not SENTENCE_END.search(text, spans[start - 1][1], spans[start][0])
+    ):
+        return False
     if end == len(tokens) or SENTENCE_END.search(text, spans[end - 1][1], spans[end][0]):
         return True
     if OPTION.match(text, spans[end][0]):
@@ -320,13 +322,13 @@ def _longest_run(question: Question, pairs: Sequence[Pair]) -> int:
     )
 
 
-def align[T](one: Sequence[T], other: Sequence[T]) -> list[Pair]:
+def align(one: Sequence[Hashable], other: Sequence[Hashable]) -> list[Pair]:
     """Return the places of a longest common subsequence, in order.
 
     Bit-parallel (Hyyrö 2004): a row of the table is one integer, whose zeros mark where the length
     grows.
     """
-    places: dict[T, int] = {}
+    places: dict[Hashable, int] = {}
     for place, value in enumerate(other):
         places[value] = places.get(value, 0) | 1 << place
     full = (1 << len(other)) - 1
