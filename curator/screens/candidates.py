@@ -27,7 +27,7 @@ STEM = 5
 """Characters by which words are compared here: `multiply` and `multiplied` are one stem."""
 MAX_SHARE = 1 / 100
 """Maximum share of the items that contain a rare word."""
-MAX_ITEMS = 16
+MAX_ITEMS = 32
 """Maximum number of candidates per problem."""
 MIN_COVERED = 100_000
 """Minimum share of an item's words, by weight, that a candidate has as rare words; in millionths,
@@ -75,6 +75,7 @@ def select_items(evals: Mapping[str, Sequence[Path]]) -> str:
 
 def index_items(evals: Mapping[str, Sequence[Path]], **parameters: object) -> str:
     """SELECT of `POSTINGS`: the hashes by which problems find the items."""
+    template = normalize.mask_numbers(normalize.key("folded"))
     items = f"SELECT item, any_value(folded) AS folded FROM ({select_items(evals)}) GROUP BY item"
     return f"""
         WITH items AS MATERIALIZED ({_features(items, "item")}),
@@ -101,10 +102,9 @@ def index_items(evals: Mapping[str, Sequence[Path]], **parameters: object) -> st
             SELECT hash, item, {SURE} FROM run JOIN run_count USING (hash)
             QUALIFY row_number() OVER (PARTITION BY item ORDER BY found, hash) <= 2
             UNION ALL
-            SELECT unnest([whole, masked]), item, {SURE} FROM (
-                SELECT item, whole, CASE WHEN row_number() OVER (PARTITION BY masked ORDER BY item)
-                    = 1 THEN masked END AS masked FROM items
-            )
+            SELECT whole, item, {SURE} FROM items
+            UNION ALL
+            SELECT masked, min(item), {SURE} FROM items GROUP BY masked, {template}
             UNION ALL
             SELECT number_set, item, {SAME_NUMBERS} FROM items
         )
@@ -161,7 +161,7 @@ def _features(source: str, column: str) -> str:
     names = ", ".join(map(literal, NUMBER_WORDS))
     digits = f"CASE WHEN w < ':' THEN w ELSE (list_position([{names}], w) + 1)::VARCHAR END"
     return f"""
-        SELECT {column}, hashes AS stems, numbers,
+        SELECT {column}, folded, hashes AS stems, numbers,
             list_transform(range(1, len(hashes) - {RUN - 2}), lambda i: {run}) AS runs,
             hash(hashes) AS whole,
             hash(list_transform(
@@ -169,12 +169,12 @@ def _features(source: str, column: str) -> str:
             )) AS masked,
             CASE WHEN len(numbers) > 1 THEN hash('numbers', list_sort(numbers)) END AS number_set
         FROM (
-            SELECT {column},
+            SELECT {column}, folded,
                 list_transform(words, lambda w: hash(substring(w, 1, {STEM}))) AS hashes,
                 list_transform(
                     list_filter(words, lambda w: w < ':' OR w IN ({names})),
                     lambda w: hash(substring({digits}, 1, {STEM}))
                 ) AS numbers
-            FROM (SELECT {column}, {normalize.words("folded")} AS words FROM ({source}))
+            FROM (SELECT {column}, folded, {normalize.words("folded")} AS words FROM ({source}))
         )
     """

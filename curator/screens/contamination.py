@@ -205,6 +205,13 @@ def _matches(
             match = matcher.match(question, member.question)
             if match:
                 matches.append((member, match))
+    if any(match.whole_template for _, match in matches):
+        # The words are those of another item, so equal numbers are a coincidence.
+        return [
+            (m, match)
+            for m, match in matches
+            if match.golds == "equal" or match.level != "reworded"
+        ]
     return matches
 
 

@@ -21,6 +21,7 @@ from typing import Literal
 
 from curator.screens.question import (
     MULTIPLES,
+    OPAQUE,
     OPTION,
     SENTENCE_END,
     TENS,
@@ -41,13 +42,15 @@ COVERED_WITHOUT_GOLD = 0.97
 """The same where the gold answers do not agree because one is unknown."""
 TEMPLATE = 0.85
 """Minimum share of the words, by rarity, that a question with other numbers repeats in order."""
-REWORDED = 1.27
+REWORDED = 1.7
 """Minimum of `Matcher.score` where both gold answers are known."""
-REWORDED_WITHOUT_GOLD = 1.6
+REWORDED_WITHOUT_GOLD = 2.15
 """Minimum of `Matcher.score` where a gold answer is not known."""
 MIN_COSINE = 0.1
 MAX_ORDERED, ORDERED_WEIGHT = 20.0, 0.05
 """The numbers in the same order count up to this information (in nats), with this weight."""
+MAX_WORDS, WORDS_WEIGHT = 30.0, 0.02
+"""The same for the words in common, in any order."""
 MIN_INFORMATION = 16.0
 """Information (in nats) below which a question is trivial: `What is 2 + 3?` has about 7."""
 PHRASE = 13
@@ -58,6 +61,7 @@ NUMBER_INFORMATION = 3.0
 OPERATOR_WORDS = frozenset(("times", "plus", "minus", "divided", "multiplied", "squared", "cubed"))
 
 Pair = tuple[int, int]
+Golds = Literal["equal", "different", "not compared", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +75,10 @@ class Match:
     """The repeated spans of the text, the longest three in order."""
     numbers: tuple[Fraction, ...]
     """The numbers that both have."""
-    golds: Literal["equal", "different", "unknown"]
+    golds: Golds
     score: float
+    whole_template: bool = False
+    """Whether only the numbers differ."""
 
     @property
     def rank(self) -> tuple[float, ...]:
@@ -104,10 +110,14 @@ class Matcher:
             return self._evidence("same question", question, item, pairs, golds)
         score = self.score(question, item)
         level: Level | None = None
-        contained = not Counter(item.numbers) - Counter(question.numbers)
+        changed = _drawn_otherwise(question, item) or bool(
+            Counter(filter(is_number, item.tokens)) - Counter(filter(is_number, question.tokens))
+        )
         if golds == "equal" and score >= REWORDED:
             level = "reworded"
-        elif (golds == "different" or not contained) and self._is_template(question, item):
+        elif (golds in ("different", "not compared") or changed) and self._is_template(
+            question, item
+        ):
             level = "same template"
         elif golds == "unknown" and score >= REWORDED_WITHOUT_GOLD:
             level = "reworded"
@@ -116,10 +126,11 @@ class Matcher:
         return self._evidence(level, question, item, pairs, golds, score) if level else None
 
     def score(self, question: Question, item: Question) -> float:
-        """Return how alike the words and the numbers of two questions are: from 0 to 3.
+        """Return how alike the words and the numbers of two questions are: from 0 to 3.6.
 
         The sum of the cosine of the words and the Jaccard index of the numbers, both weighted by
-        rarity, and the information of the numbers that come in the same order.
+        rarity, and of the information of the words in common and of the numbers that come in the
+        same order.
         """
         common = sum(self._rarity(word) ** 2 for word in sorted(question.stems & item.stems))
         if not common:
@@ -131,11 +142,17 @@ class Matcher:
             return 0.0
         mine, its = Counter(question.numbers), Counter(item.numbers)
         both, all_ = self._weigh(mine & its), self._weigh(mine | its)
-        index = both / all_ if all_ else 0.5
+        index = both / all_ if all_ else 0.0
         ordered = self._weigh(
             Counter(item.numbers[other] for _, other in align(question.numbers, item.numbers))
         )
-        return cosine + index + ORDERED_WEIGHT * min(ordered, MAX_ORDERED)
+        words = sum(self._rarity(word) for word in sorted(question.stems & item.stems))
+        return (
+            cosine
+            + index
+            + ORDERED_WEIGHT * min(ordered, MAX_ORDERED)
+            + WORDS_WEIGHT * min(words, MAX_WORDS)
+        )
 
     def _rarity(self, word: str) -> float:
         return log((self._size + 1) / (self._words[word] + 0.5))
@@ -150,9 +167,9 @@ class Matcher:
         words = sum(self._rarity(word) for word in sorted(question.stems))
         return words + self._weigh(Counter(question.numbers))
 
-    def _is_whole(self, question: Question, item: Question, span: Pair, golds: str) -> bool:
+    def _is_whole(self, question: Question, item: Question, span: Pair, golds: Golds) -> bool:
         """Return whether a question that contains another one asks for the same."""
-        if question.drawing != item.drawing and question.drawing and item.drawing:
+        if _drawn_otherwise(question, item):
             return False
         start, end = span
         if (start, end) == (0, len(question.tokens)):
@@ -161,15 +178,15 @@ class Matcher:
             return True
         outside = (*question.tokens[:start], *question.tokens[end:])
         more = any(map(is_number, outside)) and not _has_options(question, span)
-        return golds == "equal" or (golds == "unknown" and not more)
+        return golds == "equal" or (golds != "different" and not more)
 
     def _is_same(
-        self, question: Question, item: Question, pairs: Sequence[Pair], golds: str
+        self, question: Question, item: Question, pairs: Sequence[Pair], golds: Golds
     ) -> bool:
         """Return whether a question repeats another one but for a few words or a sentence more."""
         if golds == "different" or len(pairs) < COVERED * len(item.tokens):
             return False
-        if question.drawing != item.drawing and question.drawing and item.drawing:
+        if _drawn_otherwise(question, item):
             return False
         matched = {place for _, place in pairs}
         missing = [token for place, token in enumerate(item.tokens) if place not in matched]
@@ -215,7 +232,7 @@ class Matcher:
         question: Question,
         item: Question,
         pairs: Sequence[Pair],
-        golds: Literal["equal", "different", "unknown"],
+        golds: Golds,
         score: float = 0.0,
     ) -> Match:
         common = Counter(question.numbers) & Counter(item.numbers)
@@ -225,20 +242,28 @@ class Matcher:
             for start, end in sorted(runs)
         )
         covered = len(pairs) / len(item.tokens) if item.tokens else 1.0
-        return Match(level, covered, shared, tuple(sorted(common.elements())), golds, score)
+        return Match(
+            level,
+            covered,
+            shared,
+            tuple(sorted(common.elements())),
+            golds,
+            score,
+            level == "same template" and _mask(question.tokens) == _mask(item.tokens),
+        )
 
 
-def compare_golds(one: Gold, other: Gold) -> Literal["equal", "different", "unknown"]:
-    """Compare two gold answers. Texts that differ may still be equal, so they are `unknown`."""
+def compare_golds(one: Gold, other: Gold) -> Golds:
+    """Compare two gold answers. Texts that differ may still be equal, so they are not compared."""
     if one == "" or other == "":
         return "unknown"
-    if one == other:
+    if one == other != OPAQUE:
         return "equal"
     if isinstance(one, str) or isinstance(other, str):
-        return "unknown"
+        return "not compared"
     if abs(one - other) * 1000 <= max(abs(one), abs(other)):
         return "equal"
-    return "unknown" if one == 100 * other or other == 100 * one else "different"
+    return "not compared" if one == 100 * other or other == 100 * one else "different"
 
 
 def find_whole(question: Question, item: Question) -> Pair | None:
@@ -279,6 +304,10 @@ def _is_delimited(question: Question, item: Question, start: int, end: int) -> b
     if sum(map(is_word, item.tokens)) >= LONG:
         return True
     return not SENTENCE_END.search(item.text, item.spans[-1][1])
+
+
+def _drawn_otherwise(question: Question, item: Question) -> bool:
+    return question.drawing != item.drawing and bool(question.drawing and item.drawing)
 
 
 def _in_expression(token: str) -> bool:

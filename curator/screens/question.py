@@ -23,9 +23,14 @@ TOKEN = re.compile(
 DRAWING = re.compile(r"\[asy\].*?(?:\[/asy\]|\Z)", re.DOTALL)
 OPTION = re.compile(r"(?<![\w(])\(?([a-j])\s?[).:]\s")
 SENTENCE_END = re.compile(r"[.?!:\n。?!:]")
-NUMBER_ONLY = re.compile(r"-?[0-9]{1,40}(?:\.[0-9]{1,40})?(?:/[0-9]{1,40})?")
+AMOUNT = re.compile(
+    r"(?P<top>-?(?:[0-9]{1,40}(?:\.[0-9]{1,40})?|\.[0-9]{1,40}))(?:/(?P<bottom>[0-9]{1,40}))?"
+    r"(?:\^?\\?(?:%|°|circ)|(?:[a-z]{2,20}|[glm])(?:/[a-z]{1,20}|\^[23])?)?"
+)
+OPAQUE = "?"
+"""A gold answer that is known, but that no other one is compared with."""
 TEX_FRACTION = re.compile(r"\\[dt]?frac\{?([0-9]{1,40})\}?\{?([0-9]{1,40})\}?")
-NOISE = re.compile(r"[\s$,{}]|\\(?:text|mathrm|left|right|!|,|;| )")
+NOISE = re.compile(r"[\s$,{}()]|\\(?:text|mathrm|mbox|textbf|left|right|!|,|;| )")
 
 _SMALL = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
@@ -166,16 +171,20 @@ def _read(tokens: Sequence[str]) -> tuple[frozenset[str], tuple[Fraction, ...]]:
 
 
 def read_gold(gold: str, options: Sequence[str] = ()) -> Gold:
-    """Return a gold answer as a number or as a text without layout; a letter as its option."""
+    """Return a gold answer as a number or as a text without layout; a letter as its option.
+
+    A letter without options, and a text without a number, say too little to compare questions by
+    them: such an answer is empty. Units are ignored.
+    """
     letter = gold.strip(" ().").upper()
     if options and len(letter) == 1 and letter in LETTERS[: len(options)]:
         gold = options[LETTERS.index(letter)]
     plain = _plain(TEX_FRACTION.sub(r"\1/\2", gold[:200]))
-    value = plain.strip("%°\\")
-    if NUMBER_ONLY.fullmatch(value):
-        top, _, bottom = value.partition("/")
-        return Fraction(top) / Fraction(bottom) if bottom.strip("0") else Fraction(top)
-    return plain
+    value = AMOUNT.fullmatch(plain)
+    if value:
+        top, bottom = Fraction(value["top"]), (value["bottom"] or "1")
+        return top / Fraction(bottom) if bottom.strip("0") else top
+    return plain if any(map(str.isdigit, plain)) else OPAQUE * bool(plain)
 
 
 def _plain(text: str) -> str:
