@@ -11,12 +11,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from curator.core.arrow import ID, VERDICTS, make_batch, to_batches
 from curator.core.model import Verdict
@@ -79,6 +79,18 @@ class Contamination(Section):
     """Actions that differ for an evaluation set."""
     subsets: dict[str, Actions] = Field(default={})
     """Actions that differ for a subset of the recipe. They precede those of `sets`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _explain_old_keys(cls, values: Any) -> Any:
+        old = [key for key in ("ngram", "masked") if isinstance(values, Mapping) and key in values]
+        if old:
+            raise ValueError(
+                f"the key '{old[0]}' no longer exists: questions are compared by level of match. "
+                "Write what to do per level, such as {same_template: reject}; the levels are "
+                "same_question, reworded, same_template and shared_phrase"
+            )
+        return values
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,13 +42,15 @@ COVERED_WITHOUT_GOLD = 0.97
 """The same where the gold answers do not agree because one is unknown."""
 TEMPLATE = 0.85
 """Minimum share of the words, by rarity, that a question with other numbers repeats in order."""
-REWORDED = 1.7
+REWORDED = 1.65
 """Minimum of `Matcher.score` where both gold answers are known."""
-REWORDED_WITHOUT_GOLD = 2.15
+REWORDED_WITHOUT_GOLD = 2.0
 """Minimum of `Matcher.score` where a gold answer is not known."""
 MIN_COSINE = 0.1
 MAX_ORDERED, ORDERED_WEIGHT = 20.0, 0.05
 """The numbers in the same order count up to this information (in nats), with this weight."""
+ENOUGH = 5.0
+"""Information of the numbers in the same order below which their Jaccard index counts less."""
 MAX_WORDS, WORDS_WEIGHT = 30.0, 0.02
 """The same for the words in common, in any order."""
 MIN_INFORMATION = 16.0
@@ -149,7 +151,7 @@ class Matcher:
         words = sum(self._rarity(word) for word in sorted(question.stems & item.stems))
         return (
             cosine
-            + index
+            + index * min(ordered / ENOUGH, 1)
             + ORDERED_WEIGHT * min(ordered, MAX_ORDERED)
             + WORDS_WEIGHT * min(words, MAX_WORDS)
         )
@@ -169,16 +171,21 @@ class Matcher:
 
     def _is_whole(self, question: Question, item: Question, span: Pair, golds: Golds) -> bool:
         """Return whether a question that contains another one asks for the same."""
-        if _drawn_otherwise(question, item):
+        if _drawn_otherwise(question, item) and not self._agrees(item, golds):
             return False
         start, end = span
         if (start, end) == (0, len(question.tokens)):
             return True
-        if self._information(item) >= MIN_INFORMATION:
+        stated = bool(item.numbers) or sum(map(is_word, item.tokens)) >= LONG
+        if stated and self._information(item) >= MIN_INFORMATION:
             return True
         outside = (*question.tokens[:start], *question.tokens[end:])
         more = any(map(is_number, outside)) and not _has_options(question, span)
         return golds == "equal" or (golds != "different" and not more)
+
+    def _agrees(self, item: Question, golds: Golds) -> bool:
+        """Return whether equal gold answers prove that two drawings show the same."""
+        return golds == "equal" and self._information(item) >= MIN_INFORMATION
 
     def _is_same(
         self, question: Question, item: Question, pairs: Sequence[Pair], golds: Golds
@@ -186,7 +193,7 @@ class Matcher:
         """Return whether a question repeats another one but for a few words or a sentence more."""
         if golds == "different" or len(pairs) < COVERED * len(item.tokens):
             return False
-        if _drawn_otherwise(question, item):
+        if _drawn_otherwise(question, item) and not self._agrees(item, golds):
             return False
         matched = {place for _, place in pairs}
         missing = [token for place, token in enumerate(item.tokens) if place not in matched]
