@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from pydantic import Field, model_validator
 
 from curator.core.arrow import ID, VERDICTS, make_batch, to_batches
-from curator.core.model import Verdict
+from curator.core.model import MatchLevel, Verdict
 from curator.core.section import Section, one_of
 from curator.screens import normalize
 from curator.screens.candidates import (
@@ -29,7 +29,7 @@ from curator.screens.candidates import (
     select_candidates,
     select_items,
 )
-from curator.screens.match import Level, Match, Matcher
+from curator.screens.match import Match, Matcher
 from curator.screens.question import Question, read_question
 from curator.screens.rows import Rows
 from curator.screens.screen import Keys, Screen
@@ -152,7 +152,7 @@ class _Policy:
         self._default = {**Contamination().model_dump(), **default}
         self._sets, self._subset = sets, subset
 
-    def action(self, level: Level, name: str) -> Action:
+    def action(self, level: MatchLevel, name: str) -> Action:
         """Return the action on a match of this level with a question of the set `name`."""
         key = level.replace(" ", "_")
         action = self._subset.get(key) or self._sets.get(name, {}).get(key) or self._default[key]

@@ -19,6 +19,7 @@ from fractions import Fraction
 from math import log, sqrt
 from typing import Literal
 
+from curator.core.model import MATCH_LEVELS, MatchLevel
 from curator.screens.question import (
     MULTIPLES,
     OPAQUE,
@@ -33,15 +34,15 @@ from curator.screens.question import (
     stem,
 )
 
-Level = Literal["same question", "reworded", "same template", "shared phrase"]
-LEVELS: tuple[Level, ...] = ("same question", "reworded", "same template", "shared phrase")
+LEVELS: tuple[MatchLevel, ...] = tuple(MATCH_LEVELS)
 
 COVERED = 0.9
 """Minimum share of the evaluation question that is repeated in order by the same question."""
 COVERED_WITHOUT_GOLD = 0.97
 """The same where the gold answers do not agree because one is unknown."""
-TEMPLATE = 0.85
-"""Minimum share of the words, by rarity, that a question with other numbers repeats in order."""
+TEMPLATE = 0.9
+"""Minimum share of the words of each, by rarity, that two questions with other numbers have in the
+same order; of the question, only from the first to the last of these words."""
 REWORDED = 1.65
 """Minimum of `Matcher.score` where both gold answers are known."""
 REWORDED_WITHOUT_GOLD = 2.0
@@ -70,7 +71,7 @@ Golds = Literal["equal", "different", "not compared", "unknown"]
 class Match:
     """How a question repeats an evaluation question."""
 
-    level: Level
+    level: MatchLevel
     covered: float
     """Share of the tokens of the evaluation question that the question repeats in order."""
     shared: tuple[str, ...]
@@ -111,7 +112,7 @@ class Matcher:
         if self._is_same(question, item, pairs, golds):
             return self._evidence("same question", question, item, pairs, golds)
         score = self.score(question, item)
-        level: Level | None = None
+        level: MatchLevel | None = None
         changed = _drawn_otherwise(question, item) or bool(
             Counter(filter(is_number, item.tokens)) - Counter(filter(is_number, question.tokens))
         )
@@ -221,12 +222,10 @@ class Matcher:
         pairs = align(mine, its)
         if not pairs:
             return False
-        total = sum(self._information_of(token) for token in its)
         shared = sum(self._information_of(its[place]) for _, place in pairs)
-        added = pairs[-1][0] - pairs[0][0] + 1 - len(pairs)
-        return (
-            shared >= TEMPLATE * total and shared >= MIN_INFORMATION and added <= 3 + len(its) / 3
-        )
+        span = mine[pairs[0][0] : pairs[-1][0] + 1]
+        total = max(sum(map(self._information_of, tokens)) for tokens in (its, span))
+        return shared >= TEMPLATE * total and shared >= MIN_INFORMATION
 
     def _information_of(self, token: str) -> float:
         if is_word(token):
@@ -235,7 +234,7 @@ class Matcher:
 
     def _evidence(
         self,
-        level: Level,
+        level: MatchLevel,
         question: Question,
         item: Question,
         pairs: Sequence[Pair],
