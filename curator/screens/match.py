@@ -103,6 +103,8 @@ class Matcher:
 
     def match(self, question: Question, item: Question) -> Match | None:
         """Return the strongest level at which `question` repeats the evaluation question `item`."""
+        if not item.tokens:
+            return None
         golds = compare_golds(question.gold, item.gold)
         span = find_whole(question, item)
         if span and self._is_whole(question, item, span, golds):

@@ -18,7 +18,7 @@ CJK = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\
 """Scripts in which each character counts as a word, as in `normalize`."""
 TOKEN = re.compile(
     r"(?P<number>[0-9]+(?:,[0-9]{3}(?![0-9]))*(?:\.[0-9]+)?|\.[0-9]+)"
-    rf"|(?P<word>[{CJK}]|[^\W\d_{CJK}]+)|(?P<sign>[^\w\s.,;:?!'\"`$\\{{}}~&|])"
+    rf"|(?P<word>[{CJK}]|[^\W\d_{CJK}]+)|(?P<sign>[^\w\s.,;:?!'\"`$\\{{}}~&|，。、？！：；“”‘’《》])"
 )
 DRAWING = re.compile(r"\[asy\].*?(?:\[/asy\]|\Z)", re.DOTALL)
 OPTION = re.compile(r"(?<![\w(])\(?([a-j])\s?[).:]\s")
@@ -146,28 +146,39 @@ def _read(tokens: Sequence[str]) -> tuple[frozenset[str], tuple[Fraction, ...]]:
     """Return the stems of the words and the numbers, also those that are written in words."""
     stems: set[str] = set()
     numbers: list[Fraction] = []
-    after_tens = False
-    for token in tokens:
-        tens, after_tens = after_tens, False
+    last = ""
+    for place, token in enumerate(tokens):
         if is_number(token):
-            numbers.append(Fraction(token[:60]))
+            value = Fraction(token[:60])
+            if value and numbers and _is_fraction(tokens, place):
+                numbers[-1] /= value
+            else:
+                numbers.append(value)
         elif token in UNITS:
-            if tens and 0 < UNITS[token] < 10:
+            if last in TENS and 0 < UNITS[token] < 10:
                 numbers[-1] += UNITS[token]
             else:
                 numbers.append(UNITS[token])
         elif token in TENS:
             numbers.append(TENS[token])
-            after_tens = True
         elif token in SCALES and numbers:
             numbers[-1] *= SCALES[token]
+        elif token in ("%", "percent") and numbers:
+            numbers[-1] /= 100
         elif token in MULTIPLES:
             numbers.append(MULTIPLES[token])
-        elif token == "-":
-            after_tens = tens  # twenty-five
         elif is_word(token) and token not in ("a", "s"):
             stems.add(stem(token))
+        if token != "-":  # twenty-five
+            last = token
     return frozenset(stems), tuple(number for number in numbers if number != 1)
+
+
+def _is_fraction(tokens: Sequence[str], place: int) -> bool:
+    """Return whether the number at `place` is the denominator of the number before it."""
+    if tokens[place - 1] == "/":
+        return is_number(tokens[place - 2])
+    return place > 1 and is_number(tokens[place - 1]) and tokens[place - 2].endswith("frac")
 
 
 def read_gold(gold: str, options: Sequence[str] = ()) -> Gold:
