@@ -40,10 +40,10 @@ COVERED = 0.9
 """Minimum share of the evaluation question that is repeated in order by the same question."""
 COVERED_WITHOUT_GOLD = 0.97
 """The same where the gold answers do not agree because one is unknown."""
-TEMPLATE = 0.9
-"""Minimum share of the words of each, by rarity, that two questions with other numbers have in the
-same order; of the question, only from the first to the last of these words."""
-REWORDED = 1.65
+TEMPLATE, TEMPLATE_SPAN = 0.85, 0.87
+"""Minimum share of the words, by rarity, that two questions with other numbers have in the same
+order: of the evaluation question, and of the question from the first to the last of these words."""
+REWORDED = 1.68
 """Minimum of `Matcher.score` where both gold answers are known."""
 REWORDED_WITHOUT_GOLD = 2.0
 """Minimum of `Matcher.score` where a gold answer is not known."""
@@ -226,8 +226,9 @@ class Matcher:
             return False
         shared = sum(self._information_of(its[place]) for _, place in pairs)
         span = mine[pairs[0][0] : pairs[-1][0] + 1]
-        total = max(sum(map(self._information_of, tokens)) for tokens in (its, span))
-        return shared >= TEMPLATE * total and shared >= MIN_INFORMATION
+        total, own = (sum(map(self._information_of, tokens)) for tokens in (its, span))
+        enough = shared >= TEMPLATE * total and shared >= TEMPLATE_SPAN * own
+        return enough and shared >= MIN_INFORMATION
 
     def _information_of(self, token: str) -> float:
         if is_word(token):

@@ -53,7 +53,7 @@ def test_a_pulled_version_has_the_digest_of_the_one_that_was_published(
         assert rows == [(113, 113)]
         query = "SELECT count(*) FROM verdicts WHERE check_name = 'contamination'"
         assert run_query(store, query)[1] == [(3,)], (
-            "near contamination of kept rows is evidence, too"
+            "flags on kept rows are evidence, too"
         )
 
 
