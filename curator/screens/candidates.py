@@ -157,7 +157,7 @@ def _features(source: str, column: str) -> str:
     the hash of the text without layout, `masked` of that without numbers, and `number_set` of the
     numbers in any order if there are three.
     """
-    run = f"hash(list_slice(hashes, i, i + {RUN - 1}))"
+    run = f"hash({', '.join(f'hashes[i + {place}]' for place in range(RUN))})"
     names = ", ".join(map(literal, NUMBER_WORDS))
     digits = f"CASE WHEN w < ':' THEN w ELSE (list_position([{names}], w) + 1)::VARCHAR END"
     return f"""

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from curator.core.model import LETTERS
 
@@ -121,6 +122,7 @@ def is_word(token: str) -> bool:
     return token[0].isalpha()
 
 
+@lru_cache(1 << 16)
 def stem(word: str) -> str:
     """Return a word without its most frequent English endings, cut to seven letters."""
     if len(word) > 4 and word.endswith("ies"):
