@@ -184,8 +184,8 @@ def measure_recall(screening: Screening, hidden: Sequence[Hidden]) -> list[Figur
             total = count.total()
             shares = {"found": 1 - count[""] / total}
             shares |= {reason: count[reason] / total for reason in reasons}
-            cells = "".join(f"{shares[reason]:14.1%}" for reason in reasons)
-            print(f"{attack:26}{total:6,}{shares['found']:7.1%}{cells}")
+            cells = "".join(f"{shares[reason]:9.1%}" for reason in reasons)
+            print(f"{attack:30}{total:6,}{shares['found']:7.1%}{cells}")
             figures += [
                 Figure(f"{block}, {attack}, {key}", share, "share") for key, share in shares.items()
             ]
@@ -199,10 +199,10 @@ def list_reasons(counts: Iterable[Counter[str]]) -> list[str]:
 
 def print_header(title: str, columns: Sequence[str], reasons: Sequence[str]) -> None:
     """Print two lines: reasons of several words are wrapped."""
-    firsts = "".join(f"{reason.rpartition(' ')[0]:>14}" for reason in reasons)
-    print(f"\n{'':39}{firsts}".rstrip())
-    words = "".join(f"{reason.rpartition(' ')[2]:>14}" for reason in reasons)
-    print(f"{title:26}{columns[0]:>6}{columns[1]:>7}{words}")
+    firsts = "".join(f"{reason.rpartition(' ')[0]:>9}" for reason in reasons)
+    print(f"\n{'':43}{firsts}".rstrip())
+    words = "".join(f"{reason.rpartition(' ')[2]:>9}" for reason in reasons)
+    print(f"{title:30}{columns[0]:>6}{columns[1]:>7}{words}")
 
 
 def measure_training(
@@ -218,8 +218,8 @@ def measure_training(
         rows = max(1, count.total())
         rates = {"flagged": rows - count[""]} | {reason: count[reason] for reason in reasons}
         rates = {key: 10_000 * value / rows for key, value in rates.items()}
-        cells = "".join(f"{rates[reason]:14,.0f}" for reason in reasons)
-        print(f"{name:26}{count.total():6,}{rates['flagged']:7,.0f}{cells}")
+        cells = "".join(f"{rates[reason]:9,.0f}" for reason in reasons)
+        print(f"{name:30}{count.total():6,}{rates['flagged']:7,.0f}{cells}")
         figures += [Figure(f"{name}, {key}", rate, "per 10,000") for key, rate in rates.items()]
     items = {(name, each.place): each.question for name in evals for each in evals[name]}
     for name, verdicts in found.items():

@@ -72,7 +72,7 @@ class Question:
     numbers: tuple[Fraction, ...]
     """All numbers but 1, also those in words, in order."""
     drawing: str
-    """The drawings without white space; empty if there are none."""
+    """The drawings without white space; empty without any."""
     gold: Gold
     """The gold answer: a number, or a text without layout. Empty if it is not known."""
     options: frozenset[str]
