@@ -118,11 +118,11 @@ class Matcher:
         changed = _drawn_otherwise(question, item) or bool(
             Counter(filter(is_number, item.tokens)) - Counter(filter(is_number, question.tokens))
         )
-        if golds == "equal" and score >= REWORDED:
+        template = self._is_template(question, item)
+        other_values = Counter(item.numbers) - Counter(question.numbers)
+        if golds == "equal" and score >= REWORDED and not (template and other_values):
             level = "reworded"
-        elif (golds in ("different", "not compared") or changed) and self._is_template(
-            question, item
-        ):
+        elif template and (golds in ("different", "not compared") or changed):
             level = "same template"
         elif golds == "unknown" and score >= REWORDED_WITHOUT_GOLD:
             level = "reworded"
