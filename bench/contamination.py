@@ -31,23 +31,27 @@ from results import Figure, add_json_option, write_figures
 from curator.core import arrow
 from curator.core.model import Problem
 from curator.screens import SCREENS, Rows
+from curator.screens.match import LEVELS
 from curator.sources import EVALS, SOURCES, open_source, records
 from datastore.engine import Engine
 
 TRAINING = ("gsm8k", "math", "mathqa", "lila", "aqua_rat", "theoremqa")
 """Training sets. Flagged rows are not all errors: MMLU, for one, contains questions of MATH."""
-REASONS = ("contaminated", "near contamination")
+REASONS = LEVELS
+ACTIONS = [level.replace(" ", "_") for level in LEVELS]
+REWORDINGS = ("reworded", "problem understanding")
+"""Published changes that keep the problem; measured without the row's gold answer, too."""
 SHORT = 13
 """Questions of fewer words are listed again on their own."""
 WORD = re.compile(r"[^\W\d_]+|[0-9]+(?:\.[0-9]+)?")
 LABELS = json.loads(Path(__file__).with_name("contamination_labels.json").read_text("utf-8"))
 EXPECTED = {
-    "same question": ("contaminated",),
-    "same template": ("near contamination",),
-    "same givens": ("near contamination",),
-    "unrelated": ("near contamination", "not flagged"),
+    "same question": ("same question",),
+    "same template": ("same template",),
+    "same givens": ("same template", "shared phrase"),
+    "unrelated": ("shared phrase", "not flagged"),
 }
-"""Right reasons by label: only the same question is rejected by default."""
+"""Right levels by label. Only the same question and a rewording are rejected by default."""
 
 Verdict = Mapping[str, Any]
 Evals = Mapping[str, Sequence[Problem]]
@@ -109,7 +113,9 @@ class Screening:
             f"SELECT * FROM read_parquet('{path}')",
         )
         found: list[Verdict | None] = [None] * len(problems)
-        for batch in SCREENS["contamination"].run(self.engine, rows, evals=self.sets):
+        for batch in SCREENS["contamination"].run(
+            self.engine, rows, evals=self.sets, **dict.fromkeys(ACTIONS, "flag")
+        ):
             for verdict in batch.to_pylist():
                 evidence = json.loads(verdict["evidence"])
                 found[int.from_bytes(verdict["row_id"], "big")] = verdict | {"evidence": evidence}
@@ -158,6 +164,9 @@ def published(data: Path, tests: Sequence[Problem], half: str) -> Iterator[Hidde
                 question, attack = text.removeprefix("Question:").strip(), "reworded"
                 gold = gold.strip(" \n#")
             yield Hidden(block, attack, [replace(item, question=question, gold=gold)], item)
+            if attack in REWORDINGS:
+                row = replace(item, question=question, gold="")
+                yield Hidden(block, f"{attack}, no gold", [row], item)
 
 
 def measure_recall(screening: Screening, hidden: Sequence[Hidden]) -> list[Figure]:
@@ -175,8 +184,8 @@ def measure_recall(screening: Screening, hidden: Sequence[Hidden]) -> list[Figur
             total = count.total()
             shares = {"found": 1 - count[""] / total}
             shares |= {reason: count[reason] / total for reason in reasons}
-            cells = "".join(f"{shares[reason]:14.1%}" for reason in reasons)
-            print(f"{attack:26}{total:6,}{shares['found']:7.1%}{cells}")
+            cells = "".join(f"{shares[reason]:9.1%}" for reason in reasons)
+            print(f"{attack:30}{total:6,}{shares['found']:7.1%}{cells}")
             figures += [
                 Figure(f"{block}, {attack}, {key}", share, "share") for key, share in shares.items()
             ]
@@ -190,10 +199,10 @@ def list_reasons(counts: Iterable[Counter[str]]) -> list[str]:
 
 def print_header(title: str, columns: Sequence[str], reasons: Sequence[str]) -> None:
     """Print two lines: reasons of several words are wrapped."""
-    firsts = "".join(f"{reason.rpartition(' ')[0]:>14}" for reason in reasons)
-    print(f"\n{'':39}{firsts}".rstrip())
-    words = "".join(f"{reason.rpartition(' ')[2]:>14}" for reason in reasons)
-    print(f"{title:26}{columns[0]:>6}{columns[1]:>7}{words}")
+    firsts = "".join(f"{reason.rpartition(' ')[0]:>9}" for reason in reasons)
+    print(f"\n{'':43}{firsts}".rstrip())
+    words = "".join(f"{reason.rpartition(' ')[2]:>9}" for reason in reasons)
+    print(f"{title:30}{columns[0]:>6}{columns[1]:>7}{words}")
 
 
 def measure_training(
@@ -209,8 +218,8 @@ def measure_training(
         rows = max(1, count.total())
         rates = {"flagged": rows - count[""]} | {reason: count[reason] for reason in reasons}
         rates = {key: 10_000 * value / rows for key, value in rates.items()}
-        cells = "".join(f"{rates[reason]:14,.0f}" for reason in reasons)
-        print(f"{name:26}{count.total():6,}{rates['flagged']:7,.0f}{cells}")
+        cells = "".join(f"{rates[reason]:9,.0f}" for reason in reasons)
+        print(f"{name:30}{count.total():6,}{rates['flagged']:7,.0f}{cells}")
         figures += [Figure(f"{name}, {key}", rate, "per 10,000") for key, rate in rates.items()]
     items = {(name, each.place): each.question for name in evals for each in evals[name]}
     for name, verdicts in found.items():

@@ -61,7 +61,7 @@ def write_recipe(folder: Path, name: str, shares: dict[str, float]) -> str:
         "mixture": {
             "subsets": {SUBSETS[source]: f"{share:.0%}" for source, share in shares.items()}
         },
-        "screens": {"duplicates": True, "contamination": {"ngram": 13, "masked": "report"}},
+        "screens": {"duplicates": True, "contamination": {}},
     }
     path = folder / f"{name}.yaml"
     path.write_text(json.dumps(content))  # JSON is YAML
@@ -93,7 +93,7 @@ def find_errors(mirror: Path, built: Path, reasons: Counter[str]) -> list[str]:
             reasons["failed: duplicate"] - len(planted["duplicates"])
         ),
         "too few or too many evaluation questions were rejected": abs(
-            reasons["failed: contaminated"] - len(leaks)
+            reasons["failed: same question"] - len(leaks)
         ),
     }
     return [f"{count:,} {what}" for what, count in counts.items() if count]

@@ -58,6 +58,16 @@ EVIDENCE_LEVELS: Mapping[EvidenceLevel, str] = {
 PROOFS: tuple[EvidenceLevel, ...] = ("executed", "independent", "arithmetic", "agreed")
 """The levels that prove an answer: a row of one of them is proved."""
 
+MatchLevel = Literal["same question", "reworded", "same template", "shared phrase"]
+
+MATCH_LEVELS: Mapping[MatchLevel, str] = {
+    "same question": "contains a whole evaluation question",
+    "reworded": "asks an evaluation question in other words, with the same numbers",
+    "same template": "asks an evaluation question with other numbers",
+    "shared phrase": "shares at least 13 words in a row with an evaluation question",
+}
+"""How a question repeats an evaluation question, the strongest level first."""
+
 
 def content_id(*parts: str) -> bytes:
     """Return a 16-byte hash of the parts, the same on every machine and in every release.

@@ -21,6 +21,7 @@ from curator.pipeline.shards import Shard, run_shards
 from curator.pipeline.stages.check import check
 from curator.pipeline.state import BuildInputs, SubsetState
 from curator.recipe.schema import Recipe
+from curator.recipe.upgrade import upgrade_recipe
 from curator.versions.content import Content, Objects, content_of, objects_of
 from datastore.memo import Outputs
 from datastore.store import Store
@@ -75,7 +76,7 @@ def recipe_of(manifest: Manifest) -> Recipe:
     Raises UsageError if this version of Curator does not accept it.
     """
     try:
-        return Recipe.model_validate(content_of(manifest).ordered_recipe())
+        return Recipe.model_validate(upgrade_recipe(content_of(manifest).ordered_recipe()))
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         place = to_one_line(".".join(map(str, first["loc"])), 60)

@@ -183,7 +183,8 @@ LIMITS = """\
 - A proof covers only the final answer. A text may reach it by a wrong step, unless its evidence
   level is `arithmetic`.
 - Gold answers come from the sources, and some are wrong.
-- The contamination screen does not detect paraphrases, translations or questions in pictures."""
+- The contamination screen does not detect translations or questions in pictures, and misses some
+  rewordings."""
 
 
 def _licence_text(counts: ReleaseCounts, licence: Licence) -> str:

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Sequence
 
 from curator.core.escape import for_markdown
 from curator.core.languages import NAMES
-from curator.core.model import EVIDENCE_LEVELS, PROOFS
+from curator.core.model import EVIDENCE_LEVELS, MATCH_LEVELS, PROOFS
 from curator.release.counts import ReleaseCounts, SubsetCounts
+from curator.release.recall import RECALL, RECALL_VERSION
 from curator.sources import EVALS, SOURCES
 from curator.sources.source import Source
-from curator.versions.content import Content
+from curator.versions.content import ContaminationRecipe, Content
 from curator.versions.report.mathinstruct import follows_mathinstruct
 from datastore.versions import Manifest
 
@@ -95,18 +96,8 @@ def contamination(content: Content) -> str:
     reached = [name for name in screen.against if name in evals and evals[name].revision]
     missing = [name for name in screen.against if name not in reached]
     rows = [(name, evals[name].revision) for name in reached]
-    subsets, near_key = content.subsets.values(), "near contamination"
-    removed = sum(each.reasons.get("failed: contaminated", 0) for each in subsets)
-    near = sum(
-        each.reported.get(f"passed: {near_key}", 0) + each.reasons.get(f"failed: {near_key}", 0)
-        for each in subsets
-    )
-    masked = "are reported, not removed" if screen.masked == "report" else "are also removed"
     parts = [
-        f"Rows were removed if their question shares {screen.ngram} consecutive words with a "
-        "question of an evaluation set; shorter questions were compared as a whole. Questions that "
-        f"match only after their numbers are masked {masked}. "
-        f"**{removed:,} rows removed, {near:,} near.**",
+        _levels(screen, content),
         _markdown_table(("evaluation set", "revision or digest"), 0, rows)
         if rows
         else "**No evaluation set could be read.**",
@@ -116,6 +107,42 @@ def contamination(content: Content) -> str:
             f"**Could not be read, so not screened against:** {for_markdown(', '.join(missing))}."
         )
     return "\n\n".join(parts)
+
+
+def _levels(screen: ContaminationRecipe, content: Content) -> str:
+    """Return what was done with rows by level of match, and how many there were."""
+    removed: Counter[str] = Counter()
+    flagged: Counter[str] = Counter()
+    for subset in content.subsets.values():
+        removed.update(subset.reasons)
+        flagged.update(subset.reported)
+    if screen.same_question is None:
+        near = flagged["passed: near contamination"] + removed["failed: near contamination"]
+        return (
+            "An older version of Curator compared runs of consecutive words. "
+            f"**{removed['failed: contaminated']:,} rows removed, {near:,} near.**"
+        )
+    actions = screen.model_dump()
+    rows = [
+        (level, about, actions[level.replace(" ", "_")], removed[f"failed: {level}"],
+         flagged[f"passed: {level}"])
+        for level, about in MATCH_LEVELS.items()
+    ]  # fmt: skip
+    table = _markdown_table(("level", "the row", "default action", "removed", "flagged"), 2, rows)
+    own = [*screen.sets, *screen.subsets]
+    others = f"\n\nOther actions apply to: {for_markdown(', '.join(own))}." if own else ""
+    return f"{table}{others}{_recall(content)}"
+
+
+def _recall(content: Content) -> str:
+    """Return the measured recall of the screen that was applied, if it was measured."""
+    if content.code.screens.get("contamination") != RECALL_VERSION:
+        return ""
+    table = _markdown_table(("way to hide a question", *MATCH_LEVELS), 4, RECALL)
+    return (
+        f"\n\nShare of hidden evaluation questions that version {RECALL_VERSION} of the screen "
+        f"finds, by level, measured by `bench/contamination.py`:\n\n{table}"
+    )
 
 
 def rebuild(version: Manifest, repo: str) -> str:

@@ -1,215 +1,286 @@
-"""Screen `contamination`: finds questions that are in an evaluation set, by n-grams of words.
+"""Screen `contamination`: finds questions that repeat an evaluation question, by level of match.
 
-In: rows and the problems objects of the evaluation sets. Out: verdicts `contaminated` with the
-evaluation item, and `near contamination` for questions that match only after their numbers are
-masked. A question with fewer than n words is compared whole. Not covered: paraphrases,
-translations, questions in images, and short evaluation questions inside longer ones.
+In: rows and the problems objects of the evaluation sets. Out: verdicts whose reason is the level
+(`same question`, `reworded`, `same template`, `shared phrase`), with both questions and what they
+share. The recipe decides per level, and per evaluation set and subset, whether a row is rejected or
+flagged. Not covered: translations, questions in images, and rewordings with other numbers.
 """
 
+import json
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from uuid import uuid4
 
 import pyarrow as pa
-from pydantic import Field
+import pyarrow.parquet as pq
+from pydantic import Field, model_validator
 
-from curator.core.arrow import ID, VERDICTS, to_batches
-from curator.core.model import Verdict
+from curator.core.arrow import ID, VERDICTS, make_batch, to_batches
+from curator.core.model import MatchLevel, Verdict
 from curator.core.section import Section, one_of
 from curator.screens import normalize
+from curator.screens.candidates import (
+    CANDIDATES,
+    POSTINGS,
+    index_items,
+    select_candidates,
+    select_items,
+)
+from curator.screens.match import Match, Matcher
+from curator.screens.question import Question, read_question
 from curator.screens.rows import Rows
 from curator.screens.screen import Keys, Screen
 from curator.sources import EVALS
 from datastore.engine import Engine, literal, scan
 
 NAME = "contamination"
-VERSION = 1
+VERSION = 2
+MAX_TEXT = 1_000
+"""Maximum number of characters of each question in the evidence."""
+
+Action = Literal["reject", "flag", "keep"]
+ACTIONS: tuple[Action, ...] = ("reject", "flag", "keep")
+"""From strict to lenient."""
+
+
+class Actions(Section):
+    """What to do with rows by level of match: `reject`, `flag` or `keep`."""
+
+    same_question: Action | None = None
+    """Rows that contain a whole evaluation question."""
+    reworded: Action | None = None
+    """Rows that ask an evaluation question in other words."""
+    same_template: Action | None = None
+    """Rows that ask an evaluation question with other numbers."""
+    shared_phrase: Action | None = None
+    """Rows that share at least 13 words in a row with an evaluation question."""
 
 
 class Contamination(Section):
-    """Rejects rows whose question is in an evaluation set."""
+    """Rejects or flags rows that repeat an evaluation question. A flagged row has a verdict and
+    stays; a kept one has none."""
 
     against: tuple[Annotated[str, one_of("evaluation set", EVALS)], ...] = tuple(EVALS)
     """Evaluation sets to compare with. Default: all of them."""
-    ngram: int = Field(default=13, ge=5, le=50)
-    """Length in words of the n-grams that are compared."""
-    masked: Literal["report", "reject"] = "report"
-    """What to do with questions that match only after their numbers are masked."""
+    same_question: Action = "reject"
+    """Rows that contain a whole evaluation question, also between other text, without its options
+    or with a sentence added."""
+    reworded: Action = "reject"
+    """Rows that ask an evaluation question in other words: the same numbers and, where both are
+    known, the same gold answer."""
+    same_template: Action = "flag"
+    """Rows that ask an evaluation question with other numbers, or with another gold answer."""
+    shared_phrase: Action = "keep"
+    """Rows that share at least 13 words in a row with an evaluation question."""
+    sets: dict[Annotated[str, one_of("evaluation set", EVALS)], Actions] = Field(default={})
+    """Actions that differ for an evaluation set."""
+    subsets: dict[str, Actions] = Field(default={})
+    """Actions that differ for a subset of the recipe. They precede those of `sets`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _explain_old_keys(cls, values: Any) -> Any:
+        old = [key for key in ("ngram", "masked") if isinstance(values, Mapping) and key in values]
+        if old:
+            raise ValueError(
+                f"the key '{old[0]}' no longer exists: questions are compared by level of match. "
+                "Write what to do per level, such as {same_template: reject}; the levels are "
+                "same_question, reworded, same_template and shared_phrase"
+            )
+        return values
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An evaluation question in one of the sets that contain it."""
+
+    number: int
+    set: str
+    place: str
+    problem: str
+    question: Question
 
 
 def find_contamination(
     engine: Engine,
     rows: Rows,
     evals: Mapping[str, Sequence[Path]],
-    ngram: int = 13,
-    masked: Literal["report", "reject"] = "report",
+    *,
+    sets: Mapping[str, Mapping[str, Action | None]] | None = None,
+    subsets: Mapping[str, Mapping[str, Action | None]] | None = None,
+    **actions: Action,
 ) -> Iterator[pa.RecordBatch]:
     """Yield verdicts in the layout `VERDICTS`, by row id, at most one per row.
 
-    `evals` has the problems objects of each evaluation set. The evidence names the item that shares
-    the most n-grams; of equal items, the one in the first set. Masked matches have the outcome
-    `passed` unless `masked` is `reject`: they are reported, not rejected.
+    `evals` has the problems objects of each evaluation set; `actions`, `sets` and `subsets` are the
+    keys of the recipe. Of several matches of a row, the one with the strictest action counts; then
+    that of the strongest level; then the one that covers most of the evaluation question.
     """
     if not evals:
         return
-    # Pre-filter by hashed n-grams; only a few per cent of the problems are then compared as text.
-    # The second step also makes hash collisions harmless.
-    engine.sql(f"CREATE OR REPLACE TABLE screen_items AS {_items(evals, ngram)}")
-    prepared = f"({hashes_of_items(evals, ngram)})"
-    keys = rows.keys or f"({select_keys(f'({rows.problems})', prepared, ngram)})"
+    engine.sql(f"CREATE OR REPLACE TABLE screen_items AS {select_items(evals)}")
+    keys = rows.keys
+    if not keys:
+        engine.sql(f"CREATE OR REPLACE TABLE screen_postings AS {index_items(evals)}")
+        keys = f"({select_candidates(f'({rows.problems})', 'screen_postings')})"
     engine.sql(
-        f"CREATE OR REPLACE TABLE screen_suspects AS SELECT DISTINCT id FROM {keys} "
-        f"WHERE id IN (SELECT problem_id FROM ({rows.rows}))"
+        "CREATE OR REPLACE TABLE screen_candidates AS "
+        f"SELECT id, list(DISTINCT item ORDER BY item) AS items FROM {keys} "
+        f"WHERE id IN (SELECT problem_id FROM ({rows.rows})) GROUP BY id"
     )
-    verdicts = (
-        _verdict(row, ngram, masked == "reject")
-        for batch in engine.batches(_matches(rows, ngram))
-        for row in batch.to_pylist()
-    )
-    yield from to_batches(verdicts, VERDICTS)
-    engine.sql("DROP TABLE screen_items")
-    engine.sql("DROP TABLE screen_suspects")
+    policies = [_Policy(actions, sets or {}, own) for own in [{}, *(subsets or {}).values()]]
+    path = engine.folder / f"{uuid4().hex}.parquet"
+    _write_matches(engine, rows, policies, path)
+    yield from to_batches(_verdicts(engine, rows, path, list(subsets or {})), VERDICTS)
+    for table in ("items", "candidates", "postings"):
+        engine.sql(f"DROP TABLE IF EXISTS screen_{table}")
+    path.unlink()
 
 
-def _verdict(row: Mapping[str, Any], ngram: int, reject_masked: bool) -> Verdict:
-    evidence = {
-        "set": row["name"],
-        "item": row["place"],
-        "problem": row["problem"].hex(),
-        "method": f"{ngram}-gram" if row["long"] else "whole question",
-        "text": row["text"],
-        "shared": f"{row['shared']} of {row['total']}",
+class _Policy:
+    """The actions on rows of one subset."""
+
+    def __init__(
+        self,
+        default: Mapping[str, Action],
+        sets: Mapping[str, Mapping[str, Action | None]],
+        subset: Mapping[str, Action | None],
+    ) -> None:
+        self._default = {**Contamination().model_dump(), **default}
+        self._sets, self._subset = sets, subset
+
+    def action(self, level: MatchLevel, name: str) -> Action:
+        """Return the action on a match of this level with a question of the set `name`."""
+        key = level.replace(" ", "_")
+        action = self._subset.get(key) or self._sets.get(name, {}).get(key) or self._default[key]
+        assert action in ACTIONS
+        return action
+
+
+_MATCHES = pa.schema(
+    [("id", ID), ("policy", pa.int32()), ("action", pa.string()), ("reason", pa.string()),
+     ("evidence", pa.string())]
+)  # fmt: skip
+
+
+def _write_matches(engine: Engine, rows: Rows, policies: Sequence[_Policy], path: Path) -> None:
+    """Write, per problem and policy, the match that decides about its rows, if there is one."""
+    members = _read_items(engine)
+    matcher = Matcher(of_item[0].question for of_item in members.values())
+    query = f"""
+        SELECT id, items, gold, choices,
+            {normalize.fold("question")} AS folded, question
+        FROM (
+            SELECT id, any_value(question) AS question, any_value(gold) AS gold,
+                any_value(choices) AS choices
+            FROM ({rows.problems}) SEMI JOIN screen_candidates USING (id) GROUP BY id
+        ) JOIN screen_candidates USING (id)
+        ORDER BY id
+    """
+    with pq.ParquetWriter(path, _MATCHES) as writer:
+        for batch in engine.batches(query, size=2_000):
+            found: list[tuple[object, ...]] = []
+            for row in batch.to_pylist():
+                question = read_question(row["folded"], row["gold"], row["choices"])
+                matches = _matches(matcher, question, [members[item] for item in row["items"]])
+                for number, policy in enumerate(policies):
+                    decided = _decide(matches, policy)
+                    if decided:
+                        action, member, match = decided
+                        evidence = json.dumps(_evidence(row["question"], member, match))
+                        found.append((row["id"], number, action, match.level, evidence))
+            if found:
+                writer.write_batch(make_batch(list(zip(*found, strict=True)), _MATCHES))
+
+
+def _read_items(engine: Engine) -> dict[int, list[Member]]:
+    """Return the evaluation questions by item, in their order."""
+    members: defaultdict[int, list[Member]] = defaultdict(list)
+    for batch in engine.batches("SELECT * FROM screen_items ORDER BY number"):
+        for row in batch.to_pylist():
+            question = read_question(row["folded"], row["gold"], row["choices"])
+            members[row["item"]].append(
+                Member(row["number"], row["name"], row["place"], row["id"].hex(), question)
+            )
+    return members
+
+
+def _matches(
+    matcher: Matcher, question: Question, items: Sequence[Sequence[Member]]
+) -> list[tuple[Member, Match]]:
+    matches = []
+    for members in items:
+        for member in members:
+            match = matcher.match(question, member.question)
+            if match:
+                matches.append((member, match))
+    if any(match.whole_template for _, match in matches):
+        # The words are those of another item, so equal numbers are a coincidence.
+        return [
+            (m, match)
+            for m, match in matches
+            if match.golds == "equal" or match.level != "reworded"
+        ]
+    return matches
+
+
+def _decide(
+    matches: Sequence[tuple[Member, Match]], policy: _Policy
+) -> tuple[Action, Member, Match] | None:
+    """Return the match that decides about a row, with its action; None if the row is kept."""
+    decided = [(policy.action(match.level, member.set), member, match) for member, match in matches]
+    decided = [each for each in decided if each[0] != "keep"]
+    return min(
+        decided,
+        key=lambda each: (ACTIONS.index(each[0]), each[2].rank, each[1].number),
+        default=None,
+    )
+
+
+def _evidence(question: str, member: Member, match: Match) -> dict[str, str]:
+    answer = member.question.gold
+    return {
+        "set": member.set,
+        "item": member.place,
+        "problem": member.problem,
+        "question": question[:MAX_TEXT],
+        "evaluation question": member.question.text[:MAX_TEXT],
+        "shared": " … ".join(match.shared)[:MAX_TEXT],
+        "covered": f"{match.covered:.0%}",
+        "numbers": ", ".join(map(str, match.numbers))[:MAX_TEXT],
+        "gold answers": f"equal: {answer}" if match.golds == "equal" else match.golds,
     }
-    if not row["masked"]:
-        return Verdict(row["row_id"], NAME, VERSION, "failed", "contaminated", evidence)
-    outcome: Literal["passed", "failed"] = "failed" if reject_masked else "passed"
-    return Verdict(row["row_id"], NAME, VERSION, outcome, "near contamination", evidence)
 
 
-def _items(evals: Mapping[str, Sequence[Path]], ngram: int) -> str:
-    """Return a SELECT of the evaluation questions with their n-grams."""
-    sets = " UNION ALL ".join(
-        f"SELECT {order} AS number, {literal(name)} AS name, place, id, question FROM {scan(paths)}"
-        for order, (name, paths) in enumerate(evals.items())
-    )
-    items = f"SELECT row_number() OVER (ORDER BY number, place, id) AS item, * FROM ({sets})"
-    with_ngrams = _with_ngrams(items, ("item", "name", "place", "id"), ngram)
-    return f"SELECT * FROM ({with_ngrams}) WHERE plain <> ['']"
-
-
-def hashes_of_items(
-    evals: Mapping[str, Sequence[Path]], ngram: int = 13, **parameters: object
-) -> str:
-    """SELECT of (hash): the hashes of the n-grams of all evaluation questions."""
-    return f"SELECT DISTINCT unnest(hashes) AS hash FROM ({_items(evals, ngram)}) ORDER BY hash"
-
-
-def select_keys(source: str, prepared: str, ngram: int = 13, **parameters: object) -> str:
-    """SELECT of (id): the problems that share a hash with an evaluation question."""
-    questions = f"SELECT id, question FROM {source}"
-    return f"""
-        SELECT DISTINCT id
-        FROM (SELECT id, unnest(hashes) AS hash FROM ({_with_ngrams(questions, ("id",), ngram)}))
-        SEMI JOIN {prepared} USING (hash)
-    """
-
-
-def _matches(rows: Rows, ngram: int) -> str:
-    """Return a SELECT of each contaminated row with the item that shares most of its n-grams.
-
-    Masked n-grams with more numbers than words are ignored, because any two tables share them.
-    """
-    questions = f"""
-        SELECT id, any_value(question) AS question FROM ({rows.problems})
-        SEMI JOIN screen_suspects USING (id) GROUP BY id
-    """
-    return f"""
-        WITH suspect AS MATERIALIZED ({_with_ngrams(questions, ("id",), ngram)}),
-        suspect_text AS (
-            SELECT id, long, false AS masked, unnest(plain) AS text,
-                generate_subscripts(plain, 1) AS position FROM suspect
-            UNION ALL
-            SELECT id, long, true, unnest(masked), generate_subscripts(masked, 1) FROM suspect
-        ),
-        item_text AS MATERIALIZED (
-            SELECT DISTINCT item, false AS masked, unnest(plain) AS text FROM screen_items
-            UNION ALL
-            SELECT DISTINCT item, true, text
-            FROM (SELECT item, unnest(masked) AS text FROM screen_items)
-            WHERE len(string_split(text, '{normalize.MASK}')) <= {ngram // 2 + 1:d}
-        ),
-        match AS (
-            SELECT id, long, masked, item, count(DISTINCT text) AS shared,
-                arg_min(text, position) AS text
-            FROM suspect_text JOIN item_text USING (masked, text) GROUP BY id, long, masked, item
-        ),
-        best AS (
-            SELECT * FROM match
-            QUALIFY row_number() OVER (PARTITION BY id ORDER BY masked, shared DESC, item) = 1
-        ),
-        size AS (SELECT item, masked, count(*) AS total FROM item_text GROUP BY item, masked)
-        SELECT alive.id AS row_id, best.long, best.masked, shared, total, best.text,
-            screen_items.name, screen_items.place, screen_items.id AS problem
-        FROM best JOIN size USING (item, masked) JOIN screen_items USING (item)
-        JOIN ({rows.rows}) AS alive ON alive.problem_id = best.id
+def _verdicts(engine: Engine, rows: Rows, path: Path, subsets: Sequence[str]) -> Iterator[Verdict]:
+    names = ", ".join(map(literal, subsets))
+    policy = f"coalesce(list_position([{names}]::VARCHAR[], subset), 0)"
+    query = f"""
+        SELECT alive.id AS row_id, action, reason, evidence
+        FROM (SELECT id, problem_id, {policy} AS policy FROM ({rows.rows})) AS alive
+        JOIN {scan([path])} AS match
+            ON match.id = alive.problem_id AND match.policy = alive.policy
         ORDER BY row_id
     """
-
-
-def _with_ngrams(source: str, columns: tuple[str, ...], ngram: int) -> str:
-    """Return a SELECT of `columns` and the n-grams of each question of `source`, as lists.
-
-    `plain` has the n-grams as text, or the whole question if it is shorter. `masked` has the same
-    with numbers masked. `hashes` has the masked n-grams hashed word by word: hashes of all rows
-    take seconds, texts would take minutes.
-    """
-    names = ", ".join(columns)
-    is_number = "w < ':'"  # words begin with a digit or a letter, and digits sort first
-    whole, masked = normalize.key("stem"), normalize.mask_numbers(normalize.key("stem"))
-    return f"""
-        SELECT {names}, len(words) >= {ngram:d} AS long,
-            {_windows("words", "array_to_string({}, ' ')", whole, ngram)} AS plain,
-            {_windows("masked_words", "array_to_string({}, ' ')", masked, ngram)} AS masked,
-            {_windows("word_hashes", "hash({})", f"hash({masked})", ngram)} AS hashes
-        FROM (
-            SELECT {names}, stem, words,
-                list_transform(
-                    words, lambda w: CASE WHEN {is_number} THEN '{normalize.MASK}' ELSE w END
-                )
-                    AS masked_words,
-                list_transform(words, lambda w: CASE WHEN {is_number} THEN 0 ELSE hash(w) END)
-                    AS word_hashes
-            FROM (
-                SELECT {names}, stem, {normalize.words("stem")} AS words
-                FROM (
-                    SELECT {names}, {normalize.stem(normalize.fold("question"))} AS stem
-                    FROM ({source})
-                )
+    for batch in engine.batches(query):
+        for row in batch.to_pylist():
+            outcome: Literal["passed", "failed"] = (
+                "failed" if row["action"] == "reject" else "passed"
             )
-        )
-    """
-
-
-def _windows(words: str, gram: str, whole: str, ngram: int) -> str:
-    """Return SQL: `gram` of each window of `ngram` words, or `whole` if there are fewer words."""
-    window = gram.format(f"list_slice({words}, i, i + {ngram - 1:d})")
-    windows = f"list_transform(range(1, len({words}) - {ngram - 2:d}), lambda i: {window})"
-    return f"CASE WHEN len({words}) < {ngram:d} THEN [{whole}] ELSE {windows} END"
+            evidence = json.loads(row["evidence"])
+            yield Verdict(row["row_id"], NAME, VERSION, outcome, row["reason"], evidence)
 
 
 SCREEN = Screen(
     VERSION,
-    "Reject rows whose question is in an evaluation set.",
+    "Reject rows whose question repeats a question of an evaluation set.",
     find_contamination,
     parameters=Contamination,
     needs=frozenset({"evals"}),
-    keys=Keys(
-        "problems",
-        select_keys,
-        pa.schema([("id", ID)]),
-        hashes_of_items,
-        pa.schema([("hash", pa.uint64())]),
-    ),
+    keys=Keys("problems", select_candidates, CANDIDATES, index_items, POSTINGS),
     on=True,
     always_digested=True,
 )

@@ -26,7 +26,7 @@ from datastore.engine import Engine, scan
 GRAM = 8
 """Words per n-gram. With longer n-grams, the share in common would not be informative."""
 LONG_GRAM = 13
-"""Number of common consecutive words that counts as contamination, as in that screen."""
+"""Number of common consecutive words that makes two questions similar (arXiv:2005.14165)."""
 MAX_WORDS = 2_000
 """Maximum number of words compared per question; the rest of a longer question is ignored."""
 _MAX_UNREAD = 0.25

@@ -70,11 +70,15 @@ class SubsetRecipe(JsonObject):
 
 
 class ContaminationRecipe(JsonObject):
-    """The settings of the contamination screen."""
+    """The settings of the contamination screen. Those of versions before its levels are None."""
 
     against: list[str]
-    ngram: int
-    masked: str
+    same_question: str | None = None
+    reworded: str | None = None
+    same_template: str | None = None
+    shared_phrase: str | None = None
+    sets: dict[str, dict[str, str | None]] = {}
+    subsets: dict[str, dict[str, str | None]] = {}
 
 
 class ScreensRecipe(JsonObject):

@@ -42,7 +42,7 @@ def test_every_record_is_kept_rejected_or_quarantined_by_its_content(world) -> N
         assert (counts["records"], counts["quarantined"]) == (8, 1)
         assert (counts["problems"], counts["rationales"]) == (7, 8)
         assert counts["reasons"]["failed: duplicate"] == 1
-        assert counts["reasons"]["failed: contaminated"] == 1
+        assert counts["reasons"]["failed: same question"] == 1
         assert counts["kept"] == len(RIGHT) + (name == "cot")
     assert subsets["pot"]["reasons"]["failed: contradicts the gold"] == 1
 

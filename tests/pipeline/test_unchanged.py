@@ -22,7 +22,7 @@ from datastore.store import Store
 from tests.paths import DATA
 from tests.worlds import make_world
 
-QUICKSTART = "0a9f003811477836"
+QUICKSTART = "abf59039b9b350d9"
 
 
 def test_quickstart_has_the_same_digest_as_ever(quickstart_built: Path) -> None:

@@ -88,12 +88,12 @@ def test_null_in_a_variant_switches_off_a_screen_of_its_base(base: str, tmp_path
     )
     (tmp_path / "later.yaml").write_text("extends: mine.yaml\nname: later\nseed: null\n")
     (tmp_path / "again.yaml").write_text(
-        "extends: later.yaml\nname: again\nscreens: {contamination: {ngram: 9}}\n"
+        "extends: later.yaml\nname: again\nscreens: {contamination: {reworded: flag}}\n"
     )
     assert load_recipe(tmp_path / "mine.yaml").screens.contamination is None
     assert load_recipe(tmp_path / "later.yaml").screens.contamination is None
     again = load_recipe(tmp_path / "again.yaml").screens.contamination
-    assert again and again.ngram == 9
+    assert again and again.reworded == "flag"
 
 
 def test_a_variant_in_another_folder_finds_the_samples_of_its_base(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from curator.release.card import BEGIN, END, card, configs, merge_card, metadata
 from curator.release.counts import ReleaseCounts, SubsetCounts
 from curator.release.folder import ReleaseFolder, write_folder
 from curator.release.licence import FREE, RESTRICTED, Licence, licence_of
+from curator.release.recall import RECALL_VERSION
+from curator.screens import SCREENS
 from curator.sources import EVALS, SOURCES
 from datastore.store import Store
 from datastore.versions import Manifest
@@ -80,13 +82,20 @@ def test_the_card_states_subsets_proofs_teacher_contamination_and_sources(
     assert "8 rows (CC-BY-NC-4.0) may not be used commercially" in text
     assert "5 rows (none stated) have no licence" in text
     assert "replayed from recorded calls (recorded-by-hand): no model was called" in text
-    assert "**8 rows removed, 3 near.**" in text
+    assert "| same question | contains a whole evaluation question | reject | 8 | 0 |" in text
+    assert (
+        "| same template | asks an evaluation question with other numbers | flag | 0 | 3 |" in text
+    )
     for name, values in version.content["evals"].items():
         assert f"| {name} | {values['revision']} |" in text
     for name, values in version.content["sources"].items():
         assert values["revision"] in text
         assert name not in SOURCES or SOURCES[name].citation in text
     assert "curator pull me/data@v1\ncurator diff mine me--data --rows\n" in text
+
+
+def test_the_recall_on_the_card_is_that_of_the_present_screen() -> None:
+    assert SCREENS["contamination"].version == RECALL_VERSION
 
 
 def card_with(version: Manifest, release: ReleaseFolder, **content: object) -> str:

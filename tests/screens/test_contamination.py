@@ -1,19 +1,24 @@
-"""`contamination` finds evaluation questions in any layout, and not those that only look alike."""
+"""`contamination` finds evaluation questions by level, and not those that only look alike."""
 
 import json
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from curator.core import arrow
 from curator.core.arrow import VERDICTS
+from curator.core.model import Problem
 from curator.screens import SCREENS, Rows
+from curator.sources import EVALS, SOURCES, open_source, records
+from curator.sources.source import Source
 from datastore.engine import Engine
-from tests.paths import DATA
+from tests.paths import DATA, ROOT
 
 RowsOf = Callable[..., tuple[Rows, list[bytes]]]
 EvalsOf = Callable[[dict[str, list[str]]], dict[str, list[Path]]]
@@ -33,48 +38,89 @@ def without_layout(question: str) -> str:
     return re.sub(r"[\s$]", "", question)
 
 
+FLAG_ALL = dict.fromkeys(("same_question", "reworded", "same_template", "shared_phrase"), "flag")
+NOUNS = ("boxes", "trees", "pupils", "coins", "lamps", "roads", "cakes", "tables", "books", "boats")
+PAIRS = [(one, noun) for one in ("baker", "pilot", "nurse", "king") for noun in NOUNS]
+FILLER = [
+    f"A {one} has {n} {noun} of {n % 7 + 3} kinds. How many {noun} are left after {n + 5} days?"
+    for n, (one, noun) in enumerate(PAIRS)
+]
+"""Other evaluation questions, without which no word would be rare."""
+
+
+def write_problems(path: Path, problems: list[Problem]) -> Path:
+    batches = arrow.to_batches(problems, arrow.PROBLEMS)
+    pq.write_table(pa.Table.from_batches(batches), path)
+    return path
+
+
 @pytest.mark.parametrize("case", CASES, ids=[case["why"] for case in CASES])
-def test_each_case_of_the_table_has_its_verdict(
-    engine: Engine, rows_of: RowsOf, evals_of: EvalsOf, case: dict[str, str]
+def test_each_case_of_the_table_has_its_level(
+    engine: Engine, tmp_path: Path, case: dict[str, Any]
 ) -> None:
-    other = "Completely different: a fence of so many posts around a square garden, how long is it?"
-    rows, ids = rows_of([("a", other, "x"), ("a", case["row"], "x")])
-    verdicts = screen(engine, rows, evals_of({"test": ["Unrelated?", case["eval"]]}))
-    assert ids[0] not in verdicts
-    if case["reason"] is None:
+    golds = case.get("golds", ["", ""])
+    items = [Problem("test", question, gold="") for question in FILLER]
+    items.append(Problem("test", case["eval"], gold=golds[0], place="the item"))
+    evals = {"test": [write_problems(tmp_path / "evals.parquet", items)]}
+    problem = Problem("a", case["row"], gold=golds[1])
+    path = write_problems(tmp_path / "problems.parquet", [problem])
+    row = f"SELECT id, 'a' AS subset, 0 AS place, id AS problem_id FROM read_parquet('{path}')"
+    rows = Rows(row, f"SELECT * FROM read_parquet('{path}')")
+    verdicts = screen(engine, rows, evals, **FLAG_ALL)
+    if case["level"] is None:
         assert verdicts == {}
     else:
-        verdict = verdicts[ids[1]]
-        assert verdict["reason"] == case["reason"]
-        assert verdict["evidence"]["method"] == case["method"]
-        assert verdict["evidence"]["set"] == "test"
-        assert verdict["evidence"]["item"] == "test:1"
-        assert verdict["outcome"] == ("failed" if case["reason"] == "contaminated" else "passed")
+        verdict = verdicts[problem.id]
+        assert (verdict["reason"], verdict["outcome"]) == (case["level"], "passed")
+        assert (verdict["evidence"]["set"], verdict["evidence"]["item"]) == ("test", "the item")
 
 
-def test_masked_matches_fail_only_if_the_recipe_rejects_them(
+def test_by_default_the_same_question_fails_and_a_template_is_flagged(
     engine: Engine, rows_of: RowsOf, evals_of: EvalsOf
 ) -> None:
-    rows, ids = rows_of([("a", "What is the square root of 64?", "8")])
-    against = evals_of({"test": ["What is the square root of 49?"]})
-    assert screen(engine, rows, against)[ids[0]]["outcome"] == "passed"
-    verdict = screen(engine, rows, against, masked="reject")[ids[0]]
-    assert (verdict["outcome"], verdict["reason"]) == ("failed", "near contamination")
-
-
-def test_the_evidence_names_the_item_that_shares_most_and_how_much(
-    engine: Engine, rows_of: RowsOf, evals_of: EvalsOf
-) -> None:
-    words = "one two three four five six seven eight nine ten eleven twelve thirteen"
-    rows, ids = rows_of([("a", f"{words} fourteen fifteen", "x")])
-    against = evals_of(
-        {"b": [f"{words} other"], "a": [f"{words} fourteen fifteen", f"{words} fourteen fifteen"]}
+    rows, ids = rows_of(
+        [("a", "What is the square root of 64?", "8"), ("b", "What is the square root of 49?", "7")]
     )
-    evidence = screen(engine, rows, against)[ids[0]]["evidence"]
-    assert (evidence["set"], evidence["item"], evidence["shared"]) == ("a", "a:0", "3 of 3")
-    assert evidence["text"] == words
-    partial = screen(engine, rows, {"b": against["b"]})[ids[0]]["evidence"]
-    assert (partial["item"], partial["shared"]) == ("b:0", "1 of 2")
+    verdicts = screen(engine, rows, evals_of({"test": ["What is the square root of 49?"]}))
+    assert {verdicts[row]["outcome"] for row in ids[:1]} == {"passed"}
+    assert {verdicts[row]["outcome"] for row in ids[1:]} == {"failed"}
+
+
+def test_a_recipe_sets_the_action_per_level_set_and_subset(
+    engine: Engine, rows_of: RowsOf, evals_of: EvalsOf
+) -> None:
+    question = "What is the square root of 64?"
+    rows, ids = rows_of([("a", question, "8"), ("b", question, "8"), ("c", question, "8")])
+    evals = evals_of({"test": ["What is the square root of 49?"]})
+
+    def outcomes(**params: Any) -> list[str | None]:
+        verdicts = screen(engine, rows, evals, **params)
+        return [verdicts.get(row, {}).get("outcome") for row in ids]
+
+    assert outcomes(same_template="reject") == ["failed"] * 3
+    assert outcomes(same_template="keep") == [None] * 3
+    assert outcomes(sets={"test": {"same_template": "reject"}}) == ["failed"] * 3
+    assert outcomes(sets={"other": {"same_template": "reject"}}) == ["passed"] * 3
+    subsets = {"b": {"same_template": "keep"}, "c": {"same_template": "flag"}}
+    assert outcomes(sets={"test": {"same_template": "reject"}}, subsets=subsets) == [
+        "failed", None, "passed",
+    ]  # fmt: skip
+
+
+def test_the_evidence_has_both_questions_and_what_they_share(
+    engine: Engine, rows_of: RowsOf, evals_of: EvalsOf
+) -> None:
+    question = "A baker sells 36 loaves and 14 rolls. How many pieces of bread is that?"
+    rows, ids = rows_of([("a", f"Read this twice. {question} Write down each step.", "50")])
+    evals = evals_of({"b": [question], "a": [question, question]})
+    evidence = screen(engine, rows, evals)[ids[0]]["evidence"]
+    assert (evidence["set"], evidence["item"]) == ("b", "b:0"), "the first of equal items"
+    assert evidence["question"].startswith("Read this twice.")
+    assert evidence["evaluation question"] == question.lower()
+    assert evidence["shared"] == question.lower().rstrip("?")
+    assert evidence["covered"] == "100%"
+    assert evidence["numbers"] == "14, 36"
+    assert evidence["gold answers"] == "equal: 1"
 
 
 def test_every_row_of_a_contaminated_problem_is_rejected_once(
@@ -120,26 +166,37 @@ def test_every_real_test_question_is_found_after_a_change_of_layout(
     missed = [
         question
         for (_, question, _), row_id in zip(given, ids, strict=True)
-        if verdicts.get(row_id, {}).get("reason") != "contaminated"
+        if verdicts.get(row_id, {}).get("reason") != "same question"
     ]
     assert len(questions) == 6319
     assert missed == []
 
 
-def test_math_train_and_test_share_two_problems_and_many_phrases(
-    engine: Engine, rows_of: RowsOf, evals_of: EvalsOf, shared: Path
+def test_rows_of_math_judged_by_hand_have_their_levels(
+    engine: Engine, rows_of: RowsOf, evals_of: EvalsOf, shared: Path, tmp_path: Path
 ) -> None:
-    lines = (shared / "sources/math/train-3000.jsonl").read_text("utf-8").splitlines()
-    train = [json.loads(line)["problem"] for line in lines]
-    lines = (shared / "evals/math/test.jsonl").read_text("utf-8").splitlines()
-    test = [json.loads(line)["problem"] for line in lines]
-    same = set(map(without_layout, train)) & set(map(without_layout, test))
-    assert len(same) == 2
-    rows, ids = rows_of([("a", question, "x") for question in train])
-    verdicts = screen(engine, rows, evals_of({"math": test}))
-    failed = {row_id: v for row_id, v in verdicts.items() if v["outcome"] == "failed"}
-    for question, row_id in zip(train, ids, strict=True):
-        if without_layout(question) in same:
-            share, whole = failed[row_id]["evidence"]["shared"].split(" of ")
-            assert share == whole
-    assert 2 <= len(failed) < len(train) / 8
+    labels = json.loads((ROOT / "bench/contamination_labels.json").read_text())["math_train"]
+    train = {p.place: p for p in problems_of("math", SOURCES, shared)}
+    evals = {
+        name: [write_problems(tmp_path / f"{name}.parquet", problems_of(name, EVALS, shared))]
+        for name in ("math", "mmlu_math")
+    }
+    judged = [train[f"train-3000.jsonl:{label['row']}"] for label in labels]
+    path = write_problems(tmp_path / "problems.parquet", judged)
+    row = f"SELECT id, 'a' AS subset, 0 AS place, id AS problem_id FROM read_parquet('{path}')"
+    rows = Rows(row, f"SELECT * FROM read_parquet('{path}')")
+    verdicts = screen(engine, rows, evals, **FLAG_ALL)
+    right = {
+        "same question": ["same question"],
+        "same template": ["same template"],
+        "same givens": ["same template", "shared phrase"],
+        "unrelated": ["shared phrase", None],
+    }
+    for label, problem in zip(labels, judged, strict=True):
+        level = verdicts.get(problem.id, {}).get("reason")
+        assert level in right[label["label"]], (label, level)
+
+
+def problems_of(name: str, sources: Mapping[str, Source], shared: Path) -> list[Problem]:
+    found = records(sources[name], open_source(sources[name], shared))
+    return [problem for problem in found if isinstance(problem, Problem)]

@@ -45,7 +45,7 @@ EDITS: dict[str, tuple[Callable[[str], str], dict[tuple[str, str, str], int]]] =
     ),
     "a screen removed": (
         lambda text: text.replace("{against: [gsm8k]}", "null"),
-        {(name, "added", "contamination: contaminated"): 1 for name in ("cot", "pot")},
+        {(name, "added", "contamination: same question"): 1 for name in ("cot", "pot")},
     ),
     "duplicates kept": (
         lambda text: text.replace("screens:\n", "screens:\n  duplicates: false\n"),

@@ -1,8 +1,8 @@
 """Finds evaluation problems that a model may have seen, because they share words with a release.
 
 In: problems, and the questions of a release. Out: problems that share 13 consecutive words, or the
-whole question if it is shorter (the rule of the screen `contamination`, arXiv:2005.14165). Not
-covered: paraphrases, translations, the same words with other numbers.
+whole question if it is shorter (arXiv:2005.14165). Not covered: paraphrases, translations, the same
+words with other numbers, all that only the screen `contamination` finds.
 """
 
 import re

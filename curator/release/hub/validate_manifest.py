@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError
 from curator.core.errors import HubError
 from curator.core.json_text import parse_json
 from curator.recipe.schema import Recipe
+from curator.recipe.upgrade import upgrade_recipe
 from curator.release.folder import DATA, FORMAT, READ_FORMATS
 from curator.versions.content import Content, JsonObject, Natural
 from datastore.files import canonical_json
@@ -89,7 +90,7 @@ def _check_content(content: Content) -> None:
     order, subsets = content.order, set(content.recipe.subsets)
     if not (subsets == set(order) == set(content.subsets)) or len(order) != len(subsets):
         raise ValueError("subsets differ")
-    recipe = content.recipe.plain()
+    recipe = upgrade_recipe(content.recipe.plain())
     if Recipe.model_validate(recipe).canonical() != recipe:
         raise ValueError("recipe not canonical")
     if _CONTROL.search(" ".join(_texts(content.plain()))):

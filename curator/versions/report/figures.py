@@ -190,7 +190,7 @@ class EvaluationSet:
     revision: str
     """Its revision, or why it could not be reached."""
     removed: int
-    near: int
+    flagged: int
 
 
 def count_contamination(
@@ -204,7 +204,7 @@ def count_contamination(
             count(*) FILTER (outcome = 'passed')
         FROM current.verdict WHERE "check" = 'contamination' GROUP BY 1
     """
-    counts = {name: (removed, near) for name, removed, near in engine.sql(query).fetchall()}
+    counts = {name: (removed, flagged) for name, removed, flagged in engine.sql(query).fetchall()}
     return [
         EvaluationSet(
             name,

@@ -96,7 +96,7 @@ def test_every_planted_defect_is_reported_with_its_place(mixed: Path, tmp_path: 
         ("executed", "error"): "mixed.jsonl:4",
         ("answer", "contradicts the gold"): "mixed.jsonl:3",
         ("answer", "states no answer"): "mixed.jsonl:8",
-        ("contamination", "contaminated"): "mixed.jsonl:7",
+        ("contamination", "same question"): "mixed.jsonl:7",
     }
     assert "not compared with: math, math500" in line(found, "contamination").note
     assert found.clean == 3  # 1, 2, one of 5 and 6

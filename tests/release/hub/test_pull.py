@@ -52,9 +52,7 @@ def test_a_pulled_version_has_the_digest_of_the_one_that_was_published(
         _, rows = run_query(store, "SELECT count(*), count(DISTINCT id) FROM rows")
         assert rows == [(113, 113)]
         query = "SELECT count(*) FROM verdicts WHERE check_name = 'contamination'"
-        assert run_query(store, query)[1] == [(3,)], (
-            "near contamination of kept rows is evidence, too"
-        )
+        assert run_query(store, query)[1] == [(3,)], "flags on kept rows are evidence, too"
 
 
 def test_a_pulled_version_does_not_differ_from_the_original(mine: Path) -> None:

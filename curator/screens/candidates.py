@@ -1,0 +1,180 @@
+"""Selects the evaluation questions that a question may repeat, before any text is compared.
+
+In: evaluation sets and problems objects. Out: SQL of the index of all evaluation questions, and of
+(id, item): the candidates of each problem. An item is a distinct evaluation question. A problem
+has an item as candidate if it has the item's whole text, up to numbers; one of its rarest runs of
+words; most of its rare words; or some of them and the same numbers. Rare words are found by
+counting in the evaluation sets. What this misses, no matcher sees; `bench/contamination.py`
+measures both together.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from curator.core.arrow import ID
+from curator.screens import normalize
+from datastore.engine import literal, scan
+
+NUMBER_WORDS = (
+    "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+)  # fmt: skip
+"""Words that count as the numbers from 2."""
+RUN = 3
+"""Words per run."""
+STEM = 5
+"""Characters by which words are compared here: `multiply` and `multiplied` are one stem."""
+MAX_SHARE = 1 / 100
+"""Maximum share of the items that contain a rare word."""
+MAX_ITEMS = 32
+"""Maximum number of candidates per problem."""
+MIN_COVERED = 100_000
+"""Minimum share of an item's words, by weight, that a candidate has as rare words; in millionths,
+as all shares here, so that sums do not depend on their order."""
+SAME_NUMBERS = 300_000
+"""What the same numbers, at least two of them, add to that share."""
+ALIKE = 500_000
+"""Minimum of that share plus half of the Jaccard index of the numbers."""
+SURE = 4_000_000
+"""The weight of a whole text or a rare run, above all sums of shares."""
+
+POSTINGS = pa.schema(
+    [
+        ("hash", pa.uint64()),
+        ("item", pa.int32()),
+        ("weight", pa.int64()),
+        ("numbers", pa.list_(pa.uint64())),
+    ]
+)
+"""An item occurs once per hash, and once without a hash but with its numbers."""
+CANDIDATES = pa.schema([("id", ID), ("item", pa.int32())])
+
+
+def select_items(evals: Mapping[str, Sequence[Path]]) -> str:
+    """SELECT of (item, number, name, place, id, folded, gold, choices): all evaluation questions.
+
+    `number` orders the questions. Questions with the same folded text are one item, which has the
+    lowest of their numbers.
+    """
+    sets = " UNION ALL ".join(
+        f"SELECT {order} AS set_order, {literal(name)} AS name, place, id, gold, choices, question "
+        f"FROM {scan(paths)}"
+        for order, (name, paths) in enumerate(evals.items())
+    )
+    return f"""
+        SELECT min(number) OVER (PARTITION BY folded)::INTEGER AS item, *
+        FROM (
+            SELECT row_number() OVER (ORDER BY set_order, place, id) AS number, name, place, id,
+                {normalize.stem(normalize.fold("question"))} AS folded, gold, choices
+            FROM ({sets})
+        )
+        WHERE folded <> ''
+    """
+
+
+def index_items(evals: Mapping[str, Sequence[Path]], **parameters: object) -> str:
+    """SELECT of `POSTINGS`: the hashes by which problems find the items."""
+    template = normalize.mask_numbers(normalize.key("folded"))
+    items = f"SELECT item, any_value(folded) AS folded FROM ({select_items(evals)}) GROUP BY item"
+    return f"""
+        WITH items AS MATERIALIZED ({_features(items, "item")}),
+        size AS (SELECT count(*) AS items FROM items),
+        word AS (
+            SELECT DISTINCT item,
+                unnest(list_filter(stems, lambda h: NOT list_contains(numbers, h))) AS hash
+            FROM items
+        ),
+        word_count AS (SELECT hash, count(*) AS found FROM word GROUP BY hash),
+        weighed AS MATERIALIZED (
+            SELECT item, hash, found,
+                round(1000000 * ln((items + 1) / (found + 0.5)) ** 2)::BIGINT AS weight
+            FROM word JOIN word_count USING (hash), size
+        ),
+        total AS (SELECT item, sum(weight) AS total FROM weighed GROUP BY item),
+        run AS (SELECT DISTINCT item, unnest(runs) AS hash FROM items),
+        run_count AS (SELECT hash, count(*) AS found FROM run GROUP BY hash),
+        postings AS (
+            SELECT hash, item, (1000000 * weight // total)::BIGINT AS weight
+            FROM weighed JOIN total USING (item), size
+            WHERE found <= greatest(8, items * {MAX_SHARE})
+            UNION ALL
+            SELECT hash, item, {SURE} FROM run JOIN run_count USING (hash)
+            QUALIFY row_number() OVER (PARTITION BY item ORDER BY found, hash) <= 2
+            UNION ALL
+            SELECT whole, item, {SURE} FROM items
+            UNION ALL
+            SELECT masked, min(item), {SURE} FROM items GROUP BY masked, {template}
+            UNION ALL
+            SELECT number_set, item, {SAME_NUMBERS} FROM items
+        )
+        SELECT hash::UBIGINT AS hash, item, max(weight)::BIGINT AS weight, NULL AS numbers
+        FROM postings WHERE hash IS NOT NULL GROUP BY hash, item
+        UNION ALL SELECT NULL, item, NULL, list_distinct(numbers) FROM items
+        ORDER BY hash, item
+    """
+
+
+def select_candidates(source: str, prepared: str, **parameters: object) -> str:
+    """SELECT of (id, item): at most `MAX_ITEMS` candidates of each problem of `source`."""
+    problems = f"""
+        SELECT id, {normalize.stem(normalize.fold("question"))} AS folded FROM {source}
+    """
+    return f"""
+        WITH problem AS MATERIALIZED ({_features(problems, "id")}),
+        hashed AS (
+            SELECT id, unnest(list_concat(stems, runs, [whole, masked, number_set])) AS hash
+            FROM problem
+        ),
+        posting AS (SELECT hash, item, weight FROM {prepared} WHERE hash IS NOT NULL),
+        found AS (
+            SELECT id, item, sum(weight) AS weight
+            FROM (SELECT DISTINCT id, hash FROM hashed SEMI JOIN posting USING (hash))
+            JOIN posting USING (hash)
+            GROUP BY id, item
+            HAVING sum(weight) >= CASE WHEN count(*) > 1 THEN {MIN_COVERED} ELSE {SURE} END
+        ),
+        compared AS (
+            SELECT id, item, weight, len(list_intersect(mine, its)) AS common,
+                len(mine) + len(its) AS total_numbers
+            FROM (
+                SELECT id, item, weight, list_distinct(problem.numbers) AS mine,
+                    one.numbers AS its
+                FROM found JOIN problem USING (id)
+                JOIN (SELECT item, numbers FROM {prepared} WHERE hash IS NULL) AS one USING (item)
+            )
+        )
+        SELECT id, item FROM (SELECT DISTINCT * FROM compared)
+        WHERE weight + 500000 * common // greatest(total_numbers - common, 1) >= {ALIKE}
+        QUALIFY row_number() OVER (PARTITION BY id ORDER BY weight DESC, item) <= {MAX_ITEMS}
+    """
+
+
+def _features(source: str, column: str) -> str:
+    """SELECT of (`column`, …) with the hashes of each folded text of `source`, as lists.
+
+    `stems` has the words, `runs` the runs of `RUN` words, `numbers` the distinct numbers, `whole`
+    the hash of the text without layout, `masked` of that without numbers, and `number_set` of the
+    numbers in any order if there are three.
+    """
+    run = f"hash({', '.join(f'hashes[i + {place}]' for place in range(RUN))})"
+    names = ", ".join(map(literal, NUMBER_WORDS))
+    digits = f"CASE WHEN w < ':' THEN w ELSE (list_position([{names}], w) + 1)::VARCHAR END"
+    return f"""
+        SELECT {column}, folded, hashes AS stems, numbers,
+            list_transform(range(1, len(hashes) - {RUN - 2}), lambda i: {run}) AS runs,
+            hash(hashes) AS whole,
+            hash(list_transform(
+                hashes, lambda h: CASE WHEN list_contains(numbers, h) THEN 0 ELSE h END
+            )) AS masked,
+            CASE WHEN len(numbers) > 1 THEN hash('numbers', list_sort(numbers)) END AS number_set
+        FROM (
+            SELECT {column}, folded,
+                list_transform(words, lambda w: hash(substring(w, 1, {STEM}))) AS hashes,
+                list_transform(
+                    list_filter(words, lambda w: w < ':' OR w IN ({names})),
+                    lambda w: hash(substring({digits}, 1, {STEM}))
+                ) AS numbers
+            FROM (SELECT {column}, folded, {normalize.words("folded")} AS words FROM ({source}))
+        )
+    """

@@ -1,0 +1,204 @@
+"""Reads what a question has in common with its rewordings: words, numbers, options, gold answer.
+
+In: a question folded by `normalize`, its gold answer and its options. Out: a `Question`. Number
+words, fractions, thousands separators and LaTeX are read as numbers. Not covered: number words of
+other languages, and numbers in drawings.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+from curator.core.model import LETTERS
+
+MAX_TOKENS = 1_000
+"""Maximum number of tokens that are compared; the rest of a longer question is ignored."""
+CJK = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+"""Scripts in which each character counts as a word, as in `normalize`."""
+TOKEN = re.compile(
+    r"(?P<number>[0-9]+(?:,[0-9]{3}(?![0-9]))*(?:\.[0-9]+)?|\.[0-9]+)"
+    rf"|(?P<word>[{CJK}]|[^\W\d_{CJK}]+)|(?P<sign>[^\w\s.,;:?!'\"`$\\{{}}~&|，。、？！：；“”‘’《》])"
+)
+DRAWING = re.compile(r"\[asy\].*?(?:\[/asy\]|\Z)", re.DOTALL)
+OPTION = re.compile(r"(?<![\w(])\(?([a-j])\s?[).:]\s")
+SENTENCE_END = re.compile(r"[.?!:\n。?!:]")
+AMOUNT = re.compile(
+    r"(?P<top>-?(?:[0-9]{1,40}(?:\.[0-9]{1,40})?|\.[0-9]{1,40}))(?:/(?P<bottom>[0-9]{1,40}))?"
+    r"(?:\^?\\?(?:%|°|circ)|(?:[a-z]{2,20}|[glm])(?:/[a-z]{1,20}|\^[23])?)?"
+)
+OPAQUE = "?"
+"""A gold answer that is known, but that no other one is compared with."""
+TEX_FRACTION = re.compile(r"\\[dt]?frac\{?([0-9]{1,40})\}?\{?([0-9]{1,40})\}?")
+NOISE = re.compile(r"[\s$,{}()]|\\(?:text|mathrm|mbox|textbf|left|right|!|,|;| )")
+
+_SMALL = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+    "sixteen seventeen eighteen nineteen"
+)
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+UNITS = {word: Fraction(value) for value, word in enumerate(_SMALL.split())}
+TENS = {word: Fraction(10 * value) for value, word in enumerate(_TENS.split(), 2)}
+SCALES = {"hundred": 100, "thousand": 1_000, "million": 10**6, "billion": 10**9}
+PARTS = {
+    name + plural: Fraction(1, value)
+    for value, name in {
+        3: "third", 4: "fourth", 5: "fifth", 6: "sixth", 8: "eighth", 10: "tenth",
+    }.items()
+    for plural in ("", "s")
+}  # fmt: skip
+MULTIPLES = {
+    **PARTS, "half": Fraction(1, 2), "halves": Fraction(1, 2), "quarter": Fraction(1, 4),
+    "quarters": Fraction(1, 4), "twice": Fraction(2), "double": Fraction(2),
+    "doubled": Fraction(2), "doubles": Fraction(2), "thrice": Fraction(3), "triple": Fraction(3),
+    "tripled": Fraction(3), "triples": Fraction(3), "quadruple": Fraction(4), "dozen": Fraction(12),
+}  # fmt: skip
+
+Gold = Fraction | str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question, read."""
+
+    text: str
+    """The folded text without drawings."""
+    tokens: tuple[str, ...]
+    """Words, numbers and signs in order. Numbers are canonical: `1,000` and `1000` are equal."""
+    spans: tuple[tuple[int, int], ...]
+    """Start and end of each token in `text`."""
+    stems: frozenset[str]
+    numbers: tuple[Fraction, ...]
+    """All numbers but 1, also those in words, in order."""
+    drawing: str
+    """The drawings without white space; empty without any."""
+    gold: Gold
+    """The gold answer: a number, or a text without layout. Empty if it is not known."""
+    options: frozenset[str]
+    """The options without layout."""
+
+
+def read_question(folded: str, gold: str = "", options: Sequence[str] = ()) -> Question:
+    """Read a question that `normalize.fold` has folded."""
+    drawings = "".join(DRAWING.findall(folded)) if "[asy]" in folded else ""
+    text = DRAWING.sub(" ", folded) if drawings else folded
+    tokens: list[str] = []
+    spans: list[tuple[int, int]] = []
+    for match in TOKEN.finditer(text):
+        token = match[0]
+        tokens.append(_canonical(token) if match["number"] else SIGNS.get(token, token))
+        spans.append(match.span())
+        if len(tokens) == MAX_TOKENS:
+            break
+    stems, numbers = _read(tokens)
+    return Question(
+        text=text,
+        tokens=tuple(tokens),
+        spans=tuple(spans),
+        stems=stems,
+        numbers=numbers,
+        drawing="".join(drawings.split()),
+        gold=read_gold(gold, options),
+        options=frozenset(_plain(option) for option in options),
+    )
+
+
+SIGNS = {"×": "*", "·": "*", "∗": "*", "÷": "/", "−": "-", "–": "-", "∶": ":"}
+
+
+def _canonical(number: str) -> str:
+    number = number.replace(",", "")
+    if "." in number:
+        number = number.rstrip("0").rstrip(".")
+    return number.lstrip("0") or "0"
+
+
+def is_number(token: str) -> bool:
+    return token[0] in "0123456789."
+
+
+def is_word(token: str) -> bool:
+    return token[0].isalpha()
+
+
+@lru_cache(1 << 16)
+def stem(word: str) -> str:
+    """Return a word without its most frequent English endings, cut to seven letters."""
+    if len(word) > 4 and word.endswith("ies"):
+        word = word[:-3] + "y"
+    elif len(word) > 4 and word.endswith("es") and word[-3] in "sxzh":
+        word = word[:-2]
+    elif len(word) > 3 and word.endswith("s") and not word.endswith("ss"):
+        word = word[:-1]
+    for ending in ("ing", "ed"):
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            word = word[: -len(ending)]
+            if word[-1] == word[-2] and word[-1] not in "lsz":
+                word = word[:-1]
+            break
+    if len(word) > 4:
+        word = word.removesuffix("e")
+    if len(word) > 4:
+        word = word.removesuffix("ly")
+    return word[:7]
+
+
+def _read(tokens: Sequence[str]) -> tuple[frozenset[str], tuple[Fraction, ...]]:
+    """Return the stems of the words and the numbers, also those that are written in words."""
+    stems: set[str] = set()
+    numbers: list[Fraction] = []
+    last = ""
+    for place, token in enumerate(tokens):
+        if is_number(token):
+            value = Fraction(token[:60])
+            if value and numbers and _is_fraction(tokens, place):
+                numbers[-1] /= value
+            else:
+                numbers.append(value)
+        elif token in UNITS:
+            if last in TENS and 0 < UNITS[token] < 10:
+                numbers[-1] += UNITS[token]
+            else:
+                numbers.append(UNITS[token])
+        elif token in TENS:
+            numbers.append(TENS[token])
+        elif token in SCALES and numbers:
+            numbers[-1] *= SCALES[token]
+        elif token in ("%", "percent") and numbers:
+            numbers[-1] /= 100
+        elif token in MULTIPLES:
+            numbers.append(MULTIPLES[token])
+        elif is_word(token) and token not in ("a", "s"):
+            stems.add(stem(token))
+        if token != "-":  # twenty-five
+            last = token
+    return frozenset(stems), tuple(number for number in numbers if number != 1)
+
+
+def _is_fraction(tokens: Sequence[str], place: int) -> bool:
+    """Return whether the number at `place` is the denominator of the number before it."""
+    if tokens[place - 1] == "/":
+        return is_number(tokens[place - 2])
+    return place > 1 and is_number(tokens[place - 1]) and tokens[place - 2].endswith("frac")
+
+
+def read_gold(gold: str, options: Sequence[str] = ()) -> Gold:
+    """Return a gold answer as a number or as a text without layout; a letter as its option.
+
+    A letter without options, and a text without a number, say too little to compare questions by
+    them: such an answer is empty. Units are ignored.
+    """
+    letter = gold.strip(" ().").upper()
+    if options and len(letter) == 1 and letter in LETTERS[: len(options)]:
+        gold = options[LETTERS.index(letter)]
+    plain = _plain(TEX_FRACTION.sub(r"\1/\2", gold[:200]))
+    value = AMOUNT.fullmatch(plain)
+    if value:
+        top, bottom = Fraction(value["top"]), (value["bottom"] or "1")
+        return top / Fraction(bottom) if bottom.strip("0") else top
+    return plain if any(map(str.isdigit, plain)) else OPAQUE * bool(plain)
+
+
+def _plain(text: str) -> str:
+    return NOISE.sub("", text.lower()).rstrip(".")
