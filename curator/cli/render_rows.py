@@ -172,7 +172,12 @@ def print_row_history(history: "RowHistory") -> None:
 def _history_lines(verdict: Mapping[str, Any]) -> list[str]:
     """Return a verdict, and the evaluation question that it is about."""
     evidence = dict(verdict["evidence"])
-    shared = evidence.pop("text", "") if "eval_question" in verdict else ""
+    shared = ""
+    if "eval_question" in verdict:
+        # Both questions are printed whole; an older release named the shared text otherwise.
+        for name in ("question", "evaluation question"):
+            evidence.pop(name, None)
+        shared = evidence.pop("text", "") or evidence.pop("shared", "")
     where = {"in": verdict["in"]} if "in" in verdict else {}
     lines = _verdict_lines(
         verdict["check"], verdict["outcome"], verdict["reason"], {**where, **evidence}

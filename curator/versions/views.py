@@ -137,7 +137,7 @@ def view_statements(store: Store, manifests: Sequence[Manifest], path: Locate) -
         f"CREATE VIEW verdicts AS {' UNION ALL '.join(verdicts)}",
         # Every screen that keeps one of several rows names it: duplicates, near-duplicates, …
         "CREATE VIEW clusters AS SELECT version, evidence ->> '$.kept' AS kept, row_id, "
-        "check_name, coalesce((evidence ->> '$.index')::DOUBLE, 1) AS index "
+        "check_name, coalesce(try_cast(evidence ->> '$.index' AS DOUBLE), 1) AS index "
         "FROM verdicts WHERE outcome = 'failed' AND (evidence ->> '$.kept') IS NOT NULL",
         f"CREATE VIEW evals AS {_evals_sql(store, evals, path)}",
         f"CREATE VIEW quarantine AS {quarantine_sql(store, manifests, path)}",

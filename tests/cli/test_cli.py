@@ -146,11 +146,11 @@ def test_show_prints_the_counts_of_every_subset_from_problems_to_kept_rows(world
     assert lines[11] == "10 of 11 rows are proved: executed, independent, arithmetic or agreed."
     assert lines[13:] == [
         "subset  outcome      reason                rows",
-        "cot     failed       same question            1",
         "cot     failed       duplicate                1",
-        "pot     failed       same question            1",
+        "cot     failed       same question            1",
         "pot     failed       contradicts the gold     1",
         "pot     failed       duplicate                1",
+        "pot     failed       same question            1",
         "cot     quarantined  did not parse            1",
         "pot     quarantined  did not parse            1",
     ]

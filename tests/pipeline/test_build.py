@@ -155,7 +155,9 @@ def test_a_version_without_rows_is_an_error_with_the_reason_of_each_subset(world
         build(recipe, store, options=options)
     message = str(caught.value)
     assert "\n" not in message and "small would have no rows" in message
-    assert "cot: 1 failed, contaminated, 1 failed, duplicate, 6 not drawn by the mixture" in message
+    assert (
+        "cot: 1 failed, duplicate, 1 failed, same question, 6 not drawn by the mixture" in message
+    )
     assert "rft: waits for source gsm8k_rft" in message
     assert "1 failed, contradicts the gold" in message.partition("pot: ")[2]
     with Store(store) as opened:

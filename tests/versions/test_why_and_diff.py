@@ -216,9 +216,12 @@ def test_why_shows_the_evaluation_question_and_every_version_with_its_reason(
     mirror, recipe = make_world(tmp_path)
     store = tmp_path / "store"
     build(recipe, store, options=RunOptions(mirror=mirror))
-    query = "SELECT min(row_id) FROM verdicts WHERE reason = 'contaminated'"
+    query = "SELECT min(row_id) FROM verdicts WHERE reason = 'same question'"
     [(row,)] = query_store(store, query)
-    for screens in ("{contamination: null}", "{contamination: {against: [gsm8k], masked: reject}}"):
+    for screens in (
+        "{contamination: null}",
+        "{contamination: {against: [gsm8k], same_template: reject}}",
+    ):
         text = RECIPE.replace(
             "screens:\n  contamination: {against: [gsm8k]}", f"screens: {screens}"
         )
@@ -226,12 +229,12 @@ def test_why_shows_the_evaluation_question_and_every_version_with_its_reason(
         build(recipe, store, options=RunOptions(mirror=mirror))
     with opened(store) as read:
         history = why(read, str(row))
-    stopped = "contamination: contaminated"
+    stopped = "contamination: same question"
     assert (history.versions, history.rejected) == (
         ("small@2",),
         {"small@1": stopped, "small@3": stopped},
     )
-    [verdict] = [e for e in history.other_verdicts if e["reason"] == "contaminated"]
+    [verdict] = [e for e in history.other_verdicts if e["reason"] == "same question"]
     assert (verdict["in"], verdict["eval_question"]) == ("small@3", EVALUATION[0])
     shown = curator("why", str(row)[:8], "--store", store).stdout
     assert f"rejected  small@1: {stopped}\n" in shown and "versions  small@2\n" in shown
@@ -321,7 +324,7 @@ def test_table_sql_audit_and_why_use_the_same_words_for_a_reported_row(tmp_path:
     assert {*table["outcome"].to_pylist()} == words
     shown = curator("show", "small", "--store", store).stdout
     assert re.search(r"^cot +reported +wrong step +1$", shown, re.MULTILINE)
-    assert re.search(r"^cot +failed +contaminated +1$", shown, re.MULTILINE)
+    assert re.search(r"^cot +failed +same question +1$", shown, re.MULTILINE)
     assert not re.search(r"\brejected\b", shown)
     told = curator("why", str(row_id), "--store", store).stdout
     assert re.search(r"^  reported +answer +wrong step", told, re.MULTILINE)

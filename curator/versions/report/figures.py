@@ -237,7 +237,7 @@ def count_clusters(engine: Engine) -> list[Clusters]:
     """Return the clusters of each screen that names the row it kept."""
     clusters = """
         SELECT "check" AS screen, evidence::JSON ->> '$.kept' AS kept, count(*) AS rows,
-            min(coalesce((evidence::JSON ->> '$.index')::DOUBLE, 1)) AS index
+            min(coalesce(try_cast(evidence::JSON ->> '$.index' AS DOUBLE), 1)) AS index
         FROM current.verdict WHERE screen > 0 AND outcome = 'failed'
             AND (evidence::JSON ->> '$.kept') IS NOT NULL GROUP BY 1, 2
     """
@@ -249,7 +249,8 @@ def count_clusters(engine: Engine) -> list[Clusters]:
         FROM (
             SELECT * FROM ({clusters})
             QUALIFY row_number() OVER (PARTITION BY screen ORDER BY rows DESC, kept) <= {LARGEST:d}
-        ) JOIN current.rationale ON id = unhex(kept) GROUP BY screen, kept ORDER BY 1, 4 DESC, 2
+        ) JOIN current.rationale ON lower(hex(id)) = kept
+        GROUP BY screen, kept ORDER BY 1, 4 DESC, 2
     """
     largest = engine.sql(query).fetchall()
     return [
