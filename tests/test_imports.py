@@ -73,6 +73,7 @@ LAYERS: dict[str, set[str]] = {
         "curator.sources",
         "curator.answers",
         "curator.sandbox",
+        "curator.screens",
         "curator.checks",
         "curator.recipe",
     },

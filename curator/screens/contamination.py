@@ -8,7 +8,7 @@ flagged. Not covered: translations, questions in images, and rewordings with oth
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -38,6 +38,8 @@ from datastore.engine import Engine, literal, scan
 
 NAME = "contamination"
 VERSION = 2
+AT_ONCE = 2_000
+"""Number of problems, or of decisions about them, in memory."""
 MAX_TEXT = 1_000
 """Maximum number of characters of each question in the evidence."""
 
@@ -121,23 +123,52 @@ def find_contamination(
     """
     if not evals:
         return
-    engine.sql(f"CREATE OR REPLACE TABLE screen_items AS {select_items(evals)}")
-    keys = rows.keys
-    if not keys:
-        engine.sql(f"CREATE OR REPLACE TABLE screen_postings AS {index_items(evals)}")
-        keys = f"({select_candidates(f'({rows.problems})', 'screen_postings')})"
-    engine.sql(
-        "CREATE OR REPLACE TABLE screen_candidates AS "
-        f"SELECT id, list(DISTINCT item ORDER BY item) AS items FROM {keys} "
-        f"WHERE id IN (SELECT problem_id FROM ({rows.rows})) GROUP BY id"
-    )
     policies = [_Policy(actions, sets or {}, own) for own in [{}, *(subsets or {}).values()]]
     path = engine.folder / f"{uuid4().hex}.parquet"
-    _write_matches(engine, rows, policies, path)
+    alive = f"SELECT problem_id FROM ({rows.rows})"
+    candidates = rows.keys and f"SELECT * FROM {rows.keys} WHERE id IN ({alive})"
+    problems = f"SELECT * FROM ({rows.problems}) WHERE id IN ({alive})"
+    _write_decisions(find_matches(engine, problems, evals, candidates), policies, path)
     yield from to_batches(_verdicts(engine, rows, path, list(subsets or {})), VERDICTS)
+    path.unlink()
+
+
+def find_matches(
+    engine: Engine, problems: str, evals: Mapping[str, Sequence[Path]], candidates: str = ""
+) -> Iterator[tuple[bytes, str, list[tuple[Member, Match]]]]:
+    """Yield id, question and matches of each problem that repeats an evaluation question, by id.
+
+    `problems` is a SELECT of (id, question, gold, choices); an id may repeat. `evals` has the
+    problems objects of each evaluation set, `candidates` a SELECT of (id, item), by default of all.
+    """
+    engine.sql(f"CREATE OR REPLACE TABLE screen_items AS {select_items(evals)}")
+    if not candidates:
+        engine.sql(f"CREATE OR REPLACE TABLE screen_postings AS {index_items(evals)}")
+        candidates = select_candidates(f"({problems})", "screen_postings")
+    engine.sql(
+        "CREATE OR REPLACE TABLE screen_candidates AS "
+        f"SELECT id, list(DISTINCT item ORDER BY item) AS items FROM ({candidates}) GROUP BY id"
+    )
+    members = _read_items(engine)
+    matcher = Matcher(of_item[0].question for of_item in members.values())
+    query = f"""
+        SELECT id, items, gold, choices,
+            {normalize.fold("question")} AS folded, question
+        FROM (
+            SELECT id, any_value(question) AS question, any_value(gold) AS gold,
+                any_value(choices) AS choices
+            FROM ({problems}) SEMI JOIN screen_candidates USING (id) GROUP BY id
+        ) JOIN screen_candidates USING (id)
+        ORDER BY id
+    """
+    for batch in engine.batches(query, size=AT_ONCE):
+        for row in batch.to_pylist():
+            question = read_question(row["folded"], row["gold"], row["choices"])
+            matches = _matches(matcher, question, [members[item] for item in row["items"]])
+            if matches:
+                yield row["id"], row["question"], matches
     for table in ("items", "candidates", "postings"):
         engine.sql(f"DROP TABLE IF EXISTS screen_{table}")
-    path.unlink()
 
 
 class _Policy:
@@ -160,40 +191,32 @@ class _Policy:
         return action
 
 
-_MATCHES = pa.schema(
+_DECISIONS = pa.schema(
     [("id", ID), ("policy", pa.int32()), ("action", pa.string()), ("reason", pa.string()),
      ("evidence", pa.string())]
 )  # fmt: skip
 
 
-def _write_matches(engine: Engine, rows: Rows, policies: Sequence[_Policy], path: Path) -> None:
+def _write_decisions(
+    found: Iterable[tuple[bytes, str, Sequence[tuple[Member, Match]]]],
+    policies: Sequence[_Policy],
+    path: Path,
+) -> None:
     """Write, per problem and policy, the match that decides about its rows, if there is one."""
-    members = _read_items(engine)
-    matcher = Matcher(of_item[0].question for of_item in members.values())
-    query = f"""
-        SELECT id, items, gold, choices,
-            {normalize.fold("question")} AS folded, question
-        FROM (
-            SELECT id, any_value(question) AS question, any_value(gold) AS gold,
-                any_value(choices) AS choices
-            FROM ({rows.problems}) SEMI JOIN screen_candidates USING (id) GROUP BY id
-        ) JOIN screen_candidates USING (id)
-        ORDER BY id
-    """
-    with pq.ParquetWriter(path, _MATCHES) as writer:
-        for batch in engine.batches(query, size=2_000):
-            found: list[tuple[object, ...]] = []
-            for row in batch.to_pylist():
-                question = read_question(row["folded"], row["gold"], row["choices"])
-                matches = _matches(matcher, question, [members[item] for item in row["items"]])
-                for number, policy in enumerate(policies):
-                    decided = _decide(matches, policy)
-                    if decided:
-                        action, member, match = decided
-                        evidence = json.dumps(_evidence(row["question"], member, match))
-                        found.append((row["id"], number, action, match.level, evidence))
-            if found:
-                writer.write_batch(make_batch(list(zip(*found, strict=True)), _MATCHES))
+    with pq.ParquetWriter(path, _DECISIONS) as writer:
+        decisions: list[tuple[object, ...]] = []
+        for id_, question, matches in found:
+            for number, policy in enumerate(policies):
+                decided = _decide(matches, policy)
+                if decided:
+                    action, member, match = decided
+                    evidence = json.dumps(_evidence(question, member, match))
+                    decisions.append((id_, number, action, match.level, evidence))
+            if len(decisions) >= AT_ONCE:
+                writer.write_batch(make_batch(list(zip(*decisions, strict=True)), _DECISIONS))
+                decisions.clear()
+        if decisions:
+            writer.write_batch(make_batch(list(zip(*decisions, strict=True)), _DECISIONS))
 
 
 def _read_items(engine: Engine) -> dict[int, list[Member]]:

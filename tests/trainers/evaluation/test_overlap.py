@@ -14,18 +14,58 @@ PROBLEMS = [
 ]
 
 
-def test_thirteen_common_words_are_an_overlap() -> None:
+def test_a_question_inside_other_text_is_seen() -> None:
     release = [f"Think: {LONG.upper()} Answer Choices: (A) 62", "Another question altogether."]
     assert find_seen(PROBLEMS, release) == {("gsm8k", "long")}
 
 
-def test_twelve_common_words_are_not_an_overlap() -> None:
+def test_a_part_of_a_question_is_not_enough() -> None:
     assert find_seen(PROBLEMS, [" ".join(LONG.split()[:12])]) == set()
 
 
-def test_a_short_question_is_compared_whole() -> None:
-    assert find_seen(PROBLEMS, ["what is 2 plus 3"]) == {("gsm8k", "short")}
+def test_a_question_with_other_numbers_is_not_seen() -> None:
+    assert find_seen(PROBLEMS, [LONG.replace("90", "81").replace("7", "6")]) == set()
+
+
+def test_a_reworded_question_is_seen() -> None:
+    reworded = (
+        "Through a crack in its floor, a tank that holds 90 litres loses 4 litres each hour. "
+        "After 7 hours, how many litres are left?"
+    )
+    subjects = [
+        "hens",
+        "maps",
+        "taxes",
+        "lamps",
+        "rivers",
+        "buses",
+        "cakes",
+        "coins",
+        "pens",
+        "trees",
+        "cows",
+        "tents",
+    ]
+    others = [
+        SampledProblem("gsm8k", f"{thing} {count}", f"How many {thing} cost {count} dollars?", "1")
+        for thing in subjects
+        for count in range(3, 9)
+    ]
+    assert find_seen([*PROBLEMS, *others], [reworded]) == {("gsm8k", "long")}
+
+
+def test_a_short_question_with_a_prompt_is_seen_but_not_one_with_more_numbers() -> None:
+    assert find_seen(PROBLEMS, ["Think step by step: what is 2 plus 3"]) == {("gsm8k", "short")}
     assert find_seen(PROBLEMS, ["Tell me: what is 2 plus 3? Then add 4."]) == set()
+
+
+def test_all_problems_that_a_question_repeats_are_seen() -> None:
+    some = [SampledProblem("gsm8k", "1", LONG, "62"), SampledProblem("mine", "2", LONG, "62")]
+    assert find_seen(some, [LONG]) == {("gsm8k", "1"), ("mine", "2")}
+
+
+def test_text_that_no_file_can_hold_is_compared_all_the_same() -> None:
+    assert find_seen(PROBLEMS, ["\ud800", f"\0 {LONG} \ud800"]) == {("gsm8k", "long")}
 
 
 def test_a_question_without_words_overlaps_with_nothing() -> None:
