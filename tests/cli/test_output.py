@@ -108,6 +108,7 @@ RUNS: dict[str, list[tuple[str, ...]]] = {
         ("audit", "rows.zip", "--report", f"audit{RAW}.html", *STORE),
         ("audit", ROWS, "--question", MARK, *STORE),
     ],
+    "overlap": [("overlap", "marked", "marked", *STORE), ("overlap", ROWS, MARK, *STORE)],
     "export": [
         ("export", "marked", "--format", "alpaca-jsonl", "-o", "a.jsonl", "--overwrite", *STORE),
         ("export", "card", "--format", "hub", "-o", "hub", "--overwrite", *STORE),

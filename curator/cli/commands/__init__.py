@@ -23,6 +23,7 @@ COMMANDS = (
     "rm",
     "disagreements",
     "audit",
+    "overlap",
     "export",
     "publish",
     "pull",

@@ -1,0 +1,139 @@
+"""Compare two collections of problems: which questions of one repeat questions of the other.
+
+In: two names, each of a source, an evaluation set, a version, a file or a dataset on the Hub. Out:
+the pairs that match, with the level that the screen `contamination` gives them.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from curator.core.arrow import to_problems
+from curator.core.errors import SourceError, UsageError
+from curator.core.model import MATCH_LEVELS, MatchLevel, Problem, QuarantinedRecord
+from curator.pipeline.audit.dataset import open_dataset
+from curator.pipeline.locate import source_by_name
+from curator.recipe.schema import IN_EVALS
+from curator.screens.overlap import find_overlaps
+from curator.sources import EVALS, SOURCES, CustomFiles, Source, custom_source, open_source, records
+from curator.sources.detect_columns import find_columns
+from curator.versions.content import objects_of
+from curator.versions.queries import digests, scan_objects, version_rationales
+from datastore.errors import NotFound
+from datastore.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A question that repeats another one."""
+
+    level: MatchLevel
+    question: str
+    other: str
+    covered: float
+    """Share of the words and numbers of `other` that the question repeats in order."""
+    gold_answers: str
+    """`equal`, `different` or `not compared`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The result of a comparison."""
+
+    problems: int
+    others: int
+    unread: int
+    """Number of records of both that could not be read."""
+    counts: Mapping[MatchLevel, int]
+    """Number of problems by their strongest level of match."""
+    pairs: Sequence[Pair]
+
+
+def compare(
+    name: str, other: str, store: str | Path = ".curator", mirror: Path | None = None
+) -> Comparison:
+    """Return which problems of `name` repeat problems of `other`.
+
+    Raises UsageError if there is nothing of a name, SourceError if it cannot be read.
+    """
+    counts: Counter[str] = Counter()
+    others: list[Problem] = []
+
+    def count(what: str, items: Iterable[Problem | QuarantinedRecord]) -> Iterator[Problem]:
+        for each in items:
+            bad = isinstance(each, QuarantinedRecord)
+            counts["unread" if bad else what] += 1
+            if isinstance(each, Problem):
+                yield each
+
+    others += count("others", read_problems(other, store, mirror))
+    problems = count("problems", read_problems(name, store, mirror))
+    pairs = []
+    strongest: dict[str, int] = {}
+    levels: list[MatchLevel] = list(MATCH_LEVELS)
+    for found in find_overlaps(problems, others):
+        match, theirs = found.match, others[found.other].question
+        pairs.append(Pair(match.level, found.question, theirs, match.covered, match.golds))
+        rank = levels.index(match.level)
+        strongest[found.question] = min(rank, strongest.get(found.question, rank))
+    by_level = Counter(strongest.values())
+    return Comparison(
+        counts["problems"],
+        counts["others"],
+        counts["unread"],
+        {level: by_level[rank] for rank, level in enumerate(levels) if by_level[rank]},
+        pairs,
+    )
+
+
+def read_problems(
+    name: str, store: str | Path, mirror: Path | None
+) -> Iterator[Problem | QuarantinedRecord]:
+    """Yield the problems of a source, an evaluation set, a version, a file or a Hub dataset."""
+    plain = name.removeprefix(IN_EVALS)
+    if name in SOURCES or (plain != name and plain in EVALS):
+        source = source_by_name(name)
+        yield from records(source, open_source(source, mirror))
+    elif (Path(store) / "FORMAT").exists() and (found := _version(name, store)) is not None:
+        yield from found
+    else:
+        yield from _dataset(name)
+
+
+def _version(name: str, store: str | Path) -> list[Problem] | None:
+    """Return the problems of the rows of a version; None if the store has no such version."""
+    with Store(Path(store), readonly=True) as opened:
+        try:
+            manifest = opened.versions.get(name)
+        except NotFound:
+            return None
+        objects = objects_of(manifest)
+        problems = [digest for listed in objects.problems.values() for digest in listed]
+        with opened.guard_query(digests(manifest)), opened.engine() as engine:
+            query = f"""
+                SELECT * FROM {scan_objects(opened, problems)} WHERE id IN (
+                    SELECT problem_id FROM ({version_rationales(opened, manifest)})
+                    WHERE id IN (SELECT id FROM {scan_objects(opened, [objects.rows])}))
+                QUALIFY row_number() OVER (PARTITION BY id ORDER BY place) = 1 ORDER BY id
+            """
+            return [each for batch in engine.batches(query) for each in to_problems(batch)]
+
+
+def _dataset(name: str) -> Iterator[Problem | QuarantinedRecord]:
+    dataset = open_dataset(name, "", "train", "")
+    columns = {each.content: each.column for each in find_columns(dataset.sample, {})}
+    columns.pop("response", None)  # a problem occurs once, however many responses it has
+    if "question" not in columns:
+        raise UsageError(f"{name}: no column of questions was found.")
+    files = CustomFiles(
+        file=str(dataset.folder / dataset.file) if dataset.file else "",
+        hub=dataset.hub,
+        split="" if dataset.file else dataset.split,
+        revision=dataset.revision,
+    )
+    source: Source = custom_source("compared", files, columns, dataset.licence)
+    try:
+        yield from records(source, open_source(source))
+    except OSError as error:
+        raise SourceError(f"{name}: cannot read {error.filename}: {error.strerror}") from None
