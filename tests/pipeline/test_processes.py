@@ -177,6 +177,18 @@ def test_a_killed_process_ends_the_build_in_one_line_and_the_next_one_resumes(
     assert executions(store) == PROGRAMS
 
 
+def test_no_process_receives_ctrl_c_even_while_it_starts(
+    world: tuple[Path, Path], start: Start
+) -> None:
+    recipe, store = world
+    running = start(recipe, store)
+    wait_until(lambda: executions(store), lambda: running.poll() is None)
+    statuses = [Path(f"/proc/{pid}/status").read_text() for pid in workers_of(running.pid)]
+    blocked = [int(status.partition("SigBlk:")[2].split()[0], 16) for status in statuses]
+    assert blocked and all(mask >> (signal.SIGINT - 1) & 1 for mask in blocked)
+    finish(running)
+
+
 @pytest.mark.parametrize("moment", ["while they start", "while they work"])
 def test_ctrl_c_ends_all_processes_in_one_line(
     world: tuple[Path, Path], start: Start, moment: str

@@ -245,7 +245,7 @@ def compare(one: Result, other: Result) -> list[dict[str, Any]]:
 def metric_name(metric: str) -> str:
     """Return a metric as tables name it: with the owner of the published rule."""
     name = metric.removesuffix(MAMMOTH)
-    return metric if name == metric else f"{name} (MAmmoTH's rule)"
+    return metric if name == metric else f"{name} (MAmmoTH)"
 
 
 def write_result(result: Result, path: Path) -> None:

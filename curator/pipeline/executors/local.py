@@ -85,10 +85,13 @@ class LocalProcesses:
 
     def _submit(self, function: Callable[..., Any], call: tuple[Any, ...]) -> "Future[Any]":
         if self._pool is None:
-            # It ends any block of Ctrl-C when it starts, so it starts before.
-            from loky.backend.resource_tracker import ensure_running
+            # Both end any block of Ctrl-C when they start, so they start before.
+            from multiprocessing import resource_tracker
 
-            ensure_running()
+            from loky.backend import resource_tracker as tracker_of_loky
+
+            tracker_of_loky.ensure_running()
+            resource_tracker.ensure_running()
         with _no_interrupt():
             if self._pool is None:
                 self._pool = self._start()
