@@ -29,10 +29,10 @@ def overlap(
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """List which questions of A repeat questions of B, by level of match.
+    """List the questions of A that repeat one of B.
 
-    The levels are those of the screen `contamination`: the same question, reworded, the same
-    template with other numbers, a shared phrase. --json prints every pair.
+    The levels of match are those of the screen `contamination`: the same question, reworded, the
+    same template with other numbers, a shared phrase. --json prints every pair.
     """
     from curator.pipeline.overlap import compare
 

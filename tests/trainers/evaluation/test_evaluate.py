@@ -245,5 +245,5 @@ def test_the_order_of_samples_changes_no_vote_and_the_rule_is_named(
     write_samples(rows, tmp_path / "s.jsonl")
     printed = curator("evaluate", tmp_path / "s.jsonl").stdout
     assert re.search(r"^s +Maj1@4 +3 +25.0% ", printed, re.MULTILINE)
-    assert re.search(r"^s +Maj1@4 \(MAmmoTH's rule\) +3 +25.0% ", printed, re.MULTILINE)
+    assert re.search(r"^s +Maj1@4 \(MAmmoTH\) +3 +25.0% ", printed, re.MULTILINE)
     assert "published" not in printed
