@@ -45,7 +45,9 @@ def _find_defect(candidate: Candidate) -> tuple[str, str]:
         if not _is_plain(text) and (control := _CONTROL.search(text)):
             seen = f"{name} holds U+{ord(control[0]):04X} at {control.start()}"
             return "broken characters", seen
-        length = len(text) - (answer_start(text) or 0) if len(text) > SHORT else len(text)
+        length = len(text)
+        if length > candidate.characters:  # thoughts do not count
+            length -= answer_start(text) or 0
         if length > candidate.characters:
             most = f"at most {candidate.characters:,} (limits.characters)"
             return "too long", f"{name} has {length:,} characters, {most}"

@@ -58,7 +58,6 @@ def compare(
     Raises UsageError if there is nothing of a name, SourceError if it cannot be read.
     """
     counts: Counter[str] = Counter()
-    others: list[Problem] = []
 
     def count(what: str, items: Iterable[Problem | QuarantinedRecord]) -> Iterator[Problem]:
         for each in items:
@@ -67,17 +66,27 @@ def compare(
             if isinstance(each, Problem):
                 yield each
 
-    others += count("others", read_problems(other, store, mirror))
-    problems = count("problems", read_problems(name, store, mirror))
+    distinct = {each.id: each for each in count("others", read_problems(other, store, mirror))}
+    others = list(distinct.values())
+    records: Counter[bytes] = Counter()
+
+    def problems() -> Iterator[Problem]:
+        for each in count("problems", read_problems(name, store, mirror)):
+            records[each.id] += 1
+            if records[each.id] == 1:
+                yield each
+
     pairs = []
-    strongest: dict[str, int] = {}
+    strongest: dict[bytes, int] = {}
     levels: list[MatchLevel] = list(MATCH_LEVELS)
-    for found in find_overlaps(problems, others):
+    for found in find_overlaps(problems(), others):
         match, theirs = found.match, others[found.other].question
         pairs.append(Pair(match.level, found.question, theirs, match.covered, match.golds))
         rank = levels.index(match.level)
-        strongest[found.question] = min(rank, strongest.get(found.question, rank))
-    by_level = Counter(strongest.values())
+        strongest[found.id] = min(rank, strongest.get(found.id, rank))
+    by_level: Counter[int] = Counter()
+    for id_, rank in strongest.items():
+        by_level[rank] += records[id_]
     return Comparison(
         counts["problems"],
         counts["others"],

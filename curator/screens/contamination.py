@@ -10,6 +10,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import uuid4
@@ -40,6 +41,8 @@ NAME = "contamination"
 VERSION = 2
 AT_ONCE = 2_000
 """Number of problems, or of decisions about them, in memory."""
+MAX_BITS = 1_000
+"""Size from which a number is not written out in the evidence."""
 MAX_TEXT = 1_000
 """Maximum number of characters of each question in the evidence."""
 
@@ -273,9 +276,15 @@ def _evidence(question: str, member: Member, match: Match) -> dict[str, str]:
         "evaluation question": member.question.text[:MAX_TEXT],
         "shared": " … ".join(match.shared)[:MAX_TEXT],
         "covered": f"{match.covered:.0%}",
-        "numbers": ", ".join(map(str, match.numbers))[:MAX_TEXT],
+        "numbers": ", ".join(_show(number) for number in match.numbers)[:MAX_TEXT],
         "gold answers": f"equal: {answer}" if match.golds == "equal" else match.golds,
     }
+
+
+def _show(number: Fraction) -> str:
+    """Return a number as text; Python refuses that to very long ones."""
+    bits = max(number.numerator.bit_length(), number.denominator.bit_length())
+    return str(number) if bits < MAX_BITS else f"(a number of {bits:,} bits)"
 
 
 def _verdicts(engine: Engine, rows: Rows, path: Path, subsets: Sequence[str]) -> Iterator[Verdict]:

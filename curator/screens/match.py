@@ -174,6 +174,8 @@ class Matcher:
 
     def _is_whole(self, question: Question, item: Question, span: Pair, golds: Golds) -> bool:
         """Return whether a question that contains another one asks for the same."""
+        if _has_other_options(question, item):
+            return False
         if _drawn_otherwise(question, item) and not self._agrees(item, golds):
             return False
         start, end = span
@@ -195,6 +197,8 @@ class Matcher:
     ) -> bool:
         """Return whether a question repeats another one but for a few words or a sentence more."""
         if golds == "different" or len(pairs) < COVERED * len(item.tokens):
+            return False
+        if _has_other_options(question, item):
             return False
         if _drawn_otherwise(question, item) and not self._agrees(item, golds):
             return False
@@ -321,6 +325,11 @@ def _drawn_otherwise(question: Question, item: Question) -> bool:
 
 def _in_expression(token: str) -> bool:
     return not is_word(token) or (len(token) == 1 and token.isascii())
+
+
+def _has_other_options(question: Question, item: Question) -> bool:
+    """Return whether both have options and none in common: "Which statement is true?" """
+    return bool(question.options and item.options) and not question.options & item.options
 
 
 def _has_options(question: Question, span: Pair) -> bool:

@@ -23,6 +23,7 @@ from datastore.text import make_storable
 class Overlap:
     """A question that repeats another one."""
 
+    id: bytes
     question: str
     other: int
     """Number of the other problem in its collection, from 0."""
@@ -30,16 +31,19 @@ class Overlap:
 
 
 def find_overlaps(problems: Iterable[Problem], others: Iterable[Problem]) -> Iterator[Overlap]:
-    """Yield every pair that matches. `others` is indexed in memory, `problems` on disk."""
+    """Yield the pairs that match: for each problem those with up to 32 likely candidates.
+
+    Problems with the same id are one. `others` is indexed in memory, `problems` on disk.
+    """
     numbered = (replace(each, place=str(number)) for number, each in enumerate(others))
     with TemporaryDirectory() as name, Engine(spill=Path(name)) as engine:
         item_path, path = Path(name, "others.parquet"), Path(name, "problems.parquet")
         _write(numbered, item_path)
         _write(problems, path)
         found = find_matches(engine, f"SELECT * FROM {scan([path])}", {"others": [item_path]})
-        for _, question, matches in found:
+        for id_, question, matches in found:
             for member, match in matches:
-                yield Overlap(question, int(member.place), match)
+                yield Overlap(id_, question, int(member.place), match)
 
 
 def _write(problems: Iterable[Problem], path: Path) -> None:

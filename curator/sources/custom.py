@@ -150,7 +150,9 @@ def _question(row: Row, column_of: Mapping[str, str]) -> str:
 
     def rest(names: Sequence[str]) -> str:
         free = (key for key in inside if f"{outer}{dot}{key}" not in column_of.values())
-        return next((optional(inside, key) for key in free if key.lower() in names), "")
+        # Nobody named this column, so that another kind of value is no error.
+        found = (key for key in free if key.lower() in names and isinstance(inside[key], str))
+        return next((optional(inside, key) for key in found), "")
 
     if name == "instruction":
         given = rest(("input",))

@@ -131,6 +131,7 @@ LONG = "It is five, as three and two make five. " * 1_000
         (f"<|begin_of_thought|>{LONG}<|end_of_thought|> It is 5.", 100, "passed", 2),
         (f"<think>{LONG}", 100, "failed", 2),  # all of it is the thought
         (LONG[:2_000], 100, "failed", 1),
+        (f"<think>{LONG[:2_000]}</think>\nThe answer is 5.", 100, "passed", 1),
     ],
 )
 def test_a_text_may_be_as_long_as_the_recipe_allows_without_its_thoughts(

@@ -230,6 +230,17 @@ def test_a_build_killed_before_it_wrote_the_views_writes_them_when_it_runs_again
         assert connection.sql("SELECT count(*) FROM versions").fetchall() == [(2,)]
 
 
+def test_a_change_of_actions_for_one_subset_screens_again(world) -> None:
+    mirror, recipe, store = world
+    options = RunOptions(mirror=mirror)
+    before = build(recipe, store, options=options)
+    actions = "{against: [gsm8k], subsets: {cot: {same_question: keep}}}"
+    recipe.write_text(RECIPE.replace("{against: [gsm8k]}", actions))
+    changed = build(recipe, store, options=options)
+    assert changed.content["rows"]["count"] == before.content["rows"]["count"] + 1
+    assert changed.digest == build(recipe, store.with_name("new"), options=options).digest
+
+
 class Changes(SilentListener):
     """Appends a record to a file while it is read, once."""
 

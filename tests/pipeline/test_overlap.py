@@ -45,6 +45,14 @@ def test_a_version_is_compared_with_a_source(world) -> None:
     assert found.counts == {"same question": len(RIGHT) + 1}
 
 
+def test_equal_records_count_each_and_are_one_pair(world) -> None:
+    mirror, store = world
+    file = write(store.parent / "mine.jsonl", *[EVALUATION[0]] * 40, LAMPS)
+    found = compare(file, file, store, mirror)
+    assert (found.problems, found.others, found.counts) == (41, 41, {"same question": 41})
+    assert len(found.pairs) == 2
+
+
 def test_a_name_of_nothing_is_an_error(world) -> None:
     mirror, store = world
     with pytest.raises(UsageError, match="There is no file smal"):

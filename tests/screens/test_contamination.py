@@ -123,6 +123,41 @@ def test_the_evidence_has_both_questions_and_what_they_share(
     assert evidence["gold answers"] == "equal: 1"
 
 
+def screen_one(engine: Engine, folder: Path, row: Problem, item: Problem) -> str:
+    """Return the level at which a problem repeats an evaluation question; empty without one."""
+    items = [Problem("test", question, gold="") for question in FILLER]
+    evals = {"test": [write_problems(folder / "evals.parquet", [*items, item])]}
+    path = write_problems(folder / "problems.parquet", [row])
+    alive = f"SELECT id, 'a' AS subset, 0 AS place, id AS problem_id FROM read_parquet('{path}')"
+    rows = Rows(alive, f"SELECT * FROM read_parquet('{path}')")
+    verdicts = screen(engine, rows, evals, **FLAG_ALL)
+    return str(verdicts[row.id]["reason"]) if verdicts else ""
+
+
+@pytest.mark.parametrize(
+    ("options", "level"),
+    [
+        (("4 is prime", "9 is prime", "5 is odd"), "same question"),
+        ((), "same question"),
+        (("2 is odd", "8 is even", "7 is even"), "same template"),
+    ],
+    ids=["other order", "no options", "other options"],
+)
+def test_a_generic_question_is_the_same_only_with_the_same_options(
+    engine: Engine, tmp_path: Path, options: tuple[str, ...], level: str
+) -> None:
+    question = "Which of these statements is true?"
+    item = Problem("test", question, "C", ("9 is prime", "4 is prime", "5 is odd"))
+    row = Problem("a", question, "C" if options else "", options)
+    assert screen_one(engine, tmp_path, row, item) == level
+
+
+def test_a_number_too_long_to_write_is_no_error(engine: Engine, tmp_path: Path) -> None:
+    question = f"What is 5{' billion' * 600} divided by seven of the elephants?"
+    same = screen_one(engine, tmp_path, Problem("a", question, ""), Problem("test", question, ""))
+    assert same == "same question"
+
+
 def test_every_row_of_a_contaminated_problem_is_rejected_once(
     engine: Engine, rows_of: RowsOf, evals_of: EvalsOf
 ) -> None:

@@ -121,6 +121,7 @@ def test_a_row_without_the_gold_column_has_no_gold_answer(
         ({"context": "Ann has 3 pens.", "Question": "How many?"}, "Ann has 3 pens. How many?"),
         ({"Body": " ", "Question": "How many?"}, "How many?"),
         ({"Question": "How many?"}, "How many?"),
+        ({"context": {"title": ["a"]}, "Question": "How many?"}, "How many?"),
     ],
 )
 def test_the_text_before_a_question_belongs_to_it(

@@ -133,6 +133,9 @@ def bootstrap_interval(
         return Interval(0.0, least, 1.0)
     mean = float(values.mean())
     if np.ptp(values) < 1e-12:
+        if least < 0 and not mean:  # no problem differs: bound the share of those that may
+            high = _wilson_interval(0.0, len(values), 0.0).high
+            return Interval(mean, -high, high)
         return _wilson_interval(mean, len(values), least)
     low, high = np.percentile(_bootstrap_means(values, seed), [2.5, 97.5])
     return Interval(mean, float(low), float(high))

@@ -32,7 +32,7 @@ def overlap(
     """List the questions of A that repeat one of B.
 
     The levels of match are those of the screen `contamination`: the same question, reworded, the
-    same template with other numbers, a shared phrase. --json prints every pair.
+    same template with other numbers, a shared phrase. --json prints all pairs that were found.
     """
     from curator.pipeline.overlap import compare
 

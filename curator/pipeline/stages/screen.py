@@ -103,8 +103,14 @@ def _screen(
         context.listener.progress(f"screening {name}", 1, 1)
         return {"verdicts": digest}, dict(counts)
 
-    plain = {**parameters, **needs, "evals": list(evals), "screen": name}
-    plain |= {"subsets": [part.subset for part in parts], "undecided": context.recipe.undecided}
+    plain = {
+        "parameters": dict(parameters),  # apart: a screen may have a parameter of the same name
+        **needs,
+        "evals": list(evals),
+        "screen": name,
+        "subsets": [part.subset for part in parts],
+        "undecided": context.recipe.undecided,
+    }
     inputs = [*input_digests(parts, earlier), *chain.from_iterable(evals.values())]
     return context.once(Stage(f"screen {name}", ("curator.screens", *CODE)), plain, inputs, make)
 

@@ -143,6 +143,8 @@ def test_an_interval_of_equal_differences_is_no_point() -> None:
         assert -1 <= gap.low <= sign <= gap.high <= 1 and gap.low * gap.high > 0
     same, p = paired_difference([1.0] * 30, [1.0] * 30)
     assert same.low < 0 < same.high and p == 1.0
+    many, _ = paired_difference([1.0] * 1_319, [1.0] * 1_319)
+    assert -0.003 < many.low < 0 < many.high < 0.003, "as narrow as if one problem differed"
 
 
 def test_a_p_value_is_never_printed_as_zero() -> None:

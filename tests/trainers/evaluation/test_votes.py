@@ -52,6 +52,12 @@ def test_many_samples_of_many_answers_are_exact() -> None:
         assert shares == pytest.approx([1 / 50, 1 / 50])
 
 
+def test_votes_of_thousands_of_samples_are_exact() -> None:
+    halves = np.repeat([0, 1], 1_000)
+    for k in (1, 2, 999, 1_000):
+        assert vote_share(halves, [0], k) == pytest.approx(1 / 2)
+
+
 @pytest.mark.parametrize("k", [0, 4])
 def test_a_vote_needs_samples(k: int) -> None:
     with pytest.raises(ValueError, match=f"1 <= k <= 3, saw {k}"):
