@@ -141,7 +141,7 @@ def test_neither_the_size_of_shards_nor_the_number_of_processes_changes_a_versio
 def opened(
     recipe: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., tuple[BuildContext, Notes]]]:
-    """Open the context of a build with so many processes in a store."""
+    """Open the context of a build in a store with a number of worker processes."""
     monkeypatch.setattr(shards, "FEW_ROWS", 0)
     with ExitStack() as stack:
 

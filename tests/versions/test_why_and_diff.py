@@ -326,8 +326,8 @@ def test_table_sql_audit_and_why_use_the_same_words_for_a_reported_row(tmp_path:
     assert re.search(r"^cot +reported +wrong step +1$", shown, re.MULTILINE)
     assert re.search(r"^cot +failed +same question +1$", shown, re.MULTILINE)
     assert not re.search(r"\brejected\b", shown)
-    told = curator("why", str(row_id), "--store", store).stdout
-    assert re.search(r"^  reported +answer +wrong step", told, re.MULTILINE)
+    history = curator("why", str(row_id), "--store", store).stdout
+    assert re.search(r"^  reported +answer +wrong step", history, re.MULTILINE)
 
 
 def test_the_evaluation_question_of_a_contaminated_row_is_in_a_view(tmp_path: Path) -> None:
