@@ -26,8 +26,9 @@ from curator.screens import normalize
 from curator.screens.candidates import (
     CANDIDATES,
     POSTINGS,
+    find_candidates,
     index_items,
-    select_candidates,
+    select_features,
     select_items,
 )
 from curator.screens.match import Match, Matcher
@@ -146,8 +147,10 @@ def find_matches(
     """
     engine.sql(f"CREATE OR REPLACE TABLE screen_items AS {select_items(evals)}")
     if not candidates:
-        engine.sql(f"CREATE OR REPLACE TABLE screen_postings AS {index_items(evals)}")
-        candidates = select_candidates(f"({problems})", "screen_postings")
+        postings = pa.Table.from_batches(engine.batches(index_items(evals)), POSTINGS)
+        features = engine.batches(select_features(f"({problems})"), size=AT_ONCE)
+        found = find_candidates(features, postings)
+        candidates = f"FROM {engine.create_view('screen_found', found, CANDIDATES)}"
     engine.sql(
         "CREATE OR REPLACE TABLE screen_candidates AS "
         f"SELECT id, list(DISTINCT item ORDER BY item) AS items FROM ({candidates}) GROUP BY id"
@@ -170,8 +173,7 @@ def find_matches(
             matches = _matches(matcher, question, [members[item] for item in row["items"]])
             if matches:
                 yield row["id"], row["question"], matches
-    for table in ("items", "candidates", "postings"):
-        engine.sql(f"DROP TABLE IF EXISTS screen_{table}")
+    engine.drop("screen_items", "screen_candidates", "screen_found")
 
 
 class _Policy:
@@ -312,7 +314,9 @@ SCREEN = Screen(
     find_contamination,
     parameters=Contamination,
     needs=frozenset({"evals"}),
-    keys=Keys("problems", select_candidates, CANDIDATES, index_items, POSTINGS),
+    keys=Keys(
+        "problems", select_features, CANDIDATES, index_items, POSTINGS, convert=find_candidates
+    ),
     on=True,
     always_digested=True,
 )

@@ -98,8 +98,12 @@ def key(folded_column: str) -> str:
         spaced = rf"regexp_replace({spaced}, '([0-9])\s+([0-9])', '\1_\2', 'g')"
     gaps = rf"regexp_matches({folded_column}, '[0-9]\s+[0-9]')"
     spaced = f"CASE WHEN {gaps} THEN {spaced} ELSE {folded_column} END"
-    compact = _replace(spaced, {" ": "", "\n": "", "\t": "", "\r": ""})
-    return f"rtrim({compact}, '.?!:;')"
+    return squeeze(spaced)
+
+
+def squeeze(folded_column: str) -> str:
+    """Return folded text without white space and closing punctuation."""
+    return rf"rtrim(translate({folded_column}, E' \n\t\r', ''), '.?!:;')"
 
 
 def mask_numbers(key_column: str) -> str:

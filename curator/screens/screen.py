@@ -26,14 +26,15 @@ class Keys:
     of: Literal["rationales", "problems"]
     """The objects that a shard's keys are computed from."""
     select: Callable[..., str]
-    """(source, **parameters) -> SELECT over a FROM item; with `prepare`, (source, prepared, …)."""
+    """(source, **parameters) -> SELECT over a FROM item."""
     schema: pa.Schema
     """The columns of that SELECT, or of what `convert` makes of them."""
     prepare: Callable[..., str] | None = None
-    """(**parameters, **needs) -> SELECT whose rows each shard sees as the FROM item `prepared`."""
+    """(**parameters, **needs) -> SELECT whose rows `convert` gets as the table `prepared`."""
     prepared_schema: pa.Schema | None = None
     convert: Callable[..., Iterator[pa.RecordBatch]] | None = None
-    """(batches, **parameters) -> keys: the part of the work that SQL does too slowly."""
+    """(batches, **parameters) -> keys: the part of the work that SQL does too slowly. With
+    `prepare`, (batches, prepared, …)."""
 
 
 @dataclass(frozen=True, slots=True)

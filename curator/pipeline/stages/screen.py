@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from curator.core import arrow
 from curator.core.errors import CuratorError
@@ -186,9 +187,9 @@ def keys_of_shards(
         keys, objects = SCREENS[name].keys, context.store.objects
         assert keys is not None
         given = {key: value for key, value in params.items() if key != "duckdb"}
-        if prepared:
-            given["prepared"] = scan([objects.path(prepared)])
         query = keys.select(scan(map(objects.path, digests)), **given)
+        if prepared:
+            given["prepared"] = pa.Table.from_batches(objects.read(prepared), keys.prepared_schema)
         if keys.convert is None:
             batches = context.store.shard_engine().batches(query)
         else:

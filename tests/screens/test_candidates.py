@@ -1,0 +1,69 @@
+"""The product of sparse matrices finds the candidates that its definition names."""
+
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curator.screens.candidates import (
+    ALIKE,
+    CANDIDATES,
+    MAX_ITEMS,
+    MIN_COVERED,
+    NUMBERS_ALIKE,
+    POSTINGS,
+    SURE,
+    find_candidates,
+)
+
+HASHES = [0, 1, 2, 3, 1 << 20, (1 << 20) + 1, (1 << 63) + 1, (1 << 64) - 1]
+"""Some are equal in their low bits, by which most are told apart."""
+WEIGHTS = [60_000, 100_000, 400_000, ALIKE, SURE]
+
+hashes = st.sampled_from(HASHES)
+postings = st.dictionaries(st.tuples(hashes, st.integers(0, 40)), st.sampled_from(WEIGHTS))
+problems = st.lists(
+    st.tuples(st.lists(st.none() | hashes), st.lists(hashes, unique=True)), max_size=5
+)
+
+
+def expected(
+    features: list[tuple[list[int | None], list[int]]],
+    weights: dict[tuple[int, int], int],
+    numbers: dict[int, list[int]],
+) -> list[tuple[int, int]]:
+    found = []
+    for place, (its_hashes, mine) in enumerate(features):
+        candidates = []
+        for item in sorted({item for _, item in weights}):
+            shared = [weights[h, item] for h in set(its_hashes) if (h, item) in weights]
+            share, its = sum(shared), numbers[item]
+            common = len(set(mine) & set(its))
+            alike = NUMBERS_ALIKE * common // max(len(mine) + len(its) - common, 1)
+            enough = share >= (MIN_COVERED if len(shared) > 1 else SURE)
+            if shared and enough and share + alike >= ALIKE:
+                candidates.append((-share, item))
+        found += [(place, item) for _, item in sorted(candidates)[:MAX_ITEMS]]
+    return found
+
+
+@given(problems, postings, st.lists(hashes, unique=True, max_size=4))
+def test_candidates_are_those_of_the_definition(
+    features: list[tuple[list[int | None], list[int]]],
+    weights: dict[tuple[int, int], int],
+    some: list[int],
+) -> None:
+    numbers = {item: some[: item % 5] for _, item in weights}
+    rows = [{"hash": h, "item": i, "weight": w} for (h, i), w in weights.items()]
+    rows += [{"item": item, "numbers": its} for item, its in numbers.items()]
+    batch = pa.record_batch(
+        {
+            "id": pa.array([bytes([n]) * 16 for n in range(len(features))], pa.binary(16)),
+            "hashes": pa.array([each for each, _ in features], pa.list_(pa.uint64())),
+            "numbers": pa.array([each for _, each in features], pa.list_(pa.uint64())),
+        }
+    )
+    (found,) = find_candidates([batch], pa.Table.from_pylist(rows, POSTINGS))
+    assert found.schema == CANDIDATES
+    ids, items = found["id"].to_pylist(), found["item"].to_pylist()
+    pairs = [(id_[0], item) for id_, item in zip(ids, items, strict=True)]
+    assert pairs == expected(features, weights, numbers)
