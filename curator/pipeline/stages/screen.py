@@ -147,15 +147,18 @@ def make_keys(
         prepared = context.once(stage, params, inputs, prepare).objects["prepared"]
     paths = dict.fromkeys(path for part in parts for path in getattr(part, keys.of))
     shards = []
-    for digests in _groups(context, (path.stem for path in paths)):
+    for digests in group_objects(context, (path.stem for path in paths)):
         count = partial(objects.total_rows, digests)
         shards.append(Shard(count, (name, digests, prepared, params)))
     done = run_shards(context, keys_of_shards, shards, f"screening {name}")
     return scan(objects.path(outputs.objects["keys"]) for outputs in done)
 
 
-def _groups(context: BuildContext, digests: Iterable[str]) -> Iterator[list[str]]:
-    """Yield objects in groups: planning a query takes as long as some thousand rows."""
+def group_objects(context: BuildContext, digests: Iterable[str]) -> Iterator[list[str]]:
+    """Yield objects in groups of `KEYS_ROWS` rows or somewhat more.
+
+    Planning a query takes as long as some thousand rows.
+    """
     group: list[str] = []
     rows = 0
     for digest in digests:
