@@ -21,6 +21,8 @@ from datastore.engine import Engine
 
 BLOCK = 2_048
 """Number of texts per block."""
+ROUNDING = 1e-5
+"""Subtracted from the threshold, so that equal vectors reach 1."""
 READ = 1_024
 """Number of vectors that are read at a time."""
 
@@ -49,7 +51,7 @@ class Meaning:
     """
 
     def __init__(self, engine: Engine, vectors: str, count: int, threshold: float) -> None:
-        self._threshold, self._count = np.float32(threshold), count
+        self._threshold, self._count = np.float32(threshold - ROUNDING), count
         self._path = engine.folder / f"{uuid4().hex}.vectors"
         self._vectors = np.zeros((count, 0), np.int16)
         for items, read in _read(engine, f"SELECT item, vector FROM ({vectors}) ORDER BY item"):
