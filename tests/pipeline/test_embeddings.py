@@ -48,7 +48,10 @@ def write_recipe(folder: Path, url: str, **embeddings: Any) -> Path:
                 "checks": ["format"],
             }
         },
-        "screens": {"contamination": None, "near_duplicates": {"embeddings": settings}},
+        "screens": {
+            "contamination": None,
+            "near_duplicates": {"threshold": 0.7, "embeddings": settings},
+        },
     }
     path = folder / "meaning.yaml"
     path.write_text(json.dumps(recipe))
@@ -239,7 +242,7 @@ def test_a_plan_counts_texts_and_their_cost_and_a_build_makes_them(tmp_path: Pat
         shown = curator("plan", path, "--store", tmp_path / "store").stdout
         assert f"{TEXTS - 5}" in shown and "near_duplicates" in shown
         assert max(map(len, shown.splitlines())) <= 80
-        build(path, tmp_path / "store")
+        build(write_recipe(tmp_path, server.url, price=1000.0), tmp_path / "store")
         assert server.texts.total() == TEXTS
         with Store(tmp_path / "store") as store:
             assert plan(load_recipe(path), store).embeddings["near_duplicates"].most == 0
