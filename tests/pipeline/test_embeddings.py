@@ -228,6 +228,8 @@ def test_a_plan_counts_texts_and_their_cost_and_a_build_makes_them(tmp_path: Pat
         with Store(tmp_path / "store") as store:
             first = plan(load_recipe(path), store)
         assert first.embeddings["near_duplicates"].most == TEXTS + 1
+        early = curator("plan", path, "--store", tmp_path / "store").stdout
+        assert f"0–{TEXTS + 1}" in early and "until then the number is a maximum" in early
         (line,) = first.models
         assert line == f"Embeddings: words at {server.url} (sends no key)."
         broke = write_recipe(tmp_path, server.url, price=1000.0, budget={"calls": 5})

@@ -95,6 +95,11 @@ def _print_calls(made: "Plan") -> None:
             "money",
         )
         print_table(head, rows, right=head[1:], whole=head[:1])
+        if any(calls.most and not calls.prompt_tokens for calls in made.embeddings.values()):
+            print_wrapped(
+                "Texts to embed are counted, with their tokens and cost, once all subsets are "
+                "built; until then the number is a maximum."
+            )
         if repairs := sum(calls.repairs for calls in calls_of_all):
             print_line(f"Repairs can add up to {repairs:,} calls.")
     again = [
