@@ -25,7 +25,7 @@ LAYERS: dict[str, set[str]] = {
     "curator.sandbox": CORE,
     "curator.teacher": {*CORE, "datastore"},
     # level 4
-    "curator.screens": {*CORE, "datastore", "curator.sources"},
+    "curator.screens": {*CORE, "datastore", "curator.sources", "curator.teacher"},
     "curator.writers": {*CORE, "datastore", "curator.answers"},
     "curator.checks": {*CORE, "curator.answers", "curator.sandbox"},
     # level 5

@@ -5,7 +5,7 @@ plan and build agree about what is cached.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Literal
 
@@ -23,7 +23,7 @@ from curator.pipeline.stages.draw import draw
 from curator.pipeline.stages.generate import missing_teachers, samples_per_problem
 from curator.pipeline.stages.ingest import find_eval_problems, ingest, problems_of
 from curator.pipeline.stages.read import read_problems
-from curator.pipeline.stages.screen import screen_all
+from curator.pipeline.stages.screen import embeddings_of, estimate_embeddings, screen_all
 from curator.pipeline.state import SubsetInputs, SubsetState
 from curator.pipeline.subset import build_order, missing_problem, open_files, run_subsets, stage_of
 from curator.recipe.schema import Recipe, SubsetSource
@@ -75,6 +75,11 @@ class Plan:
     """One line for each amount of the mixture that is larger than what is available."""
     teacher: str = ""
     """One line: where the teacher's requests and its key go; empty without a teacher."""
+    embeddings: Mapping[str, CallEstimate] = field(default_factory=dict)
+    """The texts that each screen would embed, before other screens reject rows; one text is one
+    call. Only a maximum if not all subsets are built."""
+    models: Sequence[str] = ()
+    """One line per embedding model: where the texts and the key go."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +142,34 @@ def _plan(context: BuildContext) -> Plan:
     missing = [each.missing for each in (*sources.values(), *evals.values()) if each.missing]
     missing += [size.error for size in sizes.values() if size.error]
     teacher = describe_teacher(recipe.teacher) if recipe.teacher else ""
-    return Plan(recipe.name, steps, stages, missing, planned.notes, teacher)
+    whole = built if len(built) == len(recipe.subsets) else None
+    embeddings, models = _plan_embeddings(context, whole, sum(available.values()), bool(stages))
+    return Plan(recipe.name, steps, stages, missing, planned.notes, teacher, embeddings, models)
+
+
+def _plan_embeddings(
+    context: BuildContext, built: Mapping[str, SubsetState] | None, most: int, would_run: bool
+) -> tuple[dict[str, CallEstimate], list[str]]:
+    """Return the texts to embed per screen, and where they go.
+
+    `built` has all subsets, or is None; `most` is the maximum number of rows then.
+    """
+    estimates: dict[str, CallEstimate] = {}
+    models: dict[str, None] = {}
+    for name, _ in context.recipe.active_screens():
+        settings = embeddings_of(context, name)
+        if not settings:
+            continue
+        models[describe_teacher(settings.as_teacher())] = None
+        ready = {key: state for key, state in (built or {}).items() if state.verdicts}
+        if not would_run:
+            estimates[name] = CallEstimate()
+        elif built is None or not ready:
+            estimates[name] = CallEstimate(most=most)
+        else:
+            parts = [part(context.store, key, state) for key, state in ready.items()]
+            estimates[name] = estimate_embeddings(context, name, parts)
+    return estimates, list(models)
 
 
 def _built_status(subset: SubsetState) -> _Status:

@@ -22,7 +22,7 @@ from curator.core.model import Verdict
 from curator.core.progress import Listener, TeacherListener, TeacherProgress, track_progress
 from curator.pipeline.checker import Checker
 from curator.pipeline.run_options import RunOptions
-from curator.teacher import Call, Request, Sampling, TeacherSettings, parameters
+from curator.teacher import Call, EmbeddingRequest, Request, Sampling, TeacherSettings, parameters
 from curator.teacher.client import CallLedgers, Counts, Teacher
 from curator.teacher.replay.server import Replay
 from curator.teacher.token_count import Count, counter
@@ -63,6 +63,8 @@ class TeacherSession:
     ) -> None:
         self.settings = settings
         self.teacher: Teacher | None = None
+        self.ledger = "calls"
+        """Name of the ledger and the claims of its calls."""
         self._name, self._folder = name, folder
         self._store, self._listener = store, options.listener
         self._budget = options.budget
@@ -85,7 +87,7 @@ class TeacherSession:
             if self._runner and self.teacher:
                 self._runner.run(self.teacher.__aexit__(*raised))
                 if self.counts.made or self.counts.cached:
-                    self._listener.note(_summary(self.counts))
+                    self._listener.note(_summary(self.settings.role, self.counts))
         finally:
             self._thread.shutdown()
             self._open.close()
@@ -137,6 +139,15 @@ class TeacherSession:
         """Return the call for these messages; send the request if no call is cached."""
         assert self.teacher, "only work that `each` runs may make calls"
         return await self.teacher.get_call(self.request(messages, sample))
+
+    async def get_vector(self, text: str) -> Call:
+        """Return the call for the vector of a text; send the request if no call is cached."""
+        assert self.teacher, "only work that `each` runs may make calls"
+        return await self.teacher.get_call(self.embedding_request(text))
+
+    def embedding_request(self, text: str) -> EmbeddingRequest:
+        """Return the request for the vector of a text."""
+        return EmbeddingRequest(self.settings.family, self.settings.model, text, self._parameters)
 
     async def check_candidate(self, candidate: Candidate, checks: Sequence[str]) -> list[Verdict]:
         """Return the verdicts of the named checks, after running programs and grading answers."""
@@ -227,8 +238,8 @@ class TeacherSession:
             if path:
                 settings = settings.with_address(self._open.enter_context(Replay(path)))
             ledgers = CallLedgers(
-                self._open.enter_context(self._store.ledger("calls")),
-                self._open.enter_context(self._store.claims("calls")),
+                self._open.enter_context(self._store.ledger(self.ledger)),
+                self._open.enter_context(self._store.claims(self.ledger)),
                 self._open.enter_context(self._store.ledger("batches")),
             )
             self.teacher = Teacher(
@@ -273,11 +284,11 @@ class TeacherSession:
         return verdicts
 
 
-def _summary(counts: Counts) -> str:
+def _summary(role: str, counts: Counts) -> str:
     cost = f", cost {counts.money:,.4f}" if counts.money else ""
     failed = f" ({counts.failed:,} failed)" if counts.failed else ""
     made = f"{counts.made:,} call{'s' * (counts.made != 1)} made{failed}"
-    return f"Teacher: {made}, {counts.cached:,} cached, {counts.tokens:,} tokens{cost}."
+    return f"{role}: {made}, {counts.cached:,} cached, {counts.tokens:,} tokens{cost}."
 
 
 async def _start_ticker(

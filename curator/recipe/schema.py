@@ -143,7 +143,8 @@ class SelfInstruct(Section):
     """Number of questions to request from the teacher, balanced over topics and types."""
     near: float = Field(default=0.7, gt=0, le=1)
     """Reject a question whose ROUGE-L similarity to any seed, accepted problem or evaluation
-    question is at least this."""
+    question is at least this. A question that repeats one of them is rejected in any case: as the
+    same question, reworded or the same template."""
     embedding: Embedding | None = None
     """Also reject questions by similarity of meaning. Off by default."""
     cot: int = Field(default=3, ge=0, le=100)

@@ -1,19 +1,28 @@
 """Screen `near_duplicates`: of questions that differ in few words, keeps the rows of one.
 
 In: rows. Out: verdicts `near duplicate` with the row that was kept and the Jaccard index of the
-3-grams of both questions. Each row that is named as kept passes this screen. Rows with the same
-normalised question are one question; `cap` limits them. Not covered: paraphrases and translations.
+3-grams of both questions, or with embeddings the cosine of their vectors. Each row that is named as
+kept passes this screen. Rows with the same normalised question are one question; `cap` limits them.
+Not covered without embeddings: paraphrases and translations.
 """
 
-from collections.abc import Iterable, Iterator
-from typing import Literal
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal
 
 import pyarrow as pa
 from pydantic import Field
 
 from curator.core.section import Section
 from curator.screens import normalize, similarity
-from curator.screens.preference import ORDER, Keep, select_rows, verdicts_of
+from curator.screens.meaning import EmbeddingsKey, Meaning
+from curator.screens.preference import (
+    ORDER,
+    Comparison,
+    Keep,
+    open_keys,
+    reject_similar,
+    select_rows,
+)
 from curator.screens.rows import Rows
 from curator.screens.screen import Keys, Screen
 from datastore.engine import Engine
@@ -34,6 +43,9 @@ class NearDuplicates(Section):
     keep: Keep = "first"
     """Which question to keep: that of the earliest subset, the `longest`, the `shortest`, or the
     one with the `best evidence` level. The first subset, then the id decides between equals."""
+    embeddings: EmbeddingsKey = None
+    """Also reject questions with the same meaning, by their vectors from an embedding model. Off by
+    default."""
 
 
 def select_keys(source: str, numbers: str = "keep", **parameters: object) -> str:
@@ -50,21 +62,30 @@ def convert_keys(
     return similarity.add_signatures(batches, threshold)
 
 
+def select_texts(rows: Rows) -> str:
+    """SELECT of (question, text): what embeddings compare, one text per normalised question."""
+    key = normalize.key(normalize.stem(normalize.fold("question")))
+    return f"""
+        SELECT md5_number_lower({key}) AS question, min(question) AS text
+        FROM ({rows.problems}) SEMI JOIN (SELECT problem_id AS id FROM ({rows.rows})) USING (id)
+        GROUP BY 1
+    """
+
+
 def reject_near_duplicates(
     engine: Engine,
     rows: Rows,
     threshold: float = 0.8,
     numbers: Literal["keep", "ignore"] = "keep",
     keep: Keep = "first",
+    embeddings: Mapping[str, Any] | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """Yield verdicts in the layout `VERDICTS`, by row id.
 
-    A question is rejected if it is similar to a preferred one that is not rejected itself.
+    A question is rejected if it is similar to a preferred one that is not rejected itself; with
+    `embeddings` and `rows.vectors` also if its meaning is.
     """
-    keys = rows.keys
-    if not keys:
-        batches = engine.batches(select_keys(f"({rows.problems})", numbers), size=similarity.BATCH)
-        keys = engine.create_view("keys", convert_keys(batches, threshold), similarity.KEYS)
+    keys = open_keys(engine, rows, select_keys(f"({rows.problems})", numbers), threshold)
     # Aggregates of fixed size, such as min over integers, are those that DuckDB can spill.
     engine.sql(f"CREATE TABLE numbered AS {select_rows(rows, keep)}")
     engine.sql(f"""
@@ -84,21 +105,27 @@ def reject_near_duplicates(
             FROM questions GROUP BY question
         ) USING (first)
     """)
-    texts = f"SELECT id, question AS text FROM ({rows.problems})"
+    settings = embeddings or {}
     likeness = similarity.Likeness(
-        threshold, normalize.stem(normalize.fold("text")), ignore_numbers=numbers == "ignore"
+        threshold,
+        normalize.stem(normalize.fold("text")),
+        ignore_numbers=numbers == "ignore",
+        model=settings.get("model", ""),
     )
-    similarity.find_similar(engine, keys, texts, likeness)
-    query = """
-        SELECT numbered.id, kept_row.id AS kept_id, index
-        FROM matches JOIN items USING (item) JOIN items AS kept ON kept.item = matches.kept
-        JOIN numbered AS kept_row ON kept_row.first = kept.first
-        JOIN questions ON questions.question = items.same
+    members = """
+        SELECT item, numbered.id, numbered.first = items.first AS named
+        FROM items JOIN questions ON questions.question = items.same
         JOIN numbered ON numbered.problem_id = questions.problem_id
-        ORDER BY numbered.id
     """
-    yield from verdicts_of(engine, query, (NAME, VERSION, REASON), likeness.method)
-    engine.drop("keys", "numbered", "questions", "items", "matches")
+    texts = f"SELECT id, question AS text FROM ({rows.problems})"
+    meaning = None
+    if settings and rows.vectors:
+        vectors = f"SELECT item, vector FROM items JOIN ({rows.vectors}) AS v ON v.question = same"
+        (count,) = engine.sql("SELECT count(*) FROM items").fetchall()[0]
+        meaning = Meaning(engine, vectors, count, settings["threshold"])
+    comparison = Comparison(keys, texts, likeness, members, meaning)
+    yield from reject_similar(engine, comparison, (NAME, VERSION, REASON))
+    engine.drop("numbered", "questions")
 
 
 SCREEN = Screen(
@@ -107,4 +134,5 @@ SCREEN = Screen(
     reject_near_duplicates,
     parameters=NearDuplicates,
     keys=Keys("problems", select_keys, similarity.KEYS, convert=convert_keys),
+    texts=select_texts,
 )

@@ -2,9 +2,9 @@
 
 In: a SELECT of existing questions, then candidates in order. Out: for each candidate the question
 that it is too similar to, or None. Similarity is ROUGE-L (F1 over words, as in Self-Instruct,
-arXiv:2212.10560) or shared n-grams, also with candidates accepted earlier. Words are those of
-`normalize.words`, so questions that differ only in operators, or mostly in numbers, are similar.
-Not covered: paraphrases.
+arXiv:2212.10560) or the share of common 8-grams, also with candidates accepted earlier. Words are
+those of `normalize.words`, so questions that differ only in operators, or mostly in numbers, are
+similar. Not covered: paraphrases.
 """
 
 from array import array
@@ -25,8 +25,6 @@ from datastore.engine import Engine, scan
 
 GRAM = 8
 """Words per n-gram. With longer n-grams, the share in common would not be informative."""
-LONG_GRAM = 13
-"""Number of common consecutive words that makes two questions similar (arXiv:2005.14165)."""
 MAX_WORDS = 2_000
 """Maximum number of words compared per question; the rest of a longer question is ignored."""
 _MAX_UNREAD = 0.25
@@ -41,9 +39,9 @@ Ints = np.ndarray[Any, np.dtype[np.int32]]
 class Similar:
     """The question to which a candidate is too similar, and by which measure."""
 
-    method: Literal["rouge-l", "8-gram", "13-gram"]
+    method: Literal["rouge-l", "8-gram"]
     score: float
-    """F1 of ROUGE-L, share of the candidate's 8-grams in common, or 1 for a common 13-gram."""
+    """F1 of ROUGE-L, or share of the candidate's 8-grams in common."""
     name: str
     """Name of the question; `candidate:N` for the N-th candidate of the index, from 0."""
     question: str
@@ -107,23 +105,14 @@ class Novelty:
         score, item = max(scored, default=(0.0, 0))
         if score >= self._rouge:
             return self._similar("rouge-l", score, -item)
-        grams, long_grams = _grams(words, GRAM), _grams(words, LONG_GRAM)
-        if not grams:
-            return None
-        # 13 common words in a row contain 6 common 8-grams.
-        min_common = min(ceil(self._share * len(grams)), LONG_GRAM - GRAM + 1)
-        for item in self._index.gram_candidates(words, min_common):
-            other = self._index.words(item)
-            if long_grams & _grams(other, LONG_GRAM):
-                return self._similar("13-gram", 1.0, item)
-            common = len(grams & _grams(other, GRAM)) / len(grams)
+        grams = _grams(words)
+        for item in self._index.gram_candidates(words, ceil(self._share * len(grams))):
+            common = len(grams & _grams(self._index.words(item))) / len(grams)
             if common >= self._share:
                 return self._similar("8-gram", common, item)
         return None
 
-    def _similar(
-        self, method: Literal["rouge-l", "8-gram", "13-gram"], score: float, item: int
-    ) -> Similar:
+    def _similar(self, method: Literal["rouge-l", "8-gram"], score: float, item: int) -> Similar:
         accepted = item - self._index.existing
         if accepted >= 0:
             return Similar(method, round(score, 4), self._names[accepted], self._texts[accepted])
@@ -253,8 +242,8 @@ def _hash_grams(words: Ints) -> np.ndarray[Any, np.dtype[np.uint64]]:
     return hashes
 
 
-def _grams(words: Sequence[int], size: int) -> set[tuple[int, ...]]:
-    return {tuple(words[at : at + size]) for at in range(len(words) - size + 1)}
+def _grams(words: Sequence[int]) -> set[tuple[int, ...]]:
+    return {tuple(words[at : at + GRAM]) for at in range(len(words) - GRAM + 1)}
 
 
 def rouge_l(one: Sequence[Any], other: Sequence[Any]) -> float:

@@ -5,12 +5,15 @@ name the row that was kept.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Literal
 
 import pyarrow as pa
 
 from curator.core.arrow import VERDICTS, to_batches
 from curator.core.model import EVIDENCE_LEVELS, Verdict
+from curator.screens import similarity
+from curator.screens.meaning import Meaning
 from curator.screens.rows import Rows
 from datastore.engine import Engine, literal
 
@@ -44,12 +47,35 @@ def select_rows(rows: Rows, keep: Keep) -> str:
     """
 
 
-def verdicts_of(
-    engine: Engine, query: str, verdict: tuple[str, int, str], method: str
-) -> Iterator[pa.RecordBatch]:
-    """Yield verdicts for a SELECT of (row id, id of the kept row, Jaccard index), in its order.
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What a screen compares, once the table `items` of `similarity.find_similar` exists."""
 
-    `verdict` is the name of the screen, its version and the reason.
+    keys: str
+    texts: str
+    likeness: similarity.Likeness
+    rows: str
+    """A SELECT of (item, id, named): the rows of each item, and which of them verdicts name as
+    kept."""
+    meaning: Meaning | None = None
+
+
+def reject_similar(
+    engine: Engine, comparison: Comparison, verdict: tuple[str, int, str]
+) -> Iterator[pa.RecordBatch]:
+    """Yield the verdicts on rows of items that are similar to a preferred one, by row id.
+
+    `verdict` is the name of the screen, its version and the reason. The table `items` is dropped.
+    """
+    similarity.find_similar(
+        engine, comparison.keys, comparison.texts, comparison.likeness, comparison.meaning
+    )
+    query = f"""
+        WITH member AS ({comparison.rows})
+        SELECT member.id, kept.id AS kept_id, index, method
+        FROM matches JOIN member USING (item)
+        JOIN member AS kept ON kept.item = matches.kept AND kept.named
+        ORDER BY member.id
     """
     screen, version, reason = verdict
     verdicts = (
@@ -62,6 +88,16 @@ def verdicts_of(
             {"kept": kept.hex(), "index": f"{index:.4f}", "method": method},
         )
         for batch in engine.batches(query)
-        for row_id, kept, index in zip(*(c.to_pylist() for c in batch.columns), strict=True)
+        for row_id, kept, index, method in zip(*(c.to_pylist() for c in batch.columns), strict=True)
     )
     yield from to_batches(verdicts, VERDICTS)
+    engine.drop("keys", "items", "matches")
+
+
+def open_keys(engine: Engine, rows: Rows, select: str, threshold: float) -> str:
+    """Return a FROM item with the keys of all rows: those of the shards, or those of `select`."""
+    if rows.keys:
+        return rows.keys
+    batches = engine.batches(select, size=similarity.BATCH)
+    keys = similarity.add_signatures(batches, threshold)
+    return engine.create_view("keys", keys, similarity.KEYS)

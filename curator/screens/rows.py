@@ -22,5 +22,8 @@ class Rows:
     keys: str = ""
     """A SELECT of the screen's keys of all shards, also of rows that were rejected; see
     `Screen.keys`."""
+    vectors: str = ""
+    """A SELECT of (question, vector) in the layout `curator.screens.meaning.VECTORS`, if the
+    screen compares by meaning."""
     levels: str = ""
     """A SELECT of (row_id, evidence_level) with the rows whose answer passed a check."""

@@ -7,6 +7,7 @@ from typing import Literal
 import pyarrow as pa
 
 from curator.core.section import Section
+from curator.screens.rows import Rows
 
 Need = Literal["seed", "evals", "licences"]
 """What a build provides to a screen, as a keyword argument of that name:
@@ -51,6 +52,9 @@ class Screen:
     parameters: type[Section] | None = None
     """Model of the keys below the screen's own key. Without it the key is true or false."""
     needs: frozenset[Need] = frozenset()
+    texts: Callable[[Rows], str] | None = None
+    """SELECT of (question, text): the texts to embed if the parameter `embeddings` is set. Their
+    vectors are given to `run` as `rows.vectors`."""
     keys: Keys | None = None
     """Computed by shard, and given to `run` as `rows.keys`."""
     audit_note: str = ""

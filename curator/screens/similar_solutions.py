@@ -12,13 +12,21 @@ from pydantic import Field
 
 from curator.core.section import Section
 from curator.screens import normalize, similarity
-from curator.screens.preference import ORDER, Keep, select_rows, verdicts_of
+from curator.screens.preference import (
+    ORDER,
+    Comparison,
+    Keep,
+    open_keys,
+    reject_similar,
+    select_rows,
+)
 from curator.screens.rows import Rows
 from curator.screens.screen import Keys, Screen
 from datastore.engine import Engine
 
 NAME = "similar_solutions"
 VERSION = 1
+REASON = "similar solution"
 
 
 class SimilarSolutions(Section):
@@ -55,10 +63,7 @@ def reject_similar_solutions(
 
     A row is rejected if `most` preferred rows of its question that are not rejected are similar.
     """
-    keys = rows.keys
-    if not keys:
-        batches = engine.batches(select_keys(f"({rows.rows})"), size=similarity.BATCH)
-        keys = engine.create_view("keys", convert_keys(batches, threshold), similarity.KEYS)
+    keys = open_keys(engine, rows, select_keys(f"({rows.rows})"), threshold)
     engine.sql(f"""
         CREATE TABLE items AS
         SELECT (row_number() OVER (ORDER BY {ORDER[keep]}) - 1)::INTEGER AS item,
@@ -66,17 +71,13 @@ def reject_similar_solutions(
         FROM ({select_rows(rows, keep)}) AS row
         JOIN (SELECT DISTINCT id, question, length, size, grams FROM {keys}) AS key USING (id)
     """)
-    texts = f"SELECT id, text FROM ({rows.rows})"
-    likeness = similarity.Likeness(threshold, normalize.fold("text"), most)
-    similarity.find_similar(engine, keys, texts, likeness)
-    query = """
-        SELECT items.id, kept.id AS kept_id, index
-        FROM matches JOIN items USING (item) JOIN items AS kept ON kept.item = matches.kept
-        ORDER BY items.id
-    """
-    verdict = (NAME, VERSION, "similar solution")
-    yield from verdicts_of(engine, query, verdict, likeness.method)
-    engine.drop("keys", "items", "matches")
+    comparison = Comparison(
+        keys,
+        f"SELECT id, text FROM ({rows.rows})",
+        similarity.Likeness(threshold, normalize.fold("text"), most),
+        "SELECT item, id, true AS named FROM items",
+    )
+    yield from reject_similar(engine, comparison, (NAME, VERSION, REASON))
 
 
 SCREEN = Screen(

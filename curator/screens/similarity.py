@@ -17,9 +17,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curator.core.arrow import ID
+from curator.core.arrow import ID, make_batch
 from curator.screens import normalize
-from datastore.engine import Engine
+from curator.screens.meaning import Meaning
+from datastore.engine import Engine, literal
 
 GRAM = 3
 """Number of tokens per n-gram."""
@@ -54,7 +55,12 @@ KEYS = pa.schema(
 characters, `size` is the number of different grams and `grams` the hash of their set."""
 PAIRS = pa.schema([("item", pa.int32()), ("earlier", pa.int32())])
 GRAMS = pa.schema([("item", pa.int32()), ("grams", pa.list_(pa.uint64()))])
-SIMILAR = pa.schema([("item", pa.int32()), ("kept", pa.int32()), ("index", pa.float64())])
+SIMILAR = pa.schema(
+    [("item", pa.int32()), ("kept", pa.int32()), ("index", pa.float64()), ("method", pa.string())]
+)
+
+_Group = tuple[int, list[tuple[int, int, float]]]
+"""An item and its pairs (item, earlier, index), the most similar first."""
 
 _SEEDS = np.frombuffer(shake_128(b"minhash").digest(HASHES * 8), np.uint32).reshape(2, HASHES)
 _FACTORS = np.frombuffer(shake_128(b"grams").digest(GRAM * 8), np.uint64) | np.uint64(1)
@@ -72,6 +78,8 @@ class Likeness:
     most: int = 1
     """Number of similar texts to keep."""
     ignore_numbers: bool = False
+    model: str = ""
+    """Model of the vectors, for evidence."""
 
     @property
     def method(self) -> str:
@@ -169,13 +177,16 @@ def _bands(grams: Hashes, starts: Ints, width: int) -> Hashes:
     return bands
 
 
-def find_similar(engine: Engine, keys: str, texts: str, likeness: Likeness) -> None:
-    """Create table `matches` (item, kept, index) from table `items`.
+def find_similar(
+    engine: Engine, keys: str, texts: str, likeness: Likeness, meaning: Meaning | None = None
+) -> None:
+    """Create table `matches` (item, kept, index, method) from table `items`.
 
     `items` (item, id, question, size, grams) has the texts to compare, numbered from 0 in the order
     of preference; only texts with the same `question` are compared. `keys` is a FROM item in the
     layout `KEYS`, `texts` a SELECT of (id, text), whose ids may repeat. `kept` precedes `item` and
-    is not an `item` itself; `index` is the Jaccard index of the two.
+    is not an `item` itself; `index` is the Jaccard index of the two, or the cosine of their vectors
+    if only their `meaning` is similar. `meaning` needs that `likeness` keeps one text.
     """
     most = likeness.most
     engine.sql("""
@@ -195,13 +206,14 @@ def find_similar(engine: Engine, keys: str, texts: str, likeness: Likeness) -> N
     rare = _select_rare_grams(likeness.threshold)
     engine.create_view("more_pairs", _pairs(engine, rare, most), PAIRS)
     (count,) = engine.sql("SELECT count(*) FROM items").fetchall()[0]
-    similar = _choose(engine, bytearray(count), likeness)
+    similar = _choose(engine, bytearray(count), likeness, meaning)
     engine.create_view("near", similar, SIMILAR)
     engine.sql(f"""
         CREATE TABLE matches AS
         SELECT * FROM near
         UNION ALL
-        SELECT s.item, coalesce(n.kept, s.first), coalesce(n.index, 1)
+        SELECT s.item, coalesce(n.kept, s.first), coalesce(n.index, 1),
+            coalesce(n.method, {literal(likeness.method)})
         FROM sets s LEFT JOIN near n ON n.item = s.first WHERE s.rank > {most:d}
     """)
     engine.drop("sets", "pairs", "more_pairs", "grams", "near")
@@ -281,7 +293,9 @@ def _grams(engine: Engine, texts: str, likeness: Likeness) -> Iterator[pa.Record
             yield pa.RecordBatch.from_arrays([part.column("item"), lists], schema=GRAMS)
 
 
-def _choose(engine: Engine, left_out: bytearray, likeness: Likeness) -> Iterator[pa.RecordBatch]:
+def _choose(
+    engine: Engine, left_out: bytearray, likeness: Likeness, meaning: Meaning | None
+) -> Iterator[pa.RecordBatch]:
     """Yield the items with `most` kept similar items before them, in the layout `SIMILAR`."""
     query = f"""
         SELECT item, earlier, common / (size + other - common) AS index FROM (
@@ -296,17 +310,30 @@ def _choose(engine: Engine, left_out: bytearray, likeness: Likeness) -> Iterator
         ) WHERE common / (size + other - common) >= {likeness.threshold!r}
         ORDER BY item, index DESC, earlier
     """
-    found: list[tuple[int, int, float]] = []
-    rows = (
+    found: list[tuple[int, int, float, str]] = []
+    rows: Iterator[tuple[int, int, float]] = (
         row
         for batch in engine.batches(query)
         for row in zip(*(column.to_pylist() for column in batch.columns), strict=True)
     )
-    for item, pairs in groupby(rows, key=lambda row: row[0]):
+    groups = _group(rows)
+    if meaning:
+        # Equal texts are left out below.
+        for (item,) in engine.sql(
+            f"SELECT item FROM sets WHERE rank > {likeness.most:d}"
+        ).fetchall():
+            left_out[item] = 1
+        groups = _fill(groups, len(left_out))
+    for item, pairs in groups:
+        if left_out[item]:
+            continue
         kept = [pair for pair in pairs if not left_out[pair[1]]]
         if len(kept) >= likeness.most:
             left_out[item] = 1
-            found.append(kept[0])
+            found.append((*kept[0], likeness.method))
+        elif meaning and (near := meaning.nearest(item, left_out)):
+            left_out[item] = 1
+            found.append((item, *near, f"embeddings of {likeness.model}"))
         if len(found) == BATCH:
             yield _similar_batch(found)
             found.clear()
@@ -314,7 +341,21 @@ def _choose(engine: Engine, left_out: bytearray, likeness: Likeness) -> Iterator
         yield _similar_batch(found)
 
 
-def _similar_batch(found: list[tuple[int, int, float]]) -> pa.RecordBatch:
-    columns = [np.array(c) for c in zip(*found, strict=True)]
-    arrays = [pa.array(c.astype(t)) for c, t in zip(columns, ("i4", "i4", "f8"), strict=True)]
-    return pa.RecordBatch.from_arrays(arrays, schema=SIMILAR)
+def _group(rows: Iterator[tuple[int, int, float]]) -> Iterator[_Group]:
+    for item, pairs in groupby(rows, key=lambda row: row[0]):
+        yield item, list(pairs)
+
+
+def _fill(groups: Iterator[_Group], count: int) -> Iterator[_Group]:
+    """Yield the groups of all items, empty ones where there is none."""
+    following = next(groups, None)
+    for item in range(count):
+        if following and following[0] == item:
+            yield following
+            following = next(groups, None)
+        else:
+            yield item, []
+
+
+def _similar_batch(found: list[tuple[int, int, float, str]]) -> pa.RecordBatch:
+    return make_batch(list(zip(*found, strict=True)), SIMILAR)

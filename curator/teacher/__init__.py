@@ -3,12 +3,20 @@
 In: Requests. Out: Calls. A reply is stored durably before it is used, and no request is paid twice.
 """
 
-from curator.teacher.call import Call, Message, Request, parameters
-from curator.teacher.config import Budget, Prices, Sampling, TeacherSettings
+from curator.teacher.call import Call, EmbeddingRequest, Message, Request, parameters
+from curator.teacher.config import (
+    Budget,
+    EmbeddingSettings,
+    Prices,
+    Sampling,
+    TeacherSettings,
+)
 
 __all__ = [
     "Budget",
     "Call",
+    "EmbeddingRequest",
+    "EmbeddingSettings",
     "Message",
     "Prices",
     "Request",

@@ -12,7 +12,7 @@ import json
 from dataclasses import dataclass
 
 from curator.core.errors import BudgetReached, UsageError
-from curator.teacher.call import Request
+from curator.teacher.call import AnyRequest, EmbeddingRequest
 from curator.teacher.config import Budget, Prices
 
 UNLIMITED = Budget()
@@ -52,11 +52,13 @@ def price(prices: Prices, prompt_tokens: int, completion_tokens: int) -> float:
     return (prompt_tokens * prices.input + completion_tokens * prices.output) / 1_000_000
 
 
-def max_reply_tokens(request: Request) -> int:
+def max_reply_tokens(request: AnyRequest) -> int:
     """Return the maximum number of tokens of the reply.
 
     Raises UsageError if the parameters set none: no budget could be guaranteed then.
     """
+    if isinstance(request, EmbeddingRequest):
+        return 0
     values = json.loads(request.parameters)
     maximum = values.get("max_completion_tokens", values.get("max_tokens"))
     if type(maximum) is not int or maximum < 1:

@@ -1,12 +1,13 @@
-"""A request to a teacher, and the call that it becomes.
+"""A request to a teacher or for an embedding, and the call that it becomes.
 
-In: provider, model, messages, parameters and the number of the sample. Out: a Request, whose key is
-a hash of exactly these, and a Call, which the ledger `calls` stores permanently.
+In: provider, model, messages or text, parameters and the number of the sample. Out: a Request or an
+EmbeddingRequest, whose key is a hash of exactly these, and a Call, which a ledger stores
+permanently.
 """
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -62,6 +63,44 @@ class Request:
         return _encode_ascii(self.body()).encode("ascii")
 
 
+@dataclass(frozen=True, slots=True)
+class EmbeddingRequest:
+    """A request for the vector of one text from an embedding model."""
+
+    family: str
+    model: str
+    text: str
+    parameters: str = "{}"
+    """As for a Request: `{"dimensions":256}`."""
+    key: bytes = dataclasses.field(init=False, repr=False, compare=False)
+    """Hash of all fields, 16 bytes."""
+
+    def __post_init__(self) -> None:
+        key = content_id("embedding", self.family, self.model, self.parameters, self.text)
+        object.__setattr__(self, "key", key)
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """The text as a message: its tokens are counted, and it is stored, like that of a chat."""
+        return (("user", self.text),)
+
+    @property
+    def sample(self) -> int:
+        """A text has one vector."""
+        return 0
+
+
+AnyRequest = Request | EmbeddingRequest
+
+
+def encode_embeddings(requests: Sequence[EmbeddingRequest]) -> bytes:
+    """Return the body for `POST /embeddings` with all texts, as JSON."""
+    texts = [request.text.encode("utf-8", "replace").decode() for request in requests]
+    first = requests[0]
+    body = {"model": first.model, "input": texts, "encoding_format": "float"}
+    return _encode_ascii({**body, **json.loads(first.parameters)}).encode("ascii")
+
+
 def parameters(values: Mapping[str, Any]) -> str:
     """Return sampling parameters in the canonical form of a Request."""
     return json.dumps(values, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
@@ -73,7 +112,7 @@ class Call:
 
     status: Literal["answered", "failed"]
     text: str = ""
-    """The reply; empty if the call failed."""
+    """The reply, of an embedding the text of its vector; empty if the call failed."""
     flaw: Flaw = ""
     reason: str = ""
     """Why the call failed, one of a few phrases: `rate limit`, `timeout`, `broken JSON`."""

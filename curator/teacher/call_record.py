@@ -8,7 +8,7 @@ import dataclasses
 from typing import Any
 
 from curator.teacher.budget import Cost
-from curator.teacher.call import Call, Request
+from curator.teacher.call import AnyRequest, Call
 
 _FIELDS = [field.name for field in dataclasses.fields(Call)]
 
@@ -30,7 +30,7 @@ class Tries:
 
 
 def make_record(
-    request: Request, call: Call, tries: Tries, *, recipe: str, when: float
+    request: AnyRequest, call: Call, tries: Tries, *, recipe: str, when: float
 ) -> dict[str, Any]:
     """Return the record of a call; `when` is the Unix time at its end."""
     return {

@@ -15,7 +15,7 @@ from typing import Self
 from curator.core.progress import Listener, SilentListener
 from curator.teacher.batch.client import Batches
 from curator.teacher.budget import UNLIMITED, BudgetLedger, Cost
-from curator.teacher.call import Call, Request
+from curator.teacher.call import AnyRequest, Call
 from curator.teacher.call_record import Tries, make_record, read_call, read_cost
 from curator.teacher.call_store import CallStore
 from curator.teacher.config import Budget, TeacherSettings
@@ -142,7 +142,7 @@ class Teacher:
             await self._store.close()
             await self._endpoint.close()
 
-    async def get_call(self, request: Request) -> Call:
+    async def get_call(self, request: AnyRequest) -> Call:
         """Return the call of the request, which is stored durably by then.
 
         Raises BudgetReached before a call that might exceed a budget, and TeacherError if no retry
@@ -161,7 +161,7 @@ class Teacher:
         if not task.cancelled():
             task.exception()  # marks it as retrieved, in case no caller waits any more
 
-    async def _call(self, request: Request) -> Call:
+    async def _call(self, request: AnyRequest) -> Call:
         await self._claim(request.key)
         try:
             old = await self._store.get(request.key)
@@ -205,7 +205,7 @@ class Teacher:
             await asyncio.sleep(wait_s * random.uniform(1.0, 1.5))
             wait_s = min(MAX_POLL_S, wait_s * 1.5)
 
-    def _record_start(self, request: Request, max_cost: Cost) -> None:
+    def _record_start(self, request: AnyRequest, max_cost: Cost) -> None:
         self._claims.log_start(request.key, f"{time.time():.3f} {max_cost.money:.6f}")
 
     async def _report_cut_off(self) -> None:

@@ -8,7 +8,7 @@ import json
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, PrivateAttr, field_validator
 
 from curator.core.redaction import redact_all_keys
 from curator.core.section import Mark, Section
@@ -80,49 +80,140 @@ class TeacherSettings(Section):
     """Path of a `tokenizer.json` for estimating tokens, relative to the recipe file. Default: a
     general-purpose tokenizer."""
 
+    _role: str = PrivateAttr(default="Teacher")
+    _texts_per_request: int = PrivateAttr(default=1)
+
+    @property
+    def role(self) -> str:
+        """What the endpoint is for, for messages: `Teacher` or `Embeddings`."""
+        return self._role
+
+    @property
+    def texts_per_request(self) -> int:
+        """Maximum number of texts in one request for embeddings."""
+        return self._texts_per_request
+
     @field_validator("base_url")
     @classmethod
     def _check_base_url(cls, value: str) -> str:
-        try:
-            parts = urlsplit(value)
-            valid = bool(parts.hostname) and parts.port != 0 and value.isprintable()
-        except ValueError:  # a port that is not a number, or an incomplete IPv6 address
-            valid = False
-        if not valid or " " in value:
-            raise ValueError("expected an address such as http://localhost:8000/v1")
-        if "@" in parts.netloc:
-            raise ValueError(
-                "expected no user name or password in the URL; the key is read from the variable "
-                "in key_env"
-            )
-        if parts.query or parts.fragment:
-            raise ValueError(
-                "expected a URL without a query; the key is read from the variable in key_env"
-            )
-        return value
+        return check_base_url(value)
 
     @field_validator("parameters")
     @classmethod
     def _check_parameters(cls, values: dict[str, Any]) -> dict[str, Any]:
-        reserved = sorted({"model", "messages", "n", "stream"} & values.keys())
-        if reserved:
-            raise ValueError(
-                f"{', '.join(reserved)}: set by Curator, which requests one sample per call"
-            )
-        try:
-            json.dumps(values, allow_nan=False)
-        except (TypeError, ValueError):
-            raise ValueError("expected JSON values: numbers, strings, lists") from None
-        if redact_all_keys(values) != values:
-            raise ValueError(
-                "expected no key or password; the key is read from the variable in key_env"
-            )
-        return values
+        return check_parameters(values)
 
     def with_address(self, base_url: str) -> "TeacherSettings":
         """Return the same settings for an endpoint without key and batches, such as a replay."""
         update = {"base_url": base_url, "key_env": "", "batch": False}
         return self.model_copy(update=update)
+
+
+class EmbeddingSettings(Section):
+    """An embedding model behind an OpenAI-compatible endpoint."""
+
+    model: str = Field(min_length=1)
+    """Name of the model at its endpoint."""
+    base_url: Delivery[str] = Field(
+        default="https://api.openai.com/v1", pattern=r"^https?://[^\s/]+"
+    )
+    """URL of the endpoint, including `/v1`."""
+    family: str = "openai"
+    """Provider of the model. Part of the key of every vector, because one name may stand for
+    different models at different providers."""
+    dimensions: Annotated[int | None, Mark.OMIT_DEFAULT] = Field(default=None, ge=1, le=16_384)
+    """Number of dimensions to request. Default: those of the model."""
+    key_env: Delivery[str] = "OPENAI_API_KEY"
+    """Environment variable that holds the API key. Set it to the empty string for endpoints that
+    need no key."""
+    price: Delivery[Money] = 0.0
+    """Price per million tokens, in any currency."""
+    budget: Delivery[Budget] = Budget()
+    """Limits over all texts that this recipe ever embedded in a store; a text counts as one call.
+    """
+    texts_per_request: Delivery[int] = Field(default=32, ge=1, le=256)
+    """Maximum number of texts in one request."""
+    concurrency: Delivery[int] = Field(default=256, ge=1, le=4096)
+    """Maximum number of texts in flight. The actual number adapts to what the endpoint sustains."""
+    tokens_per_minute: Delivery[Annotated[int, Field(ge=1)] | None] = None
+    """Rate limit of the endpoint, in tokens."""
+    timeout_s: Delivery[float] = Field(default=60.0, gt=0, le=7200)
+    """Timeout per attempt, in seconds."""
+    tries: Delivery[int] = Field(default=6, ge=1, le=100)
+    """Maximum number of attempts per text before its failure is recorded."""
+
+    @field_validator("base_url")
+    @classmethod
+    def _check_base_url(cls, value: str) -> str:
+        return check_base_url(value)
+
+    @property
+    def parameters(self) -> dict[str, int]:
+        """Parameters of a request, as the endpoint accepts them."""
+        return {"dimensions": self.dimensions} if self.dimensions else {}
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What a vector depends on besides its text."""
+        return {"family": self.family, "model": self.model, "parameters": self.parameters}
+
+    def as_teacher(self) -> TeacherSettings:
+        """Return the settings of the client, which is that of a teacher."""
+        settings = TeacherSettings(
+            model=self.model,
+            base_url=self.base_url,
+            family=self.family,
+            key_env=self.key_env,
+            parameters={**self.parameters},
+            prices=Prices(input=self.price),
+            budget=self.budget,
+            concurrency=self.concurrency,
+            tokens_per_minute=self.tokens_per_minute,
+            timeout_s=self.timeout_s,
+            tries=self.tries,
+        )
+        settings._role = "Embeddings"
+        settings._texts_per_request = self.texts_per_request
+        return settings
+
+
+def check_base_url(value: str) -> str:
+    """Return the URL of an endpoint. Raises ValueError if it is not one."""
+    try:
+        parts = urlsplit(value)
+        valid = bool(parts.hostname) and parts.port != 0 and value.isprintable()
+    except ValueError:  # a port that is not a number, or an incomplete IPv6 address
+        valid = False
+    if not valid or " " in value:
+        raise ValueError("expected an address such as http://localhost:8000/v1")
+    if "@" in parts.netloc:
+        raise ValueError(
+            "expected no user name or password in the URL; the key is read from the variable "
+            "in key_env"
+        )
+    if parts.query or parts.fragment:
+        raise ValueError(
+            "expected a URL without a query; the key is read from the variable in key_env"
+        )
+    return value
+
+
+def check_parameters(values: dict[str, Any]) -> dict[str, Any]:
+    """Return sampling parameters. Raises ValueError if they are not valid."""
+    reserved = sorted({"model", "messages", "n", "stream"} & values.keys())
+    if reserved:
+        raise ValueError(
+            f"{', '.join(reserved)}: set by Curator, which requests one sample per call"
+        )
+    try:
+        json.dumps(values, allow_nan=False)
+    except (TypeError, ValueError):
+        raise ValueError("expected JSON values: numbers, strings, lists") from None
+    if redact_all_keys(values) != values:
+        raise ValueError(
+            "expected no key or password; the key is read from the variable in key_env"
+        )
+    return values
 
 
 class Sampling(Section):

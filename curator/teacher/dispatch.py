@@ -13,7 +13,7 @@ from typing import Any
 from curator.core.progress import Listener
 from curator.teacher.batch.client import Batches
 from curator.teacher.budget import BudgetLedger, Cost, max_reply_tokens, price
-from curator.teacher.call import Call, Request
+from curator.teacher.call import AnyRequest, Call, Request
 from curator.teacher.endpoint import Attempt, Endpoint
 from curator.teacher.rate_limit import MAX_HOLD_S, RateLimiter, backoff_s
 from curator.teacher.response import Failure
@@ -65,7 +65,7 @@ class Dispatcher:
         budgets: BudgetLedger,
         count: Count | None,
         listener: Listener,
-        before_send: Callable[[Request, Cost], None],
+        before_send: Callable[[AnyRequest, Cost], None],
         batches: Batches | None = None,
     ) -> None:
         self.closing = False
@@ -94,7 +94,7 @@ class Dispatcher:
         """Number of attempts that wait for a reply."""
         return len(self.sent) if self._batches else self._limiter.in_flight
 
-    async def dispatch(self, request: Request) -> Outcome:
+    async def dispatch(self, request: AnyRequest) -> Outcome:
         """Return the outcome of the request, with its call.
 
         Raises BudgetReached and TeacherError.
@@ -127,20 +127,21 @@ class Dispatcher:
         self._check_failures(outcome.call)
         return outcome
 
-    def _start_outcome(self, request: Request) -> Outcome:
+    def _start_outcome(self, request: AnyRequest) -> Outcome:
         if not self._counts_tokens:
             return Outcome(Cost(calls=1))
         self._count = self._count or counter()
         prompt, reply = prompt_tokens(self._count, request.messages), max_reply_tokens(request)
         return Outcome(Cost(price(self._settings.prices, prompt, reply), prompt + reply, 1), prompt)
 
-    async def _attempt(self, request: Request, outcome: Outcome) -> Call | Failure:
+    async def _attempt(self, request: AnyRequest, outcome: Outcome) -> Call | Failure:
         """Send the request once, as soon as budgets and flow control allow."""
         self._raise_if_stopped()
         await self._budgets.reserve(outcome.max_cost)
         cost = Cost()
         try:
-            if self._batches:  # the provider controls the flow, and a kill interrupts nothing
+            if self._batches and isinstance(request, Request):
+                # The provider controls the flow, and a kill interrupts nothing.
                 attempt = await self._batches.send(request)
                 self.sent.add(asyncio.current_task())
                 result, cost = self._add_cost(request, outcome, attempt)
@@ -193,7 +194,7 @@ class Dispatcher:
                 self._listener.note(f"{self._endpoint.address} demands a pause of {wait_s:,.0f} s.")
 
     def _add_cost(
-        self, request: Request, outcome: Outcome, attempt: Attempt
+        self, request: AnyRequest, outcome: Outcome, attempt: Attempt
     ) -> tuple[Call | Failure, Cost]:
         """Return the result with its tokens, and its cost.
 
@@ -201,12 +202,14 @@ class Dispatcher:
         """
         result = attempt.result
         prompt, completion = result.prompt_tokens, result.completion_tokens
-        if (isinstance(result, Call) or result.charged) and not (prompt and completion):
+        writes = isinstance(request, Request)  # a vector has no tokens
+        reported = prompt and (completion or not writes)
+        if (isinstance(result, Call) or result.charged) and not reported:
             self._count = self._count or counter()
             text = result.text if isinstance(result, Call) else str(attempt.body)
             prompt = prompt or outcome.prompt_tokens
             prompt = prompt or prompt_tokens(self._count, request.messages)
-            completion = completion or self._count(text)
+            completion = completion or (self._count(text) if writes else 0)
             outcome.estimated = True
         money = price(self._settings.prices, prompt, completion)
         if isinstance(result, Failure):

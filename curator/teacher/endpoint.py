@@ -6,7 +6,8 @@ the pause that the endpoint demands. Nothing is retried here. Batches use the sa
 
 import asyncio
 import os
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -14,10 +15,12 @@ from urllib.request import getproxies, proxy_bypass
 from curator.core.errors import TeacherError, to_one_line
 from curator.core.progress import Listener, SilentListener
 from curator.core.redaction import redact_all_keys
-from curator.teacher.call import Call, Request
+from curator.teacher.call import AnyRequest, Call, EmbeddingRequest, encode_embeddings
 from curator.teacher.config import TeacherSettings
+from curator.teacher.grouping import Grouping
 from curator.teacher.rate_limit import parse_retry_after
 from curator.teacher.response import Failure, read_error_response, read_response
+from curator.teacher.vectors import read_embeddings, read_vector, share_tokens
 
 if TYPE_CHECKING:
     import httpx2
@@ -63,6 +66,8 @@ class Endpoint:
         self._key = ""
         self._noted = False
         self._client: AsyncOpenAI | None = None
+        self._dimensions = int(settings.parameters.get("dimensions", 0))
+        self._embeddings = Grouping(self._send_texts, settings.texts_per_request)
 
     @property
     def address(self) -> str:
@@ -93,8 +98,41 @@ class Endpoint:
         """Make the client. Raises TeacherError if that fails."""
         _ = self.client
 
-    async def send(self, request: Request) -> Attempt:
-        """Send the request once."""
+    async def send(self, request: AnyRequest) -> Attempt:
+        """Send the request once; texts to embed in one request with others."""
+        if isinstance(request, EmbeddingRequest):
+            return await self._embeddings.send(request)
+        response = await self._post("/chat/completions", request.encode(), request.sample)
+        if isinstance(response, Attempt):
+            return response
+        content_type = response.headers.get("Content-Type", "")
+        return Attempt(*read_response(content_type, response.content, self._key))
+
+    async def _send_texts(self, requests: Sequence[EmbeddingRequest]) -> list[Attempt]:
+        response = await self._post("/embeddings", encode_embeddings(requests))
+        if not isinstance(response, Attempt):
+            content_type = response.headers.get("Content-Type", "")
+            read = read_embeddings(
+                content_type, response.content, self._key, len(requests), self._dimensions
+            )
+            calls, body = read
+            if not isinstance(calls, Failure):
+                self._dimensions = len(read_vector(calls[0].text))
+                return [Attempt(call, body) for call in calls]
+            response = Attempt(calls, body)
+        failure = response.result
+        assert isinstance(failure, Failure)
+        if failure.retry == "never" and len(requests) > 1:  # the fault may be that of one text
+            return [(await self._send_texts([each]))[0] for each in requests]
+        shares = share_tokens(failure.prompt_tokens, len(requests))
+        return [
+            replace(response, result=replace(failure, prompt_tokens=tokens)) for tokens in shares
+        ]
+
+    async def _post(
+        self, path: str, content: bytes, sample: int = 0
+    ) -> "httpx2.Response | Attempt":
+        """Return the response with status 200, or the failed attempt."""
         import aiohttp
         import httpx2
         import openai
@@ -102,11 +140,11 @@ class Endpoint:
         try:
             # The timeouts of the transport are per read: a reply that drips would never end.
             async with asyncio.timeout(self.settings.timeout_s):
-                response = await self.client.post(
-                    "/chat/completions",
-                    content=request.encode(),
+                return await self.client.post(
+                    path,
+                    content=content,
                     cast_to=httpx2.Response,
-                    options={"headers": {"X-Curator-Sample": str(request.sample)}},
+                    options={"headers": {"X-Curator-Sample": str(sample)}},
                 )
         except openai.APIStatusError as error:
             response = error.response
@@ -116,12 +154,11 @@ class Endpoint:
             return Attempt(Failure("reply too long"))
         except (openai.APIConnectionError, aiohttp.ClientError, OSError, ValueError) as error:
             return Attempt(self._classify(error))
-        content_type = response.headers.get("Content-Type", "")
-        return Attempt(*read_response(content_type, response.content, self._key))
 
     def make_error(self, reason: str) -> TeacherError:
         """Return the error that ends all calls to this endpoint."""
-        return TeacherError(self.redact(f"The teacher at {self.address} cannot be used: {reason}"))
+        subject = _subject(self.settings)
+        return TeacherError(self.redact(f"{subject} at {self.address} cannot be used: {reason}"))
 
     def redact(self, text: str) -> str:
         """Return the text on one line, without keys."""
@@ -149,9 +186,15 @@ def describe_teacher(settings: TeacherSettings) -> str:
     """Return one line: the model, where its requests go, and which variable's value goes there."""
     model, key = to_one_line(settings.model, 100), to_one_line(settings.key_env, 100)
     if settings.replay:
-        return f"Teacher: {model}, replayed from {to_one_line(settings.replay)} (sends no key)."
+        file = to_one_line(settings.replay)
+        return f"{settings.role}: {model}, replayed from {file} (sends no key)."
     sent = f"sends the value of {key}" if key else "sends no key"
-    return f"Teacher: {model} at {to_one_line(_address(settings))} ({sent})."
+    return f"{settings.role}: {model} at {to_one_line(_address(settings))} ({sent})."
+
+
+def _subject(settings: TeacherSettings) -> str:
+    """Return the subject of a sentence about the endpoint."""
+    return "The teacher" if settings.role == "Teacher" else "The embedding model"
 
 
 def _address(settings: TeacherSettings) -> str:

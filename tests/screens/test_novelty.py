@@ -39,14 +39,12 @@ def slow_similar(words: list[str], other: list[str], rouge: float, share: float)
     if not words or not other:
         return False
 
-    def grams(of: list[str], size: int) -> set[tuple[str, ...]]:
-        return {tuple(of[at : at + size]) for at in range(len(of) - size + 1)}
+    def grams(of: list[str]) -> set[tuple[str, ...]]:
+        return {tuple(of[at : at + 8]) for at in range(len(of) - 7)}
 
-    eights = grams(words, 8)
-    return (
-        2 * slow_lcs(words, other) / (len(words) + len(other)) >= rouge
-        or bool(grams(words, 13) & grams(other, 13))
-        or bool(eights and len(eights & grams(other, 8)) / len(eights) >= share)
+    eights = grams(words)
+    return 2 * slow_lcs(words, other) / (len(words) + len(other)) >= rouge or bool(
+        eights and len(eights & grams(other)) / len(eights) >= share
     )
 
 
@@ -109,12 +107,9 @@ def test_a_rejected_candidate_names_the_similar_question(engine: Engine) -> None
     assert similar.question.startswith("Find the order of the element 4")
 
 
-def test_a_question_inside_a_longer_one_is_found_by_its_n_grams(engine: Engine) -> None:
+def test_a_part_of_a_longer_question_is_found_by_its_n_grams(engine: Engine) -> None:
     core = "a box holds seven red and nine blue marbles and two marbles are drawn at random by Tom"
-    story = "Yesterday Mia came home late from school with many new things to tell her brother. "
     index = make_index(engine, [core])
-    (long,) = index.compare([f"{story * 3} She says that {core}."])
-    assert long is not None and long.method == "13-gram"
     part = "a box holds seven red and nine blue marbles and four pens"
     (short,) = index.compare([part])
     assert short is not None and short.method == "8-gram" and short.score >= 0.5

@@ -60,13 +60,14 @@ def plan(
     _print_calls(made)
     for line in (*made.missing, *made.notes):
         print_wrapped(line)
-    if made.teacher:
-        print_line(made.teacher)
+    for line in filter(None, (made.teacher, *made.models)):
+        print_line(line)
 
 
 def _print_calls(made: "Plan") -> None:
     """Print the calls of the teacher, and the rows that an edit makes again."""
     estimates = [(step.subset, step.calls) for step in made.steps if step.calls]
+    estimates += [(f"{screen}: texts", calls) for screen, calls in made.embeddings.items()]
     if estimates:
         rows: list[tuple[object, ...]] = [
             (
@@ -85,8 +86,20 @@ def _print_calls(made: "Plan") -> None:
         missing = least if least == most else f"{least:,}–{most:,}"
         rows.append(("all", cached, missing, prompt, answer, f"{money:,.2f}"))
         print_line()
-        head = ("teacher", "cached", "missing", "prompt tokens", "reply tokens", "money")
-        print_table(head, rows, right=head[1:], whole=("teacher",))
+        head = (
+            "teacher" if made.teacher else "embeddings",
+            "cached",
+            "missing",
+            "prompt tokens",
+            "reply tokens",
+            "money",
+        )
+        print_table(head, rows, right=head[1:], whole=head[:1])
+        if any(calls.most and not calls.prompt_tokens for calls in made.embeddings.values()):
+            print_wrapped(
+                "Texts to embed are counted, with their tokens and cost, once all subsets are "
+                "built; until then the number is a maximum."
+            )
         if repairs := sum(calls.repairs for calls in calls_of_all):
             print_line(f"Repairs can add up to {repairs:,} calls.")
     again = [

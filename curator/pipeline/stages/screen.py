@@ -17,9 +17,14 @@ from curator.core import arrow
 from curator.core.errors import CuratorError
 from curator.core.section import Section
 from curator.pipeline.context import BuildContext, Stage
+from curator.pipeline.estimate import CallEstimate
 from curator.pipeline.shards import Shard, run_shards
+from curator.pipeline.stages.embed import CODE as EMBED_CODE
+from curator.pipeline.stages.embed import embed, estimate_texts
+from curator.pipeline.stages.generate import has_unanswered
 from curator.recipe.schema import Recipe
 from curator.screens import SCREENS, Screen
+from curator.screens.meaning import Embeddings
 from curator.screens.rows import Rows
 from curator.versions import queries
 from curator.versions.queries import Part
@@ -71,7 +76,10 @@ def _needs(
 
 def _plain(parameters: Section | None) -> dict[str, Any]:
     """The parameters as keyword arguments; `against` reaches the screen as `evals`."""
-    return parameters.model_dump(exclude={"against"}) if parameters else {}
+    plain = parameters.model_dump(exclude={"against"}) if parameters else {}
+    if embeddings := getattr(parameters, "embeddings", None):
+        plain["embeddings"] = {**embeddings.identity, "threshold": embeddings.threshold}
+    return plain
 
 
 def _screen(
@@ -83,17 +91,35 @@ def _screen(
     earlier: Mapping[str, Outputs],
 ) -> Outputs:
     evals: Mapping[str, Sequence[str]] = needs.get("evals", {})
+    plain = {
+        "parameters": dict(parameters),  # apart: a screen may have a parameter of the same name
+        **needs,
+        "evals": list(evals),
+        "screen": name,
+        "subsets": [part.subset for part in parts],
+        "undecided": context.recipe.undecided,
+    }
+    inputs = [*input_digests(parts, earlier), *chain.from_iterable(evals.values())]
+    vectors = _embed(context, name, parts, plain, earlier)
+    inputs += vectors
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
         objects = context.store.objects
         paths = {key: [objects.path(digest) for digest in evals[key]] for key in evals}
         provided = {**needs, "evals": paths} if evals else needs
-        keys = make_keys(context, name, parts, parameters, provided, evals)
+        plain_keys = {key: parameters[key] for key in parameters if key != "embeddings"}
+        keys = make_keys(context, name, parts, plain_keys, provided, evals)
         context.listener.progress(f"screening {name}", 0, None)
         with context.store.guard_query(inputs), context.store.engine() as engine:
             create_tables(engine, context, parts, earlier)
             levels = queries.evidence_levels(queries.verdicts(_verdict_paths(parts)))
-            rows = Rows("SELECT * FROM alive", queries.problems(parts), keys, levels)
+            rows = Rows(
+                "SELECT * FROM alive",
+                queries.problems(parts),
+                keys,
+                f"SELECT * FROM {scan(map(objects.path, vectors))}" if vectors else "",
+                levels,
+            )
             batches = SCREENS[name].run(engine, rows, **parameters, **provided)
             digest = objects.write(batches, arrow.VERDICTS)
             verdicts = scan([objects.path(digest)])
@@ -104,16 +130,52 @@ def _screen(
         context.listener.progress(f"screening {name}", 1, 1)
         return {"verdicts": digest}, dict(counts)
 
-    plain = {
-        "parameters": dict(parameters),  # apart: a screen may have a parameter of the same name
-        **needs,
-        "evals": list(evals),
-        "screen": name,
-        "subsets": [part.subset for part in parts],
-        "undecided": context.recipe.undecided,
-    }
-    inputs = [*input_digests(parts, earlier), *chain.from_iterable(evals.values())]
     return context.once(Stage(f"screen {name}", ("curator.screens", *CODE)), plain, inputs, make)
+
+
+def embeddings_of(context: BuildContext, name: str) -> Embeddings | None:
+    """Return the embedding model of a screen; None if it compares no meaning."""
+    section = getattr(getattr(context.recipe.screens, name, None), "embeddings", None)
+    return section if isinstance(section, Embeddings) else None
+
+
+def _embed(
+    context: BuildContext,
+    name: str,
+    parts: Sequence[Part],
+    plain: Mapping[str, Any],
+    earlier: Mapping[str, Outputs],
+) -> list[str]:
+    """Return the digest of the object with the vectors of a screen; nothing without a model."""
+    settings, texts = embeddings_of(context, name), SCREENS[name].texts
+    if not settings or not texts:
+        return []
+    inputs = input_digests(parts, earlier)
+
+    def make() -> tuple[dict[str, str], dict[str, int]]:
+        with context.store.guard_query(inputs), context.store.engine() as engine:
+            create_tables(engine, context, parts, earlier)
+            rows = Rows("SELECT * FROM alive", queries.problems(parts))
+            engine.sql(f"CREATE TABLE embedded AS {texts(rows)}")
+            return embed(context, settings, engine, "SELECT * FROM embedded", f"embedding {name}")
+
+    params = {key: plain[key] for key in ("screen", "subsets", "undecided")}
+    params |= {"embeddings": settings.identity, "duckdb": duckdb.__version__}
+    code = ("curator.screens.normalize", f"curator.screens.{name}", *EMBED_CODE, *CODE)
+    done = context.once(Stage(f"embed {name}", code), params, inputs, make, name, has_unanswered)
+    return [done.objects["vectors"]]
+
+
+def estimate_embeddings(context: BuildContext, name: str, parts: Sequence[Part]) -> CallEstimate:
+    """Estimate the calls of a screen with an embedding model, before other screens reject rows."""
+    settings, texts = embeddings_of(context, name), SCREENS[name].texts
+    assert settings and texts, "only for screens that compare meaning"
+    with context.store.engine() as engine:
+        create_tables(engine, context, parts, {})
+        query = f"SELECT text FROM ({texts(Rows('SELECT * FROM alive', queries.problems(parts)))})"
+        batches = engine.batches(query)
+        read = chain.from_iterable(batch.column(0).to_pylist() for batch in batches)
+        return estimate_texts(context, settings, read)
 
 
 def _verdict_paths(parts: Sequence[Part]) -> Iterator[Path]:
@@ -148,15 +210,18 @@ def make_keys(
         prepared = context.once(stage, params, inputs, prepare).objects["prepared"]
     paths = dict.fromkeys(path for part in parts for path in getattr(part, keys.of))
     shards = []
-    for digests in _groups(context, (path.stem for path in paths)):
+    for digests in group_objects(context, (path.stem for path in paths)):
         count = partial(objects.total_rows, digests)
         shards.append(Shard(count, (name, digests, prepared, params)))
     done = run_shards(context, keys_of_shards, shards, f"screening {name}")
     return scan(objects.path(outputs.objects["keys"]) for outputs in done)
 
 
-def _groups(context: BuildContext, digests: Iterable[str]) -> Iterator[list[str]]:
-    """Yield objects in groups: planning a query takes as long as some thousand rows."""
+def group_objects(context: BuildContext, digests: Iterable[str]) -> Iterator[list[str]]:
+    """Yield objects in groups of `KEYS_ROWS` rows or somewhat more.
+
+    Planning a query takes as long as some thousand rows.
+    """
     group: list[str] = []
     rows = 0
     for digest in digests:

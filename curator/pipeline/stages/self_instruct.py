@@ -16,7 +16,6 @@ from pathlib import Path
 from curator.core import arrow
 from curator.core.errors import SourceError
 from curator.core.model import Problem, QuarantinedRecord, Verdict
-from curator.core.progress import track_progress
 from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.estimate import CHUNK as LOOKUPS
 from curator.pipeline.estimate import CallEstimate, CallTally
@@ -33,17 +32,14 @@ from curator.pipeline.stages.generate import (
     sampling_of,
 )
 from curator.pipeline.stages.ingest import PROBLEMS, find_eval_problems, problems_of
-from curator.pipeline.stages.read import columns
+from curator.pipeline.stages.known_questions import Known, reject_known
 from curator.pipeline.stages.writer_stage import WriterStage
 from curator.pipeline.state import SubsetInputs, SubsetState, Written
-from curator.recipe.schema import Embedding, Recipe, SelfInstruct, Subset
-from curator.screens.embedding import Embedder, find_nearest
-from curator.screens.novelty import Novelty
+from curator.recipe.schema import Recipe, SelfInstruct, Subset
 from curator.sources.fields import quarantine
 from curator.teacher import Call
 from curator.writers import own_stage
 from curator.writers.self_instruct import Draw, Seed, make_draws, read_question, read_seeds
-from datastore.engine import scan
 from datastore.memo import Outputs
 
 CHUNK = 500
@@ -87,15 +83,14 @@ def run(
     assert isinstance(seeds, Seeds)
     if waits := missing_teachers(context, subset):
         return SubsetState(subset, source.licence, waits), None
-    existing = {
+    problems = {
         digest
         for state in built.values()
         if not own_stage(state.subset.writers)
         for digest in state.problems
     }
-    for digests in find_eval_problems(context, inputs.evals).values():
-        existing.update(digests)
-    outputs = self_instruct(context, name, subset, seeds, sorted(existing))
+    known = Known(seeds.seeds, sorted(problems), find_eval_problems(context, inputs.evals))
+    outputs = self_instruct(context, name, subset, seeds, known)
     state = SubsetState(
         subset,
         source.licence,
@@ -155,11 +150,11 @@ def _source(subset: Subset) -> SelfInstruct:
 
 
 def self_instruct(
-    context: BuildContext, name: str, subset: Subset, seeds: Seeds, existing: Sequence[str]
+    context: BuildContext, name: str, subset: Subset, seeds: Seeds, known: Known
 ) -> Outputs:
     """Write objects `problems:`, `quarantine` and `agreements` (verdicts about problems).
 
-    New problems must differ from those in the objects `existing`. Counts: records, quarantined,
+    New problems must differ from the `known` ones. Counts: records, quarantined,
     calls, unanswered, replayed, and under `invented: …` the questions by result. Raises
     BudgetReached and TeacherError.
     """
@@ -167,7 +162,7 @@ def self_instruct(
     generator = _Generator(context, name, subset, seeds)
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
-        new = generator.new_problems(existing)
+        new = generator.new_problems(known)
         answered = generator.add_gold(new)
         objects = {
             f"{PROBLEMS}000000:": context.store.objects.write(
@@ -190,6 +185,7 @@ def self_instruct(
         "source": source.model_dump(exclude={"seeds", "licence"}),
         "licence": source.licence,
         "seed": context.recipe.seed,
+        "evals": list(known.evals),
         **request_identity(context.teacher_session, subset, sampling_of(context, subset)),
         **check_params(context, subset),
     }
@@ -198,14 +194,14 @@ def self_instruct(
         "curator.answers",
         "curator.checks",
         "curator.sandbox",
-        "curator.screens.embedding",
-        "curator.screens.novelty",
+        "curator.screens",
         "curator.pipeline.stages.agreement",
         __name__,
         "curator.pipeline.stages.generate",
+        "curator.pipeline.stages.known_questions",
         "curator.teacher.response",
     )
-    digests = [seeds.digest, *existing]
+    digests = [seeds.digest, *known.digests]
     return context.once(Stage("self_instruct", code), params, digests, make, name, has_unanswered)
 
 
@@ -221,13 +217,19 @@ class _Generator:
         self._session = context.teacher_session
         self._prompts = self._session.prompts(sampling_of(context, subset))
 
-    def new_problems(self, existing: Sequence[str]) -> list[Problem]:
-        """Return the well-formed questions that are not near an existing one, without golds."""
-        questions = self._reject_near(self._questions(), existing)
-        if self._source.embedding:
-            questions = self._reject_similar(questions, existing, self._source.embedding)
-        self.counts["invented: new"] += len(questions)
-        return [self._problem(draw, question) for draw, question in questions]
+    def new_problems(self, known: Known) -> list[Problem]:
+        """Return the well-formed questions that are not near a known one, without golds."""
+        questions = self._questions()
+        texts = [question for _, question in questions]
+        rejections = reject_known(self._context, self._name, self._source, known, texts)
+        new = []
+        for (draw, question), rejection in zip(questions, rejections, strict=True):
+            if rejection:
+                self._reject(draw, rejection.reason, f"{question}\n-- {rejection.seen}")
+            else:
+                new.append(self._problem(draw, question))
+        self.counts["invented: new"] += len(new)
+        return new
 
     def _questions(self) -> list[tuple[Draw, str]]:
         """Ask the teacher for all questions; return the well-formed ones."""
@@ -245,48 +247,6 @@ class _Generator:
             else:
                 self._reject(draw, reason, call.text)
         return questions
-
-    def _reject_near(
-        self, questions: Sequence[tuple[Draw, str]], existing: Sequence[str]
-    ) -> list[tuple[Draw, str]]:
-        """Return the questions whose text is near no seed, no existing and no earlier question."""
-        store = self._context.store
-        with store.engine() as engine:
-            paths = [store.objects.path(digest) for digest in existing]
-            known = f"SELECT place AS name, question FROM {scan(paths)}" if paths else _NO_ROWS
-            novelty = Novelty(engine, known, self._source.near)
-            novelty.compare([seed.question for seed in self._seeds.seeds])
-            matches = novelty.compare([question for _, question in questions])
-        new = []
-        for (draw, question), near in zip(questions, matches, strict=True):
-            if near:
-                seen = f"{near.method} {near.score:.2f} with {near.name}:\n{near.question}"
-                self._reject(draw, f"not new: {near.method}", f"{question}\n-- {seen}")
-            else:
-                new.append((draw, question))
-        return new
-
-    def _reject_similar(
-        self, questions: list[tuple[Draw, str]], existing: Sequence[str], settings: Embedding
-    ) -> list[tuple[Draw, str]]:
-        """Return the questions whose embedding is near that of no other question."""
-        folder = self._context.recipe.folder / settings.model
-        embedder = Embedder(str(folder) if settings.model.startswith(".") else settings.model)
-        known = [seed.question for seed in self._seeds.seeds]
-        known += dict.fromkeys(row for (row,) in columns(self._context, existing, ["question"]))
-        total, what = len(known), f"embedding questions for {self._name}"
-        vectors = embedder.embed(track_progress(known, self._context.listener, what, total))
-        new_vectors = embedder.embed(question for _, question in questions)
-        known += [question for _, question in questions]
-        new = []
-        matches = find_nearest(vectors, new_vectors, settings.above)
-        for (draw, question), near in zip(questions, matches, strict=True):
-            if near:
-                seen = f"cosine {near[0]:.2f} with:\n{known[near[1]]}"
-                self._reject(draw, "not new: embedding", f"{question}\n-- {seen}")
-            else:
-                new.append((draw, question))
-        return new
 
     def add_gold(self, new: Sequence[Problem]) -> list[tuple[Problem, Verdict]]:
         """Return the problems with the answer that is agreed on as gold, and the votes on each."""
@@ -338,9 +298,6 @@ class _Generator:
         self.counts["calls"] += 1
         self.counts["replayed"] += call.fingerprint.startswith("replay")
         self.counts["unanswered"] += call.status == "failed" and not call.final
-
-
-_NO_ROWS = "SELECT '' AS name, '' AS question WHERE false"
 
 
 def is_complete(call: Call) -> bool:
