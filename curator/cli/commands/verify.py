@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curator.cli.app import Progress, app, open_existing, show_json
+from curator.cli.complete import complete_versions
 from curator.cli.options import DEFAULT_STORE, VERSION, JsonOption, StoreOption
 from curator.cli.tables import print_wrapped
 from curator.cli.terminal import print_line
@@ -22,7 +23,11 @@ UNKNOWN_REPAIR = "Rebuild one of these versions, or restore the files from a cop
 def verify(
     versions: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[VERSION]...", help=f"{VERSION} Default: the whole store."),
+        typer.Argument(
+            metavar="[VERSION]...",
+            help=f"{VERSION} Default: the whole store.",
+            autocompletion=complete_versions,
+        ),
     ] = None,
     repair: Annotated[
         bool,
