@@ -35,7 +35,7 @@ from datastore.engine import Engine
 TEMPLATES = Path(__file__).parent / "templates"
 STATIC = Path(__file__).parent / "static"
 STYLES = ("style.css", "temml.css")
-SCRIPTS = ("temml/temml.min.js", "latex.js", "code.js", "detail.js", "browser.js")
+SCRIPTS = ("temml/temml.min.js", "latex.js", "code.js", "marks.js", "detail.js", "browser.js")
 
 STATUS_NAMES = {
     "kept": "kept",
