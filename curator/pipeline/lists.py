@@ -67,6 +67,8 @@ def _open(path: Path, key: str) -> ListFile:
             raise UsageError(f"{record.place}: {record.reason}. {_FORM}")
         place, row = record
         lines.append(_read_line(place, row, key) | {"file": path.name, "sha256": digest})
+    if not lines:  # such as JSON Lines in a file named .csv, whose first line is taken as the head
+        raise UsageError(f"{path.name} has no line with a row. {_FORM}")
     return ListFile(path.name, digest, lines)
 
 

@@ -11,6 +11,7 @@
   const filters = { s: get('by-subset'), st: get('by-status'), r: get('by-reason'), k: get('by-kind') };
   let matches = rows, at = 0, searchTexts = null;
 
+  const inRows = (count) => `${count.toLocaleString('en')} ${count === 1 ? 'row' : 'rows'}`;
   const nameOf = (key, value) => (key === 'st' ? names[value] || value : value);
 
   function fillFilter(key, select) {
@@ -34,8 +35,7 @@
     matches = rows.filter((row, n) => Object.entries(filters).every(([key, each]) => !each.value || row[key] === each.value)
       && words.every((word) => searchTexts[n].includes(word)));
     get('count').textContent = matches.length === rows.length
-      ? `${rows.length.toLocaleString('en')} rows`
-      : `${matches.length.toLocaleString('en')} of ${rows.length.toLocaleString('en')} rows`;
+      ? inRows(rows.length) : `${matches.length.toLocaleString('en')} of ${inRows(rows.length)}`;
     spacer.style.height = `${matches.length * HEIGHT}px`;
     list.scrollTop = 0;
     select(0);

@@ -72,7 +72,7 @@ function addChoices(place, texts) {
 function verdictLine([check, outcome, reason, evidence]) {
   const tone = { passed: 'kept', reported: 'kept', failed: 'rejected', undecided: 'undecided' }[outcome];
   const result = make('b', reason ? `${outcome}: ${reason}` : outcome, `tag ${tone}`);
-  const details = Object.entries(evidence).flatMap(([key, value]) => [make('i', key), ' ', make('code', value), ' ']);
+  const details = Object.entries(evidence).filter(([, value]) => value).flatMap(([key, value]) => [make('i', key), ' ', make('code', value), ' ']);
   return [`${check} `, result, ' ', ...details];
 }
 
