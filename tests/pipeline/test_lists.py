@@ -18,7 +18,7 @@ from curator.versions.rows import load
 from curator.versions.views import run_query
 from curator.versions.why import why
 from datastore.store import Store
-from tests.worlds import RIGHT, WRONG, curator, make_world
+from tests.worlds import LAMPS, RIGHT, WRONG, curator, make_world
 
 ASKED = RIGHT[1][0]
 
@@ -70,7 +70,7 @@ def world(tmp_path: Path) -> World:
 
 
 def test_rows_are_excluded_by_id_by_problem_and_by_question(world: World) -> None:
-    by_id = world.rows[0]["id"]
+    by_id = next(row["id"] for row in world.rows if LAMPS in row["instruction"])
     query = "SELECT DISTINCT problem_id FROM rationales WHERE instruction LIKE 'Dee has%'"
     with Store(world.store, readonly=True) as store:
         [(problem,)] = run_query(store, query)[1]
@@ -117,7 +117,8 @@ def test_an_inclusion_list_keeps_only_its_rows_and_overrules_no_check(world: Wor
     made, notes = world.build(world.listing(text, "include"))
     assert notes == [], "a row that a check rejected is a row"
     rows = load(made.ref, store=world.store).to_pylist()
-    assert {ASKED in row["instruction"] for row in rows} == {True} and len(rows) == 2
+    kept = Counter(ASKED in row["instruction"] for row in rows)
+    assert kept == {True: 2, False: 1}, "the program that contradicts its gold stays rejected"
     with Store(world.store, readonly=True) as store:
         query = "SELECT DISTINCT reason FROM verdicts WHERE check_name = 'lists'"
         assert run_query(store, query)[1] == [("not included",)]
