@@ -333,7 +333,7 @@ def test_table_sql_audit_and_why_use_the_same_words_for_a_reported_row(tmp_path:
 def test_every_view_lists_what_each_version_holds(edited) -> None:
     folder, refs = edited
     with opened(folder) as store:
-        contents = {ref: content_of(store.versions.get(ref)) for ref in refs}
+        contents = {ref: content_of(store.versions.get(ref)) for ref in refs.values()}
     written = "SELECT version, subset, count(*) FROM rationales GROUP BY ALL"
     assert {row[:2]: row[2] for row in query_store(folder, written)} == {
         (ref, name): counts.rationales
@@ -349,7 +349,7 @@ def test_every_view_lists_what_each_version_holds(edited) -> None:
     assert query_store(folder, joined) == [(0,)]
     for view in ("evals", "quarantine"):
         found = query_store(folder, f"SELECT DISTINCT version FROM {view}")
-        assert {ref for (ref,) in found} <= {*refs}
+        assert {ref for (ref,) in found} <= {*refs.values()}
 
 
 def test_calls_of_any_number_are_read_in_parts(tmp_path: Path) -> None:
