@@ -7,14 +7,14 @@ together. Records are `memo/ab/<key>.json`, canonical JSON with its own digest a
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from datastore.errors import StoreError
+from datastore.errors import StoreError, wrap_os_errors
 from datastore.files import canonical_json, read_record, write_record
 from datastore.locks import exclusive, is_locked
 from datastore.objects import Objects
@@ -116,6 +116,12 @@ class Memo:
                 yield path, read_record(path)
             except (ValueError, StoreError):
                 yield path, None
+
+    def remove(self, paths: Iterable[Path]) -> None:
+        """Remove records; a stage that needs one runs again. A record that is gone is no error."""
+        for path in paths:
+            with wrap_os_errors("remove a record of the stage cache", path):
+                path.unlink(missing_ok=True)
 
     def _path(self, digest: str) -> Path:
         return self._folder / digest[:2] / f"{digest}.json"

@@ -22,10 +22,11 @@ from datastore.errors import StoreError, wrap_os_errors
 from datastore.files import make_folder, publish, scratch, sweep
 from datastore.known_files import KnownFiles
 from datastore.ledger import Ledger
-from datastore.locks import lock, try_lock
+from datastore.locks import is_elsewhere, lock, try_lock
 from datastore.memo import Memo
 from datastore.migrations import FORMAT, MIGRATIONS
 from datastore.objects import Objects
+from datastore.running import FOLDER as RUNNING
 from datastore.text import is_storable
 from datastore.versions import Versions
 
@@ -131,7 +132,10 @@ class Store:
     def exclude_writers(self) -> None:
         """Become the only process that writes the store, until `close`.
 
-        Raises StoreError if another one has it open. Processes that open it later wait.
+        Raises StoreError if another one has it open, or if files in `running` and `tmp` state that
+        a process on another machine, which locks may not reach, works in it. Processes that open it
+        later wait. Not covered: a process on another machine that locks do not reach and that opens
+        the store later.
         """
         with wrap_os_errors("lock the store", self.root):
             self._in_use.close()
@@ -142,6 +146,14 @@ class Store:
                 f"{self.root} is in use by another process, such as a build. Wait for it "
                 "('curator status' lists running builds) or stop it, then rerun."
             )
+        for path in [*(self.root / RUNNING).glob("*"), *(self.root / "tmp").glob("*")]:
+            if is_elsewhere(path):
+                machine = path.name.partition("@")[2].partition(".")[0]
+                raise StoreError(
+                    f"{self.root} is in use by a process on the machine {machine}, or one that was "
+                    f"killed there left {path.relative_to(self.root)}. Wait for it, or remove that "
+                    "path if nothing runs there, then rerun."
+                )
 
     def close(self) -> None:
         """Close the ledgers and the engine, and release the claims."""

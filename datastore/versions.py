@@ -1,8 +1,9 @@
-"""Immutable, numbered manifests: `versions/<name>/<number>.json`, canonical JSON, no times.
+"""Immutable, numbered manifests: `versions/<name>/<number>.json`, canonical JSON.
 
 In: a name, the content that defines a version, and its objects. Out: Manifest. The digest covers
-the content alone: what was built, not in which object files. A second digest covers the whole file.
-The manifest of a removed version is renamed to `<number>.removed-<date>`: its number stays taken.
+the content alone: what was built, not when, why or in which object files. A second digest covers
+the whole file. The manifest of a removed version is renamed to `<number>.removed-<date>`: its
+number stays taken.
 """
 
 import os
@@ -10,7 +11,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
-from datetime import date
+from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
@@ -18,12 +19,15 @@ from typing import Any
 
 from datastore.errors import NotFound, StoreError, wrap_os_errors
 from datastore.files import canonical_json, read_record, sync, write_record
+from datastore.tags import Tags
 from datastore.text import check_storable
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _DIGEST = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 _PREFIX = re.compile(r"[0-9a-f]{6,64}")
 _MANIFEST = re.compile(r"([1-9][0-9]{0,17})\.json")
+CREATED = "created"
+"""Name, among the objects of a manifest, of the time at which it was written."""
 _REMOVED = re.compile(r"([1-9][0-9]{0,17})\.removed-([0-9]{4}-[0-9]{2}-[0-9]{2})")
 
 
@@ -42,12 +46,18 @@ class Manifest:
     content: dict[str, Any]
     """What defines the version; versions with equal content are the same version."""
     objects: dict[str, Any]
-    """The digests of the objects that hold its rows, by name."""
+    """The digests of the objects that hold its rows, by name, and other facts about this copy."""
 
     @property
     def ref(self) -> str:
         """`name@number`."""
         return f"{self.name}@{self.number}"
+
+    @property
+    def created(self) -> str:
+        """When it was written: `2026-11-30T12:00:00Z`; empty if an older release wrote it."""
+        when = self.objects.get(CREATED, "")
+        return when if isinstance(when, str) else ""
 
 
 class Versions:
@@ -56,6 +66,8 @@ class Versions:
     def __init__(self, root: Path) -> None:
         self._folder = root / "versions"
         self._tmp = root / "tmp"
+        self.tags = Tags(root)
+        """Names that people give to versions: `name@tag`."""
 
     def create(
         self,
@@ -67,8 +79,9 @@ class Versions:
     ) -> Manifest:
         """Create the next version of `name`; return the newest one if it has the same content.
 
-        Processes that create versions at the same time get different numbers, and the number of a
-        removed version is not given again. A name consists of letters, digits, `.`, `_` and `-`;
+        The time is added to `objects`, which the digest does not cover. Processes that create
+        versions at the same time get different numbers, and the number of a removed version is not
+        given again. A name consists of letters, digits, `.`, `_` and `-`;
         another one raises StoreError, and so does text that cannot be stored.
         """
         if not _NAME.fullmatch(name):
@@ -87,7 +100,8 @@ class Versions:
             if numbers and (newest := self._read(name, numbers[-1])).digest == digest:
                 return newest
             number = max([*numbers, *self.removed(name)], default=0) + 1
-            manifest = Manifest(name, number, digest, parent, message, content, objects)
+            dated = {**objects, CREATED: f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
+            manifest = Manifest(name, number, digest, parent, message, content, dated)
             try:
                 write_record(asdict(manifest), self._path(name, number), self._tmp, exclusive=True)
             except FileExistsError:
@@ -95,7 +109,8 @@ class Versions:
             return manifest
 
     def get(self, ref: str) -> Manifest:
-        """Return the version `name@number`, the newest of `name`, or the one with a digest prefix.
+        """Return the version `name@number` or `name@tag`, the newest of `name`, or the one with a
+        digest prefix.
 
         A digest prefix has at least 6 digits; of several versions with that digest the first is
         returned. Damaged versions are found by their number only.
@@ -109,7 +124,14 @@ class Versions:
         if number in self.removed(name):
             raise NotFound(self._describe_removed(name, number))
         if numbers:
-            raise NotFound(f"No version '{ref}'. {name} has {_list(numbers)}.")
+            label = ref.rpartition("@")[2]
+            if label in self.tags.of(name):
+                raise StoreError(
+                    f"The tag {ref} is damaged. Give it again: curator tag {name}@NUMBER {label}"
+                )
+            tags = ", ".join(self.tags.of(name))
+            also = f" and the tags {tags}" if tags else ""
+            raise NotFound(f"No version '{ref}'. {name} has {_list(numbers)}{also}.")
         if _PREFIX.fullmatch(ref):
             readable = (read for _, read in self.inspect() if isinstance(read, Manifest))
             matches = [manifest for manifest in readable if manifest.digest.startswith(ref)]
@@ -128,7 +150,7 @@ class Versions:
         raise NotFound(f"No version named '{name}'.{hint} Versions: {names}.")
 
     def split(self, ref: str) -> tuple[str, int | None]:
-        """Return the name and the number of `name@number`; 0 for a number that cannot exist.
+        """Return name and number of `name@number` or `name@tag`; 0 for a number that cannot exist.
 
         The number is None without one. Names are not validated: `@` belongs to the name of an
         existing version.
@@ -138,7 +160,9 @@ class Versions:
         name, separator, number = ref.rpartition("@")
         if not separator:
             return ref, None
-        return name, int(number) if re.fullmatch(r"[1-9][0-9]{0,17}", number) else 0
+        if re.fullmatch(r"[1-9][0-9]{0,17}", number):
+            return name, int(number)
+        return name, self.tags.of(name).get(number, 0)
 
     def names(self) -> list[str]:
         """Return all names that have a version, sorted."""
@@ -158,6 +182,14 @@ class Versions:
                     yield f"{name}@{number}", self._read(name, number)
                 except StoreError as error:
                     yield f"{name}@{number}", error
+
+    def when(self, manifest: Manifest) -> str:
+        """Return when a version was made; for one of an older release, when its file changed."""
+        if manifest.created:
+            return manifest.created
+        with wrap_os_errors("read a manifest", path := self.path(manifest.ref)):
+            changed = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        return f"{changed:%Y-%m-%dT%H:%M:%SZ}"
 
     def path(self, ref: str) -> Path:
         """Return the path of the manifest `name@number`, whether it exists or not."""

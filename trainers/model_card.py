@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from curator.core.escape import for_markdown, for_terminal
+from curator.core.words import counted, verb
 from trainers.recipe import SFT, Training, Verifier
 
 
@@ -59,9 +60,11 @@ def _token_section(tokens: Mapping[str, Any]) -> list[str]:
         f"| {_code(name or '(none)')} | {share:.1%} |" for name, share in tokens["shares"].items()
     ]
     return [
-        f"{tokens['rows']:,} rows with {tokens['answer_tokens']:,} answer tokens, which carried "
+        f"{counted(tokens['rows'], 'row')} with "
+        f"{counted(tokens['answer_tokens'], 'answer token')}, which carried "
         f"loss, and {tokens['prompt_tokens']:,} prompt tokens, which did not. Because of length, "
-        f"{tokens['cut']:,} answers were cut and {tokens['left_out']:,} rows excluded.",
+        f"{counted(tokens['cut'], 'answer')} {verb(tokens['cut'], 'was', 'were')} cut and "
+        f"{counted(tokens['left_out'], 'row')} excluded.",
         "",
         "| subset | share of the answer tokens |",
         "|---|---:|",

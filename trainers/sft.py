@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from curator.core.errors import CuratorError
+from curator.core.words import counted, verb
 from trainers.models import load_causal, load_tokenizer, lora_config, weight_dtype
 from trainers.recipe import SFT
 from trainers.release import read_release
@@ -64,12 +65,14 @@ def train_sft(recipe: SFT, log: Log) -> dict[str, Any]:
 def describe_counts(counts: Counts) -> list[str]:
     """Return the counts as lines of text."""
     lines = [
-        f"{counts.rows:,} rows: {counts.answer_tokens:,} answer tokens carry loss, "
+        f"{counted(counts.rows, 'row')}: {counted(counts.answer_tokens, 'answer token')} "
+        f"{verb(counts.answer_tokens, 'carries', 'carry')} loss, "
         f"{counts.prompt_tokens:,} prompt tokens do not; the longest row has {counts.longest:,}"
     ]
     if counts.cut or counts.left_out:
         lines.append(
-            f"max_length cuts {counts.cut:,} answers and excludes {counts.left_out:,} rows"
+            f"max_length cuts {counted(counts.cut, 'answer')} and excludes "
+            f"{counted(counts.left_out, 'row')}"
         )
     shares = counts.shares()
     if len(shares) > 1 or "" not in shares:

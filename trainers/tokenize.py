@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any, Literal
 
 from curator.core.errors import UsageError, to_one_line
+from curator.core.words import counted, verb
 from trainers.release import Example
 
 ALPACA = (
@@ -90,8 +91,10 @@ def encode(
         subsets[example.subset] += len(row.answer)
     if places and truncate == "refuse":
         raise UsageError(
-            f"{len(places):,} of {len(examples):,} rows are longer than max_length {max_length:,} "
-            f"tokens: {cut:,} answers would be cut and {left_out:,} rows excluded (longest "
+            f"{len(places):,} of {counted(len(examples), 'row')} "
+            f"{verb(len(places), 'is', 'are')} longer than max_length {max_length:,} "
+            f"tokens: {counted(cut, 'answer')} would be cut and {counted(left_out, 'row')} "
+            f"excluded (longest "
             f"{longest:,}; first: {places[0]}). Increase max_length, or set truncate: allow."
         )
     if not rows:

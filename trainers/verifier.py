@@ -17,6 +17,7 @@ from curator.answers import Grader
 from curator.checks.grade_samples import grade
 from curator.core.errors import UsageError
 from curator.core.samples import read_samples
+from curator.core.words import counted, verb
 from curator.sandbox import Sandbox
 from trainers.apply_verifier import Scorer, encode_prompts, verdict_tokens
 from trainers.evaluation.calibration import auc, calibration_error, pair_accuracy, reliability
@@ -60,8 +61,10 @@ def train_verifier(recipe: Verifier, log: Log) -> dict[str, Any]:
         "left_out_for_length": too_long,
     }
     log(
-        f"{len(rows):,} pairs of a right and a wrong solution from {len(trained):,} problems; "
-        f"{len(held_out):,} problems held out; {too_long:,} pairs exceed max_length"
+        f"{len(rows):,} pairs of a right and a wrong solution from "
+        f"{counted(len(trained), 'problem')}; "
+        f"{counted(len(held_out), 'problem')} held out; {counted(too_long, 'pair')} "
+        f"{verb(too_long, 'exceeds', 'exceed')} max_length"
     )
     trainer = (_reward_trainer if recipe.loss == "pairwise" else _word_trainer)(
         recipe, tokenizer, rows

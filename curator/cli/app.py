@@ -27,7 +27,7 @@ app = typer.Typer(
     name="curator",
     help="Build, check, version and publish math-instruction datasets.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,  # plain help: at 80 columns, boxes leave little room for text
     pretty_exceptions_enable=False,
     epilog="Example: curator build quickstart",
@@ -38,8 +38,29 @@ LINE_S = 30.0
 """Seconds between two lines about a teacher where stderr is no terminal."""
 
 
+def show_version(wanted: bool) -> None:
+    """Print the version of Curator and exit."""
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            print_line(f"curator {version('mathcurator')}")
+        except PackageNotFoundError:  # run from a checkout
+            print_line("curator (not installed as a package)")
+        raise typer.Exit
+
+
 @app.callback()
 def common(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Show the version of Curator and exit.",
+            callback=show_version,
+            is_eager=True,
+        ),
+    ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Build, check, version and publish math-instruction datasets."""

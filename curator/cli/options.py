@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
+from curator.cli.complete import complete_recipes, complete_versions
+
 DEFAULT_STORE = Path(".curator")
 
 StoreOption = Annotated[
@@ -32,10 +34,17 @@ MirrorOption = Annotated[
         file_okay=False,
     ),
 ]
-VERSION = "NAME (its newest version), NAME@NUMBER, or the start of a digest."
-VersionArgument = Annotated[str, typer.Argument(metavar="VERSION", help=VERSION)]
+VERSION = "NAME (its newest version), NAME@NUMBER, NAME@TAG, or the start of a digest."
+VersionArgument = Annotated[
+    str, typer.Argument(metavar="VERSION", help=VERSION, autocompletion=complete_versions)
+]
 RecipeArgument = Annotated[
-    str, typer.Argument(metavar="RECIPE", help="A recipe file, or the name of a shipped recipe.")
+    str,
+    typer.Argument(
+        metavar="RECIPE",
+        help="A recipe file, or the name of a shipped recipe.",
+        autocompletion=complete_recipes,
+    ),
 ]
 MessageOption = Annotated[
     str, typer.Option("-m", "--message", metavar="TEXT", help="Message of the new version.")

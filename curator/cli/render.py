@@ -7,6 +7,7 @@ from curator.cli.app import show_json
 from curator.cli.tables import print_table, print_wrapped
 from curator.cli.terminal import print_line
 from curator.core.model import EVIDENCE_LEVELS, PROOFS, verdict_word
+from curator.core.words import counted, verb
 
 if TYPE_CHECKING:
     from curator.versions.content import Content, SubsetContent, Teacher
@@ -20,7 +21,9 @@ def print_manifest(manifest: "Manifest") -> None:
     from curator.versions.content import content_of
 
     content = content_of(manifest)
-    print_line(f"{manifest.ref}  {content.rows.count:,} rows  digest {manifest.digest[:16]}")
+    print_line(
+        f"{manifest.ref}  {counted(content.rows.count, 'row')}  digest {manifest.digest[:16]}"
+    )
     if manifest.message:
         print_line(manifest.message)
     subsets = [(name, content.subsets[name]) for name in content.order]
@@ -60,7 +63,8 @@ def _print_levels(subsets: "Counts") -> None:
     print_table(("evidence", *names), [*rows, ("all", *totals)], right=names, whole=("evidence",))
     proved, total = sum(levels[level] for level in PROOFS), sum(totals)
     print_wrapped(
-        f"{proved:,} of {total:,} rows are proved: {', '.join(PROOFS[:-1])} or {PROOFS[-1]}."
+        f"{proved:,} of {counted(total, 'row')} {verb(proved, 'is', 'are')} proved: "
+        f"{', '.join(PROOFS[:-1])} or {PROOFS[-1]}."
     )
 
 
@@ -151,7 +155,9 @@ def show_made(manifest: "Manifest", newest: str, as_json: bool) -> None:
     """Print a version that was made; one line if it is the one that was the `newest` before."""
     if manifest.ref == newest and not as_json:
         rows = content_rows(manifest)
-        print_line(f"{manifest.ref} is unchanged: {rows:,} rows, digest {manifest.digest[:16]}")
+        print_line(
+            f"{manifest.ref} is unchanged: {counted(rows, 'row')}, digest {manifest.digest[:16]}"
+        )
     else:
         show_manifest(manifest, as_json)
 

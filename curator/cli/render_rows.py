@@ -11,6 +11,7 @@ from curator.cli.terminal import print_line
 from curator.core.errors import to_one_line
 from curator.core.escape import for_terminal
 from curator.core.model import verdict_word
+from curator.core.words import counted
 
 if TYPE_CHECKING:
     from curator.pipeline.preview import Preview, PreviewRow
@@ -51,7 +52,9 @@ def print_preview(preview: "Preview", whole: bool) -> None:
     print_cut_table(("subset", "rows", "kept", "note"), table)
     if len(blocks) < len(preview.rows):
         print_line()
-        print_line(f"{len(blocks)} of {len(preview.rows):,} rows; --rows prints all of them.")
+        print_line(
+            f"{len(blocks)} of {counted(len(preview.rows), 'row')}; --rows prints all of them."
+        )
 
 
 def _subset_table(preview: "Preview") -> list[tuple[str, int, int, str]]:
@@ -133,7 +136,7 @@ def _solution_lines(text: str, as_written: str) -> list[str]:
 
 def _verdict_lines(check: str, outcome: str, reason: str, evidence: Mapping[str, str]) -> list[str]:
     parts = [reason] if reason else []
-    parts += [f"{key} {value}" for key, value in evidence.items()]
+    parts += [f"{key} {value}" for key, value in evidence.items() if value]
     lines = textwrap.wrap(for_terminal(" · ".join(parts)), WIDTH - _EVIDENCE_INDENT) or [""]
     if len(lines) > MAX_EVIDENCE_LINES:
         lines = [*lines[: MAX_EVIDENCE_LINES - 1], f"{lines[MAX_EVIDENCE_LINES - 1]} …"]

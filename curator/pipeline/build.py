@@ -10,6 +10,7 @@ from pathlib import Path
 from curator.core.errors import SourceError
 from curator.pipeline.context import BuildContext
 from curator.pipeline.freeze import check_has_rows, freeze, screen_and_freeze
+from curator.pipeline.lists import open_lists, store_lists
 from curator.pipeline.locate import LocatedSource, find_evals, find_sources
 from curator.pipeline.open_context import open_context
 from curator.pipeline.run_options import DEFAULTS, RunOptions
@@ -82,7 +83,7 @@ def run_stages(
         context.teacher_session.check(
             sampling_of(context, each) for each in recipe.subsets.values()
         )
-    inputs = SubsetInputs(sources, evals, open_files(recipe))
+    inputs, lists = SubsetInputs(sources, evals, open_files(recipe)), open_lists(recipe)
     ingest_all(context, (*sources.values(), *evals.values()))
     reached: dict[str, SubsetState] = {}
     for names in build_order(recipe):
@@ -99,6 +100,8 @@ def run_stages(
         origins={name: located.opened.origin for name, located in sources.items() if located.opened}
         | {name: str(each.path) for name, each in inputs.files.items()},
         eval_problems=find_eval_problems(context, evals),
+        lists=store_lists(context, lists),
+        list_files={key: file.digest for key, file in lists.items()},
     )
     return screen_and_freeze(context, {name: reached[name] for name in recipe.subsets}, read)
 

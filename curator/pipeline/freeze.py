@@ -12,6 +12,7 @@ from curator.checks import CHECKS
 from curator.core.errors import SourceError, UsageError
 from curator.core.model import EVIDENCE_LEVELS
 from curator.pipeline.context import BuildContext
+from curator.pipeline.lists import note_unmatched
 from curator.pipeline.stages.draw import ROWS_SHA256, draw
 from curator.pipeline.stages.screen import screen_all
 from curator.pipeline.state import CALL_COUNTS, BuildInputs, Result, SubsetState
@@ -47,7 +48,8 @@ def screen_and_freeze(
             f"{recipe.name}: every subset waits for a source or a teacher; {name} waits for {waits}"
         )
     parts = [part(context.store, name, subset) for name, subset in ready.items()]
-    screened = screen_all(context, parts, read.eval_problems)
+    note_unmatched(context, parts, read.lists)
+    screened = screen_all(context, parts, read.eval_problems, read.lists)
     drawn = draw(context, parts, screened)
     content = Content(
         recipe=RecipeContent.model_validate(recipe.canonical()),
@@ -62,7 +64,9 @@ def screen_and_freeze(
             count=sum(_counts_below(drawn, "kept").values()),
             sha256=f"{drawn.counts[ROWS_SHA256]:064x}",
         ),
+        **({"lists": dict(read.list_files)} if read.lists else {}),
     )
+    lists: dict[str, Any] = {"lists": dict(read.lists)} if read.lists else {}
     objects = Objects(
         problems={name: list(subset.problems) for name, subset in ready.items()},
         quarantine={name: each.quarantine for name, each in subsets.items() if each.quarantine},
@@ -74,6 +78,7 @@ def screen_and_freeze(
         evals={name: list(digests) for name, digests in read.eval_problems.items()},
         rows=drawn.objects["rows"],
         origins=dict(read.origins),
+        **lists,
     )
     return Result(content, objects)
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from curator.core.arrow import VERSION_ROWS
 from curator.core.errors import UsageError, unknown_name
+from curator.core.words import counted
 from curator.screens.rows import Rows
 from datastore.engine import Engine, literal
 
@@ -67,13 +68,13 @@ def plan(
     requested |= _apportion(share, weights)
     counts = {name: min(requested[name], have) for name, have in available.items()}
     notes = [
-        f"{name}: {requested[name]:,} rows requested, {have:,} available"
+        f"{name}: {counted(requested[name], 'row')} requested, {have:,} available"
         for name, have in available.items()
         if requested[name] > have
     ]
     total = sum(counts.values())
     if rows is not None and total < rows:
-        notes.append(f"{total:,} rows in total, {rows:,} requested")
+        notes.append(f"{counted(total, 'row')} in total, {rows:,} requested")
     return Plan(counts, tuple(notes))
 
 

@@ -15,6 +15,7 @@ from curator.pipeline import mixture
 from curator.pipeline.context import BuildContext, Mode, NotBuilt
 from curator.pipeline.estimate import CallEstimate, estimate_calls, find_changes
 from curator.pipeline.freeze import part
+from curator.pipeline.lists import ListFile, open_lists, store_lists
 from curator.pipeline.locate import LocatedSource, find_evals, find_sources, source_name
 from curator.pipeline.open_context import open_context
 from curator.pipeline.run_options import DEFAULTS, RunOptions
@@ -101,7 +102,7 @@ def plan(recipe: Recipe, store: Store, options: RunOptions = DEFAULTS) -> Plan:
 def _plan(context: BuildContext) -> Plan:
     recipe = context.recipe
     sources, evals = find_sources(context), find_evals(context)
-    inputs = SubsetInputs(sources, evals, open_files(recipe))
+    inputs, lists = SubsetInputs(sources, evals, open_files(recipe)), open_lists(recipe)
     built: dict[str, SubsetState] = {}
     statuses: dict[str, _Status] = {}
     sizes: dict[str, SourceSize] = {}
@@ -112,7 +113,7 @@ def _plan(context: BuildContext) -> Plan:
         except NotBuilt as stage:
             statuses[name] = _next_status(context, name, str(stage), statuses, sources, sizes)
     statuses = {name: statuses[name] for name in recipe.subsets}
-    drawn, stages = _plan_draw(context, built, evals)
+    drawn, stages = _plan_draw(context, built, evals, lists)
     available = {
         name: drawn.counts.get(f"available|{name}", 0) if drawn else status.max_rows or 0
         for name, status in statuses.items()
@@ -266,7 +267,10 @@ def _next_status(
 
 
 def _plan_draw(
-    context: BuildContext, built: Mapping[str, SubsetState], evals: Mapping[str, LocatedSource]
+    context: BuildContext,
+    built: Mapping[str, SubsetState],
+    evals: Mapping[str, LocatedSource],
+    lists: Mapping[str, ListFile],
 ) -> tuple[Outputs | None, list[str]]:
     """Return the draw if it is cached, and the stages over all subsets that would run."""
     not_fetched = [each for each in evals.values() if each.opened is None and not each.missing]
@@ -277,7 +281,8 @@ def _plan_draw(
         return None, []
     parts = [part(context.store, name, subset) for name, subset in ready.items()]
     try:
-        screened = screen_all(context, parts, find_eval_problems(context, evals))
+        listed = store_lists(context, lists)
+        screened = screen_all(context, parts, find_eval_problems(context, evals), listed)
     except NotBuilt:
         return None, ["screens", "draw"]
     try:

@@ -63,6 +63,8 @@ def reverify(
                 eval_problems={
                     name: evals[name] for name in context.recipe.evals() if name in evals
                 },
+                lists=objects.lists,
+                list_files=content.lists,
             )
             result = screen_and_freeze(context, subsets, inputs)
             check_has_rows(recipe.name, result)

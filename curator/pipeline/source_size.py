@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from curator.core.model import Problem
+from curator.core.words import counted, verb
 from curator.pipeline.context import BuildContext
 from curator.pipeline.locate import LocatedSource
 from curator.sources import LICENCES, records
@@ -56,7 +57,8 @@ def measure_source(context: BuildContext, located: LocatedSource) -> SourceSize:
     error = ""
     if bad > limit * total:
         error = (
-            f"{source.name}: {bad:,} of {total:,} records do not parse, more than "
+            f"{source.name}: {bad:,} of {counted(total, 'record')} {verb(bad, 'does', 'do')} "
+            f"not parse, more than "
             f"limits.quarantine ({limit:.0%}) allows, so a build would stop."
         )
     return SourceSize(problems, allowed_ones, True, error)

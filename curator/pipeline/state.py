@@ -86,6 +86,10 @@ class BuildInputs:
     """Where each source was read on this machine. A version's digest does not cover it."""
     eval_problems: Mapping[str, Sequence[str]]
     """Digests of the objects with the problems of each evaluation set."""
+    lists: Mapping[str, str] = field(default_factory=dict)
+    """Digests of the objects of the recipe's lists of rows, by key."""
+    list_files: Mapping[str, str] = field(default_factory=dict)
+    """sha256 of the files of these lists, by key."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from curator.core.escape import for_markdown
 from curator.core.languages import NAMES
 from curator.core.model import EVIDENCE_LEVELS, MATCH_LEVELS, PROOFS
+from curator.core.words import counted, verb
 from curator.release.counts import ReleaseCounts, SubsetCounts
 from curator.release.recall import RECALL, RECALL_VERSION
 from curator.sources import EVALS, SOURCES
@@ -70,7 +71,8 @@ def evidence(content: Content, counts: ReleaseCounts) -> str:
         rows.append(("not stated", "an older release of Curator checked the row", levels[""]))
     proved = sum(levels[name] for name in PROOFS)
     summary = (
-        f"**{proved:,} of {levels.total():,} rows are proved:** their evidence level is "
+        f"**{proved:,} of {counted(levels.total(), 'row')} {verb(proved, 'is', 'are')} "
+        f"proved:** their evidence level is "
         f"{', '.join(PROOFS[:-1])} or {PROOFS[-1]}."
     )
     table = _markdown_table(("evidence level", "meaning", "rows"), 1, rows)
@@ -204,7 +206,7 @@ def languages(counts: ReleaseCounts) -> str:
         for code, count in counts.languages.items()
     ]
     others = counts.rows - sum(counts.languages.values())
-    rest = f"; not recognised: {others:,} rows" if others else ""
+    rest = f"; not recognised: {counted(others, 'row')}" if others else ""
     return f"Languages of the questions, by their commonest words: {', '.join(named)}{rest}."
 
 

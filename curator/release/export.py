@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from curator.core.errors import CuratorError
+from curator.core.words import counted, verb
 from curator.release.formats import FORMATS
 from curator.versions.content import content_of
 from curator.versions.queries import digests
@@ -25,7 +26,8 @@ def export(
     if written != expected:
         target.unlink()
         raise CuratorError(
-            f"{manifest.ref} has {expected:,} rows, but {written:,} were written: its objects "
+            f"{manifest.ref} has {counted(expected, 'row')}, but {written:,} "
+            f"{verb(written, 'was', 'were')} written: its objects "
             "contradict its manifest. Build it again."
         )
     return written

@@ -18,6 +18,7 @@ import pyarrow as pa
 import yaml
 
 from curator.core.errors import CuratorError, UsageError
+from curator.core.words import counted, verb
 from curator.release.card import card
 from curator.release.counts import ReleaseCounts, count_rows
 from curator.release.formats import FORMATS
@@ -143,7 +144,8 @@ def _fill(
         counts = count_rows(engine, [folder / path for path in shards])
     if sum(shards.values()) != total or counts.rows != total:
         raise CuratorError(
-            f"{version.ref} has {total:,} rows, but {counts.rows:,} were written: its objects "
+            f"{version.ref} has {counted(total, 'row')}, but {counts.rows:,} "
+            f"{verb(counts.rows, 'was', 'were')} written: its objects "
             "contradict each other. Build it again."
         )
     recipe = recipe_text(version)

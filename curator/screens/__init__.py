@@ -10,6 +10,7 @@ from curator.screens import (
     contamination,
     duplicates,
     licence,
+    lists,
     near_duplicates,
     similar_solutions,
 )
@@ -19,6 +20,7 @@ from curator.screens.screen import Screen
 __all__ = ["SCREENS", "Rows", "Screen"]
 
 SCREENS: dict[str, Screen] = {
+    lists.NAME: lists.SCREEN,
     licence.NAME: licence.SCREEN,
     duplicates.NAME: duplicates.SCREEN,
     contamination.NAME: contamination.SCREEN,

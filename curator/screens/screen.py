@@ -9,7 +9,7 @@ import pyarrow as pa
 from curator.core.section import Section
 from curator.screens.rows import Rows
 
-Need = Literal["seed", "evals", "licences"]
+Need = Literal["seed", "evals", "licences", "lists"]
 """What a build provides to a screen, as a keyword argument of that name:
 
     seed      int: the recipe's seed
@@ -17,6 +17,7 @@ Need = Literal["seed", "evals", "licences"]
               `against` lists, in that order; the screen does not run without them
     licences  list of str: the licences that `mixture.licences` allows; the screen does not run if
               the recipe has no such list
+    lists     {key: paths}: the lists of rows that the screen's parameters name, by their key
 """
 
 

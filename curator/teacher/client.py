@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from curator.core.progress import Listener, SilentListener
+from curator.core.words import counted
 from curator.teacher.batch.client import Batches
 from curator.teacher.budget import UNLIMITED, BudgetLedger, Cost
 from curator.teacher.call import AnyRequest, Call
@@ -133,7 +134,7 @@ class Teacher:
         for task in set(self._tasks.values()) - in_flight:
             task.cancel()
         if in_flight:
-            self._listener.note(f"Waiting for {len(in_flight):,} calls in flight.")
+            self._listener.note(f"Waiting for {counted(len(in_flight), 'call')} in flight.")
         try:
             await asyncio.gather(*self._tasks.values(), return_exceptions=True)
             if self._batches:
@@ -223,7 +224,8 @@ class Teacher:
         if lost:
             maximum = f" (maximum cost: {sum(lost):,.4f})" if sum(lost) else ""
             self._listener.note(
-                f"A kill interrupted {len(lost):,} calls that may have been paid for{maximum}."
+                f"A kill interrupted {counted(len(lost), 'call')} that may have been paid "
+                f"for{maximum}."
             )
             self._counts.cut_off = len(lost)
         self._claims.clear_interrupted()

@@ -193,6 +193,8 @@ class Content(JsonObject):
     subsets: dict[str, SubsetContent]
     rows: RowsContent
     teacher: Teacher | None = None
+    lists: dict[str, str] = {}
+    """sha256 of the files that list rows to exclude or to include, by key of the recipe."""
 
     def ordered_recipe(self) -> dict[str, Any]:
         """Return the recipe as JSON values: keys sorted, subsets in their order."""
@@ -245,6 +247,7 @@ class Objects(JsonObject):
     agreements: dict[str, Digest] = {}
     replies: dict[str, Digest] = {}
     evals: dict[str, Shards] = {}
+    lists: dict[str, Digest] = {}
     pulled: str = ""
     """The release that the version was pulled from; empty for a version that was built."""
     command: list[str] = []
@@ -263,6 +266,8 @@ class Objects(JsonObject):
         for name, digests in self.evals.items():
             for digest in digests:
                 yield digest, f"problems of the evaluation set {name}"
+        for key, digest in self.lists.items():
+            yield digest, f"list of rows to {key}"
 
 
 def content_of(manifest: Manifest) -> Content:

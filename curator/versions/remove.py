@@ -7,9 +7,11 @@ Records of the stage cache that lead to a removed object count as missing: a bui
 makes it again.
 """
 
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from curator.core.errors import UsageError
 from curator.versions.views import update_views
 from datastore.errors import NotFound
 from datastore.store import Store
@@ -28,10 +30,17 @@ def remove(store: Store, refs: Sequence[str], note: Callable[[str], None]) -> li
     """Remove versions and return what each removal freed; `note` receives lines about the rest.
 
     `refs` are `name@number`, the name of a single version or the start of a digest. Raises NotFound
-    before anything is removed if one of them does not exist or a name has several versions, and
-    StoreError if another process writes the store.
+    before anything is removed if one of them does not exist or a name has several versions,
+    UsageError if one has a tag, and StoreError if another process writes the store.
     """
     chosen = list(dict.fromkeys(_choose(store, ref) for ref in refs))
+    for name, number in chosen:
+        tags = [tag for tag, tagged in store.versions.tags.of(name).items() if tagged == number]
+        if tags:
+            raise UsageError(
+                f"{name}@{number} has the tag '{tags[0]}', so it was not removed. Remove the tag "
+                f"first: curator tag --delete {shlex.quote(f'{name}@{tags[0]}')}"
+            )
     store.exclude_writers()
     removals = []
     for name, number in chosen:

@@ -70,6 +70,7 @@ def verify(store: Store, refs: Sequence[str], listener: Listener) -> Verificatio
         for digest in listed:
             holders.setdefault(digest, ())
         damage += _damaged_records(store)
+        damage += _damaged_tags(store)
         damage += _damaged_ledgers(store)
     digests = list(holders)
     inspected = store.objects.inspect(digests, again=True)
@@ -167,6 +168,13 @@ def _damaged_records(store: Store) -> Iterator[Damage]:
         if record is None:
             repair = shlex.join(["rm", str(path)])
             yield Damage(_relative(store, path), "damaged", ("record of the stage cache",), repair)
+
+
+def _damaged_tags(store: Store) -> Iterator[Damage]:
+    for path in store.versions.tags.damaged():
+        ref = f"{path.parent.name}@{path.stem}"
+        repair = _at(store, ["tag", "--delete", ref])
+        yield Damage(_relative(store, path), "damaged", (f"tag {ref}",), repair)
 
 
 def _damaged_ledgers(store: Store) -> Iterator[Damage]:

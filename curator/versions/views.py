@@ -1,13 +1,13 @@
 """SQL views of a store; `VIEWS` lists them.
 
 In: the manifests of a store. Out: views in an engine, or a small DuckDB file with the same views,
-which is safe to delete. Ids are hex texts in the views. A problem, rationale or evaluation question
-that several versions share is listed once; rows and verdicts are listed for each version.
+which is safe to delete. Ids are hex texts in the views. All but `calls` and `budget` list what each
+version holds, with the version in `version`.
 """
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from curator.core.errors import UsageError
 from curator.versions import queries
 from curator.versions.content import Objects, content_of, objects_of
 from curator.versions.queries import VERDICT_WORD, digests, readable, skipped_versions
-from datastore.engine import NotReadOnlyError, check_is_select, literal, scan
+from datastore.engine import Engine, NotReadOnlyError, check_is_select, literal, scan
 from datastore.errors import StoreError, wrap_os_errors
 from datastore.files import publish, scratch
 from datastore.store import Store
@@ -33,32 +33,35 @@ VIEWS = {
     "check_version (of the check), outcome (see Verdicts), reason, evidence (JSON).",
     "clusters": "Rows of each `version` that were rejected because they resemble a row that was "
     "kept: kept, row_id, check_name, index (Jaccard index; 1 for duplicates).",
-    "rationales": "Texts and programs, kept or rejected: id (`row_id` of verdicts), problem_id, "
-    "subset, kind, writer, instruction, text, as_written.",
-    "problems": "Problems: id, source, question, gold, choices, licence, place (file and line).",
-    "evals": "Questions of the evaluation sets that a version was screened against: eval_set, id, "
-    "question, gold, choices, place.",
+    "rationales": "Texts and programs of each `version`, kept or rejected: id (`row_id` of "
+    "verdicts), problem_id, subset, kind, writer, instruction, text, as_written.",
+    "problems": "Problems of each `version`: id, source, question, gold, choices, licence, place "
+    "(file and line).",
+    "evals": "Questions of the evaluation sets that each `version` was screened against: eval_set, "
+    "id, question, gold, choices, place.",
     "calls": "Calls to teachers, from the ledger that all recipes of the store share: key, recipe, "
     "model, family, sample, status, reason, final, prompt_tokens, completion_tokens, tokens, "
     "money, tries, seconds, time, text.",
     "budget": "What each recipe has spent on each model: recipe, model, calls, failed, tokens, "
     "money, first, last.",
-    "quarantine": "Records that could not be read, and replies without a rationale: subset, place, "
-    "reason, raw.",
+    "quarantine": "Records that could not be read, and replies without a rationale, of each "
+    "`version`: subset, place, reason, raw.",
 }
 """Each view with its columns."""
 VIEWS_EXAMPLE = (
-    "SELECT row_id, e.question FROM verdicts JOIN evals e ON e.eval_set = (evidence->>'set') "
-    "AND e.place = (evidence->>'item') WHERE version = 'quickstart@1'"
+    "SELECT row_id, e.question FROM verdicts JOIN evals e USING (version) WHERE "
+    "version = 'quickstart@1' AND e.eval_set = (evidence->>'set') AND e.place = (evidence->>'item')"
 )
 """A query over two of them: the evaluation questions that rows of a version share."""
 Locate = Callable[[str], Path]
 """The path of an object by its digest."""
 _NO_EVALS = (
-    "SELECT '' AS eval_set, '' AS id, '' AS question, '' AS gold, []::VARCHAR[] AS choices, "
-    "'' AS place WHERE false"
+    "SELECT '' AS version, '' AS eval_set, '' AS id, '' AS question, '' AS gold, "
+    "[]::VARCHAR[] AS choices, '' AS place WHERE false"
 )
-_NO_QUARANTINE = "SELECT '' AS subset, '' AS place, '' AS reason, '' AS raw WHERE false"
+_NO_QUARANTINE = (
+    "SELECT '' AS version, '' AS subset, '' AS place, '' AS reason, '' AS raw WHERE false"
+)
 
 
 def write_views(store: Store) -> Path:
@@ -104,15 +107,6 @@ def update_views(store: Store, done: str, note: Callable[[str], None]) -> None:
 def view_statements(store: Store, manifests: Sequence[Manifest], path: Locate) -> list[str]:
     """Return the CREATE VIEW statements over the objects of at least one version."""
     objects = [objects_of(manifest) for manifest in manifests]
-    problems = {d for each in objects for listed in each.problems.values() for d in listed}
-    rationales = {
-        (subset, tuple(digests)) for o in objects for subset, digests in o.rationales.items()
-    }
-    evals = {(name, tuple(digests)) for o in objects for name, digests in o.evals.items()}
-    written = " UNION ALL BY NAME ".join(
-        f"SELECT *, {literal(subset)} AS subset FROM {_scan(digests, path)}"
-        for subset, digests in sorted(rationales)
-    )
     rows = [
         f"SELECT {literal(manifest.ref)} AS version, lower(hex(id)) AS id, subset, "
         "coalesce(evidence_level, 'form') AS evidence_level "
@@ -128,18 +122,19 @@ def view_statements(store: Store, manifests: Sequence[Manifest], path: Locate) -
         for manifest, each in zip(manifests, objects, strict=True)
     ]
     return [
-        "CREATE VIEW problems AS SELECT * REPLACE (lower(hex(id)) AS id) "
-        f"FROM {_scan(problems, path)} "
-        "QUALIFY row_number() OVER (PARTITION BY id ORDER BY place) = 1",
-        "CREATE VIEW rationales AS SELECT * REPLACE (lower(hex(id)) AS id, "
-        f"lower(hex(problem_id)) AS problem_id) FROM ({written}) "
-        "QUALIFY row_number() OVER (PARTITION BY id, subset) = 1",
+        "CREATE VIEW problems AS SELECT * EXCLUDE (subset) REPLACE (lower(hex(id)) AS id) "
+        f"FROM ({_by_version(manifests, 'problems', 'subset', path)}) "
+        "QUALIFY row_number() OVER (PARTITION BY version, id ORDER BY place) = 1",
+        "CREATE VIEW rationales AS SELECT * REPLACE (lower(hex(id)) "
+        "AS id, lower(hex(problem_id)) AS problem_id) "
+        f"FROM ({_by_version(manifests, 'rationales', 'subset', path)}) "
+        "QUALIFY row_number() OVER (PARTITION BY version, id, subset) = 1",
         f"CREATE VIEW verdicts AS {' UNION ALL '.join(verdicts)}",
         # Every screen that keeps one of several rows names it: duplicates, near-duplicates, …
         "CREATE VIEW clusters AS SELECT version, evidence ->> '$.kept' AS kept, row_id, "
         "check_name, coalesce(try_cast(evidence ->> '$.index' AS DOUBLE), 1) AS index "
         "FROM verdicts WHERE outcome = 'failed' AND (evidence ->> '$.kept') IS NOT NULL",
-        f"CREATE VIEW evals AS {_evals_sql(store, evals, path)}",
+        f"CREATE VIEW evals AS {_evals_sql(store, manifests, path)}",
         f"CREATE VIEW quarantine AS {quarantine_sql(store, manifests, path)}",
         f"CREATE VIEW rows AS {' UNION ALL '.join(rows)}",
         f"CREATE VIEW versions AS {_versions_sql(manifests)}",
@@ -147,38 +142,64 @@ def view_statements(store: Store, manifests: Sequence[Manifest], path: Locate) -
 
 
 def quarantine_sql(store: Store, manifests: Sequence[Manifest], path: Locate) -> str:
-    """SELECT of (subset, place, reason, raw): what could not be parsed.
+    """SELECT of (version, subset, place, reason, raw): what could not be parsed.
 
     That is records of sources, and replies of teachers without a rationale. Objects that were
     removed from the store are skipped.
     """
-    objects = [objects_of(manifest) for manifest in manifests]
-    items = {item for o in objects for item in (*o.quarantine.items(), *o.replies.items())}
     selects = [
-        f"SELECT {literal(subset)} AS subset, * FROM {_scan([digest], path)}"
-        for subset, digest in sorted(items)
-        if store.objects.has(digest)
+        found
+        for kind in ("quarantine", "replies")
+        if (found := _by_version(manifests, kind, "subset", path, store.objects.has))
     ]
-    return " UNION ALL ".join(selects) or _NO_QUARANTINE
+    return " UNION ALL BY NAME ".join(selects) or _NO_QUARANTINE
+
+
+def _by_version(
+    manifests: Sequence[Manifest],
+    kind: str,
+    label: str,
+    path: Locate,
+    has: Callable[[str], bool] = lambda digest: True,
+) -> str:
+    """SELECT of (version, label, …): the rows of one kind of object of each version.
+
+    `label` is the name of the column with the subset or evaluation set. An object that several
+    versions share is scanned once. Objects that the store does not have are skipped; the text is
+    empty if it has none.
+    """
+    held: dict[Path, list[tuple[str, str]]] = {}
+    for manifest in manifests:
+        for name, listed in getattr(objects_of(manifest), kind).items():
+            for digest in [listed] if isinstance(listed, str) else listed:
+                if has(digest):
+                    held.setdefault(path(digest), []).append((manifest.ref, name))
+    if not held:
+        return ""
+    holders = ", ".join(
+        f"({literal(file)}, {literal(ref)}, {literal(name)})"
+        for file, places in sorted(held.items())
+        for ref, name in dict.fromkeys(places)
+    )
+    return (
+        f"SELECT version, {label}, object.* EXCLUDE (filename) "
+        f"FROM {scan(sorted(held), filename=True)} AS object "
+        f"JOIN (VALUES {holders}) AS held(file, version, {label}) ON filename = file"
+    )
 
 
 def _verdict_digests(objects: Objects) -> set[str]:
     return {*chain.from_iterable(objects.verdicts.values()), *objects.screens.values()}
 
 
-def _evals_sql(store: Store, evals: Iterable[tuple[str, tuple[str, ...]]], path: Locate) -> str:
+def _evals_sql(store: Store, manifests: Sequence[Manifest], path: Locate) -> str:
     """SELECT of the questions of evaluation sets; objects that were removed are skipped."""
-    selects = [
-        f"SELECT {literal(name)} AS eval_set, * REPLACE (lower(hex(id)) AS id) "
-        f"FROM {_scan(digests, path)}"
-        for name, digests in sorted(evals)
-        if digests and all(map(store.objects.has, digests))
-    ]
-    union = " UNION ALL BY NAME ".join(selects)
-    if not union:
+    found = _by_version(manifests, "evals", "eval_set", path, store.objects.has)
+    if not found:
         return _NO_EVALS
     return (
-        f"SELECT * FROM ({union}) QUALIFY row_number() OVER (PARTITION BY eval_set, id, place) = 1"
+        f"SELECT * REPLACE (lower(hex(id)) AS id) FROM ({found}) "
+        "QUALIFY row_number() OVER (PARTITION BY version, eval_set, id, place) = 1"
     )
 
 
@@ -246,9 +267,7 @@ def _run_locked(
         for statement in view_statements(store, manifests, use) if manifests else ():
             engine.sql(statement)
         if _needs_calls(query):
-            engine.connection.register("call_records", _read_calls(store))
-            for statement in _CALL_VIEWS:
-                engine.sql(statement)
+            used[_create_call_views(engine, store)] = None
         engine.lock(used)
         relation = engine.sql(query)
         return list(relation.columns), relation.fetchall()
@@ -274,22 +293,28 @@ _CALL_VIEWS = (
     "count(*) FILTER (status = 'failed') AS failed, sum(tokens)::BIGINT AS tokens, "
     "sum(money) AS money, min(time) AS first, max(time) AS last FROM calls GROUP BY ALL",
 )
-CALLS_AT_ONCE = 10_000
-"""Maximum number of calls that are converted to Arrow at a time."""
+CALLS_AT_ONCE = 1_000
+"""Maximum number of calls in memory at a time; a reply may have 100,000 characters."""
 
 
-def _read_calls(store: Store) -> pa.Table:
-    """Return the ledger of calls as a table in memory."""
+def _create_call_views(engine: Engine, store: Store) -> Path:
+    """Create the views of calls over a temporary file with the ledger; return the file."""
+    engine.create_view("call_records", _read_calls(store), _CALLS)
+    for statement in _CALL_VIEWS:
+        engine.sql(statement)
+    return engine.folder / "call_records.parquet"
+
+
+def _read_calls(store: Store) -> Iterator[pa.RecordBatch]:
+    """Yield the ledger of calls in parts, so that a ledger of any size fits in memory."""
     records = store.ledger("calls").records() if "calls" in store.ledger_kinds() else iter(())
-    batches = []
     while part := list(islice(records, CALLS_AT_ONCE)):
         rows = [_call_values(key, record) for key, record in part]
         columns = map(list, zip(*rows, strict=True))
         arrays = [
             pa.array(column, field.type) for column, field in zip(columns, _CALLS, strict=True)
         ]
-        batches.append(pa.RecordBatch.from_arrays(arrays, schema=_CALLS))
-    return pa.Table.from_batches(batches, _CALLS)
+        yield pa.RecordBatch.from_arrays(arrays, schema=_CALLS)
 
 
 def _call_values(key: bytes, record: Mapping[str, Any]) -> list[Any]:

@@ -1,17 +1,13 @@
 """The command line as users and scripts run it: real processes, pipes, a terminal, Ctrl-C."""
 
-import fcntl
 import json
 import os
-import pty
 import re
 import shlex
 import shutil
 import signal
-import struct
 import subprocess
 import sys
-import termios
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +17,7 @@ import typer
 from curator.cli.app import app
 from curator.cli.commands import COMMANDS as REGISTRY
 from curator.release.formats import FORMATS
+from tests.cli.terminal import on_a_terminal
 from tests.paths import ROOT
 from tests.processes import wait_until
 from tests.worlds import EVALUATION, RECIPE, RIGHT, RUN, WRONG, command, curator, make_world
@@ -72,25 +69,6 @@ def reading_commands(world: World) -> list[tuple[object, ...]]:
         ("plan", world.recipe, "--mirror", world.mirror),
         ("preview", world.recipe, "--mirror", world.mirror, "-n", "1"),
     ]
-
-
-def on_a_terminal(*args: object, columns: int = 80, **env: str) -> str:
-    """Run a command on a terminal; return what it writes, with escape codes."""
-    master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-    variables = {**RUN["env"], "TERM": "xterm", **env}
-    del variables["COLUMNS"]
-    done = subprocess.Popen(command(*args), stdout=slave, stderr=slave, env=variables)
-    os.close(slave)
-    seen = b""
-    while True:
-        try:
-            seen += os.read(master, 1 << 16)
-        except OSError:  # Linux raises it when the other end is closed
-            break
-    os.close(master)
-    assert done.wait() == 0, seen
-    return seen.decode()
 
 
 def test_help_loads_little_and_nothing_heavy() -> None:

@@ -13,12 +13,14 @@ import pyarrow as pa
 import pytest
 
 from curator import RunOptions, build, load
+from curator.cli.render_rows import _verdict_lines
 from curator.core.arrow import RATIONALES
 from curator.core.errors import UsageError
 from curator.core.model import VERDICT_WORDS
 from curator.release.export import export
+from curator.versions.content import content_of
 from curator.versions.diff import RowChange, row_changes
-from curator.versions.views import FILE, VIEWS, VIEWS_EXAMPLE, run_query
+from curator.versions.views import CALLS_AT_ONCE, FILE, VIEWS, VIEWS_EXAMPLE, run_query
 from curator.versions.why import why
 from datastore.errors import StoreError
 from datastore.store import Store
@@ -279,11 +281,9 @@ def test_sql_counts_match_the_manifests_whatever_their_texts_contain(edited) -> 
     assert query_store(folder, "SELECT count(*) FROM versions") == [(len(refs),)]
     counts = dict(query_store(folder, "SELECT version, count(*) FROM rows GROUP BY version"))
     assert counts == dict(query_store(folder, "SELECT version, rows FROM versions"))
-    without_verdict = "SELECT count(*) FROM rationales ANTI JOIN verdicts ON row_id = id"
+    without_verdict = """SELECT count(*) FROM rationales r
+        ANTI JOIN verdicts v ON v.row_id = r.id AND v.version = r.version"""
     assert query_store(folder, without_verdict) == [(0,)]
-    assert query_store(folder, "SELECT count(*) FROM (SELECT id FROM problems GROUP BY ALL)") == (
-        query_store(folder, "SELECT count(*) FROM problems")
-    )
     messages = query_store(folder, "SELECT message FROM versions WHERE message LIKE '%DROP TABLE%'")
     assert len(messages) == len(refs)
     with duckdb.connect(str(folder / FILE), read_only=True) as file:
@@ -328,6 +328,50 @@ def test_table_sql_audit_and_why_use_the_same_words_for_a_reported_row(tmp_path:
     assert not re.search(r"\brejected\b", shown)
     history = curator("why", str(row_id), "--store", store).stdout
     assert re.search(r"^  reported +answer +wrong step", history, re.MULTILINE)
+
+
+def test_every_view_lists_what_each_version_holds(edited) -> None:
+    folder, refs = edited
+    with opened(folder) as store:
+        contents = {ref: content_of(store.versions.get(ref)) for ref in refs.values()}
+    written = "SELECT version, subset, count(*) FROM rationales GROUP BY ALL"
+    assert {row[:2]: row[2] for row in query_store(folder, written)} == {
+        (ref, name): counts.rationales
+        for ref, content in contents.items()
+        for name, counts in content.subsets.items()
+        if counts.rationales
+    }
+    problems = "SELECT version, count(*), count(DISTINCT id) FROM problems GROUP BY ALL"
+    for ref, rows, distinct in query_store(folder, problems):
+        assert ref in contents and rows == distinct
+    joined = """SELECT count(*) FROM rationales r
+        ANTI JOIN problems p ON p.version = r.version AND p.id = r.problem_id"""
+    assert query_store(folder, joined) == [(0,)]
+    for view in ("evals", "quarantine"):
+        found = query_store(folder, f"SELECT DISTINCT version FROM {view}")
+        assert {ref for (ref,) in found} <= {*refs.values()}
+
+
+def test_calls_of_any_number_are_read_in_parts(tmp_path: Path) -> None:
+    total = 2 * CALLS_AT_ONCE + 1
+    with Store(tmp_path / "store") as store:
+        call = {"status": "answered", "reason": "", "text": "a", "prompt_tokens": 2}
+        record = {"recipe": "r", "money": 0.5, "tries": 1, "seconds": 1, "time": 0, "tokens": 3}
+        record |= {"call": call, "request": {"model": "m", "family": "f", "sample": 0}}
+        for start in range(0, total, 500):
+            keys = range(start, min(start + 500, total))
+            store.ledger("calls").put_many({n.to_bytes(16, "big"): record for n in keys})
+        assert run_query(store, "SELECT calls, tokens, money FROM budget")[1] == [
+            (total, 3 * total, 0.5 * total)
+        ]
+        assert run_query(store, "SELECT count(DISTINCT key) FROM calls")[1] == [(total,)]
+        assert not list((store.root / "tmp").iterdir()), "the temporary file is removed"
+
+
+def test_why_prints_no_empty_evidence() -> None:
+    """Two questions without a number in common have no numbers to state."""
+    lines = _verdict_lines("contamination", "failed", "reworded", {"numbers": "", "set": "gsm8k"})
+    assert lines == ["  failed     contamination  reworded · set gsm8k"]
 
 
 def test_the_evaluation_question_of_a_contaminated_row_is_in_a_view(tmp_path: Path) -> None:

@@ -6,13 +6,24 @@ from typing import Annotated
 import typer
 
 from curator.cli.app import app, open_existing, show_json
+from curator.cli.complete import complete_versions
 from curator.cli.options import DEFAULT_STORE, VERSION, JsonOption, StoreOption
 
 
 @app.command(epilog="Example: curator diff mine@1 mine@2 --rows --limit 20")
 def diff(
-    a: Annotated[str, typer.Argument(metavar="A", help=f"The older version: {VERSION}")],
-    b: Annotated[str, typer.Argument(metavar="B", help=f"The newer version: {VERSION}")],
+    a: Annotated[
+        str,
+        typer.Argument(
+            metavar="A", help=f"The older version: {VERSION}", autocompletion=complete_versions
+        ),
+    ],
+    b: Annotated[
+        str,
+        typer.Argument(
+            metavar="B", help=f"The newer version: {VERSION}", autocompletion=complete_versions
+        ),
+    ],
     rows: Annotated[
         bool, typer.Option("--rows", help="List every row that differs, with its question.")
     ] = False,

@@ -11,6 +11,7 @@ from curator.cli.app import app, make_parents, show_json, show_progress
 from curator.cli.options import DEFAULT_STORE, JsonOption, StoreOption, run_options
 from curator.cli.tables import print_table, print_wrapped
 from curator.core.errors import UsageError
+from curator.core.words import counted, verb
 
 if TYPE_CHECKING:
     from curator.pipeline.run_options import RunOptions
@@ -122,7 +123,10 @@ def _print(result: "Result", everything: bool) -> None:
             f"{undecided:,} of {total:,} answers could not be compared and count as wrong."
         )
     if flagged:
-        print_wrapped(f"{flagged.total():,} problems are in the release; 'unseen' excludes them.")
+        print_wrapped(
+            f"{counted(flagged.total(), 'problem')} {verb(flagged.total(), 'is', 'are')} in "
+            f"the release; 'unseen' excludes them."
+        )
     for note in result.notes:
         print_wrapped(note)
 

@@ -16,6 +16,7 @@ from curator.cli.options import (
 )
 from curator.cli.terminal import print_line
 from curator.core.errors import UsageError, unknown_name
+from curator.core.words import counted
 from curator.release.formats import FORMATS
 
 HUB = "hub"
@@ -68,4 +69,4 @@ def export(
     if as_json:
         show_json({"version": manifest.ref, "format": form, "file": str(target), "rows": rows})
     else:
-        print_line(f"Wrote {rows:,} rows of {manifest.ref} to {target}")
+        print_line(f"Wrote {counted(rows, 'row')} of {manifest.ref} to {target}")

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from curator.cli.app import app
+from curator.cli.complete import complete_recipes
 from curator.cli.terminal import print_line
 
 
@@ -15,7 +16,13 @@ def new(
         str, typer.Argument(metavar="NAME", help="Name of the recipe; its file is NAME.yaml.")
     ],
     base: Annotated[
-        str, typer.Option("--from", metavar="RECIPE", help="Shipped recipe or file to extend.")
+        str,
+        typer.Option(
+            "--from",
+            metavar="RECIPE",
+            help="Shipped recipe or file to extend.",
+            autocompletion=complete_recipes,
+        ),
     ] = "mathinstruct",
 ) -> None:
     """Write a recipe file that extends another recipe."""

@@ -10,6 +10,7 @@ from curator.cli.options import DEFAULT_STORE, JsonOption, MirrorOption, StoreOp
 from curator.cli.tables import print_table
 from curator.cli.terminal import print_line
 from curator.core.errors import to_one_line
+from curator.core.words import counted
 
 if TYPE_CHECKING:
     from curator.pipeline.overlap import Comparison
@@ -64,4 +65,4 @@ def _print(compared: "Comparison", name: str, other: str) -> None:
         f"{compared.others:,} of {other}."
     )
     if compared.unread:
-        print_line(f"{compared.unread:,} records could not be read.")
+        print_line(f"{counted(compared.unread, 'record')} could not be read.")

@@ -15,6 +15,7 @@ from curator.cli.options import (
 )
 from curator.cli.tables import format_cell, print_table, print_wrapped
 from curator.cli.terminal import print_line
+from curator.core.words import counted
 
 if TYPE_CHECKING:
     from curator.pipeline.plan import Plan, Step
@@ -101,7 +102,7 @@ def _print_calls(made: "Plan") -> None:
                 "built; until then the number is a maximum."
             )
         if repairs := sum(calls.repairs for calls in calls_of_all):
-            print_line(f"Repairs can add up to {repairs:,} calls.")
+            print_line(f"Repairs can add up to {counted(repairs, 'call')}.")
     again = [
         (step.subset, step.again, ", ".join(step.because)) for step in made.steps if step.again
     ]

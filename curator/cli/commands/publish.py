@@ -13,6 +13,7 @@ from curator.cli.options import (
     VersionArgument,
 )
 from curator.cli.terminal import print_line
+from curator.core.words import counted
 
 STATES = {
     "published": "Published",
@@ -51,5 +52,7 @@ def publish(
         show_json(done)
         return
     access = "private" if done.private else "public"
-    print_line(f"{STATES[done.state]} {done.rows:,} rows as {done.repo} {done.tag} ({access})")
+    print_line(
+        f"{STATES[done.state]} {counted(done.rows, 'row')} as {done.repo} {done.tag} ({access})"
+    )
     print_line(f"{done.url}/tree/{done.tag}, commit {done.commit[:12]}")

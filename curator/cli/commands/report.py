@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from curator.cli.app import app, open_existing, show_json
+from curator.cli.complete import complete_versions
 from curator.cli.options import (
     DEFAULT_STORE,
     JsonOption,
@@ -22,7 +23,11 @@ def report(
     version: VersionArgument,
     newer: Annotated[
         str | None,
-        typer.Argument(metavar="NEWER", help="Another version to compare VERSION with."),
+        typer.Argument(
+            metavar="NEWER",
+            help="Another version to compare VERSION with.",
+            autocompletion=complete_versions,
+        ),
     ] = None,
     output: Annotated[
         Path | None,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curator.cli.app import app, open_existing, show_json
+from curator.cli.complete import complete_versions
 from curator.cli.options import DEFAULT_STORE, JsonOption, StoreOption
 from curator.cli.terminal import print_line
 
@@ -19,6 +20,7 @@ def rm(
         typer.Argument(
             metavar="VERSION...",
             help="NAME@NUMBER, the start of a digest, or NAME if it has a single version.",
+            autocompletion=complete_versions,
         ),
     ],
     store: StoreOption = DEFAULT_STORE,

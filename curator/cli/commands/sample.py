@@ -19,6 +19,7 @@ from curator.cli.options import (
     run_options,
 )
 from curator.cli.terminal import print_line
+from curator.core.words import counted
 
 if TYPE_CHECKING:
     from curator.pipeline.run_options import RunOptions
@@ -134,4 +135,6 @@ def sample(
     if as_json:
         show_json({"file": str(output), "problems": problems, "samples": problems * n})
     else:
-        print_line(f"Wrote {n:,} samples for each of {problems:,} problems to {output}")
+        print_line(
+            f"Wrote {counted(n, 'sample')} for each of {counted(problems, 'problem')} to {output}"
+        )

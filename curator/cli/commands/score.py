@@ -9,6 +9,7 @@ from curator.cli.app import Progress, app, make_parents, show_json
 from curator.cli.options import JsonOption
 from curator.cli.terminal import print_line
 from curator.core.errors import UsageError
+from curator.core.words import counted
 
 
 @app.command(epilog="Example: curator score samples.jsonl --verifier runs/verifier/model")
@@ -46,7 +47,7 @@ def score(
     if as_json:
         show_json({"file": str(target), "problems": count, "too_long": scorer.too_long})
         return
-    print_line(f"Wrote the scores of {count:,} problems to {target}")
+    print_line(f"Wrote the scores of {counted(count, 'problem')} to {target}")
     if scorer.too_long:
         print_line(
             f"{scorer.too_long:,} solutions exceed the verifier's maximum length and score 0."

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curator.cli.app import Progress, app, open_existing, show_json
+from curator.cli.complete import complete_versions
 from curator.cli.options import DEFAULT_STORE, VERSION, JsonOption, StoreOption
 from curator.cli.tables import print_wrapped
 from curator.cli.terminal import print_line
+from curator.core.words import counted
 
 if TYPE_CHECKING:
     from curator.versions.verify import Damage, Verification
@@ -22,7 +24,11 @@ UNKNOWN_REPAIR = "Rebuild one of these versions, or restore the files from a cop
 def verify(
     versions: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[VERSION]...", help=f"{VERSION} Default: the whole store."),
+        typer.Argument(
+            metavar="[VERSION]...",
+            help=f"{VERSION} Default: the whole store.",
+            autocompletion=complete_versions,
+        ),
     ] = None,
     repair: Annotated[
         bool,
@@ -60,7 +66,7 @@ def _print(result: "Verification") -> None:
     size = f"{result.bytes / 2**20:,.1f} MiB"
     versions = f"{result.versions:,} version{'s' * (result.versions != 1)}"
     print_wrapped(
-        f"Checked {result.objects:,} objects ({size}) and {versions}: "
+        f"Checked {counted(result.objects, 'object')} ({size}) and {versions}: "
         f"{f'{len(result.damage):,}' if result.damage else 'nothing'} damaged or missing."
     )
     by_repair: dict[str, list[Damage]] = {}

@@ -14,6 +14,7 @@ from pathlib import Path
 from curator.core.errors import SourceError, UsageError
 from curator.core.escape import for_terminal
 from curator.core.model import QuarantinedRecord
+from curator.core.words import counted
 from curator.recipe.schema import Columns, FileSource, HubSource
 from curator.sources import Source, open_source
 from curator.sources.detect_columns import SAMPLE
@@ -148,7 +149,7 @@ def _sample(files: Sequence[Path], names: Sequence[str]) -> list[Row]:
             break
     if bad and not rows:
         raise SourceError(
-            f"None of the first {len(bad):,} records can be read; the first at "
+            f"None of the first {counted(len(bad), 'record')} can be read; the first at "
             f"{describe(bad[0].place, bad[0].reason, bad[0].raw)}"
         )
     return rows

@@ -14,6 +14,7 @@ from pathlib import Path
 from curator.checks import CHECKS
 from curator.checks.answer import NO_ANSWER
 from curator.core.errors import SourceError, UsageError, unknown_name
+from curator.core.words import counted
 from curator.pipeline.audit.dataset import Dataset, describe, open_dataset
 from curator.pipeline.audit.findings import Line
 from curator.pipeline.audit.table import verdict_table
@@ -195,7 +196,7 @@ def _drop_empty_subsets(
         count = read.counts["quarantined"]
         first = describe(*(bad[key][0] for key in ("place", "reason", "raw"))) if bad else ""
         where = f"; the first at {first}" if first else ""
-        raise SourceError(f"None of {count:,} records can be read as a row{where}")
+        raise SourceError(f"None of {counted(count, 'record')} can be read as a row{where}")
     recipe = context.recipe.model_copy(update={"subsets": subsets})
     return replace(context, recipe=recipe), read.counts
 

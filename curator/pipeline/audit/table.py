@@ -12,6 +12,7 @@ from curator.checks import CHECKS
 from curator.checks.answer import NO_GOLD
 from curator.core import arrow
 from curator.core.model import EVIDENCE_LEVELS
+from curator.core.words import counted, verb
 from curator.pipeline.audit import statistics
 from curator.pipeline.audit.dataset import Dataset
 from curator.pipeline.audit.findings import EXAMPLES, Example, Line, open_rows, read_line
@@ -145,7 +146,12 @@ def _note(
             f'WHERE "check" = {literal(check)} AND contains(evidence, \'"completed"\')'
         )
         completed = engine.sql(query).fetchall()[0][0]
-        return f"{completed:,} programs print nothing and were completed" if completed else ""
+        return (
+            f"{counted(completed, 'program')} "
+            f"{verb(completed, 'prints nothing and was', 'print nothing and were')} completed"
+            if completed
+            else ""
+        )
     if "equivalence" not in CHECKS[check].needs:
         return ""
     query = "SELECT count(*) FILTER (gold <> ''), count(*) FILTER (gold = '') FROM audited"
@@ -156,7 +162,7 @@ def _note(
             f"SELECT evidence_level, count(*) FROM ({queries.evidence_levels(verdicts)}) GROUP BY 1"
         ).fetchall()
     )
-    notes = [f"{with_gold:,} rows with a gold answer"] if with_gold else []
+    notes = [f"{counted(with_gold, 'row')} with a gold answer"] if with_gold else []
     notes += [f"{without_gold:,} without a gold answer"] if without_gold else []
     notes += [f"questions filled from: {filled}"] if filled else []
     notes += [f"{level}: {levels[level]:,}" for level in EVIDENCE_LEVELS if level in levels]

@@ -15,6 +15,7 @@ from curator.core import arrow
 from curator.core.errors import SourceError
 from curator.core.model import Problem, QuarantinedRecord
 from curator.core.progress import track_progress
+from curator.core.words import counted, verb
 from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.locate import LocatedSource
 from curator.pipeline.shards import Shard, run_shards
@@ -243,7 +244,8 @@ def _error(source: Source, quarantined: list[QuarantinedRecord], good: int) -> s
     reason, count = Counter(record.reason for record in quarantined).most_common(1)[0]
     bad, first = len(quarantined), quarantined[0].place
     return (
-        f"{source.name}: {bad:,} of {bad + good:,} records do not parse. Most frequent reason: "
+        f"{source.name}: {bad:,} of {counted(bad + good, 'record')} "
+        f"{verb(bad, 'does', 'do')} not parse. Most frequent reason: "
         f"'{reason}' ({count:,}, first at {first}). Repair the file, or raise limits.quarantine in "
         "the recipe."
     )

@@ -34,6 +34,9 @@ from datastore.memo import Outputs
 KEYS_ROWS = 16_384
 """Number of rows from which another object of keys begins."""
 
+OBJECT_NEEDS = ("evals", "lists")
+"""Needs that are objects: a stage has their digests, a screen their paths."""
+
 CODE = (__name__, "curator.versions.queries", "curator.screens.rows")
 
 
@@ -41,16 +44,17 @@ def screen_all(
     context: BuildContext,
     parts: Sequence[Part],
     evals: Mapping[str, Sequence[str]],
+    lists: Mapping[str, str] | None = None,
     only: Collection[str] = SCREENS,
 ) -> dict[str, Outputs]:
     """Run each screen that the recipe switches on, in order; `only` limits them to some.
 
-    `evals` has the digests of the problems objects of each evaluation set that could be read.
-    Counts of a stage are `SUBSET|OUTCOME: REASON`.
+    `evals` has the digests of the problems objects of each evaluation set that could be read,
+    `lists` those of the recipe's lists of rows. Counts of a stage are `SUBSET|OUTCOME: REASON`.
     """
     done: dict[str, Outputs] = {}
     for name, parameters in context.recipe.active_screens():
-        needs = _needs(context.recipe, SCREENS[name], parameters, evals)
+        needs = _needs(context.recipe, SCREENS[name], parameters, evals, lists)
         if needs is not None and name in only:
             done[name] = _screen(context, name, parts, _plain(parameters), needs, done)
     return done
@@ -61,13 +65,15 @@ def _needs(
     screen: Screen,
     parameters: Section | None,
     evals: Mapping[str, Sequence[str]],
+    lists: Mapping[str, str] | None,
 ) -> dict[str, Any] | None:
-    """What the screen needs, evaluation sets as digests; None if the build cannot provide it."""
+    """What the screen needs, objects as digests; None if the build cannot provide it."""
     against = {name: evals[name] for name in getattr(parameters, "against", ()) if name in evals}
     needs: dict[str, Any] = {
         "seed": recipe.seed,
         "evals": against or None,
         "licences": recipe.mixture.licences,
+        "lists": {key: [digest] for key, digest in (lists or {}).items()} or None,
     }
     if any(needs[need] is None for need in screen.needs):
         return None
@@ -91,22 +97,29 @@ def _screen(
     earlier: Mapping[str, Outputs],
 ) -> Outputs:
     evals: Mapping[str, Sequence[str]] = needs.get("evals", {})
+    files: dict[str, Mapping[str, Sequence[str]]] = {
+        need: needs[need] for need in OBJECT_NEEDS if need in needs
+    }
     plain = {
         "parameters": dict(parameters),  # apart: a screen may have a parameter of the same name
         **needs,
-        "evals": list(evals),
+        "evals": list(evals),  # without their digests, which are inputs
         "screen": name,
         "subsets": [part.subset for part in parts],
         "undecided": context.recipe.undecided,
     }
-    inputs = [*input_digests(parts, earlier), *chain.from_iterable(evals.values())]
+    inputs = input_digests(parts, earlier)
+    inputs += [digest for named in files.values() for each in named.values() for digest in each]
     vectors = _embed(context, name, parts, plain, earlier)
     inputs += vectors
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
         objects = context.store.objects
-        paths = {key: [objects.path(digest) for digest in evals[key]] for key in evals}
-        provided = {**needs, "evals": paths} if evals else needs
+        paths = {
+            need: {key: [objects.path(digest) for digest in each] for key, each in named.items()}
+            for need, named in files.items()
+        }
+        provided = {**needs, **paths}
         plain_keys = {key: parameters[key] for key in parameters if key != "embeddings"}
         keys = make_keys(context, name, parts, plain_keys, provided, evals)
         context.listener.progress(f"screening {name}", 0, None)

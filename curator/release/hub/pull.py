@@ -15,6 +15,7 @@ from curator.core.arrow import VERSION_ROWS
 from curator.core.errors import HubError
 from curator.core.model import Verdict
 from curator.core.progress import Listener, SilentListener
+from curator.core.words import counted, verb
 from curator.release.hub.client import call_hub, client, download, parse_repo
 from curator.release.hub.validate_manifest import ReleaseManifest, read_manifest
 from curator.release.hub.validate_rows import Rows
@@ -76,8 +77,9 @@ def pull(name: str, store: Store, listener: Listener | None = None) -> Manifest:
         expected, count = manifest.content.rows, staged.rows(objects.rows)
         if (count, rows_digest(staged, objects.rows)) != (expected.count, expected.sha256):
             raise HubError(
-                f"{repo} on the Hub has {count:,} rows, which do not match the "
-                f"{expected.count:,} rows of its manifest. Nothing was pulled."
+                f"{repo} on the Hub has {counted(count, 'row')}, which "
+                f"{verb(count, 'does', 'do')} not match the "
+                f"{counted(expected.count, 'row')} of its manifest. Nothing was pulled."
             )
         store.objects.adopt(staged)
     origin = f"{manifest.name}@{manifest.number} as published in {repo} at {commit}"

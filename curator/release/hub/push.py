@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from curator.core.errors import HubError, UsageError
 from curator.core.progress import Listener, SilentListener
 from curator.core.redaction import redact_secrets
+from curator.core.words import counted
 from curator.release.card import merge_card
 from curator.release.folder import DATA, READ_FORMATS, ReleaseFolder, write_folder
 from curator.release.hub.client import (
@@ -110,7 +111,9 @@ def publish(
         release = write_folder(store, manifest, folder / "release", options.held_out, repo)
         listener.progress(f"publishing {manifest.ref}", 0, None)
         remote = _Remote(api, repo, folder / "remote")
-        default = f"{manifest.ref}: {release.counts.rows:,} rows, digest {manifest.digest[:16]}"
+        default = (
+            f"{manifest.ref}: {counted(release.counts.rows, 'row')}, digest {manifest.digest[:16]}"
+        )
         return _publish(remote, manifest, release, options.public, options.message or default)
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from uuid import uuid4
 
 from curator.core.progress import Listener
+from curator.core.words import counted
 from curator.teacher.batch.api import END_STATUSES, BatchApi, BatchError
 from curator.teacher.batch.files import (
     MAX_REQUESTS,
@@ -169,7 +170,7 @@ class Batches:
 
     async def _was_submitted(self, name: bytes, record: Record) -> bool:
         """Whether a batch of an earlier run was submitted; looks up its id if a kill lost it."""
-        size = f"{record['requests']:,} calls"
+        size = f"{counted(record['requests'], 'call')}"
         if record["place"] != self._address:
             detail = f"a batch of {size} at {record['place']} contains some of these calls"
             raise BatchError(Failure("submitted elsewhere", "stop", detail=detail), 0)
@@ -192,7 +193,8 @@ class Batches:
         record["id"] = await self._api.create(name.hex(), record["file"])
         self._ledger.put_many({name: record})
         self._listener.note(
-            f"Submitted batch {record['id']} of {len(keys):,} calls. You may stop the command; "
+            f"Submitted batch {record['id']} of {counted(len(keys), 'call')}. You may stop "
+            f"the command; "
             "rerun it to collect the replies."
         )
         return name, record, keys

@@ -19,6 +19,7 @@ from markupsafe import Markup
 from curator.core import charts
 from curator.core.escape import for_html, for_json
 from curator.core.model import PROOFS
+from curator.core.words import counted, verb
 from curator.versions.content import Content
 from curator.versions.report import figures
 from curator.versions.report.figures import STATUSES, SubsetFigures
@@ -35,7 +36,7 @@ from datastore.engine import Engine
 TEMPLATES = Path(__file__).parent / "templates"
 STATIC = Path(__file__).parent / "static"
 STYLES = ("style.css", "temml.css")
-SCRIPTS = ("temml/temml.min.js", "latex.js", "code.js", "detail.js", "browser.js")
+SCRIPTS = ("temml/temml.min.js", "latex.js", "code.js", "marks.js", "detail.js", "browser.js")
 
 STATUS_NAMES = {
     "kept": "kept",
@@ -195,6 +196,8 @@ def render_page(template: str, rows: Sequence[Mapping[str, Any]], **values: Any)
         "script": Markup(script),
         "data": Markup(embed_json({"names": STATUS_NAMES, "rows": rows})),
         "row_count": len(rows),
+        "counted": counted,
+        "verb": verb,
         "policy": _security_policy(style, script),
     }
     return environment.get_template(f"{template}.jinja").render(**values)

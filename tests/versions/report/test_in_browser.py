@@ -1,9 +1,11 @@
 """Report pages in a real Chromium: no requests, no code from rows, a usable row browser."""
 
+import json
 from pathlib import Path
 
 import pytest
 
+from curator import build
 from curator.versions.report.write import write_report
 from datastore.store import Store
 from tests.versions.report.browser import Browser
@@ -275,3 +277,45 @@ def test_a_comparison_names_the_rules_and_shows_the_row_before(
     for words in ("quickstart@1", "variant@2", "duplicates: duplicate", "mixture: not drawn"):
         assert words in text
     assert tab.evaluate("document.querySelectorAll('.item .tag.added').length")
+
+
+def test_marked_rows_are_saved_as_a_list_that_a_recipe_reads(
+    tab: Browser, hostile: Path, tmp_path: Path
+) -> None:
+    page = write_page(hostile, tmp_path / "hostile.html", "hostile")
+    tab.open(page)
+    folder = tmp_path / "saved"
+    tab.send("Page.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+    assert tab.evaluate("document.getElementById('marks').hidden") is True
+    reasons = ["</script><script>window.hacked = 20</script>", '=1+1,"two"\u2028']
+    for reason in reasons:
+        tab.press("x")
+        assert tab.evaluate(FOCUS) == "reason"
+        tab.type(reason)
+        tab.press("Enter")
+        assert tab.evaluate(FOCUS) == "list"
+        assert "marked" in tab.evaluate(SELECTED)
+        tab.press("j")
+    assert tab.evaluate("document.getElementById('marked').textContent") == "2 rows are marked."
+    tab.open(page)  # the marks are still there
+    assert tab.evaluate("document.getElementById('marked').textContent") == "2 rows are marked."
+    tab.send("Page.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+    tab.evaluate("document.getElementById('save-marks').click()")
+    saved = folder / "exclude.jsonl"
+    while not saved.exists() or not saved.read_text().endswith("\n"):
+        tab.settle()
+    lines = [json.loads(line) for line in saved.read_text().splitlines()]
+    assert [line["reason"] for line in lines] == [reasons[0], reasons[1].strip()]
+    recipe = hostile.parent / "fewer.yaml"
+    recipe.write_text(
+        "extends: hostile.yaml\nname: fewer\n" + f"screens: {{lists: {{exclude: {saved}}}}}\n"
+    )
+    made = build(recipe, hostile)
+    assert made.content["subsets"]["cot"]["reasons"]["failed: excluded"] == 2
+    tab.press("x")
+    tab.press("Enter")
+    assert tab.evaluate("document.getElementById('marked').textContent") == "1 row is marked."
+    assert tab.evaluate("typeof window.hacked") == "undefined"
+    assert tab.requests() == []
+    assert tab.errors() == []
+    tab.evaluate("localStorage.clear()")

@@ -11,6 +11,7 @@
   const filters = { s: get('by-subset'), st: get('by-status'), r: get('by-reason'), k: get('by-kind') };
   let matches = rows, at = 0, searchTexts = null;
 
+  const inRows = (count) => `${count.toLocaleString('en')} ${count === 1 ? 'row' : 'rows'}`;
   const nameOf = (key, value) => (key === 'st' ? names[value] || value : value);
 
   function fillFilter(key, select) {
@@ -34,8 +35,7 @@
     matches = rows.filter((row, n) => Object.entries(filters).every(([key, each]) => !each.value || row[key] === each.value)
       && words.every((word) => searchTexts[n].includes(word)));
     get('count').textContent = matches.length === rows.length
-      ? `${rows.length.toLocaleString('en')} rows`
-      : `${matches.length.toLocaleString('en')} of ${rows.length.toLocaleString('en')} rows`;
+      ? inRows(rows.length) : `${matches.length.toLocaleString('en')} of ${inRows(rows.length)}`;
     spacer.style.height = `${matches.length * HEIGHT}px`;
     list.scrollTop = 0;
     select(0);
@@ -51,6 +51,7 @@
     box.style.top = `${n * HEIGHT}px`;
     const summary = make('span', '', 'where');
     const reason = row.r ? ` · ${row.r.slice(0, 80)}` : '';
+    if (marks.reasonOf(row)) summary.append(make('b', 'marked', 'tag rejected'), ' ');
     summary.append(make('b', nameOf('st', row.st), `tag ${row.st}`), ` ${row.s}${reason}`);
     box.append(make('span', row.q.slice(0, 160).replace(/\s+/g, ' '), 'line1'), summary);
     return box;
@@ -72,7 +73,13 @@
     if (top < list.scrollTop) list.scrollTop = top;
     else if (top + HEIGHT > list.scrollTop + list.clientHeight) list.scrollTop = top + HEIGHT - list.clientHeight;
     drawList();
-    showRow(get('detail'), matches[at], names);
+    showRow(get('detail'), matches[at], names, marked);
+  }
+
+  // After a mark the keys go on where they were: in the list.
+  function marked() {
+    select(at);
+    list.focus({ preventScroll: true });
   }
 
   const page = () => Math.max(1, Math.floor(list.clientHeight / HEIGHT) - 1);
@@ -81,14 +88,16 @@
 
   document.addEventListener('keydown', (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const typing = event.target === search || event.target.tagName === 'SELECT';
-    if (event.key === 'Escape' && event.target === search) {
+    const typing = event.target.matches('input[type=search], input[type=text], select');
+    if (event.key === 'Escape' && event.target.matches('input')) {
       list.focus();
     } else if (typing) {
       return;
     } else if (event.key === '/') {
       search.focus();
       search.select();
+    } else if (event.key === 'x' && (get('reason') || document.querySelector('.mark-row button'))) {
+      (get('reason') || document.querySelector('.mark-row button')).focus();
     } else if (steps[event.key] && (event.target === list || event.key === 'j' || event.key === 'k')) {
       if (event.target !== list) list.focus({ preventScroll: false });
       select(at + steps[event.key]());
@@ -124,5 +133,6 @@
     setTheme(chosen);
     try { localStorage.setItem('curator-theme', chosen); } catch { /* see above */ }
   });
+  marks.start(drawList);
   applyFilters();
 })();

@@ -8,7 +8,7 @@ function make(tag, text, name) {
 
 let showsSource = false;
 
-function showRow(place, row, names) {
+function showRow(place, row, names, marked) {
   place.replaceChildren();
   place.scrollTop = 0;
   if (!row) {
@@ -22,7 +22,7 @@ function showRow(place, row, names) {
   box.checked = showsSource;
   box.addEventListener('change', () => {
     showsSource = box.checked;
-    showRow(place, row, names);
+    showRow(place, row, names, marked);
     place.querySelector('input').focus();
   });
   label.append(box, ' show source');
@@ -44,6 +44,7 @@ function showRow(place, row, names) {
     const id = make('p', '', 'meta');
     id.append('id ', make('code', row.id));
     place.append(id);
+    addMark(place, row, marked);
   }
 }
 
@@ -71,7 +72,7 @@ function addChoices(place, texts) {
 function verdictLine([check, outcome, reason, evidence]) {
   const tone = { passed: 'kept', reported: 'kept', failed: 'rejected', undecided: 'undecided' }[outcome];
   const result = make('b', reason ? `${outcome}: ${reason}` : outcome, `tag ${tone}`);
-  const details = Object.entries(evidence).flatMap(([key, value]) => [make('i', key), ' ', make('code', value), ' ']);
+  const details = Object.entries(evidence).filter(([, value]) => value).flatMap(([key, value]) => [make('i', key), ' ', make('code', value), ' ']);
   return [`${check} `, result, ' ', ...details];
 }
 
