@@ -43,8 +43,10 @@ def measure_source(context: BuildContext, located: LocatedSource) -> SourceSize:
     licences, source = context.recipe.mixture.licences, located.source
     if not located.opened or not located.opened.files:
         rejected = licences is not None and source.licence in {*LICENCES} - {*licences}
-        allowed = 0 if rejected else source.rows
-        return SourceSize(Counter({"": source.rows}), Counter({"": allowed}), known=False)
+        # A record may give no problem or several, so this is the published number of both.
+        published = min(source.rows, source.first) if source.first else source.rows
+        allowed = 0 if rejected else published
+        return SourceSize(Counter({"": published}), Counter({"": allowed}), known=False)
     problems, allowed_ones, bad = Counter[str](), Counter[str](), 0
     for record in records(source, located.opened):
         if not isinstance(record, Problem):
