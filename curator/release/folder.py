@@ -10,6 +10,7 @@ import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from hashlib import file_digest
 from pathlib import Path
 from typing import Any
@@ -133,12 +134,7 @@ def _fill(
             engine, store, version, lambda sql: _released_sql(sql, held_out), "split"
         )
         shards = write_shards(map(_with_hex_ids, released), folder)
-        train = read_rows(
-            engine,
-            store,
-            version,
-            lambda sql: f"SELECT * FROM ({split_sql(sql.rows, held_out)}) WHERE split = 'train'",
-        )
+        train = read_rows(engine, store, version, partial(select_split, held_out, "train"))
         alpaca = FORMATS["alpaca"].write(train, folder / "alpaca.json")
         counts = count_rows(engine, [folder / path for path in shards])
     if sum(shards.values()) != total or counts.rows != total:
@@ -193,6 +189,13 @@ def split_sql(rows: str, held_out: float) -> str:
     words = "regexp_replace(lower(question), '[^\\pL\\pN]+', ' ', 'g')"
     split = f"CASE WHEN substr(md5('split:' || {words}), 1, 8) < {literal(limit)}"
     return f"SELECT *, {split} THEN 'validation' ELSE 'train' END AS split FROM ({rows})"
+
+
+def select_split(held_out: float, split: str, sql: RowsSql) -> str:
+    """SELECT of the rows of a split; with nothing held out, of all rows."""
+    if not held_out:
+        return sql.rows
+    return f"SELECT * FROM ({split_sql(sql.rows, held_out)}) WHERE split = {literal(split)}"
 
 
 def _with_hex_ids(batch: pa.RecordBatch) -> pa.RecordBatch:
