@@ -12,6 +12,7 @@ from curator.screens import (
     licence,
     near_duplicates,
     similar_solutions,
+    tokens,
 )
 from curator.screens.rows import Rows
 from curator.screens.screen import Screen
@@ -20,6 +21,7 @@ __all__ = ["SCREENS", "Rows", "Screen"]
 
 SCREENS: dict[str, Screen] = {
     licence.NAME: licence.SCREEN,
+    tokens.NAME: tokens.SCREEN,
     duplicates.NAME: duplicates.SCREEN,
     contamination.NAME: contamination.SCREEN,
     near_duplicates.NAME: near_duplicates.SCREEN,

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from curator.core.section import Section
 
-Need = Literal["seed", "evals", "licences"]
+Need = Literal["seed", "evals", "licences", "tokenizer"]
 """What a build provides to a screen, as a keyword argument of that name:
 
     seed      int: the recipe's seed
@@ -16,6 +16,7 @@ Need = Literal["seed", "evals", "licences"]
               `against` lists, in that order; the screen does not run without them
     licences  list of str: the licences that `mixture.licences` allows; the screen does not run if
               the recipe has no such list
+    tokenizer TokenizerFile: the file that the screen's parameters `tokenizer` and `revision` name
 """
 
 

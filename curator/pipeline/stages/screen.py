@@ -15,9 +15,9 @@ import duckdb
 from curator.core import arrow
 from curator.core.errors import CuratorError
 from curator.core.section import Section
-from curator.pipeline.context import BuildContext, Stage
+from curator.core.tokenizer import PATHS, TokenizerFile, find_tokenizer
+from curator.pipeline.context import BuildContext, NotBuilt, Stage
 from curator.pipeline.shards import Shard, run_shards
-from curator.recipe.schema import Recipe
 from curator.screens import SCREENS, Screen
 from curator.screens.rows import Rows
 from curator.versions import queries
@@ -44,14 +44,14 @@ def screen_all(
     """
     done: dict[str, Outputs] = {}
     for name, parameters in context.recipe.active_screens():
-        needs = _needs(context.recipe, SCREENS[name], parameters, evals)
+        needs = _needs(context, SCREENS[name], parameters, evals)
         if needs is not None and name in only:
             done[name] = _screen(context, name, parts, _plain(parameters), needs, done)
     return done
 
 
 def _needs(
-    recipe: Recipe,
+    context: BuildContext,
     screen: Screen,
     parameters: Section | None,
     evals: Mapping[str, Sequence[str]],
@@ -59,18 +59,35 @@ def _needs(
     """What the screen needs, evaluation sets as digests; None if the build cannot provide it."""
     against = {name: evals[name] for name in getattr(parameters, "against", ()) if name in evals}
     needs: dict[str, Any] = {
-        "seed": recipe.seed,
+        "seed": context.recipe.seed,
         "evals": against or None,
-        "licences": recipe.mixture.licences,
+        "licences": context.recipe.mixture.licences,
+        "tokenizer": find_screen_tokenizer(context, parameters),
     }
     if any(needs[need] is None for need in screen.needs):
         return None
     return {need: needs[need] for need in sorted(screen.needs)}
 
 
+def find_screen_tokenizer(
+    context: BuildContext, parameters: Section | None
+) -> TokenizerFile | None:
+    """Return the tokenizer that the parameters of a screen name; None if they name none.
+
+    Raises UsageError if it cannot be read. A plan downloads nothing and raises NotBuilt.
+    """
+    name = getattr(parameters, "tokenizer", "")
+    if not name:
+        return None
+    if context.dry and not name.startswith(PATHS):
+        raise NotBuilt("screens")
+    return find_tokenizer(name, getattr(parameters, "revision", ""), context.recipe.folder)
+
+
 def _plain(parameters: Section | None) -> dict[str, Any]:
-    """The parameters as keyword arguments; `against` reaches the screen as `evals`."""
-    return parameters.model_dump(exclude={"against"}) if parameters else {}
+    """The parameters as keyword arguments, without what reaches the screen as a need of it."""
+    given = {"against", "tokenizer", "revision"}
+    return parameters.model_dump(exclude=given) if parameters else {}
 
 
 def _screen(
@@ -105,7 +122,7 @@ def _screen(
 
     plain = {
         "parameters": dict(parameters),  # apart: a screen may have a parameter of the same name
-        **needs,
+        **{key: _storable(need) for key, need in needs.items()},
         "evals": list(evals),
         "screen": name,
         "subsets": [part.subset for part in parts],
@@ -113,6 +130,11 @@ def _screen(
     }
     inputs = [*input_digests(parts, earlier), *chain.from_iterable(evals.values())]
     return context.once(Stage(f"screen {name}", ("curator.screens", *CODE)), plain, inputs, make)
+
+
+def _storable(need: Any) -> Any:
+    """What identifies a need in the key of the stage: of a tokenizer its name and its bytes."""
+    return [need.name, need.sha256] if isinstance(need, TokenizerFile) else need
 
 
 def _verdict_paths(parts: Sequence[Part]) -> Iterator[Path]:

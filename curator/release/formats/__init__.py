@@ -16,7 +16,9 @@ FORMATS: dict[str, Format] = {
     ),
     "alpaca-jsonl": Format(".jsonl", "the same three keys as JSON Lines", alpaca.lines),
     "messages": Format(".jsonl", "chat messages of a user and an assistant", messages.lines),
-    "prompt-completion": Format(".jsonl", "prompt and completion", prompt_completion.lines),
+    "prompt-completion": Format(
+        ".jsonl", "prompt and completion, separated as TRL joins them", prompt_completion.lines
+    ),
     "parquet": Format(".parquet", "all columns, including question and gold answer", parquet.table),
 }
 
