@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from curator.core.model import Problem
 from curator.pipeline.context import BuildContext
 from curator.pipeline.locate import LocatedSource
-from curator.sources import LICENCES, records
+from curator.sources import LICENCES, check_columns, records
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ def measure_source(context: BuildContext, located: LocatedSource) -> SourceSize:
         allowed = 0 if rejected else published
         return SourceSize(Counter({"": published}), Counter({"": allowed}), known=False)
     problems, allowed_ones, bad = Counter[str](), Counter[str](), 0
+    check_columns(source, located.opened)
     for record in records(source, located.opened):
         if not isinstance(record, Problem):
             bad += 1

@@ -37,7 +37,11 @@ REVISION = "0" * 40
 def recipe(tmp_path: Path) -> Path:
     train_tokenizer(tmp_path)
     rows = [
-        {"q": f"What is {n} plus {n}?", "a": "So. " * 30 * (n % 2) + f"It is {2 * n}.", "g": 2 * n}
+        {
+            "q": f"What is {n} plus {n}?",
+            "a": "So. " * 30 * (n % 2) + f"The answer is {2 * n}.",
+            "g": 2 * n,
+        }
         for n in range(6)
     ]
     (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
@@ -98,7 +102,7 @@ def test_a_build_rejects_long_rows_and_another_tokenizer_screens_again(recipe: P
 )
 def test_limits_that_cannot_be_applied_are_errors(recipe: Path, keys: str, error: str) -> None:
     recipe.write_text(RECIPE.replace("tokenizer: ./tokenizer.json, max_tokens: 120", keys))
-    with pytest.raises(RecipeError, match=r"t\.yaml:9: screens\.tokens") as caught:
+    with pytest.raises(RecipeError, match=r"t\.yaml:9: .*screens\.tokens") as caught:
         load_recipe(recipe)
     assert error in str(caught.value)
 
