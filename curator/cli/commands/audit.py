@@ -159,7 +159,7 @@ def _to_json(audit: "Audit") -> dict[str, object]:
 
 def _print(audit: "Audit", keep_undecided: bool) -> None:
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in audit.kinds.items())
-    print_line(f"{audit.dataset}  {audit.rows:,} rows ({kinds})")
+    print_wrapped(f"{audit.dataset}  {audit.rows:,} rows ({kinds})")
     print_line()
     head = ("content", "column", "certainty", "reason")
     print_table(
@@ -191,7 +191,7 @@ def _print(audit: "Audit", keep_undecided: bool) -> None:
     print_line()
     offer = "; save them as a version with --fix NAME" if audit.clean else ", so none can be saved"
     saved = f", saved as {audit.version}" if audit.version else offer
-    print_line(f"{audit.clean:,} of {audit.rows:,} rows are clean{saved}.")
+    print_wrapped(f"{audit.clean:,} of {audit.rows:,} rows are clean{saved}.")
     from curator.checks.answer import NO_ANSWER
 
     if NO_ANSWER in {reason for line in audit.lines for reason in line.reasons}:

@@ -61,7 +61,7 @@ def plan(
     for line in (*made.missing, *made.notes):
         print_wrapped(line)
     if made.teacher:
-        print_line(made.teacher)
+        print_wrapped(made.teacher)
 
 
 def _print_calls(made: "Plan") -> None:
