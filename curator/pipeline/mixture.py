@@ -117,7 +117,9 @@ def _fit_shares(counts: Mapping[str, int], shares: Shares, rows: int | None) -> 
     have = dict.fromkeys(dict.fromkeys(shares.kinds[name] for name in counts), 0)
     for name, count in counts.items():
         have[shares.kinds[name]] += count
-    parts = {kind: Fraction(share[:-1]) / 100 for kind, share in shares.shares.items()}
+    parts: dict[str, Fraction] = {
+        kind: Fraction(share[:-1]) / 100 for kind, share in shares.shares.items()
+    }
     left = 1 - sum(parts.values(), Fraction())
     others = {kind: Fraction(n) for kind, n in have.items() if kind not in parts}
     rest = sum(others.values(), Fraction())

@@ -135,6 +135,6 @@ def test_a_variant_in_another_folder_finds_the_tokenizer(recipe: Path) -> None:
 def test_own_files_are_checked_before_evaluation_sets_are_searched(recipe: Path) -> None:
     screens = RECIPE[RECIPE.index("screens:") :]
     recipe.write_text(RECIPE.replace(screens, "screens: {contamination: {against: [gsm8k]}}\n"))
-    (recipe.parent / "rows.jsonl").write_text('{"q": 1}\n{"q": 2}\n')
+    (recipe.parent / "rows.jsonl").write_text('{"q": 1, "a": 1, "g": 1}\n' * 2)
     done = curator("build", recipe, "--store", recipe.parent / "store", "--mirror", recipe.parent)
     assert (done.returncode, "2 of 2 records do not parse" in done.stderr) == (1, True)
