@@ -114,7 +114,7 @@ def _request(
 
 def _fit_shares(counts: Mapping[str, int], shares: Shares, rows: int | None) -> dict[str, int]:
     """Return the counts, lowered so that each kind has its share of their sum."""
-    have = dict.fromkeys(dict.fromkeys(shares.kinds[name] for name in counts), 0)
+    have: dict[str, int] = dict.fromkeys((shares.kinds[name] for name in counts), 0)
     for name, count in counts.items():
         have[shares.kinds[name]] += count
     parts: dict[str, Fraction] = {
