@@ -23,13 +23,13 @@ def new_file(target: Path, overwrite: bool = False) -> Iterator[BinaryIO]:
     Raises BadTarget if `target` exists and `overwrite` is false, or if another process is writing
     it; StoreError, with the cause, if the disk is full or not writable.
     """
-    _refuse_existing(target, overwrite)
+    refuse_existing(target, overwrite)
     partial = target.with_name(f".{target.name}.partial")
     try:
         with _open_partial(partial, target) as out:
             yield out
             out.flush()
-            _refuse_existing(target, overwrite)
+            refuse_existing(target, overwrite)
             publish(partial, target)
     except OSError as error:
         raise StoreError(
@@ -58,7 +58,8 @@ def _open_partial(partial: Path, target: Path) -> Iterator[BinaryIO]:
             raise
 
 
-def _refuse_existing(target: Path, overwrite: bool) -> None:
+def refuse_existing(target: Path, overwrite: bool) -> None:
+    """Raise BadTarget if `target` is no file, or exists and `overwrite` is false."""
     if target.is_dir():
         raise BadTarget(f"{target} is a folder. Choose a file in it.")
     if target.exists() and not target.is_file():

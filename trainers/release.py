@@ -176,7 +176,9 @@ def _parse_row(row: Any, place: str) -> Example:
     if "messages" in row:
         prompt, answer = _parse_messages(row["messages"])
     elif "prompt" in row or "completion" in row:
-        prompt, answer = (Message("user", _text(row, "prompt")),), _text(row, "completion")
+        # The prompt template separates question and answer itself.
+        question = _text(row, "prompt").removesuffix("\n")
+        prompt, answer = (Message("user", question),), _text(row, "completion")
     elif "instruction" in row or "output" in row:
         prompt, answer = (Message("user", _text(row, "instruction")),), _text(row, "output")
     else:

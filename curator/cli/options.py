@@ -142,7 +142,8 @@ HeldOutOption = Annotated[
         metavar="SHARE",
         min=0,
         max=0.5,
-        help="Share of questions whose rows go to the split 'validation' of a folder for the Hub.",
+        help="Share of questions to hold out: their rows go to the split 'validation', which is a "
+        "file of its own except in a folder for the Hub.",
     ),
 ]
 

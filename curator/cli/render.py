@@ -122,9 +122,8 @@ def _print_calls(subsets: "Counts", teacher: "Teacher | None") -> None:
             rows.append((name, "repair of a failed program", calls.repaired))
         if calls.unanswered:
             rows.append((name, "failed; the next build retries them", calls.unanswered))
-        for key, count in calls.counts.items():
-            if key.startswith("unread: "):
-                rows.append((name, f"no rationale: {key.removeprefix('unread: ')}", count))
+        for reason, count in calls.unread.items():
+            rows.append((name, f"no rationale: {reason}", count))
     print_line()
     print_table(("teacher", "result", "calls"), rows, ("calls",), ("teacher",))
     how = "replayed from recorded calls" if teacher.replay else teacher.family

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from curator.versions.diff import KeyChange, RowChange, VerdictChange
 
 _INDENT = "    "
-MAX_VALUE = 30
-"""Maximum number of characters printed of a value of a recipe."""
+MAX_VALUE, MIN_VALUE = 30, 14
+"""Number of characters printed of a value of a recipe: at most, and in front of a long key."""
+_GAPS = 4
+"""Columns between the three columns of the table of keys."""
 
 
 def print_diff(
@@ -32,18 +34,29 @@ def print_diff(
     with 0).
     """
     if keys:
-        cut = [(each.key, *map(_cut_value, (each.was, each.now))) for each in keys]
-        print_table(("recipe", "was", "is"), cut, whole=("was", "is"))
+        columns = shutil.get_terminal_size((80, 24)).columns
+        key_width = min(max(len(each.key) for each in keys), columns - 2 * MIN_VALUE - _GAPS)
+        width = min(MAX_VALUE, (columns - max(key_width, len("recipe")) - _GAPS) // 2)
+        cut = [
+            (_cut_key(each.key, key_width), *(_cut_value(v, width) for v in (each.was, each.now)))
+            for each in keys
+        ]
+        print_table(("recipe", "was", "is"), cut, whole=("recipe", "was", "is"))
         print_line()
     _print_row_changes(*versions, changes, questions)
     listed = () if questions is None else verdicts[: limit or None]
     _print_verdict_changes(verdicts, listed)
 
 
-def _cut_value(value: str) -> str:
+def _cut_value(value: str, width: int) -> str:
     if not value:
         return "–"
-    return value if len(value) <= MAX_VALUE else f"{value[: MAX_VALUE - 1]}…"
+    return value if len(value) <= width else f"{value[: width - 1]}…"
+
+
+def _cut_key(key: str, width: int) -> str:
+    """Return a key without its beginning if it is too long: its end says what changed."""
+    return key if len(key) <= width else f"…{key[1 - width :]}"
 
 
 def _print_row_changes(

@@ -49,9 +49,13 @@ class TeacherProgress:
         """Return one line of at most 80 columns if `what` and the numbers are of usual size."""
         rate = self.calls / self.seconds if self.seconds > 0 else 0.0
         of = f"/{short_number(self.total)}" if self.total else ""
-        parts = [f"{short_number(self.done)}{of}", f"{rate:.1f}/s", f"{self.in_flight} in flight"]
-        parts += [f"{self.refused} refused"] if self.refused else []
-        parts += [f"{self.failed} failed"] if self.failed else []
+        parts = [
+            f"{short_number(self.done)}{of}",
+            f"{rate:.1f}/s",
+            f"{short_number(self.in_flight)} in flight",
+        ]
+        parts += [f"{short_number(self.refused)} refused"] if self.refused else []
+        parts += [f"{short_number(self.failed)} failed"] if self.failed else []
         parts.append(f"{short_number(self.tokens)} tokens")
         parts += [f"{self.money:.2f}"] if self.money else []
         parts += [f"{short_time(left)} left"] if (left := self.seconds_left) is not None else []

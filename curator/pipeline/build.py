@@ -4,7 +4,7 @@ In: a recipe and a store. Out: an immutable version. The result of every stage i
 resumes a build that was stopped or killed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from curator.core.errors import SourceError
@@ -16,6 +16,7 @@ from curator.pipeline.open_context import open_context
 from curator.pipeline.run_options import DEFAULTS, RunOptions
 from curator.pipeline.stages.generate import sampling_of
 from curator.pipeline.stages.ingest import find_eval_problems, ingest_all
+from curator.pipeline.stages.screen import find_screen_tokenizer
 from curator.pipeline.state import BuildInputs, Result, SubsetInputs, SubsetState
 from curator.pipeline.subset import (
     build_order,
@@ -47,7 +48,7 @@ def build(
     if not isinstance(recipe, Recipe):
         recipe = load_recipe(recipe)
     with Store(Path(store)) as opened, open_context(opened, recipe, options) as context:
-        result = run_stages(context, find_sources(context), find_evals(context))
+        result = run_stages(context, *find_inputs(context))
         check_has_rows(context.recipe.name, result)
         return freeze(context, result, message, _command(recipe, options))
 
@@ -55,6 +56,37 @@ def build(
 def _command(recipe: Recipe, options: RunOptions) -> list[str]:
     """Return the arguments of `curator` that repeat a build; none if the recipe has no file."""
     return ["build", recipe.file, *options.arguments()] if recipe.file else []
+
+
+def find_inputs(
+    context: BuildContext,
+) -> tuple[dict[str, LocatedSource], dict[str, LocatedSource]]:
+    """Return the located sources and evaluation sets of a build.
+
+    What the user can repair is checked first: the recipe's own files are read, and tokenizers
+    loaded, before evaluation sets are searched on the Hub. Raises SourceError and UsageError.
+    """
+    for _, parameters in context.recipe.active_screens():
+        find_screen_tokenizer(context, parameters)
+    sources = find_sources(context)
+    own = [each for each in sources.values() if each.source.local]
+    _report_missing(context, own)
+    ingest_all(context, own)
+    return sources, find_evals(context)
+
+
+def _report_missing(context: BuildContext, located: Collection[LocatedSource]) -> list[str]:
+    """Return why sources cannot be read. Raises SourceError unless they may be missing."""
+    missing = [each.missing for each in located if each.missing]
+    if missing and not context.options.allow_missing:
+        others = ", ".join(
+            each.source.folder or each.source.name for each in located if each.missing
+        )
+        also = f" Missing: {others}." if len(missing) > 1 else ""
+        raise SourceError(
+            f"{missing[0].rstrip('.')}.{also} To build without them, use --allow-missing."
+        )
+    return missing
 
 
 def run_stages(
@@ -67,18 +99,7 @@ def run_stages(
     Raises SourceError if one of them cannot be read, unless `context.options.allow_missing`.
     """
     recipe = context.recipe
-    missing = [
-        located.missing for located in (*sources.values(), *evals.values()) if located.missing
-    ]
-    if missing and not context.options.allow_missing:
-        located = (*sources.values(), *evals.values())
-        others = ", ".join(
-            each.source.folder or each.source.name for each in located if each.missing
-        )
-        also = f" Missing: {others}." if len(missing) > 1 else ""
-        raise SourceError(
-            f"{missing[0].rstrip('.')}.{also} To build without them, use --allow-missing."
-        )
+    missing = _report_missing(context, (*sources.values(), *evals.values()))
     if context.teacher_session:
         context.teacher_session.check(
             sampling_of(context, each) for each in recipe.subsets.values()

@@ -192,7 +192,9 @@ def check_has_rows(name: str, result: Result) -> None:
         if counts.waits_for:
             stopped.append(f"waits for {', '.join(counts.waits_for)}")
         if not counts.rationales and not counts.waits_for:
-            stopped.append("no rationale was written")
+            unread = counts.taught.unread if counts.taught else {}
+            whys = ", ".join(f"{count:,} × {reason}" for reason, count in unread.items())
+            stopped.append("no rationale was written" + (f" ({whys})" if whys else ""))
         reasons.append(f"{subset}: {', '.join(stopped)}")
     raise UsageError(f"{name} would have no rows, so no version was made. {'; '.join(reasons)}.")
 

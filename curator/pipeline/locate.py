@@ -5,6 +5,7 @@ that the source does not pin is resolved at the first fetch and written to the s
 with the hashes of its files, so that the next build reads the same commit.
 """
 
+import json
 from dataclasses import dataclass, replace
 from hashlib import file_digest
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 from curator.core.errors import SourceError
 from curator.core.model import content_id
 from curator.pipeline.context import BuildContext
-from curator.recipe.schema import IN_EVALS, FileSource, HubSource, Subset
+from curator.recipe.schema import IN_EVALS, FileSource, HubSource, NamedSource, Subset
 from curator.sources import (
     EVALS,
     SOURCES,
@@ -84,6 +85,9 @@ def _source(name: str, subset: Subset, folder: Path) -> Source:
             return custom_source(
                 name, CustomFiles(**where), given.columns.model_dump(), given.licence
             )
+        case NamedSource() as given:
+            settings = json.dumps({"rows": given.rows})
+            return replace(SOURCES[given.name], first=given.rows, settings=settings)
         case str() as known:
             return SOURCES[known]
     raise AssertionError("Self-Instruct and subsets have no source")

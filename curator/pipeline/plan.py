@@ -121,7 +121,7 @@ def _plan(context: BuildContext) -> Plan:
     }
     amounts = {name: amount for name, amount in recipe.mixture.subsets.items() if name in available}
     try:
-        planned = mixture.plan(available, amounts, recipe.mixture.rows)
+        planned = mixture.plan(available, amounts, recipe.mixture.rows, mixture.shares(recipe))
     except UsageError as error:
         if drawn:
             raise
@@ -250,9 +250,10 @@ def _next_status(
         rows = {each: status.max_rows or 0 for each, status in statuses.items()}
         return _Status("to do", stage, own.max_rows(context, subset, rows))
     located = sources[source_name(name, subset)]
-    if located.source.name not in sizes:
-        sizes[located.source.name] = measure_source(context, located)
-    size = sizes[located.source.name]
+    key = located.source.name + located.source.settings
+    if key not in sizes:
+        sizes[key] = measure_source(context, located)
+    size = sizes[key]
     problems, allowed_problems = size.of(subset.part)
     waits = missing_teachers(context, subset)
     if problems == 0:

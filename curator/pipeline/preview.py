@@ -10,9 +10,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from curator.pipeline.build import run_stages
+from curator.pipeline.build import find_inputs, run_stages
 from curator.pipeline.context import Mode
-from curator.pipeline.locate import find_evals, find_sources
 from curator.pipeline.open_context import open_context
 from curator.pipeline.run_options import DEFAULTS, RunOptions
 from curator.pipeline.state import Result
@@ -84,7 +83,7 @@ def make_preview(
         Store(Path(store)) as opened,
         open_context(opened, recipe, options, Mode(limit=problems)) as context,
     ):
-        result = run_stages(context, find_sources(context), find_evals(context))
+        result = run_stages(context, *find_inputs(context))
         subsets = result.content.subsets
         waits = {name: subsets[name].waits_for for name in result.content.order}
         return Preview(_rows(opened, result), waits)

@@ -11,7 +11,7 @@ from curator.core.model import Problem
 from curator.core.words import counted, verb
 from curator.pipeline.context import BuildContext
 from curator.pipeline.locate import LocatedSource
-from curator.sources import LICENCES, records
+from curator.sources import LICENCES, check_columns, records
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,12 @@ def measure_source(context: BuildContext, located: LocatedSource) -> SourceSize:
     licences, source = context.recipe.mixture.licences, located.source
     if not located.opened or not located.opened.files:
         rejected = licences is not None and source.licence in {*LICENCES} - {*licences}
-        allowed = 0 if rejected else source.rows
-        return SourceSize(Counter({"": source.rows}), Counter({"": allowed}), known=False)
+        # A record may give no problem or several, so this is the published number of both.
+        published = min(source.rows, source.first) if source.first else source.rows
+        allowed = 0 if rejected else published
+        return SourceSize(Counter({"": published}), Counter({"": allowed}), known=False)
     problems, allowed_ones, bad = Counter[str](), Counter[str](), 0
+    check_columns(source, located.opened)
     for record in records(source, located.opened):
         if not isinstance(record, Problem):
             bad += 1

@@ -164,16 +164,17 @@ def _start(
     if stage:
         return stage.run(context, name, inputs, built)
     subset, sources = context.recipe.subsets[name], inputs.sources
-    located = sources[source_name(name, subset)]
+    key = source_name(name, subset)
+    located = sources[key]
     licence = located.source.licence
     waits = missing_teachers(context, subset)
     if located.opened is None:
         if not located.missing:
             raise NotBuilt("fetch")
         return SubsetState(subset, licence, (f"source {located.source.name}", *waits)), None
-    if located.source.name not in read:
-        read[located.source.name] = ingest(context, located.source, located.opened)
-    ingested = read[located.source.name]
+    if key not in read:
+        read[key] = ingest(context, located.source, located.opened)
+    ingested = read[key]
     problems = problems_of(ingested, subset.part)
     if problems and subset.gold_sources():
         golds = gold_index(context, {each: sources[each] for each in subset.gold_sources()})

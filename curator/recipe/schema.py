@@ -83,6 +83,15 @@ class Columns(Section):
     """Column of the field or topic."""
 
 
+class NamedSource(Section):
+    """The first records of a source that Curator knows by name."""
+
+    name: SourceName
+    """Name of the source (`curator sources`)."""
+    rows: int = Field(ge=1)
+    """Maximum number of records to read, from the first."""
+
+
 class FileSource(Section):
     """Any file of JSON Lines, JSON, Parquet, Arrow, CSV or TSV. JSON may be a list, an object of
     records by id, of columns or with a list inside, or records that follow each other. Text files
@@ -165,8 +174,10 @@ class SubsetSource(Section):
 
 def _source_type(value: object) -> str:
     if isinstance(value, Mapping):
-        return next((key for key in ("hub", "seeds", "subset") if key in value), "file")
+        keys = {"hub": "hub", "seeds": "seeds", "subset": "subset", "name": "named"}
+        return next((tag for key, tag in keys.items() if key in value), "file")
     names: dict[type, str] = {
+        NamedSource: "named",
         FileSource: "file",
         HubSource: "hub",
         SelfInstruct: "seeds",
@@ -177,6 +188,7 @@ def _source_type(value: object) -> str:
 
 AnySource = Annotated[
     Annotated[SourceName, pydantic.Tag("name")]
+    | Annotated[NamedSource, pydantic.Tag("named")]
     | Annotated[FileSource, pydantic.Tag("file")]
     | Annotated[HubSource, pydantic.Tag("hub")]
     | Annotated[SelfInstruct, pydantic.Tag("seeds")]
@@ -189,8 +201,8 @@ class Subset(Section):
     """Rows from one source with one kind of rationale."""
 
     source: AnySource
-    """Name of a source (`curator sources`), a file or Hub dataset with its columns, seeds of new
-    problems, or another subset."""
+    """Name of a source (`curator sources`), its first rows (`{name: gsm8k, rows: 500}`), a file or
+    Hub dataset with its columns, seeds of new problems, or another subset."""
     part: str = ""
     """Read only this part of the source, such as `data/CoT/gsm_rft.json` of MathInstruct. Default:
     the whole source."""
@@ -280,6 +292,10 @@ class Mixture(Section):
     subsets: dict[str, Amount] = Field(default={})
     """Amount per subset: an integer is a number of rows, a float a weight, and `30%` a share of the
     subset's rows. A subset that is not named contributes all its rows."""
+    kinds: Annotated[dict[Kind, Share], Mark.OMIT_DEFAULT] = Field(default={})
+    """Share of the version's rows per kind, such as `{CoT: 50%}`; the other kind has the rest. The
+    version has as many rows as these shares allow: the subsets of a kind with too many rows give
+    fewer, in proportion to what they would give without this key."""
     licences: tuple[str, ...] | None = None
     """Licences to allow, as the sources state them; rows with another licence are rejected.
     Default: all licences."""
@@ -316,6 +332,9 @@ class Recipe(Section):
     extends: Annotated[str, Mark.NOT_DIGESTED] = ""
     """Name of a shipped recipe, or a recipe file, whose keys this recipe overrides. `null` removes
     a key."""
+    only: Annotated[tuple[str, ...], Mark.NOT_DIGESTED] = ()
+    """Names of the subsets to keep of the extended recipe. Default: all of them. `null` in place of
+    a subset leaves out that one."""
     seed: int = 0
     """Seed of every random draw."""
     mirror: Annotated[RecipePath, Mark.NOT_DIGESTED] = ""

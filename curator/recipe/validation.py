@@ -5,6 +5,7 @@ keys. Out: one line per error, with its place.
 """
 
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 from itertools import islice
 from typing import Any, get_args
 
@@ -24,6 +25,10 @@ def cross_key_errors(document: Document) -> list[str]:
         if name not in subsets:
             place = document.place(("mixture", "subsets", name))
             errors.append(f"{place}: {unknown_name('subset', name, subsets)}")
+    if "only" in document.values and not document.values.get("extends"):
+        place = document.place(("only",))
+        errors.append(f"{place}: only: it needs the key 'extends', whose subsets it keeps.")
+    errors += _kind_errors(document, subsets)
     errors += _licence_errors(document, subsets)
     for name in subsets:
         errors += _writer_errors(document, name, _mapping(subsets, name))
@@ -34,6 +39,24 @@ def cross_key_errors(document: Document) -> list[str]:
             "same source, kind and writer. Give them different parts or writers, or remove one."
         )
     return errors
+
+
+def _kind_errors(document: Document, subsets: Mapping[str, Any]) -> list[str]:
+    """Errors of shares by kind that no rows can have."""
+    shares = _mapping(document.values, "mixture", "kinds")
+    place = document.place(("mixture", "kinds"))
+    try:
+        total = sum(Fraction(str(share).removesuffix("%")) for share in shares.values())
+    except ValueError:
+        return []  # an error of its own
+    existing = {_mapping(subsets, name).get("kind") for name in subsets}
+    missing = [kind for kind in shares if kind in get_args(Kind) and kind not in existing]
+    if missing:
+        return [f"{place}: mixture.kinds: no subset has the kind {missing[0]}."]
+    if total > 100 or (total < 100 and shares and existing <= set(shares)):
+        seen = f"{float(total):g}%"
+        return [f"{place}: mixture.kinds: expected shares of 100% in all, saw {seen}."]
+    return []
 
 
 def _licence_errors(document: Document, subsets: Mapping[str, Any]) -> list[str]:
@@ -102,6 +125,7 @@ def _sharing_pairs(subsets: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name in subsets:
         subset = _mapping(subsets, name)
         source, kind, part = subset.get("source"), subset.get("kind"), subset.get("part") or ""
+        source = source.get("name") if isinstance(source, dict) else source
         if not all(isinstance(value, str) for value in (source, kind, part)):
             continue  # another source, or an error of its own
         earlier = []

@@ -77,8 +77,9 @@ def _find(name: str | Path, folder: Path, part: str) -> Path:
     except ValueError:  # Python rejects NUL and lone surrogates in a path
         raise UsageError(f"{to_one_line(str(path))} is not a valid path") from None
     shipped = shipped_recipes(part)
-    if str(name) in shipped:
-        return shipped[str(name)]
+    same = [each for each in shipped if each == str(name) or each.endswith(f"/{name}")]
+    if str(name) in same or len(same) == 1:  # `g-m` is `ablations/g-m`
+        return shipped[str(name) if str(name) in same else same[0]]
     if path.suffix in (".yaml", ".yml") or path.is_dir():
         problem = f"{path} is a folder" if path.is_dir() else f"There is no file {path}"
         raise UsageError(
@@ -106,9 +107,44 @@ def _read(path: Path, children: tuple[Path, ...], model: Model, part: str) -> Do
         why = to_one_line(str(error), 1_000)
         raise RecipeError(f"{document.place(('extends',))}: extends: {why}") from None
     base = _read(base_path, (*children, path.resolve()), model, part)
+    if "only" in model.model_fields:
+        _keep_subsets(base.values, document)
     _rewrite_paths(base, path.parent, model)
     places = {**base.places, **document.places}
     return Document(path, _merge(base.values, document.values, model), places)
+
+
+def _keep_subsets(base: dict[Any, Any], document: Document) -> None:
+    """Remove the subsets of a base that the document does not keep, and their amounts.
+
+    The key `only` names those to keep, `null` one to leave out. Raises RecipeError if `only` names
+    a subset that the base does not have.
+    """
+    base.pop("only", None)  # what the base kept of its own base
+    subsets = base.get("subsets")
+    if not isinstance(subsets, dict):
+        return
+    only, own = document.values.get("only"), document.values.get("subsets")
+    if not isinstance(only, list) or not all(isinstance(name, str) for name in only):
+        only = None  # an error of its own
+    if only == []:
+        place = document.place(("only",))
+        raise RecipeError(f"{place}: only: expected the name of a subset to keep, saw none")
+    for number, name in enumerate(only or ()):
+        if name not in subsets:
+            place = document.place(("only", number))
+            raise RecipeError(f"{place}: only: {unknown_name('subset', name, subsets)}")
+    removed = (
+        [name for name, value in own.items() if value is None] if isinstance(own, dict) else []
+    )
+    if only:
+        removed += [name for name in subsets if name not in only]
+    mixture = base.get("mixture")
+    amounts = mixture.get("subsets") if isinstance(mixture, dict) else None
+    for name in removed:
+        subsets.pop(name, None)
+        if isinstance(amounts, dict):
+            amounts.pop(name, None)
 
 
 def _rewrite_paths(base: Document, folder: Path, model: Model) -> None:

@@ -1,8 +1,9 @@
 """The release folder of a version, which `curator publish` uploads and trainers read.
 
 In: a store and a version. Out: `data/SUBSET/*.parquet`, `alpaca.json`, `recipe.yaml`,
-`manifest.json` and `README.md`; the same version gives the same bytes. The folder is complete
-or absent.
+`manifest.json` and `README.md`; the same version gives the same bytes. `alpaca.json` has the rows
+of the split `train` with a solution: its format cannot state a question alone. The folder is
+complete or absent.
 """
 
 import json
@@ -10,6 +11,7 @@ import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from hashlib import file_digest
 from pathlib import Path
 from typing import Any
@@ -134,12 +136,7 @@ def _fill(
             engine, store, version, lambda sql: _released_sql(sql, held_out), "split"
         )
         shards = write_shards(map(_with_hex_ids, released), folder)
-        train = read_rows(
-            engine,
-            store,
-            version,
-            lambda sql: f"SELECT * FROM ({split_sql(sql.rows, held_out)}) WHERE split = 'train'",
-        )
+        train = read_rows(engine, store, version, partial(_select_solved, held_out))
         alpaca = FORMATS["alpaca"].write(train, folder / "alpaca.json")
         counts = count_rows(engine, [folder / path for path in shards])
     if sum(shards.values()) != total or counts.rows != total:
@@ -195,6 +192,23 @@ def split_sql(rows: str, held_out: float) -> str:
     words = "regexp_replace(lower(question), '[^\\pL\\pN]+', ' ', 'g')"
     split = f"CASE WHEN substr(md5('split:' || {words}), 1, 8) < {literal(limit)}"
     return f"SELECT *, {split} THEN 'validation' ELSE 'train' END AS split FROM ({rows})"
+
+
+def select_split(held_out: float, split: str, sql: RowsSql) -> str:
+    """SELECT of the rows of a split; with nothing held out, of all rows."""
+    if not held_out:
+        return sql.rows
+    return f"SELECT * FROM ({split_sql(sql.rows, held_out)}) WHERE split = {literal(split)}"
+
+
+def select_questions(sql: RowsSql) -> str:
+    """SELECT of the rows that are questions without a solution."""
+    return f"SELECT * FROM ({sql.rows}) WHERE text = ''"
+
+
+def _select_solved(held_out: float, sql: RowsSql) -> str:
+    """SELECT of the rows of the split `train` with a solution."""
+    return f"SELECT * FROM ({select_split(held_out, 'train', sql)}) WHERE text <> ''"
 
 
 def _with_hex_ids(batch: pa.RecordBatch) -> pa.RecordBatch:

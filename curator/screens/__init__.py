@@ -13,6 +13,7 @@ from curator.screens import (
     lists,
     near_duplicates,
     similar_solutions,
+    tokens,
 )
 from curator.screens.rows import Rows
 from curator.screens.screen import Screen
@@ -22,6 +23,7 @@ __all__ = ["SCREENS", "Rows", "Screen"]
 SCREENS: dict[str, Screen] = {
     lists.NAME: lists.SCREEN,
     licence.NAME: licence.SCREEN,
+    tokens.NAME: tokens.SCREEN,
     duplicates.NAME: duplicates.SCREEN,
     contamination.NAME: contamination.SCREEN,
     near_duplicates.NAME: near_duplicates.SCREEN,

@@ -9,7 +9,7 @@ import pyarrow as pa
 from curator.core.section import Section
 from curator.screens.rows import Rows
 
-Need = Literal["seed", "evals", "licences", "lists"]
+Need = Literal["seed", "evals", "licences", "lists", "tokenizer"]
 """What a build provides to a screen, as a keyword argument of that name:
 
     seed      int: the recipe's seed
@@ -18,6 +18,7 @@ Need = Literal["seed", "evals", "licences", "lists"]
     licences  list of str: the licences that `mixture.licences` allows; the screen does not run if
               the recipe has no such list
     lists     {key: paths}: the lists of rows that the screen's parameters name, by their key
+    tokenizer TokenizerFile: the file that the screen's parameters `tokenizer` and `revision` name
 """
 
 

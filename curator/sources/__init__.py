@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 
+from curator.core.errors import UsageError
 from curator.core.model import Problem, QuarantinedRecord
-from curator.sources.custom import CustomFiles, custom_source
+from curator.sources.custom import CustomFiles, columns_of, custom_source, has_column
 from curator.sources.datasets import (
     aqua_rat,
     camel_math,
@@ -31,7 +32,7 @@ from curator.sources.datasets import (
 )
 from curator.sources.datasets.mathinstruct import PARTS
 from curator.sources.fetch.open import check_reachable, open_source
-from curator.sources.fields import MAX_TEXT, TOO_LONG, Unreadable, quarantine
+from curator.sources.fields import MAX_TEXT, TOO_LONG, Unreadable, missing_column, quarantine
 from curator.sources.readers.detect import cut, read_records
 from curator.sources.readers.pieces import NotCut, Piece
 from curator.sources.source import Source, SourceFiles
@@ -74,6 +75,7 @@ __all__ = [
     "NotCut",
     "Source",
     "SourceFiles",
+    "check_columns",
     "check_reachable",
     "custom_source",
     "open_source",
@@ -97,6 +99,10 @@ def pieces(opened: SourceFiles) -> list[FilePiece]:
     for number, path in enumerate(opened.files):
         found += [FilePiece(number, piece) for piece in cut(path)] or [FilePiece(number)]
     return found
+
+
+MAX_SEEN = 1_000
+"""Names of columns after which no further ones are collected for an error message."""
 
 
 def records(
@@ -125,6 +131,29 @@ def records(
                 yield problem
         except Unreadable as error:
             yield quarantine(place, str(error), row)
+
+
+def check_columns(source: Source, opened: SourceFiles) -> None:
+    """Raise UsageError if no record has a column that a user named.
+
+    A missing column reads like one without values, so a misspelt column of gold answers would leave
+    every row without one. Reads records until each column was seen, which is the first record of
+    most files.
+    """
+    missing, seen = list(source.named), dict[str, None]()
+    files = zip(opened.files, opened.names, strict=True) if missing else ()
+    rows = chain.from_iterable(read_records(path, name) for path, name in files)
+    for record in islice(rows, source.first or None):
+        if isinstance(record, QuarantinedRecord):
+            continue
+        row = record[1]
+        missing = [column for column in missing if not has_column(row, column)]
+        if not missing:
+            return
+        if len(seen) < MAX_SEEN:
+            seen |= dict.fromkeys(columns_of(row))
+    if missing and seen:
+        raise UsageError(f"{source.name}: {missing_column(missing[0], seen)}")
 
 
 def _length(problem: Problem) -> int:

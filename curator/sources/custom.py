@@ -82,6 +82,7 @@ def custom_source(
         local=files.file,
         first=files.rows,
         fields=tuple(column_of.values()),
+        named=tuple(column_of.values()),
         settings=json.dumps(
             {"columns": column_of, "licence": licence}
             | ({"rows": files.rows} if files.rows else {}),
@@ -100,6 +101,26 @@ def _add_nested_columns(row: Row, column_of: Mapping[str, str]) -> Row:
         if cell is not row and cell is not None:
             nested[column] = cell
     return {**row, **nested} if nested else row
+
+
+def has_column(row: Row, column: str) -> bool:
+    """Return whether a row has a column, also one inside an object, whatever its cell."""
+    if column in row:
+        return True
+    cell: object = row
+    for key in column.split("."):
+        if not isinstance(cell, Mapping) or key not in cell:
+            return False
+        cell = cell[key]
+    return True
+
+
+def columns_of(row: Row) -> Iterator[str]:
+    """Yield the names of a row's columns, and `outer.inner` of those inside an object."""
+    for name, cell in row.items():
+        yield str(name)
+        if isinstance(cell, Mapping):
+            yield from (f"{name}.{key}" for key in cell)
 
 
 def _parse(

@@ -14,6 +14,7 @@ from curator.core.errors import UsageError
 from curator.core.escape import for_terminal
 from curator.sources.chat_columns import is_chat, kind_of
 from curator.sources.custom import CONTEXT
+from curator.sources.fields import missing_column
 from curator.sources.source import Row
 
 SAMPLE = 500
@@ -132,7 +133,7 @@ def find_columns(rows: Sequence[Row], given: Mapping[str, str]) -> list[Column]:
 
 def _require(column: str, cells: Mapping[str, object]) -> None:
     if column not in cells:
-        raise UsageError(f"No column named '{column}'. {_list(cells)}")
+        raise UsageError(missing_column(column, cells))
 
 
 def _list(cells: Mapping[str, object]) -> str:

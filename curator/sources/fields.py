@@ -6,10 +6,12 @@ In: a row (any JSON). Out: texts that Arrow can store (no lone surrogates or NUL
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from itertools import islice
 from typing import Any
 
+from curator.core.errors import to_one_line
 from curator.core.model import LETTERS, QuarantinedRecord
 from curator.sources.source import Row
 from datastore.text import is_storable, make_storable
@@ -167,3 +169,19 @@ def _cut(value: object) -> object:
 
 def _shorten(value: object) -> str:
     return f"{len(value)} bytes" if isinstance(value, bytes) else str(value)
+
+
+MAX_COLUMNS = 40
+"""Columns that an error message lists."""
+
+
+def missing_column(column: str, seen: Iterable[str]) -> str:
+    """Return the message for a column that no record has, with the columns seen, nearest first."""
+    names = list(dict.fromkeys(seen))
+    near = get_close_matches(column, names, n=3, cutoff=0.6) if len(column) <= 100 else []
+    ordered = [*near, *(name for name in names if name not in near)]
+    more = f", … and {len(ordered) - MAX_COLUMNS:,} more" if ordered[MAX_COLUMNS:] else ""
+    listed = to_one_line(", ".join(ordered[:MAX_COLUMNS]), 300)
+    hint = f" Did you mean '{to_one_line(near[0], 100)}'?" if near else ""
+    listed = listed or "none, because no record could be read"
+    return f"No column named '{to_one_line(column, 100)}'.{hint} Columns: {listed}{more}"

@@ -52,6 +52,8 @@ class Source:
     """Rows of its MathInstruct subsets according to the paper; 0 if it has none."""
     fields: tuple[str, ...] = ()
     """Upstream's column names."""
+    named: tuple[str, ...] = ()
+    """Columns that a user named. It is an error if no record has one of them."""
     settings: str = ""
     """Columns, licence and row limit of a custom source, as JSON. The digest covers it."""
     citation: str = ""

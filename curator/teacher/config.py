@@ -49,7 +49,8 @@ class TeacherSettings(Section):
     base_url: Delivery[str] = Field(
         default="https://api.openai.com/v1", pattern=r"^https?://[^\s/]+"
     )
-    """URL of the endpoint, including `/v1`."""
+    """URL of the endpoint, including `/v1`. A query such as Azure's `?api-version=2024-10-21` is
+    sent with every request; with `api-version`, the key is sent in the header `api-key`."""
     replay: Delivery[RecipePath] = ""
     """File of recorded calls to serve instead of the endpoint, relative to the recipe file."""
     family: str = "openai"
@@ -191,9 +192,11 @@ def check_base_url(value: str) -> str:
             "expected no user name or password in the URL; the key is read from the variable "
             "in key_env"
         )
-    if parts.query or parts.fragment:
+    if parts.fragment:
+        raise ValueError("expected a URL without a fragment (#…)")
+    if redact_all_keys(value) != value:
         raise ValueError(
-            "expected a URL without a query; the key is read from the variable in key_env"
+            "expected no key or password in the URL; the key is read from the variable in key_env"
         )
     return value
 

@@ -26,6 +26,8 @@ MAX_FAILURES = 32
 """Calls that fail in a row before the endpoint is given up."""
 REPORTED_HOLD_S = 10.0
 """A pause that is longer than this is reported to the user."""
+MAX_REPORTED = 5
+"""Reasons of failed calls that are reported with the endpoint's words while it works."""
 NOT_SENT = Attempt(Failure("not sent"))
 
 
@@ -88,6 +90,7 @@ class Dispatcher:
         self._counts_tokens = budgets.counts_tokens or bool(settings.tokens_per_minute)
         self._replies = 0
         self._failures_in_a_row = 0
+        self._reported: set[str] = set()
 
     @property
     def in_flight(self) -> int:
@@ -117,8 +120,11 @@ class Dispatcher:
             if exhausted and result.reason == "no connection" and self._replies == replies:
                 raise self._stop(f"{result}; is the server running?")
             if result.retry == "never" or exhausted or self.closing:
-                final = result.retry == "never" and result.reason != "no recording"
+                # A reply that cannot be read was paid for: it is kept, not bought again.
+                final = result.retry == "never" or (exhausted and result.charged)
+                final &= result.reason != "no recording"
                 outcome.call = Call("failed", reason=result.reason, final=final)
+                self._note_words(result)
             else:
                 self.retried += 1
                 self.sent.discard(asyncio.current_task())
@@ -126,6 +132,13 @@ class Dispatcher:
                     await asyncio.sleep(backoff_s(outcome.tries - outcome.rate_limited))
         self._check_failures(outcome.call)
         return outcome
+
+    def _note_words(self, failure: Failure) -> None:
+        """Report the endpoint's words on a call that failed, once per reason."""
+        reported = failure.reason in self._reported or len(self._reported) >= MAX_REPORTED
+        if failure.detail and not reported:
+            self._reported.add(failure.reason)
+            self._listener.note(f"A call failed: {failure}")
 
     def _start_outcome(self, request: AnyRequest) -> Outcome:
         if not self._counts_tokens:

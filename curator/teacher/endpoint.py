@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from curator.core.errors import TeacherError, to_one_line
@@ -19,7 +19,7 @@ from curator.teacher.call import AnyRequest, Call, EmbeddingRequest, encode_embe
 from curator.teacher.config import TeacherSettings
 from curator.teacher.grouping import Grouping
 from curator.teacher.rate_limit import parse_retry_after
-from curator.teacher.response import Failure, read_error_response, read_response
+from curator.teacher.response import MAX_WORDS, Failure, read_error_response, read_response
 from curator.teacher.vectors import read_embeddings, read_vector, share_tokens
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ IDLE_S = 4.0
 """Seconds after which an idle connection is closed: before servers (uvicorn: 5) close it."""
 REPLY_BYTES = 16_000_000
 """Maximum bytes of a reply after decompression. A longer one is never read to its end."""
+
+AZURE_QUERY = "api-version"
+"""Name in the query of an address that only Azure's endpoints have."""
 
 
 class ReplyTooLong(ValueError):
@@ -151,7 +154,7 @@ class Endpoint:
             failure, body = read_error_response(response.status_code, response.content, self._key)
             return Attempt(failure, body, parse_retry_after(response.headers))
         except ReplyTooLong:
-            return Attempt(Failure("reply too long"))
+            return Attempt(Failure("reply too long", charged=True))
         except (openai.APIConnectionError, aiohttp.ClientError, OSError, ValueError) as error:
             return Attempt(self._classify(error))
 
@@ -162,7 +165,7 @@ class Endpoint:
 
     def redact(self, text: str) -> str:
         """Return the text on one line, without keys."""
-        return to_one_line(redact_all_keys(text, self._key))
+        return to_one_line(redact_all_keys(text, self._key), 2 * MAX_WORDS)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -247,10 +250,15 @@ def make_client(settings: TeacherSettings, key: str) -> "AsyncOpenAI":
     import httpx2
     import openai
 
+    address, query = split_query(settings.base_url)
+
     class BoundedHttpClient(openai.DefaultAioHttpClient):
         async def send(
             self, request: httpx2.Request, *, stream: bool = False, **options: Any
         ) -> httpx2.Response:
+            if AZURE_QUERY in query and key:  # Azure reads a key from no other header
+                del request.headers["Authorization"]
+                request.headers["api-key"] = key
             response = await super().send(request, stream=True, **options)
             if stream and response.is_success:  # a file, which is written to the disk in pieces
                 return response
@@ -260,12 +268,13 @@ def make_client(settings: TeacherSettings, key: str) -> "AsyncOpenAI":
     limits = httpx2.Limits(max_connections=settings.concurrency, keepalive_expiry=IDLE_S)
     try:
         return openai.AsyncOpenAI(
-            base_url=settings.base_url,
+            base_url=address,
             api_key=key or "none",
+            default_query=query,
             max_retries=0,
             timeout=timeout,
             http_client=BoundedHttpClient(
-                base_url=settings.base_url,
+                base_url=address,
                 timeout=timeout,
                 limits=limits,
                 verify=httpx2.create_ssl_context(),  # takes 0.1 s: made once for all proxies
@@ -274,6 +283,13 @@ def make_client(settings: TeacherSettings, key: str) -> "AsyncOpenAI":
         )
     except httpx2.InvalidURL as error:
         raise ValueError(str(error)) from None
+
+
+def split_query(base_url: str) -> tuple[str, dict[str, object]]:
+    """Return an address without its query, and the query as names and values."""
+    parts = urlsplit(base_url)
+    query: dict[str, object] = dict(parse_qsl(parts.query, keep_blank_values=True))
+    return parts._replace(query="").geturl(), query
 
 
 def transport_error(error: BaseException) -> BaseException:

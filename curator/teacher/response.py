@@ -15,6 +15,13 @@ from curator.teacher.call import Call, Flaw
 MAX_STORED_BYTES = 100_000
 """Maximum bytes of a stored body; a longer one is cut and stored as text."""
 
+MAX_WORDS = 1_000
+"""Maximum characters of an endpoint's message that are shown: advice comes at its end."""
+UNSUPPORTED = ("unsupported_parameter", "unsupported_value", "unknown_parameter")
+"""Codes of errors that every call with the same parameters meets."""
+TEXT_PARTS = ("text", "output_text")
+"""Types of the parts of a reply that are its text; others hold a thought or a picture."""
+
 Retry = Literal["later", "never", "stop"]
 
 
@@ -38,7 +45,8 @@ class Failure:
     """Tokens that the endpoint reports as charged; 0 if it reports none."""
 
     def __str__(self) -> str:
-        return f"{self.reason}: {self.detail}" if self.detail else self.reason
+        said = self.detail and self.detail not in self.reason
+        return f"{self.reason}: {self.detail}" if said else self.reason
 
 
 def read_response(content_type: str, body: bytes, key: str) -> tuple[Call | Failure, Any]:
@@ -78,14 +86,17 @@ def read_completion(body: Any) -> Call | Failure:
             completion_tokens=completion_tokens,
         )
 
-    if body.get("error"):
-        return Failure("error in the reply", busy=True, detail=error_message(body))
+    if failure := _read_error(body):
+        return failure
     choices = body.get("choices")
     if not isinstance(choices, list) or not choices:
         return fail("no choices")
     choice = _as_dict(choices[0])
+    if failure := _read_error(choice):
+        return failure
     message = _as_dict(choice.get("message"))
-    text, refusal = _as_str(message.get("content")), _as_str(message.get("refusal"))
+    text, parts = _read_content(message.get("content"))
+    refusal = _as_str(message.get("refusal"))
     finish = _as_str(choice.get("finish_reason"))
     flaw: Flaw = ""
     if refusal:
@@ -95,7 +106,8 @@ def read_completion(body: Any) -> Call | Failure:
     elif finish == "length":
         flaw = "truncated"
     if not flaw and not text:
-        return fail("no content")
+        only = "only reasoning" if _has_reasoning(message) else parts
+        return fail(f"no content: {only}" if only else "no content")
     return Call(
         "answered",
         text,
@@ -105,6 +117,44 @@ def read_completion(body: Any) -> Call | Failure:
         completion_tokens=completion_tokens,
         fingerprint=_as_str(body.get("system_fingerprint"))[:200],
     )
+
+
+def _read_content(content: Any) -> tuple[str, str]:
+    """Return the text of a message, and which parts it has if none is a text.
+
+    Some endpoints send parts: `[{"type": "thinking", …}, {"type": "text", "text": "…"}]`.
+    """
+    if not isinstance(content, list):
+        return _as_str(content), ""
+    parts = [{"type": "text", "text": part} if isinstance(part, str) else part for part in content]
+    texts = [_as_dict(part) for part in parts]
+    found = [_as_str(part.get("text")) for part in texts if part.get("type") in TEXT_PARTS]
+    if found:
+        return "".join(found), ""
+    names = sorted({to_one_line(str(part.get("type")), 40) for part in texts})
+    return "", f"only parts {', '.join(names[:5])}" if names else ""
+
+
+def _has_reasoning(message: dict[Any, Any]) -> bool:
+    return any(_as_str(message.get(name)) for name in ("reasoning_content", "reasoning"))
+
+
+def _read_error(body: dict[Any, Any]) -> Failure | None:
+    """Return the failure of an error inside a reply with status 200; None without one.
+
+    Gateways put the error of the provider there, with its status as code.
+    """
+    if not body.get("error") and body.get("object") != "error":
+        return None
+    error = _as_dict(body.get("error")) or body
+    status = error.get("code", error.get("status_code"))
+    if isinstance(status, str) and status.isascii() and status.isdigit() and len(status) == 3:
+        status = int(status)
+    if type(status) is int and status in (401, 402, 403, 429):
+        return classify_error(status, body)
+    words = error_code(body) or error_message(body)
+    reason = f"error in the reply: {words}" if words else "error in the reply"
+    return Failure(to_one_line(reason), busy=True, detail=error_message(body))
 
 
 def read_error_response(status: int, body: bytes, key: str) -> tuple[Failure, Any]:
@@ -120,6 +170,8 @@ def read_error_response(status: int, body: bytes, key: str) -> tuple[Failure, An
 def classify_error(status: int, body: Any) -> Failure:
     """Return the failure for a status and an error's body (JSON or text, without keys)."""
     code, detail = error_code(body), error_message(body)
+    if status == 402:
+        return Failure("no credit left", "stop", detail=detail)
     if status in (401, 403):
         return Failure("key refused", "stop", detail=detail)
     if status == 404:
@@ -137,17 +189,19 @@ def classify_error(status: int, body: Any) -> Failure:
         return Failure(reason, busy=status == 408 or status >= 500, detail=detail)
     if "content_filter" in code or "content_policy" in code:
         return Failure("content policy", "never", detail=detail)
-    return Failure(f"bad request: {code or detail or status}", "never", detail=detail)
+    retry: Retry = "stop" if code in UNSUPPORTED else "never"
+    reason = to_one_line(f"bad request: {code or detail or status}")
+    return Failure(reason, retry, detail=detail)
 
 
 def error_message(body: Any) -> str:
     """Return the message of an error's body on one line; of a text its beginning."""
     if isinstance(body, str):
-        return to_one_line(body)
+        return to_one_line(body, MAX_WORDS)
     error = _as_dict(body).get("error")
     for message in (_as_dict(error).get("message"), error, _as_dict(body).get("message")):
         if isinstance(message, str) and message:
-            return to_one_line(message)
+            return to_one_line(message, MAX_WORDS)
     return ""
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 
-from curator.core.errors import UsageError
+from curator.core.tokenizer import load_tokenizer_file, replace_surrogates
 
 MESSAGE = 4
 """Tokens that mark one message of a chat: its beginning, role and end. OpenAI's models use 3 and
@@ -35,28 +35,13 @@ def counter(path: Path | None = None) -> Count:
         import splintr
 
         encode = splintr.Tokenizer.from_pretrained("o200k_base").encode_ordinary
-        return lambda text: len(encode(_replace_surrogates(text)))
-    import tokenizers
-
-    try:
-        tokenizer = tokenizers.Tokenizer.from_str(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"Cannot read the tokenizer {path}: {error.strerror}.") from None
-    except Exception as error:  # the library raises nothing narrower
-        message = " ".join(str(error).split())[:200]
-        raise UsageError(f"{path} is not a valid tokenizer.json: {message}") from None
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
+        return lambda text: len(encode(replace_surrogates(text)))
+    tokenizer = load_tokenizer_file(path)
     return lambda text: len(
-        tokenizer.encode(_replace_surrogates(text), add_special_tokens=False).ids
+        tokenizer.encode(replace_surrogates(text), add_special_tokens=False).ids
     )
 
 
 def prompt_tokens(count: Count, messages: Iterable[tuple[str, str]]) -> int:
     """Return the tokens of a prompt: its texts, MESSAGE per message, and REPLY."""
     return sum(count(text) + MESSAGE for _, text in messages) + REPLY
-
-
-def _replace_surrogates(text: str) -> str:
-    """Replace lone surrogates, which JSON can express and UTF-8 cannot."""
-    return text.encode("utf-8", "replace").decode()

@@ -123,6 +123,13 @@ class Calls(JsonObject):
         """All counts, also those of replies without a rationale: `unread: reason`."""
         return self.model_dump(exclude_unset=True, exclude={"prompts"})
 
+    @property
+    def unread(self) -> dict[str, int]:
+        """Replies without a rationale, by reason."""
+        start = "unread: "
+        counts = self.counts.items()
+        return {key.removeprefix(start): n for key, n in counts if key.startswith(start)}
+
 
 class SubsetContent(JsonObject):
     """Counts of one subset: the numbers that `curator show` prints."""

@@ -11,7 +11,7 @@ from sys import intern
 from typing import Any
 
 from curator.core.errors import UsageError, unknown_name
-from curator.versions.content import content_of, objects_of
+from curator.versions.content import Content, content_of, objects_of
 from curator.versions.drop_reasons import create_drop_reasons
 from curator.versions.queries import digests, scan_objects, version_rationales
 from datastore.engine import literal
@@ -112,13 +112,25 @@ class KeyChange:
 
 
 def recipe_changes(a: Manifest, b: Manifest) -> list[KeyChange]:
-    """Return the keys of the resolved recipes that differ, apart from `name` and `about`."""
+    """Return the keys of the resolved recipes that differ, apart from `name` and `about`.
+
+    Two paths of a file with the same content do not differ: a path depends on the recipe's folder.
+    """
     old, new = (dict(_flat(content_of(each).recipe.plain(), "")) for each in (a, b))
+    ignored = {"name", "about", *_same_files(content_of(a), content_of(b))}
     return [
         KeyChange(key, old.get(key, ""), new.get(key, ""))
         for key in dict.fromkeys([*old, *new])
-        if old.get(key) != new.get(key) and key not in ("name", "about")
+        if old.get(key) != new.get(key) and key not in ignored
     ]
+
+
+def _same_files(a: Content, b: Content) -> Iterator[str]:
+    """Yield the keys with the path of a file whose content both versions read."""
+    for name in a.subsets.keys() & b.subsets.keys():
+        old, new = (content.sources.get(name) for content in (a, b))
+        if old and new and old.revision and old.revision == new.revision:
+            yield from (f"subsets.{name}.source.{key}" for key in ("file", "seeds"))
 
 
 def _flat(value: Any, path: str) -> Iterator[tuple[str, str]]:

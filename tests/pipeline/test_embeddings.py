@@ -185,7 +185,7 @@ def test_a_text_that_the_model_refuses_is_reported_and_others_are_compared(
         build(path, tmp_path / "store")
         assert server.requests == requests
     rows = load("meaning", tmp_path / "store").to_pylist()
-    assert len(rows) == len(PAIRS) + 1
+    assert len({row["question"] for row in rows}) == len(PAIRS) + 1
 
 
 def test_a_killed_build_resumes_and_pays_only_for_what_was_in_flight(tmp_path: Path) -> None:

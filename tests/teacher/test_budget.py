@@ -7,7 +7,7 @@ import pytest
 
 from curator.core.errors import BudgetReached, UsageError
 from curator.teacher import Budget, Call, Prices
-from tests.teacher.faults import COMPLETION_TOKENS, PROMPT_TOKENS, Server, completion
+from tests.teacher.faults import COMPLETION_TOKENS, PROMPT_TOKENS, Reply, Server, completion
 from tests.teacher.helpers import ask, records, requests, settings
 
 EACH = PROMPT_TOKENS + COMPLETION_TOKENS
@@ -83,7 +83,8 @@ def test_a_larger_budget_resumes_where_a_smaller_one_stopped(tmp_path: Path) -> 
 
 def test_the_cost_of_failed_attempts_is_counted(tmp_path: Path) -> None:
     empty = json.dumps({**completion("x"), "choices": []}).encode()
-    with Server(reply=lambda body, number: (200, {}, empty) if number < 2 else None) as server:
+    replies: list[Reply] = [(200, {}, empty), (500, {}, b"")]
+    with Server(reply=lambda body, number: dict(enumerate(replies)).get(number)) as server:
         limited = settings(server, prices=PRICES, tries=2)
         [failed], _ = ask(limited, tmp_path, requests(1))
         [answered], counts = ask(limited, tmp_path, requests(1))
@@ -91,7 +92,7 @@ def test_the_cost_of_failed_attempts_is_counted(tmp_path: Path) -> None:
     assert isinstance(answered, Call) and answered.status == "answered"
     assert counts.tokens == EACH
     record = records(tmp_path)["question 0"]
-    assert (record["tokens"], record["money"]) == (3 * EACH, pytest.approx(3 * MONEY))
+    assert (record["tokens"], record["money"]) == (2 * EACH, pytest.approx(2 * MONEY))
 
 
 def test_a_budget_of_money_needs_a_maximum_length_of_replies(tmp_path: Path) -> None:

@@ -84,7 +84,8 @@ def test_each_kind_of_reply_is_recognised(case: dict[str, Any], tmp_path: Path) 
         [call], _ = ask(settings(server, tries=2), tmp_path, requests(1))
     assert isinstance(call, Call)
     assert {name: getattr(call, name) for name in case["call"]} == case["call"]
-    assert server.tries.total() == (1 if call.final else 2)
+    unreadable = call.reason.startswith(("no content", "no choices", "broken JSON"))
+    assert server.tries.total() == (1 if call.final and not unreadable else 2)
 
 
 def test_a_final_failure_is_not_retried_and_a_temporary_one_is(tmp_path: Path) -> None:
@@ -101,6 +102,48 @@ def test_a_final_failure_is_not_retried_and_a_temporary_one_is(tmp_path: Path) -
     assert [call.status for call in second if isinstance(call, Call)] == ["failed", "answered"]
     assert server.tries == {"question 0#0": 1, "question 1#0": 2}
     assert (counts.cached, counts.answered) == (1, 1)
+
+
+@pytest.mark.parametrize("content", [None, "", [{"type": "image_url"}], {"text": "x"}])
+def test_a_reply_that_cannot_be_read_is_not_paid_for_again(content: Any, tmp_path: Path) -> None:
+    body = completion("x")
+    body["choices"][0]["message"]["content"] = content
+    with Server(reply=always(200, json.dumps(body).encode())) as server:
+        [first], paid = ask(settings(server, tries=2), tmp_path, requests(1))
+        [second], again = ask(settings(server, tries=2), tmp_path, requests(1))
+    assert isinstance(first, Call) and first == second and first.reason.startswith("no content")
+    assert server.tries.total() == 2
+    assert (paid.failed, again.made, again.cached) == (1, 0, 1)
+    assert records(tmp_path)["question 0"]["tokens"] == paid.tokens == 36
+
+
+def test_advice_of_a_provider_is_shown_whole_and_ends_the_calls(tmp_path: Path) -> None:
+    advice = "Unsupported parameter: 'max_tokens' is not supported with this model. " + "So, " * 50
+    advice += "use 'max_completion_tokens' instead."
+    with Server(reply=always(400, error(advice, "unsupported_parameter"))) as server:
+        [failed], _ = ask(settings(server), tmp_path, requests(1))
+    assert isinstance(failed, TeacherError)
+    assert str(failed).endswith(advice)
+
+
+@pytest.mark.parametrize("status", [200, 400])
+def test_the_words_of_an_error_are_reported_once(status: int, tmp_path: Path) -> None:
+    words = "The prompt has a word that nobody knows. " * 20 + "Leave it out."
+    notes = Notes()
+    with Server(reply=always(status, error(words, "odd_word"))) as server:
+        calls, _ = ask(settings(server, tries=1), tmp_path, requests(5), listener=notes)
+    what = "error in the reply" if status == 200 else "bad request"
+    assert {call.reason for call in calls if isinstance(call, Call)} == {f"{what}: odd_word"}
+    assert notes.texts.count(f"A call failed: {what}: odd_word: {words}") == 1
+
+
+def test_no_credit_in_a_good_reply_ends_the_calls(tmp_path: Path) -> None:
+    body = {"error": {"message": "This request requires more credits", "code": 402}}
+    with Server(reply=always(200, json.dumps(body).encode())) as server:
+        [failed], _ = ask(settings(server), tmp_path, requests(1))
+    assert isinstance(failed, TeacherError)
+    assert str(failed).endswith("no credit left: This request requires more credits")
+    assert server.tries.total() == 1
 
 
 def test_a_failed_call_is_not_retried_in_the_same_run(tmp_path: Path) -> None:
@@ -422,5 +465,5 @@ def test_a_deeply_nested_reply_is_stored_as_a_failed_call(tmp_path: Path, depth:
     body = json.dumps(completion("42"))[:-1] + ', "x": ' + "[" * depth + "]" * depth + "}"
     with Server(reply=always(200, body.encode(), {"content-type": "application/json"})) as server:
         calls, _ = ask(settings(server, tries=1), tmp_path, requests(1))
-    assert calls == [Call("failed", reason="broken JSON", final=False)]
+    assert calls == [Call("failed", reason="broken JSON", final=True)]
     assert body[:1_000] in records(tmp_path)["question 0"]["response"]

@@ -106,6 +106,31 @@ def test_a_request_has_the_headers_of_the_official_client(
     assert ours["openai-organization"] == "an-organisation"
 
 
+def test_the_query_of_an_address_is_kept_and_azure_reads_the_key_from_its_own_header(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_KEY", "a-key-of-this-test")
+    with Server() as server:
+        root = server.url.removesuffix("/v1")
+        for query in ("?api-version=2024-06-01", "?region=eu&flag="):
+            named = settings(
+                server, base_url=f"{root}/openai/deployments/dep{query}", key_env="TEST_KEY"
+            )
+            ask(named, tmp_path / query[1:4], requests(1))
+    azure, other = map(fields, server.heads)
+    path = "/openai/deployments/dep/chat/completions"
+    assert azure[""] == f"POST {path}?api-version=2024-06-01 HTTP/1.1"
+    assert azure["api-key"] == "a-key-of-this-test" and "authorization" not in azure
+    assert other[""] == f"POST {path}?region=eu&flag= HTTP/1.1"
+    assert other["authorization"] == "Bearer a-key-of-this-test" and "api-key" not in other
+
+
+@pytest.mark.parametrize("query", ["key=abcd1234", "api_key=abcd1234", "code=abcd1234"])
+def test_a_key_in_the_query_of_an_address_is_refused(query: str) -> None:
+    with pytest.raises(ValueError, match="expected no key or password in the URL"):
+        TeacherSettings(model="m", base_url=f"http://localhost:1/v1?api-version=1&{query}")
+
+
 @pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "ALL_PROXY"])
 @pytest.mark.parametrize(
     ("user", "authorization"), [("", None), ("me:secret@", "Basic bWU6c2VjcmV0")]

@@ -160,7 +160,7 @@ def _to_json(audit: "Audit") -> dict[str, object]:
 
 def _print(audit: "Audit", keep_undecided: bool) -> None:
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in audit.kinds.items())
-    print_line(f"{audit.dataset}  {counted(audit.rows, 'row')} ({kinds})")
+    print_wrapped(f"{audit.dataset}  {counted(audit.rows, 'row')} ({kinds})")
     print_line()
     head = ("content", "column", "certainty", "reason")
     print_table(
@@ -192,7 +192,7 @@ def _print(audit: "Audit", keep_undecided: bool) -> None:
     print_line()
     offer = "; save them as a version with --fix NAME" if audit.clean else ", so none can be saved"
     saved = f", saved as {audit.version}" if audit.version else offer
-    print_line(
+    print_wrapped(
         f"{audit.clean:,} of {counted(audit.rows, 'row')} {verb(audit.clean, 'is', 'are')} "
         f"clean{saved}."
     )

@@ -54,19 +54,19 @@ def export(
 
     if form not in {*FORMATS, HUB}:
         raise UsageError(unknown_name("format", form, {*FORMATS, HUB}))
-    if held_out and form != HUB:
-        raise UsageError(
-            "--held-out makes splits, which only --format hub supports. Add --format hub."
-        )
     suffix = FORMATS[form].suffix if form in FORMATS else ""
     with open_existing(store) as opened:
         manifest = opened.versions.get(version)
         target = output or Path(f"{manifest.name}-{manifest.number}-{form}{suffix}")
         if form == HUB:
-            rows = write_folder(opened, manifest, target, held_out, overwrite=overwrite).counts.rows
+            release = write_folder(opened, manifest, target, held_out, overwrite=overwrite)
+            written = {target: release.counts.rows}
         else:
-            rows = write(opened, manifest, form, target, overwrite)
+            written = write(opened, manifest, form, target, overwrite, held_out)
     if as_json:
-        show_json({"version": manifest.ref, "format": form, "file": str(target), "rows": rows})
-    else:
-        print_line(f"Wrote {counted(rows, 'row')} of {manifest.ref} to {target}")
+        files = {str(path): rows for path, rows in written.items()}
+        shown = {"file": str(target), "rows": sum(files.values()), "files": files}
+        show_json({"version": manifest.ref, "format": form, **shown})
+        return
+    for path, rows in written.items():
+        print_line(f"Wrote {counted(rows, 'row')} of {manifest.ref} to {path}")

@@ -7,7 +7,7 @@ import typer
 
 from curator.cli.app import app
 from curator.cli.complete import complete_recipes
-from curator.cli.terminal import print_line
+from curator.cli.tables import print_wrapped
 
 
 @app.command(epilog="Example: curator new mine --from quickstart")
@@ -29,4 +29,5 @@ def new(
     from curator.recipe.scaffold import write_variant
 
     path = write_variant(name, base, Path())
-    print_line(f"Wrote {path}, which extends {base}. Edit it, then run: curator preview {path}")
+    print_wrapped(f"Wrote {path}, which extends {base}.")
+    print_wrapped(f"Edit it, then run: curator preview {path}")

@@ -62,7 +62,7 @@ def plan(
     for line in (*made.missing, *made.notes):
         print_wrapped(line)
     for line in filter(None, (made.teacher, *made.models)):
-        print_line(line)
+        print_wrapped(line)
 
 
 def _print_calls(made: "Plan") -> None:

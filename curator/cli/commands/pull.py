@@ -14,7 +14,9 @@ def pull(
     repo: Annotated[
         str,
         typer.Argument(
-            metavar="ORG/NAME[@REV]", help="Dataset on the Hub, with a tag, branch or commit."
+            metavar="ORG/NAME[@REV]|DIR",
+            help="Dataset on the Hub, with a tag, branch or commit; or a folder that 'curator "
+            "export --format hub' wrote.",
         ),
     ],
     store: StoreOption = DEFAULT_STORE,
@@ -22,8 +24,8 @@ def pull(
 ) -> None:
     """Fetch a published dataset into the store.
 
-    It becomes a version named ORG--NAME that can be compared with others. All files, ids and
-    digests are verified.
+    It becomes a version that can be compared with others, named ORG--NAME, or pulled--NAME if it
+    comes from a folder. All files, ids and digests are verified.
     """
     from curator.release.hub.pull import pull as fetch
     from datastore.store import Store

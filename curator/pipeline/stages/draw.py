@@ -29,6 +29,7 @@ def draw(context: BuildContext, parts: Sequence[Part], screened: Mapping[str, Ou
     mix = context.recipe.mixture
     built = {part.subset for part in parts}
     amounts = {name: amount for name, amount in mix.subsets.items() if name in built}
+    shares = mixture.shares(context.recipe)
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
         with context.store.guard_query(inputs), context.store.engine() as engine:
@@ -36,7 +37,7 @@ def draw(context: BuildContext, parts: Sequence[Part], screened: Mapping[str, Ou
             rows = Rows("SELECT * FROM alive", queries.problems(parts))
             counted = mixture.available(engine, rows)
             available = {part.subset: counted.get(part.subset, 0) for part in parts}
-            counts = mixture.plan(available, amounts, mix.rows).counts
+            counts = mixture.plan(available, amounts, mix.rows, shares).counts
             drawn = mixture.draw(engine, rows, counts, context.recipe.seed)
             digest = context.store.objects.write(drawn, arrow.VERSION_ROWS)
             levels = queries.evidence_levels(
@@ -58,7 +59,7 @@ def draw(context: BuildContext, parts: Sequence[Part], screened: Mapping[str, Ou
         "amounts": amounts,
         "seed": context.recipe.seed,
         "undecided": context.recipe.undecided,
-    }
+    } | ({"kinds": dict(mix.kinds)} if mix.kinds else {})
     inputs = input_digests(parts, screened)
     return context.once(
         Stage("draw", (__name__, "curator.pipeline.mixture", *CODE)), params, inputs, make

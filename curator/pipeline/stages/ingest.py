@@ -19,7 +19,15 @@ from curator.core.words import counted, verb
 from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.locate import LocatedSource
 from curator.pipeline.shards import Shard, run_shards
-from curator.sources import FilePiece, NotCut, Source, SourceFiles, pieces, records
+from curator.sources import (
+    FilePiece,
+    NotCut,
+    Source,
+    SourceFiles,
+    check_columns,
+    pieces,
+    records,
+)
 from datastore.memo import Outputs
 
 PROBLEMS = "problems:"
@@ -51,6 +59,7 @@ def ingest(context: BuildContext, source: Source, opened: SourceFiles) -> Output
     """
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
+        check_columns(source, opened)
         limited = source.first or context.limit is not None
         parts = [] if limited else pieces(opened)
         if len(parts) > 1:

@@ -16,7 +16,8 @@ import pyarrow as pa
 from curator.core import arrow
 from curator.core.errors import CuratorError
 from curator.core.section import Section
-from curator.pipeline.context import BuildContext, Stage
+from curator.core.tokenizer import PATHS, TokenizerFile, find_tokenizer
+from curator.pipeline.context import BuildContext, NotBuilt, Stage
 from curator.pipeline.estimate import CallEstimate
 from curator.pipeline.shards import Shard, run_shards
 from curator.pipeline.stages.embed import CODE as EMBED_CODE
@@ -54,14 +55,14 @@ def screen_all(
     """
     done: dict[str, Outputs] = {}
     for name, parameters in context.recipe.active_screens():
-        needs = _needs(context.recipe, SCREENS[name], parameters, evals, lists)
+        needs = _needs(context, SCREENS[name], parameters, evals, lists)
         if needs is not None and name in only:
             done[name] = _screen(context, name, parts, _plain(parameters), needs, done)
     return done
 
 
 def _needs(
-    recipe: Recipe,
+    context: BuildContext,
     screen: Screen,
     parameters: Section | None,
     evals: Mapping[str, Sequence[str]],
@@ -70,19 +71,36 @@ def _needs(
     """What the screen needs, objects as digests; None if the build cannot provide it."""
     against = {name: evals[name] for name in getattr(parameters, "against", ()) if name in evals}
     needs: dict[str, Any] = {
-        "seed": recipe.seed,
+        "seed": context.recipe.seed,
         "evals": against or None,
-        "licences": recipe.mixture.licences,
+        "licences": context.recipe.mixture.licences,
         "lists": {key: [digest] for key, digest in (lists or {}).items()} or None,
+        "tokenizer": find_screen_tokenizer(context, parameters),
     }
     if any(needs[need] is None for need in screen.needs):
         return None
     return {need: needs[need] for need in sorted(screen.needs)}
 
 
+def find_screen_tokenizer(
+    context: BuildContext, parameters: Section | None
+) -> TokenizerFile | None:
+    """Return the tokenizer that the parameters of a screen name; None if they name none.
+
+    Raises UsageError if it cannot be read. A plan downloads nothing and raises NotBuilt.
+    """
+    name = getattr(parameters, "tokenizer", "")
+    if not name:
+        return None
+    if context.dry and not name.startswith(PATHS):
+        raise NotBuilt("screens")
+    return find_tokenizer(name, getattr(parameters, "revision", ""), context.recipe.folder)
+
+
 def _plain(parameters: Section | None) -> dict[str, Any]:
-    """The parameters as keyword arguments; `against` reaches the screen as `evals`."""
-    plain = parameters.model_dump(exclude={"against"}) if parameters else {}
+    """The parameters as keyword arguments, without what reaches the screen as a need of it."""
+    given = {"against", "tokenizer", "revision"}
+    plain = parameters.model_dump(exclude=given) if parameters else {}
     if embeddings := getattr(parameters, "embeddings", None):
         plain["embeddings"] = {**embeddings.identity, "threshold": embeddings.threshold}
     return plain
@@ -102,7 +120,7 @@ def _screen(
     }
     plain = {
         "parameters": dict(parameters),  # apart: a screen may have a parameter of the same name
-        **needs,
+        **{key: _storable(need) for key, need in needs.items()},
         "evals": list(evals),  # without their digests, which are inputs
         "screen": name,
         "subsets": [part.subset for part in parts],
@@ -189,6 +207,11 @@ def estimate_embeddings(context: BuildContext, name: str, parts: Sequence[Part])
         batches = engine.batches(query)
         read = chain.from_iterable(batch.column(0).to_pylist() for batch in batches)
         return estimate_texts(context, settings, read)
+
+
+def _storable(need: Any) -> Any:
+    """What identifies a need in the key of the stage: of a tokenizer its name and its bytes."""
+    return [need.name, need.sha256] if isinstance(need, TokenizerFile) else need
 
 
 def _verdict_paths(parts: Sequence[Part]) -> Iterator[Path]:

@@ -13,10 +13,15 @@ FORMATS: dict[str, Format] = {
         ".json",
         "the format of the released MathInstruct: source, output, instruction",
         alpaca.array,
+        needs_solution=True,
     ),
-    "alpaca-jsonl": Format(".jsonl", "the same three keys as JSON Lines", alpaca.lines),
+    "alpaca-jsonl": Format(
+        ".jsonl", "the same three keys as JSON Lines", alpaca.lines, needs_solution=True
+    ),
     "messages": Format(".jsonl", "chat messages of a user and an assistant", messages.lines),
-    "prompt-completion": Format(".jsonl", "prompt and completion", prompt_completion.lines),
+    "prompt-completion": Format(
+        ".jsonl", "prompt and completion, separated as TRL joins them", prompt_completion.lines
+    ),
     "parquet": Format(".parquet", "all columns, including question and gold answer", parquet.table),
 }
 

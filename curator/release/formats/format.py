@@ -38,6 +38,8 @@ class Format:
     """Short description."""
     write_batches: "Callable[[Iterator[pa.RecordBatch], BinaryIO], int]"
     """Write batches of `COLUMNS` to an open file and return the number of rows."""
+    needs_solution: bool = False
+    """Whether the format cannot state a question without a solution."""
 
     def write(
         self, batches: "Iterator[pa.RecordBatch]", target: Path, overwrite: bool = False

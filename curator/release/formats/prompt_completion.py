@@ -1,8 +1,13 @@
 r"""Prompt and completion as plain texts; TRL's SFTTrainer masks the prompt from the loss.
 
-{"prompt": "How many …", "completion": "…", "id": "5f0c…", "source": "data/CoT/gsm_train.json"}
+{"prompt": "How many …\n", "completion": "…", "id": "5f0c…", "source": "data/CoT/gsm_train.json"}
 
-A question without a solution has `gold` instead of `completion`.
+A question without a solution has `gold` instead of `completion`. SFTTrainer joins the two texts as
+they are and takes as completion what follows the tokens that `prompt` and the joined text have in
+common. So the prompt ends with one newline, and the completion begins with no white space: then the
+tokens of the prompt alone are the first tokens of both together. A newline at the start of the
+completion would merge with the prompt's last character in the vocabularies of Llama 3 and Qwen, a
+second one with the first in that of GPT-2.
 """
 
 from collections.abc import Iterator
@@ -12,6 +17,9 @@ from typing import TYPE_CHECKING, BinaryIO
 if TYPE_CHECKING:
     import pyarrow as pa
 
+SEPARATOR = "\n"
+"""End of every prompt. A model that was trained on these rows needs it after its question, too."""
+
 _encode = JSONEncoder(ensure_ascii=False).encode
 
 
@@ -20,10 +28,11 @@ def lines(batches: "Iterator[pa.RecordBatch]", out: BinaryIO) -> int:
     rows = 0
     for batch in batches:
         for row in batch.select(["id", "release_as", "instruction", "text", "gold"]).to_pylist():
+            text = row["text"].lstrip()
             line = {
-                "prompt": row["instruction"],
+                "prompt": row["instruction"].rstrip() + SEPARATOR,
                 # A question without a solution has its gold answer instead.
-                **({"completion": row["text"]} if row["text"] else {"gold": row["gold"]}),
+                **({"completion": text} if text else {"gold": row["gold"]}),
                 "id": row["id"].hex(),
                 "source": row["release_as"],
             }

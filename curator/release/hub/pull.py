@@ -1,18 +1,20 @@
-"""Pull a release from the Hub as a version of a store, and validate all of it.
+"""Pull a release from the Hub or a folder as a version of a store, and validate all of it.
 
-In: `ORG/NAME@REVISION`. Out: a version named `ORG--NAME` with the digest of the published one. The
-files are untrusted: digests and ids are recomputed, and only JSON and Parquet is read. Not covered:
-whether rows are correct; whether verdicts are true, which is the publisher's word.
+In: `ORG/NAME@REVISION`, or a release folder. Out: a version named `ORG--NAME`, or `pulled--NAME` by
+the name in its manifest, with the digest of the published one. The files are untrusted: digests and
+ids are recomputed, and only JSON and Parquet is read. Not covered: whether rows are correct;
+whether verdicts are true, which is the publisher's word.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import file_digest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from curator.core import arrow
 from curator.core.arrow import VERSION_ROWS
-from curator.core.errors import HubError
+from curator.core.errors import HubError, UsageError
 from curator.core.model import Verdict
 from curator.core.progress import Listener, SilentListener
 from curator.core.words import counted, verb
@@ -27,24 +29,78 @@ from datastore import objects as stored
 from datastore.engine import Engine, literal, scan
 from datastore.files import scratch
 from datastore.store import Store
+from datastore.text import make_storable
 from datastore.versions import Manifest
-
-if TYPE_CHECKING:
-    from huggingface_hub import HfApi
 
 MAX_MANIFEST_BYTES = 50_000_000
 
 
-def pull(name: str, store: Store, listener: Listener | None = None) -> Manifest:
-    """Return the version of a published dataset; it is created unless the store has it.
+@dataclass(frozen=True)
+class _Release:
+    """A release to pull: where it is, and how its files are read."""
 
-    It has only the rows of the release: rejected rows cannot be looked up, and it cannot be
-    reverified. It can be shown, compared, queried, exported and published. Raises HubError if the
-    dataset cannot be fetched or fails validation.
+    where: str
+    """Text for messages."""
+    name: str
+    """Name of the version that it becomes; empty for `pulled--` and the name in its manifest."""
+    origin: str
+    """Repository and commit, or the folder."""
+    again: str
+    """What to give `curator pull` to pull it again."""
+    get: Callable[[str], Path]
+    """Return a file of the release by its path in it. Raises HubError if it is missing."""
+
+
+def pull(name: str, store: Store, listener: Listener | None = None) -> Manifest:
+    """Return the version of a published dataset or a release folder, created if it is new.
+
+    `name` is that of a dataset on the Hub, or the path of a folder with a `manifest.json`, which
+    `curator export --format hub` writes. The version has only the rows of the release: rejected
+    rows cannot be looked up, and it cannot be reverified. It can be shown, compared, queried,
+    exported and published. Raises HubError if a file cannot be fetched or fails validation.
     """
+    listener = listener or SilentListener()
+    listener.progress(f"pulling {name}", 0, None)
+    with scratch(store.root / "tmp") as folder:
+        local = (Path(name) / "manifest.json").is_file()
+        release = _find_folder(Path(name)) if local else _find_on_hub(name, folder)
+        manifest = read_manifest(release.get("manifest.json").read_bytes(), release.where)
+        version_name = release.name or f"pulled--{manifest.name}"
+        if version_name in store.versions.names():
+            store.versions.get(version_name)  # a damaged one must be removed first
+        for version in store.versions.all():
+            same = version.name == version_name and version.digest == manifest.digest
+            if same and not any(error for _, error in store.objects.inspect(digests(version))):
+                return version
+        files = _fetch(release, manifest, listener)
+        # Nothing gets into the store before all of it is validated.
+        staged = stored.Objects(folder / "staged")
+        with store.engine() as engine:
+            objects = _write_objects(staged, engine, manifest.content, files)
+        objects = objects.model_copy(update=_origins(manifest.content, release))
+        expected, count = manifest.content.rows, staged.rows(objects.rows)
+        if (count, rows_digest(staged, objects.rows)) != (expected.count, expected.sha256):
+            raise HubError(
+                f"{release.where} has {count:,} rows, which do not match the "
+                f"{expected.count:,} rows of its manifest. Nothing was pulled."
+            )
+        store.objects.adopt(staged)
+    origin = f"{manifest.name}@{manifest.number} as published in {release.origin}"
+    created = store.versions.create(
+        version_name, manifest.content.plain(), None, origin, objects.plain()
+    )
+    update_views(store, f"{created.ref} was created", listener.note)
+    return created
+
+
+def _find_on_hub(name: str, folder: Path) -> _Release:
+    if Path(name).is_dir() and name.startswith((".", "/")):
+        raise UsageError(
+            f"{name} has no manifest.json, so it is not a release folder. Write one with 'curator "
+            "export --format hub', or check the files with 'curator audit'."
+        )
     repo, revision = parse_repo(name)
-    api, listener = client(), listener or SilentListener()
-    listener.progress(f"pulling {repo}", 0, None)
+    api = client()
     info = call_hub(
         repo,
         lambda: api.dataset_info(
@@ -58,56 +114,44 @@ def pull(name: str, store: Store, listener: Listener | None = None) -> Manifest:
             f"{repo} on the Hub has no manifest.json of a release at {commit[:7]}. "
             "Check other datasets with 'curator audit'."
         )
-    with scratch(store.root / "tmp") as folder:
-        path = download(api, repo, "manifest.json", commit, folder)
-        manifest = read_manifest(path.read_bytes(), repo)
-        local = repo.replace("/", "--")
-        if local in store.versions.names():
-            store.versions.get(local)  # a damaged one must be removed first
-        for version in store.versions.all():
-            same = version.name == local and version.digest == manifest.digest
-            if same and not any(error for _, error in store.objects.inspect(digests(version))):
-                return version
-        files = _fetch(api, repo, commit, manifest, folder, listener)
-        # Nothing gets into the store before all of it is validated.
-        staged = stored.Objects(folder / "staged")
-        with store.engine() as engine:
-            objects = _write_objects(staged, engine, manifest.content, files)
-        objects = objects.model_copy(update=_origins(manifest.content, repo, commit))
-        expected, count = manifest.content.rows, staged.rows(objects.rows)
-        if (count, rows_digest(staged, objects.rows)) != (expected.count, expected.sha256):
-            raise HubError(
-                f"{repo} on the Hub has {counted(count, 'row')}, which "
-                f"{verb(count, 'does', 'do')} not match the "
-                f"{counted(expected.count, 'row')} of its manifest. Nothing was pulled."
-            )
-        store.objects.adopt(staged)
-    origin = f"{manifest.name}@{manifest.number} as published in {repo} at {commit}"
-    created = store.versions.create(local, manifest.content.plain(), None, origin, objects.plain())
-    update_views(store, f"{created.ref} was created", listener.note)
-    return created
+    return _Release(
+        where=f"{repo} on the Hub",
+        name=repo.replace("/", "--"),
+        origin=f"{repo} at {commit}",
+        again=f"{repo}@{commit}",
+        get=lambda path: download(api, repo, path, commit, folder),
+    )
+
+
+def _find_folder(folder: Path) -> _Release:
+    where = make_storable(str(folder.absolute()))
+
+    def get(path: str) -> Path:
+        found = folder / path
+        if not found.is_file():
+            raise HubError(f"{where} has no file {path}, which its manifest.json lists.")
+        return found
+
+    if get("manifest.json").stat().st_size > MAX_MANIFEST_BYTES:
+        raise HubError(f"{where}: manifest.json has more than {MAX_MANIFEST_BYTES:,} bytes.")
+    return _Release(where=where, name="", origin=where, again=where, get=get)
 
 
 def _fetch(
-    api: "HfApi",
-    repo: str,
-    commit: str,
-    manifest: ReleaseManifest,
-    folder: Path,
-    listener: Listener,
+    release: _Release, manifest: ReleaseManifest, listener: Listener
 ) -> dict[str, list[Path]]:
-    """Download the Parquet files of each subset and check their digests."""
+    """Get the Parquet files of each subset and check their digests."""
     files: dict[str, list[Path]] = {}
     done, total = 0, sum(len(paths) for paths in manifest.data_files.values())
     for subset, paths in manifest.data_files.items():
         for path in paths:
-            listener.progress(f"pulling {repo}", done, total)
-            local = download(api, repo, path, commit, folder)
+            listener.progress(f"pulling {release.where}", done, total)
+            local = release.get(path)
             with local.open("rb") as file:
                 digest = file_digest(file, "sha256").hexdigest()
             if digest != manifest.files[path].sha256:
                 raise HubError(
-                    f"{repo} on the Hub: {path} does not match its digest in manifest.json. "
+                    f"{release.where}: {path} does not match its digest in manifest.json. "
                     "The file was changed after it was published."
                 )
             files.setdefault(subset, []).append(local)
@@ -150,13 +194,12 @@ def _write_objects(
     )
 
 
-def _origins(content: Content, repo: str, commit: str) -> dict[str, Any]:
+def _origins(content: Content, release: _Release) -> dict[str, Any]:
     """Return the attributes of `Objects` that state where a version was pulled from."""
-    origin = f"{repo} at {commit}"
     return {
-        "origins": dict.fromkeys(content.sources, origin),
-        "pulled": origin,
-        "command": ["pull", f"{repo}@{commit}"],
+        "origins": dict.fromkeys(content.sources, release.origin),
+        "pulled": release.origin,
+        "command": ["pull", release.again],
     }
 
 

@@ -8,7 +8,7 @@ uploaded files are not sent again, and an existing commit is only tagged.
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any, Literal
@@ -55,6 +55,12 @@ class PublishResult:
     license: str | tuple[str, ...]
     conflict: str
     """Why the release has no single permissive licence; empty if it has one."""
+    files: Mapping[str, int]
+    """Bytes of each file of the release."""
+    dry_run: bool = False
+    """Whether nothing was changed: `state` is what publishing would lead to."""
+    exists: bool | None = True
+    """Whether the dataset existed before; None if a dry run had no token to look it up."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,8 @@ class PublishOptions:
     """Message of the commit. Default: version, number of rows and digest."""
     held_out: float = 0.0
     """Share of questions whose rows go to the split `validation`."""
+    dry_run: bool = False
+    """Write and check the release, read the repository, and change nothing there."""
 
 
 def publish(
@@ -103,7 +111,8 @@ def publish(
     api, listener = client(), listener or SilentListener()
     from huggingface_hub import get_token  # after `client` has checked the settings
 
-    if get_token() is None:
+    token = get_token()
+    if token is None and not options.dry_run:
         raise UsageError("Publishing needs a token. Set HF_TOKEN, or run 'hf auth login'.")
     manifest = store.versions.get(version)
     with scratch(Path(gettempdir()) if store.readonly else store.root / "tmp") as folder:
@@ -111,6 +120,8 @@ def publish(
         release = write_folder(store, manifest, folder / "release", options.held_out, repo)
         listener.progress(f"publishing {manifest.ref}", 0, None)
         remote = _Remote(api, repo, folder / "remote")
+        if options.dry_run:
+            return _check(remote, manifest, release, options.public, token is not None)
         default = (
             f"{manifest.ref}: {counted(release.counts.rows, 'row')}, digest {manifest.digest[:16]}"
         )
@@ -172,16 +183,42 @@ def _publish(
                 remote.repo, repo_type="dataset", visibility="public"
             ),
         )
+    private = before.private and not public
+    return replace(_result(remote, release, tag), commit=commit, state=state, private=private)
+
+
+def _check(
+    remote: _Remote, version: Manifest, release: ReleaseFolder, public: bool, token: bool
+) -> PublishResult:
+    """Return what publishing would do. Raises the errors that it would raise before it commits."""
+    tag = f"v{version.number}"
+    result = replace(_result(remote, release, tag), dry_run=True, private=not public)
+    before = _read_state(remote) if token else None
+    if before is None:
+        return replace(result, exists=False if token else None)
+    result = replace(result, private=before.private and not public)
+    if commit := before.tags.get(tag, ""):
+        _check_tag(remote, tag, commit, before, release)
+        return replace(result, commit=commit, state="already there")
+    if _same_release(before.manifest, release):
+        return replace(result, commit=before.head, state="tagged")
+    _check_files(remote, before)
+    return result
+
+
+def _result(remote: _Remote, release: ReleaseFolder, tag: str) -> PublishResult:
+    """Return the result of a publish as far as the release states it."""
     return PublishResult(
         repo=remote.repo,
         url=redact_secrets(f"{remote.api.endpoint}/datasets/{remote.repo}"),
-        commit=commit,
+        commit="",
         tag=tag,
-        state=state,
-        private=before.private and not public,
+        state="published",
+        private=True,
         rows=release.counts.rows,
         license=release.licence.license,
         conflict=release.licence.conflict,
+        files={path: (release.folder / path).stat().st_size for path in release.files},
     )
 
 

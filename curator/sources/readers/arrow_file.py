@@ -14,6 +14,7 @@ from curator.core.model import QuarantinedRecord
 from curator.sources.fields import quarantine
 from curator.sources.readers.parquet import EXPANDS, EXPANSION, UNPACKED, VALUE, to_rows, weigh
 from curator.sources.readers.pieces import Piece
+from curator.sources.readers.repeated import SAME_NAME, repeated_names
 from curator.sources.readers.unpack import Broken
 from curator.sources.source import Row
 
@@ -78,6 +79,8 @@ def _check_messages(file: Any) -> bool:
                 "an Arrow file whose batches are no stream, as Polars writes it: write Parquet", ""
             ) from None
         raise
+    if twice := repeated_names(schema.names):
+        raise Broken(SAME_NAME, twice)
     for field in schema:
         if _expands(field.type):
             raise Broken("an Arrow type that is not read: write Parquet", str(field)[:1000])

@@ -22,6 +22,13 @@ from curator.sources.readers import json_array, json_object
 from curator.sources.readers.arrow_file import read_arrow
 from curator.sources.readers.parquet import EXPANDS, EXPANSION, UNPACKED, read_parquet
 from curator.sources.readers.pieces import PIECE_BYTES, NotCut, Piece, cut_lines, cut_list
+from curator.sources.readers.repeated import (
+    REPEATED,
+    SAME_NAME,
+    parse_value,
+    repeated_names,
+    repeats_a_key,
+)
 from curator.sources.readers.unpack import Broken, is_plain, open_utf8
 from curator.sources.source import Row
 
@@ -69,10 +76,14 @@ def read_records(path: Path, name: str, piece: Piece | None = None) -> Iterator[
     For any content, the only exceptions raised are OSError and, for a piece, NotCut: the file then
     has to be read as a whole, and what was yielded of it is void.
     """
+    place = ""
     try:
-        yield from _detect(path).read(path, name, piece)
+        for record in _detect(path).read(path, name, piece):
+            place = record.place if isinstance(record, QuarantinedRecord) else record[0]
+            yield record
     except Broken as broken:
-        yield quarantine(name, *broken.args)
+        reason, details = broken.args
+        yield quarantine(name, reason, f"after {place}: {details}" if place else details)
 
 
 def cut(path: Path) -> list[Piece]:
@@ -133,6 +144,7 @@ def _read_object(path: Path, name: str, piece: Piece | None) -> Iterator[Record]
     """Read a file that is one object, or whose first line is longer than its head."""
     with open_utf8(path) as file:
         raw = file.read(json_object.LARGEST + 1)
+        file.read(1)  # raises Broken for a damaged file
     line = raw.find(b"\n") + 1
     if line > HEAD and raw[line:].strip():
         del raw
@@ -152,7 +164,7 @@ def _refuse(reason: str) -> Read:
 
 def _parse_record(place: str, raw: bytes) -> Record:
     try:
-        value = json.loads(raw.decode("utf-8"))
+        value = parse_value(raw.decode("utf-8"))
     except UnicodeDecodeError:
         return quarantine(place, "not UTF-8", raw)
     except json.JSONDecodeError:
@@ -166,7 +178,7 @@ def _parse_record(place: str, raw: bytes) -> Record:
 
 def _check_object(place: str, value: object) -> Record:
     if isinstance(value, dict):
-        return place, value
+        return quarantine(place, REPEATED, value) if repeats_a_key(value) else (place, value)
     return quarantine(place, "not a JSON object", value)
 
 
@@ -242,6 +254,8 @@ def _read_csv(path: Path, name: str, piece: Piece | None) -> Iterator[Record]:
     def read_line() -> str:
         nonlocal size
         line = stream.readline(LONGEST)
+        if not line.endswith("\n"):
+            stream.read(1)  # raises Broken: the last line of a damaged file may lack its end
         size += len(line)
         if size > LONGEST:
             raise csv.Error(TOO_LONG)
@@ -265,6 +279,8 @@ def _read_csv(path: Path, name: str, piece: Piece | None) -> Iterator[Record]:
                 continue
             if not columns:
                 columns = cells
+                if twice := repeated_names(columns):
+                    raise Broken(SAME_NAME, twice)
             elif len(cells) != len(columns):  # not DictReader: it pads each row to all columns
                 yield quarantine(place, "wrong number of columns", cells)
             else:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TextIO
 
+from curator.sources.readers.repeated import DECODER
+
 CHUNK = 1 << 18
 LONGEST = 16 << 20
 """Maximum characters to read in search of an element's end; it bounds memory."""
@@ -39,7 +41,6 @@ RECORDS: Brackets = (re.compile(""), None)
 _SPACE = re.compile(r"[\s,]*")
 _NEXT = re.compile(r"\}[\s,]*+(?=\{)")
 _OPENING = re.compile(r"[\[{]")
-_DECODER = json.JSONDecoder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ def read_whole(text: str) -> Iterator[object]:
         at = _SPACE.match(text, at).end()  # type: ignore[union-attr]  # it matches everywhere
         if text.startswith("]", at):
             break
-        element, end = _DECODER.raw_decode(text, at)
+        element, end = DECODER.raw_decode(text, at)
         if end - at > LONGEST:
             raise ValueError("longer than 16 MB")
         yield element
@@ -134,7 +135,7 @@ def _read_element(window: _Window) -> object | Malformed:
     window.drop_parsed()
     while True:
         try:
-            element, end = _DECODER.raw_decode(window.text, window.at)
+            element, end = DECODER.raw_decode(window.text, window.at)
         except json.JSONDecodeError as error:
             # An unterminated string, or an error near the end of the window, may be a cut element.
             parsed = error.pos - window.at  # more text moves both places

@@ -4,11 +4,11 @@ In: the object. Out: its rows, or Broken with the form that was seen. A form is 
 an object of no other form is a row itself.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from curator.sources.readers.json_array import LONGEST
+from curator.sources.readers.repeated import REPEATED, Repeated, parse_value
 from curator.sources.readers.unpack import Broken
 
 LARGEST = 64 << 20
@@ -39,9 +39,11 @@ def parse_object(raw: bytes) -> Sequence[Any]:
     if len(raw) > LONGEST and sum(map(raw.count, (b",", b"[", b"{"))) > MAX_VALUES:
         raise Broken(TOO_MANY, f"more than {MAX_VALUES:,}")
     try:
-        value = json.loads(raw.decode("utf-8-sig"))
+        value = parse_value(raw.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise Broken("not JSON", f"{error}: {raw[:1000]!r}") from None
+    if isinstance(value, Repeated):  # one of two records with the same id, or of two columns
+        raise Broken(REPEATED, f"in the outermost object, whose keys are {list(value)!r:.1000}")
     return rows_of(value)
 
 

@@ -14,6 +14,7 @@ from curator.core.model import QuarantinedRecord
 from curator.sources.fields import quarantine
 from curator.sources.readers.json_array import LONGEST
 from curator.sources.readers.parquet_pages import WINDOWS, Chunk, read_chunk
+from curator.sources.readers.repeated import SAME_NAME, repeated_names
 from curator.sources.readers.thrift import weigh_struct
 from curator.sources.source import Row
 
@@ -58,6 +59,9 @@ def read_parquet(path: Path, name: str, columns: Collection[str] | None = None) 
         with path.open("rb") as raw:
             size = _check_footer(raw)
             with pq.ParquetFile(path, pre_buffer=False) as file:
+                if twice := repeated_names(file.schema_arrow.names):
+                    yield quarantine(name, SAME_NAME, twice)
+                    return
                 names = None if columns is None else list(columns)
                 for group in range(file.num_row_groups):
                     for batch in _read_group(raw, file, group, names):

@@ -46,17 +46,49 @@ def is_plain(path: Path) -> bool:
     return not head.startswith(tuple(_COMPRESSED)) and "utf-8" in json.detect_encoding(head)
 
 
-def _open_zstd(stream: IO[bytes]) -> Any:
-    import pyarrow as pa
+class _Zstd:
+    """A zstd stream that gives all it holds before the place where it is damaged."""
 
-    return pa.CompressedInputStream(pa.PythonFile(stream), "zstd")
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.file, self.given = stream, 0
+        self.expanded = self._open()
+
+    def _open(self) -> Any:
+        import pyarrow as pa
+
+        self.file.seek(0)
+        return pa.CompressedInputStream(pa.PythonFile(self.file), "zstd")
+
+    def read1(self, size: int) -> bytes:
+        try:
+            data: bytes = self.expanded.read(size)
+        except (OSError, ValueError) as error:
+            data = self._read_to_damage()
+            if not data:
+                raise error
+        self.given += len(data)
+        return data
+
+    def _read_to_damage(self) -> bytes:
+        """Expand the file again, for a failed read returns nothing of what it has expanded."""
+        parts: list[bytes] = []
+        for size in (256, 1):
+            again, skip = self._open(), self.given + sum(map(len, parts))
+            try:
+                while skip and (part := again.read(min(skip, BUFFER))):
+                    skip -= len(part)
+                while part := again.read(size):
+                    parts.append(part)
+            except (OSError, ValueError):
+                pass  # the damage, which the caller reports
+        return b"".join(parts)
 
 
 _COMPRESSED: dict[bytes, Callable[[IO[bytes]], Any]] = {
     b"\x1f\x8b": lambda stream: gzip.GzipFile(fileobj=stream),
-    b"\x28\xb5\x2f\xfd": _open_zstd,
+    b"\x28\xb5\x2f\xfd": _Zstd,
     # A frame to skip: pzstd writes the size of each frame in front of it.
-    **{bytes((0x50 + number, 0x2A, 0x4D, 0x18)): _open_zstd for number in range(16)},
+    **{bytes((0x50 + number, 0x2A, 0x4D, 0x18)): _Zstd for number in range(16)},
     b"BZh": bz2.BZ2File,
 }
 """How each compressed format starts, and what expands it. Not xz: it may need 4 GB of memory."""
@@ -67,20 +99,29 @@ def _buffered(raw: io.RawIOBase) -> IO[bytes]:
 
 
 class _Expanded(io.RawIOBase):
-    """A stream that is expanded up to a limit."""
+    """A stream that is expanded up to a limit.
+
+    Where it is damaged, it ends, and the next read raises Broken: buffers would lose what they hold
+    at an exception. A reader must therefore read once more after its end.
+    """
 
     def __init__(self, stream: Any, size: int) -> None:
         self.stream = stream
         self.left = self.limit = max(UNPACKED, EXPANSION * size)
+        self.broken: Broken | None = None
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
+        if self.broken:
+            raise self.broken
         try:
-            data = self.stream.read(min(len(buffer), BUFFER))
+            # Not `read`, which loses what it has read before an error.
+            data = self.stream.read1(min(len(buffer), BUFFER))
         except (OSError, EOFError, ValueError, zlib.error) as error:
-            raise Broken("damaged compressed file", str(error)) from None
+            self.broken = Broken("damaged compressed file", str(error))
+            return 0
         self.left -= len(data)
         if self.left < 0:
             raise Broken(EXPANDS, f"to more than {self.limit >> 20:,} MB")

@@ -48,15 +48,16 @@ def expected(name: str, row: Row) -> Row:
     user = {"role": "user", "content": row["instruction"]}
     assistant = {"role": "assistant", "content": row["text"]}
     gold = {"gold": row["gold"]}  # of a question without a solution
+    prompt, completion = row["instruction"].rstrip() + "\n", row["text"].lstrip()
     match name:
         case "messages" if not row["text"]:
             return {"messages": [user], **traced, **gold}
         case "messages":
             return {"messages": [user, assistant], **traced}
-        case "prompt-completion" if not row["text"]:
-            return {"prompt": row["instruction"], **gold, **traced}
+        case "prompt-completion" if not completion:
+            return {"prompt": prompt, **gold, **traced}
         case "prompt-completion":
-            return {"prompt": row["instruction"], "completion": row["text"], **traced}
+            return {"prompt": prompt, "completion": completion, **traced}
     alpaca = {
         "source": row["release_as"],
         "output": row["text"],

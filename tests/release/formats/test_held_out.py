@@ -1,0 +1,64 @@
+"""A held-out share works for every format: two files with all rows, and no question in both."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from curator.release.export import export
+from curator.release.formats import FORMATS
+from datastore.errors import BadTarget
+from datastore.store import Store
+from tests.worlds import curator
+
+
+def questions(path: Path) -> list[str]:
+    """The question of each row, whatever the format."""
+    if path.suffix == ".parquet":
+        return [str(text) for text in pq.read_table(path).column("instruction").to_pylist()]
+    text = path.read_text()
+    rows = json.loads(text) if path.suffix == ".json" else map(json.loads, text.splitlines())
+    return [
+        row["messages"][0]["content"]
+        if "messages" in row
+        else row.get("instruction") or row["prompt"]
+        for row in rows
+    ]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_format_can_hold_out_questions(form: str, quickstart: Path, tmp_path: Path) -> None:
+    target = tmp_path / f"rows{FORMATS[form].suffix}"
+    with Store(quickstart, readonly=True) as store:
+        version = store.versions.get("quickstart")
+        whole = export(store, version, form, tmp_path / f"whole{FORMATS[form].suffix}")
+        written = export(store, version, form, target, held_out=0.3)
+    train, validation = written
+    assert validation.name == f"rows-validation{FORMATS[form].suffix}"
+    assert written[train] > written[validation] > 0
+    [everything] = whole
+    assert Counter(questions(train) + questions(validation)) == Counter(questions(everything))
+    plain = [{text.strip().lower() for text in questions(path)} for path in written]
+    assert not plain[0] & plain[1]
+
+
+def test_an_existing_file_of_either_split_is_kept(quickstart: Path, tmp_path: Path) -> None:
+    other = tmp_path / "rows-validation.jsonl"
+    other.write_text("mine")
+    with Store(quickstart, readonly=True) as store:
+        version = store.versions.get("quickstart")
+        with pytest.raises(BadTarget, match=r"rows-validation\.jsonl exists"):
+            export(store, version, "messages", tmp_path / "rows.jsonl", held_out=0.3)
+    assert sorted(tmp_path.iterdir()) == [other]
+    assert other.read_text() == "mine"
+
+
+def test_the_command_names_both_files(quickstart: Path, tmp_path: Path) -> None:
+    words = ("export", "quickstart", "--format", "messages", "--held-out", "0.3")
+    done = curator(*words, "--store", quickstart, cwd=tmp_path)
+    names = ["quickstart-1-messages.jsonl", "quickstart-1-messages-validation.jsonl"]
+    lines = done.stdout.splitlines()
+    assert [line.rsplit(" ", 1)[1] for line in lines] == names
+    assert all((tmp_path / name).is_file() for name in names)
