@@ -18,7 +18,7 @@ from curator.screens.screen import Keys, Screen
 from datastore.engine import Engine
 
 NAME = "cap"
-VERSION = 1
+VERSION = 2
 
 
 class Cap(Section):

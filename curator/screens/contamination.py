@@ -38,7 +38,7 @@ from curator.sources import EVALS
 from datastore.engine import Engine, literal, scan
 
 NAME = "contamination"
-VERSION = 2
+VERSION = 3
 AT_ONCE = 2_000
 """Number of problems, or of decisions about them, in memory."""
 MAX_BITS = 1_000

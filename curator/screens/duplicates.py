@@ -16,7 +16,7 @@ from curator.screens.screen import Keys, Screen
 from datastore.engine import Engine
 
 NAME = "duplicates"
-VERSION = 1
+VERSION = 2
 
 
 def select_keys(source: str, **parameters: object) -> str:

@@ -19,7 +19,7 @@ from curator.screens.screen import Keys, Screen
 from datastore.engine import Engine
 
 NAME = "near_duplicates"
-VERSION = 1
+VERSION = 2
 REASON = "near duplicate"
 
 

@@ -12,6 +12,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from curator.core.model import LETTERS
+from curator.screens.characters import to_ascii
 
 MAX_TOKENS = 1_000
 """Maximum number of tokens that are compared; the rest of a longer question is ignored."""
@@ -189,6 +190,7 @@ def read_gold(gold: str, options: Sequence[str] = ()) -> Gold:
     A letter without options, and a text without a number, say too little to compare questions by
     them: such an answer is empty. Units are ignored.
     """
+    gold = to_ascii(gold)
     letter = gold.strip(" ().").upper()
     if options and len(letter) == 1 and letter in LETTERS[: len(options)]:
         gold = options[LETTERS.index(letter)]
@@ -201,4 +203,4 @@ def read_gold(gold: str, options: Sequence[str] = ()) -> Gold:
 
 
 def _plain(text: str) -> str:
-    return NOISE.sub("", text.lower()).rstrip(".")
+    return NOISE.sub("", to_ascii(text).lower()).rstrip(".")
