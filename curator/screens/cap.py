@@ -28,7 +28,7 @@ class Cap(Section):
     """Maximum number of rows with the same normalised question."""
 
 
-def select_keys(source: str, **parameters: object) -> str:
+def select_keys(source: str) -> str:
     """SELECT of (id, question): the hash of the normalised question of each problem."""
     key = normalize.key(normalize.stem(normalize.fold("question")))
     return f"SELECT DISTINCT id, unhex(md5({key})) AS question FROM {source}"

@@ -312,7 +312,13 @@ SCREEN = Screen(
     find_contamination,
     parameters=Contamination,
     needs=frozenset({"evals"}),
-    keys=Keys("problems", select_candidates, CANDIDATES, index_items, POSTINGS),
+    keys=Keys(
+        "problems",
+        select_candidates,
+        CANDIDATES,
+        prepare=index_items,
+        prepared_schema=POSTINGS,
+    ),
     on=True,
     always_digested=True,
 )

@@ -19,7 +19,7 @@ NAME = "duplicates"
 VERSION = 2
 
 
-def select_keys(source: str, **parameters: object) -> str:
+def select_keys(source: str) -> str:
     """SELECT of (id, instruction): half of the hash of the normalised instruction."""
     key = normalize.key(normalize.fold("instruction"))
     return f"SELECT id, md5_number_lower({key}) AS instruction FROM {source}"

@@ -106,5 +106,11 @@ SCREEN = Screen(
     "Keep one of several questions that differ little.",
     reject_near_duplicates,
     parameters=NearDuplicates,
-    keys=Keys("problems", select_keys, similarity.KEYS, convert=convert_keys),
+    keys=Keys(
+        "problems",
+        select_keys,
+        similarity.KEYS,
+        parameters=("numbers", "threshold"),
+        convert=convert_keys,
+    ),
 )

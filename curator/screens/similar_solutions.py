@@ -84,5 +84,11 @@ SCREEN = Screen(
     "Limit the solutions per question that differ little.",
     reject_similar_solutions,
     parameters=SimilarSolutions,
-    keys=Keys("rationales", select_keys, similarity.KEYS, convert=convert_keys),
+    keys=Keys(
+        "rationales",
+        select_keys,
+        similarity.KEYS,
+        parameters=("threshold",),
+        convert=convert_keys,
+    ),
 )

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from curator.core.model import Problem
 from curator.screens import SCREENS, normalize
 from curator.screens.characters import DIGITS, FORMS, to_ascii
+from curator.screens.golds import read_gold
 from curator.screens.novelty import Novelty
 from curator.screens.overlap import find_overlaps
-from curator.screens.question import read_gold
 from datastore.engine import Engine
 
 SCRIPTS = {

@@ -131,11 +131,12 @@ def make_keys(
     keys = SCREENS[name].keys
     if keys is None:
         return ""
+    parameters = {name: parameters[name] for name in keys.parameters}
     # DuckDB's hashes may differ between its releases.
     params = {**parameters, "duckdb": duckdb.__version__}
     objects, prepared = context.store.objects, ""
     if keys.prepare:
-        query = keys.prepare(**parameters, **provided)
+        query = keys.prepare(**parameters, **{need: provided[need] for need in SCREENS[name].needs})
         inputs = list(chain.from_iterable(evals.values()))
         stage = Stage(f"prepare {name}", ("curator.screens",))
         schema = keys.prepared_schema
@@ -144,7 +145,9 @@ def make_keys(
             with context.store.guard_query(inputs), context.store.engine() as engine:
                 return {"prepared": objects.write(engine.batches(query), schema)}, {}
 
-        prepared = context.once(stage, params, inputs, prepare).objects["prepared"]
+        sizes = {"sets": [len(evals[key]) for key in evals]}  # items are numbered set by set
+        made = context.once(stage, params | sizes, inputs, prepare)
+        prepared = made.objects["prepared"]
     paths = dict.fromkeys(path for part in parts for path in getattr(part, keys.of))
     shards = []
     for digests in _groups(context, (path.stem for path in paths)):
