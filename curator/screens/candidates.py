@@ -3,9 +3,9 @@
 In: evaluation sets and problems objects. Out: SQL of the index of all evaluation questions, and of
 (id, item): the candidates of each problem. An item is a distinct evaluation question. A problem
 has an item as candidate if it has the item's whole text, up to numbers; one of its rarest runs of
-words; most of its rare words and numbers; or some of them and the same numbers. Rare words are found by
-counting in a measured table (`frequencies`) and in the evaluation sets. What this misses, no
-matcher sees; `bench/contamination.py` measures both together.
+words; most of its rare words and numbers; or some of them and the same numbers. What is rare is
+counted in a measured table (`frequencies`) and in the evaluation sets. What this misses, no matcher
+sees; `bench/contamination.py` measures both together.
 """
 
 from collections.abc import Mapping, Sequence
@@ -125,7 +125,9 @@ def index_items(evals: Mapping[str, Sequence[Path]]) -> str:
             SELECT hash, item, {SURE}
             FROM (SELECT item, hash, max(weight) AS weight FROM run GROUP BY item, hash)
             JOIN run_count USING (hash)
-            QUALIFY row_number() OVER (PARTITION BY item ORDER BY found, weight < {MIN_RUN}, hash) <= 2
+            QUALIFY row_number() OVER (
+                PARTITION BY item ORDER BY found, weight < {MIN_RUN}, hash
+            ) <= 2
             UNION ALL
             SELECT whole, item, {SURE} FROM items
             UNION ALL
@@ -148,7 +150,8 @@ def select_candidates(source: str, prepared: str) -> str:
     return f"""
         WITH problem AS MATERIALIZED ({_features(problems, "id")}),
         hashed AS (
-            SELECT id, unnest(list_concat(stems, numbers, runs, [whole, masked, number_set])) AS hash
+            SELECT id,
+                unnest(list_concat(stems, numbers, runs, [whole, masked, number_set])) AS hash
             FROM problem
         ),
         posting AS (SELECT hash, item, weight FROM {prepared} WHERE hash IS NOT NULL),

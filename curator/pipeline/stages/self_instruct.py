@@ -200,6 +200,8 @@ def self_instruct(
         "curator.sandbox",
         "curator.screens.embedding",
         "curator.screens.novelty",
+        "curator.screens.normalize",
+        "curator.screens.characters",
         "curator.pipeline.stages.agreement",
         __name__,
         "curator.pipeline.stages.generate",
