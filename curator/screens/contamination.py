@@ -77,8 +77,8 @@ class Contamination(Section):
     """Rows that ask an evaluation question in other words: the same numbers and, where both are
     known, the same gold answer."""
     same_template: Action = "flag"
-    """Rows that ask an evaluation question in the same words but with other numbers, with a negation
-    or an opposite such as more and fewer, or with another gold answer and a word changed."""
+    """Rows that ask an evaluation question in nearly the same words, but with other numbers,
+    another gold answer, a negation or an opposite such as more and fewer."""
     shared_phrase: Action = "keep"
     """Rows that share at least 13 words in a row with an evaluation question."""
     sets: dict[Annotated[str, one_of("evaluation set", EVALS)], Actions] = Field(default={})
