@@ -1,7 +1,7 @@
 """The measured recall of the contamination screen, for the card of a release.
 
-In: nothing. Out: the table that `bench/contamination.py --half report --items 120` prints, and the version of
-the screen that it measured. Measure again when that version rises.
+In: nothing. Out: the table that `bench/contamination.py --half report --items 120` prints, and the
+version of the screen that it measured. Measure again when that version rises.
 """
 
 RECALL_VERSION = 3
