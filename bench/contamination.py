@@ -1,12 +1,14 @@
 """Measures the contamination screen: which hidden questions it finds, and what else it flags.
 
-    python bench/contamination.py --data DIR [--half report] [--items 500] [--show 5] [--json FILE]
+    python bench/contamination.py --data DIR [--half report] [--items 500] [--sets gsm8k …]
+        [--show 5] [--json FILE]
 
-In: DIR/evals with the ten evaluation sets, DIR/sources with training sets, and DIR/contamination
-with rewordings of GSM8K test questions and the variants of GSM-Plus. Out: the share of hidden
-questions that the screen finds, by attack and reason; the flagged rows of each training set, per
-10,000; and the verdicts on rows that were labelled by hand. Except for these, a run uses one half
-of the data: choose thresholds of a screen on `tune`, and publish the figures of `report`.
+In: DIR/evals with the ten evaluation sets, of which `--sets` selects some, DIR/sources with
+training sets, and DIR/contamination with rewordings of GSM8K test questions and the variants of
+GSM-Plus. Out: the share of hidden questions that the screen finds, by attack and reason; the
+flagged rows of each training set, per 10,000; and the verdicts on rows that were labelled by hand.
+Except for these, a run uses one half of the data: choose thresholds of a screen on `tune`, and
+publish the figures of `report`.
 """
 
 import argparse
@@ -145,6 +147,8 @@ def planted(evals: Evals, half: str, items: int) -> Iterator[Hidden]:
 def published(data: Path, tests: Sequence[Problem], half: str) -> Iterator[Hidden]:
     """Yield the published rewordings and variants of GSM8K test questions."""
     places = {problem.place: problem for problem in tests}
+    if not places:
+        return
     block = "published changes of GSM8K"
     for name in ("gsm8k_rephrased", "gsm_plus"):
         path = data / "contamination" / f"{name}.jsonl"
@@ -264,14 +268,20 @@ def main() -> int:
         "--items", type=int, default=500, help="Maximum number of questions per evaluation set."
     )
     parser.add_argument(
+        "--sets", nargs="+", choices=EVALS, default=list(EVALS), help="Evaluation sets."
+    )
+    parser.add_argument(
         "--show", type=int, default=0, help="Number of flagged rows to print per training set."
     )
     add_json_option(parser)
     arguments = parser.parse_args()
     data, half = arguments.data, arguments.half
-    evals = {name: read(name, data) for name in EVALS}
+    evals = {name: read(name, data) for name in arguments.sets}
     training = {name: read(name, data, training=True) for name in TRAINING}
-    hidden = [*planted(evals, half, arguments.items), *published(data, evals["gsm8k"], half)]
+    hidden = [
+        *planted(evals, half, arguments.items),
+        *published(data, evals.get("gsm8k", []), half),
+    ]
     halved = {
         name: [problem for problem in problems if in_half(problem.question, half)]
         for name, problems in training.items()
@@ -287,7 +297,8 @@ def main() -> int:
         screening = Screening(engine, evals)
         figures = measure_recall(screening, hidden)
         figures += measure_training(screening, halved, evals, arguments.show)
-        figures += measure_labelled(engine, screening, training["math"])
+        if {"math", "mmlu_math"} <= evals.keys():
+            figures += measure_labelled(engine, screening, training["math"])
     print("\nNot measured: translated questions, of which there are no data.")
     write_figures(arguments.json, figures)
     return 0

@@ -79,7 +79,8 @@ def plan(
     if shares is not None:
         full, counts = counts, _fit_shares(counts, shares, rows)
         notes += [
-            f"{name}: {counted(full[name], 'row')} requested, {counts[name]:,} fit the shares by kind"
+            f"{name}: {counted(full[name], 'row')} requested, {counts[name]:,} fit the shares "
+            "by kind"
             for name, amount in wanted.items()
             if isinstance(amount, int) and counts[name] < full[name]
         ]

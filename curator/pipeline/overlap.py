@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from curator.core.arrow import to_problems
-from curator.core.errors import SourceError, UsageError
+from curator.core.errors import SourceError, UsageError, unknown_name
 from curator.core.model import MATCH_LEVELS, MatchLevel, Problem, QuarantinedRecord
 from curator.pipeline.audit.dataset import open_dataset
 from curator.pipeline.locate import source_by_name
@@ -34,7 +34,8 @@ class Pair:
     covered: float
     """Share of the words and numbers of `other` that the question repeats in order."""
     gold_answers: str
-    """`equal`, `different` or `not compared`."""
+    """`equal`, `different`, `not compared` if texts may differ only in form, or `unknown` if one of
+    the questions has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,8 @@ def read_problems(
         yield from records(source, open_source(source, mirror))
     elif (Path(store) / "FORMAT").exists() and (found := _version(name, store)) is not None:
         yield from found
+    elif plain != name and not Path(name).exists():
+        raise UsageError(unknown_name("evaluation set", plain, EVALS))
     else:
         yield from _dataset(name)
 

@@ -13,7 +13,7 @@ from curator.core.errors import unknown_name
 from curator.core.licences import FREE, RESTRICTED
 from curator.core.model import Kind
 from curator.recipe.yaml_document import Document
-from curator.sources import LICENCES
+from curator.sources import EVALS, LICENCES
 from curator.writers import WRITERS
 
 
@@ -30,6 +30,7 @@ def cross_key_errors(document: Document) -> list[str]:
         errors.append(f"{place}: only: it needs the key 'extends', whose subsets it keeps.")
     errors += _kind_errors(document, subsets)
     errors += _licence_errors(document, subsets)
+    errors += _action_errors(document, subsets)
     for name in subsets:
         errors += _writer_errors(document, name, _mapping(subsets, name))
     for one, other in _sharing_pairs(subsets):
@@ -71,6 +72,26 @@ def _licence_errors(document: Document, subsets: Mapping[str, Any]) -> list[str]
         for number, each in enumerate(licences if isinstance(licences, list) else ())
         if isinstance(each, str) and each not in known
     ]
+
+
+def _action_errors(document: Document, subsets: Mapping[str, Any]) -> list[str]:
+    """Errors of actions of the screen `contamination` that would never apply."""
+    at = ("screens", "contamination")
+    screen = _mapping(document.values, *at)
+    errors = [
+        f"{document.place((*at, 'subsets', name))}: {unknown_name('subset', name, subsets)}"
+        for name in _mapping(screen, "subsets")
+        if name not in subsets
+    ]
+    against = screen.get("against", list(EVALS))
+    for name in _mapping(screen, "sets") if isinstance(against, list) else ():
+        if name in EVALS and name not in against:
+            known = [each for each in against if isinstance(each, str)]
+            errors.append(
+                f"{document.place((*at, 'sets', name))}: '{name}' has actions and is not in "
+                f"'against' ({', '.join(known)}). Add it there, or remove its actions."
+            )
+    return errors
 
 
 def _writer_errors(document: Document, name: str, subset: Mapping[str, Any]) -> list[str]:

@@ -3,9 +3,9 @@
 In: evaluation sets and problems objects. Out: SQL of the index of all evaluation questions, and of
 (id, item): the candidates of each problem. An item is a distinct evaluation question. A problem
 has an item as candidate if it has the item's whole text, up to numbers; one of its rarest runs of
-words; most of its rare words; or some of them and the same numbers. Rare words are found by
-counting in the evaluation sets. What this misses, no matcher sees; `bench/contamination.py`
-measures both together.
+words; most of its rare words and numbers; or some of them and the same numbers. What is rare is
+counted in a measured table (`frequencies`) and in the evaluation sets. What this misses, no matcher
+sees; `bench/contamination.py` measures both together.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from curator.core.arrow import ID
 from curator.screens import normalize
+from curator.screens.frequencies import count_tokens, size
 from datastore.engine import literal, scan
 
 NUMBER_WORDS = (
@@ -26,10 +27,14 @@ NUMBER_WORDS = (
 """Words that count as the numbers from 2."""
 RUN = 3
 """Words per run."""
+MIN_RUN = 30_000_000
+"""Weight below which a run is a phrase such as `how many are`, however few items contain it."""
 STEM = 5
 """Characters by which words are compared here: `multiply` and `multiplied` are one stem."""
 MAX_SHARE = 1 / 100
-"""Maximum share of the items that contain a rare word."""
+"""Maximum share of the counted questions and the items that contain a rare word."""
+MAX_FOUND = 128
+"""Number of items that may contain a rare word even where it is a larger share of them."""
 MAX_ITEMS = 32
 """Maximum number of candidates per problem."""
 MIN_COVERED = 100_000
@@ -37,7 +42,7 @@ MIN_COVERED = 100_000
 as all shares here, so that sums do not depend on their order."""
 SAME_NUMBERS = 300_000
 """What the same numbers, at least two of them, add to that share."""
-ALIKE = 500_000
+ALIKE = 450_000
 """Minimum of that share plus half of the Jaccard index of the numbers."""
 SURE = 4_000_000
 """The weight of a whole text or a rare run, above all sums of shares."""
@@ -84,7 +89,7 @@ def select_items(evals: Mapping[str, Sequence[Path]]) -> str:
     """
 
 
-def index_items(evals: Mapping[str, Sequence[Path]], **parameters: object) -> str:
+def index_items(evals: Mapping[str, Sequence[Path]]) -> str:
     """SELECT of `POSTINGS`: the hashes by which problems find the items."""
     template = normalize.mask_numbers(normalize.key("folded"))
     items = f"SELECT item, any_value(folded) AS folded FROM ({select_items(evals)}) GROUP BY item"
@@ -92,26 +97,48 @@ def index_items(evals: Mapping[str, Sequence[Path]], **parameters: object) -> st
         WITH items AS MATERIALIZED ({_features(items, "item")}),
         size AS (SELECT count(*) AS items FROM items),
         word AS (
-            SELECT DISTINCT item,
-                unnest(list_filter(stems, lambda h: NOT list_contains(numbers, h))) AS hash
-            FROM items
+            SELECT item, hash, list_contains(any_value(numbers), hash) AS is_number
+            FROM (SELECT item, numbers, unnest(list_concat(stems, numbers)) AS hash FROM items)
+            GROUP BY item, hash
         ),
-        word_count AS (SELECT hash, count(*) AS found FROM word GROUP BY hash),
+        counted AS ({_count_tokens()}),
+        word_count AS MATERIALIZED (
+            SELECT hash, found, items + {size()} AS questions,
+                found + coalesce(counted.count, 0) AS total,
+                round(1000000 * ln((questions + 1) / (total + 0.5)) ** 2)::BIGINT AS weight
+            FROM (SELECT hash, count(*) AS found FROM word GROUP BY hash)
+            LEFT JOIN counted USING (hash), size
+        ),
         weighed AS MATERIALIZED (
-            SELECT item, hash, found,
-                round(1000000 * ln((items + 1) / (found + 0.5)) ** 2)::BIGINT AS weight
-            FROM word JOIN word_count USING (hash), size
+            SELECT item, hash, is_number, found, total, questions, weight
+            FROM word JOIN word_count USING (hash)
         ),
-        total AS (SELECT item, sum(weight) AS total FROM weighed GROUP BY item),
-        run AS (SELECT DISTINCT item, unnest(runs) AS hash FROM items),
-        run_count AS (SELECT hash, count(*) AS found FROM run GROUP BY hash),
+        whole AS (
+            SELECT item, greatest(sum(weight) FILTER (NOT is_number), 1) AS of_item
+            FROM weighed GROUP BY item
+        ),
+        run AS (
+            SELECT item, hash, sum(weight) AS weight
+            FROM (
+                SELECT item, place, runs[place] AS hash,
+                    unnest(stems[place:place + {RUN - 1}]) AS word
+                FROM (SELECT item, runs, stems, unnest(range(1, len(runs) + 1)) AS place FROM items)
+            ) LEFT JOIN (SELECT hash AS word, weight FROM word_count) USING (word)
+            GROUP BY item, place, hash
+        ),
+        run_count AS (SELECT hash, count(DISTINCT item) AS found FROM run GROUP BY hash),
         postings AS (
-            SELECT hash, item, (1000000 * weight // total)::BIGINT AS weight
-            FROM weighed JOIN total USING (item), size
-            WHERE found <= greatest(8, items * {MAX_SHARE})
+            SELECT hash, item, (1000000 * weight // of_item)::BIGINT AS weight
+            FROM weighed JOIN whole USING (item), size
+            WHERE found <= greatest({MAX_FOUND}, items * {MAX_SHARE})
+                AND total <= questions * {MAX_SHARE}
             UNION ALL
-            SELECT hash, item, {SURE} FROM run JOIN run_count USING (hash)
-            QUALIFY row_number() OVER (PARTITION BY item ORDER BY found, hash) <= 2
+            SELECT hash, item, {SURE}
+            FROM (SELECT item, hash, max(weight) AS weight FROM run GROUP BY item, hash)
+            JOIN run_count USING (hash)
+            QUALIFY row_number() OVER (
+                PARTITION BY item ORDER BY found, weight < {MIN_RUN}, hash
+            ) <= 2
             UNION ALL
             SELECT whole, item, {SURE} FROM items
             UNION ALL
@@ -126,20 +153,20 @@ def index_items(evals: Mapping[str, Sequence[Path]], **parameters: object) -> st
     """
 
 
-def select_features(source: str, **parameters: object) -> str:
+def select_features(source: str) -> str:
     """SELECT of (id, hashes, numbers): what `find_candidates` reads of each problem of `source`."""
     problems = f"""
         SELECT id, {normalize.stem(normalize.fold("question"))} AS folded FROM {source}
     """
     return f"""
-        SELECT id, list_concat(stems, runs, [whole, masked, number_set]) AS hashes,
+        SELECT id, list_concat(stems, numbers, runs, [whole, masked, number_set]) AS hashes,
             list_distinct(numbers) AS numbers
         FROM ({_features(problems, "id")})
     """
 
 
 def find_candidates(
-    features: Iterable[pa.RecordBatch], prepared: pa.Table, **parameters: object
+    features: Iterable[pa.RecordBatch], prepared: pa.Table
 ) -> Iterator[pa.RecordBatch]:
     """Yield (id, item): at most `MAX_ITEMS` candidates of each problem, as `CANDIDATES`.
 
@@ -228,6 +255,14 @@ class _Hashes:
 def _rows(lists: pa.ListArray) -> Ints:
     """Return the row of each value of the lists."""
     return np.repeat(np.arange(len(lists)), pc.fill_null(pc.list_value_length(lists), 0).to_numpy())
+
+
+def _count_tokens() -> str:
+    """SELECT of (hash, count): how many counted questions contain a word or number."""
+    counts = sorted(count_tokens(lambda token: token[:STEM]).items())
+    tokens = ", ".join(literal(token) for token, _ in counts)
+    found = [count for _, count in counts]
+    return f"SELECT hash(unnest([{tokens}])) AS hash, unnest({found}) AS count"
 
 
 def _features(source: str, column: str) -> str:

@@ -18,7 +18,7 @@ from curator.screens.screen import Keys, Screen
 from datastore.engine import Engine
 
 NAME = "cap"
-VERSION = 1
+VERSION = 2
 
 
 class Cap(Section):
@@ -28,7 +28,7 @@ class Cap(Section):
     """Maximum number of rows with the same normalised question."""
 
 
-def select_keys(source: str, **parameters: object) -> str:
+def select_keys(source: str) -> str:
     """SELECT of (id, question): the hash of the normalised question of each problem."""
     key = normalize.key(normalize.stem(normalize.fold("question")))
     return f"SELECT DISTINCT id, unhex(md5({key})) AS question FROM {source}"

@@ -39,7 +39,7 @@ from curator.sources import EVALS
 from datastore.engine import Engine, literal, scan
 
 NAME = "contamination"
-VERSION = 2
+VERSION = 3
 AT_ONCE = 2_000
 """Number of problems, or of decisions about them, in memory."""
 MAX_BITS = 1_000
@@ -78,7 +78,8 @@ class Contamination(Section):
     """Rows that ask an evaluation question in other words: the same numbers and, where both are
     known, the same gold answer."""
     same_template: Action = "flag"
-    """Rows that ask an evaluation question with other numbers, or with another gold answer."""
+    """Rows that ask an evaluation question in nearly the same words, but with other numbers,
+    another gold answer, a negation or an opposite such as more and fewer."""
     shared_phrase: Action = "keep"
     """Rows that share at least 13 words in a row with an evaluation question."""
     sets: dict[Annotated[str, one_of("evaluation set", EVALS)], Actions] = Field(default={})
@@ -315,7 +316,12 @@ SCREEN = Screen(
     parameters=Contamination,
     needs=frozenset({"evals"}),
     keys=Keys(
-        "problems", select_features, CANDIDATES, index_items, POSTINGS, convert=find_candidates
+        "problems",
+        select_features,
+        CANDIDATES,
+        prepare=index_items,
+        prepared_schema=POSTINGS,
+        convert=find_candidates,
     ),
     on=True,
     always_digested=True,

@@ -16,10 +16,10 @@ from curator.screens.screen import Keys, Screen
 from datastore.engine import Engine
 
 NAME = "duplicates"
-VERSION = 1
+VERSION = 2
 
 
-def select_keys(source: str, **parameters: object) -> str:
+def select_keys(source: str) -> str:
     """SELECT of (id, instruction): half of the hash of the instruction without white space.
 
     Instructions with the same `normalize.key` have the same hash here, at two thirds of the time.

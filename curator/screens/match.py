@@ -4,35 +4,34 @@ In: two questions, read. Out: the level with what they share, or None. Levels, f
 
     same question   the whole evaluation question, also inside other text or with a sentence added
     reworded        other words, the same numbers and, where both are known, the same gold answer
-    same template   the same words, other numbers
+    same template   the same words, but other numbers, another gold answer or the opposite
     shared phrase   a long run of the same words
 
-Words count by how rare they are in the evaluation sets, so that stock phrases weigh little.
-Thresholds were chosen on the half `tune` of the data of `bench/contamination.py`. Not covered:
-translations, and questions in pictures.
+Words count by how rare they are, so that stock phrases weigh little. Thresholds were chosen on the
+half `tune` of the data of `bench/contamination.py`. Not covered: translations, and questions in
+pictures.
 """
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import log, sqrt
-from typing import Literal
+from math import sqrt
 
 from curator.core.model import MATCH_LEVELS, MatchLevel
-from curator.screens.question import (
-    MULTIPLES,
-    OPAQUE,
-    OPTION,
-    SENTENCE_END,
-    TENS,
-    UNITS,
-    Gold,
-    Question,
-    is_number,
-    is_word,
-    stem,
+from curator.screens.alignment import (
+    LONG,
+    Pair,
+    align,
+    count_longest_run,
+    find_runs,
+    find_whole,
+    mask_numbers,
 )
+from curator.screens.frequencies import Rarity
+from curator.screens.golds import Golds, compare_golds
+from curator.screens.opposites import is_opposed
+from curator.screens.question import OPTION, Question, is_number, is_word, stem
 
 LEVELS: tuple[MatchLevel, ...] = tuple(MATCH_LEVELS)
 
@@ -43,10 +42,12 @@ COVERED_WITHOUT_GOLD = 0.97
 TEMPLATE, TEMPLATE_SPAN = 0.85, 0.87
 """Minimum share of the words, by rarity, that two questions with other numbers have in the same
 order: of the evaluation question, and of the question from the first to the last of these words."""
-REWORDED = 1.68
+REWORDED = 1.7
 """Minimum of `Matcher.score` where both gold answers are known."""
 REWORDED_WITHOUT_GOLD = 2.0
 """Minimum of `Matcher.score` where a gold answer is not known."""
+MIN_SHARED = 2
+"""Minimum number of words in common: `evaluate` alone says nothing about a computation."""
 MIN_COSINE = 0.1
 MAX_ORDERED, ORDERED_WEIGHT = 20.0, 0.05
 """The numbers in the same order count up to this information (in nats), with this weight."""
@@ -58,13 +59,9 @@ MIN_INFORMATION = 16.0
 """Information (in nats) below which a question is trivial: `What is 2 + 3?` has about 7."""
 PHRASE = 13
 """Minimum number of words of a shared phrase."""
-LONG = 13
-"""From this number of words, a question inside other text need not be delimited."""
-NUMBER_INFORMATION = 3.0
-OPERATOR_WORDS = frozenset(("times", "plus", "minus", "divided", "multiplied", "squared", "cubed"))
-
-Pair = tuple[int, int]
-Golds = Literal["equal", "different", "not compared", "unknown"]
+NEARLY = 0.75
+"""Minimum share of an evaluation question that is repeated in order where a negation or an opposite
+makes it another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +87,11 @@ class Match:
 
 
 class Matcher:
-    """Compares questions; knows how rare the words and numbers of the evaluation sets are."""
+    """Compares questions; knows how rare words and numbers are."""
 
     def __init__(self, items: Iterable[Question]) -> None:
-        self._words: Counter[str] = Counter()
-        self._numbers: Counter[Fraction] = Counter()
-        self._size = 1
-        for item in items:
-            self._words.update(item.stems)
-            self._numbers.update(set(item.numbers))
-            self._size += 1
+        """`items` are the evaluation questions, whose words count beside those of the table."""
+        self._rarity = Rarity(items)
 
     def match(self, question: Question, item: Question) -> Match | None:
         """Return the strongest level at which `question` repeats the evaluation question `item`."""
@@ -111,7 +103,9 @@ class Matcher:
             pairs = [(span[0] + place, place) for place in range(len(item.tokens))]
             return self._evidence("same question", question, item, pairs, golds)
         pairs = align(question.tokens, item.tokens)
-        if self._is_same(question, item, pairs, golds):
+        nearly = len(pairs) >= NEARLY * len(item.tokens)
+        opposed = golds != "equal" and nearly and is_opposed(question, item, pairs)
+        if not opposed and self._is_same(question, item, pairs, golds):
             return self._evidence("same question", question, item, pairs, golds)
         score = self.score(question, item)
         level: MatchLevel | None = None
@@ -122,11 +116,11 @@ class Matcher:
         other_values = Counter(item.numbers) - Counter(question.numbers)
         if golds == "equal" and score >= REWORDED and not (template and other_values):
             level = "reworded"
-        elif template and (golds in ("different", "not compared") or changed):
+        elif opposed or (template and (golds in ("different", "not compared") or changed)):
             level = "same template"
         elif golds == "unknown" and score >= REWORDED_WITHOUT_GOLD:
             level = "reworded"
-        elif _longest_run(question, pairs) >= PHRASE:
+        elif count_longest_run(question, pairs) >= PHRASE:
             level = "shared phrase"
         return self._evidence(level, question, item, pairs, golds, score) if level else None
 
@@ -137,40 +131,28 @@ class Matcher:
         rarity, and of the information of the words in common and of the numbers that come in the
         same order.
         """
-        common = sum(self._rarity(word) ** 2 for word in sorted(question.stems & item.stems))
-        if not common:
+        shared = sorted(question.stems & item.stems)
+        if len(shared) < MIN_SHARED:
             return 0.0
-        one = sum(self._rarity(word) ** 2 for word in sorted(question.stems))
-        other = sum(self._rarity(word) ** 2 for word in sorted(item.stems))
+        common = sum(self._rarity.of_word(word) ** 2 for word in shared)
+        one = sum(self._rarity.of_word(word) ** 2 for word in sorted(question.stems))
+        other = sum(self._rarity.of_word(word) ** 2 for word in sorted(item.stems))
         cosine = common / sqrt(one * other)
         if cosine < MIN_COSINE:
             return 0.0
         mine, its = Counter(question.numbers), Counter(item.numbers)
-        both, all_ = self._weigh(mine & its), self._weigh(mine | its)
+        both, all_ = self._rarity.of_numbers(mine & its), self._rarity.of_numbers(mine | its)
         index = both / all_ if all_ else 0.0
-        ordered = self._weigh(
+        ordered = self._rarity.of_numbers(
             Counter(item.numbers[other] for _, other in align(question.numbers, item.numbers))
         )
-        words = sum(self._rarity(word) for word in sorted(question.stems & item.stems))
+        words = self._rarity.of_words(shared)
         return (
             cosine
             + index * min(ordered / ENOUGH, 1)
             + ORDERED_WEIGHT * min(ordered, MAX_ORDERED)
             + WORDS_WEIGHT * min(words, MAX_WORDS)
         )
-
-    def _rarity(self, word: str) -> float:
-        return log((self._size + 1) / (self._words[word] + 0.5))
-
-    def _weigh(self, numbers: Counter[Fraction]) -> float:
-        return sum(
-            times * log((self._size + 1) / (self._numbers[number] + 0.5))
-            for number, times in sorted(numbers.items())
-        )
-
-    def _information(self, question: Question) -> float:
-        words = sum(self._rarity(word) for word in sorted(question.stems))
-        return words + self._weigh(Counter(question.numbers))
 
     def _is_whole(self, question: Question, item: Question, span: Pair, golds: Golds) -> bool:
         """Return whether a question that contains another one asks for the same."""
@@ -182,7 +164,7 @@ class Matcher:
         if (start, end) == (0, len(question.tokens)):
             return True
         stated = bool(item.numbers) or sum(map(is_word, item.tokens)) >= LONG
-        if stated and self._information(item) >= MIN_INFORMATION:
+        if stated and self._rarity.of_question(item) >= MIN_INFORMATION:
             return True
         outside = (*question.tokens[:start], *question.tokens[end:])
         more = any(map(is_number, outside)) and not _has_options(question, span)
@@ -190,7 +172,7 @@ class Matcher:
 
     def _agrees(self, item: Question, golds: Golds) -> bool:
         """Return whether equal gold answers prove that two drawings show the same."""
-        return golds == "equal" and self._information(item) >= MIN_INFORMATION
+        return golds == "equal" and self._rarity.of_question(item) >= MIN_INFORMATION
 
     def _is_same(
         self, question: Question, item: Question, pairs: Sequence[Pair], golds: Golds
@@ -217,12 +199,12 @@ class Matcher:
         return (
             plain
             and len(pairs) >= COVERED_WITHOUT_GOLD * len(item.tokens)
-            and self._information(item) >= MIN_INFORMATION
+            and self._rarity.of_question(item) >= MIN_INFORMATION
         )
 
     def _is_template(self, question: Question, item: Question) -> bool:
         """Return whether two questions are alike in order but for their numbers."""
-        mine, its = _mask(question.tokens), _mask(item.tokens)
+        mine, its = mask_numbers(question.tokens), mask_numbers(item.tokens)
         if mine == its:
             return True
         pairs = align(mine, its)
@@ -236,7 +218,7 @@ class Matcher:
 
     def _information_of(self, token: str) -> float:
         if is_word(token):
-            return self._rarity(stem(token))
+            return self._rarity.of_word(stem(token))
         return 1.0
 
     def _evidence(
@@ -249,7 +231,7 @@ class Matcher:
         score: float = 0.0,
     ) -> Match:
         common = Counter(question.numbers) & Counter(item.numbers)
-        runs = sorted(_runs(pairs), key=lambda run: (run[0] - run[1], run[0]))[:3]
+        runs = sorted(find_runs(pairs), key=lambda run: (run[0] - run[1], run[0]))[:3]
         shared = tuple(
             question.text[question.spans[start][0] : question.spans[end - 1][1]]
             for start, end in sorted(runs)
@@ -262,69 +244,12 @@ class Matcher:
             tuple(sorted(common.elements())),
             golds,
             score,
-            level == "same template" and _mask(question.tokens) == _mask(item.tokens),
+            level == "same template" and mask_numbers(question.tokens) == mask_numbers(item.tokens),
         )
-
-
-def compare_golds(one: Gold, other: Gold) -> Golds:
-    """Compare two gold answers. Texts that differ may still be equal, so they are not compared."""
-    if one == "" or other == "":
-        return "unknown"
-    if one == other != OPAQUE:
-        return "equal"
-    if isinstance(one, str) or isinstance(other, str):
-        return "not compared"
-    if abs(one - other) * 1000 <= max(abs(one), abs(other)):
-        return "equal"
-    return "not compared" if one == 100 * other or other == 100 * one else "different"
-
-
-def find_whole(question: Question, item: Question) -> Pair | None:
-    """Return where all tokens of an evaluation question stand in a row, as start and end.
-
-    An expression that continues beyond them does not count, nor does a short question that is only
-    a part of a sentence.
-    """
-    if not item.tokens or len(item.tokens) > len(question.tokens):
-        return None
-    text = "\0".join(("", *question.tokens, ""))
-    part = "\0".join(("", *item.tokens, ""))
-    at = text.find(part)
-    while at >= 0:
-        start = text.count("\0", 0, at)
-        end = start + len(item.tokens)
-        if _is_delimited(question, item, start, end):
-            return start, end
-        at = text.find(part, at + 1)
-    return None
-
-
-def _is_delimited(question: Question, item: Question, start: int, end: int) -> bool:
-    text, spans, tokens = question.text, question.spans, question.tokens
-    if (
-        start
-        and _in_expression(tokens[start])
-        and _in_expression(tokens[start - 1])
-        and not SENTENCE_END.search(text, spans[start - 1][1], spans[start][0])
-    ):
-        return False
-    if end == len(tokens) or SENTENCE_END.search(text, spans[end - 1][1], spans[end][0]):
-        return True
-    if OPTION.match(text, spans[end][0]):
-        return True
-    if _in_expression(tokens[end - 1]):
-        return not (_in_expression(tokens[end]) or tokens[end] in OPERATOR_WORDS)
-    if sum(map(is_word, item.tokens)) >= LONG:
-        return True
-    return not SENTENCE_END.search(item.text, item.spans[-1][1])
 
 
 def _drawn_otherwise(question: Question, item: Question) -> bool:
     return question.drawing != item.drawing and bool(question.drawing and item.drawing)
-
-
-def _in_expression(token: str) -> bool:
-    return not is_word(token) or (len(token) == 1 and token.isascii())
 
 
 def _has_other_options(question: Question, item: Question) -> bool:
@@ -338,65 +263,3 @@ def _has_options(question: Question, span: Pair) -> bool:
     return len(OPTION.findall(question.text, 0, start)) > 1 or (
         len(OPTION.findall(question.text, end)) > 1
     )
-
-
-def _mask(tokens: Sequence[str]) -> list[str]:
-    return [
-        "#" if is_number(token) or token in UNITS or token in TENS or token in MULTIPLES else token
-        for token in tokens
-    ]
-
-
-def _runs(pairs: Sequence[Pair]) -> list[Pair]:
-    """Return the start and end, in the first sequence, of tokens that stand together in both."""
-    runs: list[Pair] = []
-    for number, (one, other) in enumerate(pairs):
-        if number and (one - 1, other - 1) == pairs[number - 1]:
-            runs[-1] = (runs[-1][0], one + 1)
-        else:
-            runs.append((one, one + 1))
-    return runs
-
-
-def _longest_run(question: Question, pairs: Sequence[Pair]) -> int:
-    """Return the number of words and numbers in the longest run."""
-    return max(
-        (
-            sum(is_word(token) or is_number(token) for token in question.tokens[start:end])
-            for start, end in _runs(pairs)
-        ),
-        default=0,
-    )
-
-
-def align(one: Sequence[Hashable], other: Sequence[Hashable]) -> list[Pair]:
-    """Return the places of a longest common subsequence, in order.
-
-    Bit-parallel (Hyyrö 2004): a row of the table is one integer, whose zeros mark where the length
-    grows.
-    """
-    places: dict[Hashable, int] = {}
-    for place, value in enumerate(other):
-        places[value] = places.get(value, 0) | 1 << place
-    full = (1 << len(other)) - 1
-    row = full
-    rows = [row]
-    for value in one:
-        matched = row & places.get(value, 0)
-        row = ((row + matched) | (row - matched)) & full
-        rows.append(row)
-
-    def length(n: int, m: int) -> int:
-        return m - (rows[n] & ((1 << m) - 1)).bit_count()
-
-    pairs: list[Pair] = []
-    n, m = len(one), len(other)
-    while n and m:
-        if one[n - 1] == other[m - 1]:
-            n, m = n - 1, m - 1
-            pairs.append((n, m))
-        elif length(n - 1, m) >= length(n, m - 1):
-            n -= 1
-        else:
-            m -= 1
-    return pairs[::-1]

@@ -28,7 +28,7 @@ from curator.screens.screen import Keys, Screen
 from datastore.engine import Engine
 
 NAME = "near_duplicates"
-VERSION = 1
+VERSION = 2
 REASON = "near duplicate"
 
 
@@ -133,6 +133,12 @@ SCREEN = Screen(
     "Keep one of several questions that differ little.",
     reject_near_duplicates,
     parameters=NearDuplicates,
-    keys=Keys("problems", select_keys, similarity.KEYS, convert=convert_keys),
+    keys=Keys(
+        "problems",
+        select_keys,
+        similarity.KEYS,
+        parameters=("numbers", "threshold"),
+        convert=convert_keys,
+    ),
     texts=select_texts,
 )

@@ -2,7 +2,7 @@
 
 In: the SQL of a VARCHAR expression. Out: the SQL of the normalised text:
 
-    fold    lower case, ASCII quotes and dashes, no LaTeX layout
+    fold    lower case, ASCII digits, quotes and dashes, no LaTeX layout
     stem    folded text without answer choices and without the request for a program
     key     stem or folded text without white space; equal keys mean equal text up to layout
     words   words and numbers only, as a list, for n-grams
@@ -12,6 +12,18 @@ Regular expressions are used only for patterns that seldom match; literal replac
 five times faster, do the rest.
 """
 
+import re
+
+from curator.screens.characters import (
+    DIGITS,
+    FORMS,
+    FRACTIONS,
+    INDICES,
+    LOWERED,
+    POWERS,
+    RAISED,
+    ZEROS,
+)
 from datastore.engine import literal
 
 REQUESTS = (
@@ -40,15 +52,15 @@ PLAIN = {
     "\u00a0": " ",
     "\u2009": " ",
     "\u200b": "",
-    "²": "^2",
-    "³": "^3",
 }
 """Typographic variants of ASCII characters; applied only to text that is not ASCII."""
+DIGIT = f"[{''.join(f'{zero}-{chr(ord(zero) + 9)}' for zero in ZEROS)}]"
+FORM = rf"[{''.join(map(re.escape, FORMS))}]"
 
 DRAWING = r"\[asy\].*?(\[/asy\]|$)"
 UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 """Scripts that do not put spaces between words."""
-WORD = rf"[{UNSPACED}]\pM*|[^\PL{UNSPACED}]+|[0-9]+(?:\.[0-9]+)?"
+WORD = rf"[{UNSPACED}]\pM*|[^\PL{UNSPACED}]+|[0-9]+(?:\.[0-9]+)?|[^\PN0-9{UNSPACED}]"
 NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 OPERATOR = r"[-+*/^=<>%!|&~±×÷·√≤≥≠]"
 MASK = "<n>"
@@ -63,17 +75,45 @@ def _replace(expression: str, pairs: dict[str, str]) -> str:
 def _replace_if(marker: str, expression: str, pairs: dict[str, str]) -> str:
     """Return `_replace` for texts with `marker`, which each key of `pairs` contains.
 
-    Searching a text is ten times as fast as copying it. DuckDB computes `expression` once.
+    Searching a text is ten times as fast as copying it.
     """
-    replaced = _replace(expression, pairs)
-    return (
-        f"CASE WHEN contains({expression}, {literal(marker)}) THEN {replaced} ELSE {expression} END"
-    )
+    replaced = _replace("t", pairs)
+    return _bind(expression, f"CASE WHEN contains(t, {literal(marker)}) THEN {replaced} ELSE t END")
+
+
+def _bind(expression: str, body: str) -> str:
+    """Return SQL that computes `expression` as `t` of `body`.
+
+    DuckDB would compute it once however often it occurs, but would plan each occurrence.
+    """
+    return f"list_transform([{expression}], lambda t: {body})[1]"
+
+
+def _to_ascii(column: str) -> str:
+    """Return text with digits of all scripts, full-width forms and numerals as ASCII.
+
+    The SQL of `characters.to_ascii`. `translate` builds its table per text, so it gets an empty one
+    where no character needs it.
+    """
+    text = f"nfc_normalize({column})"
+    for pattern, table in ((DIGIT, DIGITS), (FORM, FORMS)):
+        old, new = (literal("".join(each)) for each in (table, table.values()))
+        needed = f"regexp_matches({column}, {literal(pattern)})"
+        text = f"translate({text}, CASE WHEN {needed} THEN {old} ELSE '' END, {new})"
+    small = _replace(text, FRACTIONS)
+    for pattern, mark in ((RAISED, "^"), (LOWERED, "_")):
+        small = rf"regexp_replace({small}, {literal(pattern)}, '{mark}\1', 'g')"
+    small = f"translate({small}, {literal(POWERS + INDICES)}, repeat('0123456789', 2))"
+    needed = rf"regexp_matches({column}, '\p{{No}}')"
+    return f"CASE WHEN {needed} THEN {small} ELSE {text} END"
 
 
 def fold(column: str) -> str:
-    """Return lower case without typographic variants and LaTeX layout; white space stays."""
-    ascii_ = f"lower({_replace(f'nfc_normalize({column})', PLAIN)})"
+    """Return lower case without typographic variants and LaTeX layout; white space stays.
+
+    Numbers are written with ASCII digits.
+    """
+    ascii_ = f"lower({_replace(_to_ascii(column), PLAIN)})"
     cased = f"CASE WHEN strlen({column}) = length({column}) THEN lower({column}) ELSE {ascii_} END"
     layout = f"regexp_replace({cased}, {literal(LAYOUT)}, '', 'g')"
     plain = _replace_if("\\", layout, {"\\dfrac": "\\frac", "\\tfrac": "\\frac", "\\%": "%"})
@@ -93,12 +133,11 @@ def key(folded_column: str) -> str:
     White space between two digits becomes `_`, so that `1 1/2` and `11/2` differ. Programs that
     differ only in indentation have the same key.
     """
-    spaced = folded_column
+    spaced = "t"
     for _ in range(2):  # the first pass over `1 2 3` consumes the 2 and leaves the second gap
         spaced = rf"regexp_replace({spaced}, '([0-9])\s+([0-9])', '\1_\2', 'g')"
-    gaps = rf"regexp_matches({folded_column}, '[0-9]\s+[0-9]')"
-    spaced = f"CASE WHEN {gaps} THEN {spaced} ELSE {folded_column} END"
-    return squeeze(spaced)
+    gaps = r"regexp_matches(t, '[0-9]\s+[0-9]')"
+    return squeeze(_bind(folded_column, f"CASE WHEN {gaps} THEN {spaced} ELSE t END"))
 
 
 def squeeze(folded_column: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
-from curator.core.model import LETTERS
+from curator.screens.golds import Gold, read_gold, without_layout
 
 MAX_TOKENS = 1_000
 """Maximum number of tokens that are compared; the rest of a longer question is ignored."""
@@ -24,15 +24,6 @@ TOKEN = re.compile(
 DRAWING = re.compile(r"\[asy\].*?(?:\[/asy\]|\Z)", re.DOTALL)
 OPTION = re.compile(r"(?<![\w(])\(?([a-j])\s?[).:]\s")
 SENTENCE_END = re.compile(r"[.?!:\n。?!:]")
-AMOUNT = re.compile(
-    r"(?P<top>-?(?:[0-9]{1,40}(?:\.[0-9]{1,40})?|\.[0-9]{1,40}))(?:/(?P<bottom>[0-9]{1,40}))?"
-    r"(?:\^?\\?(?:%|°|circ)|(?:[a-z]{2,20}|[glm])(?:/[a-z]{1,20}|\^[23])?)?"
-)
-OPAQUE = "?"
-"""A gold answer that is known, but that no other one is compared with."""
-TEX_FRACTION = re.compile(r"\\[dt]?frac\{?([0-9]{1,40})\}?\{?([0-9]{1,40})\}?")
-NOISE = re.compile(r"[\s$,{}()]|\\(?:text|mathrm|mbox|textbf|left|right|!|,|;| )")
-
 _SMALL = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
     "sixteen seventeen eighteen nineteen"
@@ -54,8 +45,6 @@ MULTIPLES = {
     "doubled": Fraction(2), "doubles": Fraction(2), "thrice": Fraction(3), "triple": Fraction(3),
     "tripled": Fraction(3), "triples": Fraction(3), "quadruple": Fraction(4), "dozen": Fraction(12),
 }  # fmt: skip
-
-Gold = Fraction | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +89,7 @@ def read_question(folded: str, gold: str = "", options: Sequence[str] = ()) -> Q
         numbers=numbers,
         drawing="".join(drawings.split()),
         gold=read_gold(gold, options),
-        options=frozenset(_plain(option) for option in options),
+        options=frozenset(without_layout(option) for option in options),
     )
 
 
@@ -181,24 +170,3 @@ def _is_fraction(tokens: Sequence[str], place: int) -> bool:
     if tokens[place - 1] == "/":
         return is_number(tokens[place - 2])
     return place > 1 and is_number(tokens[place - 1]) and tokens[place - 2].endswith("frac")
-
-
-def read_gold(gold: str, options: Sequence[str] = ()) -> Gold:
-    """Return a gold answer as a number or as a text without layout; a letter as its option.
-
-    A letter without options, and a text without a number, say too little to compare questions by
-    them: such an answer is empty. Units are ignored.
-    """
-    letter = gold.strip(" ().").upper()
-    if options and len(letter) == 1 and letter in LETTERS[: len(options)]:
-        gold = options[LETTERS.index(letter)]
-    plain = _plain(TEX_FRACTION.sub(r"\1/\2", gold[:200]))
-    value = AMOUNT.fullmatch(plain)
-    if value:
-        top, bottom = Fraction(value["top"]), (value["bottom"] or "1")
-        return top / Fraction(bottom) if bottom.strip("0") else top
-    return plain if any(map(str.isdigit, plain)) else OPAQUE * bool(plain)
-
-
-def _plain(text: str) -> str:
-    return NOISE.sub("", text.lower()).rstrip(".")

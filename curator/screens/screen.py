@@ -29,15 +29,18 @@ class Keys:
     of: Literal["rationales", "problems"]
     """The objects that a shard's keys are computed from."""
     select: Callable[..., str]
-    """(source, **parameters) -> SELECT over a FROM item."""
+    """(source) -> SELECT over a FROM item."""
     schema: pa.Schema
     """The columns of that SELECT, or of what `convert` makes of them."""
+    parameters: tuple[str, ...] = ()
+    """The screen's parameters on which keys depend. `select`, `prepare` and `convert` get them as
+    keyword arguments; a change of the others computes no key again."""
     prepare: Callable[..., str] | None = None
-    """(**parameters, **needs) -> SELECT whose rows `convert` gets as the table `prepared`."""
+    """(**needs) -> SELECT whose rows `convert` gets as the table `prepared`."""
     prepared_schema: pa.Schema | None = None
     convert: Callable[..., Iterator[pa.RecordBatch]] | None = None
-    """(batches, **parameters) -> keys: the part of the work that SQL does too slowly. With
-    `prepare`, (batches, prepared, …)."""
+    """(batches) -> keys: the part of the work that SQL does too slowly. With `prepare`, (batches,
+    prepared)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from curator.screens.screen import Keys, Screen
 from datastore.engine import Engine
 
 NAME = "similar_solutions"
-VERSION = 1
+VERSION = 2
 REASON = "similar solution"
 
 
@@ -85,5 +85,11 @@ SCREEN = Screen(
     "Limit the solutions per question that differ little.",
     reject_similar_solutions,
     parameters=SimilarSolutions,
-    keys=Keys("rationales", select_keys, similarity.KEYS, convert=convert_keys),
+    keys=Keys(
+        "rationales",
+        select_keys,
+        similarity.KEYS,
+        parameters=("threshold",),
+        convert=convert_keys,
+    ),
 )

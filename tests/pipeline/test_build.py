@@ -241,6 +241,18 @@ def test_a_change_of_actions_for_one_subset_screens_again(world) -> None:
     assert changed.digest == build(recipe, store.with_name("new"), options=options).digest
 
 
+def test_a_change_of_actions_screens_again_with_the_same_keys(world) -> None:
+    mirror, recipe, store = world
+    options = RunOptions(mirror=mirror)
+    build(recipe, store, options=options)
+    before = stages(store)
+    assert before["keys"] and before["prepare"]
+    recipe.write_text(RECIPE.replace("{against: [gsm8k]}", "{against: [gsm8k], reworded: flag}"))
+    build(recipe, store, options=options)
+    new = stages(store) - before
+    assert new["screen"] and not new["keys"] and not new["prepare"]
+
+
 class Changes(SilentListener):
     """Appends a record to a file while it is read, once."""
 

@@ -72,3 +72,8 @@ def test_the_command_prints_levels_and_examples(world) -> None:
     assert f"1 of 2 problems of {file} repeat one of 1 of evals/gsm8k." in lines
     [pair] = json.loads(curator(*arguments, "--json").stdout)["pairs"]
     assert (pair["level"], pair["other"]) == ("same question", EVALUATION[0])
+
+
+def test_an_unknown_evaluation_set_gets_the_nearest_name(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"No evaluation set named 'gsm8'\. Did you mean 'gsm8k'"):
+        compare("gsm8k", "evals/gsm8", tmp_path / "store", tmp_path)

@@ -10,15 +10,17 @@ from huggingface_hub import DatasetCard
 
 from curator import build
 from curator.core.errors import HubError
+from curator.core.model import MATCH_LEVELS
 from curator.release.card import BEGIN, END, card, configs, merge_card, metadata
 from curator.release.counts import ReleaseCounts, SubsetCounts
 from curator.release.folder import ReleaseFolder, write_folder
 from curator.release.licence import FREE, RESTRICTED, Licence, licence_of
-from curator.release.recall import RECALL_VERSION
+from curator.release.recall import RECALL, RECALL_VERSION
 from curator.screens import SCREENS
 from curator.sources import EVALS, SOURCES
 from datastore.store import Store
 from datastore.versions import Manifest
+from tests.paths import ROOT
 
 
 @pytest.fixture
@@ -96,6 +98,18 @@ def test_the_card_states_subsets_proofs_teacher_contamination_and_sources(
 
 def test_the_recall_on_the_card_is_that_of_the_present_screen() -> None:
     assert SCREENS["contamination"].version == RECALL_VERSION
+
+
+def test_the_recall_on_the_card_is_that_of_the_findings() -> None:
+    """Of each way to hide a question, the first row in findings has the same shares."""
+    stated: dict[str, list[str]] = {}
+    for line in (ROOT / "docs/findings.md").read_text("utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == 3 + len(MATCH_LEVELS) and cells[2].endswith("%"):
+            stated.setdefault(cells[0], cells[3:])
+    assert len(RECALL) >= 15
+    for way, *shares in RECALL:
+        assert shares == stated[way], way
 
 
 def card_with(version: Manifest, release: ReleaseFolder, **content: object) -> str:

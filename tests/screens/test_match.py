@@ -1,14 +1,20 @@
 """Questions are read as words, numbers and answers, and aligned token by token."""
 
+import json
 from fractions import Fraction
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curator.screens.match import align, compare_golds
-from curator.screens.question import read_gold, read_question
+from curator.screens.alignment import align
+from curator.screens.frequencies import count_tokens, size
+from curator.screens.golds import compare_golds, read_gold
+from curator.screens.match import Matcher
+from curator.screens.question import read_question
+from tests.paths import DATA
 
 
 @pytest.mark.parametrize(
@@ -60,3 +66,34 @@ def test_an_alignment_is_a_longest_common_subsequence(one: list[int], other: lis
             best = max(lengths[a][b + 1], lengths[a + 1][b])
             lengths[a + 1][b + 1] = lengths[a][b] + 1 if x == y else best
     assert len(pairs) == lengths[-1][-1]
+
+
+OPPOSITES = json.loads((DATA / "opposites.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("case", OPPOSITES, ids=[case["why"] for case in OPPOSITES])
+def test_a_negation_or_an_opposite_makes_another_question(case: dict[str, Any]) -> None:
+    golds = case.get("golds", ["", ""])
+    item = read_question(case["eval"].lower(), golds[0])
+    question = read_question(case["row"].lower(), golds[1])
+    match = Matcher([item]).match(question, item)
+    assert match and match.level == case["level"]
+
+
+def test_the_level_of_a_match_hardly_depends_on_the_other_questions() -> None:
+    """The measured table outweighs the set, so that a small set has no stock phrases of its own."""
+    case = OPPOSITES[-1]
+    item, question = (read_question(case[key].lower()) for key in ("eval", "row"))
+    others = [read_question(f"natalia sold {n} clips to her friends in april") for n in range(200)]
+    alone, among = (Matcher(items).match(question, item) for items in ([item], [item, *others]))
+    assert alone and among
+    assert alone.level == among.level == "reworded"
+    assert abs(alone.score - among.score) < 0.2
+
+
+def test_every_word_of_the_table_of_frequencies_is_read_as_one_token() -> None:
+    words = {word: count for word, count in count_tokens(str).items() if word.isalpha()}
+    assert 3_000 < len(words) < 8_000
+    assert words["the"] > words["how"] > words["marble"]
+    assert all(read_question(word).tokens == (word,) for word in words)
+    assert max(words.values()) <= size()

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from curator.core.arrow import VERDICTS
 from curator.screens import SCREENS, Rows, similarity
-from curator.screens.similarity import KEYS, NEIGHBOURS
+from curator.screens.similarity import KEYS
 from datastore.engine import Engine
 
 RowsOf = Callable[..., tuple[Rows, list[bytes]]]
@@ -245,4 +245,3 @@ def test_every_threshold_selects_candidates_with_near_certainty() -> None:
         share = hundredths / 100
         width = similarity._band_width(share)
         assert 1 - (1 - share**width) ** (similarity.HASHES // width) >= similarity.RECALL
-    assert NEIGHBOURS > 1

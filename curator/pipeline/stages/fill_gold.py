@@ -72,7 +72,7 @@ Golds = Mapping[bytes, OtherGold]
 """By id of the problem."""
 
 
-_CODE = (__name__, "curator.screens.normalize")
+_CODE = (__name__, "curator.screens.normalize", "curator.screens.characters")
 
 
 def gold_index(context: BuildContext, sources: Mapping[str, LocatedSource]) -> str:

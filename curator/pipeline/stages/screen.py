@@ -23,7 +23,6 @@ from curator.pipeline.shards import Shard, run_shards
 from curator.pipeline.stages.embed import CODE as EMBED_CODE
 from curator.pipeline.stages.embed import embed, estimate_texts
 from curator.pipeline.stages.generate import has_unanswered
-from curator.recipe.schema import Recipe
 from curator.screens import SCREENS, Screen
 from curator.screens.meaning import Embeddings
 from curator.screens.rows import Rows
@@ -138,8 +137,7 @@ def _screen(
             for need, named in files.items()
         }
         provided = {**needs, **paths}
-        plain_keys = {key: parameters[key] for key in parameters if key != "embeddings"}
-        keys = make_keys(context, name, parts, plain_keys, provided, evals)
+        keys = make_keys(context, name, parts, parameters, provided, evals)
         context.listener.progress(f"screening {name}", 0, None)
         with context.store.guard_query(inputs), context.store.engine() as engine:
             create_tables(engine, context, parts, earlier)
@@ -230,11 +228,12 @@ def make_keys(
     keys = SCREENS[name].keys
     if keys is None:
         return ""
+    parameters = {name: parameters[name] for name in keys.parameters}
     # DuckDB's hashes may differ between its releases.
     params = {**parameters, "duckdb": duckdb.__version__}
     objects, prepared = context.store.objects, ""
     if keys.prepare:
-        query = keys.prepare(**parameters, **provided)
+        query = keys.prepare(**parameters, **{need: provided[need] for need in SCREENS[name].needs})
         inputs = list(chain.from_iterable(evals.values()))
         stage = Stage(f"prepare {name}", ("curator.screens",))
         schema = keys.prepared_schema
@@ -243,7 +242,9 @@ def make_keys(
             with context.store.guard_query(inputs), context.store.engine() as engine:
                 return {"prepared": objects.write(engine.batches(query), schema)}, {}
 
-        prepared = context.once(stage, params, inputs, prepare).objects["prepared"]
+        sizes = {"sets": [len(evals[key]) for key in evals]}  # items are numbered set by set
+        made = context.once(stage, params | sizes, inputs, prepare)
+        prepared = made.objects["prepared"]
     paths = dict.fromkeys(path for part in parts for path in getattr(part, keys.of))
     shards = []
     for digests in group_objects(context, (path.stem for path in paths)):

@@ -17,7 +17,6 @@ from curator.core.arrow import VERSION_ROWS
 from curator.core.errors import HubError, UsageError
 from curator.core.model import Verdict
 from curator.core.progress import Listener, SilentListener
-from curator.core.words import counted, verb
 from curator.release.hub.client import call_hub, client, download, parse_repo
 from curator.release.hub.validate_manifest import ReleaseManifest, read_manifest
 from curator.release.hub.validate_rows import Rows
