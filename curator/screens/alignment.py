@@ -7,11 +7,8 @@ where all of an evaluation question stands.
 from collections.abc import Hashable, Sequence
 
 from curator.screens.question import (
-    MULTIPLES,
     OPTION,
     SENTENCE_END,
-    TENS,
-    UNITS,
     Question,
     is_number,
     is_word,
@@ -77,14 +74,6 @@ def count_longest_run(question: Question, pairs: Sequence[Pair]) -> int:
         ),
         default=0,
     )
-
-
-def mask_numbers(tokens: Sequence[str]) -> list[str]:
-    """Return tokens with `#` for each number, also for those that are written in words."""
-    return [
-        "#" if is_number(token) or token in UNITS or token in TENS or token in MULTIPLES else token
-        for token in tokens
-    ]
 
 
 def find_whole(question: Question, item: Question) -> Pair | None:

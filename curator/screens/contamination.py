@@ -32,7 +32,7 @@ from curator.screens.candidates import (
     select_items,
 )
 from curator.screens.match import Match, Matcher
-from curator.screens.question import Question, read_question
+from curator.screens.question import Question, answer_otherwise, read_question
 from curator.screens.rows import Rows
 from curator.screens.screen import Keys, Screen
 from curator.sources import EVALS
@@ -230,10 +230,13 @@ def _read_items(engine: Engine) -> dict[int, list[Member]]:
     members: defaultdict[int, list[Member]] = defaultdict(list)
     for batch in engine.batches("SELECT * FROM screen_items ORDER BY number"):
         for row in batch.to_pylist():
-            question = read_question(row["folded"], row["gold"], row["choices"])
-            members[row["item"]].append(
-                Member(row["number"], row["name"], row["place"], row["id"].hex(), question)
-            )
+            same = members[row["item"]]
+            gold, options = row["gold"], row["choices"]
+            if same:
+                question = answer_otherwise(same[0].question, gold, options)
+            else:
+                question = read_question(row["folded"], gold, options)
+            same.append(Member(row["number"], row["name"], row["place"], row["id"].hex(), question))
     return members
 
 

@@ -10,10 +10,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 from functools import cache
-from math import log
+from math import fsum, log
 from pathlib import Path
 
 from curator.screens.question import Question, is_word, stem
+
+MAX_CACHED = 50_000
+"""Questions whose sums are kept in memory."""
 
 
 @cache
@@ -49,6 +52,8 @@ class Rarity:
 
     def __init__(self, items: Iterable[Question]) -> None:
         self._words, self._numbers, self._size = count_tokens(stem), count_numbers(), size() + 1
+        self._of_word: dict[str, float] = {}
+        self._squares: dict[frozenset[str], float] = {}
         for item in items:
             self._words.update(item.stems)
             self._numbers.update(set(item.numbers))
@@ -56,18 +61,31 @@ class Rarity:
 
     def of_word(self, word: str) -> float:
         """Return the rarity of a stem."""
-        return log((self._size + 1) / (self._words[word] + 0.5))
+        rarity = self._of_word.get(word)
+        if rarity is None:
+            rarity = log((self._size + 1) / (self._words[word] + 0.5))
+            self._of_word[word] = rarity
+        return rarity
 
     def of_numbers(self, numbers: Counter[Fraction]) -> float:
         """Return the sum of the rarity of numbers."""
-        return sum(
+        return fsum(
             times * log((self._size + 1) / (self._numbers[number] + 0.5))
-            for number, times in sorted(numbers.items())
+            for number, times in numbers.items()
         )
 
     def of_words(self, stems: Iterable[str]) -> float:
         """Return the sum of the rarity of stems."""
-        return sum(map(self.of_word, sorted(stems)))
+        return fsum(map(self.of_word, stems))
+
+    def squares(self, stems: frozenset[str]) -> float:
+        """Return the sum of the squares of the rarity of stems."""
+        total = self._squares.get(stems)
+        if total is None:
+            if len(self._squares) > MAX_CACHED:
+                self._squares.clear()
+            total = self._squares[stems] = fsum(self.of_word(word) ** 2 for word in stems)
+        return total
 
     def of_question(self, question: Question) -> float:
         """Return the information of a question: `What is 2 + 3?` has about 7 nats."""

@@ -26,12 +26,11 @@ from curator.screens.alignment import (
     count_longest_run,
     find_runs,
     find_whole,
-    mask_numbers,
 )
 from curator.screens.frequencies import Rarity
 from curator.screens.golds import Golds, compare_golds
 from curator.screens.opposites import is_opposed
-from curator.screens.question import OPTION, Question, is_number, is_word, stem
+from curator.screens.question import OPTION, Question, is_number, is_word, mask_numbers, stem
 
 LEVELS: tuple[MatchLevel, ...] = tuple(MATCH_LEVELS)
 
@@ -95,7 +94,7 @@ class Matcher:
 
     def match(self, question: Question, item: Question) -> Match | None:
         """Return the strongest level at which `question` repeats the evaluation question `item`."""
-        if not item.tokens:
+        if not item.tokens or not self._may_match(question, item):
             return None
         golds = compare_golds(question.gold, item.gold)
         span = find_whole(question, item)
@@ -109,11 +108,11 @@ class Matcher:
             return self._evidence("same question", question, item, pairs, golds)
         score = self.score(question, item)
         level: MatchLevel | None = None
-        changed = _drawn_otherwise(question, item) or bool(
-            Counter(filter(is_number, item.tokens)) - Counter(filter(is_number, question.tokens))
+        changed = _drawn_otherwise(question, item) or any(
+            is_number(token) for token in item.token_counts - question.token_counts
         )
         template = self._is_template(question, item)
-        other_values = Counter(item.numbers) - Counter(question.numbers)
+        other_values = item.number_counts - question.number_counts
         if golds == "equal" and score >= REWORDED and not (template and other_values):
             level = "reworded"
         elif opposed or (template and (golds in ("different", "not compared") or changed)):
@@ -124,6 +123,22 @@ class Matcher:
             level = "shared phrase"
         return self._evidence(level, question, item, pairs, golds, score) if level else None
 
+    def _may_match(self, question: Question, item: Question) -> bool:
+        """Return False if no level is possible, whatever the order of tokens and numbers.
+
+        Most candidates share a few words and numbers; this decides them in a fifth of the time.
+        """
+        common = (question.token_counts & item.token_counts).total()
+        if common >= min(PHRASE, NEARLY * len(item.tokens)):
+            return True
+        if self._score(question, item, None) >= REWORDED:
+            return True
+        both = question.masked_counts & item.masked_counts
+        return self._sum(both) >= TEMPLATE * self._sum(item.masked_counts)
+
+    def _sum(self, tokens: Counter[str]) -> float:
+        return sum(times * self._information_of(token) for token, times in tokens.items())
+
     def score(self, question: Question, item: Question) -> float:
         """Return how alike the words and the numbers of two questions are: from 0 to 3.6.
 
@@ -131,22 +146,25 @@ class Matcher:
         rarity, and of the information of the words in common and of the numbers that come in the
         same order.
         """
-        shared = sorted(question.stems & item.stems)
+        return self._score(question, item, align(question.numbers, item.numbers))
+
+    def _score(self, question: Question, item: Question, pairs: Sequence[Pair] | None) -> float:
+        """Return the score; without the pairs of equal numbers its upper bound."""
+        shared = question.stems & item.stems
         if len(shared) < MIN_SHARED:
             return 0.0
-        common = sum(self._rarity.of_word(word) ** 2 for word in shared)
-        one = sum(self._rarity.of_word(word) ** 2 for word in sorted(question.stems))
-        other = sum(self._rarity.of_word(word) ** 2 for word in sorted(item.stems))
-        cosine = common / sqrt(one * other)
+        words = self._rarity.of_words(shared)
+        common = self._rarity.squares(shared)
+        norm = self._rarity.squares(question.stems) * self._rarity.squares(item.stems)
+        cosine = common / sqrt(norm)
         if cosine < MIN_COSINE:
             return 0.0
-        mine, its = Counter(question.numbers), Counter(item.numbers)
+        mine, its = question.number_counts, item.number_counts
         both, all_ = self._rarity.of_numbers(mine & its), self._rarity.of_numbers(mine | its)
         index = both / all_ if all_ else 0.0
-        ordered = self._rarity.of_numbers(
-            Counter(item.numbers[other] for _, other in align(question.numbers, item.numbers))
-        )
-        words = self._rarity.of_words(shared)
+        ordered = both
+        if pairs is not None:
+            ordered = self._rarity.of_numbers(Counter(item.numbers[other] for _, other in pairs))
         return (
             cosine
             + index * min(ordered / ENOUGH, 1)

@@ -6,8 +6,9 @@ other languages, and numbers in drawings.
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 
@@ -60,6 +61,10 @@ class Question:
     stems: frozenset[str]
     numbers: tuple[Fraction, ...]
     """All numbers but 1, also those in words, in order."""
+    token_counts: Counter[str]
+    masked_counts: Counter[str]
+    """Of the tokens with `mask_numbers`."""
+    number_counts: Counter[Fraction]
     drawing: str
     """The drawings without white space; empty without any."""
     gold: Gold
@@ -87,10 +92,30 @@ def read_question(folded: str, gold: str = "", options: Sequence[str] = ()) -> Q
         spans=tuple(spans),
         stems=stems,
         numbers=numbers,
+        token_counts=Counter(tokens),
+        masked_counts=Counter(mask_numbers(tokens)),
+        number_counts=Counter(numbers),
         drawing="".join(drawings.split()),
         gold=read_gold(gold, options),
-        options=frozenset(without_layout(option) for option in options),
+        options=_read_options(options),
     )
+
+
+def answer_otherwise(question: Question, gold: str, options: Sequence[str]) -> Question:
+    """Return a question with another gold answer and other options."""
+    return replace(question, gold=read_gold(gold, options), options=_read_options(options))
+
+
+def _read_options(options: Sequence[str]) -> frozenset[str]:
+    return frozenset(without_layout(option) for option in options)
+
+
+def mask_numbers(tokens: Sequence[str]) -> list[str]:
+    """Return tokens with `#` for each number, also for those that are written in words."""
+    return [
+        "#" if is_number(token) or token in UNITS or token in TENS or token in MULTIPLES else token
+        for token in tokens
+    ]
 
 
 SIGNS = {"×": "*", "·": "*", "∗": "*", "÷": "/", "−": "-", "–": "-", "∶": ":"}
