@@ -74,7 +74,10 @@ def content_id(*parts: str) -> bytes:
 
     Each part is prefixed by its length in characters, so ("ab", "c") and ("a", "bc") differ.
     """
-    framed = "".join([f"{len(part)}:{part}" for part in parts])
+    return _hash("".join([f"{len(part)}:{part}" for part in parts]))
+
+
+def _hash(framed: str) -> bytes:
     return sha256(framed.encode("utf-8", "surrogatepass")).digest()[:16]
 
 
@@ -82,8 +85,13 @@ def rationale_id(
     problem_id: bytes, writer: str, kind: str, instruction: str, text: str, copy: int
 ) -> bytes:
     """Return the id of a rationale: a hash of these fields."""
-    parts = (problem_id.hex(), writer, kind, instruction, text, str(copy))
-    return content_id("rationale", *parts)
+    # Framed as in `content_id`, but at once, which takes half the time.
+    problem, number = problem_id.hex(), str(copy)
+    framed = (
+        f"9:rationale{len(problem)}:{problem}{len(writer)}:{writer}{len(kind)}:{kind}"
+        f"{len(instruction)}:{instruction}{len(text)}:{text}{len(number)}:{number}"
+    )
+    return _hash(framed)
 
 
 @dataclass(frozen=True, slots=True)
