@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
 
+from curator.core.record import record
+
 Kind = Literal["CoT", "PoT"]
 Outcome = Literal["passed", "failed", "undecided"]
 AnswerKind = Literal[
@@ -111,7 +113,7 @@ class Answer:
     `printed` by a program."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Problem:
     """A question with its gold answer, and upstream's solution if there is one.
 
@@ -168,7 +170,7 @@ class Problem:
         return self.solution_as_written or self.solution
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Rationale:
     """A worked solution of a problem, with the instruction that asks for it."""
 
@@ -196,7 +198,7 @@ class Rationale:
         object.__setattr__(self, "id", rationale_id(self.problem_id, *parts, self.copy))
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Verdict:
     """The result of a check or a screen for one row."""
 

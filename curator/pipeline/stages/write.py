@@ -45,16 +45,17 @@ def write(
     are numbered within the object alone; see `stages.copies`.
     """
 
+    rows: WrittenRows | None = None
+
     def make() -> tuple[dict[str, str], dict[str, int]]:
-        counts = {"problems": 0, "without": 0, "rationales": 0}
         nonlocal rows
+        counts = {"problems": 0, "without": 0, "rationales": 0}
         read = list(read_problems(context, [problems]))
         rationales = _rationales(context, name, subset, read, counts)
         rows = WrittenRows(read, list(CopyNumbers().number(rationales)))
         batches = arrow.to_batches(rows.rationales, arrow.RATIONALES)
         return {"rationales": context.store.objects.write(batches, arrow.RATIONALES)}, counts
 
-    rows: WrittenRows | None = None
     return context.once(Stage("write", CODE), write_params(subset), [problems], make, name), rows
 
 
