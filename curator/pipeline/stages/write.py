@@ -44,7 +44,6 @@ def write(
     Counts: problems, rationales, and `without`: records without a rationale. Identical rationales
     are numbered within the object alone; see `stages.copies`.
     """
-
     rows: WrittenRows | None = None
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
