@@ -121,7 +121,8 @@ class Objects:
             wrap_os_errors("read an object", path),
             wrap_parquet_errors(path, _ADVICE),
         ):
-            yield from file.iter_batches(ROW_GROUP_SIZE, columns=columns)
+            # Not with threads, which cost CPU time: shards are small, and several are read at once.
+            yield from file.iter_batches(ROW_GROUP_SIZE, columns=columns, use_threads=False)
 
     def rows(self, digest: str) -> int:
         """Return the number of rows, from the footer."""

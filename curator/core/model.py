@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
 
+from curator.core.record import record
+
 Kind = Literal["CoT", "PoT"]
 Outcome = Literal["passed", "failed", "undecided"]
 AnswerKind = Literal[
@@ -74,7 +76,10 @@ def content_id(*parts: str) -> bytes:
 
     Each part is prefixed by its length in characters, so ("ab", "c") and ("a", "bc") differ.
     """
-    framed = "".join([f"{len(part)}:{part}" for part in parts])
+    return _hash("".join([f"{len(part)}:{part}" for part in parts]))
+
+
+def _hash(framed: str) -> bytes:
     return sha256(framed.encode("utf-8", "surrogatepass")).digest()[:16]
 
 
@@ -82,8 +87,13 @@ def rationale_id(
     problem_id: bytes, writer: str, kind: str, instruction: str, text: str, copy: int
 ) -> bytes:
     """Return the id of a rationale: a hash of these fields."""
-    parts = (problem_id.hex(), writer, kind, instruction, text, str(copy))
-    return content_id("rationale", *parts)
+    # Framed as in `content_id`, but at once, which takes half the time.
+    problem, number = problem_id.hex(), str(copy)
+    framed = (
+        f"9:rationale{len(problem)}:{problem}{len(writer)}:{writer}{len(kind)}:{kind}"
+        f"{len(instruction)}:{instruction}{len(text)}:{text}{len(number)}:{number}"
+    )
+    return _hash(framed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +113,7 @@ class Answer:
     `printed` by a program."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Problem:
     """A question with its gold answer, and upstream's solution if there is one.
 
@@ -160,7 +170,7 @@ class Problem:
         return self.solution_as_written or self.solution
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Rationale:
     """A worked solution of a problem, with the instruction that asks for it."""
 
@@ -188,7 +198,7 @@ class Rationale:
         object.__setattr__(self, "id", rationale_id(self.problem_id, *parts, self.copy))
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Verdict:
     """The result of a check or a screen for one row."""
 

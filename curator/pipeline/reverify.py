@@ -139,5 +139,4 @@ def check_shard(
     agreements: str,
 ) -> Outputs:
     """Return the outputs of stage `check` for one shard."""
-    subset = context.recipe.subsets[name]
-    return check(context, name, subset, problems, rationales, agreements)
+    return check(context, name, problems, rationales, agreements)

@@ -144,9 +144,11 @@ def write_and_check(
 ) -> tuple[Outputs | None, Outputs]:
     """Return the outputs of stage `write`, None if the shard is written, and of stage `check`."""
     subset = context.recipe.subsets[name]
-    written = None if rationales else write(context, name, subset, problems)
-    rationales = written.objects["rationales"] if written else rationales
-    return written, check(context, name, subset, [problems], [rationales], agreements)
+    if rationales:
+        return None, check(context, name, [problems], [rationales], agreements)
+    written, rows = write(context, name, subset, problems)
+    rationales = written.objects["rationales"]
+    return written, check(context, name, [problems], [rationales], agreements, rows)
 
 
 def _start(

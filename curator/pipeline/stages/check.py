@@ -6,7 +6,8 @@ rationales, with counts.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 from curator.checks import CHECKS, Candidate
@@ -15,6 +16,7 @@ from curator.core.model import Verdict
 from curator.core.progress import track_progress
 from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.stages.read import columns
+from curator.pipeline.stages.write import WrittenRows
 from curator.recipe.schema import Subset
 from datastore.memo import Outputs
 
@@ -27,33 +29,45 @@ CODE = (
 )
 
 
+_GOLD = ["id", "gold", "choices"]
+_TEXT = ["id", "problem_id", "instruction", "text", "as_written", "gold_in_text"]
+Gold = tuple[Any, ...]
+"""The values of the columns `_GOLD` of one problem."""
+Text = tuple[Any, ...]
+"""The values of the columns `_TEXT` of one rationale."""
+
+
 def check(
     context: BuildContext,
     name: str,
-    subset: Subset,
     problems: Sequence[str],
     rationales: Sequence[str],
-    agreements: str = "",
+    agreements: str,
+    rows: WrittenRows | None = None,
 ) -> Outputs:
     """Write object `verdicts` of one shard; counts are rows by outcome and by `outcome: reason`.
 
     The rationales are in the order of their problems. `agreements` is an object of verdicts about
-    problems: how a teacher agreed on their golds.
+    problems: how a teacher agreed on their golds. `rows` are those of the objects, if they were
+    just written.
     """
+    subset = context.recipe.subsets[name]
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
         counts: Counter[str] = Counter()
-        rows = context.store.objects.total_rows(rationales)
+        total = context.store.objects.total_rows(rationales)
+        golds, texts = _rows_of(rows) if rows else _read(context, problems, rationales)
+        agreed = _read_agreements(context, agreements)
         candidates = track_progress(
-            _candidates(context, subset, problems, rationales, agreements),
+            _candidates(context, subset, golds, texts, agreed),
             context.listener,
             f"checking {name}",
-            rows,
+            total,
         )
         verdicts = context.checker.check(candidates, subset.checks)
         batches = arrow.to_batches(_count(verdicts, counts), arrow.VERDICTS)
         written = context.store.objects.write(batches, arrow.VERDICTS)
-        unchecked = rows - sum(counts[outcome] for outcome in ("passed", "undecided", "failed"))
+        unchecked = total - sum(counts[outcome] for outcome in ("passed", "undecided", "failed"))
         if unchecked:  # no check applies to them
             counts["passed"] += unchecked
         return {"verdicts": written}, dict(counts)
@@ -71,30 +85,42 @@ def check_params(context: BuildContext, subset: Subset) -> dict[str, Any]:
     return params | ({"evidence": subset.evidence} if subset.evidence else {})
 
 
-def _candidates(
-    context: BuildContext,
-    subset: Subset,
-    problems: Sequence[str],
-    rationales: Sequence[str],
-    agreements: str,
-) -> Iterator[Candidate]:
-    """Yield each rationale with the gold of its problem; both objects are in upstream's order."""
-    verdicts = {
+def _rows_of(rows: WrittenRows) -> tuple[Iterator[Gold], Iterator[Text]]:
+    """Return what the check reads of rows that were just written."""
+    return map(attrgetter(*_GOLD), rows.problems), map(attrgetter(*_TEXT), rows.rationales)
+
+
+def _read(
+    context: BuildContext, problems: Sequence[str], rationales: Sequence[str]
+) -> tuple[Iterator[Gold], Iterator[Text]]:
+    """Return what the check reads of objects of problems and rationales."""
+    return columns(context, problems, _GOLD), columns(context, rationales, _TEXT)
+
+
+def _read_agreements(context: BuildContext, agreements: str) -> dict[bytes, Verdict]:
+    return {
         row["row_id"]: Verdict(**row | {"evidence": json.loads(row["evidence"])})
         for batch in (context.store.objects.read(agreements) if agreements else ())
         for row in batch.to_pylist()
     }
-    golds = columns(context, problems, ["id", "gold", "choices"])
+
+
+def _candidates(
+    context: BuildContext,
+    subset: Subset,
+    golds: Iterator[Gold],
+    texts: Iterator[Text],
+    agreed: Mapping[bytes, Verdict],
+) -> Iterator[Candidate]:
+    """Yield each rationale with the gold of its problem; both are in upstream's order."""
+    kind, required, characters = subset.kind, subset.evidence, context.recipe.limits.characters
     id_, gold, choices = b"", "", ()
-    names = ["id", "problem_id", "instruction", "text", "as_written", "gold_in_text"]
-    for row_id, problem_id, instruction, text, as_written, gold_in_text in columns(
-        context, rationales, names
-    ):
+    for row_id, problem_id, instruction, text, as_written, gold_in_text in texts:
         while id_ != problem_id:
             id_, gold, choices = next(golds)
         yield Candidate(
             row_id,
-            subset.kind,
+            kind,
             instruction,
             text,
             gold,
@@ -102,9 +128,9 @@ def _candidates(
             as_written=as_written or "",
             # Objects of older releases do not say where their gold answers come from.
             gold_in_text=gold_in_text is not False,
-            required=subset.evidence,
-            characters=context.recipe.limits.characters,
-            agreement=verdicts.get(problem_id),
+            required=required,
+            characters=characters,
+            agreement=agreed.get(problem_id),
         )
 
 

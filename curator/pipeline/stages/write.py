@@ -6,11 +6,11 @@ counts. Identical rationales of a subset get different copy numbers, and so diff
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from curator.core import arrow
-from curator.core.model import Rationale
+from curator.core.model import Problem, Rationale
 from curator.core.progress import track_progress
 from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.stages.read import read_problems
@@ -21,36 +21,54 @@ from datastore.memo import Outputs
 CODE = (__name__, "curator.writers", "curator.answers")
 
 
+@dataclass(frozen=True, slots=True)
+class WrittenRows:
+    """The rows of one shard while it is written, so that nothing reads them again to check them."""
+
+    problems: list[Problem]
+    rationales: list[Rationale]
+    """In the order of their problems, with their copy numbers."""
+
+
 def write_params(subset: Subset) -> dict[str, Any]:
     """Return the parameters on which the rationales of a subset depend."""
     writers = [name for name in subset.writers if not WRITERS[name].teacher]
     return {"kind": subset.kind, "writers": writers}
 
 
-def write(context: BuildContext, name: str, subset: Subset, problems: str) -> Outputs:
-    """Write object `rationales` from one object of problems.
+def write(
+    context: BuildContext, name: str, subset: Subset, problems: str
+) -> tuple[Outputs, WrittenRows | None]:
+    """Write object `rationales` from one object of problems. Return its rows unless it is cached.
 
     Counts: problems, rationales, and `without`: records without a rationale. Identical rationales
     are numbered within the object alone; see `stages.copies`.
     """
+    rows: WrittenRows | None = None
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
+        nonlocal rows
         counts = {"problems": 0, "without": 0, "rationales": 0}
-        rationales = CopyNumbers().number(_rationales(context, name, subset, problems, counts))
-        batches = arrow.to_batches(rationales, arrow.RATIONALES)
+        read = list(read_problems(context, [problems]))
+        rationales = _rationales(context, name, subset, read, counts)
+        rows = WrittenRows(read, list(CopyNumbers().number(rationales)))
+        batches = arrow.to_batches(rows.rationales, arrow.RATIONALES)
         return {"rationales": context.store.objects.write(batches, arrow.RATIONALES)}, counts
 
-    return context.once(Stage("write", CODE), write_params(subset), [problems], make, name)
+    return context.once(Stage("write", CODE), write_params(subset), [problems], make, name), rows
 
 
 def _rationales(
-    context: BuildContext, name: str, subset: Subset, problems: str, counts: dict[str, int]
+    context: BuildContext,
+    name: str,
+    subset: Subset,
+    problems: list[Problem],
+    counts: dict[str, int],
 ) -> Iterator[Rationale]:
     writers = [WRITERS[name] for name in subset.writers if not WRITERS[name].teacher]
     seen: set[bytes] = set()
-    total = context.store.objects.rows(problems)
-    read = read_problems(context, [problems])
-    for problem in track_progress(read, context.listener, f"writing {name}", total):
+    progress = track_progress(problems, context.listener, f"writing {name}", len(problems))
+    for problem in progress:
         seen.add(problem.id)
         before = counts["rationales"]
         for writer in writers:
