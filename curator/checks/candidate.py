@@ -1,15 +1,16 @@
 """The input of every check: one rationale, what it should arrive at, and the evidence about it."""
 
+from dataclasses import dataclass
+
 from curator.answers import Equivalence, Steps
 from curator.core.model import Answer, EvidenceLevel, Kind, Verdict
-from curator.core.record import record
 from curator.sandbox import Execution
 
 MAX_CHARACTERS = 400_000
 """About 100,000 tokens: the reasoning that published models write about one problem is shorter."""
 
 
-@record(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """A rationale with its gold answer.
 

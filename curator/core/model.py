@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
 
-from curator.core.record import record
-
 Kind = Literal["CoT", "PoT"]
 Outcome = Literal["passed", "failed", "undecided"]
 AnswerKind = Literal[
@@ -113,7 +111,7 @@ class Answer:
     `printed` by a program."""
 
 
-@record(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Problem:
     """A question with its gold answer, and upstream's solution if there is one.
 
@@ -170,7 +168,7 @@ class Problem:
         return self.solution_as_written or self.solution
 
 
-@record(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Rationale:
     """A worked solution of a problem, with the instruction that asks for it."""
 
@@ -198,7 +196,7 @@ class Rationale:
         object.__setattr__(self, "id", rationale_id(self.problem_id, *parts, self.copy))
 
 
-@record(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The result of a check or a screen for one row."""
 

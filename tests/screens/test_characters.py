@@ -110,7 +110,7 @@ def test_a_screen_sees_which_digits_a_question_has(engine: Engine, name: str, ze
 @pytest.mark.parametrize("zero", SCRIPTS.values(), ids=SCRIPTS)
 def test_a_gap_between_digits_of_any_script_counts(engine: Engine, zero: str) -> None:
     one, two = (f"Go on: {write(1, zero)}{gap}{write(2, zero)}" for gap in (" ", ""))
-    assert keys_of(engine, "duplicates", one) != keys_of(engine, "duplicates", two)
+    assert keys_of(engine, "cap", one) != keys_of(engine, "cap", two)
 
 
 @pytest.mark.parametrize("zero", SCRIPTS.values(), ids=SCRIPTS)
