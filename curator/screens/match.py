@@ -250,9 +250,9 @@ class Matcher:
     ) -> Match:
         common = Counter(question.numbers) & Counter(item.numbers)
         runs = sorted(find_runs(pairs), key=lambda run: (run[0] - run[1], run[0]))[:3]
+        spans = question.spans
         shared = tuple(
-            question.text[question.spans[start][0] : question.spans[end - 1][1]]
-            for start, end in sorted(runs)
+            question.text[spans[start][0] : spans[end - 1][1]] for start, end in sorted(runs)
         )
         covered = len(pairs) / len(item.tokens) if item.tokens else 1.0
         return Match(
@@ -277,7 +277,8 @@ def _has_other_options(question: Question, item: Question) -> bool:
 
 def _has_options(question: Question, span: Pair) -> bool:
     """Return whether the text around a span lists options."""
-    start, end = question.spans[span[0]][0], question.spans[span[1] - 1][1]
+    spans = question.spans
+    start, end = spans[span[0]][0], spans[span[1] - 1][1]
     return len(OPTION.findall(question.text, 0, start)) > 1 or (
         len(OPTION.findall(question.text, end)) > 1
     )

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
+from itertools import islice
 
 from curator.screens.golds import Gold, read_gold, without_layout
 
@@ -19,9 +20,10 @@ MAX_TOKENS = 1_000
 CJK = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 """Scripts in which each character counts as a word, as in `normalize`."""
 TOKEN = re.compile(
-    r"(?P<number>[0-9]+(?:,[0-9]{3}(?![0-9]))*(?:\.[0-9]+)?|\.[0-9]+)"
-    rf"|(?P<word>[{CJK}]|[^\W\d_{CJK}]+)|(?P<sign>[^\w\s.,;:?!'\"`$\\{{}}~&|，。、？！：；“”‘’《》])"
+    r"[0-9]+(?:,[0-9]{3}(?![0-9]))*(?:\.[0-9]+)?|\.[0-9]+"
+    rf"|[{CJK}]|[^\W\d_{CJK}]+|[^\w\s.,;:?!'\"`$\\{{}}~&|，。、？！：；“”‘’《》]"
 )
+"""A number, a word or a sign."""
 DRAWING = re.compile(r"\[asy\].*?(?:\[/asy\]|\Z)", re.DOTALL)
 OPTION = re.compile(r"(?<![\w(])\(?([a-j])\s?[).:]\s")
 SENTENCE_END = re.compile(r"[.?!:\n。?!:]")
@@ -46,6 +48,9 @@ MULTIPLES = {
     "doubled": Fraction(2), "doubles": Fraction(2), "thrice": Fraction(3), "triple": Fraction(3),
     "tripled": Fraction(3), "triples": Fraction(3), "quadruple": Fraction(4), "dozen": Fraction(12),
 }  # fmt: skip
+WORD_VALUES = {**MULTIPLES, **TENS, **UNITS}
+NUMBER_WORDS = frozenset(WORD_VALUES)
+DIGITS = frozenset("0123456789.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +61,6 @@ class Question:
     """The folded text without drawings."""
     tokens: tuple[str, ...]
     """Words, numbers and signs in order. Numbers are canonical: `1,000` and `1000` are equal."""
-    spans: tuple[tuple[int, int], ...]
-    """Start and end of each token in `text`."""
     stems: frozenset[str]
     numbers: tuple[Fraction, ...]
     """All numbers but 1, also those in words, in order."""
@@ -72,24 +75,22 @@ class Question:
     options: frozenset[str]
     """The options without layout."""
 
+    @property
+    def spans(self) -> list[tuple[int, int]]:
+        """Start and end of each token in `text`; computed, since few questions need it."""
+        found = islice(TOKEN.finditer(self.text), len(self.tokens))
+        return [match.span() for match in found]
+
 
 def read_question(folded: str, gold: str = "", options: Sequence[str] = ()) -> Question:
     """Read a question that `normalize.fold` has folded."""
     drawings = "".join(DRAWING.findall(folded)) if "[asy]" in folded else ""
     text = DRAWING.sub(" ", folded) if drawings else folded
-    tokens: list[str] = []
-    spans: list[tuple[int, int]] = []
-    for match in TOKEN.finditer(text):
-        token = match[0]
-        tokens.append(_canonical(token) if match["number"] else SIGNS.get(token, token))
-        spans.append(match.span())
-        if len(tokens) == MAX_TOKENS:
-            break
+    tokens = tuple(map(_plain, TOKEN.findall(text)[:MAX_TOKENS]))
     stems, numbers = _read(tokens)
     return Question(
         text=text,
-        tokens=tuple(tokens),
-        spans=tuple(spans),
+        tokens=tokens,
         stems=stems,
         numbers=numbers,
         token_counts=Counter(tokens),
@@ -112,10 +113,11 @@ def _read_options(options: Sequence[str]) -> frozenset[str]:
 
 def mask_numbers(tokens: Sequence[str]) -> list[str]:
     """Return tokens with `#` for each number, also for those that are written in words."""
-    return [
-        "#" if is_number(token) or token in UNITS or token in TENS or token in MULTIPLES else token
-        for token in tokens
-    ]
+    return ["#" if token[0] in DIGITS or token in NUMBER_WORDS else token for token in tokens]
+
+
+def _plain(token: str) -> str:
+    return _canonical(token) if is_number(token) else SIGNS.get(token, token)
 
 
 SIGNS = {"×": "*", "·": "*", "∗": "*", "÷": "/", "−": "-", "–": "-", "∶": ":"}
@@ -129,7 +131,7 @@ def _canonical(number: str) -> str:
 
 
 def is_number(token: str) -> bool:
-    return token[0] in "0123456789."
+    return token[0] in DIGITS
 
 
 def is_word(token: str) -> bool:
@@ -164,30 +166,31 @@ def _read(tokens: Sequence[str]) -> tuple[frozenset[str], tuple[Fraction, ...]]:
     numbers: list[Fraction] = []
     last = ""
     for place, token in enumerate(tokens):
-        if is_number(token):
-            value = Fraction(token[:60])
+        if token[0] in DIGITS:
+            value = _value(token)
             if value and numbers and _is_fraction(tokens, place):
                 numbers[-1] /= value
             else:
                 numbers.append(value)
-        elif token in UNITS:
-            if last in TENS and 0 < UNITS[token] < 10:
+        elif token in NUMBER_WORDS:
+            if token in UNITS and last in TENS and 0 < UNITS[token] < 10:
                 numbers[-1] += UNITS[token]
             else:
-                numbers.append(UNITS[token])
-        elif token in TENS:
-            numbers.append(TENS[token])
+                numbers.append(WORD_VALUES[token])
         elif token in SCALES and numbers:
             numbers[-1] *= SCALES[token]
         elif token in ("%", "percent") and numbers:
             numbers[-1] /= 100
-        elif token in MULTIPLES:
-            numbers.append(MULTIPLES[token])
-        elif is_word(token) and token not in ("a", "s"):
+        elif token[0].isalpha() and token not in ("a", "s"):
             stems.add(stem(token))
         if token != "-":  # twenty-five
             last = token
     return frozenset(stems), tuple(number for number in numbers if number != 1)
+
+
+@lru_cache(1 << 12)
+def _value(number: str) -> Fraction:
+    return Fraction(number[:60])
 
 
 def _is_fraction(tokens: Sequence[str], place: int) -> bool:

@@ -224,7 +224,7 @@ def test_too_many_broken_records_give_the_same_line_from_any_process(
     recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shards, "FEW_ROWS", 0)
-    write_lines(tmp_path / "texts.jsonl", [{"q": 1}] * 20)
+    write_lines(tmp_path / "texts.jsonl", [{"q": 1, "a": "", "r": ""}] * 20)
     errors = []
     for workers in (1, 2):
         with pytest.raises(CuratorError) as caught:

@@ -48,8 +48,8 @@ def check(
     """Write object `verdicts` of one shard; counts are rows by outcome and by `outcome: reason`.
 
     The rationales are in the order of their problems. `agreements` is an object of verdicts about
-    problems: how a teacher agreed on their golds. `rows` are those of the objects, if they were just
-    written.
+    problems: how a teacher agreed on their golds. `rows` are those of objects that were just
+    written, which are then not read again.
     """
     subset = context.recipe.subsets[name]
 

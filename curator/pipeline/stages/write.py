@@ -55,7 +55,6 @@ def write(
         batches = arrow.to_batches(rows.rationales, arrow.RATIONALES)
         return {"rationales": context.store.objects.write(batches, arrow.RATIONALES)}, counts
 
-    rows: WrittenRows | None = None
     return context.once(Stage("write", CODE), write_params(subset), [problems], make, name), rows
 
 
