@@ -65,6 +65,8 @@ LAYERS: dict[str, set[str]] = {
         *CORE,
         "datastore",
         "curator.sources",
+        "curator.answers",
+        "curator.writers",
         "curator.checks",
         "curator.versions",
         "curator.recipe",

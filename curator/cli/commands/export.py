@@ -1,5 +1,6 @@
 """The command `curator export`."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -58,14 +59,19 @@ def export(
             "--held-out makes splits, which only --format hub supports. Add --format hub."
         )
     suffix = FORMATS[form].suffix if form in FORMATS else ""
+    left_out: Counter[str] = Counter()
     with open_existing(store) as opened:
         manifest = opened.versions.get(version)
         target = output or Path(f"{manifest.name}-{manifest.number}-{form}{suffix}")
         if form == HUB:
             rows = write_folder(opened, manifest, target, held_out, overwrite=overwrite).counts.rows
         else:
-            rows = write(opened, manifest, form, target, overwrite)
+            rows = write(opened, manifest, form, target, overwrite, left_out)
     if as_json:
-        show_json({"version": manifest.ref, "format": form, "file": str(target), "rows": rows})
+        values = {"version": manifest.ref, "format": form, "file": str(target), "rows": rows}
+        prompts = form in FORMATS and FORMATS[form].prompts
+        show_json(values | ({"left_out": dict(left_out.most_common())} if prompts else {}))
     else:
         print_line(f"Wrote {rows:,} rows of {manifest.ref} to {target}")
+        for reason, count in left_out.most_common():
+            print_line(f"Left out {count:,} rows: {reason}")

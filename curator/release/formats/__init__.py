@@ -5,7 +5,16 @@ or absent; the same rows give the same bytes. To add a format: a file with a fun
 here, one test. The command line imports this module for its help, so nothing here may load pyarrow.
 """
 
-from curator.release.formats import alpaca, messages, parquet, prompt_completion
+from curator.release.formats import (
+    alpaca,
+    messages,
+    open_instruct,
+    parquet,
+    prompt_completion,
+    trl_grpo,
+    verifiers,
+    verl,
+)
 from curator.release.formats.format import COLUMNS, Format
 
 FORMATS: dict[str, Format] = {
@@ -18,6 +27,16 @@ FORMATS: dict[str, Format] = {
     "messages": Format(".jsonl", "chat messages of a user and an assistant", messages.lines),
     "prompt-completion": Format(".jsonl", "prompt and completion", prompt_completion.lines),
     "parquet": Format(".parquet", "all columns, including question and gold answer", parquet.table),
+    "trl-grpo": Format(
+        ".jsonl", "prompts with checkable golds, for TRL's GRPOTrainer", trl_grpo.lines, True
+    ),
+    "verl": Format(".parquet", "prompts with checkable golds, for verl", verl.table, True),
+    "open-instruct": Format(
+        ".jsonl", "prompts with checkable golds, for open-instruct", open_instruct.lines, True
+    ),
+    "verifiers": Format(
+        ".jsonl", "prompts with checkable golds, for tasks of verifiers", verifiers.lines, True
+    ),
 }
 
 __all__ = ["COLUMNS", "FORMATS", "Format"]
