@@ -27,6 +27,7 @@ MOST_WORDS = 8
 REPEATED = "same prompt"
 CONTRADICTED = "golds of one prompt differ"
 NO_GOLD = "no gold"
+NO_CHOICE = "gold is no choice"
 PROSE = "gold is prose"
 UNRECOGNISED = "gold is not recognised"
 _NONE = frozenset(("", "-", "?", "n/a", "nan", "null", "none given", "notfound", "proof"))
@@ -48,8 +49,9 @@ class _Prompt:
 def why_unchecked(gold: str, choices: tuple[str, ...] = ()) -> str:
     r"""Return why a reward cannot check a gold; empty if it can.
 
-    It can if the completion `The answer is \boxed{GOLD}.` would be found right by rules alone. A
-    long text is no gold, since a right answer in other words would be found wrong.
+    It can if the completion `The answer is \boxed{GOLD}.` would be found right by rules alone, and
+    the gold of a question with choices is one of them. A long text is no gold, since a right answer
+    in other words would be found wrong.
     """
     if gold.strip().lower() in _NONE:
         return NO_GOLD
@@ -57,6 +59,8 @@ def why_unchecked(gold: str, choices: tuple[str, ...] = ()) -> str:
     outcome = compare_by_rules(gold, answer, choices) if answer else None
     if answer is None or outcome is None or outcome.outcome != "equal":
         return UNRECOGNISED
+    if choices and answer.kind != "option":
+        return NO_CHOICE
     return PROSE if answer.kind == "text" and len(gold.split()) > MOST_WORDS else ""
 
 

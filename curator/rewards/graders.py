@@ -28,8 +28,8 @@ class _Graders:
         self._all: set[Grader] = set()
 
     @contextmanager
-    def lend(self, wall_s: float) -> Iterator[Grader]:
-        """Lend a grader with this time limit; one that an exception interrupted is closed."""
+    def borrow(self, wall_s: float) -> Iterator[Grader]:
+        """Yield a grader with this time limit; one that an exception interrupted is closed."""
         with self._places:
             grader = self._take(wall_s)
             try:
@@ -85,7 +85,7 @@ def grade_pairs(pairs: Sequence[Pair], wall_s: float) -> list[Equivalence]:
     if not pairs:
         return []
     try:
-        with _graders.lend(float(wall_s)) as grader:
+        with _graders.borrow(float(wall_s)) as grader:
             return list(grader.map(pairs))
     except OSError as error:
         return [Equivalence("undecided", f"no grader: {error.strerror}")] * len(pairs)
