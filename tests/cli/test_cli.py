@@ -422,6 +422,18 @@ def test_formats_with_the_same_suffix_have_different_default_files(world: World)
     assert exported[0]["file"] != exported[1]["file"]
 
 
+def test_an_export_of_prompts_states_how_many_rows_it_left_out_and_why(world: World) -> None:
+    exported = world.json("export", "small", "--format", "trl-grpo", "-o", "prompts.jsonl")
+    assert exported["left_out"].keys() <= {"same prompt"}
+    assert exported["rows"] + sum(exported["left_out"].values()) == 4
+    printed = world.run("export", "small", "--format", "verl", "-o", "prompts.parquet").stdout
+    lines = [f"Left out {rows} rows: {reason}" for reason, rows in exported["left_out"].items()]
+    assert printed.splitlines() == [
+        f"Wrote {exported['rows']} rows of small@2 to prompts.parquet",
+        *lines,
+    ]
+
+
 def test_a_pipe_that_is_closed_early_ends_the_command_silently(world: World) -> None:
     query = command("sql", "SELECT range FROM range(100000)", "--store", world.store)
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": RUN["env"]}
