@@ -3,7 +3,8 @@ r"""Choose the rows of a release for reinforcement learning: prompts with golds 
 In: batches of rows. Out: the first row of each prompt in the same order, with the prompt as its
 `instruction` and the strongest evidence level of its rows. Every other row is counted with a
 reason. The prompt is the question with its choices and without a request for a program, which no
-reward runs. Rows wait in a temporary file; memory holds about 300 bytes per prompt.
+reward runs. Rows wait in a temporary file; memory holds a hash, the gold and the choices of each
+prompt.
 """
 
 from collections import Counter
@@ -133,9 +134,8 @@ def _without_contradicted(
 
 
 def _is_same(prompt: _Prompt, gold: str, choices: tuple[str, ...]) -> bool:
-    if choices != prompt.choices:
-        return False
-    outcome = compare_by_rules(prompt.gold, gold, choices)
+    # Choices differ in case and white space at most: the prompt lists them.
+    outcome = compare_by_rules(prompt.gold, gold, prompt.choices or choices)
     return outcome is not None and outcome.outcome == "equal"
 
 

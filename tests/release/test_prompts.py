@@ -63,6 +63,18 @@ def test_a_prompt_whose_golds_differ_is_left_out(tmp_path: Path) -> None:
     assert left_out == {"golds of one prompt differ": 1, "same prompt": 2}
 
 
+def test_one_prompt_may_name_its_gold_by_letter_and_by_text(tmp_path: Path) -> None:
+    question = "Which? Answer Choices: (A) Cone (B) Plane"
+    rows = [
+        row(1, question=question, gold="B"),
+        row(2, question=question.lower(), choices=["cone", "plane"], gold="B"),
+        row(3, question=question, choices=["Cone", "Plane"], gold="Plane"),
+    ]
+    chosen, left_out = select(tmp_path, batch(*rows))
+    assert [each["id"][-1] for each in chosen] == [1]
+    assert left_out == {"same prompt": 2}
+
+
 def test_golds_that_no_reward_can_check_are_left_out_with_their_reason(tmp_path: Path) -> None:
     prose = "The function has a maximum since its derivative changes its sign there"
     golds = ["", "proof", prose, "E", "5"]
