@@ -61,7 +61,8 @@ def answer_reward(
     value comes from `functools.partial(answer_reward, undecided=0.0)`. Other columns are ignored.
     Raises ValueError if the columns differ in length.
     """
-    names = [_choices(each) for each in choices or [None] * len(completions)]
+    listed = [None] * len(completions) if choices is None else choices
+    names = [_choices(each) for each in listed]
     if not len(completions) == len(solution) == len(names):
         lengths = f"{len(completions)} completions, {len(solution)} golds, {len(names)} choices"
         raise ValueError(f"The columns differ in length: {lengths}.")

@@ -28,14 +28,23 @@ FORMATS: dict[str, Format] = {
     "prompt-completion": Format(".jsonl", "prompt and completion", prompt_completion.lines),
     "parquet": Format(".parquet", "all columns, including question and gold answer", parquet.table),
     "trl-grpo": Format(
-        ".jsonl", "prompts with checkable golds, for TRL's GRPOTrainer", trl_grpo.lines, True
+        ".jsonl",
+        "prompts with checkable golds, for TRL's GRPOTrainer",
+        trl_grpo.lines,
+        prompts=True,
     ),
-    "verl": Format(".parquet", "prompts with checkable golds, for verl", verl.table, True),
+    "verl": Format(".parquet", "prompts with checkable golds, for verl", verl.table, prompts=True),
     "open-instruct": Format(
-        ".jsonl", "prompts with checkable golds, for open-instruct", open_instruct.lines, True
+        ".jsonl",
+        "prompts with checkable golds, for open-instruct",
+        open_instruct.lines,
+        prompts=True,
     ),
     "verifiers": Format(
-        ".jsonl", "prompts with checkable golds, for tasks of verifiers", verifiers.lines, True
+        ".jsonl",
+        "prompts with checkable golds, for tasks of verifiers",
+        verifiers.lines,
+        prompts=True,
     ),
 }
 
