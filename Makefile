@@ -27,13 +27,13 @@ test: .venv/.installed-dev  ## run every test
 test-model: .venv-model/.installed  ## run the tests that call a small real model (a 2 GB install; takes minutes)
 	.venv-model/bin/python -m pytest -n 0 -m model tests/model
 
-bench: .venv/.installed-dev  ## measure builds, teacher, report, sandbox, graders and screens
+bench: .venv/.installed-dev  ## measure builds, teacher, report, sandbox, graders, rewards and screens
 	@set -e; for name in run keys teacher report flips; do \
 	$(BIN)/python bench/$$name.py --json $(RESULTS)/$$name.json; done
 	@set -e; if [ -d $(DATA)/outputs ]; then \
-	for name in sandbox answers labels published steps variants contamination near_duplicates; do \
+	for name in sandbox answers rewards labels published steps variants contamination near_duplicates; do \
 	$(BIN)/python bench/$$name.py --data $(DATA) --json $(RESULTS)/$$name.json; done; \
-	else echo "Sandbox, graders and screens were not measured: $(DATA)/outputs does not exist. Run: make bench DATA=DIR"; fi
+	else echo "Sandbox, graders, rewards and screens were not measured: $(DATA)/outputs does not exist. Run: make bench DATA=DIR"; fi
 
 lint: .venv/.installed-dev  ## check style, format and types
 	$(BIN)/ruff check .

@@ -18,6 +18,7 @@ from curator.release.card_sections import (
     languages,
     rebuild,
     subsets_table,
+    training,
 )
 from curator.release.counts import ReleaseCounts
 from curator.release.licence import Licence
@@ -175,6 +176,7 @@ def generated_section(version: Manifest, counts: ReleaseCounts, licence: Licence
         f"## Teacher\n\n{_teacher(content)}",
         f"## Contamination\n\n{contamination(content)}",
         f"## Limits\n\n{LIMITS}\n- {languages(counts)}",
+        f"## Train\n\n{training(version, repo)}",
         f"## Rebuild and compare\n\n{rebuild(version, repo)}",
         f"## Sources and citations\n\n{citations(content, counts)}",
     ]

@@ -162,6 +162,22 @@ curator build recipe.yaml
 build from the revisions below has the digest `{version.digest}`."""
 
 
+def training(version: Manifest, repo: str) -> str:
+    """Return the commands that write the rows in the formats of trainers."""
+    name = repo.replace("/", "--")
+    return f"""\
+```sh
+curator pull {repo}@v{version.number}
+curator export {name} --format prompt-completion -o sft.jsonl  # SFT; or messages
+curator export {name} --format trl-grpo -o prompts.jsonl       # GRPO with TRL
+curator export {name} --format verl -o prompts.parquet         # GRPO and PPO with verl
+```
+
+The formats `open-instruct` and `verifiers` are for these trainers. Formats for reinforcement
+learning have each prompt once, and only golds that can be checked. `curator.rewards` compares the
+answers of completions with them."""
+
+
 def citations(content: Content, counts: ReleaseCounts) -> str:
     """Return all sources and evaluation sets that were read: licence, revision, paper."""
     rows = [

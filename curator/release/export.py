@@ -1,5 +1,8 @@
 """Export a version to one file in a release format."""
 
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -7,13 +10,30 @@ from curator.core.errors import CuratorError, UsageError
 from curator.core.words import counted, verb
 from curator.release.folder import select_questions, select_split
 from curator.release.formats import FORMATS
+from curator.release.prompts import select_prompts
 from curator.versions.content import content_of
 from curator.versions.queries import digests
 from curator.versions.rows import read_rows
 from datastore.engine import Engine
+from datastore.files import scratch
 from datastore.new_file import refuse_existing
 from datastore.store import Store
 from datastore.versions import Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """The files of an export."""
+
+    files: dict[Path, int]
+    """The number of rows of each file."""
+    left_out: Counter[str]
+    """The number of rows that a format of prompts leaves out, by reason."""
+
+    @property
+    def rows(self) -> int:
+        """The number of rows of all files."""
+        return sum(self.files.values())
 
 
 def export(
@@ -23,35 +43,43 @@ def export(
     target: Path,
     overwrite: bool = False,
     held_out: float = 0.0,
-) -> dict[Path, int]:
-    """Write a version in one of the `FORMATS` and return the number of rows per file.
+) -> Exported:
+    """Write a version in one of the `FORMATS`.
 
     With `held_out`, that share of the questions goes to a second file, `NAME-validation.SUFFIX`;
-    all rows with the same question are in one file. Raises UsageError for questions without a
-    solution in a format that cannot state them, CuratorError if the rows are not as many
-    as the manifest states, BadTarget if a file exists and `overwrite` is false.
+    all rows with the same question are in one file. A format of prompts has one row per prompt
+    whose gold can be checked. Raises UsageError for questions without a solution in a format that
+    cannot state them, CuratorError if the rows are not as many as the manifest states, BadTarget if
+    a file exists and `overwrite` is false.
     """
     files = {target: "train"}
     if held_out:
         files[target.with_name(f"{target.stem}-validation{target.suffix}")] = "validation"
     for path in files:  # before any work
         refuse_existing(path, overwrite)
-    written = {}
-    with store.guard_query(digests(manifest)), store.engine() as engine:
+    written: dict[Path, int] = {}
+    left_out: Counter[str] = Counter()
+    with ExitStack() as stack:
+        stack.enter_context(store.guard_query(digests(manifest)))
+        engine = stack.enter_context(store.engine())
         _check_solutions(engine, store, manifest, form)
+        folder = stack.enter_context(scratch(engine.folder))
         for path, split in files.items():
             rows = read_rows(engine, store, manifest, partial(select_split, held_out, split))
+            if FORMATS[form].prompts:
+                rows = select_prompts(rows, left_out, folder)
             written[path] = FORMATS[form].write(rows, path, overwrite)
-    expected, total = content_of(manifest).rows.count, sum(written.values())
+    expected = content_of(manifest).rows.count
+    total = sum(written.values()) + left_out.total()
     if total != expected:
         for path in files:
             path.unlink()
         raise CuratorError(
             f"{manifest.ref} has {counted(expected, 'row')}, but {total:,} "
-            f"{verb(total, 'was', 'were')} written: its objects "
+            f"{verb(total, 'was', 'were')} read: its objects "
             "contradict its manifest. Build it again."
         )
-    return written
+    return Exported(written, left_out)
 
 
 def _check_solutions(engine: Engine, store: Store, manifest: Manifest, form: str) -> None:

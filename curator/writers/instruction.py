@@ -39,9 +39,14 @@ def choices_line(choices: tuple[str, ...]) -> str:
     return "Answer Choices: " + " ".join(f"({letter}) {text.strip()}" for letter, text in pairs)
 
 
+def lists_choices(question: str) -> bool:
+    """Return whether a question contains its choices, in the form of a released row."""
+    return "answer choices:" in question.lower()
+
+
 def add_choices(problem: Problem) -> str:
     """Return the question followed by its choices, unless it lists them itself."""
     # A filled gold answer comes with choices, which the question may already contain.
-    if problem.choices and "answer choices:" not in problem.question.lower():
+    if problem.choices and not lists_choices(problem.question):
         return f"{problem.question}\n{choices_line(problem.choices)}"
     return problem.question

@@ -16,6 +16,7 @@ import typer
 
 from curator.cli.app import app
 from curator.cli.commands import COMMANDS as REGISTRY
+from curator.core.words import counted
 from curator.release.formats import FORMATS
 from tests.cli.terminal import on_a_terminal
 from tests.paths import ROOT
@@ -398,6 +399,21 @@ def test_formats_with_the_same_suffix_have_different_default_files(world: World)
     }
     assert all((world.folder / each["file"]).stat().st_size for each in exported)
     assert exported[0]["file"] != exported[1]["file"]
+
+
+def test_an_export_of_prompts_states_how_many_rows_it_left_out_and_why(world: World) -> None:
+    exported = world.json("export", "small", "--format", "trl-grpo", "-o", "prompts.jsonl")
+    assert exported["left_out"].keys() <= {"same prompt"}
+    assert exported["rows"] + sum(exported["left_out"].values()) == 4
+    printed = world.run("export", "small", "--format", "verl", "-o", "prompts.parquet").stdout
+    lines = [
+        f"Left out {counted(rows, 'row')}: {reason}"
+        for reason, rows in exported["left_out"].items()
+    ]
+    assert printed.splitlines() == [
+        f"Wrote {exported['rows']} rows of small@2 to prompts.parquet",
+        *lines,
+    ]
 
 
 def test_a_pipe_that_is_closed_early_ends_the_command_silently(world: World) -> None:

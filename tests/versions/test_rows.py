@@ -161,4 +161,4 @@ def test_a_version_without_rows_is_loaded_and_exported(
     assert all(map(pa.Field.equals, table.schema.remove(5), some.schema.remove(5)))
     with Store(tmp_path / "store", readonly=True) as opened:
         for name in FORMATS:
-            assert export(opened, manifest, name, tmp_path / name) == 0
+            assert export(opened, manifest, name, tmp_path / name).rows == 0

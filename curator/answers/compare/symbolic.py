@@ -90,6 +90,14 @@ class _Worker:
                 with suppress(BrokenPipeError):
                     pipe.close()
 
+    def abandon(self) -> None:
+        """Close a fork's copies of the pipes; the child belongs to the process that started it."""
+        self.process.returncode = 0  # it is not a child of this process, which cannot wait for it
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                # not through the buffer, whose content the other process writes
+                pipe.raw.close()  # type: ignore[attr-defined]
+
 
 class Grader:
     """Grades pairs in order with `workers` child processes, which start when first needed.
@@ -202,6 +210,17 @@ class Grader:
         for worker in [*self._idle, *self._busy]:
             self._end(worker)
         self._idle.clear()
+        self._selector.close()
+
+    def abandon(self) -> None:
+        """Give up all child processes in a process that was forked from the one that has them.
+
+        They keep running for that one, and this object must not be used again.
+        """
+        for worker in [*self._idle, *self._busy]:
+            worker.abandon()
+        self._idle.clear()
+        self._busy.clear()
         self._selector.close()
 
     def __enter__(self) -> "Grader":

@@ -214,9 +214,14 @@ def _labelled_lines(text: str) -> Iterator[Statement]:
 
 
 def find_statements(text: str, boxes: Iterable[Span], with_choices: bool) -> list[Statement]:
-    """Return everything that may state an answer, in the order of its end."""
+    """Return everything that may state an answer, in the order of its end.
+
+    Boxes are in the order of their places. Earlier statements of a kind than its last
+    `MAX_STATEMENTS` may be left out.
+    """
     lowered = lower(text)
-    statements = [Statement(*span, "box") for span in boxes]
+    filled = [span for span in boxes if span[0] < span[1]]
+    statements = [Statement(*span, "box") for span in filled[-MAX_STATEMENTS:]]
     if "####" in text:
         statements += _hash_statements(text)
     if "```output" in text:

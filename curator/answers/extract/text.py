@@ -48,6 +48,7 @@ _PLAIN = str.maketrans(
     }
 )
 """Full-width characters and other scripts' digits as ASCII, one character for one."""
+_OTHER = re.compile(f"[{''.join(map(chr, _PLAIN))}]")
 
 
 def _whole_statement(text: str, choices: tuple[str, ...], tagged: bool) -> list[Statement]:
@@ -127,7 +128,8 @@ def extract(text: str, choices: Sequence[str] = ()) -> Answer | None:
     start = answer_start(text)
     if start is None:
         return None
-    plain = text if text.isascii() else text.translate(_PLAIN)
+    other = not text.isascii() and _OTHER.search(text)  # much faster than to translate
+    plain = text.translate(_PLAIN) if other else text
     for turn_start, turn_end in split_turns(plain[start:] if start else plain):
         end = start + turn_end
         begin = max(start + turn_start, end - MAX_TEXT)

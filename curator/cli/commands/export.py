@@ -1,5 +1,6 @@
 """The command `curator export`."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -55,6 +56,7 @@ def export(
     if form not in {*FORMATS, HUB}:
         raise UsageError(unknown_name("format", form, {*FORMATS, HUB}))
     suffix = FORMATS[form].suffix if form in FORMATS else ""
+    left_out: Counter[str] = Counter()
     with open_existing(store) as opened:
         manifest = opened.versions.get(version)
         target = output or Path(f"{manifest.name}-{manifest.number}-{form}{suffix}")
@@ -62,11 +64,16 @@ def export(
             release = write_folder(opened, manifest, target, held_out, overwrite=overwrite)
             written = {target: release.counts.rows}
         else:
-            written = write(opened, manifest, form, target, overwrite, held_out)
+            exported = write(opened, manifest, form, target, overwrite, held_out)
+            written, left_out = exported.files, exported.left_out
     if as_json:
         files = {str(path): rows for path, rows in written.items()}
         shown = {"file": str(target), "rows": sum(files.values()), "files": files}
+        prompts = form in FORMATS and FORMATS[form].prompts
+        shown |= {"left_out": dict(left_out.most_common())} if prompts else {}
         show_json({"version": manifest.ref, "format": form, **shown})
         return
     for path, rows in written.items():
         print_line(f"Wrote {counted(rows, 'row')} of {manifest.ref} to {path}")
+    for reason, rows in left_out.most_common():
+        print_line(f"Left out {counted(rows, 'row')}: {reason}")

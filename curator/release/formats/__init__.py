@@ -5,7 +5,16 @@ or absent; the same rows give the same bytes. To add a format: a file with a fun
 here, one test. The command line imports this module for its help, so nothing here may load pyarrow.
 """
 
-from curator.release.formats import alpaca, messages, parquet, prompt_completion
+from curator.release.formats import (
+    alpaca,
+    messages,
+    open_instruct,
+    parquet,
+    prompt_completion,
+    trl_grpo,
+    verifiers,
+    verl,
+)
 from curator.release.formats.format import COLUMNS, Format
 
 FORMATS: dict[str, Format] = {
@@ -23,6 +32,25 @@ FORMATS: dict[str, Format] = {
         ".jsonl", "prompt and completion, separated as TRL joins them", prompt_completion.lines
     ),
     "parquet": Format(".parquet", "all columns, including question and gold answer", parquet.table),
+    "trl-grpo": Format(
+        ".jsonl",
+        "prompts with checkable golds, for TRL's GRPOTrainer",
+        trl_grpo.lines,
+        prompts=True,
+    ),
+    "verl": Format(".parquet", "prompts with checkable golds, for verl", verl.table, prompts=True),
+    "open-instruct": Format(
+        ".jsonl",
+        "prompts with checkable golds, for open-instruct",
+        open_instruct.lines,
+        prompts=True,
+    ),
+    "verifiers": Format(
+        ".jsonl",
+        "prompts with checkable golds, for tasks of verifiers",
+        verifiers.lines,
+        prompts=True,
+    ),
 }
 
 __all__ = ["COLUMNS", "FORMATS", "Format"]

@@ -1,9 +1,10 @@
 """The type of a release format, and how the file of every format is written."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from json import JSONEncoder
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from datastore.new_file import new_file
 
@@ -23,9 +24,28 @@ COLUMNS = (
     "licence",
     "source",
     "place",
+    "field",
+    "level",
     "evidence_level",
 )
 """Columns of the rows: `id` has 16 bytes, `choices` is a list of texts, the others are texts."""
+
+
+_encode = JSONEncoder(ensure_ascii=False).encode
+
+
+def write_lines(
+    batches: "Iterator[pa.RecordBatch]",
+    out: BinaryIO,
+    to_line: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+) -> int:
+    """Write JSON Lines in UTF-8, one per row, and return their number."""
+    rows = 0
+    for batch in batches:
+        for row in batch.select(list(COLUMNS)).to_pylist():
+            out.write(_encode(to_line(row)).encode() + b"\n")
+            rows += 1
+    return rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +60,9 @@ class Format:
     """Write batches of `COLUMNS` to an open file and return the number of rows."""
     needs_solution: bool = False
     """Whether the format cannot state a question without a solution."""
+    prompts: bool = False
+    """Whether a row is a prompt with a gold that a reward can check, for reinforcement learning:
+    exports leave other rows out (`curator.release.prompts`)."""
 
     def write(
         self, batches: "Iterator[pa.RecordBatch]", target: Path, overwrite: bool = False

@@ -155,7 +155,7 @@ def test_memory_does_not_grow_with_the_rows(engine: Engine, name: str) -> None:
     batch = next(engine.batches(ROWS.format(rows=2_000), size=2_000))
     peaks = []
     # Parquet holds one row group of 20,000 rows, the others one batch.
-    for rounds in (12, 36) if name == "parquet" else (2, 6):
+    for rounds in (12, 36) if FORMATS[name].suffix == ".parquet" else (2, 6):
         held = 0
 
         def batches(rounds: int = rounds) -> Iterator[pa.RecordBatch]:

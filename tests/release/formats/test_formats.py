@@ -20,7 +20,8 @@ from datastore.engine import Engine
 from tests.paths import DATA
 
 TEXTS: dict[str, str] = json.loads((DATA / "release/texts.json").read_text(encoding="utf-8"))
-LINES = ("alpaca-jsonl", "messages", "prompt-completion")
+LINES = tuple(name for name, how in FORMATS.items() if how.suffix == ".jsonl")
+PARQUET = tuple(name for name, how in FORMATS.items() if how.suffix == ".parquet")
 STRING_COLUMNS = [name for name in COLUMNS if name not in {"id", "choices"}]
 
 Row = dict[str, Any]
@@ -58,6 +59,34 @@ def expected(name: str, row: Row) -> Row:
             return {"prompt": prompt, **gold, **traced}
         case "prompt-completion":
             return {"prompt": prompt, "completion": completion, **traced}
+    known = {"field": row["field"], "level": row["level"]}
+    stated = {**known, "evidence_level": row["evidence_level"]}
+    choices = {"choices": row["choices"]}
+    ability = {"ability": "math"}
+    match name:
+        case "trl-grpo":
+            prompt = {"prompt": [user], "solution": row["gold"]}
+            return {**prompt, **choices, **ability, **stated, **traced}
+        case "open-instruct":
+            prompt = {"messages": [user], "ground_truth": row["gold"], "dataset": "math"}
+            return {**prompt, **choices, **ability, **stated, **traced}
+        case "verifiers":
+            task = {"id": traced["id"], "prompt": row["instruction"], "answer": row["gold"]}
+            return {**task, **choices, **ability, **stated, "source": traced["source"]}
+        case "verl":
+            return {
+                "data_source": f"curator/{row['source']}",
+                "prompt": [user],
+                **ability,
+                "reward_model": {"style": "rule", "ground_truth": row["gold"]},
+                "extra_info": {
+                    "index": int.from_bytes(row["id"], "big"),
+                    "id": traced["id"],
+                    **choices,
+                    **stated,
+                    "source": traced["source"],
+                },
+            }
     alpaca = {
         "source": row["release_as"],
         "output": row["text"],
@@ -88,7 +117,7 @@ def release(engine: Engine, name: str, rows: list[Row], folder: Path) -> Path:
 
 def read(name: str, path: Path) -> list[Row]:
     """Read a release with Python's json, or polars for Parquet."""
-    if name == "parquet":
+    if name in PARQUET:
         return pl.read_parquet(path).to_dicts()
     text = path.read_bytes().decode()
     return json.loads(text) if name == "alpaca" else [json.loads(x) for x in text.split("\n")[:-1]]
@@ -105,7 +134,7 @@ def test_hard_texts_are_read_as_written(engine: Engine, tmp_path: Path, name: st
 def test_the_datasets_library_reads_a_release(engine: Engine, tmp_path: Path, name: str) -> None:
     rows = hard_rows()
     path = str(release(engine, name, rows, tmp_path))
-    kind = "parquet" if name == "parquet" else "json"
+    kind = "parquet" if name in PARQUET else "json"
     cache = str(tmp_path / "cache")
     loaded = datasets.load_dataset(kind, data_files=path, split="train", cache_dir=cache)
     assert loaded.to_list() == [expected(name, row) for row in rows]
@@ -164,10 +193,11 @@ def test_the_size_of_batches_does_not_change_the_file(tmp_path: Path, name: str)
     assert len(written) == 1
 
 
-def test_parquet_has_row_groups_that_a_small_reader_can_hold(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", PARQUET)
+def test_parquet_has_row_groups_that_a_small_reader_can_hold(tmp_path: Path, name: str) -> None:
     rows = [as_row(n) for n in range(25_000)]
     with (tmp_path / "rows.parquet").open("wb") as out:
-        FORMATS["parquet"].write_batches(iter([batch_of(rows)]), out)
+        FORMATS[name].write_batches(iter([batch_of(rows)]), out)
     groups = pq.ParquetFile(tmp_path / "rows.parquet").metadata
     sizes = [groups.row_group(n).num_rows for n in range(groups.num_row_groups)]
     assert sizes == [20_000, 5_000]

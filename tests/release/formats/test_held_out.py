@@ -17,15 +17,12 @@ from tests.worlds import curator
 def questions(path: Path) -> list[str]:
     """The question of each row, whatever the format."""
     if path.suffix == ".parquet":
-        return [str(text) for text in pq.read_table(path).column("instruction").to_pylist()]
-    text = path.read_text()
-    rows = json.loads(text) if path.suffix == ".json" else map(json.loads, text.splitlines())
-    return [
-        row["messages"][0]["content"]
-        if "messages" in row
-        else row.get("instruction") or row["prompt"]
-        for row in rows
-    ]
+        rows = pq.read_table(path).to_pylist()
+    else:
+        text = path.read_text()
+        rows = json.loads(text) if path.suffix == ".json" else map(json.loads, text.splitlines())
+    found = [row.get("messages") or row.get("instruction") or row["prompt"] for row in rows]
+    return [each if isinstance(each, str) else each[0]["content"] for each in found]
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -33,8 +30,8 @@ def test_every_format_can_hold_out_questions(form: str, quickstart: Path, tmp_pa
     target = tmp_path / f"rows{FORMATS[form].suffix}"
     with Store(quickstart, readonly=True) as store:
         version = store.versions.get("quickstart")
-        whole = export(store, version, form, tmp_path / f"whole{FORMATS[form].suffix}")
-        written = export(store, version, form, target, held_out=0.3)
+        whole = export(store, version, form, tmp_path / f"whole{FORMATS[form].suffix}").files
+        written = export(store, version, form, target, held_out=0.3).files
     train, validation = written
     assert validation.name == f"rows-validation{FORMATS[form].suffix}"
     assert written[train] > written[validation] > 0

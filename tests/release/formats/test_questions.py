@@ -41,7 +41,7 @@ def test_a_format_that_needs_a_solution_refuses_questions(store: Path, tmp_path:
                     export(opened, version, form, target)
                 assert not target.exists()
             else:
-                assert export(opened, version, form, target) == {target: 4}
+                assert export(opened, version, form, target).files == {target: 4}
         write_folder(opened, version, tmp_path / "folder")
     assert json.loads((tmp_path / "folder/alpaca.json").read_text()) == []
 
