@@ -35,9 +35,9 @@ KINDS: Mapping[QuestionKind, str] = {
 }
 """In the order in which they are reported."""
 CHOICES_LINE = "answer choices:"
-_NOT_GIVEN = frozenset(
-    "proof proved proven qed notfound none null nan na unknown unanswerable noanswer omitted "
-    "answernotfound seesolution seeproof notprovided notavailable notapplicable".split()
+_NOT_GIVEN = re.compile(
+    r"proof|proved|proven|qed|notfound|none|null|nan|na|unknown|unanswerable|noanswer|omitted"
+    r"|answernotfound|see(?:solution|proof)|not(?:provided|available|applicable)"
 )
 _BOOLEANS = frozenset(("yes", "no", "true", "false"))
 _DRAWN = re.compile(r"\[asy\]|\\begin\{(?:asy|tikzpicture|pspicture|picture)\}", re.I)
@@ -141,7 +141,7 @@ def _find(body: str, gold: str, has_choices: bool) -> Iterator[FoundKind]:
     if parts := "" if has_choices or labels else _find_parts(text):
         yield FoundKind("several parts", parts)
     plain = re.sub(r"\\text(?:bf)?|\\mathrm|[^a-z]", "", gold.lower())
-    if not plain and not re.search(r"\w", gold) or _is_placeholder(gold, plain):
+    if not re.search(r"[\w\\]", gold) or _is_placeholder(gold, plain):
         yield FoundKind("no gold answer", gold.strip())
     if plain in _BOOLEANS and len(gold) < 20:
         yield FoundKind("yes/no", gold.strip())
@@ -152,7 +152,7 @@ def _find(body: str, gold: str, has_choices: bool) -> Iterator[FoundKind]:
 
 
 def _is_placeholder(gold: str, plain: str) -> bool:
-    return plain in _NOT_GIVEN and not re.search(r"\d", gold)
+    return bool(_NOT_GIVEN.fullmatch(plain)) and not re.search(r"\d", gold)
 
 
 def _find_figure(body: str, text: str) -> Iterator[FoundKind]:

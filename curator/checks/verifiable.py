@@ -1,8 +1,8 @@
 """Check `verifiable`: a correct answer to the question can be recognised by its gold answer alone.
 
-Only the question, its choices and its gold answer are read, never the rationale. It does not reject:
-rows of the kinds in `question_kind.KINDS` are undecided, so that a recipe that names the check
-leaves them out, and `undecided: [multiple choice, …]` keeps some kinds.
+Only the question, its choices and its gold answer are read, never the rationale. Rows of the kinds
+in `question_kind.KINDS` are undecided, not failed: a recipe that names the check leaves them out,
+and `undecided: [multiple choice, …]` keeps some kinds.
 """
 
 from curator.checks.candidate import Candidate

@@ -21,6 +21,7 @@ from curator.pipeline.stages.copies import number_all
 from curator.pipeline.stages.fill_gold import fill_gold, gold_index
 from curator.pipeline.stages.generate import generate, missing_teachers
 from curator.pipeline.stages.ingest import ingest, problems_of
+from curator.pipeline.stages.open_choices import open_choices
 from curator.pipeline.stages.registry import STAGES
 from curator.pipeline.stages.write import CODE as WRITE_CODE
 from curator.pipeline.stages.write import write, write_params
@@ -178,6 +179,8 @@ def _start(
     if problems and subset.gold_sources():
         golds = gold_index(context, {each: sources[each] for each in subset.gold_sources()})
         problems, _ = fill_gold(context, name, problems, golds)
+    if problems and subset.open_choices:
+        problems = open_choices(context, name, problems)
     if not problems:
         waits = (missing_problem(subset, located.source.name), *waits)
     state = SubsetState(
