@@ -2,10 +2,10 @@
 
 In: problems, some with choices. Out: the same problems in the same order; where the question can be
 understood without its choices, the gold answer is the text of the marked choice and there are no
-choices. The solution loses an ending that only names the letter, and states the value with which its last
-line ends, so that the check `answer` passes a row only if its text or program arrives at the value
-of the marked choice. Questions that need their choices stay as
-they are. Not covered: questions whose wording does not show that several values are right.
+choices. The solution loses an ending that only names the letter, and states the value with which
+its last line ends, so that the check `answer` passes a row only if its text or program arrives at
+the value of the marked choice. Questions that need their choices stay as they are. Not covered:
+questions whose wording does not show that several values are right.
 """
 
 import re
@@ -52,7 +52,7 @@ def open_choices(context: BuildContext, name: str, problems: Sequence[str]) -> t
 
 
 def open_shard(context: BuildContext, name: str, problems: str) -> Outputs:
-    """Write object `problems`, in upstream's order; counts are those `opened` and with `choices`."""
+    """Write object `problems`, in upstream's order, and count the `opened` ones."""
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
         counts: Counter[str] = Counter(opened=0, choices=0)
