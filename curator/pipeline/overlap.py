@@ -107,7 +107,7 @@ def read_problems(
     elif (Path(store) / "FORMAT").exists() and (found := _version(name, store)) is not None:
         yield from found
     else:
-        yield from _dataset(name)
+        yield from read_dataset(name)
 
 
 def _version(name: str, store: str | Path) -> list[Problem] | None:
@@ -129,12 +129,19 @@ def _version(name: str, store: str | Path) -> list[Problem] | None:
             return [each for batch in engine.batches(query) for each in to_problems(batch)]
 
 
-def _dataset(name: str) -> Iterator[Problem | QuarantinedRecord]:
+def read_dataset(name: str, responses: bool = False) -> Iterator[Problem | QuarantinedRecord]:
+    """Yield the problems of a file or a Hub dataset, by the columns that are detected.
+
+    With `responses`, one problem per response, which is its solution or program. Raises UsageError
+    without the columns.
+    """
     dataset = open_dataset(name, "", "train", "")
     columns = {each.content: each.column for each in find_columns(dataset.sample, {})}
-    columns.pop("response", None)  # a problem occurs once, however many responses it has
-    if "question" not in columns:
-        raise UsageError(f"{name}: no column of questions was found.")
+    if not responses:  # a problem occurs once, however many responses it has
+        columns.pop("response", None)
+    for content in ("question", "response") if responses else ("question",):
+        if content not in columns:
+            raise UsageError(f"{name}: no column of {content}s was found.")
     files = CustomFiles(
         file=str(dataset.folder / dataset.file) if dataset.file else "",
         hub=dataset.hub,

@@ -325,6 +325,9 @@ class Recipe(Section):
     mirror: Annotated[RecipePath, Mark.NOT_DIGESTED] = ""
     """Folder with local upstream files, relative to the recipe file. Default: download from the
     Hub."""
+    errata: Annotated[RecipePath, Mark.OMIT_DEFAULT] = ""
+    """File of rulings on gold answers (`curator rule`), relative to the recipe file. Wrong golds
+    are replaced, or removed like ambiguous ones, before any row is written or checked."""
     subsets: dict[Name, Subset] = Field(min_length=1)
     """Source, writers and checks per subset."""
     screens: Screens = Screens()

@@ -24,6 +24,8 @@ COMMANDS = (
     "disagreements",
     "audit",
     "overlap",
+    "golds",
+    "rule",
     "export",
     "publish",
     "pull",
