@@ -72,6 +72,7 @@ def read_model_answers(argument: str, checker: Checker) -> ModelAnswers:
 
 def _read_responses(name: str) -> Iterator[tuple[str, str]]:
     """Yield key and response of each record, the last record first."""
-    records = [each for each in read_dataset(name, responses=True) if isinstance(each, Problem)]
+    read = read_dataset(name, responses=True, required=("question", "response"))
+    records = [each for each in read if isinstance(each, Problem)]
     for record in reversed(records):  # so that the first answer to a question counts
         yield question_key(record.question), record.solution or record.program

@@ -9,10 +9,12 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from curator.answers import extract, read_steps, render_answer
+from curator.answers import compare_by_rules, extract, read_steps, render_answer
 from curator.checks import Candidate
-from curator.core.model import Problem
+from curator.core.model import LETTERS, Problem
 from curator.pipeline.checker import Checker
+from curator.pipeline.last_value import last_values
+from curator.sources.datasets.aqua_rat import strip_answer
 from curator.writers.annotated import write_annotated
 
 _NUMBER = re.compile(r"(?<![\\w.])\d[\d,]*(?:\.\d+)?")
@@ -20,13 +22,19 @@ _WORDS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
     "sixteen seventeen eighteen nineteen twenty"
 )
-_VALUES = {word: str(value) for value, word in enumerate(_WORDS.split())} | {
-    **{"half": "2", "twice": "2", "double": "2", "doubled": "2", "pair": "2", "couple": "2"},
-    **{"third": "3", "triple": "3", "thrice": "3", "quarter": "4", "dozen": "12", "hundred": "100"},
+_NAMES = "half 2, twice 2, double 2, pair 2, third 3, triple 3, quarter 4, dozen 12, hundred 100"
+_VALUES = {word: str(value) for value, word in enumerate(_WORDS.split(" "))} | {
+    name: value for name, _, value in (each.partition(" ") for each in _NAMES.split(", "))
 }
-_KNOWN = frozenset(["0", "1", "2", "3", "4", "7", "10", "12", "24", "30", "52", "60", "100", "365", "1000"])
+_KNOWN = frozenset(map(str, (0, 1, 2, 3, 4, 7, 10, 12, 24, 30, 52, 60, 100, 365, 1000)))
 """Numbers that any solution may use: days of a week, minutes of an hour."""
 _LONGEST = 20_000
+_NAMED = re.compile(
+    r"[\s\"]*(?:(?:the )?(?:correct )?(?:answer|ans|option)[\s:.-]{0,9}(?:is |option )?)?"
+    r"\(?[a-e]\)?[\s.\"]*$",
+    re.I,
+)
+"""A letter of a choice at the end of a solution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +83,10 @@ def _read_texts(problem: Problem, output: str) -> OwnEvidence:
     fault = steps.fault if not steps.beside else None
     if problem.gold_in == "solution":
         stated = (steps.result or "") if steps.recomputed else ""
+    elif problem.choices:
+        stated = _derived_choice(problem, text)
     else:
-        answer = extract(text, problem.choices)
+        answer = extract(text)
         stated = render_answer(answer) if answer else ""
     known = set(_numbers(problem.question))
     used = set(_numbers(text))
@@ -87,6 +97,25 @@ def _read_texts(problem: Problem, output: str) -> OwnEvidence:
         unused=tuple(each for each in _digits(problem.question) if each not in used),
         invented=_invented(text, known),
     )
+
+
+def _derived_choice(problem: Problem, text: str) -> str:
+    """Return the letter of the choice whose value the solution ends with; empty if there is none.
+
+    The letter that it names is that of the gold answer in most files, and proves nothing.
+    """
+    body = strip_answer(text, problem.gold, problem.choices) if problem.gold in LETTERS else text
+    for value in last_values(_NAMED.sub("", body)):
+        if letter := find_choice(value, problem.choices):
+            return letter
+    return ""
+
+
+def find_choice(value: str, choices: Sequence[str]) -> str:
+    """Return the letter of the only choice that is equal to a value; empty if there is none."""
+    results = [compare_by_rules(choice, value) for choice in choices]
+    equal = [place for place, each in enumerate(results) if each and each.outcome == "equal"]
+    return LETTERS[equal[0]] if len(equal) == 1 else ""
 
 
 def _invented(text: str, known: set[str]) -> tuple[str, ...]:

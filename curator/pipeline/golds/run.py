@@ -18,7 +18,7 @@ from curator.pipeline.run_options import DEFAULTS, RunOptions
 from curator.recipe.schema import Recipe
 from datastore.store import Store
 
-_RECIPE = Recipe.model_construct(name="golds", about="Golds in doubt", subsets={})
+RECIPE = Recipe.model_construct(name="golds", about="Golds in doubt", subsets={})
 """Not of a version: it gives the default limits of programs and comparisons."""
 
 
@@ -35,11 +35,11 @@ def find_golds_in_doubt(
     ruled in the file `errata` are counted and left out. Raises UsageError if no problem
     has a gold answer.
     """
-    read = read_problems(name, store, options.mirror_folder)
+    read = read_problems(name, store, options.mirror_folder, responses=True)
     problems = list({each.id: each for each in read if isinstance(each, Problem)}.values())
     if not any(each.gold for each in problems):
         raise UsageError(f"None of {len(problems):,} problems of {name} has a gold answer.")
-    with Store(Path(store)) as opened, open_context(opened, _RECIPE, options) as context:
+    with Store(Path(store)) as opened, open_context(opened, RECIPE, options) as context:
         models = [read_model_answers(each, context.checker) for each in answers]
         found = find_suspects(problems, models, context.checker)
     rulings = read_errata(errata) if errata else {}

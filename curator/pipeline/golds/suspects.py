@@ -17,13 +17,13 @@ from curator.core.errata import erratum_key
 from curator.core.model import Problem
 from curator.pipeline.checker import Checker
 from curator.pipeline.golds.model_answers import ModelAnswers, question_key
-from curator.pipeline.golds.own_solution import OwnEvidence, read_own
+from curator.pipeline.golds.own_solution import OwnEvidence, find_choice, read_own
 
 OTHER_ERRORS = 3
 """Different wrong answers among which a model that errs is taken to choose."""
-SOLUTION, PROGRAM, STEP, NUMBER = 1.5, 1.0, 1.0, 0.1
-"""Weights of the problem's own solution and program, of a wrong step, and of a number that is not
-used or invented."""
+SOLUTION, PROGRAM, UNLISTED, STEP, NUMBER = 1.5, 1.0, 0.3, 1.0, 0.1
+"""Weights of the problem's own solution and program, of a program whose output is none of the
+choices, of a wrong step, and of numbers that are not used or invented."""
 GOLD = "\0gold"
 _MAX_ANSWER = 200
 
@@ -148,7 +148,9 @@ def _own_statements(problem: Problem, own: OwnEvidence, same: Same) -> Iterator[
     if own.solution and not (repeats and problem.gold_in == "solution"):
         yield Statement("its solution", "its solution", own.solution, SOLUTION)
     if own.program:
-        yield Statement("its program", "its program", own.program, PROGRAM)
+        listed = not problem.choices or find_choice(own.program, problem.choices)
+        weight = PROGRAM if listed else UNLISTED
+        yield Statement("its program", "its program", own.program, weight)
 
 
 def _judge(

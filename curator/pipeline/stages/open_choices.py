@@ -19,12 +19,18 @@ from curator.checks.question_kind import find_kinds
 from curator.core import arrow
 from curator.core.model import LETTERS, Problem
 from curator.pipeline.context import BuildContext, Stage
+from curator.pipeline.last_value import last_values
 from curator.pipeline.shards import Shard, run_shards
 from curator.pipeline.stages.read import read_problems
 from curator.sources.datasets.aqua_rat import strip_answer
 from datastore.memo import Outputs
 
-_CODE = (__name__, "curator.checks.question_kind", "curator.sources.datasets.aqua_rat")
+_CODE = (
+    __name__,
+    "curator.pipeline.last_value",
+    "curator.checks.question_kind",
+    "curator.sources.datasets.aqua_rat",
+)
 _NEEDS_CHOICES = re.compile(
     r"\b(?:which|following|closest|nearest|approximat\w*|approx|roughly|about how|estimate\w*"
     r"|options?|choices?|could be|can be|can equal|could equal|might be|may be|must be true"
@@ -35,9 +41,6 @@ _NEEDS_CHOICES = re.compile(
 """Words of questions that have several right answers without their choices. They are precise rather
 than complete: "which" also refuses "the rate at which"."""
 _VALUES = ("number", "expression", "tuple", "set", "interval")
-_LAST_NUMBER = re.compile(
-    r"(-?[$€£]?\s?\d[\d,]*(?:\.\d+)?(?:\s?[/:]\s?\d+)?(?:\s?%)?)[^\d=]{0,40}$"
-)
 _OTHER_CHOICES = re.compile(
     r"\b(?:none|all|both|neither|cannot|can't|not|above|these|only)\b", re.I
 )
@@ -95,10 +98,8 @@ def _state_last_value(solution: str, value: str) -> str:
 
     Empty if its last line does not end with a value that is equal to `value`.
     """
-    last = solution.rstrip().rpartition("\n")[2]
-    number = _LAST_NUMBER.search(last[-200:])
-    for found in (last.rpartition("=")[2].strip(" ."), number[1].strip() if number else ""):
-        result = compare_by_rules(value, found) if 0 < len(found) < 60 else None
+    for found in last_values(solution):
+        result = compare_by_rules(value, found)
         if result and result.outcome == "equal":
             return f"{solution}\nThe answer is {found}"
     return ""

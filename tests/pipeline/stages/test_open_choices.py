@@ -1,5 +1,6 @@
 """Multiple choice asked as an open question: only where it can be understood without choices."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,18 +53,21 @@ def test_choices_that_refer_to_others_or_are_no_values_stay(choices: tuple[str, 
 
 
 def test_the_letter_at_the_end_of_a_solution_goes_and_one_elsewhere_keeps_the_choices() -> None:
+    end = "12 m are laid\nANSWER:B"
     problem = Problem(
         "aqua_rat",
         "How long are 3 pipes of 4 m?",
         "B",
         CHOICES,
-        solution="3 * 4 = 12",
-        solution_as_written="3 * 4 = 12\nANSWER:B",
+        solution="3 * 4 = 12 m",
+        solution_as_written="3 * 4 = 12 m\nANSWER:B",
     )
     opened = open_problem(problem)
     assert opened is not None
-    assert opened.solution == "3 * 4 = 12"
-    assert opened.whole_solution == "3 * 4 = 12\nThe answer is 12"
+    assert opened.solution == "3 * 4 = 12 m"
+    longer = open_problem(replace(problem, solution_as_written=f"We have 3 pipes.\nSo {end}"))
+    assert longer is not None
+    assert longer.whole_solution == "We have 3 pipes.\nSo 12 m are laid\nThe answer is 12"
     named = Problem(
         "aqua_rat", problem.question, "B", CHOICES, solution="Option B is correct.\nIt fits."
     )
