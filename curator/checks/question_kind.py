@@ -63,12 +63,14 @@ _FIGURE = re.compile(
     r"|\b(?:as|graph) (?:shown|pictured|drawn|depicted|illustrated) (?:above|below|here)\b"
     r"|\bas (?:shown|pictured)[.,;]"
     r"|\bnot drawn to scale\b|\bthis shaded\b"
-    r"|\bfig(?:\.|ure\b) ?(?:q?\d{1,2}\b|q?\d{1,2}[a-d]\b|q[a-z\d]{1,2}\b)",
+    r"|(?<!\()\bfig(?:\.|ure\b) ?(?:q?\d{1,2}\b|q?\d{1,2}[a-d]\b|q[a-z\d]{1,2}\b)",
     re.I,
 )
 _TABLE_IN_TEXT = re.compile(
     r"\\begin\{(?:array|tabular|matrix|[bp]matrix)\}|\\hline|\|[^|\n]{0,80}\||[^&]&[^&]"
 )
+TABLE_NUMBERS = 6
+"""Numbers in a text from which on it is taken to contain the table that it mentions."""
 _START = r"(?:^|[.?!:;,)$]\s|\n|\b(?:then|and|please|hence|also) )\s*"
 _PROVE = re.compile(
     rf"{_START}((?:(?:prove|show|verify|demonstrate) (?:(?:or disprove|also|first|by \w+) )?"
@@ -159,12 +161,17 @@ def _find_figure(body: str, text: str) -> Iterator[FoundKind]:
     picture = _PICTURE.search(body)
     drawn = _DRAWN.search(body)
     mention = None if drawn else _FIGURE.search(text)
-    if mention and _TABLE_IN_TEXT.search(text):
+    if mention and (_TABLE_IN_TEXT.search(text) or _is_table_in_words(mention[0], text)):
         mention = None
     if seen := picture or mention:
         yield FoundKind("needs a figure", seen[0])
     elif drawn:
         yield FoundKind("has a drawing", drawn[0])
+
+
+def _is_table_in_words(mention: str, text: str) -> bool:
+    """Return whether a text probably contains the numbers of the table that it mentions."""
+    return "table" in mention.lower() and len(re.findall(r"\d+", text)) >= TABLE_NUMBERS
 
 
 def _asks_beside(text: str, match: re.Match[str]) -> bool:

@@ -80,9 +80,9 @@ def _print(found: "GoldsInDoubt", rows: int) -> None:
         print_table(head, lines, right=("doubt",), whole=("key",))
         print_line()
     if found.agreement:
-        head = ("answers", "agree with the golds")
+        agree = "agree with the golds"
         shares = [(name, f"{share:.1%}") for name, share in found.agreement.items()]
-        print_table(head, shares, right=head[1:])
+        print_table(("answers", agree), shares, right=(agree,))
         print_line()
     doubted = sum(each.doubt > 0 for each in found.suspects)
     print_wrapped(

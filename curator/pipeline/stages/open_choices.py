@@ -88,7 +88,9 @@ def open_problem(problem: Problem) -> Problem | None:
     solution = strip_answer(problem.whole_solution, problem.gold, problem.choices)
     named = extract(solution, problem.choices) if solution else None
     if named and named.stated == "letter":
-        return None
+        if not problem.program:
+            return None
+        solution, named = "", None  # the program remains
     whole = "" if named else _state_last_value(solution, value)
     return replace(problem, gold=value, choices=(), solution=solution, solution_as_written=whole)
 
