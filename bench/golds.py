@@ -5,8 +5,8 @@
 Nine published systems of four families answered GSM8K test. Precision: the rulings of a person on
 the suspects with doubt above 0 (`tests/data/errata/gsm8k_test.jsonl`), by rank. Recall: 2% of the
 golds are replaced by another number, ten times with different seeds; the share of them that is
-found among the first 5% of all problems. Replaced golds are judged by the models alone, as a
-solution that still ends with the right answer would give them away; golds whose ruling is `wrong`
+found among the first 5% of all problems. Replaced golds are compared with the models alone, as
+a solution that still ends with the right answer would give them away; golds whose ruling is `wrong`
 or `ambiguous` are not replaced.
 """
 

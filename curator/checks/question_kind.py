@@ -71,7 +71,7 @@ _TABLE_IN_TEXT = re.compile(
 )
 TABLE_NUMBERS = 6
 """Numbers in a text from which on it is taken to contain the table that it mentions."""
-_START = r"(?:^|[.?!:;,)$]\s|\n|\b(?:then|and|please|hence|also) )\s*"
+_START = r"(?:^|[.?!:;,)$]\s|\n|\b(?:then|and|please|hence|also) )\s{0,9}"
 _PROVE = re.compile(
     rf"{_START}((?:(?:prove|show|verify|demonstrate) (?:(?:or disprove|also|first|by \w+) )?"
     r"(?:that|:)|prove (?:the|this|it|your|if|\$)|give a proof)(?: \S{1,40}){0,3})",
@@ -89,7 +89,7 @@ _ASKS = re.compile(
     re.I,
 )
 _TRUE_OR_FALSE = re.compile(r"\b(?:true or false|yes or no)\b", re.I)
-_LAST_SENTENCE = re.compile(r"(?:^|[.?!,:;]\s|\n)\s*([^.?!,:;\n]{1,300}\?)\s*$")
+_LAST_SENTENCE = re.compile(r"(?:^|[.?!,:;]\s|\n)\s{0,9}([^.?!,:;\n]{1,300}\?)$")
 _CAN_BE_YES = re.compile(
     r"(?:is|are|does|do|can|will|did|has|have|was|were|should|must) (?!.*\bor\b)", re.I
 )
@@ -102,8 +102,10 @@ _CONDITIONS = re.compile(
     r"\b(?:condition|propert(?:y|ie)|rule|fact|operation|step|axiom|statement)s?\b", re.I
 )
 _COUNTED = re.compile(r"\bhow many of\b", re.I)
-_UPPER = re.compile(r"(?<![\w)])\(\s?([A-J])\s?\)|(?:^|[\n{$]|quad| {2})\s*([A-J])[).]\s")
-_LOWER = re.compile(r"(?:^|[\s.,;:?])(?:part )?\(\s?([a-j])\s?\)\s|(?:^|\n)\s*([a-j])[).]\s", re.I)
+_UPPER = re.compile(r"(?<![\w)])\(\s?([A-J])\s?\)|(?:^|[\n{$]|quad| {2})\s{0,9}([A-J])[).]\s")
+_LOWER = re.compile(
+    r"(?:^|[\s.,;:?])(?:part )?\(\s?([a-j])\s?\)\s|(?:^|\n)\s{0,9}([a-j])[).]\s", re.I
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +184,7 @@ def _asks_beside(text: str, match: re.Match[str]) -> bool:
 def _find_yes_no(text: str) -> str:
     if said := _TRUE_OR_FALSE.search(text):
         return said[0]
-    last = _LAST_SENTENCE.search(text[-400:])
+    last = _LAST_SENTENCE.search(text.rstrip()[-400:])
     return last[1] if last and _CAN_BE_YES.match(last[1]) else ""
 
 

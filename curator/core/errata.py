@@ -35,7 +35,7 @@ class Erratum:
     """`wrong`, `ambiguous` (several answers are defensible), or `right`: looked at, nothing to
     change."""
     answer: str = ""
-    """The right answer, if the gold answer is wrong; empty if there is none or it is not known."""
+    """The right answer, if the gold answer is wrong; empty if it is not known."""
     number: int = 1
     """Counts the rulings on this key, from 1."""
     reason: str = ""

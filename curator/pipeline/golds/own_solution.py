@@ -30,8 +30,8 @@ _KNOWN = frozenset(map(str, (0, 1, 2, 3, 4, 7, 10, 12, 24, 30, 52, 60, 100, 365,
 """Numbers that any solution may use: days of a week, minutes of an hour."""
 _LONGEST = 20_000
 _NAMED = re.compile(
-    r"[\s\"]*(?:(?:the )?(?:correct )?(?:answer|ans|option)[\s:.-]{0,9}(?:is |option )?)?"
-    r"\(?[a-e]\)?[\s.\"]*$",
+    r"[\s\"]{0,9}(?:(?:the )?(?:correct )?(?:answer|ans|option)[\s:.-]{0,9}(?:is |option )?)?"
+    r"\(?[a-e]\)?[\s.\"]{0,9}$",
     re.I,
 )
 """A letter of a choice at the end of a solution."""
@@ -100,7 +100,7 @@ def _read_texts(problem: Problem, output: str) -> OwnEvidence:
 
 
 def _derived_choice(problem: Problem, text: str) -> str:
-    """Return the letter of the choice whose value the solution ends with; empty if there is none.
+    """Return the letter of the choice whose value the solution ends with; empty without one.
 
     The letter that it names is that of the gold answer in most files, and proves nothing.
     """
@@ -112,7 +112,7 @@ def _derived_choice(problem: Problem, text: str) -> str:
 
 
 def find_choice(value: str, choices: Sequence[str]) -> str:
-    """Return the letter of the only choice that is equal to a value; empty if there is none."""
+    """Return the letter of the only choice that is equal to a value; empty without one."""
     results = [compare_by_rules(choice, value) for choice in choices]
     equal = [place for place, each in enumerate(results) if each and each.outcome == "equal"]
     return LETTERS[equal[0]] if len(equal) == 1 else ""

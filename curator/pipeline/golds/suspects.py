@@ -22,8 +22,8 @@ from curator.pipeline.golds.own_solution import OwnEvidence, find_choice, read_o
 OTHER_ERRORS = 3
 """Different wrong answers among which a model that errs is taken to choose."""
 SOLUTION, PROGRAM, UNLISTED, STEP, NUMBER = 1.5, 1.0, 0.3, 1.0, 0.1
-"""Weights of the problem's own solution and program, of a program whose output is none of the
-choices, of a wrong step, and of numbers that are not used or invented."""
+"""Weights of the problem's own solution and program, of a program whose output equals no
+choice, of a wrong step, and of numbers that are not used or invented."""
 GOLD = "\0gold"
 _MAX_ANSWER = 200
 
@@ -98,7 +98,7 @@ def find_suspects(
         ]
         statements += _own_statements(problem, own, same)
         compared += bool(statements)
-        if suspect := _judge(problem, statements, own, same):
+        if suspect := _find_suspect(problem, statements, own, same):
             suspects.append(suspect)
     suspects.sort(key=lambda each: (-each.doubt, each.key))
     return GoldsInDoubt(len(problems), compared, agreement, suspects)
@@ -153,7 +153,7 @@ def _own_statements(problem: Problem, own: OwnEvidence, same: Same) -> Iterator[
         yield Statement("its program", "its program", own.program, weight)
 
 
-def _judge(
+def _find_suspect(
     problem: Problem, statements: Sequence[Statement], own: OwnEvidence, same: Same
 ) -> Suspect | None:
     """Return the suspect; None if nothing contradicts the gold answer."""
