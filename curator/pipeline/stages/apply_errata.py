@@ -2,8 +2,8 @@
 
 In: problems and a recipe's file of errata. Out: the same problems in the same order; a gold answer
 that was ruled wrong is replaced by the right one, and removed if that is not known or if it was
-ruled ambiguous, so that the check `answer` leaves its rows out. Not covered: evaluation sets, and the
-copies of a problem whose question differs by more than white space.
+ruled ambiguous, so that the check `answer` leaves its rows out. Not covered: evaluation sets, and
+the copies of a problem whose question differs by more than white space.
 """
 
 from collections import Counter
