@@ -85,6 +85,16 @@ def test_a_recipe_leaves_such_questions_out_unless_it_keeps_their_kind(tmp_path:
             assert content_of(store.versions.get(version.ref)).rows.count == rows
 
 
+def test_an_audit_counts_rows_without_a_gold_answer(tmp_path: Path) -> None:
+    path = tmp_path / "bare.jsonl"
+    rows = [{"question": "Prove that 3 + 4 = 7.", "response": "It is so."}]
+    rows += [{"question": "What is 3 + 4 in words?", "response": "It is seven."}]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    found = audit(AuditRequest(str(path)), tmp_path / "store", RunOptions(workers=1))
+    (line,) = [each for each in found.lines if each.check == "verifiable"]
+    assert (line.rows, line.reasons) == (2, {"no gold answer": 1, "proof": 1})
+
+
 def test_an_audit_reports_the_kinds_and_calls_the_rows_clean(tmp_path: Path) -> None:
     path = write_questions(tmp_path)
     found = audit(AuditRequest(str(path)), tmp_path / "store", RunOptions(workers=1))
