@@ -5,7 +5,7 @@ Checks are pure functions: `collect_evidence` has run programs and compared answ
 all checks.
 """
 
-from curator.checks import agreement, answer, evidence_level, executed, format
+from curator.checks import agreement, answer, evidence_level, executed, format, verifiable
 from curator.checks.candidate import MAX_CHARACTERS, Candidate
 from curator.checks.check import Check, Evidence, Proof
 from curator.checks.evidence import collect_evidence, compare_pairs
@@ -16,6 +16,7 @@ CHECKS: dict[str, Check] = {
     "answer": answer.CHECK,
     "format": format.CHECK,
     "evidence": evidence_level.CHECK,
+    "verifiable": verifiable.CHECK,
 }
 """In the order in which a subset runs its default checks."""
 

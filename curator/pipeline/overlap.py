@@ -98,9 +98,12 @@ def compare(
 
 
 def read_problems(
-    name: str, store: str | Path, mirror: Path | None
+    name: str, store: str | Path, mirror: Path | None, responses: bool = False
 ) -> Iterator[Problem | QuarantinedRecord]:
-    """Yield the problems of a source, an evaluation set, a version, a file or a Hub dataset."""
+    """Yield the problems of a source, an evaluation set, a version, a file or a Hub dataset.
+
+    Those of a file or a Hub dataset have its responses as solutions if `responses` is set.
+    """
     plain = name.removeprefix(IN_EVALS)
     if name in SOURCES or (plain != name and plain in EVALS):
         source = source_by_name(name)
@@ -110,7 +113,7 @@ def read_problems(
     elif plain != name and not Path(name).exists():
         raise UsageError(unknown_name("evaluation set", plain, EVALS))
     else:
-        yield from _dataset(name)
+        yield from read_dataset(name, responses)
 
 
 def _version(name: str, store: str | Path) -> list[Problem] | None:
@@ -132,12 +135,21 @@ def _version(name: str, store: str | Path) -> list[Problem] | None:
             return [each for batch in engine.batches(query) for each in to_problems(batch)]
 
 
-def _dataset(name: str) -> Iterator[Problem | QuarantinedRecord]:
+def read_dataset(
+    name: str, responses: bool = False, required: Sequence[str] = ("question",)
+) -> Iterator[Problem | QuarantinedRecord]:
+    """Yield the problems of a file or a Hub dataset, by the columns that are detected.
+
+    With `responses`, one problem per response, which is its solution or program. Raises UsageError
+    without a required column.
+    """
     dataset = open_dataset(name, "", "train", "")
     columns = {each.content: each.column for each in find_columns(dataset.sample, {})}
-    columns.pop("response", None)  # a problem occurs once, however many responses it has
-    if "question" not in columns:
-        raise UsageError(f"{name}: no column of questions was found.")
+    if not responses:  # a problem occurs once, however many responses it has
+        columns.pop("response", None)
+    for content in required:
+        if content not in columns:
+            raise UsageError(f"{name}: no column of {content}s was found.")
     files = CustomFiles(
         file=str(dataset.folder / dataset.file) if dataset.file else "",
         hub=dataset.hub,

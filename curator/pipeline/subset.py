@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from curator.pipeline.context import BuildContext, NotBuilt, Stage
 from curator.pipeline.locate import source_name
 from curator.pipeline.shards import Shard, run_shards
+from curator.pipeline.stages.apply_errata import apply_errata
 from curator.pipeline.stages.check import CODE as CHECK_CODE
 from curator.pipeline.stages.check import check, check_params
 from curator.pipeline.stages.copies import CODE as COPIES_CODE
@@ -21,6 +22,7 @@ from curator.pipeline.stages.copies import number_all
 from curator.pipeline.stages.fill_gold import fill_gold, gold_index
 from curator.pipeline.stages.generate import generate, missing_teachers
 from curator.pipeline.stages.ingest import ingest, problems_of
+from curator.pipeline.stages.open_choices import open_choices
 from curator.pipeline.stages.registry import STAGES
 from curator.pipeline.stages.write import CODE as WRITE_CODE
 from curator.pipeline.stages.write import write, write_params
@@ -181,6 +183,10 @@ def _start(
     if problems and subset.gold_sources():
         golds = gold_index(context, {each: sources[each] for each in subset.gold_sources()})
         problems, _ = fill_gold(context, name, problems, golds)
+    if problems and context.recipe.errata:
+        problems = apply_errata(context, name, problems)
+    if problems and subset.open_choices:
+        problems = open_choices(context, name, problems)
     if not problems:
         waits = (missing_problem(subset, located.source.name), *waits)
     state = SubsetState(

@@ -223,6 +223,10 @@ class Subset(Section):
     """Sources (`gsm8k`) and evaluation sets (`evals/gsm8k`) with gold answers for the questions of
     this source. They fill missing gold answers, and replace those that a solution states itself.
     The first one that has the question is used."""
+    open_choices: Annotated[bool, Mark.OMIT_DEFAULT] = False
+    """Ask multiple-choice questions as open ones: the gold answer is the text of the marked choice.
+    Rows pass the check `answer` if their text or program arrives at it. Questions that need their
+    choices ("which of the following") stay; the check `verifiable` leaves them out."""
     release_as: str = ""
     """Value of the column `source` in releases. Default: `data/<kind>/<subset>.json`."""
 
@@ -245,8 +249,9 @@ class Subset(Section):
             object.__setattr__(self, "checks", (*self.checks, *needed))
         elif "evidence" in self.checks:
             raise ValueError("the check 'evidence' needs the key 'evidence', which names a level")
-        if self.golds and own_stage(self.writers):
-            raise ValueError("the key 'golds' needs a source with questions of its own")
+        for key in ("golds", "open_choices"):
+            if getattr(self, key) and own_stage(self.writers):
+                raise ValueError(f"the key '{key}' needs a source with questions of its own")
         return self
 
     def gold_sources(self) -> tuple[str, ...]:
@@ -340,6 +345,9 @@ class Recipe(Section):
     mirror: Annotated[RecipePath, Mark.NOT_DIGESTED] = ""
     """Folder with local upstream files, relative to the recipe file. Default: download from the
     Hub."""
+    errata: Annotated[RecipePath, Mark.OMIT_DEFAULT] = ""
+    """File of rulings on gold answers (`curator rule`), relative to the recipe file. Wrong golds
+    are replaced, or removed like ambiguous ones, before any row is written or checked."""
     subsets: dict[Name, Subset] = Field(min_length=1)
     """Source, writers and checks per subset."""
     screens: Screens = Screens()

@@ -252,3 +252,8 @@ def test_the_solutions_of_gsm8k_are_recomputed(shared: Path) -> None:
         (959, "48 = 100% + 20%"),
         (1025, "32 - $20 = $300"),
     ]
+
+
+def test_a_value_of_more_digits_than_python_prints_is_stated_as_it_is_written() -> None:
+    found = read_steps("so 9 ^ 99999 = 9 ^ 99999 . 65 ^ 4000 = 65 ^ 4000")
+    assert all(step.stated == "" or len(step.stated) < 5_000 for step in found.steps)

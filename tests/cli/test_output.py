@@ -117,6 +117,15 @@ RUNS: dict[str, list[tuple[str, ...]]] = {
         ("audit", ROWS, "--question", MARK, *STORE),
     ],
     "overlap": [("overlap", "marked", "marked", *STORE), ("overlap", ROWS, MARK, *STORE)],
+    "golds": [
+        ("golds", "marked", "--answers", ROWS, *STORE),
+        ("golds", ROWS, "--answers", f"f{MARK}={ROWS}", *STORE),
+        ("golds", MARK, *STORE),
+    ],
+    "rule": [
+        ("rule", f"e{FILE_MARK}.jsonl", MARK, "wrong"),
+        ("rule", f"e{FILE_MARK}.jsonl", "066e278edfd8a0dc", "wrong", "--answer", MARK),
+    ],
     "export": [
         ("export", "marked", "--format", "alpaca-jsonl", "-o", "a.jsonl", "--overwrite", *STORE),
         ("export", "card", "--format", "hub", "-o", "hub", "--overwrite", *STORE),

@@ -25,6 +25,8 @@ from curator.answers.steps.step import Kind, Outcome, Step
 from curator.answers.steps.tokens import Token, tokenize
 
 _DIVISION = {"/", r"\frac", "{", "}", "(", ")"}
+LARGEST = 10**4_000
+"""Python prints integers of at most 4,300 digits; a larger value is stated as it is written."""
 MAX_POWERS = 200
 """Maximum number of steps of a text with roots, powers or pi, of which a proof takes long."""
 _POWERS = ("^", r"\sqrt", r"\pi")
@@ -218,7 +220,7 @@ def _compare(kind: Kind, place: Token, left: Expression, right: Expression) -> S
 
 def _state(side: Expression, value: Fraction, exact: bool) -> str:
     """Return a value as a plain number; an irrational one as the side that states it."""
-    if exact:
+    if exact and max(abs(value.numerator), value.denominator) < LARGEST:
         return to_numeral(value)
     return "".join(f" {each.text}" if each.gap else each.text for each in side.symbols).strip()
 

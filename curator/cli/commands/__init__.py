@@ -26,6 +26,8 @@ COMMANDS = (
     "disagreements",
     "audit",
     "overlap",
+    "golds",
+    "rule",
     "export",
     "publish",
     "pull",

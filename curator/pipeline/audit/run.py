@@ -159,7 +159,8 @@ def _recipe(
             for name, kind in KINDS.items()
         }
     else:
-        subsets = {QUESTIONS: {"kind": "CoT", "writers": ("question",)}}
+        checks = ("verifiable",)  # the other checks read rationales
+        subsets = {QUESTIONS: {"kind": "CoT", "writers": ("question",), "checks": checks}}
     recipe = Recipe(
         name=request.fix or "audit",
         about=f"What an audit left of {dataset.hub or dataset.file}",

@@ -77,6 +77,7 @@ def test_every_planted_defect_is_reported_with_its_place(mixed: Path, tmp_path: 
         "executed": (3, 1, 0, 0),
         "answer": (8, 1, 2, 0),
         "format": (8, 0, 0, 0),
+        "verifiable": (8, 0, 0, 0),
         "duplicates": (8, 1, 0, 0),
         "contamination": (8, 1, 0, 0),
         "near duplicates": (8, 0, 0, 0),

@@ -1,0 +1,109 @@
+"""Errata: rulings of people on gold answers, keyed by the content that they are about.
+
+In: JSON Lines, one ruling per line; `EXAMPLE` is a line. Out: the newest ruling per problem. A key
+is a hash of question, gold answer and choices, so that a file holds no upstream text, applies to
+every copy of the problem, and stops applying when upstream changes the gold answer. Rulings are
+appended, never replaced: the last one of a key counts, the earlier ones stay as its history.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from curator.core.errors import MALFORMED, UsageError
+from curator.core.json_text import parse_json
+from curator.core.model import content_id
+
+Ruling = Literal["wrong", "ambiguous", "right"]
+RULINGS: tuple[Ruling, ...] = get_args(Ruling)
+EXAMPLE = (
+    '{"key": "3fa2c1d09b7e4455", "ruling": "wrong", "answer": "1520", "number": 1, '
+    '"reason": "5 hours are left after the second stop, not 7"}'
+)
+_KEY = re.compile(r"[0-9a-f]{16}")
+
+
+@dataclass(frozen=True, slots=True)
+class Erratum:
+    """A ruling on one gold answer."""
+
+    key: str
+    ruling: Ruling
+    """`wrong`, `ambiguous` (several answers are defensible), or `right`: looked at, nothing to
+    change."""
+    answer: str = ""
+    """The right answer, if the gold answer is wrong; empty if it is not known."""
+    number: int = 1
+    """Counts the rulings on this key, from 1."""
+    reason: str = ""
+    """Why, in the words of the person; not a quotation of the problem."""
+
+
+def erratum_key(question: str, gold: str, choices: Sequence[str] = ()) -> str:
+    """Return the key of a problem: 16 hexadecimal digits.
+
+    White space and the source do not count.
+    """
+    plain = [" ".join(each.split()) for each in (question, gold, *choices)]
+    return content_id("erratum", *plain).hex()[:16]
+
+
+def read_errata(path: Path) -> Mapping[str, Erratum]:
+    """Return the newest ruling per key; raises UsageError with the number of an invalid line."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise UsageError(f"Cannot read the errata at {path}: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path} is not UTF-8 text. Save the errata as UTF-8.") from None
+    rulings: dict[str, Erratum] = {}
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            each = _parse(line, f"{path.name}:{number}")
+            rulings[each.key] = each
+    return rulings
+
+
+def add_ruling(path: Path, ruling: Erratum) -> Erratum:
+    """Append a ruling to a file, which is created if necessary; return it with its number."""
+    earlier = read_errata(path).get(ruling.key) if path.exists() else None
+    content = asdict(ruling) | {"number": earlier.number + 1 if earlier else 1}
+    added = _parse(json.dumps(content), path.name)
+    with path.open("a", encoding="utf-8") as file:
+        stated = {name: each for name, each in content.items() if each}
+        file.write(json.dumps(stated, ensure_ascii=False) + "\n")
+    return added
+
+
+def _parse(line: str, place: str) -> Erratum:
+    try:
+        row = parse_json(line)
+        found = Erratum(
+            str(row["key"]),
+            row["ruling"],
+            str(row.get("answer", "")),
+            int(row.get("number", 1)),
+            str(row.get("reason", "")),
+        )
+    except MALFORMED as error:
+        raise UsageError(
+            f"{place}: not a ruling ({type(error).__name__}). Expected a line such as {EXAMPLE}"
+        ) from None
+    if not _KEY.fullmatch(found.key):
+        raise UsageError(
+            f"{place}: '{found.key[:40]}' is not a key. Expected the 16 hexadecimal digits that "
+            "`curator golds` prints."
+        )
+    if found.ruling not in RULINGS:
+        raise UsageError(
+            f"{place}: unknown ruling '{str(found.ruling)[:40]}'. Use {', '.join(RULINGS)}."
+        )
+    if found.answer and found.ruling != "wrong":
+        raise UsageError(
+            f"{place}: a ruling '{found.ruling}' has no other answer. Leave out the answer, or "
+            "use 'wrong'."
+        )
+    return found
