@@ -347,7 +347,7 @@ def _group(rows: Iterator[tuple[int, int, float]]) -> Iterator[_Group]:
 
 
 def _fill(groups: Iterator[_Group], count: int) -> Iterator[_Group]:
-    """Yield the groups of all items, empty ones where there is none."""
+    """Yield the groups of all items, also the empty ones."""
     following = next(groups, None)
     for item in range(count):
         if following and following[0] == item:
