@@ -133,7 +133,23 @@ def _levels(screen: ContaminationRecipe, content: Content) -> str:
     table = _markdown_table(("level", "the row", "default action", "removed", "flagged"), 2, rows)
     own = [*screen.sets, *screen.subsets]
     others = f"\n\nOther actions apply to: {for_markdown(', '.join(own))}." if own else ""
-    return f"{table}{others}{_recall(content)}"
+    return f"{table}{others}{_overlaps(content)}{_recall(content)}"
+
+
+def _overlaps(content: Content) -> str:
+    """Return how many rows of each subset repeat an evaluation question, removed and flagged."""
+    rows: list[tuple[str | int, ...]] = []
+    for name, subset in content.subsets.items():
+        found = [
+            subset.reasons.get(f"failed: {level}", 0) + subset.reported.get(f"passed: {level}", 0)
+            for level in MATCH_LEVELS
+        ]
+        if any(found):
+            rows.append((name, *found))
+    if not rows:
+        return ""
+    table = _markdown_table(("subset", *MATCH_LEVELS), len(MATCH_LEVELS), rows)
+    return f"\n\nRows that repeat an evaluation question, removed or flagged:\n\n{table}"
 
 
 def _recall(content: Content) -> str:

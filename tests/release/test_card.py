@@ -88,6 +88,9 @@ def test_the_card_states_subsets_proofs_teacher_contamination_and_sources(
     assert (
         "| same template | asks an evaluation question with other numbers | flag | 0 | 3 |" in text
     )
+    table = text.split("removed or flagged:\n\n")[1].split("\n\n")[0].splitlines()[2:]
+    counts = [[int(cell) for cell in row.split("|")[2:6]] for row in table]
+    assert [sum(column) for column in zip(*counts, strict=True)] == [8, 0, 3, 0]
     for name, values in version.content["evals"].items():
         assert f"| {name} | {values['revision']} |" in text
     for name, values in version.content["sources"].items():

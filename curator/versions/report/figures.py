@@ -191,6 +191,8 @@ class EvaluationSet:
     """Its revision, or why it could not be reached."""
     removed: int
     flagged: int
+    overlaps: Sequence[tuple[str, str, int]]
+    """(subset, level, rows): what the rows of each subset have in common with the set."""
 
 
 def count_contamination(
@@ -200,17 +202,23 @@ def count_contamination(
     if "contamination" not in content.code.screens:
         return None
     query = """
-        SELECT evidence::JSON ->> '$.set', count(*) FILTER (outcome = 'failed'),
-            count(*) FILTER (outcome = 'passed')
-        FROM current.verdict WHERE "check" = 'contamination' GROUP BY 1
+        SELECT v.evidence::JSON ->> '$.set', r.subset, v.reason, v.outcome = 'failed', count(*)
+        FROM current.verdict v JOIN current.row_status r ON r.id = v.row_id
+        WHERE v."check" = 'contamination' GROUP BY ALL ORDER BY count(*) DESC, 1, 2, 3
     """
-    counts = {name: (removed, flagged) for name, removed, flagged in engine.sql(query).fetchall()}
+    found = engine.sql(query).fetchall()
+
+    def count(name: str, failed: bool) -> int:
+        return sum(rows for set_, _, _, out, rows in found if set_ == name and out == failed)
+
     return [
         EvaluationSet(
             name,
             questions.get(name, 0),
             origin.revision or origin.missing,
-            *counts.get(name, (0, 0)),
+            count(name, True),
+            count(name, False),
+            [(subset, level, rows) for set_, subset, level, _, rows in found if set_ == name],
         )
         for name, origin in sorted(content.evals.items())
     ]

@@ -55,6 +55,18 @@ def test_only_a_version_that_claims_parts_of_mathinstruct_is_compared_with_it(
     assert "Compared with MathInstruct" in text and "; published " not in text
 
 
+def test_a_page_lists_what_each_subset_has_in_common_with_each_evaluation_set(
+    tmp_path: Path,
+) -> None:
+    mirror, recipe = make_world(tmp_path)
+    made = build(recipe, tmp_path / "store", options=RunOptions(mirror=mirror))
+    with Store(tmp_path / "store") as store:
+        write_report(store, made, tmp_path / "page.html")
+    text = re.sub(r"<[^>]+>", " ", (tmp_path / "page.html").read_text())
+    for subset in ("cot", "pot"):
+        assert re.search(rf"gsm8k\s+{subset}\s+same question\s+1\s", text)
+
+
 def test_the_same_version_gives_the_same_bytes(quickstart: Path, tmp_path: Path) -> None:
     with Store(quickstart, readonly=True) as store:
         for name in ("a", "b"):
