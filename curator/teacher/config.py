@@ -193,7 +193,9 @@ def check_base_url(value: str) -> str:
             "in key_env"
         )
     if parts.fragment:
-        raise ValueError("expected a URL without a fragment (#…)")
+        raise ValueError(
+            "expected a URL without a fragment (#…); the key is read from the variable in key_env"
+        )
     if redact_all_keys(value) != value:
         raise ValueError(
             "expected no key or password in the URL; the key is read from the variable in key_env"

@@ -396,6 +396,7 @@ def test_formats_with_the_same_suffix_have_different_default_files(world: World)
         "format": same[0],
         "file": f"small-2-{same[0]}.jsonl",
         "rows": 4,
+        "files": {f"small-2-{same[0]}.jsonl": 4},
     }
     assert all((world.folder / each["file"]).stat().st_size for each in exported)
     assert exported[0]["file"] != exported[1]["file"]

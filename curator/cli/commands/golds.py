@@ -49,7 +49,7 @@ def golds(
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """Rank the gold answers that may be wrong, with what speaks against each.
+    """Rank gold answers that may be wrong, with the evidence.
 
     Evidence: models that agree on another answer, the problem's own solution and program, wrong
     steps of its arithmetic, and numbers that it does not use or invents. Look at the problems, then
