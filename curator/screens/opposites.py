@@ -2,7 +2,7 @@
 
 In: two questions and their aligned tokens. Out: true for "is 91 prime" and "is 91 not prime", or
 for "it increases" and "it decreases". A sentence that only one of them has does not count. Not
-covered: opposites that neither the list nor a prefix shows, and other changes of what is asked.
+covered: opposites without a prefix that the list lacks, and other changes of the question.
 """
 
 from collections import Counter
