@@ -2,7 +2,7 @@
 
 In: two questions and their aligned tokens. Out: true for "is 91 prime" and "is 91 not prime", or
 for "it increases" and "it decreases". A sentence that only one of them has does not count. Not
-covered: opposites without a prefix that the list lacks, and other changes of the question.
+covered: opposites that are not in the list and have no prefix, and other changes of the task.
 """
 
 from collections import Counter
