@@ -92,7 +92,7 @@ def evidence(content: Content, counts: ReleaseCounts) -> str:
 def contamination(content: Content) -> str:
     """Return the decontamination certificate, or a statement that the rows were not screened."""
     screen = content.recipe.screens.contamination
-    if not screen:
+    if not screen or not screen.against:
         return "**The rows were not screened against any evaluation set.**"
     evals = content.evals
     reached = [name for name in screen.against if name in evals and evals[name].revision]
@@ -108,6 +108,8 @@ def contamination(content: Content) -> str:
         parts.append(
             f"**Could not be read, so not screened against:** {for_markdown(', '.join(missing))}."
         )
+    if others := [name for name in EVALS if name not in screen.against]:
+        parts.append(f"**Not screened against:** {for_markdown(', '.join(others))}.")
     return "\n\n".join(parts)
 
 

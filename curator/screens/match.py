@@ -30,7 +30,15 @@ from curator.screens.alignment import (
 from curator.screens.frequencies import Rarity
 from curator.screens.golds import Golds, compare_golds
 from curator.screens.opposites import is_opposed
-from curator.screens.question import OPTION, Question, is_number, is_word, mask_numbers, stem
+from curator.screens.question import (
+    OPTION,
+    Question,
+    is_number,
+    is_word,
+    mask_numbers,
+    read_numbers,
+    stem,
+)
 
 LEVELS: tuple[MatchLevel, ...] = tuple(MATCH_LEVELS)
 
@@ -108,9 +116,7 @@ class Matcher:
             return self._evidence("same question", question, item, pairs, golds)
         score = self.score(question, item)
         level: MatchLevel | None = None
-        changed = _drawn_otherwise(question, item) or any(
-            is_number(token) for token in item.token_counts - question.token_counts
-        )
+        changed = _drawn_otherwise(question, item) or _has_other_numbers(question, item)
         template = self._is_template(question, item)
         other_values = item.number_counts - question.number_counts
         if golds == "equal" and score >= REWORDED and not (template and other_values):
@@ -268,6 +274,17 @@ class Matcher:
 
 def _drawn_otherwise(question: Question, item: Question) -> bool:
     return question.drawing != item.drawing and bool(question.drawing and item.drawing)
+
+
+def _has_other_numbers(question: Question, item: Question) -> bool:
+    """Return whether a number of `item` is missing from `question`, however it is written there."""
+    if item.number_counts - question.number_counts:
+        return True
+    if "1" not in item.token_counts:  # the word `one` is seldom a number
+        return False
+    return read_numbers(item.tokens).count(Fraction(1)) > (
+        read_numbers(question.tokens).count(Fraction(1))
+    )
 
 
 def _has_other_options(question: Question, item: Question) -> bool:

@@ -51,9 +51,11 @@ PLAIN = {
     "−": "-",
     "\u00a0": " ",
     "\u2009": " ",
-    "\u200b": "",
+    "\u202f": " ",
+    **dict.fromkeys("\u00ad\u200b\u200c\u200d\u2060\ufeff", ""),
 }
-"""Typographic variants of ASCII characters; applied only to text that is not ASCII."""
+"""Typographic variants of ASCII characters, and characters without width; applied only to text that
+is not ASCII."""
 DIGIT = f"[{''.join(f'{zero}-{chr(ord(zero) + 9)}' for zero in ZEROS)}]"
 FORM = rf"[{''.join(map(re.escape, FORMS))}]"
 

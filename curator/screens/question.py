@@ -20,7 +20,7 @@ MAX_TOKENS = 1_000
 CJK = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 """Scripts in which each character counts as a word, as in `normalize`."""
 TOKEN = re.compile(
-    r"[0-9]+(?:,[0-9]{3}(?![0-9]))*(?:\.[0-9]+)?|\.[0-9]+"
+    r"[0-9]+(?:\{?,\}?[0-9]{3}(?![0-9]))*(?:\.[0-9]+)?|\.[0-9]+"
     rf"|[{CJK}]|[^\W\d_{CJK}]+|[^\w\s.,;:?!'\"`$\\{{}}~&|，。、？！：；“”‘’《》]"
 )
 """A number, a word or a sign."""
@@ -87,7 +87,8 @@ def read_question(folded: str, gold: str = "", options: Sequence[str] = ()) -> Q
     drawings = "".join(DRAWING.findall(folded)) if "[asy]" in folded else ""
     text = DRAWING.sub(" ", folded) if drawings else folded
     tokens = tuple(map(_plain, TOKEN.findall(text)[:MAX_TOKENS]))
-    stems, numbers = _read(tokens)
+    stems, all_numbers = _read(tokens)
+    numbers = tuple(number for number in all_numbers if number != 1)
     return Question(
         text=text,
         tokens=tokens,
@@ -100,6 +101,11 @@ def read_question(folded: str, gold: str = "", options: Sequence[str] = ()) -> Q
         gold=read_gold(gold, options),
         options=_read_options(options),
     )
+
+
+def read_numbers(tokens: Sequence[str]) -> tuple[Fraction, ...]:
+    """Return all numbers of tokens, also 1, in order."""
+    return _read(tokens)[1]
 
 
 def answer_otherwise(question: Question, gold: str, options: Sequence[str]) -> Question:
@@ -120,11 +126,12 @@ def _plain(token: str) -> str:
     return _canonical(token) if is_number(token) else SIGNS.get(token, token)
 
 
+SEPARATORS = str.maketrans("", "", "{,}")
 SIGNS = {"×": "*", "·": "*", "∗": "*", "÷": "/", "−": "-", "–": "-", "∶": ":"}
 
 
 def _canonical(number: str) -> str:
-    number = number.replace(",", "")
+    number = number.translate(SEPARATORS)
     if "." in number:
         number = number.rstrip("0").rstrip(".")
     return number.lstrip("0") or "0"
@@ -165,6 +172,7 @@ def _read(tokens: Sequence[str]) -> tuple[frozenset[str], tuple[Fraction, ...]]:
     stems: set[str] = set()
     numbers: list[Fraction] = []
     last = ""
+    whole = Fraction(0)  # what a word for a number adds to: of "two thousand five", two thousand
     for place, token in enumerate(tokens):
         if token[0] in DIGITS:
             value = _value(token)
@@ -172,20 +180,50 @@ def _read(tokens: Sequence[str]) -> tuple[frozenset[str], tuple[Fraction, ...]]:
                 numbers[-1] /= value
             else:
                 numbers.append(value)
+                whole = Fraction(0)
         elif token in NUMBER_WORDS:
-            if token in UNITS and last in TENS and 0 < UNITS[token] < 10:
-                numbers[-1] += UNITS[token]
+            value = WORD_VALUES[token]
+            if (token in UNITS and last in TENS and 0 < value < 10) or (
+                last in SCALES and token not in MULTIPLES
+            ):
+                numbers[-1] += value
             else:
-                numbers.append(WORD_VALUES[token])
-        elif token in SCALES and numbers:
-            numbers[-1] *= SCALES[token]
+                numbers.append(value)
+                whole = Fraction(0)
+        elif token in SCALES:
+            scale = SCALES[token]
+            if not (numbers and (is_number(last) or last in NUMBER_WORDS or last in SCALES)):
+                numbers.append(Fraction(scale))
+                whole = Fraction(0)
+            else:
+                numbers[-1:] = _scale(whole, numbers[-1] - whole, scale)
+            if scale > 100:
+                whole = numbers[-1]
         elif token in ("%", "percent") and numbers:
             numbers[-1] /= 100
         elif token[0].isalpha() and token not in ("a", "s"):
             stems.add(stem(token))
-        if token != "-":  # twenty-five
+        if not _is_inside_number(token, last):
             last = token
-    return frozenset(stems), tuple(number for number in numbers if number != 1)
+    return frozenset(stems), tuple(numbers)
+
+
+def _scale(whole: Fraction, part: Fraction, scale: int) -> list[Fraction]:
+    """Return the numbers for `whole` and `part` before a word such as thousand."""
+    if not part:
+        return [whole * scale]
+    if scale == 100 and part > 100 and part % 100:  # one hundred, two hundred
+        return [whole + part - part % 100, part % 100 * scale]
+    if scale > 100 and whole % (1_000 * scale):  # two thousand, three thousand
+        return [whole, part * scale]
+    return [whole + part * scale]
+
+
+def _is_inside_number(token: str, last: str) -> bool:
+    """Return whether a token is only a part of a number: twenty-five, two hundred and five."""
+    return (
+        token == "-" or (token == "and" and last in SCALES) or (token == "a" and last in MULTIPLES)
+    )
 
 
 @lru_cache(1 << 12)

@@ -68,9 +68,12 @@ def read_vectors(body: Any, count: int, dimensions: int = 0) -> list[Vector] | F
     data = body.get("data") if isinstance(body, dict) else None
     if not isinstance(data, list):
         return fail("no vectors")
-    by_index = {each.get("index"): each for each in data if isinstance(each, dict)}
-    if len(data) != count or by_index.keys() != set(range(count)):
+    indexed = [(each.get("index"), each) for each in data if isinstance(each, dict)]
+    by_index = {index: each for index, each in indexed if isinstance(index, int)}
+    if len(data) != count:
         return fail("wrong number of vectors", f"{len(data)} for {count} texts")
+    if by_index.keys() != set(range(count)):
+        return fail("wrong index", "expected each number from 0 once as `index`")
     vectors: list[Vector] = []
     for each in (by_index[number] for number in range(count)):
         vector = _scale(each.get("embedding"))

@@ -32,7 +32,7 @@ VIEWS = {
     "verdicts": "Verdicts of each `version`, also on rows that it rejected: row_id, check_name, "
     "check_version (of the check), outcome (see Verdicts), reason, evidence (JSON).",
     "clusters": "Rows of each `version` that were rejected because they resemble a row that was "
-    "kept: kept, row_id, check_name, index (Jaccard index; 1 for duplicates).",
+    "kept: kept, row_id, check_name, index (Jaccard index or cosine; 1 for duplicates).",
     "rationales": "Texts and programs of each `version`, kept or rejected: id (`row_id` of "
     "verdicts), problem_id, subset, kind, writer, instruction, text, as_written.",
     "problems": "Problems of each `version`: id, source, question, gold, choices, licence, place "

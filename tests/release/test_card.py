@@ -138,10 +138,14 @@ def test_the_card_states_sets_that_were_not_reached_or_not_screened(
     text = card_with(version, release, evals=evals)
     assert "**Could not be read, so not screened against:** svamp." in text
     assert "| svamp |" not in text
+    assert "**Not screened against:**" not in text
     recipe = deepcopy(version.content["recipe"])
-    recipe["screens"]["contamination"] = None
-    unscreened = card_with(version, release, recipe=recipe)
-    assert "not screened against any evaluation set" in unscreened
+    recipe["screens"]["contamination"]["against"] = [name for name in EVALS if name != "math"]
+    assert "**Not screened against:** math." in card_with(version, release, recipe=recipe)
+    for off in (None, {**recipe["screens"]["contamination"], "against": []}):
+        recipe["screens"]["contamination"] = off
+        unscreened = card_with(version, release, recipe=recipe)
+        assert "not screened against any evaluation set" in unscreened
 
 
 def test_untrusted_text_cannot_break_out_of_the_card(

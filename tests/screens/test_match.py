@@ -24,6 +24,11 @@ from tests.paths import DATA
         (r"\frac{3}{4} of 12.50 and 3/4", [Fraction(3, 4), Fraction(25, 2), Fraction(3, 4)]),
         ("half of two dozen", [Fraction(1, 2), 2, 12]),
         ("three hundred and 40%", [300, Fraction(2, 5)]),
+        ("12{,}500, twelve thousand five hundred", [12500, 12500]),
+        ("one hundred and fifty thousand two hundred and three", [150203]),
+        ("one hundred, two hundred or 2, two thousand, three thousand", [100, 200, 2, 2000, 3000]),
+        ("two hundred and 5, 5 apples and a thousand pears", [200, 5, 5, 1000]),
+        ("half a million of the twelve hundred, 2.5 million", [500_000, 1200, 2_500_000]),
         ("75 percent, .5 and 0.50", [Fraction(3, 4), Fraction(1, 2), Fraction(1, 2)]),
     ],
 )
@@ -66,6 +71,39 @@ def test_an_alignment_is_a_longest_common_subsequence(one: list[int], other: lis
             best = max(lengths[a][b + 1], lengths[a + 1][b])
             lengths[a + 1][b + 1] = lengths[a][b] + 1 if x == y else best
     assert len(pairs) == lengths[-1][-1]
+
+
+FIRM = (
+    "what does a firm pay per month if it employs 12,500 people, gives half of them a raise of 20% "
+    "and pays each of the others 1,200 dollars?"
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("12,500", "twelve thousand five hundred"),
+        ("12,500", "12.5 thousand"),
+        ("half", "1/2"),
+        ("half", "0.5"),
+        ("20%", "twenty percent"),
+        ("20%", "0.2"),
+    ],
+)
+def test_a_number_written_otherwise_is_not_another_number(old: str, new: str) -> None:
+    item, question = read_question(FIRM), read_question(FIRM.replace(old, new))
+    match = Matcher([item]).match(question, item)
+    assert match and match.level == "reworded"
+    other = Matcher([item]).match(read_question(FIRM.replace(old, "7")), item)
+    assert other and other.level == "same template"
+
+
+@pytest.mark.parametrize("new", ["2", "two", "1/2"])
+def test_a_changed_one_makes_a_template(new: str) -> None:
+    text = "find the value of the real number x for which x + 1 equals the square root of x + 7"
+    item, question = read_question(text), read_question(text.replace("+ 1 ", f"+ {new} "))
+    match = Matcher([item]).match(question, item)
+    assert match and match.level == "same template"
 
 
 OPPOSITES = json.loads((DATA / "opposites.json").read_text("utf-8"))

@@ -107,3 +107,9 @@ def test_vectors_of_two_lengths_are_an_error(engine: Engine) -> None:
 def test_a_vector_is_the_same_after_it_was_text() -> None:
     (vector,) = scaled([[0.5, -2.0, 1e-3]])
     assert (read_vector(write_vector(vector)) == vector).all()
+
+
+@pytest.mark.parametrize("index", [[0], {}, None, "0", 0.5, 1])
+def test_vectors_without_a_valid_index_are_a_failure(index: object) -> None:
+    failure = read_vectors({"data": [{"index": index, "embedding": [1, 2]}]}, 1)
+    assert str(failure) == "wrong index: expected each number from 0 once as `index`"

@@ -27,6 +27,12 @@ def test_keys_are_equal_exactly_if_the_questions_are_the_same(
     assert (key(engine, case["a"]) == key(engine, case["b"])) == case["same"]
 
 
+@pytest.mark.parametrize("hidden", "\u00ad\u200b\u200c\u200d\u2060\ufeff")
+def test_characters_without_width_do_not_count(engine: Engine, hidden: str) -> None:
+    question = "How many of the 48 clips are red?"
+    assert key(engine, question.replace("ip", f"i{hidden}p")) == key(engine, question)
+
+
 def test_the_key_of_a_question_is_not_empty(engine: Engine) -> None:
     assert key(engine, "What is $x$?") == "whatisx"
 

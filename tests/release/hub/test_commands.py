@@ -51,7 +51,6 @@ def test_publish_and_pull_report_what_was_done(
         (("publish", "small", "me/data"), "hf_badsecret0123456789", 1, "needs a valid token"),
         (("pull", "me/none"), WRITER, 1, "does not exist, or is private"),
         (("pull", "me/none"), "hf_badsecret0123456789", 1, "needs a valid token"),
-        (("export", "small", "--held-out", "0.1"), WRITER, 2, "only --format hub supports"),
     ],
 )
 def test_a_mistake_is_one_line_and_no_token_is_ever_shown(
