@@ -160,6 +160,7 @@ def test_commands_options_versions_and_recipes_are_completed(root: Path, shell: 
         ("curator", "gc", "--y"): ["--yes"],
         ("curator", "show", "sma"): ["small", "small@1", "small@2", "small@3", "small@paper"],
         ("curator", "build", "quick"): ["quickstart"],
+        ("curator", "build", "g-"): ["g-m", "g-m-c"],
     }
     for words, expected in offers.items():
         found = " ".join(complete(root, shell, *words))
