@@ -86,7 +86,8 @@ class Versions:
         """
         if not _NAME.fullmatch(name):
             raise StoreError(
-                f"'{name}' is not a valid version name. Use letters, digits, '.', '_' and '-' only."
+                f"'{name}' is not a valid version name. Begin with a letter or digit; then "
+                "letters, digits, '.', '_' and '-' may follow, 100 characters in total."
             )
         try:
             check_storable([content, parent, message, objects])

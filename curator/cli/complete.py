@@ -27,10 +27,12 @@ def complete_versions(context: typer.Context, incomplete: str) -> list[str]:
 def complete_recipes(incomplete: str) -> list[str]:
     """Return names of shipped recipes; where none begins so, shells complete files."""
     from curator.core.errors import CuratorError
-    from curator.recipe.builtin import recipes_folder
+    from curator.recipe.yaml_document import shipped_recipes
 
     try:
-        names = sorted(path.stem for path in recipes_folder().glob("*.yaml"))
+        names = shipped_recipes()
     except (OSError, CuratorError):
         return []
-    return [name for name in names if name.startswith(incomplete)]
+    # `g-m` is `ablations/g-m`.
+    both = sorted({*names, *(Path(name).name for name in names)})
+    return [name for name in both if name.startswith(incomplete)]

@@ -64,7 +64,8 @@ def _open(path: Path, key: str) -> ListFile:
     lines = []
     for record in records:
         if not isinstance(record, tuple):
-            raise UsageError(f"{record.place}: {record.reason}. {_FORM}")
+            seen = f": {to_one_line(record.raw, 60)}" if record.raw.strip() else ""
+            raise UsageError(f"{record.place}: {record.reason}{seen}. {_FORM}")
         place, row = record
         lines.append(_read_line(place, row, key) | {"file": path.name, "sha256": digest})
     if not lines:  # such as JSON Lines in a file named .csv, whose first line is taken as the head

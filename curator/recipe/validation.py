@@ -56,7 +56,9 @@ def _kind_errors(document: Document, subsets: Mapping[str, Any]) -> list[str]:
         return [f"{place}: mixture.kinds: no subset has the kind {missing[0]}."]
     if total > 100 or (total < 100 and shares and existing <= set(shares)):
         seen = f"{float(total):g}%"
-        return [f"{place}: mixture.kinds: expected shares of 100% in all, saw {seen}."]
+        only = f" and only subsets of the kind {next(iter(shares))}" if len(shares) == 1 else ""
+        only = only if total < 100 else ""
+        return [f"{place}: mixture.kinds: expected shares of 100% in all, saw {seen}{only}."]
     return []
 
 

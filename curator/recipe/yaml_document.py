@@ -115,7 +115,7 @@ def _read(path: Path, children: tuple[Path, ...], model: Model, part: str) -> Do
 
 
 def _keep_subsets(base: dict[Any, Any], document: Document) -> None:
-    """Remove the subsets of a base that the document does not keep, and their amounts.
+    """Remove the subsets of a base that the document does not keep, their amounts and actions.
 
     The key `only` names those to keep, `null` one to leave out. Raises RecipeError if `only` names
     a subset that the base does not have.
@@ -139,12 +139,12 @@ def _keep_subsets(base: dict[Any, Any], document: Document) -> None:
     )
     if only:
         removed += [name for name in subsets if name not in only]
-    mixture = base.get("mixture")
-    amounts = mixture.get("subsets") if isinstance(mixture, dict) else None
-    for name in removed:
-        subsets.pop(name, None)
-        if isinstance(amounts, dict):
-            amounts.pop(name, None)
+    for path in (("subsets",), ("mixture", "subsets"), ("screens", "contamination", "subsets")):
+        values: Any = base
+        for key in path:
+            values = values.get(key) if isinstance(values, dict) else None
+        for name in removed if isinstance(values, dict) else ():
+            values.pop(name, None)
 
 
 def _rewrite_paths(base: Document, folder: Path, model: Model) -> None:

@@ -34,7 +34,7 @@ def tag(store: Store, ref: str, name: str, move: bool = False) -> Manifest:
 def delete_tag(store: Store, ref: str) -> str:
     """Remove the tag `name@tag` and return the version that had it; the version stays.
 
-    Raises UsageError if there is no such tag.
+    The text is empty if the file of the tag is damaged. Raises UsageError if there is no such tag.
     """
     name, _, label = ref.rpartition("@")
     tags = store.versions.tags.of(name)
@@ -44,7 +44,7 @@ def delete_tag(store: Store, ref: str) -> str:
         )
         raise UsageError(f"No tag {ref!a}. Tags: {known or 'none yet'}.")
     store.versions.tags.remove(name, label)
-    return f"{name}@{tags[label]}"
+    return f"{name}@{tags[label]}" if tags[label] else ""
 
 
 def _tags(store: Store, name: str) -> list[str]:

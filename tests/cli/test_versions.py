@@ -118,6 +118,8 @@ def test_a_damaged_tag_is_noticed_and_blocks_nothing(root: Path) -> None:
         assert "The tag small@paper is damaged" in said.stderr
         found = curator("verify", "--store", root)
         assert f"curator tag --delete small@paper --store {root}" in found.stdout
+        said = curator("tag", "--delete", "small@paper", "--store", root)
+        assert said.stdout == "Removed the tag small@paper; its file was damaged.\n"
         assert curator("tag", "small@2", "paper", "--store", root).returncode == 0
         with Store(root) as store:
             assert store.versions.get("small@paper").number == 2
@@ -158,6 +160,7 @@ def test_commands_options_versions_and_recipes_are_completed(root: Path, shell: 
         ("curator", "gc", "--y"): ["--yes"],
         ("curator", "show", "sma"): ["small", "small@1", "small@2", "small@3", "small@paper"],
         ("curator", "build", "quick"): ["quickstart"],
+        ("curator", "build", "g-"): ["g-m", "g-m-c"],
     }
     for words, expected in offers.items():
         found = " ".join(complete(root, shell, *words))

@@ -165,9 +165,10 @@ MALFORMED = {
     "id,reason\n3fa2c1,short\n": "list.csv:2: '3fa2c1' is not a whole id:",
     "id,reason\n,empty\n": "list.csv:2: the line has neither an id nor a question.",
     f"id,reason\n{'0' * 32},\n": "list.csv:2: the line has no reason.",
-    f"id,reason\n{'0' * 32},a,b\n": "list.csv:2: wrong number of columns.",
+    f"id,reason\n{'0' * 32},a,b\n": 'list.csv:2: wrong number of columns: ["0000000',
     '{"id": 3, "reason": "x"}\n': "list.jsonl:1: id is not a text, but int.",
-    '{"id": "0", "reason"\n': "list.jsonl:1: not JSON.",
+    '{"id": "0", "reason"\n': 'list.jsonl:1: not JSON: {"id": "0", "reason".',
+    "id,reason,reason\na,b,c\n": "list.csv: two columns have the same name: reason. A list is CSV",
     "id,question,reason\n": "list.csv has no line with a row.",
     f"{'0' * 32}\n": "list.csv has no line with a row.",
 }

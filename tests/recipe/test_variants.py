@@ -41,6 +41,16 @@ def test_only_is_a_short_form_of_null_and_has_the_same_digest(tmp_path: Path) ->
     assert short == load(tmp_path, "subsets: {b: null, c: null}\n").canonical()
 
 
+@pytest.mark.parametrize("text", ["only: [a]\n", "subsets: {b: null, c: null}\n"])
+def test_actions_for_a_subset_that_is_left_out_go_with_it(tmp_path: Path, text: str) -> None:
+    actions = "screens: {contamination: {subsets: {a: {reworded: flag}, b: {reworded: keep}}}}\n"
+    recipe = load(tmp_path, text, BASE + actions)
+    assert list(recipe.screens.contamination.subsets) == ["a"]
+    own = "screens: {contamination: {subsets: {b: {reworded: keep}}}}\n"
+    with pytest.raises(RecipeError, match=r"r\.yaml:\d+: No subset named 'b'"):
+        load(tmp_path, text + own, BASE + actions)
+
+
 def test_a_subset_of_the_variant_itself_is_kept_beside_only(tmp_path: Path) -> None:
     own = "only: [b]\nsubsets: {d: {source: math, kind: PoT, writers: [pot]}}\n"
     assert list(load(tmp_path, own).subsets) == ["b", "d"]

@@ -45,6 +45,7 @@ def tag(
     if as_json:
         show_json({"version": ref, "tag": label, "deleted": delete})
     elif delete:
-        print_line(f"Removed the tag {version}; {ref} stays.")
+        stays = f"{ref} stays" if ref else "its file was damaged"
+        print_line(f"Removed the tag {version}; {stays}.")
     else:
         print_line(f"{ref.rpartition('@')[0]}@{label} is {ref}.")

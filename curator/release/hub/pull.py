@@ -14,7 +14,7 @@ from typing import Any
 
 from curator.core import arrow
 from curator.core.arrow import VERSION_ROWS
-from curator.core.errors import HubError, UsageError
+from curator.core.errors import HubError, UsageError, to_one_line
 from curator.core.model import Verdict
 from curator.core.progress import Listener, SilentListener
 from curator.release.hub.client import call_hub, client, download, parse_repo
@@ -93,12 +93,10 @@ def pull(name: str, store: Store, listener: Listener | None = None) -> Manifest:
 
 
 def _find_on_hub(name: str, folder: Path) -> _Release:
-    if Path(name).is_dir() and name.startswith((".", "/")):
-        raise UsageError(
-            f"{name} has no manifest.json, so it is not a release folder. Write one with 'curator "
-            "export --format hub', or check the files with 'curator audit'."
-        )
-    repo, revision = parse_repo(name)
+    try:
+        repo, revision = parse_repo(name)
+    except UsageError:
+        raise _not_found(name) from None
     api = client()
     info = call_hub(
         repo,
@@ -119,6 +117,20 @@ def _find_on_hub(name: str, folder: Path) -> _Release:
         origin=f"{repo} at {commit}",
         again=f"{repo}@{commit}",
         get=lambda path: download(api, repo, path, commit, folder),
+    )
+
+
+def _not_found(name: str) -> UsageError:
+    """Return the error for what is neither a release folder nor the name of a dataset."""
+    shown = to_one_line(name, 120)
+    if Path(name).is_dir():
+        return UsageError(
+            f"{shown} has no manifest.json, so it is not a release folder. Write one with 'curator "
+            "export --format hub', or check the files with 'curator audit'."
+        )
+    return UsageError(
+        f"'{shown}' is neither a folder nor a valid name of a dataset on the Hub. Write the path "
+        "of a folder, ORG/NAME or ORG/NAME@REVISION."
     )
 
 

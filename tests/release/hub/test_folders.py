@@ -73,6 +73,26 @@ def test_a_release_folder_is_pulled_as_a_version_with_its_digest(
     assert json.loads(done.stdout)["digest"] == own.digest, done.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("empty", "empty has no manifest.json, so it is not a release folder"),
+        ("./empty", "./empty has no manifest.json"),
+        ("missing", "'missing' is neither a folder nor a valid name of a dataset on the Hub"),
+        ("out/missing/", "'out/missing/' is neither a folder nor"),
+        ("a\nb", "'a b' is neither a folder nor"),
+    ],
+)
+def test_what_is_no_release_folder_is_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, error: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with Store(tmp_path / "other") as store, pytest.raises(UsageError) as caught:
+        pull(name, store)
+    assert str(caught.value).startswith(error) and "\n" not in str(caught.value)
+
+
 def test_a_folder_that_was_changed_is_not_pulled(folder: Path, tmp_path: Path) -> None:
     shard = next(folder.rglob("*.parquet"))
     content = shard.read_bytes()
