@@ -95,7 +95,7 @@ def main() -> int:
         build = curator("build", arguments.recipe, *options, "--store", str(broken))
         reference, restarted = WrittenResults(whole), WrittenResults(broken)
         reference.update()
-        longest = max(1.5, seconds / arguments.kills * 3)
+        longest = max(1.5, seconds / arguments.kills)
         events = kill_repeatedly(build, broken, restarted, arguments.kills, longest, arguments.seed)
         restarted.update()
         digest = digest_of(build)

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curator.core.arrow import ID
+from curator.core.arrow import ID, make_array
 from curator.screens import normalize
 from curator.screens.frequencies import count_tokens, size
 from datastore.engine import literal, scan
@@ -189,15 +189,15 @@ class _Index:
         by_hash = postings.filter(pc.is_valid(postings["hash"]))
         by_item = postings.filter(pc.is_null(postings["hash"]))
         items = int(pc.max(postings["item"]).as_py() or 0) + 1 if postings.num_rows else 0
-        known, columns = np.unique(by_hash["hash"].to_numpy(), return_inverse=True)
+        known, columns = np.unique(_values(by_hash, "hash"), return_inverse=True)
         self._hashes = _Hashes(known)
-        places = (columns, by_hash["item"].to_numpy())
-        weights = by_hash["weight"].to_numpy() + COUNTED
+        places = (columns, _values(by_hash, "item"))
+        weights = _values(by_hash, "weight") + COUNTED
         self._weights = csr_array((weights, places), (len(known), items), dtype=np.int64)
-        numbers = by_item["numbers"].combine_chunks()
-        known, columns = np.unique(numbers.flatten().to_numpy(), return_inverse=True)
+        numbers = _join(by_item["numbers"])
+        known, columns = np.unique(np.from_dlpack(numbers.flatten()), return_inverse=True)
         self._numbers = _Hashes(known)
-        places = (by_item["item"].to_numpy()[_rows(numbers)], columns)
+        places = (_values(by_item, "item")[_rows(numbers)], columns)
         self._its = csr_array((np.ones(len(columns), np.int64), places), (items, len(known)))
         self._sizes = np.bincount(places[0], minlength=items)
 
@@ -210,7 +210,7 @@ class _Index:
         item, weight = hits.indices[good], weights[good]
         numbers = self._matrix(batch["numbers"], self._numbers)
         common = (numbers[problem] * self._its[item]).sum(axis=1)
-        mine = pc.list_value_length(batch["numbers"]).to_numpy()[problem]
+        mine = np.from_dlpack(pc.list_value_length(batch["numbers"]))[problem]
         either = np.maximum(mine + self._sizes[item] - common, 1)
         alike = weight + NUMBERS_ALIKE * common // either >= ALIKE
         problem, item, weight = problem[alike], item[alike], weight[alike]
@@ -218,16 +218,16 @@ class _Index:
         problem, item = problem[order], item[order]
         rank = np.arange(len(problem)) - np.searchsorted(problem, problem)
         problem, item = problem[rank < MAX_ITEMS], item[rank < MAX_ITEMS]
-        ids = batch["id"].cast(ID).take(pa.array(problem))
-        return pa.RecordBatch.from_arrays([ids, pa.array(item, pa.int32())], schema=CANDIDATES)
+        ids = batch["id"].cast(ID).take(make_array(problem, pa.int64()))
+        return pa.RecordBatch.from_arrays([ids, make_array(item, pa.int32())], schema=CANDIDATES)
 
     def _matrix(self, lists: pa.ListArray, hashes: "_Hashes") -> Any:
         """Return which rows have which of the known hashes, as a matrix of ones."""
         values = lists.flatten()
         rows = _rows(lists)
         if values.null_count:
-            rows = rows[values.is_valid().to_numpy(zero_copy_only=False)]
-        found, columns = hashes.locate(values.drop_null().to_numpy())
+            rows = rows[np.from_dlpack(pc.indices_nonzero(values.is_valid()))]
+        found, columns = hashes.locate(np.from_dlpack(values.drop_null()))
         size = len(hashes.known)
         places = np.unique(rows[found] * size + columns)
         ones = np.ones(len(places), np.int64)
@@ -252,9 +252,19 @@ class _Hashes:
         return places[good], columns[good]
 
 
+def _values(table: pa.Table, name: str) -> Any:
+    """Return a column of numbers. Not with `to_numpy`, here as elsewhere: it imports pandas."""
+    return np.from_dlpack(_join(table[name]))
+
+
+def _join(column: pa.ChunkedArray) -> pa.Array:
+    """Return a column as one array; `combine_chunks` imports pandas if the column is empty."""
+    return pa.concat_arrays(column.chunks or [make_array([], column.type)])
+
+
 def _rows(lists: pa.ListArray) -> Ints:
     """Return the row of each value of the lists."""
-    return np.repeat(np.arange(len(lists)), pc.fill_null(pc.list_value_length(lists), 0).to_numpy())
+    return np.repeat(np.arange(len(lists)), np.diff(np.from_dlpack(lists.offsets)))
 
 
 def _count_tokens() -> str:

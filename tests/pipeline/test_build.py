@@ -121,7 +121,7 @@ def test_a_missing_source_is_an_error_unless_it_is_allowed(world) -> None:
 def test_too_many_broken_records_are_an_error_and_the_ingest_is_cached(world) -> None:
     mirror, recipe, store = world
     recipe.write_text(RECIPE.replace("0.2", "0.1"))
-    with pytest.raises(SourceError, match=r"1 of 9 records do not parse.*rows.jsonl:4"):
+    with pytest.raises(SourceError, match=r"1 of 9 records does not parse.*rows.jsonl:4"):
         build(recipe, store, options=RunOptions(mirror=mirror))
     recipe.write_text(RECIPE)
     before = stages(store)["ingest"]
@@ -182,7 +182,7 @@ def test_a_preview_skips_malformed_records_and_missing_sources(world) -> None:
     # The fourth record does not parse.
     assert [row.subset for row in made.rows] == ["cot"] * 5 + ["pot"] * 5
     assert made.subsets == {"rft": ["source gsm8k_rft"], "cot": [], "pot": []}
-    with pytest.raises(SourceError, match="1 of 9 records do not parse"):
+    with pytest.raises(SourceError, match="1 of 9 records does not parse"):
         build(recipe, store, options=replace(options, allow_missing=True))
 
 

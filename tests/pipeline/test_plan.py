@@ -185,7 +185,7 @@ def test_a_licence_that_no_row_can_have_is_an_error_with_the_nearest_name(world)
 def test_a_plan_states_that_a_build_would_stop_at_malformed_records(world) -> None:
     made = make_plan(world, RECIPE.replace("quarantine: 0.2", "quarantine: 0.1"))
     assert made.missing == [
-        "gsm8k: 1 of 9 records do not parse, more than limits.quarantine (10%) allows, so a build "
-        "would stop."
+        "gsm8k: 1 of 9 records does not parse, more than limits.quarantine (10%) allows, so a "
+        "build would stop."
     ]
     assert make_plan(world, RECIPE).missing == []

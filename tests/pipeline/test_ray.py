@@ -357,7 +357,7 @@ def test_an_error_in_a_task_is_raised_as_itself(
     for path in (mirror / "sources" / "gsm8k").glob("more*"):
         path.unlink()
     recipe.write_text(RECIPE.replace("0.2", "0"))
-    with pytest.raises(SourceError, match="1 of 9 records do not parse") as caught:
+    with pytest.raises(SourceError, match="1 of 9 records does not parse") as caught:
         build(recipe, tmp_path / "store", options=on_ray(cluster, mirror))
     assert type(caught.value) is SourceError
 
