@@ -195,7 +195,7 @@ class _Index:
         weights = _values(by_hash, "weight") + COUNTED
         self._weights = csr_array((weights, places), (len(known), items), dtype=np.int64)
         numbers = _join(by_item["numbers"])
-        known, columns = np.unique(np.from_dlpack(numbers.flatten()), return_inverse=True)
+        known, columns = np.unique(_numpy(numbers.flatten()), return_inverse=True)
         self._numbers = _Hashes(known)
         places = (_values(by_item, "item")[_rows(numbers)], columns)
         self._its = csr_array((np.ones(len(columns), np.int64), places), (items, len(known)))
@@ -210,7 +210,7 @@ class _Index:
         item, weight = hits.indices[good], weights[good]
         numbers = self._matrix(batch["numbers"], self._numbers)
         common = (numbers[problem] * self._its[item]).sum(axis=1)
-        mine = np.from_dlpack(pc.list_value_length(batch["numbers"]))[problem]
+        mine = _numpy(pc.list_value_length(batch["numbers"]))[problem]
         either = np.maximum(mine + self._sizes[item] - common, 1)
         alike = weight + NUMBERS_ALIKE * common // either >= ALIKE
         problem, item, weight = problem[alike], item[alike], weight[alike]
@@ -226,8 +226,8 @@ class _Index:
         values = lists.flatten()
         rows = _rows(lists)
         if values.null_count:
-            rows = rows[np.from_dlpack(pc.indices_nonzero(values.is_valid()))]
-        found, columns = hashes.locate(np.from_dlpack(values.drop_null()))
+            rows = rows[_numpy(pc.indices_nonzero(values.is_valid()))]
+        found, columns = hashes.locate(_numpy(values.drop_null()))
         size = len(hashes.known)
         places = np.unique(rows[found] * size + columns)
         ones = np.ones(len(places), np.int64)
@@ -252,9 +252,14 @@ class _Hashes:
         return places[good], columns[good]
 
 
+def _numpy(numbers: pa.Array) -> Any:
+    """Return numbers, none of them null, without a copy; `to_numpy` would import pandas."""
+    return np.from_dlpack(numbers)
+
+
 def _values(table: pa.Table, name: str) -> Any:
-    """Return a column of numbers. Not with `to_numpy`, here as elsewhere: it imports pandas."""
-    return np.from_dlpack(_join(table[name]))
+    """Return a column of numbers."""
+    return _numpy(_join(table[name]))
 
 
 def _join(column: pa.ChunkedArray) -> pa.Array:
@@ -264,7 +269,7 @@ def _join(column: pa.ChunkedArray) -> pa.Array:
 
 def _rows(lists: pa.ListArray) -> Ints:
     """Return the row of each value of the lists."""
-    return np.repeat(np.arange(len(lists)), np.diff(np.from_dlpack(lists.offsets)))
+    return np.repeat(np.arange(len(lists)), np.diff(_numpy(lists.offsets)))
 
 
 def _count_tokens() -> str:
