@@ -5,7 +5,7 @@ rule responsible, and one per key of the recipe.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from sys import intern
 from typing import Any
@@ -115,8 +115,12 @@ def recipe_changes(a: Manifest, b: Manifest) -> list[KeyChange]:
     """Return the keys of the resolved recipes that differ, apart from `name` and `about`.
 
     Two paths of a file with the same content do not differ: a path depends on the recipe's folder.
+    A subset that only one recipe has is one key.
     """
-    old, new = (dict(_flat(content_of(each).recipe.plain(), "")) for each in (a, b))
+    recipes = [content_of(each).recipe.plain() for each in (a, b)]
+    alone = recipes[0]["subsets"].keys() ^ recipes[1]["subsets"].keys()
+    whole = {f"subsets.{name}" for name in alone}
+    old, new = (dict(_flat(each, "", whole)) for each in recipes)
     ignored = {"name", "about", *_same_files(content_of(a), content_of(b))}
     return [
         KeyChange(key, old.get(key, ""), new.get(key, ""))
@@ -133,11 +137,12 @@ def _same_files(a: Content, b: Content) -> Iterator[str]:
             yield from (f"subsets.{name}.source.{key}" for key in ("file", "seeds"))
 
 
-def _flat(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    """Yield the path and the JSON text of every value that is not an object with keys."""
-    if isinstance(value, dict) and value:
+def _flat(value: Any, path: str, whole: Container[str]) -> Iterator[tuple[str, str]]:
+    """Yield the path and the JSON text of every value that is not an object with keys, and of the
+    objects at the paths of `whole`."""
+    if isinstance(value, dict) and value and path not in whole:
         for key, inner in value.items():
-            yield from _flat(inner, f"{path}.{key}" if path else key)
+            yield from _flat(inner, f"{path}.{key}" if path else key, whole)
     elif value != {}:
         yield path, json.dumps(value, ensure_ascii=False)
 

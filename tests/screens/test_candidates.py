@@ -16,7 +16,7 @@ from curator.screens.candidates import (
 )
 
 HASHES = [0, 1, 2, 3, 1 << 20, (1 << 20) + 1, (1 << 63) + 1, (1 << 64) - 1]
-"""Some are equal in their low bits, by which most are told apart."""
+"""Some are equal in their low bits, in which most hashes differ."""
 WEIGHTS = [60_000, 100_000, 400_000, ALIKE, SURE]
 
 hashes = st.sampled_from(HASHES)

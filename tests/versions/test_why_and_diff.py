@@ -19,7 +19,7 @@ from curator.core.errors import UsageError
 from curator.core.model import VERDICT_WORDS
 from curator.release.export import export
 from curator.versions.content import content_of
-from curator.versions.diff import RowChange, row_changes
+from curator.versions.diff import RowChange, recipe_changes, row_changes
 from curator.versions.views import CALLS_AT_ONCE, FILE, VIEWS, VIEWS_EXAMPLE, run_query
 from curator.versions.why import why
 from datastore.errors import StoreError
@@ -366,6 +366,19 @@ def test_calls_of_any_number_are_read_in_parts(tmp_path: Path) -> None:
         ]
         assert run_query(store, "SELECT count(DISTINCT key) FROM calls")[1] == [(total,)]
         assert not list((store.root / "tmp").iterdir()), "the temporary file is removed"
+
+
+def test_a_subset_that_only_one_recipe_has_is_one_changed_key(tmp_path: Path) -> None:
+    mirror, recipe = make_world(tmp_path)
+    options = RunOptions(mirror=mirror)
+    variant = tmp_path / "variant.yaml"
+    variant.write_text(f"extends: {recipe.name}\nname: variant\nonly: [cot]\n")
+    base, less = (build(path, tmp_path / "store", options=options) for path in (recipe, variant))
+    (change,) = recipe_changes(base, less)
+    assert (change.key, change.now) == ("subsets.pot", "")
+    assert json.loads(change.was)["kind"] == "PoT"
+    (change,) = recipe_changes(less, base)
+    assert (change.key, change.was) == ("subsets.pot", "")
 
 
 def test_why_prints_no_empty_evidence() -> None:
