@@ -1,14 +1,14 @@
 """Selects the evaluation questions that a question may repeat, before any text is compared.
 
-In: evaluation sets and problems objects. Out: SQL of the index of all evaluation questions, and of
-(id, item): the candidates of each problem. An item is a distinct evaluation question. A problem
+In: evaluation sets and problems objects. Out: SQL of the index of all evaluation questions, and the
+candidates of each problem: items. An item is a distinct evaluation question. A problem
 has an item as candidate if it has the item's whole text, up to numbers; one of its rarest runs of
 words; most of its rare words and numbers; or some of them and the same numbers. What is rare is
 counted in a measured table (`frequencies`) and in the evaluation sets. What this misses, no matcher
 sees; `bench/contamination.py` measures both together.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curator.core.arrow import ID, make_array
+from curator.core.arrow import make_array
 from curator.screens import normalize
 from curator.screens.frequencies import count_tokens, size
 from datastore.engine import literal, scan
@@ -55,19 +55,31 @@ LOW_BITS = np.uint64((1 << 20) - 1)
 Hashes = np.ndarray[Any, np.dtype[np.uint64]]
 Ints = np.ndarray[Any, np.dtype[np.signedinteger[Any]]]
 
+MEMBER = pa.struct(
+    [
+        ("number", pa.int64()),
+        ("name", pa.string()),
+        ("place", pa.string()),
+        ("id", pa.binary()),
+        ("folded", pa.string()),
+        ("gold", pa.string()),
+        ("choices", pa.list_(pa.string())),
+    ]
+)
+"""An evaluation question in the set `name`; `number` orders the questions."""
 POSTINGS = pa.schema(
     [
         ("hash", pa.uint64()),
         ("item", pa.int32()),
         ("weight", pa.int64()),
         ("numbers", pa.list_(pa.uint64())),
+        ("members", pa.list_(MEMBER)),
     ]
 )
-"""An item occurs once per hash, and once without a hash but with its numbers."""
-CANDIDATES = pa.schema([("id", ID), ("item", pa.int32())])
+"""An item occurs once per hash, and once without a hash but with its numbers and members."""
 
 
-def select_items(evals: Mapping[str, Sequence[Path]]) -> str:
+def _select_items(evals: Mapping[str, Sequence[Path]]) -> str:
     """SELECT of (item, number, name, place, id, folded, gold, choices): all evaluation questions.
 
     `number` orders the questions. Questions with the same folded text are one item, which has the
@@ -90,11 +102,17 @@ def select_items(evals: Mapping[str, Sequence[Path]]) -> str:
 
 
 def index_items(evals: Mapping[str, Sequence[Path]]) -> str:
-    """SELECT of `POSTINGS`: the hashes by which problems find the items."""
+    """SELECT of `POSTINGS`: the items, and the hashes by which problems find them."""
     template = normalize.mask_numbers(normalize.key("folded"))
-    items = f"SELECT item, any_value(folded) AS folded FROM ({select_items(evals)}) GROUP BY item"
+    items = "SELECT item, any_value(folded) AS folded FROM member GROUP BY item"
+    names = ", ".join(f"{name} := {name}" for name in MEMBER.names)
     return f"""
-        WITH items AS MATERIALIZED ({_features(items, "item")}),
+        WITH member AS MATERIALIZED ({_select_items(evals)}),
+        items AS MATERIALIZED ({_features(items, "item, folded")}),
+        members AS (
+            SELECT item, list(struct_pack({names}) ORDER BY number) AS members
+            FROM member GROUP BY item
+        ),
         size AS (SELECT count(*) AS items FROM items),
         word AS (
             SELECT item, hash, list_contains(any_value(numbers), hash) AS is_number
@@ -146,43 +164,43 @@ def index_items(evals: Mapping[str, Sequence[Path]]) -> str:
             UNION ALL
             SELECT number_set, item, {SAME_NUMBERS} FROM items
         )
-        SELECT hash::UBIGINT AS hash, item, max(weight)::BIGINT AS weight, NULL AS numbers
+        SELECT hash::UBIGINT AS hash, item, max(weight)::BIGINT AS weight, NULL AS numbers,
+            NULL AS members
         FROM postings WHERE hash IS NOT NULL GROUP BY hash, item
-        UNION ALL SELECT NULL, item, NULL, list_distinct(numbers) FROM items
+        UNION ALL
+        SELECT NULL, item, NULL, list_distinct(numbers), members
+        FROM items JOIN members USING (item)
         ORDER BY hash, item
     """
 
 
-def select_features(source: str) -> str:
-    """SELECT of (id, hashes, numbers): what `find_candidates` reads of each problem of `source`."""
+def select_questions(source: str) -> str:
+    """SELECT of (id, question, folded, gold, choices, hashes, numbers): what `Index.find` and the
+    matcher read of each problem of `source`."""
+    kept = "id, question, folded, gold, choices"
     problems = f"""
-        SELECT id, {normalize.stem(normalize.fold("question"))} AS folded FROM {source}
+        SELECT {kept}, {normalize.stem("folded")} AS stemmed
+        FROM (
+            SELECT id, question, {normalize.fold("question")} AS folded, gold, choices
+            FROM {source}
+        )
     """
     return f"""
-        SELECT id, list_concat(stems, numbers, runs, [whole, masked, number_set]) AS hashes,
+        SELECT {kept}, list_concat(stems, numbers, runs, [whole, masked, number_set]) AS hashes,
             list_distinct(numbers) AS numbers
-        FROM ({_features(problems, "id")})
+        FROM ({_features(problems, kept, "stemmed")})
     """
 
 
-def find_candidates(
-    features: Iterable[pa.RecordBatch], prepared: pa.Table
-) -> Iterator[pa.RecordBatch]:
-    """Yield (id, item): at most `MAX_ITEMS` candidates of each problem, as `CANDIDATES`.
+class Index:
+    """The postings as sparse matrices: hashes by items, and items by numbers.
 
-    `features` are batches of `select_features`, `prepared` the rows of `index_items`. The weights
-    of all items that share a hash with a problem are one product of sparse matrices: about 200
+    The weights of all items that share a hash with a problem are one product of matrices: about 200
     pairs per problem, which DuckDB groups 20 times as slowly.
     """
-    index = _Index(prepared)
-    for batch in features:
-        yield index.find(batch)
-
-
-class _Index:
-    """The postings as sparse matrices: hashes by items, and items by numbers."""
 
     def __init__(self, postings: pa.Table) -> None:
+        """`postings` has the columns of `POSTINGS`."""
         from scipy.sparse import csr_array  # a quarter of a second per process
 
         self._csr = csr_array
@@ -201,8 +219,11 @@ class _Index:
         self._its = csr_array((np.ones(len(columns), np.int64), places), (items, len(known)))
         self._sizes = np.bincount(places[0], minlength=items)
 
-    def find(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Return the candidates of a batch of problems."""
+    def find(self, batch: pa.RecordBatch) -> tuple[Ints, Ints]:
+        """Return the candidates of a batch of `select_questions`: places of problems, and items.
+
+        A problem has a maximum of `MAX_ITEMS` candidates. They are sorted by problem.
+        """
         hits = self._matrix(batch["hashes"], self._hashes) @ self._weights
         counts, weights = np.divmod(hits.data, COUNTED)
         good = weights >= np.where(counts > 1, MIN_COVERED, SURE)
@@ -217,9 +238,7 @@ class _Index:
         order = np.lexsort((item, -weight, problem))
         problem, item = problem[order], item[order]
         rank = np.arange(len(problem)) - np.searchsorted(problem, problem)
-        problem, item = problem[rank < MAX_ITEMS], item[rank < MAX_ITEMS]
-        ids = batch["id"].cast(ID).take(make_array(problem, pa.int64()))
-        return pa.RecordBatch.from_arrays([ids, make_array(item, pa.int32())], schema=CANDIDATES)
+        return problem[rank < MAX_ITEMS], item[rank < MAX_ITEMS]
 
     def _matrix(self, lists: pa.ListArray, hashes: "_Hashes") -> Any:
         """Return which rows have which of the known hashes, as a matrix of ones."""
@@ -280,8 +299,8 @@ def _count_tokens() -> str:
     return f"SELECT hash(unnest([{tokens}])) AS hash, unnest({found}) AS count"
 
 
-def _features(source: str, column: str) -> str:
-    """SELECT of (`column`, …) with the hashes of each folded text of `source`, as lists.
+def _features(source: str, columns: str, text: str = "folded") -> str:
+    """SELECT of (`columns`, …) with the hashes of each folded text of `source`, as lists.
 
     `stems` has the words, `runs` the runs of `RUN` words, `numbers` the distinct numbers, `whole`
     the hash of the text without layout, `masked` of that without numbers, and `number_set` of the
@@ -291,7 +310,7 @@ def _features(source: str, column: str) -> str:
     names = ", ".join(map(literal, NUMBER_WORDS))
     digits = f"CASE WHEN w < ':' THEN w ELSE (list_position([{names}], w) + 1)::VARCHAR END"
     return f"""
-        SELECT {column}, folded, hashes AS stems, numbers,
+        SELECT {columns}, hashes AS stems, numbers,
             list_transform(range(1, len(hashes) - {RUN - 2}), lambda i: {run}) AS runs,
             hash(hashes) AS whole,
             hash(list_transform(
@@ -299,12 +318,12 @@ def _features(source: str, column: str) -> str:
             )) AS masked,
             CASE WHEN len(numbers) > 1 THEN hash('numbers', list_sort(numbers)) END AS number_set
         FROM (
-            SELECT {column}, folded,
+            SELECT {columns},
                 list_transform(words, lambda w: hash(substring(w, 1, {STEM}))) AS hashes,
                 list_transform(
                     list_filter(words, lambda w: w < ':' OR w IN ({names})),
                     lambda w: hash(substring({digits}, 1, {STEM}))
                 ) AS numbers
-            FROM (SELECT {column}, folded, {normalize.words("folded")} AS words FROM ({source}))
+            FROM (SELECT {columns}, {normalize.words(text)} AS words FROM ({source}))
         )
     """

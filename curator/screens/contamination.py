@@ -7,10 +7,9 @@ flagged. Not covered: translations, questions in images, and rewordings with oth
 """
 
 import json
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import uuid4
@@ -22,17 +21,16 @@ from pydantic import Field, model_validator
 from curator.core.arrow import ID, VERDICTS, make_batch, to_batches
 from curator.core.model import MatchLevel, Verdict
 from curator.core.section import Section, one_of
-from curator.screens import normalize
-from curator.screens.candidates import (
-    CANDIDATES,
-    POSTINGS,
-    find_candidates,
-    index_items,
-    select_features,
-    select_items,
+from curator.screens.candidates import POSTINGS, index_items, select_questions
+from curator.screens.match import rank_match
+from curator.screens.matches import (
+    AT_ONCE,
+    MATCHES,
+    Items,
+    find_matches,
+    list_matches,
+    match_batches,
 )
-from curator.screens.match import Match, Matcher
-from curator.screens.question import Question, answer_otherwise, read_question
 from curator.screens.rows import Rows
 from curator.screens.screen import Keys, Screen
 from curator.sources import EVALS
@@ -40,16 +38,11 @@ from datastore.engine import Engine, literal, scan
 
 NAME = "contamination"
 VERSION = 3
-AT_ONCE = 2_000
-"""Number of problems, or of decisions about them, in memory."""
-MAX_BITS = 1_000
-"""Size from which a number is not written out in the evidence."""
-MAX_TEXT = 1_000
-"""Maximum number of characters of each question in the evidence."""
-
 Action = Literal["reject", "flag", "keep"]
 ACTIONS: tuple[Action, ...] = ("reject", "flag", "keep")
 """From strict to lenient."""
+Row = Mapping[str, Any]
+"""A row of `MATCHES`."""
 
 
 class Actions(Section):
@@ -100,17 +93,6 @@ class Contamination(Section):
         return values
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
-    """An evaluation question in one of the sets that contain it."""
-
-    number: int
-    set: str
-    place: str
-    problem: str
-    question: Question
-
-
 def find_contamination(
     engine: Engine,
     rows: Rows,
@@ -128,53 +110,26 @@ def find_contamination(
     """
     if not evals:
         return
+    keys = rows.keys
+    if not keys:
+        found = list_matches(find_matches(engine, rows.problems, evals))
+        keys = engine.create_view(f"matches_{uuid4().hex}", found, MATCHES)
     policies = [_Policy(actions, sets or {}, own) for own in [{}, *(subsets or {}).values()]]
     path = engine.folder / f"{uuid4().hex}.parquet"
-    alive = f"SELECT problem_id FROM ({rows.rows})"
-    candidates = rows.keys and f"SELECT * FROM {rows.keys} WHERE id IN ({alive})"
-    problems = f"SELECT * FROM ({rows.problems}) WHERE id IN ({alive})"
-    _write_decisions(find_matches(engine, problems, evals, candidates), policies, path)
+    _write_decisions(_read_matches(engine, rows, keys), policies, path)
     yield from to_batches(_verdicts(engine, rows, path, list(subsets or {})), VERDICTS)
     path.unlink()
 
 
-def find_matches(
-    engine: Engine, problems: str, evals: Mapping[str, Sequence[Path]], candidates: str = ""
-) -> Iterator[tuple[bytes, str, list[tuple[Member, Match]]]]:
-    """Yield id, question and matches of each problem that repeats an evaluation question, by id.
-
-    `problems` is a SELECT of (id, question, gold, choices); an id may repeat. `evals` has the
-    problems objects of each evaluation set, `candidates` a SELECT of (id, item), by default of all.
-    """
-    engine.sql(f"CREATE OR REPLACE TABLE screen_items AS {select_items(evals)}")
-    if not candidates:
-        postings = pa.Table.from_batches(engine.batches(index_items(evals)), POSTINGS)
-        features = engine.batches(select_features(f"({problems})"), size=AT_ONCE)
-        found = find_candidates(features, postings)
-        candidates = f"FROM {engine.create_view('screen_found', found, CANDIDATES)}"
-    engine.sql(
-        "CREATE OR REPLACE TABLE screen_candidates AS "
-        f"SELECT id, list(DISTINCT item ORDER BY item) AS items FROM ({candidates}) GROUP BY id"
-    )
-    members = _read_items(engine)
-    matcher = Matcher(of_item[0].question for of_item in members.values())
+def _read_matches(engine: Engine, rows: Rows, keys: str) -> Iterator[tuple[bytes, list[Row]]]:
+    """Yield each problem with its matches, each once. Shards may share a problem."""
     query = f"""
-        SELECT id, items, gold, choices,
-            {normalize.fold("question")} AS folded, question
-        FROM (
-            SELECT id, any_value(question) AS question, any_value(gold) AS gold,
-                any_value(choices) AS choices
-            FROM ({problems}) SEMI JOIN screen_candidates USING (id) GROUP BY id
-        ) JOIN screen_candidates USING (id)
-        ORDER BY id
+        SELECT * FROM {keys} WHERE id IN (SELECT problem_id FROM ({rows.rows}))
+        QUALIFY row_number() OVER (PARTITION BY id, number) = 1 ORDER BY id, number
     """
-    for batch in engine.batches(query, size=AT_ONCE):
-        for row in batch.to_pylist():
-            question = read_question(row["folded"], row["gold"], row["choices"])
-            matches = _matches(matcher, question, [members[item] for item in row["items"]])
-            if matches:
-                yield row["id"], row["question"], matches
-    engine.drop("screen_items", "screen_candidates", "screen_found")
+    found = (row for batch in engine.batches(query, size=AT_ONCE) for row in batch.to_pylist())
+    for id_, matches in groupby(found, key=itemgetter("id")):
+        yield id_, list(matches)
 
 
 class _Policy:
@@ -204,20 +159,17 @@ _DECISIONS = pa.schema(
 
 
 def _write_decisions(
-    found: Iterable[tuple[bytes, str, Sequence[tuple[Member, Match]]]],
-    policies: Sequence[_Policy],
-    path: Path,
+    found: Iterable[tuple[bytes, Sequence[Row]]], policies: Sequence[_Policy], path: Path
 ) -> None:
     """Write, per problem and policy, the match that decides about its rows, if there is one."""
     with pq.ParquetWriter(path, _DECISIONS) as writer:
         decisions: list[tuple[object, ...]] = []
-        for id_, question, matches in found:
+        for id_, matches in found:
             for number, policy in enumerate(policies):
                 decided = _decide(matches, policy)
                 if decided:
-                    action, member, match = decided
-                    evidence = json.dumps(_evidence(question, member, match))
-                    decisions.append((id_, number, action, match.level, evidence))
+                    action, row = decided
+                    decisions.append((id_, number, action, row["level"], row["evidence"]))
             if len(decisions) >= AT_ONCE:
                 writer.write_batch(make_batch(list(zip(*decisions, strict=True)), _DECISIONS))
                 decisions.clear()
@@ -225,72 +177,18 @@ def _write_decisions(
             writer.write_batch(make_batch(list(zip(*decisions, strict=True)), _DECISIONS))
 
 
-def _read_items(engine: Engine) -> dict[int, list[Member]]:
-    """Return the evaluation questions by item, in their order."""
-    members: defaultdict[int, list[Member]] = defaultdict(list)
-    for batch in engine.batches("SELECT * FROM screen_items ORDER BY number"):
-        for row in batch.to_pylist():
-            same = members[row["item"]]
-            gold, options = row["gold"], row["choices"]
-            if same:
-                question = answer_otherwise(same[0].question, gold, options)
-            else:
-                question = read_question(row["folded"], gold, options)
-            same.append(Member(row["number"], row["name"], row["place"], row["id"].hex(), question))
-    return members
-
-
-def _matches(
-    matcher: Matcher, question: Question, items: Sequence[Sequence[Member]]
-) -> list[tuple[Member, Match]]:
-    matches = []
-    for members in items:
-        for member in members:
-            match = matcher.match(question, member.question)
-            if match:
-                matches.append((member, match))
-    if any(match.whole_template for _, match in matches):
-        # The words are those of another item, so equal numbers are a coincidence.
-        return [
-            (m, match)
-            for m, match in matches
-            if match.golds == "equal" or match.level != "reworded"
-        ]
-    return matches
-
-
-def _decide(
-    matches: Sequence[tuple[Member, Match]], policy: _Policy
-) -> tuple[Action, Member, Match] | None:
+def _decide(matches: Sequence[Row], policy: _Policy) -> tuple[Action, Row] | None:
     """Return the match that decides about a row, with its action; None if the row is kept."""
-    decided = [(policy.action(match.level, member.set), member, match) for member, match in matches]
-    decided = [each for each in decided if each[0] != "keep"]
+    decided = [(policy.action(row["level"], row["set"]), row) for row in matches]
     return min(
-        decided,
-        key=lambda each: (ACTIONS.index(each[0]), each[2].rank, each[1].number),
+        (each for each in decided if each[0] != "keep"),
+        key=lambda each: (
+            ACTIONS.index(each[0]),
+            rank_match(each[1]["level"], each[1]["covered"], each[1]["score"]),
+            each[1]["number"],
+        ),
         default=None,
     )
-
-
-def _evidence(question: str, member: Member, match: Match) -> dict[str, str]:
-    answer = member.question.gold
-    return {
-        "set": member.set,
-        "item": member.place,
-        "problem": member.problem,
-        "question": question[:MAX_TEXT],
-        "evaluation question": member.question.text[:MAX_TEXT],
-        "shared": " … ".join(match.shared)[:MAX_TEXT],
-        "covered": f"{match.covered:.0%}",
-        "numbers": ", ".join(_show(number) for number in match.numbers)[:MAX_TEXT],
-        "gold answers": f"equal: {answer}" if match.golds == "equal" else match.golds,
-    }
-
-
-def _show(number: Fraction) -> str:
-    """Return a number as text; Python refuses that to very long ones."""
-    bits = max(number.numerator.bit_length(), number.denominator.bit_length())
-    return str(number) if bits < MAX_BITS else f"(a number of {bits:,} bits)"
 
 
 def _verdicts(engine: Engine, rows: Rows, path: Path, subsets: Sequence[str]) -> Iterator[Verdict]:
@@ -320,11 +218,12 @@ SCREEN = Screen(
     needs=frozenset({"evals"}),
     keys=Keys(
         "problems",
-        select_features,
-        CANDIDATES,
+        select_questions,
+        MATCHES,
         prepare=index_items,
         prepared_schema=POSTINGS,
-        convert=find_candidates,
+        load=Items,
+        convert=match_batches,
     ),
     on=True,
     always_digested=True,

@@ -90,7 +90,12 @@ class Match:
     @property
     def rank(self) -> tuple[float, ...]:
         """Sorts better matches first."""
-        return (LEVELS.index(self.level), -round(self.covered, 6), -round(self.score, 6))
+        return rank_match(self.level, self.covered, self.score)
+
+
+def rank_match(level: MatchLevel, covered: float, score: float) -> tuple[float, ...]:
+    """Return what sorts better matches first."""
+    return (LEVELS.index(level), -round(covered, 6), -round(score, 6))
 
 
 class Matcher:

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 
 from curator.core.arrow import PROBLEMS, to_batches
 from curator.core.model import Problem
-from curator.screens.contamination import find_matches
 from curator.screens.match import Match
+from curator.screens.matches import find_matches
 from datastore.engine import Engine, scan
 from datastore.text import make_storable
 

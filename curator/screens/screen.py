@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -36,8 +36,10 @@ class Keys:
     """The screen's parameters on which keys depend. `select`, `prepare` and `convert` get them as
     keyword arguments; a change of the others computes no key again."""
     prepare: Callable[..., str] | None = None
-    """(**needs) -> SELECT whose rows `convert` gets as the table `prepared`."""
+    """(**needs) -> SELECT whose rows `load` gets as a table."""
     prepared_schema: pa.Schema | None = None
+    load: Callable[[pa.Table], Any] | None = None
+    """(table) -> what `convert` gets as `prepared`. It stays in memory from shard to shard."""
     convert: Callable[..., Iterator[pa.RecordBatch]] | None = None
     """(batches) -> keys: the part of the work that SQL does too slowly. With `prepare`, (batches,
     prepared)."""

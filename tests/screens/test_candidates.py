@@ -6,13 +6,12 @@ from hypothesis import strategies as st
 
 from curator.screens.candidates import (
     ALIKE,
-    CANDIDATES,
     MAX_ITEMS,
     MIN_COVERED,
     NUMBERS_ALIKE,
     POSTINGS,
     SURE,
-    find_candidates,
+    Index,
 )
 
 HASHES = [0, 1, 2, 3, 1 << 20, (1 << 20) + 1, (1 << 63) + 1, (1 << 64) - 1]
@@ -57,13 +56,10 @@ def test_candidates_are_those_of_the_definition(
     rows += [{"item": item, "numbers": its} for item, its in numbers.items()]
     batch = pa.record_batch(
         {
-            "id": pa.array([bytes([n]) * 16 for n in range(len(features))], pa.binary(16)),
             "hashes": pa.array([each for each, _ in features], pa.list_(pa.uint64())),
             "numbers": pa.array([each for _, each in features], pa.list_(pa.uint64())),
         }
     )
-    (found,) = find_candidates([batch], pa.Table.from_pylist(rows, POSTINGS))
-    assert found.schema == CANDIDATES
-    ids, items = found["id"].to_pylist(), found["item"].to_pylist()
-    pairs = [(id_[0], item) for id_, item in zip(ids, items, strict=True)]
+    problem, item = Index(pa.Table.from_pylist(rows, POSTINGS)).find(batch)
+    pairs = list(zip(problem.tolist(), item.tolist(), strict=True))
     assert pairs == expected(features, weights, numbers)

@@ -5,7 +5,7 @@ checks and the earlier screens left, so that a wrong or contaminated row never d
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from curator.versions import queries
 from curator.versions.queries import Part
 from datastore.engine import Engine, scan
 from datastore.memo import Outputs
+from datastore.objects import Objects
 
 KEYS_ROWS = 16_384
 """Number of rows from which another object of keys begins."""
@@ -291,7 +292,7 @@ def keys_of_shards(
         given = {key: value for key, value in params.items() if key != "duckdb"}
         query = keys.select(scan(map(objects.path, digests)), **given)
         if prepared:
-            given["prepared"] = pa.Table.from_batches(objects.read(prepared), keys.prepared_schema)
+            given["prepared"] = _load_prepared(objects, name, prepared)
         if keys.convert is None:
             batches = context.store.shard_engine().batches(query)
         else:
@@ -301,6 +302,14 @@ def keys_of_shards(
     inputs = [*digests, prepared] if prepared else list(digests)
     stage = Stage(f"keys {name}", ("curator.screens",))
     return context.once(stage, params, inputs, make, name)
+
+
+@lru_cache(maxsize=1)
+def _load_prepared(objects: Objects, name: str, digest: str) -> Any:
+    """Return what the shards of a screen share, loaded once per process."""
+    keys = SCREENS[name].keys
+    assert keys and keys.load
+    return keys.load(pa.Table.from_batches(objects.read(digest), keys.prepared_schema))
 
 
 def input_digests(parts: Sequence[Part], screened: Mapping[str, Outputs]) -> list[str]:
