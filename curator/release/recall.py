@@ -4,7 +4,7 @@ In: nothing. Out: the table that `bench/contamination.py --half report --items 5
 version of the screen that it measured. Measure again when that version rises.
 """
 
-RECALL_VERSION = 3
+RECALL_VERSION = 4
 
 RECALL = (
     ("verbatim", "100.0%", "0.0%", "0.0%", "0.0%"),
@@ -15,8 +15,8 @@ RECALL = (
     ("options dropped", "100.0%", "0.0%", "0.0%", "0.0%"),
     ("options appended", "99.9%", "0.0%", "0.0%", "0.0%"),
     ("options moved", "99.9%", "0.0%", "0.0%", "0.0%"),
-    ("distractor inserted", "93.6%", "0.0%", "1.1%", "4.2%"),
-    ("split over two rows", "1.4%", "80.2%", "0.3%", "6.8%"),
+    ("distractor inserted", "93.6%", "0.0%", "1.2%", "4.1%"),
+    ("split over two rows", "1.4%", "80.2%", "0.4%", "6.8%"),
     ("numbers changed", "0.0%", "0.1%", "99.9%", "0.0%"),
     ("reworded", "0.0%", "96.1%", "0.0%", "0.0%"),
     ("reworded, no gold", "0.0%", "92.1%", "0.0%", "0.0%"),
