@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from curator.core.escape import for_markdown
 from curator.core.languages import NAMES
 from curator.core.model import EVIDENCE_LEVELS, MATCH_LEVELS, PROOFS
+from curator.core.recall import RECALL_VERSION, find_recall
 from curator.core.words import counted, verb
 from curator.release.counts import ReleaseCounts, SubsetCounts
-from curator.release.recall import RECALL, RECALL_VERSION
 from curator.sources import EVALS, SOURCES
 from curator.sources.source import Source
 from curator.versions.content import ContaminationRecipe, Content
@@ -156,9 +156,10 @@ def _overlaps(content: Content) -> str:
 
 def _recall(content: Content) -> str:
     """Return the measured recall of the screen that was applied, if it was measured."""
-    if content.code.screens.get("contamination") != RECALL_VERSION:
+    rows = find_recall(content.code.screens)
+    if not rows:
         return ""
-    table = _markdown_table(("way to hide a question", *MATCH_LEVELS), 4, RECALL)
+    table = _markdown_table(("way to hide a question", *MATCH_LEVELS), 4, rows)
     return (
         f"\n\nShare of hidden evaluation questions that version {RECALL_VERSION} of the screen "
         f"finds, by level, measured by `bench/contamination.py`:\n\n{table}"

@@ -287,6 +287,20 @@ def test_a_model_that_changes_its_dimensions_between_builds_is_an_error(tmp_path
             build(write_recipe(tmp_path, server.url), tmp_path / "store")
 
 
+def test_a_model_with_one_vector_for_all_texts_is_an_error_and_rejects_no_row(
+    tmp_path: Path,
+) -> None:
+    def same(body: dict[str, Any], number: int) -> tuple[int, dict[str, str], bytes]:
+        return 200, {}, json.dumps(vectors(["one text"] * len(body["input"]))).encode()
+
+    with EmbeddingServer(same) as server:
+        path = write_recipe(tmp_path, server.url)
+        with pytest.raises(TeacherError, match="25 different texts the same vector"):
+            build(path, tmp_path / "store")
+    with EmbeddingServer() as server:
+        assert build(write_recipe(tmp_path, server.url, family="right"), tmp_path / "store")
+
+
 def test_an_endpoint_that_cannot_be_reached_is_one_line(tmp_path: Path) -> None:
     path = write_recipe(tmp_path, "http://127.0.0.1:9/v1", tries=1)
     done = curator("build", path, "--store", tmp_path / "store")

@@ -11,11 +11,11 @@ from huggingface_hub import DatasetCard
 from curator import build
 from curator.core.errors import HubError
 from curator.core.model import MATCH_LEVELS
+from curator.core.recall import RECALL, RECALL_VERSION
 from curator.release.card import BEGIN, END, card, configs, merge_card, metadata
 from curator.release.counts import ReleaseCounts, SubsetCounts
 from curator.release.folder import ReleaseFolder, write_folder
 from curator.release.licence import FREE, RESTRICTED, Licence, licence_of
-from curator.release.recall import RECALL, RECALL_VERSION
 from curator.screens import SCREENS
 from curator.sources import EVALS, SOURCES
 from datastore.store import Store

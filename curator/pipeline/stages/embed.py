@@ -27,6 +27,8 @@ from datastore.engine import Engine
 LEDGER = "embeddings"
 AT_ONCE = 1_024
 """Number of texts that are looked up, or whose vectors are written, together."""
+ENOUGH_TEXTS = 8
+"""Number of different texts whose vectors cannot all be equal."""
 MAX_CHARACTERS = 20_000
 """Maximum number of characters of a text that are embedded."""
 
@@ -47,6 +49,7 @@ def embed(
     counts = {"texts": total, "without vector": 0, "unanswered": 0}
     reasons: set[str] = set()
     length = 0
+    different: set[bytes] = set()
 
     def write(session: TeacherSession) -> Iterator[pa.RecordBatch]:
         nonlocal length
@@ -72,6 +75,14 @@ def embed(
                         "`embeddings` to get new ones."
                     )
                 vectors.append((question, vector.tolist()))
+                if len(different) < 2:
+                    different.add(vector.tobytes())
+            if len(different) == 1 and len(vectors) >= ENOUGH_TEXTS:
+                raise TeacherError(
+                    f"{settings.model} gave {len(vectors):,} different texts the same vector, so "
+                    "their meaning cannot be compared. Check the model of the endpoint, and set "
+                    "another `family` in `embeddings` to get new vectors."
+                )
             if vectors:
                 yield make_batch(list(zip(*vectors, strict=True)), VECTORS)
 

@@ -18,7 +18,8 @@ from markupsafe import Markup
 
 from curator.core import charts
 from curator.core.escape import for_html, for_json
-from curator.core.model import PROOFS
+from curator.core.model import MATCH_LEVELS, PROOFS
+from curator.core.recall import RECALL_VERSION, find_recall
 from curator.core.words import counted, verb
 from curator.versions.content import Content
 from curator.versions.report import figures
@@ -107,6 +108,9 @@ def render_report(engine: Engine, version: VersionInfo, count: Callable[[str], i
         levels=levels,
         proved=sum(rows for level, _, rows in levels if level in PROOFS),
         contamination=figures.count_contamination(engine, content, version.questions),
+        recall=find_recall(content.code.screens),
+        recall_version=RECALL_VERSION,
+        match_levels=tuple(MATCH_LEVELS),
         clusters=figures.count_clusters(engine),
         total=total,
         quarantine_total=quarantine_total,

@@ -67,6 +67,18 @@ def test_a_page_lists_what_each_subset_has_in_common_with_each_evaluation_set(
         assert re.search(rf"gsm8k\s+{subset}\s+same question\s+1\s", text)
 
 
+def test_a_page_states_the_recall_of_the_screen_that_ran(quickstart: Path, tmp_path: Path) -> None:
+    with Store(quickstart, readonly=True) as store:
+        saved = store.versions.get("quickstart")
+        write_report(store, saved, tmp_path / "page.html")
+        code = {**saved.content["code"], "screens": {"contamination": 1}}
+        older = replace(saved, content={**saved.content, "code": code})
+        write_report(store, older, tmp_path / "older.html")
+    recall = "Share of hidden evaluation questions"
+    assert recall in (tmp_path / "page.html").read_text()
+    assert recall not in (tmp_path / "older.html").read_text()
+
+
 def test_the_same_version_gives_the_same_bytes(quickstart: Path, tmp_path: Path) -> None:
     with Store(quickstart, readonly=True) as store:
         for name in ("a", "b"):

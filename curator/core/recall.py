@@ -1,8 +1,10 @@
-"""The measured recall of the contamination screen, for the card of a release.
+"""The measured recall of the contamination screen, for cards and reports.
 
 In: nothing. Out: the table that `bench/contamination.py --half report --items 500` prints, and the
 version of the screen that it measured. Measure again when that version rises.
 """
+
+from collections.abc import Mapping
 
 RECALL_VERSION = 4
 
@@ -24,3 +26,11 @@ RECALL = (
     ("problem understanding, no gold", "0.0%", "87.7%", "1.4%", "0.0%"),
 )
 """Per way to hide a question: the share that is found at each level, the strongest first."""
+
+
+def find_recall(screens: Mapping[str, int]) -> tuple[tuple[str, ...], ...]:
+    """Return `RECALL` if it was measured with the screen of a version, else nothing.
+
+    `screens` are the versions of the screens that ran, by name.
+    """
+    return RECALL if screens.get("contamination") == RECALL_VERSION else ()
