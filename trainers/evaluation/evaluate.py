@@ -8,15 +8,14 @@ the problem. Intervals are over problems.
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from curator.checks.grade_samples import Floats, GradedProblem, Ints
+from curator.checks.grade_samples import GradedProblem, Ints
 from curator.core.errors import MALFORMED, UsageError
 from curator.core.files import write_aside
 from curator.core.json_text import parse_json
@@ -25,10 +24,10 @@ from curator.core.samples import SampledProblem
 from trainers.evaluation.metrics import (
     LIMITED_RULES,
     RULES,
-    Rule,
-    bootstrap_interval,
+    Draws,
+    bootstrap_intervals,
     format_p,
-    paired_difference,
+    paired_differences,
     pass_at_k,
 )
 from trainers.evaluation.overlap import Key
@@ -120,11 +119,21 @@ def evaluate(
                 "values": values,
             }
         )
-    scores = []
-    for (group, metric), values_ in table.values.items():
-        mean = bootstrap_interval(values_, seed)
-        scores.append(Score(group, metric, len(values_), mean.share, mean.low, mean.high))
-    return Result(name, tuple(scores), tuple(rows), tuple(_warnings(rows) if scored else ()))
+    warnings = _warnings(rows) if scored else ()
+    return Result(name, tuple(_scores(table, seed)), tuple(rows), tuple(warnings))
+
+
+def _scores(table: _Table, seed: int) -> Iterator[Score]:
+    """Yield the score of each group and metric; those of as many problems are computed together."""
+    alike: dict[tuple[str, int], list[str]] = defaultdict(list)
+    for (group, metric), values in table.values.items():
+        alike[group, len(values)].append(metric)
+    found: dict[tuple[str, str], Score] = {}
+    for (group, problems), metrics in alike.items():
+        columns = np.array([table.values[group, metric] for metric in metrics]).T
+        for metric, mean in zip(metrics, bootstrap_intervals(columns, seed), strict=True):
+            found[group, metric] = Score(group, metric, problems, mean.share, mean.low, mean.high)
+    return (found[key] for key in table.values)
 
 
 def _metric_values(one: GradedProblem, seed: int) -> dict[str, float]:
@@ -144,20 +153,16 @@ def _metric_values(one: GradedProblem, seed: int) -> dict[str, float]:
         values[f"Maj1@{size}"] = vote_share(one.clusters, winners, size)
     if np.isnan(one.scores).any():
         return values
-    for rule_name, rule in RULES.items():
-        for size in subset_sizes(samples)[1:] if rule_name != "Maj1" else ():
-            values[f"{rule_name}@{size}"] = _win_rate(one, rule, winners, size, seed)
+    draws = {size: _draw(one, size, seed) for size in subset_sizes(samples)[1:]}
+    for name, rule in RULES.items():
+        for size in draws if name != "Maj1" else ():
+            values[f"{name}@{size}"] = _win_rate(rule(draws[size]), winners)
     # The same rules on all samples, with K or N as the limit.
     for name, limited in LIMITED_RULES.items():
         for k in subset_sizes(samples):
             metric = f"{name.replace('K', str(k)).replace('N', str(k))}@{samples}"
-            rule = partial(_limit, limited, k)
-            values[metric] = _win_rate(one, rule, winners, samples, seed)
+            values[metric] = _win_rate(limited(draws[samples], k), winners)
     return values
-
-
-def _limit(rule: Callable[[Ints, Floats, int], int], k: int, clusters: Ints, scores: Floats) -> int:
-    return rule(clusters, scores, k)
 
 
 def subset_sizes(samples: int) -> list[int]:
@@ -166,17 +171,17 @@ def subset_sizes(samples: int) -> list[int]:
     return [*powers, samples]
 
 
-def _win_rate(
-    one: GradedProblem, rule: Rule, winners: Sequence[int], size: int, seed: int
-) -> float:
-    """Return how often a rule chooses a right cluster, over random subsets in random orders."""
+def _draw(one: GradedProblem, size: int, seed: int) -> Draws:
+    """Return `SUBSETS` random subsets of the samples in random orders."""
     problem = content_id("vote", one.problem.set, one.problem.id)
     random = np.random.default_rng([seed, size, int.from_bytes(problem[:8], "big")])
-    wins = 0
-    for _ in range(SUBSETS):
-        drawn = random.permutation(len(one.clusters))[:size]
-        wins += rule(one.clusters[drawn], one.scores[drawn]) in winners
-    return wins / SUBSETS
+    drawn = np.stack([random.permutation(len(one.clusters))[:size] for _ in range(SUBSETS)])
+    return Draws(one.clusters[drawn], one.scores[drawn])
+
+
+def _win_rate(chosen: Ints, winners: Sequence[int]) -> float:
+    """Return how often a right cluster was chosen."""
+    return float(np.isin(chosen, winners).mean())
 
 
 def _warnings(rows: Sequence[dict[str, Any]]) -> list[str]:
@@ -187,11 +192,13 @@ def _warnings(rows: Sequence[dict[str, Any]]) -> list[str]:
         by_set[row["set"]].append(row["values"])
     for group, values in by_set.items():
         votes = _values_with_all_samples(values, "Maj1")
-        for rule in list(RULES)[1:]:
-            reranked = _values_with_all_samples(values, rule)
-            if not reranked or not votes:
-                continue
-            gap, p = paired_difference(reranked, votes)
+        found = {rule: _values_with_all_samples(values, rule) for rule in list(RULES)[1:]}
+        reranked = {rule: each for rule, each in found.items() if each and votes}
+        if not reranked:
+            continue
+        first = np.array(list(reranked.values())).T
+        second = np.repeat(np.array([votes]).T, len(reranked), axis=1)
+        for rule, (gap, p) in zip(reranked, paired_differences(first, second), strict=True):
             if gap.low <= 0:
                 warnings.append(
                     f"{group}: {rule} is no better than majority voting ({gap.share:+.1%}, "
@@ -222,24 +229,27 @@ def compare(one: Result, other: Result) -> list[dict[str, Any]]:
         for metric, value in row["values"].items():
             if metric in theirs:
                 pairs[row["set"], metric].append((value, theirs[metric]))
-    rows = []
+    alike: dict[tuple[str, int], list[str]] = defaultdict(list)
     for (group, metric), values in pairs.items():
-        first, second = (list(side) for side in zip(*values, strict=True))
-        gap, p = paired_difference(first, second)
-        rows.append(
-            {
+        alike[group, len(values)].append(metric)
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for (group, problems), metrics in alike.items():
+        both = np.array([pairs[group, metric] for metric in metrics])  # (metrics, problems, 2)
+        first, second = both[:, :, 0].T, both[:, :, 1].T
+        differences = paired_differences(first, second)
+        for column, (metric, (gap, p)) in enumerate(zip(metrics, differences, strict=True)):
+            found[group, metric] = {
                 "group": group,
                 "metric": metric,
-                "problems": len(values),
-                "one": float(np.mean(first)),
-                "other": float(np.mean(second)),
+                "problems": problems,
+                "one": float(first[:, column].mean()),
+                "other": float(second[:, column].mean()),
                 "gap": gap.share,
                 "low": gap.low,
                 "high": gap.high,
                 "p": p,
             }
-        )
-    return rows
+    return [found[key] for key in pairs]
 
 
 def metric_name(metric: str) -> str:

@@ -1,21 +1,20 @@
 """Metrics of sampled solutions: Pass@k, votes, and the re-ranking rules of Liu et al. 2023.
 
-In: the samples of a problem as an array of clusters of equal answers and an array of scores, one
-element per sample in the order of sampling. Out: the cluster that a rule chooses, and intervals
-over problems. Pure functions over numpy arrays.
+In: the samples of a problem, drawn several times: arrays of clusters of equal answers and of
+scores. Out: the cluster that a rule chooses in each draw, and intervals over problems.
 
 Clusters are numbered from 0; -1 is a sample without an answer, which never wins a vote. Ties go to
 the cluster or sample that comes first: average over random orders, so that they favour none.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from math import comb, sqrt
-from typing import Any
 
 import numpy as np
 
-from curator.checks.grade_samples import Floats, Ints
+from curator.checks.grade_samples import Booleans, Floats, Ints
 
 TOP = 8
 """K of RR.Top-K and W.RR.Top-K, N of Maj1.TopN (Liu et al., section 3.2)."""
@@ -23,6 +22,8 @@ BOOTSTRAP = 2_000
 """Number of bootstrap resamples, and of permutations of a paired test."""
 AT_ONCE = 16_000_000
 """Maximum values of resamples in memory: a file of samples may have a million problems."""
+DIGITS = 1e9
+"""Scores are added as multiples of a billionth, so that a sum does not depend on the order."""
 
 
 def pass_at_k(samples: int, right: int, k: int) -> float:
@@ -35,59 +36,143 @@ def pass_at_k(samples: int, right: int, k: int) -> float:
     return 1.0 - comb(samples - right, k) / comb(samples, k)
 
 
-def rank_clusters(clusters: Ints) -> list[int]:
-    """Return the clusters by descending size; ties in the order of sampling."""
-    names, firsts, sizes = np.unique(clusters, return_index=True, return_counts=True)
-    order = sorted(zip(-sizes, firsts, names, strict=True))
-    return [int(name) for _, _, name in order if name >= 0]
+@dataclass(frozen=True)
+class Draws:
+    """Draws of the samples of one problem: one row per draw, one column per sample."""
+
+    clusters: Ints
+    """(draws, samples)"""
+    scores: Floats
+    """(draws, samples)"""
+
+    @cached_property
+    def names(self) -> Ints:
+        """(clusters): the clusters of any draw, in order."""
+        return np.unique(self.clusters[self.answered])
+
+    @cached_property
+    def answered(self) -> Booleans:
+        """(draws, samples): whether a sample has an answer."""
+        return self.clusters >= 0
+
+    @cached_property
+    def places(self) -> Ints:
+        """(draws, samples): the place of each sample's cluster in `names`; 0 without an answer."""
+        found: Ints = np.searchsorted(self.names, np.where(self.answered, self.clusters, 0))
+        return found
+
+    @cached_property
+    def all_groups(self) -> "Groups":
+        """The clusters of all samples."""
+        return Groups(self, self.answered)
+
+    @cached_property
+    def ranks(self) -> Ints:
+        """(draws, clusters): 0 for the largest cluster; ties in the order of sampling."""
+        order = np.argsort(-self.all_groups.priority, axis=1)
+        return np.argsort(order, axis=1)
+
+    @cached_property
+    def sums(self) -> Floats:
+        """(draws, clusters): the sum of the scores of each cluster, up to a common factor."""
+        scale = DIGITS / max(1.0, float(np.abs(self.scores).max(initial=0.0)))
+        scaled: Floats = np.rint(self.scores * scale)
+        return self.all_groups.count(scaled)
+
+    @cached_property
+    def by_score(self) -> Ints:
+        """(draws, samples): the samples by descending score; ties in the order of sampling."""
+        return np.argsort(-self.scores, axis=1, kind="stable")
 
 
-def majority(clusters: Ints, scores: Floats) -> int:
-    """Maj1@N: return the largest cluster, or -1 if no sample has an answer."""
-    return next(iter(rank_clusters(clusters)), -1)
+class Groups:
+    """The clusters of some of the samples of each draw."""
+
+    def __init__(self, draws: Draws, among: Booleans) -> None:
+        """`among` (draws, samples) are the samples to count; all have an answer."""
+        self._draws, self._among = draws, among
+        self._shape = (len(draws.clusters), len(draws.names))
+        rows, columns = np.nonzero(among)
+        self._cells = rows * len(draws.names) + draws.places[rows, columns]
+        self.sizes = np.bincount(self._cells, minlength=self._shape[0] * self._shape[1])
+        self.firsts = np.full(len(self.sizes), among.shape[1])
+        np.minimum.at(self.firsts, self._cells, columns)
+        self.sizes, self.firsts = self.sizes.reshape(self._shape), self.firsts.reshape(self._shape)
+        """(draws, clusters): number of samples, and place of the first one."""
+
+    @property
+    def priority(self) -> Ints:
+        """(draws, clusters): larger for larger clusters, then for earlier ones; -1 if empty."""
+        samples = self._among.shape[1]
+        return np.where(self.sizes > 0, self.sizes * (samples + 1) - self.firsts, -1)
+
+    def count(self, weights: Floats) -> Floats:
+        """(draws, clusters): the sum of the weights (draws, samples) of each cluster."""
+        found = np.bincount(self._cells, weights[self._among], self.sizes.size).astype(np.float64)
+        return found.reshape(self._shape)
+
+    def largest(self) -> Ints:
+        """(draws): the largest cluster, the first one of equals; -1 without an answer."""
+        return self.choose(self.priority)
+
+    def choose(self, values: Floats | Ints) -> Ints:
+        """(draws): the cluster with the largest of the values (draws, clusters); -1 if negative."""
+        if not len(self._draws.names):
+            return np.full(self._shape[0], -1)
+        chosen = self._draws.names[values.argmax(axis=1)]
+        return np.where(values.max(axis=1) >= 0, chosen, -1)
 
 
-def best_score(clusters: Ints, scores: Floats) -> int:
-    """RR.All: return the cluster of the sample with the best score."""
-    return _best_of(clusters, scores, clusters >= 0)
+def majority(draws: Draws) -> Ints:
+    """Maj1@N: choose the largest cluster, or -1 if no sample has an answer."""
+    return draws.all_groups.largest()
 
 
-def best_of_top(clusters: Ints, scores: Floats, k: int = TOP) -> int:
-    """RR.Top-K: return the cluster of the best score within the K largest clusters."""
-    return _best_of(clusters, scores, np.isin(clusters, rank_clusters(clusters)[:k]))
+def best_score(draws: Draws) -> Ints:
+    """RR.All: choose the cluster of the sample with the best score."""
+    return _best_of(draws, draws.answered)
 
 
-def weighted_vote(clusters: Ints, scores: Floats) -> int:
-    """W.RR: return the cluster with the largest sum of scores."""
-    return weighted_vote_of_top(clusters, scores, len(clusters))
+def best_of_top(draws: Draws, k: int = TOP) -> Ints:
+    """RR.Top-K: choose the cluster of the best score within the K largest clusters."""
+    if not len(draws.names):
+        return majority(draws)
+    ranks = np.take_along_axis(draws.ranks, draws.places, axis=1)
+    return _best_of(draws, draws.answered & (ranks < k))
 
 
-def weighted_vote_of_top(clusters: Ints, scores: Floats, k: int = TOP) -> int:
-    """W.RR.Top-K: return the cluster with the largest sum of scores among the K largest."""
-    sums = [(float(scores[clusters == name].sum()), name) for name in _top_clusters(clusters, k)]
-    return max(sums, key=lambda each: each[0], default=(0.0, -1))[1]
+def weighted_vote(draws: Draws) -> Ints:
+    """W.RR: choose the cluster with the largest sum of scores."""
+    return weighted_vote_of_top(draws, draws.clusters.shape[1])
 
 
-def majority_of_best(clusters: Ints, scores: Floats, n: int = TOP) -> int:
-    """Maj1.TopN: return the largest cluster among the N samples with the best scores."""
-    order = np.argsort(-scores, kind="stable")
-    top = np.sort([place for place in order if clusters[place] >= 0][:n]).astype(np.int64)
-    return majority(clusters[top], scores[top]) if len(top) else -1
+def weighted_vote_of_top(draws: Draws, k: int = TOP) -> Ints:
+    """W.RR.Top-K: choose the cluster with the largest sum of scores among the K largest."""
+    groups = draws.all_groups
+    if not len(draws.names):
+        return majority(draws)
+    sums = np.where((draws.ranks < k) & (groups.sizes > 0), draws.sums, -np.inf)
+    best = (sums == sums.max(axis=1, keepdims=True)) & (groups.sizes > 0)
+    return groups.choose(np.where(best, draws.clusters.shape[1] - groups.firsts, -1))
 
 
-def _best_of(clusters: Ints, scores: Floats, among: np.ndarray[Any, np.dtype[np.bool_]]) -> int:
-    if not among.any():
-        return -1
-    return int(clusters[np.argmax(np.where(among, scores, -np.inf))])
+def majority_of_best(draws: Draws, n: int = TOP) -> Ints:
+    """Maj1.TopN: choose the largest cluster among the N samples with the best scores."""
+    answered = np.take_along_axis(draws.answered, draws.by_score, axis=1)
+    best = np.zeros_like(draws.answered)
+    top = answered & (answered.cumsum(axis=1) <= n)
+    np.put_along_axis(best, draws.by_score, top, axis=1)
+    return Groups(draws, best).largest()
 
 
-def _top_clusters(clusters: Ints, k: int) -> list[int]:
-    """Return the K largest clusters in the order of sampling."""
-    firsts = {name: int(np.argmax(clusters == name)) for name in rank_clusters(clusters)[:k]}
-    return sorted(firsts, key=lambda name: firsts[name])
+def _best_of(draws: Draws, among: Booleans) -> Ints:
+    scores = np.where(among, draws.scores, -np.inf)
+    chosen = draws.clusters[np.arange(len(scores)), scores.argmax(axis=1)]
+    return np.where(among.any(axis=1), chosen, -1)
 
 
-Rule = Callable[[Ints, Floats], int]
+Rule = Callable[[Draws], Ints]
+"""Return the cluster that is chosen in each draw, or -1."""
 
 RULES: dict[str, Rule] = {
     "Maj1": majority,
@@ -99,7 +184,7 @@ RULES: dict[str, Rule] = {
 }
 """The rules by their names in Liu et al. All except `Maj1` need scores."""
 
-LIMITED_RULES: dict[str, Callable[[Ints, Floats, int], int]] = {
+LIMITED_RULES: dict[str, Callable[[Draws, int], Ints]] = {
     "RR.Top-K": best_of_top,
     "W.RR.Top-K": weighted_vote_of_top,
     "Maj1.TopN": majority_of_best,
@@ -120,25 +205,30 @@ Z = 1.959964
 """The 97.5% quantile of the normal distribution."""
 
 
-def bootstrap_interval(
-    solved: Sequence[float] | Floats, seed: int = 0, least: float = 0.0
-) -> Interval:
-    """Return the mean of one value per problem, with a percentile bootstrap over problems.
+def bootstrap_intervals(values: Floats, seed: int = 0, least: float = 0.0) -> list[Interval]:
+    """Return per column the mean, with a percentile bootstrap over problems.
 
-    Values are from `least` to 1. If all are equal, resamples are, too, and the interval would be a
-    point; it is then that of Wilson 1927, which allows for what so few problems do not show.
+    `values` (problems, columns) are from `least` to 1. If all of a column are equal, resamples are,
+    too, and the interval would be a point; it is then that of Wilson 1927, which allows for what so
+    few problems do not show. All columns share the resamples.
     """
-    values = np.asarray(solved, dtype=np.float64)
     if not len(values):
-        return Interval(0.0, least, 1.0)
-    mean = float(values.mean())
-    if np.ptp(values) < 1e-12:
-        if least < 0 and not mean:  # no problem differs: bound the share of those that may
+        return [Interval(0.0, least, 1.0)] * values.shape[1]
+    equal = np.ptp(values, axis=0) < 1e-12
+    bounds = np.zeros((2, values.shape[1]))
+    if not equal.all():
+        means = _bootstrap_means(values[:, ~equal], seed)
+        bounds[:, ~equal] = np.percentile(means, [2.5, 97.5], axis=0)
+    intervals = []
+    for column, mean in enumerate(values.mean(axis=0).tolist()):
+        if not equal[column]:
+            intervals.append(Interval(mean, float(bounds[0, column]), float(bounds[1, column])))
+        elif least < 0 and not mean:  # no problem differs: bound the share of those that may
             high = _wilson_interval(0.0, len(values), 0.0).high
-            return Interval(mean, -high, high)
-        return _wilson_interval(mean, len(values), least)
-    low, high = np.percentile(_bootstrap_means(values, seed), [2.5, 97.5])
-    return Interval(mean, float(low), float(high))
+            intervals.append(Interval(mean, -high, high))
+        else:
+            intervals.append(_wilson_interval(mean, len(values), least))
+    return intervals
 
 
 def _wilson_interval(mean: float, problems: int, least: float) -> Interval:
@@ -156,29 +246,32 @@ def format_p(p: float) -> str:
     return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def paired_difference(
-    first: Sequence[float] | Floats, second: Sequence[float] | Floats, seed: int = 0
-) -> tuple[Interval, float]:
-    """Return the mean difference on the same problems and a two-sided p.
+def paired_differences(
+    first: Floats, second: Floats, seed: int = 0
+) -> list[tuple[Interval, float]]:
+    """Return per column the mean difference on the same problems, and a two-sided p.
 
-    p is from a paired permutation test, which flips the signs of differences at random. Raises
-    ValueError if the lengths differ.
+    Both are (problems, columns). p is from a paired permutation test, which flips the signs of
+    differences at random. Raises ValueError if the shapes differ.
     """
-    if len(first) != len(second):
-        raise ValueError(f"expected pairs of values, saw {len(first)} and {len(second)}")
-    gaps = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
+    if first.shape != second.shape:
+        raise ValueError(f"expected pairs of values, saw shapes {first.shape} and {second.shape}")
+    gaps = first - second
+    intervals = bootstrap_intervals(gaps, seed, least=-1.0)
     if not len(gaps):
-        return bootstrap_interval(gaps, seed, least=-1.0), 1.0
+        return [(interval, 1.0) for interval in intervals]
     random = np.random.default_rng(seed)
-    observed = abs(gaps.mean())
-    at_least = 0
+    observed = np.abs(gaps.mean(axis=0))
+    at_least = np.zeros(gaps.shape[1], np.int64)
     for rows in _parts(len(gaps)):
         signs = random.choice([-1.0, 1.0], size=(rows, len(gaps)))
-        at_least += int((np.abs((signs * gaps).mean(axis=1)) >= observed - 1e-12).sum())
-    return bootstrap_interval(gaps, seed, least=-1.0), (1 + at_least) / (1 + BOOTSTRAP)
+        at_least += (np.abs(signs @ gaps / len(gaps)) >= observed - 1e-12).sum(axis=0)
+    shares = ((1 + at_least) / (1 + BOOTSTRAP)).tolist()
+    return list(zip(intervals, shares, strict=True))
 
 
 def _bootstrap_means(values: Floats, seed: int) -> Floats:
+    """Return the means (resamples, columns) of values (problems, columns)."""
     random = np.random.default_rng(seed)
     shares = np.full(len(values), 1 / len(values))
     return np.concatenate(

@@ -1,7 +1,10 @@
 """Metrics: known values, brute force, and properties that hold for any samples."""
 
 import tracemalloc
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import astuple
+from fractions import Fraction
 from itertools import combinations
 from statistics import mean
 
@@ -12,16 +15,14 @@ from hypothesis import strategies as st
 
 from trainers.evaluation import metrics
 from trainers.evaluation.metrics import (
+    LIMITED_RULES,
     RULES,
-    best_of_top,
-    bootstrap_interval,
+    Draws,
+    Interval,
+    bootstrap_intervals,
     format_p,
-    majority,
-    majority_of_best,
-    paired_difference,
+    paired_differences,
     pass_at_k,
-    weighted_vote,
-    weighted_vote_of_top,
 )
 
 SAMPLES = st.lists(
@@ -29,6 +30,22 @@ SAMPLES = st.lists(
     min_size=1,
     max_size=24,
 )
+
+
+def choose(name: str, clusters: np.ndarray, scores: np.ndarray, k: int | None = None) -> int:
+    """Return the cluster that a rule chooses in one draw."""
+    draws = Draws(np.array([clusters]), np.array([scores]))
+    (chosen,) = RULES[name](draws) if k is None else LIMITED_RULES[name](draws, k)
+    return int(chosen)
+
+
+def bootstrap_interval(values: Sequence[float]) -> Interval:
+    return bootstrap_intervals(np.array([values], np.float64).T)[0]
+
+
+def paired_difference(one: Sequence[float], other: Sequence[float]) -> tuple[Interval, float]:
+    first, second = (np.array([each], np.float64).T for each in (one, other))
+    return paired_differences(first, second)[0]
 
 
 def arrays(samples: list[tuple[int, float]]) -> tuple[np.ndarray, np.ndarray]:
@@ -59,24 +76,61 @@ SCORES = np.array([0.1, 0.4, 1.0, 0.3, 0.45, 0.9])
 
 
 def test_each_rule_on_a_case_computed_by_hand() -> None:
-    assert majority(CLUSTERS, SCORES) == 7  # a tie of 7 and 3: 7 was sampled first
-    assert RULES["RR.All"](CLUSTERS, SCORES) == 9
-    assert best_of_top(CLUSTERS, SCORES, 2) == 3
-    assert weighted_vote(CLUSTERS, SCORES) == 9  # 0.5, 0.75, 0.9
-    assert weighted_vote_of_top(CLUSTERS, SCORES, 2) == 3
-    assert majority_of_best(CLUSTERS, SCORES, 3) == 7  # 9, 3 and 7 once each: 7 was sampled first
+    assert choose("Maj1", CLUSTERS, SCORES) == 7  # a tie of 7 and 3: 7 was sampled first
+    assert choose("RR.All", CLUSTERS, SCORES) == 9
+    assert choose("RR.Top-K", CLUSTERS, SCORES, 2) == 3
+    assert choose("W.RR", CLUSTERS, SCORES) == 9  # 0.5, 0.75, 0.9
+    assert choose("W.RR.Top-K", CLUSTERS, SCORES, 2) == 3
+    assert choose("Maj1.TopN", CLUSTERS, SCORES, 3) == 7  # of 9, 3 and 7, 7 was first
 
 
 def test_without_any_answer_no_rule_chooses_a_cluster() -> None:
-    for rule in RULES.values():
-        assert rule(np.array([-1, -1]), np.array([0.9, 0.1])) == -1
+    for name in RULES:
+        assert choose(name, np.array([-1, -1]), np.array([0.9, 0.1])) == -1
 
 
 @given(SAMPLES)
 def test_every_rule_chooses_an_existing_cluster_or_none(samples: list[tuple[int, float]]) -> None:
     clusters, scores = arrays(samples)
-    for rule in RULES.values():
-        assert rule(clusters, scores) in ({*clusters.tolist()} - {-1} or {-1})
+    for name in RULES:
+        assert choose(name, clusters, scores) in ({*clusters.tolist()} - {-1} or {-1})
+
+
+def rank(samples: list[tuple[int, Fraction]]) -> list[int]:
+    """Return the clusters by size, then by place: the definition, in plain Python."""
+    sizes = Counter(cluster for cluster, _ in samples if cluster >= 0)
+    firsts = [cluster for cluster in dict.fromkeys(c for c, _ in samples) if cluster >= 0]
+    return sorted(firsts, key=lambda cluster: -sizes[cluster])
+
+
+def choose_plainly(name: str, samples: list[tuple[int, Fraction]], k: int) -> int:
+    """Return the cluster that a rule chooses, by its definition in section 3.2 of Liu et al."""
+    ranked = rank(samples)
+    if name in ("Maj1", "Maj1.TopN"):
+        answered = [n for n, (cluster, _) in enumerate(samples) if cluster >= 0]
+        best = sorted(answered, key=lambda n: -samples[n][1])[:k]
+        some = samples if name == "Maj1" else [samples[n] for n in sorted(best)]
+        return next(iter(rank(some)), -1)
+    top = [s for s in samples if s[0] in (ranked if name in ("RR.All", "W.RR") else ranked[:k])]
+    if name.startswith("W."):
+        sums = {cluster: sum(s for c, s in top if c == cluster) for cluster, _ in top}
+        return max(sums, key=lambda cluster: sums[cluster], default=-1)
+    return max(top, key=lambda each: each[1], default=(-1, 0))[0]
+
+
+@given(st.integers(1, 12), st.integers(1, 9), st.data())
+def test_all_draws_of_a_problem_follow_the_definition_of_each_rule(
+    size: int, k: int, data: st.DataObject
+) -> None:
+    scores = st.sampled_from([0.0, 0.1, 0.2, 0.3, 0.7, 1.0])  # 0.1 + 0.2 ties with 0.3
+    draw = st.lists(st.tuples(st.integers(-1, 4), scores), min_size=size, max_size=size)
+    drawn = data.draw(st.lists(draw, min_size=1, max_size=4))
+    draws = Draws(*(np.array([[s[part] for s in each] for each in drawn]) for part in (0, 1)))
+    exact = [[(cluster, Fraction(str(score))) for cluster, score in each] for each in drawn]
+    for name, rule in RULES.items():
+        assert rule(draws).tolist() == [choose_plainly(name, each, metrics.TOP) for each in exact]
+    for name, limited in LIMITED_RULES.items():
+        assert limited(draws, k).tolist() == [choose_plainly(name, each, k) for each in exact]
 
 
 @given(SAMPLES)
@@ -85,8 +139,8 @@ def test_equal_scores_do_not_change_the_vote(
 ) -> None:
     clusters, _ = arrays(samples)
     even = np.full(len(clusters), 0.5)
-    assert weighted_vote(clusters, even) == majority(clusters, even)
-    assert majority_of_best(clusters, even, len(clusters)) == majority(clusters, even)
+    assert choose("W.RR", clusters, even) == choose("Maj1", clusters, even)
+    assert choose("Maj1.TopN", clusters, even, len(clusters)) == choose("Maj1", clusters, even)
 
 
 @given(SAMPLES)
@@ -94,18 +148,18 @@ def test_without_an_effective_limit_rules_use_all_samples(
     samples: list[tuple[int, float]],
 ) -> None:
     clusters, scores = arrays(samples)
-    assert best_of_top(clusters, scores, 99) == RULES["RR.All"](clusters, scores)
-    assert weighted_vote_of_top(clusters, scores, 99) == weighted_vote(clusters, scores)
-    assert best_of_top(clusters, scores, 1) == majority(clusters, scores)
+    assert choose("RR.Top-K", clusters, scores, 99) == choose("RR.All", clusters, scores)
+    assert choose("W.RR.Top-K", clusters, scores, 99) == choose("W.RR", clusters, scores)
+    assert choose("RR.Top-K", clusters, scores, 1) == choose("Maj1", clusters, scores)
 
 
 @given(SAMPLES)
 def test_the_numbers_of_clusters_do_not_matter(samples: list[tuple[int, float]]) -> None:
     clusters, scores = arrays(samples)
     renamed = np.where(clusters < 0, -1, 9 - clusters)
-    for name, rule in RULES.items():
-        chosen = rule(clusters, scores)
-        assert rule(renamed, scores) == (-1 if chosen < 0 else 9 - chosen), name
+    for name in RULES:
+        chosen = choose(name, clusters, scores)
+        assert choose(name, renamed, scores) == (-1 if chosen < 0 else 9 - chosen), name
 
 
 def test_an_interval_of_a_share_is_about_two_standard_errors() -> None:
@@ -181,5 +235,5 @@ def test_the_paired_test_detects_a_real_difference_and_no_other() -> None:
     gap, p = paired_difference(noise, base)
     assert gap.low < 0 < gap.high and p > 0.05
     assert paired_difference(base, base)[1] == 1.0
-    with pytest.raises(ValueError, match="saw 400 and 1"):
+    with pytest.raises(ValueError, match=r"saw shapes \(400, 1\) and \(1, 1\)"):
         paired_difference(base, base[:1])
