@@ -23,7 +23,7 @@ from curator.core.samples import Sample, SampledProblem
 from curator.pipeline.checker import Checker
 from curator.pipeline.run_options import DEFAULTS, RunOptions
 from curator.pipeline.stages.generate import execution_error, printed_nothing
-from curator.pipeline.teacher_session import TeacherSession
+from curator.pipeline.teacher_session import TeacherSession, gather_all
 from curator.recipe.schema import Limits
 from curator.sources import EVALS, SOURCES, Source, SourceFiles, open_source, records
 from curator.teacher import Call, Sampling, TeacherSettings
@@ -133,9 +133,9 @@ class _Sampler:
         self._prompts: Prompts | None = session.prompts(Sampling()) if request.few_shot else None
 
     async def sample(self, problem: Problem) -> SampledProblem:
-        samples = [
-            await self._sample_once(problem, number) for number in range(self._request.samples)
-        ]
+        samples = await gather_all(
+            self._sample_once(problem, number) for number in range(self._request.samples)
+        )
         return SampledProblem(
             set=problem.source,
             id=problem.id.hex(),

@@ -291,6 +291,16 @@ def _summary(role: str, counts: Counts) -> str:
     return f"{role}: {made}, {counts.cached:,} cached, {counts.tokens:,} tokens{cost}."
 
 
+async def gather_all(work: Iterable[Coroutine[Any, Any, R]]) -> list[R]:
+    """Return the results in order, all computed at the same time; an error of one ends the rest."""
+    tasks = deque(asyncio.create_task(each) for each in work)
+    try:
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        await _cancel(tasks)
+        raise
+
+
 async def _start_ticker(
     listener: Listener, state: Callable[[], TeacherProgress]
 ) -> "asyncio.Task[None]":

@@ -1,8 +1,10 @@
 """Sampling a model over real HTTP: hybrid decoding, resuming, and the scores of the samples."""
 
 import json
+import math
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from curator.sandbox import Sandbox
 from curator.teacher import TeacherSettings
 from curator.teacher.local_server import serve
 from datastore.store import Store
+from tests.processes import wait_until
 from tests.teacher.faults import Server, completion
 from tests.worlds import curator
 from trainers.evaluation.evaluate import evaluate, read_result
@@ -96,6 +99,20 @@ def test_hybrid_decoding_falls_back_to_a_text_only_if_the_program_fails(
     with Sandbox(workers=1, wall_s=600) as box, Grader(workers=1, wall_s=600) as grader:
         result = evaluate(grade(problems, box.map, grader.map), "m")
     assert {score.share for score in result.scores} == {0.8}
+
+
+def test_samples_of_one_problem_are_requested_at_the_same_time(
+    mirror: Path, tmp_path: Path
+) -> None:
+    with Server(reply=reply, limit=0) as server, ThreadPoolExecutor(1) as pool:
+        store = tmp_path / "store"
+        running = pool.submit(run_sample, server, mirror, store, samples=4, how="CoT", limit=1)
+        try:
+            wait_until(lambda: server.in_progress == 4)
+        finally:
+            server.limit = math.inf
+        (problem,) = running.result()
+    assert len(problem.samples) == 4
 
 
 def test_a_request_for_more_samples_makes_only_the_missing_calls(

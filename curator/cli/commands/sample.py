@@ -68,6 +68,26 @@ NucleusOption = Annotated[
         "--top-p", metavar="P", min=0, max=1, help="Nucleus sampling; not used at temperature 0."
     ),
 ]
+ConcurrencyOption = Annotated[
+    int | None,
+    typer.Option(
+        "--concurrency",
+        metavar="N",
+        min=1,
+        max=4096,
+        help="Maximum number of calls in flight. Default: 256; fewer if the endpoint is busy.",
+    ),
+]
+TimeoutOption = Annotated[
+    float | None,
+    typer.Option(
+        "--timeout",
+        metavar="SECONDS",
+        min=0.1,
+        max=7200,
+        help="Timeout per attempt of a call. Default: 300.",
+    ),
+]
 LocalOption = Annotated[
     bool, typer.Option("--local", help="Serve the model on this machine while sampling.")
 ]
@@ -97,6 +117,8 @@ def sample(
     temperature: TemperatureOption = None,
     top_p: NucleusOption = 0.95,
     max_answer: AnswerOption = 1024,
+    concurrency: ConcurrencyOption = None,
+    timeout: TimeoutOption = None,
     few_shot: ExamplesOption = False,
     limit: LimitOption = None,
     store: StoreOption = DEFAULT_STORE,
@@ -128,8 +150,14 @@ def sample(
         if local or server:
             family = f"{family} {digest_model(model)}".strip()
             address = stack.enter_context(serve(model, server or COMMAND))
+        delivery = {"concurrency": concurrency, "timeout_s": timeout}
         settings = endpoint_settings(
-            model=model, base_url=address, family=family, key_env=key_env, parameters=parameters
+            model=model,
+            base_url=address,
+            family=family,
+            key_env=key_env,
+            parameters=parameters,
+            **{key: value for key, value in delivery.items() if value is not None},
         )
         problems = write_samples(run_sample(request, settings, opened, options), output)
     if as_json:
