@@ -234,7 +234,7 @@ class Sampling(Section):
     """Stop sampling a problem once a sequential test decides its band: too hard (solve rate below
     the first number), useful (between the two), or too easy (above the second one), such as `[0.2,
     0.8]`. Problems near an edge take `tries` samples. Samples that pass all checks are successes;
-    replies without a rationale are failures; undecided samples do not count."""
+    replies without a rationale or an answer are failures; undecided samples do not count."""
     error: Annotated[float, Field(gt=0, le=0.5), Mark.OMIT_DEFAULT] = 0.1
     """Maximum probability that `band` is decided wrongly."""
     repair: bool = False
