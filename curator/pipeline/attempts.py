@@ -20,6 +20,7 @@ from curator.core.json_text import parse_json
 from curator.core.model import Problem
 from curator.core.samples import MAX_LINE_BYTES, to_problem
 from curator.pipeline.context import BuildContext, Stage
+from curator.pipeline.golds.model_answers import without_frame
 from curator.pipeline.overlap import read_dataset
 from curator.recipe.schema import AttemptsFile, Recipe
 from curator.sources.fields import quarantine
@@ -31,7 +32,13 @@ SOLUTIONS = pa.schema(
 """Solutions by question; where `reason` is not empty, `text` is a record that cannot be read."""
 NOT_SAMPLES = "not a problem with samples"
 BATCH = 1_000
-_CODE = (__name__, "curator.core.samples", "curator.sources", "curator.pipeline.overlap")
+_CODE = (
+    __name__,
+    "curator.core.samples",
+    "curator.sources",
+    "curator.pipeline.overlap",
+    "curator.pipeline.golds.model_answers",
+)
 
 Row = tuple[str, ...]
 """In the layout `SOLUTIONS`."""
@@ -95,7 +102,8 @@ def _read_solutions(path: Path) -> Iterator[Row]:
     for record in read_dataset(str(path), responses=True, required=("question", "response")):
         if isinstance(record, Problem):
             kind = "PoT" if record.program else "CoT"
-            yield record.place, record.question, kind, record.program or record.solution, ""
+            question = without_frame(record.question)
+            yield record.place, question, kind, record.program or record.solution, ""
         else:
             yield record.place, "", "", record.raw, record.reason
 

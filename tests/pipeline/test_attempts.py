@@ -206,3 +206,23 @@ def test_a_version_without_attempts_has_no_rates(tmp_path: Path) -> None:
     recipe = write_world(tmp_path, text.replace("kind: PoT", "kind: CoT"))
     made = build(recipe, tmp_path / "store")
     assert rates(tmp_path / "store") == {} and "solve_counts" not in made.objects
+
+
+@pytest.mark.parametrize(
+    ("name", "least"), [("gpt4.json", 1_200), ("metamath_70b.json", 1_000), ("abel_7b.json", 700)]
+)
+def test_published_answers_to_gsm8k_test_are_read_and_matched(
+    name: str, least: int, tmp_path: Path, shared: Path
+) -> None:
+    golds = [json.loads(line) for line in (shared / "evals/gsm8k/test.jsonl").open()]
+    rows = [{"q": row["question"], "a": row["answer"].rpartition("#### ")[2]} for row in golds]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    text = FILE[: FILE.index("teacher:")] + FILE[FILE.index("attempts:") :]
+    text = text.replace("writers: [pot]", "writers: [question]").replace("kind: PoT", "kind: CoT")
+    recipe = tmp_path / "real.yaml"
+    recipe.write_text(text.replace("other.jsonl", str(shared / "outputs/gsm8k_systems" / name)))
+    made = build(recipe, tmp_path / "store")
+    [stated] = made.content["attempts"].values()
+    assert stated["counts"].keys() == {"successes", "failures", "undecided"}
+    assert sum(stated["counts"].values()) == 1_319
+    assert stated["counts"]["successes"] >= least
