@@ -34,7 +34,7 @@ GOLDS = {
     "What is nine plus two, as a number?": "11",
 }
 TWO, THREE, NINE = GOLDS
-GOOD, WRONG, BROKEN, NONE = "print({})", "print(-1)", "print(1 +)", "I cannot say."
+GOOD, WRONG, BROKEN, NONE = "print({})", "print(-1)", "print(one + 2)", "I cannot say."
 REPLIES = {
     TWO: [GOOD, GOOD, GOOD, GOOD],
     THREE: [GOOD, WRONG, BROKEN, NONE],
@@ -91,6 +91,41 @@ def test_the_attempts_of_a_teacher_are_counted_with_their_verdicts(tmp_path: Pat
         (THREE, "m"): (4, 0.25, 0.0456, 0.6994),
         (NINE, "m"): (4, 0.0, 0.0, 0.4899),
     }
+
+
+def test_failed_calls_are_no_attempts(tmp_path: Path) -> None:
+    recipe = write_world(tmp_path)
+    lines = (tmp_path / "calls.jsonl").read_text().splitlines()
+    (tmp_path / "calls.jsonl").write_text("\n".join(lines[:-2]))  # two calls for NINE fail
+    build(recipe, tmp_path / "store")
+    assert rates(tmp_path / "store")[NINE, "m"] == (0, 2, 0)
+
+
+def test_a_repaired_program_is_one_attempt_with_the_program_in_its_place(tmp_path: Path) -> None:
+    recipe = write_world(tmp_path, RECIPE.replace("tries: 4", "tries: 4, repair: true"))
+    error = "NameError: name 'one' is not defined (line 1)"
+    messages = Prompts().messages("repair", question=THREE, options="", program=BROKEN, error=error)
+    code = "```python\nprint(5)\n```"
+    line = {"model": "m", "messages": messages[-3:], "sample": 2, "reply": code}
+    with (tmp_path / "calls.jsonl").open("a") as file:
+        file.write(f"\n{json.dumps(line)}")
+    made = build(recipe, tmp_path / "store")
+    assert made.content["subsets"]["one"]["taught"]["repaired"] == 1
+    assert rates(tmp_path / "store")[THREE, "m"] == (2, 2, 0)
+
+
+def test_a_reply_that_states_no_answer_is_a_failure(tmp_path: Path) -> None:
+    text = RECIPE.replace("kind: PoT", "kind: CoT").replace("[pot]", "[cot]")
+    recipe = write_world(tmp_path, text.replace("tries: 4", "tries: 2"))
+    lines = []
+    for question, gold in GOLDS.items():
+        messages = messages_of(Prompts(), "cot", Problem("x", question, ""))
+        for sample, reply in enumerate([f"We add.\nThe answer is {gold}.", "Hard to say."]):
+            line = {"model": "m", "messages": messages[-1:], "sample": sample, "reply": reply}
+            lines.append(json.dumps(line))
+    (tmp_path / "calls.jsonl").write_text("\n".join(lines))
+    build(recipe, tmp_path / "store")
+    assert set(rates(tmp_path / "store").values()) == {(1, 1, 0)}
 
 
 def test_a_file_of_samples_is_graded_against_the_golds_of_the_version(tmp_path: Path) -> None:
