@@ -80,3 +80,15 @@ def test_a_ratio_within_the_tolerance_or_a_better_one_passes(tmp_path: Path) -> 
     new = write(tmp_path / "new.json", build=1.2, export=0.3)
     assert run(ROOT / "bench/compare.py", old, new, "--tolerance", "0.25").returncode == 0
     assert run(ROOT / "bench/compare.py", old, tmp_path / "none.json").returncode == 2
+
+
+def test_a_replay_of_samples_stops_where_the_band_is_decided() -> None:
+    code = """
+from bands import replay
+never, half, unclear = ["failed"] * 30, ["passed", "failed"] * 15, ["undecided"] * 30
+turning = ["failed"] * 16 + ["passed"] * 14
+print(replay([never, half, unclear, turning], (0.2, 0.8), 0.1))
+"""
+    done = run("-c", code, env={"PYTHONPATH": f"{ROOT / 'bench'}:{ROOT}"})
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ("Replay(problems=4, samples=120, calls=82, decided=3, different=1)\n")

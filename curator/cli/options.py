@@ -108,7 +108,9 @@ OverwriteOption = Annotated[
 SetsOption = Annotated[
     str,
     typer.Option(
-        "--sets", metavar="NAMES", help="Evaluation sets or sources, separated by commas."
+        "--sets",
+        metavar="NAMES",
+        help="Evaluation sets or sources, separated by commas; sources/gsm8k is the training set.",
     ),
 ]
 HowOption = Annotated[

@@ -156,6 +156,8 @@ def _kind(schema: Any) -> str:
             return " or ".join(dict.fromkeys(_kind(kind) for kind in kinds))
         case {"type": "array", "items": item}:
             return f"list of {_kind(item)}"
+        case {"type": "array", "prefixItems": [item, *others]}:
+            return f"list of {len(others) + 1}: {_kind(item)}"
         case {"type": "object", "patternProperties": patterns}:
             return f"name: {' or '.join(_kind(inner) for inner in patterns.values())}"
         case {"type": "object", "additionalProperties": True}:

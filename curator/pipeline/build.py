@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from curator.core.errors import SourceError
+from curator.pipeline.attempts import open_attempts, read_attempts
 from curator.pipeline.context import BuildContext
 from curator.pipeline.freeze import check_has_rows, freeze, screen_and_freeze
 from curator.pipeline.lists import open_lists, store_lists
@@ -105,6 +106,7 @@ def run_stages(
             sampling_of(context, each) for each in recipe.subsets.values()
         )
     inputs, lists = SubsetInputs(sources, evals, open_files(recipe)), open_lists(recipe)
+    attempts = read_attempts(context, open_attempts(recipe))
     ingest_all(context, (*sources.values(), *evals.values()))
     reached: dict[str, SubsetState] = {}
     for names in build_order(recipe):
@@ -123,6 +125,7 @@ def run_stages(
         eval_problems=find_eval_problems(context, evals),
         lists=store_lists(context, lists),
         list_files={key: file.digest for key, file in lists.items()},
+        attempts=attempts,
     )
     return screen_and_freeze(context, {name: reached[name] for name in recipe.subsets}, read)
 

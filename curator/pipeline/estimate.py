@@ -12,9 +12,11 @@ from itertools import islice
 from typing import Any
 
 from curator.core.model import Problem
+from curator.pipeline.band import min_samples
 from curator.pipeline.context import BuildContext
 from curator.pipeline.stages.generate import messages_of, request_identity, sampling_of
 from curator.recipe.schema import Subset
+from curator.teacher import Sampling
 from curator.teacher.token_count import prompt_tokens
 from curator.versions.content import Content
 from curator.writers import WRITERS
@@ -31,7 +33,7 @@ class CallEstimate:
     cached: int = 0
     """Calls that are cached."""
     least: int = 0
-    """Minimum number of missing calls: the first sample of every problem is proved."""
+    """Minimum number of missing calls: no problem needs more than its first samples."""
     most: int = 0
     """Maximum number of missing calls: every problem is sampled as often as the recipe allows."""
     repairs: int = 0
@@ -62,8 +64,15 @@ def estimate_calls(
             for problem in chunk
             for writer in writers
         ]
-        tally.add(conversations, sampling.tries, sampling.until is not None)
+        tally.add(conversations, sampling.tries, fewest_samples(sampling))
     return tally.estimate(repairs=tally.most if sampling.repair else 0)
+
+
+def fewest_samples(sampling: Sampling) -> int:
+    """Return the smallest number of samples per problem after which sampling can stop."""
+    if sampling.band:
+        return min_samples(sampling.band, sampling.error, sampling.tries)
+    return min(sampling.until or sampling.tries, sampling.tries)
 
 
 class CallTally:
@@ -80,13 +89,12 @@ class CallTally:
         self,
         conversations: Sequence[Messages],
         tries: int,
-        may_stop: bool,
+        fewest: int,
         samples: Sequence[int] | None = None,
     ) -> list[str]:
         """Count `tries` samples of each conversation, or only the sample given for each.
 
-        `may_stop` says that sampling stops as soon as a sample is proved. Returns the texts of the
-        cached calls.
+        Sampling may stop after the `fewest` samples. Returns the texts of the cached calls.
         """
         if samples:
             numbers = [[each] for each in samples]
@@ -103,7 +111,7 @@ class CallTally:
             cached = [call for call in calls if call["final"]]
             missing = len(each) - len(cached)
             self._cached += len(cached)
-            self._least += int(not cached) if may_stop else missing
+            self._least += min(missing, max(0, fewest - len(cached)))
             self._reply_tokens += sum(call["completion_tokens"] for call in cached)
             self._replies += sum(call["status"] == "answered" for call in cached)
             self.add_missing(conversation, missing)

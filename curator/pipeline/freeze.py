@@ -13,11 +13,13 @@ from curator.core.errors import SourceError, UsageError
 from curator.core.model import EVIDENCE_LEVELS
 from curator.pipeline.context import BuildContext
 from curator.pipeline.lists import note_unmatched
+from curator.pipeline.stages.count_attempts import CountedAttempts, count_attempts
 from curator.pipeline.stages.draw import ROWS_SHA256, draw
 from curator.pipeline.stages.screen import screen_all
 from curator.pipeline.state import CALL_COUNTS, BuildInputs, Result, SubsetState
 from curator.screens import SCREENS
 from curator.versions.content import (
+    AttemptsContent,
     Calls,
     CodeVersions,
     Content,
@@ -49,8 +51,11 @@ def screen_and_freeze(
         )
     parts = [part(context.store, name, subset) for name, subset in ready.items()]
     note_unmatched(context, parts, read.lists)
-    screened = screen_all(context, parts, read.eval_problems, read.lists)
+    counted = count_attempts(context, ready, read.attempts)
+    screened = screen_all(context, parts, read.eval_problems, read.lists, counted.counts)
     drawn = draw(context, parts, screened)
+    described: dict[str, Any] = {"lists": dict(read.list_files)} if read.lists else {}
+    described |= {"attempts": _describe_attempts(read, counted)} if read.attempts else {}
     content = Content(
         recipe=RecipeContent.model_validate(recipe.canonical()),
         sources=dict(read.sources),
@@ -64,9 +69,10 @@ def screen_and_freeze(
             count=sum(_counts_below(drawn, "kept").values()),
             sha256=f"{drawn.counts[ROWS_SHA256]:064x}",
         ),
-        **({"lists": dict(read.list_files)} if read.lists else {}),
+        **described,
     )
-    lists: dict[str, Any] = {"lists": dict(read.lists)} if read.lists else {}
+    optional: dict[str, Any] = {"lists": dict(read.lists)} if read.lists else {}
+    optional |= _attempts_objects(ready, read, counted) if counted.counts else {}
     objects = Objects(
         problems={name: list(subset.problems) for name, subset in ready.items()},
         quarantine={name: each.quarantine for name, each in subsets.items() if each.quarantine},
@@ -78,9 +84,30 @@ def screen_and_freeze(
         evals={name: list(digests) for name, digests in read.eval_problems.items()},
         rows=drawn.objects["rows"],
         origins=dict(read.origins),
-        **lists,
+        **optional,
     )
     return Result(content, objects)
+
+
+def _describe_attempts(read: BuildInputs, counted: CountedAttempts) -> dict[str, AttemptsContent]:
+    return {
+        name: AttemptsContent(
+            model=each.model, sha256=each.sha256, counts=dict(counted.by_file[name])
+        )
+        for name, each in read.attempts.items()
+    }
+
+
+def _attempts_objects(
+    subsets: Mapping[str, SubsetState], read: BuildInputs, counted: CountedAttempts
+) -> dict[str, Any]:
+    """Return the objects of attempts, as far as the version has any."""
+    return {
+        "solve_counts": counted.counts,
+        "attempts": {name: each.attempts for name, each in subsets.items() if each.attempts},
+        "solutions": {name: each.solutions for name, each in read.attempts.items()},
+        "unused": dict(counted.unused),
+    }
 
 
 def _teacher(context: BuildContext, subsets: Iterable[SubsetState]) -> Teacher | None:
@@ -137,7 +164,7 @@ def _counts(
     for outputs in screened.values():
         for key, count in _counts_below(outputs, name).items():
             outcome, _, reason = key.partition(": ")
-            (rejected if outcome == "failed" else reported)[f"{outcome}: {reason}"] = count
+            (reported if outcome == "passed" else rejected)[f"{outcome}: {reason}"] = count
     calls = {key: subset.counts[key] for key in CALL_COUNTS if key in subset.counts}
     unread = {key: count for key, count in subset.counts.items() if key.startswith("unread: ")}
     invented = {key: count for key, count in subset.counts.items() if key.startswith("invented: ")}

@@ -12,6 +12,7 @@ from typing import Literal
 from curator.core.errors import UsageError
 from curator.core.model import Problem
 from curator.pipeline import mixture
+from curator.pipeline.attempts import open_attempts, read_attempts
 from curator.pipeline.context import BuildContext, Mode, NotBuilt
 from curator.pipeline.estimate import CallEstimate, estimate_calls, find_changes
 from curator.pipeline.freeze import part
@@ -20,6 +21,7 @@ from curator.pipeline.locate import LocatedSource, find_evals, find_sources, sou
 from curator.pipeline.open_context import open_context
 from curator.pipeline.run_options import DEFAULTS, RunOptions
 from curator.pipeline.source_size import SourceSize, measure_source
+from curator.pipeline.stages.count_attempts import count_attempts
 from curator.pipeline.stages.draw import draw
 from curator.pipeline.stages.generate import missing_teachers, samples_per_problem
 from curator.pipeline.stages.ingest import find_eval_problems, ingest, problems_of
@@ -103,6 +105,7 @@ def _plan(context: BuildContext) -> Plan:
     recipe = context.recipe
     sources, evals = find_sources(context), find_evals(context)
     inputs, lists = SubsetInputs(sources, evals, open_files(recipe)), open_lists(recipe)
+    attempts = open_attempts(recipe)
     built: dict[str, SubsetState] = {}
     statuses: dict[str, _Status] = {}
     sizes: dict[str, SourceSize] = {}
@@ -113,7 +116,7 @@ def _plan(context: BuildContext) -> Plan:
         except NotBuilt as stage:
             statuses[name] = _next_status(context, name, str(stage), statuses, sources, sizes)
     statuses = {name: statuses[name] for name in recipe.subsets}
-    drawn, stages = _plan_draw(context, built, evals, lists)
+    drawn, stages = _plan_draw(context, built, evals, (lists, attempts))
     available = {
         name: drawn.counts.get(f"available|{name}", 0) if drawn else status.max_rows or 0
         for name, status in statuses.items()
@@ -271,9 +274,13 @@ def _plan_draw(
     context: BuildContext,
     built: Mapping[str, SubsetState],
     evals: Mapping[str, LocatedSource],
-    lists: Mapping[str, ListFile],
+    files: tuple[Mapping[str, ListFile], Mapping[str, str]],
 ) -> tuple[Outputs | None, list[str]]:
-    """Return the draw if it is cached, and the stages over all subsets that would run."""
+    """Return the draw if it is cached, and the stages over all subsets that would run.
+
+    `files` are the recipe's lists of rows, and the sha256 of its files of attempts.
+    """
+    lists, attempts = files
     not_fetched = [each for each in evals.values() if each.opened is None and not each.missing]
     if not_fetched or len(built) < len(context.recipe.subsets):
         return None, ["screens", "draw"]
@@ -283,7 +290,9 @@ def _plan_draw(
     parts = [part(context.store, name, subset) for name, subset in ready.items()]
     try:
         listed = store_lists(context, lists)
-        screened = screen_all(context, parts, find_eval_problems(context, evals), listed)
+        counted = count_attempts(context, ready, read_attempts(context, attempts))
+        eval_problems = find_eval_problems(context, evals)
+        screened = screen_all(context, parts, eval_problems, listed, counted.counts)
     except NotBuilt:
         return None, ["screens", "draw"]
     try:

@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from curator.core.errors import UsageError, to_one_line
+from curator.pipeline.attempts import AttemptsInput
 from curator.pipeline.context import BuildContext, Mode
 from curator.pipeline.freeze import check_has_rows, freeze, screen_and_freeze
 from curator.pipeline.open_context import open_context
@@ -65,6 +66,10 @@ def reverify(
                 },
                 lists=objects.lists,
                 list_files=content.lists,
+                attempts={
+                    name: AttemptsInput(each.model, each.sha256, objects.solutions[name])
+                    for name, each in content.attempts.items()
+                },
             )
             result = screen_and_freeze(context, subsets, inputs)
             check_has_rows(recipe.name, result)
@@ -109,6 +114,7 @@ def _reverify_subset(
         rationales=tuple(objects.rationales.get(name, ())),
         agreements=objects.agreements.get(name, ""),
         replies=objects.replies.get(name, ""),
+        attempts=objects.attempts.get(name, ""),
         prompts=before.taught.prompts if before.taught else {},
         counts=counts | (before.taught.counts if before.taught else {}) | before.invented,
     )

@@ -33,6 +33,8 @@ from curator.writers.prompt_templates import Messages, Prompts
 from datastore.store import Store
 
 How = Literal["hybrid", "CoT", "PoT"]
+IN_SOURCES = "sources/"
+"""Prefix of a source's name, where an evaluation set has the same."""
 EXECUTION_CHECKS = tuple(name for name, check in CHECKS.items() if check.proves == "execution")
 
 
@@ -41,7 +43,7 @@ class SampleRequest:
     """What to sample."""
 
     sets: tuple[str, ...]
-    """Names of evaluation sets or sources."""
+    """Names of evaluation sets or sources; `sources/gsm8k` is the source where both have a name."""
     samples: int = 1
     """Samples per problem."""
     how: How = "hybrid"
@@ -110,11 +112,16 @@ def sample(
 
 def find_sets(request: SampleRequest) -> list[Source]:
     """Return the sets of a request, each once; raises UsageError for an unknown one."""
-    sets = SOURCES | EVALS  # if both have a name, the evaluation set is meant
-    for name in request.sets:
-        if name not in sets:
-            raise UsageError(unknown_name("set", name, sets))
-    return [sets[name] for name in dict.fromkeys(request.sets)]
+    return [_find_set(name) for name in dict.fromkeys(request.sets)]
+
+
+def _find_set(name: str) -> Source:
+    # If both have a name, the evaluation set is meant.
+    sets = SOURCES if name.startswith(IN_SOURCES) else SOURCES | EVALS
+    plain = name.removeprefix(IN_SOURCES)
+    if plain not in sets:
+        raise UsageError(unknown_name("set", plain, sets))
+    return sets[plain]
 
 
 def _distinct_problems(source: Source, files: SourceFiles) -> Iterator[Problem]:

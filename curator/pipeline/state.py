@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from curator.pipeline.attempts import AttemptsInput
 from curator.pipeline.locate import LocatedSource
 from curator.recipe.schema import Subset
 from curator.versions.content import Content, Objects, Origin
@@ -49,6 +50,8 @@ class SubsetState:
     """Verdicts on the agreement about new gold answers; empty if upstream states them."""
     replies: str = ""
     """Replies of the teacher without a usable rationale; empty without a teacher."""
+    attempts: str = ""
+    """Which sample of the teacher led to which rationale; empty without a teacher."""
     prompts: Mapping[str, str] = field(default_factory=dict)
     """Digests of the prompts, by name."""
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -90,6 +93,8 @@ class BuildInputs:
     """Digests of the objects of the recipe's lists of rows, by key."""
     list_files: Mapping[str, str] = field(default_factory=dict)
     """sha256 of the files of these lists, by key."""
+    attempts: Mapping[str, AttemptsInput] = field(default_factory=dict)
+    """The files of attempts, by their path in the recipe."""
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,9 @@ def _without_repetitions(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-UNDECIDED_REASONS = {reason: name for name, check in CHECKS.items() for reason in check.undecided}
+UNDECIDED_REASONS = {
+    reason: name for name, check in CHECKS.items() for reason in check.undecided
+} | {reason: name for name, screen in SCREENS.items() for reason in screen.undecided}
 UndecidedReason = Annotated[str, one_of("reason of an undecided row", UNDECIDED_REASONS)]
 UNDECIDED = f"expected leave_out, keep, or a list of reasons: {', '.join(UNDECIDED_REASONS)}"
 DEFAULT_CHECKS = tuple(name for name, check in CHECKS.items() if check.by_default)
@@ -306,6 +308,16 @@ class Mixture(Section):
     Default: all licences."""
 
 
+class AttemptsFile(Section):
+    """A model's solutions, right or wrong, to problems of the recipe."""
+
+    file: RecipePath
+    """File that `curator sample` wrote, or any file with columns of questions and responses;
+    relative to the recipe file. Solutions are matched with problems by their question."""
+    model: str = Field(min_length=1)
+    """Name of the model."""
+
+
 class Limits(Section):
     """Limits of programs, of rounding, of long texts and of malformed input."""
 
@@ -348,6 +360,9 @@ class Recipe(Section):
     errata: Annotated[RecipePath, Mark.OMIT_DEFAULT] = ""
     """File of rulings on gold answers (`curator rule`), relative to the recipe file. Wrong golds
     are replaced, or removed like ambiguous ones, before any row is written or checked."""
+    attempts: Annotated[tuple[AttemptsFile, ...], Mark.OMIT_DEFAULT] = ()
+    """Files of attempts by other models than the teacher, such as `[{file: samples.jsonl, model:
+    NAME}]`. They are graded and counted for solve rates, and give no rows."""
     subsets: dict[Name, Subset] = Field(min_length=1)
     """Source, writers and checks per subset."""
     screens: Screens = Screens()
@@ -365,6 +380,14 @@ class Recipe(Section):
     ] = "leave_out"
     """What to do with rows that no check could decide: `leave_out`, `keep`, or a list of the
     reasons whose rows are kept, such as `[no gold answer]`."""
+
+    @pydantic.field_validator("attempts")
+    @classmethod
+    def _check_attempts(cls, attempts: tuple[AttemptsFile, ...]) -> tuple[AttemptsFile, ...]:
+        files = [each.file for each in attempts]
+        if repeated := [each for each in files if files.count(each) > 1]:
+            raise ValueError(f"'{repeated[0]}' is listed twice. Remove one")
+        return attempts
 
     _folder: Path = pydantic.PrivateAttr(default=Path())
     _file: str = pydantic.PrivateAttr(default="")

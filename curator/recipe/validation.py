@@ -31,6 +31,7 @@ def cross_key_errors(document: Document) -> list[str]:
     errors += _kind_errors(document, subsets)
     errors += _licence_errors(document, subsets)
     errors += _action_errors(document, subsets)
+    errors += _attempts_errors(document)
     for name in subsets:
         errors += _writer_errors(document, name, _mapping(subsets, name))
     for one, other in _sharing_pairs(subsets):
@@ -94,6 +95,24 @@ def _action_errors(document: Document, subsets: Mapping[str, Any]) -> list[str]:
                 f"'against' ({', '.join(known)}). Add it there, or remove its actions."
             )
     return errors
+
+
+def _attempts_errors(document: Document) -> list[str]:
+    """Errors of screens that need solve rates in a recipe that has no attempts."""
+    values = document.values
+    if values.get("attempts") or values.get("teacher"):
+        return []
+    screens = _mapping(values, "screens")
+    needing: list[tuple[str, ...]]
+    needing = [("screens", "solve_rate")] if screens.get("solve_rate") else []
+    needing += (
+        [("screens", "cap", "hard_first")] if _mapping(screens, "cap").get("hard_first") else []
+    )
+    return [
+        f"{document.place(place)}: {'.'.join(place)}: it needs solve rates, and the recipe has no "
+        "attempts. Name files in 'attempts', or a teacher."
+        for place in needing
+    ]
 
 
 def _writer_errors(document: Document, name: str, subset: Mapping[str, Any]) -> list[str]:

@@ -13,6 +13,7 @@ from curator.screens import (
     lists,
     near_duplicates,
     similar_solutions,
+    solve_rate,
     tokens,
 )
 from curator.screens.rows import Rows
@@ -28,6 +29,7 @@ SCREENS: dict[str, Screen] = {
     contamination.NAME: contamination.SCREEN,
     near_duplicates.NAME: near_duplicates.SCREEN,
     similar_solutions.NAME: similar_solutions.SCREEN,
+    solve_rate.NAME: solve_rate.SCREEN,
     cap.NAME: cap.SCREEN,
 }
 """By name, in the order in which they run."""

@@ -9,7 +9,7 @@ import pyarrow as pa
 from curator.core.section import Section
 from curator.screens.rows import Rows
 
-Need = Literal["seed", "evals", "licences", "lists", "tokenizer"]
+Need = Literal["seed", "evals", "licences", "lists", "attempts", "tokenizer"]
 """What a build provides to a screen, as a keyword argument of that name:
 
     seed      int: the recipe's seed
@@ -18,6 +18,7 @@ Need = Literal["seed", "evals", "licences", "lists", "tokenizer"]
     licences  list of str: the licences that `mixture.licences` allows; the screen does not run if
               the recipe has no such list
     lists     {key: paths}: the lists of rows that the screen's parameters name, by their key
+    attempts  {"counts": paths}: an object in the layout `SOLVE_COUNTS`; empty without attempts
     tokenizer TokenizerFile: the file that the screen's parameters `tokenizer` and `revision` name
 """
 
@@ -66,6 +67,8 @@ class Screen:
     """Computed by shard, and given to `run` as `rows.keys`."""
     audit_note: str = ""
     """How the screen compares rows, for the table of `curator audit`."""
+    undecided: tuple[str, ...] = ()
+    """Reasons of an undecided verdict; a recipe may keep rows by reason."""
     on: bool = False
     """Whether the screen runs in recipes that do not mention it."""
     has_key: bool = True

@@ -5,14 +5,15 @@ it is read from the environment when a call is made.
 """
 
 import json
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import Field, PrivateAttr, field_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from curator.core.redaction import redact_all_keys
 from curator.core.section import Mark, Section
 
+Share = Annotated[float, Field(ge=0, le=1)]
 Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 T = TypeVar("T")
@@ -229,8 +230,23 @@ class Sampling(Section):
     until: Annotated[int, Field(ge=1)] | None = None
     """Stop sampling a problem once this many of its rationales pass all checks, so that hard
     problems get more samples than easy ones. Default: always take `tries` samples."""
+    band: Annotated[tuple[Share, Share] | None, Mark.OMIT_DEFAULT] = None
+    """Stop sampling a problem once a sequential test decides its band: too hard (solve rate below
+    the first number), useful (between the two), or too easy (above the second one), such as `[0.2,
+    0.8]`. Problems near an edge take `tries` samples. Samples that pass all checks are successes;
+    replies without a rationale or an answer are failures; undecided samples do not count."""
+    error: Annotated[float, Field(gt=0, le=0.5), Mark.OMIT_DEFAULT] = 0.1
+    """Maximum probability that `band` is decided wrongly."""
     repair: bool = False
     """Show a failed program and its error to the teacher once, and use the corrected program."""
     prompts: Annotated[RecipePath, Mark.NOT_DIGESTED] = ""
     """Folder of prompts that replace built-in prompts of the same name, relative to the recipe
     file."""
+
+    @model_validator(mode="after")
+    def _check_band(self) -> Self:
+        if self.band and self.band[0] >= self.band[1]:
+            raise ValueError(f"expected a band such as [0.2, 0.8], saw {list(self.band)}")
+        if self.band and self.until:
+            raise ValueError("'until' and 'band' both decide when to stop. Remove one")
+        return self

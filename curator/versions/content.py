@@ -7,10 +7,11 @@ so the digest of a content can be computed again from what was read.
 
 import json
 from collections.abc import Iterator
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from curator.checks import CHECKS
 from curator.core.model import EvidenceLevel, Kind
 from datastore.errors import StoreError
 from datastore.files import canonical_json
@@ -85,6 +86,7 @@ class ScreensRecipe(JsonObject):
     """The settings of the screens."""
 
     contamination: ContaminationRecipe | None = None
+    solve_rate: dict[str, Any] | None = None
 
 
 class RecipeContent(JsonObject):
@@ -188,6 +190,15 @@ class Teacher(JsonObject):
     """Whether the calls were replayed from recordings."""
 
 
+class AttemptsContent(JsonObject):
+    """A file of attempts by a model."""
+
+    model: str
+    sha256: str
+    counts: dict[str, Natural]
+    """Solutions that are successes, failures or undecided, and `unused: REASON`."""
+
+
 class Content(JsonObject):
     """What defines a version; its canonical JSON is what the digest covers."""
 
@@ -203,6 +214,9 @@ class Content(JsonObject):
     lists: dict[str, str] = {}
     """sha256 of the files that list rows to exclude or to include, by key of the recipe."""
 
+    attempts: dict[str, AttemptsContent] = {}
+    """The recipe's files of attempts, by their path."""
+
     def ordered_recipe(self) -> dict[str, Any]:
         """Return the recipe as JSON values: keys sorted, subsets in their order."""
         values: dict[str, Any] = json.loads(canonical_json(self.recipe.plain()))
@@ -214,7 +228,9 @@ class Content(JsonObject):
         if keep == "keep":
             undecided = counts.undecided
         else:
-            reasons = () if isinstance(keep, str) else keep
+            known = {reason for check in CHECKS.values() for reason in check.undecided}
+            # Rows that a screen could not decide had passed the checks.
+            reasons = [] if isinstance(keep, str) else [each for each in keep if each in known]
             undecided = sum(counts.reasons.get(f"undecided: {reason}", 0) for reason in reasons)
         return counts.passed + undecided - counts.available
 
@@ -255,6 +271,14 @@ class Objects(JsonObject):
     replies: dict[str, Digest] = {}
     evals: dict[str, Shards] = {}
     lists: dict[str, Digest] = {}
+    attempts: dict[str, Digest] = {}
+    """Which sample of the teacher led to which rationale, by subset."""
+    solutions: dict[str, Digest] = {}
+    """The content of files of attempts, by their path in the recipe."""
+    unused: dict[str, Digest] = {}
+    """Solutions in these files that count for no problem."""
+    solve_counts: Digest | Literal[""] = ""
+    """Successes and failures by problem and model; empty without attempts."""
     pulled: str = ""
     """The release that the version was pulled from; empty for a version that was built."""
     command: list[str] = []
@@ -275,6 +299,14 @@ class Objects(JsonObject):
                 yield digest, f"problems of the evaluation set {name}"
         for key, digest in self.lists.items():
             yield digest, f"list of rows to {key}"
+        for subset, digest in self.attempts.items():
+            yield digest, f"attempts of {subset}"
+        for file, digest in self.solutions.items():
+            yield digest, f"solutions of {file}"
+        for file, digest in self.unused.items():
+            yield digest, f"unused solutions of {file}"
+        if self.solve_counts:
+            yield self.solve_counts, "solve counts"
 
 
 def content_of(manifest: Manifest) -> Content:

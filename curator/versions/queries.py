@@ -10,6 +10,7 @@ from pathlib import Path
 
 from curator.checks import CHECKS
 from curator.core.model import EVIDENCE_LEVELS, Kind
+from curator.core.solve_rates import NO_COUNTS
 from curator.versions.content import content_of, objects_of
 from datastore.engine import literal, scan
 from datastore.errors import StoreError
@@ -38,7 +39,8 @@ def digests(manifest: Manifest) -> list[str]:
     objects = objects_of(manifest)
     groups = (objects.problems, objects.rationales, objects.verdicts)
     of_subsets = {digest for group in groups for shards in group.values() for digest in shards}
-    return [objects.rows, *sorted(of_subsets | set(objects.screens.values()))]
+    counts = {objects.solve_counts} if objects.solve_counts else set()
+    return [objects.rows, *sorted(of_subsets | set(objects.screens.values()) | counts)]
 
 
 def readable(store: Store) -> list[Manifest]:
@@ -175,6 +177,12 @@ def version_verdicts(store: Store, manifest: Manifest) -> str:
         ),
         map(store.objects.path, objects.screens.values()),
     )
+
+
+def solve_counts(store: Store, manifest: Manifest) -> str:
+    """FROM item in the layout `SOLVE_COUNTS`."""
+    counts = objects_of(manifest).solve_counts
+    return scan_objects(store, [counts]) if counts else NO_COUNTS
 
 
 def scan_objects(store: Store, objects: Iterable[str]) -> str:

@@ -16,6 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from curator.core.errors import UsageError
+from curator.core.solve_rates import NO_COUNTS, select_rates
 from curator.versions import queries
 from curator.versions.content import Objects, content_of, objects_of
 from curator.versions.queries import VERDICT_WORD, digests, readable, skipped_versions
@@ -33,6 +34,9 @@ VIEWS = {
     "check_version (of the check), outcome (see Verdicts), reason, evidence (JSON).",
     "clusters": "Rows of each `version` that were rejected because they resemble a row that was "
     "kept: kept, row_id, check_name, index (Jaccard index or cosine; 1 for duplicates).",
+    "solve_rate": "How often models solve the problems of each `version`: problem_id, model, "
+    "successes, failures, undecided, attempts, rate (successes among the decided), low, high (95% "
+    "Wilson interval).",
     "rationales": "Texts and programs of each `version`, kept or rejected: id (`row_id` of "
     "verdicts), problem_id, subset, kind, writer, instruction, text, as_written.",
     "problems": "Problems of each `version`: id, source, question, gold, choices, licence, place "
@@ -44,8 +48,8 @@ VIEWS = {
     "money, tries, seconds, time, text.",
     "budget": "What each recipe has spent on each model: recipe, model, calls, failed, tokens, "
     "money, first, last.",
-    "quarantine": "Records that could not be read, and replies without a rationale, of each "
-    "`version`: subset, place, reason, raw.",
+    "quarantine": "Records that could not be read, replies without a rationale, and attempts "
+    "that count for no problem, of each `version`: subset, place, reason, raw.",
 }
 """Each view with its columns."""
 VIEWS_EXAMPLE = (
@@ -134,6 +138,7 @@ def view_statements(store: Store, manifests: Sequence[Manifest], path: Locate) -
         "CREATE VIEW clusters AS SELECT version, evidence ->> '$.kept' AS kept, row_id, "
         "check_name, coalesce(try_cast(evidence ->> '$.index' AS DOUBLE), 1) AS index "
         "FROM verdicts WHERE outcome = 'failed' AND (evidence ->> '$.kept') IS NOT NULL",
+        f"CREATE VIEW solve_rate AS {_solve_rate_sql(manifests, path)}",
         f"CREATE VIEW evals AS {_evals_sql(store, manifests, path)}",
         f"CREATE VIEW quarantine AS {quarantine_sql(store, manifests, path)}",
         f"CREATE VIEW rows AS {' UNION ALL '.join(rows)}",
@@ -144,12 +149,13 @@ def view_statements(store: Store, manifests: Sequence[Manifest], path: Locate) -
 def quarantine_sql(store: Store, manifests: Sequence[Manifest], path: Locate) -> str:
     """SELECT of (version, subset, place, reason, raw): what could not be parsed.
 
-    That is records of sources, and replies of teachers without a rationale. Objects that were
+    That is records of sources, replies of teachers without a rationale, and solutions in files of
+    attempts, whose path is in `subset`. Objects that were
     removed from the store are skipped.
     """
     selects = [
         found
-        for kind in ("quarantine", "replies")
+        for kind in ("quarantine", "replies", "unused")
         if (found := _by_version(manifests, kind, "subset", path, store.objects.has))
     ]
     return " UNION ALL BY NAME ".join(selects) or _NO_QUARANTINE
@@ -201,6 +207,18 @@ def _evals_sql(store: Store, manifests: Sequence[Manifest], path: Locate) -> str
         f"SELECT * REPLACE (lower(hex(id)) AS id) FROM ({found}) "
         "QUALIFY row_number() OVER (PARTITION BY version, eval_set, id, place) = 1"
     )
+
+
+def _solve_rate_sql(manifests: Sequence[Manifest], path: Locate) -> str:
+    selects = [f"SELECT '' AS version, * FROM {NO_COUNTS}"]
+    selects += [
+        f"SELECT {literal(manifest.ref)} AS version, * FROM {_scan([counts], path)}"
+        for manifest in manifests
+        if (counts := objects_of(manifest).solve_counts)
+    ]
+    rates = select_rates(f"({' UNION ALL '.join(selects)})")
+    columns = "version, lower(hex(problem_id)) AS problem_id, model, successes, failures, undecided"
+    return f"SELECT {columns}, attempts, rate, low, high FROM ({rates})"
 
 
 def _levels(objects: Objects, path: Locate) -> str:

@@ -15,10 +15,11 @@ from curator import RunOptions
 from curator.answers import Grader
 from curator.checks.grade_samples import grade
 from curator.cli.app import app
-from curator.core.errors import TeacherError
+from curator.core.errors import TeacherError, UsageError
 from curator.core.samples import SampledProblem, read_samples
-from curator.pipeline.sample import SampleRequest, sample
+from curator.pipeline.sample import SampleRequest, find_sets, sample
 from curator.sandbox import Sandbox
+from curator.sources import EVALS, SOURCES
 from curator.teacher import TeacherSettings
 from curator.teacher.local_server import serve
 from datastore.store import Store
@@ -304,3 +305,10 @@ def test_a_folder_that_is_not_a_verifier_is_a_mistake_with_and_without_torch(
     done = curator("score", tmp_path / "samples.jsonl", "--verifier", tmp_path)
     assert done.returncode == 2 and str(tmp_path) in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_the_training_set_has_a_name_where_an_evaluation_set_has_the_same() -> None:
+    evaluation, training = find_sets(SampleRequest(("gsm8k", "sources/gsm8k", "gsm8k")))
+    assert (evaluation, training) == (EVALS["gsm8k"], SOURCES["gsm8k"])
+    with pytest.raises(UsageError, match=r"Did you mean 'gsm8k'\?"):
+        find_sets(SampleRequest(("sources/gsm8",)))

@@ -26,14 +26,14 @@ from curator.pipeline.open_context import open_context
 from curator.pipeline.run_options import DEFAULTS, RunOptions
 from curator.pipeline.stages.ingest import ingest, problems_of
 from curator.pipeline.state import Result
-from curator.recipe.schema import IN_EVALS, UNDECIDED_REASONS, Limits, Recipe, Subset
+from curator.recipe.schema import IN_EVALS, Limits, Recipe, Subset
 from curator.sources import EVALS, SOURCES, check_reachable
 from curator.sources.detect_columns import Column, detect
 from datastore.files import canonical_json
 from datastore.store import Store
 from datastore.versions import Manifest
 
-UNCHECKED = [reason for reason in UNDECIDED_REASONS if reason != NO_ANSWER]
+UNCHECKED = [reason for each in CHECKS.values() for reason in each.undecided if reason != NO_ANSWER]
 """Reasons of undecided rows that are clean: they could not be checked, and nothing is missing."""
 KINDS = {"cot": "CoT", "pot": "PoT"}
 """The subsets of the recipe in memory."""

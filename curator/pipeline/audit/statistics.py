@@ -10,7 +10,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from curator.checks import CHECKS
+from curator.checks.attempt import OUTCOME_SQL
 from curator.core.arrow import ID
+from curator.core.words import counted
 from curator.pipeline.audit.dataset import NOT_STATED
 from curator.pipeline.audit.findings import EXAMPLES, Example, Line, places_of
 from curator.screens.near_duplicates import REASON
@@ -22,6 +25,8 @@ FOREIGN = 0.3
 FENCES = 3.0
 """A text is an outlier if the logarithm of its number of tokens lies more than this many
 interquartile ranges outside the quartiles (Tukey's outer fences). The range is at least log 1.5."""
+SEVERAL = 4
+"""Smallest number of responses to a question from which its solve rate counts."""
 SIZES = pa.schema([("id", ID), ("kind", pa.string()), ("tokens", pa.int64())])
 
 
@@ -143,6 +148,43 @@ def languages(engine: Engine) -> Line:
     engine.drop("scripts")
     reasons = {"other script": rows} if rows else {}
     return Line("language", total, reported=rows, reasons=reasons, examples=examples)
+
+
+def solve_rates(engine: Engine, verdicts: str) -> list[Line]:
+    """Return how often responses solve their question; nothing if no question has `SEVERAL`.
+
+    `verdicts` is a SELECT of the verdicts of the checks. A response is an attempt.
+    """
+    names = ", ".join(
+        literal(name) for name, each in CHECKS.items() if each.proves in ("execution", "answer")
+    )
+    rows, questions, never, always, decided = _one_row(
+        engine,
+        f"""
+        WITH attempt AS (
+            SELECT row_id AS id, {OUTCOME_SQL} AS outcome FROM ({verdicts})
+            WHERE "check" IN ({names}) GROUP BY row_id
+        ),
+        question AS (
+            SELECT count(*) AS rows, count(*) FILTER (outcome = 'passed') AS successes,
+                count(*) FILTER (outcome = 'failed') AS failures
+            FROM attempt JOIN audited USING (id) GROUP BY same HAVING count(*) >= {SEVERAL:d}
+        )
+        SELECT coalesce(sum(rows), 0)::BIGINT, count(*),
+            count(*) FILTER (successes = 0 AND failures > 0),
+            count(*) FILTER (successes > 0 AND failures = 0),
+            count(*) FILTER (successes + failures > 0)
+        FROM question
+        """,
+    )
+    if not decided:
+        return []
+    note = (
+        f"{counted(questions, 'question')} with {SEVERAL} responses or more: "
+        f"{never:,} never solved, {decided - never - always:,} sometimes, {always:,} always"
+    )
+    undecided = f", {questions - decided:,} undecided" if questions > decided else ""
+    return [Line("solve rate", rows, note=note + undecided)]
 
 
 def licences(engine: Engine, stated: str, origin: str) -> Line:

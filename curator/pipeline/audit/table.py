@@ -74,6 +74,7 @@ def verdict_table(
             line = read_line(engine, name, paths, note)
             lines.append(replace(line, rows=rows if digests else 0))
         lines += [
+            *statistics.solve_rates(engine, verdicts),
             statistics.near_duplicates(engine, near),
             statistics.lengths(engine),
             statistics.languages(engine),

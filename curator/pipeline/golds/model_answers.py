@@ -33,11 +33,15 @@ class ModelAnswers:
     """The answer by `question_key`."""
 
 
+def without_frame(question: str) -> str:
+    """Return a question without the frame of an Alpaca prompt."""
+    _, begun, rest = question.rpartition("### Instruction:")
+    return rest.partition("### Response:")[0].strip() if begun else question
+
+
 def question_key(question: str) -> str:
     """Return the words of a question as one lower-case text, without the frame of a prompt."""
-    _, begun, rest = question.rpartition("### Instruction:")
-    body = rest.partition("### Response:")[0] if begun else question
-    return re.sub(r"\W+", "", body.lower())
+    return re.sub(r"\W+", "", without_frame(question).lower())
 
 
 def read_model_answers(argument: str, checker: Checker) -> ModelAnswers:

@@ -7,21 +7,26 @@ again and repeats only that call.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from typing import Any
 
+import pyarrow as pa
+
 from curator.checks import CHECKS, Candidate
+from curator.checks.attempt import attempt_outcome
 from curator.checks.executed import PRINTED_NOTHING
 from curator.core import arrow
 from curator.core.model import Kind, Problem, QuarantinedRecord, Rationale, Verdict
+from curator.pipeline.band import decide_band
 from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.stages.check import check_params
 from curator.pipeline.stages.read import read_problems
 from curator.pipeline.stages.write import CopyNumbers
 from curator.pipeline.state import Rationales, SubsetState, Written
 from curator.pipeline.teacher_session import TeacherSession
+from curator.recipe.keys import canonical
 from curator.recipe.schema import Subset
 from curator.sources.fields import quarantine
 from curator.teacher import Call, Sampling
@@ -43,6 +48,9 @@ class Generation:
     rationales: list[Rationale] = field(default_factory=list)
     unread: list[QuarantinedRecord] = field(default_factory=list)
     """Replies without a rationale, and failed calls."""
+    attempts: list[bytes] = field(default_factory=list)
+    """The rationale of each sample, the repaired one if there is one; `NO_RATIONALE` for a reply
+    without one. Failed calls are not attempts."""
     calls: int = 0
     unanswered: int = 0
     """Calls that failed temporarily."""
@@ -52,16 +60,21 @@ class Generation:
     """Calls that a replay server answered."""
 
 
+NO_RATIONALE = bytes(16)
+Attempt = tuple[bytes, bytes]
+"""Ids of a problem and of the rationale of one sample."""
+ATTEMPTS = pa.schema([("problem_id", arrow.ID), ("rationale_id", arrow.ID)])
+
 RATIONALES = "rationales:"
 """Prefix of the names of rationale objects; the number of the object of problems follows."""
 
 
 def generate(context: BuildContext, name: str, state: SubsetState) -> Written:
-    """Write objects `rationales:NUMBER` and `replies` (those without a rationale) of a subset.
+    """Write objects `rationales:NUMBER`, `replies` (those without a rationale) and `attempts`.
 
-    Return the state with replies and prompts, and the rationales. Counts: problems, without,
-    rationales, calls, unanswered, repaired, replayed. Raises BudgetReached and TeacherError; the
-    replies received before that are cached.
+    Return the state with replies, attempts and prompts, and the rationales. Counts: problems,
+    without, rationales, calls, unanswered, repaired, replayed. Raises BudgetReached and
+    TeacherError; the replies received before that are cached.
     """
     teacher_session = context.teacher_session
     assert teacher_session, "a recipe without a teacher has no such stage"
@@ -75,7 +88,8 @@ def generate(context: BuildContext, name: str, state: SubsetState) -> Written:
             problems=0, without=0, rationales=0, calls=0, unanswered=0, repaired=0, replayed=0
         )
         unread: list[QuarantinedRecord] = []
-        written = _rationales(context, name, state, unread, counts)
+        attempts: list[Attempt] = []
+        written = _rationales(context, name, state, (unread, attempts), counts)
         copies = CopyNumbers()
         objects: dict[str, str] = {}
         for number, digest in enumerate(problems):
@@ -87,6 +101,9 @@ def generate(context: BuildContext, name: str, state: SubsetState) -> Written:
             )
         replies = arrow.to_batches(unread, arrow.QUARANTINE)
         objects["replies"] = context.store.objects.write(replies, arrow.QUARANTINE)
+        columns = list(zip(*attempts, strict=True)) or [(), ()]
+        batch = arrow.make_batch(columns, ATTEMPTS)
+        objects["attempts"] = context.store.objects.write([batch], ATTEMPTS)
         return objects, dict(counts)
 
     identity = request_identity(teacher_session, subset, sampling)
@@ -98,10 +115,16 @@ def generate(context: BuildContext, name: str, state: SubsetState) -> Written:
         "curator.answers",
         __name__,
         "curator.teacher.response",
+        "curator.pipeline.band",
     )
     outputs = context.once(Stage("generate", code), params, problems, make, name, has_unanswered)
     shards = [d for name, d in sorted(outputs.objects.items()) if name.startswith(RATIONALES)]
-    state = replace(state, replies=outputs.objects["replies"], prompts=identity["prompts"])
+    state = replace(
+        state,
+        replies=outputs.objects["replies"],
+        attempts=outputs.objects["attempts"],
+        prompts=identity["prompts"],
+    )
     return state, Rationales(shards, outputs.counts)
 
 
@@ -131,7 +154,7 @@ def has_unanswered(outputs: Outputs) -> bool:
 
 def needs_verdicts(sampling: Sampling) -> bool:
     """Return whether the next request depends on the verdicts of the last reply."""
-    return sampling.until is not None or sampling.repair
+    return sampling.until is not None or sampling.band is not None or sampling.repair
 
 
 def request_identity(
@@ -147,7 +170,7 @@ def request_identity(
         "family": settings.family,
         "model": settings.model,
         "parameters": settings.parameters,
-        "sampling": sampling.model_dump(exclude={"prompts"}),
+        "sampling": canonical(sampling),
         "prompts": {name: prompts.digest(name) for name in sorted(names)},
     }
 
@@ -164,10 +187,14 @@ def _rationales(
     context: BuildContext,
     name: str,
     state: SubsetState,
-    unread: list[QuarantinedRecord],
+    others: tuple[list[QuarantinedRecord], list[Attempt]],
     counts: Counter[str],
 ) -> Iterator[list[Rationale]]:
-    """Yield the rationales of each problem in order, those that need no teacher first."""
+    """Yield the rationales of each problem in order, those that need no teacher first.
+
+    Replies without a rationale, and attempts, are added to `others`.
+    """
+    unread, attempts = others
     teacher_session, subset = context.teacher_session, state.subset
     assert teacher_session
     solver = Solver(context, subset)
@@ -183,6 +210,7 @@ def _rationales(
             rationales += writer.write(generated.problem, subset.kind)
         rationales += generated.rationales
         unread += generated.unread
+        attempts += [(generated.problem.id, each) for each in generated.attempts]
         counts.update(f"unread: {each.reason}" for each in generated.unread)
         for key in ("calls", "unanswered", "repaired", "replayed"):
             counts[key] += getattr(generated, key)
@@ -221,19 +249,21 @@ class Solver:
         return generated, first
 
     async def _write(self, generated: Generation, writer: str) -> None:
-        sampling, passed = self._sampling, 0
+        sampling, outcomes = self._sampling, Counter[str]()
         prompt = WRITERS[writer].prompt(self._subset.kind)
         for sample in range(sampling.tries):
             messages = messages_of(self._prompts, prompt, generated.problem)
+            before = len(generated.attempts)
             rationale = await self._sample(generated, writer, messages, sample)
-            if rationale is None or not needs_verdicts(sampling):
-                continue
-            verdicts = await self._check(generated.problem, rationale)
-            if sampling.repair and (error := execution_error(verdicts)):
-                rationale = await self._repair(generated, writer, rationale, error, sample)
-                verdicts = await self._check(generated.problem, rationale) if rationale else []
-            passed += bool(verdicts) and all(each.outcome == "passed" for each in verdicts)
-            if passed == sampling.until:
+            if rationale is not None and needs_verdicts(sampling):
+                verdicts = await self._check(generated.problem, rationale)
+                if sampling.repair and (error := execution_error(verdicts)):
+                    rationale = await self._repair(generated, writer, rationale, error, sample)
+                    verdicts = await self._check(generated.problem, rationale) if rationale else []
+                outcomes[attempt_outcome(verdicts) if rationale else "failed"] += 1
+            elif rationale is None and len(generated.attempts) > before:
+                outcomes["failed"] += 1
+            if is_decided(sampling, outcomes):
                 return
 
     async def _sample(
@@ -249,9 +279,12 @@ class Solver:
             place = f"{problem.place}, {writer} sample {sample}"
             generated.unread.append(quarantine(place, reason, call.text))
             generated.unanswered += call.status == "failed" and not call.final
+            if call.status == "answered":
+                generated.attempts.append(NO_RATIONALE)
             return None
         rationale = Rationale(problem.id, writer, kind, build_instruction(problem, kind), text)
         generated.rationales.append(rationale)
+        generated.attempts.append(rationale.id)
         return rationale
 
     async def _repair(
@@ -272,7 +305,11 @@ class Solver:
             program=broken.text,
             error=error[:LONGEST_ERROR],
         )
-        return await self._sample(generated, writer, messages, sample)
+        attempt, before = generated.attempts.pop(), len(generated.attempts)
+        repaired = await self._sample(generated, writer, messages, sample)
+        if len(generated.attempts) == before:  # the call failed
+            generated.attempts.append(attempt)
+        return repaired
 
     async def _check(self, problem: Problem, rationale: Rationale) -> list[Verdict]:
         candidate = Candidate(
@@ -301,6 +338,14 @@ def read_call(call: Call, kind: Kind, choices: Sequence[str]) -> tuple[str, str]
     if call.flaw:
         return "", call.flaw
     return read_reply(call.text, kind, choices)
+
+
+def is_decided(sampling: Sampling, outcomes: Mapping[str, int]) -> bool:
+    """Return whether a problem needs no further sample after these outcomes."""
+    passed, failed = outcomes.get("passed", 0), outcomes.get("failed", 0)
+    if sampling.band:
+        return decide_band(passed, failed, sampling.band, sampling.error) is not None
+    return passed == sampling.until
 
 
 def execution_error(verdicts: Sequence[Verdict]) -> str:

@@ -35,7 +35,7 @@ from datastore.objects import Objects
 KEYS_ROWS = 16_384
 """Number of rows from which another object of keys begins."""
 
-OBJECT_NEEDS = ("evals", "lists")
+OBJECT_NEEDS = ("evals", "lists", "attempts")
 """Needs that are objects: a stage has their digests, a screen their paths."""
 
 CODE = (__name__, "curator.versions.queries", "curator.screens.rows")
@@ -46,16 +46,18 @@ def screen_all(
     parts: Sequence[Part],
     evals: Mapping[str, Sequence[str]],
     lists: Mapping[str, str] | None = None,
+    attempts: str = "",
     only: Collection[str] = SCREENS,
 ) -> dict[str, Outputs]:
     """Run each screen that the recipe switches on, in order; `only` limits them to some.
 
     `evals` has the digests of the problems objects of each evaluation set that could be read,
-    `lists` those of the recipe's lists of rows. Counts of a stage are `SUBSET|OUTCOME: REASON`.
+    `lists` those of the recipe's lists of rows, `attempts` is that of the solve counts. Counts of a
+    stage are `SUBSET|OUTCOME: REASON`.
     """
     done: dict[str, Outputs] = {}
     for name, parameters in context.recipe.active_screens():
-        needs = _needs(context, SCREENS[name], parameters, evals, lists)
+        needs = _needs(context, SCREENS[name], parameters, evals, lists, attempts)
         if needs is not None and name in only:
             done[name] = _screen(context, name, parts, _plain(parameters), needs, done)
     return done
@@ -67,6 +69,7 @@ def _needs(
     parameters: Section | None,
     evals: Mapping[str, Sequence[str]],
     lists: Mapping[str, str] | None,
+    attempts: str,
 ) -> dict[str, Any] | None:
     """What the screen needs, objects as digests; None if the build cannot provide it."""
     against = {name: evals[name] for name in getattr(parameters, "against", ()) if name in evals}
@@ -75,6 +78,7 @@ def _needs(
         "evals": against or None,
         "licences": context.recipe.mixture.licences,
         "lists": {key: [digest] for key, digest in (lists or {}).items()} or None,
+        "attempts": {"counts": [attempts]} if attempts else {},
         "tokenizer": find_screen_tokenizer(context, parameters),
     }
     if any(needs[need] is None for need in screen.needs):

@@ -125,11 +125,11 @@ def estimate_self_instruct(context: BuildContext, subset: Subset) -> CallEstimat
             prompts.messages("question", topic=d.topic, type=d.type, examples=d.examples)
             for d in some
         ]
-        replies = tally.add(requests, 1, False, [draw.sample for draw in some])
+        replies = tally.add(requests, 1, 1, [draw.sample for draw in some])
         questions = [read_question(text)[0] for text in replies]
         for prompt, count in tries.items():
             new = [Problem("self_instruct", each, "") for each in questions if each]
-            tally.add([messages_of(prompts, prompt, each) for each in new], count, False)
+            tally.add([messages_of(prompts, prompt, each) for each in new], count, count)
             unwritten = len(some) - len(replies)
             tally.add_missing(messages_of(prompts, prompt, stand_in), unwritten * count)
     return tally.estimate(repairs=0)

@@ -32,6 +32,7 @@ from curator.versions.report.mathinstruct import (
     follows_mathinstruct,
 )
 from curator.versions.report.sample import read_sample, sample_quarantine, sample_rows
+from curator.versions.report.solve_rates import count_solve_rates
 from datastore.engine import Engine
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -112,6 +113,7 @@ def render_report(engine: Engine, version: VersionInfo, count: Callable[[str], i
         recall_version=RECALL_VERSION,
         match_levels=tuple(MATCH_LEVELS),
         clusters=figures.count_clusters(engine),
+        solve_rates=count_solve_rates(engine, content),
         total=total,
         quarantine_total=quarantine_total,
     )

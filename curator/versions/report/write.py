@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from curator.core.solve_rates import select_rates
 from curator.teacher.token_count import counter
 from curator.versions.content import Content, content_of, objects_of
 from curator.versions.diff import row_changes, verdict_changes
@@ -18,6 +19,7 @@ from curator.versions.disagreements import cached_disagreements
 from curator.versions.queries import (
     digests,
     scan_objects,
+    solve_counts,
     stopping_verdicts,
     version_rationales,
     version_verdicts,
@@ -52,9 +54,11 @@ def write_report(
 
 
 def create_tables(engine: Engine, store: Store, manifest: Manifest, schema: str) -> None:
-    """Create the tables of a version in a schema: rationale, problem, verdict, quarantine and
-    row_status, which has the status of each rationale (`curator.versions.report.figures.STATUSES`)
-    and the check or screen that dropped it, with the reason.
+    """Create the tables of a version in a schema: rationale, problem, verdict, quarantine,
+    solve_rate and row_status.
+
+    `row_status` has the status of each rationale (`curator.versions.report.figures.STATUSES`) and
+    the check or screen that dropped it, with the reason.
     """
     objects = objects_of(manifest)
     quarantine = quarantine_sql(store, [manifest], store.objects.path)
@@ -71,6 +75,7 @@ def create_tables(engine: Engine, store: Store, manifest: Manifest, schema: str)
         "QUALIFY row_number() OVER (PARTITION BY id ORDER BY place) = 1",
         f"CREATE VIEW {schema}.verdict AS {verdicts}",
         f"CREATE VIEW {schema}.quarantine AS {quarantine}",
+        f"CREATE VIEW {schema}.solve_rate AS {select_rates(solve_counts(store, manifest))}",
         f"""
         CREATE TABLE {schema}.row_status AS
         WITH stopped AS (SELECT row_id AS id, "check", outcome, reason FROM ({stopped})),

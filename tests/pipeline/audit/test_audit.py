@@ -577,3 +577,29 @@ def test_hostile_rows_are_printed_without_control_characters(tmp_path: Path) -> 
 def test_a_file_whose_name_is_not_utf_8_is_rejected() -> None:
     with pytest.raises(UsageError, match="is not valid UTF-8"):
         open_dataset("a\udcff.jsonl", "", "", "")
+
+
+def test_several_responses_to_a_question_have_a_solve_rate(tmp_path: Path) -> None:
+    answers = {
+        "10": ["10"] * 4,
+        "11": ["11", "7", "7", "7", "11"],
+        "12": ["7", "", "8", "9"],
+        "13": ["13"] * 3,
+        "": ["1", "2", "3", "4"],
+    }
+    rows = [
+        {
+            "question": f"How many legs have {n} cats and a dog?",
+            "gold": gold,
+            "response": [f"The answer is {each}." if each else "Who knows?" for each in given],
+        }
+        for n, (gold, given) in enumerate(answers.items())
+    ]
+    file = write(tmp_path / "rows.jsonl", rows)
+    found = audit(AuditRequest(str(file)), tmp_path / "st", RunOptions(mirror=tmp_path))
+    assert line(found, "solve rate").note == (
+        "4 questions with 4 responses or more: 1 never solved, 1 sometimes, 1 always, 1 undecided"
+    )
+    single = write(tmp_path / "one.jsonl", [row | {"response": "The answer is 1."} for row in rows])
+    found = audit(AuditRequest(str(single)), tmp_path / "st", RunOptions(mirror=tmp_path))
+    assert "solve rate" not in {each.check for each in found.lines}

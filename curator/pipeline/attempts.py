@@ -1,0 +1,133 @@
+"""Files of attempts: a model's solutions that a recipe names under `attempts`.
+
+In: the files of a recipe. Out: an object of solutions per file, which a version keeps, so that it
+can be checked again without the file. Two forms are read: problems with their samples, as
+`curator sample` writes them, and any file with columns of questions and responses that
+`curator golds --answers` reads. A record that cannot be read is kept with its reason.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import file_digest
+from itertools import islice
+from pathlib import Path
+
+import pyarrow as pa
+
+from curator.core import arrow
+from curator.core.errors import MALFORMED, UsageError
+from curator.core.json_text import parse_json
+from curator.core.model import Problem
+from curator.core.samples import MAX_LINE_BYTES, to_problem
+from curator.pipeline.context import BuildContext, Stage
+from curator.pipeline.golds.model_answers import without_frame
+from curator.pipeline.overlap import read_dataset
+from curator.recipe.schema import AttemptsFile, Recipe
+from curator.sources.fields import quarantine
+from datastore.text import make_storable
+
+SOLUTIONS = pa.schema(
+    [(name, pa.string()) for name in ("place", "question", "kind", "text", "reason")]
+)
+"""Solutions by question; where `reason` is not empty, `text` is a record that cannot be read."""
+NOT_SAMPLES = "not a problem with samples"
+BATCH = 1_000
+_CODE = (
+    __name__,
+    "curator.core.samples",
+    "curator.sources",
+    "curator.pipeline.overlap",
+    "curator.pipeline.golds.model_answers",
+)
+
+Row = tuple[str, ...]
+"""In the layout `SOLUTIONS`."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptsInput:
+    """A file of attempts that was read."""
+
+    model: str
+    sha256: str
+    solutions: str
+    """Digest of the object in the layout `SOLUTIONS`."""
+
+
+def open_attempts(recipe: Recipe) -> dict[str, str]:
+    """Return the sha256 of each file of attempts. Raises UsageError if one cannot be read."""
+    digests = {}
+    for each in recipe.attempts:
+        path = recipe.folder / each.file
+        try:
+            with path.open("rb") as file:
+                digests[each.file] = file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise UsageError(f"Cannot read the attempts at {path}: {error.strerror}.") from None
+    return digests
+
+
+def read_attempts(context: BuildContext, digests: Mapping[str, str]) -> dict[str, AttemptsInput]:
+    """Read the files whose sha256 is known; return what each contains."""
+    return {
+        each.file: AttemptsInput(
+            each.model, digests[each.file], _read(context, each, digests[each.file])
+        )
+        for each in context.recipe.attempts
+    }
+
+
+def _read(context: BuildContext, attempts: AttemptsFile, digest: str) -> str:
+    path = context.recipe.folder / attempts.file
+
+    def make() -> tuple[dict[str, str], dict[str, int]]:
+        batches = _batches(_read_solutions(path))
+        return {"solutions": context.store.objects.write(batches, SOLUTIONS)}, {}
+
+    params = {"file": make_storable(path.name), "sha256": digest}
+    stage = Stage("read attempts", _CODE)
+    return context.once(stage, params, [], make, attempts.file).objects["solutions"]
+
+
+def _batches(rows: Iterator[Row]) -> Iterator[pa.RecordBatch]:
+    while some := list(islice(rows, BATCH)):
+        columns = [[make_storable(each) for each in column] for column in zip(*some, strict=True)]
+        yield arrow.make_batch(columns, SOLUTIONS)
+
+
+def _read_solutions(path: Path) -> Iterator[Row]:
+    if _has_samples(path):
+        yield from _read_samples(path)
+        return
+    for record in read_dataset(str(path), responses=True, required=("question", "response")):
+        if isinstance(record, Problem):
+            kind = "PoT" if record.program else "CoT"
+            question = without_frame(record.question)
+            yield record.place, question, kind, record.program or record.solution, ""
+        else:
+            yield record.place, "", "", record.raw, record.reason
+
+
+def _has_samples(path: Path) -> bool:
+    """Return whether the first line of a file is a problem with samples."""
+    with path.open("rb") as file:
+        lines = iter(lambda: file.readline(MAX_LINE_BYTES), b"")
+        line = next((each for each in lines if each.strip()), b"")
+    try:
+        row = parse_json(line)
+    except MALFORMED:
+        return False
+    return isinstance(row, dict) and {"question", "samples"} <= row.keys()
+
+
+def _read_samples(path: Path) -> Iterator[Row]:
+    with path.open("rb") as file:
+        lines = enumerate(iter(lambda: file.readline(MAX_LINE_BYTES), b""), 1)
+        for place, line in ((f"{path.name}:{n}", each) for n, each in lines if each.strip()):
+            try:
+                problem = to_problem(parse_json(line), place)
+            except (*MALFORMED, UsageError):
+                yield place, "", "", quarantine(place, NOT_SAMPLES, line).raw, NOT_SAMPLES
+                continue
+            for number, sample in enumerate(problem.samples, 1):
+                yield f"{place} sample {number}", problem.question, sample.kind, sample.text, ""
