@@ -1,14 +1,14 @@
 """The command `curator export`."""
 
-from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from curator.cli.app import app, open_existing, show_json
+from curator.cli.app import Progress, app, open_existing, show_json
 from curator.cli.options import (
     DEFAULT_STORE,
+    CertifyOption,
     HeldOutOption,
     JsonOption,
     OverwriteOption,
@@ -19,6 +19,10 @@ from curator.cli.terminal import print_line
 from curator.core.errors import UsageError, unknown_name
 from curator.core.words import counted
 from curator.release.formats import FORMATS
+
+if TYPE_CHECKING:
+    from curator.release.export import Exported
+    from curator.rewards.certification import Certificate
 
 HUB = "hub"
 """The only format that is a folder."""
@@ -45,35 +49,89 @@ def export(
         ),
     ] = None,
     held_out: HeldOutOption = 0.0,
+    certify: CertifyOption = "",
+    per_problem: Annotated[
+        int,
+        typer.Option(
+            "--per-problem",
+            metavar="N",
+            min=1,
+            help="Maximum number of pairs per problem in preference, kto and scored.",
+        ),
+    ] = 4,
     overwrite: OverwriteOption = False,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
     """Write a version to a file, or to a folder for the Hub."""
+    from curator.release.export import Exported, ExportOptions
     from curator.release.export import export as write
-    from curator.release.folder import write_folder
+    from curator.release.folder import CardOptions, write_folder
+    from curator.rewards.certification import certificate_of
 
     if form not in {*FORMATS, HUB}:
         raise UsageError(unknown_name("format", form, {*FORMATS, HUB}))
     suffix = FORMATS[form].suffix if form in FORMATS else ""
-    left_out: Counter[str] = Counter()
-    with open_existing(store) as opened:
+    certifiable = [HUB, *(name for name, each in FORMATS.items() if each.prompts)]
+    if certify and form not in certifiable:
+        raise UsageError(f"--certify needs one of the formats {', '.join(certifiable)}")
+    with open_existing(store) as opened, Progress() as progress:
+        certificate = certificate_of(certify, progress.progress)
         manifest = opened.versions.get(version)
         target = output or Path(f"{manifest.name}-{manifest.number}-{form}{suffix}")
         if form == HUB:
-            release = write_folder(opened, manifest, target, held_out, overwrite=overwrite)
-            written = {target: release.counts.rows}
+            of_card = CardOptions(certificate=certificate)
+            release = write_folder(opened, manifest, target, held_out, of_card, overwrite)
+            done = Exported({target: release.counts.rows})
         else:
-            exported = write(opened, manifest, form, target, overwrite, held_out)
-            written, left_out = exported.files, exported.left_out
+            options = ExportOptions(held_out, certificate, per_problem)
+            done = write(opened, manifest, form, target, overwrite, options)
     if as_json:
-        files = {str(path): rows for path, rows in written.items()}
-        shown = {"file": str(target), "rows": sum(files.values()), "files": files}
-        prompts = form in FORMATS and FORMATS[form].prompts
-        shown |= {"left_out": dict(left_out.most_common())} if prompts else {}
-        show_json({"version": manifest.ref, "format": form, **shown})
+        shown = {"version": manifest.ref, "format": form, "file": str(target)}
+        show_json({**shown, **_describe(form, done), **_certified(certificate)})
         return
-    for path, rows in written.items():
+    for path, rows in done.files.items():
         print_line(f"Wrote {counted(rows, 'row')} of {manifest.ref} to {path}")
-    for reason, rows in left_out.most_common():
+    for reason, rows in done.left_out.most_common():
         print_line(f"Left out {counted(rows, 'row')}: {reason}")
+    if done.pairing.pairs:
+        _print_pairing(done)
+    if certificate:
+        _print_rates(certificate)
+
+
+def _describe(form: str, done: "Exported") -> dict[str, Any]:
+    """Return the JSON of what was written and left out."""
+    shown: dict[str, Any] = {
+        "rows": done.rows,
+        "files": {str(path): rows for path, rows in done.files.items()},
+    }
+    if form in FORMATS and FORMATS[form].prompts:
+        shown["left_out"] = dict(done.left_out.most_common())
+    return shown | (done.pairing.plain() if done.pairing.pairs else {})
+
+
+def _certified(certificate: "Certificate | None") -> dict[str, Any]:
+    return {"certified": certificate.plain()} if certificate else {}
+
+
+def _print_pairing(done: "Exported") -> None:
+    before, after = done.pairing.auc_before, done.pairing.auc_after
+    print_line(
+        f"{counted(done.pairing.pairs, 'pair')}, {counted(done.pairing.wrong, 'wrong attempt')} "
+        "in the store"
+    )
+    print_line(f"AUC of shortness: {before:.3f} before matching, {after:.3f} after it")
+
+
+def _print_rates(certificate: "Certificate") -> None:
+    """Print the error rates of each function, all kinds of answers together."""
+    for name, kinds in certificate.plain().items():
+        total = {key: sum(each[key] for each in kinds.values()) for key in _RATES}
+        print_line(
+            f"{name} rejects {total['rejected']:,} of {total['true_forms']:,} true forms, "
+            f"accepts {total['accepted']:,} of {total['near_misses']:,} near misses"
+        )
+
+
+_RATES = ("true_forms", "rejected", "near_misses", "accepted")
