@@ -136,10 +136,10 @@ class Certificate:
         new = [each for each in dict.fromkeys(golds) if each not in self._golds]
         self._golds.update(new)
         for function in self.functions:
-            for number, (gold, judged) in enumerate(_judge(new, function)):
+            for number, (gold, judged) in enumerate(judge(new, function)):
                 if self._progress and number % 100 == 0:
                     self._progress(f"certifying {function}", number, len(new))
-                self._count(function, gold, judged)
+                self.count(function, gold, judged)
 
     def reject(self, row: str, gold: Gold) -> str:
         """Return why the gold of a row is misjudged, and keep the row; empty if it is not."""
@@ -161,7 +161,8 @@ class Certificate:
                 line = _to_json(row, gold, self.misjudged[gold])
                 out.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
 
-    def _count(self, function: str, gold: Gold, judged: Sequence[Judged]) -> None:
+    def count(self, function: str, gold: Gold, judged: Sequence[Judged]) -> None:
+        """Add what a function makes of the forms of one gold."""
         rates = self.rates[function, _kind(gold)]
         rates.golds += 1
         for each in judged:
@@ -189,7 +190,7 @@ def certificate_of(names: str, progress: Progress | None = None) -> Certificate 
     return Certificate(functions, progress) if functions else None
 
 
-def _judge(golds: Sequence[Gold], function: str) -> Iterator[tuple[Gold, list[Judged]]]:
+def judge(golds: Sequence[Gold], function: str) -> Iterator[tuple[Gold, list[Judged]]]:
     """Yield each gold with its judged forms; a process of its own asks the function."""
 
     def requests() -> Iterator[list[object]]:
