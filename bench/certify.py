@@ -20,7 +20,7 @@ from data_option import add_data_option
 from results import Figure, add_json_option, write_figures
 
 from curator.release.prompts import why_unchecked
-from curator.rewards.certification import Certificate, Gold, Judged, judge
+from curator.rewards.certification import Certificate, Gold, Graded, grade
 from curator.rewards.functions import check_installed
 
 HEAD = "| grader | answers | golds | true forms | rejected | no reward | near misses | accepted |"
@@ -49,7 +49,7 @@ def print_rates(certificate: Certificate) -> None:
             )
 
 
-def print_examples(name: str, wrong: list[tuple[Gold, Judged]], show: int) -> None:
+def print_examples(name: str, wrong: list[tuple[Gold, Graded]], show: int) -> None:
     """Print misjudged forms by kind, those of most golds first."""
     groups: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for (gold, choices), each in wrong:
@@ -76,11 +76,11 @@ def main() -> int:
     names = arguments.graders.split(",")
     check_installed(names)
     for name in names:
-        certificate, wrong = Certificate([name]), list[tuple[Gold, Judged]]()
+        certificate, wrong = Certificate([name]), list[tuple[Gold, Graded]]()
         start = time.perf_counter()
-        for gold, judged in judge(golds, name):
-            certificate.count(name, gold, judged)
-            wrong += [(gold, each) for each in judged if each.is_wrong]
+        for gold, graded in grade(golds, name):
+            certificate.count(name, gold, graded)
+            wrong += [(gold, each) for each in graded if each.is_wrong]
         seconds = time.perf_counter() - start
         print_rates(certificate)
         print(f"{name}: {len(golds):,} golds in {seconds:.0f} s")

@@ -1,7 +1,8 @@
 """Trains a verifier: cross-entropy on a word, a margin between log-scores, or pairwise reward.
 
 In: a `Verifier` recipe, which names samples or attempts. Out: the model's folder with record and
-card, measured on held-out problems. The losses are those of Liu et al. 2023 (arXiv:2310.10047) and TRL.
+card, measured on held-out problems. The losses are those of Liu et al. 2023 (arXiv:2310.10047) and
+TRL.
 """
 
 from array import array

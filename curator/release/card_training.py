@@ -47,8 +47,8 @@ def rewards(certificate: Certificate) -> str:
     table = markdown_table((*head, "near misses", "accepted"), 6, rows)
     named = "; ".join(f"{name} is {FUNCTIONS[name].about}" for name in certificate.functions)
     return (
-        "How often reward functions err on the golds of this release. Each was asked about every "
-        f"distinct gold as it is written, in up to {FORMS} other true forms and {FORMS} near "
+        "How often reward functions err on the golds of this release. Each graded every "
+        f"distinct gold as it is written, up to {FORMS} other true forms and {FORMS} near "
         f"misses. `rejected` is the rate of false negatives, `accepted` of false positives.\n\n"
         f"{table}\n\n{named}. The forms come from a generator that shares no code with Curator's "
         "own grader. `curator export … --certify` leaves out the prompts that a grader misjudges."

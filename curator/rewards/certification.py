@@ -1,8 +1,8 @@
 r"""Certify reward functions on golds: which forms of an answer does each one accept?
 
 In: golds with their choices, and names of `FUNCTIONS`. Out: a `Certificate`: error rates by kind of
-answer, and why each misjudged gold is misjudged. Each function is asked about the gold as it is
-written, about 12 true forms and about 12 near misses, each as `The answer is \boxed{FORM}.`
+answer, and why each misjudged gold is misjudged. Each function grades the gold as it is
+written, up to 12 other true forms and up to 12 near misses, each as `The answer is \boxed{FORM}.`
 
 The forms come from `curator.answers.variants`, which shares no code with our equivalence, so that
 the function `curator` is measured by something else than itself. A call that hangs costs its time
@@ -41,7 +41,7 @@ _FUNCTION_WORKER = "curator.rewards.function_worker"
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class Graded:
     """What one function makes of one form."""
 
     form: Variant
@@ -60,7 +60,7 @@ class Misjudged:
 
     function: str
     reason: str
-    forms: tuple[Judged, ...]
+    forms: tuple[Graded, ...]
     """The forms with a wrong outcome."""
 
 
@@ -99,15 +99,15 @@ def choose_forms(gold: str, choices: Sequence[str] = ()) -> list[Variant]:
     return [Variant(AS_WRITTEN, gold, "equal"), *turns[0], *turns[1]]
 
 
-def why_misjudged(judged: Sequence[Judged]) -> str:
+def why_misjudged(graded: Sequence[Graded]) -> str:
     """Return why a gold is misjudged, given all its forms; empty if it is not.
 
     A function must accept the gold as it is written, no near miss, and half of the true forms.
     """
-    true_forms = [each for each in judged if each.form.expected == "equal"]
+    true_forms = [each for each in graded if each.form.expected == "equal"]
     if any(each.is_wrong for each in true_forms if each.form.kind == AS_WRITTEN):
         return "does not accept the gold"
-    if any(each.is_wrong for each in judged if each.form.expected == "different"):
+    if any(each.is_wrong for each in graded if each.form.expected == "different"):
         return "accepts a near miss"
     if 2 * sum(each.is_wrong for each in true_forms) > len(true_forms):
         return "does not accept most true forms"
@@ -117,7 +117,7 @@ def why_misjudged(judged: Sequence[Judged]) -> str:
 class Certificate:
     """Which golds the functions misjudge, and how often they err; it grows with `add`.
 
-    Each distinct gold is judged once.
+    Each distinct gold is graded once.
     """
 
     def __init__(self, functions: Sequence[str], progress: Progress | None = None) -> None:
@@ -132,14 +132,14 @@ class Certificate:
         self._progress = progress
 
     def add(self, golds: Iterable[Gold]) -> None:
-        """Judge the golds that were not judged before."""
+        """Grade the golds that are new."""
         new = [each for each in dict.fromkeys(golds) if each not in self._golds]
         self._golds.update(new)
         for function in self.functions:
-            for number, (gold, judged) in enumerate(judge(new, function)):
+            for number, (gold, graded) in enumerate(grade(new, function)):
                 if self._progress and number % 100 == 0:
                     self._progress(f"certifying {function}", number, len(new))
-                self.count(function, gold, judged)
+                self.count(function, gold, graded)
 
     def reject(self, row: str, gold: Gold) -> str:
         """Return why the gold of a row is misjudged, and keep the row; empty if it is not."""
@@ -161,15 +161,15 @@ class Certificate:
                 line = _to_json(row, gold, self.misjudged[gold])
                 out.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
 
-    def count(self, function: str, gold: Gold, judged: Sequence[Judged]) -> None:
+    def count(self, function: str, gold: Gold, graded: Sequence[Graded]) -> None:
         """Add what a function makes of the forms of one gold."""
         rates = self.rates[function, _kind(gold)]
         rates.golds += 1
-        for each in judged:
+        for each in graded:
             side = rates.true_forms if each.form.expected == "equal" else rates.near_misses
             side[each.outcome] += 1
-        if gold not in self.misjudged and (reason := why_misjudged(judged)):
-            wrong = tuple(each for each in judged if each.is_wrong)
+        if gold not in self.misjudged and (reason := why_misjudged(graded)):
+            wrong = tuple(each for each in graded if each.is_wrong)
             self.misjudged[gold] = Misjudged(function, reason, wrong)
 
     def plain(self) -> dict[str, dict[str, dict[str, int]]]:
@@ -190,8 +190,8 @@ def certificate_of(names: str, progress: Progress | None = None) -> Certificate 
     return Certificate(functions, progress) if functions else None
 
 
-def judge(golds: Sequence[Gold], function: str) -> Iterator[tuple[Gold, list[Judged]]]:
-    """Yield each gold with its judged forms; a process of its own asks the function."""
+def grade(golds: Sequence[Gold], function: str) -> Iterator[tuple[Gold, list[Graded]]]:
+    """Yield each gold with its graded forms; the function runs in processes of its own."""
 
     def requests() -> Iterator[list[object]]:
         for gold, choices in golds:
@@ -202,7 +202,7 @@ def judge(golds: Sequence[Gold], function: str) -> Iterator[tuple[Gold, list[Jud
     with closing(Children(_FUNCTION_WORKER, workers, WALL_S, MEMORY_MB, function)) as children:
         outcomes = children.map(requests())
         for gold in golds:
-            yield gold, [Judged(form, next(outcomes).outcome) for form in choose_forms(*gold)]
+            yield gold, [Graded(form, next(outcomes).outcome) for form in choose_forms(*gold)]
 
 
 def _to_json(row: str, gold: Gold, found: Misjudged) -> dict[str, object]:

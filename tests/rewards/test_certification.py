@@ -13,7 +13,7 @@ from curator.rewards.certification import (
     AS_WRITTEN,
     FORMS,
     Certificate,
-    Judged,
+    Graded,
     certificate_of,
     choose_forms,
     why_misjudged,
@@ -41,9 +41,9 @@ def test_a_gold_is_asked_about_in_a_dozen_forms_of_as_many_kinds_as_possible(
     assert len({form.kind for form in misses}) >= 4
 
 
-def judged(*outcomes: tuple[str, str, str]) -> list[Judged]:
+def graded(*outcomes: tuple[str, str, str]) -> list[Graded]:
     return [
-        Judged(Variant(kind, "", expected), found)  # type: ignore[arg-type]
+        Graded(Variant(kind, "", expected), found)  # type: ignore[arg-type]
         for kind, expected, found in outcomes
     ]
 
@@ -53,11 +53,11 @@ def test_a_gold_is_misjudged_for_the_worst_of_three_reasons() -> None:
     right, wrong = ("zeros", "equal", "equal"), ("zeros", "equal", "different")
     miss, accepted = ("sign", "different", "different"), ("sign", "different", "equal")
     unread = (AS_WRITTEN, "equal", "undecided")
-    assert why_misjudged(judged(gold, right, wrong, miss)) == ""
-    assert why_misjudged(judged(gold, wrong, wrong, miss)) == "does not accept most true forms"
-    assert why_misjudged(judged(gold, right, accepted)) == "accepts a near miss"
-    assert why_misjudged(judged(unread, right, accepted)) == "does not accept the gold"
-    assert why_misjudged(judged(gold, ("sign", "different", "undecided"))) == ""
+    assert why_misjudged(graded(gold, right, wrong, miss)) == ""
+    assert why_misjudged(graded(gold, wrong, wrong, miss)) == "does not accept most true forms"
+    assert why_misjudged(graded(gold, right, accepted)) == "accepts a near miss"
+    assert why_misjudged(graded(unread, right, accepted)) == "does not accept the gold"
+    assert why_misjudged(graded(gold, ("sign", "different", "undecided"))) == ""
 
 
 def test_our_reward_misjudges_none_of_these_golds_and_its_rates_say_so() -> None:
