@@ -1,6 +1,6 @@
 """Certifies reward functions on real golds, and prints what each of them misjudges.
 
-    python bench/certify.py --data DIR [--graders curator,math-verify,trl] [--golds 1000]
+    python bench/certify.py --data DIR [--graders curator,math-verify,trl] [--golds 300]
         [--show 3] [--json FILE]
 
 In: the gold answers of GSM8K, MATH and AQuA in DIR. Out: a table of error rates by grader and kind
@@ -66,7 +66,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     add_data_option(parser, "sources", "evals")
     parser.add_argument("--graders", default="curator,math-verify,trl", help="Names of graders.")
-    parser.add_argument("--golds", type=int, default=1_000, help="Number of distinct golds.")
+    parser.add_argument("--golds", type=int, default=300, help="Number of distinct golds.")
     parser.add_argument("--show", type=int, default=0, help="Examples per kind of form.")
     add_json_option(parser)
     arguments = parser.parse_args()

@@ -101,7 +101,7 @@ def export(
             f"{verb(total, 'was', 'were')} read: its objects "
             "contradict its manifest. Build it again."
         )
-    if FORMATS[form].pairs and not done.pairing.pairs:
+    if FORMATS[form].pairs and expected and not done.pairing.pairs:
         for path in files:
             path.unlink()
         raise UsageError(

@@ -140,7 +140,8 @@ def attempts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
     (folder / "tried.yaml").write_text(
         "name: tried\nabout: two responses\nscreens: {contamination: null}\nsubsets:\n  text:\n"
-        "    source: {file: rows.jsonl, columns: {question: q, gold: g, response: r}}\n"
+        "    source:\n      file: rows.jsonl\n      columns: {question: q, gold: g, response: r}\n"
+        "      licence: MIT\n"
         "    kind: CoT\n    writers: [verbatim]\n"
     )
     build(folder / "tried.yaml", folder / "store")
