@@ -102,12 +102,13 @@ class SFT(Training):
 
 
 class Verifier(Training):
-    """A model that scores solutions, trained on graded samples."""
+    """A model that scores solutions, trained on right and wrong ones."""
 
     train: Literal["verifier"]
     """Kind of training."""
     samples: str = Field(min_length=1)
-    """File of samples written by `curator sample`. Training grades them first."""
+    """File of samples written by `curator sample`, which training grades first; or of attempts,
+    written by `curator export` in the format preference, kto or scored."""
     loss: Literal["cross-entropy", "margin", "pairwise"]
     """Loss: cross-entropy of the word "correct" or "incorrect", margin between the log-scores of a
     right and a wrong solution, or pairwise reward."""

@@ -1,7 +1,8 @@
 """Trains a verifier: cross-entropy on a word, a margin between log-scores, or pairwise reward.
 
-In: a `Verifier` recipe, which names samples. Out: the model's folder with record and card, measured
-on held-out problems. The losses are those of Liu et al. 2023 (arXiv:2310.10047) and TRL.
+In: a `Verifier` recipe, which names samples or attempts. Out: the model's folder with record and
+card, measured on held-out problems. The losses are those of Liu et al. 2023 (arXiv:2310.10047) and
+TRL.
 """
 
 from array import array
@@ -20,6 +21,7 @@ from curator.core.samples import read_samples
 from curator.core.words import counted, verb
 from curator.sandbox import Sandbox
 from trainers.apply_verifier import Scorer, encode_prompts, verdict_tokens
+from trainers.attempts import has_attempts, read_attempts
 from trainers.evaluation.calibration import auc, calibration_error, pair_accuracy, reliability
 from trainers.models import load_causal, load_reward, load_tokenizer, lora_config, weight_dtype
 from trainers.pairs import SolutionSet, collect_solutions, draw_by_hash, make_pairs, split
@@ -48,8 +50,7 @@ def train_verifier(recipe: Verifier, log: Log) -> dict[str, Any]:
     if record := load_finished(recipe, data):
         log(f"{recipe.folder / 'model'} is complete; nothing to do")
         return record
-    with Sandbox(workers=WORKERS) as box, Grader() as grader:
-        problems = collect_solutions(grade(read_samples(path), box.map, grader.map))
+    problems = read_attempts(path) if has_attempts(path) else _grade_samples(path)
     trained, held_out = split(problems, recipe.held_out, recipe.seed)
     tokenizer = load_tokenizer(recipe.model, recipe.revision)
     rows, too_long = _encode_pairs(tokenizer, trained, recipe)
@@ -75,6 +76,11 @@ def train_verifier(recipe: Verifier, log: Log) -> dict[str, Any]:
     if measures := run.record.get("measures"):
         log(f"held out: {', '.join(f'{name} {_format(measures[name])}' for name in REPORTED)}")
     return run.record
+
+
+def _grade_samples(path: Path) -> list[SolutionSet]:
+    with Sandbox(workers=WORKERS) as box, Grader() as grader:
+        return collect_solutions(grade(read_samples(path), box.map, grader.map))
 
 
 def measure(folder: Path, recipe: Verifier, held_out: Sequence[SolutionSet]) -> dict[str, Any]:

@@ -149,6 +149,17 @@ HeldOutOption = Annotated[
     ),
 ]
 
+CertifyOption = Annotated[
+    str,
+    typer.Option(
+        "--certify",
+        metavar="GRADERS",
+        help="Ask reward functions, separated by commas, about true forms and near misses of each "
+        "gold: curator, math-verify, trl, verl. Prompts that one of them misjudges are left out; "
+        "cards state the error rates.",
+    ),
+]
+
 RUN_FLAGS: dict[str, dict[str, Any]] = {
     "mirror": {"mirror": MirrorOption},
     "allow_missing": {"allow_missing": MissingOption},

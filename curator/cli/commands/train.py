@@ -45,7 +45,11 @@ def train(
     ] = None,
     samples: Annotated[
         Path | None,
-        typer.Option("--samples", metavar="FILE", help="Samples to train a verifier on."),
+        typer.Option(
+            "--samples",
+            metavar="FILE",
+            help="Samples, or an export of attempts, to train a verifier on.",
+        ),
     ] = None,
     model: Annotated[
         str | None,

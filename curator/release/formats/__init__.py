@@ -7,10 +7,13 @@ here, one test. The command line imports this module for its help, so nothing he
 
 from curator.release.formats import (
     alpaca,
+    kto,
     messages,
     open_instruct,
     parquet,
+    preference,
     prompt_completion,
+    scored,
     trl_grpo,
     verifiers,
     verl,
@@ -50,6 +53,21 @@ FORMATS: dict[str, Format] = {
         "prompts with checkable golds, for tasks of verifiers",
         verifiers.lines,
         prompts=True,
+    ),
+    "preference": Format(
+        ".jsonl",
+        "pairs of a right and a wrong attempt, for TRL's DPOTrainer",
+        preference.lines,
+        pairs=True,
+    ),
+    "kto": Format(
+        ".jsonl",
+        "right and wrong attempts with labels, for TRL's KTOTrainer",
+        kto.lines,
+        pairs=True,
+    ),
+    "scored": Format(
+        ".jsonl", "right and wrong attempts with scores, as plain texts", scored.lines, pairs=True
     ),
 }
 

@@ -1,6 +1,6 @@
 """The type of a release format, and how the file of every format is written."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from json import JSONEncoder
 from pathlib import Path
@@ -31,6 +31,10 @@ COLUMNS = (
 """Columns of the rows: `id` has 16 bytes, `choices` is a list of texts, the others are texts."""
 
 
+REJECTED = ("rejected_id", "rejected_text", "rejected_reason")
+"""Further columns of pairs: the wrong attempt at the prompt of the row, and why it is wrong."""
+
+
 _encode = JSONEncoder(ensure_ascii=False).encode
 
 
@@ -40,12 +44,55 @@ def write_lines(
     to_line: Callable[[Mapping[str, Any]], Mapping[str, Any]],
 ) -> int:
     """Write JSON Lines in UTF-8, one per row, and return their number."""
-    rows = 0
+    return _write_all((to_line(row) for row in _rows(batches, COLUMNS)), out)
+
+
+def write_pairs(
+    batches: "Iterator[pa.RecordBatch]",
+    out: BinaryIO,
+    to_lines: Callable[[Mapping[str, Any]], Iterable[Mapping[str, Any]]],
+) -> int:
+    """Write JSON Lines in UTF-8, one or several per pair, and return their number."""
+    pairs = _rows(batches, (*COLUMNS, *REJECTED))
+    return _write_all((line for pair in pairs for line in to_lines(pair)), out)
+
+
+def _rows(
+    batches: "Iterator[pa.RecordBatch]", columns: Sequence[str]
+) -> Iterator[Mapping[str, Any]]:
     for batch in batches:
-        for row in batch.select(list(COLUMNS)).to_pylist():
-            out.write(_encode(to_line(row)).encode() + b"\n")
-            rows += 1
-    return rows
+        yield from batch.select(list(columns)).to_pylist()
+
+
+def _write_all(lines: Iterable[Mapping[str, Any]], out: BinaryIO) -> int:
+    written = 0
+    for line in lines:
+        out.write(_encode(line).encode() + b"\n")
+        written += 1
+    return written
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One side of a pair."""
+
+    is_right: bool
+    text: str
+    evidence_level: str
+    """Empty for a wrong attempt."""
+    reason: str
+    """Why it is wrong; empty for a right attempt."""
+    id: str
+
+
+def split_pair(pair: Mapping[str, Any]) -> tuple[Attempt, Attempt]:
+    """Return the right and the wrong attempt of a pair."""
+    return (
+        Attempt(True, pair["text"], pair["evidence_level"], "", pair["id"].hex()),
+        Attempt(
+            False, pair["rejected_text"], "", pair["rejected_reason"], pair["rejected_id"].hex()
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +110,9 @@ class Format:
     prompts: bool = False
     """Whether a row is a prompt with a gold that a reward can check, for reinforcement learning:
     exports leave other rows out (`curator.release.prompts`)."""
+    pairs: bool = False
+    """Whether the format has right and wrong attempts (`curator.release.attempts`); its batches
+    have the columns `REJECTED`, too."""
 
     def write(
         self, batches: "Iterator[pa.RecordBatch]", target: Path, overwrite: bool = False
