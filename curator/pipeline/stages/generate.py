@@ -10,18 +10,20 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
-from typing import Any
+from typing import Any, Literal
 
 from curator.checks import CHECKS, Candidate
 from curator.checks.executed import PRINTED_NOTHING
 from curator.core import arrow
 from curator.core.model import Kind, Problem, QuarantinedRecord, Rationale, Verdict
+from curator.core.thoughts import join_thought, split_thought
 from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.stages.check import check_params
 from curator.pipeline.stages.read import read_problems
 from curator.pipeline.stages.write import CopyNumbers
 from curator.pipeline.state import Rationales, SubsetState, Written
 from curator.pipeline.teacher_session import TeacherSession
+from curator.recipe.keys import canonical
 from curator.recipe.schema import Subset
 from curator.sources.fields import quarantine
 from curator.teacher import Call, Sampling
@@ -30,6 +32,7 @@ from curator.writers.instruction import choices_line
 from curator.writers.parse_reply import read_reply
 from curator.writers.prompt_templates import Messages, Prompts
 from datastore.memo import Outputs
+from datastore.text import is_storable
 
 LONGEST_ERROR = 1_000
 """Maximum number of characters of an error that a repair prompt shows."""
@@ -96,6 +99,7 @@ def generate(context: BuildContext, name: str, state: SubsetState) -> Written:
     code = (
         "curator.writers",
         "curator.answers",
+        "curator.core.thoughts",
         __name__,
         "curator.teacher.response",
     )
@@ -147,7 +151,7 @@ def request_identity(
         "family": settings.family,
         "model": settings.model,
         "parameters": settings.parameters,
-        "sampling": sampling.model_dump(exclude={"prompts"}),
+        "sampling": canonical(sampling),
         "prompts": {name: prompts.digest(name) for name in sorted(names)},
     }
 
@@ -244,7 +248,7 @@ class Solver:
         call = await self._session.get_call(messages, sample)
         generated.calls += 1
         generated.replayed += call.fingerprint.startswith("replay")
-        text, reason = read_call(call, kind, problem.choices)
+        text, reason = read_call(call, kind, problem.choices, self._sampling.thoughts)
         if not text:
             place = f"{problem.place}, {writer} sample {sample}"
             generated.unread.append(quarantine(place, reason, call.text))
@@ -294,13 +298,24 @@ def messages_of(prompts: Prompts, prompt: str, problem: Problem) -> Messages:
     return prompts.messages(prompt, question=problem.question.strip(), options=options)
 
 
-def read_call(call: Call, kind: Kind, choices: Sequence[str]) -> tuple[str, str]:
-    """Return the text of a rationale and "", or "" and the reason why the call has none."""
+def read_call(
+    call: Call, kind: Kind, choices: Sequence[str], thoughts: Literal["drop", "keep"] = "drop"
+) -> tuple[str, str]:
+    """Return the text of a rationale and "", or "" and the reason why the call has none.
+
+    With `thoughts` as `keep`, the text of a CoT begins with the thought, if the call has one.
+    """
     if call.status == "failed":
         return "", f"call failed: {call.reason}"
     if call.flaw:
         return "", call.flaw
-    return read_reply(call.text, kind, choices)
+    text, reason = read_reply(call.text, kind, choices)
+    if not text or kind == "PoT" or thoughts == "drop":
+        return text, reason
+    thought = call.reasoning or split_thought(call.text)[0]
+    if not is_storable(thought):
+        return "", "not valid Unicode text"
+    return join_thought(thought, text), ""
 
 
 def execution_error(verdicts: Sequence[Verdict]) -> str:
