@@ -9,8 +9,9 @@ from pathlib import Path
 from curator.core.errors import CuratorError, UsageError
 from curator.core.words import counted, verb
 from curator.release.folder import select_questions, select_split
-from curator.release.formats import FORMATS
+from curator.release.formats import FORMATS, Thoughts
 from curator.release.prompts import select_prompts
+from curator.release.thoughts import place_thoughts
 from curator.versions.content import content_of
 from curator.versions.queries import digests
 from curator.versions.rows import read_rows
@@ -19,6 +20,22 @@ from datastore.files import scratch
 from datastore.new_file import refuse_existing
 from datastore.store import Store
 from datastore.versions import Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """How rows are divided between files and written."""
+
+    overwrite: bool = False
+    """Whether to replace files that exist."""
+    held_out: float = 0.0
+    """Share of the questions that goes to a second file, `NAME-validation.SUFFIX`; all rows with
+    the same question are in one file."""
+    thoughts: Thoughts = "keep"
+    """Where thoughts are written, see `THOUGHTS`."""
+
+
+DEFAULTS = ExportOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +58,21 @@ def export(
     manifest: Manifest,
     form: str,
     target: Path,
-    overwrite: bool = False,
-    held_out: float = 0.0,
+    options: ExportOptions = DEFAULTS,
 ) -> Exported:
     """Write a version in one of the `FORMATS`.
 
-    With `held_out`, that share of the questions goes to a second file, `NAME-validation.SUFFIX`;
-    all rows with the same question are in one file. A format of prompts has one row per prompt
-    whose gold can be checked. Raises UsageError for questions without a solution in a format that
-    cannot state them, CuratorError if the rows are not as many as the manifest states, BadTarget if
-    a file exists and `overwrite` is false.
+    A format of prompts has one row per prompt whose gold can be checked. Raises UsageError for
+    questions without a solution and for thoughts apart in a format that cannot state them,
+    CuratorError if the rows are not as many as the manifest states, BadTarget if a file exists that
+    may not be overwritten.
     """
+    held_out, overwrite = options.held_out, options.overwrite
+    if options.thoughts == "apart" and not FORMATS[form].thoughts:
+        able = ", ".join(name for name, each in FORMATS.items() if each.thoughts)
+        raise UsageError(
+            f"{form} has no field for thoughts. Choose keep or drop, or one of: {able}."
+        )
     files = {target: "train"}
     if held_out:
         files[target.with_name(f"{target.stem}-validation{target.suffix}")] = "validation"
@@ -68,6 +89,7 @@ def export(
             rows = read_rows(engine, store, manifest, partial(select_split, held_out, split))
             if FORMATS[form].prompts:
                 rows = select_prompts(rows, left_out, folder)
+            rows = place_thoughts(rows, options.thoughts)
             written[path] = FORMATS[form].write(rows, path, overwrite)
     expected = content_of(manifest).rows.count
     total = sum(written.values()) + left_out.total()

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -18,7 +18,7 @@ from curator.cli.options import (
 from curator.cli.terminal import print_line
 from curator.core.errors import UsageError, unknown_name
 from curator.core.words import counted
-from curator.release.formats import FORMATS
+from curator.release.formats import FORMATS, THOUGHTS, Thoughts
 
 HUB = "hub"
 """The only format that is a folder."""
@@ -45,16 +45,33 @@ def export(
         ),
     ] = None,
     held_out: HeldOutOption = 0.0,
+    thoughts: Annotated[
+        str,
+        typer.Option(
+            "--thoughts",
+            metavar="WHERE",
+            help="Where to write a thought before the answer (<think>…</think>): keep it in the "
+            "text, drop it, or apart, in a field of its own (messages, parquet).",
+        ),
+    ] = "keep",
     overwrite: OverwriteOption = False,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
     """Write a version to a file, or to a folder for the Hub."""
+    from curator.release.export import ExportOptions
     from curator.release.export import export as write
     from curator.release.folder import write_folder
 
     if form not in {*FORMATS, HUB}:
         raise UsageError(unknown_name("format", form, {*FORMATS, HUB}))
+    if thoughts not in THOUGHTS:
+        raise UsageError(unknown_name("place of thoughts", thoughts, THOUGHTS))
+    if form == HUB and thoughts != "keep":
+        raise UsageError(
+            f"A folder for the Hub keeps thoughts. Choose one of: {', '.join(FORMATS)}."
+        )
+    options = ExportOptions(overwrite, held_out, cast(Thoughts, thoughts))
     suffix = FORMATS[form].suffix if form in FORMATS else ""
     left_out: Counter[str] = Counter()
     with open_existing(store) as opened:
@@ -64,7 +81,7 @@ def export(
             release = write_folder(opened, manifest, target, held_out, overwrite=overwrite)
             written = {target: release.counts.rows}
         else:
-            exported = write(opened, manifest, form, target, overwrite, held_out)
+            exported = write(opened, manifest, form, target, options)
             written, left_out = exported.files, exported.left_out
     if as_json:
         files = {str(path): rows for path, rows in written.items()}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from curator.release.export import export
+from curator.release.export import ExportOptions, export
 from curator.release.formats import FORMATS
 from datastore.errors import BadTarget
 from datastore.store import Store
@@ -31,7 +31,7 @@ def test_every_format_can_hold_out_questions(form: str, quickstart: Path, tmp_pa
     with Store(quickstart, readonly=True) as store:
         version = store.versions.get("quickstart")
         whole = export(store, version, form, tmp_path / f"whole{FORMATS[form].suffix}").files
-        written = export(store, version, form, target, held_out=0.3).files
+        written = export(store, version, form, target, options=ExportOptions(held_out=0.3)).files
     train, validation = written
     assert validation.name == f"rows-validation{FORMATS[form].suffix}"
     assert written[train] > written[validation] > 0
@@ -47,7 +47,13 @@ def test_an_existing_file_of_either_split_is_kept(quickstart: Path, tmp_path: Pa
     with Store(quickstart, readonly=True) as store:
         version = store.versions.get("quickstart")
         with pytest.raises(BadTarget, match=r"rows-validation\.jsonl exists"):
-            export(store, version, "messages", tmp_path / "rows.jsonl", held_out=0.3)
+            export(
+                store,
+                version,
+                "messages",
+                tmp_path / "rows.jsonl",
+                options=ExportOptions(held_out=0.3),
+            )
     assert sorted(tmp_path.iterdir()) == [other]
     assert other.read_text() == "mine"
 
