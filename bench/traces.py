@@ -6,8 +6,8 @@
 In: DIR/outputs/long. Out: published labels and outcomes per file, the reasons of the check `trace`,
 every trace on which label and verdict disagree, with what the check states about it, and the loops
 that the check finds in the traces of `trace_labels.json`, where a reader labelled them. With
-`--stream N …`, the cost of auditing N traces of 120,000 characters instead: the longest traces,
-repeated to this length, each with a number of its own.
+`--stream N …`, the cost of auditing N traces of 120,000 characters by one worker instead: the
+longest traces, repeated to this length, each with a number of its own.
 """
 
 import argparse
@@ -149,7 +149,7 @@ def measure_stream(long: Path, sizes: Sequence[int]) -> Iterator[Figure]:
                     text = f"<think>Case {number}. {thought}</think>\nThe answer is {row['gt']}."
                     line = {"question": f"{row['question']} Case {number}.", "response": text}
                     out.write(json.dumps({**line, "gold": row["gt"]}) + "\n")
-            command = [sys.executable, "-m", "curator", "audit", str(file)]
+            command = [sys.executable, "-m", "curator", "audit", str(file), "--workers", "1"]
             cost = measure([*command, "--store", str(Path(folder) / "store"), "--json"])
         print(
             f"audit of {size:,} traces of {LENGTH:,} characters: {cost.peak_mb:,.0f} MB, "

@@ -22,6 +22,8 @@ FOREIGN = 0.3
 FENCES = 3.0
 """A text is an outlier if the logarithm of its number of tokens lies more than this many
 interquartile ranges outside the quartiles (Tukey's outer fences). The range is at least log 1.5."""
+BATCH = 64
+"""Number of rows that are tokenized together: a text may have a million characters."""
 SIZES = pa.schema([("id", ID), ("kind", pa.string()), ("tokens", pa.int64())])
 
 
@@ -113,7 +115,7 @@ def _count_tokens(engine: Engine) -> Iterator[pa.RecordBatch]:
     """Yield the number of tokens of all texts, in the layout `SIZES`."""
     count = counter()
     for batch in engine.batches(
-        "SELECT id, kind, text FROM audited JOIN texts USING (id) WHERE text <> ''", size=2_048
+        "SELECT id, kind, text FROM audited JOIN texts USING (id) WHERE text <> ''", size=BATCH
     ):
         sizes = pa.array([count(text) for text in batch.column("text").to_pylist()], pa.int64())
         yield pa.RecordBatch.from_arrays([*batch.columns[:2], sizes], schema=SIZES)
