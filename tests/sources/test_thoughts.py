@@ -10,6 +10,7 @@ from curator.core.model import Problem
 from curator.core.thoughts import split_thought
 from curator.sources import open_source, records
 from curator.sources.custom import CustomFiles, custom_source
+from curator.sources.detect_columns import find_columns
 
 ANSWER = "Two and two make four, so the answer is 4."
 
@@ -48,3 +49,12 @@ def test_a_turn_of_a_chat_has_its_thought(tmp_path: Path, name: str) -> None:
 def test_a_program_has_no_thought(tmp_path: Path) -> None:
     row = {"q": "How many are two and two?", "r": "print(2 + 2)", "t": "2 + 2 = 4"}
     assert read(tmp_path, row, thought="t", response="r").program == "print(2 + 2)"
+
+
+def test_an_audit_detects_a_column_of_reasoning() -> None:
+    rows = [
+        {"q": "How many are two and two?", "response": ANSWER, "reasoning_content": "2 + 2"},
+        {"q": "How many are two and one?", "response": ANSWER, "reasoning_content": None},
+    ]
+    found = {each.content: each.column for each in find_columns(rows, {"question": "q"})}
+    assert found == {"question": "q", "response": "response", "thought": "reasoning_content"}
