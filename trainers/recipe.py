@@ -97,6 +97,10 @@ class SFT(Training):
     """JSON Lines or Parquet file of `curator export`, or a folder of its format `hub`."""
     template: Literal["alpaca", "chat"] = "alpaca"
     """Template of the prompt: Alpaca's, or the model's own chat template."""
+    thoughts: Literal["train", "mask", "drop"] = "train"
+    """What to do with the thought before an answer (`<think>…</think>`, or the `reasoning_content`
+    of a message): train on it, show it to the model without loss, or leave it out. A thought that
+    is not closed is a part of the answer."""
     truncate: Literal["refuse", "allow"] = "refuse"
     """What to do if rows are longer than `max_length`: stop with an error, or truncate answers."""
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from curator.core.errors import UsageError
 from curator.core.model import QuarantinedRecord
+from curator.core.thoughts import join_thought
 from curator.sources.readers.parquet import read_parquet
 from trainers.release_manifest import read_manifest
 
@@ -46,6 +47,7 @@ class Example:
     prompt: tuple[Message, ...]
     """All messages before the answer; the last one is the user's."""
     answer: str
+    """With its thought, if it has one, in front of it."""
     subset: str
     """`subset` or `source` of the row; may be empty."""
     place: str
@@ -202,7 +204,9 @@ def _parse_messages(messages: Any) -> tuple[tuple[Message, ...], str]:
         turns.append(Message(each["role"], read_text(each, "content")))
     if turns[-1].role != "assistant" or turns[-2].role != "user":
         raise InvalidRow("messages: expected a user and an assistant message at the end")
-    return tuple(turns[:-1]), turns[-1].content
+    thought = messages[-1].get("reasoning_content") or ""
+    thought = check_text(thought, "reasoning_content")
+    return tuple(turns[:-1]), join_thought(thought, turns[-1].content)
 
 
 def read_text(row: Mapping[str, Any], key: str) -> str:

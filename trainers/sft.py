@@ -15,7 +15,7 @@ from trainers.models import load_causal, load_tokenizer, lora_config, weight_dty
 from trainers.recipe import SFT
 from trainers.release import read_release
 from trainers.run import Log, load_finished, save_run, start_run, train, training_arguments
-from trainers.tokenize import Counts, Row, encode
+from trainers.tokenize import Counts, Row, TextForm, encode
 
 IGNORED = -100
 """Label that torch ignores in the loss."""
@@ -37,7 +37,11 @@ def train_sft(recipe: SFT, log: Log) -> dict[str, Any]:
 
     tokenizer = load_tokenizer(recipe.model, recipe.revision)
     rows, counts = encode(
-        release.examples, tokenizer, recipe.template, recipe.max_length, recipe.truncate
+        release.examples,
+        tokenizer,
+        TextForm(recipe.template, recipe.thoughts),
+        recipe.max_length,
+        recipe.truncate,
     )
     for line in describe_counts(counts):
         log(line)

@@ -7,11 +7,12 @@ the training how long rows are, what would be cut, and how many tokens each subs
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Literal
 
 from curator.core.errors import UsageError, to_one_line
+from curator.core.thoughts import read_trace, split_thought
 from curator.core.words import counted, verb
 from trainers.release import Example
 
@@ -26,10 +27,20 @@ CHUNK = 1_000
 
 
 @dataclass(frozen=True, slots=True)
+class TextForm:
+    """How an example becomes a text."""
+
+    template: Literal["alpaca", "chat"] = "alpaca"
+    thoughts: Literal["train", "mask", "drop"] = "train"
+    """Whether thoughts carry loss, carry none, or are left out."""
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """The tokens of an example."""
 
     prompt: "array[int]"
+    """Includes a thought that is masked."""
     answer: "array[int]"
     """Includes the end token."""
 
@@ -41,6 +52,7 @@ class Counts:
     rows: int
     """Rows to train on."""
     prompt_tokens: int
+    """With those of masked thoughts."""
     answer_tokens: int
     longest: int
     """Tokens of the longest row, before cutting."""
@@ -60,7 +72,7 @@ class Counts:
 def encode(
     examples: Sequence[Example],
     tokenizer: Any,
-    template: Literal["alpaca", "chat"],
+    form: TextForm,
     max_length: int,
     truncate: Literal["refuse", "allow"],
 ) -> tuple[list[Row], Counts]:
@@ -71,10 +83,11 @@ def encode(
     """
     if tokenizer.eos_token_id is None:
         raise UsageError("The model's tokenizer has no end-of-text token. Choose another model.")
-    render = _alpaca_renderer if template == "alpaca" else _chat_renderer
+    make_renderer = _alpaca_renderer if form.template == "alpaca" else _chat_renderer
+    render = _with_thoughts(make_renderer(tokenizer), form.thoughts)
     rows, subsets, places = [], Counter[str](), []
     prompts = answers = longest = cut = left_out = 0
-    encoded = _encode_rows(examples, tokenizer, render(tokenizer), add_special=template == "alpaca")
+    encoded = _encode_rows(examples, tokenizer, render, add_special=form.template == "alpaca")
     for example, row in zip(examples, encoded, strict=True):
         length = len(row.prompt) + len(row.answer)
         longest = max(longest, length)
@@ -104,6 +117,22 @@ def encode(
 
 
 Render = Callable[[Example], tuple[str, str]]
+"""Return the text without loss and the text with loss of an example."""
+
+
+def _with_thoughts(render: Render, thoughts: Literal["train", "mask", "drop"]) -> Render:
+    """Return a function that renders examples with their thoughts masked, or without them."""
+
+    def mask(example: Example) -> tuple[str, str]:
+        prompt, answer = render(example)
+        trace = read_trace(answer)
+        start = trace.answer[0] if trace and not trace.fault else 0
+        return prompt + answer[:start], answer[start:]
+
+    def drop(example: Example) -> tuple[str, str]:
+        return render(replace(example, answer=split_thought(example.answer)[1]))
+
+    return {"train": render, "mask": mask, "drop": drop}[thoughts]
 
 
 def _alpaca_renderer(tokenizer: Any) -> Render:

@@ -12,10 +12,11 @@ import pyarrow as pa
 from curator.core.errors import CuratorError, UsageError
 from curator.core.words import counted, verb
 from curator.release.attempts import PER_PROBLEM, Pairing, pair_attempts
-from curator.release.formats import FORMATS, Format
+from curator.release.formats import FORMATS, Format, Thoughts
 from curator.release.order import Order, check_order, order_rows
 from curator.release.prompts import select_prompts
 from curator.release.splits import select_attempts, select_questions, select_split
+from curator.release.thoughts import place_thoughts
 from curator.rewards.certification import Certificate
 from curator.versions.content import content_of
 from curator.versions.queries import digests
@@ -41,6 +42,8 @@ class ExportOptions:
     """Maximum number of pairs per prompt, in a format of attempts."""
     order: Order = ""
     """Order of the rows of each file by solve rate."""
+    thoughts: Thoughts = "keep"
+    """Where thoughts are written, see `THOUGHTS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +79,16 @@ def export(
     """Write a version in one of the `FORMATS`.
 
     A format of prompts has one row per prompt whose gold can be checked; a format of attempts has
-    pairs of a right and a wrong attempt. Raises UsageError for questions without a solution in a
-    format that cannot state them and for an order of a version without attempts, CuratorError if
-    the rows are not as many as the manifest states, BadTarget if a file exists and `overwrite` is
-    false.
+    pairs of a right and a wrong attempt. Raises UsageError for questions without a solution and
+    for thoughts apart in a format that cannot state them, and for an order of a version without
+    attempts; CuratorError if the rows are not as many as the manifest states; BadTarget if a file
+    exists and `overwrite` is false.
     """
+    if options.thoughts == "apart" and not FORMATS[form].thoughts:
+        able = ", ".join(name for name, each in FORMATS.items() if each.thoughts)
+        raise UsageError(
+            f"{form} has no field for thoughts. Choose keep or drop, or one of: {able}."
+        )
     files = {target: "train"}
     check_order(manifest, options.order)
     if options.order and FORMATS[form].pairs:
@@ -105,6 +113,7 @@ def export(
 
         for path, split in files.items():
             rows = _select(read, FORMATS[form], split, options, done, folder)
+            rows = place_thoughts(rows, options.thoughts)
             done.files[path] = FORMATS[form].write(rows, path, overwrite)
     expected = content_of(manifest).rows.count
     if FORMATS[form].pairs:

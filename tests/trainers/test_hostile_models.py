@@ -18,7 +18,7 @@ torch = pytest.importorskip("torch", reason="the extra train is not installed")
 
 from trainers.models import load_causal, load_reward, load_tokenizer  # noqa: E402
 from trainers.release import Example, Message  # noqa: E402
-from trainers.tokenize import encode  # noqa: E402
+from trainers.tokenize import TextForm, encode  # noqa: E402
 
 LOADERS: dict[str, Callable[[str], Any]] = {
     "causal": load_causal,
@@ -217,5 +217,5 @@ def test_a_chat_template_runs_in_a_sandbox_and_fails_in_one_line(
     (hostile / "chat_template.jinja").write_text(template)
     example = Example((Message("user", "q"),), "a", "", "r.jsonl:1")
     with pytest.raises(UsageError, match=r"^r\.jsonl:1: the model's chat template fails \([^\n]+$"):
-        encode([example], load_tokenizer(str(hostile)), "chat", 64, "allow")
+        encode([example], load_tokenizer(str(hostile)), TextForm("chat"), 64, "allow")
     assert not (tmp_path / "ran").exists()

@@ -18,7 +18,7 @@ from curator.cli.options import (
 from curator.cli.terminal import print_line
 from curator.core.errors import UsageError, unknown_name
 from curator.core.words import counted
-from curator.release.formats import FORMATS
+from curator.release.formats import FORMATS, THOUGHTS, Thoughts
 
 if TYPE_CHECKING:
     from curator.release.export import Exported
@@ -68,6 +68,15 @@ def export(
             help="Maximum number of pairs per problem in preference, kto and scored.",
         ),
     ] = 4,
+    thoughts: Annotated[
+        str,
+        typer.Option(
+            "--thoughts",
+            metavar="WHERE",
+            help="Where to write a thought before the answer (<think>…</think>): keep it in the "
+            "text, drop it, or apart, in a field of its own (messages, parquet).",
+        ),
+    ] = "keep",
     overwrite: OverwriteOption = False,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
@@ -83,8 +92,11 @@ def export(
         raise UsageError(unknown_name("format", form, {*FORMATS, HUB}))
     if order and order not in ORDERS:
         raise UsageError(unknown_name("order", order, ORDERS))
-    if order and form == HUB:
-        raise UsageError(f"--order needs a format of one file, such as alpaca; saw {HUB}.")
+    if thoughts not in THOUGHTS:
+        raise UsageError(unknown_name("place of thoughts", thoughts, THOUGHTS))
+    if form == HUB and (order or thoughts != "keep"):
+        option = "--order" if order else "--thoughts"
+        raise UsageError(f"{option} needs a format of one file, such as messages; saw {HUB}.")
     suffix = FORMATS[form].suffix if form in FORMATS else ""
     certifiable = [HUB, *(name for name, each in FORMATS.items() if each.prompts)]
     if certify and form not in certifiable:
@@ -98,7 +110,13 @@ def export(
             release = write_folder(opened, manifest, target, held_out, of_card, overwrite)
             done = Exported({target: release.counts.rows})
         else:
-            options = ExportOptions(held_out, certificate, per_problem, cast("Order", order))
+            options = ExportOptions(
+                held_out,
+                certificate,
+                per_problem,
+                cast("Order", order),
+                cast(Thoughts, thoughts),
+            )
             done = write(opened, manifest, form, target, overwrite, options)
     if as_json:
         shown = {"version": manifest.ref, "format": form, "file": str(target)}

@@ -18,7 +18,7 @@ from curator.release.formats import (
     verifiers,
     verl,
 )
-from curator.release.formats.format import COLUMNS, Format
+from curator.release.formats.format import COLUMNS, THOUGHTS, Format, Thoughts
 
 FORMATS: dict[str, Format] = {
     "alpaca": Format(
@@ -30,11 +30,15 @@ FORMATS: dict[str, Format] = {
     "alpaca-jsonl": Format(
         ".jsonl", "the same three keys as JSON Lines", alpaca.lines, needs_solution=True
     ),
-    "messages": Format(".jsonl", "chat messages of a user and an assistant", messages.lines),
+    "messages": Format(
+        ".jsonl", "chat messages of a user and an assistant", messages.lines, thoughts=True
+    ),
     "prompt-completion": Format(
         ".jsonl", "prompt and completion, separated as TRL joins them", prompt_completion.lines
     ),
-    "parquet": Format(".parquet", "all columns, including question and gold answer", parquet.table),
+    "parquet": Format(
+        ".parquet", "all columns, including question and gold answer", parquet.table, thoughts=True
+    ),
     "trl-grpo": Format(
         ".jsonl",
         "prompts with checkable golds, for TRL's GRPOTrainer",
@@ -71,4 +75,4 @@ FORMATS: dict[str, Format] = {
     ),
 }
 
-__all__ = ["COLUMNS", "FORMATS", "Format"]
+__all__ = ["COLUMNS", "FORMATS", "THOUGHTS", "Format", "Thoughts"]

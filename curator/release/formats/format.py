@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from json import JSONEncoder
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from datastore.new_file import new_file
 
@@ -30,6 +30,15 @@ COLUMNS = (
 )
 """Columns of the rows: `id` has 16 bytes, `choices` is a list of texts, the others are texts."""
 
+THOUGHT = "thought"
+"""An additional column, if thoughts are written apart from `text`."""
+Thoughts = Literal["keep", "drop", "apart"]
+THOUGHTS: Mapping[Thoughts, str] = {
+    "keep": "within the text, as its author wrote it",
+    "drop": "not at all",
+    "apart": "in a field of its own: `reasoning_content` of a message, `thought` in Parquet",
+}
+"""Where an export writes thoughts."""
 
 REJECTED = ("rejected_id", "rejected_text", "rejected_reason")
 """Further columns of pairs: the wrong attempt at the prompt of the row, and why it is wrong."""
@@ -107,6 +116,9 @@ class Format:
     """Write batches of `COLUMNS` to an open file and return the number of rows."""
     needs_solution: bool = False
     """Whether the format cannot state a question without a solution."""
+    thoughts: bool = False
+    """Whether the format has a field for thoughts: it writes the column `thought`, if there is one,
+    apart from `text`."""
     prompts: bool = False
     """Whether a row is a prompt with a gold that a reward can check, for reinforcement learning:
     exports leave other rows out (`curator.release.prompts`)."""
