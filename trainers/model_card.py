@@ -91,7 +91,10 @@ def _number(value: Any) -> str:
 def _usage_section(recipe: Training) -> list[str]:
     match recipe:
         case SFT(template="alpaca"):
-            text = "Prompt it with Alpaca's template without input, ending with `### Response:`."
+            text = (
+                "Prompt it with its chat template, which is Alpaca's template without input. It "
+                "ends with `### Response:`."
+            )
         case SFT():
             text = "Prompt it with its chat template."
         case Verifier():

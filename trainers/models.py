@@ -34,6 +34,13 @@ def load_reward(name: str, revision: str = "", dtype: str = "float32") -> Any:
     )
 
 
+def stop_at(model: Any, token: int) -> None:
+    """Make a model stop generating at a token, as well as at those at which it already stops."""
+    known = model.generation_config.eos_token_id
+    others = known if isinstance(known, list) else [] if known is None else [known]
+    model.generation_config.eos_token_id = list(dict.fromkeys([token, *others]))
+
+
 def weight_dtype(recipe: "Training") -> str:
     """Return the type of the weights: trained weights need 32 bits, frozen ones may be bf16."""
     return "bfloat16" if recipe.method == "lora" and recipe.precision == "bf16" else "float32"
