@@ -5,6 +5,7 @@ and code from repositories are never loaded.
 """
 
 import json
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,34 @@ def load_reward(name: str, revision: str = "", dtype: str = "float32") -> Any:
     return pretrained.load_model(
         "AutoModelForSequenceClassification", name, revision, dtype=dtype, num_labels=1
     )
+
+
+def count_parameters(model: Any) -> int:
+    """Return the number of parameters of a model; ZeRO-3's shards state that of the whole."""
+    return sum(int(getattr(each, "ds_numel", each.numel())) for each in model.parameters())
+
+
+def read_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the weights in a folder, from the headers of its safetensors files.
+
+    Empty without such files, or if one is damaged: a header states the length of its file.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    shapes: dict[str, tuple[int, ...]] = {}
+    for file in sorted(folder.glob("*.safetensors")):
+        try:
+            with safe_open(file, framework="np") as opened:
+                names = opened.keys()
+                shapes |= {name: tuple(opened.get_slice(name).get_shape()) for name in names}
+        except (SafetensorError, OSError):
+            return {}
+    return shapes
+
+
+def count_saved(folder: Path) -> int:
+    """Return the number of parameters in the files of a folder."""
+    return sum(map(prod, read_shapes(folder).values()))
 
 
 def stop_at(model: Any, token: int) -> None:
