@@ -5,8 +5,10 @@ launcher and the recipe disagree.
 """
 
 import os
+from typing import TYPE_CHECKING
 
-from trainers.recipe import Training
+if TYPE_CHECKING:
+    from trainers.recipe import Training
 
 VARIABLES = {"fsdp": "ACCELERATE_USE_FSDP", "zero3": "ACCELERATE_USE_DEEPSPEED"}
 """Environment variables that `accelerate launch` sets, by method of sharding."""
@@ -34,7 +36,18 @@ def launched_sharding() -> str:
     return found[0] if found else "none"
 
 
-def find_mismatch(recipe: Training) -> str:
+def receives_weights() -> bool:
+    """Return whether this process gets its share of the weights from the first process.
+
+    That is FSDP2 with `fsdp_cpu_ram_efficient_loading`, as in the shipped configuration. ZeRO-3
+    does the same by itself.
+    """
+    keys = {"FSDP_VERSION": "2", "FSDP_CPU_RAM_EFFICIENT_LOADING": "true"}
+    efficient = all(os.environ.get(key) == value for key, value in keys.items())
+    return launched_sharding() == "fsdp" and efficient and not is_main_process()
+
+
+def find_mismatch(recipe: "Training") -> str:
     """Return why the recipe cannot run under this launcher; empty if it can.
 
     One sharded process would otherwise wait for the others where only the first one works: to merge

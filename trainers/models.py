@@ -5,11 +5,13 @@ and code from repositories are never loaded.
 """
 
 import json
+from collections.abc import Callable
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curator.core import pretrained
+from trainers.launch import receives_weights
 
 if TYPE_CHECKING:
     from trainers.recipe import Training
@@ -25,14 +27,23 @@ def load_tokenizer(name: str, revision: str = "") -> Any:
 
 def load_causal(name: str, revision: str = "", dtype: str = "float32") -> Any:
     """Load a model that generates text."""
-    return pretrained.load_model("AutoModelForCausalLM", name, revision, dtype=dtype)
+    return _loader()("AutoModelForCausalLM", name, revision, dtype=dtype)
 
 
 def load_reward(name: str, revision: str = "", dtype: str = "float32") -> Any:
     """Load a model that gives one number per text; other models get a new head for it."""
-    return pretrained.load_model(
+    return _loader()(
         "AutoModelForSequenceClassification", name, revision, dtype=dtype, num_labels=1
     )
+
+
+def _loader() -> Callable[..., Any]:
+    """Return what loads a model in this process.
+
+    With FSDP2, the first process sends the weights to the others, which need none of their own:
+    transformers would load all of them in every process of a machine.
+    """
+    return pretrained.make_empty_model if receives_weights() else pretrained.load_model
 
 
 def count_parameters(model: Any) -> int:

@@ -12,12 +12,14 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from accelerate.state import AcceleratorState, PartialState
 from accelerate.utils import DistributedType
 
+from curator.core import pretrained
 from trainers.multitask import train_multitask
 from trainers.recipe import KINDS, SFT, Multitask
 from trainers.sft import train_sft
@@ -31,6 +33,16 @@ def allow_fsdp(self: Any, *args: Any, **kwargs: Any) -> None:
     if os.environ.get("ACCELERATE_USE_FSDP") and shared.get("distributed_type") == "MULTI_CPU":
         shared["distributed_type"] = DistributedType.MULTI_GPU
     initialize(self, *args, **kwargs)
+
+
+def print_loading(load: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a loader of models that prints which process calls it."""
+
+    def loader(*args: Any, **options: Any) -> Any:
+        print(f"rank {os.environ['RANK']} calls {load.__name__}", flush=True)
+        return load(*args, **options)
+
+    return loader
 
 
 def main(folder: Path, kill: str) -> None:
@@ -58,4 +70,6 @@ def main(folder: Path, kill: str) -> None:
 
 if __name__ == "__main__":
     AcceleratorState.__init__ = allow_fsdp  # type: ignore[method-assign]
+    for each in (pretrained.load_model, pretrained.make_empty_model):
+        setattr(pretrained, each.__name__, print_loading(each))
     main(Path(sys.argv[1]), sys.argv[2])

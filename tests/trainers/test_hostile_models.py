@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from curator.core.errors import UsageError
-from curator.core.pretrained import check_served_model, load_model
+from curator.core.pretrained import check_served_model, load_model, make_empty_model
 from curator.screens.embedding import Embedder
 from curator.teacher.local_server import serve
 from tests.trainers.tiny import tiny_model
@@ -25,6 +25,7 @@ LOADERS: dict[str, Callable[[str], Any]] = {
     "tokenizer": load_tokenizer,
     "embedder": Embedder,
     "server": check_served_model,
+    "empty": lambda name: make_empty_model("AutoModelForCausalLM", name),
 }
 
 
@@ -125,6 +126,8 @@ FOLDERS = {
 }
 HARMLESS = {
     ("weights_named_safetensors", "server"),  # which cannot read them
+    ("weights_named_safetensors", "empty"),  # which does not read weights
+    ("pickled_weights", "empty"),
     *((name, "tokenizer") for name in FOLDERS if not name.startswith("auto_map")),
     *(("bare_pickles", loader) for loader in LOADERS),
     *(("auto_map_of_a_known_type", loader) for loader in LOADERS),

@@ -1,6 +1,7 @@
 """Two processes on the CPU train as one does, sharded or not, and resume after a kill."""
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 import yaml
 
 from curator.core.errors import CuratorError, UsageError
+from curator.core.pretrained import load_model, make_empty_model
 from curator.recipe.builtin import recipes_folder
 from tests.paths import ROOT
 from tests.trainers.launched import main
@@ -162,6 +164,8 @@ def test_fsdp_trains_as_one_process_does_and_resumes_each_training(base: Path, a
     for lines, killed in zip(resumed, KILLS, strict=True):
         assert f"{killed} resuming from" in lines
         assert f"{killed} step 4 " not in lines
+    loads = re.findall(r"rank (\d) calls (\w+)", "".join(resumed))
+    assert set(loads) == {("0", "load_model"), ("1", "make_empty_model")}
     check_same(alone, folder)
 
 
@@ -271,3 +275,26 @@ def test_no_record_is_written_if_the_saved_weights_are_not_complete(
     assert not list(folder.glob("**/training.json"))
     main(folder, "")
     assert records(folder)["sft"]["parameters"] == count_saved(base / "model")
+
+
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("kind", ["AutoModelForCausalLM", "AutoModelForSequenceClassification"])
+def test_a_model_without_content_differs_from_the_loaded_one_in_its_weights_only(
+    base: Path, tmp_path: Path, kind: str, tied: bool
+) -> None:
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    config = LlamaConfig.from_pretrained(base / "model", tie_word_embeddings=tied)
+    LlamaForCausalLM(config).save_pretrained(tmp_path)
+    options = {"dtype": "float32", **({} if kind.endswith("LM") else {"num_labels": 1})}
+    loaded = load_model(kind, str(tmp_path), **options)
+    empty = make_empty_model(kind, str(tmp_path), **options)
+    shapes = [
+        [(name, each.shape, each.dtype, each.device) for name, each in model.named_parameters()]
+        for model in (loaded, empty)
+    ]
+    assert shapes[0] == shapes[1]
+    assert list(loaded.state_dict()) == list(empty.state_dict())
+    assert len({each.data_ptr() for each in empty.parameters()}) == len(shapes[0])
+    buffers = dict(empty.named_buffers())
+    assert all(each.equal(buffers[name]) for name, each in loaded.named_buffers())
