@@ -101,6 +101,11 @@ def _usage_section(recipe: Training) -> list[str]:
             text = "Score samples with `curator score SAMPLES --verifier FOLDER`."
         case _:
             text = ""
+    if recipe.method == "lora" and not recipe.lora.merge:
+        text = (
+            f"This folder holds adapters of {_code(recipe.model)}. Load both with peft, or serve "
+            f"them with vLLM's `--lora-modules`. {text}"
+        )
     return ["## Use", "", text, ""]
 
 

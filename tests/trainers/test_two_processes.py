@@ -211,6 +211,7 @@ def test_adapters_train_on_two_processes_as_on_one_and_can_be_kept_apart(base: P
     adapted = PeftModel.from_pretrained(load_causal(str(base / "model")), apart)
     trained = sum(each.numel() for name, each in adapted.named_parameters() if "lora_" in name)
     assert trained == records(two)["2-apart"]["parameters"]
+    assert "This folder holds adapters of" in (apart / "README.md").read_text()
 
 
 def test_a_launcher_that_shards_is_refused_for_adapters(
