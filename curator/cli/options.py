@@ -134,7 +134,8 @@ ServerOption = Annotated[
     typer.Option(
         "--server",
         metavar="COMMAND",
-        help="Command that serves a local model, such as 'vllm serve {model}'.",
+        help="Command that serves a local model, such as 'vllm serve {model} --host 127.0.0.1 "
+        "--port {port}'.",
     ),
 ]
 HeldOutOption = Annotated[

@@ -24,6 +24,7 @@ from curator.recipe.load import load_recipe
 from curator.recipe.yaml_document import read_document, shipped_recipes
 from curator.release.export import export
 from curator.teacher import TeacherSettings
+from curator.teacher.local_server import digest_model
 from curator.versions.content import content_of
 from datastore.store import Store
 from trainers.evaluation.evaluate import Result, read_result, write_result
@@ -103,8 +104,10 @@ def study(
             if not release.exists():
                 export(opened, manifest, "prompt-completion", release)
         model = _train(request, release, run_folder, listener)
+        # The folder's name states what was trained; a retrained model may differ all the same.
+        digest = digest_model(str(model / "model"))
         inputs = json.dumps(
-            [model.name, repr(request.sampling), dict(request.parameters)], sort_keys=True
+            [model.name, digest, repr(request.sampling), dict(request.parameters)], sort_keys=True
         )
         key = sha256(inputs.encode()).hexdigest()[:12]
         samples, file = run_folder / f"{key}.samples.jsonl", run_folder / f"{key}.json"
@@ -114,7 +117,7 @@ def study(
                 settings = TeacherSettings(
                     model=str(model / "model"),
                     base_url=address,
-                    family="local",
+                    family=f"local {digest}",
                     key_env="",
                     parameters=dict(request.parameters),
                 )

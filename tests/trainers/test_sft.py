@@ -13,7 +13,7 @@ from tests.paths import ROOT
 from tests.trainers.tiny import ONE_THREAD, tiny_model
 from trainers.recipe import SFT
 from trainers.release import read_release
-from trainers.tokenize import ALPACA, TextForm, encode
+from trainers.tokenize import ALPACA, encode, set_template
 
 pytest.importorskip("torch", reason="the extra train is not installed")
 pytest.importorskip("trl", reason="the extra train is not installed")
@@ -70,8 +70,8 @@ def encode_release(base: Path, **keys: object) -> tuple:
     settings = recipe(base, **keys)
     tokenizer = load_tokenizer(settings.model)
     examples = read_release(Path(settings.release)).examples
-    form = TextForm(settings.template, settings.thoughts)
-    found = encode(examples, tokenizer, form, settings.max_length, settings.truncate)
+    set_template(tokenizer, settings.template)
+    found = encode(examples, tokenizer, settings.max_length, settings.truncate, settings.thoughts)
     return tokenizer, *found
 
 
