@@ -21,6 +21,7 @@ Python's, which must not call these functions before and after the fork.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import inf
 from typing import Any
 
 from curator.answers import Equivalence, compare_columns, extract, render_answer
@@ -66,8 +67,10 @@ def answer_reward(
     of its question (None or empty for an open question). TRL leaves a completion out of its group
     if all reward functions return None; beside another reward, None counts as 0. Another value
     comes from `functools.partial(answer_reward, undecided=-0.1)`. Other columns are ignored.
-    Raises ValueError if the columns differ in length.
+    Raises ValueError if the columns differ in length, or if choices or `wall_s` are not valid.
     """
+    if not 0 < wall_s < inf:
+        raise ValueError(f"wall_s is {wall_s}. Use a positive number of seconds.")
     listed = [None] * len(completions) if choices is None else choices
     names = [_choices(each) for each in listed]
     if not len(completions) == len(solution) == len(names):
@@ -163,11 +166,19 @@ def _read_gold(gold: str, choices: tuple[str, ...]) -> str:
 
 
 def _choices(choices: Iterable[str] | None) -> tuple[str, ...]:
-    return () if choices is None else tuple(choices)
+    if choices is None:
+        return ()
+    if isinstance(choices, str) or not isinstance(choices, Iterable):
+        seen = str(choices)[:40]
+        raise ValueError(f"The choices of a question are a list of texts, not {seen!r}.")
+    return tuple(map(str, choices))
 
 
 def _gold_text(gold: object) -> str:
-    return "" if gold is None else str(gold).strip()
+    try:
+        return "" if gold is None else str(gold).strip()
+    except ValueError:  # an integer of more digits than Python writes
+        return ""
 
 
 def _text(completion: object) -> str:

@@ -105,6 +105,26 @@ def test_columns_of_another_length_are_an_error_in_one_line() -> None:
         answer_reward(["1", "2"], ["1"])
 
 
+@pytest.mark.parametrize("choices", ["ABC", 5, float("nan")])
+def test_choices_that_are_no_list_are_an_error_in_one_line(choices: Any) -> None:
+    with pytest.raises(ValueError, match="a list of texts, not"):
+        score(r"\boxed{A}", "A", choices)
+
+
+def test_choices_may_be_numbers_or_an_array() -> None:
+    assert score("The answer is 5.", "B", [4, 5]) == 1.0  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("wall_s", [0, -1, float("nan"), float("inf")])
+def test_a_time_limit_is_a_positive_number(wall_s: float) -> None:
+    with pytest.raises(ValueError, match="positive number of seconds"):
+        score("5", "5", wall_s=wall_s)
+
+
+def test_a_gold_with_more_digits_than_python_writes_is_undecided() -> None:
+    assert answer_reward(["The answer is 5."] * 2, [10**5000, 5]) == [None, 1.0]
+
+
 def test_a_trainer_may_pass_any_other_column() -> None:
     columns = {"prompts": ["q"], "completion_ids": [[1]], "trainer_state": None, "level": ["5"]}
     assert answer_reward(completions=["The answer is 5."], solution=["5"], **columns) == [1.0]
