@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from curator import build, load
-from curator.core.errata import Erratum, add_ruling, read_errata
+from curator.core.errata import Erratum, add_ruling, erratum_key, read_errata
 from curator.core.errors import RecipeError, UsageError
 from curator.core.model import Problem
 from curator.pipeline.golds.own_solution import read_own
@@ -14,6 +14,8 @@ from curator.pipeline.golds.run import find_golds_in_doubt
 from curator.pipeline.golds.suspects import GoldsInDoubt
 from curator.pipeline.run_options import RunOptions
 from curator.recipe.load import load_recipe
+from curator.versions.diff import row_changes
+from datastore.store import Store
 from tests.worlds import curator
 
 ONE = RunOptions(workers=1)
@@ -149,6 +151,38 @@ def test_a_ruling_is_applied_by_a_recipe_and_hides_the_suspect(tmp_path: Path) -
     assert "no gold answer" in {row["reason"] for row in verdicts}
     left = find_golds_in_doubt(golds, [model], tmp_path / "store", ONE, file)
     assert (left.ruled, len(left.suspects)) == (2, 0)
+
+
+@pytest.mark.parametrize(("checks", "what"), [("answer", "added"), ("format", "changed")])
+def test_diff_names_the_errata_where_a_gold_was_corrected(
+    tmp_path: Path, checks: str, what: str
+) -> None:
+    question, right = SUMS[0]
+    response = f"The answer is {right}."
+    write(
+        tmp_path / "rows.jsonl",
+        [
+            {"question": question, "response": response, "gold": "99"},
+            {"question": SUMS[1][0], "response": "The answer is 3.", "gold": "3"},
+        ],
+    )
+    add_ruling(tmp_path / "errata.jsonl", Erratum(erratum_key(question, "99"), "wrong", str(right)))
+    recipe = tmp_path / "mine.yaml"
+    text = (
+        "name: mine\nabout: Sums.\nscreens: {contamination: null}\nsubsets:\n  mine:\n"
+        f"    kind: CoT\n    checks: [{checks}]\n    source:\n      file: rows.jsonl\n"
+        "      licence: MIT\n"
+        "      columns: {question: question, solution: response, gold: gold}\n"
+    )
+    recipe.write_text(text)
+    before = build(str(recipe), store=tmp_path / "store", options=ONE)
+    recipe.write_text(text + "errata: errata.jsonl\n")
+    after = build(str(recipe), store=tmp_path / "store", options=ONE)
+    with Store(tmp_path / "store") as store:
+        changes = row_changes(store, before, after)
+        back = row_changes(store, after, before)
+    assert [(each.what, each.rule) for each in changes] == [(what, "errata: other gold answer")]
+    assert len(back) == 1
 
 
 def test_a_ruling_is_a_line_of_its_own_whatever_it_says(tmp_path: Path) -> None:
