@@ -37,8 +37,9 @@ KINDS: Mapping[QuestionKind, str] = {
 CHOICES_LINE = "answer choices:"
 _NOT_GIVEN = re.compile(
     r"proof|proved|proven|qed|notfound|none|null|nan|na|unknown|unanswerable|noanswer|omitted"
-    r"|answernotfound|see(?:solution|proof)|not(?:provided|available|applicable)"
+    r"|answernotfound|answers?(?:may)?var(?:y|ies)|varies|see(?:solution|proof)|not(?:provided|available|applicable)"
 )
+_VALUE = re.compile(r"[\w\\∞∅]")
 _BOOLEANS = frozenset(("yes", "no", "true", "false"))
 _DRAWN = re.compile(r"\[asy\]|\\begin\{(?:asy|tikzpicture|pspicture|picture)\}", re.I)
 _DRAWING = re.compile(r"\[asy\](?:[^\[]|\[(?!/asy\]))*+(?:\[/asy\])?", re.I)
@@ -161,8 +162,8 @@ def _find(body: str, gold: str, has_choices: bool) -> Iterator[FoundKind]:
     labels = _find_choices(text)
     if parts := "" if has_choices or labels else _find_parts(text):
         yield FoundKind("several parts", parts)
-    plain = re.sub(r"\\text(?:bf)?|\\mathrm|[^a-z]", "", gold.lower())
-    if not re.search(r"[\w\\]", gold) or _is_placeholder(gold, plain):
+    plain = _letters(gold)
+    if states_no_answer(gold):
         yield FoundKind("no gold answer", gold.strip())
     asked = _TRUE_OR_FALSE.search(text)
     if (plain in _BOOLEANS and len(gold) < 20) or (asked and plain in ("t", "f")):
@@ -173,8 +174,15 @@ def _find(body: str, gold: str, has_choices: bool) -> Iterator[FoundKind]:
         yield FoundKind("multiple choice", labels or "has choices")
 
 
-def _is_placeholder(gold: str, plain: str) -> bool:
-    return bool(_NOT_GIVEN.fullmatch(plain)) and not re.search(r"\d", gold)
+def states_no_answer(gold: str) -> bool:
+    """Return whether a gold answer is missing, a mark, or a word such as `proof` or `notfound`."""
+    return not _VALUE.search(gold) or (
+        bool(_NOT_GIVEN.fullmatch(_letters(gold))) and not re.search(r"\d", gold)
+    )
+
+
+def _letters(gold: str) -> str:
+    return re.sub(r"\\text(?:bf)?|\\mathrm|[^a-z]", "", gold.lower())
 
 
 def _find_figure(body: str, text: str) -> Iterator[FoundKind]:
