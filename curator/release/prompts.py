@@ -17,6 +17,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from curator.answers import compare_by_rules, extract
+from curator.checks.question_kind import states_no_answer
 from curator.core.model import EVIDENCE_LEVELS
 from curator.release.formats import COLUMNS
 from curator.rewards.certification import Certificate
@@ -25,6 +26,8 @@ from datastore.errors import wrap_os_errors
 
 MOST_WORDS = 8
 """Maximum number of words of a gold that is a text."""
+MOST_CHARACTERS = 500
+"""Maximum length of a gold; the longest of 3,000 in MATH train has 120 characters."""
 
 REPEATED = "same prompt"
 CONTRADICTED = "golds of one prompt differ"
@@ -32,9 +35,10 @@ NO_GOLD = "no gold"
 NO_CHOICE = "gold is no choice"
 PROSE = "gold is prose"
 UNRECOGNISED = "gold is not recognised"
-_NONE = frozenset(("", "-", "?", "n/a", "nan", "null", "none given", "notfound", "proof"))
+TOO_LONG = "gold is too long"
 
-_LEVELS = list(EVIDENCE_LEVELS)
+_LEVELS = [*EVIDENCE_LEVELS, ""]
+"""The strongest first; a level that only a newer Curator knows is empty."""
 
 
 @dataclass(slots=True)
@@ -55,11 +59,14 @@ def why_unchecked(gold: str, choices: tuple[str, ...] = ()) -> str:
     the gold of a question with choices is one of them. A long text is no gold, since a right answer
     in other words would be found wrong.
     """
-    if gold.strip().lower() in _NONE:
+    if states_no_answer(gold):
         return NO_GOLD
+    if len(gold) > MOST_CHARACTERS:
+        return TOO_LONG
     answer = extract(rf"The answer is \boxed{{{gold}}}.", choices)
     outcome = compare_by_rules(gold, answer, choices) if answer else None
-    if answer is None or outcome is None or outcome.outcome != "equal":
+    single = "\n" not in gold.strip()
+    if answer is None or outcome is None or outcome.outcome != "equal" or not single:
         return UNRECOGNISED
     if choices and answer.kind != "option":
         return NO_CHOICE

@@ -113,6 +113,30 @@ def test_no_rows_give_no_prompts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("gold", "reason"),
+    [
+        ("not found", "no gold"),
+        ("See solution.", "no gold"),
+        (r"\text{Answers may vary}", "no gold"),
+        ("***", "no gold"),
+        ("∞", ""),
+        ("9" * 5_000, "gold is too long"),
+        ("5\n6", "gold is not recognised"),
+        (r"\boxed{}", "gold is not recognised"),
+    ],
+)
+def test_a_gold_that_is_no_answer_is_left_out(gold: str, reason: str) -> None:
+    assert why_unchecked(gold) == reason
+
+
+def test_a_level_that_only_a_newer_release_knows_is_the_weakest(tmp_path: Path) -> None:
+    rows = [row(1, question="Q", evidence_level=""), row(2, question="R", evidence_level="")]
+    rows.append(row(3, question="Q", evidence_level="form"))
+    chosen, _ = select(tmp_path, batch(*rows))
+    assert [each["evidence_level"] for each in chosen] == ["form", ""]
+
+
+@pytest.mark.parametrize(
     ("gold", "choices"),
     [("1,000", ()), (r"\frac{1}{2}", ()), ("B", ("1", "2")), ("[1, 2]", ()), ("Evelyn", ())],
 )

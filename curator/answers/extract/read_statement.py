@@ -181,7 +181,7 @@ def read_statement(
         letter = letter or read_label(normalize(content), choices)
         valid = letter and (not choices or LETTERS.find(letter[0]) < len(choices))
         return Answer("option", letter, span=span) if valid else None
-    if _NOTHING.fullmatch(content) or (choices and names_alternatives(content)):
+    if _NOTHING.fullmatch(content) or names_alternatives(content):
         return None
     if statement.kind == "box":
         before = [box for box in boxes if box[1] <= span[1]]
