@@ -3,6 +3,7 @@
 from collections import defaultdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from curator.answers import Grader
@@ -12,7 +13,7 @@ from curator.sandbox import Sandbox
 from tests.trainers.sums import MOST, OFF_BY, prompt_texts, sums, write_problems
 from tests.trainers.tiny import tiny_model
 from trainers.evaluation.evaluate import evaluate
-from trainers.evaluation.metrics import paired_difference
+from trainers.evaluation.metrics import paired_differences
 from trainers.recipe import Verifier
 
 pytest.importorskip("torch", reason="the extra train is not installed")
@@ -82,7 +83,7 @@ def test_a_verifier_beats_a_misled_vote_and_the_metrics_equal_those_of_brute_for
     votes, reranked = (
         [row["values"][f"{rule}@8"] for row in result.problems] for rule in ("Maj1", "RR.All")
     )
-    gap, p = paired_difference(reranked, votes)
+    ((gap, p),) = paired_differences(np.array([reranked]).T, np.array([votes]).T)
     assert gap.low > 0 and p < 0.05
     assert scores["W.RR@8"] > scores["Maj1@8"]
     assert not any("RR.All is no better" in note for note in result.notes)
