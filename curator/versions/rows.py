@@ -23,7 +23,9 @@ from curator.versions.queries import (
     digests,
     evidence_levels,
     failed_answers,
+    labelled_steps,
     ordered_verdicts,
+    stopped_by_checks,
     verdicts,
     version_verdicts,
 )
@@ -72,6 +74,9 @@ class RowsSql:
     attempts: str
     """The columns of `rows`, `is_right` and `reason`: these rows, and the attempts at a problem of
     the version that failed a check of their program or answer, which `reason` states."""
+    labelled: str
+    """The columns of `attempts` and `labelled_steps`: these rows, and the solutions with labelled
+    steps of a problem of the version that a check stopped, for which `is_right` is false."""
 
 
 Select = Callable[[RowsSql], str]
@@ -182,12 +187,18 @@ def _rows_sql(store: Store, manifest: Manifest, subset: str, shards: Shards) -> 
     failed = f"JOIN ({failed_answers(verdicts(paths[2]))}) v ON v.row_id = w.id"
     solved = _solved_problems(store, manifest)
     wrong = f"{select(_OF_WRONG, failed)} WHERE w.problem_id IN ({solved})"
+    stopped = f"JOIN ({stopped_by_checks(verdicts(paths[2]))}) v ON v.row_id = w.id"
+    outside = f"WHERE w.problem_id IN ({solved}) AND w.id NOT IN (SELECT id FROM chosen)"
+    unfinished = f"{select(_OF_WRONG, stopped)} {outside}"
+    steps = f"SELECT id, labelled_steps FROM ({labelled_steps(written)})"
     checks = content.recipe.subsets[subset].checks
     screened = map(store.objects.path, objects.screens.values())
     return RowsSql(
         rows,
         ordered_verdicts([(subset, paths[2], checks)], screened),
         f"{right} UNION ALL {wrong}",
+        f"SELECT * FROM ({right}) LEFT JOIN ({steps}) USING (id) UNION ALL "
+        f"SELECT * FROM ({unfinished}) JOIN ({steps}) USING (id)",
     )
 
 

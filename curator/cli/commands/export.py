@@ -129,6 +129,11 @@ def export(
         print_line(f"{counted(last, 'row')} without a solve rate: last")
     for reason, rows in done.left_out.most_common():
         print_line(f"Left out {counted(rows, 'row')}: {reason}")
+    if done.labelled.kept or done.labelled.stopped:
+        print_line(
+            f"{counted(done.labelled.kept, 'row')} of the version, "
+            f"{counted(done.labelled.stopped, 'solution')} that a check stopped"
+        )
     if done.pairing.pairs:
         _print_pairing(done)
     if certificate:
@@ -141,8 +146,10 @@ def _describe(form: str, done: "Exported") -> dict[str, Any]:
         "rows": done.rows,
         "files": {str(path): rows for path, rows in done.files.items()},
     }
-    if form in FORMATS and FORMATS[form].prompts:
+    if form in FORMATS and (FORMATS[form].prompts or FORMATS[form].steps):
         shown["left_out"] = dict(done.left_out.most_common())
+    if form in FORMATS and FORMATS[form].steps:
+        shown["solutions"] = {"kept": done.labelled.kept, "stopped": done.labelled.stopped}
     return shown | (done.pairing.plain() if done.pairing.pairs else {})
 
 
