@@ -1,7 +1,7 @@
 """Choose the rows of a release for process supervision: solutions whose steps have labels.
 
-In: batches of `RowsSql.labelled`. Out: the same batches without the rows of the version that have
-no labelled step, which are counted.
+In: batches of `RowsSql.labelled`. Out: the same batches without the rows that have no labelled
+step, and without the solutions of problems that no screen has seen. Both are counted.
 """
 
 from collections import Counter
@@ -21,6 +21,8 @@ class LabelledRows:
     kept: int = 0
     stopped: int = 0
     """Solutions of the version's problems that a check failed or could not decide."""
+    unscreened: int = 0
+    """Such solutions of other problems, which no screen has seen: they are left out."""
 
 
 def select_labelled(
@@ -34,6 +36,9 @@ def select_labelled(
         if left:
             left_out[NO_LABELS] += left
         batch = batch.filter(has_labels)
+        screened = batch.column("is_screened")
+        rows.unscreened += len(batch) - (pc.sum(screened).as_py() or 0)
+        batch = batch.filter(screened)
         count = pc.sum(batch.column("is_right")).as_py() or 0
         rows.kept += count
         rows.stopped += len(batch) - count

@@ -75,8 +75,9 @@ class RowsSql:
     """The columns of `rows`, `is_right` and `reason`: these rows, and the attempts at a problem of
     the version that failed a check of their program or answer, which `reason` states."""
     labelled: str
-    """The columns of `attempts` and `labelled_steps`: these rows, and the solutions with labelled
-    steps of a problem of the version that a check stopped, for which `is_right` is false."""
+    """The columns of `attempts`, `labelled_steps` and `is_screened`: these rows, and the solutions
+    with labelled steps that a check stopped, for which `is_right` is false. `is_screened`: their
+    problem has a row of the version, so that screens have seen it."""
 
 
 Select = Callable[[RowsSql], str]
@@ -188,8 +189,9 @@ def _rows_sql(store: Store, manifest: Manifest, subset: str, shards: Shards) -> 
     solved = _solved_problems(store, manifest)
     wrong = f"{select(_OF_WRONG, failed)} WHERE w.problem_id IN ({solved})"
     stopped = f"JOIN ({stopped_by_checks(verdicts(paths[2]))}) v ON v.row_id = w.id"
-    outside = f"WHERE w.problem_id IN ({solved}) AND w.id NOT IN (SELECT id FROM chosen)"
-    unfinished = f"{select(_OF_WRONG, stopped)} {outside}"
+    seen = f"w.problem_id IN ({solved}) AS is_screened"
+    outside = "WHERE w.id NOT IN (SELECT id FROM chosen)"
+    unfinished = f"{select(f'{_OF_WRONG}, {seen}', stopped)} {outside}"
     steps = f"SELECT id, labelled_steps FROM ({labelled_steps(written)})"
     checks = content.recipe.subsets[subset].checks
     screened = map(store.objects.path, objects.screens.values())
@@ -197,7 +199,8 @@ def _rows_sql(store: Store, manifest: Manifest, subset: str, shards: Shards) -> 
         rows,
         ordered_verdicts([(subset, paths[2], checks)], screened),
         f"{right} UNION ALL {wrong}",
-        f"SELECT * FROM ({right}) LEFT JOIN ({steps}) USING (id) UNION ALL "
+        f"SELECT *, true AS is_screened FROM ({right}) LEFT JOIN ({steps}) USING (id) "
+        "UNION ALL BY NAME "
         f"SELECT * FROM ({unfinished}) JOIN ({steps}) USING (id)",
     )
 

@@ -1,5 +1,6 @@
 """The command `curator export`."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -134,6 +135,11 @@ def export(
             f"{counted(done.labelled.kept, 'row')} of the version, "
             f"{counted(done.labelled.stopped, 'solution')} that a check stopped"
         )
+    if done.labelled.unscreened:
+        print_line(
+            f"Left out {counted(done.labelled.unscreened, 'solution')} of problems without a row, "
+            "which no screen has seen"
+        )
     if done.pairing.pairs:
         _print_pairing(done)
     if certificate:
@@ -149,7 +155,7 @@ def _describe(form: str, done: "Exported") -> dict[str, Any]:
     if form in FORMATS and (FORMATS[form].prompts or FORMATS[form].steps):
         shown["left_out"] = dict(done.left_out.most_common())
     if form in FORMATS and FORMATS[form].steps:
-        shown["solutions"] = {"kept": done.labelled.kept, "stopped": done.labelled.stopped}
+        shown["solutions"] = asdict(done.labelled)
     return shown | (done.pairing.plain() if done.pairing.pairs else {})
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from curator import RunOptions, build
 from curator.core.errors import UsageError
+from curator.pipeline.reverify import reverify
 from curator.release.export import Exported, ExportOptions, export
 from curator.release.formats import stepwise
 from curator.versions.views import run_query
@@ -130,7 +131,8 @@ def test_solutions_of_problems_that_no_screen_has_seen_are_not_exported(
     built: Path, tmp_path: Path
 ) -> None:
     # Screens read the rows that passed the checks, so this problem may be an evaluation question.
-    _, _, lines = write(built, "stepwise", tmp_path / "steps.jsonl")
+    _, done, lines = write(built, "stepwise", tmp_path / "steps.jsonl")
+    assert done.labelled.unscreened == 1
     assert COWS not in {line["prompt"] for line in lines}
 
 
@@ -168,6 +170,26 @@ def test_a_version_without_labelled_steps_has_no_stepwise_file(
             export(store, manifest, "stepwise", target)
         assert run_query(store, "SELECT count(*) FROM steps")[1] == [(0,)]
     assert not target.exists()
+
+
+def test_a_version_that_is_verified_again_has_the_same_labels(built: Path) -> None:
+    assert reverify("labelled@1", built).ref == "labelled@1"
+
+
+def test_copies_in_two_files_keep_their_labels_under_new_ids(tmp_path: Path) -> None:
+    mirror = tmp_path / "mirror/sources/prm800k"
+    mirror.mkdir(parents=True)
+    other = step(("# Answer\n\n24", 1), ("# Answer\n\n22", -1))
+    for name, steps in (("one", step(("# Answer\n\n24", 1))), ("two", other)):
+        (mirror / f"{name}_train.jsonl").write_text(json.dumps(record(EGGS, "24", steps)))
+    (tmp_path / "labelled.yaml").write_text(RECIPE.partition("  plain:")[0])
+    options = RunOptions(mirror=tmp_path / "mirror")
+    build(tmp_path / "labelled.yaml", tmp_path / "store", options=options)
+    with Store(tmp_path / "store") as store:
+        query = "SELECT id, label FROM steps JOIN rationales USING (version, id)"
+        _, found = run_query(store, query)
+    assert len({row_id for row_id, _ in found}) == 2
+    assert sorted(label for _, label in found) == ["right", "right", "wrong"]
 
 
 def test_all_solutions_of_a_question_are_in_one_split(built: Path, tmp_path: Path) -> None:
