@@ -188,19 +188,6 @@ def labelled_steps(rationales: str) -> str:
     )
 
 
-def stopped_by_checks(verdicts: str) -> str:
-    """SELECT of (row_id, reason): the rows that a check failed or could not decide, once each.
-
-    `verdicts` is a SELECT of them. The first check that failed comes first.
-    """
-    names = ", ".join(map(literal, CHECKS))
-    return (
-        "SELECT row_id, first(reason ORDER BY outcome = 'undecided', "
-        f'list_position([{names}], "check")) AS reason '
-        f"FROM ({verdicts}) WHERE outcome IN ('failed', 'undecided') GROUP BY row_id"
-    )
-
-
 def version_rationales(store: Store, manifest: Manifest) -> str:
     """SELECT of all rationales of a version with their subset."""
     return " UNION ALL BY NAME ".join(

@@ -25,7 +25,7 @@ from curator.versions.queries import (
     failed_answers,
     labelled_steps,
     ordered_verdicts,
-    stopped_by_checks,
+    stopping_verdicts,
     verdicts,
     version_verdicts,
 )
@@ -188,12 +188,12 @@ def _rows_sql(store: Store, manifest: Manifest, subset: str, shards: Shards) -> 
     failed = f"JOIN ({failed_answers(verdicts(paths[2]))}) v ON v.row_id = w.id"
     solved = _solved_problems(store, manifest)
     wrong = f"{select(_OF_WRONG, failed)} WHERE w.problem_id IN ({solved})"
-    stopped = f"JOIN ({stopped_by_checks(verdicts(paths[2]))}) v ON v.row_id = w.id"
+    checks, undecided = content.recipe.subsets[subset].checks, content.recipe.undecided
+    checked = ordered_verdicts([(subset, paths[2], checks)], ())
+    stopped = f"JOIN ({stopping_verdicts(checked, undecided)}) v ON v.row_id = w.id"
     seen = f"w.problem_id IN ({solved}) AS is_screened"
-    outside = "WHERE w.id NOT IN (SELECT id FROM chosen)"
-    unfinished = f"{select(f'{_OF_WRONG}, {seen}', stopped)} {outside}"
+    rejected = select(f"{_OF_WRONG}, {seen}", stopped)
     steps = f"SELECT id, labelled_steps FROM ({labelled_steps(written)})"
-    checks = content.recipe.subsets[subset].checks
     screened = map(store.objects.path, objects.screens.values())
     return RowsSql(
         rows,
@@ -201,7 +201,7 @@ def _rows_sql(store: Store, manifest: Manifest, subset: str, shards: Shards) -> 
         f"{right} UNION ALL {wrong}",
         f"SELECT *, true AS is_screened FROM ({right}) LEFT JOIN ({steps}) USING (id) "
         "UNION ALL BY NAME "
-        f"SELECT * FROM ({unfinished}) JOIN ({steps}) USING (id)",
+        f"SELECT * FROM ({rejected}) JOIN ({steps}) USING (id)",
     )
 
 

@@ -57,7 +57,12 @@ RIGHT = record(
     step(("2 * 12 = 22.", -1), ("2 * 12 is easy.", 0), chosen=1),
     step(("# Answer\n\n24", 1), ("# Answer\n\n22", None)),
 )
-WRONG = record(EGGS, "24", step(("A dozen is 10.", -1), ("A dozen is 12.", 1), chosen=None))
+WRONG = record(
+    EGGS,
+    "24",
+    step(("A dozen is 10.", -1), ("A dozen is 12.", 1)),
+    step(("# Answer\n\n20", -1), chosen=None),
+)
 UNFINISHED = record(EGGS, "24", step(("Eggs are round.", 0)), step(("So.", None), chosen=None))
 CONTROL = record(EGGS, "24", step(("# Answer\n\n24", 1)), is_quality_control_question=True)
 UNSOLVED = record(COWS, "36", step(("Cows have 3 legs.", -1), chosen=None))
@@ -115,13 +120,14 @@ def test_a_line_of_stepwise_is_a_solution_or_an_alternative_after_the_steps_befo
     assert written == {
         (first, easy, "# Answer\n\n24"): [True, True, True],
         (first, "2 * 12 = 22."): [True, False],
-        ("A dozen is 10.",): [False],
+        ("A dozen is 10.", "# Answer\n\n20"): [False, False],
         (first,): [True],
         ("Eggs are round.",): [True],  # it ends before the step without a label
     }
     assert all(line["prompt"] == EGGS for line in lines)
     by_reason = {line["reason"]: line["ratings"] for line in lines}
     assert by_reason["states no answer"] == ["neutral"]
+    # The checks of the recipe in their order, although 'answer' fails, too.
     assert set(by_reason) == {"", "states no answer", "step labelled wrong"}
     assert (done.labelled.kept, done.labelled.stopped) == (1, 2)
     assert done.left_out == {"no labelled steps": 1}
@@ -157,7 +163,7 @@ def test_the_view_of_steps_lists_every_label(built: Path) -> None:
         (3, "# Answer\n\n22", "", False),
         (3, "# Answer\n\n24", "right", True),
     ]
-    assert (all_steps, wrong) == (10, 3)
+    assert (all_steps, wrong) == (11, 4)
 
 
 def test_a_version_without_labelled_steps_has_no_stepwise_file(
