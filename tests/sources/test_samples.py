@@ -22,6 +22,7 @@ REASONS = {
     "mathqa": ["options are not a to e"],
     "numglue": ["answer is null"],
     "lila": ["output_program is empty"],
+    "prm800k": ["rating is not -1, 0, 1 or null"],
     "mathinstruct": ["unknown source string"],
 }
 # A new source needs no sample: quickstart builds without it.
