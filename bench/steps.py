@@ -1,11 +1,12 @@
-"""Recomputes the steps of GSM8K's and MATH's solutions and of labelled model solutions.
+"""Recomputes the steps of GSM8K's and MATH's solutions and of labelled solutions and steps.
 
     python bench/steps.py --data DIR [--show] [--json FILE]
 
-In: DIR/sources and DIR/evals with gsm8k and math, and DIR/outputs/gsm8k_model_solutions. Out: how
-many solutions are arithmetic, have a wrong step, cannot be read or have no step; and how well a
-wrong step predicts the label "wrong". With --show, every step that is wrong or cannot be
-read.
+In: DIR/sources and DIR/evals with gsm8k and math, DIR/outputs/gsm8k_model_solutions, and
+DIR/outputs/prm800k. Out: how many solutions are arithmetic, have a wrong step, cannot be read or
+have no step; and how well a wrong step predicts the label "wrong" of the solution, or of the step.
+With --show, every step that is wrong or cannot be read, and every labelled step on which the label
+and the arithmetic disagree.
 """
 
 import argparse
@@ -13,14 +14,23 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from data_option import add_data_option
 from labels import lines
 from results import Figure, add_json_option, write_figures
 
-from curator.answers import Steps, compare_by_rules, extract, read_steps, render_answer
+from curator.answers import (
+    Steps,
+    compare_by_rules,
+    extract,
+    label_steps,
+    read_steps,
+    render_answer,
+)
+from curator.core.model import Problem
+from curator.sources import SOURCES, open_source, records
 
 KINDS = (
     "arithmetic: all steps right, the last equals the gold",
@@ -123,6 +133,52 @@ def print_prediction(rows: Sequence[Labelled]) -> None:
         print(f"    {name:42}{count:10,}{hits:16,}{hits / count:11.1%}{hits / wrong:9.1%}")
 
 
+@dataclass(frozen=True)
+class LabelledStep:
+    """One step that a person labelled, after the steps before it."""
+
+    place: str
+    text: str
+    label: str
+    outcome: str
+    """What its arithmetic says; empty without an equation between numbers."""
+
+
+def labelled_steps(folder: Path) -> list[LabelledStep]:
+    """Return the labelled steps of the records of PRM800K, each step once."""
+    source = replace(SOURCES["prm800k"], local=str(folder / "*.json"))
+    found: dict[tuple[str, ...], LabelledStep] = {}
+    for problem in records(source, open_source(source, None)):
+        assert isinstance(problem, Problem)
+        solution = [step.text for step in problem.labelled_steps if step.chosen]
+        for step in problem.labelled_steps:
+            texts = (problem.question, *solution[: step.number - 1], step.text)
+            if step.label and texts not in found:
+                outcome = label_steps(texts)[-1]
+                found[texts] = LabelledStep(problem.place, step.text, step.label, outcome)
+    return list(found.values())
+
+
+def print_labelled_steps(steps: Sequence[LabelledStep], show: bool) -> None:
+    """Print labels against outcomes, and the precision and recall of a wrong step."""
+    labels, outcomes = ("right", "neutral", "wrong"), ("right", "unread", "wrong", "")
+    counts = Counter((step.outcome, step.label) for step in steps)
+    print(f"PRM800K: {len(steps):,} labelled steps")
+    print(f"    {'arithmetic':24}" + "".join(f"{label:>10}" for label in labels))
+    for outcome in outcomes:
+        row = "".join(f"{counts[outcome, label]:10,}" for label in labels)
+        print(f"    {outcome or 'no equation':24}{row}")
+    hits = counts["wrong", "wrong"]
+    for name, total in (
+        ("precision", sum(counts["wrong", label] for label in labels)),
+        ("recall", sum(counts[outcome, "wrong"] for outcome in outcomes)),
+    ):
+        print(f"    {name} of a wrong step: {hits} of {total}")
+    for step in steps if show else ():
+        if {step.outcome, step.label} in ({"right", "wrong"}, {"neutral", "wrong"}):
+            print(f"    {step.place}: labelled {step.label}, {step.outcome}: {step.text!r}")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     add_data_option(parser, "sources", "evals")
@@ -144,6 +200,7 @@ def main() -> int:
     for row in rows if arguments.show else ():
         show_faults(row.place, row.steps)
     print_prediction(rows)
+    print_labelled_steps(labelled_steps(data / "outputs/prm800k"), arguments.show)
     return 0
 
 

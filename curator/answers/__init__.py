@@ -13,6 +13,7 @@ from curator.answers.compare.rules import PLAIN_RULES, Equivalence, compare_by_r
 from curator.answers.compare.symbolic import Grader, contradicts, grade_pair
 from curator.answers.extract.program_output import extract_output
 from curator.answers.extract.text import extract
+from curator.answers.steps.label import label_steps
 from curator.answers.steps.read import read_steps
 from curator.answers.steps.step import Step, Steps
 from curator.core.model import Answer
@@ -34,6 +35,7 @@ __all__ = [
     "equivalent",
     "extract",
     "extract_output",
+    "label_steps",
     "read_steps",
     "render_answer",
 ]

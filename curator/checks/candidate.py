@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from curator.answers import Equivalence, Steps
-from curator.core.model import Answer, EvidenceLevel, Kind, Verdict
+from curator.core.model import Answer, EvidenceLevel, Kind, LabelledStep, Verdict
 from curator.sandbox import Execution
 
 MAX_CHARACTERS = 400_000
@@ -36,6 +36,8 @@ class Candidate:
     agreement: Verdict | None = None
     """How a teacher's solutions agreed on the gold answer. Its row id is that of the problem. None
     if upstream states the gold answer."""
+    labelled_steps: tuple[LabelledStep, ...] = ()
+    """The steps of the text and their alternatives, if upstream labels them."""
     execution: Execution | None = None
     """How the program ended; None for CoT."""
     answer: Answer | None = None

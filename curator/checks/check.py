@@ -12,9 +12,9 @@ from curator.core.model import Kind, Verdict
 
 Evidence = Literal["agreement", "execution", "answer", "equivalence", "steps", "thought_agrees"]
 """A field of Candidate that has to be filled before a check can run."""
-Proof = Literal["execution", "answer", "gold", "form"]
-"""What a passed check is about: that the program runs, that the answer is right, that the gold
-answer is right, or only that the texts are well formed."""
+Proof = Literal["execution", "answer", "steps", "gold", "form"]
+"""What a passed check is about: that the program runs, that the answer is right, that the steps are
+right, that the gold answer is right, or only that the texts are well formed."""
 
 
 @dataclass(frozen=True, slots=True)

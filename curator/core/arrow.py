@@ -3,14 +3,14 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import fields
-from itertools import chain, islice
+from itertools import chain, islice, repeat
 from operator import attrgetter
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from curator.core.model import Problem, QuarantinedRecord, Rationale, Verdict
+from curator.core.model import LabelledStep, Problem, QuarantinedRecord, Rationale, Verdict
 from datastore.text import make_storable
 
 ID = pa.binary(16)
@@ -57,6 +57,20 @@ VERDICTS = pa.schema(
         ("evidence", pa.string()),  # canonical JSON object of strings
     ]
 )
+LABELLED_STEPS = pa.field(
+    "labelled_steps",
+    pa.list_(
+        pa.struct(
+            [
+                ("number", pa.int32()),
+                ("text", pa.string()),
+                ("label", pa.string()),
+                ("chosen", pa.bool_()),
+            ]
+        )
+    ),
+)
+"""A further column of problems and rationales, in objects that have labelled steps."""
 QUARANTINE = pa.schema([("place", pa.string()), ("reason", pa.string()), ("raw", pa.string())])
 
 BATCH_CHARACTERS = 64 << 20
@@ -94,6 +108,7 @@ def _quarantined(records: Sequence[QuarantinedRecord]) -> list[Sequence[object]]
 _PROBLEM_VALUES = attrgetter(*PROBLEMS.names)
 _RATIONALE_VALUES = attrgetter(*RATIONALES.names)
 _VERDICT_VALUES = attrgetter(*VERDICTS.names[:-1])
+_LABELLED_STEPS = attrgetter(LABELLED_STEPS.name)
 _COLUMNS: Mapping[type, Callable[[Any], list[Sequence[object]]]] = {
     Problem: _problems,
     Rationale: _rationales,
@@ -101,6 +116,12 @@ _COLUMNS: Mapping[type, Callable[[Any], list[Sequence[object]]]] = {
     QuarantinedRecord: _quarantined,
 }
 """The values of records of each type, column by column."""
+
+
+def schema_of(records: Iterable[Problem | Rationale], schema: pa.Schema) -> pa.Schema:
+    """Return `schema`, with the column of labelled steps if a record has any."""
+    labelled = any(record.labelled_steps for record in records)
+    return schema.append(LABELLED_STEPS) if labelled else schema
 
 
 def to_batches(
@@ -114,7 +135,10 @@ def to_batches(
     characters = 0
     remaining = iter(records)
     while some := list(islice(remaining, min(GROUP, size - len(columns[0])))):
-        for column, values in zip(columns, _COLUMNS[type(some[0])](some), strict=True):
+        written = _COLUMNS[type(some[0])](some)
+        if LABELLED_STEPS.name in schema.names:
+            written.append(list(map(_LABELLED_STEPS, some)))
+        for column, values in zip(columns, written, strict=True):
             column += values
             characters += _count_characters(values)
         if len(columns[0]) == size or characters > BATCH_CHARACTERS:
@@ -147,6 +171,10 @@ def make_array(values: Sequence[Any], type_: pa.DataType) -> pa.Array:
         children = [make_array(list(chain.from_iterable(values)), type_.value_type)]
         buffers = [None, _ends(values, np.int32)]
         return pa.Array.from_buffers(type_, len(values), buffers, children=children)
+    if pa.types.is_struct(type_):
+        columns = list(zip(*values, strict=True)) or [()] * type_.num_fields
+        children = [make_array(each, type_.field(at).type) for at, each in enumerate(columns)]
+        return pa.Array.from_buffers(type_, len(values), [None], children=children)
     if pa.types.is_fixed_size_binary(type_):
         data = b"".join(values)
     elif pa.types.is_boolean(type_):
@@ -164,22 +192,32 @@ def _ends(items: Sequence[Sized], dtype: type[np.integer[Any]]) -> pa.Buffer:
 
 
 def _count_characters(values: Sequence[Any]) -> int:
-    """Return the characters of a column of texts, or of lists of texts."""
+    """Return the characters of a column of texts, of lists of texts or of labelled steps."""
     if isinstance(values[0], str):
         return sum(map(len, values))
     if isinstance(values[0], tuple):
-        return sum(sum(map(len, each)) for each in values)
+        parts = chain.from_iterable(values)
+        return sum(len(each if isinstance(each, str) else each.text) for each in parts)
     return 0
 
 
 def to_problems(batch: pa.RecordBatch) -> Iterator[Problem]:
-    """Yield the problems of a batch in the schema `PROBLEMS`."""
-    names = [field.name for field in fields(Problem) if field.init]
-    # The id comes last, as `stored_id`.
-    columns = [batch.column(name).to_pylist() for name in (*names, "id")]
+    """Yield the problems of a batch in the schema `PROBLEMS`, with labelled steps or without."""
+    steps = LABELLED_STEPS.name
+    names = [field.name for field in fields(Problem) if field.init and field.name != steps]
+    columns: list[Iterable[Any]] = [batch.column(name).to_pylist() for name in names]
     choices = names.index("choices")
     columns[choices] = [tuple(each) for each in columns[choices]]
-    yield from map(Problem, *columns)
+    labelled: Iterable[Any] = repeat(())
+    if steps in batch.schema.names:
+        labelled = map(to_labelled_steps, batch.column(steps).to_pylist())
+    # The id comes last, as `stored_id`.
+    yield from map(Problem, *columns, labelled, batch.column("id").to_pylist())
+
+
+def to_labelled_steps(steps: Sequence[Mapping[str, Any]] | None) -> tuple[LabelledStep, ...]:
+    """Return the value of a cell of the column of labelled steps."""
+    return tuple(LabelledStep(**step) for step in steps or ())
 
 
 VERSION_ROWS = pa.schema([("id", ID), ("subset", pa.string())])

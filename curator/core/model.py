@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Kind = Literal["CoT", "PoT"]
 Outcome = Literal["passed", "failed", "undecided"]
@@ -18,6 +18,7 @@ AnswerKind = Literal[
 Notation = Literal["", "gsm8k", "mathqa", "python"]
 GoldPlace = Literal["", "solution", "program"]
 EvidenceLevel = Literal["executed", "independent", "arithmetic", "agreed", "same text", "form"]
+StepLabel = Literal["right", "neutral", "wrong", ""]
 AnswerForm = Literal["", "hashes", "box", "phrase", "letter", "output", "whole", "printed"]
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -111,6 +112,18 @@ class Answer:
     `printed` by a program."""
 
 
+class LabelledStep(NamedTuple):
+    """One step of a worked solution, with the label that upstream gives it."""
+
+    number: int
+    """Its place in the solution, from 1. Steps with the same number are alternatives."""
+    text: str
+    label: StepLabel
+    """`neutral` is neither right nor wrong for a person; empty without a label."""
+    chosen: bool = True
+    """Whether the step is a part of the solution, which goes on from it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """A question with its gold answer, and upstream's solution if there is one.
@@ -151,6 +164,8 @@ class Problem:
     """SPDX identifier, or upstream's own words."""
     place: str = ""
     """File and line of the upstream record: `train.jsonl:17`. Not part of the id."""
+    labelled_steps: tuple[LabelledStep, ...] = ()
+    """The steps of `solution` and their alternatives, by number, if upstream labels them."""
     id: bytes = dataclasses.field(init=False, repr=False, compare=False)
     """16-byte hash of source, question, gold and choices."""
     stored_id: dataclasses.InitVar[bytes] = b""
@@ -187,6 +202,8 @@ class Rationale:
     Checks read the answer from it. Not part of the id."""
     gold_in_text: bool = False
     """Whether the gold answer of the problem was read from this text. Not part of the id."""
+    labelled_steps: tuple[LabelledStep, ...] = ()
+    """The steps of the text and their alternatives, if upstream labels them. Not part of the id."""
 
     id: bytes = dataclasses.field(init=False, repr=False, compare=False)
     """16-byte hash of the fields up to `copy`; also the id of the row."""

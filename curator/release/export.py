@@ -11,11 +11,12 @@ import pyarrow as pa
 
 from curator.core.errors import CuratorError, UsageError
 from curator.core.words import counted, verb
+from curator.release import splits
 from curator.release.attempts import PER_PROBLEM, Pairing, pair_attempts
 from curator.release.formats import FORMATS, Format, Thoughts
+from curator.release.labelled import LabelledRows, select_labelled
 from curator.release.order import Order, check_order, order_rows
 from curator.release.prompts import select_prompts
-from curator.release.splits import select_attempts, select_questions, select_split
 from curator.release.thoughts import place_thoughts
 from curator.rewards.certification import Certificate
 from curator.versions.content import content_of
@@ -53,9 +54,12 @@ class Exported:
     files: dict[Path, int] = field(default_factory=dict)
     """The number of lines of each file."""
     left_out: Counter[str] = field(default_factory=Counter)
-    """The number of rows that a format of prompts or of attempts leaves out, by reason."""
+    """The number of rows that a format of prompts, attempts or labelled steps leaves out, by
+    reason."""
     pairing: Pairing = field(default_factory=Pairing)
     """How a format of attempts paired them."""
+    labelled: LabelledRows = field(default_factory=LabelledRows)
+    """The solutions of a format of labelled steps."""
     unrated: list[int] = field(default_factory=list)
     """The number of rows without a solve rate in each file, which come last in an order by it."""
 
@@ -91,8 +95,8 @@ def export(
         )
     files = {target: "train"}
     check_order(manifest, options.order)
-    if options.order and FORMATS[form].pairs:
-        raise UsageError(f"{form} pairs attempts, which have no order. Export without --order.")
+    if options.order and (FORMATS[form].pairs or FORMATS[form].steps):
+        raise UsageError(f"{form} has attempts, which have no order. Export without --order.")
     if options.held_out:
         files[target.with_name(f"{target.stem}-validation{target.suffix}")] = "validation"
     misjudged = misjudged_file(target)
@@ -115,29 +119,41 @@ def export(
             rows = _select(read, FORMATS[form], split, options, done, folder)
             rows = place_thoughts(rows, options.thoughts)
             done.files[path] = FORMATS[form].write(rows, path, overwrite)
-    expected = content_of(manifest).rows.count
-    if FORMATS[form].pairs:
-        done.left_out.update(done.pairing.left_out)
-    written = done.pairing.pairs if FORMATS[form].pairs else done.rows
-    total = written + done.left_out.total()
-    if total != expected:
+    try:
+        _check_written(manifest, form, done)
+    except CuratorError:
         for path in files:
             path.unlink()
+        raise
+    if options.certificate:
+        options.certificate.write(misjudged, overwrite)
+    return done
+
+
+def _check_written(manifest: Manifest, form: str, done: Exported) -> None:
+    """Raise CuratorError if rows are missing, UsageError if a format of some rows has none."""
+    expected = content_of(manifest).rows.count
+    pairs, steps = FORMATS[form].pairs, FORMATS[form].steps
+    if pairs:
+        done.left_out.update(done.pairing.left_out)
+    written = done.pairing.pairs if pairs else done.labelled.kept if steps else done.rows
+    total = written + done.left_out.total()
+    if total != expected:
         raise CuratorError(
             f"{manifest.ref} has {counted(expected, 'row')}, but {total:,} "
             f"{verb(total, 'was', 'were')} read: its objects "
             "contradict its manifest. Build it again."
         )
-    if FORMATS[form].pairs and expected and not done.pairing.pairs:
-        for path in files:
-            path.unlink()
+    if pairs and expected and not done.pairing.pairs:
         raise UsageError(
             f"{manifest.ref} has no right and wrong attempts at one problem that match in length, "
             f"so {form} would be empty. Build a version with several responses per problem."
         )
-    if options.certificate:
-        options.certificate.write(misjudged, overwrite)
-    return done
+    if steps and expected and not done.rows:
+        raise UsageError(
+            f"{manifest.ref} has no solution with labelled steps, so {form} would be empty. Build "
+            "a version from a source that labels steps, such as prm800k."
+        )
 
 
 def _select(
@@ -150,9 +166,12 @@ def _select(
 ) -> Iterator[pa.RecordBatch]:
     """Return the batches of a split for a format; what is left out is counted in `done`."""
     if form.pairs:
-        attempts = read(partial(select_attempts, options.held_out, split))
+        attempts = read(partial(splits.select_attempts, options.held_out, split))
         return pair_attempts(attempts, done.pairing, folder, options.per_problem)
-    rows = read(partial(select_split, options.held_out, split))
+    if form.steps:
+        labelled = read(partial(splits.select_labelled, options.held_out, split))
+        return select_labelled(labelled, done.labelled, done.left_out)
+    rows = read(partial(splits.select_split, options.held_out, split))
     if form.prompts:
         return select_prompts(rows, done.left_out, folder, options.certificate)
     return rows
@@ -169,7 +188,7 @@ def _check_solutions(engine: Engine, store: Store, manifest: Manifest, form: str
     asked = any("question" in subset.writers for subset in content.recipe.subsets.values())
     if not asked or not FORMATS[form].needs_solution:
         return
-    questions = read_rows(engine, store, manifest, select_questions)
+    questions = read_rows(engine, store, manifest, splits.select_questions)
     if count := sum(batch.num_rows for batch in questions):
         others = ", ".join(name for name, each in FORMATS.items() if not each.needs_solution)
         raise UsageError(

@@ -14,6 +14,11 @@ def select_attempts(held_out: float, split: str, sql: RowsSql) -> str:
     return select_split(held_out, split, replace(sql, rows=sql.attempts))
 
 
+def select_labelled(held_out: float, split: str, sql: RowsSql) -> str:
+    """SELECT of the solutions with labelled steps of a split, and of all rows of the version."""
+    return select_split(held_out, split, replace(sql, rows=sql.labelled))
+
+
 def split_sql(rows: str, held_out: float) -> str:
     """SELECT of rows with their `split`, by a hash of the question's words."""
     limit = f"{round(held_out * 2**32):08x}"

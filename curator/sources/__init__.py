@@ -21,10 +21,12 @@ from curator.sources.datasets import (
     lila,
     math,
     math500,
+    math_shepherd,
     mathinstruct,
     mathqa,
     mmlu_math,
     numglue,
+    prm800k,
     sat_math,
     simuleq,
     svamp,
@@ -48,6 +50,8 @@ SOURCES: dict[str, Source] = {
     "mathqa": mathqa.SOURCE,
     "numglue": numglue.SOURCE,
     "lila": lila.SOURCE,
+    "prm800k": prm800k.SOURCE,
+    "math_shepherd": math_shepherd.SOURCE,
     "mathinstruct": mathinstruct.SOURCE,
 }
 EVALS: dict[str, Source] = {
@@ -159,4 +163,5 @@ def check_columns(source: Source, opened: SourceFiles) -> None:
 def _length(problem: Problem) -> int:
     """Return the number of characters of the texts that upstream wrote."""
     texts = (problem.question, problem.gold, problem.solution, problem.program, problem.field)
-    return sum(map(len, texts)) + sum(map(len, problem.choices))
+    steps = sum(len(step.text) for step in problem.labelled_steps)
+    return sum(map(len, texts)) + sum(map(len, problem.choices)) + steps

@@ -23,7 +23,7 @@ VERDICT_WORD = (
 """`curator.core.model.verdict_word` in SQL."""
 
 
-ATTEMPT_PROOFS: tuple[Proof, ...] = ("execution", "answer")
+ATTEMPT_PROOFS: tuple[Proof, ...] = ("execution", "answer", "steps")
 """What a check must be about for a row that fails it to be a wrong attempt at its problem."""
 
 
@@ -176,9 +176,21 @@ def failed_answers(verdicts: str) -> str:
     )
 
 
+def labelled_steps(rationales: str) -> str:
+    """SELECT of the rationales with labelled steps; `rationales` is a FROM item or a SELECT.
+
+    Most objects have no such column.
+    """
+    step = "STRUCT(number INTEGER, text VARCHAR, label VARCHAR, chosen BOOLEAN)"
+    return (
+        f"SELECT * FROM (SELECT * FROM {rationales} UNION ALL BY NAME "
+        f"SELECT NULL::{step}[] AS labelled_steps WHERE false) WHERE len(labelled_steps) > 0"
+    )
+
+
 def version_rationales(store: Store, manifest: Manifest) -> str:
     """SELECT of all rationales of a version with their subset."""
-    return " UNION ALL ".join(
+    return " UNION ALL BY NAME ".join(
         f"SELECT *, {literal(subset)} AS subset FROM {scan_objects(store, digests)}"
         for subset, digests in objects_of(manifest).rationales.items()
     )

@@ -23,7 +23,9 @@ from curator.versions.queries import (
     digests,
     evidence_levels,
     failed_answers,
+    labelled_steps,
     ordered_verdicts,
+    stopping_verdicts,
     verdicts,
     version_verdicts,
 )
@@ -72,6 +74,10 @@ class RowsSql:
     attempts: str
     """The columns of `rows`, `is_right` and `reason`: these rows, and the attempts at a problem of
     the version that failed a check of their program or answer, which `reason` states."""
+    labelled: str
+    """The columns of `attempts`, `labelled_steps` and `is_screened`: these rows, and the solutions
+    with labelled steps that a check stopped, for which `is_right` is false. `is_screened`: their
+    problem has a row of the version, so that screens have seen it."""
 
 
 Select = Callable[[RowsSql], str]
@@ -182,12 +188,20 @@ def _rows_sql(store: Store, manifest: Manifest, subset: str, shards: Shards) -> 
     failed = f"JOIN ({failed_answers(verdicts(paths[2]))}) v ON v.row_id = w.id"
     solved = _solved_problems(store, manifest)
     wrong = f"{select(_OF_WRONG, failed)} WHERE w.problem_id IN ({solved})"
-    checks = content.recipe.subsets[subset].checks
+    checks, undecided = content.recipe.subsets[subset].checks, content.recipe.undecided
+    checked = ordered_verdicts([(subset, paths[2], checks)], ())
+    stopped = f"JOIN ({stopping_verdicts(checked, undecided)}) v ON v.row_id = w.id"
+    seen = f"w.problem_id IN ({solved}) AS is_screened"
+    rejected = select(f"{_OF_WRONG}, {seen}", stopped)
+    steps = f"SELECT id, labelled_steps FROM ({labelled_steps(written)})"
     screened = map(store.objects.path, objects.screens.values())
     return RowsSql(
         rows,
         ordered_verdicts([(subset, paths[2], checks)], screened),
         f"{right} UNION ALL {wrong}",
+        f"SELECT *, true AS is_screened FROM ({right}) LEFT JOIN ({steps}) USING (id) "
+        "UNION ALL BY NAME "
+        f"SELECT * FROM ({rejected}) JOIN ({steps}) USING (id)",
     )
 
 

@@ -19,7 +19,13 @@ from curator.core.errors import UsageError
 from curator.core.solve_rates import NO_COUNTS, select_rates
 from curator.versions import queries
 from curator.versions.content import Objects, content_of, objects_of
-from curator.versions.queries import VERDICT_WORD, digests, readable, skipped_versions
+from curator.versions.queries import (
+    VERDICT_WORD,
+    digests,
+    labelled_steps,
+    readable,
+    skipped_versions,
+)
 from datastore.engine import Engine, NotReadOnlyError, check_is_select, literal, scan
 from datastore.errors import StoreError, wrap_os_errors
 from datastore.files import publish, scratch
@@ -39,6 +45,9 @@ VIEWS = {
     "Wilson interval).",
     "rationales": "Texts and programs of each `version`, kept or rejected: id (`row_id` of "
     "verdicts), problem_id, subset, kind, writer, instruction, text, as_written.",
+    "steps": "Labelled steps of the rationales of each `version`, kept or rejected: id (of the "
+    "rationale), subset, number, text, label (right, neutral, wrong, or empty), chosen (false for "
+    "an alternative).",
     "problems": "Problems of each `version`: id, source, question, gold, choices, licence, place "
     "(file and line).",
     "evals": "Questions of the evaluation sets that each `version` was screened against: eval_set, "
@@ -125,14 +134,19 @@ def view_statements(store: Store, manifests: Sequence[Manifest], path: Locate) -
         f"evidence::JSON AS evidence FROM {_scan(_verdict_digests(each), path)}"
         for manifest, each in zip(manifests, objects, strict=True)
     ]
+    texts = _by_version(manifests, "rationales", "subset", path)
     return [
         "CREATE VIEW problems AS SELECT * EXCLUDE (subset) REPLACE (lower(hex(id)) AS id) "
-        f"FROM ({_by_version(manifests, 'problems', 'subset', path)}) "
+        f"FROM {_without_steps(_by_version(manifests, 'problems', 'subset', path))} "
         "QUALIFY row_number() OVER (PARTITION BY version, id ORDER BY place) = 1",
         "CREATE VIEW rationales AS SELECT * REPLACE (lower(hex(id)) "
         "AS id, lower(hex(problem_id)) AS problem_id) "
-        f"FROM ({_by_version(manifests, 'rationales', 'subset', path)}) "
+        f"FROM {_without_steps(texts)} "
         "QUALIFY row_number() OVER (PARTITION BY version, id, subset) = 1",
+        "CREATE VIEW steps AS SELECT version, lower(hex(id)) AS id, subset, step.number, "
+        "step.text, step.label, step.chosen FROM (SELECT version, id, subset, "
+        f"unnest(labelled_steps) AS step FROM ({labelled_steps(f'({texts})')})) "
+        "ORDER BY ALL",
         f"CREATE VIEW verdicts AS {' UNION ALL '.join(verdicts)}",
         # Every screen that keeps one of several rows names it: duplicates, near-duplicates, …
         "CREATE VIEW clusters AS SELECT version, evidence ->> '$.kept' AS kept, row_id, "
@@ -144,6 +158,12 @@ def view_statements(store: Store, manifests: Sequence[Manifest], path: Locate) -
         f"CREATE VIEW rows AS {' UNION ALL '.join(rows)}",
         f"CREATE VIEW versions AS {_versions_sql(manifests)}",
     ]
+
+
+def _without_steps(select: str) -> str:
+    """FROM item without the labelled steps, which are a view of their own."""
+    some = f"SELECT * FROM ({select}) UNION ALL BY NAME SELECT NULL AS labelled_steps WHERE false"
+    return f"(SELECT * EXCLUDE (labelled_steps) FROM ({some}))"
 
 
 def quarantine_sql(store: Store, manifests: Sequence[Manifest], path: Locate) -> str:

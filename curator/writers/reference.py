@@ -31,6 +31,7 @@ def write_reference(problem: Problem, kind: Kind) -> Iterator[Rationale]:
         text,
         as_written=problem.whole_solution if problem.whole_solution != text else "",
         gold_in_text=problem.gold_in == "solution",
+        labelled_steps=problem.labelled_steps,
     )
 
 

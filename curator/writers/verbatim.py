@@ -17,4 +17,12 @@ def write_verbatim(problem: Problem, kind: Kind) -> Iterator[Rationale]:
         return
     question = add_choices(problem)
     gold_in_text = problem.gold_in == ("solution" if kind == "CoT" else "program")
-    yield Rationale(problem.id, "verbatim", kind, question, text, gold_in_text=gold_in_text)
+    yield Rationale(
+        problem.id,
+        "verbatim",
+        kind,
+        question,
+        text,
+        gold_in_text=gold_in_text,
+        labelled_steps=problem.labelled_steps if kind == "CoT" else (),
+    )

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from curator.answers import compare_by_rules, extract, read_steps
+from curator.answers import compare_by_rules, extract, label_steps, read_steps
 from curator.answers.steps.read import MAX_STEPS, MAX_TEXT
 from tests.paths import DATA
 
@@ -35,6 +35,23 @@ def test_the_first_wrong_step_is_named_with_its_number_and_text() -> None:
     steps = read_steps("2 + 2 = 4. At 5:00 + 1 = 6 she ate 3 * 4 = 13 figs, 1 + 1 = 3.")
     assert not steps.recomputed and steps.fault is not None
     assert str(steps.fault) == "step 3, '3 * 4 = 13': the value is 12, not 13"
+
+
+def test_each_step_has_the_worst_outcome_of_its_equations() -> None:
+    texts = ["We add.", "2 + 2 = 4 and 3 * 4 = 13.", "5:00 + 1 = 6, 1 + 1 = 2.", "", "1 + 1 = 2"]
+    assert label_steps(texts) == ("", "wrong", "unread", "", "right")
+    assert label_steps([]) == ()
+    # A text about residues leaves the equations of all steps unread.
+    assert label_steps(["We compute modulo 4.", "3 + 3 = 2"]) == ("", "unread")
+
+
+@given(st.lists(st.text(st.sampled_from("1 2+=4\n.x<>"))))
+def test_any_steps_have_as_many_labels(texts: list[str]) -> None:
+    found = label_steps(texts)
+    assert len(found) == len(texts)
+    assert ("wrong" in found) == any(
+        step.outcome == "wrong" for step in read_steps("\n".join(texts)).steps
+    )
 
 
 def test_a_step_that_cannot_be_read_is_named_if_none_is_wrong() -> None:

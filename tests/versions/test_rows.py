@@ -115,7 +115,7 @@ def write_all(store: Path, folder: Path) -> dict[str, bytes]:
     with Store(store, readonly=True) as opened:
         manifest = opened.versions.get("many")
         for name, form in FORMATS.items():
-            if not form.pairs:  # no attempt of this version is wrong
+            if not (form.pairs or form.steps):  # no attempt is wrong, and no step has a label
                 export(opened, manifest, name, folder / name)
         write_folder(opened, manifest, folder / "release", held_out=0.3)
     files = [path for path in folder.rglob("*") if path.is_file()]

@@ -1,5 +1,6 @@
 """The command `curator export`."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -129,6 +130,16 @@ def export(
         print_line(f"{counted(last, 'row')} without a solve rate: last")
     for reason, rows in done.left_out.most_common():
         print_line(f"Left out {counted(rows, 'row')}: {reason}")
+    if done.labelled.kept or done.labelled.stopped:
+        print_line(
+            f"{counted(done.labelled.kept, 'row')} of the version, "
+            f"{counted(done.labelled.stopped, 'solution')} that a check stopped"
+        )
+    if done.labelled.unscreened:
+        print_line(
+            f"Left out {counted(done.labelled.unscreened, 'solution')} of problems without a row, "
+            "which no screen has seen"
+        )
     if done.pairing.pairs:
         _print_pairing(done)
     if certificate:
@@ -141,8 +152,10 @@ def _describe(form: str, done: "Exported") -> dict[str, Any]:
         "rows": done.rows,
         "files": {str(path): rows for path, rows in done.files.items()},
     }
-    if form in FORMATS and FORMATS[form].prompts:
+    if form in FORMATS and (FORMATS[form].prompts or FORMATS[form].steps):
         shown["left_out"] = dict(done.left_out.most_common())
+    if form in FORMATS and FORMATS[form].steps:
+        shown["solutions"] = asdict(done.labelled)
     return shown | (done.pairing.plain() if done.pairing.pairs else {})
 
 

@@ -16,7 +16,7 @@ from curator.core.errata import Erratum, erratum_key, read_errata
 from curator.core.model import Problem
 from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.shards import Shard, run_shards
-from curator.pipeline.stages.read import read_problems
+from curator.pipeline.stages.read import read_problems, write_records
 from datastore.memo import Outputs
 
 _CODE = (__name__, "curator.core.errata")
@@ -45,8 +45,8 @@ def correct_shard(
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
         counts: Counter[str] = Counter(corrected=0, removed=0)
-        batches = arrow.to_batches(_correct(context, problems, rulings, counts), arrow.PROBLEMS)
-        return {"problems": context.store.objects.write(batches, arrow.PROBLEMS)}, dict(counts)
+        corrected = _correct(context, problems, rulings, counts)
+        return {"problems": write_records(context, corrected, arrow.PROBLEMS)}, dict(counts)
 
     params = {"errata": list(applied)}
     return context.once(Stage("apply_errata", _CODE), params, [problems], make, name)

@@ -32,7 +32,7 @@ CODE = (
 
 
 _GOLD = ["id", "gold", "choices"]
-_TEXT = ["id", "problem_id", "instruction", "text", "as_written", "gold_in_text"]
+_TEXT = ["id", "problem_id", "instruction", "text", "as_written", "gold_in_text", "labelled_steps"]
 Gold = tuple[Any, ...]
 """The values of the columns `_GOLD` of one problem."""
 Text = tuple[Any, ...]
@@ -96,7 +96,9 @@ def _read(
     context: BuildContext, problems: Sequence[str], rationales: Sequence[str]
 ) -> tuple[Iterator[Gold], Iterator[Text]]:
     """Return what the check reads of objects of problems and rationales."""
-    return columns(context, problems, _GOLD), columns(context, rationales, _TEXT)
+    texts = columns(context, rationales, _TEXT)
+    read = ((*values, arrow.to_labelled_steps(steps)) for *values, steps in texts)
+    return columns(context, problems, _GOLD), read
 
 
 def _read_agreements(context: BuildContext, agreements: str) -> dict[bytes, Verdict]:
@@ -117,7 +119,7 @@ def _candidates(
     """Yield each rationale with the gold of its problem; both are in upstream's order."""
     kind, required, characters = subset.kind, subset.evidence, context.recipe.limits.characters
     id_, gold, choices = b"", "", ()
-    for row_id, problem_id, instruction, text, as_written, gold_in_text in texts:
+    for row_id, problem_id, instruction, text, as_written, gold_in_text, steps in texts:
         while id_ != problem_id:
             id_, gold, choices = next(golds)
         yield Candidate(
@@ -133,6 +135,7 @@ def _candidates(
             required=required,
             characters=characters,
             agreement=agreed.get(problem_id),
+            labelled_steps=steps,
         )
 
 

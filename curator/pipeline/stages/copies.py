@@ -131,7 +131,7 @@ def number_shard(
         written = [_number(batch, earlier, new_ids) for batch in objects.read(rationales)]
         checked = [_rename(batch, new_ids) for batch in objects.read(verdicts)]
         return {
-            "rationales": objects.write(written, arrow.RATIONALES),
+            "rationales": objects.write(written, written[0].schema),
             "verdicts": objects.write(checked, arrow.VERDICTS),
         }, {"changed": len(new_ids)}
 

@@ -24,7 +24,7 @@ from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.locate import LocatedSource
 from curator.pipeline.shards import Shard, run_shards
 from curator.pipeline.stages.ingest import ingest, problems_of
-from curator.pipeline.stages.read import read_problems
+from curator.pipeline.stages.read import read_problems, write_records
 from curator.screens import normalize
 from curator.sources.datasets.gsm8k import ANNOTATION
 from datastore.engine import literal, scan
@@ -120,8 +120,8 @@ def fill_shard(context: BuildContext, name: str, problems: str, golds: str) -> O
     def make() -> tuple[dict[str, str], dict[str, int]]:
         found = _find_golds(context, problems, golds)
         counts: Counter[str] = Counter(stated=0)
-        batches = arrow.to_batches(_fill(context, problems, found, counts), arrow.PROBLEMS)
-        return {"problems": context.store.objects.write(batches, arrow.PROBLEMS)}, dict(counts)
+        filled = _fill(context, problems, found, counts)
+        return {"problems": write_records(context, filled, arrow.PROBLEMS)}, dict(counts)
 
     return context.once(Stage("fill_gold", _CODE), {}, [problems, golds], make, name)
 

@@ -116,7 +116,8 @@ def _passed(context: BuildContext, rationales: str, verdicts: str) -> Iterator[R
     """Yield the rationales whose verdicts all passed. Verdicts are in the order of rationales."""
     outcomes_of = columns(context, [verdicts], ["row_id", "outcome"])
     row_id, outcome = next(outcomes_of, (None, ""))
-    names = ["id", *(field.name for field in fields(Rationale) if field.init)]
+    names = [field.name for field in fields(Rationale) if field.init]
+    names = ["id", *names[: names.index("labelled_steps")]]  # a hinted text has other steps
     for rationale_id, *values in columns(context, [rationales], names):
         outcomes = []
         while row_id == rationale_id:

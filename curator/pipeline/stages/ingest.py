@@ -19,6 +19,7 @@ from curator.core.words import counted, verb
 from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.locate import LocatedSource
 from curator.pipeline.shards import Shard, run_shards
+from curator.pipeline.stages.read import write_records
 from curator.sources import (
     FilePiece,
     NotCut,
@@ -171,8 +172,7 @@ def _read(
     problems = track_progress(good(), context.listener, f"reading {source.name}", rows or None)
     objects = {}
     for number, (name, slice_) in enumerate(_slices(problems)):
-        batches = arrow.to_batches(slice_, arrow.PROBLEMS)
-        objects[_name(number, name)] = context.store.objects.write(batches, arrow.PROBLEMS)
+        objects[_name(number, name)] = write_records(context, slice_, arrow.PROBLEMS)
     objects["quarantine"] = _write_quarantine(context, quarantined)
     opened.check_unchanged()
     return objects, {"records": count, "quarantined": len(quarantined)}

@@ -21,7 +21,7 @@ from curator.core.model import LETTERS, Problem
 from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.last_value import last_values
 from curator.pipeline.shards import Shard, run_shards
-from curator.pipeline.stages.read import read_problems
+from curator.pipeline.stages.read import read_problems, write_records
 from curator.sources.datasets.aqua_rat import strip_answer
 from datastore.memo import Outputs
 
@@ -59,8 +59,8 @@ def open_shard(context: BuildContext, name: str, problems: str) -> Outputs:
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
         counts: Counter[str] = Counter(opened=0, choices=0)
-        batches = arrow.to_batches(_open_all(context, problems, counts), arrow.PROBLEMS)
-        return {"problems": context.store.objects.write(batches, arrow.PROBLEMS)}, dict(counts)
+        opened = _open_all(context, problems, counts)
+        return {"problems": write_records(context, opened, arrow.PROBLEMS)}, dict(counts)
 
     return context.once(Stage("open_choices", _CODE), {}, [problems], make, name)
 

@@ -1,11 +1,13 @@
-"""Read objects of the store: problems as dataclasses, other objects by column."""
+"""Read objects of the store: problems as dataclasses, other objects by column. Write them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
 from typing import Any
 
+import pyarrow as pa
+
 from curator.core import arrow
-from curator.core.model import Problem
+from curator.core.model import Problem, Rationale
 from curator.pipeline.context import BuildContext
 
 
@@ -31,3 +33,15 @@ def columns(
                 for name in names
             )
             yield from zip(*values, strict=True)
+
+
+def write_records(
+    context: BuildContext, records: Iterable[Problem | Rationale], schema: pa.Schema
+) -> str:
+    """Write one shard of records of one type as an object, and return its digest.
+
+    It has the column of labelled steps only if a record has any: other objects stay the same.
+    """
+    listed = list(records)
+    schema = arrow.schema_of(listed, schema)
+    return context.store.objects.write(arrow.to_batches(listed, schema), schema)

@@ -13,7 +13,7 @@ from curator.core import arrow
 from curator.core.model import Problem, Rationale
 from curator.core.progress import track_progress
 from curator.pipeline.context import BuildContext, Stage
-from curator.pipeline.stages.read import read_problems
+from curator.pipeline.stages.read import read_problems, write_records
 from curator.recipe.schema import Subset
 from curator.writers import WRITERS
 from datastore.memo import Outputs
@@ -52,8 +52,8 @@ def write(
         read = list(read_problems(context, [problems]))
         rationales = _rationales(context, name, subset, read, counts)
         rows = WrittenRows(read, list(CopyNumbers().number(rationales)))
-        batches = arrow.to_batches(rows.rationales, arrow.RATIONALES)
-        return {"rationales": context.store.objects.write(batches, arrow.RATIONALES)}, counts
+        written = write_records(context, rows.rationales, arrow.RATIONALES)
+        return {"rationales": written}, counts
 
     return context.once(Stage("write", CODE), write_params(subset), [problems], make, name), rows
 

@@ -14,6 +14,7 @@ from curator.release.formats import (
     preference,
     prompt_completion,
     scored,
+    stepwise,
     trl_grpo,
     verifiers,
     verl,
@@ -72,6 +73,12 @@ FORMATS: dict[str, Format] = {
     ),
     "scored": Format(
         ".jsonl", "right and wrong attempts with scores, as plain texts", scored.lines, pairs=True
+    ),
+    "stepwise": Format(
+        ".jsonl",
+        "solutions with a label on every step, for process reward models",
+        stepwise.lines,
+        steps=True,
     ),
 }
 

@@ -43,6 +43,9 @@ THOUGHTS: Mapping[Thoughts, str] = {
 REJECTED = ("rejected_id", "rejected_text", "rejected_reason")
 """Further columns of pairs: the wrong attempt at the prompt of the row, and why it is wrong."""
 
+LABELLED = ("labelled_steps", "reason")
+"""Further columns of labelled solutions: their steps, and what stopped one that is no row."""
+
 
 _encode = JSONEncoder(ensure_ascii=False).encode
 
@@ -64,6 +67,16 @@ def write_pairs(
     """Write JSON Lines in UTF-8, one or several per pair, and return their number."""
     pairs = _rows(batches, (*COLUMNS, *REJECTED))
     return _write_all((line for pair in pairs for line in to_lines(pair)), out)
+
+
+def write_steps(
+    batches: "Iterator[pa.RecordBatch]",
+    out: BinaryIO,
+    to_lines: Callable[[Mapping[str, Any]], Iterable[Mapping[str, Any]]],
+) -> int:
+    """Write JSON Lines in UTF-8, one or several per labelled solution, and return their number."""
+    rows = _rows(batches, (*COLUMNS, *LABELLED))
+    return _write_all((line for row in rows for line in to_lines(row)), out)
 
 
 def _rows(
@@ -125,6 +138,9 @@ class Format:
     pairs: bool = False
     """Whether the format has right and wrong attempts (`curator.release.attempts`); its batches
     have the columns `REJECTED`, too."""
+    steps: bool = False
+    """Whether the format has solutions with labelled steps (`curator.release.labelled`); its
+    batches have the columns `LABELLED`, too."""
 
     def write(
         self, batches: "Iterator[pa.RecordBatch]", target: Path, overwrite: bool = False

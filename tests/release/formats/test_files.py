@@ -20,7 +20,8 @@ TEXTS = ", ".join(f"'{name} ' || n AS {name}" for name in COLUMNS if name not in
 ROWS = (
     f"SELECT unhex(md5(n::VARCHAR)) AS id, ['a'] AS choices, {TEXTS}, "
     "unhex(md5((-n)::VARCHAR)) AS rejected_id, 'no ' || n AS rejected_text, "
-    "'why' AS rejected_reason "
+    "'why' AS rejected_reason, 'why' AS reason, "
+    "[{{number: 1, text: 'no', label: 'wrong', chosen: true}}] AS labelled_steps "
     "FROM range({rows}) AS t(n) ORDER BY n"
 )
 EXPORT = """

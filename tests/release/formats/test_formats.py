@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curator.core.arrow import LABELLED_STEPS
 from curator.core.model import content_id
 from curator.release.formats import COLUMNS, FORMATS
-from curator.release.formats.format import REJECTED
+from curator.release.formats.format import LABELLED, REJECTED
 from datastore.engine import Engine
 from tests.paths import DATA
 
@@ -32,7 +33,12 @@ def as_row(number: int, **values: str) -> Row:
     row: Row = {name: values.get(name, f"{name} {number}") for name in STRING_COLUMNS}
     rejected = {"rejected_id": bytes(16), "rejected_text": row["text"], "rejected_reason": "é"}
     ids = {"id": number.to_bytes(16, "big"), "choices": [row["question"], "é", ""]}
-    return {**row, **ids, **rejected}
+    steps = [("right", row["text"], True), ("wrong", "é", False)]
+    labelled = [
+        {"number": 1, "text": text, "label": label, "chosen": chosen}
+        for label, text, chosen in steps
+    ]
+    return {**row, **ids, **rejected, "labelled_steps": labelled, "reason": "é"}
 
 
 def hard_rows() -> list[Row]:
@@ -41,8 +47,13 @@ def hard_rows() -> list[Row]:
 
 
 def batch_of(rows: list[Row]) -> pa.RecordBatch:
-    types = {"id": pa.binary(16), "choices": pa.list_(pa.string()), "rejected_id": pa.binary(16)}
-    names = (*COLUMNS, *REJECTED)
+    types = {
+        "id": pa.binary(16),
+        "choices": pa.list_(pa.string()),
+        "rejected_id": pa.binary(16),
+        "labelled_steps": LABELLED_STEPS.type,
+    }
+    names = (*COLUMNS, *REJECTED, *LABELLED)
     schema = pa.schema([(name, types.get(name, pa.string())) for name in names])
     return pa.RecordBatch.from_pylist(rows, schema)
 
@@ -53,7 +64,7 @@ def lines_of(name: str, rows: list[Row]) -> list[Row]:
 
 
 def attempts(name: str, row: Row) -> list[Row]:
-    """Return the attempts of a pair as a reader should see them; none in other formats."""
+    """Return the attempts of a row as a reader should see them; none in formats of rows."""
     user = [{"role": "user", "content": row["instruction"]}]
     right, wrong = row["text"], row["rejected_text"]
     chosen, rejected = ([{"role": "assistant", "content": text}] for text in (right, wrong))
@@ -86,6 +97,19 @@ def attempts(name: str, row: Row) -> list[Row]:
             return [
                 {**one, "verdict": "passed", **level, "reason": "", **traced},
                 {**two, "verdict": "failed", **no_level, **other},
+            ]
+        case "stepwise":
+            prompt = {"prompt": row["instruction"]}
+            return [
+                {
+                    **prompt,
+                    "completions": [step["text"]],
+                    "labels": [step["chosen"]],
+                    "ratings": [step["label"]],
+                    "reason": row["reason"],
+                    **traced,
+                }
+                for step in row["labelled_steps"]
             ]
     return []
 

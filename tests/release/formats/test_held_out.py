@@ -15,7 +15,7 @@ from tests.worlds import curator
 
 HELD_OUT = ExportOptions(held_out=0.3)
 # Formats of attempts hold out questions, too; they have no line for each row (test_attempts).
-ROWS = [name for name, form in FORMATS.items() if not form.pairs]
+ROWS = [name for name, form in FORMATS.items() if not (form.pairs or form.steps)]
 
 
 def questions(path: Path) -> list[str]:

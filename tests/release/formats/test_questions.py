@@ -40,8 +40,9 @@ def test_a_format_that_needs_a_solution_refuses_questions(store: Path, tmp_path:
                 with pytest.raises(UsageError, match="4 of 4 rows of r@1 are questions"):
                     export(opened, version, form, target)
                 assert not target.exists()
-            elif each.pairs:
-                with pytest.raises(UsageError, match="no right and wrong attempts"):
+            elif each.pairs or each.steps:
+                what = "right and wrong attempts" if each.pairs else "solution with labelled steps"
+                with pytest.raises(UsageError, match=f"no {what}"):
                     export(opened, version, form, target)
                 assert not target.exists()
             else:
