@@ -1,7 +1,7 @@
 """Reports the devices, memory, disk and missing requirements of a training, before it starts.
 
 In: a training recipe and this machine. Out: a `Preflight`. Of a model, only the headers of its
-weights are read.
+weights are read, and its tokenizer, to measure the lengths of some rows.
 """
 
 import os
@@ -13,10 +13,16 @@ from math import prod
 from pathlib import Path
 from shutil import disk_usage
 
+from trainers.batches import Batches, Shares
 from trainers.estimate import GIB, Size, estimate_disk, estimate_host, estimate_memory
 from trainers.launch import CONFIGS, count_processes, find_mismatch, launched_sharding
-from trainers.models import read_shapes
+from trainers.models import load_tokenizer, read_shapes
 from trainers.recipe import SFT, Multitask, Training, Verifier
+from trainers.release import read_release
+from trainers.tokenize import encode, set_template
+
+MEASURED_ROWS = 2_048
+"""Minimum number of rows whose lengths are measured, if there are as many."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,8 @@ class Preflight:
     """GiB that the run's folder needs; 0 if the model's size is unknown."""
     disk_has: float
     """GiB that are free where the run's folder is, or will be."""
+    shares: Shares | None
+    """Padding and useful work, from some rows of the release; None without release or tokenizer."""
     missing: tuple[str, ...]
     """Requirements that must be met before it can run."""
     notes: tuple[str, ...]
@@ -57,13 +65,21 @@ class Preflight:
     """Command to start it, if it needs a launcher."""
 
 
-def preflight(recipe: SFT | Verifier | Multitask) -> list[Preflight]:
-    """Check a training on this machine; a multi-task recipe gives one entry per stage."""
-    if isinstance(recipe, Multitask):
-        runs, start = recipe.runs(), recipe.model
-        command = f"curator train multitask {recipe.name}"
-        return [_check_run(run, start, place == 0, command) for place, run in enumerate(runs)]
-    return [_check_run(recipe, recipe.model, True, f"curator train {recipe.train} {recipe.name}")]
+def preflight(recipe: SFT | Verifier | Multitask, measure: bool = False) -> list[Preflight]:
+    """Check a training on this machine; a multi-task recipe gives one entry per stage.
+
+    With `measure`, some rows of a release are tokenized for the shares. Raises UsageError for an
+    invalid release.
+    """
+    command = f"curator train {recipe.train} {recipe.name}"
+    runs = recipe.runs() if isinstance(recipe, Multitask) else [recipe]
+    found = [_check_run(run, recipe.model, not place, command) for place, run in enumerate(runs)]
+    if not measure:
+        return found
+    return [
+        replace(one, shares=_measure_shares(run, recipe.model, one.processes))
+        for run, one in zip(runs, found, strict=True)
+    ]
 
 
 def _check_run(recipe: SFT | Verifier, model: str, first: bool, command: str) -> Preflight:
@@ -96,11 +112,32 @@ def _check_run(recipe: SFT | Verifier, model: str, first: bool, command: str) ->
         _machine_memory(),
         estimate_disk(recipe, size),
         _free_disk(recipe.folder),
+        None,
         tuple(_find_missing(recipe, gpus, processes, first)),
         (),
         launch,
     )
     return replace(found, notes=tuple(_find_shortages(found)))
+
+
+def _measure_shares(recipe: SFT | Verifier, model: str, processes: int) -> Shares | None:
+    """Return the shares of some rows; None for a verifier, whose pairs are not graded yet."""
+    absent = not all(map(find_spec, ("torch", "transformers")))
+    if absent or not isinstance(recipe, SFT) or not Path(recipe.release).exists():
+        return None
+    if (
+        recipe.batch % (recipe.micro_batch * processes)
+        or not (Path(model) / "config.json").exists()
+    ):
+        return None
+    tokenizer = load_tokenizer(model)
+    set_template(tokenizer, recipe.template)
+    examples = read_release(Path(recipe.release)).examples
+    some = examples[:: max(1, len(examples) // max(MEASURED_ROWS, 16 * recipe.batch))]
+    rows, _ = encode(some, tokenizer, recipe.max_length, "allow", recipe.thoughts)
+    lengths = [len(row.prompt) + len(row.answer) for row in rows]
+    batches = Batches(lengths, recipe.batch, recipe.micro_batch, processes, recipe.seed)
+    return batches.measure(lengths)
 
 
 def _find_shortages(found: Preflight) -> list[str]:

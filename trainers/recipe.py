@@ -72,7 +72,9 @@ class Training(Section):
     batch: Positive = 128
     """Rows per optimizer step over all devices; for a margin or pairwise loss, pairs per step."""
     micro_batch: Positive = 1
-    """Rows per forward pass and device. Gradients are accumulated up to `batch`."""
+    """Average number of rows per forward pass and device. A pass takes more rows if they are short
+    and fewer if they are long, but never more tokens than this number of the longest rows of the
+    optimizer step. Gradients are accumulated up to `batch`."""
     max_length: int = Field(default=2048, ge=8, le=1_000_000)
     """Maximum number of tokens per row, prompt and answer together."""
     precision: Literal["bf16", "fp32"] = "bf16"

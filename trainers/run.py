@@ -9,8 +9,8 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any
 
 from curator.core.errors import CuratorError, UsageError
 from curator.core.files import write_aside
+from trainers.batches import Batches, use_batches
 from trainers.launch import count_processes, find_mismatch, is_main_process
 from trainers.model_card import render_card
 from trainers.models import count_parameters, count_saved
@@ -145,6 +146,23 @@ def training_arguments(recipe: Training) -> dict[str, Any]:
         "report_to": "none",
         "disable_tqdm": True,
     }
+
+
+def divide_batches(
+    run: Run, trainer: Any, lengths: Sequence[int], tokens: Sequence[int], uneven: bool = True
+) -> None:
+    """Make a trainer read its rows in balanced micro-batches, and log how much is padding.
+
+    `lengths` are the tokens of each row with the padding inside it, `tokens` without.
+    """
+    recipe = run.recipe
+    batches = Batches(
+        lengths, recipe.batch, recipe.micro_batch, count_processes(), recipe.seed, uneven
+    )
+    use_batches(trainer, batches)
+    shares = batches.measure(tokens)
+    run.log(shares.describe())
+    run.record["batches"] = asdict(shares)
 
 
 def train(run: Run, trainer: Any) -> None:

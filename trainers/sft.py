@@ -14,7 +14,15 @@ from curator.core.words import counted, verb
 from trainers.models import load_causal, load_tokenizer, lora_config, stop_at, weight_dtype
 from trainers.recipe import SFT
 from trainers.release import read_release
-from trainers.run import Log, load_finished, save_run, start_run, train, training_arguments
+from trainers.run import (
+    Log,
+    divide_batches,
+    load_finished,
+    save_run,
+    start_run,
+    train,
+    training_arguments,
+)
 from trainers.tokenize import Counts, Row, encode, set_template
 
 IGNORED = -100
@@ -58,6 +66,9 @@ def train_sft(recipe: SFT, log: Log) -> dict[str, Any]:
         peft_config=lora_config(recipe),
     )
     check_labels(trainer, rows)
+    lengths = [len(row.prompt) + len(row.answer) for row in rows]
+    # A model that takes no number of tokens averages each micro-batch by itself.
+    divide_batches(run, trainer, lengths, lengths, uneven=trainer.model_accepts_loss_kwargs)
     train(run, trainer)
     stop_at(trainer.model, end)
     save_run(run, trainer, tokenizer)

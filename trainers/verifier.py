@@ -22,7 +22,15 @@ from trainers.graded import load_graded
 from trainers.models import load_causal, load_reward, load_tokenizer, lora_config, weight_dtype
 from trainers.pairs import SolutionSet, draw_by_hash, make_pairs, split
 from trainers.recipe import Verifier
-from trainers.run import Log, load_finished, save_run, start_run, train, training_arguments
+from trainers.run import (
+    Log,
+    divide_batches,
+    load_finished,
+    save_run,
+    start_run,
+    train,
+    training_arguments,
+)
 from trainers.sft import IGNORED, check_labels
 from trainers.tokenize import Row
 
@@ -61,6 +69,16 @@ def train_verifier(recipe: Verifier, log: Log) -> dict[str, Any]:
     )
     trainer = (_reward_trainer if recipe.loss == "pairwise" else _word_trainer)(
         recipe, tokenizer, rows
+    )
+    lengths = [[len(row.prompt) + len(row.answer) for row in pair] for pair in rows]
+    if recipe.loss == "cross-entropy":
+        lengths = [[length] for pair in lengths for length in pair]
+    divide_batches(
+        run,
+        trainer,
+        [len(each) * max(each) for each in lengths],
+        [sum(each) for each in lengths],
+        uneven=recipe.loss != "pairwise",  # whose loss is a mean over micro-batches
     )
     train(run, trainer)
     measures = run.record["measures"] = measure(trainer, tokenizer, recipe, held_out)

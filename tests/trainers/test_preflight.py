@@ -155,3 +155,19 @@ def test_invalid_weights_do_not_raise(bad: bytes, tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(bad)
     assert check_recipe("small-cpu", model=str(tmp_path)).parameters == 0
     assert isinstance(load_training("small-cpu"), SFT)
+
+
+def test_the_useful_share_of_the_processes_is_measured_on_the_release(
+    model: Path, tmp_path: Path
+) -> None:
+    rows = [{"prompt": "a", "completion": "b " * (n % 40) + "c"} for n in range(400)]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    keys = {"model": str(model), "release": str(tmp_path / "rows.jsonl"), "template": "alpaca"}
+    (found,) = preflight(load_training("mammoth-7b", keys), measure=True)
+    assert found.shares is not None
+    assert found.shares.processes == found.processes == 8
+    assert 0 <= found.shares.padding < 0.03
+    assert 0.85 < found.shares.useful < 1
+    assert preflight(load_training("mammoth-7b", keys))[0].shares is None
+    (absent,) = preflight(load_training("mammoth-7b", {"model": "org/none"}), measure=True)
+    assert absent.shares is None
