@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
+from itertools import islice
 from math import prod
 from pathlib import Path
 from shutil import disk_usage
@@ -132,8 +133,9 @@ def _measure_shares(recipe: SFT | Verifier, model: str, processes: int) -> Share
         return None
     tokenizer = load_tokenizer(model)
     set_template(tokenizer, recipe.template)
-    examples = read_release(Path(recipe.release)).examples
-    some = examples[:: max(1, len(examples) // max(MEASURED_ROWS, 16 * recipe.batch))]
+    release = read_release(Path(recipe.release))
+    step = max(1, release.rows // max(MEASURED_ROWS, 16 * recipe.batch))
+    some = islice(release.examples(), 0, None, step)
     rows, _ = encode(some, tokenizer, recipe.max_length, "allow", recipe.thoughts)
     lengths = [len(row.prompt) + len(row.answer) for row in rows]
     batches = Batches(lengths, recipe.batch, recipe.micro_batch, processes, recipe.seed)

@@ -29,6 +29,7 @@ FORMAT = 1
 COMPLETE = "whole"
 """Name of the file that marks a checkpoint as complete."""
 RECORD = "training.json"
+START = "start.json"
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers")
 IGNORED_KEYS = {"about", "extends", "output", "checkpoint_every", "release", "samples"}
 """Keys that do not change the trained model; a digest identifies the data."""
@@ -82,11 +83,10 @@ def load_finished(recipe: Training, data: Mapping[str, Any]) -> dict[str, Any] |
     return dict(record)
 
 
-def start_run(recipe: Training, data: Mapping[str, Any], log: Log) -> Run:
-    """Create the folder of a run, or open it to resume.
+def check_start(recipe: Training, data: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """Return the beginning of the record of a run, and the text of its start file.
 
-    `data` identifies the training data by digest. Raises UsageError if the folder belongs to
-    another run.
+    Raises UsageError if the folder belongs to another run.
     """
     record = {
         "format": FORMAT,
@@ -96,10 +96,21 @@ def start_run(recipe: Training, data: Mapping[str, Any], log: Log) -> Run:
     }
     identity = {key: record[key] for key in ("format", "recipe", "data")}
     text = json.dumps(identity, indent=1, sort_keys=True)
-    path = recipe.folder / "start.json"
-    recipe.folder.mkdir(parents=True, exist_ok=True)
+    path = recipe.folder / START
     if path.exists() and path.read_bytes() != text.encode():
         raise _other_run_error(recipe.folder)
+    return record, text
+
+
+def start_run(recipe: Training, data: Mapping[str, Any], log: Log) -> Run:
+    """Create the folder of a run, or open it to resume.
+
+    `data` identifies the training data by digest. Raises UsageError if the folder belongs to
+    another run.
+    """
+    record, text = check_start(recipe, data)
+    path = recipe.folder / START
+    recipe.folder.mkdir(parents=True, exist_ok=True)
     if is_main_process():
         _write_file(path, text)
     record["digest"] = sha256(text.encode()).hexdigest()

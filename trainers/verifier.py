@@ -17,6 +17,7 @@ import numpy as np
 from curator.core.errors import UsageError
 from curator.core.words import counted, verb
 from trainers.apply_verifier import BATCH, encode_prompts, score_batch, verdict_tokens
+from trainers.encoded import IGNORED
 from trainers.evaluation.calibration import auc, calibration_error, pair_accuracy, reliability
 from trainers.graded import load_graded
 from trainers.models import load_causal, load_reward, load_tokenizer, lora_config, weight_dtype
@@ -31,7 +32,7 @@ from trainers.run import (
     train,
     training_arguments,
 )
-from trainers.sft import IGNORED, check_labels
+from trainers.sft import check_labels
 from trainers.tokenize import Row
 
 REPORTED = ("auc", "pair_accuracy", "calibration_error")
@@ -223,7 +224,9 @@ def _word_trainer(recipe: Verifier, tokenizer: Any, rows: Sequence[Pair]) -> Any
         compute_loss_func=loss,
     )
     if recipe.loss == "cross-entropy":
-        check_labels(trainer, [row for pair in rows for row in pair])
+        flat = [row for pair in rows for row in pair]
+        lengths = [len(row.prompt) + len(row.answer) for row in flat]
+        check_labels(trainer, lengths, flat.__getitem__)
     return trainer
 
 
