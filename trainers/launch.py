@@ -71,6 +71,14 @@ def receives_weights() -> bool:
     return launched_sharding() == "fsdp" and efficient and not is_main_process()
 
 
+def launcher_recomputes() -> bool:
+    """Return whether FSDP recomputes activations, which transformers then must not do as well."""
+    return (
+        launched_sharding() == "fsdp"
+        and os.environ.get("FSDP_ACTIVATION_CHECKPOINTING", "") == "true"
+    )
+
+
 def find_mismatch(recipe: "Training") -> str:
     """Return why the recipe cannot run under this launcher; empty if it can.
 

@@ -15,7 +15,14 @@ from pathlib import Path
 from shutil import disk_usage
 
 from trainers.batches import Batches, Shares
-from trainers.estimate import GIB, Size, estimate_disk, estimate_host, estimate_memory
+from trainers.estimate import (
+    GIB,
+    Size,
+    estimate_disk,
+    estimate_host,
+    estimate_memory,
+    suggest_micro_batch,
+)
 from trainers.launch import CONFIGS, count_processes, find_mismatch, launched_sharding
 from trainers.models import load_tokenizer, read_shapes
 from trainers.recipe import SFT, Multitask, Training, Verifier
@@ -47,6 +54,10 @@ class Preflight:
     """Number of trained parameters."""
     memory: dict[str, float]
     """GiB per process, by purpose."""
+    micro_batch: int
+    """Rows per forward pass in the recipe."""
+    largest_micro_batch: int
+    """Largest `micro_batch` that is estimated to fit the GPU; the recipe's on a CPU."""
     has: float
     """GiB of a GPU, or of this machine if it would run on the CPU; 0 if neither is possible."""
     host: float
@@ -108,6 +119,8 @@ def _check_run(recipe: SFT | Verifier, model: str, first: bool, command: str) ->
         "its weights" if shapes else "its name" if parameters else "",
         size.trained,
         memory,
+        recipe.micro_batch,
+        suggest_micro_batch(recipe, size, processes, has) if gpus else recipe.micro_batch,
         has,
         estimate_host(recipe, size, processes),
         _machine_memory(),
@@ -175,6 +188,9 @@ def _find_missing(
     missing = []
     if absent:
         missing.append(f"packages {', '.join(absent)}: pip install 'mathcurator[train]'")
+    for key, package in _optional_packages(recipe):
+        if not find_spec(package.replace("-", "_")):
+            missing.append(f"package {package} for {key}: pip install {package}")
     if recipe.sharding == "zero3" and not find_spec("deepspeed"):
         missing.append("package deepspeed for ZeRO-3: pip install deepspeed")
     data = recipe.release if isinstance(recipe, SFT) else recipe.samples
@@ -201,6 +217,15 @@ def _find_missing(
             f"{processes} x micro_batch {recipe.micro_batch}"
         )
     return missing
+
+
+def _optional_packages(recipe: Training) -> list[tuple[str, str]]:
+    """Return the keys of a recipe that need a package of their own, and its name."""
+    attention = {"flash_attention_2": "flash-attn", "flash_attention_3": "flash-attn-interface"}
+    keys = [("speed.attention", attention.get(recipe.speed.attention, ""))]
+    keys += [("speed.liger", "liger-kernel" if recipe.speed.liger else "")]
+    keys += [("tracker", recipe.tracker if recipe.tracker != "none" else "")]
+    return [(key, package) for key, package in keys if package]
 
 
 def _gpus() -> list[tuple[str, float]]:

@@ -20,7 +20,12 @@ from typing import Any
 from curator.core.errors import CuratorError, UsageError
 from curator.core.files import write_aside
 from trainers.batches import Batches, use_batches
-from trainers.launch import count_processes, find_mismatch, is_main_process
+from trainers.launch import (
+    count_processes,
+    find_mismatch,
+    is_main_process,
+    launcher_recomputes,
+)
 from trainers.model_card import render_card
 from trainers.models import count_parameters, count_saved
 from trainers.recipe import Training
@@ -31,7 +36,16 @@ COMPLETE = "whole"
 RECORD = "training.json"
 START = "start.json"
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers")
-IGNORED_KEYS = {"about", "extends", "output", "checkpoint_every", "release", "samples"}
+IGNORED_KEYS = {
+    "about",
+    "extends",
+    "output",
+    "checkpoint_every",
+    "release",
+    "samples",
+    "speed",
+    "tracker",
+}
 """Keys that do not change the trained model; a digest identifies the data."""
 
 CHECKPOINTS = 2
@@ -146,7 +160,9 @@ def training_arguments(recipe: Training) -> dict[str, Any]:
         "gradient_accumulation_steps": recipe.batch // rows_per_pass,
         "bf16": recipe.precision == "bf16",
         "use_cpu": not gpu,
-        "gradient_checkpointing": gpu,
+        "gradient_checkpointing": recomputes_activations(recipe, gpu) and not launcher_recomputes(),
+        "use_liger_kernel": recipe.speed.liger,
+        "torch_compile": recipe.speed.compile,
         "dataloader_pin_memory": gpu,
         "save_strategy": "steps",
         "save_steps": recipe.checkpoint_every,
@@ -154,9 +170,14 @@ def training_arguments(recipe: Training) -> dict[str, Any]:
         "logging_steps": 10 if recipe.steps == 0 or recipe.steps > 50 else 1,
         "seed": recipe.seed,
         "data_seed": recipe.seed,
-        "report_to": "none",
+        "report_to": recipe.tracker,
         "disable_tqdm": True,
     }
+
+
+def recomputes_activations(recipe: Training, gpu: bool) -> bool:
+    """Return whether a training recomputes activations in the backward pass."""
+    return gpu if recipe.speed.recompute == "auto" else recipe.speed.recompute == "yes"
 
 
 def divide_batches(

@@ -12,7 +12,7 @@ from typing import Any
 from curator.core.errors import CuratorError
 from curator.core.words import counted, verb
 from trainers.encoded import IGNORED, load_encoded, read_lengths, read_row
-from trainers.models import load_causal, load_tokenizer, lora_config, stop_at, weight_dtype
+from trainers.models import load_causal, load_tokenizer, loading_options, lora_config, stop_at
 from trainers.recipe import SFT
 from trainers.release import read_release
 from trainers.run import (
@@ -58,7 +58,7 @@ def train_sft(recipe: SFT, log: Log) -> dict[str, Any]:
         dataset_kwargs={"skip_prepare_dataset": True},
     )
     trainer = SFTTrainer(
-        model=load_causal(recipe.model, recipe.revision, weight_dtype(recipe)),
+        model=load_causal(recipe.model, recipe.revision, **loading_options(recipe)),
         args=options,
         train_dataset=rows.select_columns(["input_ids", "labels"]),
         processing_class=tokenizer,

@@ -20,7 +20,7 @@ from trainers.apply_verifier import BATCH, encode_prompts, score_batch, verdict_
 from trainers.encoded import IGNORED
 from trainers.evaluation.calibration import auc, calibration_error, pair_accuracy, reliability
 from trainers.graded import load_graded
-from trainers.models import load_causal, load_reward, load_tokenizer, lora_config, weight_dtype
+from trainers.models import load_causal, load_reward, load_tokenizer, loading_options, lora_config
 from trainers.pairs import SolutionSet, draw_by_hash, make_pairs, split
 from trainers.recipe import Verifier
 from trainers.run import (
@@ -191,7 +191,7 @@ def _word_trainer(recipe: Verifier, tokenizer: Any, rows: Sequence[Pair]) -> Any
     # Before the model is loaded: the arguments make all processes but the first one load shapes
     # only, where weights are sharded.
     arguments = TrainingArguments(**training_arguments(recipe), remove_unused_columns=False)
-    model = load_causal(recipe.model, recipe.revision, weight_dtype(recipe))
+    model = load_causal(recipe.model, recipe.revision, **loading_options(recipe))
     if (config := lora_config(recipe)) is not None:
         from peft import get_peft_model
 
@@ -259,7 +259,7 @@ def _reward_trainer(recipe: Verifier, tokenizer: Any, rows: Sequence[Pair]) -> A
 
     arguments = RewardConfig(**training_arguments(recipe), max_length=None)  # before the model
     set_seed(recipe.seed)  # the head is new
-    model = load_reward(recipe.model, recipe.revision, weight_dtype(recipe))
+    model = load_reward(recipe.model, recipe.revision, **loading_options(recipe))
     model.config.pad_token_id = tokenizer.pad_token_id
     return RewardTrainer(
         model=model,

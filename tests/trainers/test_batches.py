@@ -142,18 +142,24 @@ COMMON = {
 }
 
 
-def losses(base: Path, folder: Path, kind: str, micro: int) -> list[float]:
+def losses(base: Path, folder: Path, kind: str, micro: int, **keys: object) -> list[float]:
     """Train for two epochs, of which the last step has 5 rows; return the loss of each step."""
     from trainers.sft import train_sft
     from trainers.verifier import train_verifier
 
     values = {**COMMON, "model": str(base / "model"), "output": str(folder), "micro_batch": micro}
+    values |= keys
     if kind == "sft":
         values |= {"train": "sft", "release": str(base / "rows.jsonl"), "steps": 8}
         record = train_sft(SFT.model_validate(values), lambda _: None)
     else:
-        keys = {"train": "verifier", "samples": str(base / "pairs.jsonl"), "loss": kind, "steps": 8}
-        record = train_verifier(Verifier.model_validate({**values, **keys}), lambda _: None)
+        pairs = {
+            "train": "verifier",
+            "samples": str(base / "pairs.jsonl"),
+            "loss": kind,
+            "steps": 8,
+        }
+        record = train_verifier(Verifier.model_validate({**values, **pairs}), lambda _: None)
     assert record["batches"]["processes"] == 1
     return [loss for _, loss in record["losses"]]
 
@@ -168,3 +174,11 @@ def test_losses_are_those_of_steps_that_are_not_divided(
     compared = slice(0, 3) if kind == "pairwise" else slice(None)
     assert divided[compared] == pytest.approx(whole[compared], rel=2e-4)
     assert len(set(whole)) == len(whole)
+
+
+def test_attention_and_recomputation_change_losses_by_rounding_only(
+    base: Path, tmp_path: Path
+) -> None:
+    plain = losses(base, tmp_path / "plain", "sft", 3)
+    speed = {"attention": "eager", "recompute": "yes"}
+    assert losses(base, tmp_path / "other", "sft", 3, speed=speed) == pytest.approx(plain, rel=1e-3)

@@ -140,6 +140,7 @@ def _print_preflight(checks: "list[Preflight]") -> None:
             ("parameters", f"{size}; {one.trained:,} trained"),
             *((f"GiB of {what}", f"{gib:,.2f}") for what, gib in one.memory.items()),
             ("GiB in total", f"{sum(one.memory.values()):,.2f} per process{_available(one.has)}"),
+            ("micro_batch", f"{one.micro_batch}; {one.largest_micro_batch} would fit"),
             ("GiB of host memory", f"{one.host:,.2f} per machine{_available(one.host_has)}"),
             ("GiB of disk", f"{one.disk:,.2f}{_available(one.disk_has)}"),
             *([("useful share", one.shares.describe())] if one.shares else []),
