@@ -27,8 +27,8 @@ test: .venv/.installed-dev  ## run every test
 test-model: .venv-model/.installed  ## run the tests that call a small real model (a 2 GB install; takes minutes)
 	.venv-model/bin/python -m pytest -n 0 -m model tests/model
 
-bench: .venv/.installed-dev  ## measure builds, teacher, report, sandbox, graders, rewards and screens
-	@set -e; for name in run keys teacher report flips; do \
+bench: .venv/.installed-dev  ## measure builds, teacher, report, trainers, sandbox, graders, rewards and screens
+	@set -e; for name in run keys teacher report flips score encoding; do \
 	$(BIN)/python bench/$$name.py --json $(RESULTS)/$$name.json; done
 	@set -e; if [ -d $(DATA)/outputs ]; then \
 	for name in sandbox answers rewards certify attempts labels published steps traces variants contamination near_duplicates bands; do \

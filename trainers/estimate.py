@@ -10,7 +10,7 @@ from typing import Any
 
 from trainers.models import read_config, weight_dtype
 from trainers.recipe import Training, Verifier
-from trainers.run import CHECKPOINTS
+from trainers.run import CHECKPOINTS, recomputes_activations
 
 GIB = 2**30
 MACHINE = 8
@@ -44,7 +44,7 @@ def estimate_memory(recipe: Training, size: Size, processes: int, gpu: bool) -> 
     shared = processes if recipe.sharding != "none" else 1
     hidden, layers, vocabulary = _model_sizes(read_config(size.model), size.parameters)
     tokens = recipe.micro_batch * recipe.max_length * (2 if _uses_pairs(recipe) else 1)
-    recomputed = gpu or recipe.precision == "bf16"
+    recomputed = recomputes_activations(recipe, gpu or recipe.precision == "bf16")
     each = (2 if recomputed else 34) * (2 if recipe.precision == "fp32" else 1)
     return {
         "weights": size.parameters * _weight_bytes(recipe) / shared / GIB,
@@ -52,6 +52,23 @@ def estimate_memory(recipe: Training, size: Size, processes: int, gpu: bool) -> 
         "optimizer": size.trained * 8 / shared / GIB,
         "activations": tokens * (hidden * layers * each + vocabulary * 8) / GIB,
     }
+
+
+def suggest_micro_batch(recipe: Training, size: Size, processes: int, gib: float) -> int:
+    """Return the largest `micro_batch` that divides the batch and fits in 90% of a GPU.
+
+    `gib` is the memory of one GPU. Returns the recipe's own value if no larger one fits.
+    """
+    rows = recipe.batch // processes
+    found = recipe.micro_batch
+    for micro in range(found + 1, rows + 1):
+        larger = recipe.model_copy(update={"micro_batch": micro})
+        if recipe.batch % (micro * processes):
+            continue
+        if sum(estimate_memory(larger, size, processes, True).values()) > 0.9 * gib:
+            break
+        found = micro
+    return found
 
 
 def estimate_host(recipe: Training, size: Size, processes: int) -> float:

@@ -7,7 +7,6 @@ train on different pairs and wait for each other for ever. A resumed run reads t
 """
 
 import json
-import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -19,15 +18,12 @@ from curator.core.files import write_aside
 from curator.core.samples import read_samples
 from curator.sandbox import Sandbox
 from trainers.attempts import has_attempts, read_attempts
-from trainers.launch import is_main_process
+from trainers.launch import is_main_process, wait_for_file
 from trainers.pairs import SolutionSet, collect_solutions
 from trainers.recipe import Verifier
 
 WORKERS = 2
 """Number of sandbox processes for grading."""
-FOLDER_WAIT_S = 120.0
-"""Seconds after which a process expects the folder that the first one creates."""
-POLL_S = 0.2
 
 
 def load_graded(recipe: Verifier, digest: str) -> list[SolutionSet]:
@@ -45,14 +41,7 @@ def load_graded(recipe: Verifier, digest: str) -> list[SolutionSet]:
         with Sandbox(workers=WORKERS) as box, Grader() as grader:
             graded = grade(read_samples(Path(recipe.samples)), box.map, grader.map)
             _write(collect_solutions(graded), path)
-    start = time.monotonic()
-    while not path.exists():
-        if not recipe.folder.is_dir() and time.monotonic() - start > FOLDER_WAIT_S:
-            raise UsageError(
-                f"The first process created {recipe.folder}, but this one does not see it. Choose "
-                "an output folder that all machines share."
-            )
-        time.sleep(POLL_S)
+    wait_for_file(path, recipe.folder)
     return _read(path)
 
 

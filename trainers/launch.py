@@ -5,7 +5,11 @@ launcher and the recipe disagree.
 """
 
 import os
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from curator.core.errors import UsageError
 
 if TYPE_CHECKING:
     from trainers.recipe import Training
@@ -19,10 +23,30 @@ CONFIGS = {
 }
 """Shipped accelerate configurations by method of sharding, and their number of GPUs."""
 
+FOLDER_WAIT_S = 120.0
+"""Seconds after which a process expects the folder that the first one creates."""
+POLL_S = 0.2
+
 
 def is_main_process() -> bool:
     """Return whether this is the process that writes the shared files."""
     return os.environ.get("RANK", "0") == "0"
+
+
+def wait_for_file(path: Path, folder: Path) -> None:
+    """Wait until the first process has written a file of a run's folder.
+
+    If that process fails, the launcher ends all. Raises UsageError if this process does not see the
+    folder.
+    """
+    start = time.monotonic()
+    while not path.exists():
+        if not folder.is_dir() and time.monotonic() - start > FOLDER_WAIT_S:
+            raise UsageError(
+                f"The first process created {folder}, but this one does not see it. Choose "
+                "an output folder that all machines share."
+            )
+        time.sleep(POLL_S)
 
 
 def count_processes() -> int:
@@ -45,6 +69,14 @@ def receives_weights() -> bool:
     keys = {"FSDP_VERSION": "2", "FSDP_CPU_RAM_EFFICIENT_LOADING": "true"}
     efficient = all(os.environ.get(key) == value for key, value in keys.items())
     return launched_sharding() == "fsdp" and efficient and not is_main_process()
+
+
+def launcher_recomputes() -> bool:
+    """Return whether FSDP recomputes activations, which transformers then must not do as well."""
+    return (
+        launched_sharding() == "fsdp"
+        and os.environ.get("FSDP_ACTIVATION_CHECKPOINTING", "") == "true"
+    )
 
 
 def find_mismatch(recipe: "Training") -> str:

@@ -16,6 +16,9 @@ from trainers.launch import receives_weights
 if TYPE_CHECKING:
     from trainers.recipe import Training
 
+DTYPE = {"dtype": "float32"}
+"""Type of weights, unless another one is given."""
+
 
 def load_tokenizer(name: str, revision: str = "") -> Any:
     """Load a tokenizer; without a padding token, it pads with the end token."""
@@ -25,16 +28,25 @@ def load_tokenizer(name: str, revision: str = "") -> Any:
     return tokenizer
 
 
-def load_causal(name: str, revision: str = "", dtype: str = "float32") -> Any:
-    """Load a model that generates text."""
-    return _loader()("AutoModelForCausalLM", name, revision, dtype=dtype)
+def load_causal(name: str, revision: str = "", **options: Any) -> Any:
+    """Load a model that generates text; `options` are those of transformers."""
+    return _loader()("AutoModelForCausalLM", name, revision, **DTYPE | options)
 
 
-def load_reward(name: str, revision: str = "", dtype: str = "float32") -> Any:
+def load_reward(name: str, revision: str = "", **options: Any) -> Any:
     """Load a model that gives one number per text; other models get a new head for it."""
     return _loader()(
-        "AutoModelForSequenceClassification", name, revision, dtype=dtype, num_labels=1
+        "AutoModelForSequenceClassification", name, revision, num_labels=1, **DTYPE | options
     )
+
+
+def loading_options(recipe: "Training") -> dict[str, str]:
+    """Return how a training loads its model."""
+    attention = recipe.speed.attention
+    return {
+        "dtype": weight_dtype(recipe),
+        **({} if attention == "default" else {"attn_implementation": attention}),
+    }
 
 
 def _loader() -> Callable[..., Any]:

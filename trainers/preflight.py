@@ -1,7 +1,7 @@
 """Reports the devices, memory, disk and missing requirements of a training, before it starts.
 
 In: a training recipe and this machine. Out: a `Preflight`. Of a model, only the headers of its
-weights are read.
+weights are read, and its tokenizer, to measure the lengths of some rows.
 """
 
 import os
@@ -9,14 +9,28 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
+from itertools import islice
 from math import prod
 from pathlib import Path
 from shutil import disk_usage
 
-from trainers.estimate import GIB, Size, estimate_disk, estimate_host, estimate_memory
+from trainers.batches import Batches, Shares
+from trainers.estimate import (
+    GIB,
+    Size,
+    estimate_disk,
+    estimate_host,
+    estimate_memory,
+    suggest_micro_batch,
+)
 from trainers.launch import CONFIGS, count_processes, find_mismatch, launched_sharding
-from trainers.models import read_shapes
+from trainers.models import load_tokenizer, read_shapes
 from trainers.recipe import SFT, Multitask, Training, Verifier
+from trainers.release import read_release
+from trainers.tokenize import encode, set_template
+
+MEASURED_ROWS = 2_048
+"""Minimum number of rows whose lengths are measured, if there are as many."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +54,10 @@ class Preflight:
     """Number of trained parameters."""
     memory: dict[str, float]
     """GiB per process, by purpose."""
+    micro_batch: int
+    """Rows per forward pass in the recipe."""
+    largest_micro_batch: int
+    """Largest `micro_batch` that is estimated to fit the GPU; the recipe's on a CPU."""
     has: float
     """GiB of a GPU, or of this machine if it would run on the CPU; 0 if neither is possible."""
     host: float
@@ -50,6 +68,8 @@ class Preflight:
     """GiB that the run's folder needs; 0 if the model's size is unknown."""
     disk_has: float
     """GiB that are free where the run's folder is, or will be."""
+    shares: Shares | None
+    """Padding and useful work, from some rows of the release; None without release or tokenizer."""
     missing: tuple[str, ...]
     """Requirements that must be met before it can run."""
     notes: tuple[str, ...]
@@ -57,13 +77,21 @@ class Preflight:
     """Command to start it, if it needs a launcher."""
 
 
-def preflight(recipe: SFT | Verifier | Multitask) -> list[Preflight]:
-    """Check a training on this machine; a multi-task recipe gives one entry per stage."""
-    if isinstance(recipe, Multitask):
-        runs, start = recipe.runs(), recipe.model
-        command = f"curator train multitask {recipe.name}"
-        return [_check_run(run, start, place == 0, command) for place, run in enumerate(runs)]
-    return [_check_run(recipe, recipe.model, True, f"curator train {recipe.train} {recipe.name}")]
+def preflight(recipe: SFT | Verifier | Multitask, measure: bool = False) -> list[Preflight]:
+    """Check a training on this machine; a multi-task recipe gives one entry per stage.
+
+    With `measure`, some rows of a release are tokenized for the shares. Raises UsageError for an
+    invalid release.
+    """
+    command = f"curator train {recipe.train} {recipe.name}"
+    runs = recipe.runs() if isinstance(recipe, Multitask) else [recipe]
+    found = [_check_run(run, recipe.model, not place, command) for place, run in enumerate(runs)]
+    if not measure:
+        return found
+    return [
+        replace(one, shares=_measure_shares(run, recipe.model, one.processes))
+        for run, one in zip(runs, found, strict=True)
+    ]
 
 
 def _check_run(recipe: SFT | Verifier, model: str, first: bool, command: str) -> Preflight:
@@ -91,16 +119,40 @@ def _check_run(recipe: SFT | Verifier, model: str, first: bool, command: str) ->
         "its weights" if shapes else "its name" if parameters else "",
         size.trained,
         memory,
+        recipe.micro_batch,
+        suggest_micro_batch(recipe, size, processes, has) if gpus else recipe.micro_batch,
         has,
         estimate_host(recipe, size, processes),
         _machine_memory(),
         estimate_disk(recipe, size),
         _free_disk(recipe.folder),
+        None,
         tuple(_find_missing(recipe, gpus, processes, first)),
         (),
         launch,
     )
     return replace(found, notes=tuple(_find_shortages(found)))
+
+
+def _measure_shares(recipe: SFT | Verifier, model: str, processes: int) -> Shares | None:
+    """Return the shares of some rows; None for a verifier, whose pairs are not graded yet."""
+    absent = not all(map(find_spec, ("torch", "transformers")))
+    if absent or not isinstance(recipe, SFT) or not Path(recipe.release).exists():
+        return None
+    if (
+        recipe.batch % (recipe.micro_batch * processes)
+        or not (Path(model) / "config.json").exists()
+    ):
+        return None
+    tokenizer = load_tokenizer(model)
+    set_template(tokenizer, recipe.template)
+    release = read_release(Path(recipe.release))
+    step = max(1, release.rows // max(MEASURED_ROWS, 16 * recipe.batch))
+    some = islice(release.examples(), 0, None, step)
+    rows, _ = encode(some, tokenizer, recipe.max_length, "allow", recipe.thoughts)
+    lengths = [len(row.prompt) + len(row.answer) for row in rows]
+    batches = Batches(lengths, recipe.batch, recipe.micro_batch, processes, recipe.seed)
+    return batches.measure(lengths)
 
 
 def _find_shortages(found: Preflight) -> list[str]:
@@ -136,6 +188,9 @@ def _find_missing(
     missing = []
     if absent:
         missing.append(f"packages {', '.join(absent)}: pip install 'mathcurator[train]'")
+    for key, package in _optional_packages(recipe):
+        if not find_spec(package.replace("-", "_")):
+            missing.append(f"package {package} for {key}: pip install {package}")
     if recipe.sharding == "zero3" and not find_spec("deepspeed"):
         missing.append("package deepspeed for ZeRO-3: pip install deepspeed")
     data = recipe.release if isinstance(recipe, SFT) else recipe.samples
@@ -162,6 +217,15 @@ def _find_missing(
             f"{processes} x micro_batch {recipe.micro_batch}"
         )
     return missing
+
+
+def _optional_packages(recipe: Training) -> list[tuple[str, str]]:
+    """Return the keys of a recipe that need a package of their own, and its name."""
+    attention = {"flash_attention_2": "flash-attn", "flash_attention_3": "flash-attn-interface"}
+    keys = [("speed.attention", attention.get(recipe.speed.attention, ""))]
+    keys += [("speed.liger", "liger-kernel" if recipe.speed.liger else "")]
+    keys += [("tracker", recipe.tracker if recipe.tracker != "none" else "")]
+    return [(key, package) for key, package in keys if package]
 
 
 def _gpus() -> list[tuple[str, float]]:

@@ -40,6 +40,24 @@ class Lora(Section):
     alone, in the format of peft, for a server such as vLLM with `--lora-modules`."""
 
 
+class Speed(Section):
+    """Time and memory of a training. These keys change the model by rounding only."""
+
+    attention: Literal[
+        "default", "eager", "sdpa", "flash_attention_2", "flash_attention_3", "flex_attention"
+    ] = "default"
+    """Implementation of attention: transformers' `attn_implementation`. Default: that of the model,
+    mostly `sdpa`."""
+    liger: bool = False
+    """Use the Triton kernels of the package `liger-kernel`: transformers' `use_liger_kernel`."""
+    compile: bool = False
+    """Compile the model: transformers' `torch_compile`."""
+    recompute: Literal["auto", "yes", "no"] = "auto"
+    """Recompute activations in the backward pass instead of keeping them: transformers'
+    `activation_checkpointing`. `auto` does so on GPUs. With FSDP, `fsdp_activation_checkpointing`
+    of the accelerate configuration does so instead, without gathering weights once more."""
+
+
 class Training(Section):
     """Keys of all kinds of training."""
 
@@ -72,7 +90,9 @@ class Training(Section):
     batch: Positive = 128
     """Rows per optimizer step over all devices; for a margin or pairwise loss, pairs per step."""
     micro_batch: Positive = 1
-    """Rows per forward pass and device. Gradients are accumulated up to `batch`."""
+    """Average number of rows per forward pass and device. A pass takes more rows if they are short
+    and fewer if they are long, but never more tokens than this number of the longest rows of the
+    optimizer step. Gradients are accumulated up to `batch`."""
     max_length: int = Field(default=2048, ge=8, le=1_000_000)
     """Maximum number of tokens per row, prompt and answer together."""
     precision: Literal["bf16", "fp32"] = "bf16"
@@ -80,6 +100,10 @@ class Training(Section):
     sharding: Literal["none", "fsdp", "zero3"] = "none"
     """How weights are sharded over GPUs. Run `accelerate launch` with the matching config of
     `recipes/training/accelerate`. All processes need the run's folder on a shared file system."""
+    speed: Speed = Speed()
+    tracker: Literal["none", "tensorboard", "wandb", "mlflow", "trackio"] = "none"
+    """Service or files that receive the losses, beside the log: transformers' `report_to`. Its
+    package must be installed."""
     checkpoint_every: Positive = 500
     """Number of optimizer steps between checkpoints."""
     seed: int = Field(default=0, ge=0, lt=2**32)

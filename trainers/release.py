@@ -1,7 +1,7 @@
 """Reads releases for training, as `curator export` and `curator publish` write them.
 
 In: a file of JSON Lines (prompt and completion, messages, or instruction and output), a Parquet
-file, or a published folder. Out: `Example`s, and the name and digest of the release.
+file, or a published folder. Out: `Example`s, one at a time, and the name and digest of the release.
 
 Releases are not trusted: every line is checked, and the first errors are reported with their line
 numbers. The files of a published folder must match its manifest. Files of splits other than `train`
@@ -56,9 +56,10 @@ class Example:
 
 @dataclass(frozen=True)
 class Release:
-    """The content and identity of a release."""
+    """The identity of a release, whose rows were checked."""
 
-    examples: tuple[Example, ...]
+    files: tuple[Path, ...]
+    rows: int
     digest: str
     """SHA-256 of the file, or of the names and digests of a folder's files."""
     version: str
@@ -68,13 +69,22 @@ class Release:
     skipped_files: int
     """Number of files of other splits."""
 
+    def examples(self) -> Iterator[Example]:
+        """Read the rows in order. Raises UsageError if the files were changed to invalid ones."""
+        for file in self.files:
+            for place, row in _read_rows(file):
+                try:
+                    yield _parse_row(row, place)
+                except InvalidRow as error:
+                    raise UsageError(f"{place}: {error}") from None
+
     def run_record(self) -> dict[str, Any]:
         """Return its entry in the record of a training."""
         return {
             "sha256": self.digest,
             "version": self.version,
             "version_digest": self.version_digest,
-            "rows": len(self.examples),
+            "rows": self.rows,
         }
 
 
@@ -87,7 +97,7 @@ class InvalidLine(str):
 
 
 def read_release(path: Path) -> Release:
-    """Read a release into memory.
+    """Check all rows of a release, without holding them in memory.
 
     Raises UsageError that lists invalid lines, one per line, or says why it cannot be read.
     """
@@ -95,7 +105,7 @@ def read_release(path: Path) -> Release:
     manifest = read_manifest(path)
     if manifest:
         manifest.check_complete(files, "train")
-    examples: list[Example] = []
+    rows = 0
     errors: list[str] = []
     digests = []
     for file in files:
@@ -106,7 +116,8 @@ def read_release(path: Path) -> Release:
                 manifest.check_file(file, digests[-1][1])
             for place, row in _read_rows(file):
                 try:
-                    examples.append(_parse_row(row, place))
+                    _parse_row(row, place)
+                    rows += 1
                 except InvalidRow as error:
                     errors.append(f"{place}: {error}")
                 if len(errors) >= MAX_ERRORS:
@@ -115,12 +126,12 @@ def read_release(path: Path) -> Release:
             raise UsageError(f"Cannot read {file}: {error.strerror or error}") from None
     if errors:
         raise UsageError("\n".join(errors))
-    if not examples:
+    if not rows:
         raise UsageError(f"{path} has no rows to train on")
     one = len(digests) == 1 and path.is_file()
     digest = digests[0][1] if one else sha256(json.dumps(digests).encode()).hexdigest()
     version = (manifest.version, manifest.digest) if manifest else ("", "")
-    return Release(tuple(examples), digest, *version, left_out)
+    return Release(tuple(files), rows, digest, *version, left_out)
 
 
 def _list_files(path: Path) -> tuple[list[Path], int]:

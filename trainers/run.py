@@ -9,8 +9,8 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,7 +19,13 @@ from typing import Any
 
 from curator.core.errors import CuratorError, UsageError
 from curator.core.files import write_aside
-from trainers.launch import count_processes, find_mismatch, is_main_process
+from trainers.batches import Batches, use_batches
+from trainers.launch import (
+    count_processes,
+    find_mismatch,
+    is_main_process,
+    launcher_recomputes,
+)
 from trainers.model_card import render_card
 from trainers.models import count_parameters, count_saved
 from trainers.recipe import Training
@@ -28,8 +34,18 @@ FORMAT = 1
 COMPLETE = "whole"
 """Name of the file that marks a checkpoint as complete."""
 RECORD = "training.json"
+START = "start.json"
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers")
-IGNORED_KEYS = {"about", "extends", "output", "checkpoint_every", "release", "samples"}
+IGNORED_KEYS = {
+    "about",
+    "extends",
+    "output",
+    "checkpoint_every",
+    "release",
+    "samples",
+    "speed",
+    "tracker",
+}
 """Keys that do not change the trained model; a digest identifies the data."""
 
 CHECKPOINTS = 2
@@ -81,11 +97,10 @@ def load_finished(recipe: Training, data: Mapping[str, Any]) -> dict[str, Any] |
     return dict(record)
 
 
-def start_run(recipe: Training, data: Mapping[str, Any], log: Log) -> Run:
-    """Create the folder of a run, or open it to resume.
+def check_start(recipe: Training, data: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """Return the beginning of the record of a run, and the text of its start file.
 
-    `data` identifies the training data by digest. Raises UsageError if the folder belongs to
-    another run.
+    Raises UsageError if the folder belongs to another run.
     """
     record = {
         "format": FORMAT,
@@ -95,10 +110,21 @@ def start_run(recipe: Training, data: Mapping[str, Any], log: Log) -> Run:
     }
     identity = {key: record[key] for key in ("format", "recipe", "data")}
     text = json.dumps(identity, indent=1, sort_keys=True)
-    path = recipe.folder / "start.json"
-    recipe.folder.mkdir(parents=True, exist_ok=True)
+    path = recipe.folder / START
     if path.exists() and path.read_bytes() != text.encode():
         raise _other_run_error(recipe.folder)
+    return record, text
+
+
+def start_run(recipe: Training, data: Mapping[str, Any], log: Log) -> Run:
+    """Create the folder of a run, or open it to resume.
+
+    `data` identifies the training data by digest. Raises UsageError if the folder belongs to
+    another run.
+    """
+    record, text = check_start(recipe, data)
+    path = recipe.folder / START
+    recipe.folder.mkdir(parents=True, exist_ok=True)
     if is_main_process():
         _write_file(path, text)
     record["digest"] = sha256(text.encode()).hexdigest()
@@ -134,7 +160,9 @@ def training_arguments(recipe: Training) -> dict[str, Any]:
         "gradient_accumulation_steps": recipe.batch // rows_per_pass,
         "bf16": recipe.precision == "bf16",
         "use_cpu": not gpu,
-        "gradient_checkpointing": gpu,
+        "gradient_checkpointing": recomputes_activations(recipe, gpu) and not launcher_recomputes(),
+        "use_liger_kernel": recipe.speed.liger,
+        "torch_compile": recipe.speed.compile,
         "dataloader_pin_memory": gpu,
         "save_strategy": "steps",
         "save_steps": recipe.checkpoint_every,
@@ -142,9 +170,31 @@ def training_arguments(recipe: Training) -> dict[str, Any]:
         "logging_steps": 10 if recipe.steps == 0 or recipe.steps > 50 else 1,
         "seed": recipe.seed,
         "data_seed": recipe.seed,
-        "report_to": "none",
+        "report_to": recipe.tracker,
         "disable_tqdm": True,
     }
+
+
+def recomputes_activations(recipe: Training, gpu: bool) -> bool:
+    """Return whether a training recomputes activations in the backward pass."""
+    return gpu if recipe.speed.recompute == "auto" else recipe.speed.recompute == "yes"
+
+
+def divide_batches(
+    run: Run, trainer: Any, lengths: Sequence[int], tokens: Sequence[int], uneven: bool = True
+) -> None:
+    """Make a trainer read its rows in balanced micro-batches, and log how much is padding.
+
+    `lengths` are the tokens of each row with the padding inside it, `tokens` without.
+    """
+    recipe = run.recipe
+    batches = Batches(
+        lengths, recipe.batch, recipe.micro_batch, count_processes(), recipe.seed, uneven
+    )
+    use_batches(trainer, batches)
+    shares = batches.measure(tokens)
+    run.log(shares.describe())
+    run.record["batches"] = asdict(shares)
 
 
 def train(run: Run, trainer: Any) -> None:

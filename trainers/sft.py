@@ -4,21 +4,29 @@ In: an `SFT` recipe. Out: the model's folder with record and card. TRL's SFTTrai
 are already tokenized, so that it trains on exactly the tokens that were counted.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from curator.core.errors import CuratorError
 from curator.core.words import counted, verb
-from trainers.models import load_causal, load_tokenizer, lora_config, stop_at, weight_dtype
+from trainers.encoded import IGNORED, load_encoded, read_lengths, read_row
+from trainers.models import load_causal, load_tokenizer, loading_options, lora_config, stop_at
 from trainers.recipe import SFT
 from trainers.release import read_release
-from trainers.run import Log, load_finished, save_run, start_run, train, training_arguments
-from trainers.tokenize import Counts, Row, encode, set_template
+from trainers.run import (
+    Log,
+    check_start,
+    divide_batches,
+    load_finished,
+    save_run,
+    start_run,
+    train,
+    training_arguments,
+)
+from trainers.tokenize import Counts, Row, set_template
 
-IGNORED = -100
-"""Label that torch ignores in the loss."""
 CHECKED_ROWS = 16
 """Number of rows whose labels are checked before training, including the longest and shortest."""
 
@@ -37,9 +45,8 @@ def train_sft(recipe: SFT, log: Log) -> dict[str, Any]:
 
     tokenizer = load_tokenizer(recipe.model, recipe.revision)
     end = set_template(tokenizer, recipe.template)
-    rows, counts = encode(
-        release.examples, tokenizer, recipe.max_length, recipe.truncate, recipe.thoughts
-    )
+    check_start(recipe, release.run_record())
+    rows, counts = load_encoded(recipe, release, tokenizer, log)
     for line in describe_counts(counts):
         log(line)
     run = start_run(recipe, release.run_record(), log)
@@ -51,13 +58,16 @@ def train_sft(recipe: SFT, log: Log) -> dict[str, Any]:
         dataset_kwargs={"skip_prepare_dataset": True},
     )
     trainer = SFTTrainer(
-        model=load_causal(recipe.model, recipe.revision, weight_dtype(recipe)),
+        model=load_causal(recipe.model, recipe.revision, **loading_options(recipe)),
         args=options,
-        train_dataset=to_dataset(rows),
+        train_dataset=rows.select_columns(["input_ids", "labels"]),
         processing_class=tokenizer,
         peft_config=lora_config(recipe),
     )
-    check_labels(trainer, rows)
+    lengths = read_lengths(rows)
+    check_labels(trainer, lengths, lambda place: read_row(rows, place))
+    # A model that takes no number of tokens averages each micro-batch by itself.
+    divide_batches(run, trainer, lengths, lengths, uneven=trainer.model_accepts_loss_kwargs)
     train(run, trainer)
     stop_at(trainer.model, end)
     save_run(run, trainer, tokenizer)
@@ -82,34 +92,20 @@ def describe_counts(counts: Counts) -> list[str]:
     return lines
 
 
-def to_dataset(rows: Sequence[Row]) -> Any:
-    """Return the rows as a dataset of token ids and labels."""
-    import numpy as np
-    from datasets import Dataset
-
-    ids = [np.array(row.prompt + row.answer, dtype=np.int32) for row in rows]
-    labels = [_labels(row) for row in rows]
-    return Dataset.from_dict({"input_ids": ids, "labels": labels})
-
-
-def _labels(row: Row) -> Any:
-    import numpy as np
-
-    return np.array([IGNORED] * len(row.prompt) + list(row.answer), dtype=np.int32)
-
-
-def check_labels(trainer: Any, rows: Sequence[Row]) -> None:
+def check_labels(trainer: Any, lengths: Sequence[int], read: Callable[[int], Row]) -> None:
     """Check on a collated batch that every answer token carries loss, and no other token.
 
-    Raises CuratorError otherwise. The check covers the trainer's dataset and collator for a sample
-    of rows, including the longest and the shortest; not how the model uses the labels.
+    `lengths` are the tokens of each row, which `read` returns by its number. Raises CuratorError
+    otherwise. The check covers the trainer's dataset and collator for a sample of rows, including
+    the longest and the shortest; not how the model uses the labels.
     """
-    order = sorted(range(len(rows)), key=lambda place: len(rows[place].prompt + rows[place].answer))
+    order = sorted(range(len(lengths)), key=lengths.__getitem__)
     step = max(1, len(order) // (CHECKED_ROWS - 1))
     places = list(dict.fromkeys([*order[::step], order[-1]]))
     batch = trainer.data_collator([trainer.train_dataset[place] for place in places])
     for number, place in enumerate(places):
-        prompt, answer = list(rows[place].prompt), list(rows[place].answer)
+        row = read(place)
+        prompt, answer = list(row.prompt), list(row.answer)
         labels, ids = batch["labels"][number].tolist(), batch["input_ids"][number].tolist()
         rest = len(labels) - len(prompt) - len(answer)
         if ids[: len(prompt) + len(answer)] != prompt + answer:

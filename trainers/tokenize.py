@@ -8,7 +8,7 @@ server sends the model what it was trained on.
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Literal
@@ -33,6 +33,7 @@ PROBE = "42"
 """Answer that shows what a template writes after an answer."""
 
 CHUNK = 1_000
+"""Number of examples per call of the tokenizer."""
 Thoughts = Literal["train", "mask", "drop"]
 """Whether thoughts carry loss, carry none, or are left out."""
 
@@ -95,46 +96,77 @@ def set_template(tokenizer: Any, template: Literal["alpaca", "chat"]) -> int:
     return found[0]
 
 
+class Tally:
+    """Fits rows to a maximum length, and counts them and their tokens."""
+
+    def __init__(self, max_length: int) -> None:
+        self._max_length = max_length
+        self._rows = self._prompts = self._longest = self._cut = self._left_out = 0
+        self._answers = Counter[str]()
+        self._first = ""
+
+    def fit(self, row: Row, subset: str, place: str) -> Row | None:
+        """Return the row with its answer cut; None if its prompt fills the maximum length."""
+        length = len(row.prompt) + len(row.answer)
+        self._longest = max(self._longest, length)
+        if length > self._max_length:
+            self._first = self._first or place
+            if len(row.prompt) >= self._max_length:
+                self._left_out += 1
+                return None
+            self._cut += 1
+            row = Row(row.prompt, row.answer[: self._max_length - len(row.prompt)])
+        self._rows += 1
+        self._prompts += len(row.prompt)
+        self._answers[subset] += len(row.answer)
+        return row
+
+    def count(self, truncate: Literal["refuse", "allow"]) -> Counts:
+        """Return the counts.
+
+        Raises UsageError if no row is left, or answers were cut and `truncate` does not allow it.
+        """
+        long, total = self._cut + self._left_out, self._rows + self._left_out
+        if long and truncate == "refuse":
+            raise UsageError(
+                f"{long:,} of {counted(total, 'row')} "
+                f"{verb(long, 'is', 'are')} longer than max_length {self._max_length:,} "
+                f"tokens: {counted(self._cut, 'answer')} would be cut and "
+                f"{counted(self._left_out, 'row')} excluded (longest {self._longest:,}; "
+                f"first: {self._first}). Increase max_length, or set truncate: allow."
+            )
+        if not self._rows:
+            raise UsageError(f"No row has an answer within max_length {self._max_length:,} tokens")
+        answers = dict(self._answers)
+        return Counts(
+            self._rows,
+            self._prompts,
+            sum(answers.values()),
+            self._longest,
+            self._cut,
+            self._left_out,
+            answers,
+        )
+
+
 def encode(
-    examples: Sequence[Example],
+    examples: Iterable[Example],
     tokenizer: Any,
     max_length: int,
     truncate: Literal["refuse", "allow"],
     thoughts: Thoughts = "train",
 ) -> tuple[list[Row], Counts]:
-    """Tokenize all examples with the tokenizer's chat template.
+    """Tokenize examples with the tokenizer's chat template, in memory.
 
     Raises UsageError if answers would be cut and `truncate` does not allow it, or if the template
     cannot render a row.
     """
-    rows, subsets, places = [], Counter[str](), []
-    prompts = answers = longest = cut = left_out = 0
-    for example, row in zip(examples, _encode_rows(examples, tokenizer, thoughts), strict=True):
-        length = len(row.prompt) + len(row.answer)
-        longest = max(longest, length)
-        if length > max_length:
-            places.append(example.place)
-            if len(row.prompt) >= max_length:
-                left_out += 1
-                continue
-            cut += 1
-            row = Row(row.prompt, row.answer[: max_length - len(row.prompt)])
-        rows.append(row)
-        prompts += len(row.prompt)
-        answers += len(row.answer)
-        subsets[example.subset] += len(row.answer)
-    if places and truncate == "refuse":
-        raise UsageError(
-            f"{len(places):,} of {counted(len(examples), 'row')} "
-            f"{verb(len(places), 'is', 'are')} longer than max_length {max_length:,} "
-            f"tokens: {counted(cut, 'answer')} would be cut and {counted(left_out, 'row')} "
-            f"excluded (longest "
-            f"{longest:,}; first: {places[0]}). Increase max_length, or set truncate: allow."
-        )
-    if not rows:
-        raise UsageError(f"No row has an answer within max_length {max_length:,} tokens")
-    counts = Counts(len(rows), prompts, answers, longest, cut, left_out, dict(subsets))
-    return rows, counts
+    tally, rows, rest = Tally(max_length), [], iter(examples)
+    while some := list(islice(rest, CHUNK)):
+        for example, row in zip(some, encode_chunk(some, tokenizer, thoughts), strict=True):
+            if fitted := tally.fit(row, example.subset, example.place):
+                rows.append(fitted)
+    return rows, tally.count(truncate)
 
 
 def _render(tokenizer: Any, example: Example) -> tuple[str, str]:
@@ -167,19 +199,20 @@ def _split_loss(tokenizer: Any, example: Example, thoughts: Thoughts) -> tuple[s
     return prompt + answer[:start], answer[start:]
 
 
-def _encode_rows(examples: Iterable[Example], tokenizer: Any, thoughts: Thoughts) -> Iterator[Row]:
-    rest = iter(examples)
-    while some := list(islice(rest, CHUNK)):
-        texts = [_split_loss(tokenizer, example, thoughts) for example in some]
-        prompts = _token_ids(tokenizer, [prompt for prompt, _ in texts])
-        wholes = _token_ids(tokenizer, [prompt + answer for prompt, answer in texts])
-        for (_, answer), prompt, whole in zip(texts, prompts, wholes, strict=True):
-            if whole[: len(prompt)] == prompt:
-                yield Row(array("i", prompt), array("i", whole[len(prompt) :]))
-            else:
-                # A token crosses the boundary. Keep the prompt's tokens as they are in inference.
-                (alone,) = _token_ids(tokenizer, [answer])
-                yield Row(array("i", prompt), array("i", alone))
+def encode_chunk(examples: Sequence[Example], tokenizer: Any, thoughts: Thoughts) -> list[Row]:
+    """Return the tokens of each example, of any length."""
+    texts = [_split_loss(tokenizer, example, thoughts) for example in examples]
+    prompts = _token_ids(tokenizer, [prompt for prompt, _ in texts])
+    wholes = _token_ids(tokenizer, [prompt + answer for prompt, answer in texts])
+    rows = []
+    for (_, answer), prompt, whole in zip(texts, prompts, wholes, strict=True):
+        if whole[: len(prompt)] == prompt:
+            rows.append(Row(array("i", prompt), array("i", whole[len(prompt) :])))
+        else:
+            # A token crosses the boundary. Keep the prompt's tokens as they are in inference.
+            (alone,) = _token_ids(tokenizer, [answer])
+            rows.append(Row(array("i", prompt), array("i", alone)))
+    return rows
 
 
 def _token_ids(tokenizer: Any, texts: list[str]) -> list[list[int]]:

@@ -17,13 +17,22 @@ import numpy as np
 from curator.core.errors import UsageError
 from curator.core.words import counted, verb
 from trainers.apply_verifier import BATCH, encode_prompts, score_batch, verdict_tokens
+from trainers.encoded import IGNORED
 from trainers.evaluation.calibration import auc, calibration_error, pair_accuracy, reliability
 from trainers.graded import load_graded
-from trainers.models import load_causal, load_reward, load_tokenizer, lora_config, weight_dtype
+from trainers.models import load_causal, load_reward, load_tokenizer, loading_options, lora_config
 from trainers.pairs import SolutionSet, draw_by_hash, make_pairs, split
 from trainers.recipe import Verifier
-from trainers.run import Log, load_finished, save_run, start_run, train, training_arguments
-from trainers.sft import IGNORED, check_labels
+from trainers.run import (
+    Log,
+    divide_batches,
+    load_finished,
+    save_run,
+    start_run,
+    train,
+    training_arguments,
+)
+from trainers.sft import check_labels
 from trainers.tokenize import Row
 
 REPORTED = ("auc", "pair_accuracy", "calibration_error")
@@ -61,6 +70,16 @@ def train_verifier(recipe: Verifier, log: Log) -> dict[str, Any]:
     )
     trainer = (_reward_trainer if recipe.loss == "pairwise" else _word_trainer)(
         recipe, tokenizer, rows
+    )
+    lengths = [[len(row.prompt) + len(row.answer) for row in pair] for pair in rows]
+    if recipe.loss == "cross-entropy":
+        lengths = [[length] for pair in lengths for length in pair]
+    divide_batches(
+        run,
+        trainer,
+        [len(each) * max(each) for each in lengths],
+        [sum(each) for each in lengths],
+        uneven=recipe.loss != "pairwise",  # whose loss is a mean over micro-batches
     )
     train(run, trainer)
     measures = run.record["measures"] = measure(trainer, tokenizer, recipe, held_out)
@@ -172,7 +191,7 @@ def _word_trainer(recipe: Verifier, tokenizer: Any, rows: Sequence[Pair]) -> Any
     # Before the model is loaded: the arguments make all processes but the first one load shapes
     # only, where weights are sharded.
     arguments = TrainingArguments(**training_arguments(recipe), remove_unused_columns=False)
-    model = load_causal(recipe.model, recipe.revision, weight_dtype(recipe))
+    model = load_causal(recipe.model, recipe.revision, **loading_options(recipe))
     if (config := lora_config(recipe)) is not None:
         from peft import get_peft_model
 
@@ -205,7 +224,9 @@ def _word_trainer(recipe: Verifier, tokenizer: Any, rows: Sequence[Pair]) -> Any
         compute_loss_func=loss,
     )
     if recipe.loss == "cross-entropy":
-        check_labels(trainer, [row for pair in rows for row in pair])
+        flat = [row for pair in rows for row in pair]
+        lengths = [len(row.prompt) + len(row.answer) for row in flat]
+        check_labels(trainer, lengths, flat.__getitem__)
     return trainer
 
 
@@ -238,7 +259,7 @@ def _reward_trainer(recipe: Verifier, tokenizer: Any, rows: Sequence[Pair]) -> A
 
     arguments = RewardConfig(**training_arguments(recipe), max_length=None)  # before the model
     set_seed(recipe.seed)  # the head is new
-    model = load_reward(recipe.model, recipe.revision, weight_dtype(recipe))
+    model = load_reward(recipe.model, recipe.revision, **loading_options(recipe))
     model.config.pad_token_id = tokenizer.pad_token_id
     return RewardTrainer(
         model=model,

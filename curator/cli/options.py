@@ -110,7 +110,8 @@ SetsOption = Annotated[
     typer.Option(
         "--sets",
         metavar="NAMES",
-        help="Evaluation sets or sources, separated by commas; sources/gsm8k is the training set.",
+        help="Evaluation sets or sources, separated by commas; sources/gsm8k is the training set. "
+        "'curator sample' also takes files of problems.",
     ),
 ]
 HowOption = Annotated[

@@ -5,9 +5,9 @@ samples, in upstream's order. A run that was killed resumes from the cached call
 more samples makes only the missing calls.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -17,7 +17,7 @@ import pydantic
 from curator.answers import extract
 from curator.checks import CHECKS, Candidate
 from curator.core.errors import TeacherError, UsageError, unknown_name
-from curator.core.model import Kind, Problem, content_id
+from curator.core.model import Kind, Problem, QuarantinedRecord, content_id
 from curator.core.redaction import redact_secrets
 from curator.core.samples import Sample, SampledProblem
 from curator.core.words import counted
@@ -26,7 +26,16 @@ from curator.pipeline.run_options import DEFAULTS, RunOptions
 from curator.pipeline.stages.generate import execution_error, printed_nothing
 from curator.pipeline.teacher_session import TeacherSession, gather_all
 from curator.recipe.schema import Limits
-from curator.sources import EVALS, SOURCES, Source, SourceFiles, open_source, records
+from curator.sources import (
+    EVALS,
+    SOURCES,
+    CustomFiles,
+    Source,
+    SourceFiles,
+    custom_source,
+    open_source,
+    records,
+)
 from curator.teacher import Call, Sampling, TeacherSettings
 from curator.writers.instruction import build_instruction, choices_line
 from curator.writers.parse_reply import read_reply
@@ -39,12 +48,17 @@ IN_SOURCES = "sources/"
 EXECUTION_CHECKS = tuple(name for name, check in CHECKS.items() if check.proves == "execution")
 
 
+PLAIN_COLUMNS = {"question": "question", "gold": "gold"}
+"""Columns of a file of problems by default."""
+
+
 @dataclass(frozen=True)
 class SampleRequest:
     """What to sample."""
 
     sets: tuple[str, ...]
-    """Names of evaluation sets or sources; `sources/gsm8k` is the source where both have a name."""
+    """Names of evaluation sets or sources; `sources/gsm8k` is the source where both have a name.
+    Or files of problems, which have the columns in `columns`."""
     samples: int = 1
     """Samples per problem."""
     how: How = "hybrid"
@@ -54,6 +68,8 @@ class SampleRequest:
     alone, as for models trained on a release."""
     limit: int | None = None
     """Maximum number of problems per set."""
+    columns: Mapping[str, str] = field(default_factory=lambda: PLAIN_COLUMNS)
+    """Columns of files of problems, by what they contain: question, gold, choices, field."""
 
 
 def sampling_parameters(
@@ -115,10 +131,14 @@ def sample(
 
 def find_sets(request: SampleRequest) -> list[Source]:
     """Return the sets of a request, each once; raises UsageError for an unknown one."""
-    return [_find_set(name) for name in dict.fromkeys(request.sets)]
+    return [_find_set(name, request.columns) for name in dict.fromkeys(request.sets)]
 
 
-def _find_set(name: str) -> Source:
+def _find_set(name: str, columns: Mapping[str, str]) -> Source:
+    if (path := Path(name)).is_file():
+        if "gold" not in columns:
+            raise UsageError(f"{name}: columns need a gold. Name the column that contains it.")
+        return custom_source(path.stem, CustomFiles(file=str(path.absolute())), columns, "unknown")
     # If both have a name, the evaluation set is meant.
     sets = SOURCES if name.startswith(IN_SOURCES) else SOURCES | EVALS
     plain = name.removeprefix(IN_SOURCES)
@@ -130,7 +150,12 @@ def _find_set(name: str) -> Source:
 def _distinct_problems(source: Source, files: SourceFiles) -> Iterator[Problem]:
     seen: set[bytes] = set()
     for record in records(source, files):
-        if isinstance(record, Problem) and record.id not in seen:
+        if isinstance(record, QuarantinedRecord):
+            if source.local:  # the user's own problems
+                raise UsageError(f"{record.place} cannot be read: {record.reason}.")
+        elif record.id not in seen:
+            if source.local and not record.gold:
+                raise UsageError(f"{record.place} has no gold answer. Add one, or leave it out.")
             seen.add(record.id)
             yield record
 

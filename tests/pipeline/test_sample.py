@@ -127,6 +127,40 @@ def test_a_request_for_more_samples_makes_only_the_missing_calls(
     assert [one.samples[:2] for one in again] == [one.samples for one in first]
 
 
+def test_own_problems_are_sampled_by_their_columns(server: Server, tmp_path: Path) -> None:
+    own = tmp_path / "my-set.jsonl"
+    rows = [{"problem": question, "result": gold} for question, gold in QUESTIONS.items()]
+    own.write_text("\n".join(map(json.dumps, rows)))
+    columns = {"question": "problem", "gold": "result"}
+    settings = TeacherSettings(model="m", base_url=server.url, key_env="")
+
+    def run(**keys: Any) -> list[SampledProblem]:
+        request = SampleRequest((str(own),), how="CoT", **keys)
+        with Store(tmp_path / "store") as opened:
+            return list(sample(request, settings, opened, RunOptions()))
+
+    found = run(columns=columns)
+    assert {one.question: one.gold for one in found} == QUESTIONS
+    assert {one.set for one in found} == {"my-set"}
+    with pytest.raises(UsageError, match="columns need a gold"):
+        run(columns={"question": "problem"})
+    own.write_text(json.dumps({"question": "Ann and Ben?", "gold": ""}))
+    with pytest.raises(UsageError, match=r"my-set\.jsonl:1 has no gold answer"):
+        run()
+    own.write_text(json.dumps({"question": 7, "gold": "1"}))
+    with pytest.raises(UsageError, match=r"my-set\.jsonl:1 cannot be read"):
+        run()
+    output = tmp_path / "samples.jsonl"
+    own.write_text(json.dumps(rows[0]))
+    made = curator(
+        "sample", "m", "--sets", own, "--columns", "question=problem,gold=result",
+        "--base-url", server.url, "--store", tmp_path / "store", "-o", output,
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    (one,) = read_samples(output)
+    assert (one.set, one.gold) == ("my-set", "7")
+
+
 def test_the_commands_sample_score_and_compare(
     server: Server, mirror: Path, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -155,3 +156,44 @@ def test_invalid_weights_do_not_raise(bad: bytes, tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(bad)
     assert check_recipe("small-cpu", model=str(tmp_path)).parameters == 0
     assert isinstance(load_training("small-cpu"), SFT)
+
+
+def test_the_useful_share_of_the_processes_is_measured_on_the_release(
+    model: Path, tmp_path: Path
+) -> None:
+    rows = [{"prompt": "a", "completion": "b " * (n % 40) + "c"} for n in range(400)]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    keys = {"model": str(model), "release": str(tmp_path / "rows.jsonl"), "template": "alpaca"}
+    (found,) = preflight(load_training("mammoth-7b", keys), measure=True)
+    assert found.shares is not None
+    assert found.shares.processes == found.processes == 8
+    assert 0 <= found.shares.padding < 0.03
+    assert 0.85 < found.shares.useful < 1
+    assert preflight(load_training("mammoth-7b", keys))[0].shares is None
+    (absent,) = preflight(load_training("mammoth-7b", {"model": "org/none"}), measure=True)
+    assert absent.shares is None
+
+
+def test_a_larger_micro_batch_is_suggested_if_the_gpu_has_the_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("trainers.preflight._gpus", lambda: [("a GPU", 80.0)] * 8)
+    found = check_recipe("mammoth-7b")
+    assert (found.micro_batch, found.largest_micro_batch) == (4, 16)
+    assert sum(found.memory.values()) < 72
+    larger = check_recipe("mammoth-7b", micro_batch=16)
+    assert sum(larger.memory.values()) < 72
+    monkeypatch.setattr("trainers.preflight._gpus", lambda: [("a GPU", 18.0)] * 8)
+    assert check_recipe("mammoth-7b").largest_micro_batch == 4
+
+
+def test_packages_of_single_keys_are_missing_requirements() -> None:
+    speed = {"attention": "flash_attention_2", "liger": True}
+    found = check_recipe("small-cpu", speed=speed, tracker="mlflow")
+    lines = " ".join(found.missing)
+    for key, package in (
+        ("speed.attention", "flash-attn"), ("speed.liger", "liger-kernel"), ("tracker", "mlflow"),
+    ):  # fmt: skip
+        absent = find_spec(package.replace("-", "_")) is None
+        assert (f"package {package} for {key}" in lines) == absent
+    assert "package" not in " ".join(check_recipe("small-cpu").missing)

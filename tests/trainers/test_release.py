@@ -86,7 +86,7 @@ def test_the_three_forms_of_json_lines_give_the_same_example(tmp_path: Path) -> 
         {"instruction": "q", "output": "a", "source": "s"},
     ]
     path = write_lines(tmp_path / "r.jsonl", *map(json.dumps, rows))
-    found = {(one.prompt, one.answer, one.subset) for one in read_release(path).examples}
+    found = {(one.prompt, one.answer, one.subset) for one in read_release(path).examples()}
     assert found == {((Message("user", "q"),), "a", "s")}
 
 
@@ -104,7 +104,7 @@ def test_a_published_folder_gives_its_training_rows_and_its_version(tmp_path: Pa
     manifest = {"version": "m@3", "digest": digest, "content": {"rows": 3}, "files": files}
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     release = read_release(tmp_path)
-    assert [one.answer for one in release.examples] == ["train"] * 3
+    assert [one.answer for one in release.examples()] == ["train"] * 3
     assert (release.version, release.version_digest) == ("m@3", digest)
     assert release.skipped_files == 1
 
@@ -123,7 +123,7 @@ def test_a_flipped_byte_in_a_published_folder_stops_a_training(tmp_path: Path) -
             file.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
             with suppress(UsageError):
                 release = read_release(folder)
-                assert file.name == "manifest.json" and release.examples == whole.examples
+                assert file.name == "manifest.json" and [*release.examples()] == [*whole.examples()]
         file.unlink()
         if file.suffix == ".parquet":
             with pytest.raises(UsageError, match=r"is missing\. Export or download"):

@@ -69,7 +69,7 @@ def encode_release(base: Path, **keys: object) -> tuple:
 
     settings = recipe(base, **keys)
     tokenizer = load_tokenizer(settings.model)
-    examples = read_release(Path(settings.release)).examples
+    examples = read_release(Path(settings.release)).examples()
     set_template(tokenizer, settings.template)
     found = encode(examples, tokenizer, settings.max_length, settings.truncate, settings.thoughts)
     return tokenizer, *found
@@ -236,11 +236,14 @@ def test_labels_other_than_the_answers_are_an_error(base: Path, wrong: str) -> N
 
     from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
-    from trainers.sft import check_labels, to_dataset
+    from trainers.encoded import to_dataset
+    from trainers.sft import check_labels
 
     _, rows, _ = encode_release(base)
     collator = DataCollatorForLanguageModeling(pad_token_id=2)
-    check_labels(SimpleNamespace(data_collator=collator, train_dataset=to_dataset(rows)), rows)
+    lengths = [len(row.prompt) + len(row.answer) for row in rows]
+    trainer = SimpleNamespace(data_collator=collator, train_dataset=to_dataset(rows))
+    check_labels(trainer, lengths, rows.__getitem__)
     first = rows[0]
     moved = {
         "prompt carries loss": replace(
@@ -253,7 +256,7 @@ def test_labels_other_than_the_answers_are_an_error(base: Path, wrong: str) -> N
     }[wrong]
     trainer = SimpleNamespace(data_collator=collator, train_dataset=to_dataset([moved, *rows[1:]]))
     with pytest.raises(CuratorError, match="Row 1"):
-        check_labels(trainer, rows)
+        check_labels(trainer, lengths, rows.__getitem__)
 
 
 def test_a_damaged_model_gives_one_line_and_a_damaged_start_file_another_training(

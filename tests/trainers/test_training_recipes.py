@@ -9,9 +9,11 @@ import yaml
 from curator.core.errors import RecipeError, UsageError
 from curator.recipe.builtin import recipes_folder
 from curator.recipe.yaml_document import shipped_recipes
+from trainers.models import loading_options
 from trainers.recipe import KINDS, SFT, Multitask, Verifier, load_training
-from trainers.run import training_arguments
+from trainers.run import start_run, training_arguments
 
+ACCELERATE = recipes_folder() / "training" / "accelerate"
 SHIPPED = shipped_recipes("training")
 GOOD = "train: sft\nname: x\nabout: y\nmodel: m\nrelease: r.jsonl\nlearning_rate: 1.0e-5\n"
 STAGES = (
@@ -112,6 +114,41 @@ def test_every_schedule_warms_up(schedule: str) -> None:
         plan.step()
     assert rates[:5] == pytest.approx([0, 0.25, 0.5, 0.75, 1])
     assert (min(rates[5:]) == 1) == (schedule == "constant")
+
+
+def test_keys_of_speed_are_arguments_of_transformers(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="the extra train is not installed")
+    speed = {"attention": "eager", "liger": True, "compile": True, "recompute": "yes"}
+    keys = {"speed": speed, "tracker": "tensorboard"}
+    fast, plain = load_training("small-cpu", keys), load_training("small-cpu")
+    assert isinstance(fast, SFT) and isinstance(plain, SFT)
+    found, usual = training_arguments(fast), training_arguments(plain)
+    expected = {
+        "gradient_checkpointing": (True, False),
+        "use_liger_kernel": (True, False),
+        "torch_compile": (True, False),
+        "report_to": ("tensorboard", "none"),
+    }
+    assert {key: (found[key], usual[key]) for key in expected} == expected
+    assert loading_options(fast) == {"dtype": "float32", "attn_implementation": "eager"}
+    assert loading_options(plain) == {"dtype": "float32"}
+    # They do not make it another training.
+    start_run(plain.model_copy(update={"output": str(tmp_path)}), {}, lambda _: None)
+    start_run(fast.model_copy(update={"output": str(tmp_path)}), {}, lambda _: None)
+
+
+def test_activations_are_recomputed_by_fsdp_or_by_transformers_but_not_by_both(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("torch", reason="the extra train is not installed")
+    recipe = load_training("small-cpu", {"speed": {"recompute": "yes"}, "sharding": "fsdp"})
+    assert isinstance(recipe, SFT)
+    config = yaml.safe_load((ACCELERATE / "8-gpus-fsdp.yaml").read_text())
+    assert config["fsdp_config"]["fsdp_activation_checkpointing"] is True
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    for value, by_transformers in (("false", True), ("true", False)):
+        monkeypatch.setenv("FSDP_ACTIVATION_CHECKPOINTING", value)
+        assert training_arguments(recipe)["gradient_checkpointing"] is by_transformers
 
 
 def test_each_stage_starts_from_the_model_of_the_previous_one(tmp_path: Path) -> None:

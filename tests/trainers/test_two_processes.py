@@ -242,7 +242,7 @@ def test_a_process_grades_nothing_and_waits_for_the_first_one(
     with pytest.raises(UsageError, match="is damaged"):
         load_graded(recipe, "digest")
     shutil.rmtree(tmp_path / "run")
-    monkeypatch.setattr("trainers.graded.FOLDER_WAIT_S", 0.0)
+    monkeypatch.setattr("trainers.launch.FOLDER_WAIT_S", 0.0)
     with pytest.raises(UsageError, match="that all machines share"):
         load_graded(recipe, "digest")
 

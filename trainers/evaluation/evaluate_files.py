@@ -29,7 +29,7 @@ def evaluate_files(
     """
     seen = None
     if trained_on:
-        examples = read_release(trained_on).examples
+        examples = read_release(trained_on).examples()
         seen = find_seen(_problems(files), (each.prompt[-1].content for each in examples))
     result = evaluate(grade(_problems(files)), name, seen=seen)
     if not result.problems:

@@ -88,6 +88,14 @@ TimeoutOption = Annotated[
         help="Timeout per attempt of a call. Default: 300.",
     ),
 ]
+ColumnsOption = Annotated[
+    str,
+    typer.Option(
+        "--columns",
+        metavar="LIST",
+        help="Columns of a file in --sets: question=COLUMN,gold=COLUMN, and choices or field.",
+    ),
+]
 LocalOption = Annotated[
     bool, typer.Option("--local", help="Serve the model on this machine while sampling.")
 ]
@@ -106,6 +114,7 @@ def sample(
     model: ModelArgument,
     options: "RunOptions",
     sets: SetsOption = "gsm8k",
+    columns: ColumnsOption = "question=question,gold=gold",
     n: Annotated[int, typer.Option("-n", metavar="N", min=1, help="Samples per problem.")] = 1,
     how: HowOption = "hybrid",
     output: SamplesOption = SAMPLES,
@@ -141,7 +150,8 @@ def sample(
 
     make_parents(output)
     parameters = sampling_parameters(n, temperature, top_p, max_answer)
-    request = SampleRequest(tuple(sets.split(",")), n, how, few_shot, limit)
+    named = dict(each.partition("=")[::2] for each in columns.split(","))
+    request = SampleRequest(tuple(sets.split(",")), n, how, few_shot, limit, named)
     find_sets(request)  # before a model is loaded
     with ExitStack() as stack:
         options = stack.enter_context(show_progress(options))

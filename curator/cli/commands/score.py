@@ -30,20 +30,23 @@ def score(
 ) -> None:
     """Add the scores of a verifier to samples.
 
-    'curator evaluate' then re-ranks the samples by these scores.
+    'curator evaluate' then re-ranks the samples by these scores. Rerun the command to resume: the
+    scores of a stopped process are beside the output.
     """
     from curator.core.progress import track_progress
     from curator.core.samples import read_samples, write_samples
-    from trainers.apply_verifier import Scorer, score_samples
+    from trainers.apply_verifier import Scorer, journal_path, score_samples
 
     if not samples.is_file():
         raise UsageError(f"No samples at {samples}. Write them with 'curator sample'.")
     target = output or samples
     make_parents(target)
     scorer = Scorer(verifier)
+    journal = journal_path(target, verifier)
     with Progress() as progress:
         problems = track_progress(read_samples(samples), progress, "scoring", None, every=20)
-        count = write_samples(score_samples(problems, scorer), target)
+        count = write_samples(score_samples(problems, scorer, journal), target)
+    journal.unlink(missing_ok=True)
     if as_json:
         show_json({"file": str(target), "problems": count, "too_long": scorer.too_long})
         return

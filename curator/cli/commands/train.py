@@ -70,7 +70,7 @@ def train(
 
     given = {"release": release, "samples": samples, "model": model, "output": output}
     loaded = load_training(recipe, {key: str(value) for key, value in given.items() if value})
-    checks = preflight(loaded)
+    checks = preflight(loaded, measure=what == "preflight")
     if what == "preflight":
         if as_json:
             show_json(checks)
@@ -140,8 +140,10 @@ def _print_preflight(checks: "list[Preflight]") -> None:
             ("parameters", f"{size}; {one.trained:,} trained"),
             *((f"GiB of {what}", f"{gib:,.2f}") for what, gib in one.memory.items()),
             ("GiB in total", f"{sum(one.memory.values()):,.2f} per process{_available(one.has)}"),
+            ("micro_batch", f"{one.micro_batch}; {one.largest_micro_batch} would fit"),
             ("GiB of host memory", f"{one.host:,.2f} per machine{_available(one.host_has)}"),
             ("GiB of disk", f"{one.disk:,.2f}{_available(one.disk_has)}"),
+            *([("useful share", one.shares.describe())] if one.shares else []),
             *(("missing", line) for line in one.missing),
             *(("note", line) for line in one.notes),
             *([("launch with", one.launch)] if one.launch else []),
