@@ -3,8 +3,9 @@
 In: a recipe, its release and its tokenizer. Out: a dataset of token ids and labels that is mapped
 from the file `encoded-DIGEST.arrow` of the run's folder, and counts. The digest covers the bytes of
 the release, the tokenizer with its template, and the keys of the recipe that change tokens. The
-first process writes the file, on all cores; the others wait for it. Memory does not grow with the
-release. The file takes 8 bytes per token and may be deleted after the training.
+first process writes the file, on all cores; the others wait for it. Texts are read in parts; about
+2 KB of memory remain per row. The file takes 8 bytes per token and may be deleted after the
+training.
 """
 
 import json
