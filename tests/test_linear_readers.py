@@ -7,7 +7,9 @@ import pytest
 from curator.answers import compare_by_rules, extract, extract_output, read_steps
 from curator.answers.parse.normalize import normalize, to_latex
 from curator.answers.parse.read import read
+from curator.checks import CHECKS, Candidate
 from curator.core.boxes import box_spans
+from curator.core.thoughts import split_thought
 from curator.sandbox.implicit_result import extract_fenced, select_preamble
 from curator.sources.chat_columns import kind_of
 from curator.sources.datasets.math import boxes
@@ -23,6 +25,11 @@ PARSED = 8_000
 """Characters of an answer that is parsed; longer ones are compared as they are."""
 FLOOR = 0.01
 """Seconds below which the time of a reader is not measured."""
+
+
+def to_candidate(text: str) -> Candidate:
+    return Candidate(b"", "CoT", "", text, "", (), answer=extract(text))
+
 
 READERS: dict[str, tuple[Callable[[str], object], int]] = {
     "extract": (extract, SIZE),
@@ -40,6 +47,8 @@ READERS: dict[str, tuple[Callable[[str], object], int]] = {
     "select_preamble": (select_preamble, SIZE),
     "extract_fenced": (extract_fenced, SIZE),
     "kind_of": (kind_of, SIZE),
+    "split_thought": (split_thought, SIZE),
+    "check trace": (lambda text: CHECKS["trace"].run(to_candidate(text), 1), SIZE),
     "find_computations": (lambda text: list(find_computations(text)), SIZE),
     "find_quantities": (find_quantities, SIZE),
 }
@@ -148,6 +157,8 @@ TOKENS = (
     "<think>",
     "</think>",
     "<think>x</think>",
+    "<|message|>",
+    "<|end|>",
     "<",
     "<|a|>",
     ">",

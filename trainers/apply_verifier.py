@@ -70,13 +70,11 @@ class Scorer:
             ) from None
         gpu = torch.cuda.is_available()
         load = load_reward if loss == "pairwise" else load_causal
-        self._reward = loss == "pairwise"
         self._tokenizer = load_tokenizer(str(folder))
-        self._verdict_tokens = None if self._reward else verdict_tokens(self._tokenizer)
+        self._words = None if loss == "pairwise" else verdict_tokens(self._tokenizer)
         self._max_length = max_length
-        self._device = "cuda" if gpu else "cpu"
         self._model = load(str(folder), dtype="bfloat16" if gpu else "float32")
-        self._model.to(self._device).eval()
+        self._model.to("cuda" if gpu else "cpu").eval()
         self.too_long = 0
         """Number of solutions that were too long and got the score 0."""
 
@@ -89,29 +87,31 @@ class Scorer:
         scores = [0.0] * len(ids)
         for start in range(0, len(order), BATCH):
             places = order[start : start + BATCH]
-            for place, score in zip(
-                places, self._score_batch([ids[n] for n in places]), strict=True
-            ):
+            rows = [ids[n] for n in places]
+            found = score_batch(self._model, rows, self._tokenizer.pad_token_id, self._words)
+            for place, score in zip(places, found, strict=True):
                 scores[place] = score
         return scores
 
-    def _score_batch(self, rows: list[list[int]]) -> list[float]:
-        import torch
 
-        width = max(map(len, rows))
-        pad = self._tokenizer.pad_token_id
-        ids = torch.tensor([row + [pad] * (width - len(row)) for row in rows])
-        mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows])
-        with torch.inference_mode():
-            logits = self._model(
-                input_ids=ids.to(self._device), attention_mask=mask.to(self._device)
-            ).logits.float()
-        if self._verdict_tokens is None:
-            gaps = logits[:, 0]
-        else:
-            last = logits[torch.arange(len(rows)), [len(row) - 1 for row in rows]]
-            gaps = last[:, self._verdict_tokens[0]] - last[:, self._verdict_tokens[1]]
-        return [float(score) for score in torch.sigmoid(gaps).cpu()]
+def score_batch(
+    model: Any, rows: Sequence[list[int]], pad: int, words: tuple[int, int] | None
+) -> list[float]:
+    """Return the scores of tokenized prompts; `words` are the verdict tokens, None for rewards."""
+    import torch
+
+    width = max(map(len, rows))
+    ids = torch.tensor([row + [pad] * (width - len(row)) for row in rows])
+    mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows])
+    device = next(model.parameters()).device
+    with torch.no_grad():  # FSDP cannot gather weights in inference mode
+        logits = model(input_ids=ids.to(device), attention_mask=mask.to(device)).logits.float()
+    if words is None:
+        gaps = logits[:, 0]
+    else:
+        last = logits[torch.arange(len(rows)), [len(row) - 1 for row in rows]]
+        gaps = last[:, words[0]] - last[:, words[1]]
+    return [float(score) for score in torch.sigmoid(gaps).cpu()]
 
 
 def score_samples(problems: Iterable[SampledProblem], scorer: Scorer) -> Iterator[SampledProblem]:

@@ -91,13 +91,21 @@ def _number(value: Any) -> str:
 def _usage_section(recipe: Training) -> list[str]:
     match recipe:
         case SFT(template="alpaca"):
-            text = "Prompt it with Alpaca's template without input, ending with `### Response:`."
+            text = (
+                "Prompt it with its chat template, which is Alpaca's template without input. It "
+                "ends with `### Response:`."
+            )
         case SFT():
             text = "Prompt it with its chat template."
         case Verifier():
             text = "Score samples with `curator score SAMPLES --verifier FOLDER`."
         case _:
             text = ""
+    if recipe.method == "lora" and not recipe.lora.merge:
+        text = (
+            f"This folder holds adapters of {_code(recipe.model)}. Load both with peft, or serve "
+            f"them with vLLM's `--lora-modules`. {text}"
+        )
     return ["## Use", "", text, ""]
 
 

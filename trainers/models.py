@@ -5,10 +5,13 @@ and code from repositories are never loaded.
 """
 
 import json
+from collections.abc import Callable
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curator.core import pretrained
+from trainers.launch import receives_weights
 
 if TYPE_CHECKING:
     from trainers.recipe import Training
@@ -24,14 +27,58 @@ def load_tokenizer(name: str, revision: str = "") -> Any:
 
 def load_causal(name: str, revision: str = "", dtype: str = "float32") -> Any:
     """Load a model that generates text."""
-    return pretrained.load_model("AutoModelForCausalLM", name, revision, dtype=dtype)
+    return _loader()("AutoModelForCausalLM", name, revision, dtype=dtype)
 
 
 def load_reward(name: str, revision: str = "", dtype: str = "float32") -> Any:
     """Load a model that gives one number per text; other models get a new head for it."""
-    return pretrained.load_model(
+    return _loader()(
         "AutoModelForSequenceClassification", name, revision, dtype=dtype, num_labels=1
     )
+
+
+def _loader() -> Callable[..., Any]:
+    """Return what loads a model in this process.
+
+    With FSDP2, the first process sends the weights to the others, which need none of their own:
+    transformers would load all of them in every process of a machine.
+    """
+    return pretrained.make_empty_model if receives_weights() else pretrained.load_model
+
+
+def count_parameters(model: Any) -> int:
+    """Return the number of parameters of a model; ZeRO-3's shards state that of the whole."""
+    return sum(int(getattr(each, "ds_numel", each.numel())) for each in model.parameters())
+
+
+def read_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the weights in a folder, from the headers of its safetensors files.
+
+    Empty without such files, or if one is damaged: a header states the length of its file.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    shapes: dict[str, tuple[int, ...]] = {}
+    for file in sorted(folder.glob("*.safetensors")):
+        try:
+            with safe_open(file, framework="np") as opened:
+                names = opened.keys()
+                shapes |= {name: tuple(opened.get_slice(name).get_shape()) for name in names}
+        except (SafetensorError, OSError):
+            return {}
+    return shapes
+
+
+def count_saved(folder: Path) -> int:
+    """Return the number of parameters in the files of a folder."""
+    return sum(map(prod, read_shapes(folder).values()))
+
+
+def stop_at(model: Any, token: int) -> None:
+    """Make a model stop generating at a token, as well as at those at which it already stops."""
+    known = model.generation_config.eos_token_id
+    others = known if isinstance(known, list) else [] if known is None else [known]
+    model.generation_config.eos_token_id = list(dict.fromkeys([token, *others]))
 
 
 def weight_dtype(recipe: "Training") -> str:

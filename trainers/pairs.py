@@ -29,19 +29,32 @@ def collect_solutions(problems: Iterable[GradedProblem]) -> list[SolutionSet]:
     Samples whose answer could not be compared are in neither group. Equal texts count once, and the
     same question in several sets is one problem.
     """
-    solutions: dict[str, SolutionSet] = {}
-    for one in problems:
-        texts = [sample.text for sample in one.problem.samples]
-        right = tuple(text for text, is_right in zip(texts, one.right, strict=True) if is_right)
-        wrong = tuple(text for text, is_wrong in zip(texts, one.wrong, strict=True) if is_wrong)
-        question = format_question(one.problem.question, one.problem.choices)
-        same = solutions.get(key := _normalise(question), SolutionSet(question, (), ()))
-        solutions[key] = SolutionSet(
-            same.question,
-            tuple(dict.fromkeys(same.right + right)),
-            tuple(dict.fromkeys(same.wrong + wrong)),
-        )
-    return list(solutions.values())
+    return merge_solutions(map(_solutions, problems))
+
+
+def _solutions(one: GradedProblem) -> SolutionSet:
+    texts = [sample.text for sample in one.problem.samples]
+    return SolutionSet(
+        format_question(one.problem.question, one.problem.choices),
+        tuple(text for text, is_right in zip(texts, one.right, strict=True) if is_right),
+        tuple(text for text, is_wrong in zip(texts, one.wrong, strict=True) if is_wrong),
+    )
+
+
+def merge_solutions(parts: Iterable[SolutionSet]) -> list[SolutionSet]:
+    """Return one set per question, in the order of their first parts; equal texts count once."""
+    questions: dict[str, str] = {}
+    sides: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
+    for part in parts:
+        key = _normalise(part.question)
+        questions.setdefault(key, part.question)
+        right, wrong = sides.setdefault(key, ({}, {}))
+        right.update(dict.fromkeys(part.right))
+        wrong.update(dict.fromkeys(part.wrong))
+    return [
+        SolutionSet(question, tuple(sides[key][0]), tuple(sides[key][1]))
+        for key, question in questions.items()
+    ]
 
 
 def format_question(text: str, choices: Sequence[str]) -> str:

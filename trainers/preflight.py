@@ -1,31 +1,22 @@
-"""Reports the devices, memory and missing requirements of a training, before anything is loaded.
+"""Reports the devices, memory, disk and missing requirements of a training, before it starts.
 
 In: a training recipe and this machine. Out: a `Preflight`. Of a model, only the headers of its
-weights are read. Memory is estimated by `FORMULA`; kernels, fragmentation and the gathering of one
-layer at a time are not included.
+weights are read.
 """
 
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
+from math import prod
 from pathlib import Path
-from typing import Any
+from shutil import disk_usage
 
-from trainers.models import read_config
+from trainers.estimate import GIB, Size, estimate_disk, estimate_host, estimate_memory
+from trainers.launch import CONFIGS, count_processes, find_mismatch, launched_sharding
+from trainers.models import read_shapes
 from trainers.recipe import SFT, Multitask, Training, Verifier
-
-CONFIGS = {"fsdp": ("8-gpus-fsdp.yaml", 8), "zero3": ("many-gpus-zero3.yaml", 32)}
-"""Shipped accelerate configurations by method of sharding, and their number of GPUs."""
-LAUNCH_VARIABLES = {"fsdp": "ACCELERATE_USE_FSDP", "zero3": "ACCELERATE_USE_DEEPSPEED"}
-"""Environment variables that `accelerate launch` sets."""
-GIB = 2**30
-FORMULA = (
-    "weights 4 B per parameter (2 B if frozen in bf16), gradients 4 B and Adam 8 B per trained "
-    "parameter, sharded over the GPUs; activations: rows x tokens x hidden x layers x 2 B with "
-    "recomputation (34 B without), twice that in fp32, and 8 B per logit"
-)
 
 
 @dataclass(frozen=True)
@@ -51,6 +42,14 @@ class Preflight:
     """GiB per process, by purpose."""
     has: float
     """GiB of a GPU, or of this machine if it would run on the CPU; 0 if neither is possible."""
+    host: float
+    """GiB of memory that each machine needs beside its GPUs; 0 if the model's size is unknown."""
+    host_has: float
+    """GiB of memory of this machine."""
+    disk: float
+    """GiB that the run's folder needs; 0 if the model's size is unknown."""
+    disk_has: float
+    """GiB that are free where the run's folder is, or will be."""
     missing: tuple[str, ...]
     """Requirements that must be met before it can run."""
     notes: tuple[str, ...]
@@ -70,25 +69,17 @@ def preflight(recipe: SFT | Verifier | Multitask) -> list[Preflight]:
 def _check_run(recipe: SFT | Verifier, model: str, first: bool, command: str) -> Preflight:
     gpus = _gpus()
     processes, launched = _count_processes(recipe, gpus)
-    shapes, source = _read_shapes(model)
-    parameters = sum(_product(shape) for shape in shapes.values()) or _parameters_from_name(model)
-    trained = _count_trained(recipe, shapes, parameters)
-    memory = _estimate_memory(recipe, model, parameters, trained, processes, bool(gpus))
+    shapes = read_shapes(Path(model)) if find_spec("safetensors") else {}
+    parameters = sum(map(prod, shapes.values())) or _parameters_from_name(model)
+    size = Size(model, parameters, _count_trained(recipe, shapes, parameters))
+    memory = estimate_memory(recipe, size, processes, bool(gpus))
     has = gpus[0][1] if gpus else _machine_memory() if recipe.precision == "fp32" else 0.0
-    notes = []
-    if parameters and has and sum(memory.values()) > has:
-        notes.append(
-            f"needs about {sum(memory.values()):,.0f} GiB per process, {has:,.0f} GiB are "
-            "available: use sharding or adapters (method: lora), or reduce micro_batch"
-        )
-    if not parameters:
-        notes.append("the model's size is unknown, since its weights are not on this machine")
     launch = ""
     if recipe.sharding != "none" and not launched:
         config, count = CONFIGS[recipe.sharding]
         path = f"recipes/training/accelerate/{config}"
         launch = f"accelerate launch --config_file {path} -m {command}  ({count} GPUs)"
-    return Preflight(
+    found = Preflight(
         recipe.name,
         recipe.train,
         recipe.model,
@@ -97,14 +88,42 @@ def _check_run(recipe: SFT | Verifier, model: str, first: bool, command: str) ->
         recipe.precision,
         recipe.sharding,
         parameters,
-        source if shapes else "its name" if parameters else "",
-        trained,
+        "its weights" if shapes else "its name" if parameters else "",
+        size.trained,
         memory,
         has,
+        estimate_host(recipe, size, processes),
+        _machine_memory(),
+        estimate_disk(recipe, size),
+        _free_disk(recipe.folder),
         tuple(_find_missing(recipe, gpus, processes, first)),
-        tuple(notes),
+        (),
         launch,
     )
+    return replace(found, notes=tuple(_find_shortages(found)))
+
+
+def _find_shortages(found: Preflight) -> list[str]:
+    """Return where the estimate exceeds what this machine has, each with what to do."""
+    if not found.parameters:
+        return ["the model's size is unknown, since its weights are not on this machine"]
+    notes = []
+    if found.has and (needs := sum(found.memory.values())) > found.has:
+        notes.append(
+            f"needs about {needs:,.0f} GiB per process, {found.has:,.0f} GiB are available: use "
+            "sharding or adapters (method: lora), or reduce micro_batch"
+        )
+    if found.device != "CPU" and found.host > found.host_has:
+        notes.append(
+            f"needs about {found.host:,.0f} GiB of host memory per machine, {found.host_has:,.0f} "
+            "GiB are available: use sharding, or fewer processes per machine"
+        )
+    if found.disk > found.disk_has:
+        notes.append(
+            f"needs about {found.disk:,.0f} GiB of disk for checkpoints and the model, "
+            f"{found.disk_has:,.0f} GiB are free at the output folder: choose another one"
+        )
+    return notes
 
 
 def _find_missing(
@@ -132,8 +151,11 @@ def _find_missing(
         )
     if len(gpus) > 1 and "WORLD_SIZE" not in os.environ and recipe.sharding == "none":
         missing.append(
-            f"a choice among {len(gpus)} GPUs: set CUDA_VISIBLE_DEVICES=0, or use a launcher"
+            f"a choice among {len(gpus)} GPUs: set CUDA_VISIBLE_DEVICES=0, or use accelerate "
+            f"launch with recipes/training/accelerate/{CONFIGS['none'][0]}"
         )
+    if mismatch := find_mismatch(recipe):
+        missing.append(mismatch)
     if recipe.batch % (recipe.micro_batch * processes):
         missing.append(
             f"a batch for {processes} processes: {recipe.batch} is not a multiple of "
@@ -159,32 +181,21 @@ def _machine_memory() -> float:
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / GIB
 
 
+def _free_disk(folder: Path) -> float:
+    """Return the free GiB of the file system on which a folder is, or will be."""
+    return (
+        disk_usage(
+            next(each for each in (folder, *folder.absolute().parents) if each.exists())
+        ).free
+        / GIB
+    )
+
+
 def _count_processes(recipe: Training, gpus: Sequence[tuple[str, float]]) -> tuple[int, bool]:
     """Return the number of processes to assume, and whether the required launcher started them."""
-    world = int(os.environ.get("WORLD_SIZE", "1"))
-    if recipe.sharding == "none":
-        return world, True
-    if os.environ.get(LAUNCH_VARIABLES[recipe.sharding], "") == "true":
-        return world, True
+    if recipe.sharding in ("none", launched_sharding()):
+        return count_processes(), True
     return len(gpus) if len(gpus) > 1 else CONFIGS[recipe.sharding][1], False
-
-
-def _read_shapes(model: str) -> tuple[dict[str, tuple[int, ...]], str]:
-    """Return the shapes of a local model's weights, from the headers of its files."""
-    files = sorted(Path(model).glob("*.safetensors"))
-    if not files or not find_spec("safetensors"):
-        return {}, ""
-    from safetensors import SafetensorError, safe_open
-
-    shapes: dict[str, tuple[int, ...]] = {}
-    for file in files:
-        try:
-            with safe_open(file, framework="np") as opened:
-                names = opened.keys()
-                shapes |= {name: tuple(opened.get_slice(name).get_shape()) for name in names}
-        except (SafetensorError, OSError):
-            return {}, ""
-    return shapes, "its weights"
 
 
 def _parameters_from_name(model: str) -> int:
@@ -205,45 +216,3 @@ def _count_trained(recipe: Training, shapes: dict[str, tuple[int, ...]], paramet
     adapters = recipe.lora.rank * sum(sum(shape) for shape in linear)
     # 0.6% for a 7B model with rank 16; the share decreases with the size of the model.
     return adapters or int(parameters * 0.006 * recipe.lora.rank / 16)
-
-
-def _estimate_memory(
-    recipe: Training, model: str, parameters: int, trained: int, processes: int, gpu: bool
-) -> dict[str, float]:
-    """Return GiB per process by purpose; see `FORMULA`."""
-    if not parameters:
-        return {}
-    shared = processes if recipe.sharding != "none" else 1
-    frozen = recipe.method == "lora" and recipe.precision == "bf16"
-    config = read_config(model)
-    hidden, layers, vocabulary = _model_sizes(config, parameters)
-    tokens = recipe.micro_batch * recipe.max_length * (2 if _uses_pairs(recipe) else 1)
-    recomputed = gpu or recipe.precision == "bf16"
-    each = (2 if recomputed else 34) * (2 if recipe.precision == "fp32" else 1)
-    return {
-        "weights": parameters * (2 if frozen else 4) / shared / GIB,
-        "gradients": trained * 4 / shared / GIB,
-        "optimizer": trained * 8 / shared / GIB,
-        "activations": tokens * (hidden * layers * each + vocabulary * 8) / GIB,
-    }
-
-
-def _uses_pairs(recipe: Training) -> bool:
-    return isinstance(recipe, Verifier) and recipe.loss != "cross-entropy"
-
-
-def _model_sizes(config: dict[str, Any], parameters: int) -> tuple[int, int, int]:
-    """Return hidden size, layers and vocabulary, or those of a Llama with as many parameters."""
-    sizes = [config.get(key) for key in ("hidden_size", "num_hidden_layers", "vocab_size")]
-    if all(isinstance(value, int) for value in sizes):
-        return sizes[0], sizes[1], sizes[2]  # type: ignore[return-value]
-    # Llamas have 12 h^2 parameters per layer and about h / 128 layers.
-    hidden = round((parameters * 128 / 12) ** (1 / 3))
-    return hidden, max(1, hidden // 128), 32_000
-
-
-def _product(shape: tuple[int, ...]) -> int:
-    result = 1
-    for size in shape:
-        result *= size
-    return result

@@ -35,6 +35,9 @@ class Lora(Section):
     """Scale of the adapters: their output is multiplied by alpha / rank."""
     dropout: float = Field(default=0.05, ge=0, lt=1)
     """Dropout probability of the inputs of the adapters."""
+    merge: bool = True
+    """Merge the adapters into the model at the end. Otherwise the folder `model` holds the adapters
+    alone, in the format of peft, for a server such as vLLM with `--lora-modules`."""
 
 
 class Training(Section):
@@ -54,12 +57,12 @@ class Training(Section):
     output: str = ""
     """Folder of the run. Default: `runs/NAME`. The trained model is in its subfolder `model`."""
     method: Literal["full", "lora"] = "full"
-    """Train all weights, or only adapters, which are merged into the model at the end."""
+    """Train all weights, or only adapters (see `lora`)."""
     lora: Lora = Lora()
     learning_rate: float = Field(gt=0, le=1)
     """Peak learning rate."""
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
-    """Decay of the learning rate after the warm-up."""
+    """Course of the learning rate after the warm-up: it decays to 0, or stays constant."""
     warm_up: float = Field(default=0.03, ge=0, lt=1)
     """Share of the steps during which the learning rate rises to its peak."""
     epochs: float = Field(default=3, gt=0, le=1000)
@@ -76,7 +79,7 @@ class Training(Section):
     """Number format of the forward and backward passes; bf16 needs a GPU."""
     sharding: Literal["none", "fsdp", "zero3"] = "none"
     """How weights are sharded over GPUs. Run `accelerate launch` with the matching config of
-    `recipes/training/accelerate`."""
+    `recipes/training/accelerate`. All processes need the run's folder on a shared file system."""
     checkpoint_every: Positive = 500
     """Number of optimizer steps between checkpoints."""
     seed: int = Field(default=0, ge=0, lt=2**32)
@@ -97,17 +100,22 @@ class SFT(Training):
     """JSON Lines or Parquet file of `curator export`, or a folder of its format `hub`."""
     template: Literal["alpaca", "chat"] = "alpaca"
     """Template of the prompt: Alpaca's, or the model's own chat template."""
+    thoughts: Literal["train", "mask", "drop"] = "train"
+    """What to do with the thought before an answer (`<think>…</think>`, or the `reasoning_content`
+    of a message): train on it, show it to the model without loss, or leave it out. A thought that
+    is not closed is a part of the answer."""
     truncate: Literal["refuse", "allow"] = "refuse"
     """What to do if rows are longer than `max_length`: stop with an error, or truncate answers."""
 
 
 class Verifier(Training):
-    """A model that scores solutions, trained on graded samples."""
+    """A model that scores solutions, trained on right and wrong ones."""
 
     train: Literal["verifier"]
     """Kind of training."""
     samples: str = Field(min_length=1)
-    """File of samples written by `curator sample`. Training grades them first."""
+    """File of samples written by `curator sample`, which training grades first; or of attempts,
+    written by `curator export` in the format preference, kto or scored."""
     loss: Literal["cross-entropy", "margin", "pairwise"]
     """Loss: cross-entropy of the word "correct" or "incorrect", margin between the log-scores of a
     right and a wrong solution, or pairwise reward."""
@@ -246,6 +254,12 @@ def _stage_errors(document: Document, values: Mapping[str, Any], name: str) -> l
         errors.append(
             f"{place}: a stage cannot use the pairwise loss, because it replaces the head that "
             "generates text. Use cross-entropy or margin."
+        )
+    merge = ({**(values.get("common") or {}), **own}.get("lora") or {}).get("merge", True)
+    if merge is False and name != list(values["stages"])[-1]:
+        errors.append(
+            f"{document.place(loc)}: lora.merge: expected true, because the next stage starts from "
+            "this model"
         )
     try:
         _stage(values, name)

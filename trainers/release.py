@@ -18,6 +18,7 @@ from typing import Any
 
 from curator.core.errors import UsageError
 from curator.core.model import QuarantinedRecord
+from curator.core.thoughts import join_thought
 from curator.sources.readers.parquet import read_parquet
 from trainers.release_manifest import read_manifest
 
@@ -46,6 +47,7 @@ class Example:
     prompt: tuple[Message, ...]
     """All messages before the answer; the last one is the user's."""
     answer: str
+    """With its thought, if it has one, in front of it."""
     subset: str
     """`subset` or `source` of the row; may be empty."""
     place: str
@@ -76,11 +78,11 @@ class Release:
         }
 
 
-class _InvalidRow(ValueError):
+class InvalidRow(ValueError):
     """A row cannot be trained on; the message says what was expected."""
 
 
-class _InvalidLine(str):
+class InvalidLine(str):
     """The error message for a line that is not JSON."""
 
 
@@ -105,7 +107,7 @@ def read_release(path: Path) -> Release:
             for place, row in _read_rows(file):
                 try:
                     examples.append(_parse_row(row, place))
-                except _InvalidRow as error:
+                except InvalidRow as error:
                     errors.append(f"{place}: {error}")
                 if len(errors) >= MAX_ERRORS:
                     raise UsageError("\n".join([*errors, "Reading stopped after these errors."]))
@@ -142,11 +144,11 @@ def _list_files(path: Path) -> tuple[list[Path], int]:
 
 
 def _read_rows(file: Path) -> Iterator[tuple[str, Mapping[str, Any] | Any]]:
-    return _read_parquet(file) if file.suffix == ".parquet" else _read_lines(file)
+    return _read_parquet(file) if file.suffix == ".parquet" else read_lines(file)
 
 
-def _read_lines(file: Path) -> Iterator[tuple[str, Any]]:
-    """Yield place and value of each line; for invalid lines, an _InvalidLine."""
+def read_lines(file: Path) -> Iterator[tuple[str, Any]]:
+    """Yield place and value of each line; for invalid lines, an InvalidLine."""
     with file.open("rb") as opened:
         for number, line in enumerate(iter(lambda: opened.readline(LONGEST_LINE), b""), 1):
             if not line.strip():
@@ -154,7 +156,7 @@ def _read_lines(file: Path) -> Iterator[tuple[str, Any]]:
             try:
                 value = json.loads(line)
             except (ValueError, RecursionError) as error:
-                value = _InvalidLine(f"not JSON ({' '.join(str(error).split())[:80]})")
+                value = InvalidLine(f"not JSON ({' '.join(str(error).split())[:80]})")
             yield f"{file.name}:{number}", value
 
 
@@ -168,55 +170,61 @@ def _read_parquet(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _parse_row(row: Any, place: str) -> Example:
-    """The example of a row; raises _InvalidRow."""
-    if isinstance(row, _InvalidLine):
-        raise _InvalidRow(row)
+    """The example of a row; raises InvalidRow."""
+    if isinstance(row, InvalidLine):
+        raise InvalidRow(row)
     if not isinstance(row, Mapping):
-        raise _InvalidRow(f"expected an object, saw {type(row).__name__}")
+        raise InvalidRow(f"expected an object, saw {type(row).__name__}")
+    if "verdict" in row:
+        raise InvalidRow("an attempt, right or wrong; a verifier can be trained on it")
     if "messages" in row:
         prompt, answer = _parse_messages(row["messages"])
     elif "prompt" in row or "completion" in row:
         # The prompt template separates question and answer itself.
-        question = _text(row, "prompt").removesuffix("\n")
-        prompt, answer = (Message("user", question),), _text(row, "completion")
+        question = read_text(row, "prompt").removesuffix("\n")
+        prompt, answer = (Message("user", question),), read_text(row, "completion")
     elif "instruction" in row or "output" in row:
-        prompt, answer = (Message("user", _text(row, "instruction")),), _text(row, "output")
+        prompt, answer = (Message("user", read_text(row, "instruction")),), read_text(row, "output")
     else:
         keys = ", ".join(sorted(str(key) for key in row))[:80]
-        raise _InvalidRow(
+        raise InvalidRow(
             f"expected prompt and completion, messages, or instruction and output, saw: {keys}"
         )
     subset = row.get("subset") or row.get("source") or ""
-    return Example(prompt, answer, _check_text(subset, "source"), place)
+    return Example(prompt, answer, check_text(subset, "source"), place)
 
 
 def _parse_messages(messages: Any) -> tuple[tuple[Message, ...], str]:
     if not isinstance(messages, list) or len(messages) < 2:
-        raise _InvalidRow("messages: expected a list of at least a question and an answer")
+        raise InvalidRow("messages: expected a list of at least a question and an answer")
     turns = []
     for each in messages:
         if not isinstance(each, Mapping) or each.get("role") not in ROLES:
-            raise _InvalidRow(f"messages: expected role ({', '.join(ROLES)}) and content in each")
-        turns.append(Message(each["role"], _text(each, "content")))
+            raise InvalidRow(f"messages: expected role ({', '.join(ROLES)}) and content in each")
+        turns.append(Message(each["role"], read_text(each, "content")))
     if turns[-1].role != "assistant" or turns[-2].role != "user":
-        raise _InvalidRow("messages: expected a user and an assistant message at the end")
-    return tuple(turns[:-1]), turns[-1].content
+        raise InvalidRow("messages: expected a user and an assistant message at the end")
+    thought = messages[-1].get("reasoning_content") or ""
+    thought = check_text(thought, "reasoning_content")
+    return tuple(turns[:-1]), join_thought(thought, turns[-1].content)
 
 
-def _text(row: Mapping[str, Any], key: str) -> str:
+def read_text(row: Mapping[str, Any], key: str) -> str:
+    """Return a text of a row that is not empty; raises InvalidRow."""
     if key not in row:
-        raise _InvalidRow(f"'{key}' is missing")
-    text = _check_text(row[key], key)
+        raise InvalidRow(f"'{key}' is missing")
+    text = check_text(row[key], key)
     if not text.strip():
-        raise _InvalidRow(f"'{key}' is empty")
+        raise InvalidRow(f"'{key}' is empty")
     return text
 
 
-def _check_text(text: Any, key: str) -> str:
+def check_text(text: Any, key: str) -> str:
+    """Return a text that a tokenizer can read; raises InvalidRow."""
     if not isinstance(text, str):
-        raise _InvalidRow(f"'{key}': expected a text, saw {type(text).__name__}")
+        raise InvalidRow(f"'{key}': expected a text, saw {type(text).__name__}")
     if len(text) > LONGEST_TEXT:
-        raise _InvalidRow(f"'{key}': longer than {LONGEST_TEXT:,} characters")
+        raise InvalidRow(f"'{key}': longer than {LONGEST_TEXT:,} characters")
     if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        raise _InvalidRow(f"'{key}': contains NUL or lone surrogates")
+        raise InvalidRow(f"'{key}': contains NUL or lone surrogates")
     return text

@@ -17,9 +17,11 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
-from curator.core.errors import UsageError
+from curator.core.errors import CuratorError, UsageError
 from curator.core.files import write_aside
+from trainers.launch import count_processes, find_mismatch, is_main_process
 from trainers.model_card import render_card
+from trainers.models import count_parameters, count_saved
 from trainers.recipe import Training
 
 FORMAT = 1
@@ -29,6 +31,11 @@ RECORD = "training.json"
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers")
 IGNORED_KEYS = {"about", "extends", "output", "checkpoint_every", "release", "samples"}
 """Keys that do not change the trained model; a digest identifies the data."""
+
+CHECKPOINTS = 2
+"""Number of checkpoints that are kept."""
+SCHEDULES = {"constant": "constant_with_warmup"}
+"""Names of transformers for schedules; its `constant` has no warm-up."""
 
 Log = Callable[[str], None]
 
@@ -42,6 +49,8 @@ class Run:
     record: dict[str, Any]
     """Content of `training.json`: recipe, data, counts, packages, losses."""
     log: Log
+    parameters: int = 0
+    """Number of parameters of the model that is trained."""
 
     @property
     def model(self) -> Path:
@@ -90,7 +99,7 @@ def start_run(recipe: Training, data: Mapping[str, Any], log: Log) -> Run:
     recipe.folder.mkdir(parents=True, exist_ok=True)
     if path.exists() and path.read_bytes() != text.encode():
         raise _other_run_error(recipe.folder)
-    if _is_main_process():
+    if is_main_process():
         _write_file(path, text)
     record["digest"] = sha256(text.encode()).hexdigest()
     return Run(recipe, recipe.folder, record, log)
@@ -103,8 +112,10 @@ def training_arguments(recipe: Training) -> dict[str, Any]:
     """
     import torch
 
+    if mismatch := find_mismatch(recipe):
+        raise UsageError(f"{recipe.name} needs {mismatch}")
     gpu = torch.cuda.is_available()
-    world = int(os.environ.get("WORLD_SIZE", "1"))
+    world = count_processes()
     rows_per_pass = recipe.micro_batch * world
     if recipe.batch % rows_per_pass:
         raise UsageError(
@@ -114,7 +125,7 @@ def training_arguments(recipe: Training) -> dict[str, Any]:
     return {
         "output_dir": str(recipe.folder / "checkpoints"),
         "learning_rate": recipe.learning_rate,
-        "lr_scheduler_type": recipe.schedule,
+        "lr_scheduler_type": SCHEDULES.get(recipe.schedule, recipe.schedule),
         "warmup_steps": recipe.warm_up,
         "weight_decay": 0.0,
         "num_train_epochs": recipe.epochs,
@@ -127,7 +138,7 @@ def training_arguments(recipe: Training) -> dict[str, Any]:
         "dataloader_pin_memory": gpu,
         "save_strategy": "steps",
         "save_steps": recipe.checkpoint_every,
-        "save_total_limit": 2,
+        "save_total_limit": CHECKPOINTS,
         "logging_steps": 10 if recipe.steps == 0 or recipe.steps > 50 else 1,
         "seed": recipe.seed,
         "data_seed": recipe.seed,
@@ -144,6 +155,7 @@ def train(run: Run, trainer: Any) -> None:
     """
     from transformers import PrinterCallback
 
+    run.parameters = count_parameters(trainer.model)  # before it is sharded
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(_callback(run))
     checkpoint = newest_checkpoint(run.folder / "checkpoints")
@@ -168,39 +180,61 @@ def newest_checkpoint(folder: Path) -> Path | None:
         number = re.fullmatch(r"checkpoint-(\d+)", path.name)
         if number and (path / COMPLETE).is_file():
             complete[int(number[1])] = path
-        elif number and _is_main_process():
+        elif number and is_main_process():
             shutil.rmtree(path)
     return complete[max(complete)] if complete else None
 
 
-def save_run(
-    run: Run,
-    trainer: Any,
-    tokenizer: Any,
-    measure: Callable[[Path], dict[str, Any]] | None = None,
-) -> None:
-    """Write the model with tokenizer and card, add its measures, and write the record last."""
-    merged = trainer.accelerator.unwrap_model(trainer.model)
-    run.model.mkdir(parents=True, exist_ok=True)
+def save_run(run: Run, trainer: Any, tokenizer: Any) -> None:
+    """Write the model with tokenizer and card; write the record last, if the weights are complete.
+
+    All processes must call it. Raises CuratorError if the files do not have all parameters.
+    """
+    model = trainer.accelerator.unwrap_model(trainer.model)
     # Training disables the cache, but sampling from the model needs it.
-    merged.config.use_cache = True
-    if run.recipe.method == "lora":
-        if _is_main_process():
-            merged.merge_and_unload().save_pretrained(run.model)
-    else:
-        trainer.save_model(str(run.model))
+    model.config.use_cache = True
+    if is_main_process():
+        run.model.mkdir(parents=True, exist_ok=True)
+        for old in run.model.glob("*.safetensors*"):
+            old.unlink()  # of a run that was killed
     trainer.accelerator.wait_for_everyone()
-    if _is_main_process():
+    parameters = _write_weights(run, trainer, model)
+    trainer.accelerator.wait_for_everyone()
+    if is_main_process():
+        saved = count_saved(run.model)
+        if saved != parameters:
+            raise CuratorError(
+                f"{run.model} has {saved:,} parameters after saving, expected {parameters:,}. The "
+                "checkpoints are complete: rerun the command to save again, with free disk space "
+                "and one of the configurations in recipes/training/accelerate."
+            )
+        run.record["parameters"] = parameters
         # A pickle of the arguments that nothing reads.
         (run.model / "training_args.bin").unlink(missing_ok=True)
         tokenizer.save_pretrained(run.model)
-        if measure:
-            trainer.accelerator.free_memory()
-            run.record["measures"] = measure(run.model)
         (run.model / "README.md").write_text(render_card(run.recipe, run.record), "utf-8")
         _sync_files(run.model)
         _write_file(run.model / RECORD, json.dumps(run.record, indent=1, sort_keys=True))
     trainer.accelerator.wait_for_everyone()
+
+
+def _write_weights(run: Run, trainer: Any, model: Any) -> int:
+    """Write the weights; return the number of parameters that the files must have."""
+    if run.recipe.method == "full":
+        # Sharded state dicts, accelerate's default for FSDP2, would write no weights.
+        if plugin := getattr(trainer.accelerator.state, "fsdp_plugin", None):
+            plugin.set_state_dict_type("FULL_STATE_DICT")
+        trainer.save_model(str(run.model))
+        return run.parameters
+    if not run.recipe.lora.merge:
+        if is_main_process():
+            model.save_pretrained(run.model, save_embedding_layers=False)
+        return sum(each.numel() for each in model.parameters() if each.requires_grad)
+    if is_main_process():
+        model = model.merge_and_unload()
+        model.save_pretrained(run.model)
+        return count_parameters(model)
+    return 0
 
 
 def _callback(run: Run) -> Any:
@@ -242,11 +276,6 @@ def _other_run_error(folder: Path) -> UsageError:
         f"{folder} contains another training (its start.json differs in recipe, data or length). "
         "Choose another output folder, or delete this one."
     )
-
-
-def _is_main_process() -> bool:
-    """Return whether this is the process that writes the shared files."""
-    return os.environ.get("RANK", "0") == "0"
 
 
 def _package_version(package: str) -> str:

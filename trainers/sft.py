@@ -11,11 +11,11 @@ from typing import Any
 
 from curator.core.errors import CuratorError
 from curator.core.words import counted, verb
-from trainers.models import load_causal, load_tokenizer, lora_config, weight_dtype
+from trainers.models import load_causal, load_tokenizer, lora_config, stop_at, weight_dtype
 from trainers.recipe import SFT
 from trainers.release import read_release
 from trainers.run import Log, load_finished, save_run, start_run, train, training_arguments
-from trainers.tokenize import Counts, Row, encode
+from trainers.tokenize import Counts, Row, encode, set_template
 
 IGNORED = -100
 """Label that torch ignores in the loss."""
@@ -36,8 +36,9 @@ def train_sft(recipe: SFT, log: Log) -> dict[str, Any]:
     from trl import SFTConfig, SFTTrainer
 
     tokenizer = load_tokenizer(recipe.model, recipe.revision)
+    end = set_template(tokenizer, recipe.template)
     rows, counts = encode(
-        release.examples, tokenizer, recipe.template, recipe.max_length, recipe.truncate
+        release.examples, tokenizer, recipe.max_length, recipe.truncate, recipe.thoughts
     )
     for line in describe_counts(counts):
         log(line)
@@ -58,6 +59,7 @@ def train_sft(recipe: SFT, log: Log) -> dict[str, Any]:
     )
     check_labels(trainer, rows)
     train(run, trainer)
+    stop_at(trainer.model, end)
     save_run(run, trainer, tokenizer)
     return run.record
 

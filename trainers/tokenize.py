@@ -1,28 +1,40 @@
 """Tokenizes examples into prompts, which carry no loss, and answers, which do.
 
-In: examples, a tokenizer, a template. Out: `Row`s of token ids, and `Counts`, which report before
-the training how long rows are, what would be cut, and how many tokens each subset has.
+In: examples, and a tokenizer with the chat template of the training. Out: `Row`s of token ids, and
+`Counts`, which report before the training how long rows are, what would be cut, and how many tokens
+each subset has. Rows are rendered by the chat template that is saved with the model, so that a
+server sends the model what it was trained on.
 """
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Literal
 
 from curator.core.errors import UsageError, to_one_line
+from curator.core.thoughts import read_trace, split_thought
 from curator.core.words import counted, verb
-from trainers.release import Example
+from trainers.release import Example, Message
 
 ALPACA = (
+    "{% if messages | length > 2 or messages[0].role != 'user' %}"
+    "{{ raise_exception('Alpaca has one question and one answer, saw ' ~ messages | length"
+    " ~ ' messages') }}"
+    "{% endif %}"
     "Below is an instruction that describes a task. "
     "Write a response that appropriately completes the request.\n\n"
-    "### Instruction:\n{instruction}\n\n### Response:"
+    "### Instruction:\n{{ messages[0].content }}\n\n### Response:"
+    "{% if messages | length == 2 %}{{ messages[1].content }}{{ eos_token }}{% endif %}"
 )
 """Alpaca's template without input, which MAmmoTH uses for training and evaluation."""
+PROBE = "42"
+"""Answer that shows what a template writes after an answer."""
 
 CHUNK = 1_000
+Thoughts = Literal["train", "mask", "drop"]
+"""Whether thoughts carry loss, carry none, or are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +42,7 @@ class Row:
     """The tokens of an example."""
 
     prompt: "array[int]"
+    """Includes a thought that is masked."""
     answer: "array[int]"
     """Includes the end token."""
 
@@ -41,6 +54,7 @@ class Counts:
     rows: int
     """Rows to train on."""
     prompt_tokens: int
+    """With those of masked thoughts."""
     answer_tokens: int
     longest: int
     """Tokens of the longest row, before cutting."""
@@ -57,25 +71,45 @@ class Counts:
         return {name: self.answers[name] / max(1, self.answer_tokens) for name in order}
 
 
-def encode(
-    examples: Sequence[Example],
-    tokenizer: Any,
-    template: Literal["alpaca", "chat"],
-    max_length: int,
-    truncate: Literal["refuse", "allow"],
-) -> tuple[list[Row], Counts]:
-    """Tokenize all examples.
+def set_template(tokenizer: Any, template: Literal["alpaca", "chat"]) -> int:
+    """Give a tokenizer the chat template of a training; return the token that ends an answer.
 
-    Raises UsageError if answers would be cut and `truncate` does not allow it, or if the tokenizer
-    has no end token or no chat template.
+    Raises UsageError without a chat template, or if the template does not end answers with a
+    special token: a model trained with it would never stop.
     """
     if tokenizer.eos_token_id is None:
         raise UsageError("The model's tokenizer has no end-of-text token. Choose another model.")
-    render = _alpaca_renderer if template == "alpaca" else _chat_renderer
+    if template == "alpaca":
+        starts = tokenizer("a")["input_ids"][:1] == [tokenizer.bos_token_id]
+        tokenizer.chat_template = f"{'{{ bos_token }}' if starts else ''}{ALPACA}"
+    if not tokenizer.chat_template:
+        raise UsageError("The model's tokenizer has no chat template. Set template: alpaca.")
+    probe = Example((Message("user", "6 * 7?"),), PROBE, "", "The first row")
+    _, answer = _render(tokenizer, probe)
+    (end,) = _token_ids(tokenizer, [answer.rpartition(PROBE)[2]])
+    special = {number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
+    if not (found := [number for number in end if number in special]):
+        raise UsageError(
+            "The model's chat template writes no end token after an answer. Set template: alpaca."
+        )
+    return found[0]
+
+
+def encode(
+    examples: Sequence[Example],
+    tokenizer: Any,
+    max_length: int,
+    truncate: Literal["refuse", "allow"],
+    thoughts: Thoughts = "train",
+) -> tuple[list[Row], Counts]:
+    """Tokenize all examples with the tokenizer's chat template.
+
+    Raises UsageError if answers would be cut and `truncate` does not allow it, or if the template
+    cannot render a row.
+    """
     rows, subsets, places = [], Counter[str](), []
     prompts = answers = longest = cut = left_out = 0
-    encoded = _encode_rows(examples, tokenizer, render(tokenizer), add_special=template == "alpaca")
-    for example, row in zip(examples, encoded, strict=True):
+    for example, row in zip(examples, _encode_rows(examples, tokenizer, thoughts), strict=True):
         length = len(row.prompt) + len(row.answer)
         longest = max(longest, length)
         if length > max_length:
@@ -103,77 +137,54 @@ def encode(
     return rows, counts
 
 
-Render = Callable[[Example], tuple[str, str]]
+def _render(tokenizer: Any, example: Example) -> tuple[str, str]:
+    """Return the texts of the prompt and of the answer, with special tokens."""
+    turns = [{"role": turn.role, "content": turn.content} for turn in example.prompt]
+    answer = {"role": "assistant", "content": example.answer}
+    try:
+        prompt = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        whole = tokenizer.apply_chat_template([*turns, answer], tokenize=False)
+    except Exception as error:  # a template raises whatever its expressions raise
+        raise UsageError(
+            f"{example.place}: the chat template fails ({to_one_line(str(error))}). Choose another "
+            "template: alpaca or chat."
+        ) from None
+    if not whole.startswith(prompt):
+        raise UsageError(
+            f"{example.place}: the model's chat template changes the prompt when an answer "
+            "follows, so that the loss cannot be limited to the answer. Set template: alpaca."
+        )
+    return prompt, whole.removeprefix(prompt)
 
 
-def _alpaca_renderer(tokenizer: Any) -> Render:
-    def render(example: Example) -> tuple[str, str]:
-        if len(example.prompt) != 1:
-            raise UsageError(
-                f"{example.place}: the template alpaca needs one question and one answer, saw "
-                f"{len(example.prompt) + 1} messages. Set template: chat."
-            )
-        return ALPACA.format(instruction=example.prompt[0].content), example.answer
-
-    return render
+def _split_loss(tokenizer: Any, example: Example, thoughts: Thoughts) -> tuple[str, str]:
+    """Return the text without loss and the text with loss of an example."""
+    if thoughts == "drop":
+        example = replace(example, answer=split_thought(example.answer)[1])
+    prompt, answer = _render(tokenizer, example)
+    trace = read_trace(answer) if thoughts == "mask" else None
+    start = trace.answer[0] if trace and not trace.fault else 0
+    return prompt + answer[:start], answer[start:]
 
 
-def _chat_renderer(tokenizer: Any) -> Render:
-    if not tokenizer.chat_template:
-        raise UsageError("The model's tokenizer has no chat template. Set template: alpaca.")
-
-    def render(example: Example) -> tuple[str, str]:
-        turns = [{"role": turn.role, "content": turn.content} for turn in example.prompt]
-        answer = {"role": "assistant", "content": example.answer}
-        try:
-            prompt = tokenizer.apply_chat_template(
-                turns, tokenize=False, add_generation_prompt=True
-            )
-            whole = tokenizer.apply_chat_template([*turns, answer], tokenize=False)
-        except Exception as error:  # a template raises whatever its expressions raise
-            raise UsageError(
-                f"{example.place}: the model's chat template fails ({to_one_line(str(error))}). "
-                "Set template: alpaca."
-            ) from None
-        if not whole.startswith(prompt):
-            raise UsageError(
-                f"{example.place}: the model's chat template changes the prompt when an answer "
-                "follows, so that the loss cannot be limited to the answer. Set template: alpaca."
-            )
-        return prompt, whole.removeprefix(prompt)
-
-    return render
-
-
-def _encode_rows(
-    examples: Iterable[Example], tokenizer: Any, render: Render, add_special: bool
-) -> Iterator[Row]:
-    """Yield the rows of examples; a chat template contains its special tokens."""
+def _encode_rows(examples: Iterable[Example], tokenizer: Any, thoughts: Thoughts) -> Iterator[Row]:
     rest = iter(examples)
-    end = [tokenizer.eos_token_id] if add_special else []
     while some := list(islice(rest, CHUNK)):
-        texts = [render(example) for example in some]
-        prompts = _token_ids(tokenizer, [prompt for prompt, _ in texts], add_special)
-        wholes = _token_ids(tokenizer, [prompt + answer for prompt, answer in texts], add_special)
+        texts = [_split_loss(tokenizer, example, thoughts) for example in some]
+        prompts = _token_ids(tokenizer, [prompt for prompt, _ in texts])
+        wholes = _token_ids(tokenizer, [prompt + answer for prompt, answer in texts])
         for (_, answer), prompt, whole in zip(texts, prompts, wholes, strict=True):
-            prompt = _strip_end(prompt, end)
             if whole[: len(prompt)] == prompt:
-                yield Row(
-                    array("i", prompt), array("i", [*_strip_end(whole[len(prompt) :], end), *end])
-                )
+                yield Row(array("i", prompt), array("i", whole[len(prompt) :]))
             else:
                 # A token crosses the boundary. Keep the prompt's tokens as they are in inference.
-                (alone,) = _token_ids(tokenizer, [answer], False)
-                yield Row(array("i", prompt), array("i", [*alone, *end]))
+                (alone,) = _token_ids(tokenizer, [answer])
+                yield Row(array("i", prompt), array("i", alone))
 
 
-def _strip_end(ids: list[int], end: list[int]) -> list[int]:
-    """Remove the end token that some tokenizers add."""
-    return ids[:-1] if end and ids[-1:] == end else ids
-
-
-def _token_ids(tokenizer: Any, texts: list[str], add_special: bool) -> list[list[int]]:
+def _token_ids(tokenizer: Any, texts: list[str]) -> list[list[int]]:
+    """Return token ids; the texts contain their special tokens."""
     ids: list[list[int]] = tokenizer(
-        texts, add_special_tokens=add_special, return_attention_mask=False, verbose=False
+        texts, add_special_tokens=False, return_attention_mask=False, verbose=False
     )["input_ids"]
     return ids

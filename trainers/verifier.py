@@ -1,7 +1,8 @@
 """Trains a verifier: cross-entropy on a word, a margin between log-scores, or pairwise reward.
 
-In: a `Verifier` recipe, which names samples. Out: the model's folder with record and card, measured
-on held-out problems. The losses are those of Liu et al. 2023 (arXiv:2310.10047) and TRL.
+In: a `Verifier` recipe, which names samples or attempts. Out: the model's folder with record and
+card, measured on held-out problems. The losses are those of Liu et al. 2023 (arXiv:2310.10047) and
+TRL.
 """
 
 from array import array
@@ -13,23 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from curator.answers import Grader
-from curator.checks.grade_samples import grade
 from curator.core.errors import UsageError
-from curator.core.samples import read_samples
 from curator.core.words import counted, verb
-from curator.sandbox import Sandbox
-from trainers.apply_verifier import Scorer, encode_prompts, verdict_tokens
+from trainers.apply_verifier import BATCH, encode_prompts, score_batch, verdict_tokens
 from trainers.evaluation.calibration import auc, calibration_error, pair_accuracy, reliability
+from trainers.graded import load_graded
 from trainers.models import load_causal, load_reward, load_tokenizer, lora_config, weight_dtype
-from trainers.pairs import SolutionSet, collect_solutions, draw_by_hash, make_pairs, split
+from trainers.pairs import SolutionSet, draw_by_hash, make_pairs, split
 from trainers.recipe import Verifier
 from trainers.run import Log, load_finished, save_run, start_run, train, training_arguments
 from trainers.sft import IGNORED, check_labels
 from trainers.tokenize import Row
-
-WORKERS = 2
-"""Number of sandbox processes for grading."""
 
 REPORTED = ("auc", "pair_accuracy", "calibration_error")
 """Measures to log at the end."""
@@ -43,13 +38,11 @@ def train_verifier(recipe: Verifier, log: Log) -> dict[str, Any]:
 
     Raises UsageError if the samples, the model or the folder is unsuitable.
     """
-    path = Path(recipe.samples)
-    data = {"sha256": _digest(path)}
+    data = {"sha256": _digest(Path(recipe.samples))}
     if record := load_finished(recipe, data):
         log(f"{recipe.folder / 'model'} is complete; nothing to do")
         return record
-    with Sandbox(workers=WORKERS) as box, Grader() as grader:
-        problems = collect_solutions(grade(read_samples(path), box.map, grader.map))
+    problems = load_graded(recipe, data["sha256"])
     trained, held_out = split(problems, recipe.held_out, recipe.seed)
     tokenizer = load_tokenizer(recipe.model, recipe.revision)
     rows, too_long = _encode_pairs(tokenizer, trained, recipe)
@@ -70,28 +63,36 @@ def train_verifier(recipe: Verifier, log: Log) -> dict[str, Any]:
         recipe, tokenizer, rows
     )
     train(run, trainer)
-    save_run(run, trainer, tokenizer, lambda folder: measure(folder, recipe, held_out))
-    # Only the main process has measured the model.
-    if measures := run.record.get("measures"):
-        log(f"held out: {', '.join(f'{name} {_format(measures[name])}' for name in REPORTED)}")
+    measures = run.record["measures"] = measure(trainer, tokenizer, recipe, held_out)
+    log(f"held out: {', '.join(f'{name} {_format(measures[name])}' for name in REPORTED)}")
+    save_run(run, trainer, tokenizer)
     return run.record
 
 
-def measure(folder: Path, recipe: Verifier, held_out: Sequence[SolutionSet]) -> dict[str, Any]:
+def measure(
+    trainer: Any, tokenizer: Any, recipe: Verifier, held_out: Sequence[SolutionSet]
+) -> dict[str, Any]:
     """Return AUC, pair accuracy and calibration on held-out problems.
 
-    Uses up to `per_problem` solutions of each problem, without balancing right and wrong ones.
+    Uses up to `per_problem` solutions of each problem, without balancing right and wrong ones;
+    solutions that are too long score 0. All processes must call it, since they share the work.
     """
-    scorer = Scorer(folder, recipe.loss, recipe.max_length)
-    parts = []
-    for each in held_out:
-        texts = draw_by_hash([*each.right, *each.wrong], recipe.per_problem, recipe.seed)
-        scores = scorer.score([(each.question, text) for text in texts])
-        right_texts = set(each.right)
-        parts.append(
-            (np.array(scores), np.array([text in right_texts for text in texts], np.bool_))
-        )
-    scores_, right = (np.concatenate(side) for side in zip(*parts, strict=True))
+    texts = [
+        draw_by_hash([*each.right, *each.wrong], recipe.per_problem, recipe.seed)
+        for each in held_out
+    ]
+    pairs = [(p.question, text) for p, some in zip(held_out, texts, strict=True) for text in some]
+    ids = encode_prompts(tokenizer, pairs)
+    kept = [place for place, row in enumerate(ids) if len(row) <= recipe.max_length]
+    scores_ = np.zeros(len(ids))
+    words = None if recipe.loss == "pairwise" else verdict_tokens(tokenizer)
+    scores_[kept] = score_together(trainer, [ids[place] for place in kept], words)
+    solved = [set(each.right) for each in held_out]
+    right = np.array(
+        [t in mine for mine, s in zip(solved, texts, strict=True) for t in s], np.bool_
+    )
+    ends = np.cumsum([len(some) for some in texts])[:-1]
+    parts = list(zip(np.split(scores_, ends), np.split(right, ends), strict=True))
     bins = reliability(scores_, right)
     return {
         "problems": len(parts),
@@ -101,8 +102,33 @@ def measure(folder: Path, recipe: Verifier, held_out: Sequence[SolutionSet]) -> 
         "pair_accuracy": _value_or_none(lambda: pair_accuracy(parts)),
         "calibration_error": calibration_error(bins),
         "bins": [asdict(each) for each in bins],
-        "too_long": scorer.too_long,
+        "too_long": len(ids) - len(kept),
     }
+
+
+def score_together(
+    trainer: Any, rows: Sequence[list[int]], words: tuple[int, int] | None
+) -> list[float]:
+    """Return the scores of tokenized prompts by the trained model, in order.
+
+    Each process scores every n-th batch. All run the same number of forward passes, because a
+    sharded model gathers its weights in each one; so none waits longer than for one batch.
+    """
+    import torch
+
+    accelerator, model = trainer.accelerator, trainer.model_wrapped
+    model.eval()
+    order = sorted(range(len(rows)), key=lambda place: len(rows[place]))
+    batches = [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
+    scores = torch.zeros(len(rows), device=accelerator.device)
+    for first in range(0, len(batches), accelerator.num_processes):
+        mine = first + accelerator.process_index
+        batch = batches[min(mine, len(batches) - 1)]
+        pad = trainer.processing_class.pad_token_id
+        found = score_batch(model, [rows[place] for place in batch], pad, words)
+        if mine < len(batches):
+            scores[batch] = torch.tensor(found, device=accelerator.device)
+    return [float(each) for each in accelerator.reduce(scores, "sum")]
 
 
 def margin_loss(correct: Any, incorrect: Any, margin: float) -> Any:
@@ -143,6 +169,9 @@ def _word_trainer(recipe: Verifier, tokenizer: Any, rows: Sequence[Pair]) -> Any
     from transformers import Trainer, TrainingArguments
 
     words = verdict_tokens(tokenizer)
+    # Before the model is loaded: the arguments make all processes but the first one load shapes
+    # only, where weights are sharded.
+    arguments = TrainingArguments(**training_arguments(recipe), remove_unused_columns=False)
     model = load_causal(recipe.model, recipe.revision, weight_dtype(recipe))
     if (config := lora_config(recipe)) is not None:
         from peft import get_peft_model
@@ -169,7 +198,8 @@ def _word_trainer(recipe: Verifier, tokenizer: Any, rows: Sequence[Pair]) -> Any
 
     trainer = Trainer(
         model=model,
-        args=TrainingArguments(**training_arguments(recipe), remove_unused_columns=False),
+        args=arguments,
+        processing_class=tokenizer,
         train_dataset=examples,
         data_collator=collate,
         compute_loss_func=loss,
@@ -206,12 +236,13 @@ def _reward_trainer(recipe: Verifier, tokenizer: Any, rows: Sequence[Pair]) -> A
     def ids(side: int) -> list[list[int]]:
         return [list(pair[side].prompt) for pair in rows]
 
+    arguments = RewardConfig(**training_arguments(recipe), max_length=None)  # before the model
     set_seed(recipe.seed)  # the head is new
     model = load_reward(recipe.model, recipe.revision, weight_dtype(recipe))
     model.config.pad_token_id = tokenizer.pad_token_id
     return RewardTrainer(
         model=model,
-        args=RewardConfig(**training_arguments(recipe), max_length=None),
+        args=arguments,
         train_dataset=Dataset.from_dict({"chosen_ids": ids(0), "rejected_ids": ids(1)}),
         processing_class=tokenizer,
         peft_config=lora_config(recipe, "SEQ_CLS"),

@@ -5,7 +5,7 @@ Checks are pure functions: `collect_evidence` has run programs and compared answ
 all checks.
 """
 
-from curator.checks import agreement, answer, evidence_level, executed, format, verifiable
+from curator.checks import agreement, answer, evidence_level, executed, format, trace, verifiable
 from curator.checks.candidate import MAX_CHARACTERS, Candidate
 from curator.checks.check import Check, Evidence, Proof
 from curator.checks.evidence import collect_evidence, compare_pairs
@@ -17,6 +17,7 @@ CHECKS: dict[str, Check] = {
     "format": format.CHECK,
     "evidence": evidence_level.CHECK,
     "verifiable": verifiable.CHECK,
+    "trace": trace.CHECK,
 }
 """In the order in which a subset runs its default checks."""
 

@@ -42,6 +42,10 @@ class Candidate:
     """The final answer of the rationale."""
     equivalence: Equivalence | None = None
     """How that answer compares with the gold answer; None without either."""
+    thought_answer: Answer | None = None
+    """The answer that the end of the text's thought states; None without thought or answer."""
+    thought_agrees: Equivalence | None = None
+    """How that answer compares with the final answer; None without either."""
     steps: Steps | None = None
     """The arithmetic of a text, recomputed; None for a program."""
     recomputed: bool = False

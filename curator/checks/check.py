@@ -10,7 +10,7 @@ from typing import Literal
 from curator.checks.candidate import Candidate
 from curator.core.model import Kind, Verdict
 
-Evidence = Literal["agreement", "execution", "answer", "equivalence", "steps"]
+Evidence = Literal["agreement", "execution", "answer", "equivalence", "steps", "thought_agrees"]
 """A field of Candidate that has to be filled before a check can run."""
 Proof = Literal["execution", "answer", "gold", "form"]
 """What a passed check is about: that the program runs, that the answer is right, that the gold

@@ -19,7 +19,11 @@ from curator.answers import (
 from curator.checks.candidate import Candidate
 from curator.checks.check import Evidence
 from curator.core.model import Answer
+from curator.core.thoughts import split_thought
 from curator.sandbox import Execution
+
+CONCLUSION = 2_000
+"""Characters at the end of a thought in which its conclusion is read: before them it tries."""
 
 Pair = tuple[str, str, tuple[str, ...]]
 """Gold answer, other answer, choices."""
@@ -39,11 +43,12 @@ def collect_evidence(
 
     An answer needs the execution of its program, and an equivalence needs both. Each program and
     each pair is passed on once. A candidate without a gold answer has no equivalence. Steps are
-    read from texts that annotate them, and from those that state their own gold answer.
+    read from texts that annotate them, and from those that state their own gold answer; a thought
+    states no steps.
     """
     if not needs:
         return list(candidates)
-    extracts = "answer" in needs or "equivalence" in needs
+    extracts = not {"answer", "equivalence", "thought_agrees"}.isdisjoint(needs)
     executions: dict[str, Execution] = {}
     if extracts or "execution" in needs:
         programs = list(dict.fromkeys(each.text for each in candidates if each.kind == "PoT"))
@@ -55,8 +60,17 @@ def collect_evidence(
         else None
         for each, answer in zip(candidates, answers, strict=True)
     ]
+    thoughts = [_read_thought(each) if "thought_agrees" in needs else None for each in candidates]
+    inner = [
+        (render_answer(answer), render_answer(thought), each.choices)
+        if answer and thought
+        else None
+        for each, answer, thought in zip(candidates, answers, thoughts, strict=True)
+    ]
     steps = [
-        read_steps(each.solution) if "steps" in needs and _has_steps(each) else None
+        read_steps(split_thought(each.solution)[1])
+        if "steps" in needs and _has_steps(each)
+        else None
         for each in candidates
     ]
     results = [
@@ -65,7 +79,7 @@ def collect_evidence(
         else None
         for each, found in zip(candidates, steps, strict=True)
     ]
-    distinct = list(dict.fromkeys(pair for pair in (*pairs, *results) if pair))
+    distinct = list(dict.fromkeys(pair for pair in (*pairs, *inner, *results) if pair))
     equivalences: dict[Pair | None, Equivalence] = dict(
         zip(distinct, compare(distinct), strict=True)
     )
@@ -75,13 +89,21 @@ def collect_evidence(
             execution=executions.get(each.text) if each.kind == "PoT" else None,
             answer=answer,
             equivalence=equivalences.get(pair),
+            thought_answer=thought,
+            thought_agrees=equivalences.get(said),
             steps=found,
             recomputed=result in equivalences and equivalences[result].outcome == "equal",
         )
-        for each, answer, pair, found, result in zip(
-            candidates, answers, pairs, steps, results, strict=True
+        for each, answer, pair, thought, said, found, result in zip(
+            candidates, answers, pairs, thoughts, inner, steps, results, strict=True
         )
     ]
+
+
+def _read_thought(candidate: Candidate) -> Answer | None:
+    """Return the answer that the end of a thought states; None without a well-formed thought."""
+    thought = split_thought(candidate.solution)[0] if candidate.kind == "CoT" else ""
+    return extract(thought[-CONCLUSION:], candidate.choices) if thought else None
 
 
 def _has_steps(candidate: Candidate) -> bool:

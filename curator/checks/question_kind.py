@@ -37,8 +37,9 @@ KINDS: Mapping[QuestionKind, str] = {
 CHOICES_LINE = "answer choices:"
 _NOT_GIVEN = re.compile(
     r"proof|proved|proven|qed|notfound|none|null|nan|na|unknown|unanswerable|noanswer|omitted"
-    r"|answernotfound|see(?:solution|proof)|not(?:provided|available|applicable)"
+    r"|answernotfound|answers?(?:may)?var(?:y|ies)|varies|see(?:solution|proof)|not(?:provided|available|applicable)"
 )
+_VALUE = re.compile(r"[\w\\∞∅]")
 _BOOLEANS = frozenset(("yes", "no", "true", "false"))
 _DRAWN = re.compile(r"\[asy\]|\\begin\{(?:asy|tikzpicture|pspicture|picture)\}", re.I)
 _DRAWING = re.compile(r"\[asy\](?:[^\[]|\[(?!/asy\]))*+(?:\[/asy\])?", re.I)
@@ -56,10 +57,15 @@ _FIGURE = re.compile(
     rf"\b(?:the|this|these|following|adjoining|accompanying) (?:\w+ )?{_NOUN} "
     rf"(?:(?:(?:is|are) )?(?:given |shown |drawn )?{_ABOVE}|(?:(?:is|are) )?shown\b)"
     r"|\bin (?:the |this )?(?:(?:above|adjoining|accompanying|attached|given|following) )?"
-    r"(?:figure|diagram)s?\b"
+    r"(?:figure|diagram)s?\b(?! skat)"
     rf"|\b(?:above|adjoining|accompanying|attached) {_NOUN}\b"
     r"|\bfollowing (?:figure|diagram|circuit|picture|illustration|graph,)"
     rf"|\b(?:shown|given|listed|displayed|pictured|drawn) in (?:the |this )?(?:\w+ )?{_NOUN}\b"
+    r"|\b(?:refer to|according to|based on|see|use|using) (?:the |this )?"
+    r"(?:(?:bar|line|circle|pie|given) )?(?:figure|diagram|chart|graph|picture)\b"
+    r"(?! (?:of|out|that|skat\w*|with|is|whose|\w+ =)\b)"
+    r"|\bthe (?:bar|line|pie|circle) (?:graph|chart)s? (?:shows?|represents?|displays?)\b"
+    r"|\bthe (?:graph|diagram)s? of [^.?\n]{1,40} (?:is|are) shown\b"
     r"|\b(?:as|graph) (?:shown|pictured|drawn|depicted|illustrated) (?:above|below|here)\b"
     r"|\bas (?:shown|pictured)[.,;]"
     r"|\bnot drawn to scale\b|\bthis shaded\b"
@@ -74,11 +80,12 @@ TABLE_NUMBERS = 6
 _START = r"(?:^|[.?!:;,)$]\s|\n|\b(?:then|and|please|hence|also) )\s{0,9}"
 _PROVE = re.compile(
     rf"{_START}((?:(?:prove|show|verify|demonstrate) (?:(?:or disprove|also|first|by \w+) )?"
-    r"(?:that|:)|prove (?:the|this|it|your|if|\$)|give a proof)(?: \S{1,40}){0,3})",
+    r"(?:that|:)|(?:dis)?prove (?!to\b|or\b)|justify that|give a proof)(?: \S{1,40}){0,3})",
     re.I,
 )
 _EXPLAIN = re.compile(
     rf"{_START}((?:explain|describe|discuss|comment on|give (?:an|another) example"
+    r"|(?:draw|sketch|design|derive) (?:a|an|the)"
     r"|write an? (?:\w+ )?(?:story|essay|poem|paragraph|word problem)|justify your)\b"
     r"(?: \S{1,40}){0,3})",
     re.I,
@@ -95,17 +102,28 @@ _CAN_BE_YES = re.compile(
 )
 _WHICH = re.compile(
     r"\bwhich (?:one |ones )?(?:of (?:the|these) (?:\w+ )?(?:following|choices|options|answers)"
-    r"|following|option|choice)\b",
+    r"|following|option|choice)\b"
+    r"|\bchoose the (?:correct|right|best) (?:answer|option|choice)\b"
+    r"|[?.]\s{0,3}(?:options|choices)\s?:",
     re.I,
 )
 _CONDITIONS = re.compile(
     r"\b(?:condition|propert(?:y|ie)|rule|fact|operation|step|axiom|statement)s?\b", re.I
 )
 _COUNTED = re.compile(r"\bhow many of\b", re.I)
-_UPPER = re.compile(r"(?<![\w)])\(\s?([A-J])\s?\)|(?:^|[\n{$]|quad| {2})\s{0,9}([A-J])[).]\s")
+_UPPER = re.compile(
+    r"(?<![\w)])\(\s?([A-J])\s?\)|(?:^|[\n{$]|quad| {2})\s{0,9}([A-J])[).]\s"
+    r"|(?<=[\s?])([A-J])\)\s"
+)
 _LOWER = re.compile(
     r"(?:^|[\s.,;:?])(?:part )?\(\s?([a-j])\s?\)\s|(?:^|\n)\s{0,9}([a-j])[).]\s", re.I
 )
+_ROMAN = re.compile(r"(?<!\w)\(\s?(i{1,3}|iv|v|vi{1,3})\s?\)\s", re.I)
+_NUMBERED = re.compile(r"(?:\A|\n|[.?:]\s)\s{0,9}(?:question |part )?\(?([1-9])[).:]\s", re.I)
+_PART = re.compile(r"\bpart \(?([a-j])\)?[:.]\s", re.I)
+_ROMANS = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII")
+_PARTS = ((_LOWER, LETTERS), (_PART, LETTERS), (_ROMAN, _ROMANS), (_NUMBERED, "123456789"))
+"""Labels of parts, and their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,19 +162,27 @@ def _find(body: str, gold: str, has_choices: bool) -> Iterator[FoundKind]:
     labels = _find_choices(text)
     if parts := "" if has_choices or labels else _find_parts(text):
         yield FoundKind("several parts", parts)
-    plain = re.sub(r"\\text(?:bf)?|\\mathrm|[^a-z]", "", gold.lower())
-    if not re.search(r"[\w\\]", gold) or _is_placeholder(gold, plain):
+    plain = _letters(gold)
+    if states_no_answer(gold):
         yield FoundKind("no gold answer", gold.strip())
-    if plain in _BOOLEANS and len(gold) < 20:
+    asked = _TRUE_OR_FALSE.search(text)
+    if (plain in _BOOLEANS and len(gold) < 20) or (asked and plain in ("t", "f")):
         yield FoundKind("yes/no", gold.strip())
-    elif not gold.strip() and (asked := _find_yes_no(text)):
-        yield FoundKind("yes/no", asked)
+    elif not gold.strip() and (guess := _find_yes_no(text)):
+        yield FoundKind("yes/no", guess)
     if has_choices or labels:
         yield FoundKind("multiple choice", labels or "has choices")
 
 
-def _is_placeholder(gold: str, plain: str) -> bool:
-    return bool(_NOT_GIVEN.fullmatch(plain)) and not re.search(r"\d", gold)
+def states_no_answer(gold: str) -> bool:
+    """Return whether a gold answer is missing, a mark, or a word such as `proof` or `notfound`."""
+    return not _VALUE.search(gold) or (
+        bool(_NOT_GIVEN.fullmatch(_letters(gold))) and not re.search(r"\d", gold)
+    )
+
+
+def _letters(gold: str) -> str:
+    return re.sub(r"\\text(?:bf)?|\\mathrm|[^a-z]", "", gold.lower())
 
 
 def _find_figure(body: str, text: str) -> Iterator[FoundKind]:
@@ -202,16 +228,22 @@ def _find_choices(text: str) -> str:
 
 
 def _find_parts(text: str) -> str:
-    lower = _labels(_LOWER, text)
-    return "(a) (b)" if len(lower) >= 2 and _count_asks(text, lower) >= 2 else ""
+    """Return the first two labels of a text of which two labelled parts ask; empty for others."""
+    for pattern, order in _PARTS:
+        places = _labels(pattern, text, order)
+        # Numbers behind a text list what the question is about: statements, offers, steps.
+        listed = places and pattern is _NUMBERED and text[: places[0]].strip()
+        if len(places) >= 2 and not listed and _count_asks(text, places) >= 2:
+            return f"({order[0]}) ({order[1]})".lower()
+    return ""
 
 
-def _labels(pattern: re.Pattern[str], text: str) -> list[int]:
+def _labels(pattern: re.Pattern[str], text: str, order: Sequence[str] = LETTERS) -> list[int]:
     """Return the places of the labels a, b, c, … in this order."""
     places: list[int] = []
     for match in pattern.finditer(text):
-        letter = (match[1] or match[2]).upper()
-        if len(places) < len(LETTERS) and letter == LETTERS[len(places)]:
+        label = next(filter(None, match.groups())).upper()
+        if len(places) < len(order) and label == order[len(places)]:
             places.append(match.start())
     return places
 

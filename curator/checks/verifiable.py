@@ -24,7 +24,7 @@ def check_verifiable(candidate: Candidate, version: int) -> Verdict:
 
 
 CHECK = Check(
-    1,
+    2,
     check_verifiable,
     "a grader can recognise a correct answer: the question has one, and it is hard to guess",
     proves="form",

@@ -144,7 +144,8 @@ ServerOption = Annotated[
     typer.Option(
         "--server",
         metavar="COMMAND",
-        help="Command that serves a local model, such as 'vllm serve {model}'.",
+        help="Command that serves a local model, such as 'vllm serve {model} --host 127.0.0.1 "
+        "--port {port}'.",
     ),
 ]
 HeldOutOption = Annotated[
@@ -156,6 +157,17 @@ HeldOutOption = Annotated[
         max=0.5,
         help="Share of questions to hold out: their rows go to the split 'validation', which is a "
         "file of its own except in a folder for the Hub.",
+    ),
+]
+
+CertifyOption = Annotated[
+    str,
+    typer.Option(
+        "--certify",
+        metavar="GRADERS",
+        help="Ask reward functions, separated by commas, about true forms and near misses of each "
+        "gold: curator, math-verify, trl, verl. Prompts that one of them misjudges are left out; "
+        "cards state the error rates.",
     ),
 ]
 

@@ -7,15 +7,18 @@ appended, never replaced: the last one of a key counts, the earlier ones stay as
 """
 
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from curator.core.errors import MALFORMED, UsageError
+from curator.core.errors import MALFORMED, UsageError, to_one_line
 from curator.core.json_text import parse_json
 from curator.core.model import content_id
+from datastore.errors import wrap_os_errors
+from datastore.text import is_storable
 
 Ruling = Literal["wrong", "ambiguous", "right"]
 RULINGS: tuple[Ruling, ...] = get_args(Ruling)
@@ -54,11 +57,15 @@ def erratum_key(question: str, gold: str, choices: Sequence[str] = ()) -> str:
 def read_errata(path: Path) -> Mapping[str, Erratum]:
     """Return the newest ruling per key; raises UsageError with the number of an invalid line."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except OSError as error:
-        raise UsageError(f"Cannot read the errata at {path}: {error.strerror}.") from None
+        raise UsageError(
+            f"Cannot read the errata at {path}: {error.strerror}. `curator rule` creates the file."
+        ) from None
     except UnicodeDecodeError:
         raise UsageError(f"{path} is not UTF-8 text. Save the errata as UTF-8.") from None
+    except ValueError:  # Python rejects NUL and lone surrogates in a path
+        raise UsageError(f"{to_one_line(str(path))} is not a valid path.") from None
     rulings: dict[str, Erratum] = {}
     for number, line in enumerate(lines, 1):
         if line.strip():
@@ -72,9 +79,14 @@ def add_ruling(path: Path, ruling: Erratum) -> Erratum:
     earlier = read_errata(path).get(ruling.key) if path.exists() else None
     content = asdict(ruling) | {"number": earlier.number + 1 if earlier else 1}
     added = _parse(json.dumps(content), path.name)
-    with path.open("a", encoding="utf-8") as file:
-        stated = {name: each for name, each in content.items() if each}
-        file.write(json.dumps(stated, ensure_ascii=False) + "\n")
+    stated = {name: each for name, each in content.items() if each}
+    line = json.dumps(stated, ensure_ascii=not is_storable(ruling.reason)) + "\n"
+    with wrap_os_errors("add a ruling", path), path.open("ab+") as file:
+        end = file.seek(0, os.SEEK_END)
+        file.seek(max(0, end - 1))
+        if file.read() not in (b"", b"\n"):  # written by another program
+            file.write(b"\n")
+        file.write(line.encode())
     return added
 
 

@@ -1,11 +1,13 @@
 """The language of a question, by its script and its commonest words.
 
-In: a text. Out: an ISO 639-1 code, empty if the text has too few words to tell. Not covered:
-languages that are not listed, which are counted as the nearest one or as none.
+In: a text. Out: an ISO 639-1 code, empty if the text has too few words to tell; or the words of an
+answer in a script that its question does not have. Not covered: languages that are not listed,
+which are counted as the nearest one or as none.
 """
 
 import re
 from collections import Counter
+from dataclasses import dataclass
 
 NAMES = {
     "en": "English",
@@ -59,6 +61,47 @@ MAX_TEXT = 2_000
 """Maximum number of characters that are read."""
 _SHARE = 0.2
 """Minimum share of the letters in another script than Latin: formulas hold some."""
+
+
+_RUNS = re.compile(
+    "(?P<zh>[\u4e00-\u9fff]{2,})|(?P<ja>[\u3040-\u30ff]{2,})|(?P<ko>[\uac00-\ud7af]{2,})"
+    "|(?P<ru>[\u0400-\u04ff]{3,})|(?P<ar>[\u0600-\u06ff]{3,})|(?P<he>[\u0590-\u05ff]{3,})"
+    "|(?P<hi>[\u0900-\u097f]{3,})|(?P<bn>[\u0980-\u09ff]{3,})|(?P<th>[\u0e00-\u0e7f]{3,})"
+)
+"""Words in another script than Latin and Greek, by code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """Words of a text in a script that its question does not have."""
+
+    code: str
+    letters: int
+    """Letters in that script."""
+    place: int
+    """Offset of the first of these words."""
+    quote: str
+    """The first of these words, at most 20 letters."""
+
+
+def find_switch(text: str, question: str) -> Switch | None:
+    """Return the first script to which a text switches; None if it keeps those of its question.
+
+    Not covered: a change between languages of one script, such as English and French.
+    """
+    if text.isascii():
+        return None
+    expected = {match.lastgroup for match in _RUNS.finditer(question)}
+    found: dict[str, Switch] = {}
+    for match in _RUNS.finditer(text):
+        code = match.lastgroup or ""
+        if code in expected:
+            continue
+        first = found.get(code)
+        letters = (first.letters if first else 0) + match.end() - match.start()
+        place, quote = (first.place, first.quote) if first else (match.start(), match[0][:20])
+        found[code] = Switch(code, letters, place, quote)
+    return next(iter(found.values()), None)
 
 
 def language_of(text: str) -> str:

@@ -51,6 +51,35 @@ def load_model(auto_class: str, name: str, revision: str = "", **options: Any) -
         )
 
 
+def make_empty_model(auto_class: str, name: str, revision: str = "", **options: Any) -> Any:
+    """Make a model like `load_model` does, without reading its weights.
+
+    For a process that receives them from another one. The parameters are allocated but not written,
+    so that they take no memory of the machine. Raises UsageError as `load_model`.
+    """
+    with _wrap_errors(name):
+        import torch
+        import transformers
+        from accelerate import init_empty_weights
+        from accelerate.utils import set_module_tensor_to_device
+
+        config = _check_files(name, revision or "main")
+        labels = options.pop("num_labels", None)
+        if labels is not None:
+            config.num_labels = labels
+        # Buffers have content: they are computed, not received.
+        with init_empty_weights(include_buffers=False):
+            model = getattr(transformers, auto_class).from_config(
+                config, trust_remote_code=False, **options
+            )
+        # Not on the device "meta": optimizers tell parameters apart by their addresses.
+        for key, each in list(model.named_parameters()):
+            value = torch.empty(each.shape, dtype=each.dtype)
+            set_module_tensor_to_device(model, key, "cpu", value=value)
+        model.tie_weights()
+        return model
+
+
 def check_served_model(name: str) -> None:
     """Raise UsageError unless `transformers serve` loads a model as `load_model` does.
 

@@ -25,7 +25,9 @@ FIELDS = {
     "field": "Field or topic. Default: empty.",
     "level": "Difficulty. Default: empty.",
     "samples": "Solutions in the order of sampling: a list of objects with `kind` (`CoT`, a text, "
-    "or `PoT`, a program), `text` and, optionally, `score` (of a verifier, from 0 to 1). Required.",
+    "or `PoT`, a program), `text` and, optionally, `score` (of a verifier, from 0 to 1) and "
+    "`finish` (the server's finish reason: `length` if the text was cut; `failed` without a "
+    "reply). Required.",
 }
 """The keys of a line and what they hold."""
 EXAMPLE = (
@@ -43,6 +45,9 @@ class Sample:
     text: str
     score: float | None = None
     """A verifier's score from 0 to 1; None if it was not scored."""
+    finish: str = ""
+    """Finish reason that the server reported: `length` if the text was cut at the maximum number of
+    tokens. `failed` if the call brought no reply; empty if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +125,7 @@ def _sample(values: Any) -> Sample:
         raise ValueError(f"kind {kind!r}")
     if score is not None and not (isinstance(score, int | float) and math.isfinite(score)):
         raise ValueError(f"score {score!r}")
-    return Sample(kind, _text(values["text"]), score)
+    return Sample(kind, _text(values["text"]), score, _text(values.get("finish", "")))
 
 
 def _text(value: Any) -> str:

@@ -16,10 +16,11 @@ import pydantic
 
 from curator.answers import extract
 from curator.checks import CHECKS, Candidate
-from curator.core.errors import UsageError, unknown_name
+from curator.core.errors import TeacherError, UsageError, unknown_name
 from curator.core.model import Kind, Problem, content_id
 from curator.core.redaction import redact_secrets
 from curator.core.samples import Sample, SampledProblem
+from curator.core.words import counted
 from curator.pipeline.checker import Checker
 from curator.pipeline.run_options import DEFAULTS, RunOptions
 from curator.pipeline.stages.generate import execution_error, printed_nothing
@@ -85,7 +86,8 @@ def sample(
 
     A call that failed, or a program that cannot be read, is a sample with an empty text: it counts
     as wrong, not as missing. Raises UsageError for an unknown set, SourceError for one that cannot
-    be read, BudgetReached and TeacherError; all replies are cached by then.
+    be read, BudgetReached, and TeacherError, also after the last problem if every call failed; all
+    replies are cached by then.
     """
     sources = find_sets(request)
     # Open all sets before the first call.
@@ -108,6 +110,7 @@ def sample(
             problems = islice(_distinct_problems(source, files), request.limit)
             total = request.limit or source.rows or None
             yield from session.each(problems, sampler.sample, f"sampling {source.name}", total)
+        sampler.check_replies()
 
 
 def find_sets(request: SampleRequest) -> list[Source]:
@@ -138,6 +141,8 @@ class _Sampler:
     def __init__(self, session: TeacherSession, request: SampleRequest) -> None:
         self._session, self._request = session, request
         self._prompts: Prompts | None = session.prompts(Sampling()) if request.few_shot else None
+        self._answered = self._failed = 0
+        self._reason = ""
 
     async def sample(self, problem: Problem) -> SampledProblem:
         samples = await gather_all(
@@ -156,18 +161,18 @@ class _Sampler:
 
     async def _sample_once(self, problem: Problem, number: int) -> Sample:
         if self._request.how == "CoT":
-            return Sample("CoT", (await self._get_call(problem, "CoT", number)).text)
+            return _to_sample("CoT", await self._get_call(problem, "CoT", number))
         call = await self._get_call(problem, "PoT", number)
         program, _ = read_reply(call.text, "PoT", problem.choices)
         if self._request.how == "PoT":
-            return Sample("PoT", program)
+            return _to_sample("PoT", call, program)
         if "print(" in call.text:
             if await self._accepts_program(problem, program):
-                return Sample("PoT", program)
+                return _to_sample("PoT", call, program)
         elif problem.choices or _states_answer(call.text):
             # The reply to the PoT prompt is a worked solution.
-            return Sample("CoT", call.text)
-        return Sample("CoT", (await self._get_call(problem, "CoT", number)).text)
+            return _to_sample("CoT", call)
+        return _to_sample("CoT", await self._get_call(problem, "CoT", number))
 
     async def _accepts_program(self, problem: Problem, program: str) -> bool:
         """Return whether hybrid decoding takes the program (MAmmoTH's rules).
@@ -184,13 +189,31 @@ class _Sampler:
         return not execution_error(verdicts)
 
     async def _get_call(self, problem: Problem, kind: Kind, number: int) -> Call:
-        return await self._session.get_call(self._messages(problem, kind), number)
+        call = await self._session.get_call(self._messages(problem, kind), number)
+        self._failed += call.status == "failed"
+        self._answered += call.status == "answered"
+        self._reason = call.reason or self._reason
+        return call
+
+    def check_replies(self) -> None:
+        """Raise TeacherError with the endpoint's words if every call failed."""
+        if self._failed and not self._answered:
+            words = self._session.last_failure or self._reason
+            raise TeacherError(
+                f"{counted(self._failed, 'call')} failed and none was answered. The endpoint's "
+                f"last error: {words}"
+            )
 
     def _messages(self, problem: Problem, kind: Kind) -> Messages:
         if not self._prompts:
             return (("user", build_instruction(problem, kind)),)
         choices = choices_line(problem.choices) if problem.choices else ""
         return self._prompts.messages(kind.lower(), question=problem.question, options=choices)
+
+
+def _to_sample(kind: Kind, call: Call, program: str = "") -> Sample:
+    text = program if kind == "PoT" else call.text
+    return Sample(kind, text, finish="failed" if call.status == "failed" else call.finish)
 
 
 def _states_answer(text: str) -> bool:

@@ -98,6 +98,11 @@ class TeacherSession:
         return self.teacher.counts if self.teacher else Counts()
 
     @property
+    def last_failure(self) -> str:
+        """The endpoint's words on the last call of this build that failed; may be empty."""
+        return self.teacher.last_failure if self.teacher else ""
+
+    @property
     def count(self) -> Count:
         """The function that counts the tokens of a text with the recipe's tokenizer."""
         name = self.settings.tokenizer

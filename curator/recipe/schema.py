@@ -77,6 +77,9 @@ class Columns(Section):
     response: str = ""
     """Column of the response: a text, a program or a list of them. Each becomes a record of its
     own, texts in part `CoT` and programs in part `PoT`."""
+    thought: Annotated[str, Mark.OMIT_DEFAULT] = ""
+    """Column of the thought before the response or solution. Both become one text,
+    `<think>…</think>` and the answer."""
     solution: str = ""
     """Column of the worked solution."""
     program: str = ""

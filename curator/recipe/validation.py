@@ -9,7 +9,8 @@ from fractions import Fraction
 from itertools import islice
 from typing import Any, get_args
 
-from curator.core.errors import unknown_name
+from curator.core.errata import read_errata
+from curator.core.errors import UsageError, unknown_name
 from curator.core.licences import FREE, RESTRICTED
 from curator.core.model import Kind
 from curator.recipe.yaml_document import Document
@@ -28,6 +29,7 @@ def cross_key_errors(document: Document) -> list[str]:
     if "only" in document.values and not document.values.get("extends"):
         place = document.place(("only",))
         errors.append(f"{place}: only: it needs the key 'extends', whose subsets it keeps.")
+    errors += _errata_errors(document)
     errors += _kind_errors(document, subsets)
     errors += _licence_errors(document, subsets)
     errors += _action_errors(document, subsets)
@@ -41,6 +43,18 @@ def cross_key_errors(document: Document) -> list[str]:
             "same source, kind and writer. Give them different parts or writers, or remove one."
         )
     return errors
+
+
+def _errata_errors(document: Document) -> list[str]:
+    """Errors of the file of errata, which a build would meet only after reading a source."""
+    name = document.values.get("errata")
+    if not name or not isinstance(name, str):
+        return []
+    try:
+        read_errata(document.path.parent / name)
+    except UsageError as error:
+        return [f"{document.place(('errata',))}: errata: {error}"]
+    return []
 
 
 def _kind_errors(document: Document, subsets: Mapping[str, Any]) -> list[str]:

@@ -18,10 +18,11 @@ from curator.release.card_sections import (
     languages,
     rebuild,
     subsets_table,
-    training,
 )
+from curator.release.card_training import attempts, rewards, training
 from curator.release.counts import ReleaseCounts
 from curator.release.licence import Licence
+from curator.release.measures import Measures
 from curator.versions.content import Content, content_of
 from datastore.versions import Manifest
 
@@ -53,13 +54,16 @@ def card(
     licence: Licence,
     shards: Iterable[str],
     repo: str = "",
+    measures: Measures | None = None,
 ) -> str:
     """Return the card of a release for a repository without one."""
     from huggingface_hub import DatasetCard, DatasetCardData
 
     values = metadata(version, counts, licence, shards)
     data = DatasetCardData(**values)
-    body = f"{BEGIN}\n{generated_section(version, counts, licence, repo or 'ORG/NAME')}\n{END}"
+    found = measures or Measures()
+    section = generated_section(version, counts, licence, repo or "ORG/NAME", found)
+    body = f"{BEGIN}\n{section}\n{END}"
     return str(DatasetCard(f"---\n{data.to_yaml()}\n---\n\n{body}\n"))
 
 
@@ -162,7 +166,9 @@ def _size(rows: int) -> str:
     return next((name for bound, name in (*SIZES, *LARGER) if rows < bound), "n>1T")
 
 
-def generated_section(version: Manifest, counts: ReleaseCounts, licence: Licence, repo: str) -> str:
+def generated_section(
+    version: Manifest, counts: ReleaseCounts, licence: Licence, repo: str, measures: Measures
+) -> str:
     """Return the generated section in Markdown, with untrusted text escaped."""
     content = content_of(version)
     parts = [
@@ -177,6 +183,8 @@ def generated_section(version: Manifest, counts: ReleaseCounts, licence: Licence
         f"## Contamination\n\n{contamination(content)}",
         f"## Limits\n\n{LIMITS}\n- {languages(counts)}",
         f"## Train\n\n{training(version, repo)}",
+        *([f"## Rewards\n\n{rewards(found)}"] if (found := measures.certificate) else []),
+        *([f"## Attempts\n\n{attempts(pairing)}"] if (pairing := measures.pairing).pairs else []),
         f"## Rebuild and compare\n\n{rebuild(version, repo)}",
         f"## Sources and citations\n\n{citations(content, counts)}",
     ]

@@ -19,7 +19,7 @@ from curator.versions.report.mathinstruct import follows_mathinstruct
 from datastore.versions import Manifest
 
 
-def _markdown_table(head: Sequence[str], right: int, rows: Iterable[Sequence[object]]) -> str:
+def markdown_table(head: Sequence[str], right: int, rows: Iterable[Sequence[object]]) -> str:
     """Return a Markdown table whose last `right` columns are aligned right."""
     rule = ["---"] * (len(head) - right) + ["---:"] * right
     cells = ([f"{c:,}" if isinstance(c, int) else for_markdown(c) for c in row] for row in rows)
@@ -50,7 +50,7 @@ def subsets_table(content: Content, counts: ReleaseCounts) -> str:
             )
         )
     head = ("subset", "kind", "writers", "licence", "passed the checks", "note")
-    table = _markdown_table((*head, "questions", "rows"), 2, rows)
+    table = markdown_table((*head, "questions", "rows"), 2, rows)
     return (
         f'{table}\n\n`load_dataset(…, "SUBSET")` reads one subset; without a name it reads all. '
         "Rows that passed the checks may still be rejected by screens or left out by the mixture."
@@ -75,7 +75,7 @@ def evidence(content: Content, counts: ReleaseCounts) -> str:
         f"proved:** their evidence level is "
         f"{', '.join(PROOFS[:-1])} or {PROOFS[-1]}."
     )
-    table = _markdown_table(("evidence level", "meaning", "rows"), 1, rows)
+    table = markdown_table(("evidence level", "meaning", "rows"), 1, rows)
     by = ", ".join(
         f"{for_markdown(rule or 'unnamed')} ({rows:,})" for rule, rows in rules.most_common()
     )
@@ -100,7 +100,7 @@ def contamination(content: Content) -> str:
     rows = [(name, evals[name].revision) for name in reached]
     parts = [
         _levels(screen, content),
-        _markdown_table(("evaluation set", "revision or digest"), 0, rows)
+        markdown_table(("evaluation set", "revision or digest"), 0, rows)
         if rows
         else "**No evaluation set could be read.**",
     ]
@@ -132,7 +132,7 @@ def _levels(screen: ContaminationRecipe, content: Content) -> str:
          flagged[f"passed: {level}"])
         for level, about in MATCH_LEVELS.items()
     ]  # fmt: skip
-    table = _markdown_table(("level", "the row", "default action", "removed", "flagged"), 2, rows)
+    table = markdown_table(("level", "the row", "default action", "removed", "flagged"), 2, rows)
     own = [*screen.sets, *screen.subsets]
     others = f"\n\nOther actions apply to: {for_markdown(', '.join(own))}." if own else ""
     return f"{table}{others}{_overlaps(content)}{_recall(content)}"
@@ -150,7 +150,7 @@ def _overlaps(content: Content) -> str:
             rows.append((name, *found))
     if not rows:
         return ""
-    table = _markdown_table(("subset", *MATCH_LEVELS), len(MATCH_LEVELS), rows)
+    table = markdown_table(("subset", *MATCH_LEVELS), len(MATCH_LEVELS), rows)
     return f"\n\nRows that repeat an evaluation question, removed or flagged:\n\n{table}"
 
 
@@ -159,7 +159,7 @@ def _recall(content: Content) -> str:
     rows = find_recall(content.code.screens)
     if not rows:
         return ""
-    table = _markdown_table(("way to hide a question", *MATCH_LEVELS), 4, rows)
+    table = markdown_table(("way to hide a question", *MATCH_LEVELS), 4, rows)
     return (
         f"\n\nShare of hidden evaluation questions that version {RECALL_VERSION} of the screen "
         f"finds, by level, measured by `bench/contamination.py`:\n\n{table}"
@@ -179,22 +179,6 @@ curator build recipe.yaml
 
 `recipe.yaml` is the whole recipe. Files that it names by a relative path must lie beside it. A
 build from the revisions below has the digest `{version.digest}`."""
-
-
-def training(version: Manifest, repo: str) -> str:
-    """Return the commands that write the rows in the formats of trainers."""
-    name = repo.replace("/", "--")
-    return f"""\
-```sh
-curator pull {repo}@v{version.number}
-curator export {name} --format prompt-completion -o sft.jsonl  # SFT; or messages
-curator export {name} --format trl-grpo -o prompts.jsonl       # GRPO with TRL
-curator export {name} --format verl -o prompts.parquet         # GRPO and PPO with verl
-```
-
-The formats `open-instruct` and `verifiers` are for these trainers. Formats for reinforcement
-learning have each prompt once, and only golds that can be checked. `curator.rewards` compares the
-answers of completions with them."""
 
 
 def citations(content: Content, counts: ReleaseCounts) -> str:
@@ -219,7 +203,7 @@ def citations(content: Content, counts: ReleaseCounts) -> str:
     if any(each.writers["hinted"] for each in counts.subsets.values()):
         used.append("User claims in hinted rows follow arXiv:2308.03958.")
     return "\n\n".join(
-        [f"{_markdown_table(head, 0, rows)}{evals}", *([" ".join(used)] if used else [])]
+        [f"{markdown_table(head, 0, rows)}{evals}", *([" ".join(used)] if used else [])]
     )
 
 

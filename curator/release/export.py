@@ -1,20 +1,26 @@
 """Export a version to one file in a release format."""
 
 from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+import pyarrow as pa
+
 from curator.core.errors import CuratorError, UsageError
 from curator.core.words import counted, verb
-from curator.release.folder import select_questions, select_split
-from curator.release.formats import FORMATS
+from curator.release.attempts import PER_PROBLEM, Pairing, pair_attempts
+from curator.release.formats import FORMATS, Format, Thoughts
 from curator.release.order import Order, check_order, order_rows
 from curator.release.prompts import select_prompts
+from curator.release.splits import select_attempts, select_questions, select_split
+from curator.release.thoughts import place_thoughts
+from curator.rewards.certification import Certificate
 from curator.versions.content import content_of
 from curator.versions.queries import digests
-from curator.versions.rows import read_rows
+from curator.versions.rows import Select, read_rows
 from datastore.engine import Engine
 from datastore.files import scratch
 from datastore.new_file import refuse_existing
@@ -23,15 +29,35 @@ from datastore.versions import Manifest
 
 
 @dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """What an export chooses from the rows of a version."""
+
+    held_out: float = 0.0
+    """Share of the questions that go to a second file, `NAME-validation.SUFFIX`; all rows with the
+    same question are in one file."""
+    certificate: Certificate | None = None
+    """Leaves out the prompts whose gold one of its functions misjudges. They are written to
+    `NAME-misjudged.jsonl`."""
+    per_problem: int = PER_PROBLEM
+    """Maximum number of pairs per prompt, in a format of attempts."""
+    order: Order = ""
+    """Order of the rows of each file by solve rate."""
+    thoughts: Thoughts = "keep"
+    """Where thoughts are written, see `THOUGHTS`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Exported:
     """The files of an export."""
 
-    files: dict[Path, int]
-    """The number of rows of each file."""
-    left_out: Counter[str]
-    """The number of rows that a format of prompts leaves out, by reason."""
-    unrated: int = 0
-    """The number of rows without a solve rate, which come last in an order by it."""
+    files: dict[Path, int] = field(default_factory=dict)
+    """The number of lines of each file."""
+    left_out: Counter[str] = field(default_factory=Counter)
+    """The number of rows that a format of prompts or of attempts leaves out, by reason."""
+    pairing: Pairing = field(default_factory=Pairing)
+    """How a format of attempts paired them."""
+    unrated: list[int] = field(default_factory=list)
+    """The number of rows without a solve rate in each file, which come last in an order by it."""
 
     @property
     def rows(self) -> int:
@@ -39,17 +65,7 @@ class Exported:
         return sum(self.files.values())
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """How the rows are distributed over the files."""
-
-    held_out: float = 0.0
-    """Share of the questions that go to the second file."""
-    order: Order = ""
-    """Order of the rows of each file by solve rate."""
-
-
-DEFAULT_LAYOUT = Layout()
+DEFAULT_OPTIONS = ExportOptions()
 
 
 def export(
@@ -58,41 +74,52 @@ def export(
     form: str,
     target: Path,
     overwrite: bool = False,
-    layout: Layout = DEFAULT_LAYOUT,
+    options: ExportOptions = DEFAULT_OPTIONS,
 ) -> Exported:
     """Write a version in one of the `FORMATS`.
 
-    With `layout.held_out`, that share of the questions goes to a second file,
-    `NAME-validation.SUFFIX`; all rows with the same question are in one file. A format of prompts
-    has one row per prompt whose gold can be checked. Raises UsageError for questions without a
-    solution in a format that cannot state them and for an order of a version without attempts,
-    CuratorError if the rows are not as many as the manifest states, BadTarget if a file exists and
-    `overwrite` is false.
+    A format of prompts has one row per prompt whose gold can be checked; a format of attempts has
+    pairs of a right and a wrong attempt. Raises UsageError for questions without a solution and
+    for thoughts apart in a format that cannot state them, and for an order of a version without
+    attempts; CuratorError if the rows are not as many as the manifest states; BadTarget if a file
+    exists and `overwrite` is false.
     """
+    if options.thoughts == "apart" and not FORMATS[form].thoughts:
+        able = ", ".join(name for name, each in FORMATS.items() if each.thoughts)
+        raise UsageError(
+            f"{form} has no field for thoughts. Choose keep or drop, or one of: {able}."
+        )
     files = {target: "train"}
-    check_order(manifest, layout.order)
-    if layout.held_out:
+    check_order(manifest, options.order)
+    if options.order and FORMATS[form].pairs:
+        raise UsageError(f"{form} pairs attempts, which have no order. Export without --order.")
+    if options.held_out:
         files[target.with_name(f"{target.stem}-validation{target.suffix}")] = "validation"
-    for path in files:  # before any work
+    misjudged = misjudged_file(target)
+    for path in [*files, *([misjudged] if options.certificate else [])]:  # before any work
         refuse_existing(path, overwrite)
-    written: dict[Path, int] = {}
-    left_out: Counter[str] = Counter()
-    unrated = 0
+    done = Exported()
     with ExitStack() as stack:
         stack.enter_context(store.guard_query(digests(manifest)))
         engine = stack.enter_context(store.engine())
         _check_solutions(engine, store, manifest, form)
         folder = stack.enter_context(scratch(engine.folder))
+
+        def read(select: Select) -> Iterator[pa.RecordBatch]:
+            rows = read_rows(engine, store, manifest, select)
+            ordered, unrated = order_rows(engine, store, manifest, rows, options.order)
+            done.unrated.append(unrated)
+            return ordered
+
         for path, split in files.items():
-            select = partial(select_split, layout.held_out, split)
-            read = read_rows(engine, store, manifest, select)
-            rows, count = order_rows(engine, store, manifest, read, layout.order)
-            unrated += count
-            if FORMATS[form].prompts:
-                rows = select_prompts(rows, left_out, folder)
-            written[path] = FORMATS[form].write(rows, path, overwrite)
+            rows = _select(read, FORMATS[form], split, options, done, folder)
+            rows = place_thoughts(rows, options.thoughts)
+            done.files[path] = FORMATS[form].write(rows, path, overwrite)
     expected = content_of(manifest).rows.count
-    total = sum(written.values()) + left_out.total()
+    if FORMATS[form].pairs:
+        done.left_out.update(done.pairing.left_out)
+    written = done.pairing.pairs if FORMATS[form].pairs else done.rows
+    total = written + done.left_out.total()
     if total != expected:
         for path in files:
             path.unlink()
@@ -101,7 +128,39 @@ def export(
             f"{verb(total, 'was', 'were')} read: its objects "
             "contradict its manifest. Build it again."
         )
-    return Exported(written, left_out, unrated)
+    if FORMATS[form].pairs and expected and not done.pairing.pairs:
+        for path in files:
+            path.unlink()
+        raise UsageError(
+            f"{manifest.ref} has no right and wrong attempts at one problem that match in length, "
+            f"so {form} would be empty. Build a version with several responses per problem."
+        )
+    if options.certificate:
+        options.certificate.write(misjudged, overwrite)
+    return done
+
+
+def _select(
+    read: Callable[[Select], Iterator[pa.RecordBatch]],
+    form: Format,
+    split: str,
+    options: ExportOptions,
+    done: Exported,
+    folder: Path,
+) -> Iterator[pa.RecordBatch]:
+    """Return the batches of a split for a format; what is left out is counted in `done`."""
+    if form.pairs:
+        attempts = read(partial(select_attempts, options.held_out, split))
+        return pair_attempts(attempts, done.pairing, folder, options.per_problem)
+    rows = read(partial(select_split, options.held_out, split))
+    if form.prompts:
+        return select_prompts(rows, done.left_out, folder, options.certificate)
+    return rows
+
+
+def misjudged_file(target: Path) -> Path:
+    """Return the file of the prompts that a certificate leaves out of a file."""
+    return target.with_name(f"{target.stem}-misjudged.jsonl")
 
 
 def _check_solutions(engine: Engine, store: Store, manifest: Manifest, form: str) -> None:

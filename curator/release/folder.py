@@ -25,11 +25,13 @@ from curator.release.card import card
 from curator.release.counts import ReleaseCounts, count_rows
 from curator.release.formats import FORMATS
 from curator.release.licence import Licence, licence_of
+from curator.release.measures import measure
 from curator.release.shards import write_shards
+from curator.release.splits import select_solved, split_sql
+from curator.rewards.certification import Certificate
 from curator.versions.content import content_of, objects_of
 from curator.versions.queries import digests
 from curator.versions.rows import RowsSql, read_rows, rows_digest
-from datastore.engine import literal
 from datastore.store import Store
 from datastore.versions import Manifest
 
@@ -63,20 +65,29 @@ class ReleaseFolder:
         return [*self.manifest["files"], "manifest.json", "README.md"]
 
 
+@dataclass(frozen=True, slots=True)
+class CardOptions:
+    """What the card of a release states besides the version."""
+
+    repo: str = ""
+    """Repository in the card's commands."""
+    certificate: Certificate | None = None
+    """Certifies its functions on the golds of the release; the card states their error rates."""
+
+
 def write_folder(
     store: Store,
     version: Manifest,
     target: Path,
     held_out: float = 0.0,
-    repo: str = "",
+    options: CardOptions = CardOptions(),
     overwrite: bool = False,
 ) -> ReleaseFolder:
     """Write the release folder `target` of a version.
 
     `held_out` is the share of questions whose rows go to the split `validation`; all rows with the
-    same question go to one split, also across subsets. `repo` is the repository in the card's
-    commands. Raises UsageError if `target` exists, unless it is a release folder and `overwrite`
-    is true.
+    same question go to one split, also across subsets. Raises UsageError if `target` exists, unless
+    it is a release folder and `overwrite` is true.
     """
     if not 0 <= held_out <= MAX_HELD_OUT:
         raise UsageError(f"The held-out share is {held_out}; expected 0 to {MAX_HELD_OUT}.")
@@ -92,7 +103,7 @@ def write_folder(
     try:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        release = _fill(store, version, partial, held_out, repo)
+        release = _fill(store, version, partial, held_out, options)
         if target.exists():
             shutil.rmtree(target)
         partial.rename(target)
@@ -122,7 +133,7 @@ def _check_target(target: Path, overwrite: bool) -> None:
 
 
 def _fill(
-    store: Store, version: Manifest, folder: Path, held_out: float, repo: str
+    store: Store, version: Manifest, folder: Path, held_out: float, options: CardOptions
 ) -> ReleaseFolder:
     content = content_of(version)
     total = content.rows.count
@@ -136,9 +147,11 @@ def _fill(
             engine, store, version, lambda sql: _released_sql(sql, held_out), "split"
         )
         shards = write_shards(map(_with_hex_ids, released), folder)
-        train = read_rows(engine, store, version, partial(_select_solved, held_out))
+        train = read_rows(engine, store, version, partial(select_solved, held_out))
         alpaca = FORMATS["alpaca"].write(train, folder / "alpaca.json")
-        counts = count_rows(engine, [folder / path for path in shards])
+        files = [folder / path for path in shards]
+        counts = count_rows(engine, files)
+        measures = measure(engine, store, version, files, options.certificate)
     if sum(shards.values()) != total or counts.rows != total:
         raise CuratorError(
             f"{version.ref} has {counted(total, 'row')}, but {counts.rows:,} "
@@ -166,7 +179,8 @@ def _fill(
     }
     text = json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False)
     (folder / "manifest.json").write_text(text + "\n", "utf-8")
-    (folder / "README.md").write_text(card(version, counts, licence, shards, repo), "utf-8")
+    readme = card(version, counts, licence, shards, options.repo, measures)
+    (folder / "README.md").write_text(readme, "utf-8")
     return ReleaseFolder(folder, json.loads(text), licence, counts)
 
 
@@ -184,31 +198,6 @@ def recipe_text(version: Manifest) -> str:
     head = f"# The whole recipe of {version.ref}.\n#   curator build recipe.yaml\n"
     body = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
     return head + str(body)
-
-
-def split_sql(rows: str, held_out: float) -> str:
-    """SELECT of rows with their `split`, by a hash of the question's words."""
-    limit = f"{round(held_out * 2**32):08x}"
-    words = "regexp_replace(lower(question), '[^\\pL\\pN]+', ' ', 'g')"
-    split = f"CASE WHEN substr(md5('split:' || {words}), 1, 8) < {literal(limit)}"
-    return f"SELECT *, {split} THEN 'validation' ELSE 'train' END AS split FROM ({rows})"
-
-
-def select_split(held_out: float, split: str, sql: RowsSql) -> str:
-    """SELECT of the rows of a split; with nothing held out, of all rows."""
-    if not held_out:
-        return sql.rows
-    return f"SELECT * FROM ({split_sql(sql.rows, held_out)}) WHERE split = {literal(split)}"
-
-
-def select_questions(sql: RowsSql) -> str:
-    """SELECT of the rows that are questions without a solution."""
-    return f"SELECT * FROM ({sql.rows}) WHERE text = ''"
-
-
-def _select_solved(held_out: float, sql: RowsSql) -> str:
-    """SELECT of the rows of the split `train` with a solution."""
-    return f"SELECT * FROM ({select_split(held_out, 'train', sql)}) WHERE text <> ''"
 
 
 def _with_hex_ids(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -2,9 +2,9 @@ r"""Choose the rows of a release for reinforcement learning: prompts with golds 
 
 In: batches of rows. Out: the first row of each prompt in the same order, with the prompt as its
 `instruction` and the strongest evidence level of its rows. Every other row is counted with a
-reason. The prompt is the question with its choices and without a request for a program, which no
-reward runs. Rows wait in a temporary file; memory holds a hash, the gold and the choices of each
-prompt.
+reason; with a `Certificate`, rows whose gold a reward function misjudges are among them. The prompt
+is the question with its choices and without a request for a program, which no reward runs. Rows
+wait in a temporary file; memory holds a hash, the gold and the choices of each prompt.
 """
 
 from collections import Counter
@@ -17,13 +17,17 @@ from pathlib import Path
 import pyarrow as pa
 
 from curator.answers import compare_by_rules, extract
+from curator.checks.question_kind import states_no_answer
 from curator.core.model import EVIDENCE_LEVELS
 from curator.release.formats import COLUMNS
+from curator.rewards.certification import Certificate
 from curator.writers.instruction import choices_line, lists_choices
 from datastore.errors import wrap_os_errors
 
 MOST_WORDS = 8
 """Maximum number of words of a gold that is a text."""
+MOST_CHARACTERS = 500
+"""Maximum length of a gold; the longest of 3,000 in MATH train has 120 characters."""
 
 REPEATED = "same prompt"
 CONTRADICTED = "golds of one prompt differ"
@@ -31,9 +35,10 @@ NO_GOLD = "no gold"
 NO_CHOICE = "gold is no choice"
 PROSE = "gold is prose"
 UNRECOGNISED = "gold is not recognised"
-_NONE = frozenset(("", "-", "?", "n/a", "nan", "null", "none given", "notfound", "proof"))
+TOO_LONG = "gold is too long"
 
-_LEVELS = list(EVIDENCE_LEVELS)
+_LEVELS = [*EVIDENCE_LEVELS, ""]
+"""The strongest first; a level that only a newer Curator knows is empty."""
 
 
 @dataclass(slots=True)
@@ -54,11 +59,14 @@ def why_unchecked(gold: str, choices: tuple[str, ...] = ()) -> str:
     the gold of a question with choices is one of them. A long text is no gold, since a right answer
     in other words would be found wrong.
     """
-    if gold.strip().lower() in _NONE:
+    if states_no_answer(gold):
         return NO_GOLD
+    if len(gold) > MOST_CHARACTERS:
+        return TOO_LONG
     answer = extract(rf"The answer is \boxed{{{gold}}}.", choices)
     outcome = compare_by_rules(gold, answer, choices) if answer else None
-    if answer is None or outcome is None or outcome.outcome != "equal":
+    single = "\n" not in gold.strip()
+    if answer is None or outcome is None or outcome.outcome != "equal" or not single:
         return UNRECOGNISED
     if choices and answer.kind != "option":
         return NO_CHOICE
@@ -66,11 +74,15 @@ def why_unchecked(gold: str, choices: tuple[str, ...] = ()) -> str:
 
 
 def select_prompts(
-    batches: Iterator[pa.RecordBatch], left_out: Counter[str], folder: Path
+    batches: Iterator[pa.RecordBatch],
+    left_out: Counter[str],
+    folder: Path,
+    certificate: Certificate | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """Yield one row per prompt; add the number of the other rows by reason to `left_out`.
 
-    All batches are read before the first is yielded; `folder` holds the temporary file.
+    All batches are read, and the golds of their prompts added to `certificate`, before the first
+    is yielded; `folder` holds the temporary file.
     """
     prompts: dict[bytes, _Prompt] = {}
     path = folder / "prompts.arrow"
@@ -83,10 +95,13 @@ def select_prompts(
         if writer is None:
             return
         writer.close()
+        if certificate:
+            golds = (each for each in prompts.values() if not each.contradicted)
+            certificate.add((each.gold, each.choices) for each in golds)
         with pa.OSFile(str(path)) as file:
             reader = pa.ipc.open_file(file)
             for number in range(reader.num_record_batches):
-                chosen = _without_contradicted(reader.get_batch(number), prompts, left_out)
+                chosen = _reliable_rows(reader.get_batch(number), prompts, left_out, certificate)
                 if len(chosen):
                     yield chosen
     path.unlink()
@@ -121,16 +136,30 @@ def _first_rows(
     return named.filter(pa.array(first, pa.bool_()))
 
 
-def _without_contradicted(
-    batch: pa.RecordBatch, prompts: dict[bytes, _Prompt], left_out: Counter[str]
+def _reliable_rows(
+    batch: pa.RecordBatch,
+    prompts: dict[bytes, _Prompt],
+    left_out: Counter[str],
+    certificate: Certificate | None,
 ) -> pa.RecordBatch:
-    """Return the rows of prompts with one gold, with the strongest evidence level."""
+    """Return the rows of prompts with one gold that is not misjudged, with the strongest level."""
     found = [prompts[_key(text)] for text in batch.column("instruction").to_pylist()]
-    left_out.update(CONTRADICTED for each in found if each.contradicted)
+    ids = batch.column("id").to_pylist()
+    reasons = [
+        _why_unreliable(row_id.hex(), each, certificate)
+        for row_id, each in zip(ids, found, strict=True)
+    ]
+    left_out.update(filter(None, reasons))
     place = batch.schema.get_field_index("evidence_level")
     levels = pa.array([_LEVELS[each.level] for each in found], pa.string())
     named = batch.set_column(place, "evidence_level", levels)
-    return named.filter(pa.array([not each.contradicted for each in found], pa.bool_()))
+    return named.filter(pa.array([not reason for reason in reasons], pa.bool_()))
+
+
+def _why_unreliable(row: str, prompt: _Prompt, certificate: Certificate | None) -> str:
+    if prompt.contradicted:
+        return CONTRADICTED
+    return certificate.reject(row, (prompt.gold, prompt.choices)) if certificate else ""
 
 
 def _is_same(prompt: _Prompt, gold: str, choices: tuple[str, ...]) -> bool:

@@ -9,6 +9,10 @@ is read behind its thoughts; an unfinished thought states none. Programs are not
 answer as upstream writes it (`\frac{1}{2}`, `1,000`), the letter of a choice, or a whole solution
 that ends with `#### 1,000` or has a `\boxed{…}`.
 
+The last answer counts; several values are one answer, which differs from a gold that is one value.
+An answer that is equal to the gold but leaves the computation to the grader (`123 \cdot 456` for
+56088, an integral for its value) is undecided: it may be copied from the question.
+
 All functions may be called from any thread, process (forked or spawned) or Ray worker; in an event
 loop, call them by `asyncio.to_thread`. Importing this package starts nothing. What rules do not
 decide goes to child processes; a comparison that exceeds `wall_s` seconds or 1 GB is undecided and
@@ -17,11 +21,13 @@ Python's, which must not call these functions before and after the fork.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import inf
 from typing import Any
 
 from curator.answers import Equivalence, compare_columns, extract, render_answer
 from curator.answers.compare.symbolic import Pair
 from curator.rewards.graders import grade_pairs
+from curator.rewards.unevaluated import is_unevaluated
 
 WALL_S = 5.0
 """Default time limit of one comparison in a child process, as `evaluate` has it."""
@@ -33,6 +39,7 @@ _MARKS = ("####", "boxed", "fbox", "framebox", "\n", "answer")
 
 _NO_ANSWER = Equivalence("different", "no answer")
 _NO_GOLD = Equivalence("undecided", "no gold")
+_UNEVALUATED = Equivalence("undecided", "not evaluated")
 
 
 def score(
@@ -57,10 +64,13 @@ def answer_reward(
     """Return the reward of each completion, with the signature of TRL's reward functions.
 
     `solution` and `choices` are columns of the dataset: the gold of each completion and the choices
-    of its question (None or empty for an open question). TRL leaves a reward of None out; another
-    value comes from `functools.partial(answer_reward, undecided=0.0)`. Other columns are ignored.
-    Raises ValueError if the columns differ in length.
+    of its question (None or empty for an open question). TRL leaves a completion out of its group
+    if all reward functions return None; beside another reward, None counts as 0. Another value
+    comes from `functools.partial(answer_reward, undecided=-0.1)`. Other columns are ignored.
+    Raises ValueError if the columns differ in length, or if choices or `wall_s` are not valid.
     """
+    if not 0 < wall_s < inf:
+        raise ValueError(f"wall_s is {wall_s}. Use a positive number of seconds.")
     listed = [None] * len(completions) if choices is None else choices
     names = [_choices(each) for each in listed]
     if not len(completions) == len(solution) == len(names):
@@ -124,8 +134,17 @@ def _compare(rows: Sequence[tuple[str, str, tuple[str, ...]]], wall_s: float) ->
     columns = zip(*pairs, strict=True) if pairs else ((), (), ())
     outcomes = dict(zip(pairs, compare_columns(*columns), strict=True))
     rest = [pair for pair, outcome in outcomes.items() if outcome is None]
-    graded = dict(zip(rest, grade_pairs(rest, wall_s), strict=True))
-    return [outcomes[each] or graded[each] if isinstance(each, tuple) else each for each in found]
+    outcomes |= zip(rest, grade_pairs(rest, wall_s), strict=True)
+    return [_accept(each, outcomes[each]) if isinstance(each, tuple) else each for each in found]
+
+
+def _accept(pair: Pair, outcome: Equivalence | None) -> Equivalence:
+    """Return the outcome of a pair; undecided if its answer has still to be computed."""
+    gold, answer, choices = pair
+    equal = outcome is not None and outcome.outcome == "equal"
+    if equal and not choices and is_unevaluated(answer, gold):
+        return _UNEVALUATED
+    return outcome or _NO_GOLD
 
 
 def _read_answer(text: str, choices: tuple[str, ...]) -> str | Equivalence:
@@ -147,11 +166,19 @@ def _read_gold(gold: str, choices: tuple[str, ...]) -> str:
 
 
 def _choices(choices: Iterable[str] | None) -> tuple[str, ...]:
-    return () if choices is None else tuple(choices)
+    if choices is None:
+        return ()
+    if isinstance(choices, str) or not isinstance(choices, Iterable):
+        seen = str(choices)[:40]
+        raise ValueError(f"The choices of a question are a list of texts, not {seen!r}.")
+    return tuple(map(str, choices))
 
 
 def _gold_text(gold: object) -> str:
-    return "" if gold is None else str(gold).strip()
+    try:
+        return "" if gold is None else str(gold).strip()
+    except ValueError:  # an integer of more digits than Python writes
+        return ""
 
 
 def _text(completion: object) -> str:

@@ -23,8 +23,8 @@ from datastore.engine import Engine
 
 NAME = "tokens"
 VERSION = 1
-BATCH = 1_024
-"""Number of rows that are tokenized together."""
+BATCH = 64
+"""Number of rows that are tokenized together: a text may have a million characters."""
 
 
 class Tokens(Section):

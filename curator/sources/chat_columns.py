@@ -2,18 +2,23 @@
 
 In: a cell. Out: the question and the reply of a chat, the texts of a response, the kind of a text.
 A chat is a list of {"role": "user", "content": "…"} or {"from": "human", "value": "…"}; a content
-may be a list of parts, {"type": "text", "text": "…"}. A chat of several turns is not read.
+may be a list of parts, {"type": "text", "text": "…"}. A turn of the assistant may have a thought in
+`reasoning_content`. A chat of several turns is not read.
 """
 
 import re
 from typing import Any
 
 from curator.core.model import Kind
+from curator.core.thoughts import join_thought
 from curator.sources.fields import Unreadable
 from datastore.text import is_storable
 
 _USER_ROLES = frozenset({"user", "human"})
 _ASSISTANT_ROLES = frozenset({"assistant", "gpt", "model", "chatgpt", "bot"})
+
+_REASONING = ("reasoning_content", "reasoning", "thinking")
+"""Fields of an assistant's turn with its thought."""
 
 _CODE_START = re.compile(
     r"\s*(?:```(?:python|py)\b|#|import |from \w[\w.]* import |def \w+\(|class \w|print\("
@@ -82,14 +87,17 @@ def user_turn(value: object, column: str) -> object:
 
 
 def last_reply(value: object, column: str) -> object:
-    """Return the assistant's last turn of a chat; any other cell unchanged."""
+    """Return the assistant's last turn of a chat, with its thought; any other cell unchanged."""
     if not is_chat(value):
         return value
     assert isinstance(value, list)
-    turns = [text for role, text in map(_role_and_text, value) if role in _ASSISTANT_ROLES]
+    turns = [turn for turn in value if _role_and_text(turn)[0] in _ASSISTANT_ROLES]
     if not turns:
         raise Unreadable(f"{column} has no turn of an assistant")
-    return turns[-1]
+    _, reply = _role_and_text(turns[-1])
+    thought = next((turns[-1][name] for name in _REASONING if turns[-1].get(name)), "")
+    both = isinstance(thought, str) and isinstance(reply, str)
+    return join_thought(thought, reply) if both else reply
 
 
 def response_texts(value: object, column: str) -> list[str]:

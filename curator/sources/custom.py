@@ -13,6 +13,7 @@ from functools import partial
 
 from curator.core.errors import UsageError, unknown_name
 from curator.core.model import LETTERS, Problem
+from curator.core.thoughts import join_thought, read_trace
 from curator.sources.chat_columns import kind_of, response_texts, user_turn
 from curator.sources.datasets import mathqa
 from curator.sources.datasets.mathinstruct import PARTS
@@ -29,7 +30,7 @@ from curator.sources.fields import (
 )
 from curator.sources.source import Row, Source
 
-COLUMNS = ("question", "gold", "choices", "response", "solution", "program", "field")
+COLUMNS = ("question", "gold", "choices", "response", "thought", "solution", "program", "field")
 """What a column can contain; only `question` is required."""
 
 
@@ -131,6 +132,7 @@ def _parse(
     values = {
         kind: optional(row, column) for kind, column in column_of.items() if kind in _TEXT_COLUMNS
     }
+    thought = values.get("thought", "")
     choices = _choices(row, column_of["choices"]) if "choices" in column_of else ()
     problem = Problem(
         source=name,
@@ -142,7 +144,7 @@ def _parse(
         # In a copy of the released MathInstruct, each part keeps the licence of its source.
         licence=PARTS.get(values.get("field", ""), licence),
         place=place,
-        solution=values.get("solution", ""),
+        solution=_with_thought(values.get("solution", ""), thought),
         program=values.get("program", ""),
         field=values.get("field", ""),
     )
@@ -154,7 +156,14 @@ def _parse(
         if kind_of(response) == "PoT":
             yield replace(problem, part="PoT", program=response, notation="python")
         else:
-            yield replace(problem, part="CoT", solution=response)
+            yield replace(problem, part="CoT", solution=_with_thought(response, thought))
+
+
+def _with_thought(solution: str, thought: str) -> str:
+    """Return a solution with its thought; one that has a thought of its own keeps that."""
+    return (
+        join_thought(thought, solution) if solution and read_trace(solution) is None else solution
+    )
 
 
 def _question(row: Row, column_of: Mapping[str, str]) -> str:
@@ -211,7 +220,7 @@ def _is_empty(cell: object) -> bool:
 CONTEXT = ("body", "context", "passage")
 """Columns with the text before a `question`, in lower case."""
 _MATHQA_CHOICES = re.compile(r"""\s*(?:\[\s*["']\s*)?a \)""")
-_TEXT_COLUMNS = ("solution", "program", "field")
+_TEXT_COLUMNS = ("thought", "solution", "program", "field")
 
 
 def _choices(row: Row, column: str) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Detect the columns of a dataset by their names and their cells.
 
-In: some of its records. Out: a Column for each of question, response, gold, choices and field that
-is detected, with the certainty. Columns inside an object are named `outer.inner`.
+In: some of its records. Out: a Column for each of question, response, thought, gold, choices and
+field that is detected, with the certainty. Columns inside an object are named `outer.inner`.
 """
 
 import json
@@ -56,6 +56,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         "answer",
         *_CHATS,
     ),
+    "thought": ("reasoning_content",),
     "gold": (
         "expected_answer",
         "final_answer",
@@ -123,7 +124,7 @@ def find_columns(rows: Sequence[Row], given: Mapping[str, str]) -> list[Column]:
         if name:
             _require(name, cells)
             detected[content] = Column(content, name, "given", "set by an option")
-    for content in ("choices", "question", "response", "gold", "field"):
+    for content in ("choices", "question", "response", "thought", "gold", "field"):
         if content in detected or (content == "response" and cells.keys() >= _PREFERENCES):
             continue
         if column := _find(content, cells, detected):
@@ -276,6 +277,7 @@ def _is_field(cell: object) -> bool:
 _FITS = {
     "question": _is_question,
     "response": _is_response,
+    "thought": lambda cell: isinstance(cell, str) and bool(cell.strip()),
     "gold": _is_answer,
     "choices": _is_choices,
     "field": _is_field,

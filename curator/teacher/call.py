@@ -124,3 +124,6 @@ class Call:
     completion_tokens: int = 0
     fingerprint: str = ""
     """`system_fingerprint` of the response; a replay server's starts with `replay`."""
+    reasoning: str = ""
+    """The model's thought, where the endpoint returns it apart from the reply. A thought within the
+    reply is a part of `text`."""

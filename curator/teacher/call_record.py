@@ -11,6 +11,8 @@ from curator.teacher.budget import Cost
 from curator.teacher.call import AnyRequest, Call
 
 _FIELDS = [field.name for field in dataclasses.fields(Call)]
+_ALWAYS = frozenset(_FIELDS) - {"reasoning"}
+"""Fields of every record; older releases of Curator read calls without reasoning."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -41,7 +43,9 @@ def make_record(
             "parameters": request.parameters,
             "sample": request.sample,
         },
-        "call": {name: getattr(call, name) for name in _FIELDS},
+        "call": {
+            name: getattr(call, name) for name in _FIELDS if name in _ALWAYS or call.reasoning
+        },
         "response": tries.response,
         "recipe": recipe,
         "money": tries.cost.money,

@@ -119,6 +119,11 @@ class Teacher:
             tokens=spent.tokens,
         )
 
+    @property
+    def last_failure(self) -> str:
+        """The endpoint's words on the last call that failed; empty if none failed."""
+        return self._dispatcher.last_failure
+
     async def __aenter__(self) -> Self:
         await self._report_cut_off()
         return self

@@ -5,7 +5,7 @@ it is read from the environment when a call is made.
 """
 
 import json
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
@@ -239,6 +239,10 @@ class Sampling(Section):
     """Maximum probability that `band` is decided wrongly."""
     repair: bool = False
     """Show a failed program and its error to the teacher once, and use the corrected program."""
+    thoughts: Annotated[Literal["drop", "keep"], Mark.OMIT_DEFAULT] = "drop"
+    """What to do with the thought of a reply, written between tags or returned as
+    `reasoning_content`: `keep` writes it before the answer as `<think>…</think>`. Programs are
+    stored without it. Cached calls keep it in either case."""
     prompts: Annotated[RecipePath, Mark.NOT_DIGESTED] = ""
     """Folder of prompts that replace built-in prompts of the same name, relative to the recipe
     file."""

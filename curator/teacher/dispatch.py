@@ -80,6 +80,8 @@ class Dispatcher:
         """Number of attempts that met a rate limit."""
         self.stop_error: Exception | None = None
         """Why nothing more is sent; raised by every further `dispatch`."""
+        self.last_failure = ""
+        """The endpoint's words on the last call that failed."""
         settings = endpoint.settings
         self._settings, self._endpoint, self._budgets = settings, endpoint, budgets
         self._count, self._listener, self._before_send = count, listener, before_send
@@ -124,6 +126,7 @@ class Dispatcher:
                 final = result.retry == "never" or (exhausted and result.charged)
                 final &= result.reason != "no recording"
                 outcome.call = Call("failed", reason=result.reason, final=final)
+                self.last_failure = str(result)
                 self._note_words(result)
             else:
                 self.retried += 1
@@ -235,7 +238,7 @@ class Dispatcher:
         answered = call.status == "answered"
         self._failures_in_a_row = 0 if answered else self._failures_in_a_row + 1
         if self._failures_in_a_row >= MAX_FAILURES:
-            self._stop(f"{MAX_FAILURES} calls failed in a row, the last with '{call.reason}'")
+            self._stop(f"{MAX_FAILURES} calls failed in a row, the last with '{self.last_failure}'")
 
     def _stop(self, reason: str) -> Exception:
         """Send no further call; return the error to raise."""

@@ -2,7 +2,8 @@
 
 In: the folder or Hub id of a model, and the command of a server. Out: the address, while the
 context lasts. `transformers serve` needs the extra `model` and yields a few tokens per second on a
-CPU; on GPUs, use `vllm serve {model} --port {port}`.
+CPU; on GPUs, use `vllm serve {model} --host 127.0.0.1 --port {port}`. Without `--host`, vLLM
+accepts connections from other machines.
 """
 
 import os

@@ -21,6 +21,10 @@ UNSUPPORTED = ("unsupported_parameter", "unsupported_value", "unknown_parameter"
 """Codes of errors that every call with the same parameters meets."""
 TEXT_PARTS = ("text", "output_text")
 """Types of the parts of a reply that are its text; others hold a thought or a picture."""
+THOUGHT_PARTS = ("thinking", "reasoning")
+"""Types of the parts of a reply that are a thought, and names of their texts."""
+REASONING = ("reasoning_content", "reasoning")
+"""Fields of a message that hold a thought (DeepSeek, vLLM; OpenRouter, newer vLLM)."""
 
 Retry = Literal["later", "never", "stop"]
 
@@ -96,6 +100,7 @@ def read_completion(body: Any) -> Call | Failure:
         return failure
     message = _as_dict(choice.get("message"))
     text, parts = _read_content(message.get("content"))
+    reasoning = _read_reasoning(message)
     refusal = _as_str(message.get("refusal"))
     finish = _as_str(choice.get("finish_reason"))
     flaw: Flaw = ""
@@ -106,7 +111,7 @@ def read_completion(body: Any) -> Call | Failure:
     elif finish == "length":
         flaw = "truncated"
     if not flaw and not text:
-        only = "only reasoning" if _has_reasoning(message) else parts
+        only = "only reasoning" if reasoning else parts
         return fail(f"no content: {only}" if only else "no content")
     return Call(
         "answered",
@@ -116,6 +121,7 @@ def read_completion(body: Any) -> Call | Failure:
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
         fingerprint=_as_str(body.get("system_fingerprint"))[:200],
+        reasoning=reasoning,
     )
 
 
@@ -135,8 +141,16 @@ def _read_content(content: Any) -> tuple[str, str]:
     return "", f"only parts {', '.join(names[:5])}" if names else ""
 
 
-def _has_reasoning(message: dict[Any, Any]) -> bool:
-    return any(_as_str(message.get(name)) for name in ("reasoning_content", "reasoning"))
+def _read_reasoning(message: dict[Any, Any]) -> str:
+    """Return the thought that a message states apart from its content; empty if it has none."""
+    for name in REASONING:
+        if text := _as_str(message.get(name)):
+            return text
+    content = message.get("content")
+    parts = [_as_dict(part) for part in content] if isinstance(content, list) else []
+    thoughts = [part for part in parts if part.get("type") in THOUGHT_PARTS]
+    # Mistral's part has a list of parts of text, those of others a text.
+    return "".join(_read_content(part.get(part["type"], part.get("text")))[0] for part in thoughts)
 
 
 def _read_error(body: dict[Any, Any]) -> Failure | None:

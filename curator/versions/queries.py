@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from curator.checks import CHECKS
+from curator.checks import CHECKS, Proof
 from curator.core.model import EVIDENCE_LEVELS, Kind
 from curator.core.solve_rates import NO_COUNTS
 from curator.versions.content import content_of, objects_of
@@ -21,6 +21,10 @@ VERDICT_WORD = (
     "CASE WHEN outcome = 'passed' AND reason <> '' THEN 'reported' ELSE outcome END AS outcome"
 )
 """`curator.core.model.verdict_word` in SQL."""
+
+
+ATTEMPT_PROOFS: tuple[Proof, ...] = ("execution", "answer")
+"""What a check must be about for a row that fails it to be a wrong attempt at its problem."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +160,19 @@ def evidence_levels(verdicts: str) -> str:
         f"FROM ({verdicts}) "
         f"WHERE outcome = 'passed' AND \"check\" IN ({proving}) "
         "QUALIFY row_number() OVER (PARTITION BY row_id) = 1"
+    )
+
+
+def failed_answers(verdicts: str) -> str:
+    """SELECT of (row_id, reason): the rows whose program or answer failed a check, once each.
+
+    `verdicts` is a SELECT of them. The check of the program comes first where both failed.
+    """
+    of_attempts = [name for name, check in CHECKS.items() if check.proves in ATTEMPT_PROOFS]
+    names = ", ".join(map(literal, of_attempts))
+    return (
+        f'SELECT row_id, arg_min(reason, list_position([{names}], "check")) AS reason '
+        f"FROM ({verdicts}) WHERE outcome = 'failed' AND \"check\" IN ({names}) GROUP BY row_id"
     )
 
 

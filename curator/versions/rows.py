@@ -22,6 +22,7 @@ from curator.versions.queries import (
     VERDICT_WORD,
     digests,
     evidence_levels,
+    failed_answers,
     ordered_verdicts,
     verdicts,
     version_verdicts,
@@ -68,6 +69,9 @@ class RowsSql:
     verdicts: str
     """(row_id, check, version, outcome, reason, evidence, screen, place): all verdicts of checks on
     these rows, and those of screens on all rows."""
+    attempts: str
+    """The columns of `rows`, `is_right` and `reason`: these rows, and the attempts at a problem of
+    the version that failed a check of their program or answer, which `reason` states."""
 
 
 Select = Callable[[RowsSql], str]
@@ -158,20 +162,47 @@ def _rows_sql(store: Store, manifest: Manifest, subset: str, shards: Shards) -> 
     firsts = ", ".join(
         f"coalesce(f.{name}, p.{name}) AS {name}" for name in ("licence", "place", "field", "level")
     )
-    rows = (
-        f"SELECT w.id, {literal(subset)} AS subset, "
-        f"{literal(content.release_as(subset))} AS release_as, w.kind, p.question, p.choices, "
-        f"p.gold, w.instruction, w.text, p.source, w.writer, w.copy, {firsts}, "
-        f"coalesce(e.evidence_level, 'form') AS evidence_level "
-        f"FROM {written} w SEMI JOIN chosen c ON c.id = w.id "
-        f"JOIN (SELECT * FROM {problems} QUALIFY row_number() OVER "
-        "(PARTITION BY id ORDER BY place) = 1) p ON p.id = w.problem_id "
-        "LEFT JOIN repeated f ON f.id = w.problem_id "
-        f"LEFT JOIN ({evidence_levels(verdicts(paths[2]))}) e ON e.row_id = w.id"
-    )
+
+    def select(columns: str, where: str) -> str:
+        return (
+            f"SELECT w.id, {literal(subset)} AS subset, "
+            f"{literal(content.release_as(subset))} AS release_as, w.kind, p.question, p.choices, "
+            f"p.gold, w.instruction, w.text, p.source, w.writer, w.copy, {firsts}, {columns} "
+            f"FROM {written} w {where} "
+            f"JOIN (SELECT * FROM {problems} QUALIFY row_number() OVER "
+            "(PARTITION BY id ORDER BY place) = 1) p ON p.id = w.problem_id "
+            "LEFT JOIN repeated f ON f.id = w.problem_id "
+        )
+
+    levels = f"LEFT JOIN ({evidence_levels(verdicts(paths[2]))}) e ON e.row_id = w.id"
+    level = "coalesce(e.evidence_level, 'form') AS evidence_level"
+    chosen = "SEMI JOIN chosen c ON c.id = w.id"
+    rows = f"{select(level, chosen)} {levels}"
+    right = f"{select(f'{level}, true AS is_right, {_NO_REASON}', chosen)} {levels}"
+    failed = f"JOIN ({failed_answers(verdicts(paths[2]))}) v ON v.row_id = w.id"
+    solved = _solved_problems(store, manifest)
+    wrong = f"{select(_OF_WRONG, failed)} WHERE w.problem_id IN ({solved})"
     checks = content.recipe.subsets[subset].checks
     screened = map(store.objects.path, objects.screens.values())
-    return RowsSql(rows, ordered_verdicts([(subset, paths[2], checks)], screened))
+    return RowsSql(
+        rows,
+        ordered_verdicts([(subset, paths[2], checks)], screened),
+        f"{right} UNION ALL {wrong}",
+    )
+
+
+_NO_REASON = "'' AS reason"
+_OF_WRONG = "'' AS evidence_level, false AS is_right, v.reason"
+
+
+def _solved_problems(store: Store, manifest: Manifest) -> str:
+    """SELECT of (problem_id): the problems of the rows of a version, of all subsets."""
+    objects = objects_of(manifest)
+    written = [digest for shards in objects.rationales.values() for digest in shards]
+    return (
+        f"SELECT DISTINCT r.problem_id FROM {scan(map(store.objects.path, written))} r "
+        f"SEMI JOIN {scan([store.objects.path(objects.rows)])} c ON c.id = r.id"
+    )
 
 
 def _sort(

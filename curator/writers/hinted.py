@@ -14,6 +14,7 @@ from typing import Literal
 
 from curator.answers import compare_by_rules
 from curator.core.model import LETTERS, Problem, Rationale, content_id
+from curator.core.thoughts import join_thought, split_thought
 
 Claim = Literal["none", "true", "false"]
 _DRAWS: tuple[Claim, ...] = ("none", "true", "false")
@@ -84,8 +85,9 @@ def add_hint(problem: Problem, rationale: Rationale, seed: int) -> Rationale | N
         reply = replies[_hash_number(rationale, seed, "reply") % len(replies)]
         instruction = f"{statement}\n{instruction}"
         reply = f"{'# ' if rationale.kind == 'PoT' else ''}{reply}\n"
-        text = f"{reply}{text}"
-        as_written = f"{reply}{as_written}" if as_written else ""
+        thought, answer = split_thought(text)
+        text = join_thought(thought, f"{reply}{answer}")
+        as_written = f"{reply}{split_thought(as_written)[1]}" if as_written else ""
     return replace(
         rationale, writer="hinted", instruction=instruction, text=text, as_written=as_written
     )

@@ -15,6 +15,7 @@ from textwrap import dedent
 from curator.answers import extract
 from curator.answers.extract.regions import answer_start
 from curator.core.model import Answer, Kind
+from curator.core.thoughts import NAMES
 from datastore.text import is_storable
 
 LONGEST_WITH_THOUGHTS = 4_000_000
@@ -27,7 +28,7 @@ MAX_TRIES = 50
 """Maximum number of times that a part of a reply without a fence is parsed as a program. Otherwise
 each of 6,000 lines `@a` would be tried as the last one, which takes minutes."""
 
-_THOUGHT_TAG = re.compile(r"<(/?)(think|thinking|thought|reasoning)>", re.I)
+_THOUGHT_TAG = re.compile(rf"<(/?)({'|'.join(NAMES)})>", re.I)
 _TOKENS = re.compile(r"<\|[\w-]{1,30}\|>|</s>|<s>")
 _GREETING = re.compile(
     r"\s*+(?:(?:(?:sure|certainly|of course|absolutely|okay|ok|great question)\b[^\n]{0,80}[!.,:]"

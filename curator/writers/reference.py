@@ -8,6 +8,7 @@ phrases: they read the solution as its author wrote it.
 from collections.abc import Iterator
 
 from curator.core.model import Kind, Problem, Rationale
+from curator.core.thoughts import join_thought, split_thought
 from curator.writers.instruction import build_instruction
 
 OPENING = "Let's think about the multi-choice question."
@@ -42,13 +43,14 @@ def format_solution(problem: Problem) -> str:
 
     Multiple choice such as AQuA: opening line, solution, "The answer is C." (with a full stop).
     GSM8K, MATH, TheoremQA and others: solution, "The answer is 72" (without). The last line is
-    omitted if there is no gold answer (Camel) or the solution already ends with it.
+    omitted if there is no gold answer (Camel) or the solution already ends with it. A thought comes
+    first, in Curator's marks.
     """
-    text = problem.solution.strip()
+    thought, text = split_thought(problem.solution.strip())
     if problem.choices:
         text = f"{OPENING}\n{text}"
     closing = f"The answer is {problem.gold.strip()}"
     if problem.gold and not text.rstrip(". ").lower().endswith(closing.lower()):
         stop = "." if problem.choices else ""
         text = f"{text}\n{closing}{stop}"
-    return text
+    return join_thought(thought, text)

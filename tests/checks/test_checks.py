@@ -17,7 +17,7 @@ from curator.core.model import EVIDENCE_LEVELS, Verdict
 from curator.pipeline.audit.run import AuditRequest, audit
 from curator.pipeline.run_options import RunOptions
 from curator.recipe.schema import Subset
-from curator.release.folder import write_folder
+from curator.release.folder import CardOptions, write_folder
 from curator.sandbox import Execution
 from datastore.store import Store
 from tests.worlds import RECIPE, make_world
@@ -101,7 +101,7 @@ def test_a_new_check_runs_programs_is_audited_and_is_on_the_card_by_its_declarat
     assert version.content["code"]["checks"]["brief"] == 7
     assert counts["reasons"]["failed: prints much"] == 1
     with Store(tmp_path / "store", readonly=True) as store:
-        write_folder(store, version, tmp_path / "out", repo="me/data")
+        write_folder(store, version, tmp_path / "out", options=CardOptions("me/data"))
     card = (tmp_path / "out/README.md").read_text("utf-8")
     about = EVIDENCE_LEVELS["form"]
     assert f"| form | {about} | {counts['kept']} |" in card

@@ -120,8 +120,16 @@ def test_each_mixture_is_trained_and_scored_once(world: Path) -> None:
         run(world, served, server)
         assert len(served) == 3
         tiny.write_text(tiny.read_text().replace("steps: 2", "steps: 1"))
-        assert [one.rows for one in run(world, served, server)] == [9, 30]
+        third = run(world, served, server)
+        assert [one.rows for one in third] == [9, 30]
         assert len(served) == 5
+        # A model that was trained again in the same folder is sampled again.
+        calls = server.served.total()
+        for each in (world / "study" / "few").glob("*/model"):
+            config = json.loads((each / "generation_config.json").read_text())
+            (each / "generation_config.json").write_text(json.dumps(config | {"top_k": 7}))
+        assert [one.result for one in run(world, served, server)] == [one.result for one in third]
+        assert (len(served), server.served.total()) == (6, calls + 6)
 
 
 def test_mistakes_are_reported_before_anything_is_built(world: Path) -> None:

@@ -14,7 +14,7 @@ from curator.core.model import MATCH_LEVELS
 from curator.core.recall import RECALL, RECALL_VERSION
 from curator.release.card import BEGIN, END, card, configs, merge_card, metadata
 from curator.release.counts import ReleaseCounts, SubsetCounts
-from curator.release.folder import ReleaseFolder, write_folder
+from curator.release.folder import CardOptions, ReleaseFolder, write_folder
 from curator.release.licence import FREE, RESTRICTED, Licence, licence_of
 from curator.screens import SCREENS
 from curator.sources import EVALS, SOURCES
@@ -27,7 +27,7 @@ from tests.paths import ROOT
 def released(quickstart: Path, tmp_path: Path) -> tuple[Manifest, ReleaseFolder, str]:
     with Store(quickstart, readonly=True) as store:
         version = store.versions.get("quickstart")
-        release = write_folder(store, version, tmp_path / "out", repo="me/data")
+        release = write_folder(store, version, tmp_path / "out", options=CardOptions("me/data"))
     return version, release, (tmp_path / "out/README.md").read_text("utf-8")
 
 

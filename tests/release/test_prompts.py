@@ -13,6 +13,7 @@ from curator.release.formats import COLUMNS, FORMATS
 from curator.release.prompts import select_prompts, why_unchecked
 from curator.rewards import answer_reward
 from datastore.store import Store
+from tests.worlds import curator
 
 PROMPTS = [name for name, how in FORMATS.items() if how.prompts]
 
@@ -112,6 +113,30 @@ def test_no_rows_give_no_prompts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("gold", "reason"),
+    [
+        ("not found", "no gold"),
+        ("See solution.", "no gold"),
+        (r"\text{Answers may vary}", "no gold"),
+        ("***", "no gold"),
+        ("∞", ""),
+        ("9" * 5_000, "gold is too long"),
+        ("5\n6", "gold is not recognised"),
+        (r"\boxed{}", "gold is not recognised"),
+    ],
+)
+def test_a_gold_that_is_no_answer_is_left_out(gold: str, reason: str) -> None:
+    assert why_unchecked(gold) == reason
+
+
+def test_a_level_that_only_a_newer_release_knows_is_the_weakest(tmp_path: Path) -> None:
+    rows = [row(1, question="Q", evidence_level=""), row(2, question="R", evidence_level="")]
+    rows.append(row(3, question="Q", evidence_level="form"))
+    chosen, _ = select(tmp_path, batch(*rows))
+    assert [each["evidence_level"] for each in chosen] == ["form", ""]
+
+
+@pytest.mark.parametrize(
     ("gold", "choices"),
     [("1,000", ()), (r"\frac{1}{2}", ()), ("B", ("1", "2")), ("[1, 2]", ()), ("Evelyn", ())],
 )
@@ -136,3 +161,44 @@ def test_an_export_counts_every_row_and_its_golds_are_right_for_our_reward(
     golds, choices = [line[key] for line in lines], [line["choices"] for line in lines]
     texts = [rf"So the answer is \boxed{{{gold}}}." for gold in golds]
     assert answer_reward(texts, golds, choices) == [1.0] * rows
+
+
+def test_prompts_whose_gold_a_grader_misjudges_are_left_out_and_written_beside(
+    quickstart: Path, tmp_path: Path
+) -> None:
+    words = ("export", "quickstart", "--format", "trl-grpo", "--store", quickstart)
+    whole = json.loads(curator(*words, "-o", "all.jsonl", "--json", cwd=tmp_path).stdout)
+    certified = ("--certify", "curator,math-verify", "-o", "rows.jsonl")
+    shown = json.loads(curator(*words, *certified, "--json", cwd=tmp_path).stdout)
+    misjudged = [
+        json.loads(line)
+        for line in (tmp_path / "rows-misjudged.jsonl").read_text("utf-8").splitlines()
+    ]
+    assert misjudged and shown["rows"] + len(misjudged) == whole["rows"]
+    reasons = Counter(f"{each['grader']} {each['reason']}" for each in misjudged)
+    assert {reason: shown["left_out"][reason] for reason in reasons} == reasons
+    ids = {
+        name: {json.loads(line)["id"] for line in (tmp_path / name).read_text("utf-8").splitlines()}
+        for name in ("all.jsonl", "rows.jsonl")
+    }
+    assert ids["all.jsonl"] - ids["rows.jsonl"] == {each["id"] for each in misjudged}
+    rates = shown["certified"]
+    assert set(rates) == {"curator", "math-verify"}
+    assert rates["curator"]["number"]["accepted"] == 0 < rates["curator"]["number"]["near_misses"]
+    assert rates["math-verify"]["option"]["rejected"] > 0
+
+
+def test_only_prompts_and_folders_can_be_certified(quickstart: Path, tmp_path: Path) -> None:
+    words = ("export", "quickstart", "--store", quickstart, "--certify")
+    done = curator(*words, "curator", "--format", "messages", cwd=tmp_path)
+    assert done.returncode == 2 and "--certify needs one of the formats hub" in done.stderr
+    done = curator(*words, "mine", "--format", "verl", cwd=tmp_path)
+    assert done.returncode == 2 and "No grader named 'mine'" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_card_of_a_folder_states_the_error_rates(small: Path, tmp_path: Path) -> None:
+    words = ("export", "small", "--format", "hub", "--certify", "curator", "-o", "out")
+    assert curator(*words, "--store", small, cwd=tmp_path).returncode == 0
+    card = (tmp_path / "out/README.md").read_text("utf-8")
+    assert "## Rewards" in card and "| curator | number | 6 |" in card

@@ -2,7 +2,7 @@
 
 from curator.rewards import answer_reward, score
 
-OPEN = (r"So it is \boxed{\int_0^2 5x dx}.", "10")
+OPEN = ("The answer is 10.", r"\int_0^2 5x dx")
 """A completion and its gold, on which only a child process can decide."""
 
 

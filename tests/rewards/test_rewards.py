@@ -5,14 +5,20 @@ import pickle
 from collections import Counter
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from curator.answers import Grader, compare_by_rules, extract
 from curator.checks.grade_samples import grade
 from curator.core.samples import Sample, SampledProblem
 from curator.rewards import answer_reward, compute_score, score, think_reward
+from curator.rewards.unevaluated import is_unevaluated
+from tests.paths import DATA
 
+HACKS = json.loads((DATA / "reward_hacks.json").read_text(encoding="utf-8"))
 TOWER = r"\lim_{x \to 3} 9^{9^{9^9}}"
 """A child process hangs on this."""
 CHOICES = ["36 km/h", "40 km/h", "36 m/s"]
@@ -99,6 +105,26 @@ def test_columns_of_another_length_are_an_error_in_one_line() -> None:
         answer_reward(["1", "2"], ["1"])
 
 
+@pytest.mark.parametrize("choices", ["ABC", 5, float("nan")])
+def test_choices_that_are_no_list_are_an_error_in_one_line(choices: Any) -> None:
+    with pytest.raises(ValueError, match="a list of texts, not"):
+        score(r"\boxed{A}", "A", choices)
+
+
+def test_choices_may_be_numbers_or_an_array() -> None:
+    assert score("The answer is 5.", "B", [4, 5]) == 1.0  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("wall_s", [0, -1, float("nan"), float("inf")])
+def test_a_time_limit_is_a_positive_number(wall_s: float) -> None:
+    with pytest.raises(ValueError, match="positive number of seconds"):
+        score("5", "5", wall_s=wall_s)
+
+
+def test_a_gold_with_more_digits_than_python_writes_is_undecided() -> None:
+    assert answer_reward(["The answer is 5."] * 2, [10**5000, 5]) == [None, 1.0]
+
+
 def test_a_trainer_may_pass_any_other_column() -> None:
     columns = {"prompts": ["q"], "completion_ids": [[1]], "trainer_state": None, "level": ["5"]}
     assert answer_reward(completions=["The answer is 5."], solution=["5"], **columns) == [1.0]
@@ -145,9 +171,53 @@ def test_one_thought_with_an_answer_behind_it_has_the_right_format(
 def test_completions_that_hang_are_undecided_and_the_others_have_their_reward() -> None:
     hanging = rf"\boxed{{{TOWER}}}"
     assert compare_by_rules("5", TOWER) is None
-    texts = ["The answer is 5.", hanging, r"\boxed{\int_0^2 5x dx}", hanging, "The answer is 6."]
-    golds = ["5", "5", "10", "7", "5"]
+    texts = ["The answer is 5.", hanging, "The answer is 10.", hanging, "The answer is 6."]
+    golds = ["5", "5", r"\int_0^2 5x dx", "7", "5"]
     assert answer_reward(texts, golds, wall_s=4) == [1.0, None, 1.0, None, 0.0]
+
+
+@pytest.mark.parametrize("case", HACKS, ids=lambda case: case["completion"])
+def test_a_completion_is_rewarded_for_one_answer_that_it_computed(case: dict[str, Any]) -> None:
+    golds = case["golds"]
+    choices = [case.get("choices")] * len(golds)
+    rewards = answer_reward([case["completion"]] * len(golds), golds, choices)
+    assert rewards == [case["reward"]] * len(golds)
+
+
+JOINED = ["{} or {}", "{}, {}", "{} {}", "{}; {}", "{} ({})", "{} or maybe {}", "{} = {}", "{}/{}"]
+FRAMES = [
+    r"\boxed{{{}}}",
+    "The answer is {}.",
+    "#### {}",
+    "**Answer:** {}",
+    "{}",
+    "<answer>{}</answer>",
+]
+VALUES = st.one_of(
+    st.integers(-99, 9_999).map(str),
+    st.sampled_from([r"\frac{1}{2}", "0.25", "x + 1", r"\sqrt{2}", "(1, 2)", r"2\pi"]),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(FRAMES), st.sampled_from(JOINED), VALUES, VALUES)
+def test_no_completion_is_right_for_two_different_golds(
+    frame: str, joined: str, first: str, second: str
+) -> None:
+    result = compare_by_rules(first, second)
+    assume(result is not None and result.outcome == "different")
+    completion = frame.format(joined.format(first, second))
+    assert answer_reward([completion] * 2, [first, second]).count(1.0) < 2
+
+
+@given(
+    st.integers(-(10**6), 10**6),
+    st.integers(2, 999),
+    st.sampled_from([r"\frac{{{}}}{{{}}}", "{}/{}"]),
+)
+def test_a_number_or_fraction_is_always_evaluated(number: int, below: int, form: str) -> None:
+    for gold in (str(number), f"{number:,}", f"{number / 8}", form.format(number, below)):
+        assert not is_unevaluated(gold, gold)
 
 
 HOSTILE = [
@@ -215,7 +285,7 @@ def test_whole_solutions_of_math_are_golds_for_themselves(shared: Path) -> None:
 
 
 def test_the_reward_of_a_row_does_not_depend_on_the_batch() -> None:
-    texts = ["The answer is 5.", r"\boxed{\int_0^2 5x dx}", "nothing", r"\boxed{a \star b}"]
-    golds = ["5", "10", "1", r"b \diamond a"]
+    texts = ["The answer is 5.", "The answer is 10.", "nothing", r"\boxed{a \star b}"]
+    golds = ["5", r"\int_0^2 5x dx", "1", r"b \diamond a"]
     alone = [score(text, gold) for text, gold in zip(texts, golds, strict=True)]
     assert answer_reward(texts * 3, golds * 3) == alone * 3

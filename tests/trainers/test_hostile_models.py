@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from curator.core.errors import UsageError
-from curator.core.pretrained import check_served_model, load_model
+from curator.core.pretrained import check_served_model, load_model, make_empty_model
 from curator.screens.embedding import Embedder
 from curator.teacher.local_server import serve
 from tests.trainers.tiny import tiny_model
@@ -17,8 +17,7 @@ from tests.trainers.tiny import tiny_model
 torch = pytest.importorskip("torch", reason="the extra train is not installed")
 
 from trainers.models import load_causal, load_reward, load_tokenizer  # noqa: E402
-from trainers.release import Example, Message  # noqa: E402
-from trainers.tokenize import encode  # noqa: E402
+from trainers.tokenize import set_template  # noqa: E402
 
 LOADERS: dict[str, Callable[[str], Any]] = {
     "causal": load_causal,
@@ -26,6 +25,7 @@ LOADERS: dict[str, Callable[[str], Any]] = {
     "tokenizer": load_tokenizer,
     "embedder": Embedder,
     "server": check_served_model,
+    "empty": lambda name: make_empty_model("AutoModelForCausalLM", name),
 }
 
 
@@ -126,6 +126,8 @@ FOLDERS = {
 }
 HARMLESS = {
     ("weights_named_safetensors", "server"),  # which cannot read them
+    ("weights_named_safetensors", "empty"),  # which does not read weights
+    ("pickled_weights", "empty"),
     *((name, "tokenizer") for name in FOLDERS if not name.startswith("auto_map")),
     *(("bare_pickles", loader) for loader in LOADERS),
     *(("auto_map_of_a_known_type", loader) for loader in LOADERS),
@@ -215,7 +217,6 @@ def test_a_chat_template_runs_in_a_sandbox_and_fails_in_one_line(
     hostile = tmp_path / "hostile"
     shutil.copytree(model, hostile)
     (hostile / "chat_template.jinja").write_text(template)
-    example = Example((Message("user", "q"),), "a", "", "r.jsonl:1")
-    with pytest.raises(UsageError, match=r"^r\.jsonl:1: the model's chat template fails \([^\n]+$"):
-        encode([example], load_tokenizer(str(hostile)), "chat", 64, "allow")
+    with pytest.raises(UsageError, match=r"^The first row: the chat template fails \([^\n]+$"):
+        set_template(load_tokenizer(str(hostile)), "chat")
     assert not (tmp_path / "ran").exists()

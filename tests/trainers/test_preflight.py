@@ -1,6 +1,7 @@
 """Preflight: devices, memory and missing requirements, without loading a model."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,44 @@ def test_a_seven_billion_model_needs_sixteen_bytes_per_parameter_on_eight_gpus()
     total = sum(found.memory[key] for key in ("weights", "gradients", "optimizer"))
     assert total == pytest.approx(7e9 * 16 / 8 / GIB)
     assert found.memory["activations"] > 1
+
+
+def test_checkpoints_and_the_loading_of_a_model_are_estimated(tmp_path: Path) -> None:
+    output = str(tmp_path / "runs" / "x")
+    sharded = check_recipe("mammoth-7b", output=output)
+    # Two kept checkpoints and one that is written, with 16 bytes per parameter, and the model.
+    assert sharded.disk == pytest.approx(7e9 * (3 * 16 + 4) / GIB)
+    assert sharded.host == pytest.approx(7e9 * 8 / GIB)
+    assert check_recipe("mammoth-7b", sharding="zero3").host == pytest.approx(7e9 * 4 / GIB)
+    free = shutil.disk_usage(tmp_path).free / GIB
+    assert sharded.disk_has == pytest.approx(free, abs=5)
+    assert any("GiB of disk" in note for note in sharded.notes) == (free < sharded.disk)
+    adapters = check_recipe("mammoth-lora")
+    assert adapters.disk == pytest.approx((3 * 12 * adapters.trained + 2 * 7e9) / GIB)
+    apart = check_recipe("mammoth-lora", lora={"merge": False})
+    assert apart.disk == pytest.approx(40 * adapters.trained / GIB)
+
+
+def test_the_host_memory_of_processes_that_each_load_the_model_is_estimated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("trainers.preflight._gpus", lambda: [("a GPU", 80.0)] * 8)
+    monkeypatch.setattr("trainers.preflight._machine_memory", lambda: 60.0)
+    for key, value in (("WORLD_SIZE", "16"), ("LOCAL_WORLD_SIZE", "8")):
+        monkeypatch.setenv(key, value)
+    found = check_recipe("mammoth-lora")
+    assert found.host == pytest.approx(7e9 * 2 * 8 / GIB)
+    assert any("104 GiB of host memory" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_a_launcher_that_does_not_fit_the_recipe_is_missing_a_requirement(
+    method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACCELERATE_USE_DEEPSPEED", "true")
+    found = check_recipe("small-cpu", method=method)
+    expected = "launch with" if method == "full" else "Launch with"
+    assert any(expected in line and "8-gpus-ddp.yaml" in line for line in found.missing)
 
 
 def test_adapters_need_little_memory_beside_the_frozen_weights() -> None:

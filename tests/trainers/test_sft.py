@@ -13,7 +13,7 @@ from tests.paths import ROOT
 from tests.trainers.tiny import ONE_THREAD, tiny_model
 from trainers.recipe import SFT
 from trainers.release import read_release
-from trainers.tokenize import ALPACA, encode
+from trainers.tokenize import ALPACA, encode, set_template
 
 pytest.importorskip("torch", reason="the extra train is not installed")
 pytest.importorskip("trl", reason="the extra train is not installed")
@@ -70,7 +70,8 @@ def encode_release(base: Path, **keys: object) -> tuple:
     settings = recipe(base, **keys)
     tokenizer = load_tokenizer(settings.model)
     examples = read_release(Path(settings.release)).examples
-    found = encode(examples, tokenizer, settings.template, settings.max_length, settings.truncate)
+    set_template(tokenizer, settings.template)
+    found = encode(examples, tokenizer, settings.max_length, settings.truncate, settings.thoughts)
     return tokenizer, *found
 
 
@@ -85,6 +86,30 @@ def test_the_answer_and_its_end_token_carry_loss(base: Path, template: str) -> N
     assert counts.answer_tokens == sum(len(row.answer) for row in rows)
     assert list(counts.shares()) == ["big", "small"]
     assert sum(counts.shares().values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("template", ["alpaca", "chat"])
+@pytest.mark.parametrize(
+    ("thoughts", "carries_loss", "shown"),
+    [("train", True, True), ("mask", False, True), ("drop", False, False)],
+)
+def test_a_thought_is_trained_on_masked_or_left_out(
+    base: Path, tmp_path: Path, template: str, thoughts: str, carries_loss: bool, shown: bool
+) -> None:
+    turns = [
+        {"role": "user", "content": "What is 3 + 2?"},
+        {"role": "assistant", "content": "The answer is 5.", "reasoning_content": "is 3 + 2 an 5?"},
+    ]
+    unclosed = {"prompt": "What is 3 + 2?", "completion": "<think>is 3 + 2 an 5?"}
+    release = tmp_path / "rows.jsonl"
+    release.write_text("\n".join(map(json.dumps, [{"messages": turns}, unclosed, ROWS[0]])))
+    keys = {"template": template, "thoughts": thoughts, "max_length": 400}
+    tokenizer, rows, counts = encode_release(base, release=str(release), **keys)
+    prompt, answer = (tokenizer.decode(ids) for ids in (rows[0].prompt, rows[0].answer))
+    assert answer.endswith("The answer is 5.</s>")
+    assert ("an 5?" in answer, "an 5?" in prompt + answer) == (carries_loss, shown)
+    assert "an 5?" in tokenizer.decode(rows[1].answer)  # nothing else is its answer
+    assert counts.rows == 3 and counts.answer_tokens == sum(len(row.answer) for row in rows)
 
 
 def test_cut_answers_are_an_error_with_counts_unless_allowed(base: Path) -> None:

@@ -10,6 +10,7 @@ from curator.core.errors import RecipeError, UsageError
 from curator.recipe.builtin import recipes_folder
 from curator.recipe.yaml_document import shipped_recipes
 from trainers.recipe import KINDS, SFT, Multitask, Verifier, load_training
+from trainers.run import training_arguments
 
 SHIPPED = shipped_recipes("training")
 GOOD = "train: sft\nname: x\nabout: y\nmodel: m\nrelease: r.jsonl\nlearning_rate: 1.0e-5\n"
@@ -42,6 +43,12 @@ INVALID = {
     "stage's model": (
         STAGES + "  three: {train: sft, learning_rate: 1.0, model: z}\n",
         ["r.yaml:9: a stage may not have the key 'model'"],
+    ),
+    "adapters apart, then a stage": (
+        STAGES.replace("two:", "two: {train: sft, learning_rate: 1.0}\n  three:").replace(
+            "seed: 7", "method: lora, lora: {merge: false}"
+        ),
+        ["r.yaml:7: lora.merge: expected true", "r.yaml:8: lora.merge: expected true"],
     ),
     "common key": (STAGES.replace("seed", "sede"), ["r.yaml:5: ", "Did you mean 'seed'?"]),
     "stage is not a mapping": (STAGES + "  three: sft\n", ["r.yaml:9: stages.three"]),
@@ -85,6 +92,26 @@ def test_the_settings_of_mammoth_are_those_of_the_paper() -> None:
         settings = (each.epochs, each.schedule, each.warm_up, each.batch, each.max_length)
         assert settings == (3, "cosine", 0.03, 128, 2048)
         assert (each.template, each.precision, each.method) == ("alpaca", "bf16", "full")
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "linear", "constant"])
+def test_every_schedule_warms_up(schedule: str) -> None:
+    torch = pytest.importorskip("torch", reason="the extra train is not installed")
+    transformers = pytest.importorskip("transformers", reason="the extra train is not installed")
+    recipe = load_training("small-cpu", {"schedule": schedule, "warm_up": 0.2})
+    assert isinstance(recipe, SFT)
+    options = transformers.TrainingArguments(**training_arguments(recipe))
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=recipe.learning_rate)
+    plan = transformers.get_scheduler(
+        options.lr_scheduler_type, optimizer, options.get_warmup_steps(20), 20
+    )
+    rates = []
+    for _ in range(20):
+        rates.append(plan.get_last_lr()[0] / recipe.learning_rate)
+        optimizer.step()
+        plan.step()
+    assert rates[:5] == pytest.approx([0, 0.25, 0.5, 0.75, 1])
+    assert (min(rates[5:]) == 1) == (schedule == "constant")
 
 
 def test_each_stage_starts_from_the_model_of_the_previous_one(tmp_path: Path) -> None:

@@ -114,8 +114,9 @@ def write_all(store: Path, folder: Path) -> dict[str, bytes]:
     """Export a version in every format and as a release; return the bytes of all files."""
     with Store(store, readonly=True) as opened:
         manifest = opened.versions.get("many")
-        for name in FORMATS:
-            export(opened, manifest, name, folder / name)
+        for name, form in FORMATS.items():
+            if not form.pairs:  # no attempt of this version is wrong
+                export(opened, manifest, name, folder / name)
         write_folder(opened, manifest, folder / "release", held_out=0.3)
     files = [path for path in folder.rglob("*") if path.is_file()]
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}

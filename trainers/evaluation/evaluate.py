@@ -115,6 +115,8 @@ def evaluate(
                 "samples": len(one.clusters),
                 "right": int(one.right.sum()),
                 "undecided": one.undecided,
+                "failed": sum(s.finish == "failed" for s in one.problem.samples),
+                "truncated": sum(s.finish == "length" for s in one.problem.samples),
                 "seen": None if seen is None else not unseen,
                 "values": values,
             }

@@ -31,6 +31,7 @@ def solve_inequality(node: Node) -> Node:
     if node.op == "items" and 2 <= len(node.args) <= _MAX_CONDITIONS:
         if any(arg.op != "rel" for arg in node.args):
             return node
+        node = Node("items", tuple(map(_read_interval, node.args)), node.text)
         for mode in (node.text,) if node.text else ("and", "or"):
             solution = _solve_exactly(node.args, mode)
             if solution is not None and (solution.args or node.text):
@@ -40,6 +41,16 @@ def solve_inequality(node: Node) -> Node:
         return node
     solution = _solve_for_name(node)
     return solution or _solve_exactly((node,), "and") or node
+
+
+def _read_interval(relation: Node) -> Node:
+    """Return `x in (1, 2)` or `x in [1, 2]` with an interval in place of the pair."""
+    members = relation.args[-1]
+    brackets = {"tuple": "()", "list": "[]"}.get(members.op)
+    if relation.text != "in" or brackets is None or len(members.args) != 2:
+        return relation
+    interval = Node("interval", members.args, brackets)
+    return Node("rel", (*relation.args[:-1], interval), "in")
 
 
 def _solve_for_name(node: Node) -> Node | None:

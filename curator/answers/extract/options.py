@@ -24,7 +24,12 @@ _LABELLED = re.compile(
     r"(?=[\w$(\[{√.-]|\\(?:[dt]?frac|sqrt|text|pi)\b)"
 )
 _LAST_LABEL = re.compile(r"(?P<value>.{1,200}?)\s*[(\[](?P<letter>[A-Z])[)\]]")
-_ALTERNATIVES = re.compile(rf"{ANY_LETTER}(?:,?\s(?:or|and/or)\s{ANY_LETTER}){{1,4}}[.\s]*")
+_ALTERNATIVES = re.compile(
+    rf"{ANY_LETTER}(?:,\s{ANY_LETTER}){{0,6}}(?:,?\s(?:or|and/or)\s{ANY_LETTER}){{1,7}}[.\s]*"
+)
+_LABEL = re.compile(r"(?<!\w)(?:[(\[]([A-H])[)\]]|([A-H])(?:[).:](?=\s|\Z)))")
+_WORD = re.compile(r"(?<!\\)\b[A-Za-z]{2,}")
+_JOINS = re.compile(r"(?:^|(?<=\s)|(?<=[,;]))(?:and/or|and|or)(?=\s|\Z)")
 _RANKED = re.compile(
     r"(?:the )?(?P<rank>first|second|third|fourth|fifth|last|[1-5](?:st|nd|rd|th))"
     r"(?: (?:option|choice|answer|one))?",
@@ -71,10 +76,34 @@ def names_alternatives(text: str) -> bool:
     return len(text) < 60 and _ALTERNATIVES.fullmatch(text) is not None
 
 
+def _labelled_letters(text: str, choices: Choices) -> str:
+    """Return `A, B` for `(A) 4 or (B) 5` and `(A)(B)`: each label alone, or with its choice.
+
+    Where the choices are unknown, what stands behind a label has no words.
+    """
+    labels = list(_LABEL.finditer(text)) if len(text) < 300 else []
+    if len(labels) < 2 or labels[0].start():
+        return ""
+    letters: set[str] = set()
+    ends = [*(label.start() for label in labels[1:]), len(text)]
+    for label, end in zip(labels, ends, strict=True):
+        value = _JOINS.sub("", text[label.end() : end]).strip(" ,;.")
+        letter = label[1] or label[2]
+        if value and not _is_choice(value, LETTERS.index(letter), choices):
+            return ""
+        letters.add(letter)
+    within = not choices or max(map(LETTERS.index, letters)) < len(choices)
+    return ", ".join(sorted(letters)) if within and len(letters) > 1 else ""
+
+
+def _is_choice(value: str, index: int, choices: Choices) -> bool:
+    return index in match_choices(value, choices)[0] if choices else not _WORD.search(value)
+
+
 def match_choice(text: str, choices: Choices) -> str:
     """Return the letters of the choices that a statement names; empty if none or undecided."""
     text = _OPTION_WORD.sub("", text, count=1) if _OPTION_WORD.match(text) else text
-    several = parse_letters(text, len(choices))
+    several = parse_letters(text, len(choices)) or _labelled_letters(text, choices)
     if several:
         return several
     head = _OPTION_HEAD.match(text)
@@ -102,6 +131,8 @@ def read_option(content: str, span: tuple[int, int]) -> Answer | None:
     plain = normalize(content)
     if _BARE_LETTER.fullmatch(plain):
         return Answer("option", parse_letter(plain), span=span)
+    if letters := _labelled_letters(plain, ()):
+        return Answer("option", letters, span=span)
     label = _LABELLED.match(plain)
     if label:
         value = to_answer(plain[label.end() :])

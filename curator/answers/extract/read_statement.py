@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from curator.answers.compare.choices import parse_letter
 from curator.answers.compare.rules import compare_by_rules
+from curator.answers.compare.scalars import variables
 from curator.answers.extract.joined import join_boxes, selects_one, signed_content
 from curator.answers.extract.languages import COUNTERS, UNITS
 from curator.answers.extract.letters import parse_letters
@@ -97,8 +98,14 @@ def _shorten(content: str) -> str:
         return first if result is not None and result.outcome == "equal" else content
     *sides, last = re.split(r"(?<![<>!=])=(?!=)", content)
     if sides and last.strip() and all(map(_NUMERIC.fullmatch, sides[-1:])):
-        return last.strip()
+        zero = [side.strip() for side in sides] == ["0"]
+        return content if zero and _has_variables(last) else last.strip()
     return content
+
+
+def _has_variables(text: str) -> bool:
+    node = read(text).node
+    return node is not None and bool(variables(node))
 
 
 def _read_formula(content: str, span: Span) -> Answer | None:
@@ -174,7 +181,7 @@ def read_statement(
         letter = letter or read_label(normalize(content), choices)
         valid = letter and (not choices or LETTERS.find(letter[0]) < len(choices))
         return Answer("option", letter, span=span) if valid else None
-    if _NOTHING.fullmatch(content) or (choices and names_alternatives(content)):
+    if _NOTHING.fullmatch(content) or names_alternatives(content):
         return None
     if statement.kind == "box":
         before = [box for box in boxes if box[1] <= span[1]]

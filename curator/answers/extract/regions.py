@@ -8,16 +8,7 @@ model that continues with another question has answered the first one before it.
 import re
 from collections.abc import Iterable
 
-_THOUGHT = re.compile(
-    r"[<◁](?P<closed>/)?(?:think|thinking|thoughts?|reasoning|scratchpad|reflection)[>▷]"
-    r"|<\|(?:begin|(?P<ended>end))_of_(?:thought|thinking|reasoning)\|>"
-    r"|\[(?P<last>/)?THINK\]"
-    r"|<\|channel\|>(?:analysis|(?P<final>final))",
-    re.I,
-)
-
-
-_THOUGHT_HINTS = ("think", "thought", "reasoning", "scratchpad", "reflection", "channel|>")
+from curator.core.thoughts import find_marks
 
 
 def lower(text: str) -> str:
@@ -38,11 +29,9 @@ def mentions(lowered: str, hints: Iterable[str]) -> bool:
 
 def answer_start(text: str) -> int | None:
     """Return where the text after the last thought begins; None if a thought is unfinished."""
-    if not mentions(text.lower(), _THOUGHT_HINTS):
-        return 0
     start: int | None = 0
-    for mark in _THOUGHT.finditer(text):
-        start = mark.end() if any(mark.groups()) else None
+    for mark in find_marks(text):
+        start = mark.end if mark.closes else None
     return start
 
 

@@ -34,7 +34,15 @@ MAX_TEXT = 20_000
 
 _MAX_WHOLE = 200
 _PART_HINTS = ("part ", "question ", "problem ", "a)", "1)", "a.", "1.")
-_DENIED = re.compile(r"\b(?:not|rather\sthan|instead\sof)\s[$(\\]{0,2}\\boxed\s?\{\Z")
+_DENIED = re.compile(
+    r"(?:\b(?:not|rather\sthan|instead\sof|cannot\sbe|never)|n['’]t(?:\sbe)?)\s[$(\\]{0,2}\\boxed\s?\{\Z",
+    re.I,
+)
+_DENIED_AFTER = re.compile(
+    r"\}[$)\\\].]{0,4}\s(?:is|was|would\sbe|seems)\s(?:(?:clearly|obviously|also)\s)?"
+    r"(?:wrong|incorrect|not\s(?:right|correct|(?:the|my|our)\s(?:\w{1,12}\s)?answer))\b",
+    re.I,
+)
 _DIGITS = ("٠١٢٣٤٥٦٧٨٩", "۰۱۲۳۴۵۶۷۸۹", "०१२३४५६७८९", "০১২৩৪৫৬৭৮৯")
 _PLAIN = str.maketrans(
     {
@@ -73,6 +81,12 @@ def _is_certain(answer: Answer, text: str) -> bool:
     return text[answer.span[0]].isupper() or answer.text.lower() in ("yes", "no")
 
 
+def _is_denied(text: str, box: tuple[int, int]) -> bool:
+    r"""Return whether the words around a box deny it: `not \boxed{8}`, `\boxed{8} is wrong`."""
+    before = _DENIED.search(text, max(0, box[0] - 30), box[0])
+    return bool(before or _DENIED_AFTER.match(text, box[1]))
+
+
 def _read_part(text: str, offset: int, choices: tuple[str, ...], tagged: bool) -> Answer | None:
     """Return the last answer that a part of a text states, the part beginning at `offset`."""
     parts = join_parts(text) if mentions(text.lower(), _PART_HINTS) else None
@@ -80,9 +94,7 @@ def _read_part(text: str, offset: int, choices: tuple[str, ...], tagged: bool) -
         start, end = parts[1]
         joined = to_answer(parts[0], (start + offset, end + offset))
         return replace(joined, stated="phrase") if joined else None
-    boxes = [
-        span for span in box_spans(text) if not _DENIED.search(text, max(0, span[0] - 30), span[0])
-    ]
+    boxes = [span for span in box_spans(text) if not _is_denied(text, span)]
     fallback = None
 
     def read_last(statements: list[Statement]) -> Answer | None:

@@ -76,6 +76,7 @@ def audit(
     options: "RunOptions",
     question: Annotated[str, _column("the question")] = "",
     response: Annotated[str, _column("the solution or program")] = "",
+    thought: Annotated[str, _column("the thought before the solution")] = "",
     gold: Annotated[str, _column("the gold answer")] = "",
     choices: Annotated[str, _column("the choices")] = "",
     gold_from: GoldFromOption = None,
@@ -105,7 +106,13 @@ def audit(
     if report and report.exists():
         raise UsageError(f"{report} exists. Choose another file for the report.")
     make_parents(report)
-    columns = {"question": question, "response": response, "gold": gold, "choices": choices}
+    columns = {
+        "question": question,
+        "response": response,
+        "thought": thought,
+        "gold": gold,
+        "choices": choices,
+    }
     request = AuditRequest(
         dataset,
         columns={content: column for content, column in columns.items() if column},

@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from trainers.evaluation.evaluate import Result, Score
 
 
+WRONG = {
+    "failed": "samples have no reply, because the call failed, and count as wrong.",
+    "truncated": "samples were cut at the maximum number of tokens.",
+    "undecided": "answers could not be compared and count as wrong.",
+}
+"""Counts of a result that are printed unless they are 0."""
+
+
 @app.command(epilog="Example: curator evaluate samples.jsonl --name mammoth-7b -o mammoth-7b.json")
 @run_options("workers", "executor", "unsafe_local")
 def evaluate(
@@ -116,12 +124,12 @@ def _print(result: "Result", everything: bool) -> None:
         ("problems", "score"),
         ("set", "metric", "95% interval"),
     )
-    undecided = sum(row["undecided"] for row in result.problems)
-    if undecided:
-        total = sum(row["samples"] for row in result.problems)
-        print_wrapped(
-            f"{undecided:,} of {total:,} answers could not be compared and count as wrong."
-        )
+    counts = Counter[str]()
+    for row in result.problems:
+        counts.update({key: row[key] for key in ("samples", *WRONG)})
+    for key, sentence in WRONG.items():
+        if counts[key]:
+            print_wrapped(f"{counts[key]:,} of {counts['samples']:,} {sentence}")
     if flagged:
         print_wrapped(
             f"{counted(flagged.total(), 'problem')} {verb(flagged.total(), 'is', 'are')} in "

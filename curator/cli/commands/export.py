@@ -1,14 +1,14 @@
 """The command `curator export`."""
 
-from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from curator.cli.app import app, open_existing, show_json
+from curator.cli.app import Progress, app, open_existing, show_json
 from curator.cli.options import (
     DEFAULT_STORE,
+    CertifyOption,
     HeldOutOption,
     JsonOption,
     OverwriteOption,
@@ -18,10 +18,12 @@ from curator.cli.options import (
 from curator.cli.terminal import print_line
 from curator.core.errors import UsageError, unknown_name
 from curator.core.words import counted
-from curator.release.formats import FORMATS
+from curator.release.formats import FORMATS, THOUGHTS, Thoughts
 
 if TYPE_CHECKING:
+    from curator.release.export import Exported
     from curator.release.order import Order
+    from curator.rewards.certification import Certificate
 
 HUB = "hub"
 """The only format that is a folder."""
@@ -56,46 +58,115 @@ def export(
             help="Order rows by solve rate: easy-first or hard-first. Rows without one come last.",
         ),
     ] = "",
+    certify: CertifyOption = "",
+    per_problem: Annotated[
+        int,
+        typer.Option(
+            "--per-problem",
+            metavar="N",
+            min=1,
+            help="Maximum number of pairs per problem in preference, kto and scored.",
+        ),
+    ] = 4,
+    thoughts: Annotated[
+        str,
+        typer.Option(
+            "--thoughts",
+            metavar="WHERE",
+            help="Where to write a thought before the answer (<think>…</think>): keep it in the "
+            "text, drop it, or apart, in a field of its own (messages, parquet).",
+        ),
+    ] = "keep",
     overwrite: OverwriteOption = False,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
     """Write a version to a file, or to a folder for the Hub."""
-    from curator.release.export import Layout
+    from curator.release.export import Exported, ExportOptions
     from curator.release.export import export as write
-    from curator.release.folder import write_folder
+    from curator.release.folder import CardOptions, write_folder
     from curator.release.order import ORDERS
+    from curator.rewards.certification import certificate_of
 
     if form not in {*FORMATS, HUB}:
         raise UsageError(unknown_name("format", form, {*FORMATS, HUB}))
     if order and order not in ORDERS:
         raise UsageError(unknown_name("order", order, ORDERS))
-    if order and form == HUB:
-        raise UsageError(f"--order needs a format of one file, such as alpaca; saw {HUB}.")
+    if thoughts not in THOUGHTS:
+        raise UsageError(unknown_name("place of thoughts", thoughts, THOUGHTS))
+    if form == HUB and (order or thoughts != "keep"):
+        option = "--order" if order else "--thoughts"
+        raise UsageError(f"{option} needs a format of one file, such as messages; saw {HUB}.")
     suffix = FORMATS[form].suffix if form in FORMATS else ""
-    left_out: Counter[str] = Counter()
-    unrated = 0
-    with open_existing(store) as opened:
+    certifiable = [HUB, *(name for name, each in FORMATS.items() if each.prompts)]
+    if certify and form not in certifiable:
+        raise UsageError(f"--certify needs one of the formats {', '.join(certifiable)}")
+    with open_existing(store) as opened, Progress() as progress:
+        certificate = certificate_of(certify, progress.progress)
         manifest = opened.versions.get(version)
         target = output or Path(f"{manifest.name}-{manifest.number}-{form}{suffix}")
         if form == HUB:
-            release = write_folder(opened, manifest, target, held_out, overwrite=overwrite)
-            written = {target: release.counts.rows}
+            of_card = CardOptions(certificate=certificate)
+            release = write_folder(opened, manifest, target, held_out, of_card, overwrite)
+            done = Exported({target: release.counts.rows})
         else:
-            layout = Layout(held_out, cast("Order", order))
-            exported = write(opened, manifest, form, target, overwrite, layout)
-            written, left_out, unrated = exported.files, exported.left_out, exported.unrated
+            options = ExportOptions(
+                held_out,
+                certificate,
+                per_problem,
+                cast("Order", order),
+                cast(Thoughts, thoughts),
+            )
+            done = write(opened, manifest, form, target, overwrite, options)
     if as_json:
-        files = {str(path): rows for path, rows in written.items()}
-        shown = {"file": str(target), "rows": sum(files.values()), "files": files}
-        prompts = form in FORMATS and FORMATS[form].prompts
-        shown |= {"left_out": dict(left_out.most_common())} if prompts else {}
-        shown |= {"without_solve_rate": unrated} if order else {}
-        show_json({"version": manifest.ref, "format": form, **shown})
+        shown = {"version": manifest.ref, "format": form, "file": str(target)}
+        unrated = {"without_solve_rate": sum(done.unrated)} if order else {}
+        show_json({**shown, **_describe(form, done), **unrated, **_certified(certificate)})
         return
-    for path, rows in written.items():
+    for path, rows in done.files.items():
         print_line(f"Wrote {counted(rows, 'row')} of {manifest.ref} to {path}")
-    if unrated:
-        print_line(f"{counted(unrated, 'row')} without a solve rate: last")
-    for reason, rows in left_out.most_common():
+    if last := sum(done.unrated):
+        print_line(f"{counted(last, 'row')} without a solve rate: last")
+    for reason, rows in done.left_out.most_common():
         print_line(f"Left out {counted(rows, 'row')}: {reason}")
+    if done.pairing.pairs:
+        _print_pairing(done)
+    if certificate:
+        _print_rates(certificate)
+
+
+def _describe(form: str, done: "Exported") -> dict[str, Any]:
+    """Return the JSON of what was written and left out."""
+    shown: dict[str, Any] = {
+        "rows": done.rows,
+        "files": {str(path): rows for path, rows in done.files.items()},
+    }
+    if form in FORMATS and FORMATS[form].prompts:
+        shown["left_out"] = dict(done.left_out.most_common())
+    return shown | (done.pairing.plain() if done.pairing.pairs else {})
+
+
+def _certified(certificate: "Certificate | None") -> dict[str, Any]:
+    return {"certified": certificate.plain()} if certificate else {}
+
+
+def _print_pairing(done: "Exported") -> None:
+    before, after = done.pairing.auc_before, done.pairing.auc_after
+    print_line(
+        f"{counted(done.pairing.pairs, 'pair')}, {counted(done.pairing.wrong, 'wrong attempt')} "
+        "in the store"
+    )
+    print_line(f"AUC of shortness: {before:.3f} before matching, {after:.3f} after it")
+
+
+def _print_rates(certificate: "Certificate") -> None:
+    """Print the error rates of each function, all kinds of answers together."""
+    for name, kinds in certificate.plain().items():
+        total = {key: sum(each[key] for each in kinds.values()) for key in _RATES}
+        print_line(
+            f"{name} rejects {total['rejected']:,} of {total['true_forms']:,} true forms, "
+            f"accepts {total['accepted']:,} of {total['near_misses']:,} near misses"
+        )
+
+
+_RATES = ("true_forms", "rejected", "near_misses", "accepted")

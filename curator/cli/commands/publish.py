@@ -7,6 +7,7 @@ import typer
 from curator.cli.app import Progress, app, open_existing, show_json
 from curator.cli.options import (
     DEFAULT_STORE,
+    CertifyOption,
     HeldOutOption,
     JsonOption,
     StoreOption,
@@ -37,6 +38,7 @@ def publish(
         str, typer.Option("-m", "--message", metavar="TEXT", help="Message of the commit.")
     ] = "",
     held_out: HeldOutOption = 0.0,
+    certify: CertifyOption = "",
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Change nothing on the Hub; print what would be published."),
@@ -51,9 +53,11 @@ def publish(
     """
     from curator.release.hub.push import PublishOptions
     from curator.release.hub.push import publish as push
+    from curator.rewards.certification import certificate_of
 
-    options = PublishOptions(public, message, held_out, dry_run)
     with open_existing(store, readonly=dry_run) as opened, Progress() as progress:
+        certificate = certificate_of(certify, progress.progress)
+        options = PublishOptions(public, message, held_out, dry_run, certificate)
         done = push(opened, version, repo, options, progress)
         if done.conflict:
             progress.note(f"The dataset as a whole has no permissive licence: {done.conflict}.")

@@ -45,7 +45,11 @@ def train(
     ] = None,
     samples: Annotated[
         Path | None,
-        typer.Option("--samples", metavar="FILE", help="Samples to train a verifier on."),
+        typer.Option(
+            "--samples",
+            metavar="FILE",
+            help="Samples, or an export of attempts, to train a verifier on.",
+        ),
     ] = None,
     model: Annotated[
         str | None,
@@ -124,7 +128,7 @@ def _is_first_process() -> bool:
 
 def _print_preflight(checks: "list[Preflight]") -> None:
     """Print one table per training, then the formula of the memory estimate."""
-    from trainers.preflight import FORMULA
+    from trainers.estimate import FORMULA
 
     for one in checks:
         size = f"{one.parameters:,} (from {one.size_from})" if one.parameters else "unknown"
@@ -136,6 +140,8 @@ def _print_preflight(checks: "list[Preflight]") -> None:
             ("parameters", f"{size}; {one.trained:,} trained"),
             *((f"GiB of {what}", f"{gib:,.2f}") for what, gib in one.memory.items()),
             ("GiB in total", f"{sum(one.memory.values()):,.2f} per process{_available(one.has)}"),
+            ("GiB of host memory", f"{one.host:,.2f} per machine{_available(one.host_has)}"),
+            ("GiB of disk", f"{one.disk:,.2f}{_available(one.disk_has)}"),
             *(("missing", line) for line in one.missing),
             *(("note", line) for line in one.notes),
             *([("launch with", one.launch)] if one.launch else []),

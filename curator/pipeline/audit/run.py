@@ -69,8 +69,8 @@ class AuditRequest:
     dataset: str
     """A file, a pattern of files, or a Hub dataset `ORG/NAME[@REVISION]`."""
     columns: Mapping[str, str] = field(default_factory=dict)
-    """Columns by what they hold (question, response, gold, choices, field), instead of those that
-    are detected."""
+    """Columns by what they hold (question, response, thought, gold, choices, field), instead of
+    those that are detected."""
     config: str = ""
     """Configuration of a Hub dataset."""
     split: str = "train"

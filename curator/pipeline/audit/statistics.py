@@ -27,6 +27,8 @@ FENCES = 3.0
 interquartile ranges outside the quartiles (Tukey's outer fences). The range is at least log 1.5."""
 SEVERAL = 4
 """Smallest number of responses to a question from which its solve rate counts."""
+BATCH = 64
+"""Number of rows that are tokenized together: a text may have a million characters."""
 SIZES = pa.schema([("id", ID), ("kind", pa.string()), ("tokens", pa.int64())])
 
 
@@ -117,9 +119,9 @@ def lengths(engine: Engine) -> Line:
 def _count_tokens(engine: Engine) -> Iterator[pa.RecordBatch]:
     """Yield the number of tokens of all texts, in the layout `SIZES`."""
     count = counter()
-    for batch in engine.batches(
-        "SELECT id, kind, text FROM audited JOIN texts USING (id) WHERE text <> ''", size=2_048
-    ):
+    # A join would hold the texts in memory; a semi-join holds the ids.
+    query = "SELECT id, kind, text FROM texts SEMI JOIN audited USING (id) WHERE text <> ''"
+    for batch in engine.batches(query, size=BATCH):
         sizes = pa.array([count(text) for text in batch.column("text").to_pylist()], pa.int64())
         yield pa.RecordBatch.from_arrays([*batch.columns[:2], sizes], schema=SIZES)
 

@@ -24,6 +24,8 @@ CODE = (
     __name__,
     "curator.checks",
     "curator.answers",
+    "curator.core.languages",
+    "curator.core.thoughts",
     "curator.sandbox",
     "curator.pipeline.checker",
 )

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -19,6 +19,7 @@ from curator.checks.attempt import attempt_outcome
 from curator.checks.executed import PRINTED_NOTHING
 from curator.core import arrow
 from curator.core.model import Kind, Problem, QuarantinedRecord, Rationale, Verdict
+from curator.core.thoughts import join_thought, split_thought
 from curator.pipeline.band import decide_band
 from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.stages.check import check_params
@@ -35,6 +36,7 @@ from curator.writers.instruction import choices_line
 from curator.writers.parse_reply import read_reply
 from curator.writers.prompt_templates import Messages, Prompts
 from datastore.memo import Outputs
+from datastore.text import is_storable
 
 LONGEST_ERROR = 1_000
 """Maximum number of characters of an error that a repair prompt shows."""
@@ -113,6 +115,7 @@ def generate(context: BuildContext, name: str, state: SubsetState) -> Written:
     code = (
         "curator.writers",
         "curator.answers",
+        "curator.core.thoughts",
         __name__,
         "curator.teacher.response",
         "curator.pipeline.band",
@@ -274,7 +277,7 @@ class Solver:
         call = await self._session.get_call(messages, sample)
         generated.calls += 1
         generated.replayed += call.fingerprint.startswith("replay")
-        text, reason = read_call(call, kind, problem.choices)
+        text, reason = read_call(call, kind, problem.choices, self._sampling.thoughts)
         if not text:
             place = f"{problem.place}, {writer} sample {sample}"
             generated.unread.append(quarantine(place, reason, call.text))
@@ -331,13 +334,24 @@ def messages_of(prompts: Prompts, prompt: str, problem: Problem) -> Messages:
     return prompts.messages(prompt, question=problem.question.strip(), options=options)
 
 
-def read_call(call: Call, kind: Kind, choices: Sequence[str]) -> tuple[str, str]:
-    """Return the text of a rationale and "", or "" and the reason why the call has none."""
+def read_call(
+    call: Call, kind: Kind, choices: Sequence[str], thoughts: Literal["drop", "keep"] = "drop"
+) -> tuple[str, str]:
+    """Return the text of a rationale and "", or "" and the reason why the call has none.
+
+    With `thoughts` as `keep`, the text of a CoT begins with the thought, if the call has one.
+    """
     if call.status == "failed":
         return "", f"call failed: {call.reason}"
     if call.flaw:
         return "", call.flaw
-    return read_reply(call.text, kind, choices)
+    text, reason = read_reply(call.text, kind, choices)
+    if not text or kind == "PoT" or thoughts == "drop":
+        return text, reason
+    thought = call.reasoning or split_thought(call.text)[0]
+    if not is_storable(thought):
+        return "", "not valid Unicode text"
+    return join_thought(thought, text), ""
 
 
 def is_decided(sampling: Sampling, outcomes: Mapping[str, int]) -> bool:

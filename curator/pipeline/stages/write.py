@@ -18,7 +18,7 @@ from curator.recipe.schema import Subset
 from curator.writers import WRITERS
 from datastore.memo import Outputs
 
-CODE = (__name__, "curator.writers", "curator.answers")
+CODE = (__name__, "curator.writers", "curator.answers", "curator.core.thoughts")
 
 
 @dataclass(frozen=True, slots=True)

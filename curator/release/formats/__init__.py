@@ -7,15 +7,18 @@ here, one test. The command line imports this module for its help, so nothing he
 
 from curator.release.formats import (
     alpaca,
+    kto,
     messages,
     open_instruct,
     parquet,
+    preference,
     prompt_completion,
+    scored,
     trl_grpo,
     verifiers,
     verl,
 )
-from curator.release.formats.format import COLUMNS, Format
+from curator.release.formats.format import COLUMNS, THOUGHTS, Format, Thoughts
 
 FORMATS: dict[str, Format] = {
     "alpaca": Format(
@@ -27,11 +30,15 @@ FORMATS: dict[str, Format] = {
     "alpaca-jsonl": Format(
         ".jsonl", "the same three keys as JSON Lines", alpaca.lines, needs_solution=True
     ),
-    "messages": Format(".jsonl", "chat messages of a user and an assistant", messages.lines),
+    "messages": Format(
+        ".jsonl", "chat messages of a user and an assistant", messages.lines, thoughts=True
+    ),
     "prompt-completion": Format(
         ".jsonl", "prompt and completion, separated as TRL joins them", prompt_completion.lines
     ),
-    "parquet": Format(".parquet", "all columns, including question and gold answer", parquet.table),
+    "parquet": Format(
+        ".parquet", "all columns, including question and gold answer", parquet.table, thoughts=True
+    ),
     "trl-grpo": Format(
         ".jsonl",
         "prompts with checkable golds, for TRL's GRPOTrainer",
@@ -51,6 +58,21 @@ FORMATS: dict[str, Format] = {
         verifiers.lines,
         prompts=True,
     ),
+    "preference": Format(
+        ".jsonl",
+        "pairs of a right and a wrong attempt, for TRL's DPOTrainer",
+        preference.lines,
+        pairs=True,
+    ),
+    "kto": Format(
+        ".jsonl",
+        "right and wrong attempts with labels, for TRL's KTOTrainer",
+        kto.lines,
+        pairs=True,
+    ),
+    "scored": Format(
+        ".jsonl", "right and wrong attempts with scores, as plain texts", scored.lines, pairs=True
+    ),
 }
 
-__all__ = ["COLUMNS", "FORMATS", "Format"]
+__all__ = ["COLUMNS", "FORMATS", "THOUGHTS", "Format", "Thoughts"]

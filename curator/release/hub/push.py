@@ -18,7 +18,7 @@ from curator.core.progress import Listener, SilentListener
 from curator.core.redaction import redact_secrets
 from curator.core.words import counted
 from curator.release.card import merge_card
-from curator.release.folder import DATA, READ_FORMATS, ReleaseFolder, write_folder
+from curator.release.folder import DATA, READ_FORMATS, CardOptions, ReleaseFolder, write_folder
 from curator.release.hub.client import (
     CHANGED_MEANWHILE,
     RETRY_DELAYS_S,
@@ -29,6 +29,7 @@ from curator.release.hub.client import (
     parse_repo,
     retry_delay,
 )
+from curator.rewards.certification import Certificate
 from curator.sources.fetch.hub_errors import status_of
 from datastore.files import scratch
 from datastore.store import Store
@@ -89,6 +90,8 @@ class PublishOptions:
     """Share of questions whose rows go to the split `validation`."""
     dry_run: bool = False
     """Write and check the release, read the repository, and change nothing there."""
+    certificate: Certificate | None = None
+    """Reward functions whose error rates the card states."""
 
 
 def publish(
@@ -117,7 +120,8 @@ def publish(
     manifest = store.versions.get(version)
     with scratch(Path(gettempdir()) if store.readonly else store.root / "tmp") as folder:
         listener.progress(f"writing {manifest.ref}", 0, None)
-        release = write_folder(store, manifest, folder / "release", options.held_out, repo)
+        of_card = CardOptions(repo, options.certificate)
+        release = write_folder(store, manifest, folder / "release", options.held_out, of_card)
         listener.progress(f"publishing {manifest.ref}", 0, None)
         remote = _Remote(api, repo, folder / "remote")
         if options.dry_run:

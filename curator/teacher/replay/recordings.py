@@ -38,6 +38,7 @@ _KEYS = {
     "sample": int,
     "parameters": dict,
     "reply": str,
+    "reasoning": str,
     "response": dict,
     "usage": dict,
     "finish_reason": str,
@@ -192,6 +193,8 @@ def export(ledger: Ledger, file: BinaryIO) -> int:
             usage = {name: call[name] for name in ("prompt_tokens", "completion_tokens")}
             usage["total_tokens"] = sum(usage.values())
             line |= {"reply": call["text"], "usage": usage, "finish_reason": call["finish"]}
+            if reasoning := call.get("reasoning"):
+                line["reasoning"] = reasoning
         file.write(json.dumps(line).encode("ascii") + b"\n")
         count += 1
     return count

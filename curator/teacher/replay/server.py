@@ -174,6 +174,9 @@ def _make_response(line: dict[str, Any], messages: Any, number: int) -> dict[str
     usage = line.get("usage")
     if usage is None:
         usage = _make_usage(prompt_tokens(counter(), messages), counter()(line["reply"]))
+    message = {"role": "assistant", "content": line["reply"]}
+    if reasoning := line.get("reasoning"):
+        message["reasoning_content"] = reasoning
     name = content_id("replay", line["model"], json.dumps(messages), str(number)).hex()
     return {
         "id": f"chatcmpl-{name}",
@@ -183,7 +186,7 @@ def _make_response(line: dict[str, Any], messages: Any, number: int) -> dict[str
         "choices": [
             {
                 "index": 0,
-                "message": {"role": "assistant", "content": line["reply"]},
+                "message": message,
                 "finish_reason": line.get("finish_reason", "stop"),
             }
         ],

@@ -6,14 +6,20 @@ kind. For large versions a sample is counted: the rows with the smallest ids, wh
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
+from curator.core.thoughts import split_thought
 from datastore.engine import Engine
 
+BATCH = 64
+"""Number of rows that are held in memory: a text may have a million characters."""
 SAMPLE = 10_000
 """Maximum number of rows that are counted; this takes about two seconds."""
 
 EDGES = (0, 32, 64, 128, 192, 256, 384, 512, 768, 1024, 2048)
 """Lower bounds of the histogram's columns; the last column has no upper bound."""
+LONG_EDGES = (4096, 8192, 16384, 32768, 65536)
+"""Further bounds, as many as the longest row needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,10 @@ class Lengths:
     """Median of the instruction alone."""
     rationale: int
     """Median of the rationale alone."""
+    thoughts: int
+    """Number of rows with a thought before their answer."""
+    thought: int
+    """Median of these thoughts alone."""
     over_2048: int
     """Rows above 2,048 tokens, where MAmmoTH's training cut them."""
     bins: Sequence[tuple[str, int]]
@@ -44,36 +54,43 @@ def measure_lengths(engine: Engine, count: Callable[[str], int]) -> list[Lengths
             LIMIT {SAMPLE}
         ) USING (id, subset)
     """
-    tokens: dict[str, list[tuple[int, int]]] = {}
-    for batch in engine.batches(query):
+    tokens: dict[str, list[tuple[int, int, int]]] = {}
+    for batch in engine.batches(query, size=BATCH):
         for kind, instruction, text in zip(
             *(column.to_pylist() for column in batch.columns), strict=True
         ):
-            tokens.setdefault(kind, []).append((count(instruction), count(text)))
-    return [_summarize(kind, pairs) for kind, pairs in sorted(tokens.items())]
+            thought, answer = split_thought(text)
+            parts = (count(instruction), count(thought) if thought else 0, count(answer))
+            tokens.setdefault(kind, []).append(parts)
+    return [_summarize(kind, rows) for kind, rows in sorted(tokens.items())]
 
 
-def _summarize(kind: str, pairs: Sequence[tuple[int, int]]) -> Lengths:
-    totals = sorted(a + b for a, b in pairs)
+def _summarize(kind: str, rows: Sequence[tuple[int, int, int]]) -> Lengths:
+    """Summarize the tokens of instruction, thought and answer of the rows of a kind."""
+    totals = sorted(map(sum, rows))
+    thoughts = sorted(thought for _, thought, _ in rows if thought)
+    edges = [*EDGES, *(edge for edge in LONG_EDGES if edge <= totals[-1])]
     bins = []
-    for place, edge in enumerate(EDGES):
-        end = EDGES[place + 1] if place + 1 < len(EDGES) else totals[-1] + 1
-        bins.append((_format_edge(edge), sum(edge <= each < end for each in totals)))
+    for edge, end in zip_longest(edges, edges[1:]):
+        count = sum(edge <= each and (end is None or each < end) for each in totals)
+        bins.append((_format_edge(edge, last=end is None), count))
     return Lengths(
         kind=kind,
         rows=len(totals),
         median=_quantile(totals, 0.5),
         percentile_90=_quantile(totals, 0.9),
         maximum=totals[-1],
-        instruction=_quantile(sorted(a for a, _ in pairs), 0.5),
-        rationale=_quantile(sorted(b for _, b in pairs), 0.5),
+        instruction=_quantile(sorted(instruction for instruction, _, _ in rows), 0.5),
+        rationale=_quantile(sorted(thought + answer for _, thought, answer in rows), 0.5),
+        thoughts=len(thoughts),
+        thought=_quantile(thoughts, 0.5) if thoughts else 0,
         over_2048=sum(each > EDGES[-1] for each in totals),
         bins=bins,
     )
 
 
-def _format_edge(edge: int) -> str:
-    return f"{edge // 1024}k+" if edge == EDGES[-1] else str(edge) if edge < 1024 else "1k"
+def _format_edge(edge: int, last: bool) -> str:
+    return (str(edge) if edge < 1024 else f"{edge // 1024}k") + ("+" if last else "")
 
 
 def _quantile(ordered: Sequence[int], share: float) -> int:

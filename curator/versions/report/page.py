@@ -31,6 +31,7 @@ from curator.versions.report.mathinstruct import (
     PublishedPart,
     follows_mathinstruct,
 )
+from curator.versions.report.question_kinds import count_question_kinds
 from curator.versions.report.sample import read_sample, sample_quarantine, sample_rows
 from curator.versions.report.solve_rates import count_solve_rates
 from datastore.engine import Engine
@@ -102,6 +103,7 @@ def render_report(engine: Engine, version: VersionInfo, count: Callable[[str], i
         sources=_compare_sources(subsets),
         kinds=_compare_kinds(subsets),
         columns=[(column, figures.count_column(engine, column)) for column in ("field", "level")],
+        questions=count_question_kinds(engine),
         lengths=measure_lengths(engine, count),
         length_sample=SAMPLE,
         rules=figures.count_rules(engine),

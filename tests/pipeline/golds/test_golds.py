@@ -6,13 +6,16 @@ from pathlib import Path
 import pytest
 
 from curator import build, load
-from curator.core.errata import Erratum, add_ruling, read_errata
-from curator.core.errors import UsageError
+from curator.core.errata import Erratum, add_ruling, erratum_key, read_errata
+from curator.core.errors import RecipeError, UsageError
 from curator.core.model import Problem
 from curator.pipeline.golds.own_solution import read_own
 from curator.pipeline.golds.run import find_golds_in_doubt
 from curator.pipeline.golds.suspects import GoldsInDoubt
 from curator.pipeline.run_options import RunOptions
+from curator.recipe.load import load_recipe
+from curator.versions.diff import row_changes
+from datastore.store import Store
 from tests.worlds import curator
 
 ONE = RunOptions(workers=1)
@@ -150,16 +153,80 @@ def test_a_ruling_is_applied_by_a_recipe_and_hides_the_suspect(tmp_path: Path) -
     assert (left.ruled, len(left.suspects)) == (2, 0)
 
 
-def test_a_missing_file_of_errata_is_one_error(tmp_path: Path) -> None:
-    answers_file(tmp_path, "alpha.jsonl", {})
+@pytest.mark.parametrize(("checks", "what"), [("answer", "added"), ("format", "changed")])
+def test_diff_names_the_errata_where_a_gold_was_corrected(
+    tmp_path: Path, checks: str, what: str
+) -> None:
+    question, right = SUMS[0]
+    response = f"The answer is {right}."
+    write(
+        tmp_path / "rows.jsonl",
+        [
+            {"question": question, "response": response, "gold": "99"},
+            {"question": SUMS[1][0], "response": "The answer is 3.", "gold": "3"},
+        ],
+    )
+    add_ruling(tmp_path / "errata.jsonl", Erratum(erratum_key(question, "99"), "wrong", str(right)))
+    recipe = tmp_path / "mine.yaml"
+    text = (
+        "name: mine\nabout: Sums.\nscreens: {contamination: null}\nsubsets:\n  mine:\n"
+        f"    kind: CoT\n    checks: [{checks}]\n    source:\n      file: rows.jsonl\n"
+        "      licence: MIT\n"
+        "      columns: {question: question, solution: response, gold: gold}\n"
+    )
+    recipe.write_text(text)
+    before = build(str(recipe), store=tmp_path / "store", options=ONE)
+    recipe.write_text(text + "errata: errata.jsonl\n")
+    after = build(str(recipe), store=tmp_path / "store", options=ONE)
+    with Store(tmp_path / "store") as store:
+        changes = row_changes(store, before, after)
+        back = row_changes(store, after, before)
+    assert [(each.what, each.rule) for each in changes] == [(what, "errata: other gold answer")]
+    assert len(back) == 1
+
+
+def test_a_ruling_is_a_line_of_its_own_whatever_it_says(tmp_path: Path) -> None:
+    file = tmp_path / "errata.jsonl"
+    file.write_text('{"key": "3fa2c1d09b7e4455", "ruling": "right"}')  # without an end of line
+    reason = "one\u2028two\x85three\nfour\U0001f600"
+    added = add_ruling(file, Erratum("3fa2c1d09b7e4455", "wrong", "5", reason=reason))
+    assert read_errata(file) == {added.key: added}
+    assert (added.number, added.reason) == (2, reason)
+
+
+RULING = '{"key": "3fa2c1d09b7e4455", "ruling": "right"}\n'
+
+
+@pytest.mark.parametrize(
+    ("errata", "seen"),
+    [
+        (None, "Cannot read the errata at"),
+        (RULING + "{}", "errata.jsonl:2: not a ruling"),
+        (RULING + RULING.replace("right", "fine"), "errata.jsonl:2: unknown ruling 'fine'"),
+        ('{"key": 5, "ruling": "right"}', "errata.jsonl:1: '5' is not a key"),
+        ("[" * 100_000, "errata.jsonl:1: not a ruling"),
+        (RULING[:-2] + ', "number": 1e999}', "errata.jsonl:1: not a ruling"),
+        (RULING[:-2] + ', "number": "x"}', "errata.jsonl:1: not a ruling"),
+        ('{"key": "3fa2c1d09b7e4455", "ruling": ["wrong"]}', "errata.jsonl:1: unknown ruling"),
+        ('{"key": "3fa2c1d09b7e4455", "ruling": "right", "answer": "5"}', "no other answer"),
+        ("\udcff", "is not UTF-8 text"),
+    ],
+)
+def test_an_invalid_file_of_errata_is_an_error_of_its_line_in_the_recipe(
+    tmp_path: Path, errata: str | None, seen: str
+) -> None:
+    if errata is not None:
+        (tmp_path / "errata.jsonl").write_bytes(errata.encode("utf-8", "surrogateescape"))
     recipe = tmp_path / "mine.yaml"
     recipe.write_text(
-        "name: mine\nabout: Sums.\nerrata: no.jsonl\nscreens: {contamination: null}\nsubsets:\n"
-        "  mine:\n    kind: CoT\n    source:\n      file: alpha.jsonl\n      licence: MIT\n"
-        "      columns: {question: question, solution: response}\n"
+        "name: mine\nabout: Sums.\nerrata: errata.jsonl\nsead: 1\nsubsets:\n"
+        "  mine: {source: gsm8k, kind: CoT}\n"
     )
-    with pytest.raises(UsageError, match="Cannot read the errata"):
-        build(str(recipe), store=tmp_path / "store", options=ONE)
+    with pytest.raises(RecipeError) as error:
+        load_recipe(recipe)
+    first, second = str(error.value).splitlines()
+    assert first.startswith("mine.yaml:3: errata: ") and seen in first
+    assert second.startswith("mine.yaml:4: No key named 'sead'")
 
 
 def test_the_commands_rank_suspects_in_80_columns_and_write_a_ruling(tmp_path: Path) -> None:

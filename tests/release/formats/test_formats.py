@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from curator.core.model import content_id
 from curator.release.formats import COLUMNS, FORMATS
+from curator.release.formats.format import REJECTED
 from datastore.engine import Engine
 from tests.paths import DATA
 
@@ -29,7 +30,9 @@ Row = dict[str, Any]
 
 def as_row(number: int, **values: str) -> Row:
     row: Row = {name: values.get(name, f"{name} {number}") for name in STRING_COLUMNS}
-    return {**row, "id": number.to_bytes(16, "big"), "choices": [row["question"], "é", ""]}
+    rejected = {"rejected_id": bytes(16), "rejected_text": row["text"], "rejected_reason": "é"}
+    ids = {"id": number.to_bytes(16, "big"), "choices": [row["question"], "é", ""]}
+    return {**row, **ids, **rejected}
 
 
 def hard_rows() -> list[Row]:
@@ -38,13 +41,57 @@ def hard_rows() -> list[Row]:
 
 
 def batch_of(rows: list[Row]) -> pa.RecordBatch:
-    types = {"id": pa.binary(16), "choices": pa.list_(pa.string())}
-    schema = pa.schema([(name, types.get(name, pa.string())) for name in COLUMNS])
+    types = {"id": pa.binary(16), "choices": pa.list_(pa.string()), "rejected_id": pa.binary(16)}
+    names = (*COLUMNS, *REJECTED)
+    schema = pa.schema([(name, types.get(name, pa.string())) for name in names])
     return pa.RecordBatch.from_pylist(rows, schema)
 
 
+def lines_of(name: str, rows: list[Row]) -> list[Row]:
+    """Return what a reader of the format should see of all rows."""
+    return [line for row in rows for line in attempts(name, row) or [expected(name, row)]]
+
+
+def attempts(name: str, row: Row) -> list[Row]:
+    """Return the attempts of a pair as a reader should see them; none in other formats."""
+    user = [{"role": "user", "content": row["instruction"]}]
+    right, wrong = row["text"], row["rejected_text"]
+    chosen, rejected = ([{"role": "assistant", "content": text}] for text in (right, wrong))
+    level, reason = {"evidence_level": row["evidence_level"]}, row["rejected_reason"]
+    traced = {"id": row["id"].hex(), "source": row["release_as"]}
+    other = {"id": row["rejected_id"].hex(), "source": row["release_as"]}
+    no_level = {"evidence_level": "", "reason": reason}
+    match name:
+        case "preference":
+            ids = {"rejected_reason": reason, "rejected_id": other["id"]}
+            line = {"prompt": user, "chosen": chosen, "rejected": rejected}
+            return [
+                {**line, **level, "rejected_reason": reason, "id": traced["id"], **ids, **traced}
+            ]
+        case "kto":
+            return [
+                {
+                    "prompt": user,
+                    "completion": chosen,
+                    "label": True,
+                    **level,
+                    "reason": "",
+                    **traced,
+                },
+                {"prompt": user, "completion": rejected, "label": False, **no_level, **other},
+            ]
+        case "scored":
+            one = {"prompt": row["instruction"], "completion": right, "score": 1.0}
+            two = {"prompt": row["instruction"], "completion": wrong, "score": 0.0}
+            return [
+                {**one, "verdict": "passed", **level, "reason": "", **traced},
+                {**two, "verdict": "failed", **no_level, **other},
+            ]
+    return []
+
+
 def expected(name: str, row: Row) -> Row:
-    """Return a row as a reader of the format should see it."""
+    """Return a row as a reader of a format of rows should see it."""
     traced = {"id": row["id"].hex(), "source": row["release_as"]}
     user = {"role": "user", "content": row["instruction"]}
     assistant = {"role": "assistant", "content": row["text"]}
@@ -111,7 +158,9 @@ def release(engine: Engine, name: str, rows: list[Row], folder: Path) -> Path:
     pq.write_table(pa.Table.from_batches([batch_of(rows)]), stored)
     target = folder / f"release{FORMATS[name].suffix}"
     sql = f"SELECT * FROM read_parquet('{stored}') ORDER BY id"
-    assert FORMATS[name].write(engine.batches(sql), target, overwrite=True) == len(rows)
+    assert FORMATS[name].write(engine.batches(sql), target, overwrite=True) == len(
+        lines_of(name, rows)
+    )
     return target
 
 
@@ -127,7 +176,7 @@ def read(name: str, path: Path) -> list[Row]:
 def test_hard_texts_are_read_as_written(engine: Engine, tmp_path: Path, name: str) -> None:
     rows = hard_rows()
     seen = read(name, release(engine, name, rows, tmp_path))
-    assert seen == [expected(name, row) for row in rows]
+    assert seen == lines_of(name, rows)
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -137,14 +186,14 @@ def test_the_datasets_library_reads_a_release(engine: Engine, tmp_path: Path, na
     kind = "parquet" if name in PARQUET else "json"
     cache = str(tmp_path / "cache")
     loaded = datasets.load_dataset(kind, data_files=path, split="train", cache_dir=cache)
-    assert loaded.to_list() == [expected(name, row) for row in rows]
+    assert loaded.to_list() == lines_of(name, rows)
 
 
 @pytest.mark.parametrize("name", LINES)
 def test_polars_reads_a_release_in_json_lines(engine: Engine, tmp_path: Path, name: str) -> None:
     rows = hard_rows()
     seen = pl.read_ndjson(release(engine, name, rows, tmp_path)).to_dicts()
-    assert seen == [expected(name, row) for row in rows]
+    assert seen == lines_of(name, rows)
 
 
 texts = st.text(max_size=30) | st.sampled_from(list(TEXTS.values()))
@@ -158,8 +207,8 @@ def test_json_releases_are_the_bytes_that_python_s_json_writes(
     rows = [as_row(number, **value) for number, value in enumerate(values)]
     for name in ("alpaca", *LINES):
         out = BytesIO()
-        assert FORMATS[name].write_batches(iter([batch_of(rows)]), out) == len(rows)
-        seen = [expected(name, row) for row in rows]
+        assert FORMATS[name].write_batches(iter([batch_of(rows)]), out) == len(lines_of(name, rows))
+        seen = lines_of(name, rows)
         if name == "alpaca":
             assert out.getvalue() == json.dumps(seen, indent=2).encode()
         else:
@@ -188,7 +237,7 @@ def test_the_size_of_batches_does_not_change_the_file(tmp_path: Path, name: str)
         path = tmp_path / str(size)
         with path.open("wb") as out:
             cut = (whole.slice(start, size) for start in range(0, len(rows), size))
-            assert FORMATS[name].write_batches(cut, out) == len(rows)
+            assert FORMATS[name].write_batches(cut, out) == len(lines_of(name, rows))
         written.add(path.read_bytes())
     assert len(written) == 1
 

@@ -40,6 +40,10 @@ def test_a_format_that_needs_a_solution_refuses_questions(store: Path, tmp_path:
                 with pytest.raises(UsageError, match="4 of 4 rows of r@1 are questions"):
                     export(opened, version, form, target)
                 assert not target.exists()
+            elif each.pairs:
+                with pytest.raises(UsageError, match="no right and wrong attempts"):
+                    export(opened, version, form, target)
+                assert not target.exists()
             else:
                 assert export(opened, version, form, target).files == {target: 4}
         write_folder(opened, version, tmp_path / "folder")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from curator import build
 from curator.release.export import export
 from curator.release.formats import FORMATS
 from curator.rewards import answer_reward, score, think_reward
@@ -120,3 +121,74 @@ def test_open_instruct_finds_the_columns_that_its_schema_names(exported: dict[st
         assert message.keys() == {"role", "content"} and message["role"] == "user"
         assert isinstance(row["ground_truth"], str) and row["ground_truth"]
         assert row["dataset"] == "math"  # a name in its REWARD_FN_MAPPING
+
+
+@pytest.fixture(scope="module")
+def attempts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A file in each format of attempts, of a version whose problems have two responses."""
+    folder = tmp_path_factory.mktemp("attempts")
+    rows = [
+        {
+            "q": f"How many are {n} and {n}?",
+            "g": str(2 * n),
+            "r": [
+                f"{n} and {n} are {total}. The answer is {total}." for total in (2 * n, 2 * n + 1)
+            ],
+        }
+        for n in range(5, 25)
+    ]
+    (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (folder / "tried.yaml").write_text(
+        "name: tried\nabout: two responses\nscreens: {contamination: null}\nsubsets:\n  text:\n"
+        "    source:\n      file: rows.jsonl\n      columns: {question: q, gold: g, response: r}\n"
+        "      licence: MIT\n"
+        "    kind: CoT\n    writers: [verbatim]\n"
+    )
+    build(folder / "tried.yaml", folder / "store")
+    files = {name: folder / f"{name}.jsonl" for name, how in FORMATS.items() if how.pairs}
+    with Store(folder / "store", readonly=True) as store:
+        for name, file in files.items():
+            pairs = export(store, store.versions.get("tried"), name, file).pairing.pairs
+            assert pairs == 20  # each of the same length
+    return files
+
+
+@pytest.mark.parametrize("form", ["preference", "kto"])
+def test_dpo_and_kto_of_trl_train_a_step_on_attempts(
+    attempts: dict[str, Path], tmp_path: Path, form: str
+) -> None:
+    pytest.importorskip("trl", reason="the extra train is not installed")
+    from datasets import load_dataset
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
+
+    texts = [
+        message["content"]
+        for row in rows_of(attempts["preference"])
+        for key in ("prompt", "chosen", "rejected")
+        for message in row[key]
+    ]
+    folder = tiny_model(tmp_path / "model", [*texts, "<user><assistant>"], width=64, layers=1)
+    data = load_dataset("json", data_files=str(attempts[form]), split="train")
+    config, trainer_of = {"preference": (DPOConfig, DPOTrainer), "kto": (KTOConfig, KTOTrainer)}[
+        form
+    ]
+    settings = config(
+        output_dir=str(tmp_path / "out"),
+        max_steps=1,
+        per_device_train_batch_size=4,
+        logging_steps=1,
+        report_to="none",
+        use_cpu=True,
+        bf16=False,
+        save_strategy="no",
+    )
+    trainer = trainer_of(
+        model=AutoModelForCausalLM.from_pretrained(folder),
+        args=settings,
+        train_dataset=data,
+        processing_class=AutoTokenizer.from_pretrained(folder),
+    )
+    trainer.train()
+    (logged,) = (each for each in trainer.state.log_history if "loss" in each)
+    assert logged["loss"] > 0 and logged["grad_norm"] > 0

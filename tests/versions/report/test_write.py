@@ -140,3 +140,29 @@ def test_an_even_share_uses_the_total_and_never_more(sizes: list[int], total: in
     used = sum(min(size, share) for size in sizes)
     assert used <= total
     assert used == sum(sizes) or used > total - len(sizes)
+
+
+def test_a_page_counts_the_kinds_of_questions(tmp_path: Path) -> None:
+    rows = [
+        ("Which of the following is even? (A) 3 (B) 4 (C) 5", "The answer is B.", "B"),
+        ("(a) What is 3 + 4? (b) How many primes are below 10?", "The answer is 7.", "7"),
+        ("In the figure above, how long is AB?", "The answer is 5.", "5"),
+        ("How many legs do 3 dogs have?", "The answer is 12.", "12"),
+    ]
+    file = tmp_path / "rows.jsonl"
+    names = ("question", "response", "gold")
+    file.write_text(
+        "".join(json.dumps(dict(zip(names, each, strict=True))) + "\n" for each in rows)
+    )
+    page = tmp_path / "page.html"
+    command = ("audit", file, "--store", tmp_path / "store", "--fix", "mine", "--report", page)
+    done = curator(*command)
+    assert done.returncode == 0, done.stderr
+    table = page.read_text().partition("<h3>Kinds of questions</h3>")[2].partition("<h3>")[0]
+    counted = re.findall(r'class="name">([^<]+)</span><span class="value">([^<]+)<', table)
+    assert counted == [
+        ("one answer to compare", "1"),
+        ("needs a figure", "1"),
+        ("several parts", "1"),
+        ("multiple choice", "1"),
+    ]

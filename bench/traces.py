@@ -1,0 +1,181 @@
+"""Compares the checks of long traces with published labels, and their loops with those of a reader.
+
+    python bench/traces.py --data DIR [--show] [--json FILE]
+    python bench/traces.py --data DIR --stream 2000 4000 [--json FILE]
+
+In: DIR/outputs/long. Out: published labels and outcomes per file, the reasons of the check `trace`,
+every trace on which label and verdict disagree, with what the check states about it, and the loops
+that the check finds in the traces of `trace_labels.json`, where a reader labelled them. With
+`--stream N …`, the cost of auditing N traces of 120,000 characters by one worker instead: the
+longest traces, repeated to this length, each with a number of its own.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+from data_option import add_data_option
+from measure import measure
+from results import Figure, add_json_option, write_figures
+
+from curator.answers import Grader, render_answer
+from curator.checks import CHECKS, Candidate, collect_evidence, compare_pairs
+from curator.checks.loops import find_loops
+from curator.checks.trace import LOOP
+from curator.core.model import Verdict
+
+LABELS = json.loads(Path(__file__).with_name("trace_labels.json").read_text("utf-8"))
+OUTCOMES = ("equal", "different", "undecided", "no answer")
+CHUNK = 50
+LENGTH = 120_000
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A trace with its published label and the verdicts on it."""
+
+    item: int
+    right: bool
+    candidate: Candidate
+    trace: Verdict | None
+
+    @property
+    def outcome(self) -> str:
+        """How its answer compares with the gold answer."""
+        found = self.candidate.equivalence
+        return found.outcome if found else "no answer"
+
+
+def read_rows(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open(encoding="utf-8") as file:
+        yield from map(json.loads, file)
+
+
+def check_traces(path: Path, grader: Grader) -> Iterator[Checked]:
+    """Yield the traces of a file with their verdicts, in order."""
+    check = CHECKS["trace"]
+    needs = ("answer", "equivalence", "thought_agrees")
+    rows = read_rows(path)
+    while chunk := list(islice(rows, CHUNK)):
+        candidates = [
+            Candidate(b"", "CoT", row["question"], row["code"][0], row["answer"], ())
+            for row in chunk
+        ]
+        compare = partial(compare_pairs, grade=lambda pairs: list(grader.map(pairs)))
+        checked = collect_evidence(candidates, needs, lambda programs: (), compare)
+        for row, candidate in zip(chunk, checked, strict=True):
+            verdict = check.run(candidate, check.version)
+            yield Checked(row["idx"], row["score"][0], candidate, verdict)
+
+
+def describe(one: Checked) -> str:
+    """Return one line about a trace on which label and outcome disagree."""
+    answer = render_answer(one.candidate.answer) if one.candidate.answer else ""
+    label = "right" if one.right else "wrong"
+    reason = one.trace.reason if one.trace else ""
+    return (
+        f"    {one.item:4} label {label}, {one.outcome}: gold {one.candidate.gold!r}, "
+        f"answer {answer!r}" + (f" ({reason})" if reason else "")
+    )
+
+
+def compare_with_labels(long: Path, show: bool) -> Iterator[Figure]:
+    """Print the table of labels and outcomes per file, the reasons, and the disagreements."""
+    head = "".join(f"{outcome:>11}" for outcome in OUTCOMES)
+    print(f"{'':26}{'label':>8}{head}")
+    reasons: dict[str, Counter[str]] = {}
+    with Grader() as grader:
+        for path in sorted(long.glob("*.jsonl")):
+            checked = list(check_traces(path, grader))
+            counts = Counter((one.right, one.outcome) for one in checked)
+            apart = [one for one in checked if one.right != (one.outcome == "equal")]
+            reasons[path.stem] = Counter(
+                (one.trace.reason or "passed") if one.trace else "not a trace" for one in checked
+            )
+            for right in (True, False):
+                cells = "".join(f"{counts[right, outcome]:11,}" for outcome in OUTCOMES)
+                name, label = (path.stem, "right") if right else ("", "wrong")
+                print(f"{name:26}{label:>8}{cells}", flush=True)
+            for one in apart if show else ():
+                print(describe(one))
+            yield Figure(f"{path.stem}, disagreements", len(apart), "traces")
+    for name, found in reasons.items():
+        print(f"{name}: " + ", ".join(f"{reason} {n:,}" for reason, n in found.most_common()))
+
+
+def compare_loops(long: Path, show: bool) -> Iterator[Figure]:
+    """Print how the check agrees with the loops that a reader found.
+
+    The limits were chosen with one group of traces; the other one was labelled afterwards, without
+    seeing what the check finds.
+    """
+    for group in ("chosen with", "held out"):
+        counts: Counter[tuple[bool, bool]] = Counter()
+        for name, labels in LABELS[group].items():
+            for row in read_rows(long / f"{name}.jsonl"):
+                label = labels.get(str(row["idx"]))
+                if label is None:
+                    continue
+                share = find_loops(row["code"][0]).share
+                counts[label, share >= LOOP] += 1
+                if show and label != (share >= LOOP):
+                    print(f"    {name} {row['idx']}: label {label}, share {share:.2f}")
+        print(
+            f"loops, {group}: {counts[True, True]} found, {counts[True, False]} missed, "
+            f"{counts[False, True]} false; {counts[False, False]} traces without any"
+        )
+        yield Figure(f"loops missed, {group}", counts[True, False], "traces")
+        yield Figure(f"false loops, {group}", counts[False, True], "traces")
+
+
+def measure_stream(long: Path, sizes: Sequence[int]) -> Iterator[Figure]:
+    """Print what an audit of many long traces takes."""
+    rows = [row for path in sorted(long.glob("sky-t1-14b*.jsonl")) for row in read_rows(path)]
+    rows = [row for row in rows if len(row["code"][0]) > LENGTH // 2]
+    for size in sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "traces.jsonl"
+            with file.open("w", encoding="utf-8") as out:
+                for number, row in enumerate(islice(cycle(rows), size)):
+                    thought = (row["code"][0].partition(">")[2] * 2)[: LENGTH - 100]
+                    text = f"<think>Case {number}. {thought}</think>\nThe answer is {row['gt']}."
+                    line = {"question": f"{row['question']} Case {number}.", "response": text}
+                    out.write(json.dumps({**line, "gold": row["gt"]}) + "\n")
+            command = [sys.executable, "-m", "curator", "audit", str(file), "--workers", "1"]
+            cost = measure([*command, "--store", str(Path(folder) / "store"), "--json"])
+        print(
+            f"audit of {size:,} traces of {LENGTH:,} characters: {cost.peak_mb:,.0f} MB, "
+            f"{cost.wall_s:,.0f} s, {cost.cpu_s:,.0f} CPU s",
+            flush=True,
+        )
+        yield Figure(f"audit of {size:,} traces, peak", round(cost.peak_mb), "MB")
+        yield Figure(f"audit of {size:,} traces, CPU", round(cost.cpu_s, 1), "s")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    add_data_option(parser, "outputs")
+    parser.add_argument("--show", action="store_true", help="Print every disagreement.")
+    parser.add_argument("--stream", type=int, nargs="+", metavar="N", help="Audit N long traces.")
+    add_json_option(parser)
+    arguments = parser.parse_args()
+    long = arguments.data / "outputs/long"
+    if arguments.stream:
+        figures = list(measure_stream(long, arguments.stream))
+    else:
+        figures = list(compare_with_labels(long, arguments.show))
+        figures += compare_loops(long, arguments.show)
+    write_figures(arguments.json, figures)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""Measure a release for its card: errors of reward functions, and right and wrong attempts.
+
+In: an engine, a version and the Parquet files of its release. Out: `Measures`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from curator.release.attempts import PER_PROBLEM, Pairing, pair_attempts
+from curator.release.prompts import why_unchecked
+from curator.release.splits import select_attempts
+from curator.rewards.certification import Certificate, Gold
+from curator.versions.content import content_of
+from curator.versions.rows import read_rows
+from datastore.engine import Engine, scan
+from datastore.files import scratch
+from datastore.store import Store
+from datastore.versions import Manifest
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What was measured of a release."""
+
+    pairing: Pairing = field(default_factory=Pairing)
+    """The pairs that an export in a format of attempts has, without a held-out share."""
+    certificate: Certificate | None = None
+    """Error rates of reward functions on the golds; None if none were to be certified."""
+
+
+def measure(
+    engine: Engine,
+    store: Store,
+    version: Manifest,
+    files: Sequence[Path],
+    certificate: Certificate | None,
+) -> Measures:
+    """Certify the functions of `certificate` on all golds of `files`, and count the pairs."""
+    pairing = Pairing()
+    if any(subset.failed for subset in content_of(version).subsets.values()):
+        with scratch(engine.folder) as folder:
+            attempts = read_rows(engine, store, version, partial(select_attempts, 0.0, ""))
+            for _ in pair_attempts(attempts, pairing, folder, PER_PROBLEM):
+                pass
+    if certificate:
+        certificate.add(_checkable_golds(engine, files))
+    return Measures(pairing, certificate)
+
+
+def _checkable_golds(engine: Engine, files: Sequence[Path]) -> Iterator[Gold]:
+    """Yield the distinct golds that a reward can check, with their choices."""
+    query = f"SELECT DISTINCT gold, choices FROM {scan(files)} ORDER BY ALL"
+    for batch in engine.batches(query):
+        columns = (batch.column(name).to_pylist() for name in ("gold", "choices"))
+        for gold, choices in zip(*columns, strict=True):
+            if not why_unchecked(gold, tuple(choices)):
+                yield gold, tuple(choices)

@@ -1,0 +1,100 @@
+"""Where an export writes the thoughts of a version."""
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from curator import build
+from curator.core.errors import UsageError
+from curator.release.export import ExportOptions, export
+from curator.release.formats import FORMATS, Thoughts
+from datastore.store import Store
+
+RECIPE = """\
+name: traced
+about: solutions with and without a thought
+subsets:
+  one:
+    source: {file: rows.jsonl, columns: {question: q, gold: a, response: r}, licence: MIT}
+    kind: CoT
+    writers: [verbatim]
+    part: CoT
+screens: {contamination: null}
+"""
+ROWS = {
+    "How many are two and two?": "<think>2 + 2 = 4</think>The answer is 4.",
+    "How many are two and three?": "The answer is 5.",
+    "How many are two and four?": (
+        "<|begin_of_thought|>\n2 + 4\n<|end_of_thought|>\n\n"
+        "<|begin_of_solution|>\nThe answer is 6.<|end_of_solution|>"
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("traced")
+    golds = ("4", "5", "6")
+    rows = [{"q": q, "a": a, "r": r} for (q, r), a in zip(ROWS.items(), golds, strict=True)]
+    (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (folder / "traced.yaml").write_text(RECIPE)
+    build(folder / "traced.yaml", folder / "store")
+    return folder / "store"
+
+
+def write(store: Path, form: str, thoughts: Thoughts, target: Path) -> Path:
+    with Store(store, readonly=True) as opened:
+        manifest = opened.versions.get("traced")
+        assert (
+            export(opened, manifest, form, target, options=ExportOptions(thoughts=thoughts)).rows
+            == 3
+        )
+    return target
+
+
+@pytest.mark.parametrize(
+    ("thoughts", "expected"),
+    [
+        ("keep", {(text, None) for text in ROWS.values()}),
+        ("drop", {(f"The answer is {n}.", None) for n in (4, 5, 6)}),
+        (
+            "apart",
+            {
+                ("The answer is 4.", "2 + 2 = 4"),
+                ("The answer is 5.", None),
+                ("The answer is 6.", "2 + 4"),
+            },
+        ),
+    ],
+)
+def test_messages_state_thoughts_as_asked(
+    store: Path, tmp_path: Path, thoughts: Thoughts, expected: set[tuple[str, str | None]]
+) -> None:
+    path = write(store, "messages", thoughts, tmp_path / "rows.jsonl")
+    turns = [json.loads(line)["messages"][1] for line in path.read_text().splitlines()]
+    assert {(turn["content"], turn.get("reasoning_content")) for turn in turns} == expected
+
+
+def test_parquet_has_a_column_of_thoughts_if_they_are_apart(store: Path, tmp_path: Path) -> None:
+    apart = pq.read_table(write(store, "parquet", "apart", tmp_path / "apart.parquet"))
+    assert sorted(apart["thought"].to_pylist()) == ["", "2 + 2 = 4", "2 + 4"]
+    kept = pq.read_table(write(store, "parquet", "keep", tmp_path / "kept.parquet"))
+    assert "thought" not in kept.schema.names
+    assert sorted(kept["output"].to_pylist()) == sorted(ROWS.values())
+
+
+@pytest.mark.parametrize("form", [name for name, each in FORMATS.items() if not each.thoughts])
+def test_a_format_without_a_field_for_thoughts_says_which_have_one(
+    store: Path, tmp_path: Path, form: str
+) -> None:
+    with pytest.raises(UsageError, match=r"messages, parquet"):
+        write(store, form, "apart", tmp_path / "rows")
+    assert not (tmp_path / "rows").exists()
+
+
+@pytest.mark.parametrize("form", ["alpaca", "prompt-completion"])
+def test_every_format_can_drop_thoughts(store: Path, tmp_path: Path, form: str) -> None:
+    text = write(store, form, "drop", tmp_path / "rows").read_text()
+    assert "2 + 2" not in text and "The answer is 4." in text
