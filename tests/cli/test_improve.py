@@ -4,6 +4,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -37,7 +38,10 @@ subsets:
     kind: CoT
     writers: [cot]
 screens: {contamination: null}
-teacher: {model: replaced, parameters: {temperature: 1.0, max_tokens: 16}}
+teacher:
+  model: replaced
+  parameters: {temperature: 1.0, max_tokens: 16}
+  concurrency: 4
 sampling: {tries: 4, prompts: prompts}
 """
 PROMPT = "{# version 1: the question alone #}\n### user\n{{ question }}{{ options }}\n"
@@ -122,7 +126,7 @@ def world(base: Path, tmp_path: Path) -> Path:
 
 def words(world: Path, *more: object) -> list[object]:
     """Return the arguments of two rounds; the model is served by another process."""
-    server = f"python {ROOT / 'tests/cli/model_server.py'} {{model}} {{port}} {world / 'log'}"
+    server = f"python {ROOT / 'tests/trainers/chat_server.py'} {{model}} {{port}} {world / 'log'}"
     fixed = ["improve", "minus.yaml", "--training", "tiny.yaml", "--rounds", 2, "--how", "CoT"]
     places = ["--mirror", "mirror", "--store", "store", "-o", "runs"]
     return [*fixed, "--max-answer", 16, "--server", server, *places, *more]
@@ -159,25 +163,28 @@ def kill_when(world: Path, reached: Callable[[], bool]) -> None:
         running.wait()
 
 
-def test_two_rounds_survive_kills_and_repeat_nothing(world: Path) -> None:
+def test_two_rounds_survive_kills_and_repeat_nothing(base: Path, world: Path) -> None:
+    limit, store = world / "log.limit", world / "store"
     # Killed during the build of round 1, while the server answers no further call.
     stop = 1 + EVALS + 9
-    (world / "log.limit").write_text(str(stop))
-    kill_when(world, lambda: len(lines(world)) == stop and calls_in(world / "store") == stop - 1)
-    (world / "log.limit").unlink()
-    # Killed during the training of round 1.
+    limit.write_text(str(stop))
+    kill_when(world, lambda: len(lines(world)) == stop and calls_in(store) == stop - 1)
+    # Killed during the training of round 1, or after it: the trained model answers no call yet.
+    limit.write_text(str(2 + EVALS + PROBLEMS * TRIES))
     kill_when(world, lambda: any(world.glob("runs/minus/*/checkpoints/checkpoint-*")))
-    served = lines(world)
-    assert served.count("started") == 2
-    assert len(served) - 2 == EVALS + PROBLEMS * TRIES
+    limit.unlink()
+    before = lines(world)
+    assert before.count(f"started {base}") == 2
+    assert calls_in(store) == EVALS + PROBLEMS * TRIES
 
     done = curator(*words(world), cwd=world)
     assert done.returncode == 0, done.stderr
     served = lines(world)
-    calls = [line for line in served if line != "started"]
-    # The base model was not needed again; both later models were served once.
-    assert served.count("started") == 4
+    calls = [line for line in served if not line.startswith("started")]
     assert len(calls) == len(set(calls)) == 3 * EVALS + 2 * PROBLEMS * TRIES
+    # The base model was not needed again; each later model was served once for all its calls.
+    later = [line for line in served[len(before) :] if line.startswith("started")]
+    assert len(later) == len(set(later)) == 2 and f"started {base}" not in later
     head, first, second, third = done.stdout.splitlines()[:4]
     assert head.split() == ["round", "trained", "on", "rows", "solve", "rate", "gsm8k"]
     assert first.startswith("base   ·")
@@ -187,12 +194,14 @@ def test_two_rounds_survive_kills_and_repeat_nothing(world: Path) -> None:
     )
 
     records = {path: path.stat().st_mtime_ns for path in world.glob("runs/**/training.json")}
-    assert len(records) == 2
+    # Each round starts from the base model.
+    models = [json.loads(path.read_text())["recipe"]["model"] for path in records]
+    assert models == [str(base)] * 2
     again = curator(*words(world), cwd=world)
     assert (again.returncode, again.stdout) == (0, done.stdout)
     assert lines(world) == served
     assert {path: path.stat().st_mtime_ns for path in records} == records
-    with Store(world / "store", readonly=True) as opened:
+    with Store(store, readonly=True) as opened:
         assert opened.versions.numbers("minus") == [1, 2]
         messages = [opened.versions.get(f"minus@{n}").message for n in (1, 2)]
     assert re.fullmatch(r"Round 1: solutions of /.*/model", messages[0])
@@ -270,11 +279,27 @@ def test_a_change_repeats_only_what_depends_on_it(world: Path) -> None:
     ]
 
 
-def test_a_model_without_a_right_solution_is_not_trained_on(world: Path) -> None:
+def test_a_base_model_that_changed_is_sampled_again(base: Path, world: Path) -> None:
     wrong = json.dumps(completion("Take it away. The answer is 77.", "m")).encode()
+    changed = shutil.copytree(base, world / "base")
+    (world / "tiny.yaml").write_text(TRAINING.replace("MODEL", str(changed)))
     with Server(reply=lambda body, number: (200, {}, wrong)) as server:
+        for times in (1, 2):
+            with pytest.raises(UsageError, match="would have no rows"):
+                run(world, server, [])
+            assert server.served.total() == times * (EVALS + PROBLEMS * TRIES)
+            (changed / "generation_config.json").write_text('{"top_k": 7}')
+
+
+def test_a_model_without_a_right_solution_is_not_trained_on(world: Path) -> None:
+    def reply_wrong(body: dict[str, Any], number: int) -> tuple[int, dict[str, str], bytes]:
+        solution = "" if "9 minus" in body["messages"][-1]["content"] else "Take it away. "
+        return 200, {}, json.dumps(completion(f"{solution}The answer is 77.", "m")).encode()
+
+    reasons = r"contradicts the gold.*other replies have no rationale \(4 × .*without solution\)"
+    with Server(reply=reply_wrong) as server:
         for _ in range(2):
-            with pytest.raises(UsageError, match=r"minus would have no rows.*contradicts the gold"):
+            with pytest.raises(UsageError, match=f"minus would have no rows.*{reasons}"):
                 run(world, server, [])
         assert server.served.total() == EVALS + PROBLEMS * TRIES
     assert not list(world.glob("runs/minus/*/"))
