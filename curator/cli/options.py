@@ -130,6 +130,16 @@ LimitOption = Annotated[
 AnswerOption = Annotated[
     int, typer.Option("--max-answer", metavar="N", min=1, help="Maximum tokens per sample.")
 ]
+TrainingOption = Annotated[
+    str,
+    typer.Option("--training", metavar="RECIPE", help="Training recipe, the same for all models."),
+]
+BaseModelOption = Annotated[
+    str,
+    typer.Option(
+        "--model", metavar="MODEL", help="Base model. Default: that of the training recipe."
+    ),
+]
 ServerOption = Annotated[
     str,
     typer.Option(

@@ -5,37 +5,27 @@ MAmmoTH. Every step writes a file named after its inputs, so a rerun resumes whe
 stopped, and a changed recipe repeats only its own steps.
 """
 
-import json
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from hashlib import sha256
 from pathlib import Path
 
+from curator.cli.model_steps import (
+    Evaluation,
+    ModelServer,
+    Trained,
+    export_release,
+    load_sft,
+    score_model,
+    train_model,
+)
 from curator.core.errors import UsageError
-from curator.core.progress import Listener
-from curator.core.samples import write_samples
 from curator.pipeline.build import build
-from curator.pipeline.grade import grade_in_shards
 from curator.pipeline.run_options import RunOptions
-from curator.pipeline.sample import SampleRequest, find_sets, sample
+from curator.pipeline.sample import SampleRequest, find_sets
 from curator.recipe.load import load_recipe
-from curator.recipe.yaml_document import read_document, shipped_recipes
-from curator.release.export import export
-from curator.teacher import TeacherSettings
-from curator.teacher.local_server import digest_model
+from curator.recipe.yaml_document import shipped_recipes
 from curator.versions.content import content_of
-from datastore.store import Store
-from trainers.evaluation.evaluate import Result, read_result, write_result
-from trainers.evaluation.evaluate_files import evaluate_files
-from trainers.preflight import preflight
-from trainers.recipe import PART, SFT, Training, load_training
-from trainers.run import IGNORED_KEYS
-from trainers.sft import train_sft
-
-ModelServer = Callable[[str], AbstractContextManager[str]]
-"""Serves the model in a folder; yields the address of its endpoint."""
+from trainers.evaluation.evaluate import Result
 
 
 @dataclass(frozen=True)
@@ -91,75 +81,18 @@ def study(
     # Validate all inputs before the first long step.
     recipes = [load_recipe(name) for name in request.recipes]
     find_sets(request.sampling)
-    _load_sft(request, "release")
-    listener = options.listener
+    load_sft(request.training, request.overrides, "release")
+    evaluation = Evaluation(request.sampling, request.parameters, store, options)
     results = []
     for recipe in recipes:
-        listener.note(f"{recipe.name}: building")
+        options.listener.note(f"{recipe.name}: building")
         manifest = build(recipe, store, options=options)
         run_folder = folder / recipe.name
-        run_folder.mkdir(parents=True, exist_ok=True)
-        release = run_folder / f"{manifest.digest[:12]}.jsonl"
-        with Store(store, readonly=True) as opened:
-            if not release.exists():
-                export(opened, manifest, "prompt-completion", release)
-        model = _train(request, release, run_folder, listener)
-        # The folder's name states what was trained; a retrained model may differ all the same.
-        digest = digest_model(str(model / "model"))
-        inputs = json.dumps(
-            [model.name, digest, repr(request.sampling), dict(request.parameters)], sort_keys=True
-        )
-        key = sha256(inputs.encode()).hexdigest()[:12]
-        samples, file = run_folder / f"{key}.samples.jsonl", run_folder / f"{key}.json"
-        if not samples.exists():
-            listener.note(f"{recipe.name}: sampling")
-            with serve(str(model / "model")) as address, Store(store) as opened:
-                settings = TeacherSettings(
-                    model=str(model / "model"),
-                    base_url=address,
-                    family=f"local {digest}",
-                    key_env="",
-                    parameters=dict(request.parameters),
-                )
-                write_samples(sample(request.sampling, settings, opened, options), samples)
-        if not file.exists():
-            listener.note(f"{recipe.name}: scoring")
-            grade = partial(grade_in_shards, store=store, options=options)
-            result = evaluate_files([samples], recipe.name, grade, trained_on=release)
-            write_result(result, file)
+        release = export_release(store, manifest, run_folder)
+        training = load_sft(request.training, request.overrides, str(release))
+        model = train_model(training, recipe.name, options.listener) / "model"
+        trained = Trained(recipe.name, str(model), release)
+        result, file = score_model(trained, evaluation, run_folder, serve)
         count = content_of(manifest).rows.count
-        results.append(MixtureResult(recipe.name, manifest.ref, count, read_result(file), file))
+        results.append(MixtureResult(recipe.name, manifest.ref, count, result, file))
     return results
-
-
-def _train(request: StudyRequest, release: Path, run_folder: Path, listener: Listener) -> Path:
-    """Train on a release, unless that is done; return the folder of the run."""
-    training = _load_sft(request, str(release))
-    inputs = training.model_dump_json(exclude=IGNORED_KEYS)
-    folder = run_folder / f"{release.stem}-{sha256(inputs.encode()).hexdigest()[:8]}"
-    training = training.model_copy(update={"output": str(folder)})
-    if not (folder / "model").exists():
-        checks = preflight(training)
-        missing = [line for one in checks for line in one.missing]
-        missing += [f"several processes: {one.launch}" for one in checks if one.launch]
-        if missing:
-            raise UsageError(f"{request.training} for {release} needs {'; '.join(missing)}")
-    listener.note(f"{run_folder.name}: training")
-    train_sft(training, listener.note)
-    return folder
-
-
-def _load_sft(request: StudyRequest, release: str) -> SFT:
-    """Load the training recipe for one release, without an output folder.
-
-    Raises RecipeError, and UsageError if it is not an SFT recipe.
-    """
-    kind = read_document(request.training, Training, PART).values.get("train")
-    if kind != "sft":
-        raise UsageError(
-            f"{request.training} trains {kind}. A study needs a recipe with train: sft."
-        )
-    overrides = {**request.overrides, "release": release, "output": ""}
-    training = load_training(request.training, overrides)
-    assert isinstance(training, SFT)
-    return training

@@ -218,10 +218,12 @@ def check_has_rows(name: str, result: Result) -> None:
             stopped.append(f"{counts.available:,} not drawn by the mixture")
         if counts.waits_for:
             stopped.append(f"waits for {', '.join(counts.waits_for)}")
+        unread = counts.taught.unread if counts.taught else {}
+        whys = ", ".join(f"{count:,} × {reason}" for reason, count in unread.items())
         if not counts.rationales and not counts.waits_for:
-            unread = counts.taught.unread if counts.taught else {}
-            whys = ", ".join(f"{count:,} × {reason}" for reason, count in unread.items())
             stopped.append("no rationale was written" + (f" ({whys})" if whys else ""))
+        elif whys:
+            stopped.append(f"other replies have no rationale ({whys})")
         reasons.append(f"{subset}: {', '.join(stopped)}")
     raise UsageError(f"{name} would have no rows, so no version was made. {'; '.join(reasons)}.")
 

@@ -146,6 +146,7 @@ RUNS: dict[str, list[tuple[str, ...]]] = {
         ("evaluate", f"s{RAW}.jsonl"),
     ],
     "study": [("study", f"x{RAW}", *STORE)],
+    "improve": [("improve", MARK, *STORE), ("improve", f"x{RAW}", "--sets", MARK, *STORE)],
     "replay": [("replay", "--calls", "calls.jsonl", "--write", f"copy{RAW}.jsonl")],
     "sources": [("sources", "--mirror", "mirror")],
     "sandbox": [("sandbox",)],

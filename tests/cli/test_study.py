@@ -140,7 +140,7 @@ def test_mistakes_are_reported_before_anything_is_built(world: Path) -> None:
         ),
         (
             ("study", world / "recipes", "--training", "verifier"),
-            "A study needs a recipe with train: sft",
+            "Choose a training recipe with train: sft",
         ),
         (("study", world / "recipes", "--sets", "gsm9"), "Did you mean 'gsm8k'?"),
     ):

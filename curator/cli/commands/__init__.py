@@ -36,6 +36,7 @@ COMMANDS = (
     "score",
     "evaluate",
     "study",
+    "improve",
     "replay",
     "sources",
     "sandbox",

@@ -9,12 +9,14 @@ from curator.cli.app import app, show_json, show_progress
 from curator.cli.options import (
     DEFAULT_STORE,
     AnswerOption,
+    BaseModelOption,
     HowOption,
     JsonOption,
     LimitOption,
     ServerOption,
     SetsOption,
     StoreOption,
+    TrainingOption,
     run_options,
 )
 from curator.cli.tables import print_table
@@ -30,14 +32,6 @@ if TYPE_CHECKING:
 STUDY = Path("runs/study")
 
 
-TrainingOption = Annotated[
-    str,
-    typer.Option(
-        "--training", metavar="RECIPE", help="Training recipe, the same for every mixture."
-    ),
-]
-
-
 @app.command(epilog="Example: curator study ablations --training mammoth-7b --sets gsm8k,math")
 @run_options("mirror", "allow_missing")
 def study(
@@ -49,12 +43,7 @@ def study(
     ],
     options: "RunOptions",
     training: TrainingOption = "small-cpu",
-    model: Annotated[
-        str,
-        typer.Option(
-            "--model", metavar="MODEL", help="Base model. Default: that of the training recipe."
-        ),
-    ] = "",
+    model: BaseModelOption = "",
     sets: SetsOption = "gsm8k",
     how: HowOption = "hybrid",
     limit: LimitOption = None,

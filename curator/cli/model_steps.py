@@ -1,0 +1,148 @@
+"""Steps that `curator study` and `curator improve` share: release, train, sample and score.
+
+In: a version, a training recipe, a model. Out: files in the folder of the run, each named after its
+inputs, so that a rerun resumes and repeats only what a change affects.
+"""
+
+import gc
+import json
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+
+from curator.core.errors import UsageError
+from curator.core.progress import Listener
+from curator.core.samples import write_samples
+from curator.pipeline.grade import grade_in_shards
+from curator.pipeline.run_options import RunOptions
+from curator.pipeline.sample import SampleRequest, sample
+from curator.recipe.yaml_document import read_document
+from curator.release.export import export
+from curator.teacher import TeacherSettings
+from curator.teacher.local_server import digest_model
+from datastore.store import Store
+from datastore.versions import Manifest
+from trainers.evaluation.evaluate import Result, read_result, write_result
+from trainers.evaluation.evaluate_files import evaluate_files
+from trainers.preflight import preflight
+from trainers.recipe import PART, SFT, Training, load_training
+from trainers.run import IGNORED_KEYS
+from trainers.sft import train_sft
+
+ModelServer = Callable[[str], AbstractContextManager[str]]
+"""Serves a model, by its folder or Hub id; yields the address of its endpoint."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How a model is sampled and scored."""
+
+    sampling: SampleRequest
+    """Evaluation sets, and how solutions are sampled."""
+    parameters: Mapping[str, object]
+    """Parameters of the sampling calls: temperature, max_tokens."""
+    store: Path
+    options: RunOptions
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model to be scored."""
+
+    name: str
+    """Name in results and notes."""
+    model: str
+    """Folder or Hub id."""
+    release: Path | None = None
+    """File that it was trained on; None for a base model."""
+
+
+def export_release(store: Path, manifest: Manifest, folder: Path) -> Path:
+    """Export a version to train on, unless that is done; return the file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    release = folder / f"{manifest.digest[:12]}.jsonl"
+    if not release.exists():
+        with Store(store, readonly=True) as opened:
+            export(opened, manifest, "prompt-completion", release)
+    return release
+
+
+def load_sft(training: str, overrides: Mapping[str, str], release: str) -> SFT:
+    """Load a training recipe for one release, without an output folder.
+
+    Raises RecipeError, and UsageError if it is not an SFT recipe.
+    """
+    kind = read_document(training, Training, PART).values.get("train")
+    if kind != "sft":
+        raise UsageError(f"{training} trains {kind}. Choose a training recipe with train: sft.")
+    loaded = load_training(training, {**overrides, "release": release, "output": ""})
+    assert isinstance(loaded, SFT)
+    return loaded
+
+
+def train_model(training: SFT, name: str, listener: Listener) -> Path:
+    """Train on the recipe's release, unless that is done; return the folder of the run.
+
+    It is beside the release. Raises UsageError with the command to run first if training needs
+    several processes.
+    """
+    release = Path(training.release)
+    inputs = training.model_dump_json(exclude=IGNORED_KEYS)
+    folder = release.with_name(f"{release.stem}-{sha256(inputs.encode()).hexdigest()[:8]}")
+    training = training.model_copy(update={"output": str(folder)})
+    if not (folder / "model").exists():
+        checks = preflight(training)
+        missing = [line for one in checks for line in one.missing]
+        missing += [f"several processes: {one.launch}" for one in checks if one.launch]
+        if missing:
+            raise UsageError(f"{training.name} for {release} needs {'; '.join(missing)}")
+    listener.note(f"{name}: training")
+    train_sft(training, listener.note)
+    _free_gpu()
+    return folder
+
+
+def _free_gpu() -> None:
+    """Give back the memory of the GPU, which a server of the trained model needs next."""
+    import torch
+
+    gc.collect()
+    torch.cuda.empty_cache()
+
+
+def endpoint_of(model: str, address: str, parameters: Mapping[str, object]) -> TeacherSettings:
+    """Return the settings of a served model; calls are cached by the digest of its files."""
+    return TeacherSettings(
+        model=model,
+        base_url=address,
+        family=f"local {digest_model(model)}".strip(),
+        key_env="",
+        parameters=dict(parameters),
+    )
+
+
+def score_model(
+    trained: Trained, evaluation: Evaluation, folder: Path, serve: ModelServer
+) -> tuple[Result, Path]:
+    """Sample a model and score it, unless that is done; return the result and its file."""
+    parts = Path(trained.model).parent.name if trained.release else trained.model
+    inputs = [parts, digest_model(trained.model), repr(evaluation.sampling)]
+    text = json.dumps([*inputs, dict(evaluation.parameters)], sort_keys=True)
+    key = sha256(text.encode()).hexdigest()[:12]
+    folder.mkdir(parents=True, exist_ok=True)
+    samples, file = folder / f"{key}.samples.jsonl", folder / f"{key}.json"
+    options = evaluation.options
+    if not samples.exists():
+        options.listener.note(f"{trained.name}: sampling")
+        with serve(trained.model) as address, Store(evaluation.store) as opened:
+            settings = endpoint_of(trained.model, address, evaluation.parameters)
+            write_samples(sample(evaluation.sampling, settings, opened, options), samples)
+    if not file.exists():
+        options.listener.note(f"{trained.name}: scoring")
+        grade = partial(grade_in_shards, store=evaluation.store, options=options)
+        result = evaluate_files([samples], trained.name, grade, trained_on=trained.release)
+        write_result(result, file)
+    return read_result(file), file
