@@ -34,5 +34,5 @@ class Check:
     """Whether a subset without the key `checks` uses it. Changes the digest of such versions."""
     undecided: tuple[str, ...] = ()
     """Reasons of an undecided verdict; a recipe may keep rows by reason."""
-    audited_kinds: tuple[Kind, ...] = ("CoT", "PoT")
+    audited_kinds: tuple[Kind, ...] = ("CoT", "PoT", "TIR")
     """Kinds of rationale that `curator audit` checks with it."""

@@ -20,6 +20,7 @@ from curator.checks.candidate import Candidate
 from curator.checks.check import Evidence
 from curator.core.model import Answer
 from curator.core.thoughts import split_thought
+from curator.core.turns import find_final_text, find_turns
 from curator.sandbox import Execution
 
 CONCLUSION = 2_000
@@ -115,9 +116,18 @@ def _has_steps(candidate: Candidate) -> bool:
 
 
 def extract_answer(candidate: Candidate, executions: Mapping[str, Execution]) -> Answer | None:
-    """Return the final answer of a text, or of the output of a program that ended well."""
+    """Return the final answer of a text, or of the output of a program that ended well.
+
+    That of a TIR is read from the text behind its last output, or else from that output.
+    """
     if candidate.kind == "CoT":
         return extract(candidate.solution, candidate.choices)
+    if candidate.kind == "TIR":
+        turns = find_turns(candidate.solution)
+        if text := find_final_text(turns):
+            return extract(text, candidate.choices)
+        outputs = [turn.text for turn in turns if turn.kind == "output"]
+        return extract_output(outputs[-1]) if outputs else None
     execution = executions[candidate.text]
     return extract_output(execution.stdout) if execution.status == "ok" else None
 

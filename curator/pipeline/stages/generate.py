@@ -116,6 +116,7 @@ def generate(context: BuildContext, name: str, state: SubsetState) -> Written:
         "curator.writers",
         "curator.answers",
         "curator.core.thoughts",
+        "curator.core.turns",
         __name__,
         "curator.teacher.response",
         "curator.pipeline.band",
