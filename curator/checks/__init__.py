@@ -5,7 +5,16 @@ Checks are pure functions: `collect_evidence` has run programs and compared answ
 all checks.
 """
 
-from curator.checks import agreement, answer, evidence_level, executed, format, trace, verifiable
+from curator.checks import (
+    agreement,
+    answer,
+    evidence_level,
+    executed,
+    format,
+    replayed,
+    trace,
+    verifiable,
+)
 from curator.checks.candidate import MAX_CHARACTERS, Candidate
 from curator.checks.check import Check, Evidence, Proof
 from curator.checks.evidence import collect_evidence, compare_pairs
@@ -18,6 +27,7 @@ CHECKS: dict[str, Check] = {
     "evidence": evidence_level.CHECK,
     "verifiable": verifiable.CHECK,
     "trace": trace.CHECK,
+    "replayed": replayed.CHECK,
 }
 """In the order in which a subset runs its default checks."""
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from curator.answers import Equivalence, Steps
+from curator.checks.replay_result import Replay
 from curator.core.model import Answer, EvidenceLevel, Kind, Verdict
 from curator.sandbox import Execution
 
@@ -37,7 +38,7 @@ class Candidate:
     """How a teacher's solutions agreed on the gold answer. Its row id is that of the problem. None
     if upstream states the gold answer."""
     execution: Execution | None = None
-    """How the program ended; None for CoT."""
+    """How the program ended, of a TIR its last one; None for CoT."""
     answer: Answer | None = None
     """The final answer of the rationale."""
     equivalence: Equivalence | None = None
@@ -50,6 +51,8 @@ class Candidate:
     """The arithmetic of a text, recomputed; None for a program."""
     recomputed: bool = False
     """Whether all of these steps are right and the last one is equal to the gold answer."""
+    replay: Replay | None = None
+    """What the programs of a TIR print when they run again; None for other kinds."""
 
     @property
     def solution(self) -> str:

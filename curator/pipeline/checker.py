@@ -15,12 +15,13 @@ from typing import Any, Self
 from curator import answers, sandbox
 from curator.answers import Equivalence, Grader
 from curator.checks import CHECKS, Candidate, collect_evidence, compare_pairs
-from curator.checks.evidence import Pair
+from curator.checks.check import Pair
 from curator.checks.grade_samples import GradedProblem, grade
 from curator.core.model import Answer, Verdict, content_id
 from curator.core.samples import SampledProblem
 from curator.recipe.schema import Limits
 from curator.sandbox import Execution, Sandbox
+from curator.sandbox.session import SESSION_OUTPUT, is_session
 from datastore.compute_missing import chunks, compute_missing
 from datastore.ledger import Ledger
 
@@ -28,6 +29,11 @@ CHUNK = 1_000
 """Candidates checked at once."""
 LONGEST_VALUE = 2_000
 """Maximum number of characters kept of a printed value, and of the end of all output."""
+
+
+def _longest_output(program: str) -> int:
+    """Return how many characters of the output of a program are kept."""
+    return SESSION_OUTPUT if is_session(program) else LONGEST_VALUE
 
 
 class Checker:
@@ -112,11 +118,12 @@ class Checker:
         """Run the programs whose executions are not cached."""
 
         def run(missing: Sequence[str]) -> Iterator[dict[str, Any]]:
-            for execution in (self._sandbox or self._start_sandbox()).map(missing):
+            executions = (self._sandbox or self._start_sandbox()).map(missing)
+            for program, execution in zip(missing, executions, strict=True):
                 yield {
                     "status": execution.status,
                     "value": execution.value[:LONGEST_VALUE],
-                    "stdout": execution.stdout[-LONGEST_VALUE:],
+                    "stdout": execution.stdout[-_longest_output(program) :],
                     "error": execution.error,
                     "seconds": round(execution.seconds, 6),
                     "completed": execution.completed,

@@ -16,6 +16,7 @@ from curator.sources.fields import Unreadable
 
 OUTPUT_ROLES = frozenset({"tool", "function", "ipython", "execution"})
 CODE_ROLES = frozenset({"code"})
+_ROLES = OUTPUT_ROLES | CODE_ROLES | {"text"}
 _CODE_KEYS = ("code", "program", "input", "query", "script", "python")
 """Names of the argument that holds the program."""
 REASONING = ("reasoning_content", "reasoning", "thinking")
@@ -26,11 +27,8 @@ Turn = tuple[Mapping[str, Any], str, Any]
 
 
 def uses_tools(turns: Sequence[Turn]) -> bool:
-    """Return whether a chat has a program or an output of one."""
-    return any(
-        role in OUTPUT_ROLES or role in CODE_ROLES or turn.get("tool_calls")
-        for turn, role, _ in turns
-    )
+    """Return whether a chat has tool calls, or the roles of texts, programs and outputs."""
+    return any(role in _ROLES or turn.get("tool_calls") for turn, role, _ in turns)
 
 
 def join_tool_turns(turns: Sequence[Turn], column: str) -> str:
