@@ -15,10 +15,8 @@ from trainers.models import load_causal, load_tokenizer, lora_config, stop_at, w
 from trainers.recipe import SFT
 from trainers.release import read_release
 from trainers.run import Log, load_finished, save_run, start_run, train, training_arguments
-from trainers.tokenize import Counts, Row, encode, set_template
+from trainers.tokenize import IGNORED, Counts, Row, encode, set_template
 
-IGNORED = -100
-"""Label that torch ignores in the loss."""
 CHECKED_ROWS = 16
 """Number of rows whose labels are checked before training, including the longest and shortest."""
 
@@ -95,7 +93,7 @@ def to_dataset(rows: Sequence[Row]) -> Any:
 def _labels(row: Row) -> Any:
     import numpy as np
 
-    return np.array([IGNORED] * len(row.prompt) + list(row.answer), dtype=np.int32)
+    return np.array([IGNORED] * len(row.prompt) + row.label_answer(), dtype=np.int32)
 
 
 def check_labels(trainer: Any, rows: Sequence[Row]) -> None:
@@ -116,8 +114,9 @@ def check_labels(trainer: Any, rows: Sequence[Row]) -> None:
             raise CuratorError(
                 f"Row {place + 1}: the trainer changed its tokens, expected the counted ones"
             )
-        if labels != [IGNORED] * len(prompt) + answer + [IGNORED] * rest:
+        expected, count = rows[place].label_answer(), rows[place].count_loss()
+        if labels != [IGNORED] * len(prompt) + expected + [IGNORED] * rest:
             raise CuratorError(
-                f"Row {place + 1}: expected loss on its {len(answer)} answer tokens only, saw it "
+                f"Row {place + 1}: expected loss on its {count} answer tokens only, saw it "
                 f"on {sum(label != IGNORED for label in labels)} tokens. Training was not started."
             )

@@ -23,8 +23,8 @@ from trainers.models import load_causal, load_reward, load_tokenizer, lora_confi
 from trainers.pairs import SolutionSet, draw_by_hash, make_pairs, split
 from trainers.recipe import Verifier
 from trainers.run import Log, load_finished, save_run, start_run, train, training_arguments
-from trainers.sft import IGNORED, check_labels
-from trainers.tokenize import Row
+from trainers.sft import check_labels
+from trainers.tokenize import IGNORED, Row
 
 REPORTED = ("auc", "pair_accuracy", "calibration_error")
 """Measures to log at the end."""
