@@ -21,9 +21,10 @@ from curator.core.model import Answer, Verdict, content_id
 from curator.core.samples import SampledProblem
 from curator.recipe.schema import Limits
 from curator.sandbox import Execution, Sandbox
-from curator.sandbox.session import SESSION_OUTPUT, is_session
+from curator.sandbox.session import SESSION_OUTPUT, build_session, is_session, read_session
 from datastore.compute_missing import chunks, compute_missing
 from datastore.ledger import Ledger
+from datastore.text import make_storable
 
 CHUNK = 1_000
 """Candidates checked at once."""
@@ -101,6 +102,18 @@ class Checker:
         """Return the final answer of each rationale; programs are run."""
         found = collect_evidence(candidates, ["answer"], self._run, self.compare)
         return [candidate.answer for candidate in found]
+
+    def run_session(self, programs: Sequence[str]) -> str:
+        """Return what the last program prints when all of them run in one session.
+
+        An error, or the reason why the session ended, is the last line.
+        """
+        (execution,) = self._run([build_session(programs)])
+        session = read_session(programs, execution)
+        if len(session.blocks) < len(programs):
+            return session.error or "the program ended the session"
+        last = session.blocks[-1]
+        return make_storable("\n".join(filter(None, (last.text.strip("\n"), last.error))))
 
     def grade_samples(self, problems: Iterable[SampledProblem]) -> Iterator[GradedProblem]:
         """Yield problems with graded samples, in order; programs are run."""

@@ -55,6 +55,7 @@ WRITERS: dict[str, Writer] = {
         Writer("annotated", _POT, "upstream's formulas as a program", write_annotated),
         Writer("cot", _COT, "a teacher's worked solution in words", prompts=("cot",)),
         Writer("pot", _POT, "a teacher's program that prints the answer", prompts=("pot",)),
+        Writer("tir", _TIR, "a teacher's solution with programs that run", prompts=("tir",)),
         Writer(
             "self_instruct",
             _COT | _POT,
