@@ -10,6 +10,7 @@ from curator.answers.parse.read import read
 from curator.checks import CHECKS, Candidate
 from curator.core.boxes import box_spans
 from curator.core.thoughts import split_thought
+from curator.core.turns import find_turns
 from curator.sandbox.implicit_result import extract_fenced, select_preamble
 from curator.sources.chat_columns import kind_of
 from curator.sources.datasets.math import boxes
@@ -48,6 +49,7 @@ READERS: dict[str, tuple[Callable[[str], object], int]] = {
     "extract_fenced": (extract_fenced, SIZE),
     "kind_of": (kind_of, SIZE),
     "split_thought": (split_thought, SIZE),
+    "find_turns": (find_turns, SIZE),
     "check trace": (lambda text: CHECKS["trace"].run(to_candidate(text), 1), SIZE),
     "find_computations": (lambda text: list(find_computations(text)), SIZE),
     "find_quantities": (find_quantities, SIZE),
@@ -75,6 +77,9 @@ TOKENS = (
     "The answer\n",
     "#### 5\n",
     "#### ",
+    "<code>",
+    "<|code|><|execution|>",
+    "```python\n```output\n",
     "<<1+1=2>>",
     "<<1+1=2>>2 ",
     "<<",

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from hashlib import sha256
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,9 @@ from curator.core.words import counted
 from trainers.launch import is_main_process, wait_for_file
 from trainers.recipe import SFT
 from trainers.release import Example, Release
-from trainers.tokenize import CHUNK, Counts, Row, Tally, Thoughts, encode_chunk
+from trainers.tokenize import CHUNK, IGNORED, Counts, Row, Tally, Thoughts, encode_chunk
 
-FORMAT = 1
-IGNORED = -100
-"""Label that torch ignores in the loss."""
+FORMAT = 2
 PARALLEL_ROWS = 20_000
 """Number of rows from which the start of other processes pays."""
 IDLE_S = 60
@@ -98,7 +96,12 @@ def read_row(dataset: Any, place: int) -> Row:
 
     one = dataset[place]
     ids, end = one["input_ids"], one["prompt_tokens"]
-    return Row(array("i", ids[:end]), array("i", ids[end:]))
+    masked, start = [], 0
+    for ignored, some in groupby(one["labels"][end:], lambda label: label == IGNORED):
+        stop = start + len(list(some))
+        masked += [(start, stop)] if ignored else []
+        start = stop
+    return Row(array("i", ids[:end]), array("i", ids[end:]), tuple(masked))
 
 
 def to_dataset(rows: Sequence[Row]) -> Any:
@@ -127,7 +130,7 @@ def _to_batch(rows: Sequence[Row]) -> Any:
         middle = start + len(row.prompt)
         ids[start:middle] = row.prompt
         ids[middle : middle + len(row.answer)] = row.answer
-        labels[middle : middle + len(row.answer)] = row.answer
+        labels[middle : middle + len(row.answer)] = row.label_answer()
     columns = [
         pa.ListArray.from_arrays(pa.array(ends), pa.array(ids)),
         pa.ListArray.from_arrays(pa.array(ends), pa.array(labels)),

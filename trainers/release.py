@@ -19,7 +19,9 @@ from typing import Any
 from curator.core.errors import UsageError
 from curator.core.model import QuarantinedRecord
 from curator.core.thoughts import join_thought
+from curator.sources.fields import Unreadable
 from curator.sources.readers.parquet import read_parquet
+from curator.sources.tool_turns import join_tool_turns, uses_tools
 from trainers.release_manifest import read_manifest
 
 LONGEST_LINE = 16_000_000
@@ -208,16 +210,41 @@ def _parse_row(row: Any, place: str) -> Example:
 def _parse_messages(messages: Any) -> tuple[tuple[Message, ...], str]:
     if not isinstance(messages, list) or len(messages) < 2:
         raise InvalidRow("messages: expected a list of at least a question and an answer")
+    messages, answer = _split_tool_turns(messages)
     turns = []
     for each in messages:
         if not isinstance(each, Mapping) or each.get("role") not in ROLES:
             raise InvalidRow(f"messages: expected role ({', '.join(ROLES)}) and content in each")
         turns.append(Message(each["role"], read_text(each, "content")))
-    if turns[-1].role != "assistant" or turns[-2].role != "user":
+    if answer and turns and turns[-1].role == "user":
+        return tuple(turns), answer
+    if len(turns) < 2 or turns[-1].role != "assistant" or turns[-2].role != "user":
         raise InvalidRow("messages: expected a user and an assistant message at the end")
     thought = messages[-1].get("reasoning_content") or ""
     thought = check_text(thought, "reasoning_content")
     return tuple(turns[:-1]), join_thought(thought, turns[-1].content)
+
+
+def _split_tool_turns(messages: list[Any]) -> tuple[list[Any], str]:
+    """Return the messages up to the last user's, and those behind it as one text.
+
+    Messages without tool calls are returned as they are, with an empty text.
+    """
+    roles = [each.get("role") if isinstance(each, Mapping) else "" for each in messages]
+    start = len(roles) - roles[::-1].index("user") if "user" in roles else len(roles)
+    behind = [
+        (each, str(each.get("role")), each.get("content"))
+        for each in messages[start:]
+        if isinstance(each, Mapping)
+    ]
+    if len(behind) < len(messages) - start or not uses_tools(behind):
+        return messages, ""
+    if roles[-1] != "assistant":
+        raise InvalidRow("messages: expected an assistant message at the end")
+    try:
+        return messages[:start], check_text(join_tool_turns(behind, "messages"), "messages")
+    except Unreadable as error:
+        raise InvalidRow(str(error)) from None
 
 
 def read_text(row: Mapping[str, Any], key: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from curator.core.errors import CuratorError
 from curator.core.words import counted, verb
-from trainers.encoded import IGNORED, load_encoded, read_lengths, read_row
+from trainers.encoded import load_encoded, read_lengths, read_row
 from trainers.models import load_causal, load_tokenizer, loading_options, lora_config, stop_at
 from trainers.recipe import SFT
 from trainers.release import read_release
@@ -25,7 +25,7 @@ from trainers.run import (
     train,
     training_arguments,
 )
-from trainers.tokenize import Counts, Row, set_template
+from trainers.tokenize import IGNORED, Counts, Row, set_template
 
 CHECKED_ROWS = 16
 """Number of rows whose labels are checked before training, including the longest and shortest."""
@@ -112,8 +112,9 @@ def check_labels(trainer: Any, lengths: Sequence[int], read: Callable[[int], Row
             raise CuratorError(
                 f"Row {place + 1}: the trainer changed its tokens, expected the counted ones"
             )
-        if labels != [IGNORED] * len(prompt) + answer + [IGNORED] * rest:
+        expected, count = row.label_answer(), row.count_loss()
+        if labels != [IGNORED] * len(prompt) + expected + [IGNORED] * rest:
             raise CuratorError(
-                f"Row {place + 1}: expected loss on its {len(answer)} answer tokens only, saw it "
+                f"Row {place + 1}: expected loss on its {count} answer tokens only, saw it "
                 f"on {sum(label != IGNORED for label in labels)} tokens. Training was not started."
             )

@@ -7,6 +7,7 @@ server sends the model what it was trained on.
 """
 
 from array import array
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from typing import Any, Literal
 
 from curator.core.errors import UsageError, to_one_line
 from curator.core.thoughts import read_trace, split_thought
+from curator.core.turns import find_turns, has_outputs
 from curator.core.words import counted, verb
 from trainers.release import Example, Message
 
@@ -32,6 +34,8 @@ ALPACA = (
 PROBE = "42"
 """Answer that shows what a template writes after an answer."""
 
+IGNORED = -100
+"""Label that torch ignores in the loss."""
 CHUNK = 1_000
 """Number of examples per call of the tokenizer."""
 Thoughts = Literal["train", "mask", "drop"]
@@ -46,6 +50,20 @@ class Row:
     """Includes a thought that is masked."""
     answer: "array[int]"
     """Includes the end token."""
+    masked: tuple[tuple[int, int], ...] = ()
+    """Spans of the answer's tokens that carry no loss: the outputs of tools, which a sandbox writes
+    when the model is used, with the marks that close them."""
+
+    def label_answer(self) -> list[int]:
+        """Return the labels of the answer's tokens."""
+        labels = list(self.answer)
+        for start, end in self.masked:
+            labels[start:end] = [IGNORED] * len(labels[start:end])
+        return labels
+
+    def count_loss(self) -> int:
+        """Return the number of tokens that carry loss."""
+        return len(self.answer) - sum(len(self.answer[a:b]) for a, b in self.masked)
 
 
 @dataclass(frozen=True)
@@ -55,7 +73,7 @@ class Counts:
     rows: int
     """Rows to train on."""
     prompt_tokens: int
-    """With those of masked thoughts."""
+    """With those of masked thoughts and of outputs of tools."""
     answer_tokens: int
     longest: int
     """Tokens of the longest row, before cutting."""
@@ -115,10 +133,11 @@ class Tally:
                 self._left_out += 1
                 return None
             self._cut += 1
-            row = Row(row.prompt, row.answer[: self._max_length - len(row.prompt)])
+            row = replace(row, answer=row.answer[: self._max_length - len(row.prompt)])
         self._rows += 1
-        self._prompts += len(row.prompt)
-        self._answers[subset] += len(row.answer)
+        loss = row.count_loss()
+        self._prompts += len(row.prompt) + len(row.answer) - loss
+        self._answers[subset] += loss
         return row
 
     def count(self, truncate: Literal["refuse", "allow"]) -> Counts:
@@ -205,14 +224,42 @@ def encode_chunk(examples: Sequence[Example], tokenizer: Any, thoughts: Thoughts
     prompts = _token_ids(tokenizer, [prompt for prompt, _ in texts])
     wholes = _token_ids(tokenizer, [prompt + answer for prompt, answer in texts])
     rows = []
-    for (_, answer), prompt, whole in zip(texts, prompts, wholes, strict=True):
+    for (before, answer), prompt, whole in zip(texts, prompts, wholes, strict=True):
         if whole[: len(prompt)] == prompt:
-            rows.append(Row(array("i", prompt), array("i", whole[len(prompt) :])))
+            row = Row(array("i", prompt), array("i", whole[len(prompt) :]))
         else:
             # A token crosses the boundary. Keep the prompt's tokens as they are in inference.
             (alone,) = _token_ids(tokenizer, [answer])
-            rows.append(Row(array("i", prompt), array("i", alone)))
+            row, before = Row(array("i", prompt), array("i", alone)), ""
+        masked = _find_outputs(tokenizer, before, answer, row) if has_outputs(answer) else ()
+        rows.append(replace(row, masked=masked) if masked else row)
     return rows
+
+
+def _find_outputs(
+    tokenizer: Any, before: str, answer: str, row: Row
+) -> tuple[tuple[int, int], ...]:
+    """Return the spans of the answer's tokens that are outputs of tools.
+
+    A token that reaches into an output counts, so that no part of it carries loss.
+    """
+    if not tokenizer.is_fast:
+        raise UsageError(
+            "The model's tokenizer is a slow one, which does not state where its tokens are, so "
+            "that outputs of tools cannot be masked. Choose a model with tokenizer.json."
+        )
+    found = tokenizer(
+        before + answer, add_special_tokens=False, return_offsets_mapping=True, verbose=False
+    )["offset_mapping"]
+    offsets = found[len(found) - len(row.answer) :]
+    starts, ends = [start for start, _ in offsets], [end for _, end in offsets]
+    spans = []
+    for turn in find_turns(answer):
+        first = bisect_right(ends, turn.inner + len(before))
+        last = bisect_left(starts, turn.end + len(before))
+        if turn.kind == "output" and first < last:
+            spans.append((first, last))
+    return tuple(spans)
 
 
 def _token_ids(tokenizer: Any, texts: list[str]) -> list[list[int]]:

@@ -17,7 +17,6 @@ import numpy as np
 from curator.core.errors import UsageError
 from curator.core.words import counted, verb
 from trainers.apply_verifier import BATCH, encode_prompts, score_batch, verdict_tokens
-from trainers.encoded import IGNORED
 from trainers.evaluation.calibration import auc, calibration_error, pair_accuracy, reliability
 from trainers.graded import load_graded
 from trainers.models import load_causal, load_reward, load_tokenizer, loading_options, lora_config
@@ -33,7 +32,7 @@ from trainers.run import (
     training_arguments,
 )
 from trainers.sft import check_labels
-from trainers.tokenize import Row
+from trainers.tokenize import IGNORED, Row
 
 REPORTED = ("auc", "pair_accuracy", "calibration_error")
 """Measures to log at the end."""

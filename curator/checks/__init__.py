@@ -12,6 +12,7 @@ from curator.checks import (
     executed,
     format,
     labels,
+    replayed,
     trace,
     verifiable,
 )
@@ -28,6 +29,7 @@ CHECKS: dict[str, Check] = {
     "verifiable": verifiable.CHECK,
     "trace": trace.CHECK,
     "labels": labels.CHECK,
+    "replayed": replayed.CHECK,
 }
 """In the order in which a subset runs its default checks."""
 

@@ -52,8 +52,14 @@ def level_of(candidate: Candidate) -> EvidenceLevel:
     if candidate.agreement is not None:
         return "agreed"
     if not candidate.gold_in_text:
-        return "executed" if candidate.kind == "PoT" else "independent"
+        return "executed" if _is_computed(candidate) else "independent"
     return "arithmetic" if candidate.recomputed else "same text"
+
+
+def _is_computed(candidate: Candidate) -> bool:
+    """Return whether an answer is the output of a program that ran here."""
+    replay = candidate.replay
+    return candidate.kind == "PoT" or (replay is not None and replay.reproduces and replay.follows)
 
 
 def _has_wrong_step(candidate: Candidate) -> bool:
@@ -79,7 +85,7 @@ CHECK = Check(
     check_answer,
     "the answer that the rationale states is equal to the gold answer",
     proves="answer",
-    needs=("answer", "equivalence", "steps"),
+    needs=("answer", "equivalence", "steps", "replay"),
     undecided=(NO_GOLD, NO_ANSWER, NOT_COMPARABLE),
     by_default=True,
 )

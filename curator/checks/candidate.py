@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from curator.answers import Equivalence, Steps
+from curator.checks.replay_result import Replay
 from curator.core.model import Answer, EvidenceLevel, Kind, LabelledStep, Verdict
 from curator.sandbox import Execution
 
@@ -39,7 +40,7 @@ class Candidate:
     labelled_steps: tuple[LabelledStep, ...] = ()
     """The steps of the text and their alternatives, if upstream labels them."""
     execution: Execution | None = None
-    """How the program ended; None for CoT."""
+    """How the program ended, of a TIR its last one; None for CoT."""
     answer: Answer | None = None
     """The final answer of the rationale."""
     equivalence: Equivalence | None = None
@@ -52,6 +53,8 @@ class Candidate:
     """The arithmetic of a text, recomputed; None for a program."""
     recomputed: bool = False
     """Whether all of these steps are right and the last one is equal to the gold answer."""
+    replay: Replay | None = None
+    """What the programs of a TIR print when they run again; None for other kinds."""
 
     @property
     def solution(self) -> str:

@@ -4,12 +4,13 @@ In: candidates, the evidence that is needed, and the functions that run programs
 those may look their results up in a cache. Out: the same candidates with that evidence.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from curator.answers import (
     DIGITS,
     Equivalence,
+    Steps,
     compare_columns,
     extract,
     extract_output,
@@ -17,20 +18,17 @@ from curator.answers import (
     render_answer,
 )
 from curator.checks.candidate import Candidate
-from curator.checks.check import Evidence
+from curator.checks.check import ComparePairs, Evidence, Pair, RunPrograms
+from curator.checks.replay import replay_traces
 from curator.core.model import Answer
 from curator.core.thoughts import split_thought
+from curator.core.turns import find_final_text, find_turns
 from curator.sandbox import Execution
+from curator.sandbox.execution import find_last_line
+from curator.sandbox.session import Session
 
 CONCLUSION = 2_000
 """Characters at the end of a thought in which its conclusion is read: before them it tries."""
-
-Pair = tuple[str, str, tuple[str, ...]]
-"""Gold answer, other answer, choices."""
-RunPrograms = Callable[[Sequence[str]], Iterable[Execution]]
-"""Return how each program ended, in order."""
-ComparePairs = Callable[[Sequence[Pair]], Iterable[Equivalence]]
-"""Return how each pair compares, in order."""
 
 
 def collect_evidence(
@@ -55,9 +53,7 @@ def collect_evidence(
         executions = dict(zip(programs, run(programs), strict=True))
     answers = [extract_answer(each, executions) if extracts else None for each in candidates]
     pairs = [
-        (each.gold, render_answer(answer), each.choices)
-        if each.gold and answer and "equivalence" in needs
-        else None
+        _gold_pair(each, answer) if "equivalence" in needs else None
         for each, answer in zip(candidates, answers, strict=True)
     ]
     thoughts = [_read_thought(each) if "thought_agrees" in needs else None for each in candidates]
@@ -67,12 +63,7 @@ def collect_evidence(
         else None
         for each, answer, thought in zip(candidates, answers, thoughts, strict=True)
     ]
-    steps = [
-        read_steps(split_thought(each.solution)[1])
-        if "steps" in needs and _has_steps(each)
-        else None
-        for each in candidates
-    ]
+    steps = [_read_steps(each) if "steps" in needs else None for each in candidates]
     results = [
         (each.gold, found.result, each.choices)
         if found and found.recomputed and found.result and each.gold
@@ -83,7 +74,7 @@ def collect_evidence(
     equivalences: dict[Pair | None, Equivalence] = dict(
         zip(distinct, compare(distinct), strict=True)
     )
-    return [
+    found_evidence = [
         replace(
             each,
             execution=executions.get(each.text) if each.kind == "PoT" else None,
@@ -98,6 +89,40 @@ def collect_evidence(
             candidates, answers, pairs, thoughts, inner, steps, results, strict=True
         )
     ]
+    if {"replay", "execution"}.isdisjoint(needs):
+        return found_evidence
+    return _add_replays(found_evidence, run, compare)
+
+
+def _add_replays(
+    candidates: Sequence[Candidate], run: RunPrograms, compare: ComparePairs
+) -> list[Candidate]:
+    """Return the candidates with the replays of those that are TIR, and how these ended."""
+    if not any(each.kind == "TIR" for each in candidates):
+        return list(candidates)
+    replays = replay_traces(candidates, [each.answer for each in candidates], run, compare)
+    return [
+        replace(each, replay=replay, execution=_last_execution(replay.session, len(replay.blocks)))
+        if replay
+        else each
+        for each, replay in zip(candidates, replays, strict=True)
+    ]
+
+
+def _last_execution(session: Session, programs: int) -> Execution:
+    """Return how the last program of a session ended."""
+    if len(session.blocks) < programs:
+        status = session.status if session.status != "ok" else "error"
+        return Execution(status, error=session.error or "a program ended the session")
+    last = session.blocks[-1]
+    value = find_last_line(last.text)
+    return Execution("error" if last.error else "ok", value, last.text, last.error)
+
+
+def _gold_pair(candidate: Candidate, answer: Answer | None) -> Pair | None:
+    if not candidate.gold or answer is None:
+        return None
+    return candidate.gold, render_answer(answer), candidate.choices
 
 
 def _read_thought(candidate: Candidate) -> Answer | None:
@@ -106,18 +131,29 @@ def _read_thought(candidate: Candidate) -> Answer | None:
     return extract(thought[-CONCLUSION:], candidate.choices) if thought else None
 
 
-def _has_steps(candidate: Candidate) -> bool:
-    """Return whether the steps of a candidate are evidence.
+def _read_steps(candidate: Candidate) -> Steps | None:
+    """Return the steps of a text where they are evidence, else None.
 
     That is where nothing else proves the text, or where its author annotated them.
     """
-    return candidate.kind == "CoT" and (candidate.gold_in_text or "<<" in candidate.solution)
+    is_evidence = candidate.gold_in_text or "<<" in candidate.solution
+    if candidate.kind != "CoT" or not is_evidence:
+        return None
+    return read_steps(split_thought(candidate.solution)[1])
 
 
 def extract_answer(candidate: Candidate, executions: Mapping[str, Execution]) -> Answer | None:
-    """Return the final answer of a text, or of the output of a program that ended well."""
+    """Return the final answer of a text, or of the output of a program that ended well.
+
+    That of a TIR is stated by the text behind its last output, or else by that output.
+    """
     if candidate.kind == "CoT":
         return extract(candidate.solution, candidate.choices)
+    if candidate.kind == "TIR":
+        turns = find_turns(candidate.solution)
+        stated = extract(find_final_text(turns), candidate.choices)
+        outputs = [turn.text for turn in turns if turn.kind == "output"]
+        return stated or (extract_output(outputs[-1]) if outputs else None)
     execution = executions[candidate.text]
     return extract_output(execution.stdout) if execution.status == "ok" else None
 

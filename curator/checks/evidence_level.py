@@ -26,6 +26,6 @@ CHECK = Check(
     check_evidence,
     "the evidence level is at least that of the subset's key `evidence`",
     proves="form",
-    needs=("answer", "equivalence", "steps"),
+    needs=("answer", "equivalence", "steps", "replay"),
     audited_kinds=(),
 )

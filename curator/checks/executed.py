@@ -11,7 +11,7 @@ PRINTED_NOTHING = "printed nothing"
 def check_execution(candidate: Candidate, version: int) -> Verdict | None:
     """Return passed for status `ok` with a printed value, else failed with the status as reason.
 
-    None for CoT.
+    None for CoT. Of a TIR, the last program counts.
     """
     execution = candidate.execution
     if execution is None:
@@ -31,9 +31,9 @@ def check_execution(candidate: Candidate, version: int) -> Verdict | None:
 CHECK = Check(
     1,
     check_execution,
-    "the program ran to its end and printed a value (PoT)",
+    "the program ran to its end and printed a value (PoT, TIR)",
     proves="execution",
     needs=("execution",),
     by_default=True,
-    audited_kinds=("PoT",),
+    audited_kinds=("PoT", "TIR"),
 )

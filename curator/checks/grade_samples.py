@@ -15,14 +15,8 @@ import numpy as np
 
 from curator.answers import render_answer
 from curator.checks.candidate import Candidate
-from curator.checks.check import Evidence
-from curator.checks.evidence import (
-    ComparePairs,
-    Pair,
-    RunPrograms,
-    collect_evidence,
-    compare_pairs,
-)
+from curator.checks.check import ComparePairs, Evidence, Pair, RunPrograms
+from curator.checks.evidence import collect_evidence, compare_pairs
 from curator.checks.mammoth_rule import is_right, read_answer, vote_key
 from curator.core.samples import Sample, SampledProblem
 

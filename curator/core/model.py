@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal, NamedTuple
 
-Kind = Literal["CoT", "PoT"]
+Kind = Literal["CoT", "PoT", "TIR"]
 Outcome = Literal["passed", "failed", "undecided"]
 AnswerKind = Literal[
     "number", "expression", "tuple", "set", "interval", "matrix", "option", "boolean", "text"
@@ -193,7 +193,8 @@ class Rationale:
     instruction: str
     """The input of a model: question, choices if any, and the PoT trigger."""
     text: str
-    """The expected output of a model: CoT text, or a program that prints its answer."""
+    """The expected output of a model: CoT text, a program that prints its answer, or for TIR the
+    text with its programs and their outputs (`curator.core.turns`)."""
     copy: int = 0
     """0 for the first rationale with this content, 1 for the next identical one, and so on. Copies
     have different ids, so that a screen can reject and count them."""

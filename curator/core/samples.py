@@ -9,11 +9,12 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, get_args
 
 from curator.core.errors import MALFORMED, UsageError
 from curator.core.files import write_aside
 from curator.core.json_text import parse_json
+from curator.core.model import Kind
 
 MAX_LINE_BYTES = 64_000_000
 FIELDS = {
@@ -25,9 +26,9 @@ FIELDS = {
     "field": "Field or topic. Default: empty.",
     "level": "Difficulty. Default: empty.",
     "samples": "Solutions in the order of sampling: a list of objects with `kind` (`CoT`, a text, "
-    "or `PoT`, a program), `text` and, optionally, `score` (of a verifier, from 0 to 1) and "
-    "`finish` (the server's finish reason: `length` if the text was cut; `failed` without a "
-    "reply). Required.",
+    "`PoT`, a program, or `TIR`, a text with programs and outputs), `text` and, optionally, "
+    "`score` (of a verifier, from 0 to 1) and `finish` (the server's finish reason: `length` if "
+    "the text was cut; `failed` without a reply). Required.",
 }
 """The keys of a line and what they hold."""
 EXAMPLE = (
@@ -41,7 +42,7 @@ EXAMPLE = (
 class Sample:
     """One solution that a model wrote."""
 
-    kind: Literal["CoT", "PoT"]
+    kind: Kind
     text: str
     score: float | None = None
     """A verifier's score from 0 to 1; None if it was not scored."""
@@ -121,7 +122,7 @@ def _error(place: str, error: Exception) -> UsageError:
 
 def _sample(values: Any) -> Sample:
     kind, score = values["kind"], values.get("score")
-    if kind not in ("CoT", "PoT"):
+    if kind not in get_args(Kind):
         raise ValueError(f"kind {kind!r}")
     if score is not None and not (isinstance(score, int | float) and math.isfinite(score)):
         raise ValueError(f"score {score!r}")

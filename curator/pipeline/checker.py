@@ -15,19 +15,26 @@ from typing import Any, Self
 from curator import answers, sandbox
 from curator.answers import Equivalence, Grader
 from curator.checks import CHECKS, Candidate, collect_evidence, compare_pairs
-from curator.checks.evidence import Pair
+from curator.checks.check import Pair
 from curator.checks.grade_samples import GradedProblem, grade
 from curator.core.model import Answer, Verdict, content_id
 from curator.core.samples import SampledProblem
 from curator.recipe.schema import Limits
 from curator.sandbox import Execution, Sandbox
+from curator.sandbox.session import SESSION_OUTPUT, build_session, is_session, read_session
 from datastore.compute_missing import chunks, compute_missing
 from datastore.ledger import Ledger
+from datastore.text import make_storable
 
 CHUNK = 1_000
 """Candidates checked at once."""
 LONGEST_VALUE = 2_000
 """Maximum number of characters kept of a printed value, and of the end of all output."""
+
+
+def _longest_output(program: str) -> int:
+    """Return how many characters of the output of a program are kept."""
+    return SESSION_OUTPUT if is_session(program) else LONGEST_VALUE
 
 
 class Checker:
@@ -96,6 +103,18 @@ class Checker:
         found = collect_evidence(candidates, ["answer"], self._run, self.compare)
         return [candidate.answer for candidate in found]
 
+    def run_session(self, programs: Sequence[str]) -> str:
+        """Return what the last program prints when all of them run in one session.
+
+        An error, or the reason why the session ended, is the last line.
+        """
+        (execution,) = self._run([build_session(programs)])
+        session = read_session(programs, execution)
+        if len(session.blocks) < len(programs):
+            return session.error or "the program ended the session"
+        last = session.blocks[-1]
+        return make_storable("\n".join(filter(None, (last.text.strip("\n"), last.error))))
+
     def grade_samples(self, problems: Iterable[SampledProblem]) -> Iterator[GradedProblem]:
         """Yield problems with graded samples, in order; programs are run."""
         return grade(problems, self._run, self._grade)
@@ -112,11 +131,12 @@ class Checker:
         """Run the programs whose executions are not cached."""
 
         def run(missing: Sequence[str]) -> Iterator[dict[str, Any]]:
-            for execution in (self._sandbox or self._start_sandbox()).map(missing):
+            executions = (self._sandbox or self._start_sandbox()).map(missing)
+            for program, execution in zip(missing, executions, strict=True):
                 yield {
                     "status": execution.status,
                     "value": execution.value[:LONGEST_VALUE],
-                    "stdout": execution.stdout[-LONGEST_VALUE:],
+                    "stdout": execution.stdout[-_longest_output(program) :],
                     "error": execution.error,
                     "seconds": round(execution.seconds, 6),
                     "completed": execution.completed,

@@ -162,6 +162,11 @@ class TeacherSession:
             self._checking = asyncio.create_task(self._check_queue())
         return await future
 
+    async def run_session(self, programs: Sequence[str]) -> str:
+        """Return what the last one of the programs of a conversation prints."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._checker.run_session, programs)
+
     def each(
         self,
         items: Iterable[T],

@@ -76,7 +76,8 @@ class Columns(Section):
     """Column of the choices of a multiple-choice question: a list of texts."""
     response: str = ""
     """Column of the response: a text, a program or a list of them. Each becomes a record of its
-    own, texts in part `CoT` and programs in part `PoT`."""
+    own: texts in part `CoT`, programs in part `PoT`, texts with programs and their outputs in part
+    `TIR`."""
     thought: Annotated[str, Mark.OMIT_DEFAULT] = ""
     """Column of the thought before the response or solution. Both become one text,
     `<think>…</think>` and the answer."""
@@ -212,7 +213,8 @@ class Subset(Section):
     """Read only this part of the source, such as `data/CoT/gsm_rft.json` of MathInstruct. Default:
     the whole source."""
     kind: Kind
-    """Kind of rationale: CoT (text) or PoT (a Python program)."""
+    """Kind of rationale: CoT (text), PoT (a Python program) or TIR (text with programs and their
+    outputs in turns)."""
     writers: tuple[WriterName, ...] = ("reference",)
     """Writers of the rationales. Those that need a teacher wait until the recipe has one. Default
     for a file or Hub dataset without columns of a response, solution or program: `question`."""

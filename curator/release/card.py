@@ -40,7 +40,11 @@ OWNED = (
 """Metadata keys that a publish replaces. `tags` are extended, `pretty_name` is set if missing."""
 
 TAGS = ("math", "mathematics")
-KIND_TAGS = {"CoT": "chain-of-thought", "PoT": "program-of-thought"}
+KIND_TAGS = {
+    "CoT": "chain-of-thought",
+    "PoT": "program-of-thought",
+    "TIR": "tool-integrated-reasoning",
+}
 """A further tag by the kind of rows; `instruction-tuning` unless all rows are questions alone."""
 LANGUAGE_SHARE = 0.01
 """Minimum share of the rows for a language to be in the metadata."""

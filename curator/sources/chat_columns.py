@@ -3,7 +3,8 @@
 In: a cell. Out: the question and the reply of a chat, the texts of a response, the kind of a text.
 A chat is a list of {"role": "user", "content": "…"} or {"from": "human", "value": "…"}; a content
 may be a list of parts, {"type": "text", "text": "…"}. A turn of the assistant may have a thought in
-`reasoning_content`. A chat of several turns is not read.
+`reasoning_content`. A chat with several turns of a user is not read; one with tool calls is read as
+one text (`curator.sources.tool_turns`).
 """
 
 import re
@@ -11,14 +12,13 @@ from typing import Any
 
 from curator.core.model import Kind
 from curator.core.thoughts import join_thought
+from curator.core.turns import has_outputs
 from curator.sources.fields import Unreadable
+from curator.sources.tool_turns import REASONING, Turn, join_tool_turns, uses_tools
 from datastore.text import is_storable
 
 _USER_ROLES = frozenset({"user", "human"})
 _ASSISTANT_ROLES = frozenset({"assistant", "gpt", "model", "chatgpt", "bot"})
-
-_REASONING = ("reasoning_content", "reasoning", "thinking")
-"""Fields of an assistant's turn with its thought."""
 
 _CODE_START = re.compile(
     r"\s*(?:```(?:python|py)\b|#|import |from \w[\w.]* import |def \w+\(|class \w|print\("
@@ -32,11 +32,13 @@ _CODE_LINE = re.compile(
 
 
 def kind_of(text: str) -> Kind:
-    """Return PoT for a Python program, CoT for anything else.
+    """Return TIR for a text with programs and their outputs, PoT for a program, CoT for the rest.
 
     A program starts with code (an import, definition, assignment, comment or fence) and has a line
     that prints, defines, imports or assigns `ans`. Prose with code inside is CoT.
     """
+    if has_outputs(text):
+        return "TIR"
     return "PoT" if _CODE_START.match(text) and _CODE_LINE.search(text) else "CoT"
 
 
@@ -87,17 +89,31 @@ def user_turn(value: object, column: str) -> object:
 
 
 def last_reply(value: object, column: str) -> object:
-    """Return the assistant's last turn of a chat, with its thought; any other cell unchanged."""
+    """Return the assistant's last turn of a chat, with its thought; any other cell unchanged.
+
+    Of a chat with tool calls, all turns behind the user's.
+    """
     if not is_chat(value):
         return value
     assert isinstance(value, list)
+    behind = _turns_behind_question(value)
+    if uses_tools(behind):
+        return join_tool_turns(behind, column)
     turns = [turn for turn in value if _role_and_text(turn)[0] in _ASSISTANT_ROLES]
     if not turns:
         raise Unreadable(f"{column} has no turn of an assistant")
     _, reply = _role_and_text(turns[-1])
-    thought = next((turns[-1][name] for name in _REASONING if turns[-1].get(name)), "")
+    thought = next((turns[-1][name] for name in REASONING if turns[-1].get(name)), "")
     both = isinstance(thought, str) and isinstance(reply, str)
     return join_thought(thought, reply) if both else reply
+
+
+def _turns_behind_question(chat: list[Any]) -> list[Turn]:
+    """Return the turns of a solver: those behind the last one of a user, without a system's."""
+    turns = [(turn, *_role_and_text(turn)) for turn in chat]
+    users = [place for place, (_, role, _) in enumerate(turns) if role in _USER_ROLES]
+    first = users[-1] + 1 if users else 0
+    return [each for each in turns[first:] if each[1] != "system"]
 
 
 def response_texts(value: object, column: str) -> list[str]:

@@ -58,8 +58,8 @@ def custom_source(
     of texts, in CSV a JSON list, or in MathQA's format; their gold answer is a letter, the text of
     a choice, or a position counted from 0 (a number). A null, blank or missing gold is no gold
     answer. A program is Python. A response is a text, a program, or a list of them; each becomes a
-    problem in part `CoT` or `PoT`. Questions and responses may be chats. A column inside an object
-    is named `outer.inner`.
+    problem in part `CoT`, `PoT` or `TIR`. Questions and responses may be chats. A column inside an
+    object is named `outer.inner`.
     """
     column_of = {kind: column for kind, column in columns.items() if column}
     for kind in column_of:
@@ -153,10 +153,11 @@ def _parse(
         return
     column = column_of["response"]
     for response in response_texts(value(row, column), column):
-        if kind_of(response) == "PoT":
-            yield replace(problem, part="PoT", program=response, notation="python")
+        kind = kind_of(response)
+        if kind == "PoT":
+            yield replace(problem, part=kind, program=response, notation="python")
         else:
-            yield replace(problem, part="CoT", solution=_with_thought(response, thought))
+            yield replace(problem, part=kind, solution=_with_thought(response, thought))
 
 
 def _with_thought(solution: str, thought: str) -> str:

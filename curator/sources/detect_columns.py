@@ -243,7 +243,7 @@ def _is_question(cell: object) -> bool:
 def _is_response(cell: object) -> bool:
     """Return whether a cell is more than an answer: a program, several words or lines, a chat."""
     return is_chat(cell) or any(
-        len(text.split()) > 8 or "\n" in text.strip() or kind_of(text) == "PoT"
+        len(text.split()) > 8 or "\n" in text.strip() or kind_of(text) != "CoT"
         for text in _texts(cell)
     )
 

@@ -239,10 +239,12 @@ class Sampling(Section):
     """Maximum probability that `band` is decided wrongly."""
     repair: bool = False
     """Show a failed program and its error to the teacher once, and use the corrected program."""
+    rounds: Annotated[int, Field(ge=1, le=100), Mark.OMIT_DEFAULT] = 4
+    """Maximum number of programs that a solution of the writer `tir` runs. Each costs a call."""
     thoughts: Annotated[Literal["drop", "keep"], Mark.OMIT_DEFAULT] = "drop"
     """What to do with the thought of a reply, written between tags or returned as
-    `reasoning_content`: `keep` writes it before the answer as `<think>…</think>`. Programs are
-    stored without it. Cached calls keep it in either case."""
+    `reasoning_content`: `keep` writes it before the answer as `<think>…</think>`. Programs and
+    solutions with programs are stored without it. Cached calls keep it in either case."""
     prompts: Annotated[RecipePath, Mark.NOT_DIGESTED] = ""
     """Folder of prompts that replace built-in prompts of the same name, relative to the recipe
     file."""

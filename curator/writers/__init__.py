@@ -1,7 +1,7 @@
 """Writers: named functions that turn a Problem into Rationales.
 
-In: a Problem and the kind to write (CoT or PoT). Out: Rationales; none if a writer does not apply.
-Writers read texts and never run programs. Some need a teacher.
+In: a Problem and the kind to write (CoT, PoT or TIR). Out: Rationales; none if a writer does not
+apply. Writers read texts and never run programs. Some need a teacher.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -44,16 +44,18 @@ class Writer:
 
 _COT: frozenset[Kind] = frozenset({"CoT"})
 _POT: frozenset[Kind] = frozenset({"PoT"})
+_TIR: frozenset[Kind] = frozenset({"TIR"})
 
 WRITERS: dict[str, Writer] = {
     writer.name: writer
     for writer in (
         Writer("reference", _COT | _POT, "upstream's own solution", write_reference),
-        Writer("verbatim", _COT | _POT, "upstream's own row, unchanged", write_verbatim),
+        Writer("verbatim", _COT | _POT | _TIR, "upstream's own row, unchanged", write_verbatim),
         Writer("question", _COT, "the question and its gold answer, no solution", write_question),
         Writer("annotated", _POT, "upstream's formulas as a program", write_annotated),
         Writer("cot", _COT, "a teacher's worked solution in words", prompts=("cot",)),
         Writer("pot", _POT, "a teacher's program that prints the answer", prompts=("pot",)),
+        Writer("tir", _TIR, "a teacher's solution with programs that run", prompts=("tir",)),
         Writer(
             "self_instruct",
             _COT | _POT,

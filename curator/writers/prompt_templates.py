@@ -33,6 +33,7 @@ FOLDER = Path(__file__).parent / "prompts"
 VALUES: Mapping[str, tuple[str, ...]] = {
     "cot": ("question", "options"),
     "pot": ("question", "options"),
+    "tir": ("question", "options"),
     "repair": ("question", "options", "program", "error"),
     "question": ("topic", "type", "examples"),
 }
@@ -42,6 +43,7 @@ empty; `examples` is a list of texts; every other value is one text."""
 PURPOSES: Mapping[str, str] = {
     "cot": "ask for a worked solution in words (writer `cot`, `curator sample`)",
     "pot": "ask for a program that prints the answer (writer `pot`, `curator sample`)",
+    "tir": "ask for a solution that runs programs on the way (writer `tir`)",
     "repair": "show a program that failed and ask for another one (`sampling.repair`)",
     "question": "ask for a new problem (writer `self_instruct`)",
 }

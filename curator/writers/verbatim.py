@@ -1,7 +1,8 @@
 """Writer `verbatim`: upstream's own row, unchanged, to be checked as it is.
 
-In: a Problem with `solution` (CoT) or a Python `program` (PoT). Out: zero or one Rationale. Nothing
-is added to the text, so that an answer that the solution does not state is not extracted from it.
+In: a Problem with `solution` (CoT, TIR) or a Python `program` (PoT). Out: zero or one Rationale.
+Nothing is added to the text, so that an answer that the solution does not state is not extracted
+from it.
 """
 
 from collections.abc import Iterator
@@ -12,11 +13,11 @@ from curator.writers.instruction import add_choices
 
 def write_verbatim(problem: Problem, kind: Kind) -> Iterator[Rationale]:
     """Yield the row unchanged; choices from a separate column are appended to the question."""
-    text = problem.solution if kind == "CoT" else problem.program
+    text = problem.program if kind == "PoT" else problem.solution
     if not text.strip() or (kind == "PoT" and problem.notation != "python"):
         return
     question = add_choices(problem)
-    gold_in_text = problem.gold_in == ("solution" if kind == "CoT" else "program")
+    gold_in_text = problem.gold_in == ("program" if kind == "PoT" else "solution")
     yield Rationale(
         problem.id,
         "verbatim",

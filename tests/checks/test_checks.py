@@ -12,7 +12,7 @@ import pytest
 from curator import build
 from curator.answers import Equivalence
 from curator.checks import CHECKS, Candidate, Check, Evidence, collect_evidence
-from curator.checks.evidence import Pair
+from curator.checks.check import Pair
 from curator.core.model import EVIDENCE_LEVELS, Verdict
 from curator.pipeline.audit.run import AuditRequest, audit
 from curator.pipeline.run_options import RunOptions

@@ -7,7 +7,7 @@ import pytest
 
 from curator.answers import Equivalence
 from curator.checks import CHECKS, Candidate, collect_evidence
-from curator.checks.evidence import Pair
+from curator.checks.check import Pair
 from curator.checks.loops import RUN, TIMES, find_loops
 from curator.core.model import Verdict
 from tests.paths import ROOT

@@ -67,6 +67,25 @@ def test_the_file_has_the_rows_that_are_encoded_in_memory(base: Path, tmp_path: 
         assert one["labels"] == [-100] * len(row.prompt) + [*row.answer]
 
 
+def test_outputs_of_tools_carry_no_loss_in_the_file(base: Path, tmp_path: Path) -> None:
+    text = "```python\nprint(1 + 1)\n```\n```output\n2\n```\nThe answer is 2."
+    (tmp_path / "tools.jsonl").write_text(json.dumps({"prompt": "1 + 1?", "completion": text}))
+    settings = recipe(base, tmp_path / "run", release=str(tmp_path / "tools.jsonl"), max_length=900)
+    dataset, counts, _ = encoded(settings)
+    (row,) = encode_file(settings)
+    assert row.masked and read_row(dataset, 0).label_answer() == row.label_answer()
+    assert dataset[0]["labels"][len(row.prompt) :] == row.label_answer()
+    assert counts.answer_tokens == row.count_loss() < len(row.answer)
+
+
+def encode_file(settings: SFT) -> list[Any]:
+    """Return the rows of a release, encoded in memory."""
+    tokenizer = load_tokenizer(settings.model)
+    set_template(tokenizer, settings.template)
+    examples = read_release(Path(settings.release)).examples()
+    return encode(examples, tokenizer, settings.max_length, settings.truncate)[0]
+
+
 def test_bytes_do_not_depend_on_the_number_of_processes(base: Path, tmp_path: Path) -> None:
     settings = recipe(base, tmp_path)
     tokenizer = load_tokenizer(settings.model)

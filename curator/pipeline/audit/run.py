@@ -35,7 +35,7 @@ from datastore.versions import Manifest
 
 UNCHECKED = [reason for each in CHECKS.values() for reason in each.undecided if reason != NO_ANSWER]
 """Reasons of undecided rows that are clean: they could not be checked, and nothing is missing."""
-KINDS = {"cot": "CoT", "pot": "PoT"}
+KINDS = {"cot": "CoT", "pot": "PoT", "tir": "TIR"}
 """The subsets of the recipe in memory."""
 QUESTIONS = "questions"
 """The only subset for a dataset without responses."""
@@ -51,7 +51,7 @@ class Audit:
     rows: int
     """Number of rationales that could be read."""
     kinds: Mapping[str, int]
-    """Rows by kind: CoT, PoT, or `questions` without a response."""
+    """Rows by kind: CoT, PoT, TIR, or `questions` without a response."""
     lines: Sequence[Line]
     clean: int
     """Number of rows that failed no check, state an answer if their gold answer is known, repeat no

@@ -24,6 +24,7 @@ from curator.pipeline.band import decide_band
 from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.stages.check import check_params
 from curator.pipeline.stages.read import read_problems
+from curator.pipeline.stages.tool_rounds import take_rounds
 from curator.pipeline.stages.write import CopyNumbers
 from curator.pipeline.state import Rationales, SubsetState, Written
 from curator.pipeline.teacher_session import TeacherSession
@@ -110,15 +111,18 @@ def generate(context: BuildContext, name: str, state: SubsetState) -> Written:
 
     identity = request_identity(teacher_session, subset, sampling)
     params = {"kind": subset.kind, "writers": list(subset.writers)} | identity
-    if needs_verdicts(sampling):
+    if needs_verdicts(sampling) or subset.kind == "TIR":  # outputs depend on the sandbox
         params |= check_params(context, subset)
     code = (
         "curator.writers",
         "curator.answers",
         "curator.core.thoughts",
+        "curator.core.turns",
         __name__,
         "curator.teacher.response",
         "curator.pipeline.band",
+        "curator.pipeline.stages.tool_rounds",
+        "curator.sandbox",
     )
     outputs = context.once(Stage("generate", code), params, problems, make, name, has_unanswered)
     shards = [d for name, d in sorted(outputs.objects.items()) if name.startswith(RATIONALES)]
@@ -181,7 +185,7 @@ def request_identity(
 def _asks_for_programs(context: BuildContext) -> bool:
     """Return whether the teacher writes programs, for this subset or a later one."""
     return any(
-        subset.kind == "PoT" and any(WRITERS[writer].teacher for writer in subset.writers)
+        subset.kind != "CoT" and any(WRITERS[writer].teacher for writer in subset.writers)
         for subset in context.recipe.subsets.values()
     )
 
@@ -260,7 +264,8 @@ class Solver:
             rationale = await self._sample(generated, writer, messages, sample)
             if rationale is not None and needs_verdicts(sampling):
                 verdicts = await self._check(generated.problem, rationale)
-                if sampling.repair and (error := execution_error(verdicts)):
+                repairs = sampling.repair and self._subset.kind == "PoT"
+                if repairs and (error := execution_error(verdicts)):
                     rationale = await self._repair(generated, writer, rationale, error, sample)
                     verdicts = await self._check(generated.problem, rationale) if rationale else []
                 outcomes[attempt_outcome(verdicts) if rationale else "failed"] += 1
@@ -274,10 +279,20 @@ class Solver:
     ) -> Rationale | None:
         """Return the rationale of one call; None if it has none, which is recorded with reason."""
         problem, kind = generated.problem, self._subset.kind
-        call = await self._session.get_call(messages, sample)
-        generated.calls += 1
-        generated.replayed += call.fingerprint.startswith("replay")
-        text, reason = read_call(call, kind, problem.choices, self._sampling.thoughts)
+
+        async def get_call(messages: Messages) -> Call:
+            call = await self._session.get_call(messages, sample)
+            generated.calls += 1
+            generated.replayed += call.fingerprint.startswith("replay")
+            return call
+
+        if kind == "TIR":
+            call, text, reason = await take_rounds(
+                messages, self._sampling.rounds, get_call, self._session.run_session
+            )
+        else:
+            call = await get_call(messages)
+            text, reason = read_call(call, kind, problem.choices, self._sampling.thoughts)
         if not text:
             place = f"{problem.place}, {writer} sample {sample}"
             generated.unread.append(quarantine(place, reason, call.text))

@@ -32,7 +32,10 @@ FORMATS: dict[str, Format] = {
         ".jsonl", "the same three keys as JSON Lines", alpaca.lines, needs_solution=True
     ),
     "messages": Format(
-        ".jsonl", "chat messages of a user and an assistant", messages.lines, thoughts=True
+        ".jsonl",
+        "chat messages of a user and an assistant, programs of TIR as tool calls",
+        messages.lines,
+        thoughts=True,
     ),
     "prompt-completion": Format(
         ".jsonl", "prompt and completion, separated as TRL joins them", prompt_completion.lines

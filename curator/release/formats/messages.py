@@ -4,13 +4,16 @@ r"""Chat rows, as TRL's SFTTrainer reads them, each with the id for `curator why
  "id": "5f0c…", "source": "data/CoT/gsm_train.json"}
 
 A question without a solution has only the user's turn, and its gold answer in `gold`. A thought
-that is written apart is the `reasoning_content` of the assistant's turn.
+that is written apart is the `reasoning_content` of the assistant's first turn. Programs of kind
+TIR are `tool_calls` of the assistant and their outputs turns of role `tool`; `tools` has the schema
+of the tool.
 """
 
 from collections.abc import Iterator
 from json import JSONEncoder
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
+from curator.core.tool_messages import TOOLS, write_messages
 from curator.release.formats.format import THOUGHT
 
 if TYPE_CHECKING:
@@ -20,8 +23,15 @@ _encode = JSONEncoder(ensure_ascii=False).encode
 
 
 def _columns(batch: "pa.RecordBatch") -> list[str]:
-    names = ["id", "release_as", "instruction", "text", "gold"]
+    names = ["id", "release_as", "kind", "instruction", "text", "gold"]
     return [*names, THOUGHT] if THOUGHT in batch.schema.names else names
+
+
+def _answer(kind: str, text: str) -> list[dict[str, Any]]:
+    """Return the turns behind the question."""
+    if kind == "TIR":
+        return write_messages(text)
+    return [{"role": "assistant", "content": text}]
 
 
 def lines(batches: "Iterator[pa.RecordBatch]", out: BinaryIO) -> int:
@@ -30,10 +40,18 @@ def lines(batches: "Iterator[pa.RecordBatch]", out: BinaryIO) -> int:
     for batch in batches:
         for row in batch.select(_columns(batch)).to_pylist():
             messages = [{"role": "user", "content": row["instruction"]}]
-            line = {"messages": messages, "id": row["id"].hex(), "source": row["release_as"]}
+            line: dict[str, Any] = {
+                "messages": messages,
+                "id": row["id"].hex(),
+                "source": row["release_as"],
+            }
             if row["text"]:
-                thought = {"reasoning_content": row[THOUGHT]} if row.get(THOUGHT) else {}
-                messages.append({"role": "assistant", "content": row["text"], **thought})
+                answer = _answer(row["kind"], row["text"])
+                if row.get(THOUGHT):
+                    answer[0]["reasoning_content"] = row[THOUGHT]
+                messages += answer
+                if len(answer) > 1:
+                    line["tools"] = TOOLS
             else:  # a question without a solution
                 line["gold"] = row["gold"]
             out.write(_encode(line).encode() + b"\n")

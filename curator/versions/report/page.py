@@ -11,14 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jinja2
 from markupsafe import Markup
 
 from curator.core import charts
 from curator.core.escape import for_html, for_json
-from curator.core.model import MATCH_LEVELS, PROOFS
+from curator.core.model import MATCH_LEVELS, PROOFS, Kind
 from curator.core.recall import RECALL_VERSION, find_recall
 from curator.core.words import counted, verb
 from curator.versions.content import Content
@@ -173,10 +173,11 @@ def _compare_kinds(subsets: Sequence[SubsetFigures]) -> list[tuple[str, int, flo
     """Return (kind, rows, share, MathInstruct's share)."""
     total = sum(each.by_status["kept"] for each in subsets) or 1
     shares = []
-    for kind in ("CoT", "PoT"):
+    for kind in get_args(Kind):
         rows = sum(each.by_status["kept"] for each in subsets if each.kind == kind)
         published = sum(each.rows for each in PUBLISHED.values() if each.kind == kind)
-        shares.append((kind, rows, rows / total, published / ROWS))
+        if rows or published:
+            shares.append((kind, rows, rows / total, published / ROWS))
     return shares
 
 

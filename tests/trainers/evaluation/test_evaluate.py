@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from curator.answers import Grader
-from curator.checks.evidence import ComparePairs, RunPrograms
+from curator.checks.check import ComparePairs, RunPrograms
 from curator.checks.grade_samples import GradedProblem, grade
 from curator.core.errors import UsageError
 from curator.core.samples import (

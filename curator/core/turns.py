@@ -1,0 +1,160 @@
+"""Turns of tool-integrated reasoning (TIR): text, programs and their recorded outputs.
+
+In: a text. Out: its turns, in order. A text is stored as its author wrote it; this is the only
+place that splits it, wherever it is replayed, checked, exported or masked. Linear in the text.
+
+The forms, each of which may be mixed with the others:
+
+    ```python … ```  ```output … ```             ToRA, NuminaMath-TIR, DeepSeekMath, Curator
+    <|code|>…<|endofblock|>  <|execution|>…       MathCoder
+    <llm-code>…</llm-code>  <llm-code-output>…    OpenMathInstruct-1
+    <tool_call>…</tool_call>  ```output … ```     OpenMathReasoning
+    <code>…</code>  <interpreter>…, <output>…     ReTool and others
+
+Chats with tool calls become the first form where they are read (`curator.sources.chat_columns`).
+Not covered: programs in other languages than Python, which stay text.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+TurnKind = Literal["text", "program", "output"]
+
+MAX_BLOCKS = 1_000
+"""Maximum number of programs and outputs of a text; what follows them is text."""
+_PYTHON = frozenset({"python", "py", "python3", "ipython", "tool_code"})
+_OUTPUT = frozenset({"output", "stdout", "tool_output", "execution"})
+_TAGS: dict[str, tuple[TurnKind, str]] = {
+    "<|code|>": ("program", "<|endofblock|>"),
+    "<|execution|>": ("output", "<|endofblock|>"),
+    "<llm-code>": ("program", "</llm-code>"),
+    "<llm-code-output>": ("output", "</llm-code-output>"),
+    "<tool_call>": ("program", "</tool_call>"),
+    "<tool_response>": ("output", "</tool_response>"),
+    "<code>": ("program", "</code>"),
+    "<interpreter>": ("output", "</interpreter>"),
+    "<output>": ("output", "</output>"),
+}
+_OUTPUT_MARKS = (
+    *(mark for mark, (kind, _) in _TAGS.items() if kind == "output"),
+    *(
+        f"{fence}{space}{name}"
+        for fence in ("```", "~~~")
+        for space in ("", " ")
+        for name in _OUTPUT
+    ),
+)
+"""Marks without which a text has no output: a cheap check before the search."""
+_FENCE = r"^[ \t]{0,3}(?P<fence>`{3,100}|~{3,100})[ \t]{0,20}(?P<language>\w{0,30})[ \t]{0,20}\r?$"
+_OPENING = re.compile(rf"{_FENCE}|(?P<tag>{'|'.join(map(re.escape, _TAGS))})", re.M)
+_FENCE_LINE = re.compile(_FENCE, re.M)
+_AROUND_TEXT = re.compile(r"<\|(?:text|endofblock|endofmessage|assistant)\|>")
+"""MathCoder's marks around texts, which belong to none."""
+_TICKS = re.compile(r"`{3,100}")
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A part of a text."""
+
+    kind: TurnKind
+    text: str
+    """Without marks and blank lines around it."""
+    start: int
+    """Offset of its opening mark."""
+    inner: int
+    """Offset behind its opening mark."""
+    end: int
+    """Offset behind its closing mark."""
+    is_closed: bool = True
+    """False for a program or output whose closing mark is missing."""
+
+
+def find_turns(text: str) -> list[Turn]:
+    """Return the turns of a text, in order, without blank texts; one text if it has no program."""
+    turns: list[Turn] = []
+    place = at = blocks = 0  # end of the last block; where the search goes on
+    while blocks < MAX_BLOCKS and (opening := _OPENING.search(text, at)):
+        kind, inner = _classify(opening), opening.end()
+        if opening["tag"] is None:
+            inner = min(inner + 1, len(text))
+            content_end, end, is_closed = _find_fence_end(text, opening, kind, inner)
+        else:
+            mark = _TAGS[opening["tag"]][1]
+            found = text.find(mark, inner)
+            is_closed = found >= 0
+            content_end, end = (found, found + len(mark)) if is_closed else (len(text), len(text))
+        at = end
+        if kind == "text":
+            continue
+        _add_text(turns, text, place, opening.start())
+        content = text[inner:content_end].replace("\r\n", "\n").strip("\n")
+        turns.append(Turn(kind, content, opening.start(), inner, end, is_closed))
+        place, blocks = end, blocks + 1
+    _add_text(turns, text, place, len(text))
+    return turns
+
+
+def _classify(opening: re.Match[str]) -> TurnKind:
+    if opening["tag"] is not None:
+        return _TAGS[opening["tag"]][0]
+    return _classify_language(opening["language"])
+
+
+def _find_fence_end(
+    text: str, opening: re.Match[str], kind: TurnKind, start: int
+) -> tuple[int, int, bool]:
+    """Return where the content of a fenced block ends, where the block ends, and if it is closed.
+
+    An output closes a program whose own closing mark is missing.
+    """
+    fence = opening["fence"]
+    for line in _FENCE_LINE.finditer(text, start):
+        if line["fence"][0] == fence[0] and len(line["fence"]) >= len(fence):
+            if not line["language"]:
+                return line.start(), line.end(), True
+            if kind == "program" and _classify_language(line["language"]) == "output":
+                return line.start(), line.start(), False
+    return len(text), len(text), False
+
+
+def _classify_language(language: str) -> TurnKind:
+    name = language.lower()
+    return "program" if name in _PYTHON else "output" if name in _OUTPUT else "text"
+
+
+def _add_text(turns: list[Turn], text: str, start: int, end: int) -> None:
+    content = _AROUND_TEXT.sub("", text[start:end]).strip()
+    if content:
+        turns.append(Turn("text", content, start, start, end))
+
+
+def has_outputs(text: str) -> bool:
+    """Return whether a text has a program and an output: whether it is tool-integrated."""
+    if not any(mark in text for mark in _OUTPUT_MARKS):
+        return False
+    kinds = {turn.kind for turn in find_turns(text)}
+    return {"program", "output"} <= kinds
+
+
+def find_final_text(turns: list[Turn]) -> str:
+    """Return the text behind the last program and output; empty without one."""
+    return turns[-1].text if turns and turns[-1].kind == "text" else ""
+
+
+def join_turns(turns: Iterable[tuple[TurnKind, str]]) -> str:
+    """Return turns as one text, in the form that Curator writes: fenced, as ToRA's."""
+    return "\n".join(filter(None, (write_turn(kind, text) for kind, text in turns)))
+
+
+def write_turn(kind: TurnKind, text: str) -> str:
+    """Return one turn as text; the fence is longer than any in the turn."""
+    if kind == "text":
+        return text.strip()
+    longest = max(map(len, _TICKS.findall(text)), default=2)
+    fence = "`" * max(3, longest + 1)
+    name = "python" if kind == "program" else "output"
+    content = text.strip("\n")
+    return f"{fence}{name}\n{content}\n{fence}"
