@@ -1,6 +1,7 @@
 """Attempts: of a teacher and of files, counted by problem and model, and the rates of them."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -233,6 +234,24 @@ def test_a_missing_file_and_a_file_without_responses_are_errors(tmp_path: Path) 
         build(recipe, tmp_path / "store")
     (tmp_path / "other.jsonl").write_text(json.dumps({"question": TWO, "gold": "4"}))
     with pytest.raises(UsageError, match="no column of responses was found"):
+        build(recipe, tmp_path / "store")
+
+
+def test_a_first_line_that_cannot_be_read_does_not_hide_the_samples_behind_it(
+    tmp_path: Path,
+) -> None:
+    lines = ["", '{"id": "1", "question": ', "[1]", json.dumps(sampled(TWO, "The answer is 4."))]
+    made = build(write_world(tmp_path, FILE, "\n".join(lines)), tmp_path / "store")
+    counts = made.content["attempts"]["other.jsonl"]["counts"]
+    assert counts["unused: not a problem with samples"] == 2 and counts["successes"] == 1
+
+
+@pytest.mark.parametrize("name", ["pipe", "/dev/zero", "folder"])
+def test_what_is_no_regular_file_is_refused_before_it_is_read(name: str, tmp_path: Path) -> None:
+    recipe = write_world(tmp_path, FILE.replace("other.jsonl", name))
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UsageError, match=rf"{name} is not a regular file\. Name a file of"):
         build(recipe, tmp_path / "store")
 
 
