@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ from curator.core.errors import UsageError
 from curator.core.model import Problem
 from curator.pipeline.reverify import reverify
 from curator.pipeline.stages.generate import messages_of
+from curator.versions.report.write import write_report
 from curator.versions.views import run_query
 from curator.writers.prompt_templates import Prompts
 from datastore.store import Store
+from tests.worlds import curator
 
 RECIPE = """\
 name: tried
@@ -253,6 +256,18 @@ def test_what_is_no_regular_file_is_refused_before_it_is_read(name: str, tmp_pat
     (tmp_path / "folder").mkdir()
     with pytest.raises(UsageError, match=rf"{name} is not a regular file\. Name a file of"):
         build(recipe, tmp_path / "store")
+
+
+def test_show_and_the_report_state_what_came_of_each_file(tmp_path: Path) -> None:
+    other = [sampled(TWO, "The answer is 4.", "4?"), sampled("Unknown?", "1", "2"), "no problem"]
+    build(write_world(tmp_path, FILE, other), tmp_path / "store")
+    shown = curator("show", "tried", "--store", tmp_path / "store").stdout
+    assert re.search(r"^other\.jsonl +other +1 +1 +· +3$", shown, re.M), shown
+    with Store(tmp_path / "store", readonly=True) as store:
+        write_report(store, store.versions.get("tried"), tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text("utf-8")
+    assert "other.jsonl: 2 solutions not used (unknown question)" in page
+    assert "other.jsonl: 1 solution not used (not a problem with samples)" in page
 
 
 def test_a_version_without_attempts_has_no_rates(tmp_path: Path) -> None:
