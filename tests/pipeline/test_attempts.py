@@ -13,6 +13,7 @@ from curator.core.errors import UsageError
 from curator.core.model import Problem
 from curator.pipeline.reverify import reverify
 from curator.pipeline.stages.generate import messages_of
+from curator.versions.diff import recipe_changes
 from curator.versions.report.write import write_report
 from curator.versions.views import run_query
 from curator.writers.prompt_templates import Prompts
@@ -268,6 +269,23 @@ def test_show_and_the_report_state_what_came_of_each_file(tmp_path: Path) -> Non
     page = (tmp_path / "page.html").read_text("utf-8")
     assert "other.jsonl: 2 solutions not used (unknown question)" in page
     assert "other.jsonl: 1 solution not used (not a problem with samples)" in page
+
+
+def test_diff_names_each_file_of_attempts_that_changed(tmp_path: Path) -> None:
+    recipe = write_world(tmp_path, FILE, [sampled(TWO, "The answer is 4.")])
+    first = build(recipe, tmp_path / "store")
+    assert recipe_changes(first, first) == []
+    (tmp_path / "moved.jsonl").write_text((tmp_path / "other.jsonl").read_text())
+    recipe.write_text(FILE.replace("other.jsonl", "moved.jsonl"))
+    assert recipe_changes(first, build(recipe, tmp_path / "store")) == []
+    recipe.write_text(FILE.replace("model: other", "model: another"))
+    [change] = recipe_changes(first, build(recipe, tmp_path / "store"))
+    assert change.key == "attempts.other.jsonl"
+    assert change.was.startswith('"other ') and change.now.startswith('"another ')
+    (tmp_path / "other.jsonl").write_text(json.dumps(sampled(TWO, "The answer is 5.")))
+    recipe.write_text(FILE)
+    [change] = recipe_changes(first, build(recipe, tmp_path / "store"))
+    assert change.key == "attempts.other.jsonl" and change.was != change.now
 
 
 def test_a_version_without_attempts_has_no_rates(tmp_path: Path) -> None:
