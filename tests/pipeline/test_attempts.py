@@ -237,7 +237,11 @@ def test_a_missing_file_and_a_file_without_responses_are_errors(tmp_path: Path) 
     with pytest.raises(UsageError, match=r"^Cannot read the attempts at .*other\.jsonl: No such"):
         build(recipe, tmp_path / "store")
     (tmp_path / "other.jsonl").write_text(json.dumps({"question": TWO, "gold": "4"}))
-    with pytest.raises(UsageError, match="no column of responses was found"):
+    message = r"no column of responses was found\. Columns: question, gold\. Rename the one with"
+    with pytest.raises(UsageError, match=message):
+        build(recipe, tmp_path / "store")
+    (tmp_path / "other.jsonl").write_text("\n")
+    with pytest.raises(UsageError, match=r"no column of questions was found\. Columns: none\."):
         build(recipe, tmp_path / "store")
 
 
