@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -100,6 +100,7 @@ def export(
         refuse_existing(path, overwrite)
     done = Exported()
     with ExitStack() as stack:
+        stack.enter_context(_all_or_none(done))
         stack.enter_context(store.guard_query(digests(manifest)))
         engine = stack.enter_context(store.engine())
         _check_solutions(engine, store, manifest, form)
@@ -115,29 +116,37 @@ def export(
             rows = _select(read, FORMATS[form], split, options, done, folder)
             rows = place_thoughts(rows, options.thoughts)
             done.files[path] = FORMATS[form].write(rows, path, overwrite)
-    expected = content_of(manifest).rows.count
-    if FORMATS[form].pairs:
-        done.left_out.update(done.pairing.left_out)
-    written = done.pairing.pairs if FORMATS[form].pairs else done.rows
-    total = written + done.left_out.total()
-    if total != expected:
-        for path in files:
-            path.unlink()
-        raise CuratorError(
-            f"{manifest.ref} has {counted(expected, 'row')}, but {total:,} "
-            f"{verb(total, 'was', 'were')} read: its objects "
-            "contradict its manifest. Build it again."
-        )
-    if FORMATS[form].pairs and expected and not done.pairing.pairs:
-        for path in files:
-            path.unlink()
-        raise UsageError(
-            f"{manifest.ref} has no right and wrong attempts at one problem that match in length, "
-            f"so {form} would be empty. Build a version with several responses per problem."
-        )
-    if options.certificate:
-        options.certificate.write(misjudged, overwrite)
+        expected = content_of(manifest).rows.count
+        if FORMATS[form].pairs:
+            done.left_out.update(done.pairing.left_out)
+        written = done.pairing.pairs if FORMATS[form].pairs else done.rows
+        total = written + done.left_out.total()
+        if total != expected:
+            raise CuratorError(
+                f"{manifest.ref} has {counted(expected, 'row')}, but {total:,} "
+                f"{verb(total, 'was', 'were')} read: its objects "
+                "contradict its manifest. Build it again."
+            )
+        if FORMATS[form].pairs and expected and not done.pairing.pairs:
+            raise UsageError(
+                f"{manifest.ref} has no right and wrong attempts at one problem that match in "
+                f"length, so {form} would be empty. Build a version with several responses per "
+                "problem."
+            )
+        if options.certificate:
+            options.certificate.write(misjudged, overwrite)
     return done
+
+
+@contextmanager
+def _all_or_none(done: Exported) -> Iterator[None]:
+    """Remove the files that were written if a later one, or a check of them, fails."""
+    try:
+        yield
+    except BaseException:
+        for path in done.files:
+            path.unlink(missing_ok=True)
+        raise
 
 
 def _select(
