@@ -43,6 +43,7 @@ def print_manifest(manifest: "Manifest") -> None:
     _print_reasons(built)
     _print_new_questions(built)
     _print_calls(built, content.teacher)
+    _print_attempts(content)
     _print_waiting(subsets)
     _print_missing(content)
 
@@ -128,6 +129,23 @@ def _print_calls(subsets: "Counts", teacher: "Teacher | None") -> None:
     print_table(("teacher", "result", "calls"), rows, ("calls",), ("teacher",))
     how = "replayed from recorded calls" if teacher.replay else teacher.family
     print_line(f"Teacher: {teacher.model} ({how}).")
+
+
+def _print_attempts(content: "Content") -> None:
+    """Print the solutions in each file of attempts: how many succeed, fail and are not used."""
+    if not content.attempts:
+        return
+    outcomes = ("successes", "failures", "undecided")
+    rows = [
+        (file, each.model, *(each.counts[key] for key in outcomes), sum(each.unused.values()))
+        for file, each in content.attempts.items()
+    ]
+    keys = (*outcomes, "unused")
+    print_line()
+    print_table(("attempts", "model", *keys), rows, right=keys)
+    reasons = dict.fromkeys(reason for each in content.attempts.values() for reason in each.unused)
+    if reasons:
+        print_wrapped(f"Unused: {', '.join(reasons)}; listed in the SQL view quarantine.")
 
 
 def _outcome_and_reason(key: str) -> tuple[str, str]:

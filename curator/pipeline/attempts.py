@@ -31,6 +31,8 @@ SOLUTIONS = pa.schema(
 )
 """Solutions by question; where `reason` is not empty, `text` is a record that cannot be read."""
 NOT_SAMPLES = "not a problem with samples"
+FIRST_LINES = 100
+"""Lines of a file that may be malformed before its form is known."""
 BATCH = 1_000
 _CODE = (
     __name__,
@@ -59,6 +61,8 @@ def open_attempts(recipe: Recipe) -> dict[str, str]:
     digests = {}
     for each in recipe.attempts:
         path = recipe.folder / each.file
+        if path.exists() and not path.is_file():  # a pipe can be read only once
+            raise UsageError(f"{path} is not a regular file. Name a file of attempts.")
         try:
             with path.open("rb") as file:
                 digests[each.file] = file_digest(file, "sha256").hexdigest()
@@ -109,15 +113,17 @@ def _read_solutions(path: Path) -> Iterator[Row]:
 
 
 def _has_samples(path: Path) -> bool:
-    """Return whether the first line of a file is a problem with samples."""
+    """Return whether the first JSON object among the first lines is a problem with samples."""
     with path.open("rb") as file:
         lines = iter(lambda: file.readline(MAX_LINE_BYTES), b"")
-        line = next((each for each in lines if each.strip()), b"")
-    try:
-        row = parse_json(line)
-    except MALFORMED:
-        return False
-    return isinstance(row, dict) and {"question", "samples"} <= row.keys()
+        for line in islice(filter(bytes.strip, lines), FIRST_LINES):
+            try:
+                row = parse_json(line)
+            except MALFORMED:
+                continue
+            if isinstance(row, dict):
+                return {"question", "samples"} <= row.keys()
+    return False
 
 
 def _read_samples(path: Path) -> Iterator[Row]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from curator.core.arrow import to_problems
-from curator.core.errors import SourceError, UsageError, unknown_name
+from curator.core.errors import SourceError, UsageError, to_one_line, unknown_name
 from curator.core.model import MATCH_LEVELS, MatchLevel, Problem, QuarantinedRecord
 from curator.pipeline.audit.dataset import open_dataset
 from curator.pipeline.locate import source_by_name
@@ -149,7 +149,12 @@ def read_dataset(
         columns.pop("response", None)
     for content in required:
         if content not in columns:
-            raise UsageError(f"{name}: no column of {content}s was found.")
+            names = ", ".join(dict.fromkeys(key for row in dataset.sample for key in row))
+            seen = to_one_line(names, 300) or "none"
+            raise UsageError(
+                f"{name}: no column of {content}s was found. Columns: {seen}. Rename the one with "
+                f"{content}s to '{content}'."
+            )
     files = CustomFiles(
         file=str(dataset.folder / dataset.file) if dataset.file else "",
         hub=dataset.hub,

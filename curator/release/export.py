@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -104,6 +104,7 @@ def export(
         refuse_existing(path, overwrite)
     done = Exported()
     with ExitStack() as stack:
+        stack.enter_context(_all_or_none(done))
         stack.enter_context(store.guard_query(digests(manifest)))
         engine = stack.enter_context(store.engine())
         _check_solutions(engine, store, manifest, form)
@@ -119,14 +120,9 @@ def export(
             rows = _select(read, FORMATS[form], split, options, done, folder)
             rows = place_thoughts(rows, options.thoughts)
             done.files[path] = FORMATS[form].write(rows, path, overwrite)
-    try:
         _check_written(manifest, form, done)
-    except CuratorError:
-        for path in files:
-            path.unlink()
-        raise
-    if options.certificate:
-        options.certificate.write(misjudged, overwrite)
+        if options.certificate:
+            options.certificate.write(misjudged, overwrite)
     return done
 
 
@@ -154,6 +150,17 @@ def _check_written(manifest: Manifest, form: str, done: Exported) -> None:
             f"{manifest.ref} has no solution with labelled steps, so {form} would be empty. Build "
             "a version from a source that labels steps, such as prm800k."
         )
+
+
+@contextmanager
+def _all_or_none(done: Exported) -> Iterator[None]:
+    """Remove the files that were written if a later one, or a check of them, fails."""
+    try:
+        yield
+    except BaseException:
+        for path in done.files:
+            path.unlink(missing_ok=True)
+        raise
 
 
 def _select(

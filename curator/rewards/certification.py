@@ -22,7 +22,8 @@ from pathlib import Path
 from curator.answers import extract
 from curator.answers.compare.children import Children
 from curator.answers.variants import Variant, generate_variants
-from curator.rewards.functions import check_installed
+from curator.core.errors import UsageError
+from curator.rewards.functions import FUNCTIONS, check_installed
 from datastore.new_file import new_file
 
 Gold = tuple[str, tuple[str, ...]]
@@ -183,9 +184,14 @@ class Certificate:
 def certificate_of(names: str, progress: Progress | None = None) -> Certificate | None:
     """Return a certificate for names of functions that are separated by commas; None if empty.
 
-    Raises UsageError for a name that is not known, or whose package is not installed.
+    Raises UsageError for a name that is empty or not known, or whose package is not installed.
     """
-    functions = [name.strip() for name in names.split(",") if name.strip()]
+    functions = [name.strip() for name in names.split(",")] if names else []
+    if not all(functions):
+        raise UsageError(
+            f"--certify: expected names of graders separated by commas, saw '{names}'. Name one or "
+            f"more of: {', '.join(FUNCTIONS)}."
+        )
     check_installed(functions)
     return Certificate(functions, progress) if functions else None
 

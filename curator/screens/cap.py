@@ -6,10 +6,10 @@ share counts once. A seeded md5 order selects the rows to keep.
 """
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Self
 
 import pyarrow as pa
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from curator.core.arrow import ID, VERDICTS, to_batches
 from curator.core.model import Verdict
@@ -28,7 +28,7 @@ VERSION = 2
 class Cap(Section):
     """Limits the rationales per question."""
 
-    rationales: int = Field(ge=1)
+    rationales: int = Field(ge=1, le=1_000_000_000)
     """Maximum number of rows with the same normalised question."""
     hard_first: Annotated[bool, Mark.OMIT_DEFAULT] = False
     """Lower the maximum of easy questions in proportion to their rate of failures (Prop2Diff of
@@ -37,6 +37,12 @@ class Cap(Section):
     questions have the same maximum (Uniform)."""
     model: Annotated[str, Mark.OMIT_DEFAULT] = ""
     """Model whose attempts count for `hard_first`. Default: all attempts together."""
+
+    @model_validator(mode="after")
+    def _check_model(self) -> Self:
+        if self.model and not self.hard_first:
+            raise ValueError("'model' needs 'hard_first: true'. Add it, or remove 'model'")
+        return self
 
 
 def select_keys(source: str) -> str:

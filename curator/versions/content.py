@@ -198,6 +198,13 @@ class AttemptsContent(JsonObject):
     counts: dict[str, Natural]
     """Solutions that are successes, failures or undecided, and `unused: REASON`."""
 
+    @property
+    def unused(self) -> dict[str, int]:
+        """Solutions and records that count for no problem, by reason."""
+        prefix = "unused: "
+        found = self.counts.items()
+        return {key.removeprefix(prefix): n for key, n in found if key.startswith(prefix)}
+
 
 class Content(JsonObject):
     """What defines a version; its canonical JSON is what the digest covers."""

@@ -115,18 +115,36 @@ def recipe_changes(a: Manifest, b: Manifest) -> list[KeyChange]:
     """Return the keys of the resolved recipes that differ, apart from `name` and `about`.
 
     Two paths of a file with the same content do not differ: a path depends on the recipe's folder.
-    A subset that only one recipe has is one key.
+    A subset that only one recipe has is one key, and so is each file of attempts, whose value is
+    its model and the beginning of its sha256.
     """
     recipes = [content_of(each).recipe.plain() for each in (a, b)]
     alone = recipes[0]["subsets"].keys() ^ recipes[1]["subsets"].keys()
     whole = {f"subsets.{name}" for name in alone}
     old, new = (dict(_flat(each, "", whole)) for each in recipes)
-    ignored = {"name", "about", *_same_files(content_of(a), content_of(b))}
-    return [
+    ignored = {"name", "about", "attempts", *_same_files(content_of(a), content_of(b))}
+    changes = [
         KeyChange(key, old.get(key, ""), new.get(key, ""))
         for key in dict.fromkeys([*old, *new])
         if old.get(key) != new.get(key) and key not in ignored
     ]
+    return [*changes, *_attempts_changes(content_of(a), content_of(b))]
+
+
+def _attempts_changes(a: Content, b: Content) -> Iterator[KeyChange]:
+    """Yield a key per file of attempts that only one version read, or whose content differs."""
+    old, new = (
+        {
+            file: json.dumps(f"{each.model} {each.sha256[:12]}")
+            for file, each in one.attempts.items()
+        }
+        for one in (a, b)
+    )
+    same = {"", *(set(old.values()) & set(new.values()))}
+    for file in dict.fromkeys([*old, *new]):
+        was, now = old.get(file, ""), new.get(file, "")
+        if was != now and not {was, now} <= same:
+            yield KeyChange(f"attempts.{file}", was, now)
 
 
 def _same_files(a: Content, b: Content) -> Iterator[str]:

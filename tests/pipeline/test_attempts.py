@@ -1,6 +1,8 @@
 """Attempts: of a teacher and of files, counted by problem and model, and the rates of them."""
 
 import json
+import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,12 @@ from curator.core.errors import UsageError
 from curator.core.model import Problem
 from curator.pipeline.reverify import reverify
 from curator.pipeline.stages.generate import messages_of
+from curator.versions.diff import recipe_changes
+from curator.versions.report.write import write_report
 from curator.versions.views import run_query
 from curator.writers.prompt_templates import Prompts
 from datastore.store import Store
+from tests.worlds import curator
 
 RECIPE = """\
 name: tried
@@ -232,8 +237,59 @@ def test_a_missing_file_and_a_file_without_responses_are_errors(tmp_path: Path) 
     with pytest.raises(UsageError, match=r"^Cannot read the attempts at .*other\.jsonl: No such"):
         build(recipe, tmp_path / "store")
     (tmp_path / "other.jsonl").write_text(json.dumps({"question": TWO, "gold": "4"}))
-    with pytest.raises(UsageError, match="no column of responses was found"):
+    message = r"no column of responses was found\. Columns: question, gold\. Rename the one with"
+    with pytest.raises(UsageError, match=message):
         build(recipe, tmp_path / "store")
+    (tmp_path / "other.jsonl").write_text("\n")
+    with pytest.raises(UsageError, match=r"no column of questions was found\. Columns: none\."):
+        build(recipe, tmp_path / "store")
+
+
+def test_a_first_line_that_cannot_be_read_does_not_hide_the_samples_behind_it(
+    tmp_path: Path,
+) -> None:
+    lines = ["", '{"id": "1", "question": ', "[1]", json.dumps(sampled(TWO, "The answer is 4."))]
+    made = build(write_world(tmp_path, FILE, "\n".join(lines)), tmp_path / "store")
+    counts = made.content["attempts"]["other.jsonl"]["counts"]
+    assert counts["unused: not a problem with samples"] == 2 and counts["successes"] == 1
+
+
+@pytest.mark.parametrize("name", ["pipe", "/dev/zero", "folder"])
+def test_what_is_no_regular_file_is_refused_before_it_is_read(name: str, tmp_path: Path) -> None:
+    recipe = write_world(tmp_path, FILE.replace("other.jsonl", name))
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UsageError, match=rf"{name} is not a regular file\. Name a file of"):
+        build(recipe, tmp_path / "store")
+
+
+def test_show_and_the_report_state_what_came_of_each_file(tmp_path: Path) -> None:
+    other = [sampled(TWO, "The answer is 4.", "4?"), sampled("Unknown?", "1", "2"), "no problem"]
+    build(write_world(tmp_path, FILE, other), tmp_path / "store")
+    shown = curator("show", "tried", "--store", tmp_path / "store").stdout
+    assert re.search(r"^other\.jsonl +other +1 +1 +· +3$", shown, re.M), shown
+    with Store(tmp_path / "store", readonly=True) as store:
+        write_report(store, store.versions.get("tried"), tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text("utf-8")
+    assert "other.jsonl: 2 solutions not used (unknown question)" in page
+    assert "other.jsonl: 1 solution not used (not a problem with samples)" in page
+
+
+def test_diff_names_each_file_of_attempts_that_changed(tmp_path: Path) -> None:
+    recipe = write_world(tmp_path, FILE, [sampled(TWO, "The answer is 4.")])
+    first = build(recipe, tmp_path / "store")
+    assert recipe_changes(first, first) == []
+    (tmp_path / "moved.jsonl").write_text((tmp_path / "other.jsonl").read_text())
+    recipe.write_text(FILE.replace("other.jsonl", "moved.jsonl"))
+    assert recipe_changes(first, build(recipe, tmp_path / "store")) == []
+    recipe.write_text(FILE.replace("model: other", "model: another"))
+    [change] = recipe_changes(first, build(recipe, tmp_path / "store"))
+    assert change.key == "attempts.other.jsonl"
+    assert change.was.startswith('"other ') and change.now.startswith('"another ')
+    (tmp_path / "other.jsonl").write_text(json.dumps(sampled(TWO, "The answer is 5.")))
+    recipe.write_text(FILE)
+    [change] = recipe_changes(first, build(recipe, tmp_path / "store"))
+    assert change.key == "attempts.other.jsonl" and change.was != change.now
 
 
 def test_a_version_without_attempts_has_no_rates(tmp_path: Path) -> None:

@@ -136,6 +136,21 @@ def test_a_screen_without_attempts_is_an_error_of_the_recipe(
     assert f"chosen.yaml:7: screens.{place}: it needs solve rates" in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("cap", "message"),
+    [
+        ("{rationales: 4, model: small}", "'model' needs 'hard_first: true'"),
+        ("{rationales: 99999999999999999999, hard_first: true}", "cap.rationales: input should be"),
+    ],
+)
+def test_a_cap_with_a_key_of_no_effect_or_a_number_out_of_range_is_refused(
+    cap: str, message: str, tmp_path: Path
+) -> None:
+    path = write_world(tmp_path, f"cap: {cap}")
+    with pytest.raises(RecipeError, match=message):
+        load_recipe(path)
+
+
 def test_an_unknown_model_is_an_error(tmp_path: Path) -> None:
     recipe = write_world(tmp_path, SELECT.replace("}", ", model: smal}"))
     with pytest.raises(UsageError, match="Did you mean 'small'"):

@@ -121,6 +121,9 @@ def test_a_function_that_is_not_there_is_an_error_that_says_what_to_install() ->
     with pytest.raises(UsageError, match=r"No grader named 'tlr'\. Did you mean 'trl'"):
         certificate_of("tlr")
     assert certificate_of("") is None
+    for names in (",", " ", "curator,,trl"):
+        with pytest.raises(UsageError, match=r"^--certify: expected names of graders separated by"):
+            certificate_of(names)
     if not installed("verl"):
         with pytest.raises(UsageError, match=r"not installed: verl\. Run 'pip install verl'"):
             certificate_of("curator, verl")

@@ -9,7 +9,7 @@ import pytest
 
 from curator.release.export import ExportOptions, export
 from curator.release.formats import FORMATS
-from datastore.errors import BadTarget
+from datastore.errors import BadTarget, StoreError
 from datastore.store import Store
 from tests.worlds import curator
 
@@ -63,3 +63,17 @@ def test_the_command_names_both_files(quickstart: Path, tmp_path: Path) -> None:
     lines = done.stdout.splitlines()
     assert [line.rsplit(" ", 1)[1] for line in lines] == names
     assert all((tmp_path / name).is_file() for name in names)
+
+
+def test_an_export_whose_second_file_fails_leaves_no_first_one(
+    quickstart: Path, tmp_path: Path
+) -> None:
+    obstacle = tmp_path / ".rows-validation.jsonl.partial"
+    obstacle.mkdir()
+    with Store(quickstart, readonly=True) as store:
+        version = store.versions.get("quickstart")
+        with pytest.raises(StoreError, match=r"Cannot write .*rows-validation\.jsonl"):
+            export(store, version, "messages", tmp_path / "rows.jsonl", options=HELD_OUT)
+        assert list(tmp_path.iterdir()) == [obstacle]
+        obstacle.rmdir()
+        assert export(store, version, "messages", tmp_path / "rows.jsonl", options=HELD_OUT).rows

@@ -63,7 +63,7 @@ def test_other_formats_have_one_text(store: Path, tmp_path: Path, form: str, key
 def test_a_training_reads_the_same_text_from_every_format(
     store: Path, tmp_path: Path, form: str
 ) -> None:
-    (example,) = read_release(write(store, form, tmp_path / "a.jsonl")).examples
+    (example,) = read_release(write(store, form, tmp_path / "a.jsonl")).examples()
     assert example.answer == TORA
     assert [turn.content for turn in example.prompt] == [ASKED]
 
