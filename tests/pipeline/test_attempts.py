@@ -162,7 +162,7 @@ HOSTILE = {
     "a list": "[1]",
     "a number for the question": json.dumps(sampled(TWO) | {"question": 7}),
     "samples of another type": json.dumps(sampled(TWO) | {"samples": {"kind": "CoT"}}),
-    "an unknown kind": json.dumps(sampled(TWO) | {"samples": [{"kind": "TIR", "text": "4"}]}),
+    "an unknown kind": json.dumps(sampled(TWO) | {"samples": [{"kind": "XoT", "text": "4"}]}),
     "a score of 1e999": json.dumps(sampled(TWO, "4")).replace('"text"', '"score": 1e999, "text"'),
     "a number of 5,000 digits": json.dumps(sampled(TWO)).replace("[]", f"[{'9' * 5_000}]"),
     "lists in lists": '{"question": ' + "[" * 50_000 + "]" * 50_000 + ', "samples": []}',
