@@ -117,15 +117,16 @@ def find_contamination(
     policies = [_Policy(actions, sets or {}, own) for own in [{}, *(subsets or {}).values()]]
     path = engine.folder / f"{uuid4().hex}.parquet"
     _write_decisions(_read_matches(engine, rows, keys), policies, path)
-    yield from to_batches(_verdicts(engine, rows, path, list(subsets or {})), VERDICTS)
+    yield from to_batches(_verdicts(engine, rows, keys, path, list(subsets or {})), VERDICTS)
     path.unlink()
 
 
 def _read_matches(engine: Engine, rows: Rows, keys: str) -> Iterator[tuple[bytes, list[Row]]]:
     """Yield each problem with its matches, each once. Shards may share a problem."""
+    # Without the evidence, which is long: only that of decisions is read, by `_verdicts`.
     query = f"""
-        SELECT * FROM {keys} WHERE id IN (SELECT problem_id FROM ({rows.rows}))
-        QUALIFY row_number() OVER (PARTITION BY id, number) = 1 ORDER BY id, number
+        SELECT DISTINCT id, number, "set", level, covered, score FROM {keys}
+        WHERE id IN (SELECT problem_id FROM ({rows.rows})) ORDER BY id, number
     """
     found = (row for batch in engine.batches(query, size=AT_ONCE) for row in batch.to_pylist())
     for id_, matches in groupby(found, key=itemgetter("id")):
@@ -154,7 +155,7 @@ class _Policy:
 
 _DECISIONS = pa.schema(
     [("id", ID), ("policy", pa.int32()), ("action", pa.string()), ("reason", pa.string()),
-     ("evidence", pa.string())]
+     ("number", pa.int64())]
 )  # fmt: skip
 
 
@@ -169,7 +170,7 @@ def _write_decisions(
                 decided = _decide(matches, policy)
                 if decided:
                     action, row = decided
-                    decisions.append((id_, number, action, row["level"], row["evidence"]))
+                    decisions.append((id_, number, action, row["level"], row["number"]))
             if len(decisions) >= AT_ONCE:
                 writer.write_batch(make_batch(list(zip(*decisions, strict=True)), _DECISIONS))
                 decisions.clear()
@@ -191,14 +192,21 @@ def _decide(matches: Sequence[Row], policy: _Policy) -> tuple[Action, Row] | Non
     )
 
 
-def _verdicts(engine: Engine, rows: Rows, path: Path, subsets: Sequence[str]) -> Iterator[Verdict]:
+def _verdicts(
+    engine: Engine, rows: Rows, keys: str, path: Path, subsets: Sequence[str]
+) -> Iterator[Verdict]:
     names = ", ".join(map(literal, subsets))
     policy = f"coalesce(list_position([{names}]::VARCHAR[], subset), 0)"
     query = f"""
+        WITH decision AS (SELECT * FROM {scan([path])}),
+        explained AS (
+            SELECT id, number, any_value(evidence) AS evidence
+            FROM {keys} SEMI JOIN decision USING (id, number) GROUP BY id, number
+        )
         SELECT alive.id AS row_id, action, reason, evidence
         FROM (SELECT id, problem_id, {policy} AS policy FROM ({rows.rows})) AS alive
-        JOIN {scan([path])} AS match
-            ON match.id = alive.problem_id AND match.policy = alive.policy
+        JOIN decision ON decision.id = alive.problem_id AND decision.policy = alive.policy
+        JOIN explained ON explained.id = decision.id AND explained.number = decision.number
         ORDER BY row_id
     """
     for batch in engine.batches(query):
