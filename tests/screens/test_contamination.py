@@ -15,6 +15,7 @@ from curator.core import arrow
 from curator.core.arrow import VERDICTS
 from curator.core.model import Problem
 from curator.screens import SCREENS, Rows
+from curator.screens.matches import MATCHES
 from curator.sources import EVALS, SOURCES, open_source, records
 from curator.sources.source import Source
 from datastore.engine import Engine
@@ -235,3 +236,20 @@ def test_rows_of_math_judged_by_hand_have_their_levels(
 def problems_of(name: str, sources: Mapping[str, Source], shared: Path) -> list[Problem]:
     found = records(sources[name], open_source(sources[name], shared))
     return [problem for problem in found if isinstance(problem, Problem)]
+
+
+def test_memory_does_not_grow_with_the_evidence_of_all_matches(tmp_path: Path) -> None:
+    ids = [number.to_bytes(16, "big") for number in range(8_000)]
+    evidence = json.dumps({"question": "x" * 1_000})
+    with pq.ParquetWriter(tmp_path / "keys.parquet", MATCHES) as writer:
+        for start in range(0, len(ids), 500):
+            found = [(each, number) for each in ids[start : start + 500] for number in range(32)]
+            rows = [(each, n, "test", "same template", 0.5, 1.0, evidence) for each, n in found]
+            writer.write_batch(arrow.make_batch(list(zip(*rows, strict=True)), MATCHES))
+    row = {"id": pa.array(ids, arrow.ID), "problem_id": pa.array(ids, arrow.ID)}
+    pq.write_table(pa.table({**row, "subset": ["a"] * len(ids)}), tmp_path / "rows.parquet")
+    files = [f"SELECT * FROM read_parquet('{tmp_path}/rows.parquet')", "SELECT 1"]
+    rows_to_screen = Rows(*files, keys=f"read_parquet('{tmp_path}/keys.parquet')")
+    with Engine(spill=tmp_path, memory="100MB", threads=8) as engine:
+        verdicts = screen(engine, rows_to_screen, {"test": [tmp_path / "rows.parquet"]})
+    assert len(verdicts) == len(ids)
