@@ -80,7 +80,7 @@ def _hash_runs(ids: Sequence[int]) -> npt.NDArray[np.uint64]:
 def _rank(
     hashes: npt.NDArray[np.uint64],
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the group of equal hashes of each place, and how many of it came before."""
+    """Return for each place the group of its hash, and the number of equal hashes before it."""
     _, groups = np.unique(hashes, return_inverse=True)
     order = np.argsort(groups, kind="stable")
     sorted_groups = groups[order]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from curator import RunOptions
+from curator.core.errors import SourceError
 from curator.core.samples import SampledProblem
 from curator.pipeline.audit.run import AuditRequest, audit
 from curator.pipeline.overlap import compare
@@ -51,6 +52,16 @@ def options(tmp_path: Path) -> RunOptions:
     rows += [{"question": question, "answer": "#### 1"} for question in FILLER]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return RunOptions(mirror=tmp_path / "mirror", allow_missing=True)
+
+
+def test_an_evaluation_set_without_questions_is_one_clear_line(
+    tmp_path: Path, options: RunOptions
+) -> None:
+    (tmp_path / "mirror" / "evals" / "gsm8k" / "rows.jsonl").write_text("\n")
+    file = tmp_path / "mine.jsonl"
+    file.write_text(json.dumps({"question": TANK, "response": "It is 62.", "answer": "62"}) + "\n")
+    with pytest.raises(SourceError, match=r"The evaluation set gsm8k has no questions \("):
+        audit(AuditRequest(str(file), licence="MIT"), tmp_path / "store", options)
 
 
 @pytest.mark.parametrize("level", QUESTIONS)

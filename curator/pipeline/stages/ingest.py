@@ -112,12 +112,21 @@ def problems_of(ingested: Outputs, part: str = "") -> tuple[str, ...]:
 def find_eval_problems(
     context: BuildContext, evals: Mapping[str, LocatedSource]
 ) -> dict[str, list[str]]:
-    """Return the objects with the problems of each evaluation set that could be read."""
-    return {
-        name: list(problems_of(ingest(context, located.source, located.opened)))
-        for name, located in evals.items()
-        if located.opened
-    }
+    """Return the objects with the problems of each evaluation set that could be read.
+
+    Raises SourceError for a set without questions, against which nothing could be screened.
+    """
+    found: dict[str, list[str]] = {}
+    for name, located in evals.items():
+        if located.opened:
+            problems = problems_of(ingest(context, located.source, located.opened))
+            if not problems:
+                raise SourceError(
+                    f"The evaluation set {name} has no questions ({located.opened.origin}). "
+                    "Restore its file, or remove the set from 'against'."
+                )
+            found[name] = list(problems)
+    return found
 
 
 def _ingest_pieces(
