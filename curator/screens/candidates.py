@@ -115,8 +115,11 @@ def index_items(evals: Mapping[str, Sequence[Path]]) -> str:
         ),
         size AS (SELECT count(*) AS items FROM items),
         word AS (
-            SELECT item, hash, list_contains(any_value(numbers), hash) AS is_number
-            FROM (SELECT item, numbers, unnest(list_concat(stems, numbers)) AS hash FROM items)
+            SELECT item, hash, bool_or(is_number) AS is_number
+            FROM (
+                SELECT item, unnest(stems) AS hash, false AS is_number FROM items
+                UNION ALL SELECT item, unnest(numbers), true FROM items
+            )
             GROUP BY item, hash
         ),
         counted AS ({_count_tokens()}),
@@ -135,14 +138,21 @@ def index_items(evals: Mapping[str, Sequence[Path]]) -> str:
             SELECT item, greatest(sum(weight) FILTER (NOT is_number), 1) AS of_item
             FROM weighed GROUP BY item
         ),
+        token AS (
+            SELECT item, unnest(stems) AS word, unnest(range(1, len(stems) + 1)) AS place FROM items
+        ),
+        run_weight AS (
+            SELECT item, place, sum(weight) OVER (
+                PARTITION BY item ORDER BY place ROWS BETWEEN CURRENT ROW AND {RUN - 1} FOLLOWING
+            ) AS weight
+            FROM token LEFT JOIN (SELECT hash AS word, weight FROM word_count) USING (word)
+        ),
         run AS (
-            SELECT item, hash, sum(weight) AS weight
+            SELECT item, hash, weight
             FROM (
-                SELECT item, place, runs[place] AS hash,
-                    unnest(stems[place:place + {RUN - 1}]) AS word
-                FROM (SELECT item, runs, stems, unnest(range(1, len(runs) + 1)) AS place FROM items)
-            ) LEFT JOIN (SELECT hash AS word, weight FROM word_count) USING (word)
-            GROUP BY item, place, hash
+                SELECT item, unnest(runs) AS hash, unnest(range(1, len(runs) + 1)) AS place
+                FROM items
+            ) JOIN run_weight USING (item, place)
         ),
         run_count AS (SELECT hash, count(DISTINCT item) AS found FROM run GROUP BY hash),
         postings AS (

@@ -1,9 +1,14 @@
 """The product of sparse matrices finds the candidates that its definition names."""
 
+from pathlib import Path
+
 import pyarrow as pa
+import pyarrow.parquet as pq
 from hypothesis import given
 from hypothesis import strategies as st
 
+from curator.core import arrow
+from curator.core.model import Problem
 from curator.screens.candidates import (
     ALIKE,
     MAX_ITEMS,
@@ -12,7 +17,9 @@ from curator.screens.candidates import (
     POSTINGS,
     SURE,
     Index,
+    index_items,
 )
+from datastore.engine import Engine
 
 HASHES = [0, 1, 2, 3, 1 << 20, (1 << 20) + 1, (1 << 63) + 1, (1 << 64) - 1]
 """Some are equal in their low bits, in which most hashes differ."""
@@ -63,3 +70,15 @@ def test_candidates_are_those_of_the_definition(
     problem, item = Index(pa.Table.from_pylist(rows, POSTINGS)).find(batch)
     pairs = list(zip(problem.tolist(), item.tolist(), strict=True))
     assert pairs == expected(features, weights, numbers)
+
+
+def test_a_long_evaluation_question_takes_memory_in_proportion_to_its_length(
+    tmp_path: Path,
+) -> None:
+    question = " ".join(f"lamp{number} costs {number}" for number in range(12_000))
+    path = tmp_path / "evals.parquet"
+    batches = arrow.to_batches([Problem("a", question, "1")], arrow.PROBLEMS)
+    pq.write_table(pa.Table.from_batches(batches), path)
+    with Engine(spill=tmp_path, memory="250MB") as engine:
+        found = pa.Table.from_batches(engine.batches(index_items({"a": [path]})))
+    assert found.num_rows > 3_000
