@@ -6,7 +6,7 @@ version of the screen that it measured. Measure again when that version rises.
 
 from collections.abc import Mapping
 
-RECALL_VERSION = 4
+RECALL_VERSION = 5
 
 RECALL = (
     ("verbatim", "100.0%", "0.0%", "0.0%", "0.0%"),

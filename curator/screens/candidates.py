@@ -135,7 +135,9 @@ def index_items(evals: Mapping[str, Sequence[Path]]) -> str:
             FROM word JOIN word_count USING (hash)
         ),
         whole AS (
-            SELECT item, greatest(sum(weight) FILTER (NOT is_number), 1) AS of_item
+            SELECT item, greatest(sum(weight) FILTER (NOT is_number), 1) AS of_words,
+                -- One number of `what is (-44)/55*1?`, whose words weigh nothing, is not enough.
+                greatest(of_words, sum(weight) // 2) AS of_numbers
             FROM weighed GROUP BY item
         ),
         token AS (
@@ -156,7 +158,8 @@ def index_items(evals: Mapping[str, Sequence[Path]]) -> str:
         ),
         run_count AS (SELECT hash, count(DISTINCT item) AS found FROM run GROUP BY hash),
         postings AS (
-            SELECT hash, item, (1000000 * weight // of_item)::BIGINT AS weight
+            SELECT hash, item,
+                (1000000 * weight // if(is_number, of_numbers, of_words))::BIGINT AS weight
             FROM weighed JOIN whole USING (item), size
             WHERE found <= greatest({MAX_FOUND}, items * {MAX_SHARE})
                 AND total <= questions * {MAX_SHARE}

@@ -37,7 +37,7 @@ from curator.sources import EVALS
 from datastore.engine import Engine, literal, scan
 
 NAME = "contamination"
-VERSION = 4
+VERSION = 5
 Action = Literal["reject", "flag", "keep"]
 ACTIONS: tuple[Action, ...] = ("reject", "flag", "keep")
 """From strict to lenient."""

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,8 +19,9 @@ from curator.screens.candidates import (
     SURE,
     Index,
     index_items,
+    select_questions,
 )
-from datastore.engine import Engine
+from datastore.engine import Engine, scan
 
 HASHES = [0, 1, 2, 3, 1 << 20, (1 << 20) + 1, (1 << 63) + 1, (1 << 64) - 1]
 """Some are equal in their low bits, in which most hashes differ."""
@@ -82,3 +84,42 @@ def test_a_long_evaluation_question_takes_memory_in_proportion_to_its_length(
     with Engine(spill=tmp_path, memory="250MB") as engine:
         found = pa.Table.from_batches(engine.batches(index_items({"a": [path]})))
     assert found.num_rows > 3_000
+
+
+SUM = "What is (-2 - 22) + 3481 + 1817 + -8026 + -3529?"
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["A lamp costs 3481 dollars. How much are two lamps?", "Add 1817 to the product of 5 and 6."],
+)
+def test_one_number_of_an_evaluation_question_without_telling_words_makes_no_candidate(
+    question: str, tmp_path: Path
+) -> None:
+    assert not is_candidate(question, SUM, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        SUM,
+        "Compute (-2 - 22) + 3481 + 1817 + -8026 + -3529 for me.",
+        "A shop had 3481 of them, then 1817 and lost 8026 and 3529, and 22 and 2.",
+        "Of 3481 and 1817, 8026 is the sum with what?",
+    ],
+)
+def test_most_of_its_numbers_do(question: str, tmp_path: Path) -> None:
+    assert is_candidate(question, SUM, tmp_path)
+
+
+def is_candidate(question: str, item: str, folder: Path) -> bool:
+    """Return whether a question is compared with the only evaluation question, as text."""
+    paths = []
+    for name, text in (("evals", item), ("rows", question)):
+        paths.append(folder / f"{name}.parquet")
+        batches = arrow.to_batches([Problem("a", text, "1")], arrow.PROBLEMS)
+        pq.write_table(pa.Table.from_batches(batches), paths[-1])
+    with Engine(spill=folder) as engine:
+        index = Index(pa.Table.from_batches(engine.batches(index_items({"a": paths[:1]}))))
+        (batch,) = engine.batches(select_questions(scan(paths[1:])))
+    return len(index.find(batch)[0]) > 0
