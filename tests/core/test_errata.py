@@ -21,8 +21,8 @@ def test_a_new_ruling_is_appended_and_counts_while_the_earlier_one_stays(tmp_pat
     file = tmp_path / "errata.jsonl"
     add_ruling(file, Erratum(KEY, "wrong", "13"))
     first = file.read_text()
-    second = add_ruling(file, Erratum(KEY, "ambiguous", reason="two readings"))
-    assert second.number == 2
+    second, first_ruling = add_ruling(file, Erratum(KEY, "ambiguous", reason="two readings"))
+    assert second.number == 2 and first_ruling and first_ruling.ruling == "wrong"
     assert file.read_text().startswith(first)
     assert read_errata(file) == {KEY: second}
 

@@ -189,7 +189,7 @@ def test_a_ruling_is_a_line_of_its_own_whatever_it_says(tmp_path: Path) -> None:
     file = tmp_path / "errata.jsonl"
     file.write_text('{"key": "3fa2c1d09b7e4455", "ruling": "right"}')  # without an end of line
     reason = "one\u2028two\x85three\nfour\U0001f600"
-    added = add_ruling(file, Erratum("3fa2c1d09b7e4455", "wrong", "5", reason=reason))
+    added, _ = add_ruling(file, Erratum("3fa2c1d09b7e4455", "wrong", "5", reason=reason))
     assert read_errata(file) == {added.key: added}
     assert (added.number, added.reason) == (2, reason)
 
