@@ -84,7 +84,7 @@ def _key(problem: Problem) -> str:
 
 
 def print_precision(found: list[Disagreement], labels: dict[str, dict[str, str]]) -> None:
-    """Print by kind how many problems it has, how many were read, and in which the gold is wrong."""
+    """Print by kind the problems, how many were read, and in which the gold is wrong."""
     print(f"{'kind':24} {'problems':>8} {'read':>5} {'gold wrong':>11}  labels")
     for kind, by_key in labels.items():
         keys = {each.key for each in found if each.kind == kind}

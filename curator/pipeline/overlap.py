@@ -109,7 +109,7 @@ def read_problems(
     if name in SOURCES or (plain != name and plain in EVALS):
         source = source_by_name(name)
         yield from records(source, open_source(source, mirror))
-    elif (Path(store) / "FORMAT").exists() and (found := _version(name, store, responses)) is not None:
+    elif (found := _version(name, Path(store), responses)) is not None:
         yield from found
     elif plain != name and not Path(name).exists():
         raise UsageError(unknown_name("evaluation set", plain, EVALS))
@@ -117,12 +117,14 @@ def read_problems(
         yield from read_dataset(name, responses)
 
 
-def _version(name: str, store: str | Path, rejected: bool) -> list[Problem] | None:
+def _version(name: str, store: Path, rejected: bool) -> list[Problem] | None:
     """Return the problems of the rows of a version; None if the store has no such version.
 
     With `rejected`, also the problems whose rows are not in it.
     """
-    with Store(Path(store), readonly=True) as opened:
+    if not (store / "FORMAT").exists():
+        return None
+    with Store(store, readonly=True) as opened:
         try:
             manifest = opened.versions.get(name)
         except NotFound:

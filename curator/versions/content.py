@@ -160,8 +160,8 @@ class SubsetContent(JsonObject):
     levels: dict[EvidenceLevel, Natural] = {}
     """Kept rows by evidence level; empty in versions of older releases of Curator."""
     errata: dict[str, Natural] = {}
-    """Problems with a ruling by its result (`curator.core.errata.ERRATA`). Empty without errata, and
-    in versions of older releases of Curator."""
+    """Problems with a ruling by its result (`curator.core.errata.ERRATA`). Empty without errata,
+    and in versions of older releases of Curator."""
     taught: Calls | None = None
     """None for a subset without a teacher."""
 

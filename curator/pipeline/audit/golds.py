@@ -38,5 +38,5 @@ def _note(found: DoubtedGolds, command: str) -> str:
         return "no question has a gold answer"
     if not dict(found.counts()):
         return f"nothing speaks against {counted(found.golds, 'gold answer')}"
-    part = f"solutions of {found.sample:,} of {found.texts:,} questions were read; "
+    part = f"only {found.sample:,} of {found.texts:,} solutions were read; "
     return f"{part if found.sample < found.texts else ''}list all: {command}"

@@ -119,7 +119,8 @@ def audit(
         result = run_stages(context, sources, evals)
         manifest = _manifest(context, result, dataset, request)
         lines = verdict_table(context, result, dataset, sources, evals, records)
-        lines.append(golds_line(context.store, manifest, _golds_command(request, detected, manifest)))
+        command = _golds_command(request, detected, manifest)
+        lines.append(golds_line(context.store, manifest, command))
     kinds = {
         (subset.kind if name in KINDS else name): result.content.subsets[name].rationales
         for name, subset in context.recipe.subsets.items()
@@ -137,9 +138,7 @@ def audit(
     )
 
 
-def _golds_command(
-    request: AuditRequest, detected: Sequence[Column], manifest: Manifest
-) -> str:
+def _golds_command(request: AuditRequest, detected: Sequence[Column], manifest: Manifest) -> str:
     """Return the command that lists the golds in doubt."""
     if manifest.number:
         return f"curator golds {manifest.ref}"

@@ -41,8 +41,10 @@ def create_gold_tables(engine: Engine, store: Store, manifest: Manifest) -> None
         "gold_problem": _golds(store, manifest),
         "gold_said": f"{_of_verdicts(store, manifest)} UNION ALL {_of_models(store, manifest)}",
         "gold_doubt": f"""
-            SELECT problem_id, sum((CASE voice {weight} END * (other - gold) + {UNLISTED} * unlisted)
-                / (other + unlisted + gold)) AS doubt, sum(other + unlisted) > 0 AS against
+            SELECT problem_id, sum(
+                    (CASE voice {weight} END * (other - gold) + {UNLISTED} * unlisted)
+                    / (other + unlisted + gold)
+                ) AS doubt, sum(other + unlisted) > 0 AS against
             FROM gold_said GROUP BY problem_id
         """,
     }.items():
@@ -93,7 +95,8 @@ def _of_verdicts(store: Store, manifest: Manifest) -> str:
     proofs = ", ".join(map(literal, PROOFS))
     return f"""
         SELECT problem_id, voice, '' AS name, count(*) FILTER (said = 'other') AS other,
-            count(*) FILTER (said = 'unlisted') AS unlisted, count(*) FILTER (said = 'gold') AS gold,
+            count(*) FILTER (said = 'unlisted') AS unlisted,
+            count(*) FILTER (said = 'gold') AS gold,
             left(min(answer), {_LONGEST}) AS answer
         FROM (
             SELECT problem_id, voice, CASE
@@ -105,7 +108,7 @@ def _of_verdicts(store: Store, manifest: Manifest) -> str:
                     AND {level} IN ({proofs}) THEN 'gold' END AS said,
                 CASE WHEN outcome <> 'passed' THEN evidence::JSON ->> '$.answer' END AS answer
             FROM ({verdicts}) v JOIN (
-                SELECT id, subset, problem_id, CASE WHEN subset IN ({', '.join(taught)})
+                SELECT id, subset, problem_id, CASE WHEN subset IN ({", ".join(taught)})
                     THEN 'teacher' WHEN kind = 'CoT' THEN 'solution' ELSE 'program' END AS voice
                 FROM ({version_rationales(store, manifest)})
             ) r USING (id, subset) JOIN gold_problem g ON g.id = problem_id
@@ -123,6 +126,6 @@ def _of_models(store: Store, manifest: Manifest) -> str:
             CASE WHEN successes = 0 THEN failures ELSE 0 END AS other, 0 AS unlisted,
             successes AS gold, '' AS answer
         FROM {solve_counts(store, manifest)} JOIN gold_problem g ON g.id = problem_id
-        WHERE NOT ruled AND model IN ({', '.join(models)})
+        WHERE NOT ruled AND model IN ({", ".join(models)})
             AND (successes > 0 OR failures >= {ATTEMPTS:d})
     """
