@@ -98,6 +98,21 @@ def test_the_command_that_a_report_names_lists_golds_whose_rows_were_dropped(
     assert {KEYS[name] for name in ("Bob", "Cid", "Dee", "Eve")} <= {each.key for each in listed}
 
 
+def test_attempts_of_a_model_that_never_arrive_at_the_gold_speak_against_it(tmp_path: Path) -> None:
+    make(tmp_path)
+    ann, bob, *_ = ROWS
+    rows = [{"question": ann, "response": f"The answer is {n}."} for n in (6, 6, 6, 5)]
+    rows += [{"question": bob, "response": "The answer is 3."}] * 4
+    (tmp_path / "tried.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    recipe = RECIPE + "attempts: [{file: tried.jsonl, model: small}]\n"
+    (tmp_path / "mine.yaml").write_text(recipe)
+    version = build(str(tmp_path / "mine.yaml"), store=tmp_path / "store", options=ONE)
+    found = figures(tmp_path, version)
+    assert found.stored == {"solution": 3, "model": 1}
+    assert found.suspects[0].key == KEYS["Bob"]
+    assert "small fails in 4 of 4 attempts" in found.suspects[0].evidence
+
+
 def test_errata_are_counted_by_result_and_settle_the_golds(tmp_path: Path) -> None:
     version = make(tmp_path, RULINGS)
     found = figures(tmp_path, version)
