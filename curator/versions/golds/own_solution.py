@@ -32,6 +32,8 @@ _NAMED = re.compile(
     re.I,
 )
 """A letter of a choice at the end of a solution."""
+_SPLIT_DECIMAL = re.compile(r"(?:^|(?<=[=+*/×÷(-] ))\. (?=\d)")
+"""The point of a decimal that upstream split into tokens: `= . 2 %`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,10 @@ def _derived_choice(problem: Problem, text: str) -> str:
     The letter that it names is that of the gold answer in most files, and proves nothing.
     """
     body = strip_answer(text, problem.gold, problem.choices) if problem.gold in LETTERS else text
-    for value in last_values(_NAMED.sub("", body)):
-        if letter := find_choice(value, problem.choices):
+    body = _SPLIT_DECIMAL.sub("0.", _NAMED.sub("", body))
+    choices = [_SPLIT_DECIMAL.sub("0.", each) for each in problem.choices]
+    for value in last_values(body):
+        if letter := find_choice(value, choices):
             return letter
     return ""
 

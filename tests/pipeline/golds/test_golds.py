@@ -15,6 +15,7 @@ from curator.pipeline.golds.suspects import GoldsInDoubt
 from curator.pipeline.run_options import RunOptions
 from curator.recipe.load import load_recipe
 from curator.versions.diff import row_changes
+from curator.versions.golds.own_solution import read_solution
 from datastore.store import Store
 from tests.worlds import curator
 
@@ -103,6 +104,13 @@ def test_a_solution_that_ends_with_another_choice_speaks_against_the_letter() ->
     problem = Problem("mathqa", "how much ?", "B", ("3500", "4463", "5463"), solution=solution)
     (own,) = read_own([problem], NoPrograms())  # type: ignore[arg-type]
     assert own.solution == "A"
+
+
+def test_a_decimal_that_upstream_split_into_tokens_is_one_value() -> None:
+    choices = ("0.125 %", "0.2 %", "0.8 %", "1.25 %", "2.0 %")
+    solution = "( 4 / 100 ) * ( 5 / 100 ) * 100 % = ( 20 / 100 ) % = . 2 % answer b"
+    problem = Problem("mathqa", "what percent ?", "B", choices, solution=solution)
+    assert read_solution(problem).solution == "B"
 
 
 def test_own_arithmetic_unused_and_invented_numbers_are_evidence(tmp_path: Path) -> None:
