@@ -1,7 +1,7 @@
 """Golds in doubt of a version: the figures of its report and of an audit.
 
 In: an engine and a version. Out: golds by what speaks against them, the errata that were applied,
-and the first suspects. Only what is stored counts: no program runs and no model is asked. Texts are
+and the first suspects. Only what is stored counts: no program runs and no model is called. Texts are
 read for a sample of `SAMPLE` problems, those with the smallest ids, and for the `CANDIDATES` that
 most stored evidence speaks against, so that a report of 262,000 rows takes some 20% longer.
 """
@@ -123,7 +123,7 @@ def count_errata(content: Content) -> dict[str, dict[str, int]]:
 def _count_stored(engine: Engine) -> dict[str, int]:
     query = (
         "SELECT voice, count(DISTINCT problem_id) FILTER (other > 0), "
-        "count(DISTINCT problem_id) FILTER (unlisted > 0) FROM gold_said GROUP BY voice"
+        "count(DISTINCT problem_id) FILTER (unlisted > 0) FROM gold_voice GROUP BY voice"
     )
     counts: Counter[str] = Counter()
     for voice, other, unlisted in engine.sql(query).fetchall():
@@ -136,10 +136,10 @@ def _read(
     engine: Engine, store: Store, manifest: Manifest, counts: Counter[str]
 ) -> Iterator[DoubtedGold]:
     """Yield the problems of `gold_read` with their doubt; `counts` receives `READ` evidence."""
-    said: dict[bytes, list[tuple[str, ...]]] = {}
-    query = "SELECT * FROM gold_said SEMI JOIN gold_read ON id = problem_id ORDER BY voice, name"
+    voiced: dict[bytes, list[tuple[str, ...]]] = {}
+    query = "SELECT * FROM gold_voice SEMI JOIN gold_read ON id = problem_id ORDER BY voice, name"
     for id_, *values in engine.sql(query).fetchall():
-        said.setdefault(id_, []).append(tuple(values))
+        voiced.setdefault(id_, []).append(tuple(values))
     query = "SELECT problem_id, doubt FROM gold_doubt SEMI JOIN gold_read ON id = problem_id"
     doubts: dict[bytes, float] = dict(engine.sql(query).fetchall())
     query = "SELECT id FROM gold_read WHERE sampled"
@@ -151,7 +151,7 @@ def _read(
     """
     for batch in engine.batches(query):
         for problem in to_problems(batch):
-            others = said.get(problem.id, [])
+            others = voiced.get(problem.id, [])
             own = read_solution(problem)
             found = list(_weigh(problem, own, {str(each[0]) for each in others}))
             if problem.id in sampled:
@@ -201,9 +201,9 @@ _WORDS = {
 }
 
 
-def _say(said: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    """Yield in words what `gold_said` has about one problem."""
-    for voice, name, other, unlisted, gold, answer in said:
+def _say(voiced: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    """Yield in words what `gold_voice` has about one problem."""
+    for voice, name, other, unlisted, gold, answer in voiced:
         against = int(other) + int(unlisted)
         total = against + int(gold)
         if voice == "model":

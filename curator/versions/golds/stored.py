@@ -1,6 +1,6 @@
 """What the verdicts and attempts of a version say against its gold answers, in SQL.
 
-In: an engine and a version. Out: its tables `gold_problem`, `gold_said` and `gold_doubt`, which
+In: an engine and a version. Out: its tables `gold_problem`, `gold_voice` and `gold_doubt`, which
 hold ids and numbers, and short texts where something speaks against a gold answer.
 """
 
@@ -31,7 +31,7 @@ def create_gold_tables(engine: Engine, store: Store, manifest: Manifest) -> None
 
     - `gold_problem` (id, choices, apart, ruled, texts): the problems with a gold answer. `apart` is
       false if it was read from their own text, `ruled` true if a person has ruled on it.
-    - `gold_said` (problem_id, voice, name, other, unlisted, gold, answer): how many statements of a
+    - `gold_voice` (problem_id, voice, name, other, unlisted, gold, answer): how many statements of a
       voice differ from it, equal no choice, and are equal to it; `answer` is one that differs.
     - `gold_doubt` (problem_id, doubt, against): what they say together, and whether one of them
       speaks against it.
@@ -39,13 +39,13 @@ def create_gold_tables(engine: Engine, store: Store, manifest: Manifest) -> None
     weight = " ".join(f"WHEN {literal(name)} THEN {each!r}" for name, each in WEIGHTS.items())
     for name, query in {
         "gold_problem": _golds(store, manifest),
-        "gold_said": f"{_of_verdicts(store, manifest)} UNION ALL {_of_models(store, manifest)}",
+        "gold_voice": f"{_of_verdicts(store, manifest)} UNION ALL {_of_models(store, manifest)}",
         "gold_doubt": f"""
             SELECT problem_id, sum(
                     (CASE voice {weight} END * (other - gold) + {UNLISTED} * unlisted)
                     / (other + unlisted + gold)
                 ) AS doubt, sum(other + unlisted) > 0 AS against
-            FROM gold_said GROUP BY problem_id
+            FROM gold_voice GROUP BY problem_id
         """,
     }.items():
         engine.sql(f"CREATE OR REPLACE TABLE {name} AS {query}")
@@ -94,9 +94,9 @@ def _of_verdicts(store: Store, manifest: Manifest) -> str:
     level = "(evidence::JSON ->> '$.level')"
     proofs = ", ".join(map(literal, PROOFS))
     return f"""
-        SELECT problem_id, voice, '' AS name, count(*) FILTER (said = 'other') AS other,
-            count(*) FILTER (said = 'unlisted') AS unlisted,
-            count(*) FILTER (said = 'gold') AS gold,
+        SELECT problem_id, voice, '' AS name, count(*) FILTER (side = 'other') AS other,
+            count(*) FILTER (side = 'unlisted') AS unlisted,
+            count(*) FILTER (side = 'gold') AS gold,
             left(min(answer), {_LONGEST}) AS answer
         FROM (
             SELECT problem_id, voice, CASE
@@ -105,7 +105,7 @@ def _of_verdicts(store: Store, manifest: Manifest) -> str:
                     AND voice = 'program' AND (evidence::JSON ->> '$.rule') = '{NO_CHOICE}'
                     THEN 'unlisted'
                 WHEN outcome = 'passed' AND apart AND NOT (choices AND voice = 'solution')
-                    AND {level} IN ({proofs}) THEN 'gold' END AS said,
+                    AND {level} IN ({proofs}) THEN 'gold' END AS side,
                 CASE WHEN outcome <> 'passed' THEN evidence::JSON ->> '$.answer' END AS answer
             FROM ({verdicts}) v JOIN (
                 SELECT id, subset, problem_id, CASE WHEN subset IN ({", ".join(taught)})
@@ -113,7 +113,7 @@ def _of_verdicts(store: Store, manifest: Manifest) -> str:
                 FROM ({version_rationales(store, manifest)})
             ) r USING (id, subset) JOIN gold_problem g ON g.id = problem_id
             WHERE NOT ruled
-        ) WHERE said IS NOT NULL GROUP BY problem_id, voice
+        ) WHERE side IS NOT NULL GROUP BY problem_id, voice
     """
 
 
