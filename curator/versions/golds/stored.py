@@ -31,8 +31,8 @@ def create_gold_tables(engine: Engine, store: Store, manifest: Manifest) -> None
 
     - `gold_problem` (id, choices, apart, ruled, texts): the problems with a gold answer. `apart` is
       false if it was read from their own text, `ruled` true if a person has ruled on it.
-    - `gold_voice` (problem_id, voice, name, other, unlisted, gold, answer): how many statements of a
-      voice differ from it, equal no choice, and are equal to it; `answer` is one that differs.
+    - `gold_voice` (problem_id, voice, name, other, unlisted, gold, answer): how many statements of
+      a voice differ from it, equal no choice, and are equal to it; `answer` is one that differs.
     - `gold_doubt` (problem_id, doubt, against): what they say together, and whether one of them
       speaks against it.
     """
