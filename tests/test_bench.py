@@ -92,3 +92,19 @@ print(replay([never, half, unclear, turning], (0.2, 0.8), 0.1))
     done = run("-c", code, env={"PYTHONPATH": f"{ROOT / 'bench'}:{ROOT}"})
     assert done.returncode == 0, done.stderr
     assert done.stdout == ("Replay(problems=4, samples=120, calls=82, decided=3, different=1)\n")
+
+
+def test_every_formula_of_mathqa_that_names_another_choice_has_a_label(
+    tmp_path: Path, shared: Path
+) -> None:
+    rows = json.loads((shared / "sources/mathqa/dev.json").read_text())[:250]
+    folder = tmp_path / "sources/mathqa"
+    folder.mkdir(parents=True)
+    (folder / "dev.json").write_text(json.dumps(rows))
+    done = run(ROOT / "bench/mathqa.py", "--data", tmp_path, env={"PYTHONPATH": str(ROOT)})
+    assert done.returncode == 0, done.stderr
+    (found,) = [
+        line.split() for line in done.stdout.splitlines() if line.startswith("formula, other")
+    ]
+    assert found[3] == found[4] != "0", "the kind of which all problems were read"
+    assert "formula wrong" in done.stdout and "gold wrong" in done.stdout

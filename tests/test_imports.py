@@ -33,6 +33,7 @@ LAYERS: dict[str, set[str]] = {
     "curator.versions": {
         *CORE,
         "datastore",
+        "curator.sources",
         "curator.answers",
         "curator.teacher",
         "curator.checks",

@@ -72,6 +72,8 @@ LABELLED_STEPS = pa.field(
 )
 """A further column of problems and rationales, in objects that have labelled steps."""
 QUARANTINE = pa.schema([("place", pa.string()), ("reason", pa.string()), ("raw", pa.string())])
+RULED = pa.schema([(name, pa.string()) for name in ("place", "key", "ruling", "answer")])
+"""The rulings of errata that were applied to problems, by the places of the problems."""
 
 BATCH_CHARACTERS = 64 << 20
 """Number of characters after which a batch ends, counted after each `GROUP` of records."""

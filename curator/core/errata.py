@@ -3,7 +3,8 @@
 In: JSON Lines, one ruling per line; `EXAMPLE` is a line. Out: the newest ruling per problem. A key
 is a hash of question, gold answer and choices, so that a file holds no upstream text, applies to
 every copy of the problem, and stops applying when upstream changes the gold answer. Rulings are
-appended, never replaced: the last one of a key counts, the earlier ones stay as its history.
+appended, never replaced: the last line of a key counts, whatever the earlier ones say, and they
+stay as its history. `withdrawn` takes the earlier rulings back, as if there were none.
 """
 
 import json
@@ -20,8 +21,15 @@ from curator.core.model import content_id
 from datastore.errors import wrap_os_errors
 from datastore.text import is_storable
 
-Ruling = Literal["wrong", "ambiguous", "right"]
+Ruling = Literal["wrong", "ambiguous", "right", "withdrawn"]
 RULINGS: tuple[Ruling, ...] = get_args(Ruling)
+ERRATA = {
+    "corrected": "wrong, and replaced by the right answer",
+    "removed": "wrong, and removed, since the right answer is not known",
+    "ambiguous": "ambiguous, and removed",
+    "right": "right, and kept",
+}
+"""What becomes of a gold answer with a ruling, as reports say it."""
 EXAMPLE = (
     '{"key": "3fa2c1d09b7e4455", "ruling": "wrong", "answer": "1520", "number": 1, '
     '"reason": "5 hours are left after the second stop, not 7"}'
@@ -35,8 +43,8 @@ class Erratum:
 
     key: str
     ruling: Ruling
-    """`wrong`, `ambiguous` (several answers are defensible), or `right`: looked at, nothing to
-    change."""
+    """`wrong`, `ambiguous` (several answers are defensible), `right`: looked at, nothing to change,
+    or `withdrawn`: the earlier rulings do not count."""
     answer: str = ""
     """The right answer, if the gold answer is wrong; empty if it is not known."""
     number: int = 1
@@ -54,8 +62,21 @@ def erratum_key(question: str, gold: str, choices: Sequence[str] = ()) -> str:
     return content_id("erratum", *plain).hex()[:16]
 
 
+def errata_result(ruling: str, answer: str) -> str:
+    """Return what becomes of a gold answer: one of `ERRATA`."""
+    return ruling if ruling != "wrong" else "corrected" if answer else "removed"
+
+
 def read_errata(path: Path) -> Mapping[str, Erratum]:
-    """Return the newest ruling per key; raises UsageError with the number of an invalid line."""
+    """Return the ruling of the last line of each key, without those that are withdrawn.
+
+    Raises UsageError with the number of an invalid line.
+    """
+    return {key: each for key, each in _read_last(path).items() if each.ruling != "withdrawn"}
+
+
+def _read_last(path: Path) -> dict[str, Erratum]:
+    """Return the last line of each key."""
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except OSError as error:
@@ -69,14 +90,26 @@ def read_errata(path: Path) -> Mapping[str, Erratum]:
     rulings: dict[str, Erratum] = {}
     for number, line in enumerate(lines, 1):
         if line.strip():
-            each = _parse(line, f"{path.name}:{number}")
+            place = f"{path.name}:{number}"
+            each = _parse(line, place)
+            if each.ruling == "withdrawn" and each.key not in rulings:
+                raise UsageError(
+                    f"{place}: withdraws a ruling on {each.key}, but no earlier line rules on it. "
+                    "Remove the line, or correct its key."
+                )
             rulings[each.key] = each
     return rulings
 
 
-def add_ruling(path: Path, ruling: Erratum) -> Erratum:
-    """Append a ruling to a file, which is created if necessary; return it with its number."""
-    earlier = read_errata(path).get(ruling.key) if path.exists() else None
+def add_ruling(path: Path, ruling: Erratum) -> tuple[Erratum, Erratum | None]:
+    """Append a ruling to a file, which is created if necessary.
+
+    Return it with its number, and the ruling that it replaces. Raises UsageError if it is not valid
+    or withdraws nothing.
+    """
+    earlier = _read_last(path).get(ruling.key) if path.exists() else None
+    if ruling.ruling == "withdrawn" and (not earlier or earlier.ruling == "withdrawn"):
+        raise UsageError(f"{path} has no ruling on {ruling.key} to withdraw. Check the key.")
     content = asdict(ruling) | {"number": earlier.number + 1 if earlier else 1}
     added = _parse(json.dumps(content), path.name)
     stated = {name: each for name, each in content.items() if each}
@@ -87,7 +120,7 @@ def add_ruling(path: Path, ruling: Erratum) -> Erratum:
         if file.read() not in (b"", b"\n"):  # written by another program
             file.write(b"\n")
         file.write(line.encode())
-    return added
+    return added, earlier
 
 
 def _parse(line: str, place: str) -> Erratum:

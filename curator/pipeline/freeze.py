@@ -16,7 +16,7 @@ from curator.pipeline.lists import note_unmatched
 from curator.pipeline.stages.count_attempts import CountedAttempts, count_attempts
 from curator.pipeline.stages.draw import ROWS_SHA256, draw
 from curator.pipeline.stages.screen import screen_all
-from curator.pipeline.state import CALL_COUNTS, BuildInputs, Result, SubsetState
+from curator.pipeline.state import CALL_COUNTS, ERRATA, BuildInputs, Result, SubsetState
 from curator.screens import SCREENS
 from curator.versions.content import (
     AttemptsContent,
@@ -73,6 +73,8 @@ def screen_and_freeze(
     )
     optional: dict[str, Any] = {"lists": dict(read.lists)} if read.lists else {}
     optional |= _attempts_objects(ready, read, counted) if counted.counts else {}
+    ruled = {name: list(subset.ruled) for name, subset in ready.items() if subset.ruled}
+    optional |= {"ruled": ruled} if ruled else {}
     objects = Objects(
         problems={name: list(subset.problems) for name, subset in ready.items()},
         quarantine={name: each.quarantine for name, each in subsets.items() if each.quarantine},
@@ -173,6 +175,9 @@ def _counts(
     by_level = {level: _counts_below(drawn, level).get(name, 0) for level in EVIDENCE_LEVELS}
     if any(by_level.values()):
         optional["levels"] = {level: count for level, count in by_level.items() if count}
+    errata = {key: count for key, count in subset.counts.items() if key.startswith(ERRATA)}
+    if errata:  # a recipe without errata has no such counts
+        optional["errata"] = {key.removeprefix(ERRATA): count for key, count in errata.items()}
     if calls:
         optional["taught"] = Calls.model_validate(
             calls | unread | {"prompts": dict(subset.prompts)}

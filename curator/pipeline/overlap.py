@@ -102,13 +102,14 @@ def read_problems(
 ) -> Iterator[Problem | QuarantinedRecord]:
     """Yield the problems of a source, an evaluation set, a version, a file or a Hub dataset.
 
-    Those of a file or a Hub dataset have its responses as solutions if `responses` is set.
+    With `responses`, those of a file or a Hub dataset have its responses as solutions, and those of
+    a version include the problems whose rows are not in it.
     """
     plain = name.removeprefix(IN_EVALS)
     if name in SOURCES or (plain != name and plain in EVALS):
         source = source_by_name(name)
         yield from records(source, open_source(source, mirror))
-    elif (Path(store) / "FORMAT").exists() and (found := _version(name, store)) is not None:
+    elif (found := _version(name, Path(store), responses)) is not None:
         yield from found
     elif plain != name and not Path(name).exists():
         raise UsageError(unknown_name("evaluation set", plain, EVALS))
@@ -116,9 +117,14 @@ def read_problems(
         yield from read_dataset(name, responses)
 
 
-def _version(name: str, store: str | Path) -> list[Problem] | None:
-    """Return the problems of the rows of a version; None if the store has no such version."""
-    with Store(Path(store), readonly=True) as opened:
+def _version(name: str, store: Path, rejected: bool) -> list[Problem] | None:
+    """Return the problems of the rows of a version; None if the store has no such version.
+
+    With `rejected`, also the problems whose rows are not in it.
+    """
+    if not (store / "FORMAT").exists():
+        return None
+    with Store(store, readonly=True) as opened:
         try:
             manifest = opened.versions.get(name)
         except NotFound:
@@ -126,10 +132,12 @@ def _version(name: str, store: str | Path) -> list[Problem] | None:
         objects = objects_of(manifest)
         problems = [digest for listed in objects.problems.values() for digest in listed]
         with opened.guard_query(digests(manifest)), opened.engine() as engine:
+            kept = (
+                f"id IN (SELECT problem_id FROM ({version_rationales(opened, manifest)}) "
+                f"WHERE id IN (SELECT id FROM {scan_objects(opened, [objects.rows])}))"
+            )
             query = f"""
-                SELECT * FROM {scan_objects(opened, problems)} WHERE id IN (
-                    SELECT problem_id FROM ({version_rationales(opened, manifest)})
-                    WHERE id IN (SELECT id FROM {scan_objects(opened, [objects.rows])}))
+                SELECT * FROM {scan_objects(opened, problems)} WHERE {"true" if rejected else kept}
                 QUALIFY row_number() OVER (PARTITION BY id ORDER BY place) = 1 ORDER BY id
             """
             return [each for batch in engine.batches(query) for each in to_problems(batch)]

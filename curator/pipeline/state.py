@@ -13,6 +13,9 @@ from curator.versions.content import Content, Objects, Origin
 CALL_COUNTS = ("calls", "unanswered", "repaired", "replayed")
 """Names of the counts of a teacher's calls."""
 
+ERRATA = "errata: "
+"""Prefix of the counts of rulings by result."""
+
 
 class InputFile(Protocol):
     """A file beside the recipe that a writer with a stage of its own reads."""
@@ -43,6 +46,8 @@ class SubsetState:
     waits: tuple[str, ...]
     """Missing sources, teachers or subsets that it waits for."""
     problems: tuple[str, ...] = ()
+    ruled: tuple[str, ...] = ()
+    """Which rulings of the errata were applied; empty for a recipe without errata."""
     quarantine: str = ""
     rationales: tuple[str, ...] = ()
     verdicts: tuple[str, ...] = ()

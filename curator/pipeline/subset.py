@@ -29,6 +29,7 @@ from curator.pipeline.stages.write import write, write_params
 from curator.pipeline.stages.writer_stage import WriterStage
 from curator.pipeline.state import (
     CALL_COUNTS,
+    ERRATA,
     TO_WRITE,
     InputFile,
     Rationales,
@@ -183,8 +184,13 @@ def _start(
     if problems and subset.gold_sources():
         golds = gold_index(context, {each: sources[each] for each in subset.gold_sources()})
         problems, _ = fill_gold(context, name, problems, golds)
+    ruled: tuple[str, ...] = ()
+    counts = dict(ingested.counts)
     if problems and context.recipe.errata:
-        problems = apply_errata(context, name, problems)
+        corrected, by_result = apply_errata(context, name, problems)
+        problems = tuple(each.objects["problems"] for each in corrected)
+        ruled = tuple(each.objects["ruled"] for each in corrected)
+        counts |= {f"{ERRATA}{result}": count for result, count in by_result.items()}
     if problems and subset.open_choices:
         problems = open_choices(context, name, problems)
     if not problems:
@@ -194,8 +200,9 @@ def _start(
         licence,
         waits,
         problems=problems,
+        ruled=ruled,
         quarantine=ingested.objects["quarantine"],
-        counts=ingested.counts,
+        counts=counts,
     )
     teachers = [writer for writer in subset.writers if WRITERS[writer].teacher]
     if not problems or (len(teachers) == len(subset.writers) and not context.teacher_session):

@@ -159,6 +159,9 @@ class SubsetContent(JsonObject):
     """Questions that a teacher made, by `invented: outcome`; empty for other subsets."""
     levels: dict[EvidenceLevel, Natural] = {}
     """Kept rows by evidence level; empty in versions of older releases of Curator."""
+    errata: dict[str, Natural] = {}
+    """Problems with a ruling by its result (`curator.core.errata.ERRATA`). Empty without errata,
+    and in versions of older releases of Curator."""
     taught: Calls | None = None
     """None for a subset without a teacher."""
 
@@ -286,6 +289,9 @@ class Objects(JsonObject):
     """Solutions in these files that count for no problem."""
     solve_counts: Digest | Literal[""] = ""
     """Successes and failures by problem and model; empty without attempts."""
+    ruled: dict[str, Shards] = {}
+    """Rulings of errata that were applied, by subset; empty without errata, and in versions of
+    older releases of Curator."""
     pulled: str = ""
     """The release that the version was pulled from; empty for a version that was built."""
     command: list[str] = []
@@ -295,7 +301,8 @@ class Objects(JsonObject):
     def roles(self) -> Iterator[tuple[str, str]]:
         """Yield the digest of every object and what it holds: `rationales of gsm8k_cot`."""
         yield self.rows, "rows"
-        for name in ("problems", "rationales", "verdicts", "quarantine", "agreements", "replies"):
+        names = ("problems", "rationales", "verdicts", "quarantine", "agreements", "replies")
+        for name in (*names, "ruled"):
             for subset, digests in getattr(self, name).items():
                 for digest in [digests] if isinstance(digests, str) else digests:
                     yield digest, f"{name} of {subset}"

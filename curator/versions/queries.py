@@ -41,7 +41,7 @@ class Part:
 def digests(manifest: Manifest) -> list[str]:
     """Return the objects that hold a version, without those of its quarantine."""
     objects = objects_of(manifest)
-    groups = (objects.problems, objects.rationales, objects.verdicts)
+    groups = (objects.problems, objects.rationales, objects.verdicts, objects.ruled)
     of_subsets = {digest for group in groups for shards in group.values() for digest in shards}
     counts = {objects.solve_counts} if objects.solve_counts else set()
     return [objects.rows, *sorted(of_subsets | set(objects.screens.values()) | counts)]

@@ -21,10 +21,20 @@ def test_a_new_ruling_is_appended_and_counts_while_the_earlier_one_stays(tmp_pat
     file = tmp_path / "errata.jsonl"
     add_ruling(file, Erratum(KEY, "wrong", "13"))
     first = file.read_text()
-    second = add_ruling(file, Erratum(KEY, "ambiguous", reason="two readings"))
-    assert second.number == 2
+    second, first_ruling = add_ruling(file, Erratum(KEY, "ambiguous", reason="two readings"))
+    assert second.number == 2 and first_ruling and first_ruling.ruling == "wrong"
     assert file.read_text().startswith(first)
     assert read_errata(file) == {KEY: second}
+
+
+def test_a_withdrawn_ruling_does_not_count_until_a_later_line_rules_again(tmp_path: Path) -> None:
+    file = tmp_path / "errata.jsonl"
+    add_ruling(file, Erratum(KEY, "wrong", "13"))
+    add_ruling(file, Erratum(KEY, "withdrawn"))
+    assert read_errata(file) == {}
+    again, withdrawn = add_ruling(file, Erratum(KEY, "right"))
+    assert withdrawn and withdrawn.ruling == "withdrawn"
+    assert (again.number, read_errata(file)) == (3, {KEY: again})
 
 
 def test_a_file_holds_no_text_of_the_problem(tmp_path: Path) -> None:
@@ -42,6 +52,7 @@ def test_a_file_holds_no_text_of_the_problem(tmp_path: Path) -> None:
         ('{"key": "3fa2", "ruling": "wrong"}', "not a key"),
         (f'{{"key": "{KEY}", "ruling": "false"}}', "unknown ruling 'false'"),
         (f'{{"key": "{KEY}", "ruling": "right", "answer": "3"}}', "has no other answer"),
+        (f'{{"key": "{KEY}", "ruling": "withdrawn"}}', "no earlier line rules on it"),
     ],
 )
 def test_an_invalid_line_is_one_error_with_its_place(

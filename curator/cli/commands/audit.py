@@ -98,7 +98,7 @@ def audit(
     """Check any dataset; no recipe needed.
 
     Bad rows are reported and do not fail the command. Columns are detected; options
-    override the detection.
+    override the detection. The line 'golds' counts gold answers in doubt.
     """
     from curator.pipeline.audit.run import AuditRequest
     from curator.pipeline.audit.run import audit as run_audit

@@ -26,7 +26,8 @@ def golds(
         str,
         typer.Argument(
             metavar="NAME",
-            help="A source, evaluation set (evals/NAME), version, file or Hub dataset.",
+            help="A source, evaluation set (evals/NAME), version (with its dropped rows), file or "
+            "Hub dataset.",
         ),
     ],
     options: "RunOptions",

@@ -39,7 +39,8 @@ def report(
 ) -> None:
     """Write an HTML report on one version, or compare two.
 
-    The report is one file that works offline: figures and a browser of rows.
+    The report is one file that works offline: figures and a browser of rows. It includes the golds
+    in doubt, from stored verdicts and attempts, and the errata that were applied.
     """
     from curator.versions.report.write import write_report
 

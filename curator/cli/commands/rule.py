@@ -19,8 +19,8 @@ def rule(
         str, typer.Argument(metavar="KEY", help="Key of the problem, as 'curator golds' prints it.")
     ],
     ruling: Annotated[
-        Literal["wrong", "ambiguous", "right"],
-        typer.Argument(metavar="RULING", help="wrong, ambiguous or right."),
+        Literal["wrong", "ambiguous", "right", "withdrawn"],
+        typer.Argument(metavar="RULING", help="wrong, ambiguous, right or withdrawn."),
     ],
     answer: Annotated[
         str, typer.Option("--answer", metavar="VALUE", help="The right answer of a wrong gold.")
@@ -33,12 +33,16 @@ def rule(
     """Append a ruling on a gold answer to a file of errata.
 
     A recipe applies the file with the key 'errata'. Earlier rulings stay in the file; the last one
-    of a key counts. The file holds no upstream text, so it can be shared.
+    of a key counts, and 'withdrawn' takes them back. The file holds no upstream text, so it can be
+    shared.
     """
     from curator.core.errata import Erratum, add_ruling
 
-    added = add_ruling(file, Erratum(key, ruling, answer, reason=reason))
+    added, earlier = add_ruling(file, Erratum(key, ruling, answer, reason=reason))
     if as_json:
         show_json(added)
     else:
-        print_wrapped(f"Added ruling {added.number} on {added.key} to {file}: {added.ruling}.")
+        replaced = f" It replaces: {earlier.ruling}." if earlier else ""
+        print_wrapped(
+            f"Added ruling {added.number} on {added.key} to {file}: {added.ruling}.{replaced}"
+        )

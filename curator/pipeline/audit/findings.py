@@ -34,7 +34,7 @@ class Line:
 
     check: str
     rows: int
-    """Rows that were checked; for `malformed`, records."""
+    """Rows that were checked; for `malformed`, records, and for `golds`, questions with a gold."""
     failed: int = 0
     undecided: int = 0
     reported: int = 0

@@ -6,6 +6,7 @@ and one for programs, if the dataset has them.
 """
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -17,6 +18,7 @@ from curator.core.errors import SourceError, UsageError, unknown_name
 from curator.core.words import counted
 from curator.pipeline.audit.dataset import Dataset, describe, open_dataset
 from curator.pipeline.audit.findings import Line
+from curator.pipeline.audit.golds import golds_line
 from curator.pipeline.audit.table import verdict_table
 from curator.pipeline.build import run_stages
 from curator.pipeline.context import BuildContext
@@ -117,6 +119,8 @@ def audit(
         result = run_stages(context, sources, evals)
         manifest = _manifest(context, result, dataset, request)
         lines = verdict_table(context, result, dataset, sources, evals, records)
+        command = _golds_command(request, detected, manifest)
+        lines.append(golds_line(context.store, manifest, command))
     kinds = {
         (subset.kind if name in KINDS else name): result.content.subsets[name].rationales
         for name, subset in context.recipe.subsets.items()
@@ -132,6 +136,16 @@ def audit(
         version=manifest.ref if manifest.number else "",
         manifest=manifest,
     )
+
+
+def _golds_command(request: AuditRequest, detected: Sequence[Column], manifest: Manifest) -> str:
+    """Return the command that lists the golds in doubt."""
+    if manifest.number:
+        return f"curator golds {manifest.ref}"
+    if any(each.content == "gold" for each in detected) and not request.golds_from:
+        return f"curator golds {shlex.quote(request.dataset)}"
+    # The golds of other sources are in no file: only a version holds them with their questions.
+    return "curator golds NAME, after an audit with --fix NAME"
 
 
 def _golds(names: Sequence[str], mirror: Path | None) -> tuple[str, ...]:

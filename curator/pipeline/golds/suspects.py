@@ -17,13 +17,12 @@ from curator.core.errata import erratum_key
 from curator.core.model import Problem
 from curator.pipeline.checker import Checker
 from curator.pipeline.golds.model_answers import ModelAnswers, question_key
-from curator.pipeline.golds.own_solution import OwnEvidence, find_choice, read_own
+from curator.pipeline.golds.own_solution import read_own
+from curator.versions.golds.evidence import NUMBER, PROGRAM, SOLUTION, STEP, UNLISTED
+from curator.versions.golds.own_solution import OwnEvidence, find_choice
 
 OTHER_ERRORS = 3
 """Different wrong answers among which a model that errs is taken to choose."""
-SOLUTION, PROGRAM, UNLISTED, STEP, NUMBER = 1.5, 1.0, 0.3, 1.0, 0.1
-"""Weights of the problem's own solution and program, of a program whose output equals no
-choice, of a wrong step, and of numbers that are not used or invented."""
 GOLD = "\0gold"
 _MAX_ANSWER = 200
 

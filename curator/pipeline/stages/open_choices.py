@@ -15,11 +15,11 @@ from dataclasses import replace
 from functools import partial
 
 from curator.answers import compare_by_rules, extract
+from curator.answers.last_value import last_values
 from curator.checks.question_kind import find_kinds
 from curator.core import arrow
 from curator.core.model import LETTERS, Problem
 from curator.pipeline.context import BuildContext, Stage
-from curator.pipeline.last_value import last_values
 from curator.pipeline.shards import Shard, run_shards
 from curator.pipeline.stages.read import read_problems, write_records
 from curator.sources.datasets.aqua_rat import strip_answer
@@ -27,7 +27,7 @@ from datastore.memo import Outputs
 
 _CODE = (
     __name__,
-    "curator.pipeline.last_value",
+    "curator.answers.last_value",
     "curator.checks.question_kind",
     "curator.sources.datasets.aqua_rat",
 )

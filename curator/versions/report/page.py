@@ -17,11 +17,13 @@ import jinja2
 from markupsafe import Markup
 
 from curator.core import charts
+from curator.core.errata import ERRATA
 from curator.core.escape import for_html, for_json
 from curator.core.model import MATCH_LEVELS, PROOFS, Kind
 from curator.core.recall import RECALL_VERSION, find_recall
 from curator.core.words import counted, verb
 from curator.versions.content import Content
+from curator.versions.golds.doubts import DoubtedGolds
 from curator.versions.report import figures
 from curator.versions.report.figures import STATUSES, SubsetFigures
 from curator.versions.report.lengths import SAMPLE, measure_lengths
@@ -68,6 +70,8 @@ class VersionInfo:
     content: Content
     questions: Mapping[str, int]
     """Number of questions of each evaluation set."""
+    golds: DoubtedGolds | None
+    """What speaks against its gold answers; None in a comparison."""
     second_opinion: Mapping[str, Any] | None
     """What math-verify decided so far: pairs, undecided, disagreements; None if it never ran."""
     costs: Sequence[Mapping[str, Any]]
@@ -114,6 +118,7 @@ def render_report(engine: Engine, version: VersionInfo, count: Callable[[str], i
         recall=find_recall(content.code.screens),
         recall_version=RECALL_VERSION,
         match_levels=tuple(MATCH_LEVELS),
+        errata_results=tuple(ERRATA),
         clusters=figures.count_clusters(engine),
         solve_rates=count_solve_rates(engine, content),
         total=total,

@@ -16,6 +16,7 @@ from curator.teacher.token_count import counter
 from curator.versions.content import Content, content_of, objects_of
 from curator.versions.diff import row_changes, verdict_changes
 from curator.versions.disagreements import cached_disagreements
+from curator.versions.golds.doubts import find_doubted_golds
 from curator.versions.queries import (
     digests,
     scan_objects,
@@ -44,7 +45,8 @@ def write_report(
     with store.guard_query(objects), store.engine() as engine:
         create_tables(engine, store, manifest, "current")
         if before is None:
-            page = render_report(engine, _describe_with_store(store, manifest), counter())
+            described = _describe_with_store(engine, store, manifest)
+            page = render_report(engine, described, counter())
         else:
             create_tables(engine, store, before, "previous")
             _create_change_tables(engine, store, before, manifest)
@@ -103,14 +105,15 @@ def _describe(manifest: Manifest) -> VersionInfo:
         message=manifest.message,
         content=content_of(manifest),
         questions={},
+        golds=None,
         second_opinion=None,
         costs=(),
         damaged_calls=0,
     )
 
 
-def _describe_with_store(store: Store, manifest: Manifest) -> VersionInfo:
-    """Add the evaluation questions, second opinions and calls that the store holds."""
+def _describe_with_store(engine: Engine, store: Store, manifest: Manifest) -> VersionInfo:
+    """Add the evaluation questions, golds in doubt, second opinions and calls of the store."""
     questions = {
         name: sum(store.objects.rows(digest) for digest in listed if store.objects.has(digest))
         for name, listed in objects_of(manifest).evals.items()
@@ -119,6 +122,7 @@ def _describe_with_store(store: Store, manifest: Manifest) -> VersionInfo:
     return replace(
         _describe(manifest),
         questions=questions,
+        golds=find_doubted_golds(engine, store, manifest),
         second_opinion=asdict(queue) if queue.pairs else None,
         costs=_sum_costs(store, content_of(manifest)),
         damaged_calls=len(store.ledger("calls").damage()),

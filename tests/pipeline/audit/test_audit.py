@@ -84,6 +84,7 @@ def test_every_planted_defect_is_reported_with_its_place(mixed: Path, tmp_path: 
         "length": (8, 0, 0, 0),
         "language": (8, 0, 0, 0),
         "licence": (8, 0, 0, 0),
+        "golds": (6, 0, 0, 0),
     }
     places = {
         (check, each.reason): each.place

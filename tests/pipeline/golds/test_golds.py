@@ -15,6 +15,7 @@ from curator.pipeline.golds.suspects import GoldsInDoubt
 from curator.pipeline.run_options import RunOptions
 from curator.recipe.load import load_recipe
 from curator.versions.diff import row_changes
+from curator.versions.golds.own_solution import read_solution
 from datastore.store import Store
 from tests.worlds import curator
 
@@ -105,6 +106,13 @@ def test_a_solution_that_ends_with_another_choice_speaks_against_the_letter() ->
     assert own.solution == "A"
 
 
+def test_a_decimal_that_upstream_split_into_tokens_is_one_value() -> None:
+    choices = ("0.125 %", "0.2 %", "0.8 %", "1.25 %", "2.0 %")
+    solution = "( 4 / 100 ) * ( 5 / 100 ) * 100 % = ( 20 / 100 ) % = . 2 % answer b"
+    problem = Problem("mathqa", "what percent ?", "B", choices, solution=solution)
+    assert read_solution(problem).solution == "B"
+
+
 def test_own_arithmetic_unused_and_invented_numbers_are_evidence(tmp_path: Path) -> None:
     rows: list[dict[str, object]] = [
         {
@@ -189,7 +197,7 @@ def test_a_ruling_is_a_line_of_its_own_whatever_it_says(tmp_path: Path) -> None:
     file = tmp_path / "errata.jsonl"
     file.write_text('{"key": "3fa2c1d09b7e4455", "ruling": "right"}')  # without an end of line
     reason = "one\u2028two\x85three\nfour\U0001f600"
-    added = add_ruling(file, Erratum("3fa2c1d09b7e4455", "wrong", "5", reason=reason))
+    added, _ = add_ruling(file, Erratum("3fa2c1d09b7e4455", "wrong", "5", reason=reason))
     assert read_errata(file) == {added.key: added}
     assert (added.number, added.reason) == (2, reason)
 
