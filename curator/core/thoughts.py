@@ -67,6 +67,8 @@ class Trace:
 
 def find_marks(text: str) -> Iterator[Mark]:
     """Yield the marks of thoughts in a text."""
+    if "<" not in text and "[" not in text and "◁" not in text:
+        return
     lowered = text.lower()
     if not any(hint in lowered for hint in _HINTS):
         return
