@@ -95,9 +95,7 @@ def _hash_runs(ids: Sequence[int]) -> npt.NDArray[np.uint64]:
     return hashes
 
 
-def _join(
-    first: npt.NDArray[np.uint64], second: npt.NDArray[np.uint64]
-) -> npt.NDArray[np.uint64]:
+def _join(first: npt.NDArray[np.uint64], second: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     hashes = first * _MIX + second
     hashes ^= hashes >> np.uint64(31)
     return hashes * _MIX

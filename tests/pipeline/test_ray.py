@@ -262,7 +262,7 @@ def test_a_node_that_dies_costs_no_row_and_only_its_own_shard_is_checked_again(
 
 
 def write_samples(folder: Path) -> Path:
-    """Write samples of several shards: right, wrong and undecided ones, a third of them programs."""
+    """Write samples of several shards: right, wrong and odd ones, a third of them programs."""
     path = folder / "samples.jsonl"
     lines = [
         {

@@ -58,7 +58,7 @@ _FORMULA = re.compile(r"\\\[|\\\(|\$\$")
 _FORMULA_ENDS = {r"\[": r"\]", r"\(": r"\)", "$$": "$$"}
 _IN_FORMULA = re.compile(r"\$[^\d\s]")
 _LABELLED = re.compile(r"\(?[A-Za-z]")
-_REVERSED = re.compile(
+REVERSED = re.compile(
     r"(?<![\w$.,^/*+(-])(?P<value>(?:\$[^$\n]{1,80}\$|\([^()\n]{1,60}\)|\\\([^\n]{1,80}?\\\)|[-+]?\$?\d[\d,./]{0,30}(?:%|\b))"
     r"(?:\s[a-z]{1,12}){0,2}?)\s(?:is|as|for(?=\s(?:our|my)\b))\s(?:the|our|my|your)\s"
     r"(?:(?:final|correct|right)\s)?answer\b"
@@ -67,7 +67,7 @@ _REVERSED = re.compile(
 _BEFORE_ANSWER = re.compile(
     r"\s(?:is|as|for)\s(?:the|our|my|your)\s(?:(?:final|correct|right)\s)?\Z"
 )
-"""What `_REVERSED` needs before the word `answer`: a cheap check."""
+"""What `REVERSED` needs before the word `answer`: a cheap check."""
 _UNFIT = re.compile(r"(?:[+*/^<>(-]|[\d)}$],|\b(?:not|or|than|of|from|by))\s?\Z")
 
 
@@ -201,7 +201,7 @@ def _reversed_statements(text: str) -> Iterator[Statement]:
     """Yield the values that are named before the word: `45 is the answer`, `45 as our answer`."""
     if not has_reversed(text):
         return
-    for match in [*_REVERSED.finditer(text)][-MAX_STATEMENTS:]:
+    for match in [*REVERSED.finditer(text)][-MAX_STATEMENTS:]:
         start, end = match.span("value")
         before = text[max(0, start - 80) : start]
         if not (is_supposed(before) or _UNFIT.search(before)):
