@@ -9,8 +9,9 @@ figure that it does not mention, and languages other than English.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
+from curator.answers.extract.regions import mentions
 from curator.core.model import LETTERS
 
 QuestionKind = Literal[
@@ -122,8 +123,44 @@ _ROMAN = re.compile(r"(?<!\w)\(\s?(i{1,3}|iv|v|vi{1,3})\s?\)\s", re.I)
 _NUMBERED = re.compile(r"(?:\A|\n|[.?:]\s)\s{0,9}(?:question |part )?\(?([1-9])[).:]\s", re.I)
 _PART = re.compile(r"\bpart \(?([a-j])\)?[:.]\s", re.I)
 _ROMANS = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII")
-_PARTS = ((_LOWER, LETTERS), (_PART, LETTERS), (_ROMAN, _ROMANS), (_NUMBERED, "123456789"))
-"""Labels of parts, and their order."""
+HINTS: Mapping[re.Pattern[str], tuple[str, ...]] = {
+    _DRAWN: ("[asy]", "\\begin{"),
+    _DRAWING: ("[asy]",),
+    _PICTURE: ("\\include", "![", "<im", "[im", "[fig", "[dia", ".png", ".jp", ".gif", ".svg"),
+    _FIGURE: (
+        *("fig", "diagram", "pict", "drawing", "illustrat", "sketch", "graph", "chart", "table"),
+        *("circuit", "shown", "drawn", "shaded"),
+    ),
+    _PROVE: ("prove", "show", "verify", "demonstrate", "justify", "proof"),
+    _EXPLAIN: (
+        *("explain", "describe", "discuss", "comment", "example", "draw", "sketch", "design"),
+        *("derive", "write", "justify"),
+    ),
+    _TRUE_OR_FALSE: (" or ",),
+    _WHICH: ("which", "choose", "options", "choices"),
+}
+"""Words without which a pattern finds nothing: a cheap check before the search."""
+_CASES = str.maketrans("İıſ", "iis")
+"""Letters that a pattern without case takes for i and s, and that `lower` does not."""
+
+
+class Labels(NamedTuple):
+    """Labels of parts or choices."""
+
+    pattern: re.Pattern[str]
+    order: Sequence[str]
+    needed: re.Pattern[str]
+    """Finds a label of lower-case texts without which there are not enough: a cheap check."""
+
+
+UPPER = Labels(_UPPER, LETTERS, re.compile(r"c\s?[).]"))
+LOWER = Labels(_LOWER, LETTERS, re.compile(r"b\s?[).]\s"))
+PARTS = (
+    LOWER,
+    Labels(_PART, LETTERS, re.compile(r"b\)?[:.]\s")),
+    Labels(_ROMAN, _ROMANS, re.compile(r"ii\s?\)\s")),
+    Labels(_NUMBERED, "123456789", re.compile(r"2[).:]\s")),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,23 +189,28 @@ def split_choices(instruction: str) -> tuple[str, str]:
 
 
 def _find(body: str, gold: str, has_choices: bool) -> Iterator[FoundKind]:
-    text = _DRAWING.sub(" ", body)
-    yield from _find_figure(body, text)
-    proof, explain = _PROVE.search(text), _EXPLAIN.search(text)
+    lowered = fold_case(body)
+    yield from _find_figure(body, lowered)
+    if mentions(lowered, HINTS[_DRAWING]):
+        text = _DRAWING.sub(" ", body)
+        lowered = fold_case(text)
+    else:
+        text = body
+    proof, explain = _search(_PROVE, text, lowered), _search(_EXPLAIN, text, lowered)
     if proof and not _asks_beside(text, proof):
         yield FoundKind("proof", proof[1])
     elif explain and not (0 < len(gold.split()) < 9 or _asks_beside(text, explain)):
         yield FoundKind("open-ended", explain[1])
-    labels = _find_choices(text)
-    if parts := "" if has_choices or labels else _find_parts(text):
+    labels = _find_choices(text, lowered)
+    if parts := "" if has_choices or labels else _find_parts(text, lowered):
         yield FoundKind("several parts", parts)
     plain = _letters(gold)
     if states_no_answer(gold):
         yield FoundKind("no gold answer", gold.strip())
-    asked = _TRUE_OR_FALSE.search(text)
+    asked = _search(_TRUE_OR_FALSE, text, lowered)
     if (plain in _BOOLEANS and len(gold) < 20) or (asked and plain in ("t", "f")):
         yield FoundKind("yes/no", gold.strip())
-    elif not gold.strip() and (guess := _find_yes_no(text)):
+    elif not gold.strip() and (guess := asked[0] if asked else _find_yes_no(text)):
         yield FoundKind("yes/no", guess)
     if has_choices or labels:
         yield FoundKind("multiple choice", labels or "has choices")
@@ -185,11 +227,20 @@ def _letters(gold: str) -> str:
     return re.sub(r"\\text(?:bf)?|\\mathrm|[^a-z]", "", gold.lower())
 
 
-def _find_figure(body: str, text: str) -> Iterator[FoundKind]:
-    picture = _PICTURE.search(body)
-    drawn = _DRAWN.search(body)
-    mention = None if drawn else _FIGURE.search(text)
-    if mention and (_TABLE_IN_TEXT.search(text) or _is_table_in_words(mention[0], text)):
+def fold_case(text: str) -> str:
+    """Return a text in lower case, as patterns without case read it."""
+    return text.lower() if text.isascii() else text.translate(_CASES).lower()
+
+
+def _search(pattern: re.Pattern[str], text: str, lowered: str) -> re.Match[str] | None:
+    return pattern.search(text) if mentions(lowered, HINTS[pattern]) else None
+
+
+def _find_figure(body: str, lowered: str) -> Iterator[FoundKind]:
+    picture = _search(_PICTURE, body, lowered)
+    drawn = _search(_DRAWN, body, lowered)
+    mention = None if drawn else _search(_FIGURE, body, lowered)
+    if mention and (_TABLE_IN_TEXT.search(body) or _is_table_in_words(mention[0], body)):
         mention = None
     if seen := picture or mention:
         yield FoundKind("needs a figure", seen[0])
@@ -208,42 +259,43 @@ def _asks_beside(text: str, match: re.Match[str]) -> bool:
 
 
 def _find_yes_no(text: str) -> str:
-    if said := _TRUE_OR_FALSE.search(text):
-        return said[0]
-    last = _LAST_SENTENCE.search(text.rstrip()[-400:])
+    end = text.rstrip()[-400:]
+    last = _LAST_SENTENCE.search(end) if end.endswith("?") else None
     return last[1] if last and _CAN_BE_YES.match(last[1]) else ""
 
 
-def _find_choices(text: str) -> str:
+def _find_choices(text: str, lowered: str) -> str:
     """Return what shows that a question lists its choices itself; empty if nothing does."""
-    if said := _WHICH.search(text):
+    if said := _search(_WHICH, text, lowered):
         return said[0]
-    upper = _labels(_UPPER, text)
+    upper = find_labels(UPPER, text, lowered)
     if len(upper) >= 3 and not _CONDITIONS.search(text, max(0, upper[0] - 60), upper[0]):
         return "(A) (B) (C)"
-    lower = _labels(_LOWER, text)
+    lower = find_labels(LOWER, text, lowered)
     if len(lower) < 2 or _count_asks(text, lower) or not _ASKS.search(text, 0, lower[0]):
         return ""
     return "" if _COUNTED.search(text, 0, lower[0]) else "(a) (b)"
 
 
-def _find_parts(text: str) -> str:
+def _find_parts(text: str, lowered: str) -> str:
     """Return the first two labels of a text of which two labelled parts ask; empty for others."""
-    for pattern, order in _PARTS:
-        places = _labels(pattern, text, order)
+    for labels in PARTS:
+        places = find_labels(labels, text, lowered)
         # Numbers behind a text list what the question is about: statements, offers, steps.
-        listed = places and pattern is _NUMBERED and text[: places[0]].strip()
+        listed = places and labels.pattern is _NUMBERED and text[: places[0]].strip()
         if len(places) >= 2 and not listed and _count_asks(text, places) >= 2:
-            return f"({order[0]}) ({order[1]})".lower()
+            return f"({labels.order[0]}) ({labels.order[1]})".lower()
     return ""
 
 
-def _labels(pattern: re.Pattern[str], text: str, order: Sequence[str] = LETTERS) -> list[int]:
-    """Return the places of the labels a, b, c, … in this order."""
+def find_labels(labels: Labels, text: str, lowered: str) -> list[int]:
+    """Return the places of the labels in their order; none without the needed one."""
     places: list[int] = []
-    for match in pattern.finditer(text):
+    if not labels.needed.search(lowered):
+        return places
+    for match in labels.pattern.finditer(text):
         label = next(filter(None, match.groups())).upper()
-        if len(places) < len(order) and label == order[len(places)]:
+        if len(places) < len(labels.order) and label == labels.order[len(places)]:
             places.append(match.start())
     return places
 

@@ -17,7 +17,7 @@ from typing import Literal
 
 NAMES = ("think", "thinking", "thoughts?", "reasoning", "scratchpad", "reflection")
 """Tags that enclose a thought, as parts of a pattern."""
-_MARK = re.compile(
+MARK = re.compile(
     rf"[<◁](?P<closed>/)?(?:{'|'.join(NAMES)})[>▷]"
     r"|<\|(?:begin|(?P<ended>end))_of_(?:thought|thinking|reasoning)\|>"
     r"|\[(?P<last>/)?THINK\]"
@@ -67,10 +67,12 @@ class Trace:
 
 def find_marks(text: str) -> Iterator[Mark]:
     """Yield the marks of thoughts in a text."""
+    if "<" not in text and "[" not in text and "◁" not in text:
+        return
     lowered = text.lower()
     if not any(hint in lowered for hint in _HINTS):
         return
-    for match in _MARK.finditer(text):
+    for match in MARK.finditer(text):
         yield Mark(match.start(), match.end(), any(match.groups()))
 
 

@@ -133,6 +133,8 @@ def _add_text(turns: list[Turn], text: str, start: int, end: int) -> None:
 
 def has_outputs(text: str) -> bool:
     """Return whether a text has a program and an output: whether it is tool-integrated."""
+    if "<" not in text and "```" not in text and "~~~" not in text:
+        return False
     if not any(mark in text for mark in _OUTPUT_MARKS):
         return False
     kinds = {turn.kind for turn in find_turns(text)}

@@ -34,13 +34,16 @@ from tests.worlds import RECIPE, RUN, curator, make_world
 pytestmark = pytest.mark.skipif(find_spec("ray") is None, reason="needs the extra `ray`")
 
 FILES, ROWS = 6, 25
-DRIVER = """
+PROBLEMS, SHARD_SAMPLES = 30, 20
+DRIVER = f"""
+import curator.pipeline.grade
 import curator.pipeline.shards
 from curator.cli import main
+curator.pipeline.grade.SHARD_SAMPLES = {SHARD_SAMPLES}
 curator.pipeline.shards.FEW_ROWS = 0
 main()
 """
-"""The command line, but so that few rows are work for the executor, too."""
+"""The command line, but so that few rows and samples are work for the executor, in many shards."""
 
 
 @pytest.fixture(scope="module")
@@ -143,13 +146,14 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Local:
 @pytest.fixture
 def start_driver(
     cluster: Any, world: tuple[Path, Path], tmp_path: Path
-) -> Iterator[Callable[[], subprocess.Popen[str]]]:
-    """Start a build of the world in `store` as a process."""
+) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start a command in `store` as a process, by default a build of the world."""
     mirror, recipe = world
     started: list[subprocess.Popen[str]] = []
 
-    def start() -> subprocess.Popen[str]:
-        words = ["build", recipe, "--store", tmp_path / "store", "--mirror", mirror, "--json"]
+    def start(*command: object) -> subprocess.Popen[str]:
+        command = command or ("build", recipe, "--mirror", mirror)
+        words = [*command, "--store", tmp_path / "store", "--json"]
         ray = ["--executor", "ray", "--address", cluster.address]
         started.append(
             subprocess.Popen(
@@ -181,22 +185,25 @@ def on_ray(cluster: Any, mirror: Path | None = None) -> RunOptions:
     return RunOptions(mirror=mirror, executor="ray", address=cluster.address)
 
 
-def checking(store: Path) -> list[int]:
-    """Return the processes that run stage `check`."""
+def running(store: Path, stage: str) -> list[int]:
+    """Return the processes that run a stage."""
     lines = Memo(store, Objects(store)).list_running()
-    return [int(line.split("process ")[1].split()[0]) for line in lines if "check is" in line]
+    return [int(line.split("process ")[1].split()[0]) for line in lines if f"{stage} is" in line]
 
 
-def pause_a_check(
-    store: Path, driver: subprocess.Popen[str], on: Callable[[int], bool] = lambda process: True
+def pause(
+    store: Path,
+    driver: subprocess.Popen[str],
+    on: Callable[[int], bool] = lambda process: True,
+    stage: str = "check",
 ) -> int:
-    """Pause a process while it checks a shard; return its id."""
+    """Pause a process while it runs a stage of a shard; return its id."""
     paused: list[int] = []
 
     def is_paused() -> bool:
-        for process in filter(on, checking(store)):
+        for process in filter(on, running(store, stage)):
             os.kill(process, signal.SIGSTOP)
-            if process in checking(store):
+            if process in running(store, stage):
                 paused.append(process)
                 return True
             os.kill(process, signal.SIGCONT)
@@ -246,14 +253,62 @@ def test_a_node_that_dies_costs_no_row_and_only_its_own_shard_is_checked_again(
 ) -> None:
     [raylet] = nodes[1].all_processes["raylet"]
     driver = start_driver()
-    process = pause_a_check(
-        tmp_path / "store", driver, lambda each: parent(each) == raylet.process.pid
-    )
+    process = pause(tmp_path / "store", driver, lambda each: parent(each) == raylet.process.pid)
     cluster.remove_node(nodes[1], allow_graceful=False)
     os.kill(process, signal.SIGKILL)
     assert finish(driver) == local.digest
     keys, programs = executions(tmp_path / "store"), local.programs
     assert set(keys) == set(programs) and len(keys) - len(programs) <= ROWS
+
+
+def write_samples(folder: Path) -> Path:
+    """Write samples of several shards: right, wrong and odd ones, a third of them programs."""
+    path = folder / "samples.jsonl"
+    lines = [
+        {
+            "id": str(n),
+            "question": f"What is {n} + {n}?",
+            "gold": str(2 * n),
+            "samples": [
+                {"kind": "CoT", "text": f"The answer is {2 * n}."},
+                {"kind": "CoT", "text": "The answer is a fish.", "score": n / PROBLEMS},
+                {"kind": "PoT", "text": f"print({n} + {n + n % 2})"},
+            ],
+        }
+        for n in range(PROBLEMS)
+    ]
+    path.write_text("\n".join(map(json.dumps, lines)))
+    return path
+
+
+@pytest.mark.parametrize(("command", "stage"), [("evaluate", "grade"), ("audit", "check")])
+@pytest.mark.parametrize("dies", [False, True], ids=["all nodes live", "a node dies"])
+def test_many_shards_give_the_same_bytes_as_this_machine_even_if_a_node_dies(
+    cluster: Any,
+    nodes: list[Any],
+    world: tuple[Path, Path],
+    start_driver: Callable[..., subprocess.Popen[str]],
+    tmp_path: Path,
+    command: str,
+    stage: str,
+    dies: bool,
+) -> None:
+    samples, rows = write_samples(tmp_path), world[0] / "sources" / "gsm8k" / "more-*.jsonl"
+    words = (command, samples if command == "evaluate" else rows)
+    local = curator(*words, "--store", tmp_path / "local", "--json")
+    driver = start_driver(*words)
+    if dies:
+        [raylet] = nodes[1].all_processes["raylet"]
+        on_node = lambda each: parent(each) == raylet.process.pid  # noqa: E731
+        process = pause(tmp_path / "store", driver, on_node, stage)
+        cluster.remove_node(nodes[1], allow_graceful=False)
+        os.kill(process, signal.SIGKILL)
+    out, err = driver.communicate()
+    assert (driver.returncode, local.returncode) == (0, 0), err + local.stderr
+    assert out == local.stdout
+    records = Memo(tmp_path / "store", Objects(tmp_path / "store")).records()
+    assert sum(record is not None and record["stage"] == stage for _, record in records) >= 3
+    assert set(executions(tmp_path / "store")) == set(executions(tmp_path / "local"))
 
 
 def test_a_driver_that_is_stopped_or_killed_leaves_no_task_behind_and_its_successor_resumes(
@@ -267,7 +322,7 @@ def test_a_driver_that_is_stopped_or_killed_leaves_no_task_behind_and_its_succes
         driver = start_driver()
         done = len(before)
         wait_until(lambda: len(executions(store)) > done, lambda: driver.poll() is None)  # noqa: B023
-        pause_a_check(store, driver)
+        pause(store, driver)
         driver.send_signal(end)
         _, err = driver.communicate()
         assert err.startswith("Interrupted. ") if end == signal.SIGINT else driver.returncode < 0
@@ -286,7 +341,7 @@ def test_a_node_that_loses_the_shared_folder_says_so_in_one_line(
     tmp_path: Path,
 ) -> None:
     node, driver, store = odd_node(), start_driver(), tmp_path / "store"
-    process = pause_a_check(store, driver)
+    process = pause(store, driver)
     inside = ["nsenter", f"--target={node.pid}", "--mount"]
     subprocess.run([*inside, "mount", "-t", "tmpfs", "none", str(store)], check=True)
     os.kill(process, signal.SIGCONT)

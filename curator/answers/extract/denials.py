@@ -7,6 +7,8 @@ might think the answer is 8`). `has_condition(…)`, whether it holds only under
 
 import re
 
+from curator.answers.extract.regions import mentions
+
 _NEGATED = re.compile(
     r"\s{0,9}(?:not|n['’]t|no\slonger|never|neither|nicht|keine?|pas|niet|inte|ikke|nie|не"
     r"|n['’]est\spas|no\ses|não\sé|non\sè)\b|\s{0,9}不是",
@@ -51,11 +53,28 @@ _NOT_STATED = re.compile(
     r"|not\s(?:sure|certain|clear))\s(?:that\s)?(?:(?:the|an?|this|our|my|your)\s)?(?:(?:final|correct)\s)?\Z",
     re.I,
 )
+HINTS = {
+    _NOT_STATED: (
+        *("wrong", "incorrect", "false", "mistaken", "erroneous", "tempting", "other", "previous"),
+        *("earlier", "initial", "original", "if", "whether", "suppose", "assum", "unless"),
+        *("check", "verif", "confirm", "about", "doubt", "unsure", "not"),
+    ),
+    _SUPPOSED: (
+        *("think", "say", "guess", "believe", "assume", "expect", "conclude", "argue", "claim"),
+        *("suggest", "seem", "appear", "answer", "thought", "said", "first"),
+    ),
+}
+"""Words without which a pattern finds nothing in ASCII: a cheap check before the search."""
 
 
 def is_supposed(before: str) -> bool:
     """Return whether the text before a phrase makes it no statement: `whether the answer is`."""
-    return bool(_NOT_STATED.search(before[-40:]) or _SUPPOSED.search(before[-80:]))
+    return _finds(_NOT_STATED, before[-40:]) or _finds(_SUPPOSED, before[-80:])
+
+
+def _finds(pattern: re.Pattern[str], before: str) -> bool:
+    hinted = not before.isascii() or mentions(before.lower(), HINTS[pattern])
+    return hinted and pattern.search(before) is not None
 
 
 def has_condition(text: str, start: int, end: int) -> bool:
@@ -76,9 +95,9 @@ def _is_unreal(text: str, start: int, end: int) -> bool:
 def stated_place(text: str, start: int, end: int, language: str) -> int | None:
     """Return where the answer begins that a phrase states; None if it states none."""
     before = text[max(0, start - 80) : start]
-    if _NOT_STATED.search(before[-40:]) or _is_unreal(text, start, end):
+    if _finds(_NOT_STATED, before[-40:]) or _is_unreal(text, start, end):
         return None
-    if not (_NEGATED.match(text, end) or _SUPPOSED.search(before)):
+    if not (_NEGATED.match(text, end) or _finds(_SUPPOSED, before)):
         return end
     corrected = _CORRECTED.match(text, end)
     if corrected is None and not language.startswith("English"):

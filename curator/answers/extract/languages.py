@@ -62,7 +62,7 @@ _OF_VALUE = r"of(?=\s[-$\\(]{0,3}\d\S{0,20}(?:\s(?!is\b|was\b)[a-z]{1,12}){0,2}\
 
 ENGLISH = Language(
     "English",
-    ("answer", "ans", "result", "value", "solution", "option", "choice"),
+    ("ans", "result", "value", "solution", "option", "choice"),
     rf"(?:answers?|ans(?![a-z])){_OF_WHAT}\.?|{_FINAL}(?:result|value|solution|option|choice)\b",
     rf"{_LINKS}|{_OF_VALUE}",
     rf"(?-i:Answer|ANSWER|Ans\b\.?|ANS\b\.?|(?<=inal\s)answer)\s{{1,9}}{_FORMULA}",

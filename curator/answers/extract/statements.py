@@ -58,12 +58,16 @@ _FORMULA = re.compile(r"\\\[|\\\(|\$\$")
 _FORMULA_ENDS = {r"\[": r"\]", r"\(": r"\)", "$$": "$$"}
 _IN_FORMULA = re.compile(r"\$[^\d\s]")
 _LABELLED = re.compile(r"\(?[A-Za-z]")
-_REVERSED = re.compile(
+REVERSED = re.compile(
     r"(?<![\w$.,^/*+(-])(?P<value>(?:\$[^$\n]{1,80}\$|\([^()\n]{1,60}\)|\\\([^\n]{1,80}?\\\)|[-+]?\$?\d[\d,./]{0,30}(?:%|\b))"
     r"(?:\s[a-z]{1,12}){0,2}?)\s(?:is|as|for(?=\s(?:our|my)\b))\s(?:the|our|my|your)\s"
     r"(?:(?:final|correct|right)\s)?answer\b"
     r"(?!\s(?:if|when|because|only|key|choices?|options?|sheet)\b|['’]|\s(?:to|of|for)\s(?!(?:the|this|our)\s(?:question|problem)))"
 )
+_BEFORE_ANSWER = re.compile(
+    r"\s(?:is|as|for)\s(?:the|our|my|your)\s(?:(?:final|correct|right)\s)?\Z"
+)
+"""What `REVERSED` needs before the word `answer`: a cheap check."""
 _UNFIT = re.compile(r"(?:[+*/^<>(-]|[\d)}$],|\b(?:not|or|than|of|from|by))\s?\Z")
 
 
@@ -183,9 +187,21 @@ def _after_bullet(text: str, start: int) -> int:
     return bullet.end() if bullet and new_line else start
 
 
+def has_reversed(text: str) -> bool:
+    """Return whether a text may have a value that is named before the word `answer`."""
+    place = text.find("answer")
+    while place >= 0:
+        if _BEFORE_ANSWER.search(text, max(0, place - 24), place):
+            return True
+        place = text.find("answer", place + 1)
+    return False
+
+
 def _reversed_statements(text: str) -> Iterator[Statement]:
     """Yield the values that are named before the word: `45 is the answer`, `45 as our answer`."""
-    for match in [*_REVERSED.finditer(text)][-MAX_STATEMENTS:]:
+    if not has_reversed(text):
+        return
+    for match in [*REVERSED.finditer(text)][-MAX_STATEMENTS:]:
         start, end = match.span("value")
         before = text[max(0, start - 80) : start]
         if not (is_supposed(before) or _UNFIT.search(before)):
