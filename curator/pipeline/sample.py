@@ -5,6 +5,7 @@ samples, in upstream's order. A run that was killed resumes from the cached call
 more samples makes only the missing calls.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -123,9 +124,14 @@ def sample(
         )
         sampler = _Sampler(session, request)
         for source, files in zip(sources, opened, strict=True):
-            problems = islice(_distinct_problems(source, files), request.limit)
+            left_out = Counter[str]()
+            problems = islice(_distinct_problems(source, files, left_out), request.limit)
             total = request.limit or source.rows or None
             yield from session.each(problems, sampler.sample, f"sampling {source.name}", total)
+            for reason, count in left_out.most_common():
+                options.listener.note(
+                    f"{source.name}: {counted(count, 'record')} left out, because of: {reason}"
+                )
         sampler.check_replies()
 
 
@@ -147,15 +153,24 @@ def _find_set(name: str, columns: Mapping[str, str]) -> Source:
     return sets[plain]
 
 
-def _distinct_problems(source: Source, files: SourceFiles) -> Iterator[Problem]:
+def _distinct_problems(
+    source: Source, files: SourceFiles, left_out: Counter[str]
+) -> Iterator[Problem]:
+    """Yield the problems; count the records that are left out by the reason.
+
+    Problems without a gold answer are left out of evaluation sets, since no score can use them.
+    """
     seen: set[bytes] = set()
     for record in records(source, files):
         if isinstance(record, QuarantinedRecord):
             if source.local:  # the user's own problems
                 raise UsageError(f"{record.place} cannot be read: {record.reason}.")
+            left_out[record.reason] += 1
+        elif not record.gold and source.local:
+            raise UsageError(f"{record.place} has no gold answer. Add one, or leave it out.")
+        elif not record.gold and source in EVALS.values():
+            left_out["no gold answer that can be compared"] += 1
         elif record.id not in seen:
-            if source.local and not record.gold:
-                raise UsageError(f"{record.place} has no gold answer. Add one, or leave it out.")
             seen.add(record.id)
             yield record
 

@@ -14,7 +14,7 @@ from curator.core.errors import UsageError, unknown_name
 from curator.core.licences import FREE, RESTRICTED
 from curator.core.model import Kind
 from curator.recipe.yaml_document import Document
-from curator.sources import EVALS, LICENCES
+from curator.sources import EVALS, LICENCES, MAMMOTH_EVALS
 from curator.writers import WRITERS
 
 
@@ -100,7 +100,7 @@ def _action_errors(document: Document, subsets: Mapping[str, Any]) -> list[str]:
         for name in _mapping(screen, "subsets")
         if name not in subsets
     ]
-    against = screen.get("against", list(EVALS))
+    against = screen.get("against", list(MAMMOTH_EVALS))
     for name in _mapping(screen, "sets") if isinstance(against, list) else ():
         if name in EVALS and name not in against:
             known = [each for each in against if isinstance(each, str)]

@@ -33,7 +33,7 @@ from curator.screens.matches import (
 )
 from curator.screens.rows import Rows
 from curator.screens.screen import Keys, Screen
-from curator.sources import EVALS
+from curator.sources import EVALS, MAMMOTH_EVALS
 from datastore.engine import Engine, literal, scan
 
 NAME = "contamination"
@@ -62,8 +62,9 @@ class Contamination(Section):
     """Rejects or flags rows that repeat an evaluation question. A flagged row has a verdict and
     stays; a kept one has none."""
 
-    against: tuple[Annotated[str, one_of("evaluation set", EVALS)], ...] = tuple(EVALS)
-    """Evaluation sets to compare with. Default: all of them."""
+    against: tuple[Annotated[str, one_of("evaluation set", EVALS)], ...] = MAMMOTH_EVALS
+    """Evaluation sets to compare with. Default: MATH-500 and the sets of MAmmoTH's
+    evaluation; the others only by name. Name every set that the model will be measured on."""
     same_question: Action = "reject"
     """Rows that contain a whole evaluation question, also between other text, without its options
     or with a sentence added."""

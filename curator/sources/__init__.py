@@ -12,20 +12,27 @@ from curator.core.errors import UsageError
 from curator.core.model import Problem, QuarantinedRecord
 from curator.sources.custom import CustomFiles, columns_of, custom_source, has_column
 from curator.sources.datasets import (
+    aime,
+    amc23,
     aqua_rat,
     camel_math,
     college_math,
     deepmind_mathematics,
     gsm8k,
+    gsm8k_platinum,
     gsm8k_rft,
+    gsm_plus,
     lila,
     math,
     math500,
+    math_perturb,
     math_shepherd,
     mathinstruct,
     mathqa,
+    minerva_math,
     mmlu_math,
     numglue,
+    olympiadbench,
     prm800k,
     sat_math,
     simuleq,
@@ -65,7 +72,22 @@ EVALS: dict[str, Source] = {
     "simuleq": simuleq.EVAL,
     "sat_math": sat_math.EVAL,
     "mmlu_math": mmlu_math.EVAL,
+    "aime24": aime.EVAL_2024,
+    "aime25": aime.EVAL_2025,
+    "amc23": amc23.EVAL,
+    "minerva_math": minerva_math.EVAL,
+    "olympiadbench": olympiadbench.EVAL,
+    "gsm_plus": gsm_plus.EVAL,
+    "gsm8k_platinum": gsm8k_platinum.EVAL,
+    "math_perturb_simple": math_perturb.EVAL_SIMPLE,
+    "math_perturb_hard": math_perturb.EVAL_HARD,
 }
+MAMMOTH_EVALS = (
+    *("gsm8k", "math", "math500", "aqua_rat", "numglue", "svamp", "mathematics", "simuleq"),
+    *("sat_math", "mmlu_math"),
+)
+"""The sets that a recipe is screened against by default. The list is a part of recipes, and so of
+the digests of their versions: a new set is screened against only where a recipe names it."""
 LICENCES = {each.licence for name, each in SOURCES.items() if name != "mathinstruct"}
 LICENCES |= {*PARTS.values()}
 """Every licence that a problem of a source can have."""
@@ -73,6 +95,7 @@ LICENCES |= {*PARTS.values()}
 __all__ = [
     "EVALS",
     "LICENCES",
+    "MAMMOTH_EVALS",
     "SOURCES",
     "CustomFiles",
     "FilePiece",

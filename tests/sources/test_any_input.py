@@ -45,6 +45,8 @@ def keys(source: Source) -> list[str]:
     extra = {
         "sources/numglue": ["Option1", "Option2", "statement1", "statement2", "passage", "Input"],
         "evals/sat_math": ["question", "answer"],
+        "evals/minerva_math": ["problem", "solution", "type"],
+        "evals/olympiadbench": ["image_1", "difficulty"],
     }
     added = next((names for key, names in extra.items() if ALL_SOURCES[key] is source), [])
     lila = ["input", "output_program", "output_answer", "split"]

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from curator.core.model import Problem, QuarantinedRecord
-from curator.sources import EVALS, SOURCES, Source, open_source, records
+from curator.sources import EVALS, MAMMOTH_EVALS, SOURCES, Source, open_source, records
 from curator.sources.datasets import math, mathqa
 
 
@@ -27,7 +27,7 @@ def test_every_row_is_a_problem_or_is_quarantined_with_a_reason(shared: Path) ->
             "lila": 4_551,
             "mathinstruct": 2,
         },
-        "evals": {name: source.rows for name, source in EVALS.items()},
+        "evals": {name: EVALS[name].rows for name in MAMMOTH_EVALS},
     }
     for sources, counts in ((SOURCES, expected["sources"]), (EVALS, expected["evals"])):
         for name, count in counts.items():

@@ -1,15 +1,17 @@
 """Computes scores with intervals from graded samples, by evaluation set, field and level.
 
 In: graded problems. Out: a Result of plain values, which can be stored and compared. Pass@k is the
-unbiased estimate, Maj1@k the expected vote of k samples: both are exact. Re-ranking rules are means
-over `SUBSETS` random subsets in random orders, so that ties favour no sample; the seed is that of
-the problem. Intervals are over problems.
+unbiased estimate, Maj1@k the expected vote of k samples: both are exact. Pass@1 is the share of
+right samples of a problem, so with k samples per problem its mean is avg@k, which has a standard
+error of sampling besides its interval. Re-ranking rules are means over `SUBSETS` random subsets in
+random orders, so that ties favour no sample; the seed is that of the problem. Intervals are over
+problems.
 """
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence, Set
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,6 @@ from curator.core.errors import MALFORMED, UsageError
 from curator.core.files import write_aside
 from curator.core.json_text import parse_json
 from curator.core.model import content_id
-from curator.core.samples import SampledProblem
 from trainers.evaluation.metrics import (
     LIMITED_RULES,
     RULES,
@@ -29,6 +30,8 @@ from trainers.evaluation.metrics import (
     format_p,
     paired_differences,
     pass_at_k,
+    sampling_variance,
+    standard_error,
 )
 from trainers.evaluation.overlap import Key
 from trainers.evaluation.votes import right_clusters, vote_share
@@ -57,6 +60,11 @@ class Score:
     share: float
     low: float
     high: float
+    samples: int = 0
+    """Samples per problem; 0 if problems have different numbers of samples."""
+    standard_error: float | None = None
+    """Standard error of Pass@1 (avg@k) if the same problems were sampled again; None for other
+    metrics, and if a problem has fewer than two samples."""
 
 
 @dataclass(frozen=True)
@@ -84,13 +92,34 @@ class _Table:
     """Values by group and metric, one per problem."""
 
     values: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
+    right: dict[tuple[str, str], list[tuple[int, int]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    """Number of samples and of right ones of each problem, for Pass@1."""
 
-    def add(self, problem: SampledProblem, unseen: bool, metric: str, value: float) -> None:
+    def add(self, one: GradedProblem, unseen: bool, values: Mapping[str, float]) -> None:
+        problem, samples = one.problem, len(one.clusters)
+        right = {"Pass@1": one.right, f"Pass@1{MAMMOTH}": one.published}
         groups = [problem.set]
         groups += [f"{problem.set}{UNSEEN}"] if unseen else []
         groups += [f"{problem.set}/{part}" for part in (problem.field, problem.level) if part]
         for group in dict.fromkeys(groups):
-            self.values[group, metric].append(value)
+            for metric, value in values.items():
+                self.values[group, metric].append(value)
+            for metric, flags in right.items():
+                self.right[group, metric].append((samples, int(flags.sum())))
+
+    def samples(self, group: str) -> int:
+        """Return the number of samples per problem of a group; 0 if it differs."""
+        numbers = {samples for samples, _ in self.right[group, "Pass@1"]}
+        return numbers.pop() if len(numbers) == 1 else 0
+
+    def error(self, group: str, metric: str) -> float | None:
+        """Return the standard error of a metric of a group; None if it has none."""
+        right = self.right.get((group, metric), [])
+        if not right or min(samples for samples, _ in right) < 2:
+            return None
+        return standard_error([sampling_variance(*each) for each in right])
 
 
 def evaluate(
@@ -106,8 +135,7 @@ def evaluate(
         values = _metric_values(one, seed)
         scored &= any(key.startswith("RR.") for key in values)
         unseen = seen is not None and (one.problem.set, one.problem.id) not in seen
-        for metric, value in values.items():
-            table.add(one.problem, unseen, metric, value)
+        table.add(one, unseen, values)
         rows.append(
             {
                 "set": one.problem.set,
@@ -134,7 +162,14 @@ def _scores(table: _Table, seed: int) -> Iterator[Score]:
     for (group, problems), metrics in alike.items():
         columns = np.array([table.values[group, metric] for metric in metrics]).T
         for metric, mean in zip(metrics, bootstrap_intervals(columns, seed), strict=True):
-            found[group, metric] = Score(group, metric, problems, mean.share, mean.low, mean.high)
+            found[group, metric] = Score(
+                group,
+                metric,
+                problems,
+                *astuple(mean),
+                samples=table.samples(group),
+                standard_error=table.error(group, metric),
+            )
     return (found[key] for key in table.values)
 
 
@@ -254,10 +289,14 @@ def compare(one: Result, other: Result) -> list[dict[str, Any]]:
     return [found[key] for key in pairs]
 
 
-def metric_name(metric: str) -> str:
-    """Return a metric as tables name it: with the owner of the published rule."""
+def metric_name(metric: str, samples: int = 0) -> str:
+    """Return a metric as tables name it: with the owner of the published rule.
+
+    `samples` is the number per problem: Pass@1 of several is also known as avg@k.
+    """
     name = metric.removesuffix(MAMMOTH)
-    return metric if name == metric else f"{name} (MAmmoTH)"
+    shown = f"{name} = avg@{samples}" if name == "Pass@1" and samples > 1 else name
+    return shown if name == metric else f"{shown} (MAmmoTH)"
 
 
 def write_result(result: Result, path: Path) -> None:

@@ -7,7 +7,7 @@ Clusters are numbered from 0; -1 is a sample without an answer, which never wins
 the cluster or sample that comes first: average over random orders, so that they favour none.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import comb, sqrt
@@ -34,6 +34,26 @@ def pass_at_k(samples: int, right: int, k: int) -> float:
     if not 0 <= right <= samples or not 1 <= k <= samples:
         raise ValueError(f"expected 0 <= c <= n and 1 <= k <= n, saw k={k}, n={samples}, c={right}")
     return 1.0 - comb(samples - right, k) / comb(samples, k)
+
+
+def sampling_variance(samples: int, right: int) -> float:
+    """Return the unbiased estimate of the variance of the share of right samples of one problem.
+
+    With p the share of right ones of k samples: p (1 - p) / (k - 1). Raises ValueError for fewer
+    than two samples.
+    """
+    if not 0 <= right <= samples or samples < 2:
+        raise ValueError(f"expected 0 <= c <= k and k >= 2, saw k={samples}, c={right}")
+    return right * (samples - right) / (samples * samples * (samples - 1))
+
+
+def standard_error(variances: Sequence[float]) -> float:
+    """Return the standard error of a mean over problems from the variance of each problem.
+
+    It is that of sampling again on the same problems: sqrt(sum of variances) / n. Intervals over
+    problems also cover what other problems would change.
+    """
+    return sqrt(sum(variances)) / len(variances)
 
 
 @dataclass(frozen=True)

@@ -64,9 +64,10 @@ def evaluate(
 ) -> None:
     """Score the samples of a model, with confidence intervals.
 
-    Metrics: Pass@k, majority vote and re-ranking. Answers are graded by Curator's rules and, for
-    comparison, by MAmmoTH's. Votes are averaged over all subsets of samples and all ways to
-    decide a tie. Gradings are cached in the store: rerun the command to resume.
+    Metrics: Pass@k, majority vote and re-ranking. Pass@1 of k samples per problem is avg@k, with
+    the standard error of sampling again. Answers are graded by Curator's rules and, for
+    comparison, by MAmmoTH's. Votes are averaged over all subsets of samples and all ways to decide
+    a tie. Gradings are cached in the store: rerun the command to resume.
     """
     if compare:
         _compare(files, as_json)
@@ -116,14 +117,26 @@ def _print(result: "Result", everything: bool) -> None:
         if not score.group.endswith(UNSEEN) or flagged[score.group.removesuffix(UNSEEN)]
     ]
     print_table(
-        ("set", "metric", "problems", "score", "95% interval"),
+        ("set", "metric", "problems", "score", "95% interval", "SE"),
         [
-            (s.group, metric_name(s.metric), s.problems, f"{s.share:.1%}", _interval(s))
+            (
+                s.group,
+                metric_name(s.metric, s.samples),
+                s.problems,
+                f"{s.share:.1%}",
+                _interval(s),
+                "" if s.standard_error is None else f"{s.standard_error:.1%}",
+            )
             for s in shown
         ],
-        ("problems", "score"),
+        ("problems", "score", "SE"),
         ("set", "metric", "95% interval"),
     )
+    if any(s.standard_error is not None for s in shown):
+        print_wrapped(
+            "SE: standard error of avg@k if the same problems were sampled again. Intervals also "
+            "cover the choice of the problems."
+        )
     counts = Counter[str]()
     for row in result.problems:
         counts.update({key: row[key] for key in ("samples", *WRONG)})

@@ -5,8 +5,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
+from statistics import mean, variance
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from curator.answers import Grader
 from curator.checks.check import ComparePairs, RunPrograms
@@ -22,7 +26,7 @@ from curator.core.samples import (
 )
 from curator.sandbox import Sandbox
 from tests.worlds import curator
-from trainers.evaluation.evaluate import Result, compare, evaluate, read_result
+from trainers.evaluation.evaluate import Result, compare, evaluate, metric_name, read_result
 
 HALF = SampledProblem(
     "math",
@@ -62,6 +66,40 @@ def tools() -> Iterator[tuple[RunPrograms, ComparePairs]]:
 @pytest.fixture(scope="module")
 def graded(tools: tuple[RunPrograms, ComparePairs]) -> list[GradedProblem]:
     return list(grade([HALF, CHOICE], *tools))
+
+
+def with_flags(number: int, right: list[bool]) -> GradedProblem:
+    """Return a problem whose samples are right or wrong as stated."""
+    flags, places = np.array(right, np.bool_), np.arange(len(right))
+    samples = tuple(Sample("CoT", "text") for _ in right)
+    problem = SampledProblem("aime25", str(number), "question", "1", samples=samples)
+    return GradedProblem(problem, places, flags, 0, flags, places, ~flags)
+
+
+@settings(max_examples=20)
+@given(st.data(), st.integers(1, 5), st.integers(2, 6))
+def test_pass_at_1_of_k_samples_is_avg_at_k(data: st.DataObject, problems: int, k: int) -> None:
+    row = st.lists(st.booleans(), min_size=k, max_size=k)
+    right = data.draw(st.lists(row, min_size=problems, max_size=problems))
+    result = evaluate(map(with_flags, range(problems), right), "m")
+    [score] = [each for each in result.scores if each.metric == "Pass@1"]
+    runs = [mean(each[run] for each in right) for run in range(k)]
+    assert score.share == pytest.approx(mean(runs))
+    assert metric_name(score.metric, score.samples) == f"Pass@1 = avg@{k}"
+    spread = sum(variance(map(float, each)) / k for each in right)
+    assert score.standard_error == pytest.approx(spread**0.5 / problems)
+    others = [each for each in result.scores if not each.metric.startswith("Pass@1")]
+    assert others and all(each.standard_error is None for each in others)
+
+
+def test_avg_at_k_needs_as_many_samples_of_each_problem() -> None:
+    uneven = evaluate([with_flags(0, [True, False]), with_flags(1, [True, False, True])], "m")
+    single = evaluate([with_flags(0, [True]), with_flags(1, [False])], "m")
+    assert {each.samples for each in uneven.scores} == {0}
+    assert metric_name("Pass@1", 0) == metric_name("Pass@1", 1) == "Pass@1"
+    assert {each.standard_error for each in single.scores} == {None}
+    [score] = [each for each in uneven.scores if each.metric == "Pass@1"]
+    assert score.standard_error is not None and score.standard_error > 0
 
 
 def test_the_example_of_the_reference_is_a_file_of_samples(tmp_path: Path) -> None:

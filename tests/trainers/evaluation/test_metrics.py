@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import astuple
 from fractions import Fraction
-from itertools import combinations
+from itertools import combinations, product
 from statistics import mean
 
 import numpy as np
@@ -23,6 +23,8 @@ from trainers.evaluation.metrics import (
     format_p,
     paired_differences,
     pass_at_k,
+    sampling_variance,
+    standard_error,
 )
 
 SAMPLES = st.lists(
@@ -51,6 +53,31 @@ def paired_difference(one: Sequence[float], other: Sequence[float]) -> tuple[Int
 def arrays(samples: list[tuple[int, float]]) -> tuple[np.ndarray, np.ndarray]:
     clusters, scores = zip(*samples, strict=True)
     return np.array(clusters, np.int64), np.array(scores, np.float64)
+
+
+@given(st.lists(st.lists(st.booleans(), min_size=2, max_size=4), min_size=1, max_size=5))
+def test_the_standard_error_of_avg_at_k_is_that_of_all_resamples(
+    problems: list[list[bool]],
+) -> None:
+    variances = []
+    for right in problems:
+        k = len(right)
+        shares = [Fraction(sum(drawn), k) for drawn in product(right, repeat=k)]
+        centre = sum(shares) / len(shares)
+        spread = sum((share - centre) ** 2 for share in shares) / len(shares)
+        # Resamples of k samples vary less than new samples, by (k - 1) / k.
+        variances.append(spread * k / (k - 1))
+        assert sampling_variance(k, sum(right)) == pytest.approx(float(variances[-1]))
+    expected = float(sum(variances)) ** 0.5 / len(problems)
+    assert standard_error([sampling_variance(len(r), sum(r)) for r in problems]) == pytest.approx(
+        expected
+    )
+
+
+@pytest.mark.parametrize(("samples", "right"), [(1, 0), (0, 0), (3, 4), (3, -1)])
+def test_the_variance_of_impossible_counts_is_an_error(samples: int, right: int) -> None:
+    with pytest.raises(ValueError, match="expected 0 <= c <= k and k >= 2"):
+        sampling_variance(samples, right)
 
 
 @given(st.integers(1, 9), st.data())
