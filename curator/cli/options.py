@@ -114,6 +114,15 @@ SetsOption = Annotated[
         "'curator sample' also takes files of problems.",
     ),
 ]
+ColumnsOption = Annotated[
+    str,
+    typer.Option(
+        "--columns",
+        metavar="LIST",
+        help="Columns of your own file: question=COLUMN,gold=COLUMN, and choices or field; for "
+        "'curator evaluate' also response or thought.",
+    ),
+]
 HowOption = Annotated[
     Literal["hybrid", "CoT", "PoT"],
     typer.Option(

@@ -6,7 +6,7 @@ In: JSON Lines, one problem per line, with the keys `FIELDS`; `EXAMPLE` is a lin
 
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -66,13 +66,16 @@ class SampledProblem:
     samples: tuple[Sample, ...] = ()
 
 
-def read_samples(path: Path) -> Iterator[SampledProblem]:
-    """Yield the problems of a file; raises UsageError with the number of an invalid line."""
+def read_samples(path: Path, columns: Mapping[str, str] | None = None) -> Iterator[SampledProblem]:
+    """Yield the problems of a file; raises UsageError with the number of an invalid line.
+
+    `columns` are the keys of the file for some of `FIELDS`, where they have another name.
+    """
     try:
         with path.open("rb") as file:
             for number, line in enumerate(iter(lambda: file.readline(MAX_LINE_BYTES), b""), 1):
                 if line.strip():
-                    yield _parse(line, f"{path.name}:{number}")
+                    yield _parse(line, f"{path.name}:{number}", columns or {})
     except OSError as error:
         raise UsageError(f"Cannot read samples at {path}: {error.strerror}") from None
 
@@ -87,17 +90,21 @@ def write_samples(problems: Iterable[SampledProblem], path: Path) -> int:
     return count
 
 
-def _parse(line: bytes, place: str) -> SampledProblem:
+def _parse(line: bytes, place: str, columns: Mapping[str, str]) -> SampledProblem:
     try:
         row = parse_json(line)
     except MALFORMED as error:
         raise _error(place, error) from None
-    return to_problem(row, place)
+    return to_problem(row, place, columns)
 
 
-def to_problem(row: Any, place: str) -> SampledProblem:
-    """Return the problem of a row; raises UsageError with its place if the row is invalid."""
+def to_problem(row: Any, place: str, columns: Mapping[str, str] | None = None) -> SampledProblem:
+    """Return the problem of a row; raises UsageError with its place if the row is invalid.
+
+    For `columns` see `read_samples`.
+    """
     try:
+        row = {**row, **{name: row[column] for name, column in (columns or {}).items()}}
         samples = tuple(_sample(each) for each in row["samples"])
         texts = {name: _text(row.get(name, "")) for name in ("set", "field", "level")}
         choices = tuple(_text(each) for each in row.get("choices") or ())

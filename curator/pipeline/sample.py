@@ -51,6 +51,8 @@ EXECUTION_CHECKS = tuple(name for name, check in CHECKS.items() if check.proves 
 
 PLAIN_COLUMNS = {"question": "question", "gold": "gold"}
 """Columns of a file of problems by default."""
+PROBLEM_COLUMNS = ("question", "gold", "choices", "field")
+"""What a column of a file of problems can contain."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,13 @@ from itertools import chain, islice
 
 from curator.core.errors import UsageError
 from curator.core.model import Problem, QuarantinedRecord
-from curator.sources.custom import CustomFiles, columns_of, custom_source, has_column
+from curator.sources.custom import (
+    CustomFiles,
+    columns_of,
+    custom_source,
+    has_column,
+    parse_columns,
+)
 from curator.sources.datasets import (
     aime,
     amc23,
@@ -106,6 +112,7 @@ __all__ = [
     "check_reachable",
     "custom_source",
     "open_source",
+    "parse_columns",
     "pieces",
     "records",
 ]

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from curator.core.errors import UsageError, unknown_name
+from curator.core.errors import UsageError, to_one_line, unknown_name
 from curator.core.model import LETTERS, Problem
 from curator.core.thoughts import join_thought, read_trace
 from curator.sources.chat_columns import kind_of, response_texts, user_turn
@@ -32,6 +32,27 @@ from curator.sources.source import Row, Source
 
 COLUMNS = ("question", "gold", "choices", "response", "thought", "solution", "program", "field")
 """What a column can contain; only `question` is required."""
+
+
+def parse_columns(text: str, contents: Sequence[str]) -> dict[str, str]:
+    """Return the columns that an option names, such as `question=problem,gold=answer`, by content.
+
+    Raises UsageError for a part that is not CONTENT=COLUMN, or for a content not in `contents`.
+    """
+    columns: dict[str, str] = {}
+    for part in filter(None, (each.strip() for each in text.split(","))):
+        content, equals, column = (each.strip() for each in part.partition("="))
+        if not (equals and content and column):
+            raise UsageError(
+                f"--columns: '{to_one_line(part, 80)}' is not valid. Write CONTENT=COLUMN, such as "
+                "question=problem,gold=answer."
+            )
+        if content not in contents:
+            raise UsageError(f"--columns: {unknown_name('content', content, contents)}")
+        if content in columns:
+            raise UsageError(f"--columns: {content} is named twice. Name one column for it.")
+        columns[content] = column
+    return columns
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """A column that a user names and no record has is an error, not a column without values."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from curator import build
 from curator.core.errors import UsageError
 from curator.pipeline.plan import plan
 from curator.recipe.load import load_recipe
+from curator.sources import parse_columns
 from datastore.store import Store
 from tests.worlds import curator
 
@@ -77,3 +79,19 @@ def test_a_misspelt_option_of_audit_names_the_columns(option: str, tmp_path: Pat
     done = curator("audit", tmp_path / "rows.jsonl", option, "solutoin", cwd=tmp_path)
     assert done.returncode == 2
     assert "No column named 'solutoin'. Did you mean 'solution'? Columns: solution," in done.stderr
+
+
+def test_columns_of_an_option_are_parsed_or_refused_with_the_reason() -> None:
+    contents = ("question", "gold", "field")
+    parsed = parse_columns(" question = a b , gold=meta.answer ,", contents)
+    assert parsed == {"question": "a b", "gold": "meta.answer"}
+    assert parse_columns("", contents) == {}
+    wrong = {
+        "question": "'question' is not valid. Write CONTENT=COLUMN",
+        "question=": "'question=' is not valid",
+        "golds=x": "Did you mean 'gold'?",
+        "gold=x,gold=y": "gold is named twice",
+    }
+    for text, message in wrong.items():
+        with pytest.raises(UsageError, match=re.escape(message)):
+            parse_columns(text, contents)

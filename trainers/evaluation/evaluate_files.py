@@ -4,7 +4,7 @@ In: files of `curator sample`, or of other tools (`sample_forms`), and how sampl
 one result over all their problems.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from curator.checks.grade_samples import GradedProblem
@@ -20,9 +20,16 @@ GradeSamples = Callable[[Iterable[SampledProblem]], Iterable[GradedProblem]]
 
 
 def evaluate_files(
-    files: Sequence[Path], name: str, grade: GradeSamples, *, trained_on: Path | None = None
+    files: Sequence[Path],
+    name: str,
+    grade: GradeSamples,
+    *,
+    trained_on: Path | None = None,
+    columns: Mapping[str, str] | None = None,
 ) -> Result:
     """Return the scores of a model; problems in the release `trained_on` are flagged as seen.
+
+    `columns` are those of the files by their content; the other ones are detected.
 
     Raises UsageError if a file does not contain samples, `trained_on` is not a release, there are
     no problems, or a problem occurs twice.
@@ -30,8 +37,8 @@ def evaluate_files(
     seen = None
     if trained_on:
         examples = read_release(trained_on).examples()
-        seen = find_seen(_problems(files), (each.prompt[-1].content for each in examples))
-    result = evaluate(grade(_problems(files)), name, seen=seen)
+        seen = find_seen(_problems(files, columns), (each.prompt[-1].content for each in examples))
+    result = evaluate(grade(_problems(files, columns)), name, seen=seen)
     if not result.problems:
         raise UsageError(
             f"No problems in {', '.join(map(str, files))}. Sample some with 'curator sample'."
@@ -39,10 +46,10 @@ def evaluate_files(
     return result
 
 
-def _problems(files: Sequence[Path]) -> Iterator[SampledProblem]:
+def _problems(files: Sequence[Path], columns: Mapping[str, str] | None) -> Iterator[SampledProblem]:
     keys: set[tuple[str, str]] = set()
     for path in files:
-        for problem in read_any_samples(path):
+        for problem in read_any_samples(path, columns):
             if (problem.set, problem.id) in keys:
                 raise UsageError(
                     f"{path} repeats problem {problem.id} of {problem.set}. Put all samples of a "

@@ -19,23 +19,31 @@ from curator.sources.readers.detect import TOO_LONG, read_records
 from curator.sources.source import Row
 
 _REQUIRED = {"question": "question", "gold": "gold answer", "response": "response"}
+COLUMNS = ("question", "gold", "choices", "field", "response", "thought")
+"""What a column of a file of samples can contain."""
 IDS = ("id", "idx", "doc_id", "problem_id", "unique_id")
 GOLD_MARK = "####"
 """Precedes the gold answer in the reference solutions of GSM8K."""
 
 
-def read_any_samples(path: Path) -> Iterator[SampledProblem]:
-    """Yield the problems of a file. Raises UsageError with the place of a row that is not valid."""
+def read_any_samples(
+    path: Path, given: Mapping[str, str] | None = None
+) -> Iterator[SampledProblem]:
+    """Yield the problems of a file. Raises UsageError with the place of a row that is not valid.
+
+    `given` are columns by their content, one of `COLUMNS`; the other ones are detected.
+    """
+    given = given or {}
     if not path.is_file() or _has_own_lines(path):
-        yield from read_samples(path)
+        yield from read_samples(path, given)
         return
     if _is_own(next(_records(path), ("", {}))[1]):
-        yield from (to_problem(row, place) for place, row in _records(path))
+        yield from (to_problem(row, place, given) for place, row in _records(path))
         return
     sample = [row for _, row in islice(_rows(path), SAMPLE)]
     if not sample:
         return
-    columns = {each.content: each.column for each in find_columns(sample, {})}
+    columns = {each.content: each.column for each in find_columns(sample, given)}
     for content, kind in _REQUIRED.items():
         if content not in columns:
             raise UsageError(

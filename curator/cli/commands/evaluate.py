@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curator.cli.app import app, make_parents, show_json, show_progress
-from curator.cli.options import DEFAULT_STORE, JsonOption, StoreOption, run_options
+from curator.cli.options import (
+    DEFAULT_STORE,
+    ColumnsOption,
+    JsonOption,
+    StoreOption,
+    run_options,
+)
 from curator.cli.tables import print_table, print_wrapped
 from curator.core.errors import UsageError
 from curator.core.words import counted, verb
@@ -56,6 +62,7 @@ def evaluate(
             help="Release that the model was trained on; its problems are flagged.",
         ),
     ] = None,
+    columns: ColumnsOption = "",
     everything: Annotated[
         bool, typer.Option("--all", help="Add scores by field and level, and every K of Top-K.")
     ] = False,
@@ -73,13 +80,18 @@ def evaluate(
         _compare(files, as_json)
         return
     from curator.pipeline.grade import grade_in_shards
+    from curator.sources import parse_columns
     from trainers.evaluation.evaluate import write_result
     from trainers.evaluation.evaluate_files import evaluate_files
+    from trainers.evaluation.sample_forms import COLUMNS
 
+    named = parse_columns(columns, COLUMNS)
     make_parents(output, plot)
     with show_progress(options) as options:
         grade = partial(grade_in_shards, store=store, options=options)
-        result = evaluate_files(files, name or files[0].stem, grade, trained_on=trained_on)
+        result = evaluate_files(
+            files, name or files[0].stem, grade, trained_on=trained_on, columns=named
+        )
     if output:
         write_result(result, output)
     if as_json:

@@ -10,6 +10,7 @@ from curator.cli.app import app, make_parents, show_json, show_progress
 from curator.cli.options import (
     DEFAULT_STORE,
     AnswerOption,
+    ColumnsOption,
     HowOption,
     JsonOption,
     LimitOption,
@@ -88,14 +89,6 @@ TimeoutOption = Annotated[
         help="Timeout per attempt of a call. Default: 300.",
     ),
 ]
-ColumnsOption = Annotated[
-    str,
-    typer.Option(
-        "--columns",
-        metavar="LIST",
-        help="Columns of a file in --sets: question=COLUMN,gold=COLUMN, and choices or field.",
-    ),
-]
 LocalOption = Annotated[
     bool, typer.Option("--local", help="Serve the model on this machine while sampling.")
 ]
@@ -139,18 +132,20 @@ def sample(
     """
     from curator.core.samples import write_samples
     from curator.pipeline.sample import (
+        PROBLEM_COLUMNS,
         SampleRequest,
         endpoint_settings,
         find_sets,
         sampling_parameters,
     )
     from curator.pipeline.sample import sample as run_sample
+    from curator.sources import parse_columns
     from curator.teacher.local_server import COMMAND, digest_model, serve
     from datastore.store import Store
 
     make_parents(output)
     parameters = sampling_parameters(n, temperature, top_p, max_answer)
-    named = dict(each.partition("=")[::2] for each in columns.split(","))
+    named = parse_columns(columns, PROBLEM_COLUMNS)
     request = SampleRequest(tuple(sets.split(",")), n, how, few_shot, limit, named)
     find_sets(request)  # before a model is loaded
     with ExitStack() as stack:

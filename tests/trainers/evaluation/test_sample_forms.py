@@ -67,6 +67,29 @@ def test_other_rows_are_refused(tmp_path: Path, row: Mapping[str, Any], message:
         list(read_any_samples(write(tmp_path / "rows.jsonl", [row])))
 
 
+def test_named_columns_replace_the_detected_ones(tmp_path: Path) -> None:
+    row = {"question": "Not this.", "task": QUESTION, "answer": "7", "key": "8", "texts": [RIGHT]}
+    path = write(tmp_path / "rows.jsonl", [row])
+    named = {"question": "task", "gold": "key", "response": "texts"}
+    [problem] = read_any_samples(path, named)
+    assert (problem.question, problem.gold) == (QUESTION, "8")
+    assert problem.samples == SAMPLES[:1]
+    with pytest.raises(UsageError, match=r"No column named 'keys'. Did you mean 'key'\?"):
+        list(read_any_samples(path, {**named, "gold": "keys"}))
+
+
+@pytest.mark.parametrize("form", ["own.jsonl", "own.json"])
+def test_own_samples_may_have_other_names_of_columns(tmp_path: Path, form: str) -> None:
+    samples = [{"kind": "CoT", "text": RIGHT}]
+    row = {"id": "1", "problem": QUESTION, "answer": "8", "samples": samples}
+    path = tmp_path / form
+    path.write_text(json.dumps([row]) if form == "own.json" else json.dumps(row))
+    [problem] = read_any_samples(path, {"question": "problem", "gold": "answer"})
+    assert (problem.question, problem.gold) == (QUESTION, "8")
+    with pytest.raises(UsageError, match=r"own\.json.*1.*'result'"):
+        list(read_any_samples(path, {"question": "problem", "gold": "result"}))
+
+
 def test_a_column_named_filter_leaves_no_row_out(tmp_path: Path) -> None:
     rows = [
         {"question": f"{QUESTION} ({number})", "gold": "8", "output": [RIGHT], "filter": number}
