@@ -12,14 +12,20 @@ from curator.core.escape import for_markdown, for_terminal
 from curator.core.words import counted, verb
 from trainers.recipe import SFT, Training, Verifier
 
+LISTS = ("datasets", "tags")
+"""Keys of the head whose values are lists, already written as JSON."""
+
 
 def render_card(recipe: Training, record: Mapping[str, Any]) -> str:
     """Return the card; it depends only on the training."""
     data = record["data"]
     head = {"base_model": recipe.model, "library_name": "transformers"}
+    hub = record.get("hub") or {}
+    if hub:
+        head["datasets"] = json.dumps([hub["repo"]])
     head["tags"] = json.dumps(["curator", str(record["recipe"]["train"])])
     front = [
-        f"{key}: {value if key == 'tags' else json.dumps(value)}" for key, value in head.items()
+        f"{key}: {value if key in LISTS else json.dumps(value)}" for key, value in head.items()
     ]
     lines = [
         "---",
@@ -33,7 +39,7 @@ def render_card(recipe: Training, record: Mapping[str, Any]) -> str:
         "",
         *(
             f"- {for_markdown(key)}: {_code(value)}"
-            for key, value in data.items()
+            for key, value in {**data, **_link(hub)}.items()
             if value not in ("", {})
         ),
         "",
@@ -51,6 +57,13 @@ def render_card(recipe: Training, record: Mapping[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _link(hub: Mapping[str, str]) -> dict[str, str]:
+    """Return the lines of a release on the Hub; none for a local one."""
+    if not hub:
+        return {}
+    return {"dataset": f"{hub['repo']}@{hub['revision']}", "commit": hub["commit"]}
 
 
 def _token_section(tokens: Mapping[str, Any]) -> list[str]:

@@ -26,7 +26,7 @@ from trainers.estimate import (
 from trainers.launch import CONFIGS, count_processes, find_mismatch, launched_sharding
 from trainers.models import load_tokenizer, read_shapes
 from trainers.recipe import SFT, Multitask, Training, Verifier
-from trainers.release import read_release
+from trainers.release import is_available, read_release
 from trainers.tokenize import encode, set_template
 
 MEASURED_ROWS = 2_048
@@ -137,7 +137,7 @@ def _check_run(recipe: SFT | Verifier, model: str, first: bool, command: str) ->
 def _measure_shares(recipe: SFT | Verifier, model: str, processes: int) -> Shares | None:
     """Return the shares of some rows; None for a verifier, whose pairs are not graded yet."""
     absent = not all(map(find_spec, ("torch", "transformers")))
-    if absent or not isinstance(recipe, SFT) or not Path(recipe.release).exists():
+    if absent or not isinstance(recipe, SFT) or not is_available(recipe.release):
         return None
     if (
         recipe.batch % (recipe.micro_batch * processes)
@@ -194,7 +194,7 @@ def _find_missing(
     if recipe.sharding == "zero3" and not find_spec("deepspeed"):
         missing.append("package deepspeed for ZeRO-3: pip install deepspeed")
     data = recipe.release if isinstance(recipe, SFT) else recipe.samples
-    if not Path(data).exists():
+    if not (is_available(data) if isinstance(recipe, SFT) else Path(data).exists()):
         option = "--release" if isinstance(recipe, SFT) else "--samples"
         missing.append(f"file {data}: create it, or choose another with {option}")
     local = recipe.model.startswith((".", "/", "runs/"))

@@ -121,7 +121,8 @@ class SFT(Training):
     train: Literal["sft"]
     """Kind of training."""
     release: str = Field(min_length=1)
-    """JSON Lines or Parquet file of `curator export`, or a folder of its format `hub`."""
+    """JSON Lines or Parquet file of `curator export`, a folder of its format `hub`, or a published
+    release on the Hub: `ORG/NAME@REVISION`, where the revision is a tag, a branch or a commit."""
     template: Literal["alpaca", "chat"] = "alpaca"
     """Template of the prompt: Alpaca's, or the model's own chat template."""
     thoughts: Literal["train", "mask", "drop"] = "train"

@@ -1,7 +1,8 @@
 """Reads releases for training, as `curator export` and `curator publish` write them.
 
 In: a file of JSON Lines (prompt and completion, messages, or instruction and output), a Parquet
-file, or a published folder. Out: `Example`s, one at a time, and the name and digest of the release.
+file, a published folder, or `ORG/NAME@REVISION` on the Hub. Out: `Example`s, one at a time, and the
+name and digest of the release.
 
 Releases are not trusted: every line is checked, and the first errors are reported with their line
 numbers. The files of a published folder must match its manifest. Files of splits other than `train`
@@ -22,6 +23,7 @@ from curator.core.thoughts import join_thought
 from curator.sources.fields import Unreadable
 from curator.sources.readers.parquet import read_parquet
 from curator.sources.tool_turns import join_tool_turns, uses_tools
+from trainers.hub_release import HubRelease, fetch_release, is_hub_name
 from trainers.release_manifest import read_manifest
 
 LONGEST_LINE = 16_000_000
@@ -70,6 +72,8 @@ class Release:
     """Digest of that version."""
     skipped_files: int
     """Number of files of other splits."""
+    hub: HubRelease | None = None
+    """Where it was fetched from; None for a local one."""
 
     def examples(self) -> Iterator[Example]:
         """Read the rows in order. Raises UsageError if the files were changed to invalid ones."""
@@ -98,11 +102,21 @@ class InvalidLine(str):
     """The error message for a line that is not JSON."""
 
 
+def is_available(name: str) -> bool:
+    """Return whether a release exists as a path, or is named as one on the Hub."""
+    return Path(name).exists() or is_hub_name(name)
+
+
 def read_release(path: Path) -> Release:
     """Check all rows of a release, without holding them in memory.
 
-    Raises UsageError that lists invalid lines, one per line, or says why it cannot be read.
+    A path that does not exist may be `ORG/NAME@REVISION`, which is fetched from the Hub. Raises
+    UsageError that lists invalid lines, one per line, or says why it cannot be read; HubError if it
+    cannot be fetched.
     """
+    hub = None
+    if not path.exists() and is_hub_name(str(path)):
+        path, hub = fetch_release(str(path))
     files, left_out = _list_files(path)
     manifest = read_manifest(path)
     if manifest:
@@ -133,7 +147,7 @@ def read_release(path: Path) -> Release:
     one = len(digests) == 1 and path.is_file()
     digest = digests[0][1] if one else sha256(json.dumps(digests).encode()).hexdigest()
     version = (manifest.version, manifest.digest) if manifest else ("", "")
-    return Release(tuple(files), rows, digest, *version, left_out)
+    return Release(tuple(files), rows, digest, *version, left_out, hub)
 
 
 def _list_files(path: Path) -> tuple[list[Path], int]:
@@ -146,7 +160,10 @@ def _list_files(path: Path) -> tuple[list[Path], int]:
             )
         return [path], 0
     if not path.is_dir():
-        raise UsageError(f"No release at {path}. Write one: curator export VERSION -o {path}")
+        raise UsageError(
+            f"No release at {path}. Write one: curator export VERSION -o {path}. One on the Hub is "
+            "named ORG/NAME@REVISION."
+        )
     files = sorted(path.glob("data/**/*.parquet")) or sorted(path.glob("*.parquet"))
     files = files or sorted(path.glob("*.jsonl"))
     splits = {file: match[1] for file in files if (match := SHARD.fullmatch(file.name))}

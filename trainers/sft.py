@@ -50,6 +50,8 @@ def train_sft(recipe: SFT, log: Log) -> dict[str, Any]:
     for line in describe_counts(counts):
         log(line)
     run = start_run(recipe, release.run_record(), log)
+    if release.hub:
+        run.record["hub"] = release.hub.run_record()
     run.record["tokens"] = {**asdict(counts), "shares": counts.shares()}
     options = SFTConfig(
         **training_arguments(recipe),

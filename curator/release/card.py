@@ -4,7 +4,7 @@ In: a version, counts of its rows, its licence. Out: the text of README.md. Gene
 section between two marks and the metadata keys `OWNED`; a merge changes nothing else.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from curator.core.errors import HubError
@@ -71,11 +71,11 @@ def card(
     return str(DatasetCard(f"---\n{data.to_yaml()}\n---\n\n{body}\n"))
 
 
-def merge_card(existing: str, generated: str) -> str:
-    """Return an existing card with its generated section and metadata replaced.
+def merge_card(existing: str, generated: str, owned: Sequence[str] = OWNED) -> str:
+    """Return an existing card with its generated section and the `owned` metadata replaced.
 
-    If the card has no marks, the section is appended. Raises HubError if the card cannot be parsed
-    safely.
+    The card is that of a dataset or, with other keys, of a model. If it has no marks, the section
+    is appended. Raises HubError if the card cannot be parsed safely.
     """
     from huggingface_hub import DatasetCard
 
@@ -88,13 +88,13 @@ def merge_card(existing: str, generated: str) -> str:
             f"The metadata of the existing card cannot be read ({type(error).__name__}: {first}). "
             "Correct the head of its README.md, then publish again."
         ) from None
-    for key in OWNED:
+    for key in owned:
         old.data.pop(key)
     new_data: dict[str, Any] = new.data.to_dict()  # type: ignore[no-untyped-call]
     for key, value in new_data.items():
         if key == "tags":
             old.data[key] = list(dict.fromkeys([*(old.data.get(key) or []), *value]))
-        elif key in OWNED or old.data.get(key) is None:
+        elif key in owned or old.data.get(key) is None:
             old.data[key] = value
     old.text = _replace_section(old.text, _extract_section(new.text))
     return str(old)

@@ -38,5 +38,5 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
         monkeypatch.setenv("HF_TOKEN", WRITER)
         monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
         monkeypatch.setattr("curator.release.hub.client.RETRY_DELAYS_S", (0.02, 0.02, 0.02, 0.02))
-        monkeypatch.setattr("curator.release.hub.push.RETRY_DELAYS_S", (0.02, 0.02, 0.02, 0.02))
+        monkeypatch.setattr("curator.release.hub.remote.RETRY_DELAYS_S", (0.02, 0.02, 0.02, 0.02))
         yield running

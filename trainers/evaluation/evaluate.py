@@ -11,7 +11,7 @@ problems.
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import asdict, astuple, dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -166,9 +166,11 @@ def _scores(table: _Table, seed: int) -> Iterator[Score]:
                 group,
                 metric,
                 problems,
-                *astuple(mean),
-                samples=table.samples(group),
-                standard_error=table.error(group, metric),
+                mean.share,
+                mean.low,
+                mean.high,
+                table.samples(group),
+                table.error(group, metric),
             )
     return (found[key] for key in table.values)
 

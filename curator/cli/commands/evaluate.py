@@ -58,8 +58,9 @@ def evaluate(
         Path | None,
         typer.Option(
             "--trained-on",
-            metavar="FILE",
-            help="Release that the model was trained on; its problems are flagged.",
+            metavar="PATH|ORG/NAME@REV",
+            help="Release that the model was trained on, also on the Hub; its problems are "
+            "flagged.",
         ),
     ] = None,
     columns: ColumnsOption = "",

@@ -40,8 +40,13 @@ def train(
         ),
     ],
     release: Annotated[
-        Path | None,
-        typer.Option("--release", metavar="PATH", help="Release to train on: a file or a folder."),
+        str | None,
+        typer.Option(
+            "--release",
+            metavar="PATH|ORG/NAME@REV",
+            help="Release to train on: a file, a folder, or a dataset on the Hub at a tag, branch "
+            "or commit.",
+        ),
     ] = None,
     samples: Annotated[
         Path | None,

@@ -38,13 +38,13 @@ _REPO = re.compile(f"{_PART}/{_PART}")
 _REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}")
 
 
-def parse_repo(name: str) -> tuple[str, str]:
+def parse_repo(name: str, kind: str = "dataset") -> tuple[str, str]:
     """Return id and revision of `ORG/NAME` or `ORG/NAME@REVISION`; the revision may be empty."""
     repo, at, revision = name.partition("@")
     bad = not _REPO.fullmatch(repo) or "--" in repo or ".." in repo or len(repo) > 96
     if bad or (at and not _REVISION.fullmatch(revision)):
         raise UsageError(
-            f"'{name[:120]}' is not a valid name of a dataset on the Hub. "
+            f"'{name[:120]}' is not a valid name of a {kind} on the Hub. "
             "Write ORG/NAME or ORG/NAME@REVISION."
         )
     return repo, revision

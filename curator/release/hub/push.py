@@ -6,37 +6,23 @@ uploaded files are not sent again, and an existing commit is only tagged.
 """
 
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import gettempdir
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from curator.core.errors import HubError, UsageError
 from curator.core.progress import Listener, SilentListener
-from curator.core.redaction import redact_secrets
 from curator.core.words import counted
 from curator.release.card import merge_card
 from curator.release.folder import DATA, READ_FORMATS, CardOptions, ReleaseFolder, write_folder
-from curator.release.hub.client import (
-    CHANGED_MEANWHILE,
-    RETRY_DELAYS_S,
-    call_hub,
-    client,
-    download,
-    hub_error,
-    parse_repo,
-    retry_delay,
-)
+from curator.release.hub.client import call_hub, client, parse_repo
+from curator.release.hub.remote import Remote, RepoHead
 from curator.rewards.certification import Certificate
-from curator.sources.fetch.hub_errors import status_of
 from datastore.files import scratch
 from datastore.store import Store
 from datastore.versions import Manifest
-
-if TYPE_CHECKING:
-    from huggingface_hub import HfApi
 
 State = Literal["published", "tagged", "already there"]
 """`tagged`: an earlier publish that was stopped had made the commit."""
@@ -123,7 +109,7 @@ def publish(
         of_card = CardOptions(repo, options.certificate)
         release = write_folder(store, manifest, folder / "release", options.held_out, of_card)
         listener.progress(f"publishing {manifest.ref}", 0, None)
-        remote = _Remote(api, repo, folder / "remote")
+        remote = Remote(api, repo, folder / "remote")
         if options.dry_run:
             return _check(remote, manifest, release, options.public, token is not None)
         default = (
@@ -132,43 +118,29 @@ def publish(
         return _publish(remote, manifest, release, options.public, options.message or default)
 
 
-@dataclass(frozen=True)
-class _Remote:
-    """The repository that is published to, and a folder for files downloaded from it."""
-
-    api: "HfApi"
-    repo: str
-    cache: Path
-
-    def tags(self) -> dict[str, str]:
-        """Commit of each tag."""
-        refs = call_hub(self.repo, lambda: self.api.list_repo_refs(self.repo, repo_type="dataset"))
-        return {tag.name: tag.target_commit for tag in refs.tags}
-
-    def manifest(self, commit: str) -> Mapping[str, Any]:
-        """Return the manifest of the release at a commit; empty if it has none."""
-        exists = call_hub(
-            self.repo,
-            lambda: self.api.file_exists(
-                self.repo, "manifest.json", repo_type="dataset", revision=commit
-            ),
-        )
-        if not exists:
-            return {}
-        path = download(self.api, self.repo, "manifest.json", commit, self.cache)
-        try:
-            manifest = json.loads(path.read_bytes())
-        except (ValueError, RecursionError):
-            return {}
-        known = isinstance(manifest, dict) and manifest.get("format") in READ_FORMATS
-        return manifest if known else {}
+def read_remote_manifest(remote: Remote, commit: str) -> Mapping[str, Any]:
+    """Return the manifest of the release at a commit; empty if it has none."""
+    exists = call_hub(
+        remote.repo,
+        lambda: remote.api.file_exists(
+            remote.repo, "manifest.json", repo_type="dataset", revision=commit
+        ),
+    )
+    if not exists:
+        return {}
+    try:
+        manifest = json.loads(remote.download("manifest.json", commit).read_bytes())
+    except (ValueError, RecursionError):
+        return {}
+    known = isinstance(manifest, dict) and manifest.get("format") in READ_FORMATS
+    return manifest if known else {}
 
 
 def _publish(
-    remote: _Remote, version: Manifest, release: ReleaseFolder, public: bool, message: str
+    remote: Remote, version: Manifest, release: ReleaseFolder, public: bool, message: str
 ) -> PublishResult:
     """Do what the state of the repository still lacks: create, commit, tag, make public."""
-    before = _read_state(remote) or _create(remote, public)
+    before = _read_state(remote, remote.head() or remote.create(public))
     tag = f"v{version.number}"
     state: State = "published"
     if commit := before.tags.get(tag, ""):
@@ -179,27 +151,23 @@ def _publish(
     else:
         commit = _commit(remote, before, release, message)
     if state != "already there":
-        _tag(remote, tag, commit)
+        remote.tag(tag, commit)
     if public and before.private:
-        call_hub(
-            remote.repo,
-            lambda: remote.api.update_repo_settings(
-                remote.repo, repo_type="dataset", visibility="public"
-            ),
-        )
+        remote.make_public()
     private = before.private and not public
     return replace(_result(remote, release, tag), commit=commit, state=state, private=private)
 
 
 def _check(
-    remote: _Remote, version: Manifest, release: ReleaseFolder, public: bool, token: bool
+    remote: Remote, version: Manifest, release: ReleaseFolder, public: bool, token: bool
 ) -> PublishResult:
     """Return what publishing would do. Raises the errors that it would raise before it commits."""
     tag = f"v{version.number}"
     result = replace(_result(remote, release, tag), dry_run=True, private=not public)
-    before = _read_state(remote) if token else None
-    if before is None:
+    head = remote.head() if token else None
+    if head is None:
         return replace(result, exists=False if token else None)
+    before = _read_state(remote, head)
     result = replace(result, private=before.private and not public)
     if commit := before.tags.get(tag, ""):
         _check_tag(remote, tag, commit, before, release)
@@ -210,11 +178,11 @@ def _check(
     return result
 
 
-def _result(remote: _Remote, release: ReleaseFolder, tag: str) -> PublishResult:
+def _result(remote: Remote, release: ReleaseFolder, tag: str) -> PublishResult:
     """Return the result of a publish as far as the release states it."""
     return PublishResult(
         repo=remote.repo,
-        url=redact_secrets(f"{remote.api.endpoint}/datasets/{remote.repo}"),
+        url=remote.url,
         commit="",
         tag=tag,
         state="published",
@@ -226,43 +194,14 @@ def _result(remote: _Remote, release: ReleaseFolder, tag: str) -> PublishResult:
     )
 
 
-def _read_state(remote: _Remote) -> RepoState | None:
-    """Return the current state of the repository; None if it does not exist."""
-    from huggingface_hub.errors import RepositoryNotFoundError
-
-    api, repo = remote.api, remote.repo
-
-    def read() -> Any:
-        try:
-            return api.dataset_info(repo, revision="main", timeout=30)
-        except RepositoryNotFoundError as error:
-            if status_of(error) == 401:
-                raise
-            return None
-
-    if (info := call_hub(repo, read)) is None:
-        return None
-    files = frozenset(each.rfilename for each in info.siblings or [])
+def _read_state(remote: Remote, head: RepoHead) -> RepoState:
+    """Return the state of the repository with this head."""
     return RepoState(
-        head=str(info.sha),
-        private=bool(info.private),
-        files=files,
-        manifest=remote.manifest(str(info.sha)),
+        head=head.commit,
+        private=head.private,
+        files=head.files,
+        manifest=read_remote_manifest(remote, head.commit),
         tags=remote.tags(),
-    )
-
-
-def _create(remote: _Remote, public: bool) -> RepoState:
-    call_hub(
-        remote.repo,
-        lambda: remote.api.create_repo(
-            remote.repo, repo_type="dataset", private=not public, exist_ok=True
-        ),
-    )
-    if before := _read_state(remote):
-        return before
-    raise HubError(
-        f"{remote.repo} on the Hub was created, but the token has no permission to read it"
     )
 
 
@@ -273,10 +212,10 @@ def _same_release(manifest: Mapping[str, Any], release: ReleaseFolder) -> bool:
 
 
 def _check_tag(
-    remote: _Remote, tag: str, commit: str, before: RepoState, release: ReleaseFolder
+    remote: Remote, tag: str, commit: str, before: RepoState, release: ReleaseFolder
 ) -> None:
     """Raise HubError if a tag is not on this release."""
-    manifest = before.manifest if commit == before.head else remote.manifest(commit)
+    manifest = before.manifest if commit == before.head else read_remote_manifest(remote, commit)
     if not _same_release(manifest, release):
         digest = f"digest {str(manifest.get('digest'))[:16]!r}" if manifest else "not by Curator"
         held = f", held out {manifest.get('held_out')!r}"[:30] if manifest else ""
@@ -286,37 +225,23 @@ def _check_tag(
         )
 
 
-def _commit(remote: _Remote, before: RepoState, release: ReleaseFolder, message: str) -> str:
+def _commit(remote: Remote, before: RepoState, release: ReleaseFolder, message: str) -> str:
     """Commit the release on top of the state that was read and return the id of the commit."""
     _check_files(remote, before)
     if "README.md" in before.files:
-        _merge_card(remote, before, release)
-    for delay in (*RETRY_DELAYS_S, None):
-        try:
-            commit = remote.api.create_commit(
-                remote.repo,
-                operations=_operations(before, release),
-                commit_message=message,
-                repo_type="dataset",
-                revision="main",
-                parent_commit=before.head,
-            )
-            return str(commit.oid)
-        except Exception as error:  # as in `call_hub`
-            pause = retry_delay(error, delay)
-            if pause is None:
-                raise hub_error(remote.repo, error) from None
-            time.sleep(pause)
-        # The commit may exist although the response was lost.
-        now = _read_state(remote)
-        if now and _same_release(now.manifest, release):
-            return now.head
-        if now is None or now.head != before.head:
-            raise HubError(f"{remote.repo} on the Hub {CHANGED_MEANWHILE}")
-    raise AssertionError("the last try returns a commit or raises an error")
+        card = release.folder / "README.md"
+        merged = merge_card(remote.read_card(before.head), card.read_text("utf-8"))
+        card.write_bytes(merged.encode("utf-8"))
+
+    def find_published() -> str:
+        now = remote.head()
+        same = now and _same_release(read_remote_manifest(remote, now.commit), release)
+        return now.commit if now and same else ""
+
+    return remote.commit(before.head, lambda: _operations(before, release), message, find_published)
 
 
-def _check_files(remote: _Remote, before: RepoState) -> None:
+def _check_files(remote: Remote, before: RepoState) -> None:
     """Raise HubError if the repository has data that Curator did not publish."""
     own = {"manifest.json", "alpaca.json", "recipe.yaml"}
     foreign = sorted(path for path in before.files if path in own or path.startswith("data/"))
@@ -325,17 +250,6 @@ def _check_files(remote: _Remote, before: RepoState) -> None:
             f"{remote.repo} on the Hub has {foreign[0][:100]!r}, which this version of Curator "
             "did not publish. Choose another repository, or remove that file."
         )
-
-
-def _merge_card(remote: _Remote, before: RepoState, release: ReleaseFolder) -> None:
-    """Merge the generated card into the card of the repository, which may have other text."""
-    path = download(remote.api, remote.repo, "README.md", before.head, remote.cache)
-    try:
-        existing = path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError:
-        raise HubError(f"{remote.repo} on the Hub has a README.md that is not UTF-8") from None
-    card = release.folder / "README.md"
-    card.write_bytes(merge_card(existing, card.read_text("utf-8")).encode("utf-8"))
 
 
 def _operations(before: RepoState, release: ReleaseFolder) -> list[Any]:
@@ -348,17 +262,3 @@ def _operations(before: RepoState, release: ReleaseFolder) -> list[Any]:
     return [CommitOperationDelete(path) for path in deleted] + [
         CommitOperationAdd(path, str(release.folder / path)) for path in release.files
     ]
-
-
-def _tag(remote: _Remote, tag: str, commit: str) -> None:
-    """Tag the commit. Raises HubError if somebody else has just made the tag on another one."""
-    api, repo = remote.api, remote.repo
-    call_hub(
-        repo,
-        lambda: api.create_tag(repo, tag=tag, revision=commit, repo_type="dataset", exist_ok=True),
-    )
-    if remote.tags().get(tag) != commit:
-        raise HubError(
-            f"{repo} on the Hub has a tag {tag} on another commit, made in the meantime. "
-            "Review it, then publish again."
-        )

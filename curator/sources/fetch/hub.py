@@ -41,7 +41,7 @@ def probe(source: Source) -> str:
     with _wrap_hub_errors(source):
         info = _dataset_info(source)
         if info.gated:
-            _api().auth_check(source.hub, repo_type="dataset")
+            open_api().auth_check(source.hub, repo_type="dataset")
     if source.files:
         _matching_files(source, info)
     return str(info.sha)
@@ -73,7 +73,7 @@ def _wrap_hub_errors(source: Source) -> Iterator[None]:
 
 def _dataset_info(source: Source) -> Any:
     """Request the dataset's description once: file downloads would be retried for 20 seconds."""
-    return _api().dataset_info(source.hub, revision=source.revision or "main", timeout=10)
+    return open_api().dataset_info(source.hub, revision=source.revision or "main", timeout=10)
 
 
 def _endpoint() -> str | None:
@@ -81,7 +81,8 @@ def _endpoint() -> str | None:
     return os.environ.get("HF_ENDPOINT")
 
 
-def _api() -> Any:
+def open_api() -> Any:
+    """Return the Hub's client for the endpoint of HF_ENDPOINT."""
     from huggingface_hub import HfApi
 
     return HfApi(endpoint=_endpoint())

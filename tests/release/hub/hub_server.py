@@ -31,10 +31,11 @@ class Commit:
 
 @dataclass
 class Repo:
-    """A dataset; the last commit is the newest."""
+    """A dataset or a model; the last commit is the newest."""
 
     private: bool
     commits: list[Commit]
+    kind: Literal["dataset", "model"] = "dataset"
     tags: dict[str, str] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -159,15 +160,19 @@ class _Handler(BaseHTTPRequestHandler):
                 self._json({"errors": [], "warnings": []})
             case ["api", "repos", "create"]:
                 self._create(json.loads(body))
-            case ["api", "datasets", org, name, *rest]:
+            case ["api", "datasets" | "models", org, name, *rest]:
                 self._with(f"{org}/{name}", rest, body, self._api)
             case ["datasets", org, name, "info", "lfs", "objects", "batch"]:
+                self._with(f"{org}/{name.removesuffix('.git')}", [], body, self._batch)
+            case [org, name, "info", "lfs", "objects", "batch"]:
                 self._with(f"{org}/{name.removesuffix('.git')}", [], body, self._batch)
             case ["lfs", oid]:
                 self._store(oid, body)
             case ["verify"]:
                 self._json({})
             case ["datasets", org, name, "resolve", revision, *path]:
+                self._with(f"{org}/{name}", [revision, "/".join(path)], body, self._file)
+            case [org, name, "resolve", revision, *path]:
                 self._with(f"{org}/{name}", [revision, "/".join(path)], body, self._file)
             case _:
                 self._send(404)
@@ -199,7 +204,9 @@ class _Handler(BaseHTTPRequestHandler):
         if name in self.hub.repos:
             self._json(url, 409)
             return
-        repo = self.hub.repos[name] = Repo(request.get("visibility") == "private", [])
+        kind = request.get("type") or "model"
+        private = request.get("visibility") == "private"
+        repo = self.hub.repos[name] = Repo(private, [], kind)
         repo.add("initial commit", {".gitattributes": b"*.parquet filter=lfs\n"})
         self._json(url)
 
@@ -246,7 +253,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _mode(self, repo: Repo, file: dict[str, Any]) -> dict[str, Any]:
         path = file["path"]
         existing = repo.commits[-1].files.get(path)
-        large = path.endswith(".parquet") or file["size"] > 1_000_000
+        large = path.endswith((".parquet", ".safetensors")) or file["size"] > 1_000_000
         return {
             "path": path,
             "uploadMode": "lfs" if large else "regular",
