@@ -16,6 +16,7 @@ from curator.answers import Grader
 from curator.checks.grade_samples import grade
 from curator.cli.app import app
 from curator.core.errors import TeacherError, UsageError
+from curator.core.progress import SilentListener
 from curator.core.samples import SampledProblem, read_samples
 from curator.pipeline.sample import SampleRequest, find_sets, sample
 from curator.sandbox import Sandbox
@@ -127,6 +128,36 @@ def test_a_request_for_more_samples_makes_only_the_missing_calls(
     assert [one.samples[:2] for one in again] == [one.samples for one in first]
 
 
+def test_problems_of_a_set_that_cannot_be_graded_are_left_out_and_counted(
+    server: Server, tmp_path: Path
+) -> None:
+    question = next(iter(QUESTIONS))
+    rows = [
+        {"question": question, "answer": "7", "perturbation_type": "problem understanding"},
+        {"question": "Ann has pears.", "answer": "None", "perturbation_type": "critical thinking"},
+        {"question": "Ann has 3 pears.", "answer": None},
+    ]
+    folder = tmp_path / "mirror" / "evals" / "gsm_plus"
+    folder.mkdir(parents=True)
+    (folder / "test.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    notes: list[str] = []
+
+    class Listener(SilentListener):
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    options = RunOptions(mirror=tmp_path / "mirror", listener=Listener())
+    settings = TeacherSettings(model="m", base_url=server.url, key_env="")
+    with Store(tmp_path / "store") as opened:
+        found = list(sample(SampleRequest(("gsm_plus",), how="CoT"), settings, opened, options))
+    assert [one.question for one in found] == [question]
+    left_out = "gsm_plus: 1 record left out, because of"
+    assert sorted(note for note in notes if note.startswith("gsm_plus")) == [
+        f"{left_out}: answer is null",
+        f"{left_out}: no gold answer that can be compared",
+    ]
+
+
 def test_own_problems_are_sampled_by_their_columns(server: Server, tmp_path: Path) -> None:
     own = tmp_path / "my-set.jsonl"
     rows = [{"problem": question, "result": gold} for question, gold in QUESTIONS.items()]
@@ -204,7 +235,8 @@ def test_a_set_is_scored_and_plotted_whatever_its_name(tmp_path: Path) -> None:
     (tmp_path / "s.jsonl").write_text(json.dumps(row | {"samples": samples}))
     done = curator("evaluate", tmp_path / "s.jsonl", "--plot", tmp_path / "s.svg")
     assert done.returncode == 0, done.stderr
-    assert re.search(r"org/name +Pass@1 +1 +50.0%", done.stdout)
+    assert re.search(r"org/name +Pass@1 = avg@2 +1 +50.0% ", done.stdout)
+    assert "SE: standard error of avg@k" in done.stdout
     assert "algebra" not in done.stdout
     assert "org/name" in (tmp_path / "s.svg").read_text()
 

@@ -50,6 +50,8 @@ def _win_share(size: int, others: tuple[int, ...], silent: int, k: int) -> float
     total = np.longdouble(0)
     for c in range(1, min(size, k) + 1):
         left = k - c
+        if silent + sum(min(other, c) for other in others) < left:
+            continue  # too few samples are in clusters that do not get ahead
         large = [other for other in others if other >= c]
         nodes, weights = _quadrature(min(len(large), left // c) // 2 + 1)
         # Clusters that cannot tie, and samples without an answer, are drawn freely.
@@ -73,9 +75,12 @@ def _quadrature(points: int) -> tuple[Floats, Floats]:
     return (nodes + 1) / 2, weights / 2
 
 
+@lru_cache(maxsize=10_000)
 def _binomials(size: int, highest: int) -> Counts:
-    """Return the number of ways to draw 0, 1, … `highest` of `size` samples."""
-    return np.array([comb(size, drawn) for drawn in range(highest + 1)], dtype=np.longdouble)
+    """Return the number of ways to draw 0, 1, … `highest` of `size` samples; read-only."""
+    ways = np.array([comb(size, drawn) for drawn in range(highest + 1)], dtype=np.longdouble)
+    ways.setflags(write=False)
+    return ways
 
 
 def right_clusters(clusters: Ints, right: Sequence[bool] | Bools) -> list[int]:

@@ -129,8 +129,9 @@ def _print(result: "Result", everything: bool) -> None:
         )
         if not score.group.endswith(UNSEEN) or flagged[score.group.removesuffix(UNSEEN)]
     ]
+    with_errors = any(s.standard_error is not None for s in shown)
     print_table(
-        ("set", "metric", "problems", "score", "95% interval", "SE"),
+        ("set", "metric", "problems", "score", "95% interval", *(["SE"] if with_errors else [])),
         [
             (
                 s.group,
@@ -138,14 +139,14 @@ def _print(result: "Result", everything: bool) -> None:
                 s.problems,
                 f"{s.share:.1%}",
                 _interval(s),
-                "" if s.standard_error is None else f"{s.standard_error:.1%}",
+                *([_error(s)] if with_errors else []),
             )
             for s in shown
         ],
-        ("problems", "score", "SE"),
+        ("problems", "score", *(["SE"] if with_errors else [])),
         ("set", "metric", "95% interval"),
     )
-    if any(s.standard_error is not None for s in shown):
+    if with_errors:
         print_wrapped(
             "SE: standard error of avg@k if the same problems were sampled again. Intervals also "
             "cover the choice of the problems."
@@ -167,6 +168,10 @@ def _print(result: "Result", everything: bool) -> None:
 
 def _interval(score: "Score") -> str:
     return f"{score.low:.1%} to {score.high:.1%}"
+
+
+def _error(score: "Score") -> str:
+    return "" if score.standard_error is None else f"{score.standard_error:.1%}"
 
 
 def _compare(files: list[Path], as_json: bool) -> None:
