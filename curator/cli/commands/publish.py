@@ -80,7 +80,7 @@ def publish(
     """
     from curator.release.hub.model_folder import is_training
 
-    if is_training(Path(version)):
+    if is_training(version):
         if held_out or certify:
             raise UsageError(
                 "--held-out and --certify are for versions, not for models. Omit them."

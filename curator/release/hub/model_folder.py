@@ -27,13 +27,14 @@ MAX_HEADER_BYTES = 100_000_000
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-def is_training(path: Path) -> bool:
-    """Return whether a path is meant as the folder of a training, finished or not.
+def is_training(name: str) -> bool:
+    """Return whether a name is meant as the folder of a training, finished or not.
 
     A name without a slash may be that of a version; it is a folder if a training is in it.
     """
+    path = Path(name)
     marks = (path / RECORD, path / "model" / RECORD, path / START, path / "config.json")
-    return path.is_dir() and (len(path.parts) > 1 or any(each.exists() for each in marks))
+    return path.is_dir() and ("/" in name or any(each.exists() for each in marks))
 
 
 def read_training(folder: Path) -> tuple[Path, dict[str, Any]]:

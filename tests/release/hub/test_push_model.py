@@ -253,6 +253,7 @@ def test_a_version_is_not_taken_for_a_folder(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine").mkdir()
-    assert not is_training(Path("mine")) and not is_training(Path("mine@1"))
+    assert not is_training("mine") and not is_training("mine@1") and not is_training("./none")
+    assert is_training("./mine") and is_training(str(tmp_path))
     (tmp_path / "mine" / "start.json").touch()
-    assert is_training(Path("mine")) and is_training(tmp_path)
+    assert is_training("mine")
