@@ -22,7 +22,16 @@ from curator.core.model import Verdict
 from curator.core.progress import Listener, TeacherListener, TeacherProgress, track_progress
 from curator.pipeline.checker import Checker
 from curator.pipeline.run_options import RunOptions
-from curator.teacher import Call, EmbeddingRequest, Request, Sampling, TeacherSettings, parameters
+from curator.core.tool_messages import TOOLS
+from curator.teacher import (
+    Call,
+    EmbeddingRequest,
+    Message,
+    Request,
+    Sampling,
+    TeacherSettings,
+    parameters,
+)
 from curator.teacher.client import CallLedgers, Counts, Teacher
 from curator.teacher.replay.server import Replay
 from curator.teacher.token_count import Count, counter
@@ -135,15 +144,24 @@ class TeacherSession:
             raise UsageError(f"There are no recorded calls at {path}. Check teacher.replay.")
         return path
 
-    def request(self, messages: tuple[tuple[str, str], ...], sample: int) -> Request:
-        """Return the request with the model and the parameters of the settings."""
-        settings = self.settings
-        return Request(settings.family, settings.model, messages, self._parameters, sample)
+    def request(
+        self, messages: tuple[Message, ...], sample: int, tools: bool = False
+    ) -> Request:
+        """Return the request with the model and the parameters of the settings.
 
-    async def get_call(self, messages: tuple[tuple[str, str], ...], sample: int) -> Call:
+        With `tools`, the model may call the tool `python`.
+        """
+        settings, values = self.settings, self._parameters
+        if tools:
+            values = parameters({**settings.parameters, "tools": TOOLS})
+        return Request(settings.family, settings.model, messages, values, sample)
+
+    async def get_call(
+        self, messages: tuple[Message, ...], sample: int, tools: bool = False
+    ) -> Call:
         """Return the call for these messages; send the request if no call is cached."""
         assert self.teacher, "only work that `each` runs may make calls"
-        return await self.teacher.get_call(self.request(messages, sample))
+        return await self.teacher.get_call(self.request(messages, sample, tools))
 
     async def get_vector(self, text: str) -> Call:
         """Return the call for the vector of a text; send the request if no call is cached."""

@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from curator.core.model import content_id
-
-Message = tuple[str, str]
-"""Role (`system`, `user`, `assistant`) and text."""
+from curator.teacher.messages import Message, ToolCall, write_message
 
 # Like json.dumps, which makes an encoder per call.
 _encode_ascii = json.JSONEncoder(separators=(",", ":")).encode
@@ -35,7 +33,8 @@ class Request:
     model: str
     messages: tuple[Message, ...]
     parameters: str = "{}"
-    """Sampling parameters as canonical JSON: keys sorted, no spaces."""
+    """Sampling parameters as canonical JSON: keys sorted, no spaces. With them the `tools` that the
+    model may call."""
     sample: int = 0
     """0 for the first sample of this content, 1 for the next: equal requests with different numbers
     are different calls."""
@@ -47,15 +46,15 @@ class Request:
         parts = (self.family, self.model, messages, self.parameters, str(self.sample))
         object.__setattr__(self, "key", content_id("call", *parts))
 
-    def body(self) -> dict[str, Any]:
-        """Return the body for `POST /chat/completions`, which does not contain the sample number.
+    @property
+    def tools(self) -> str:
+        """The tools that the model may call, as JSON; empty without any."""
+        tools = json.loads(self.parameters).get("tools")
+        return _encode_unicode(tools) if tools else ""
 
-        Lone surrogates, which JSON can express and UTF-8 cannot, are sent as `?`.
-        """
-        messages = [
-            {"role": role, "content": text.encode("utf-8", "replace").decode()}
-            for role, text in self.messages
-        ]
+    def body(self) -> dict[str, Any]:
+        """Return the body for `POST /chat/completions`, which does not contain the sample number."""
+        messages = [write_message(each) for each in self.messages]
         return {"model": self.model, "messages": messages, **json.loads(self.parameters)}
 
     def encode(self) -> bytes:
@@ -88,6 +87,11 @@ class EmbeddingRequest:
     def sample(self) -> int:
         """A text has one vector."""
         return 0
+
+    @property
+    def tools(self) -> str:
+        """An embedding model calls no tools."""
+        return ""
 
 
 AnyRequest = Request | EmbeddingRequest
@@ -127,3 +131,6 @@ class Call:
     reasoning: str = ""
     """The model's thought, where the endpoint returns it apart from the reply. A thought within the
     reply is a part of `text`."""
+    tool_calls: tuple[ToolCall, ...] = ()
+    """What the model wants to run, with the ids that the endpoint chose: a resumed conversation
+    sends the same ones."""

@@ -9,10 +9,11 @@ from typing import Any
 
 from curator.teacher.budget import Cost
 from curator.teacher.call import AnyRequest, Call
+from curator.teacher.messages import ToolCall
 
 _FIELDS = [field.name for field in dataclasses.fields(Call)]
-_ALWAYS = frozenset(_FIELDS) - {"reasoning"}
-"""Fields of every record; older releases of Curator read calls without reasoning."""
+_ALWAYS = frozenset(_FIELDS) - {"reasoning", "tool_calls"}
+"""Fields of every record; older releases of Curator read calls without the others."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -44,7 +45,9 @@ def make_record(
             "sample": request.sample,
         },
         "call": {
-            name: getattr(call, name) for name in _FIELDS if name in _ALWAYS or call.reasoning
+            name: getattr(call, name)
+            for name in _FIELDS
+            if name in _ALWAYS or getattr(call, name)
         },
         "response": tries.response,
         "recipe": recipe,
@@ -59,7 +62,8 @@ def make_record(
 
 def read_call(record: dict[str, Any]) -> Call:
     """Return the call of a record."""
-    return Call(**record["call"])
+    values = record["call"]
+    return Call(**{**values, "tool_calls": tuple(ToolCall(*x) for x in values.get("tool_calls", ()))})
 
 
 def read_cost(record: dict[str, Any]) -> Cost:

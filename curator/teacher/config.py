@@ -211,6 +211,8 @@ def check_parameters(values: dict[str, Any]) -> dict[str, Any]:
         raise ValueError(
             f"{', '.join(reserved)}: set by Curator, which requests one sample per call"
         )
+    if "tools" in values:
+        raise ValueError("tools: set by Curator where sampling.tools is true")
     try:
         json.dumps(values, allow_nan=False)
     except (TypeError, ValueError):
@@ -240,7 +242,11 @@ class Sampling(Section):
     repair: bool = False
     """Show a failed program and its error to the teacher once, and use the corrected program."""
     rounds: Annotated[int, Field(ge=1, le=100), Mark.OMIT_DEFAULT] = 4
-    """Maximum number of programs that a solution of the writer `tir` runs. Each costs a call."""
+    """Maximum number of programs that a solution of the writer `tir` runs. Each costs a call, or
+    several together if the teacher calls a tool several times in one reply."""
+    tools: Annotated[bool, Mark.OMIT_DEFAULT] = False
+    """Whether the writer `tir` lets the teacher call the tool `python` (OpenAI's `tools`), instead
+    of asking for programs in fenced blocks. The endpoint must support tool calls."""
     thoughts: Annotated[Literal["drop", "keep"], Mark.OMIT_DEFAULT] = "drop"
     """What to do with the thought of a reply, written between tags or returned as
     `reasoning_content`: `keep` writes it before the answer as `<think>…</think>`. Programs and

@@ -5,6 +5,7 @@ attempts. Also decides when to stop everything, because every other call would f
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -26,8 +27,14 @@ MAX_FAILURES = 32
 """Calls that fail in a row before the endpoint is given up."""
 REPORTED_HOLD_S = 10.0
 """A pause that is longer than this is reported to the user."""
+_TOOLS = re.compile(r"\btools?\b|\bfunctions?\b", re.I)
+"""Words of an endpoint that refuses tools (vLLM, Ollama, llama.cpp, OpenAI)."""
 MAX_REPORTED = 5
 """Reasons of failed calls that are reported with the endpoint's words while it works."""
+NO_TOOLS = (
+    "The endpoint takes no tools. Set sampling.tools to false for programs in fenced blocks, or "
+    "start the server with tool calls enabled"
+)
 NOT_SENT = Attempt(Failure("not sent"))
 
 
@@ -93,6 +100,7 @@ class Dispatcher:
         self._replies = 0
         self._failures_in_a_row = 0
         self._reported: set[str] = set()
+        self._knows_tools = False  # whether a request with tools was answered
 
     @property
     def in_flight(self) -> int:
@@ -112,7 +120,10 @@ class Dispatcher:
             outcome.seconds = time.monotonic() - start
             if isinstance(result, Call):
                 outcome.call = result
+                self._knows_tools |= bool(request.tools)
                 break
+            if request.tools and self._refuses_tools(result):
+                raise self._stop(f"{result} — {NO_TOOLS}")
             if result.retry == "stop":
                 raise self._stop(str(result))
             if result.reason == "rate limit" and self._replies > replies:
@@ -136,6 +147,17 @@ class Dispatcher:
         self._check_failures(outcome.call)
         return outcome
 
+    def _refuses_tools(self, failure: Failure) -> bool:
+        """Return whether a failure states that the endpoint takes no tools at all."""
+        status = failure.reason.startswith(("bad request", "server error"))
+        about_length = "context" in f"{failure}"
+        return (
+            status
+            and not self._knows_tools
+            and not about_length
+            and bool(_TOOLS.search(f"{failure}"))
+        )
+
     def _note_words(self, failure: Failure) -> None:
         """Report the endpoint's words on a call that failed, once per reason."""
         reported = failure.reason in self._reported or len(self._reported) >= MAX_REPORTED
@@ -147,7 +169,8 @@ class Dispatcher:
         if not self._counts_tokens:
             return Outcome(Cost(calls=1))
         self._count = self._count or counter()
-        prompt, reply = prompt_tokens(self._count, request.messages), max_reply_tokens(request)
+        prompt = prompt_tokens(self._count, request.messages, request.tools)
+        reply = max_reply_tokens(request)
         return Outcome(Cost(price(self._settings.prices, prompt, reply), prompt + reply, 1), prompt)
 
     async def _attempt(self, request: AnyRequest, outcome: Outcome) -> Call | Failure:
@@ -222,9 +245,11 @@ class Dispatcher:
         reported = prompt and (completion or not writes)
         if (isinstance(result, Call) or result.charged) and not reported:
             self._count = self._count or counter()
-            text = result.text if isinstance(result, Call) else str(attempt.body)
+            text = str(attempt.body)
+            if isinstance(result, Call):
+                text = result.text + "".join(each.arguments for each in result.tool_calls)
             prompt = prompt or outcome.prompt_tokens
-            prompt = prompt or prompt_tokens(self._count, request.messages)
+            prompt = prompt or prompt_tokens(self._count, request.messages, request.tools)
             completion = completion or (self._count(text) if writes else 0)
             outcome.estimated = True
         money = price(self._settings.prices, prompt, completion)

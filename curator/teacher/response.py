@@ -11,6 +11,7 @@ from curator.core.errors import to_one_line
 from curator.core.json_text import parse_json
 from curator.core.redaction import redact_all_keys, redact_key
 from curator.teacher.call import Call, Flaw
+from curator.teacher.messages import read_tool_calls
 
 MAX_STORED_BYTES = 100_000
 """Maximum bytes of a stored body; a longer one is cut and stored as text."""
@@ -100,7 +101,7 @@ def read_completion(body: Any) -> Call | Failure:
         return failure
     message = _as_dict(choice.get("message"))
     text, parts = _read_content(message.get("content"))
-    reasoning = _read_reasoning(message)
+    reasoning, tool_calls = _read_reasoning(message), read_tool_calls(message)
     refusal = _as_str(message.get("refusal"))
     finish = _as_str(choice.get("finish_reason"))
     flaw: Flaw = ""
@@ -110,7 +111,7 @@ def read_completion(body: Any) -> Call | Failure:
         flaw = "filtered"
     elif finish == "length":
         flaw = "truncated"
-    if not flaw and not text:
+    if not flaw and not text and not tool_calls:
         only = "only reasoning" if reasoning else parts
         return fail(f"no content: {only}" if only else "no content")
     return Call(
@@ -122,6 +123,7 @@ def read_completion(body: Any) -> Call | Failure:
         completion_tokens=completion_tokens,
         fingerprint=_as_str(body.get("system_fingerprint"))[:200],
         reasoning=reasoning,
+        tool_calls=tool_calls,
     )
 
 

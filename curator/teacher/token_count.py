@@ -6,7 +6,7 @@ In: texts. Out: counts by a real tokenizer, offline: a model's own `tokenizer.js
 into digits), and 28% too low for the small vocabularies of Llama 2 and Mistral 7B.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -42,6 +42,10 @@ def counter(path: Path | None = None) -> Count:
     )
 
 
-def prompt_tokens(count: Count, messages: Iterable[tuple[str, str]]) -> int:
-    """Return the tokens of a prompt: its texts, MESSAGE per message, and REPLY."""
-    return sum(count(text) + MESSAGE for _, text in messages) + REPLY
+def prompt_tokens(count: Count, messages: Iterable[Sequence[str]], tools: str = "") -> int:
+    """Return the tokens of a prompt: its texts, MESSAGE per message, REPLY, and its tools.
+
+    A message is a role and its texts. Most templates write tools and tool calls as JSON.
+    """
+    texts = sum(sum(map(count, text)) + MESSAGE for _, *text in messages)
+    return texts + REPLY + (count(tools) if tools else 0)

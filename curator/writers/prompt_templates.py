@@ -34,6 +34,7 @@ VALUES: Mapping[str, tuple[str, ...]] = {
     "cot": ("question", "options"),
     "pot": ("question", "options"),
     "tir": ("question", "options"),
+    "tir_tools": ("question", "options"),
     "repair": ("question", "options", "program", "error"),
     "question": ("topic", "type", "examples"),
 }
@@ -44,6 +45,7 @@ PURPOSES: Mapping[str, str] = {
     "cot": "ask for a worked solution in words (writer `cot`, `curator sample`)",
     "pot": "ask for a program that prints the answer (writer `pot`, `curator sample`)",
     "tir": "ask for a solution that runs programs on the way (writer `tir`)",
+    "tir_tools": "the same with tool calls (writer `tir` with `sampling.tools`)",
     "repair": "show a program that failed and ask for another one (`sampling.repair`)",
     "question": "ask for a new problem (writer `self_instruct`)",
 }

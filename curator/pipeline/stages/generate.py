@@ -24,7 +24,7 @@ from curator.pipeline.band import decide_band
 from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.stages.check import check_params
 from curator.pipeline.stages.read import read_problems
-from curator.pipeline.stages.tool_rounds import take_rounds
+from curator.pipeline.stages.tool_rounds import Conversation, RoundLimits, take_rounds
 from curator.pipeline.stages.write import CopyNumbers
 from curator.pipeline.state import Rationales, SubsetState, Written
 from curator.pipeline.teacher_session import TeacherSession
@@ -67,6 +67,9 @@ NO_RATIONALE = bytes(16)
 Attempt = tuple[bytes, bytes]
 """Ids of a problem and of the rationale of one sample."""
 ATTEMPTS = pa.schema([("problem_id", arrow.ID), ("rationale_id", arrow.ID)])
+
+TOOL_PROMPT = "tir_tools"
+"""The prompt of the writer `tir` with tool calls."""
 
 RATIONALES = "rationales:"
 """Prefix of the names of rationale objects; the number of the object of problems follows."""
@@ -118,8 +121,10 @@ def generate(context: BuildContext, name: str, state: SubsetState) -> Written:
         "curator.answers",
         "curator.core.thoughts",
         "curator.core.turns",
+        "curator.core.tool_messages",
         __name__,
         "curator.teacher.response",
+        "curator.teacher.messages",
         "curator.pipeline.band",
         "curator.pipeline.stages.tool_rounds",
         "curator.sandbox",
@@ -168,7 +173,11 @@ def request_identity(
     teacher_session: TeacherSession, subset: Subset, sampling: Sampling
 ) -> dict[str, Any]:
     """Return all that determines the requests about a problem: model, parameters and prompts."""
-    names = {prompt for writer in subset.writers for prompt in WRITERS[writer].prompts}
+    names = {
+        TOOL_PROMPT if prompt == "tir" and sampling.tools else prompt
+        for writer in subset.writers
+        for prompt in WRITERS[writer].prompts
+    }
     if sampling.repair:
         names.add("repair")
     prompts = teacher_session.prompts(sampling)
@@ -180,6 +189,16 @@ def request_identity(
         "sampling": canonical(sampling),
         "prompts": {name: prompts.digest(name) for name in sorted(names)},
     }
+
+
+def prompt_of(writer: str, kind: Kind, sampling: Sampling) -> str:
+    """Return the name of the prompt by which a writer asks for a solution."""
+    return TOOL_PROMPT if kind == "TIR" and sampling.tools else WRITERS[writer].prompt(kind)
+
+
+def round_limits(sampling: Sampling) -> RoundLimits:
+    """Return how a teacher runs programs."""
+    return RoundLimits(sampling.rounds, sampling.tools)
 
 
 def _asks_for_programs(context: BuildContext) -> bool:
@@ -257,7 +276,7 @@ class Solver:
 
     async def _write(self, generated: Generation, writer: str) -> None:
         sampling, outcomes = self._sampling, Counter[str]()
-        prompt = WRITERS[writer].prompt(self._subset.kind)
+        prompt = prompt_of(writer, self._subset.kind, sampling)
         for sample in range(sampling.tries):
             messages = messages_of(self._prompts, prompt, generated.problem)
             before = len(generated.attempts)
@@ -279,16 +298,18 @@ class Solver:
     ) -> Rationale | None:
         """Return the rationale of one call; None if it has none, which is recorded with reason."""
         problem, kind = generated.problem, self._subset.kind
+        limits = round_limits(self._sampling)
 
-        async def get_call(messages: Messages) -> Call:
-            call = await self._session.get_call(messages, sample)
+        async def get_call(messages: Conversation) -> Call:
+            tools = kind == "TIR" and limits.tools
+            call = await self._session.get_call(messages, sample, tools)
             generated.calls += 1
             generated.replayed += call.fingerprint.startswith("replay")
             return call
 
         if kind == "TIR":
             call, text, reason = await take_rounds(
-                messages, self._sampling.rounds, get_call, self._session.run_session
+                messages, limits, get_call, self._session.run_session
             )
         else:
             call = await get_call(messages)

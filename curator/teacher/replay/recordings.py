@@ -5,8 +5,8 @@ In: JSON Lines, one call per line, or the ledger `calls` of a store, exported as
 Out: the line that answers a request, read on demand: memory holds only offsets, 0.2 KB per line.
 
 Keys of a line: `model`, `messages` (pairs of role and text, or objects with `role` and `content`),
-`reply` (text) or `response` (a whole body); optional: `sample`, `parameters`, `usage`,
-`finish_reason`. A line without `sample` or `parameters` answers requests with any value of it.
+`reply` (text) or `response` (a whole body); optional: `tool_calls` (as in a body), `sample`,
+`parameters`, `usage`, `finish_reason`. A line without `sample` or `parameters` answers requests with any value of it.
 """
 
 import json
@@ -24,7 +24,8 @@ from curator.core.errors import MAX_KNOWN, MAX_NAME, UsageError, to_one_line
 from curator.core.json_text import parse_json
 from curator.core.model import content_id
 from curator.teacher.bounded_lines import read_lines
-from curator.teacher.call import Message, parameters
+from curator.teacher.call import parameters
+from curator.teacher.messages import Message, ToolCall, read_message, write_calls
 from datastore.ledger import Ledger
 from datastore.store import Store
 
@@ -39,6 +40,7 @@ _KEYS = {
     "parameters": dict,
     "reply": str,
     "reasoning": str,
+    "tool_calls": list,
     "response": dict,
     "usage": dict,
     "finish_reason": str,
@@ -113,7 +115,7 @@ class Recordings:
 
     def explain_missing(self, model: str, messages: Sequence[Message], sample: int) -> str:
         """Return one line about a request that no recorded call answers."""
-        questions = [text for role, text in messages if role == "user"]
+        questions = [text for role, text, *_ in messages if role == "user"]
         question = " ".join(questions[-1].split())[:80] if questions else ""
         models = self.models[:MAX_KNOWN] if len(model) <= MAX_NAME else ()
         near = get_close_matches(model, [m for m in models if len(m) <= MAX_NAME], n=1, cutoff=0)
@@ -164,18 +166,7 @@ def read_messages(values: Any) -> tuple[Message, ...]:
     """
     if not isinstance(values, list) or not values:
         raise ValueError("messages: expected a list of one or more")
-    return tuple(map(_read_message, values))
-
-
-def _read_message(value: Any) -> Message:
-    match value:
-        case [str(role), str(text)]:
-            return role, text
-        case {"role": str(role), "content": str(text)}:
-            return role, text
-        case {"role": str(role), "content": content}:
-            return role, json.dumps(content, sort_keys=True)
-    raise ValueError(f"messages: expected [role, text], found {value!r:.60}")
+    return tuple(map(read_message, values))
 
 
 def export(ledger: Ledger, file: BinaryIO) -> int:
@@ -195,6 +186,8 @@ def export(ledger: Ledger, file: BinaryIO) -> int:
             line |= {"reply": call["text"], "usage": usage, "finish_reason": call["finish"]}
             if reasoning := call.get("reasoning"):
                 line["reasoning"] = reasoning
+            if calls := call.get("tool_calls"):
+                line["tool_calls"] = write_calls(ToolCall(*each) for each in calls)
         file.write(json.dumps(line).encode("ascii") + b"\n")
         count += 1
     return count

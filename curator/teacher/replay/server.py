@@ -177,6 +177,8 @@ def _make_response(line: dict[str, Any], messages: Any, number: int) -> dict[str
     message = {"role": "assistant", "content": line["reply"]}
     if reasoning := line.get("reasoning"):
         message["reasoning_content"] = reasoning
+    if calls := line.get("tool_calls"):
+        message["tool_calls"] = calls
     name = content_id("replay", line["model"], json.dumps(messages), str(number)).hex()
     return {
         "id": f"chatcmpl-{name}",
