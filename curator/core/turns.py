@@ -47,12 +47,12 @@ _OUTPUT_MARKS = (
     ),
 )
 """Marks without which a text has no output: a cheap check before the search."""
-_FENCE = r"^[ \t]{0,3}(?P<fence>`{3,100}|~{3,100})[ \t]{0,20}(?P<language>\w{0,30})[ \t]{0,20}\r?$"
+_FENCE = r"^[ \t]{0,3}(?P<fence>`{3,}+|~{3,}+)[ \t]{0,20}(?P<language>\w{0,30})[ \t]{0,20}\r?$"
 _OPENING = re.compile(rf"{_FENCE}|(?P<tag>{'|'.join(map(re.escape, _TAGS))})", re.M)
 _FENCE_LINE = re.compile(_FENCE, re.M)
 _AROUND_TEXT = re.compile(r"<\|(?:text|endofblock|endofmessage|assistant)\|>")
 """MathCoder's marks around texts, which belong to none."""
-_TICKS = re.compile(r"`{3,100}")
+_TICKS = re.compile(r"`{3,}+")
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,11 +109,13 @@ class Checker:
         An error, or the reason why the session ended, is the last line.
         """
         (execution,) = self._run([build_session(programs)])
-        session = read_session(programs, execution)
-        if len(session.blocks) < len(programs):
-            return session.error or "the program ended the session"
-        last = session.blocks[-1]
-        return make_storable("\n".join(filter(None, (last.text.strip("\n"), last.error))))
+        return _last_output(programs, execution)
+
+    def find_session(self, programs: Sequence[str]) -> str | None:
+        """Return what `run_session` would return if it is cached; run nothing."""
+        (key,) = self._execution_keys([build_session(programs)])
+        record = self._executions.get_many([key]).get(key)
+        return _last_output(programs, Execution(**record)) if record else None
 
     def grade_samples(self, problems: Iterable[SampledProblem]) -> Iterator[GradedProblem]:
         """Yield problems with graded samples, in order; programs are run."""
@@ -142,10 +144,7 @@ class Checker:
                     "completed": execution.completed,
                 }
 
-        keys = [
-            content_id("execution", str(self.sandbox_version), self._limits, program)
-            for program in programs
-        ]
+        keys = self._execution_keys(programs)
         # `run` has opened the sandbox before its first record is kept.
         records = compute_missing(
             self._executions,
@@ -157,6 +156,12 @@ class Checker:
             ),
         )
         return [Execution(**record) for record in records]
+
+    def _execution_keys(self, programs: Sequence[str]) -> list[bytes]:
+        return [
+            content_id("execution", str(self.sandbox_version), self._limits, program)
+            for program in programs
+        ]
 
     def _grade(self, pairs: Sequence[Pair]) -> list[Equivalence]:
         """Grade the pairs whose gradings are not cached."""
@@ -174,3 +179,11 @@ class Checker:
         ]
         records = compute_missing(self._gradings, keys, pairs, grade)
         return [Equivalence(**record) for record in records]
+
+
+def _last_output(programs: Sequence[str], execution: Execution) -> str:
+    session = read_session(programs, execution)
+    if len(session.blocks) < len(programs):
+        return session.error or "the program ended the session"
+    last = session.blocks[-1]
+    return make_storable("\n".join(filter(None, (last.text.strip("\n"), last.error))))

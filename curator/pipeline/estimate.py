@@ -14,10 +14,19 @@ from typing import Any
 from curator.core.model import Problem
 from curator.pipeline.band import min_samples
 from curator.pipeline.context import BuildContext
-from curator.pipeline.stages.generate import messages_of, request_identity, sampling_of
+from curator.pipeline.follow_rounds import follow_rounds
+from curator.pipeline.stages.generate import (
+    messages_of,
+    prompt_of,
+    request_identity,
+    round_limits,
+    sampling_of,
+)
+from curator.pipeline.stages.tool_rounds import Conversation
 from curator.recipe.schema import Subset
+from curator.sandbox.session import LONGEST_OUTPUT
 from curator.teacher import Sampling
-from curator.teacher.token_count import prompt_tokens
+from curator.teacher.token_count import MESSAGE, prompt_tokens
 from curator.versions.content import Content
 from curator.writers import WRITERS
 from curator.writers.prompt_templates import Messages
@@ -35,12 +44,14 @@ class CallEstimate:
     least: int = 0
     """Minimum number of missing calls: no problem needs more than its first samples."""
     most: int = 0
-    """Maximum number of missing calls: every problem is sampled as often as the recipe allows."""
+    """Maximum number of missing calls: every problem is sampled as often as the recipe allows, and
+    every solution of the writer `tir` runs as many programs as it may."""
     repairs: int = 0
     """Maximum number of further calls, to repair programs. Their tokens are not counted, since the
     programs are not known yet."""
     prompt_tokens: int = 0
-    """Tokens of the prompts of all missing calls."""
+    """Tokens of the prompts of all missing calls. An output that is not known yet counts as the
+    longest one, one token per character."""
     answer_tokens: int = 0
     """Tokens of the replies to all missing calls: the average of the cached replies for each, or
     the recipe's maximum if none is cached."""
@@ -60,11 +71,14 @@ def estimate_calls(
     distinct = iter({problem.id: problem for problem in problems}.values())
     while chunk := list(islice(distinct, CHUNK)):
         conversations = [
-            messages_of(prompts, WRITERS[writer].prompt(subset.kind), problem)
+            messages_of(prompts, prompt_of(writer, subset.kind, sampling), problem)
             for problem in chunk
             for writer in writers
         ]
-        tally.add(conversations, sampling.tries, fewest_samples(sampling))
+        if subset.kind == "TIR":
+            tally.add_rounds(conversations, sampling, context)
+        else:
+            tally.add(conversations, sampling.tries, fewest_samples(sampling))
     return tally.estimate(repairs=tally.most if sampling.repair else 0)
 
 
@@ -84,6 +98,7 @@ class CallTally:
         self._session, self._ledger = context.teacher_session, context.store.ledger("calls")
         self._count = lru_cache(maxsize=4_096)(context.teacher_session.count)
         self._cached = self._least = self._reply_tokens = self._replies = self._prompt_tokens = 0
+        self._repeated_rounds = 0
 
     def add(
         self,
@@ -110,15 +125,49 @@ class CallTally:
             calls = [records[key]["call"] for key in each if key in records]
             cached = [call for call in calls if call["final"]]
             missing = len(each) - len(cached)
-            self._cached += len(cached)
+            self._add_cached(cached)
             self._least += min(missing, max(0, fewest - len(cached)))
-            self._reply_tokens += sum(call["completion_tokens"] for call in cached)
-            self._replies += sum(call["status"] == "answered" for call in cached)
             self.add_missing(conversation, missing)
             texts += [call["text"] for call in cached]
         return texts
 
-    def add_missing(self, conversation: Messages, count: int) -> None:
+    def add_rounds(
+        self, conversations: Sequence[Messages], sampling: Sampling, context: BuildContext
+    ) -> None:
+        """Count all samples of conversations in which the teacher runs programs.
+
+        A sample needs one call at least. At most it runs the maximum number of programs, one per
+        reply; each call repeats all replies and outputs before it.
+        """
+        limits, session = round_limits(sampling), self._session
+        tries = range(sampling.tries)
+        tools = session.request((), 0, limits.tools).tools
+        followed = follow_rounds(
+            ((conversation, sample) for conversation in conversations for sample in tries),
+            limits,
+            lambda messages, sample: session.request(messages, sample, limits.tools),
+            self._ledger.get_many,
+            context.checker.find_session,
+        )
+        for first in range(0, len(followed), sampling.tries):
+            samples = followed[first : first + sampling.tries]
+            unfinished = [each for each in samples if each.next]
+            ended = len(samples) - len(unfinished)
+            self._least += min(len(unfinished), max(0, fewest_samples(sampling) - ended))
+            for each in samples:
+                self._add_cached(each.calls)
+            for each in unfinished:
+                count = max(1, limits.programs + 1 - len(each.calls))
+                self.add_missing(each.next, count)
+                self._prompt_tokens += count * self._count(tools)
+                self._repeated_rounds += count * (count - 1) // 2 + count * each.pending
+
+    def _add_cached(self, calls: Sequence[Mapping[str, Any]]) -> None:
+        self._cached += len(calls)
+        self._reply_tokens += sum(call["completion_tokens"] for call in calls)
+        self._replies += sum(call["status"] == "answered" for call in calls)
+
+    def add_missing(self, conversation: Conversation, count: int) -> None:
         """Count missing calls, each with a prompt as long as `conversation`."""
         self.most += count
         self._prompt_tokens += count * prompt_tokens(self._count, conversation) if count else 0
@@ -129,13 +178,15 @@ class CallTally:
         maximum = max_reply_tokens(settings.parameters)
         per_reply = self._reply_tokens / self._replies if self._replies else maximum
         prices = settings.prices
-        money = self._prompt_tokens * prices.input + self.most * per_reply * prices.output
+        repeated = self._repeated_rounds * (per_reply + LONGEST_OUTPUT + 2 * MESSAGE)
+        prompt = self._prompt_tokens + round(repeated)
+        money = prompt * prices.input + self.most * per_reply * prices.output
         return CallEstimate(
             self._cached,
             self._least,
             self.most,
             repairs,
-            self._prompt_tokens,
+            prompt,
             round(self.most * per_reply),
             round(money / 1_000_000, 6),
         )

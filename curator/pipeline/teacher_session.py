@@ -144,9 +144,7 @@ class TeacherSession:
             raise UsageError(f"There are no recorded calls at {path}. Check teacher.replay.")
         return path
 
-    def request(
-        self, messages: tuple[Message, ...], sample: int, tools: bool = False
-    ) -> Request:
+    def request(self, messages: tuple[Message, ...], sample: int, tools: bool = False) -> Request:
         """Return the request with the model and the parameters of the settings.
 
         With `tools`, the model may call the tool `python`.

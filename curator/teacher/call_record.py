@@ -45,9 +45,7 @@ def make_record(
             "sample": request.sample,
         },
         "call": {
-            name: getattr(call, name)
-            for name in _FIELDS
-            if name in _ALWAYS or getattr(call, name)
+            name: getattr(call, name) for name in _FIELDS if name in _ALWAYS or getattr(call, name)
         },
         "response": tries.response,
         "recipe": recipe,
@@ -63,7 +61,9 @@ def make_record(
 def read_call(record: dict[str, Any]) -> Call:
     """Return the call of a record."""
     values = record["call"]
-    return Call(**{**values, "tool_calls": tuple(ToolCall(*x) for x in values.get("tool_calls", ()))})
+    return Call(
+        **{**values, "tool_calls": tuple(ToolCall(*x) for x in values.get("tool_calls", ()))}
+    )
 
 
 def read_cost(record: dict[str, Any]) -> Cost:

@@ -46,7 +46,9 @@ async def take_rounds(
             return call, "", f"call failed: {call.reason}"
         if call.flaw:
             return call, "", call.flaw
-        found = read_tool_round(call.text, call.tool_calls) if limits.tools else read_round(call.text)
+        found = (
+            read_tool_round(call.text, call.tool_calls) if limits.tools else read_round(call.text)
+        )
         if found.reason:
             return call, "", found.reason
         parts.append(found.text)

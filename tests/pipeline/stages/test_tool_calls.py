@@ -10,14 +10,20 @@ import pytest
 
 from curator import RunOptions, build, load
 from curator.core.errors import BudgetReached, TeacherError, UsageError
+from curator.core.model import Problem
 from curator.core.tool_messages import TOOLS
 from curator.core.turns import find_turns
 from curator.pipeline.plan import plan
+from curator.pipeline.stages.generate import messages_of
 from curator.recipe.load import load_recipe
-from curator.teacher import Budget
+from curator.teacher import Budget, Request, parameters
+from curator.teacher.token_count import counter, prompt_tokens
+from curator.writers.prompt_templates import Prompts
 from datastore.store import Store
 from tests.pipeline.stages.test_tool_rounds import ASKED, calls, taught, write_recipe
 from tests.pipeline.stages.test_tool_rounds import RECIPE as FENCED
+from tests.pipeline.stages.test_tool_rounds import ROUNDS as FENCED_ROUNDS
+from tests.pipeline.stages.test_tool_rounds import script as fenced_script
 from tests.processes import start_fresh, wait_until
 from tests.teacher.batch.batch_server import BatchServer
 from tests.teacher.faults import Server, completion, error
@@ -309,3 +315,55 @@ def test_a_change_of_the_form_is_planned_as_new_calls(tmp_path: Path) -> None:
         with Store(store, readonly=True) as opened:
             (step,) = plan(load_recipe(recipe), opened).steps
     assert "sampling" in step.because and step.calls and step.calls.cached == 0
+
+
+def counts(recipe: Path, store: Path) -> tuple[int, int, int]:
+    """Return the planned numbers of cached calls, and the least and most missing ones."""
+    with Store(store, readonly=True) as opened:
+        (step,) = plan(load_recipe(recipe), opened).steps
+    assert step.calls
+    return step.calls.cached, step.calls.least, step.calls.most
+
+
+@pytest.mark.parametrize("form", ["tools", "fenced"])
+def test_a_plan_states_from_one_call_to_all_rounds_and_follows_what_is_cached(
+    tmp_path: Path, form: str
+) -> None:
+    recipe_text = RECIPE if form == "tools" else RECIPE.replace(", tools: true", "")
+    store = tmp_path / "store"
+    Store(store).close()
+    reply = script(ROUNDS) if form == "tools" else fenced_script(FENCED_ROUNDS)
+    with Server(reply=reply) as server:
+        recipe = write_recipe(tmp_path, server, recipe_text)
+        assert counts(recipe, store) == (0, 1, 4)
+        for done in (1, 2):
+            with pytest.raises(BudgetReached):
+                build(recipe, store, options=RunOptions(budget=Budget(calls=1)))
+            assert counts(recipe, store) == (done, 1, 4 - done)
+        build(recipe, store)
+        edited = (
+            recipe.read_text().replace("about: sol", "about: Sol").replace("rounds: 3", "rounds: 4")
+        )
+        recipe.write_text(edited)
+        assert counts(recipe, store) == (3, 0, 0), "the subset would run again, without a call"
+
+
+def test_the_money_of_a_plan_is_that_of_the_longest_conversation(tmp_path: Path) -> None:
+    """Every reply has 100 tokens, every output 2,000; each call repeats those before it."""
+    priced = RECIPE.replace(
+        "max_tokens: 100}}", "max_tokens: 100}}, prices: {{input: 10, output: 100}}"
+    )
+    store = tmp_path / "store"
+    Store(store).close()
+    with Server() as server:
+        recipe = write_recipe(tmp_path, server, priced)
+        with Store(store, readonly=True) as opened:
+            (step,) = plan(load_recipe(recipe), opened).steps
+            calls_ = step.calls
+    assert calls_ and calls_.answer_tokens == 4 * 100
+    messages = messages_of(Prompts(), "tir_tools", Problem("x", ASKED, "5"))
+    first = prompt_tokens(
+        counter(), messages, Request("", "", (), parameters({"tools": TOOLS})).tools
+    )
+    assert calls_.prompt_tokens == 4 * first + 6 * (100 + 2_000 + 2 * 4)
+    assert calls_.money == pytest.approx((calls_.prompt_tokens * 10 + 400 * 100) / 1e6)
