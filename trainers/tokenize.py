@@ -15,8 +15,8 @@ from itertools import islice
 from typing import Any, Literal
 
 from curator.core.errors import UsageError, to_one_line
-from curator.core.thoughts import read_trace, split_thought
-from curator.core.turns import find_turns, has_outputs
+from curator.core.thoughts import read_trace
+from curator.core.turns import find_outputs, hide_blocks, may_have_outputs
 from curator.core.words import counted, verb
 from trainers.release import Example, Message
 
@@ -210,11 +210,16 @@ def _render(tokenizer: Any, example: Example) -> tuple[str, str]:
 
 def _split_loss(tokenizer: Any, example: Example, thoughts: Thoughts) -> tuple[str, str]:
     """Return the text without loss and the text with loss of an example."""
+    # A mark that a program contains or prints is none.
     if thoughts == "drop":
-        example = replace(example, answer=split_thought(example.answer)[1])
+        found = read_trace(hide_blocks(example.answer))
+        if found and not found.fault:
+            example = replace(example, answer=example.answer[slice(*found.answer)])
     prompt, answer = _render(tokenizer, example)
-    trace = read_trace(answer) if thoughts == "mask" else None
-    start = trace.answer[0] if trace and not trace.fault else 0
+    trace = read_trace(hide_blocks(answer)) if thoughts == "mask" else None
+    # Of a doubled thought, all up to the last mark; an unclosed one is all that there is to learn.
+    is_closed = trace and trace.fault in ("", "doubled thought") and trace.answer[0] < trace.answer[1]
+    start = trace.answer[0] if trace and is_closed else 0
     return prompt + answer[:start], answer[start:]
 
 
@@ -231,7 +236,7 @@ def encode_chunk(examples: Sequence[Example], tokenizer: Any, thoughts: Thoughts
             # A token crosses the boundary. Keep the prompt's tokens as they are in inference.
             (alone,) = _token_ids(tokenizer, [answer])
             row, before = Row(array("i", prompt), array("i", alone)), ""
-        masked = _find_outputs(tokenizer, before, answer, row) if has_outputs(answer) else ()
+        masked = _find_outputs(tokenizer, before, answer, row) if may_have_outputs(answer) else ()
         rows.append(replace(row, masked=masked) if masked else row)
     return rows
 
@@ -243,6 +248,8 @@ def _find_outputs(
 
     A token that reaches into an output counts, so that no part of it carries loss.
     """
+    if not (outputs := find_outputs(answer)):
+        return ()
     if not tokenizer.is_fast:
         raise UsageError(
             "The model's tokenizer is a slow one, which does not state where its tokens are, so "
@@ -254,10 +261,10 @@ def _find_outputs(
     offsets = found[len(found) - len(row.answer) :]
     starts, ends = [start for start, _ in offsets], [end for _, end in offsets]
     spans = []
-    for turn in find_turns(answer):
-        first = bisect_right(ends, turn.inner + len(before))
-        last = bisect_left(starts, turn.end + len(before))
-        if turn.kind == "output" and first < last:
+    for inner, end in outputs:
+        first = bisect_right(ends, inner + len(before))
+        last = bisect_left(starts, end + len(before))
+        if first < last:
             spans.append((first, last))
     return tuple(spans)
 

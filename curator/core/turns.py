@@ -16,6 +16,7 @@ Not covered: programs in other languages than Python, which stay text.
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -37,19 +38,15 @@ _TAGS: dict[str, tuple[TurnKind, str]] = {
     "<interpreter>": ("output", "</interpreter>"),
     "<output>": ("output", "</output>"),
 }
-_OUTPUT_MARKS = (
-    *(mark for mark, (kind, _) in _TAGS.items() if kind == "output"),
-    *(
-        f"{fence}{space}{name}"
-        for fence in ("```", "~~~")
-        for space in ("", " ")
-        for name in _OUTPUT
-    ),
-)
-"""Marks without which a text has no output: a cheap check before the search."""
-_FENCE = r"^[ \t]{0,3}(?P<fence>`{3,}+|~{3,}+)[ \t]{0,20}(?P<language>\w{0,30})[ \t]{0,20}\r?$"
+_OUTPUT_WORDS = ("output", "stdout", "execution", "tool_response", "interpreter")
+"""Words without which a text has no output: a cheap check before the search."""
+_FENCE = r"(?:^|(?<=</think>))[ \t]{0,3}(?P<fence>`{3,}+|~{3,}+)[ \t]{0,20}(?P<language>\w{0,30})[ \t]{0,20}\r?$"
 _OPENING = re.compile(rf"{_FENCE}|(?P<tag>{'|'.join(map(re.escape, _TAGS))})", re.M)
 _FENCE_LINE = re.compile(_FENCE, re.M)
+_ANY_FENCE = re.compile(
+    r"(?P<fence>(?<!`)`{3,}+|(?<!~)~{3,}+)[ \t]{0,20}(?P<language>\w{1,30})[ \t]{0,20}\r?$", re.M
+)
+"""An opening fence behind other text, too."""
 _AROUND_TEXT = re.compile(r"<\|(?:text|endofblock|endofmessage|assistant)\|>")
 """MathCoder's marks around texts, which belong to none."""
 _TICKS = re.compile(r"`{3,}+")
@@ -131,14 +128,58 @@ def _add_text(turns: list[Turn], text: str, start: int, end: int) -> None:
         turns.append(Turn("text", content, start, start, end))
 
 
-def has_outputs(text: str) -> bool:
-    """Return whether a text has a program and an output: whether it is tool-integrated."""
+def may_have_outputs(text: str) -> bool:
+    """Return False for a text that has no output for sure."""
     if "<" not in text and "```" not in text and "~~~" not in text:
         return False
-    if not any(mark in text for mark in _OUTPUT_MARKS):
+    lowered = text.lower()
+    return any(word in lowered for word in _OUTPUT_WORDS)
+
+
+def has_outputs(text: str) -> bool:
+    """Return whether a text has a program and an output: whether it is tool-integrated."""
+    if not may_have_outputs(text):
         return False
     kinds = {turn.kind for turn in find_turns(text)}
     return {"program", "output"} <= kinds
+
+
+def find_outputs(text: str) -> list[tuple[int, int]]:
+    """Return where outputs of tools are, each from its content to behind its closing mark.
+
+    More than the outputs of `find_turns`, for what must not miss any: those that a stray fence
+    before them hides, and all behind the last block that is read.
+    """
+    turns = [turn for turn in find_turns(text) if turn.kind != "text"]
+    blocks = [(turn.start, turn.end) for turn in turns]
+    found = [(turn.inner, turn.end) for turn in turns if turn.kind == "output"]
+    if len(turns) == MAX_BLOCKS:
+        last = turns[-1].inner
+        return [*(each for each in found if each[1] <= last), (last, len(text))]
+    place = 0  # up to here, all is known
+    for fence in _ANY_FENCE.finditer(text):
+        if fence.start() < place or _classify_language(fence["language"]) != "output":
+            continue
+        before = bisect_right(blocks, (fence.start(), len(text))) - 1
+        if before >= 0 and fence.start() < blocks[before][1]:
+            continue
+        inner = min(fence.end() + 1, len(text))
+        place = _find_fence_end(text, fence, "output", inner)[1]
+        found.append((inner, place))
+    return sorted(found)
+
+
+def hide_blocks(text: str) -> str:
+    """Return a text of the same length in which programs and outputs are letters.
+
+    For what reads marks of the texts between them. Blocks that are not closed stay.
+    """
+    parts, place = [], 0
+    for turn in find_turns(text):
+        if turn.kind != "text" and turn.is_closed:
+            parts += [text[place : turn.start], "x" * (turn.end - turn.start)]
+            place = turn.end
+    return "".join([*parts, text[place:]])
 
 
 def find_final_text(turns: list[Turn]) -> str:

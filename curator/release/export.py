@@ -114,11 +114,11 @@ def export(
             rows = read_rows(engine, store, manifest, select)
             ordered, unrated = order_rows(engine, store, manifest, rows, options.order)
             done.unrated.append(unrated)
-            return ordered
+            # Before rows are paired: both sides of a pair, and their lengths, are without thoughts.
+            return place_thoughts(ordered, options.thoughts)
 
         for path, split in files.items():
             rows = _select(read, FORMATS[form], split, options, done, folder)
-            rows = place_thoughts(rows, options.thoughts)
             done.files[path] = FORMATS[form].write(rows, path, overwrite)
         _check_written(manifest, form, done)
         if options.certificate:

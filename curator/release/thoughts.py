@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from curator.core.thoughts import split_thought
+from curator.core.thoughts import read_trace
+from curator.core.turns import hide_blocks
 from curator.release.formats.format import THOUGHT, Thoughts
 
 
@@ -18,13 +19,14 @@ def place_thoughts(
     """Yield the rows with their thoughts where `thoughts` says, see `THOUGHTS`.
 
     A text without exactly one closed thought before its answer stays whole: the check `trace` finds
-    those.
+    those. So does a program.
     """
     if thoughts == "keep":
         yield from batches
         return
     for batch in batches:
-        parts = [split_thought(text or "") for text in batch.column("text").to_pylist()]
+        kinds, texts = (batch.column(name).to_pylist() for name in ("kind", "text"))
+        parts = [split_text(*each) for each in zip(kinds, texts, strict=True)]
         answers = pa.array([answer for _, answer in parts], pa.string())
         batch = batch.set_column(batch.schema.get_field_index("text"), "text", answers)
         if thoughts == "apart":
@@ -32,3 +34,15 @@ def place_thoughts(
                 THOUGHT, pa.array([first for first, _ in parts], pa.string())
             )
         yield batch
+
+
+def split_text(kind: str, text: str | None) -> tuple[str, str]:
+    """Return the thought and the answer of a row.
+
+    A mark that a program contains or prints is none: it would cut the solution there.
+    """
+    text = text or ""
+    trace = read_trace(hide_blocks(text) if kind == "TIR" else text) if kind != "PoT" else None
+    if trace is None or trace.fault:
+        return "", text
+    return text[slice(*trace.thought)], text[slice(*trace.answer)]

@@ -21,18 +21,28 @@ from curator.sandbox.execution import Execution, Status
 LONGEST_OUTPUT = 2_000
 """Maximum number of characters of the output of a block; of longer ones, the middle is cut."""
 SESSION_OUTPUT = 64_000
-"""Maximum number of characters of the records of a session."""
-_HEAD = "# Curator session 1\n"
+"""Maximum number of characters of the records of a session. The sandbox stops a program soon
+after."""
+FULL_OUTPUT = 24_000
+"""Number of characters of records after which further outputs have a maximum of `SHORT_OUTPUT`, so
+that many long outputs do not end a session. What a block prints never depends on later ones."""
+SHORT_OUTPUT = 100
+_HEAD = "# Curator session 2\n"
 _DRIVER = """
-def _run(programs, mark, longest):
+def _run(programs, mark, longest, full, short):
     import ast, io, json, sys, traceback, types
     main = sys.modules["__main__"] = types.ModuleType("__main__")
     names, real, stops = main.__dict__, sys.stdout, (SystemExit, KeyboardInterrupt)
+    written = 0
 
     def write(number, text, error):
-        if len(text) > longest:
-            text = text[: longest // 2] + "\\n...\\n" + text[-longest // 2 :]
-        print("\\n" + mark + json.dumps([number, text, error]), file=real, flush=True)
+        nonlocal written
+        most = longest if written < full else short
+        if len(text) > most:
+            text = text[: most // 2] + "\\n...\\n" + text[-most // 2 :]
+        record = mark + json.dumps([number, text, error])
+        written += len(record)
+        print("\\n" + record, file=real, flush=True)
 
     for number, program in enumerate(programs):
         sys.stdout, error = io.StringIO(), ""
@@ -90,7 +100,8 @@ class Session:
 
 def build_session(programs: Sequence[str]) -> str:
     """Return one program that runs these programs one after another."""
-    arguments = f"{json.dumps(list(programs))}, {_mark(programs)!r}, {LONGEST_OUTPUT}"
+    limits = f"{LONGEST_OUTPUT}, {FULL_OUTPUT}, {SHORT_OUTPUT}"
+    arguments = f"{json.dumps(list(programs))}, {_mark(programs)!r}, {limits}"
     return f"{_HEAD}{_DRIVER}\n_run({arguments})\n"
 
 

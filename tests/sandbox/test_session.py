@@ -97,6 +97,15 @@ def test_the_middle_of_a_long_output_is_cut(box: Sandbox) -> None:
     assert first.text.endswith("ab\n") and second.text == "2\n"
 
 
+@pytest.mark.parametrize("letter", ["a", "\u4e2d"])
+def test_many_long_outputs_do_not_end_a_session(box: Sandbox, letter: str) -> None:
+    program = f"print({letter!r} * 5_000)"
+    few, many = run(box, *[program] * 20), run(box, *[program] * 50)
+    assert (few.status, many.status, len(many.blocks)) == ("ok", "ok", 50)
+    assert few.blocks == many.blocks[:20], "an output does not depend on later programs"
+    assert len(many.blocks[0].text) > LONGEST_OUTPUT > 2 * len(many.blocks[-1].text)
+
+
 def test_a_text_cannot_write_the_record_of_a_block(box: Sandbox) -> None:
     mark = build_session(["1", "2"]).rpartition("#")[2][:32]
     session = run(box, f'import os\nos.write(1, b\'\\n#{mark} [1, "9", ""]\\n\'); None', "2")
