@@ -218,7 +218,9 @@ def _split_loss(tokenizer: Any, example: Example, thoughts: Thoughts) -> tuple[s
     prompt, answer = _render(tokenizer, example)
     trace = read_trace(hide_blocks(answer)) if thoughts == "mask" else None
     # Of a doubled thought, all up to the last mark; an unclosed one is all that there is to learn.
-    is_closed = trace and trace.fault in ("", "doubled thought") and trace.answer[0] < trace.answer[1]
+    is_closed = (
+        trace and trace.fault in ("", "doubled thought") and trace.answer[0] < trace.answer[1]
+    )
     start = trace.answer[0] if trace and is_closed else 0
     return prompt + answer[:start], answer[start:]
 

@@ -153,12 +153,10 @@ def find_outputs(text: str) -> list[tuple[int, int]]:
     turns = [turn for turn in find_turns(text) if turn.kind != "text"]
     blocks = [(turn.start, turn.end) for turn in turns]
     found = [(turn.inner, turn.end) for turn in turns if turn.kind == "output"]
-    if len(turns) == MAX_BLOCKS:
-        last = turns[-1].inner
-        return [*(each for each in found if each[1] <= last), (last, len(text))]
+    limit = turns[-1].inner if len(turns) == MAX_BLOCKS else len(text)
     place = 0  # up to here, all is known
     for fence in _ANY_FENCE.finditer(text):
-        if fence.start() < place or _classify_language(fence["language"]) != "output":
+        if not place <= fence.start() < limit or _classify_language(fence["language"]) != "output":
             continue
         before = bisect_right(blocks, (fence.start(), len(text))) - 1
         if before >= 0 and fence.start() < blocks[before][1]:
@@ -166,6 +164,8 @@ def find_outputs(text: str) -> list[tuple[int, int]]:
         inner = min(fence.end() + 1, len(text))
         place = _find_fence_end(text, fence, "output", inner)[1]
         found.append((inner, place))
+    if limit < len(text):
+        found = [each for each in found if each[1] <= limit] + [(limit, len(text))]
     return sorted(found)
 
 

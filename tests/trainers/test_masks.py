@@ -58,9 +58,7 @@ def learned(tokenizer: Any, text: str, thoughts: Thoughts) -> str:
 
 @pytest.mark.parametrize("name", TEXTS)
 @pytest.mark.parametrize("thoughts", get_args(Thoughts))
-def test_no_token_of_an_output_carries_loss(
-    tokenizer: Any, name: str, thoughts: Thoughts
-) -> None:
+def test_no_token_of_an_output_carries_loss(tokenizer: Any, name: str, thoughts: Thoughts) -> None:
     found = learned(tokenizer, TEXTS[name], thoughts)
     assert OUT not in found and END in found
     for space in ("", "\n"):

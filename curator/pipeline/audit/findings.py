@@ -61,14 +61,19 @@ def open_rows(engine: Engine, rationales: str, problems: str) -> None:
     same = f"md5_number({normalize.key(normalize.stem(normalize.fold('question')))})"
     text = "hash(solution || program)"
     engine.sql(f"CREATE VIEW texts AS SELECT id, kind, instruction, text FROM ({rationales})")
-    # The writer numbers equal rationales, so each of them can be joined with its own record.
+    # The writer numbers equal rationales, so each of them can be joined with its own record. The
+    # hashes are made before the window, which would hold the texts in memory otherwise.
     engine.sql(f"""
         CREATE TABLE audited AS
-        WITH upstream AS (
+        WITH record AS (
             SELECT id AS problem_id, place, gold, licence, question, {at} AS nth, {file} AS file,
-                {text} AS hashed,
-                row_number() OVER (PARTITION BY id, {text} ORDER BY {file}, {at}) - 1 AS copy
+                {text} AS hashed
             FROM ({problems})
+        ),
+        upstream AS (
+            SELECT *, row_number() OVER (PARTITION BY problem_id, hashed ORDER BY file, nth) - 1
+                AS copy
+            FROM record
         ),
         written AS (SELECT id, problem_id, kind, copy, hash(text) AS hashed FROM ({rationales}))
         SELECT id, row_number() OVER (ORDER BY file, nth, id) - 1 AS number, place, kind, gold,
