@@ -40,7 +40,10 @@ _TAGS: dict[str, tuple[TurnKind, str]] = {
 }
 _OUTPUT_WORDS = ("output", "stdout", "execution", "tool_response", "interpreter")
 """Words without which a text has no output: a cheap check before the search."""
-_FENCE = r"(?:^|(?<=</think>))[ \t]{0,3}(?P<fence>`{3,}+|~{3,}+)[ \t]{0,20}(?P<language>\w{0,30})[ \t]{0,20}\r?$"
+_FENCE = (
+    r"(?:^|(?<=</think>))[ \t]{0,3}(?P<fence>`{3,}+|~{3,}+)[ \t]{0,20}"
+    r"(?P<language>\w{0,30})[ \t]{0,20}\r?$"
+)
 _OPENING = re.compile(rf"{_FENCE}|(?P<tag>{'|'.join(map(re.escape, _TAGS))})", re.M)
 _FENCE_LINE = re.compile(_FENCE, re.M)
 _ANY_FENCE = re.compile(

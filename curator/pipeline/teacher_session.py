@@ -20,9 +20,9 @@ from curator.checks import Candidate
 from curator.core.errors import BudgetReached, UsageError
 from curator.core.model import Verdict
 from curator.core.progress import Listener, TeacherListener, TeacherProgress, track_progress
+from curator.core.tool_messages import TOOLS
 from curator.pipeline.checker import Checker
 from curator.pipeline.run_options import RunOptions
-from curator.core.tool_messages import TOOLS
 from curator.teacher import (
     Call,
     EmbeddingRequest,

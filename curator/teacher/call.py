@@ -53,7 +53,7 @@ class Request:
         return _encode_unicode(tools) if tools else ""
 
     def body(self) -> dict[str, Any]:
-        """Return the body for `POST /chat/completions`, which does not contain the sample number."""
+        """Return the body for `POST /chat/completions`, without the number of the sample."""
         messages = [write_message(each) for each in self.messages]
         return {"model": self.model, "messages": messages, **json.loads(self.parameters)}
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from curator.core.json_text import parse_json
 from curator.core.tool_messages import TOOL
-from curator.core.turns import find_turns, write_turn
+from curator.core.turns import find_turns
 from curator.writers.parse_reply import LONGEST_REPLY, LONGEST_WITH_THOUGHTS, strip_thoughts
 from datastore.text import is_storable
 

@@ -10,6 +10,7 @@ from curator import build
 from curator.core.errors import UsageError
 from curator.release.export import ExportOptions, export
 from curator.release.formats import FORMATS, Thoughts
+from curator.release.thoughts import split_text
 from datastore.store import Store
 
 RECIPE = """\
@@ -98,3 +99,40 @@ def test_a_format_without_a_field_for_thoughts_says_which_have_one(
 def test_every_format_can_drop_thoughts(store: Path, tmp_path: Path, form: str) -> None:
     text = write(store, form, "drop", tmp_path / "rows").read_text()
     assert "2 + 2" not in text and "The answer is 4." in text
+
+
+FENCE = "`" * 3
+PROGRAM = 'print("<think>2</think>")\nprint(4)'
+TIR = f"Run.\n{FENCE}python\nprint('</think>')\n{FENCE}\n{FENCE}output\n</think>\n{FENCE}\nIt is 4."
+
+
+@pytest.mark.parametrize(("kind", "text", "expected"), [
+    ("PoT", PROGRAM, ("", PROGRAM)),
+    ("TIR", TIR, ("", TIR)),
+    ("TIR", f"<think>Hm.</think>\n{TIR}", ("Hm.", TIR)),
+    ("TIR", f"<think>{TIR}</think>\nIt is 4.", (TIR, "It is 4.")),
+    ("CoT", "<think>Hm.</think>It is 4.", ("Hm.", "It is 4.")),
+    ("CoT", None, ("", "")),
+])  # fmt: skip
+def test_a_mark_that_a_program_contains_or_prints_cuts_nothing(
+    kind: str, text: str | None, expected: tuple[str, str]
+) -> None:
+    assert split_text(kind, text) == expected
+
+
+@pytest.mark.parametrize("form", [name for name, each in FORMATS.items() if each.pairs])
+def test_both_sides_of_a_pair_are_without_thoughts(tmp_path: Path, form: str) -> None:
+    """A thought on one side alone would tell a model which side is wrong."""
+    responses = [
+        f"<think>{'Hm. ' * n}</think>So it is {n} I say. The answer is {n}." for n in (4, 5)
+    ]
+    (tmp_path / "rows.jsonl").write_text(json.dumps({"q": "2 and 2?", "a": "4", "r": responses}))
+    (tmp_path / "traced.yaml").write_text(RECIPE)
+    build(tmp_path / "traced.yaml", tmp_path / "store")
+    with Store(tmp_path / "store", readonly=True) as opened:
+        options = ExportOptions(thoughts="drop")
+        manifest = opened.versions.get("traced")
+        export(opened, manifest, form, tmp_path / "rows", options=options)
+    written = (tmp_path / "rows").read_text()
+    assert "think" not in written and "Hm." not in written
+    assert all(f"The answer is {n}." in written for n in (4, 5))

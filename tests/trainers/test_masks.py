@@ -1,6 +1,5 @@
 """Outputs of tools and masked thoughts never carry loss, token by token, whatever the text is."""
 
-from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -15,9 +14,7 @@ pytest.importorskip("torch", reason="the extra train is not installed")
 FENCE = "`" * 3
 OUT, THINK, END = "zqout", "zqthink", "zqend"
 """Words of outputs, of thoughts, and of the text that is to be learned."""
-BLOCK = f"{FENCE}python\nprint({OUT!r})\n{FENCE}\n{FENCE}output\n{OUT}\n{FENCE}\n".replace(
-    f"print({OUT!r})", "run"
-)
+BLOCK = f"{FENCE}python\nrun\n{FENCE}\n{FENCE}output\n{OUT}\n{FENCE}\n"
 TEXTS = {
     "one output": f"{BLOCK}{END}",
     "two outputs": f"{BLOCK}then\n{BLOCK}{END}",
@@ -26,7 +23,9 @@ TEXTS = {
     "a stray fence before it": f"{FENCE}\nlook\n{BLOCK}{END}",
     "an output without a program": f"{FENCE}output\n{OUT}\n{FENCE}\n{END}",
     "an output that is not closed": f"{END}\n{FENCE}python\nrun\n{FENCE}\n{FENCE}output\n{OUT}",
-    "fences in an output": f"{FENCE}python\nrun\n{FENCE}\n`{FENCE}output\n{FENCE}\n{OUT}\n`{FENCE}\n{END}",
+    "fences in an output": (
+        f"{FENCE}python\nrun\n{FENCE}\n`{FENCE}output\n{FENCE}\n{OUT}\n`{FENCE}\n{END}"
+    ),
     "a mark of a thought in an output": f"{BLOCK.replace(OUT, f'</think> {OUT}')}{END}",
     "a mark of an end in an output": f"{BLOCK.replace(OUT, f'</s> {OUT}')}{END}",
     "MathCoder": f"<|code|>run<|endofblock|><|execution|>{OUT}<|endofblock|>{END}",

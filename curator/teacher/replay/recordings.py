@@ -6,7 +6,8 @@ Out: the line that answers a request, read on demand: memory holds only offsets,
 
 Keys of a line: `model`, `messages` (pairs of role and text, or objects with `role` and `content`),
 `reply` (text) or `response` (a whole body); optional: `tool_calls` (as in a body), `sample`,
-`parameters`, `usage`, `finish_reason`. A line without `sample` or `parameters` answers requests with any value of it.
+`parameters`, `usage`, `finish_reason`. A line without `sample` or `parameters` answers requests
+with any value of it.
 """
 
 import json
