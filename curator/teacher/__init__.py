@@ -3,7 +3,7 @@
 In: Requests. Out: Calls. A reply is stored durably before it is used, and no request is paid twice.
 """
 
-from curator.teacher.call import Call, EmbeddingRequest, Message, Request, parameters
+from curator.teacher.call import Call, EmbeddingRequest, Request, parameters
 from curator.teacher.config import (
     Budget,
     EmbeddingSettings,
@@ -11,6 +11,7 @@ from curator.teacher.config import (
     Sampling,
     TeacherSettings,
 )
+from curator.teacher.messages import Message
 
 __all__ = [
     "Budget",

@@ -47,9 +47,10 @@ def read_tool_calls(message: Mapping[Any, Any]) -> tuple[ToolCall, ...]:
         id_, name, arguments = each.get("id"), function.get("name"), function.get("arguments")
         if not isinstance(id_, str) or not _ID.fullmatch(id_) or id_ in calls:
             id_ = f"call{len(calls):05}"  # nine letters and digits: the form that Mistral demands
-        known = isinstance(name, str) and _NAME.fullmatch(name)
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            name = UNKNOWN
         text = arguments if isinstance(arguments, str) else _encode(arguments)
-        calls[id_] = ToolCall(id_, name if known else UNKNOWN, text)
+        calls[id_] = ToolCall(id_, name, text)
     return tuple(calls.values())
 
 
