@@ -5,6 +5,7 @@ it. A record contains no header and no API key.
 """
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from curator.teacher.budget import Cost
@@ -58,7 +59,7 @@ def make_record(
     }
 
 
-def read_call(record: dict[str, Any]) -> Call:
+def read_call(record: Mapping[str, Any]) -> Call:
     """Return the call of a record."""
     values = record["call"]
     return Call(

@@ -126,7 +126,9 @@ def test_both_sides_of_a_pair_are_without_thoughts(tmp_path: Path, form: str) ->
     responses = [
         f"<think>{'Hm. ' * n}</think>So it is {n} I say. The answer is {n}." for n in (4, 5)
     ]
-    (tmp_path / "rows.jsonl").write_text(json.dumps({"q": "How many are two and two?", "a": "4", "r": responses}))
+    (tmp_path / "rows.jsonl").write_text(
+        json.dumps({"q": "How many are two and two?", "a": "4", "r": responses})
+    )
     (tmp_path / "traced.yaml").write_text(RECIPE)
     build(tmp_path / "traced.yaml", tmp_path / "store")
     with Store(tmp_path / "store", readonly=True) as opened:
