@@ -210,7 +210,7 @@ def _render(tokenizer: Any, example: Example) -> tuple[str, str]:
 
 def _split_loss(tokenizer: Any, example: Example, thoughts: Thoughts) -> tuple[str, str]:
     """Return the text without loss and the text with loss of an example."""
-    # A mark that a program contains or prints is none.
+    # Marks that a program contains or prints do not count.
     if thoughts == "drop":
         found = read_trace(hide_blocks(example.answer))
         if found and not found.fault:

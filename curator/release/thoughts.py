@@ -39,7 +39,7 @@ def place_thoughts(
 def split_text(kind: str, text: str | None) -> tuple[str, str]:
     """Return the thought and the answer of a row.
 
-    A mark that a program contains or prints is none: it would cut the solution there.
+    Marks that a program contains or prints do not count: they would cut the solution there.
     """
     text = text or ""
     trace = read_trace(hide_blocks(text) if kind == "TIR" else text) if kind != "PoT" else None
