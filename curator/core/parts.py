@@ -27,8 +27,8 @@ class Part:
     """`answer` is the text behind a thought or behind the last output."""
     text: str
     note: str = ""
-    """Fault of a thought (`unclosed thought`), result of the replay of a program (`equal`), or label
-    of a step (`wrong`)."""
+    """Fault of a thought (`unclosed thought`), result of the replay of a program (`equal`), or
+    label of a step (`wrong`)."""
     number: int = 0
     """Place of a program, of its output, or of a step, from 1; 0 for other parts."""
     chosen: bool = True
