@@ -67,12 +67,12 @@ def leaves(parts: Sequence[Part]) -> Iterator[Part]:
 
 
 def _split_steps(text: str, steps: Sequence[LabelledStep]) -> Iterator[Part]:
-    """Yield each step by itself, and the text that is not a step."""
+    """Yield each step by itself, before its alternatives, and the text that is not a step."""
     joined = "\n".join(step.text for step in steps if step.chosen)
     is_first = text.startswith(joined)
     if not is_first and text:
         yield Part("text", text)
-    for step in steps:
+    for step in sorted(steps, key=lambda step: (step.number, not step.chosen)):
         yield Part("step", step.text, step.label or NO_LABEL, step.number, step.chosen)
     if is_first and (rest := text[len(joined) :].strip()):
         yield Part("answer", rest)
