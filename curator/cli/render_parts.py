@@ -81,4 +81,5 @@ def _part_lines(part: Part, see: str) -> Iterator[str]:
 def _head(part: Part) -> str:
     number = f" {part.number}" if part.number else ""
     alternative = "" if part.chosen else ", alternative"
-    return f"{part.kind}{number}{alternative}{f': {part.note}' if part.note else ''}"
+    replayed = ", replayed" if part.kind == "program" and part.note else ""
+    return f"{part.kind}{number}{alternative}{replayed}{f': {part.note}' if part.note else ''}"

@@ -30,7 +30,7 @@ screens: {contamination: null}
 """
 THOUGHT = "We count them one by one. " * 5_400
 ESC, BIDI = "\x1b[2J\x1b]0;owned\x07", "\u202e"
-FORGED = "\n── program 9: equal\n</details><script>"
+FORGED = "\n── program 9, replayed: equal\n</details><script>"
 TOOLS = (
     "Add.\n```python\nx = 1 + 1\nx\n```\n```output\n2\n```\nDivide.\n"
     f"```python\n# {ESC}{BIDI}\nx / 3\n```\n```output\n0.6666666667\n```\n"
@@ -120,17 +120,17 @@ def test_programs_and_outputs_are_blocks_with_the_result_of_the_replay(folder: P
     heads = [line for line in lines if line.startswith("── ")]
     assert heads == [
         "── text",
-        "── program 1: equal",
+        "── program 1, replayed: equal",
         "── output 1",
         "── text",
-        "── program 2: close",
+        "── program 2, replayed: close",
         "── output 2",
-        "── program 3: different",
+        "── program 3, replayed: different",
         "── output 3",
         "── answer",
     ]
     assert "  x = 1 + 1" in lines
-    assert "  ── program 9: equal" in lines, "a forged head is indented as all outside text"
+    assert "  ── program 9, replayed: equal" in lines, "a forged head is indented"
 
 
 def test_each_step_has_its_label(folder: Path) -> None:
@@ -157,7 +157,7 @@ def test_a_preview_prints_the_same_parts(folder: Path) -> None:
     command = ("preview", "traced.yaml", "--rows")
     lines = curator(*command, cwd=folder).stdout.splitlines()
     assert f"── thought: {len(THOUGHT) + 4:,} characters; --json prints all" in lines
-    for head in ("── program 3: different", "── step 2: wrong"):
+    for head in ("── program 3, replayed: different", "── step 2: wrong"):
         assert head in lines
     rows = json.loads(curator(*command, "--json", cwd=folder).stdout)
     assert {row["kind"] for row in rows} == {"CoT", "TIR"}

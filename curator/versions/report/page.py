@@ -36,12 +36,21 @@ from curator.versions.report.mathinstruct import (
 from curator.versions.report.question_kinds import count_question_kinds
 from curator.versions.report.sample import read_sample, sample_quarantine, sample_rows
 from curator.versions.report.solve_rates import count_solve_rates
+from curator.versions.report.texts import MAX_TEXT
 from datastore.engine import Engine
 
 TEMPLATES = Path(__file__).parent / "templates"
 STATIC = Path(__file__).parent / "static"
 STYLES = ("style.css", "temml.css")
-SCRIPTS = ("temml/temml.min.js", "latex.js", "code.js", "marks.js", "detail.js", "browser.js")
+SCRIPTS = (
+    "temml/temml.min.js",
+    "latex.js",
+    "code.js",
+    "marks.js",
+    "parts.js",
+    "detail.js",
+    "browser.js",
+)
 
 STATUS_NAMES = {
     "kept": "kept",
@@ -210,11 +219,21 @@ def render_page(template: str, rows: Sequence[Mapping[str, Any]], **values: Any)
         "script": Markup(script),
         "data": Markup(embed_json({"names": STATUS_NAMES, "rows": rows})),
         "row_count": len(rows),
+        "long_texts": _count_long(rows),
         "counted": counted,
         "verb": verb,
         "policy": _security_policy(style, script),
     }
     return environment.get_template(f"{template}.jinja").render(**values)
+
+
+def _count_long(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Return how many rationales are long, and how many of them are whole on the page."""
+    return {
+        "all": sum("tl" in row for row in rows),
+        "whole": sum("whole" in row for row in rows),
+        "most": MAX_TEXT,
+    }
 
 
 def embed_json(value: Any) -> str:
