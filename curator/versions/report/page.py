@@ -24,9 +24,9 @@ from curator.core.recall import RECALL_VERSION, find_recall
 from curator.core.words import counted, verb
 from curator.versions.content import Content
 from curator.versions.golds.doubts import DoubtedGolds
+from curator.versions.lengths import SAMPLE, TOKENIZER, measure_lengths, sampled
 from curator.versions.report import figures
 from curator.versions.report.figures import STATUSES, SubsetFigures
-from curator.versions.report.lengths import SAMPLE, measure_lengths
 from curator.versions.report.mathinstruct import (
     PUBLISHED,
     ROWS,
@@ -89,6 +89,13 @@ class VersionInfo:
     """Calls of the recipe by model: calls, failed, tokens, money."""
 
 
+_KEPT = "(FROM current.row_status WHERE status = 'kept')"
+_LENGTHS = (
+    "SELECT kind, instruction, text FROM current.rationale "
+    f"SEMI JOIN ({sampled(_KEPT)}) USING (id, subset)"
+)
+
+
 def render_report(engine: Engine, version: VersionInfo, count: Callable[[str], int]) -> str:
     """Return the page of a version; `count` counts the tokens of a text."""
     content = version.content
@@ -117,8 +124,9 @@ def render_report(engine: Engine, version: VersionInfo, count: Callable[[str], i
         kinds=_compare_kinds(subsets),
         columns=[(column, figures.count_column(engine, column)) for column in ("field", "level")],
         questions=count_question_kinds(engine),
-        lengths=measure_lengths(engine, count),
+        lengths=measure_lengths(engine, _LENGTHS, count),
         length_sample=SAMPLE,
+        tokenizer=TOKENIZER,
         rules=figures.count_rules(engine),
         votes=figures.count_votes(engine),
         levels=levels,
