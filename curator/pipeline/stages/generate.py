@@ -167,19 +167,21 @@ def needs_verdicts(sampling: Sampling) -> bool:
 def request_identity(
     teacher_session: TeacherSession, subset: Subset, sampling: Sampling
 ) -> dict[str, Any]:
-    """Return all that determines the requests about a problem: model, parameters and prompts."""
+    """Return all that determines the requests about a problem, and how their replies are read."""
     names = {prompt for writer in subset.writers for prompt in WRITERS[writer].prompts}
     if sampling.repair:
         names.add("repair")
     prompts = teacher_session.prompts(sampling)
     settings = teacher_session.settings
-    return {
+    identity = {
         "family": settings.family,
         "model": settings.model,
         "parameters": settings.parameters,
         "sampling": canonical(sampling),
         "prompts": {name: prompts.digest(name) for name in sorted(names)},
     }
+    marks = teacher_session.thoughts
+    return identity | ({"thoughts": list(marks)} if marks else {})
 
 
 def _asks_for_programs(context: BuildContext) -> bool:
