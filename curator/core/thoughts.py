@@ -87,12 +87,19 @@ def rewrite_marks(text: str, pairs: Sequence[Pair]) -> str:
     Marks are found as they are written, with case; of those that begin at the same place, the
     longest one.
     """
-    if not any(mark in text for pair in pairs for mark in pair):
-        return text
     written = {opening: OPENING.strip() for opening, _ in pairs}
     written |= {closing: CLOSING.strip() for _, closing in pairs}
-    found = re.compile("|".join(map(re.escape, sorted(written, key=len, reverse=True))))
-    return found.sub(lambda mark: written[mark[0]], text)
+    ahead = {mark: text.find(mark) for mark in written}
+    parts: list[str] = []
+    at = 0
+    while ahead := {mark: place for mark, place in ahead.items() if place >= 0}:
+        first = min(ahead, key=lambda mark: (ahead[mark], -len(mark)))
+        parts += [text[at : ahead[first]], written[first]]
+        at = ahead[first] + len(first)
+        ahead = {
+            mark: place if place >= at else text.find(mark, at) for mark, place in ahead.items()
+        }
+    return "".join([*parts, text[at:]])
 
 
 def read_trace(text: str) -> Trace | None:
