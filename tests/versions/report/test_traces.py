@@ -75,7 +75,7 @@ def show(tab: Browser, words: str) -> None:
     search = "document.getElementById('search')"
     tab.evaluate(f"{search}.value = '{words}'; {search}.dispatchEvent(new Event('input'))")
     tab.settle()
-    assert tab.evaluate("document.getElementById('count').textContent").startswith("1 of ")
+    assert tab.evaluate("document.getElementById('count').textContent").startswith("1 ")
 
 
 def heads(tab: Browser) -> list[str]:
@@ -239,3 +239,20 @@ def test_steps_are_bounded_with_their_alternatives() -> None:
     cut = PageText("CoT", "a" * 500, steps).plain(whole=False)
     assert characters(cut) <= MAX_TEXT
     assert [each["n"] for each in cut if each["k"] == LEFT_OUT] == [400 - MAX_PARTS]  # type: ignore[index]
+
+
+def test_a_comparison_shows_the_thought_before_and_after(tab: Browser, tmp_path: Path) -> None:
+    rows = [{"q": "How many are two and two?", "a": "4", "r": "<think>old</think>The answer is 4."}]
+    write_page(tmp_path, rows)
+    rows[0]["r"] = "<think>new</think>The answer is 4."
+    (tmp_path / "rows.jsonl").write_text(json.dumps(rows[0]))
+    build(tmp_path / "traced.yaml", tmp_path / "store")
+    with Store(tmp_path / "store", readonly=True) as store:
+        before, after = (store.versions.get(f"traced@{number}") for number in (1, 2))
+        write_report(store, after, tmp_path / "both.html", before)
+    tab.open(tmp_path / "both.html")
+    show(tab, "how many are two and two")
+    assert heads(tab) == ["Thought, 3 characters", "Answer"] * 2
+    text = tab.evaluate(f"{DETAIL}.textContent")
+    assert text.index("Before") < text.index("After")
+    assert tab.errors() == []
