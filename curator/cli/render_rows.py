@@ -3,28 +3,27 @@
 import shutil
 import textwrap
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from curator.cli.render_parts import WIDTH, rationale_lines, text_lines, wrap
 from curator.cli.tables import print_cut_table
 from curator.cli.terminal import print_line
 from curator.core.errors import to_one_line
 from curator.core.escape import for_terminal
-from curator.core.model import verdict_word
+from curator.core.model import Kind, LabelledStep, verdict_word
+from curator.core.parts import Part, split_rationale
 from curator.core.words import counted
 
 if TYPE_CHECKING:
     from curator.pipeline.preview import Preview, PreviewRow
     from curator.versions.why import RowHistory
 
-WIDTH = 78
-MAX_LINES = 12
-"""Maximum number of lines printed per text, apart from the number of those left out."""
-LAST_LINES = 4
-"""How many of them are the last ones of the text."""
 MAX_EVIDENCE_LINES = 4
 """Maximum number of lines printed of the evidence of a verdict."""
 _EVIDENCE_INDENT = 28
+SEE_JSON, SEE_WHOLE = "--json prints all", "--whole prints all"
+"""How a user sees what a preview, and the history of a row, leave out."""
 AS_WRITTEN = "  (as its author wrote it; a release has it in the form of MathInstruct)"
 
 
@@ -89,13 +88,15 @@ def _row_lines(row: "PreviewRow") -> list[str]:
         for each in row.verdicts
         for line in _verdict_lines(each.check, each.outcome, each.reason, each.evidence)
     ]
-    texts = [*_text_lines(row.instruction), "", *_solution_lines(row.text, row.as_written)]
-    return [_row_head(row), *texts, *verdicts, ""]
+    replays = [each.evidence for each in row.verdicts if each.check == "replayed"]
+    parts = _row_parts(row.kind, row.as_written or row.text, row.labelled_steps, replays)
+    texts = [*text_lines(row.instruction, SEE_JSON), "", *rationale_lines(parts, SEE_JSON)]
+    return [_row_head(row), *texts, *([AS_WRITTEN] if row.as_written else []), *verdicts, ""]
 
 
 def _short_row_lines(row: "PreviewRow") -> list[str]:
     """Return the beginning of the question, the end of the solution, and what stopped the row."""
-    question, solution = _wrap(row.instruction), _wrap(row.as_written or row.text)
+    question, solution = wrap(row.instruction), wrap(row.as_written or row.text)
     stopped = [
         f"  {each.outcome:9}  {each.check:13}  {each.reason}"
         for each in row.verdicts
@@ -113,25 +114,18 @@ def _row_head(row: "PreviewRow") -> str:
     return f"── {row.subset} {row.id[:12]} {status}"
 
 
-def _wrap(text: str) -> list[str]:
-    return [
-        f"  {line.rstrip()}".rstrip()
-        for raw in text.split("\n")
-        for line in textwrap.wrap(for_terminal(raw.expandtabs(4)), WIDTH) or [""]
-    ]
+def _row_parts(
+    kind: Kind,
+    text: str,
+    steps: Iterable[Mapping[str, Any]] | None,
+    replays: Iterable[Mapping[str, str]],
+) -> list[Part]:
+    """Return the parts of a rationale; `replays` is the evidence of the check `replayed`."""
+    from curator.checks.replayed import read_results
 
-
-def _text_lines(text: str) -> list[str]:
-    lines = _wrap(text)
-    hidden = len(lines) - MAX_LINES
-    if hidden > 1:  # the end of a text states its answer
-        lines[MAX_LINES - LAST_LINES : -LAST_LINES] = [f"  … {hidden} more lines"]
-    return lines
-
-
-def _solution_lines(text: str, as_written: str) -> list[str]:
-    """Return a rationale as checks read it; the form that a release gives it is only mentioned."""
-    return [*_text_lines(as_written or text), *([AS_WRITTEN] if as_written else [])]
+    labelled = [LabelledStep(**step) for step in steps or ()]
+    results = next((found for each in replays if (found := read_results(each))), [])
+    return split_rationale(kind, text, labelled, results)
 
 
 def _verdict_lines(check: str, outcome: str, reason: str, evidence: Mapping[str, str]) -> list[str]:
@@ -144,8 +138,9 @@ def _verdict_lines(check: str, outcome: str, reason: str, evidence: Mapping[str,
     return [first, *(f"{'':{_EVIDENCE_INDENT}}{line}" for line in lines[1:])]
 
 
-def print_row_history(history: "RowHistory") -> None:
-    """Print one row from its source to its verdicts."""
+def print_row_history(history: "RowHistory", whole: bool = False) -> None:
+    """Print one row from its source to its verdicts; `whole` leaves out nothing of its texts."""
+    see = "" if whole else SEE_WHOLE
     problem, rationale = history.problem, history.rationale
     print_line(f"row       {history.id}")
     print_line(f"subset    {history.subset}")
@@ -160,19 +155,19 @@ def print_row_history(history: "RowHistory") -> None:
     level = history.evidence_level or "not stated: an older release of Curator checked the row"
     print_line(f"evidence  {level if history.versions else 'none: the row is in no version'}")
     print_line()
-    texts = [
-        *_text_lines(rationale["instruction"]),
-        "",
-        *_solution_lines(rationale["text"], rationale.get("as_written") or ""),
-        "",
-    ]
+    as_written = rationale.get("as_written") or ""
+    text, steps = as_written or rationale["text"], rationale.get("labelled_steps")
+    replays = (each["evidence"] for each in history.verdicts if each["check"] == "replayed")
+    parts = _row_parts(rationale["kind"], text, steps, replays)
+    texts = [*text_lines(rationale["instruction"], see), "", *rationale_lines(parts, see)]
+    texts += [*([AS_WRITTEN] if as_written else []), ""]
     for verdict in (*history.verdicts, *history.other_verdicts):
-        texts += _history_lines(verdict)
+        texts += _history_lines(verdict, see)
     for line in texts:
         print_line(line)
 
 
-def _history_lines(verdict: Mapping[str, Any]) -> list[str]:
+def _history_lines(verdict: Mapping[str, Any], see: str) -> list[str]:
     """Return a verdict, and the evaluation question that it is about."""
     evidence = dict(verdict["evidence"])
     shared = ""
@@ -190,10 +185,12 @@ def _history_lines(verdict: Mapping[str, Any]) -> list[str]:
         lines += [
             "",
             f"  evaluation question, gold {gold}:",
-            *_text_lines(verdict["eval_question"]),
+            *text_lines(verdict["eval_question"], see),
         ]
         lines += (
-            ["  shared text, case and punctuation removed:", *_text_lines(shared)] if shared else []
+            ["  shared text, case and punctuation removed:", *text_lines(shared, see)]
+            if shared
+            else []
         )
         lines.append("")
     return lines

@@ -7,11 +7,13 @@ counted, exported or masked. All of them take linear time.
 `<think>…</think>` (DeepSeek, Qwen), `<|begin_of_thought|>…<|end_of_thought|>
 <|begin_of_solution|>…<|end_of_solution|>` (Sky-T1, OpenThoughts), `◁think▷…◁/think▷` (Kimi),
 `[THINK]…[/THINK]` (Mistral), `<|channel|>analysis…<|channel|>final` (gpt-oss). The opening mark may
-be missing, since the templates of some models write it at the end of the prompt.
+be missing, since the templates of some models write it at the end of the prompt. A recipe may name
+further pairs of marks; where its texts are read, they become `<think>…</think>`, so that nothing
+else has to know them.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -38,6 +40,9 @@ _AROUND = (
 """Marks of a format at the ends of a thought or an answer, which belong to neither."""
 OPENING, CLOSING = "<think>\n", "\n</think>\n\n"
 """The marks that Curator writes."""
+
+Pair = tuple[str, str]
+"""The text that opens a thought, and the text that closes it."""
 
 Fault = Literal["", "unclosed thought", "doubled thought", "empty thought", "no answer"]
 
@@ -74,6 +79,27 @@ def find_marks(text: str) -> Iterator[Mark]:
         return
     for match in MARK.finditer(text):
         yield Mark(match.start(), match.end(), any(match.groups()))
+
+
+def rewrite_marks(text: str, pairs: Sequence[Pair]) -> str:
+    """Return a text with `<think>` and `</think>` for the marks of further pairs.
+
+    Marks are found as they are written, with case; of those that begin at the same place, the
+    longest one.
+    """
+    written = {opening: OPENING.strip() for opening, _ in pairs}
+    written |= {closing: CLOSING.strip() for _, closing in pairs}
+    ahead = {mark: text.find(mark) for mark in written}
+    parts: list[str] = []
+    at = 0
+    while ahead := {mark: place for mark, place in ahead.items() if place >= 0}:
+        first = min(ahead, key=lambda mark: (ahead[mark], -len(mark)))
+        parts += [text[at : ahead[first]], written[first]]
+        at = ahead[first] + len(first)
+        ahead = {
+            mark: place if place >= at else text.find(mark, at) for mark, place in ahead.items()
+        }
+    return "".join([*parts, text[at:]])
 
 
 def read_trace(text: str) -> Trace | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from hashlib import file_digest
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -19,6 +20,7 @@ from curator.core.errors import MALFORMED, UsageError
 from curator.core.json_text import parse_json
 from curator.core.model import Problem
 from curator.core.samples import MAX_LINE_BYTES, to_problem
+from curator.core.thoughts import rewrite_marks
 from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.golds.model_answers import without_frame
 from curator.pipeline.overlap import read_dataset
@@ -82,13 +84,20 @@ def read_attempts(context: BuildContext, digests: Mapping[str, str]) -> dict[str
 
 
 def _read(context: BuildContext, attempts: AttemptsFile, digest: str) -> str:
-    path = context.recipe.folder / attempts.file
+    path, marks = context.recipe.folder / attempts.file, context.recipe.thoughts
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
-        batches = _batches(_read_solutions(path))
+        rows = _read_solutions(path)
+        if marks:
+            rows = (
+                (place, question, kind, rewrite_marks(text, marks), reason)
+                for place, question, kind, text, reason in rows
+            )
+        batches = _batches(rows)
         return {"solutions": context.store.objects.write(batches, SOLUTIONS)}, {}
 
-    params = {"file": make_storable(path.name), "sha256": digest}
+    params: dict[str, Any] = {"file": make_storable(path.name), "sha256": digest}
+    params |= {"thoughts": list(marks)} if marks else {}
     stage = Stage("read attempts", _CODE)
     return context.once(stage, params, [], make, attempts.file).objects["solutions"]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from curator.core.errors import SourceError
 from curator.core.model import content_id
 from curator.pipeline.context import BuildContext
-from curator.recipe.schema import IN_EVALS, FileSource, HubSource, NamedSource, Subset
+from curator.recipe.schema import IN_EVALS, FileSource, HubSource, NamedSource, Recipe, Subset
 from curator.sources import (
     EVALS,
     SOURCES,
@@ -49,7 +49,7 @@ def find_sources(context: BuildContext, hub: bool = False) -> dict[str, LocatedS
         for name, subset in recipe.subsets.items()
         if not own_stage(subset.writers)
     }
-    all_sources = {name: _source(name, subset, recipe.folder) for name, subset in sources.items()}
+    all_sources = {name: _source(name, subset, recipe) for name, subset in sources.items()}
     for subset in recipe.subsets.values():
         all_sources |= {name: source_by_name(name) for name in subset.gold_sources()}
     own = () if not hub else sources
@@ -75,15 +75,16 @@ def source_name(name: str, subset: Subset) -> str:
     return subset.source if isinstance(subset.source, str) else name
 
 
-def _source(name: str, subset: Subset, folder: Path) -> Source:
+def _source(name: str, subset: Subset, recipe: Recipe) -> Source:
+    marks = recipe.thoughts
     match subset.source:
         case FileSource() as given:
-            files = CustomFiles(file=str(folder / given.file), rows=given.rows)
-            return custom_source(name, files, given.columns.model_dump(), given.licence)
+            files = CustomFiles(file=str(recipe.folder / given.file), rows=given.rows)
+            return custom_source(name, files, given.columns.model_dump(), given.licence, marks)
         case HubSource() as given:
             where = given.model_dump(include={"hub", "config", "split", "revision", "rows"})
             return custom_source(
-                name, CustomFiles(**where), given.columns.model_dump(), given.licence
+                name, CustomFiles(**where), given.columns.model_dump(), given.licence, marks
             )
         case NamedSource() as given:
             settings = json.dumps({"rows": given.rows})

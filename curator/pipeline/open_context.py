@@ -47,6 +47,7 @@ def open_context(
                     recipe.name, recipe.folder, recipe.teacher, store, context.checker, options
                 )
             )
+            context.teacher_session.thoughts = recipe.thoughts
         parallel = options.executor != "local" or options.worker_count > 1
         if not mode.dry and mode.limit is None and parallel:
             folder, mirror = recipe.folder.absolute(), options.mirror_folder

@@ -10,6 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from curator.core.model import Kind
 from curator.pipeline.build import find_inputs, run_stages
 from curator.pipeline.context import Mode
 from curator.pipeline.open_context import open_context
@@ -42,6 +43,9 @@ class PreviewRow:
     as_written: str
     """The text as its author wrote it, if `text` differs; checks read it. Otherwise empty."""
     verdicts: Sequence[RowVerdict]
+    kind: Kind
+    labelled_steps: Sequence[Mapping[str, Any]]
+    """The steps of the text and their alternatives, if upstream labels them."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,8 @@ def _rows(store: Store, result: Result) -> list[PreviewRow]:
             row["text"],
             row["as_written"],
             verdicts.get(row["id"], []),
+            row["kind"],
+            row.get("labelled_steps") or (),
         )
         for subset, digests in result.objects.rationales.items()
         for digest in digests

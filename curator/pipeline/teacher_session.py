@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import groupby, islice
 from operator import itemgetter
 from pathlib import Path
@@ -20,6 +21,7 @@ from curator.checks import Candidate
 from curator.core.errors import BudgetReached, UsageError
 from curator.core.model import Verdict
 from curator.core.progress import Listener, TeacherListener, TeacherProgress, track_progress
+from curator.core.thoughts import Pair, rewrite_marks
 from curator.core.tool_messages import TOOLS
 from curator.pipeline.checker import Checker
 from curator.pipeline.run_options import RunOptions
@@ -74,6 +76,8 @@ class TeacherSession:
         self.teacher: Teacher | None = None
         self.ledger = "calls"
         """Name of the ledger and the claims of its calls."""
+        self.thoughts: Sequence[Pair] = ()
+        """Further marks of thoughts in its replies."""
         self._name, self._folder = name, folder
         self._store, self._listener = store, options.listener
         self._budget = options.budget
@@ -157,9 +161,15 @@ class TeacherSession:
     async def get_call(
         self, messages: tuple[Message, ...], sample: int, tools: bool = False
     ) -> Call:
-        """Return the call for these messages; send the request if no call is cached."""
+        """Return the call for these messages; send the request if no call is cached.
+
+        Its text has Curator's marks of thoughts; the cached one is as the teacher wrote it.
+        """
         assert self.teacher, "only work that `each` runs may make calls"
-        return await self.teacher.get_call(self.request(messages, sample, tools))
+        call = await self.teacher.get_call(self.request(messages, sample, tools))
+        return (
+            replace(call, text=rewrite_marks(call.text, self.thoughts)) if self.thoughts else call
+        )
 
     async def get_vector(self, text: str) -> Call:
         """Return the call for the vector of a text; send the request if no call is cached."""

@@ -46,6 +46,20 @@ WriterName = Annotated[str, one_of("writer", WRITERS)]
 CheckName = Annotated[str, one_of("check", CHECKS)]
 
 
+def _check_marks(pair: tuple[str, str]) -> tuple[str, str]:
+    if pair[0] == pair[1]:
+        raise ValueError(MARKS)
+    return pair
+
+
+MARKS = (
+    "expected an opening and a closing mark, two different texts of 3 to 100 characters, such as "
+    "['<plan>', '</plan>']"
+)
+MarkText = Annotated[str, Field(min_length=3, max_length=100, pattern=r"\S")]
+ThoughtMarks = Annotated[tuple[MarkText, MarkText], Expected(MARKS), AfterValidator(_check_marks)]
+
+
 def _without_repetitions(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
@@ -365,6 +379,13 @@ class Recipe(Section):
     errata: Annotated[RecipePath, Mark.OMIT_DEFAULT] = ""
     """File of rulings on gold answers (`curator rule`), relative to the recipe file. Wrong golds
     are replaced, or removed like ambiguous ones, before any row is written or checked."""
+    thoughts: Annotated[tuple[ThoughtMarks, ...], Mark.OMIT_DEFAULT] = Field(
+        default=(), max_length=20
+    )
+    """Further marks of thoughts, as pairs of an opening and a closing text:
+    `[["<|START_THINKING|>", "<|END_THINKING|>"]]`. In responses and solutions of files and Hub
+    datasets with columns, in attempts and in replies of the teacher, they become `<think>` and
+    `</think>`; `curator/core/thoughts.py` lists the marks that need no key."""
     attempts: Annotated[tuple[AttemptsFile, ...], Mark.OMIT_DEFAULT] = ()
     """Files of attempts by other models than the teacher, such as `[{file: samples.jsonl, model:
     NAME}]`. They are graded and counted for solve rates, and give no rows."""
@@ -385,6 +406,14 @@ class Recipe(Section):
     ] = "leave_out"
     """What to do with rows that no check could decide: `leave_out`, `keep`, or a list of the
     reasons whose rows are kept, such as `[no gold answer]`."""
+
+    @pydantic.field_validator("thoughts")
+    @classmethod
+    def _check_thoughts(cls, pairs: tuple[ThoughtMarks, ...]) -> tuple[ThoughtMarks, ...]:
+        opening, closing = {first for first, _ in pairs}, {last for _, last in pairs}
+        if both := sorted(opening & closing):
+            raise ValueError(f"'{both[0]}' opens one thought and closes another. Remove one")
+        return pairs
 
     @pydantic.field_validator("attempts")
     @classmethod

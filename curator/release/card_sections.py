@@ -15,6 +15,7 @@ from curator.release.counts import ReleaseCounts, SubsetCounts
 from curator.sources import EVALS, SOURCES
 from curator.sources.source import Source
 from curator.versions.content import ContaminationRecipe, Content
+from curator.versions.lengths import TOKENIZER, Lengths
 from curator.versions.report.mathinstruct import follows_mathinstruct
 from datastore.versions import Manifest
 
@@ -86,6 +87,33 @@ def evidence(content: Content, counts: ReleaseCounts) -> str:
         f"{summary}\n\n{table}{equal}\n\nThe column `evidence_level` has the level of each row, "
         "and `verdicts` what it rests on. Versions of the "
         f"code: {checks or 'no checks'}, answers {code.answers}, sandbox {code.sandbox}."
+    )
+
+
+def lengths(found: Sequence[Lengths]) -> str:
+    """Return the numbers of rows by length in tokens, and the lengths of their thoughts."""
+    edges = sorted({edge for each in found for edge, _ in each.buckets})
+    rows = [
+        (label, *(dict(each.buckets).get(edge, 0) for each in found))
+        for edge in edges
+        if any(dict(each.buckets).get(edge) for each in found)
+        for label in [f"{edge:,}"]
+    ]
+    table = markdown_table(("tokens from", *(each.kind for each in found)), len(found), rows)
+    counted_rows = sum(each.rows for each in found)
+    parts = [
+        f"{each.kind}: median {each.median:,}, 90th percentile {each.percentile_90:,}, maximum "
+        f"{each.maximum:,}"
+        + (
+            f"; median of {counted(each.thoughts, 'thought')}: {each.thought:,}"
+            if each.thoughts
+            else ""
+        )
+        for each in found
+    ]
+    return (
+        f"Tokens of instruction and output together, of the tokenizer {TOKENIZER}, in "
+        f"{counted(counted_rows, 'row')}. {'. '.join(parts)}.\n\n{table}"
     )
 
 

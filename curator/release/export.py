@@ -14,13 +14,15 @@ from curator.core.words import counted, verb
 from curator.release import splits
 from curator.release.attempts import PER_PROBLEM, Pairing, pair_attempts
 from curator.release.formats import FORMATS, Format, Thoughts
+from curator.release.formats.format import THOUGHT
 from curator.release.labelled import LabelledRows, select_labelled
 from curator.release.order import Order, check_order, order_rows
 from curator.release.prompts import select_prompts
 from curator.release.thoughts import place_thoughts
 from curator.rewards.certification import Certificate
-from curator.versions.content import content_of
-from curator.versions.queries import digests
+from curator.versions.content import content_of, objects_of
+from curator.versions.lengths import LengthCounter, Lengths, counter, sampled
+from curator.versions.queries import digests, scan_objects
 from curator.versions.rows import Select, read_rows
 from datastore.engine import Engine
 from datastore.files import scratch
@@ -63,10 +65,19 @@ class Exported:
     unrated: list[int] = field(default_factory=list)
     """The number of rows without a solve rate in each file, which come last in an order by it."""
 
+    tokens: LengthCounter | None = None
+    """Counts the tokens of the rows as they are written; None for formats of prompts, attempts or
+    labelled steps."""
+
     @property
     def rows(self) -> int:
         """The number of rows of all files."""
         return sum(self.files.values())
+
+    @property
+    def lengths(self) -> list[Lengths]:
+        """The lengths of the rows, or of a sample of them, per kind; empty without `tokens`."""
+        return self.tokens.lengths() if self.tokens else []
 
 
 DEFAULT_OPTIONS = ExportOptions()
@@ -102,13 +113,14 @@ def export(
     misjudged = misjudged_file(target)
     for path in [*files, *([misjudged] if options.certificate else [])]:  # before any work
         refuse_existing(path, overwrite)
-    done = Exported()
+    done = Exported(tokens=LengthCounter(counter()) if FORMATS[form].solutions else None)
     with ExitStack() as stack:
         stack.enter_context(_all_or_none(done))
         stack.enter_context(store.guard_query(digests(manifest)))
         engine = stack.enter_context(store.engine())
         _check_solutions(engine, store, manifest, form)
         folder = stack.enter_context(scratch(engine.folder))
+        last = _last_counted(engine, store, manifest)
 
         def read(select: Select) -> Iterator[pa.RecordBatch]:
             rows = read_rows(engine, store, manifest, select)
@@ -119,6 +131,8 @@ def export(
 
         for path, split in files.items():
             rows = _select(read, FORMATS[form], split, options, done, folder)
+            if done.tokens:
+                rows = _count_tokens(rows, done.tokens, last)
             done.files[path] = FORMATS[form].write(rows, path, overwrite)
         _check_written(manifest, form, done)
         if options.certificate:
@@ -150,6 +164,28 @@ def _check_written(manifest: Manifest, form: str, done: Exported) -> None:
             f"{manifest.ref} has no solution with labelled steps, so {form} would be empty. Build "
             "a version from a source that labels steps, such as prm800k."
         )
+
+
+def _last_counted(engine: Engine, store: Store, manifest: Manifest) -> bytes:
+    """Return the greatest id of the rows whose tokens are counted."""
+    rows = scan_objects(store, [objects_of(manifest).rows])
+    found = engine.sql(f"SELECT max(id) FROM ({sampled(rows)})").fetchall()[0][0]
+    return found or b""
+
+
+def _count_tokens(
+    batches: Iterator[pa.RecordBatch], tokens: LengthCounter, last: bytes
+) -> Iterator[pa.RecordBatch]:
+    """Yield the rows, and count those up to the id `last`."""
+    for batch in batches:
+        names = ["kind", "instruction", "text"]
+        names += [THOUGHT] if THOUGHT in batch.schema.names else []
+        for row_id, *values in zip(
+            *(batch.column(name).to_pylist() for name in ("id", *names)), strict=True
+        ):
+            if row_id <= last:
+                tokens.add(*values)
+        yield batch
 
 
 @contextmanager

@@ -30,6 +30,7 @@ from curator.release.shards import write_shards
 from curator.release.splits import select_solved, split_sql
 from curator.rewards.certification import Certificate
 from curator.versions.content import content_of, objects_of
+from curator.versions.lengths import plain_lengths
 from curator.versions.queries import digests
 from curator.versions.rows import RowsSql, read_rows, rows_digest
 from datastore.store import Store
@@ -174,6 +175,7 @@ def _fill(
         "held_out": held_out,
         "licence": licence.license,
         "licences": counts.licences,
+        "lengths": plain_lengths(measures.lengths),
         "files": {path: _file_entry(folder / path, n) for path, n in rows_by_file.items()},
         "content": content.plain(),
     }

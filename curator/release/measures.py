@@ -1,4 +1,4 @@
-"""Measure a release for its card: errors of reward functions, and right and wrong attempts.
+"""Measure a release for its card: lengths, errors of reward functions, right and wrong attempts.
 
 In: an engine, a version and the Parquet files of its release. Out: `Measures`.
 """
@@ -13,6 +13,7 @@ from curator.release.prompts import why_unchecked
 from curator.release.splits import select_attempts
 from curator.rewards.certification import Certificate, Gold
 from curator.versions.content import content_of
+from curator.versions.lengths import Lengths, counter, measure_lengths, sampled
 from curator.versions.rows import read_rows
 from datastore.engine import Engine, scan
 from datastore.files import scratch
@@ -28,6 +29,8 @@ class Measures:
     """The pairs that an export in a format of attempts has, without a held-out share."""
     certificate: Certificate | None = None
     """Error rates of reward functions on the golds; None if none were to be certified."""
+    lengths: Sequence[Lengths] = ()
+    """Tokens of the rows, or of a sample of them, per kind."""
 
 
 def measure(
@@ -37,7 +40,7 @@ def measure(
     files: Sequence[Path],
     certificate: Certificate | None,
 ) -> Measures:
-    """Certify the functions of `certificate` on all golds of `files`, and count the pairs."""
+    """Certify the functions of `certificate` on all golds of `files`; count tokens and pairs."""
     pairing = Pairing()
     if any(subset.failed for subset in content_of(version).subsets.values()):
         with scratch(engine.folder) as folder:
@@ -46,7 +49,11 @@ def measure(
                 pass
     if certificate:
         certificate.add(_checkable_golds(engine, files))
-    return Measures(pairing, certificate)
+    query = (
+        f"SELECT kind, instruction, output FROM {scan(files)} "
+        f"SEMI JOIN ({sampled(scan(files))}) USING (id, subset)"
+    )
+    return Measures(pairing, certificate, measure_lengths(engine, query, counter()))
 
 
 def _checkable_golds(engine: Engine, files: Sequence[Path]) -> Iterator[Gold]:

@@ -13,7 +13,7 @@ from functools import partial
 
 from curator.core.errors import UsageError, to_one_line, unknown_name
 from curator.core.model import LETTERS, Problem
-from curator.core.thoughts import join_thought, read_trace
+from curator.core.thoughts import Pair, join_thought, read_trace, rewrite_marks
 from curator.sources.chat_columns import kind_of, response_texts, user_turn
 from curator.sources.datasets import mathqa
 from curator.sources.datasets.mathinstruct import PARTS
@@ -71,7 +71,11 @@ class CustomFiles:
 
 
 def custom_source(
-    name: str, files: CustomFiles, columns: Mapping[str, str], licence: str
+    name: str,
+    files: CustomFiles,
+    columns: Mapping[str, str],
+    licence: str,
+    marks: Sequence[Pair] = (),
 ) -> Source:
     """Return the source that a recipe describes.
 
@@ -80,7 +84,7 @@ def custom_source(
     a choice, or a position counted from 0 (a number). A null, blank or missing gold is no gold
     answer. A program is Python. A response is a text, a program, or a list of them; each becomes a
     problem in part `CoT`, `PoT` or `TIR`. Questions and responses may be chats. A column inside an
-    object is named `outer.inner`.
+    object is named `outer.inner`. `marks` are further marks of thoughts in solutions and responses.
     """
     column_of = {kind: column for kind, column in columns.items() if column}
     for kind in column_of:
@@ -95,7 +99,7 @@ def custom_source(
         name=name,
         about=f"{files.file or files.hub}, by the recipe's columns",
         licence=licence,
-        parse=partial(_parse, name, licence, column_of),  # not a closure: it can be pickled
+        parse=partial(_parse, name, licence, column_of, marks),  # not a closure: it can be pickled
         folder=f"sources/{name}",
         hub=files.hub,
         revision=files.revision,
@@ -107,7 +111,8 @@ def custom_source(
         named=tuple(column_of.values()),
         settings=json.dumps(
             {"columns": column_of, "licence": licence}
-            | ({"rows": files.rows} if files.rows else {}),
+            | ({"rows": files.rows} if files.rows else {})
+            | ({"thoughts": marks} if marks else {}),
             sort_keys=True,
         ),
     )
@@ -146,7 +151,12 @@ def columns_of(row: Row) -> Iterator[str]:
 
 
 def _parse(
-    name: str, licence: str, column_of: Mapping[str, str], row: Row, place: str
+    name: str,
+    licence: str,
+    column_of: Mapping[str, str],
+    marks: Sequence[Pair],
+    row: Row,
+    place: str,
 ) -> Iterator[Problem]:
     """Yield the problem of a row, or one problem for each text of its response."""
     row = _add_nested_columns(row, column_of)
@@ -165,7 +175,7 @@ def _parse(
         # In a copy of the released MathInstruct, each part keeps the licence of its source.
         licence=PARTS.get(values.get("field", ""), licence),
         place=place,
-        solution=_with_thought(values.get("solution", ""), thought),
+        solution=_with_thought(rewrite_marks(values.get("solution", ""), marks), thought),
         program=values.get("program", ""),
         field=values.get("field", ""),
     )
@@ -173,7 +183,8 @@ def _parse(
         yield problem
         return
     column = column_of["response"]
-    for response in response_texts(value(row, column), column):
+    for text_ in response_texts(value(row, column), column):
+        response = rewrite_marks(text_, marks)
         kind = kind_of(response)
         if kind == "PoT":
             yield replace(problem, part=kind, program=response, notation="python")

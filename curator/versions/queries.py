@@ -177,14 +177,16 @@ def failed_answers(verdicts: str) -> str:
 
 
 def labelled_steps(rationales: str) -> str:
-    """SELECT of the rationales with labelled steps; `rationales` is a FROM item or a SELECT.
+    """SELECT of the rationales with labelled steps; `rationales` is a FROM item or a SELECT."""
+    return f"SELECT * FROM ({with_steps(rationales)}) WHERE len(labelled_steps) > 0"
 
-    Most objects have no such column.
-    """
+
+def with_steps(rationales: str) -> str:
+    """SELECT of all rationales with the column of labelled steps, which most objects lack."""
     step = "STRUCT(number INTEGER, text VARCHAR, label VARCHAR, chosen BOOLEAN)"
     return (
-        f"SELECT * FROM (SELECT * FROM {rationales} UNION ALL BY NAME "
-        f"SELECT NULL::{step}[] AS labelled_steps WHERE false) WHERE len(labelled_steps) > 0"
+        f"SELECT * FROM {rationales} UNION ALL BY NAME "
+        f"SELECT NULL::{step}[] AS labelled_steps WHERE false"
     )
 
 

@@ -15,6 +15,7 @@ from curator.answers import Grader
 from curator.checks import CHECKS, Candidate, collect_evidence, compare_pairs
 from curator.checks.answer import level_of
 from curator.checks.compare_outputs import compare_outputs
+from curator.checks.replayed import read_results
 from curator.core.model import Verdict
 from curator.core.turns import TurnKind, join_turns
 from curator.sandbox import Sandbox
@@ -188,3 +189,39 @@ def test_published_traces_print_again_what_they_record(
         outcomes[verdict.reason or verdict.outcome] += 1
         assert candidate.replay is not None and candidate.replay.reproduces
     assert outcomes == {"passed": 47, "answer not in the output": 3}
+
+
+MIXED: Turns = [
+    (RUN, "x = 1"), (OUT, ""), (RUN, "x"), (OUT, "1"), (RUN, "2 / 3"), (OUT, "0.6666666667"),
+    (RUN, "x + 2"), (OUT, "2"), (RUN, "x + 1"), (OUT, "2"), DONE,
+]  # fmt: skip
+
+
+def test_the_evidence_states_the_result_of_each_program(tools: tuple[Sandbox, Grader]) -> None:
+    found, verdict = judge(tools, join_turns(MIXED))
+    assert found.replay is not None
+    expected = ["equal", "equal", "close", "different", "equal"]
+    assert [block.outcome for block in found.replay.blocks] == expected
+    assert verdict.evidence["each"] == "2 equal, 1 close, 1 different, 1 equal"
+    assert verdict.evidence["blocks"] == "1 close, 1 different, 3 equal"
+    assert read_results(verdict.evidence) == expected
+
+
+def test_programs_with_one_result_are_only_counted(tools: tuple[Sandbox, Grader]) -> None:
+    _, verdict = judge(tools, join_turns(MIXED[:4]))
+    assert verdict.evidence["blocks"] == "2 equal" and "each" not in verdict.evidence
+    assert read_results(verdict.evidence) == ["equal", "equal"]
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        {},
+        {"blocks": "1 close, 3 equal"},
+        {"blocks": "99999999999 equal"},
+        {"blocks": "", "each": "x equal"},
+        {"blocks": "-1 equal"},
+    ],
+)
+def test_evidence_without_the_result_of_each_program_gives_none(evidence: dict[str, str]) -> None:
+    assert read_results(evidence) == []

@@ -132,3 +132,27 @@ def test_a_build_keeps_or_drops_thoughts_of_the_same_cached_calls(
     expected = "2 and 2 is 4" if thoughts == "keep" else ""
     assert split_thought(row["text"]) == (expected, SOLUTION)
     assert row["evidence_level"] == "independent"
+
+
+@pytest.mark.parametrize("thoughts", ["keep", "drop"])
+def test_a_teacher_may_write_thoughts_between_the_marks_of_the_recipe(
+    tmp_path: Path, thoughts: str
+) -> None:
+    question = "What is two plus two, as a number?"
+    (tmp_path / "rows.jsonl").write_text(json.dumps({"q": question, "a": "4"}))
+    messages = messages_of(Prompts(), "cot", Problem("x", question, ""))
+    reply = f"<<plan>>2 and 2 is 4<<end of plan>>\n\n{SOLUTION}"
+    line = {"model": "m", "messages": messages[-1:], "reply": reply}
+    (tmp_path / "calls.jsonl").write_text(json.dumps(line))
+    recipe = tmp_path / "traced.yaml"
+    marks = '\nthoughts: [["<<plan>>", "<<end of plan>>"]]\n'
+    recipe.write_text(RECIPE.format(thoughts=thoughts))
+    unread = build(recipe, tmp_path / "store")
+    recipe.write_text(RECIPE.format(thoughts=thoughts) + marks)
+    read = build(recipe, tmp_path / "store")
+    assert read.digest != unread.digest
+    (row,) = load("traced", tmp_path / "store").to_pylist()
+    expected = "2 and 2 is 4" if thoughts == "keep" else ""
+    assert split_thought(row["text"]) == (expected, SOLUTION)
+    with Store(tmp_path / "store", readonly=True) as store:
+        assert [record["call"]["text"] for _, record in store.ledger("calls").records()] == [reply]

@@ -4,26 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from curator.versions.report.lengths import EDGES, Lengths, measure_lengths
+from curator.versions.lengths import EDGES, Lengths, measure_lengths
 from datastore.engine import Engine
 
 
 def measure(folder: Path, texts: list[str]) -> Lengths:
     with Engine(spill=folder) as engine:
-        engine.sql("CREATE SCHEMA current")
-        engine.sql(
-            "CREATE TABLE current.rationale "
-            "(id INT, subset VARCHAR, kind VARCHAR, instruction VARCHAR, text VARCHAR)"
-        )
-        engine.sql("CREATE TABLE current.row_status (id INT, subset VARCHAR, status VARCHAR)")
-        for number, text in enumerate(texts):
-            engine.connection.execute(
-                "INSERT INTO current.rationale VALUES (?, 's', 'CoT', 'q q', ?)", [number, text]
-            )
-        engine.sql(
-            "INSERT INTO current.row_status SELECT id, subset, 'kept' FROM current.rationale"
-        )
-        (found,) = measure_lengths(engine, lambda text: len(text.split()))
+        engine.sql("CREATE TABLE rows (kind VARCHAR, instruction VARCHAR, text VARCHAR)")
+        for text in texts:
+            engine.connection.execute("INSERT INTO rows VALUES ('CoT', 'q q', ?)", [text])
+        (found,) = measure_lengths(engine, "FROM rows", lambda text: len(text.split()))
     assert sum(count for _, count in found.bins) == found.rows == len(texts)
     return found
 

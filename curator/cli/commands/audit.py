@@ -47,6 +47,14 @@ GoldFromOption = Annotated[
 LicenceOption = Annotated[
     str, typer.Option(metavar="NAME", help="Licence of the dataset, if its card has none.")
 ]
+ThoughtMarksOption = Annotated[
+    tuple[str, str] | None,
+    typer.Option(
+        "--thought-marks",
+        metavar="OPENING CLOSING",
+        help="Further marks around thoughts, as texts. Default: the usual ones.",
+    ),
+]
 FixOption = Annotated[
     str, typer.Option("--fix", metavar="NAME", help="Save the clean rows as version NAME.")
 ]
@@ -89,6 +97,7 @@ def audit(
         int,
         typer.Option("--limit", metavar="N", min=0, help="Maximum number of records; 0 for all."),
     ] = 0,
+    thought_marks: ThoughtMarksOption = None,
     fix: FixOption = "",
     keep_undecided: KeepOption = False,
     report: ReportOption = None,
@@ -121,6 +130,7 @@ def audit(
         licence=licence,
         limit=limit,
         golds_from=gold_from or (),
+        thoughts=(thought_marks,) if thought_marks else (),
         fix=fix,
         keep_undecided=keep_undecided,
     )

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from curator.release.export import Exported
     from curator.release.order import Order
     from curator.rewards.certification import Certificate
+    from curator.versions.lengths import Lengths
 
 HUB = "hub"
 """The only format that is a folder."""
@@ -126,6 +127,8 @@ def export(
         return
     for path, rows in done.files.items():
         print_line(f"Wrote {counted(rows, 'row')} of {manifest.ref} to {path}")
+    for each in done.lengths:
+        print_line(_describe_lengths(each))
     if last := sum(done.unrated):
         print_line(f"{counted(last, 'row')} without a solve rate: last")
     for reason, rows in done.left_out.most_common():
@@ -156,7 +159,22 @@ def _describe(form: str, done: "Exported") -> dict[str, Any]:
         shown["left_out"] = dict(done.left_out.most_common())
     if form in FORMATS and FORMATS[form].steps:
         shown["solutions"] = asdict(done.labelled)
+    if done.lengths:
+        from curator.versions.lengths import plain_lengths
+
+        shown["lengths"] = plain_lengths(done.lengths)
     return shown | (done.pairing.plain() if done.pairing.pairs else {})
+
+
+def _describe_lengths(lengths: "Lengths") -> str:
+    """Return a line with the tokens of the rows of a kind."""
+    from curator.versions.lengths import TOKENIZER
+
+    buckets = ", ".join(f"{name} {rows:,}" for name, rows in lengths.bins if rows)
+    return (
+        f"Tokens ({TOKENIZER}) of {lengths.kind}: median {lengths.median:,}, maximum "
+        f"{lengths.maximum:,}; rows from {buckets}"
+    )
 
 
 def _certified(certificate: "Certificate | None") -> dict[str, Any]:

@@ -14,12 +14,17 @@ def why(
         str,
         typer.Argument(metavar="ROW", help="Id of a row in hex, or at least its first 6 digits."),
     ],
+    whole: Annotated[
+        bool,
+        typer.Option("--whole", help="Print texts and thoughts whole. Default: long ones folded."),
+    ] = False,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
     """Show the history of a row.
 
-    Prints its source, problem and writer, and every verdict with its evidence.
+    Prints its source, problem and writer, its parts (thought, text, programs with their outputs,
+    labelled steps), and every verdict with its evidence.
     """
     from curator.cli.render_rows import print_row_history
     from curator.versions.why import why as read_history
@@ -30,4 +35,4 @@ def why(
     if as_json:
         show_json(history)
     else:
-        print_row_history(history)
+        print_row_history(history, whole)

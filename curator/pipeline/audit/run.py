@@ -12,9 +12,12 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
+
 from curator.checks import CHECKS
 from curator.checks.answer import NO_ANSWER
-from curator.core.errors import SourceError, UsageError, unknown_name
+from curator.core.errors import SourceError, UsageError, to_one_line, unknown_name
+from curator.core.thoughts import Pair
 from curator.core.words import counted
 from curator.pipeline.audit.dataset import Dataset, describe, open_dataset
 from curator.pipeline.audit.findings import Line
@@ -28,7 +31,7 @@ from curator.pipeline.open_context import open_context
 from curator.pipeline.run_options import DEFAULTS, RunOptions
 from curator.pipeline.stages.ingest import ingest, problems_of
 from curator.pipeline.state import Result
-from curator.recipe.schema import IN_EVALS, Limits, Recipe, Subset
+from curator.recipe.schema import IN_EVALS, Limits, Recipe, Subset, ThoughtMarks
 from curator.sources import EVALS, SOURCES, check_reachable
 from curator.sources.detect_columns import Column, detect
 from datastore.files import canonical_json
@@ -81,6 +84,8 @@ class AuditRequest:
     """Licence of the dataset, if its card does not state it."""
     limit: int = 0
     """Maximum number of records to read; 0 for all."""
+    thoughts: Sequence[Pair] = ()
+    """Further marks of thoughts, as a recipe names them."""
     golds_from: Sequence[str] = ()
     """Sources (`gsm8k`) and evaluation sets (`evals/gsm8k`) whose gold answers fill those that the
     dataset does not state. Default: all in the mirror."""
@@ -182,11 +187,23 @@ def _recipe(
             name: Subset.model_validate({"source": section, **subset})
             for name, subset in subsets.items()
         },
+        thoughts=_marks(request.thoughts),
         limits=Limits(quarantine=1.0),
         undecided="keep" if request.keep_undecided else tuple(UNCHECKED),
     )
     recipe._folder = dataset.folder
     return recipe
+
+
+def _marks(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
+    """Return further marks of thoughts. Raises UsageError unless a recipe could name them."""
+    try:
+        return TypeAdapter(tuple[ThoughtMarks, ...]).validate_python(tuple(pairs))
+    except ValidationError:
+        shown = ", ".join(to_one_line(f"'{mark}'", 60) for pair in pairs for mark in pair)
+        raise UsageError(
+            f"Marks of thoughts are two different texts of 3 to 100 characters; saw {shown}."
+        ) from None
 
 
 def _checks(kind: str) -> tuple[str, ...]:

@@ -172,7 +172,7 @@ def needs_verdicts(sampling: Sampling) -> bool:
 def request_identity(
     teacher_session: TeacherSession, subset: Subset, sampling: Sampling
 ) -> dict[str, Any]:
-    """Return all that determines the requests about a problem: model, parameters and prompts."""
+    """Return all that determines the requests about a problem, and how their replies are read."""
     names = {
         TOOL_PROMPT if prompt == "tir" and sampling.tools else prompt
         for writer in subset.writers
@@ -182,13 +182,15 @@ def request_identity(
         names.add("repair")
     prompts = teacher_session.prompts(sampling)
     settings = teacher_session.settings
-    return {
+    identity = {
         "family": settings.family,
         "model": settings.model,
         "parameters": settings.parameters,
         "sampling": canonical(sampling),
         "prompts": {name: prompts.digest(name) for name in sorted(names)},
     }
+    marks = teacher_session.thoughts
+    return identity | ({"thoughts": list(marks)} if marks else {})
 
 
 def prompt_of(writer: str, kind: Kind, sampling: Sampling) -> str:

@@ -142,6 +142,11 @@ class Format:
     """Whether the format has solutions with labelled steps (`curator.release.labelled`); its
     batches have the columns `LABELLED`, too."""
 
+    @property
+    def solutions(self) -> bool:
+        """Whether a row of the format is a row of the version with its solution, if it has one."""
+        return not (self.prompts or self.pairs or self.steps)
+
     def write(
         self, batches: "Iterator[pa.RecordBatch]", target: Path, overwrite: bool = False
     ) -> int:

@@ -24,9 +24,9 @@ from curator.core.recall import RECALL_VERSION, find_recall
 from curator.core.words import counted, verb
 from curator.versions.content import Content
 from curator.versions.golds.doubts import DoubtedGolds
+from curator.versions.lengths import SAMPLE, TOKENIZER, measure_lengths, sampled
 from curator.versions.report import figures
 from curator.versions.report.figures import STATUSES, SubsetFigures
-from curator.versions.report.lengths import SAMPLE, measure_lengths
 from curator.versions.report.mathinstruct import (
     PUBLISHED,
     ROWS,
@@ -36,12 +36,21 @@ from curator.versions.report.mathinstruct import (
 from curator.versions.report.question_kinds import count_question_kinds
 from curator.versions.report.sample import read_sample, sample_quarantine, sample_rows
 from curator.versions.report.solve_rates import count_solve_rates
+from curator.versions.report.texts import MAX_TEXT
 from datastore.engine import Engine
 
 TEMPLATES = Path(__file__).parent / "templates"
 STATIC = Path(__file__).parent / "static"
 STYLES = ("style.css", "temml.css")
-SCRIPTS = ("temml/temml.min.js", "latex.js", "code.js", "marks.js", "detail.js", "browser.js")
+SCRIPTS = (
+    "temml/temml.min.js",
+    "latex.js",
+    "code.js",
+    "marks.js",
+    "parts.js",
+    "detail.js",
+    "browser.js",
+)
 
 STATUS_NAMES = {
     "kept": "kept",
@@ -80,6 +89,13 @@ class VersionInfo:
     """Calls of the recipe by model: calls, failed, tokens, money."""
 
 
+_KEPT = "(FROM current.row_status WHERE status = 'kept')"
+_LENGTHS = (
+    "SELECT kind, instruction, text FROM current.rationale "
+    f"SEMI JOIN ({sampled(_KEPT)}) USING (id, subset)"
+)
+
+
 def render_report(engine: Engine, version: VersionInfo, count: Callable[[str], int]) -> str:
     """Return the page of a version; `count` counts the tokens of a text."""
     content = version.content
@@ -108,8 +124,9 @@ def render_report(engine: Engine, version: VersionInfo, count: Callable[[str], i
         kinds=_compare_kinds(subsets),
         columns=[(column, figures.count_column(engine, column)) for column in ("field", "level")],
         questions=count_question_kinds(engine),
-        lengths=measure_lengths(engine, count),
+        lengths=measure_lengths(engine, _LENGTHS, count),
         length_sample=SAMPLE,
+        tokenizer=TOKENIZER,
         rules=figures.count_rules(engine),
         votes=figures.count_votes(engine),
         levels=levels,
@@ -210,11 +227,21 @@ def render_page(template: str, rows: Sequence[Mapping[str, Any]], **values: Any)
         "script": Markup(script),
         "data": Markup(embed_json({"names": STATUS_NAMES, "rows": rows})),
         "row_count": len(rows),
+        "long_texts": _count_long(rows),
         "counted": counted,
         "verb": verb,
         "policy": _security_policy(style, script),
     }
     return environment.get_template(f"{template}.jinja").render(**values)
+
+
+def _count_long(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Return how many rationales are long, and how many of them are whole on the page."""
+    return {
+        "all": sum("tl" in row for row in rows),
+        "whole": sum("whole" in row for row in rows),
+        "most": MAX_TEXT,
+    }
 
 
 def embed_json(value: Any) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from curator.checks.question_kind import KINDS, find_kinds
-from curator.versions.report.lengths import SAMPLE
+from curator.versions.lengths import SAMPLE
 from datastore.engine import Engine
 
 

@@ -6,32 +6,23 @@ so the rows with the smallest ids are a fair sample, and the same one each time.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from curator.checks.replayed import read_results
+from curator.core.arrow import to_labelled_steps
 from curator.core.model import verdict_word
+from curator.versions.report.texts import MAX_TEXT, PageText, choose_whole, share_evenly
 from datastore.engine import Engine
 
 MAX_ROWS = 3_000
 """Maximum number of rows on a page."""
 MAX_QUARANTINED = 300
 """Maximum number of quarantined records on a page."""
-MAX_TEXT = 6_000
-"""Maximum number of characters of a text on a page."""
+BATCH = 64
+"""Number of rationales in memory at a time: a text may have a million characters."""
 MAX_EVIDENCE = 600
 """Maximum number of characters of one piece of evidence."""
-
-
-def share_evenly(sizes: Iterable[int], total: int) -> int:
-    """Return how many rows each group may give so that all groups together give at most `total`."""
-    rest, share = total, 0
-    ordered = sorted(sizes)
-    for place, size in enumerate(ordered):
-        share = rest // (len(ordered) - place)
-        if size > share:
-            return max(1, share)
-        rest -= size
-    return max(1, ordered[-1] if ordered else share)
 
 
 def sample_rows(engine: Engine, candidates: str) -> int:
@@ -54,24 +45,57 @@ def read_sample(engine: Engine, order: Sequence[str]) -> list[dict[str, Any]]:
     """Return the sampled rows by subset, status, reason and id.
 
     Keys are short because a page has thousands of rows: s subset, st status, r reason, k kind,
-    w writer, q instruction, t text, v verdicts, c choices; ql and tl are the lengths of cut texts.
+    w writer, q instruction, t rationale (`PageText.plain`), v verdicts, c choices; ql is the length
+    of an instruction that is cut, tl that of a long rationale, and whole states that it is whole.
     """
     schemas = engine.sql("SELECT DISTINCT schema FROM page_row ORDER BY 1").fetchall()
     rows = [row for (schema,) in schemas for row in _read_rows(engine, schema)]
     place = {name: number for number, name in enumerate(order)}
-    return sorted(
-        rows, key=lambda row: (place.get(row["s"], len(place)), row["st"], row["r"], row["id"])
-    )
+    rows.sort(key=lambda row: (place.get(row["s"], len(place)), row["st"], row["r"], row["id"]))
+    sizes = [("\0".join((row["s"], row["st"], row["r"])), row["tl"]) for row in rows]
+    for row, whole in zip(rows, choose_whole(sizes), strict=True):
+        if whole:
+            row["whole"] = 1
+        if row["tl"] <= MAX_TEXT:
+            del row["tl"]
+    _add_texts(engine, [schema for (schema,) in schemas], rows)
+    return rows
+
+
+def _add_texts(engine: Engine, schemas: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
+    """Add the rationales of the rows, and those that they replace."""
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        found.setdefault((row["s"], row["id"]), []).append(row)
+    for schema in schemas:
+        for key, text in _read_texts(engine, f"{schema}.rationale", "id", schema):
+            for row in found[key]:
+                shown = PageText(text.kind, text.text, text.steps, row.pop("results", ()))
+                row["t"] = shown.plain(whole="whole" in row)
+    if _has_schema(engine, "previous"):
+        for key, text in _read_texts(engine, "previous.rationale", "replaces"):
+            for row in found[key]:
+                row["before"] = text.plain(whole=False)
+
+
+def _read_texts(
+    engine: Engine, rationales: str, column: str, schema: str = ""
+) -> Iterator[tuple[tuple[str, str], PageText]]:
+    """Yield the rationale that a column of `page_row` names, with subset and id of the row."""
+    query = f"""
+        SELECT p.subset, lower(hex(p.id)), w.kind, w.text, w.labelled_steps
+        FROM {rationales} w JOIN page_row p ON p.{column} = w.id AND p.subset = w.subset
+        {f"WHERE p.schema = '{schema}'" if schema else ""}
+    """
+    for batch in engine.batches(query, size=BATCH):
+        for subset, row_id, kind, text, steps in zip(
+            *(each.to_pylist() for each in batch.columns), strict=True
+        ):
+            yield (subset, row_id), PageText(kind, text, to_labelled_steps(steps))
 
 
 def _read_rows(engine: Engine, schema: str) -> list[dict[str, Any]]:
-    replaced = (
-        f"SELECT id, subset, left(text, {MAX_TEXT}) AS before FROM previous.rationale "
-        "SEMI JOIN (SELECT replaces AS id, subset FROM page_row WHERE replaces IS NOT NULL) "
-        "USING (id, subset)"
-        if _has_schema(engine, "previous")
-        else "SELECT NULL::BLOB AS id, '' AS subset, '' AS before WHERE false"
-    )
+    """Return the rows of a schema without their rationales; tl is the length of each."""
     query = f"""
         WITH chosen AS (SELECT * FROM page_row WHERE schema = '{schema}'),
         rationales AS (SELECT * FROM {schema}.rationale SEMI JOIN chosen USING (id, subset)),
@@ -79,36 +103,41 @@ def _read_rows(engine: Engine, schema: str) -> list[dict[str, Any]]:
             SELECT row_id, list({{'check': "check", 'version': version, 'outcome': outcome,
                 'reason': reason, 'evidence': evidence}} ORDER BY screen, place) AS verdicts
             FROM {schema}.verdict SEMI JOIN chosen ON chosen.id = row_id GROUP BY row_id
-        ),
-        replaced AS ({replaced})
+        )
         SELECT a.subset, a.status, a.rule, lower(hex(a.id)), a.changes, w.kind, w.writer,
-            left(w.instruction, {MAX_TEXT}), length(w.instruction), left(w.text, {MAX_TEXT}),
-            length(w.text), left(q.gold, {MAX_EVIDENCE}),
+            left(w.instruction, {MAX_TEXT}), length(w.instruction),
+            greatest(length(w.text), coalesce(list_sum(list_transform(
+                w.labelled_steps, lambda each: length(each.text))), 0))::BIGINT,
+            left(q.gold, {MAX_EVIDENCE}),
             list_transform(q.choices, lambda each: left(each, {MAX_EVIDENCE})),
-            q.field, q.level, q.licence,
-            q.source, q.place, v.verdicts, replaced.before
+            q.field, q.level, q.licence, q.source, q.place, v.verdicts
         FROM chosen a JOIN rationales w USING (id, subset)
             LEFT JOIN (SELECT * FROM {schema}.problem
                 SEMI JOIN rationales ON rationales.problem_id = problem.id) q
                 ON q.id = w.problem_id
             LEFT JOIN verdict_lists v ON v.row_id = a.id
-            LEFT JOIN replaced ON replaced.id = a.replaces AND replaced.subset = a.subset
     """
     keys = (
-        *("s", "st", "r", "id", "changes", "k", "w", "q", "ql", "t", "tl", "gold", "c"),
-        *("field", "level", "licence", "source", "place", "v", "before"),
+        *("s", "st", "r", "id", "changes", "k", "w", "q", "ql", "tl", "gold", "c"),
+        *("field", "level", "licence", "source", "place", "v"),
     )
-    always = ("s", "st", "r", "id", "q", "t", "v")
+    always = ("s", "st", "r", "id", "q", "tl", "v")
     rows = []
     for values in engine.sql(query).fetchall():
         row = dict(zip(keys, values, strict=True))
-        row["v"] = [_plain_verdict(each) for each in row["v"] or ()]
+        verdicts = row["v"] or ()
+        row["v"] = [_plain_verdict(each) for each in verdicts]
+        row["results"] = _results(verdicts)
         if row["ql"] <= MAX_TEXT:
             del row["ql"]
-        if row["tl"] <= MAX_TEXT:
-            del row["tl"]
         rows.append({key: value for key, value in row.items() if value or key in always})
     return rows
+
+
+def _results(verdicts: Sequence[dict[str, Any]]) -> list[str]:
+    """Return the results of the replay of a row's programs; empty without one."""
+    replays = (json.loads(each["evidence"]) for each in verdicts if each["check"] == "replayed")
+    return next(map(read_results, replays), [])
 
 
 def _has_schema(engine: Engine, name: str) -> bool:

@@ -24,6 +24,7 @@ from curator.versions.queries import (
     stopping_verdicts,
     version_rationales,
     version_verdicts,
+    with_steps,
 )
 from curator.versions.report import VersionInfo, render_comparison, render_report
 from curator.versions.views import quarantine_sql
@@ -72,7 +73,8 @@ def create_tables(engine: Engine, store: Store, manifest: Manifest, schema: str)
     stopped = stopping_verdicts(verdicts, content_of(manifest).recipe.undecided)
     for statement in (
         f"CREATE SCHEMA {schema}",
-        f"CREATE VIEW {schema}.rationale AS {version_rationales(store, manifest)}",
+        f"CREATE VIEW {schema}.rationale AS "
+        f"{with_steps(f'({version_rationales(store, manifest)})')}",
         f"CREATE VIEW {schema}.problem AS SELECT * FROM {problems} "
         "QUALIFY row_number() OVER (PARTITION BY id ORDER BY place) = 1",
         f"CREATE VIEW {schema}.verdict AS {verdicts}",

@@ -1,4 +1,4 @@
-"""Large versions: the page holds a sample of rows, says so, and loads fast."""
+"""Large versions: the page holds a sample of rows, says so, and draws no more than is in view."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,6 @@ from datastore.store import Store
 from tests.versions.report.browser import Browser
 
 ROWS = 4_000
-LOAD_S = 3.0
 RECIPE = """\
 name: large
 about: rows as long as the text on a page
@@ -47,19 +46,20 @@ def test_a_page_states_which_share_of_the_rows_it_lists(page: Path) -> None:
     assert f"{MAX_ROWS:,} of {ROWS:,} rows and records (75.0%) are listed" in text
 
 
-def test_the_largest_page_loads_within_three_seconds(tab: Browser, page: Path) -> None:
+def test_the_largest_page_draws_only_the_rows_in_view(tab: Browser, page: Path) -> None:
     tab.open(page)
-    loaded = tab.evaluate("performance.timing.loadEventEnd - performance.timing.navigationStart")
-    assert loaded < LOAD_S * 1000
-    assert tab.evaluate("document.querySelectorAll('.item').length") > 5
+    drawn = tab.evaluate("document.querySelectorAll('.item').length")
+    assert 5 < drawn < 100
+    assert tab.evaluate("document.getElementsByTagName('*').length") < ROWS
 
 
-def test_a_search_in_the_largest_page_takes_less_than_a_second(tab: Browser, page: Path) -> None:
+def test_a_search_in_the_largest_page_finds_nothing_where_nothing_is(
+    tab: Browser, page: Path
+) -> None:
     tab.open(page)
-    milliseconds = tab.evaluate(
-        "(() => {const s = document.getElementById('search'), t = performance.now(); "
-        "s.value = 'then some nothing'; document.getElementById('by-kind')"
-        ".dispatchEvent(new Event('change')); return performance.now() - t})()"
+    tab.evaluate(
+        "(() => {document.getElementById('search').value = 'then some nothing'; "
+        "document.getElementById('by-kind').dispatchEvent(new Event('change'))})()"
     )
     assert tab.evaluate("document.getElementById('count').textContent").startswith("0 of ")
-    assert milliseconds < 1000
+    assert tab.evaluate("document.querySelectorAll('.item').length") == 0

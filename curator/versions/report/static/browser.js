@@ -26,7 +26,7 @@
     select.disabled = counts.size < 2;
   }
 
-  const searchText = (row) => [row.id, row.s, row.r, row.q, row.t, row.before, row.gold, row.field, row.level,
+  const searchText = (row) => [row.id, row.s, row.r, row.q, textOf(row.t), textOf(row.before), row.gold, row.field, row.level,
     row.place, ...row.v.map((each) => Object.values(each[3]).join(' '))].join('\n').toLowerCase();
 
   function applyFilters() {

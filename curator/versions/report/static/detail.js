@@ -31,8 +31,8 @@ function showRow(place, row, names, marked) {
   if (row.r) place.append(make('p', row.r, 'meta'));
   const program = row.k === 'PoT';
   addText(place, row.st === 'quarantined' ? 'Record' : 'Instruction', row.q, row.ql, row.st === 'quarantined');
-  if (row.before !== undefined) addText(place, 'Before', row.before, 0, program);
-  if (row.t) addText(place, row.before === undefined ? (program ? 'Program' : 'Rationale') : 'After', row.t, row.tl, program);
+  if (row.before !== undefined) addRationale(place, 'Before', row.before, program, row.id);
+  if (row.t) addRationale(place, row.before === undefined ? (program ? 'Program' : 'Rationale') : 'After', row.t, program, row.id);
   if (row.c && !row.c.every((each) => row.q.includes(each))) addChoices(place, row.c);
   if (row.gold) addText(place, 'Gold answer', row.gold, 0, false);
   if (row.changes) addList(place, 'Verdicts that changed', row.changes.map((text) => [text]));
