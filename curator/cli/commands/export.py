@@ -1,5 +1,6 @@
 """The command `curator export`."""
 
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -102,8 +103,9 @@ def export(
     certifiable = [HUB, *(name for name, each in FORMATS.items() if each.prompts)]
     if certify and form not in certifiable:
         raise UsageError(f"--certify needs one of the formats {', '.join(certifiable)}")
-    with open_existing(store) as opened, Progress() as progress:
-        certificate = certificate_of(certify, progress.progress)
+    readonly = not (certify and os.access(store, os.W_OK))
+    with open_existing(store, readonly) as opened, Progress() as progress:
+        certificate = certificate_of(certify, progress.progress, opened)
         manifest = opened.versions.get(version)
         target = output or Path(f"{manifest.name}-{manifest.number}-{form}{suffix}")
         if form == HUB:
