@@ -27,7 +27,7 @@ from curator.pipeline.sample import SampleRequest, digest_sets, sample
 from curator.recipe.yaml_document import read_document
 from curator.release.export import export
 from curator.teacher import TeacherSettings
-from curator.teacher.local_server import digest_model
+from curator.teacher.local_server import COMMAND, digest_model, serve
 from datastore.locks import try_lock
 from datastore.store import Store
 from datastore.versions import Manifest
@@ -131,7 +131,7 @@ def endpoint_of(model: str, address: str, parameters: Mapping[str, object]) -> T
 
 
 def score_model(
-    trained: Trained, evaluation: Evaluation, folder: Path, serve: ModelServer
+    trained: Trained, evaluation: Evaluation, folder: Path, start: ModelServer
 ) -> tuple[Result, Path]:
     """Sample a model and score it, unless that is done; return the result and its file.
 
@@ -149,13 +149,13 @@ def score_model(
     if not samples.exists():
         options.listener.note(f"{trained.name}: sampling")
         with (
-            serve(trained.model) as address,
+            start(trained.model) as address,
             Store(evaluation.store) as opened,
             write_aside(samples) as temporary,
         ):
             settings = endpoint_of(trained.model, address, evaluation.parameters)
             problems = sample(evaluation.sampling, settings, opened, options)
-            write_samples(_check_server(problems, address), temporary)
+            write_samples(check_server(problems, address), temporary)
     if not file.exists():
         options.listener.note(f"{trained.name}: scoring")
         grade = partial(grade_in_shards, store=evaluation.store, options=options)
@@ -164,7 +164,7 @@ def score_model(
     return read_result(file), file
 
 
-def _check_server(problems: Iterable[SampledProblem], address: str) -> Iterator[SampledProblem]:
+def check_server(problems: Iterable[SampledProblem], address: str) -> Iterator[SampledProblem]:
     """Yield the problems; raise TeacherError if calls failed and the server is gone."""
     failed = 0
     for problem in problems:
@@ -184,6 +184,23 @@ def _answers(address: str) -> bool:
             return True
     except OSError:
         return False
+
+
+def model_server(command: str) -> ModelServer:
+    """Return what serves each model, by default with `transformers serve`.
+
+    It raises UsageError if the command names no model.
+    """
+
+    def start(model: str) -> AbstractContextManager[str]:
+        if command and "{model}" not in command:
+            raise UsageError(
+                f"The server command '{command}' lacks {{model}}, in whose place each model's "
+                "folder is written."
+            )
+        return serve(model, command or COMMAND)
+
+    return start
 
 
 @contextmanager

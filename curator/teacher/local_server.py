@@ -42,17 +42,16 @@ def serve(model: str, command: str = COMMAND) -> Iterator[str]:
 
     `{model}` and `{port}` in `command` are replaced; the command is not run in a shell. The server
     ends with the thread that called this function, even if that is killed. Raises UsageError if
-    the command lacks `{model}` or `{port}`, the program does not exist, or transformers would load
+    the command lacks `{port}`, the program does not exist, or transformers would load
     more of the model than data (other servers are not checked), TeacherError with the server's last
     output if it ends.
     """
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     values = {"{model}": model, "{port}": str(port)}
-    if missing := [each for each in values if each not in command]:
+    if "{port}" not in command:
         raise UsageError(
-            f"The server command '{command}' lacks {' and '.join(missing)}, in whose place the "
-            "model's folder and a free port are written."
+            f"The server command '{command}' lacks {{port}}, in whose place a free port is written."
         )
     try:
         words = split(command)
