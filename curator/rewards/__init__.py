@@ -16,8 +16,9 @@ An answer that is equal to the gold but leaves the computation to the grader (`1
 
 All functions may be called from any thread, process (forked or spawned) or Ray worker; in an event
 loop, call them by `asyncio.to_thread`. Importing this package starts nothing. What rules do not
-decide goes to child processes; a comparison that exceeds `wall_s` seconds or 1 GB is undecided and
-delays no more than its own result. Not covered: a process that is forked by other code than
+decide goes to two child processes per batch; a comparison that exceeds `wall_s` seconds or 1 GB is
+undecided and its process is replaced, so that n different ones that hang delay their batch by n / 2
+times `wall_s` and the start of a process. Not covered: a process that is forked by other code than
 Python's, which must not call these functions before and after the fork.
 """
 
