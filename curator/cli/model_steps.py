@@ -4,8 +4,10 @@ In: a version, a training recipe, a model. Out: files in the folder of the run, 
 inputs, so that a rerun resumes and repeats only what a change affects.
 """
 
+import errno
 import gc
 import json
+import os
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -15,13 +17,12 @@ from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from curator import answers
-from curator.core.errors import TeacherError, UsageError
+from curator.core.errors import CuratorError, TeacherError, UsageError
 from curator.core.files import write_aside
 from curator.core.progress import Listener
 from curator.core.samples import SampledProblem, write_samples
 from curator.core.words import counted
-from curator.pipeline.grade import grade_in_shards
+from curator.pipeline.grade import RULES, grade_in_shards
 from curator.pipeline.run_options import RunOptions
 from curator.pipeline.sample import SampleRequest, digest_sets, sample
 from curator.recipe.yaml_document import read_document
@@ -38,6 +39,7 @@ from trainers.recipe import PART, SFT, Training, load_training
 from trainers.run import IGNORED_KEYS
 from trainers.sft import train_sft
 
+NO_SPACE = os.strerror(errno.ENOSPC)
 ModelServer = Callable[[str], AbstractContextManager[str]]
 """Serves a model, by its folder or Hub id; yields the address of its endpoint."""
 
@@ -106,7 +108,14 @@ def train_model(training: SFT, name: str, listener: Listener) -> Path:
         if missing:
             raise UsageError(f"{training.name} for {release} needs {'; '.join(missing)}")
     listener.note(f"{name}: training")
-    train_sft(training, listener.note)
+    try:
+        train_sft(training, listener.note)
+    except Exception as error:  # safetensors and torch have exceptions of their own for it
+        if NO_SPACE not in str(error):
+            raise
+        raise CuratorError(
+            f"Cannot write {folder}: {NO_SPACE}. Free some space, then rerun to resume."
+        ) from error
     _free_gpu()
     return folder
 
@@ -145,7 +154,7 @@ def score_model(
     key = sha256(text.encode()).hexdigest()[:12]
     folder.mkdir(parents=True, exist_ok=True)
     samples = folder / f"{key}.samples.jsonl"
-    file = folder / f"{key}-{answers.VERSION}.json"
+    file = folder / f"{key}-{RULES}.json"
     if not samples.exists():
         options.listener.note(f"{trained.name}: sampling")
         with (
