@@ -49,10 +49,6 @@ def serve(model: str, command: str = COMMAND) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     values = {"{model}": model, "{port}": str(port)}
-    if "{port}" not in command:
-        raise UsageError(
-            f"The server command '{command}' lacks {{port}}, in whose place a free port is written."
-        )
     try:
         words = split(command)
     except ValueError as error:
@@ -65,6 +61,10 @@ def serve(model: str, command: str = COMMAND) -> Iterator[str]:
         raise UsageError(
             f"There is no program '{command.partition(' ')[0]}' to serve a model. Install "
             "transformers with `pip install 'mathcurator[model]'`, or name another server."
+        )
+    if "{port}" not in command:
+        raise UsageError(
+            f"The server command '{command}' lacks {{port}}, in whose place a free port is written."
         )
     if words[0] == COMMAND.partition(" ")[0]:
         check_served_model(model)
