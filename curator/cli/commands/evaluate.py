@@ -86,9 +86,9 @@ def evaluate(
         return
     from curator.pipeline.grade import grade_in_shards
     from curator.sources import parse_columns
+    from curator.sources.sample_files import COLUMNS
     from trainers.evaluation.evaluate import write_result
     from trainers.evaluation.evaluate_files import evaluate_files
-    from curator.sources.sample_files import COLUMNS
 
     named = parse_columns(columns, COLUMNS)
     make_parents(output, plot)
