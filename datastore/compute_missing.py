@@ -10,7 +10,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 COMMIT = 64
-"""Records per sync of the ledger, and so the maximum number of results that a kill loses."""
+"""Default of records per sync of the ledger: the maximum number of results that a kill loses."""
 
 
 def compute_missing(
@@ -19,18 +19,19 @@ def compute_missing(
     items: Sequence[T],
     work: Callable[[Sequence[T]], Iterator[dict[str, Any]]],
     keep: Callable[[dict[str, Any]], bool] = lambda record: True,
+    commit: int = COMMIT,
 ) -> list[dict[str, Any]]:
     """Return the ledger's record of each item; `work` makes the missing ones, each key once.
 
-    Records are durable, `COMMIT` at a time, before they are returned, except those that `keep`
+    Records are durable, `commit` at a time, before they are returned, except those that `keep`
     declines.
     """
     records = ledger.get_many(keys)
     missing = {key: item for key, item in zip(keys, items, strict=True) if key not in records}
     computed = zip(missing, work(list(missing.values())), strict=True) if missing else ()
-    for commit in chunks(computed, COMMIT):
-        ledger.put_many({key: record for key, record in commit if keep(record)})
-        records.update(commit)
+    for chunk in chunks(computed, commit):
+        ledger.put_many({key: record for key, record in chunk if keep(record)})
+        records.update(chunk)
     return [records[key] for key in keys]
 
 

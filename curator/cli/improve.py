@@ -28,16 +28,19 @@ from curator.cli.model_steps import (
     endpoint_of,
     export_release,
     load_sft,
+    lock_folder,
     score_model,
     train_model,
 )
-from curator.core.errors import BudgetReached, UsageError
+from curator.core.errors import BudgetReached, TeacherError, UsageError
 from curator.core.solve_rates import select_rates
+from curator.core.words import counted
 from curator.pipeline.build import find_inputs, run_stages
 from curator.pipeline.freeze import check_has_rows, freeze
 from curator.pipeline.open_context import open_context
 from curator.pipeline.run_options import RunOptions
 from curator.pipeline.sample import SampleRequest, find_sets
+from curator.pipeline.state import Result as BuildResult
 from curator.recipe.load import load_recipe
 from curator.recipe.schema import Recipe
 from curator.teacher import Budget, TeacherSettings
@@ -111,7 +114,8 @@ def improve(
     """Return the base model and the model of each round; files go to a folder of the recipe's name.
 
     Raises UsageError if the recipe samples nothing from a teacher, if no solution of a round
-    passes, and with the command to run first if training needs several processes.
+    passes, if another process works in the folder, and with the command to run first if training
+    needs several processes; TeacherError if calls remain without a reply.
     """
     # Validate all inputs before the first long step.
     recipe = load_recipe(request.recipe)
@@ -119,8 +123,20 @@ def improve(
     find_sets(request.sampling)
     base = load_sft(request.training, request.overrides, "release")
     evaluation = Evaluation(request.sampling, request.parameters, store, options)
-    folder /= recipe.name
-    trained, version, rows = Trained(BASE, base.model), "", 0
+    with lock_folder(folder / recipe.name):
+        return _run_rounds(request, recipe, base.model, evaluation, folder / recipe.name, serve)
+
+
+def _run_rounds(
+    request: ImproveRequest,
+    recipe: Recipe,
+    base: str,
+    evaluation: Evaluation,
+    folder: Path,
+    serve: ModelServer,
+) -> list[Round]:
+    store, options = evaluation.store, evaluation.options
+    trained, version, rows = Trained(BASE, base), "", 0
     rounds: list[Round] = []
     for number in range(request.rounds + 1):
         with keep_server(serve) as kept:
@@ -190,12 +206,23 @@ def _build(recipe: Recipe, message: str, store: Path, options: RunOptions) -> Ma
     """Build a version; return the existing one of this content, which need not be the newest."""
     with Store(store) as opened, open_context(opened, recipe, options) as context:
         result = run_stages(context, *find_inputs(context))
+        _check_answered(recipe, result)
         check_has_rows(recipe.name, result)
         try:
             digest = sha256(canonical_json(result.content.plain())).hexdigest()
             return opened.versions.get(digest)
         except NotFound:
             return freeze(context, result, message, [])
+
+
+def _check_answered(recipe: Recipe, result: BuildResult) -> None:
+    """Raise TeacherError if calls failed that a rerun repeats: the round would not be the same."""
+    taught = [each.taught for each in result.content.subsets.values() if each.taught]
+    if failed := sum(each.unanswered for each in taught):
+        raise TeacherError(
+            f"{counted(failed, 'call')} of {recipe.name} failed, as the model's server stopped or "
+            "was too slow. Rerun the command to resume with these calls."
+        )
 
 
 def measure_solve_rate(store: Path, manifest: Manifest) -> Interval | None:

@@ -1,6 +1,6 @@
 """Arguments and options that several commands share, each declared once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from inspect import Parameter, signature
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import typer
 
 from curator.cli.complete import complete_recipes, complete_versions
+from curator.core.errors import UsageError
 
 DEFAULT_STORE = Path(".curator")
 
@@ -181,6 +182,15 @@ CertifyOption = Annotated[
     ),
 ]
 
+
+def refuse_without_effect(context: typer.Context, names: Iterable[str], where: str) -> None:
+    """Raise UsageError if one of these parameters was given, which have no effect `where`."""
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if parameter.name in names and source and source.name == "COMMANDLINE":
+            raise UsageError(f"{parameter.opts[-1]} has no effect {where}. Leave it out.")
+
+
 RUN_FLAGS: dict[str, dict[str, Any]] = {
     "mirror": {"mirror": MirrorOption},
     "allow_missing": {"allow_missing": MissingOption},
@@ -206,6 +216,8 @@ def run_options(*fields: str) -> Callable[[Callable[..., None]], Callable[..., N
             from curator.teacher import Budget
 
             chosen = {flag: values.pop(flag) for flag in flags}
+            if chosen.get("address") and chosen["executor"] != "ray":
+                raise UsageError("--address has no effect without --executor ray. Add it.")
             if "budget" in fields:
                 limits = {name: chosen.pop(f"max_{name}") for name in ("money", "tokens", "calls")}
                 chosen["budget"] = Budget(**limits)

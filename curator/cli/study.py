@@ -15,6 +15,7 @@ from curator.cli.model_steps import (
     Trained,
     export_release,
     load_sft,
+    lock_folder,
     score_model,
     train_model,
 )
@@ -23,6 +24,7 @@ from curator.pipeline.build import build
 from curator.pipeline.run_options import RunOptions
 from curator.pipeline.sample import SampleRequest, find_sets
 from curator.recipe.load import load_recipe
+from curator.recipe.schema import Recipe
 from curator.recipe.yaml_document import shipped_recipes
 from curator.versions.content import content_of
 from trainers.evaluation.evaluate import Result
@@ -83,16 +85,25 @@ def study(
     find_sets(request.sampling)
     load_sft(request.training, request.overrides, "release")
     evaluation = Evaluation(request.sampling, request.parameters, store, options)
-    results = []
-    for recipe in recipes:
-        options.listener.note(f"{recipe.name}: building")
-        manifest = build(recipe, store, options=options)
-        run_folder = folder / recipe.name
-        release = export_release(store, manifest, run_folder)
-        training = load_sft(request.training, request.overrides, str(release))
-        model = train_model(training, recipe.name, options.listener) / "model"
-        trained = Trained(recipe.name, str(model), release)
-        result, file = score_model(trained, evaluation, run_folder, serve)
-        count = content_of(manifest).rows.count
-        results.append(MixtureResult(recipe.name, manifest.ref, count, result, file))
-    return results
+    with lock_folder(folder):
+        return [_train_and_score(request, each, folder, evaluation, serve) for each in recipes]
+
+
+def _train_and_score(
+    request: StudyRequest,
+    recipe: Recipe,
+    folder: Path,
+    evaluation: Evaluation,
+    serve: ModelServer,
+) -> MixtureResult:
+    store, options = evaluation.store, evaluation.options
+    options.listener.note(f"{recipe.name}: building")
+    manifest = build(recipe, store, options=options)
+    run_folder = folder / recipe.name
+    release = export_release(store, manifest, run_folder)
+    training = load_sft(request.training, request.overrides, str(release))
+    model = train_model(training, recipe.name, options.listener) / "model"
+    trained = Trained(recipe.name, str(model), release)
+    result, file = score_model(trained, evaluation, run_folder, serve)
+    count = content_of(manifest).rows.count
+    return MixtureResult(recipe.name, manifest.ref, count, result, file)

@@ -1,8 +1,8 @@
 """Files of attempts: a model's solutions that a recipe names under `attempts`.
 
 In: the files of a recipe. Out: an object of solutions per file, which a version keeps, so that it
-can be checked again without the file. Two forms are read: problems with their samples, as
-`curator sample` writes them, and any file with columns of questions and responses that
+can be checked again without the file. Read are files of samples as `curator evaluate` reads them,
+of any container and compressed or not, and any file with columns of questions and responses that
 `curator golds --answers` reads. A record that cannot be read is kept with its reason.
 """
 
@@ -16,16 +16,17 @@ from typing import Any
 import pyarrow as pa
 
 from curator.core import arrow
-from curator.core.errors import MALFORMED, UsageError
-from curator.core.json_text import parse_json
-from curator.core.model import Problem
-from curator.core.samples import MAX_LINE_BYTES, to_problem
+from curator.core.errors import UsageError
+from curator.core.model import Problem, QuarantinedRecord
+from curator.core.samples import SampledProblem, to_problem
 from curator.core.thoughts import rewrite_marks
 from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.golds.model_answers import without_frame
 from curator.pipeline.overlap import read_dataset
 from curator.recipe.schema import AttemptsFile, Recipe
 from curator.sources.fields import quarantine
+from curator.sources.readers.detect import Record
+from curator.sources.sample_files import holds_logs, read_any_samples, read_own
 from datastore.text import make_storable
 
 SOLUTIONS = pa.schema(
@@ -33,8 +34,6 @@ SOLUTIONS = pa.schema(
 )
 """Solutions by question; where `reason` is not empty, `text` is a record that cannot be read."""
 NOT_SAMPLES = "not a problem with samples"
-FIRST_LINES = 100
-"""Lines of a file that may be malformed before its form is known."""
 BATCH = 1_000
 _CODE = (
     __name__,
@@ -109,40 +108,33 @@ def _batches(rows: Iterator[Row]) -> Iterator[pa.RecordBatch]:
 
 
 def _read_solutions(path: Path) -> Iterator[Row]:
-    if _has_samples(path):
-        yield from _read_samples(path)
-        return
-    for record in read_dataset(str(path), responses=True, required=("question", "response")):
-        if isinstance(record, Problem):
-            kind = "PoT" if record.program else "CoT"
-            question = without_frame(record.question)
-            yield record.place, question, kind, record.program or record.solution, ""
-        else:
-            yield record.place, "", "", record.raw, record.reason
+    if own := read_own(path):
+        yield from _read_samples(own)
+    elif holds_logs(path):
+        for problem in read_any_samples(path):
+            yield from _solutions(problem, f"{path.name} problem {problem.id}")
+    else:
+        for record in read_dataset(str(path), responses=True, required=("question", "response")):
+            if isinstance(record, Problem):
+                kind = "PoT" if record.program else "CoT"
+                question = without_frame(record.question)
+                yield record.place, question, kind, record.program or record.solution, ""
+            else:
+                yield record.place, "", "", record.raw, record.reason
 
 
-def _has_samples(path: Path) -> bool:
-    """Return whether the first JSON object among the first lines is a problem with samples."""
-    with path.open("rb") as file:
-        lines = iter(lambda: file.readline(MAX_LINE_BYTES), b"")
-        for line in islice(filter(bytes.strip, lines), FIRST_LINES):
-            try:
-                row = parse_json(line)
-            except MALFORMED:
-                continue
-            if isinstance(row, dict):
-                return {"question", "samples"} <= row.keys()
-    return False
+def _read_samples(records: Iterator[Record]) -> Iterator[Row]:
+    for record in records:
+        if isinstance(record, QuarantinedRecord):
+            yield record.place, "", "", record.raw, NOT_SAMPLES
+            continue
+        place, row = record
+        try:
+            yield from _solutions(to_problem(row, place), place)
+        except UsageError:
+            yield place, "", "", quarantine(place, NOT_SAMPLES, row).raw, NOT_SAMPLES
 
 
-def _read_samples(path: Path) -> Iterator[Row]:
-    with path.open("rb") as file:
-        lines = enumerate(iter(lambda: file.readline(MAX_LINE_BYTES), b""), 1)
-        for place, line in ((f"{path.name}:{n}", each) for n, each in lines if each.strip()):
-            try:
-                problem = to_problem(parse_json(line), place)
-            except (*MALFORMED, UsageError):
-                yield place, "", "", quarantine(place, NOT_SAMPLES, line).raw, NOT_SAMPLES
-                continue
-            for number, sample in enumerate(problem.samples, 1):
-                yield f"{place} sample {number}", problem.question, sample.kind, sample.text, ""
+def _solutions(problem: SampledProblem, place: str) -> Iterator[Row]:
+    for number, sample in enumerate(problem.samples, 1):
+        yield f"{place} sample {number}", problem.question, sample.kind, sample.text, ""

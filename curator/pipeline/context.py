@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from curator import sandbox
+from curator.core.code_version import code_version
 from curator.core.progress import Listener
 from curator.pipeline.checker import Checker
-from curator.pipeline.code_version import code_version
 from curator.pipeline.run_options import RunOptions
 from curator.pipeline.teacher_session import TeacherSession
 from curator.recipe.schema import Recipe

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from curator import answers
 from curator.checks.grade_samples import GradedProblem
 from curator.core import arrow
 from curator.core.progress import track_progress
@@ -27,6 +28,8 @@ from curator.recipe.schema import Recipe
 from datastore.memo import Outputs
 from datastore.store import Store
 
+RULES = answers.VERSION
+"""Version of the rules by which samples are graded."""
 SHARD_SAMPLES = 1_024
 """Number of samples after which a shard has no further problem."""
 SHARD_CHARACTERS = 16 << 20

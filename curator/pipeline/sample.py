@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -140,6 +141,15 @@ def sample(
 def find_sets(request: SampleRequest) -> list[Source]:
     """Return the sets of a request, each once; raises UsageError for an unknown one."""
     return [_find_set(name, request.columns) for name in dict.fromkeys(request.sets)]
+
+
+def digest_sets(request: SampleRequest, mirror: Path | None) -> str:
+    """Return a digest of what the sets of a request contain; downloads nothing."""
+    parts = []
+    for source in find_sets(request):
+        files = open_source(source, mirror).digest if source.local or mirror else source.revision
+        parts.append(f"{source.name} {source.settings} {files}")
+    return sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _find_set(name: str, columns: Mapping[str, str]) -> Source:

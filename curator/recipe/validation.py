@@ -13,6 +13,7 @@ from curator.core.errata import read_errata
 from curator.core.errors import UsageError, unknown_name
 from curator.core.licences import FREE, RESTRICTED
 from curator.core.model import Kind
+from curator.recipe.schema import SelfInstruct
 from curator.recipe.yaml_document import Document
 from curator.sources import EVALS, LICENCES, MAMMOTH_EVALS
 from curator.writers import WRITERS
@@ -34,8 +35,10 @@ def cross_key_errors(document: Document) -> list[str]:
     errors += _licence_errors(document, subsets)
     errors += _action_errors(document, subsets)
     errors += _attempts_errors(document)
+    errors += _sampling_errors(document, subsets)
     for name in subsets:
         errors += _writer_errors(document, name, _mapping(subsets, name))
+        errors += _source_key_errors(document, name, _mapping(subsets, name, "source"))
     for one, other in _sharing_pairs(subsets):
         place = document.place(("subsets", other))
         errors.append(
@@ -129,6 +132,31 @@ def _attempts_errors(document: Document) -> list[str]:
     ]
 
 
+def _sampling_errors(document: Document, subsets: Mapping[str, Any]) -> Iterator[str]:
+    """Yield errors of keys of `sampling` that nothing would read.
+
+    A variant may drop the subsets or the teacher that a key of its base is for: a key of the recipe
+    counts only if the recipe's own file has it.
+    """
+    own = [name for name in subsets if not _mapping(subsets, name, "sampling")]
+    levels = [((), own), *((("subsets", name), [name]) for name in subsets)]
+    for at, names in levels:
+        sampling = _mapping(document.values, *at, "sampling")
+        writers = {each for name in names for each in _writers(_mapping(subsets, name))}
+        needs = {
+            "error": ("band" in sampling, "the key 'band'"),
+            "band": (bool(document.values.get("teacher")), "a teacher"),
+            "rounds": ("tir" in writers, "a subset with the writer 'tir'"),
+            "repair": ("pot" in writers, "a subset with the writer 'pot'"),
+        }
+        for key, (holds, what) in needs.items():
+            place = document.place((*at, "sampling", key))
+            inherited = not at and not place.startswith(f"{document.path.name}:")
+            if sampling.get(key) not in (None, False) and not holds and not inherited:
+                name = ".".join((*at, "sampling", key))
+                yield f"{place}: {name}: it has no effect without {what}. Add one, or remove it."
+
+
 def _writer_errors(document: Document, name: str, subset: Mapping[str, Any]) -> list[str]:
     place = document.place(("subsets", name, "writers"))
     writers, kind = _writers(subset), subset.get("kind")
@@ -170,6 +198,27 @@ def _source_errors(
         elif _mapping(subsets, base).get("kind") != subset.get("kind"):
             errors.append(f"{place}: subsets '{base}' and '{name}' must have the same kind.")
     return errors
+
+
+def _source_key_errors(document: Document, name: str, source: Mapping[str, Any]) -> Iterator[str]:
+    """Yield errors of keys of a source that no other key of it allows to have an effect."""
+    at = ("subsets", name, "source")
+    columns = _mapping(source, "columns")
+    if columns.get("thought") and not (columns.get("response") or columns.get("solution")):
+        yield (
+            f"{document.place((*at, 'columns', 'thought'))}: {'.'.join(at)}.columns.thought: it "
+            "has no effect without a column of a response or solution. Add one, or remove it."
+        )
+    if "seeds" not in source:
+        return
+    fields = SelfInstruct.model_fields
+    cot, pot, agree = (source.get(key, fields[key].default) for key in ("cot", "pot", "agree"))
+    if all(isinstance(each, int) for each in (cot, pot, agree)) and agree > cot + pot:
+        yield (
+            f"{document.place((*at, 'agree'))}: {'.'.join(at)}.agree: {agree} solutions cannot "
+            f"agree, since {cot} texts (cot) and {pot} programs (pot) are sampled. Lower it, or "
+            "raise cot or pot."
+        )
 
 
 def _sharing_pairs(subsets: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

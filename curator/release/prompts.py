@@ -17,10 +17,13 @@ from pathlib import Path
 import pyarrow as pa
 
 from curator.answers import compare_by_rules, extract
+from curator.answers.compare.evaluate import has_no_value
+from curator.answers.parse.read import read
 from curator.checks.question_kind import states_no_answer
 from curator.core.model import EVIDENCE_LEVELS
 from curator.release.formats import COLUMNS
 from curator.rewards.certification import Certificate
+from curator.rewards.false_equations import states_false_equation
 from curator.writers.instruction import choices_line, lists_choices
 from datastore.errors import wrap_os_errors
 
@@ -32,6 +35,7 @@ MOST_CHARACTERS = 500
 REPEATED = "same prompt"
 CONTRADICTED = "golds of one prompt differ"
 NO_GOLD = "no gold"
+NO_VALUE = "gold has no value"
 NO_CHOICE = "gold is no choice"
 PROSE = "gold is prose"
 UNRECOGNISED = "gold is not recognised"
@@ -56,13 +60,17 @@ def why_unchecked(gold: str, choices: tuple[str, ...] = ()) -> str:
     r"""Return why a reward cannot check a gold; empty if it can.
 
     It can if the completion `The answer is \boxed{GOLD}.` would be found right by rules alone, and
-    the gold of a question with choices is one of them. A long text is no gold, since a right answer
+    the gold of a question with choices is one of them. A division by zero has no value; infinity is
+    the value of a limit. A long text is no gold, since a right answer
     in other words would be found wrong.
     """
     if states_no_answer(gold):
         return NO_GOLD
     if len(gold) > MOST_CHARACTERS:
         return TOO_LONG
+    node = read(gold).node
+    if (node and has_no_value(node)) or states_false_equation(gold):
+        return NO_VALUE
     answer = extract(rf"The answer is \boxed{{{gold}}}.", choices)
     outcome = compare_by_rules(gold, answer, choices) if answer else None
     single = "\n" not in gold.strip()

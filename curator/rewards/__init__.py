@@ -10,13 +10,15 @@ answer as upstream writes it (`\frac{1}{2}`, `1,000`), the letter of a choice, o
 that ends with `#### 1,000` or has a `\boxed{…}`.
 
 The last answer counts; several values are one answer, which differs from a gold that is one value.
+So does an equation between two numbers that differ: `4 = 3` is neither 4 nor 3.
 An answer that is equal to the gold but leaves the computation to the grader (`123 \cdot 456` for
 56088, an integral for its value) is undecided: it may be copied from the question.
 
 All functions may be called from any thread, process (forked or spawned) or Ray worker; in an event
 loop, call them by `asyncio.to_thread`. Importing this package starts nothing. What rules do not
-decide goes to child processes; a comparison that exceeds `wall_s` seconds or 1 GB is undecided and
-delays no more than its own result. Not covered: a process that is forked by other code than
+decide goes to two child processes per batch; a comparison that exceeds `wall_s` seconds or 1 GB is
+undecided and its process is replaced, so that n different ones that hang delay their batch by n / 2
+times `wall_s` and the start of a process. Not covered: a process that is forked by other code than
 Python's, which must not call these functions before and after the fork.
 """
 
@@ -26,6 +28,7 @@ from typing import Any
 
 from curator.answers import Equivalence, compare_columns, extract, render_answer
 from curator.answers.compare.symbolic import Pair
+from curator.rewards.false_equations import states_false_equation
 from curator.rewards.graders import grade_pairs
 from curator.rewards.unevaluated import is_unevaluated
 
@@ -38,6 +41,7 @@ _MARKS = ("####", "boxed", "fbox", "framebox", "\n", "answer")
 """Texts of which a gold has one if it is a whole solution."""
 
 _NO_ANSWER = Equivalence("different", "no answer")
+_FALSE_EQUATION = Equivalence("different", "false equation")
 _NO_GOLD = Equivalence("undecided", "no gold")
 _UNEVALUATED = Equivalence("undecided", "not evaluated")
 
@@ -153,7 +157,11 @@ def _read_answer(text: str, choices: tuple[str, ...]) -> str | Equivalence:
         answer = extract(text, choices)
     except Exception as error:  # one strange completion must not end a batch
         return Equivalence("undecided", f"not read: {type(error).__name__}")
-    return render_answer(answer) if answer else _NO_ANSWER
+    if answer is None:
+        return _NO_ANSWER
+    if answer.span and not choices and states_false_equation(text[slice(*answer.span)]):
+        return _FALSE_EQUATION
+    return render_answer(answer)
 
 
 def _read_gold(gold: str, choices: tuple[str, ...]) -> str:

@@ -6,8 +6,10 @@ written, up to 12 other true forms and up to 12 near misses, each as `The answer
 
 The forms come from `curator.answers.variants`, which shares no code with our equivalence, so that
 the function `curator` is measured by something else than itself. A call that hangs costs its time
-limit, and counts as no reward. Not covered: answers outside of a box, and forms that the generator
-does not write.
+limit, and counts as no reward. With a store, outcomes are kept in its ledger `gradings` under a
+hash of the function's code, the gold and its forms, so that no gold is graded twice; a kill loses
+the golds that are being graded, some ten of them. Not covered: answers outside of a box, and
+forms that the generator does not write.
 """
 
 import json
@@ -16,18 +18,25 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import zip_longest
+from functools import partial
+from itertools import islice, zip_longest
 from pathlib import Path
+from typing import Any
 
 from curator.answers import extract
-from curator.answers.compare.children import Children
+from curator.answers.compare.children import DIED, Children
 from curator.answers.variants import Variant, generate_variants
 from curator.core.errors import UsageError
-from curator.rewards.functions import FUNCTIONS, check_installed
+from curator.core.model import content_id
+from curator.rewards.functions import FUNCTIONS, check_installed, describe_code
+from datastore.compute_missing import chunks, compute_missing
 from datastore.new_file import new_file
+from datastore.store import Store
 
 Gold = tuple[str, tuple[str, ...]]
 """A gold answer and the choices of its question."""
+_Item = tuple[Gold, list[Variant]]
+"""A gold and its forms."""
 Progress = Callable[[str, int, int | None], None]
 
 FORMS = 12
@@ -38,6 +47,10 @@ MEMORY_MB = 1024
 AS_WRITTEN = "as written"
 """The kind of the true form that is the gold itself."""
 
+CHUNK = 100
+"""Golds that are looked up in the ledger at once."""
+COMMIT = 1
+"""Golds per sync of the ledger: grading one takes much longer than a sync."""
 _FUNCTION_WORKER = "curator.rewards.function_worker"
 
 
@@ -118,10 +131,15 @@ def why_misjudged(graded: Sequence[Graded]) -> str:
 class Certificate:
     """Which golds the functions misjudge, and how often they err; it grows with `add`.
 
-    Each distinct gold is graded once.
+    Each distinct gold is graded once: by this object, or with a store by all processes that use it.
     """
 
-    def __init__(self, functions: Sequence[str], progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        functions: Sequence[str],
+        progress: Progress | None = None,
+        store: Store | None = None,
+    ) -> None:
         self.functions = tuple(dict.fromkeys(functions))
         self.rates: dict[tuple[str, str], Rates] = defaultdict(Rates)
         """By function and kind of answer."""
@@ -131,13 +149,14 @@ class Certificate:
         """By id: the golds of the rows that were left out."""
         self._golds: set[Gold] = set()
         self._progress = progress
+        self._store = store
 
     def add(self, golds: Iterable[Gold]) -> None:
         """Grade the golds that are new."""
         new = [each for each in dict.fromkeys(golds) if each not in self._golds]
         self._golds.update(new)
         for function in self.functions:
-            for number, (gold, graded) in enumerate(grade(new, function)):
+            for number, (gold, graded) in enumerate(grade(new, function, self._store)):
                 if self._progress and number % 100 == 0:
                     self._progress(f"certifying {function}", number, len(new))
                 self.count(function, gold, graded)
@@ -181,7 +200,9 @@ class Certificate:
         return found
 
 
-def certificate_of(names: str, progress: Progress | None = None) -> Certificate | None:
+def certificate_of(
+    names: str, progress: Progress | None = None, store: Store | None = None
+) -> Certificate | None:
     """Return a certificate for names of functions that are separated by commas; None if empty.
 
     Raises UsageError for a name that is empty or not known, or whose package is not installed.
@@ -193,22 +214,62 @@ def certificate_of(names: str, progress: Progress | None = None) -> Certificate 
             f"more of: {', '.join(FUNCTIONS)}."
         )
     check_installed(functions)
-    return Certificate(functions, progress) if functions else None
+    return Certificate(functions, progress, store) if functions else None
 
 
-def grade(golds: Sequence[Gold], function: str) -> Iterator[tuple[Gold, list[Graded]]]:
-    """Yield each gold with its graded forms; the function runs in processes of its own."""
+def grade(
+    golds: Sequence[Gold], function: str, store: Store | None = None
+) -> Iterator[tuple[Gold, list[Graded]]]:
+    """Yield each gold with its graded forms; the function runs in processes of its own.
 
-    def requests() -> Iterator[list[object]]:
-        for gold, choices in golds:
-            for form in choose_forms(gold, choices):
-                yield [rf"The answer is \boxed{{{form.text}}}.", gold, list(choices)]
-
+    With a store, outcomes that are in it are not computed again. A read-only store is only read.
+    """
     workers = os.cpu_count() or 1
     with closing(Children(_FUNCTION_WORKER, workers, WALL_S, MEMORY_MB, function)) as children:
-        outcomes = children.map(requests())
-        for gold in golds:
-            yield gold, [Graded(form, next(outcomes).outcome) for form in choose_forms(*gold)]
+        work = partial(_grade_forms, children)
+        for chunk in chunks(golds, CHUNK):
+            items = [(gold, choose_forms(*gold)) for gold in chunk]
+            records = _look_up(store, function, items, work) if store else work(items)
+            for (gold, forms), record in zip(items, records, strict=True):
+                yield gold, list(map(Graded, forms, record["outcomes"]))
+
+
+def _grade_forms(children: Children, items: Sequence[_Item]) -> Iterator[dict[str, Any]]:
+    """Yield one record per gold: the outcome of each of its forms, and the rule."""
+    found = children.map(
+        [rf"The answer is \boxed{{{form.text}}}.", gold, list(choices)]
+        for (gold, choices), forms in items
+        for form in forms
+    )
+    for _, forms in items:
+        graded = list(islice(found, len(forms)))
+        outcomes, rules = [each.outcome for each in graded], [each.rule for each in graded]
+        yield {"outcomes": outcomes, "rules": rules}
+
+
+def _look_up(
+    store: Store,
+    function: str,
+    items: Sequence[_Item],
+    work: Callable[[Sequence[_Item]], Iterator[dict[str, Any]]],
+) -> list[dict[str, Any]]:
+    """Return the record of each gold from the ledger; the missing ones are computed and kept."""
+    code = f"{describe_code(function)}\n{WALL_S} s, {MEMORY_MB} MB"
+    keys = [
+        content_id(
+            "certification",
+            code,
+            gold,
+            json.dumps(choices),
+            *(form.text for form in forms),
+        )
+        for (gold, choices), forms in items
+    ]
+
+    def keep(record: dict[str, Any]) -> bool:
+        return not store.readonly and DIED not in record["rules"]
+
+    return compute_missing(store.ledger("gradings"), keys, items, work, keep, COMMIT)
 
 
 def _to_json(row: str, gold: Gold, found: Misjudged) -> dict[str, object]:

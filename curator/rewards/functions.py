@@ -8,12 +8,17 @@ first, in a child process (`function_worker`).
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
+from curator.core.code_version import code_version
 from curator.core.errors import UsageError, unknown_name
 from curator.rewards import score
+
+_COMPARERS = ("math-verify", "latex2sympy2-extended", "sympy")
+"""Distributions that several functions compare with, ours among them."""
 
 Reward = Callable[[str, str, tuple[str, ...]], float | None]
 
@@ -80,6 +85,23 @@ FUNCTIONS: dict[str, RewardFunction] = {
         "verl's `math_reward.compute_score`, its default for MATH", _verl, (("verl", "verl"),)
     ),
 }
+
+
+@cache
+def describe_code(name: str) -> str:
+    """Return the versions of all code that decides the rewards of a function, for cache keys."""
+    named = (dist for _, dist in FUNCTIONS[name].packages)
+    versions = [f"{dist} {_version(dist)}" for dist in (*named, *_COMPARERS)]
+    own = ("curator.rewards", "curator.answers") if name == "curator" else ()
+    code = code_version("curator.rewards.functions", "curator.rewards.function_worker", *own)
+    return "\n".join([name, code, *dict.fromkeys(versions)])
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:  # a module on the path alone
+        return "unknown"
 
 
 def check_installed(names: list[str]) -> None:

@@ -33,13 +33,18 @@ LOAD_TIMEOUT_S = 600.0
 COMMAND = "transformers serve {model} --host 127.0.0.1 --port {port}"
 
 
+_END_WITH_PARENT = str(Path(__file__).with_name("end_with_parent.py"))
+
+
 @contextmanager
 def serve(model: str, command: str = COMMAND) -> Iterator[str]:
     """Start a server with this model and yield its address, including `/v1`.
 
-    `{model}` and `{port}` in `command` are replaced; the command is not run in a shell. Raises
-    UsageError if the program does not exist, or if transformers would load more of the model than
-    data (other servers are not checked), TeacherError with the server's last output if it ends.
+    `{model}` and `{port}` in `command` are replaced; the command is not run in a shell. The server
+    ends with the thread that called this function, even if that is killed. Raises UsageError if
+    the command lacks `{port}`, the program does not exist, or transformers would load
+    more of the model than data (other servers are not checked), TeacherError with the server's last
+    output if it ends.
     """
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -57,10 +62,15 @@ def serve(model: str, command: str = COMMAND) -> Iterator[str]:
             f"There is no program '{command.partition(' ')[0]}' to serve a model. Install "
             "transformers with `pip install 'mathcurator[model]'`, or name another server."
         )
+    if "{port}" not in command:
+        raise UsageError(
+            f"The server command '{command}' lacks {{port}}, in whose place a free port is written."
+        )
     if words[0] == COMMAND.partition(" ")[0]:
         check_served_model(model)
     with TemporaryFile() as log:
-        process = subprocess.Popen([program, *words[1:]], stdout=log, stderr=log)
+        wrapped = [sys.executable, "-I", _END_WITH_PARENT, str(os.getpid()), program, *words[1:]]
+        process = subprocess.Popen(wrapped, stdout=log, stderr=log)
         try:
             _wait_until_ready(f"http://127.0.0.1:{port}/health", process, log)
             yield f"http://127.0.0.1:{port}/v1"
@@ -104,7 +114,8 @@ def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: IO[bytes]
         try:
             # Any reply without an error status will do: vLLM's has no body.
             with urllib.request.urlopen(url, timeout=5):
-                return
+                if process.poll() is None:  # else another server has the port
+                    return
         except (OSError, HTTPException):
             time.sleep(0.5)
     raise TeacherError(f"The server was not ready after {LOAD_TIMEOUT_S:,.0f} s.")

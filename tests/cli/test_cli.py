@@ -296,6 +296,33 @@ def test_diff_rows_lists_one_row_per_line(world: World) -> None:
     assert all(re.fullmatch(r"- [0-9a-f]{12}  (cot|pot)  mixture: .+", row) for row in rows)
 
 
+@pytest.mark.parametrize(
+    ("args", "option"),
+    [
+        ("export small --format trl-grpo --per-problem 2", "--per-problem"),
+        ("export small --format hub --per-problem 4", "--per-problem"),
+        ("export small --format verl --thoughts drop", "--thoughts"),
+        ("export small --format messages --certify curator", "--certify"),
+        ("export small --format kto --order easy-first", "--order"),
+        ("sample m --columns question=q", "--columns"),
+        ("sample m --top-p 0.5", "--top-p"),
+        ("sample m -n 4 --temperature 0 --top-p 0.5", "--top-p"),
+        ("sample m --local --base-url http://localhost:1/v1", "--base-url"),
+        ("sample m --server x --key-env KEY", "--key-env"),
+        ("build small.yaml --address localhost:1", "--address"),
+        ("evaluate a.json b.json --compare --plot x.svg", "--plot"),
+        ("replay --calls small.yaml --write out --port 80", "--port"),
+    ],
+)
+def test_an_option_that_another_one_leaves_without_effect_is_an_error(
+    world: World, args: str, option: str
+) -> None:
+    done = curator(*args.split(), cwd=world.folder)
+    assert (done.returncode, done.stdout) == (2, "")
+    [line] = done.stderr.splitlines()
+    assert line.partition(" has no effect ")[0].endswith(option), line
+
+
 def test_a_build_that_changes_nothing_says_so_in_one_line(world: World) -> None:
     for args in (("build", world.recipe, "--mirror", world.mirror), ("reverify", "small")):
         done = world.run(*args)

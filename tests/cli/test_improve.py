@@ -17,7 +17,9 @@ import pytest
 from curator import RunOptions
 from curator.cli.commands.improve import describe_difference
 from curator.cli.improve import ImproveRequest, Round, improve
-from curator.core.errors import UsageError
+from curator.cli.model_steps import check_server, lock_folder, model_server
+from curator.core.errors import TeacherError, UsageError
+from curator.core.samples import Sample, SampledProblem
 from curator.pipeline.sample import SampleRequest
 from datastore.store import Store
 from tests.paths import ROOT
@@ -277,6 +279,78 @@ def test_a_change_repeats_only_what_depends_on_it(world: Path) -> None:
     assert show_json(world) == [
         (one.number, one.version, one.rows, one.model, str(one.file)) for one in third
     ]
+
+
+def test_a_round_with_calls_that_failed_is_not_trained_on(world: Path) -> None:
+    recipe = world / "minus.yaml"
+    recipe.write_text(RECIPE.replace("concurrency: 4", "concurrency: 4\n  tries: 1"))
+    failing = True
+
+    def reply_or_fail(body: dict[str, Any], number: int) -> tuple[int, dict[str, str], bytes]:
+        if failing and "9 minus" in body["messages"][-1]["content"]:
+            return 500, {}, b"overloaded"
+        return reply(body, number)
+
+    with Server(reply=reply_or_fail) as server:
+        with pytest.raises(TeacherError, match=r"^4 calls of minus failed, as the model's server"):
+            run(world, server, [])
+        assert not list(world.glob("runs/minus/*/"))
+        with Store(world / "store", readonly=True) as opened:
+            assert not opened.versions.names()
+        failing = False
+        before = server.served.total()
+        done = run(world, server, [])
+        assert done[1].version == "minus@1"
+        assert server.served.total() - before == TRIES + EVALS
+
+
+def test_calls_that_failed_are_samples_only_while_the_server_runs() -> None:
+    failed = SampledProblem("s", "1", "q", "1", samples=(Sample("CoT", "", finish="failed"),))
+    answered = SampledProblem("s", "2", "q", "1", samples=(Sample("CoT", "1"),))
+    with Server(reply=reply) as server:
+        assert list(check_server([failed, answered], server.url)) == [failed, answered]
+    assert list(check_server([answered], server.url)) == [answered]
+    with pytest.raises(TeacherError, match=r"^The model's server stopped: 1 call failed\. Rerun"):
+        list(check_server([failed, answered], server.url))
+
+
+def test_samples_of_a_server_that_is_gone_are_not_kept(world: Path) -> None:
+    with Server(reply=reply) as server:
+        pass
+    with pytest.raises(TeacherError):
+        run(world, server, [])
+    assert not list(world.glob("runs/minus/*.samples.jsonl"))
+
+
+def test_a_command_that_serves_one_model_only_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"lacks \{model\}, in whose place each model's folder"):
+        model_server("vllm serve FOLDER --port {port}")("m")
+
+
+def test_two_commands_do_not_work_in_one_folder(world: Path) -> None:
+    with (
+        lock_folder(world / "runs/minus"),
+        Server(reply=reply) as server,
+        pytest.raises(UsageError, match="is in use by another process"),
+    ):
+        run(world, server, [])
+    assert not server.served.total()
+
+
+def test_a_changed_evaluation_set_is_sampled_again(world: Path) -> None:
+    served: list[str] = []
+    with Server(reply=reply) as server:
+        first = run(world, server, served)
+        calls = server.served.total()
+        file = world / "mirror/evals/gsm8k/test.jsonl"
+        new = question(98)
+        line = json.dumps({"question": new["q"], "answer": f"So.\n#### {new['a']}"})
+        file.write_text(f"{file.read_text()}\n{line}")
+        second = run(world, server, served)
+        assert server.served.total() == calls + 2  # the new question, for both models
+    assert [len(each.result.problems) for each in first] == [EVALS] * 2
+    assert [len(each.result.problems) for each in second] == [EVALS + 1] * 2
+    assert [each.version for each in second] == ["", "minus@1"]
 
 
 def test_a_base_model_that_changed_is_sampled_again(base: Path, world: Path) -> None:

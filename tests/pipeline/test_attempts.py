@@ -1,11 +1,15 @@
 """Attempts: of a teacher and of files, counted by problem and model, and the rates of them."""
 
+import bz2
+import gzip
 import json
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from curator import build
@@ -155,6 +159,46 @@ def test_a_file_with_responses_by_question_is_read_as_well(tmp_path: Path) -> No
     build(write_world(tmp_path, FILE, other), tmp_path / "store")
     found = rates(tmp_path / "store")
     assert (found[TWO, "other"], found[NINE, "other"]) == ((1, 1, 0), (1, 0, 0))
+
+
+@pytest.mark.parametrize(
+    ("name", "pack"),
+    [
+        ("other.jsonl.gz", gzip.compress),
+        ("other.jsonl.bz2", bz2.compress),
+        ("other.jsonl.zst", lambda data: pa.compress(data, "zstd", asbytes=True)),
+        ("other.json", lambda data: b"[" + b",\n".join(data.splitlines()) + b"]"),
+        ("other", lambda data: data.decode().encode("utf-16")),
+    ],
+)
+def test_attempts_may_be_in_any_container_that_evaluate_reads(
+    name: str, pack: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    other = [sampled(TWO, "The answer is 4.", "The answer is 3."), sampled(NINE, "print(11)")]
+    recipe = write_world(tmp_path, FILE.replace("other.jsonl", name))
+    (tmp_path / name).write_bytes(pack("\n".join(map(json.dumps, other)).encode()))
+    build(recipe, tmp_path / "store")
+    found = rates(tmp_path / "store")
+    assert (found[TWO, "other"], found[NINE, "other"]) == ((1, 1, 0), (1, 0, 0))
+
+
+def test_a_log_of_an_evaluation_harness_is_a_file_of_attempts(tmp_path: Path) -> None:
+    replies = [["The answer is 4.", "The answer is 3."]]
+    log = {"doc": {"question": TWO, "answer": "#### 4"}, "target": "4", "resps": replies}
+    recipe = write_world(tmp_path, FILE, json.dumps({**log, "doc_id": 0, "filter": "none"}))
+    build(recipe, tmp_path / "store")
+    assert rates(tmp_path / "store")[TWO, "other"] == (1, 1, 0)
+
+
+def test_a_compressed_file_that_is_cut_is_read_up_to_its_damage(tmp_path: Path) -> None:
+    other = [sampled(TWO, f"The answer is {n}.", str(os.urandom(90))) for n in range(500)]
+    recipe = write_world(tmp_path, FILE.replace("other.jsonl", "other.jsonl.gz"))
+    packed = gzip.compress("\n".join(map(json.dumps, other)).encode())
+    (tmp_path / "other.jsonl.gz").write_bytes(packed[: len(packed) // 2])
+    made = build(recipe, tmp_path / "store")
+    counts = made.content["attempts"]["other.jsonl.gz"]["counts"]
+    # the line that was cut, and the damage itself
+    assert counts["successes"] == 1 and counts["unused: not a problem with samples"] == 2
 
 
 HOSTILE = {

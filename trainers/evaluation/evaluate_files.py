@@ -1,7 +1,7 @@
 """Evaluates files of samples: grades them, flags problems of a release, and scores the model.
 
-In: files of `curator sample`, or of other tools (`sample_forms`), and how samples are graded. Out:
-one result over all their problems.
+In: files of `curator sample`, or of other tools (`curator.sources.sample_files`), and how samples
+are graded. Out: one result over all their problems.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -10,9 +10,9 @@ from pathlib import Path
 from curator.checks.grade_samples import GradedProblem
 from curator.core.errors import UsageError
 from curator.core.samples import SampledProblem
+from curator.sources.sample_files import read_any_samples
 from trainers.evaluation.evaluate import Result, evaluate
 from trainers.evaluation.overlap import find_seen
-from trainers.evaluation.sample_forms import read_any_samples
 from trainers.release import read_release
 
 GradeSamples = Callable[[Iterable[SampledProblem]], Iterable[GradedProblem]]

@@ -23,6 +23,9 @@ from curator.answers.compare.rules import Equivalence
 TIMEOUT_CODE = 75
 """Exit code of a child that ended itself because of its wall time."""
 
+DIED = "grader died"
+"""Rule of a request whose child something else ended, so that another try may succeed."""
+
 _START_TIMEOUT_S = 60.0
 _LOOK_AHEAD = 256
 
@@ -65,7 +68,7 @@ class _Child:
         data = os.read(self.process.stdout.fileno(), 65536)
         if not data:
             timed_out = self.process.wait() in (-14, TIMEOUT_CODE)
-            return Equivalence("undecided", "timeout" if timed_out else "grader died")
+            return Equivalence("undecided", "timeout" if timed_out else DIED)
         self.buffer += data
         if not self.buffer.endswith(b"\n"):
             return None

@@ -141,6 +141,25 @@ def evaluate(node: Node, names: Mapping[str, Fraction] | None = None, real: bool
         raise NoValue(type(error).__name__) from None
 
 
+def has_no_value(node: Node) -> bool:
+    """Return whether a part of an expression divides by zero or is the logarithm of zero."""
+    divisor = None
+    match node.op, node.args:
+        case "/", (_, below):
+            divisor = below
+        case "call", (of, *_) if node.text in ("log", "ln"):
+            divisor = of
+    return (divisor is not None and _is_zero(divisor)) or any(map(has_no_value, node.args))
+
+
+def _is_zero(node: Node) -> bool:
+    try:
+        value = evaluate(node)
+    except NoValue:
+        return False
+    return value.exact and not value.re and not value.im
+
+
 def _constant_value(name: str) -> Value:
     match name:
         case "pi":

@@ -13,6 +13,7 @@ from curator.cli.options import (
     ColumnsOption,
     JsonOption,
     StoreOption,
+    refuse_without_effect,
     run_options,
 )
 from curator.cli.tables import print_table, print_wrapped
@@ -35,6 +36,7 @@ WRONG = {
 @app.command(epilog="Example: curator evaluate samples.jsonl --name mammoth-7b -o mammoth-7b.json")
 @run_options("workers", "executor", "unsafe_local")
 def evaluate(
+    context: typer.Context,
     files: Annotated[
         list[Path],
         typer.Argument(metavar="FILE", help="Files of samples; with --compare, two results."),
@@ -78,13 +80,15 @@ def evaluate(
     a tie. Gradings are cached in the store: rerun the command to resume.
     """
     if compare:
+        needless = {"name", "output", "plot", "trained_on", "everything", "columns"}
+        refuse_without_effect(context, needless, "with --compare")
         _compare(files, as_json)
         return
     from curator.pipeline.grade import grade_in_shards
     from curator.sources import parse_columns
+    from curator.sources.sample_files import COLUMNS
     from trainers.evaluation.evaluate import write_result
     from trainers.evaluation.evaluate_files import evaluate_files
-    from trainers.evaluation.sample_forms import COLUMNS
 
     named = parse_columns(columns, COLUMNS)
     make_parents(output, plot)

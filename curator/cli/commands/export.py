@@ -1,5 +1,6 @@
 """The command `curator export`."""
 
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -15,6 +16,7 @@ from curator.cli.options import (
     OverwriteOption,
     StoreOption,
     VersionArgument,
+    refuse_without_effect,
 )
 from curator.cli.terminal import print_line
 from curator.core.errors import UsageError, unknown_name
@@ -33,6 +35,7 @@ HUB = "hub"
 
 @app.command(epilog="Example: curator export quickstart@1 --format alpaca -o rows.json")
 def export(
+    context: typer.Context,
     version: VersionArgument,
     form: Annotated[
         str,
@@ -96,15 +99,11 @@ def export(
         raise UsageError(unknown_name("order", order, ORDERS))
     if thoughts not in THOUGHTS:
         raise UsageError(unknown_name("place of thoughts", thoughts, THOUGHTS))
-    if form == HUB and (order or thoughts != "keep"):
-        option = "--order" if order else "--thoughts"
-        raise UsageError(f"{option} needs a format of one file, such as messages; saw {HUB}.")
+    _check_options(context, form)
     suffix = FORMATS[form].suffix if form in FORMATS else ""
-    certifiable = [HUB, *(name for name, each in FORMATS.items() if each.prompts)]
-    if certify and form not in certifiable:
-        raise UsageError(f"--certify needs one of the formats {', '.join(certifiable)}")
-    with open_existing(store) as opened, Progress() as progress:
-        certificate = certificate_of(certify, progress.progress)
+    readonly = not (certify and os.access(store, os.W_OK))
+    with open_existing(store, readonly) as opened, Progress() as progress:
+        certificate = certificate_of(certify, progress.progress, opened)
         manifest = opened.versions.get(version)
         target = output or Path(f"{manifest.name}-{manifest.number}-{form}{suffix}")
         if form == HUB:
@@ -147,6 +146,20 @@ def export(
         _print_pairing(done)
     if certificate:
         _print_rates(certificate)
+
+
+def _check_options(context: typer.Context, form: str) -> None:
+    """Raise UsageError for an option that has no effect in a format."""
+    able = {
+        "per_problem": [name for name, each in FORMATS.items() if each.pairs],
+        "certify": [HUB, *(name for name, each in FORMATS.items() if each.prompts)],
+        "thoughts": [name for name, each in FORMATS.items() if not each.prompts and not each.steps],
+        "order": [name for name, each in FORMATS.items() if not each.pairs and not each.steps],
+    }
+    for option, names in able.items():
+        if form not in names:
+            where = f"in the format {form}; it needs one of {', '.join(names)}"
+            refuse_without_effect(context, [option], where)
 
 
 def _describe(form: str, done: "Exported") -> dict[str, Any]:

@@ -71,8 +71,8 @@ def improve(
     """
     from curator.cli.improve import ImproveRequest, compare_rounds
     from curator.cli.improve import improve as run_rounds
+    from curator.cli.model_steps import model_server
     from curator.pipeline.sample import SampleRequest, sampling_parameters
-    from curator.teacher.local_server import COMMAND, serve
 
     request = ImproveRequest(
         recipe,
@@ -83,9 +83,7 @@ def improve(
         overrides={"model": model} if model else {},
     )
     with show_progress(options) as options:
-        done = run_rounds(
-            request, output, store, lambda folder: serve(folder, server or COMMAND), options
-        )
+        done = run_rounds(request, output, store, model_server(server), options)
     differences = compare_rounds(done)
     if as_json:
         show_json({"rounds": [_plain(each) for each in done], "differences": differences})

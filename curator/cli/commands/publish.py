@@ -1,5 +1,6 @@
 """The command `curator publish`."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -97,8 +98,10 @@ def publish(
     from curator.release.hub.push import publish as push
     from curator.rewards.certification import certificate_of
 
-    with open_existing(store, readonly=dry_run) as opened, Progress() as progress:
-        certificate = certificate_of(certify, progress.progress)
+    # even a dry run keeps its gradings, if the store can be written
+    readonly = dry_run and not (certify and os.access(store, os.W_OK))
+    with open_existing(store, readonly) as opened, Progress() as progress:
+        certificate = certificate_of(certify, progress.progress, opened)
         options = PublishOptions(public, message, held_out, dry_run, certificate)
         done = push(opened, version, repo, options, progress)
         if done.conflict:

@@ -10,12 +10,13 @@ from typing import Annotated
 import typer
 
 from curator.cli.app import app
-from curator.cli.options import JsonOption
+from curator.cli.options import JsonOption, refuse_without_effect
 from curator.cli.terminal import print_line
 
 
 @app.command(epilog="Example: curator replay --calls calls.jsonl --port 8000")
 def replay(
+    context: typer.Context,
     calls: Annotated[
         Path,
         typer.Option(
@@ -47,6 +48,8 @@ def replay(
     from curator.teacher.replay.recordings import Recordings
     from curator.teacher.replay.server import Server
 
+    if write:
+        refuse_without_effect(context, ["port", "host"], "with --write, which serves no calls")
     recordings = Recordings(calls)
     count = f"{len(recordings):,} call{'s' * (len(recordings) != 1)}"
     summary = {"calls": len(recordings), "models": recordings.models}

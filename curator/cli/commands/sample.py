@@ -17,6 +17,7 @@ from curator.cli.options import (
     ServerOption,
     SetsOption,
     StoreOption,
+    refuse_without_effect,
     run_options,
 )
 from curator.cli.terminal import print_line
@@ -104,6 +105,7 @@ ExamplesOption = Annotated[
 @app.command(epilog="Example: curator sample my-model --base-url http://localhost:8000/v1 -n 64")
 @run_options("mirror", "workers", "budget")
 def sample(
+    context: typer.Context,
     model: ModelArgument,
     options: "RunOptions",
     sets: SetsOption = "gsm8k",
@@ -147,7 +149,14 @@ def sample(
     parameters = sampling_parameters(n, temperature, top_p, max_answer)
     named = parse_columns(columns, PROBLEM_COLUMNS)
     request = SampleRequest(tuple(sets.split(",")), n, how, few_shot, limit, named)
-    find_sets(request)  # before a model is loaded
+    named_sets = find_sets(request)  # before a model is loaded
+    if local or server:
+        where = "with --local or --server, which serve the model themselves"
+        refuse_without_effect(context, ["base_url", "key_env"], where)
+    if not parameters["temperature"]:
+        refuse_without_effect(context, ["top_p"], "at temperature 0, the default for one sample")
+    if not any(each.local for each in named_sets):
+        refuse_without_effect(context, ["columns"], "without a file of problems in --sets")
     with ExitStack() as stack:
         options = stack.enter_context(show_progress(options))
         opened = stack.enter_context(Store(store))

@@ -60,10 +60,10 @@ def study(
 
     Rerun the command to resume a study that was stopped.
     """
+    from curator.cli.model_steps import model_server
     from curator.cli.study import StudyRequest, recipes_in
     from curator.cli.study import study as run_study
     from curator.pipeline.sample import SampleRequest
-    from curator.teacher.local_server import COMMAND, serve
     from trainers.evaluation.plots import plot_side_by_side
 
     request = StudyRequest(
@@ -74,9 +74,7 @@ def study(
         overrides={"model": model} if model else {},
     )
     with show_progress(options) as options:
-        results = run_study(
-            request, output, store, lambda folder: serve(folder, server or COMMAND), options
-        )
+        results = run_study(request, output, store, model_server(server), options)
     plot = output / "pass-at-1.svg"
     plot.write_text(plot_side_by_side([one.result for one in results], "Pass@1"), "utf-8")
     if as_json:

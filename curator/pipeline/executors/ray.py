@@ -20,8 +20,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
+from curator.core.code_version import code_version
 from curator.core.errors import UsageError, to_one_line
-from curator.pipeline.code_version import code_version
 from curator.pipeline.context import Call
 from curator.pipeline.executors.worker import Setup, Worker, WorkerError
 from curator.sources import SourceFiles

@@ -1,29 +1,61 @@
-"""Reads samples that other tools wrote: logs of lm-evaluation-harness, rows with generations.
+"""Reads files of sampled solutions in any container: of `curator sample`, logs, generations.
 
-In: a file of any container that sources may have. Out: the same `SampledProblem`s as
-`curator.core.samples` reads. Columns are detected as in an audit.
+In: a file of any container that sources may have, compressed or not; of `curator sample`,
+lm-evaluation-harness or another tool. Out: `SampledProblem`s, or rows of them. Columns are detected
+as in an audit.
 """
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from curator.core.errors import UsageError
+from curator.core.errors import MALFORMED, UsageError
+from curator.core.json_text import parse_json
 from curator.core.model import QuarantinedRecord
-from curator.core.samples import Sample, SampledProblem, read_samples, to_problem
-from curator.sources import CustomFiles, custom_source
+from curator.core.samples import (
+    MAX_LINE_BYTES,
+    Sample,
+    SampledProblem,
+    read_samples,
+    to_problem,
+)
+from curator.sources.custom import CustomFiles, custom_source
 from curator.sources.detect_columns import SAMPLE, find_columns
-from curator.sources.fields import Unreadable
-from curator.sources.readers.detect import TOO_LONG, read_records
+from curator.sources.fields import Unreadable, quarantine
+from curator.sources.readers.detect import Record, read_records
+from curator.sources.readers.unpack import Broken, open_utf8
 from curator.sources.source import Row
 
 _REQUIRED = {"question": "question", "gold": "gold answer", "response": "response"}
 COLUMNS = ("question", "gold", "choices", "field", "response", "thought")
 """What a column of a file of samples can contain."""
 IDS = ("id", "idx", "doc_id", "problem_id", "unique_id")
+FIRST = 100
+"""Records that may be malformed before the form of a file is known."""
 GOLD_MARK = "####"
 """Precedes the gold answer in the reference solutions of GSM8K."""
+
+
+def read_own(path: Path) -> Iterator[Record] | None:
+    """Return the rows of a file in the form of `curator sample`; None if it has another form.
+
+    The file may be in any container, and compressed. The form is that of the first row. What cannot
+    be read is a QuarantinedRecord.
+    """
+    lines = partial(_read_long_lines, path)
+    for read in (lines, partial(read_records, path, path.name)):
+        first = next((each for each in islice(read(), FIRST) if isinstance(each, tuple)), None)
+        if first and _is_own(first[1]):
+            return read()
+    return None
+
+
+def holds_logs(path: Path) -> bool:
+    """Return whether a file is a log of lm-evaluation-harness."""
+    first = next(read_records(path, path.name), None)
+    return isinstance(first, tuple) and _is_log(first[1])
 
 
 def read_any_samples(
@@ -34,11 +66,11 @@ def read_any_samples(
     `given` are columns by their content, one of `COLUMNS`; the other ones are detected.
     """
     given = given or {}
-    if not path.is_file() or _has_own_lines(path):
+    if not path.is_file():
         yield from read_samples(path, given)
         return
-    if _is_own(next(_records(path), ("", {}))[1]):
-        yield from (to_problem(row, place, given) for place, row in _records(path))
+    if own := read_own(path):
+        yield from (to_problem(row, place, given) for place, row in _valid(own))
         return
     sample = [row for _, row in islice(_rows(path), SAMPLE)]
     if not sample:
@@ -71,17 +103,26 @@ def read_any_samples(
         )
 
 
-def _has_own_lines(path: Path) -> bool:
-    """Return whether a file is as `curator sample` writes it, with lines of any length."""
-    with path.open("rb") as file:
-        if file.read(1) != b"{":
-            return False
-    first = next(read_records(path, path.name), None)
-    if first is None:
-        return False
-    if isinstance(first, QuarantinedRecord):
-        return first.reason == TOO_LONG
-    return _is_own(first[1])
+def _read_long_lines(path: Path) -> Iterator[Record]:
+    """Yield the rows of JSON Lines, which may be longer than those of a dataset."""
+    with open_utf8(path) as file:
+        try:
+            lines = iter(lambda: file.readline(MAX_LINE_BYTES), b"")
+            for number, line in enumerate(lines, 1):
+                if number == 1 and not line.startswith(b"{"):
+                    return
+                if line.strip():
+                    yield _parse(line, f"{path.name}:{number}")
+        except Broken as broken:
+            yield quarantine(path.name, *broken.args)
+
+
+def _parse(line: bytes, place: str) -> Record:
+    try:
+        row = parse_json(line)
+    except MALFORMED as error:
+        return quarantine(place, f"not JSON ({error})", line)
+    return (place, row) if isinstance(row, dict) else quarantine(place, "not a JSON object", line)
 
 
 def _is_own(row: Row) -> bool:
@@ -92,7 +133,11 @@ def _is_own(row: Row) -> bool:
 
 def _records(path: Path) -> Iterator[tuple[str, Row]]:
     """Yield the rows of a file; raises UsageError for what cannot be read."""
-    for record in read_records(path, path.name):
+    yield from _valid(read_records(path, path.name))
+
+
+def _valid(records: Iterator[Record]) -> Iterator[tuple[str, Row]]:
+    for record in records:
         if isinstance(record, QuarantinedRecord):
             raise UsageError(f"{record.place}: {record.reason}")
         yield record

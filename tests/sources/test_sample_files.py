@@ -10,7 +10,7 @@ import pytest
 
 from curator.core.errors import UsageError
 from curator.core.samples import Sample, SampledProblem, write_samples
-from trainers.evaluation.sample_forms import read_any_samples
+from curator.sources.sample_files import read_any_samples
 
 QUESTION = "A box holds 3 red pens and 5 blue pens. How many pens does it hold in all?"
 RIGHT = "There are 3 + 5 pens in the box, which makes 8. The answer is 8."
