@@ -189,7 +189,13 @@ def divide_batches(
     """
     recipe = run.recipe
     batches = Batches(
-        lengths, recipe.batch, recipe.micro_batch, count_processes(), recipe.seed, uneven
+        lengths,
+        recipe.batch,
+        recipe.micro_batch,
+        count_processes(),
+        recipe.seed,
+        uneven,
+        recipe.speed.packing,
     )
     use_batches(trainer, batches)
     shares = batches.measure(tokens)
@@ -221,6 +227,8 @@ def train(run: Run, trainer: Any) -> None:
     history = trainer.state.log_history
     run.record["steps"] = trainer.state.global_step
     run.record["losses"] = [(each["step"], each["loss"]) for each in history if "loss" in each]
+    if rewards := [(each["step"], each["reward"]) for each in history if "reward" in each]:
+        run.record["rewards"] = rewards
 
 
 def newest_checkpoint(folder: Path) -> Path | None:
@@ -301,7 +309,9 @@ def _callback(run: Run) -> Any:
 
     def on_log(self: Any, args: Any, state: Any, control: Any, logs: Any, **_: Any) -> None:
         if state.is_world_process_zero and "loss" in logs:
-            run.log(f"step {state.global_step:,} of {state.max_steps:,}: loss {logs['loss']:.4f}")
+            reward = f", reward {logs['reward']:.4f}" if "reward" in logs else ""
+            step = f"step {state.global_step:,} of {state.max_steps:,}"
+            run.log(f"{step}: loss {logs['loss']:.4f}{reward}")
 
     # Created dynamically, since the base class needs transformers, which is optional.
     return type("Callback", (TrainerCallback,), {"on_save": on_save, "on_log": on_log})()

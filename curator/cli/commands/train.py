@@ -16,15 +16,15 @@ from curator.core.errors import UsageError
 if TYPE_CHECKING:
     from trainers.preflight import Preflight
 
-What = Literal["sft", "verifier", "multitask", "preflight"]
+What = Literal["sft", "verifier", "dpo", "kto", "grpo", "multitask", "preflight"]
 
 
 WhatArgument = Annotated[
     What,
     typer.Argument(
         metavar="KIND",
-        help="sft, verifier or multitask, as in the recipe; or preflight, which trains nothing "
-        "and shows the device, the memory estimate and what is missing.",
+        help="sft, verifier, dpo, kto, grpo or multitask, as in the recipe; or preflight, which "
+        "trains nothing and shows the device, the memory estimate and what is missing.",
         show_choices=False,
     ),
 ]
@@ -108,17 +108,13 @@ def _check_complete(checks: "list[Preflight]") -> None:
 
 
 def _train(recipe: Any) -> Any:
+    from trainers.kinds import TRAINERS
     from trainers.multitask import train_multitask
-    from trainers.recipe import SFT, Verifier
-    from trainers.sft import train_sft
-    from trainers.verifier import train_verifier
+    from trainers.recipe import Multitask
 
-    match recipe:
-        case SFT():
-            return train_sft(recipe, _note)
-        case Verifier():
-            return train_verifier(recipe, _note)
-    return train_multitask(recipe, _note)
+    if isinstance(recipe, Multitask):
+        return train_multitask(recipe, _note)
+    return TRAINERS[recipe.train](recipe, _note)
 
 
 def _note(line: str) -> None:
