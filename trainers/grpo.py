@@ -14,6 +14,7 @@ from typing import Any
 from curator.core.errors import UsageError
 from curator.core.words import counted, verb
 from curator.rewards import answer_reward
+from trainers.exclusive import exclusive
 from trainers.models import load_causal, load_tokenizer, loading_options, lora_config, stop_at
 from trainers.preference_rows import Rows, Task, parse_task, read_preferences
 from trainers.recipe import GRPO
@@ -28,6 +29,7 @@ from trainers.run import (
 from trainers.tokenize import set_template
 
 
+@exclusive
 def train_grpo(recipe: GRPO, log: Log) -> dict[str, Any]:
     """Train, or resume where a previous run stopped; return the record of the training.
 

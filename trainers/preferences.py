@@ -15,6 +15,7 @@ from typing import Any
 
 from curator.core.errors import UsageError
 from curator.core.words import counted, verb
+from trainers.exclusive import exclusive
 from trainers.models import load_causal, load_tokenizer, loading_options, lora_config, stop_at
 from trainers.preference_rows import (
     Labelled,
@@ -41,6 +42,7 @@ from trainers.sft import describe_counts
 from trainers.tokenize import Counts, Row, encode_chunk, set_template
 
 
+@exclusive
 def train_dpo(recipe: DPO, log: Log) -> dict[str, Any]:
     """Train on pairs, or resume where a previous run stopped; return the record of the training.
 
@@ -76,6 +78,7 @@ def train_dpo(recipe: DPO, log: Log) -> dict[str, Any]:
     return _finish(run, trainer, tokenizer, end)
 
 
+@exclusive
 def train_kto(recipe: KTO, log: Log) -> dict[str, Any]:
     """Train on attempts, or resume where a previous run stopped; return the record.
 

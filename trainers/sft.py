@@ -12,6 +12,7 @@ from typing import Any
 from curator.core.errors import CuratorError
 from curator.core.words import counted, verb
 from trainers.encoded import load_encoded, read_lengths, read_row
+from trainers.exclusive import exclusive
 from trainers.models import load_causal, load_tokenizer, loading_options, lora_config, stop_at
 from trainers.packing import check_packing
 from trainers.recipe import SFT
@@ -32,6 +33,7 @@ CHECKED_ROWS = 16
 """Number of rows whose labels are checked before training, including the longest and shortest."""
 
 
+@exclusive
 def train_sft(recipe: SFT, log: Log) -> dict[str, Any]:
     """Train, or resume where a previous run stopped; return the record of the training.
 
