@@ -28,6 +28,7 @@ from trainers.models import load_tokenizer, read_shapes
 from trainers.recipe import GRPO, SFT, Multitask, Training
 from trainers.release import is_available, read_release
 from trainers.tokenize import encode, set_template
+from trainers.trial import Trial
 
 MEASURED_ROWS = 2_048
 """Minimum number of rows whose lengths are measured, if there are as many."""
@@ -75,6 +76,8 @@ class Preflight:
     notes: tuple[str, ...]
     launch: str
     """Command to start it, if it needs a launcher."""
+    trial: Trial | None = None
+    """What some steps took; None if none were tried."""
 
 
 def preflight(recipe: Training | Multitask, measure: bool = False) -> list[Preflight]:
