@@ -55,6 +55,8 @@ class Trial:
     """Estimated duration of the whole training, without checkpoints."""
     disk: float
     """GiB that the trial wrote: encoded rows, a checkpoint and the model."""
+    losses: tuple[float, ...]
+    """Loss of each step; a trial that overflows shows it here."""
 
 
 def try_training(recipe: Training, log: Log) -> Trial:
@@ -100,6 +102,7 @@ def try_training(recipe: Training, log: Log) -> Trial:
         steps,
         steps * seconds / 3600,
         disk,
+        tuple(loss for _, loss in record["losses"]),
     )
 
 

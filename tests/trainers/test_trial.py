@@ -65,6 +65,7 @@ def test_a_trial_measures_each_process_and_leaves_nothing_behind(
     assert trial["rows_per_second"] == pytest.approx(8 / trial["step_seconds"])
     assert trial["tokens_per_second"] > 20 * trial["rows_per_second"]
     assert 0 < trial["useful"] <= 1
+    assert len(trial["losses"]) == 3 and all(0 < loss < 20 for loss in trial["losses"])
     # The weights, twice as much of the optimizer, and the model once more.
     size = (base / "model" / "model.safetensors").stat().st_size
     assert trial["disk"] * 2**30 > 4 * size
