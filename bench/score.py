@@ -3,8 +3,8 @@
     python bench/score.py [--tokens 512] [--vocabulary 128000] [--json FILE]
 
 In: nothing; the model has random weights, two small layers and the vocabulary of a current model.
-Out: seconds and peak memory of a batch of 16 solutions with each method, in processes of their own,
-the ratio, and the largest difference of a score. Needs the extra `train`.
+Out: seconds, CPU seconds and peak memory of a batch of 16 solutions with each method, in processes
+of their own, the ratio, and the largest difference of a score. Needs the extra `train`.
 """
 
 import argparse
@@ -23,7 +23,7 @@ RUNS = 3
 
 
 def score(method: str, tokens: int, vocabulary: int) -> dict[str, object]:
-    """Return seconds of the fastest run, peak MB of this process, and scores."""
+    """Return seconds and CPU seconds of the fastest runs, peak MB of this process, and scores."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -49,13 +49,14 @@ def score(method: str, tokens: int, vocabulary: int) -> dict[str, object]:
         model.__class__ = Plain
     # Lengths of neighbours in a file that is sorted by length.
     rows = [torch.randint(3, vocabulary, (tokens - n // 4,)).tolist() for n in range(ROWS)]
-    seconds, scores = [], []
+    seconds, cpu, scores = [], [], []
     for _ in range(RUNS):
-        start = time.perf_counter()
+        start, used = time.perf_counter(), time.process_time()
         scores = score_batch(model, rows, 0, (5, 6))
         seconds.append(time.perf_counter() - start)
+        cpu.append(time.process_time() - used)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"seconds": min(seconds), "peak": peak, "scores": scores}
+    return {"seconds": min(seconds), "cpu": min(cpu), "peak": peak, "scores": scores}
 
 
 def main() -> int:
@@ -76,7 +77,9 @@ def main() -> int:
     for method in ("all", "last"):
         command = [sys.executable, __file__, "--method", method, *sizes]
         found[method] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-        print(f"{method:5}{found[method]['seconds']:8.2f} s{found[method]['peak']:9,.0f} MB")
+        one = found[method]
+        times = f"{one['seconds']:8.2f} s{one['cpu']:8.2f} CPU s"
+        print(f"{method:5}{times}{one['peak']:9,.0f} MB")
     pairs = zip(found["all"]["scores"], found["last"]["scores"], strict=True)
     print(f"largest difference of a score: {max(abs(a - b) for a, b in pairs):.1e}")
     ratio = found["last"]["seconds"] / found["all"]["seconds"]
@@ -86,6 +89,7 @@ def main() -> int:
         arguments.json,
         [
             Figure("score, last logits", found["last"]["seconds"], "s", ratio),
+            Figure("score, last logits, CPU time", found["last"]["cpu"], "CPU s"),
             Figure("score, last logits, memory", found["last"]["peak"], "MB", memory),
         ],
     )

@@ -1,6 +1,7 @@
 """The measurements in `bench`: what they build and compare, not how long it takes."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -108,3 +109,79 @@ def test_every_formula_of_mathqa_that_names_another_choice_has_a_label(
     ]
     assert found[3] == found[4] != "0", "the kind of which all problems were read"
     assert "formula wrong" in done.stdout and "gold wrong" in done.stdout
+
+
+VLLM = """
+from types import SimpleNamespace as Some
+class SamplingParams:
+    def __init__(self, **keys): self.keys = keys
+class LLM:
+    def __init__(self, **keys): assert keys["max_model_len"] == 512
+    def generate(self, prompts, wanted):
+        tokens = [0] * wanted.keys["max_tokens"]
+        return [Some(outputs=[Some(token_ids=tokens)]) for _ in prompts]
+"""
+
+
+def check_gpu(tmp_path: Path, *words: object, vllm: str = "") -> tuple[int, dict, str]:
+    pytest.importorskip("trl", reason="the extra train is not installed")
+    (tmp_path / "modules").mkdir()
+    if vllm:
+        (tmp_path / "modules" / "vllm.py").write_text(vllm)
+    paths = os.pathsep.join([str(ROOT), str(tmp_path / "modules")])
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": paths}
+    file = tmp_path / "found.json"
+    done = run(ROOT / "bench/gpu_check.py", "--json", file, "--folder", tmp_path, *words, env=env)
+    found = json.loads(file.read_text()) if file.exists() else {}
+    assert not list(tmp_path.glob("tmp*"))
+    return done.returncode, found, done.stdout + done.stderr
+
+
+def test_the_gpu_check_compares_packed_with_padded_losses_and_memory_with_its_estimate(
+    tmp_path: Path,
+) -> None:
+    code, found, printed = check_gpu(tmp_path, "--device", "cpu", "--only", "sdpa")
+    assert code == 0, printed
+    padded, packed = found["checks"]
+    assert (padded["name"], packed["name"]) == ("sft sdpa", "sft sdpa packed")
+    assert padded["outcome"] == packed["outcome"] == "ok"
+    assert packed["losses"] == pytest.approx(padded["losses"], rel=1e-3)
+    assert packed["useful"] == 1 > padded["useful"]
+    assert padded["memory"] > padded["estimate"] > 0
+    assert {figure["name"] for figure in found["figures"]} >= {"sft sdpa, memory"}
+    assert "sft sdpa packed" in printed and "GiB estimated" in printed
+
+
+@pytest.mark.parametrize(
+    ("vllm", "code", "outcome"),
+    [
+        (VLLM, 0, "ok"),
+        ("raise ImportError('no driver')", 1, "failed: ImportError: no driver"),
+        ("", 0, "skipped: vllm is not installed"),
+    ],
+)
+def test_the_gpu_check_samples_with_vllm_if_it_is_installed(
+    tmp_path: Path, vllm: str, code: int, outcome: str
+) -> None:
+    """A stand-in takes the place of vLLM, which needs a GPU."""
+    found = check_gpu(tmp_path, "--device", "cpu", "--only", "vllm", vllm=vllm)
+    assert found[0] == code, found[2]
+    (check,) = found[1]["checks"]
+    assert check["outcome"] == outcome
+    assert (check["tokens_per_second"] is not None) == (outcome == "ok")
+
+
+def test_the_gpu_check_fails_without_a_gpu_and_for_a_model_that_cannot_be_trained(
+    tmp_path: Path,
+) -> None:
+    torch = pytest.importorskip("torch", reason="the extra train is not installed")
+    (tmp_path / "a").mkdir()
+    if not torch.cuda.is_available():
+        code, found, printed = check_gpu(tmp_path / "a")
+        assert (code, found) == (1, {})
+        assert printed == "No GPU was found, so nothing was checked. On a CPU: --device cpu\n"
+    (tmp_path / "b").mkdir()
+    words = ("--device", "cpu", "--only", "sft sdpa packed", "--model", tmp_path / "none")
+    code, found, _ = check_gpu(tmp_path / "b", *words)
+    assert code == 1
+    assert found["checks"][0]["outcome"].startswith("failed: ")

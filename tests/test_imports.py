@@ -75,8 +75,10 @@ LAYERS: dict[str, set[str]] = {
     },
     "trainers": {
         *CORE,
+        "datastore",
         "curator.sources",
         "curator.answers",
+        "curator.rewards",
         "curator.sandbox",
         "curator.screens",
         "curator.checks",

@@ -181,7 +181,7 @@ def _score_once(
     A line has the scores of one call, so that a resumed process computes the same batches.
     """
     digest = sha256(json.dumps(texts).encode()).hexdigest()
-    if digest in known:
+    if digest in known and len(known[digest]["scores"]) == len(texts):
         scorer.too_long += known[digest]["too_long"]
         return list(known[digest]["scores"])
     before = scorer.too_long

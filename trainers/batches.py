@@ -3,12 +3,14 @@
 In: the lengths of the rows and the sizes of a recipe. Out: micro-batches of row numbers, and the
 shares of padding and of useful work. An optimizer step has the rows that it would have without
 this: those of a seeded permutation, in order. Only their division among processes and forward
-passes differs. A forward pass takes more rows if they are short, and fewer if they are long.
+passes differs. A forward pass takes more rows if they are short, and fewer if they are long. Packed
+rows follow each other without padding, so that all passes of a step have about as many tokens.
 
 A mean over all tokens of a step does not depend on the division. A mean over micro-batches does:
 for such a loss, all micro-batches have the same number of rows (`uneven=False`).
 """
 
+import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -54,6 +56,8 @@ class Batches:
     seed: int
     uneven: bool = True
     """Whether micro-batches may differ in their number of rows."""
+    packed: bool = False
+    """Whether rows follow each other instead of being padded; needs `uneven`."""
     epoch: int = 0
 
     def __iter__(self) -> Iterator[list[int]]:
@@ -92,6 +96,9 @@ class Batches:
             # The order of equal lengths is that of the permutation.
             rows = sorted(rows, key=lambda row: -self.lengths[row])
         count = ceil(len(rows) / self.micro_batch)
+        if self.packed:
+            parts = fill_evenly(rows, [self.lengths[row] for row in rows], count)
+            return sorted(parts, key=self._cost, reverse=True)
         if self.uneven:
             sizes = balance([self.lengths[row] for row in rows], count)
         else:
@@ -104,7 +111,8 @@ class Batches:
         return sorted(parts, key=self._cost, reverse=True) if self.uneven else parts
 
     def _cost(self, part: Sequence[int]) -> int:
-        return len(part) * max(self.lengths[row] for row in part)
+        lengths = [self.lengths[row] for row in part]
+        return sum(lengths) if self.packed else len(part) * max(lengths)
 
     def measure(self, tokens: Sequence[int]) -> Shares:
         """Return the shares in this epoch; `tokens` are those of each row without any padding."""
@@ -145,6 +153,21 @@ def balance(lengths: Sequence[int], count: int) -> list[int]:
         largest = sizes.index(max(sizes))
         sizes[largest : largest + 1] = [sizes[largest] // 2, sizes[largest] - sizes[largest] // 2]
     return sizes
+
+
+def fill_evenly(rows: Sequence[int], lengths: Sequence[int], count: int) -> list[list[int]]:
+    """Divide rows into `count` parts of about as many tokens; each row goes where fewest are.
+
+    `lengths` are in descending order, and at least `count`. No part has more tokens than its share
+    of the rows would have if all were as long as the first one.
+    """
+    parts: list[list[int]] = [[] for _ in range(count)]
+    heap = [(0, number) for number in range(count)]
+    for row, length in zip(rows, lengths, strict=True):
+        tokens, number = heapq.heappop(heap)
+        parts[number].append(row)
+        heapq.heappush(heap, (tokens + length, number))
+    return parts
 
 
 def use_batches(trainer: Any, batches: Batches) -> None:

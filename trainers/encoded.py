@@ -18,7 +18,7 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
-from curator.core.errors import UsageError
+from curator.core.errors import CuratorError, UsageError
 from curator.core.files import write_aside
 from curator.core.words import counted
 from trainers.launch import is_main_process, wait_for_file
@@ -46,14 +46,15 @@ def load_encoded(recipe: SFT, release: Release, tokenizer: Any, log: Log) -> tup
     """
     path = recipe.folder / f"encoded-{_digest(recipe, release, tokenizer)[:16]}.arrow"
     counts = path.with_suffix(".json")
-    if is_main_process() and not counts.exists():
+    if is_main_process() and not (counts.exists() and path.exists()):
         recipe.folder.mkdir(parents=True, exist_ok=True)
         workers = len(os.sched_getaffinity(0)) if release.rows >= PARALLEL_ROWS else 1
         log(f"encoding {counted(release.rows, 'row')} into {path}")
         found = write_encoded(release.examples(), tokenizer, recipe, path, workers)
         with write_aside(counts) as temporary:  # last, since it marks the other file as complete
             temporary.write_text(json.dumps(asdict(found)), "ascii")
-    wait_for_file(counts, recipe.folder)
+    for each in (path, counts):
+        wait_for_file(each, recipe.folder)
     try:
         from datasets import Dataset
 
@@ -150,7 +151,7 @@ def _encode_chunks(
             yield _names(chunk), encode_chunk(chunk, tokenizer, thoughts)
         return
     from loky.backend import get_context
-    from loky.process_executor import ProcessPoolExecutor
+    from loky.process_executor import ProcessPoolExecutor, TerminatedWorkerError
 
     waiting: deque[Any] = deque()
     with ProcessPoolExecutor(
@@ -160,13 +161,19 @@ def _encode_chunks(
         initializer=_start_worker,
         initargs=(tokenizer, thoughts),
     ) as pool:
-        for chunk in chunks:
-            waiting.append((_names(chunk), pool.submit(_encode_in_worker, chunk)))
-            if len(waiting) > 2 * workers:
-                names, future = waiting.popleft()
+        try:
+            for chunk in chunks:
+                waiting.append((_names(chunk), pool.submit(_encode_in_worker, chunk)))
+                if len(waiting) > 2 * workers:
+                    names, future = waiting.popleft()
+                    yield names, future.result()
+            for names, future in waiting:
                 yield names, future.result()
-        for names, future in waiting:
-            yield names, future.result()
+        except TerminatedWorkerError:
+            raise CuratorError(
+                "A process that encodes rows was killed, probably because memory ran out. Free "
+                "memory and rerun, or give the command fewer cores (taskset)."
+            ) from None
 
 
 def _names(chunk: Sequence[Example]) -> list[tuple[str, str]]:

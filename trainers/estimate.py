@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trainers.models import read_config, weight_dtype
-from trainers.recipe import Training, Verifier
+from trainers.recipe import DPO, GRPO, KTO, Training, Verifier
 from trainers.run import CHECKPOINTS, recomputes_activations
 
 GIB = 2**30
@@ -17,7 +17,8 @@ MACHINE = 8
 """GPUs per machine, unless the launcher states it."""
 FORMULA = (
     "weights 4 B per parameter (2 B if frozen in bf16), gradients 4 B and Adam 8 B per trained "
-    "parameter, sharded over the GPUs; activations: rows x tokens x hidden x layers x 2 B with "
+    "parameter, sharded over the GPUs; the reference model of a preference training once more; "
+    "activations: rows x tokens x hidden x layers x 2 B with "
     "recomputation (34 B without), twice that in fp32, and 8 B per logit. Host memory: the weights "
     "once per process; with sharding once per machine, and with FSDP Adam once, to write a "
     "checkpoint. Disk: 12 B per trained parameter and checkpoint, 16 B with sharding; one more "
@@ -46,8 +47,10 @@ def estimate_memory(recipe: Training, size: Size, processes: int, gpu: bool) -> 
     tokens = recipe.micro_batch * recipe.max_length * (2 if _uses_pairs(recipe) else 1)
     recomputed = recomputes_activations(recipe, gpu or recipe.precision == "bf16")
     each = (2 if recomputed else 34) * (2 if recipe.precision == "fp32" else 1)
+    weights = size.parameters * _weight_bytes(recipe) / shared / GIB
     return {
-        "weights": size.parameters * _weight_bytes(recipe) / shared / GIB,
+        "weights": weights,
+        **({"reference": weights} if _keeps_reference(recipe) else {}),
         "gradients": size.trained * 4 / shared / GIB,
         "optimizer": size.trained * 8 / shared / GIB,
         "activations": tokens * (hidden * layers * each + vocabulary * 8) / GIB,
@@ -92,7 +95,16 @@ def _weight_bytes(recipe: Training) -> int:
 
 
 def _uses_pairs(recipe: Training) -> bool:
-    return isinstance(recipe, Verifier) and recipe.loss != "cross-entropy"
+    return isinstance(recipe, DPO) or (
+        isinstance(recipe, Verifier) and recipe.loss != "cross-entropy"
+    )
+
+
+def _keeps_reference(recipe: Training) -> bool:
+    """Return whether a second copy of the start model is in memory."""
+    return recipe.method == "full" and (
+        isinstance(recipe, (DPO, KTO)) or (isinstance(recipe, GRPO) and recipe.beta > 0)
+    )
 
 
 def _model_sizes(config: dict[str, Any], parameters: int) -> tuple[int, int, int]:

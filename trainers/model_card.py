@@ -10,7 +10,7 @@ from typing import Any
 
 from curator.core.escape import for_markdown, for_terminal
 from curator.core.words import counted, verb
-from trainers.recipe import SFT, Training, Verifier
+from trainers.recipe import SFT, Preferences, Training, Verifier
 
 LISTS = ("datasets", "tags")
 """Keys of the head whose values are lists, already written as JSON."""
@@ -103,12 +103,12 @@ def _number(value: Any) -> str:
 
 def _usage_section(recipe: Training) -> list[str]:
     match recipe:
-        case SFT(template="alpaca"):
+        case SFT(template="alpaca") | Preferences(template="alpaca"):
             text = (
                 "Prompt it with its chat template, which is Alpaca's template without input. It "
                 "ends with `### Response:`."
             )
-        case SFT():
+        case SFT() | Preferences():
             text = "Prompt it with its chat template."
         case Verifier():
             text = "Score samples with `curator score SAMPLES --verifier FOLDER`."

@@ -6,10 +6,9 @@ the previous one's model. A rerun skips complete stages and resumes from the new
 
 from typing import Any
 
-from trainers.recipe import SFT, Multitask
+from trainers.kinds import TRAINERS
+from trainers.recipe import Multitask
 from trainers.run import Log
-from trainers.sft import train_sft
-from trainers.verifier import train_verifier
 
 
 def train_multitask(recipe: Multitask, log: Log) -> list[dict[str, Any]]:
@@ -17,5 +16,5 @@ def train_multitask(recipe: Multitask, log: Log) -> list[dict[str, Any]]:
     records = []
     for run in recipe.runs():
         log(f"stage {run.name}: {run.train} from {run.model}")
-        records.append(train_sft(run, log) if isinstance(run, SFT) else train_verifier(run, log))
+        records.append(TRAINERS[run.train](run, log))
     return records

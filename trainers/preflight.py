@@ -25,9 +25,10 @@ from trainers.estimate import (
 )
 from trainers.launch import CONFIGS, count_processes, find_mismatch, launched_sharding
 from trainers.models import load_tokenizer, read_shapes
-from trainers.recipe import SFT, Multitask, Training, Verifier
+from trainers.recipe import GRPO, SFT, Multitask, Training
 from trainers.release import is_available, read_release
 from trainers.tokenize import encode, set_template
+from trainers.trial import Trial
 
 MEASURED_ROWS = 2_048
 """Minimum number of rows whose lengths are measured, if there are as many."""
@@ -75,9 +76,11 @@ class Preflight:
     notes: tuple[str, ...]
     launch: str
     """Command to start it, if it needs a launcher."""
+    trial: Trial | None = None
+    """What some steps took; None if none were tried."""
 
 
-def preflight(recipe: SFT | Verifier | Multitask, measure: bool = False) -> list[Preflight]:
+def preflight(recipe: Training | Multitask, measure: bool = False) -> list[Preflight]:
     """Check a training on this machine; a multi-task recipe gives one entry per stage.
 
     With `measure`, some rows of a release are tokenized for the shares. Raises UsageError for an
@@ -94,7 +97,7 @@ def preflight(recipe: SFT | Verifier | Multitask, measure: bool = False) -> list
     ]
 
 
-def _check_run(recipe: SFT | Verifier, model: str, first: bool, command: str) -> Preflight:
+def _check_run(recipe: Training, model: str, first: bool, command: str) -> Preflight:
     gpus = _gpus()
     processes, launched = _count_processes(recipe, gpus)
     shapes = read_shapes(Path(model)) if find_spec("safetensors") else {}
@@ -131,10 +134,16 @@ def _check_run(recipe: SFT | Verifier, model: str, first: bool, command: str) ->
         (),
         launch,
     )
-    return replace(found, notes=tuple(_find_shortages(found)))
+    notes = _find_shortages(found)
+    if recipe.speed.packing and not recipe.speed.attention.startswith("fl"):
+        notes.append(
+            "packing computes the attention between all rows of a pass and masks it: set "
+            "speed.attention: flash_attention_2, which skips it"
+        )
+    return replace(found, notes=tuple(notes))
 
 
-def _measure_shares(recipe: SFT | Verifier, model: str, processes: int) -> Shares | None:
+def _measure_shares(recipe: Training, model: str, processes: int) -> Shares | None:
     """Return the shares of some rows; None for a verifier, whose pairs are not graded yet."""
     absent = not all(map(find_spec, ("torch", "transformers")))
     if absent or not isinstance(recipe, SFT) or not is_available(recipe.release):
@@ -151,7 +160,10 @@ def _measure_shares(recipe: SFT | Verifier, model: str, processes: int) -> Share
     some = islice(release.examples(), 0, None, step)
     rows, _ = encode(some, tokenizer, recipe.max_length, "allow", recipe.thoughts)
     lengths = [len(row.prompt) + len(row.answer) for row in rows]
-    batches = Batches(lengths, recipe.batch, recipe.micro_batch, processes, recipe.seed)
+    packed = recipe.speed.packing
+    batches = Batches(
+        lengths, recipe.batch, recipe.micro_batch, processes, recipe.seed, packed=packed
+    )
     return batches.measure(lengths)
 
 
@@ -179,7 +191,7 @@ def _find_shortages(found: Preflight) -> list[str]:
 
 
 def _find_missing(
-    recipe: SFT | Verifier, gpus: Sequence[tuple[str, float]], processes: int, first: bool
+    recipe: Training, gpus: Sequence[tuple[str, float]], processes: int, first: bool
 ) -> list[str]:
     """Return missing packages, files and devices, each with what to do."""
     packages = ["torch", "transformers", "trl", "accelerate", "datasets"]
@@ -193,9 +205,8 @@ def _find_missing(
             missing.append(f"package {package} for {key}: pip install {package}")
     if recipe.sharding == "zero3" and not find_spec("deepspeed"):
         missing.append("package deepspeed for ZeRO-3: pip install deepspeed")
-    data = recipe.release if isinstance(recipe, SFT) else recipe.samples
+    option, data = recipe.data
     if not (is_available(data) if isinstance(recipe, SFT) else Path(data).exists()):
-        option = "--release" if isinstance(recipe, SFT) else "--samples"
         missing.append(f"file {data}: create it, or choose another with {option}")
     local = recipe.model.startswith((".", "/", "runs/"))
     if first and local and not (Path(recipe.model) / "config.json").is_file():
@@ -224,6 +235,8 @@ def _optional_packages(recipe: Training) -> list[tuple[str, str]]:
     attention = {"flash_attention_2": "flash-attn", "flash_attention_3": "flash-attn-interface"}
     keys = [("speed.attention", attention.get(recipe.speed.attention, ""))]
     keys += [("speed.liger", "liger-kernel" if recipe.speed.liger else "")]
+    if isinstance(recipe, GRPO):
+        keys += [("sampler", "vllm" if recipe.sampler == "vllm" else "")]
     keys += [("tracker", recipe.tracker if recipe.tracker != "none" else "")]
     return [(key, package) for key, package in keys if package]
 

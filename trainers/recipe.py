@@ -1,11 +1,11 @@
 """Training recipes: which model to train, on which data, with which settings.
 
-In: a YAML file or the name of a shipped recipe in `recipes/training`. Out: a frozen `SFT`,
-`Verifier` or `Multitask`, or one RecipeError with all errors, each with its file and line. Paths
-are relative to the working directory of the command, as model folders are elsewhere.
+In: a YAML file or the name of a shipped recipe in `recipes/training`. Out: a frozen recipe of one
+of `KINDS`, or one RecipeError with all errors, each with its file and line. Paths are relative to
+the working directory of the command, as model folders are elsewhere.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,9 +15,9 @@ from pydantic import Field
 
 from curator.core.errors import RecipeError, join_errors, unknown_name
 from curator.core.section import Section
-from curator.recipe.keys import Loc
 from curator.recipe.messages import error_lines
 from curator.recipe.yaml_document import Document, read_document
+from trainers.cross_keys import cross_key_errors
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
 Positive = Annotated[int, Field(ge=1, le=10_000_000)]
@@ -48,6 +48,10 @@ class Speed(Section):
     ] = "default"
     """Implementation of attention: transformers' `attn_implementation`. Default: that of the model,
     mostly `sdpa`."""
+    packing: bool = False
+    """Put the rows of a forward pass one behind the other instead of padding them; no row sees
+    another one. For SFT. It pays with flash attention: other kinds compute the attention between
+    all rows of a pass, and mask it."""
     liger: bool = False
     """Use the Triton kernels of the package `liger-kernel`: transformers' `use_liger_kernel`."""
     compile: bool = False
@@ -61,6 +65,8 @@ class Speed(Section):
 class Training(Section):
     """Keys of all kinds of training."""
 
+    train: str
+    """Kind of training."""
     name: Name
     """Name of the run."""
     about: str
@@ -88,7 +94,8 @@ class Training(Section):
     steps: int = Field(default=0, ge=0)
     """Maximum number of optimizer steps; 0 runs all epochs."""
     batch: Positive = 128
-    """Rows per optimizer step over all devices; for a margin or pairwise loss, pairs per step."""
+    """Rows per optimizer step over all devices: pairs for DPO and for a margin or pairwise loss,
+    sampled completions for GRPO."""
     micro_batch: Positive = 1
     """Average number of rows per forward pass and device. A pass takes more rows if they are short
     and fewer if they are long, but never more tokens than this number of the longest rows of the
@@ -113,6 +120,12 @@ class Training(Section):
     def folder(self) -> Path:
         """Folder of the run."""
         return Path(self.output or f"runs/{self.name}")
+
+    @property
+    def data(self) -> tuple[str, str]:
+        """Option of the command that names the training data, and its value in the recipe."""
+        key = "samples" if "samples" in type(self).model_fields else "release"
+        return f"--{key}", str(getattr(self, key))
 
 
 class SFT(Training):
@@ -152,6 +165,55 @@ class Verifier(Training):
     """Share of the problems held out to measure the verifier."""
 
 
+class Preferences(Training):
+    """Keys of trainings on right and wrong attempts, or on rewards."""
+
+    release: str = Field(min_length=1)
+    """JSON Lines file of `curator export`, in the format preference for DPO, kto for KTO and
+    trl-grpo for GRPO."""
+    template: Literal["alpaca", "chat"] = "alpaca"
+    """Template of the prompt: Alpaca's, or the model's own chat template."""
+    too_long: Literal["refuse", "leave_out"] = "refuse"
+    """What to do if rows are longer than `max_length`: stop with an error, or leave them out. No
+    attempt is cut, since its verdict is that of the whole."""
+
+
+class DPO(Preferences):
+    """Direct preference optimization on pairs of a right and a wrong attempt."""
+
+    train: Literal["dpo"]
+    """Kind of training."""
+    beta: float = Field(default=0.1, gt=0, le=100)
+    """Weight of the divergence from the start model (Rafailov et al. 2023, arXiv:2305.18290)."""
+
+
+class KTO(Preferences):
+    """Kahneman-Tversky optimization on right and wrong attempts, which need not be paired."""
+
+    train: Literal["kto"]
+    """Kind of training."""
+    beta: float = Field(default=0.1, gt=0, le=100)
+    """Weight of the divergence from the start model (Ethayarajh et al. 2024, arXiv:2402.01306)."""
+
+
+class GRPO(Preferences):
+    """Group relative policy optimization: the model's own answers, compared with the golds."""
+
+    train: Literal["grpo"]
+    """Kind of training."""
+    group: int = Field(default=8, ge=2, le=1024)
+    """Completions per prompt, whose rewards are compared. `batch` is a multiple of it."""
+    max_answer: int = Field(default=512, ge=1, le=1_000_000)
+    """Maximum tokens per completion. With its prompt, it has at most `max_length`."""
+    temperature: float = Field(default=1.0, gt=0, le=10)
+    """Sampling temperature."""
+    beta: float = Field(default=0.0, ge=0, le=100)
+    """Weight of the divergence from the start model (Shao et al. 2024, arXiv:2402.03300); 0 keeps
+    no copy of that model."""
+    sampler: Literal["transformers", "vllm"] = "transformers"
+    """Library that samples. `vllm` runs in the training's process and on its GPU."""
+
+
 class Multitask(Section):
     """Several trainings in order. Each one starts from the model of the previous one."""
 
@@ -173,7 +235,7 @@ class Multitask(Section):
     common: dict[str, Any] = Field(default={})
     """Keys for all stages. A stage ignores those that its kind of training does not have."""
     stages: dict[Name, dict[str, Any]] = Field(min_length=1)
-    """Stages in order, by name. A stage has the keys of an SFT or a verifier, except name, about,
+    """Stages in order, by name. A stage has the keys of its kind of training, except name, about,
     extends, model, revision and output."""
 
     @property
@@ -181,17 +243,22 @@ class Multitask(Section):
         """Folder of the run."""
         return Path(self.output or f"runs/{self.name}")
 
-    def runs(self) -> list[SFT | Verifier]:
+    def runs(self) -> list[Training]:
         """Return the trainings of the stages, in order. Raises pydantic.ValidationError."""
         return [_stage(self.model_dump(), name) for name in self.stages]
 
 
-KINDS: dict[str, type[SFT] | type[Verifier] | type[Multitask]] = {
+SINGLE: dict[str, type[Training]] = {
     "sft": SFT,
     "verifier": Verifier,
-    "multitask": Multitask,
+    "dpo": DPO,
+    "kto": KTO,
+    "grpo": GRPO,
 }
-"""Kinds of training, by the value of the key `train`."""
+"""Kinds of training that a stage may have, by the value of the key `train`."""
+
+KINDS: dict[str, type[Training] | type[Multitask]] = {**SINGLE, "multitask": Multitask}
+"""All kinds of training, by the value of the key `train`."""
 
 NOT_IN_STAGES = ("name", "about", "extends", "model", "revision", "output")
 """Keys of a multitask recipe that a stage may not have."""
@@ -199,7 +266,7 @@ NOT_IN_STAGES = ("name", "about", "extends", "model", "revision", "output")
 
 def load_training(
     name: str | Path, overrides: Mapping[str, Any] | None = None
-) -> SFT | Verifier | Multitask:
+) -> Training | Multitask:
     """Return the training recipe in the file `name`, or the shipped one of that name.
 
     `overrides` are keys from the command line; they take precedence over the file. Raises
@@ -210,7 +277,7 @@ def load_training(
     kind = values.get("train")
     if not isinstance(kind, str) or kind not in KINDS:
         place = document.place(("train",))
-        raise RecipeError(f"{place}: train: expected sft, verifier or multitask, saw {kind!r:.40}")
+        raise RecipeError(f"{place}: train: expected {_listed(KINDS)}, saw {kind!r:.40}")
     errors: list[str] = []
     try:
         recipe = KINDS[kind].model_validate(values)
@@ -218,7 +285,7 @@ def load_training(
         errors = error_lines(document, error, KINDS[kind])
     else:
         stages = recipe.stages if isinstance(recipe, Multitask) else {}
-        errors = [] if stages else _cross_key_errors(values, document, ())
+        errors = [] if stages else cross_key_errors(values, document, ())
         errors += chain.from_iterable(_stage_errors(document, values, stage) for stage in stages)
     if errors:
         raise RecipeError(join_errors(dict.fromkeys(errors)))
@@ -235,14 +302,19 @@ def _override(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[s
     return {**values, **whole, "common": {**common, **rest} if isinstance(common, dict) else common}
 
 
-def _stage(values: Mapping[str, Any], name: str) -> SFT | Verifier:
+def _listed(kinds: Iterable[str]) -> str:
+    *first, last = kinds
+    return f"{', '.join(first)} or {last}"
+
+
+def _stage(values: Mapping[str, Any], name: str) -> Training:
     """Return the training of one stage; it starts from the model of the previous stage."""
     names = list(values["stages"])
     index = names.index(name)
     folder = values.get("output") or f"runs/{values.get('name')}"
     previous = f"{folder}/{index}-{names[index - 1]}/model"
     own = values["stages"][name]
-    kind = SFT if own.get("train") == "sft" else Verifier
+    kind = SINGLE[own["train"]]
     shared = {key: v for key, v in (values.get("common") or {}).items() if key in kind.model_fields}
     return kind.model_validate(
         {
@@ -264,10 +336,10 @@ def _stage_errors(document: Document, values: Mapping[str, Any], name: str) -> l
         for key in own
         if key in NOT_IN_STAGES
     ]
-    if own.get("train") not in ("sft", "verifier"):
-        saw = own.get("train")
-        return [*errors, f"{document.place(loc)}: train: expected sft or verifier, saw {saw!r:.40}"]
-    keys = {*SFT.model_fields, *Verifier.model_fields}
+    if (saw := own.get("train")) not in [*SINGLE]:
+        expected = f"train: expected {_listed(SINGLE)}, saw {saw!r:.40}"
+        return [*errors, f"{document.place(loc)}: {expected}"]
+    keys = set(chain.from_iterable(kind.model_fields for kind in SINGLE.values()))
     allowed = keys - {*NOT_IN_STAGES, "train"}
     errors += [
         f"{document.place(('common', key))}: {unknown_name('key', str(key), allowed)}"
@@ -292,16 +364,6 @@ def _stage_errors(document: Document, values: Mapping[str, Any], name: str) -> l
         kind = KINDS[own["train"]]
         errors += error_lines(document, error, kind, loc)
     merged = {**(values.get("common") or {}), **own}
-    return [*errors, *_cross_key_errors(merged, document, loc)]
-
-
-def _cross_key_errors(values: Mapping[str, Any], document: Document, loc: Loc) -> list[str]:
-    errors = []
-    batch, micro = values.get("batch", 128), values.get("micro_batch", 1)
-    if isinstance(batch, int) and isinstance(micro, int) and micro > 0 and batch % micro:
-        place = document.place((*loc, "batch"))
-        errors.append(f"{place}: batch {batch} is not a multiple of micro_batch {micro}")
-    if values.get("method") == "lora" and values.get("sharding", "none") != "none":
-        place = document.place((*loc, "sharding"))
-        errors.append(f"{place}: sharding: expected none, because method is lora")
-    return errors
+    kind = SINGLE[own["train"]]
+    own_keys = {key: value for key, value in merged.items() if key in kind.model_fields}
+    return [*errors, *cross_key_errors(own_keys, document, loc)]

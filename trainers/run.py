@@ -10,14 +10,16 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from errno import EDQUOT, EFBIG, ENOSPC
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
-from curator.core.errors import CuratorError, UsageError
+from curator.core.errors import CuratorError, UsageError, to_one_line
 from curator.core.files import write_aside
 from trainers.batches import Batches, use_batches
 from trainers.launch import (
@@ -189,7 +191,13 @@ def divide_batches(
     """
     recipe = run.recipe
     batches = Batches(
-        lengths, recipe.batch, recipe.micro_batch, count_processes(), recipe.seed, uneven
+        lengths,
+        recipe.batch,
+        recipe.micro_batch,
+        count_processes(),
+        recipe.seed,
+        uneven,
+        recipe.speed.packing,
     )
     use_batches(trainer, batches)
     shares = batches.measure(tokens)
@@ -212,15 +220,25 @@ def train(run: Run, trainer: Any) -> None:
     if checkpoint:
         run.log(f"resuming from {checkpoint}")
     try:
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        with suppress(_Finished):
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except UnpicklingError:
         raise UsageError(
             f"{checkpoint} contains objects other than tensors and numbers, so it was not loaded. "
             "Curator did not write it: delete it and rerun."
         ) from None
+    except Exception as error:
+        if not (reason := _disk_error(error)):
+            raise
+        raise CuratorError(
+            f"Cannot write a checkpoint to {run.folder / 'checkpoints'} ({reason}). Free disk "
+            "space and rerun: the training resumes from the newest complete checkpoint."
+        ) from None
     history = trainer.state.log_history
     run.record["steps"] = trainer.state.global_step
     run.record["losses"] = [(each["step"], each["loss"]) for each in history if "loss" in each]
+    if rewards := [(each["step"], each["reward"]) for each in history if "reward" in each]:
+        run.record["rewards"] = rewards
 
 
 def newest_checkpoint(folder: Path) -> Path | None:
@@ -248,7 +266,15 @@ def save_run(run: Run, trainer: Any, tokenizer: Any) -> None:
         for old in run.model.glob("*.safetensors*"):
             old.unlink()  # of a run that was killed
     trainer.accelerator.wait_for_everyone()
-    parameters = _write_weights(run, trainer, model)
+    try:
+        parameters = _write_weights(run, trainer, model)
+    except Exception as error:
+        if not (reason := _disk_error(error)):
+            raise
+        raise CuratorError(
+            f"Cannot write the model to {run.model} ({reason}). Free disk space and rerun: the "
+            "checkpoints are complete."
+        ) from None
     trainer.accelerator.wait_for_everyone()
     if is_main_process():
         saved = count_saved(run.model)
@@ -266,6 +292,18 @@ def save_run(run: Run, trainer: Any, tokenizer: Any) -> None:
         _sync_files(run.model)
         _write_file(run.model / RECORD, json.dumps(run.record, indent=1, sort_keys=True))
     trainer.accelerator.wait_for_everyone()
+
+
+def _disk_error(error: Exception) -> str:
+    """Return why a file could not be written; empty for other errors.
+
+    torch and safetensors raise errors of their own, which have no number.
+    """
+    if isinstance(error, OSError) and error.errno in (ENOSPC, EDQUOT, EFBIG):
+        return os.strerror(error.errno)
+    text = to_one_line(str(error))
+    marks = ("PytorchStreamWriter failed", "I/O error", "No space left")
+    return text[:200] if any(mark in text for mark in marks) else ""
 
 
 def _write_weights(run: Run, trainer: Any, model: Any) -> int:
@@ -287,10 +325,18 @@ def _write_weights(run: Run, trainer: Any, model: Any) -> int:
     return 0
 
 
+class _Finished(Exception):
+    """The checkpoint is that of the last step: only the model was not saved."""
+
+
 def _callback(run: Run) -> Any:
-    """Return a callback that marks complete checkpoints and logs the loss."""
+    """Return a callback that marks complete checkpoints, logs the loss, and ends a finished run."""
     from accelerate import PartialState
     from transformers import TrainerCallback
+
+    def on_train_begin(self: Any, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if state.global_step >= state.max_steps:
+            raise _Finished  # transformers would run one more step within an epoch
 
     def on_save(self: Any, args: Any, state: Any, control: Any, **_: Any) -> None:
         PartialState().wait_for_everyone()
@@ -301,10 +347,13 @@ def _callback(run: Run) -> Any:
 
     def on_log(self: Any, args: Any, state: Any, control: Any, logs: Any, **_: Any) -> None:
         if state.is_world_process_zero and "loss" in logs:
-            run.log(f"step {state.global_step:,} of {state.max_steps:,}: loss {logs['loss']:.4f}")
+            reward = f", reward {logs['reward']:.4f}" if "reward" in logs else ""
+            step = f"step {state.global_step:,} of {state.max_steps:,}"
+            run.log(f"{step}: loss {logs['loss']:.4f}{reward}")
 
     # Created dynamically, since the base class needs transformers, which is optional.
-    return type("Callback", (TrainerCallback,), {"on_save": on_save, "on_log": on_log})()
+    events = {"on_train_begin": on_train_begin, "on_save": on_save, "on_log": on_log}
+    return type("Callback", (TrainerCallback,), events)()
 
 
 def _recipe_identity(recipe: Training) -> dict[str, Any]:

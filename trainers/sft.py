@@ -12,7 +12,9 @@ from typing import Any
 from curator.core.errors import CuratorError
 from curator.core.words import counted, verb
 from trainers.encoded import load_encoded, read_lengths, read_row
+from trainers.exclusive import exclusive
 from trainers.models import load_causal, load_tokenizer, loading_options, lora_config, stop_at
+from trainers.packing import check_packing
 from trainers.recipe import SFT
 from trainers.release import read_release
 from trainers.run import (
@@ -31,6 +33,7 @@ CHECKED_ROWS = 16
 """Number of rows whose labels are checked before training, including the longest and shortest."""
 
 
+@exclusive
 def train_sft(recipe: SFT, log: Log) -> dict[str, Any]:
     """Train, or resume where a previous run stopped; return the record of the training.
 
@@ -57,6 +60,7 @@ def train_sft(recipe: SFT, log: Log) -> dict[str, Any]:
         **training_arguments(recipe),
         max_length=None,
         packing=False,
+        padding_free=recipe.speed.packing,
         dataset_kwargs={"skip_prepare_dataset": True},
     )
     trainer = SFTTrainer(
@@ -68,6 +72,8 @@ def train_sft(recipe: SFT, log: Log) -> dict[str, Any]:
     )
     lengths = read_lengths(rows)
     check_labels(trainer, lengths, lambda place: read_row(rows, place))
+    if recipe.speed.packing:
+        check_packing(trainer, [read_row(rows, place) for place in range(min(2, len(rows)))])
     # A model that takes no number of tokens averages each micro-batch by itself.
     divide_batches(run, trainer, lengths, lengths, uneven=trainer.model_accepts_loss_kwargs)
     train(run, trainer)
@@ -105,10 +111,13 @@ def check_labels(trainer: Any, lengths: Sequence[int], read: Callable[[int], Row
     step = max(1, len(order) // (CHECKED_ROWS - 1))
     places = list(dict.fromkeys([*order[::step], order[-1]]))
     batch = trainer.data_collator([trainer.train_dataset[place] for place in places])
-    for number, place in enumerate(places):
+    columns = [batch["labels"], batch["input_ids"]]
+    if "position_ids" in batch:  # packed
+        columns = [each[0].split([lengths[place] for place in places]) for each in columns]
+    for place, *tensors in zip(places, *columns, strict=True):
         row = read(place)
         prompt, answer = list(row.prompt), list(row.answer)
-        labels, ids = batch["labels"][number].tolist(), batch["input_ids"][number].tolist()
+        labels, ids = (tensor.tolist() for tensor in tensors)
         rest = len(labels) - len(prompt) - len(answer)
         if ids[: len(prompt) + len(answer)] != prompt + answer:
             raise CuratorError(

@@ -18,6 +18,7 @@ from curator.core.errors import UsageError
 from curator.core.words import counted, verb
 from trainers.apply_verifier import BATCH, encode_prompts, score_batch, verdict_tokens
 from trainers.evaluation.calibration import auc, calibration_error, pair_accuracy, reliability
+from trainers.exclusive import exclusive
 from trainers.graded import load_graded
 from trainers.models import load_causal, load_reward, load_tokenizer, loading_options, lora_config
 from trainers.pairs import SolutionSet, draw_by_hash, make_pairs, split
@@ -41,6 +42,7 @@ Pair = tuple[Row, Row]
 """A right and a wrong solution of one problem."""
 
 
+@exclusive
 def train_verifier(recipe: Verifier, log: Log) -> dict[str, Any]:
     """Train, or resume where a previous run stopped; return the record of the training.
 

@@ -20,10 +20,9 @@ from accelerate.state import AcceleratorState, PartialState
 from accelerate.utils import DistributedType
 
 from curator.core import pretrained
+from trainers.kinds import TRAINERS
 from trainers.multitask import train_multitask
-from trainers.recipe import KINDS, SFT, Multitask
-from trainers.sft import train_sft
-from trainers.verifier import train_verifier
+from trainers.recipe import KINDS, Multitask
 
 initialize = AcceleratorState.__init__
 
@@ -62,10 +61,8 @@ def main(folder: Path, kill: str) -> None:
         recipe = KINDS[values["train"]].model_validate(values)
         if isinstance(recipe, Multitask):
             train_multitask(recipe, log)
-        elif isinstance(recipe, SFT):
-            train_sft(recipe, log)
         else:
-            train_verifier(recipe, log)
+            TRAINERS[recipe.train](recipe, log)
 
 
 if __name__ == "__main__":

@@ -45,14 +45,16 @@ def rows_of_steps_by_accelerate(rows: int, batch: int, micro: int, processes: in
     processes=st.sampled_from([1, 2, 3, 8]),
     passes=st.integers(1, 4),
     uneven=st.booleans(),
+    packed=st.booleans(),
 )
 def test_each_optimizer_step_has_the_rows_that_it_has_without_balancing(
-    lengths: list[int], micro: int, processes: int, passes: int, uneven: bool
+    lengths: list[int], micro: int, processes: int, passes: int, uneven: bool, packed: bool
 ) -> None:
     from accelerate.data_loader import BatchSamplerShard
 
     batch = micro * processes * passes
-    batches = Batches(lengths, batch, micro, processes, 7, uneven, epoch=2)
+    packed = packed and uneven
+    batches = Batches(lengths, batch, micro, processes, 7, uneven, packed, epoch=2)
     expected = rows_of_steps_by_accelerate(len(lengths), batch, micro, processes)
     steps = list(batches.steps())
     assert [Counter(row for part in step for row in part) for step in steps] == expected
@@ -63,7 +65,9 @@ def test_each_optimizer_step_has_the_rows_that_it_has_without_balancing(
     for step in steps:
         rows = [row for part in step for row in part]
         limit = micro * max(lengths[row] for row in rows)
-        assert all(part and len(part) * max(lengths[r] for r in part) <= limit for part in step)
+        costs = [[lengths[row] for row in part] for part in step]
+        tokens = [sum(each) if packed else len(each) * max(each) for each in costs]
+        assert all(tokens) and max(tokens) <= limit
         # Each step has as many passes as the gradients are accumulated over.
         assert len(step) <= passes * processes and len(step) % processes == 0
         if not uneven and len(rows) == batch:

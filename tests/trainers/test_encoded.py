@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from curator.core.errors import UsageError
+from curator.core.errors import CuratorError, UsageError
 from tests.paths import ROOT
 from tests.trainers.tiny import ONE_THREAD, tiny_model
 from trainers.encoded import load_encoded, read_lengths, read_row, write_encoded
@@ -97,6 +97,21 @@ def test_bytes_do_not_depend_on_the_number_of_processes(base: Path, tmp_path: Pa
     ]
     assert counts[0] == counts[1]
     assert (tmp_path / "1").read_bytes() == (tmp_path / "2").read_bytes()
+
+
+class Killer:
+    """A tokenizer that ends its process as the kernel does when memory runs out."""
+
+    def apply_chat_template(self, *_: object, **__: object) -> str:
+        os.kill(os.getpid(), 9)
+        return ""
+
+
+def test_a_worker_that_is_killed_is_one_line_and_leaves_no_file(base: Path, tmp_path: Path) -> None:
+    examples = read_release(base / "rows.jsonl").examples()
+    with pytest.raises(CuratorError, match=r"^A process that encodes rows was killed, [^\n]+$"):
+        write_encoded(examples, Killer(), recipe(base, tmp_path), tmp_path / "x", 2)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_release_is_encoded_once_and_again_only_if_its_tokens_change(

@@ -28,7 +28,7 @@ INVALID = {
     "missing": (GOOD.replace("release: r.jsonl\n", ""), ["'release' is missing"]),
     "kind of training": (
         GOOD.replace("sft", "rl"),
-        ["r.yaml:1: train: expected sft, verifier or multitask"],
+        ["r.yaml:1: train: expected sft, verifier, dpo, kto, grpo or multitask, saw 'rl'"],
     ),
     "not a multiple": (
         GOOD + "batch: 10\nmicro_batch: 4\n",
@@ -54,6 +54,18 @@ INVALID = {
     ),
     "common key": (STAGES.replace("seed", "sede"), ["r.yaml:5: ", "Did you mean 'seed'?"]),
     "stage is not a mapping": (STAGES + "  three: sft\n", ["r.yaml:9: stages.three"]),
+    "one row per pass of KTO": (
+        GOOD.replace("sft", "kto"),
+        ["r.yaml:1: micro_batch: expected 2 or more"],
+    ),
+    "sharded DPO": (
+        GOOD.replace("sft", "dpo") + "sharding: fsdp\n",
+        ["r.yaml:7: sharding: expected none, because the reference model of dpo"],
+    ),
+    "group and answer of GRPO": (
+        GOOD.replace("sft", "grpo") + "batch: 12\nmax_answer: 2048\n",
+        ["batch 12 is not a multiple of group 8", "r.yaml:8: max_answer 2048 leaves no prompt"],
+    ),
     "pairwise stage": (STAGES.replace("margin", "pairwise"), ["replaces the head"]),
 }
 

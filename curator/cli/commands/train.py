@@ -15,16 +15,17 @@ from curator.core.errors import UsageError
 
 if TYPE_CHECKING:
     from trainers.preflight import Preflight
+    from trainers.trial import Trial
 
-What = Literal["sft", "verifier", "multitask", "preflight"]
+What = Literal["sft", "verifier", "dpo", "kto", "grpo", "multitask", "preflight"]
 
 
 WhatArgument = Annotated[
     What,
     typer.Argument(
         metavar="KIND",
-        help="sft, verifier or multitask, as in the recipe; or preflight, which trains nothing "
-        "and shows the device, the memory estimate and what is missing.",
+        help="sft, verifier, dpo, kto, grpo or multitask, as in the recipe; or preflight, which "
+        "trains nothing and shows the device, the memory estimate and what is missing.",
         show_choices=False,
     ),
 ]
@@ -63,6 +64,14 @@ def train(
     output: Annotated[
         Path | None, typer.Option("--output", metavar="DIR", help="Folder of the run.")
     ] = None,
+    try_steps: Annotated[
+        bool,
+        typer.Option(
+            "--try",
+            help="With preflight: train for three steps in a folder that is deleted, and report "
+            "memory, speed and the estimated duration.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Train a model on a release.
@@ -75,12 +84,14 @@ def train(
 
     given = {"release": release, "samples": samples, "model": model, "output": output}
     loaded = load_training(recipe, {key: str(value) for key, value in given.items() if value})
+    if try_steps and what != "preflight":
+        raise UsageError(f"--try belongs to preflight. Run: curator train preflight {recipe} --try")
     checks = preflight(loaded, measure=what == "preflight")
     if what == "preflight":
-        if as_json:
-            show_json(checks)
-        else:
-            _print_preflight(checks)
+        if try_steps:
+            checks = _try(loaded, checks)
+        if _is_first_process():
+            show_json(checks) if as_json else _print_preflight(checks)
         return
     if what != loaded.train:
         raise UsageError(
@@ -107,18 +118,34 @@ def _check_complete(checks: "list[Preflight]") -> None:
         raise UsageError("\n".join(dict.fromkeys(missing)))
 
 
-def _train(recipe: Any) -> Any:
-    from trainers.multitask import train_multitask
-    from trainers.recipe import SFT, Verifier
-    from trainers.sft import train_sft
-    from trainers.verifier import train_verifier
+def _try(recipe: Any, checks: "list[Preflight]") -> "list[Preflight]":
+    """Return the checks with a trial of each training; stages start from the first model."""
+    from dataclasses import replace
 
-    match recipe:
-        case SFT():
-            return train_sft(recipe, _note)
-        case Verifier():
-            return train_verifier(recipe, _note)
-    return train_multitask(recipe, _note)
+    from trainers.recipe import Multitask
+    from trainers.trial import try_training
+
+    _check_complete(checks)
+    runs = recipe.runs() if isinstance(recipe, Multitask) else [recipe]
+    return [
+        replace(
+            one,
+            trial=try_training(
+                run.model_copy(update={"model": recipe.model, "revision": recipe.revision}), _note
+            ),
+        )
+        for run, one in zip(runs, checks, strict=True)
+    ]
+
+
+def _train(recipe: Any) -> Any:
+    from trainers.kinds import TRAINERS
+    from trainers.multitask import train_multitask
+    from trainers.recipe import Multitask
+
+    if isinstance(recipe, Multitask):
+        return train_multitask(recipe, _note)
+    return TRAINERS[recipe.train](recipe, _note)
 
 
 def _note(line: str) -> None:
@@ -149,6 +176,7 @@ def _print_preflight(checks: "list[Preflight]") -> None:
             ("GiB of host memory", f"{one.host:,.2f} per machine{_available(one.host_has)}"),
             ("GiB of disk", f"{one.disk:,.2f}{_available(one.disk_has)}"),
             *([("useful share", one.shares.describe())] if one.shares else []),
+            *(_trial_rows(one.trial) if one.trial else []),
             *(("missing", line) for line in one.missing),
             *(("note", line) for line in one.notes),
             *([("launch with", one.launch)] if one.launch else []),
@@ -157,6 +185,21 @@ def _print_preflight(checks: "list[Preflight]") -> None:
         print_line()
     for line in wrap(f"Estimate: {FORMULA}.", 80):
         print_line(line)
+
+
+def _trial_rows(trial: "Trial") -> list[tuple[str, object]]:
+    memory = ", ".join(f"{gib:,.2f}" for gib in trial.memory)
+    rows: list[tuple[str, object]] = [
+        ("tried: GiB of memory", f"{memory} (peak of each process)"),
+        ("tried: seconds per step", f"{trial.step_seconds:,.2f}"),
+        ("tried: rows per second", f"{trial.rows_per_second:,.1f}"),
+    ]
+    if trial.tokens_per_second is not None:
+        rows.append(("tried: tokens per second", f"{trial.tokens_per_second:,.0f}"))
+    if trial.useful is not None:
+        rows.append(("tried: useful share", f"{trial.useful:.1%}"))
+    whole = f"{trial.hours:,.2f} for {trial.steps:,} steps on {trial.rows:,} rows"
+    return [*rows, ("estimated hours", whole), ("tried: GiB of disk", f"{trial.disk:,.2f}")]
 
 
 def _available(gib: float) -> str:
