@@ -34,7 +34,7 @@ from curator.core import arrow
 from curator.core.model import Problem
 from curator.screens import SCREENS, Rows
 from curator.screens.match import LEVELS
-from curator.sources import EVALS, SOURCES, open_source, records
+from curator.sources import EVALS, MAMMOTH_EVALS, SOURCES, open_source, records
 from datastore.engine import Engine
 
 TRAINING = ("gsm8k", "math", "mathqa", "lila", "aqua_rat", "theoremqa")
@@ -268,7 +268,7 @@ def main() -> int:
         "--items", type=int, default=500, help="Maximum number of questions per evaluation set."
     )
     parser.add_argument(
-        "--sets", nargs="+", choices=EVALS, default=list(EVALS), help="Evaluation sets."
+        "--sets", nargs="+", choices=EVALS, default=list(MAMMOTH_EVALS), help="Evaluation sets."
     )
     parser.add_argument(
         "--show", type=int, default=0, help="Number of flagged rows to print per training set."

@@ -18,7 +18,7 @@ from data_option import add_data_option
 
 from curator.screens import normalize
 from curator.screens.question import is_word, read_question
-from curator.sources import EVALS
+from curator.sources import MAMMOTH_EVALS
 from datastore.engine import Engine
 
 LEAST = 8
@@ -28,7 +28,7 @@ LEAST = 8
 def count(data: Path) -> tuple[int, Counter[str]]:
     """Return the number of distinct questions, and how many of them contain each token."""
     questions = {each.question for name in TRAINING for each in read(name, data, training=True)}
-    questions |= {each.question for name in EVALS for each in read(name, data)}
+    questions |= {each.question for name in MAMMOTH_EVALS for each in read(name, data)}
     counts: Counter[str] = Counter()
     query = f"SELECT {normalize.fold('q')} FROM (SELECT unnest($questions::VARCHAR[]) AS q)"
     with tempfile.TemporaryDirectory() as folder, Engine(spill=Path(folder)) as engine:
