@@ -183,12 +183,13 @@ def test_only_one_named_set_is_not_pinned() -> None:
 
 def test_a_list_of_answers_that_is_no_list_is_one_answer_or_quarantined(tmp_path: Path) -> None:
     source = EVALS["olympiadbench"]
-    hostile = ["[" * 5_000 + "]" * 5_000, "[__import__('os')]", "[1, 2]", "[" + "1," * 9_000 + "]"]
+    hostile = ["[" * 5_000 + "]" * 5_000, "[__import__('os')]", "[1, 2]", "[{[]: 1}]", "[{[]}]"]
+    hostile += ["[" + "-" * 9_000 + "1]", "[" + "1," * 9_000 + "]"]
     file = tmp_path / source.folder / "rows.jsonl"
     file.parent.mkdir(parents=True)
     file.write_text("".join(json.dumps(olympiad("Find it.", each)) + "\n" for each in hostile))
     found = golds(list(records(source, open_source(source, tmp_path))))
-    assert found == [*hostile[:3], "quarantined"]
+    assert found == [*hostile[:-1], "quarantined"]
 
 
 def test_golds_of_the_real_gsm_plus_are_read(shared: Path, tmp_path: Path) -> None:

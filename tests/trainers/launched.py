@@ -34,11 +34,16 @@ def allow_fsdp(self: Any, *args: Any, **kwargs: Any) -> None:
     initialize(self, *args, **kwargs)
 
 
+def print_line(line: str) -> None:
+    """Print a line in one write: all processes share one pipe."""
+    os.write(sys.stdout.fileno(), f"{line}\n".encode())
+
+
 def print_loading(load: Callable[..., Any]) -> Callable[..., Any]:
     """Return a loader of models that prints which process calls it."""
 
     def loader(*args: Any, **options: Any) -> Any:
-        print(f"rank {os.environ['RANK']} calls {load.__name__}", flush=True)
+        print_line(f"rank {os.environ['RANK']} calls {load.__name__}")
         return load(*args, **options)
 
     return loader
@@ -54,7 +59,7 @@ def main(folder: Path, kill: str) -> None:
             if line.startswith("stage "):
                 place[1:] = [line.removeprefix("stage ").partition(":")[0]]
             if os.environ.get("RANK", "0") == "0":
-                print("/".join(place), line, flush=True)
+                print_line(f"{'/'.join(place)} {line}")
             if "/".join(place) == kill and line.startswith("step 5 "):
                 os.kill(os.getpid(), signal.SIGKILL)
 

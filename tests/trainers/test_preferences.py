@@ -1,6 +1,7 @@
 """DPO, KTO and GRPO on a CPU: two steps or more of a tiny Llama, a kill, and an exact resume."""
 
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,8 +13,10 @@ import pytest
 from curator.core.errors import UsageError
 from tests.paths import ROOT
 from tests.trainers.sums import prompt_texts, sums
+from tests.trainers.test_two_processes import launch
 from tests.trainers.tiny import ONE_THREAD, tiny_model
 from trainers.kinds import TRAINERS
+from trainers.models import count_saved
 from trainers.preferences import rotate
 from trainers.recipe import SINGLE, Training
 from trainers.tokenize import ALPACA
@@ -270,3 +273,33 @@ def test_kto_needs_attempts_of_both_kinds_and_grpo_enough_prompts(
 
 def test_the_divergence_of_kto_is_estimated_on_answers_to_other_prompts() -> None:
     assert rotate([[1], [2], [3], [4], [5]], 2) == [[2], [1], [4], [3], [5]]
+
+
+def test_two_processes_train_and_resume_and_pairs_have_the_losses_of_one_process(
+    base: Path, tmp_path: Path
+) -> None:
+    keys = {"steps": 6, "micro_batch": 2, "checkpoint_every": 4}
+    folder = tmp_path / "two"
+    folder.mkdir()
+    for kind in FORMATS:
+        settings = recipe(base, kind, output=str(folder / kind), **keys)
+        (folder / f"{kind}.json").write_text(settings.model_dump_json())
+    launch(folder, {}, "dpo")
+    launch(folder, {}, "grpo")
+    lines = launch(folder, {}).splitlines()
+    records = {
+        kind: json.loads((folder / kind / "model/training.json").read_text()) for kind in FORMATS
+    }
+    for kind, record in records.items():
+        losses = dict(record["losses"])
+        assert list(losses) == [1, 2, 3, 4, 5, 6] and all(map(math.isfinite, losses.values()))
+        assert (
+            count_saved(folder / kind / "model")
+            == record["parameters"]
+            == count_saved(base / "model")
+        )
+        before, after = weights(base), weights(folder / kind)
+        assert any((before[name] != after[name]).any() for name in before), kind
+    assert f"grpo resuming from {folder / 'grpo' / 'checkpoints' / 'checkpoint-4'}" in lines
+    alone, _ = run(recipe(base, "dpo", output=str(tmp_path / "alone"), **keys))
+    assert dict(records["dpo"]["losses"]) == pytest.approx(dict(alone["losses"]), rel=0.01)

@@ -56,7 +56,7 @@ def final_answers(row: Row) -> list[str]:
         if written[0] == "[" and written[-1] == "]":
             try:
                 cell = ast.literal_eval(written)
-            except (ValueError, SyntaxError, MemoryError, RecursionError):
+            except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
                 cell = [written]  # an interval, such as [0,1]
     if not isinstance(cell, list) or not cell:
         raise Unreadable("final_answer is not a list of answers")
