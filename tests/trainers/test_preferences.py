@@ -284,7 +284,6 @@ def test_two_processes_train_and_resume_and_pairs_have_the_losses_of_one_process
     for kind in FORMATS:
         settings = recipe(base, kind, output=str(folder / kind), **keys)
         (folder / f"{kind}.json").write_text(settings.model_dump_json())
-    launch(folder, {}, "dpo")
     launch(folder, {}, "grpo")
     lines = launch(folder, {}).splitlines()
     records = {

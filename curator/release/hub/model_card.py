@@ -16,6 +16,8 @@ from curator.release.card import BEGIN, END
 
 OWNED = ("base_model", "datasets", "library_name")
 """Metadata keys that a publish replaces; `tags` are extended."""
+MAX_SHOWN = 200
+"""Characters of a path that the card of a training shows."""
 _HEAD = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 _HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 
@@ -62,17 +64,38 @@ def model_card(
     folder: Path, record: Mapping[str, Any], trained_on: TrainedOn, scores: Sequence[Score]
 ) -> str:
     """Return the card for a repository without one."""
-    base = str(record["recipe"]["model"])
     head: dict[str, Any] = {"library_name": "transformers"}
-    if _HUB_ID.fullmatch(base) and not Path(base).exists():
-        head["base_model"] = base
+    if not is_local_base(record):
+        head["base_model"] = str(record["recipe"]["model"])
     if trained_on.repo:
         head["datasets"] = [trained_on.repo]
     head["tags"] = ["curator", str(record["recipe"].get("train", ""))]
-    written = _written_card(folder)
+    written = hide_base(_written_card(folder), record)
     body = "\n".join([BEGIN, written, *_dataset_section(trained_on), *_score_section(scores), END])
     lines = [f"{key}: {json.dumps(value)}" for key, value in head.items()]
     return "\n".join(["---", *lines, "---", "", body, ""])
+
+
+def is_local_base(record: Mapping[str, Any]) -> bool:
+    """Return whether a model was trained from a folder, and not from a model on the Hub."""
+    base = str(record["recipe"]["model"])
+    started = record["data"].get("model_record_sha256")
+    return bool(started) or not _HUB_ID.fullmatch(base) or Path(base).exists()
+
+
+def hide_base(text: str, record: Mapping[str, Any]) -> str:
+    """Return a text, or JSON, with the path of a local base model replaced by the folder's name.
+
+    The name of a run stands for its subfolder `model`.
+    """
+    base = str(record["recipe"]["model"])
+    if "/" not in base or not is_local_base(record):
+        return text
+    path = Path(base)
+    name = (path.parent if path.name == "model" else path).name or "model"
+    for shown in (base, json.dumps(base)[1:-1], base[:MAX_SHOWN]):
+        text = text.replace(shown, name)
+    return text
 
 
 def _written_card(folder: Path) -> str:

@@ -19,12 +19,14 @@ from curator.core.errors import HubError, UsageError
 from curator.core.progress import Listener, SilentListener
 from curator.release.card import merge_card
 from curator.release.hub.client import client, parse_repo
-from curator.release.hub.model_card import OWNED, Score, TrainedOn, model_card
+from curator.release.hub.model_card import OWNED, Score, TrainedOn, hide_base, model_card
 from curator.release.hub.model_folder import RECORD, WEIGHTS, read_training, select_files
 from curator.release.hub.push import read_remote_manifest
 from curator.release.hub.remote import Remote, RepoHead
 from datastore.files import scratch
 
+NAMES_BASE = (RECORD, "adapter_config.json")
+"""Files that name the base model."""
 ModelState = Literal["published", "already there"]
 
 
@@ -90,6 +92,7 @@ def publish_model(
     if token is None and not options.dry_run:
         raise UsageError("Publishing needs a token. Set HF_TOKEN, or run 'hf auth login'.")
     with scratch(Path(gettempdir())) as cache:
+        files = _hide_paths(files, record, cache)
         remote = Remote(api, repo, cache / "remote", "model")
         trained_on = _find_dataset(remote, record, options.dataset)
         card = cache / "README.md"
@@ -112,6 +115,19 @@ def publish_model(
         digest = sha256((folder / RECORD).read_bytes()).hexdigest()
         message = options.message or f"{record['recipe']['name']}, training {digest[:16]}"
         return _publish(remote, result, [*files, card], message, options.public)
+
+
+def _hide_paths(files: Sequence[Path], record: Mapping[str, Any], cache: Path) -> list[Path]:
+    """Return the files, with copies in place of those that name the path of a local base model."""
+    public = []
+    for path in files:
+        if path.name in NAMES_BASE:
+            text = path.read_bytes().decode("utf-8", "surrogateescape")
+            if (hidden := hide_base(text, record)) != text:
+                path = cache / path.name
+                path.write_bytes(hidden.encode("utf-8", "surrogateescape"))
+        public.append(path)
+    return public
 
 
 def _find_dataset(remote: Remote, record: Mapping[str, Any], dataset: str) -> TrainedOn:

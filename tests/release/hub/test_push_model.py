@@ -136,6 +136,33 @@ def test_publishing_again_writes_nothing_and_another_training_replaces_the_weigh
     assert "model.safetensors" not in files and "model-00001-of-00001.safetensors" in files
 
 
+@pytest.mark.parametrize(
+    ("base", "shown"),
+    [("/home/anna/secret/tiny", "tiny"), ("/home/an\u00e9/runs/small/model", "small"),
+     ("../secret/" + "d" * 220 + "/tiny", "tiny"), ("secret/tiny", "tiny")],
+)  # fmt: skip
+def test_the_path_of_a_local_base_model_is_not_published(
+    run_folder: Path, hub: Hub, base: str, shown: str
+) -> None:
+    model = run_folder / "model"
+    data = json.loads((model / "training.json").read_text())["data"]
+    recipe = {"train": "sft", "name": "tiny", "model": base}
+    change_record(run_folder, recipe=recipe, data=data | {"model_record_sha256": "e" * 64})
+    (model / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": base}))
+    written = f"---\nbase_model: {json.dumps(base)}\n---\n# tiny\n\nTrained from `{base[:200]}`.\n"
+    (model / "README.md").write_text(written + json.dumps(recipe))
+    kept = {each.name: each.read_bytes() for each in model.iterdir()}
+    put(run_folder)
+    files = hub.repos[REPO].commits[-1].files
+    for name in ("README.md", "training.json", "adapter_config.json"):
+        text = files[name].decode()
+        assert "secret" not in text and "home" not in text and shown in text, name
+    assert "base_model:" not in files["README.md"].decode()
+    assert json.loads(files["training.json"])["recipe"]["model"] == shown
+    assert put(run_folder).state == "already there"
+    assert {each.name: each.read_bytes() for each in model.iterdir()} == kept
+
+
 def test_text_that_people_wrote_around_the_section_is_kept(run_folder: Path, hub: Hub) -> None:
     put(run_folder)
     repo = hub.repos[REPO]
