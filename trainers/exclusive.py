@@ -32,14 +32,18 @@ def exclusive(train: Train[AnyRecipe]) -> Train[AnyRecipe]:
     def run(recipe: AnyRecipe, log: Callable[[str], None]) -> dict[str, Any]:
         if not is_main_process():  # of several that train together
             return train(recipe, log)
-        with _hold(recipe.folder):
+        with hold_folder(recipe.folder):
             return train(recipe, log)
 
     return run
 
 
 @contextmanager
-def _hold(folder: Path) -> Iterator[None]:
+def hold_folder(folder: Path) -> Iterator[None]:
+    """Create a folder and keep other trainings out of it; remove it at the end if it is empty.
+
+    Raises UsageError if another process holds it, or if it cannot be created.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = try_lock(folder / LOCK)

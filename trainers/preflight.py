@@ -23,6 +23,7 @@ from trainers.estimate import (
     estimate_memory,
     suggest_micro_batch,
 )
+from trainers.hub_release import is_hub_name
 from trainers.launch import CONFIGS, count_processes, find_mismatch, launched_sharding
 from trainers.models import load_tokenizer, read_shapes
 from trainers.recipe import GRPO, SFT, Multitask, Training
@@ -205,9 +206,7 @@ def _find_missing(
             missing.append(f"package {package} for {key}: pip install {package}")
     if recipe.sharding == "zero3" and not find_spec("deepspeed"):
         missing.append("package deepspeed for ZeRO-3: pip install deepspeed")
-    option, data = recipe.data
-    if not (is_available(data) if isinstance(recipe, SFT) else Path(data).exists()):
-        missing.append(f"file {data}: create it, or choose another with {option}")
+    missing += _find_missing_data(recipe)
     local = recipe.model.startswith((".", "/", "runs/"))
     if first and local and not (Path(recipe.model) / "config.json").is_file():
         missing.append(f"model {recipe.model}: the folder has no config.json")
@@ -228,6 +227,20 @@ def _find_missing(
             f"{processes} x micro_batch {recipe.micro_batch}"
         )
     return missing
+
+
+def _find_missing_data(recipe: Training) -> list[str]:
+    """Return the release or samples that a training needs, if they are missing."""
+    option, data = recipe.data
+    hub = isinstance(recipe, SFT)
+    if is_available(data) if hub else Path(data).exists():
+        return []
+    note = ""
+    if hub:
+        note = ". A release on the Hub is named ORG/NAME@REVISION"
+    elif is_hub_name(data):
+        note = ". Only SFT reads releases on the Hub: fetch it with 'curator pull' and export it"
+    return [f"file {data}: create it, or choose another with {option}{note}"]
 
 
 def _optional_packages(recipe: Training) -> list[tuple[str, str]]:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from curator.core.errors import UsageError
 from trainers.estimate import GIB
+from trainers.exclusive import LOCK, hold_folder
 from trainers.kinds import TRAINERS
 from trainers.launch import count_processes, is_main_process, wait_for_file
 from trainers.recipe import GRPO, SFT, Training, Verifier
@@ -116,25 +117,32 @@ def _rows_per_epoch(recipe: Training, rows: int) -> int:
 
 @contextmanager
 def _folder(recipe: Training) -> Iterator[Path]:
-    """Yield a new folder on the run's file system, which is deleted with its parents."""
-    folder = recipe.folder.with_name(f"{recipe.folder.name}.trial")
+    """Yield a new folder on the run's file system, which is deleted with its parents.
+
+    Raises UsageError if another process tries the training.
+    """
+    run = recipe.folder if recipe.folder.name.strip(".") else recipe.folder.resolve()
+    folder = run.parent / f"{run.name}.trial"
     if not is_main_process():
         yield folder
         return
-    if folder.exists():
-        if not (folder / MARK).exists():
-            raise UsageError(f"{folder} is not the folder of a trial. Move it, or change output.")
-        shutil.rmtree(folder)  # of a trial that was killed
+    if folder.exists() and not {MARK, LOCK} & {each.name for each in folder.iterdir()}:
+        raise UsageError(f"{folder} is not the folder of a trial. Move it, or change output.")
     made = [each for each in folder.absolute().parents if not each.exists()]
-    try:
-        folder.mkdir(parents=True)
-        (folder / MARK).touch()
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        with suppress(OSError):
-            for each in made:
-                each.rmdir()
+    with hold_folder(folder):
+        for left in folder.iterdir():  # of a trial that was killed
+            if left.is_dir():
+                shutil.rmtree(left)
+            elif left.name != LOCK:
+                left.unlink()
+        try:
+            (folder / MARK).touch()
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):
+        for each in made:
+            each.rmdir()
 
 
 def _total_file() -> str:

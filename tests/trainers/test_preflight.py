@@ -197,3 +197,10 @@ def test_packages_of_single_keys_are_missing_requirements() -> None:
         absent = find_spec(package.replace("-", "_")) is None
         assert (f"package {package} for {key}" in lines) == absent
     assert "package" not in " ".join(check_recipe("small-cpu").missing)
+
+
+def test_a_missing_release_is_named_with_how_to_read_one_on_the_hub() -> None:
+    lines = " ".join(check_recipe("small-cpu", release="org/name").missing)
+    assert "file org/name: create it" in lines and "named ORG/NAME@REVISION" in lines
+    lines = " ".join(check_recipe("dpo", release="org/name@v1").missing)
+    assert "Only SFT reads releases on the Hub" in lines and "curator pull" in lines

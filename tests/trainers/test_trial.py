@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from curator.core.errors import UsageError
 from tests.paths import ROOT
 from tests.trainers.sums import prompt_texts, sums, write_problems
 from tests.trainers.tiny import ONE_THREAD, tiny_model
@@ -82,6 +83,43 @@ def test_a_verifier_can_be_tried_and_a_killed_trial_is_cleaned_up(
     trial = preflight(base, tmp_path, ONE, **keys, per_problem=4)
     assert (trial["rows"], trial["tokens_per_second"]) == (100, None)
     assert list((tmp_path / "runs").iterdir()) == []
+
+
+@pytest.mark.parametrize("output", [".", "..", "x/.."])
+def test_a_trial_of_a_run_in_the_working_directory_leaves_it_as_it_is(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str
+) -> None:
+    from trainers.recipe import SFT
+    from trainers.trial import _folder
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("RANK", raising=False)
+    values = {"train": "sft", "name": "x", "about": "A test", "model": "m", "release": "r"}
+    settings = SFT.model_validate({**values, "learning_rate": 1e-3, "output": output})
+    before = sorted(tmp_path.parent.rglob("*"))
+    with _folder(settings) as folder:
+        assert folder.is_dir() and folder.name.endswith(".trial")
+    assert sorted(tmp_path.parent.rglob("*")) == before
+
+
+def test_a_trial_leaves_the_files_of_a_running_one_and_of_others(tmp_path: Path) -> None:
+    from trainers.recipe import SFT
+    from trainers.trial import _folder
+
+    values = {"train": "sft", "name": "x", "about": "A test", "model": "m", "release": "r"}
+    values["output"] = str(tmp_path / "deep" / "x")
+    settings = SFT.model_validate({**values, "learning_rate": 1e-3})
+    with _folder(settings) as folder:
+        (folder / "run").mkdir()
+        with pytest.raises(UsageError, match="Another process trains in"), _folder(settings):
+            pass
+        assert (folder / "run").is_dir()
+    assert list(tmp_path.iterdir()) == []
+    folder.mkdir(parents=True)
+    (folder / "notes.txt").touch()
+    with pytest.raises(UsageError, match="is not the folder of a trial"), _folder(settings):
+        pass
+    assert [each.name for each in folder.iterdir()] == ["notes.txt"]
 
 
 def test_trying_belongs_to_preflight_and_needs_what_a_training_needs(
