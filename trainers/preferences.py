@@ -10,10 +10,11 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from curator.core.errors import UsageError
+from curator.core.errors import CuratorError, UsageError
 from curator.core.words import counted, verb
 from trainers.exclusive import exclusive
 from trainers.models import load_causal, load_tokenizer, loading_options, lora_config, stop_at
@@ -40,6 +41,11 @@ from trainers.run import (
 )
 from trainers.sft import describe_counts
 from trainers.tokenize import Counts, Row, encode_chunk, set_template
+
+PREPARE = "_prepare_dataset"
+"""Method of TRL's trainers that tokenizes rows."""
+TESTED = "1.16.0"
+"""Version of TRL that trained with rows that are already tokenized."""
 
 
 @exclusive
@@ -70,6 +76,7 @@ def train_dpo(recipe: DPO, log: Log) -> dict[str, Any]:
         train_dataset=Dataset.from_dict(columns),
         processing_class=tokenizer,
     )
+    check_tokens(trainer, rows[0][1])
     lengths = [[_length(row) for row in pair] for _, pair in rows]
     # The loss is a mean over micro-batches, which therefore have the same number of pairs.
     divide_batches(
@@ -112,6 +119,7 @@ def train_kto(recipe: KTO, log: Log) -> dict[str, Any]:
         train_dataset=Dataset.from_dict(columns),
         processing_class=tokenizer,
     )
+    check_tokens(trainer, rows[0][1])
     return _finish(run, trainer, tokenizer, end)
 
 
@@ -185,13 +193,47 @@ def _models(recipe: Preferences) -> dict[str, Any]:
 
 
 def _with_tokens(trainer: Any) -> Any:
-    """Return a trainer of TRL that takes rows as they are, since they are tokenized."""
+    """Return a trainer of TRL that takes rows as they are, since they are tokenized.
+
+    TRL has no public option for it, unlike for SFT. Raises CuratorError if the method to replace is
+    gone; `check_tokens` finds other changes.
+    """
+    if not callable(getattr(trainer, PREPARE, None)):
+        raise _unknown_trl(trainer.__name__)
 
     def prepare(self: Any, dataset: Any, *_: Any) -> Any:
         return dataset
 
     # Created dynamically, since the base class needs TRL, which is optional.
-    return type(trainer.__name__, (trainer,), {"_prepare_dataset": prepare})
+    return type(trainer.__name__, (trainer,), {PREPARE: prepare})
+
+
+def check_tokens(trainer: Any, attempts: Sequence[Row]) -> None:
+    """Check on the first row of a trainer that its batches have the tokens that were counted.
+
+    `attempts` are those of the row. Raises CuratorError unless each one is in the batch with its
+    prompt, and the answer alone is marked.
+    """
+    try:
+        batch = trainer.data_collator([trainer.train_dataset[0]])
+        tokens, marks = (batch[key].tolist() for key in ("input_ids", "completion_mask"))
+        same = len(tokens) == len(attempts)
+    except (LookupError, TypeError, AttributeError):
+        raise _unknown_trl(type(trainer).__name__) from None
+    for row, ids, marked in zip(attempts, tokens, marks, strict=False):
+        rest = len(ids) - _length(row)
+        same = same and ids[: _length(row)] == [*row.prompt, *row.answer]
+        same = same and marked == [0] * len(row.prompt) + [1] * len(row.answer) + [0] * rest
+    if not same:
+        raise _unknown_trl(type(trainer).__name__)
+
+
+def _unknown_trl(trainer: str) -> CuratorError:
+    return CuratorError(
+        f"TRL {version('trl')} does not take tokenized rows in {trainer} as Curator hands them "
+        f"over. Training was not started. Install the version that was tested: pip install "
+        f"trl=={TESTED}"
+    )
 
 
 def _finish(run: Run, trainer: Any, tokenizer: Any, end: int) -> dict[str, Any]:

@@ -162,7 +162,7 @@ def training_arguments(recipe: Training) -> dict[str, Any]:
         "gradient_accumulation_steps": recipe.batch // rows_per_pass,
         "bf16": recipe.precision == "bf16",
         "use_cpu": not gpu,
-        "gradient_checkpointing": recomputes_activations(recipe, gpu) and not launcher_recomputes(),
+        _recompute_key(): recomputes_activations(recipe, gpu) and not launcher_recomputes(),
         "use_liger_kernel": recipe.speed.liger,
         "torch_compile": recipe.speed.compile,
         "dataloader_pin_memory": gpu,
@@ -175,6 +175,14 @@ def training_arguments(recipe: Training) -> dict[str, Any]:
         "report_to": recipe.tracker,
         "disable_tqdm": True,
     }
+
+
+def _recompute_key() -> str:
+    """Return the name of the argument that recomputes activations; older transformers have one."""
+    from transformers import TrainingArguments
+
+    new = "activation_checkpointing"
+    return new if new in TrainingArguments.__dataclass_fields__ else "gradient_checkpointing"
 
 
 def recomputes_activations(recipe: Training, gpu: bool) -> bool:

@@ -418,6 +418,7 @@ def test_debug_prints_the_traceback_even_after_the_command(world: World) -> None
 def test_formats_with_the_same_suffix_have_different_default_files(world: World) -> None:
     same = [form for form, how in FORMATS.items() if how.suffix == ".jsonl"][:2]
     exported = [world.json("export", "small", "--format", form) for form in same]
+    assert {*exported[0].pop("lengths")["kinds"]} == {"CoT", "PoT"}
     assert exported[0] == {
         "version": "small@2",
         "format": same[0],

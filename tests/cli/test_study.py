@@ -136,7 +136,7 @@ def test_mistakes_are_reported_before_anything_is_built(world: Path) -> None:
     for words, expected in (
         (
             ("study", world / "recipes", "--training", "nix"),
-            "No recipe named 'nix'. Known: mammoth-34b",
+            "No recipe named 'nix'. Known: dpo",
         ),
         (
             ("study", world / "recipes", "--training", "verifier"),

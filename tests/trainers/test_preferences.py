@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from curator.core.errors import UsageError
+from curator.core.errors import CuratorError, UsageError
 from tests.paths import ROOT
 from tests.trainers.sums import prompt_texts, sums
 from tests.trainers.test_two_processes import launch
@@ -302,3 +302,31 @@ def test_two_processes_train_and_resume_and_pairs_have_the_losses_of_one_process
     assert f"grpo resuming from {folder / 'grpo' / 'checkpoints' / 'checkpoint-4'}" in lines
     alone, _ = run(recipe(base, "dpo", output=str(tmp_path / "alone"), **keys))
     assert dict(records["dpo"]["losses"]) == pytest.approx(dict(alone["losses"]), rel=0.01)
+
+
+@pytest.mark.parametrize("name", ["DPOTrainer", "KTOTrainer"])
+def test_a_trainer_of_trl_that_prepares_rows_in_another_way_is_refused(
+    base: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import trl
+
+    trainer, kind = getattr(trl, name), name[:3].lower()
+    message = rf"^TRL [\d.]+ does not take tokenized rows in {name} .*: pip install trl==1\.16\.0$"
+    assert callable(getattr(trainer, "_prepare_dataset", None)), f"TRL {trl.__version__} has none"
+
+    def another_collator(self: Any, *args: Any, **options: Any) -> None:
+        trainer.__init__(self, *args, **options)
+        collate = self.data_collator
+        self.data_collator = lambda rows: {
+            key: each[..., 1:] if each.ndim > 1 else each for key, each in collate(rows).items()
+        }
+
+    changed = {
+        "renamed": type(name, (trainer,), {"_prepare_dataset": None}),
+        "cuts tokens": type(name, (trainer,), {"__init__": another_collator}),
+    }
+    for way, other in changed.items():
+        monkeypatch.setattr(trl, name, other)
+        with pytest.raises(CuratorError, match=message):
+            run(recipe(base, kind, output=str(tmp_path / way)))
+        assert not list((tmp_path / way).rglob("checkpoint-*"))

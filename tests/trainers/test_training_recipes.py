@@ -136,7 +136,7 @@ def test_keys_of_speed_are_arguments_of_transformers(tmp_path: Path) -> None:
     assert isinstance(fast, SFT) and isinstance(plain, SFT)
     found, usual = training_arguments(fast), training_arguments(plain)
     expected = {
-        "gradient_checkpointing": (True, False),
+        "activation_checkpointing": (True, False),
         "use_liger_kernel": (True, False),
         "torch_compile": (True, False),
         "report_to": ("tensorboard", "none"),
@@ -160,7 +160,7 @@ def test_activations_are_recomputed_by_fsdp_or_by_transformers_but_not_by_both(
     monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
     for value, by_transformers in (("false", True), ("true", False)):
         monkeypatch.setenv("FSDP_ACTIVATION_CHECKPOINTING", value)
-        assert training_arguments(recipe)["gradient_checkpointing"] is by_transformers
+        assert training_arguments(recipe)["activation_checkpointing"] is by_transformers
 
 
 def test_each_stage_starts_from_the_model_of_the_previous_one(tmp_path: Path) -> None:

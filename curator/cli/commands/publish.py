@@ -73,11 +73,11 @@ def publish(
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """Publish a version or a trained model on the Hugging Face Hub.
+    """Publish a version or a trained model on the Hub.
 
-    A version becomes one commit and the tag v<number>, a model one commit. The token is read from
-    HF_TOKEN or from 'hf auth login'. Rerun the command to resume; what is already published is not
-    changed.
+    On the Hugging Face Hub, a version becomes one commit and the tag v<number>, a model one
+    commit. The token is read from HF_TOKEN or from 'hf auth login'. Rerun the command to resume;
+    what is already published is not changed.
     """
     from curator.release.hub.model_folder import is_training
 
