@@ -34,7 +34,7 @@ def check_packing(trainer: Any, rows: Sequence[Row]) -> None:
         return
     texts = [[*row.prompt, *row.answer][:CHECKED_TOKENS] for row in (*rows, *rows)[:2]]
     first, second = texts
-    other = [*first[1:], first[0]] if len(set(first)) > 1 else [first[0] ^ 1] * len(first)
+    other = [*first[1:], first[0]] if len(set(first)) > 1 else [0 if first[0] else 1] * len(first)
     try:
         packed, changed = (_logits(trainer, [one, second])[len(one) :] for one in (first, other))
         alone = _logits(trainer, [second])

@@ -80,7 +80,8 @@ def read_any_samples(
         if content not in columns:
             raise UsageError(
                 f"{path}: no column looks like a {kind}. Expected samples of 'curator sample', a "
-                "log of lm-evaluation-harness, or rows with question, gold and generations."
+                "log of lm-evaluation-harness, or rows with question, gold and generations. Name "
+                "other columns with 'curator evaluate --columns question=COLUMN,gold=COLUMN'."
             )
     parse = custom_source(path.stem, CustomFiles(file=str(path)), columns, "").parse
     for place, row in _rows(path):

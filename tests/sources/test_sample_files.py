@@ -57,6 +57,7 @@ def test_a_log_of_the_harness_counts_each_problem_once(tmp_path: Path) -> None:
         ({"question": QUESTION, "generations": [RIGHT]}, "no column looks like a gold answer"),
         ({"question": QUESTION, "gold": "8"}, "no column looks like a response"),
         ({"gold": "8"}, "no column looks like a question. Expected samples"),
+        ({"frage": QUESTION, "gold": "8"}, "curator evaluate --columns question=COLUMN"),
         ({"prompt": QUESTION, "gold": "8", "chosen": RIGHT, "rejected": "9"}, "like a response"),
         ({"train": [{"a": 1}], "test": [{"a": 2}]}, "several lists of rows"),
         ({"id": "1", "question": QUESTION, "gold": "8", "samples": [{"kind": "X"}]}, "kind 'X'"),
