@@ -352,8 +352,12 @@ def _stage_errors(document: Document, values: Mapping[str, Any], name: str) -> l
             f"{place}: a stage cannot use the pairwise loss, because it replaces the head that "
             "generates text. Use cross-entropy or margin."
         )
-    merge = ({**(values.get("common") or {}), **own}.get("lora") or {}).get("merge", True)
-    if merge is False and name != list(values["stages"])[-1]:
+    lora = {**(values.get("common") or {}), **own}.get("lora")
+    if (
+        isinstance(lora, Mapping)
+        and lora.get("merge") is False
+        and name != list(values["stages"])[-1]
+    ):
         errors.append(
             f"{document.place(loc)}: lora.merge: expected true, because the next stage starts from "
             "this model"

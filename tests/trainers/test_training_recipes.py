@@ -23,6 +23,13 @@ STAGES = (
 )
 
 INVALID = {
+    "adapters of a stage": (
+        STAGES.replace("seed: 7", "lora: 5").replace("{train: sft", "{train: sft, lora: [1]"),
+        [
+            "r.yaml:7: stages.one.lora: expected keys and values, saw [1]",
+            "r.yaml:8: stages.two.lora: expected keys and values, saw 5",
+        ],
+    ),
     "unknown key": (GOOD + "learnig_rate: 1\n", ["r.yaml:7: ", "Did you mean 'learning_rate'?"]),
     "two errors": (GOOD + "batch: 0\nepochs: -1\n", ["r.yaml:7: batch", "r.yaml:8: epochs"]),
     "missing": (GOOD.replace("release: r.jsonl\n", ""), ["'release' is missing"]),
