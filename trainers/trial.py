@@ -146,8 +146,13 @@ def _folder(recipe: Training) -> Iterator[Path]:
 
 
 def _total_file() -> str:
-    """Return a name that differs between launches, since a killed trial leaves its files."""
-    return f"total-{os.environ.get('MASTER_PORT', '0')}"
+    """Return a name that differs between launches, since a killed trial leaves its files.
+
+    Launchers mostly use the same port; on one machine, their own number differs.
+    """
+    values = [os.environ.get(key, "0") for key in ("WORLD_SIZE", "LOCAL_WORLD_SIZE")]
+    launcher = os.getppid() if values[0] == values[1] else 0
+    return f"total-{os.environ.get('MASTER_PORT', '0')}-{launcher}"
 
 
 def _write_rows(recipe: Training, target: Path) -> int:

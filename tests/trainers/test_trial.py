@@ -122,6 +122,19 @@ def test_a_trial_leaves_the_files_of_a_running_one_and_of_others(tmp_path: Path)
     assert [each.name for each in folder.iterdir()] == ["notes.txt"]
 
 
+def test_processes_of_one_launch_alone_agree_on_the_file_they_wait_for() -> None:
+    code = "from trainers.trial import _total_file; print(_total_file())"
+    keys = {"MASTER_PORT": "29500", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+    names = [
+        subprocess.run(
+            ["sh", "-c", f"{sys.executable} -c '{code}'; " * processes + ":"],
+            cwd=ROOT, env={**ONE_THREAD, **keys}, capture_output=True, text=True, check=True,
+        ).stdout.split()
+        for processes in (2, 1)
+    ]  # fmt: skip
+    assert names[0][0] == names[0][1] != names[1][0]
+
+
 def test_trying_belongs_to_preflight_and_needs_what_a_training_needs(
     base: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
