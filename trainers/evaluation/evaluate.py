@@ -307,13 +307,26 @@ def write_result(result: Result, path: Path) -> None:
         temporary.write_text(json.dumps(result.plain(), allow_nan=False) + "\n", "utf-8")
 
 
+def _read_score(values: Mapping[str, Any]) -> Score:
+    """Return a score. Raises ValueError if it has a value of another type, TypeError for keys."""
+    one = Score(**values)
+    texts, counts = (one.group, one.metric), (one.problems, one.samples)
+    error = 0.0 if one.standard_error is None else one.standard_error
+    valid = all(isinstance(each, str) for each in texts)
+    valid = valid and all(type(each) is int for each in counts)
+    shares = (one.share, one.low, one.high, error)
+    if not valid or not all(type(each) in (int, float) and 0 <= each <= 1 for each in shares):
+        raise ValueError("a score has a value that is not valid")
+    return one
+
+
 def read_result(path: Path) -> Result:
     """Read a result from JSON. Raises UsageError if the file is not a result."""
     try:
         values = parse_json(path.read_bytes(), MAX_RESULT)
         if values["format"] != FORMAT:
             raise ValueError(f"format {values['format']!r:.20}, expected {FORMAT}")
-        scores = tuple(Score(**score) for score in values["scores"])
+        scores = tuple(_read_score(score) for score in values["scores"])
         rows = tuple(
             {
                 "set": str(row["set"]),

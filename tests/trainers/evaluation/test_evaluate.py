@@ -26,7 +26,14 @@ from curator.core.samples import (
 )
 from curator.sandbox import Sandbox
 from tests.worlds import curator
-from trainers.evaluation.evaluate import Result, compare, evaluate, metric_name, read_result
+from trainers.evaluation.evaluate import (
+    Result,
+    compare,
+    evaluate,
+    metric_name,
+    read_result,
+    write_result,
+)
 
 HALF = SampledProblem(
     "math",
@@ -240,6 +247,24 @@ def test_a_file_that_is_not_a_result_is_an_error(tmp_path: Path, value: str) -> 
     path = tmp_path / "result.json"
     row = f'{{"set": "s", "id": "1", "values": {{"Pass@1": {value}}}}}'
     path.write_text(f'{{"format": 1, "name": "x", "scores": [], "notes": [], "problems": [{row}]}}')
+    with pytest.raises(UsageError, match="is not a result of 'curator evaluate -o'"):
+        read_result(path)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"share": "x"}, {"share": 10**400}, {"low": True}, {"group": 5}, {"problems": "1"},
+     {"standard_error": []}, {"more": 1}],
+)  # fmt: skip
+def test_a_score_with_a_value_of_another_kind_is_an_error(
+    graded: list[GradedProblem], tmp_path: Path, changed: dict[str, object]
+) -> None:
+    path = tmp_path / "result.json"
+    write_result(evaluate(graded, "model"), path)
+    assert read_result(path).scores
+    values = json.loads(path.read_text())
+    values["scores"][0] |= changed
+    path.write_text(json.dumps(values))
     with pytest.raises(UsageError, match="is not a result of 'curator evaluate -o'"):
         read_result(path)
 
