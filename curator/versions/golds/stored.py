@@ -62,22 +62,25 @@ def problems_of(store: Store, manifest: Manifest) -> str:
     )
 
 
-def _golds(store: Store, manifest: Manifest) -> str:
-    ruled = " UNION ALL ".join(
+def select_ruled(store: Store, manifest: Manifest) -> str:
+    """SELECT of (id): the problems, as the errata left them, on which a person has ruled."""
+    objects = objects_of(manifest)
+    return " UNION ".join(
         [
-            f"SELECT {literal(subset)} AS subset, place FROM {scan_objects(store, objects)}"
-            for subset, objects in objects_of(manifest).ruled.items()
+            f"SELECT id FROM {scan_objects(store, objects.problems[subset])} "
+            f"WHERE place IN (SELECT place FROM {scan_objects(store, ruled)})"
+            for subset, ruled in objects.ruled.items()
         ]
-        or ["SELECT '' AS subset, '' AS place WHERE false"]
+        or ["SELECT ''::BLOB AS id WHERE false"]
     )
+
+
+def _golds(store: Store, manifest: Manifest) -> str:
     return f"""
         SELECT id, bool_or(len(p.choices) > 0) AS choices, bool_and(coalesce(gold_in, '') = '')
-            AS apart, bool_or(r.place IS NOT NULL) AS ruled,
+            AS apart, id IN ({select_ruled(store, manifest)}) AS ruled,
             bool_or(strlen(solution) + strlen(program) > 0) AS texts
-        FROM ({problems_of(store, manifest)}) p
-            LEFT JOIN (SELECT DISTINCT * FROM ({ruled})) r ON r.subset = p.subset
-                AND r.place = p.place
-        WHERE gold <> '' GROUP BY id
+        FROM ({problems_of(store, manifest)}) p WHERE gold <> '' GROUP BY id
     """
 
 

@@ -1,7 +1,9 @@
 """Golds in doubt of a version: counts by kind, errata with their results, and rulings withdrawn."""
 
+import html
 import json
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -96,6 +98,37 @@ def test_the_command_that_a_report_names_lists_golds_whose_rows_were_dropped(
     listed = find_golds_in_doubt(version.ref, (), tmp_path / "store", ONE).suspects
     assert kept == 2
     assert {KEYS[name] for name in ("Bob", "Cid", "Dee", "Eve")} <= {each.key for each in listed}
+
+
+def test_a_ruling_is_settled_in_the_list_of_a_version_without_its_file(tmp_path: Path) -> None:
+    # A person states an answer that the solution of Bob contradicts, too.
+    version = make(tmp_path, RULINGS | {"Bob": Erratum(KEYS["Bob"], "wrong", "9")})
+    found = find_golds_in_doubt(version.ref, (), tmp_path / "store", ONE)
+    assert {each.question.split()[0] for each in found.suspects} <= {"Ann"}
+    assert found.ruled == 2, "Bob's answer and Dee's, which is right"
+
+
+def test_the_command_of_a_report_names_the_errata_and_works_as_it_is(tmp_path: Path) -> None:
+    make(tmp_path)
+    add_ruling(tmp_path / "my errata.jsonl", RULINGS["Bob"])
+    (tmp_path / "mine.yaml").write_text(RECIPE + "errata: my errata.jsonl\n")
+    version = build(str(tmp_path / "mine.yaml"), store=tmp_path / "store", options=ONE)
+    add_ruling(tmp_path / "my errata.jsonl", RULINGS["Eve"])  # a ruling since the build
+    found = re.search(r"List all with (.*?) , then rule", section(tmp_path, version))
+    assert found
+    words = shlex.split(html.unescape(found[1]))
+    assert words == ["curator", "golds", "mine@2", "--errata", "my errata.jsonl"]
+    listed = curator(*words[1:], "--store", "store", "--json", cwd=tmp_path)
+    keys = {each["key"] for each in json.loads(listed.stdout)["suspects"]}
+    assert KEYS["Cid"] in keys and not keys & {KEYS["Bob"], KEYS["Eve"]}
+
+
+def test_errata_that_cannot_be_read_are_an_error_before_any_program_runs(tmp_path: Path) -> None:
+    version = make(tmp_path)
+    words = ("golds", version.ref, "--store", "store", "--errata", "absent.jsonl")
+    refused = curator(*words, cwd=tmp_path)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("Cannot read the errata at absent.jsonl"), refused.stderr
 
 
 def test_attempts_of_a_model_that_never_arrive_at_the_gold_speak_against_it(tmp_path: Path) -> None:
