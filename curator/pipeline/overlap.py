@@ -20,7 +20,7 @@ from curator.screens.overlap import find_overlaps
 from curator.sources import EVALS, SOURCES, CustomFiles, Source, custom_source, open_source, records
 from curator.sources.detect_columns import find_columns
 from curator.versions.content import objects_of
-from curator.versions.golds.stored import select_ruled
+from curator.versions.golds.stored import problems_of, select_ruled
 from curator.versions.queries import digests, scan_objects, version_rationales
 from datastore.engine import Engine
 from datastore.errors import NotFound
@@ -149,14 +149,14 @@ def _version(name: str, store: Path, rejected: bool) -> list[Problem] | None:
         if found is None:
             return None
         opened, manifest, engine = found
-        objects = objects_of(manifest)
-        problems = [digest for listed in objects.problems.values() for digest in listed]
+        rows = scan_objects(opened, [objects_of(manifest).rows])
         kept = (
             f"id IN (SELECT problem_id FROM ({version_rationales(opened, manifest)}) "
-            f"WHERE id IN (SELECT id FROM {scan_objects(opened, [objects.rows])}))"
+            f"WHERE id IN (SELECT id FROM {rows}))"
         )
         query = f"""
-            SELECT * FROM {scan_objects(opened, problems)} WHERE {"true" if rejected else kept}
+            SELECT * EXCLUDE (subset) FROM ({problems_of(opened, manifest)})
+            WHERE {"true" if rejected else kept}
             QUALIFY row_number() OVER (PARTITION BY id ORDER BY place) = 1 ORDER BY id
         """
         return [each for batch in engine.batches(query) for each in to_problems(batch)]
@@ -164,7 +164,10 @@ def _version(name: str, store: Path, rejected: bool) -> list[Problem] | None:
 
 @contextmanager
 def _open_version(name: str, store: Path) -> Iterator[tuple[Store, Manifest, Engine] | None]:
-    """Open a version with an engine that may read it; None if the store has no such version."""
+    """Open a version with an engine that may read it; None if the store has no such version.
+
+    Raises NotFound for a name that can only be that of a version, such as `mine@9`.
+    """
     if not (store / "FORMAT").exists():
         yield None
         return
@@ -172,6 +175,9 @@ def _open_version(name: str, store: Path) -> Iterator[tuple[Store, Manifest, Eng
         try:
             manifest = opened.versions.get(name)
         except NotFound:
+            # A file may have such a name; a dataset on the Hub has a slash.
+            if "@" in name and "/" not in name and not Path(name).exists():
+                raise
             yield None
             return
         with opened.guard_query(digests(manifest)), opened.engine() as engine:

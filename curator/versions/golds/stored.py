@@ -53,13 +53,14 @@ def create_gold_tables(engine: Engine, store: Store, manifest: Manifest) -> None
 
 def problems_of(store: Store, manifest: Manifest) -> str:
     """SELECT of the problems of a version with their subset; older objects have fewer columns."""
-    return " UNION ALL BY NAME ".join(
-        [
-            f"SELECT *, {literal(subset)} AS subset FROM {scan_objects(store, objects)}"
-            for subset, objects in objects_of(manifest).problems.items()
-        ]
-        + ["SELECT ''::VARCHAR AS gold_in, ''::VARCHAR AS solution_as_written WHERE false"]
-    )
+    added = {name: f"coalesce({name}, '') AS {name}" for name in ("gold_in", "solution_as_written")}
+    selects = [
+        f"SELECT *, {literal(subset)} AS subset FROM {scan_objects(store, objects)}"
+        for subset, objects in objects_of(manifest).problems.items()
+    ]
+    selects.append(f"SELECT {', '.join(f'NULL::VARCHAR AS {name}' for name in added)} WHERE false")
+    every = " UNION ALL BY NAME ".join(selects)
+    return f"SELECT * REPLACE ({', '.join(added.values())}) FROM ({every})"
 
 
 def select_ruled(store: Store, manifest: Manifest) -> str:
@@ -77,8 +78,8 @@ def select_ruled(store: Store, manifest: Manifest) -> str:
 
 def _golds(store: Store, manifest: Manifest) -> str:
     return f"""
-        SELECT id, bool_or(len(p.choices) > 0) AS choices, bool_and(coalesce(gold_in, '') = '')
-            AS apart, id IN ({select_ruled(store, manifest)}) AS ruled,
+        SELECT id, bool_or(len(p.choices) > 0) AS choices, bool_and(gold_in = '') AS apart,
+            id IN ({select_ruled(store, manifest)}) AS ruled,
             bool_or(strlen(solution) + strlen(program) > 0) AS texts
         FROM ({problems_of(store, manifest)}) p WHERE gold <> '' GROUP BY id
     """

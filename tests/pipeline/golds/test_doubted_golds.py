@@ -4,6 +4,7 @@ import html
 import json
 import re
 import shlex
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from curator.versions.golds.doubts import DoubtedGolds, find_doubted_golds
 from curator.versions.report.write import write_report
 from datastore.store import Store
 from datastore.versions import Manifest
+from tests.paths import DATA
 from tests.worlds import curator
 
 ONE = RunOptions(workers=1)
@@ -217,3 +219,18 @@ def test_rule_says_which_ruling_it_replaces_and_withdraws_only_what_exists(tmp_p
     curator(*words, "wrong", "--answer", "3", cwd=tmp_path)
     done = " ".join(curator(*words, "withdrawn", cwd=tmp_path).stdout.split())
     assert done.endswith("errata.jsonl: withdrawn. It replaces: wrong.")
+
+
+def test_the_versions_of_an_old_store_have_golds_in_doubt_too(tmp_path: Path) -> None:
+    shutil.copytree(DATA / "store-0.1", tmp_path / "store")
+    found = find_golds_in_doubt("small@1", (), tmp_path / "store", ONE)
+    assert found.problems == found.compared == 7
+
+
+def test_a_version_that_does_not_exist_is_not_taken_for_a_file(tmp_path: Path) -> None:
+    shutil.copytree(DATA / "store-0.1", tmp_path / "store")
+    refused = curator("golds", "small@2", "--store", "store", cwd=tmp_path)
+    assert refused.returncode != 0
+    assert refused.stderr.startswith("No version 'small@2'. small has only version 1.")
+    (tmp_path / "small@2").write_text(json.dumps({"question": "How much is 2 + 2?", "gold": "4"}))
+    assert curator("golds", "small@2", "--store", "store", cwd=tmp_path).returncode == 0

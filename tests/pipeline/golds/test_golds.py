@@ -1,6 +1,8 @@
 """Golds in doubt: independent models, own solutions and programs speak, and a person rules."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -200,6 +202,26 @@ def test_a_ruling_is_a_line_of_its_own_whatever_it_says(tmp_path: Path) -> None:
     added, _ = add_ruling(file, Erratum("3fa2c1d09b7e4455", "wrong", "5", reason=reason))
     assert read_errata(file) == {added.key: added}
     assert (added.number, added.reason) == (2, reason)
+
+
+def test_a_ruling_that_does_not_fit_on_the_disk_leaves_the_earlier_ones(tmp_path: Path) -> None:
+    file = tmp_path / "errata.jsonl"
+    add_ruling(file, Erratum("3fa2c1d09b7e4455", "right"))
+    before = file.read_bytes()
+    program = (
+        "import resource, sys\n"
+        "from curator.cli import main\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({len(before) + 10},) * 2)\n"
+        "main()\n"
+    )
+    for name, kept in (("errata.jsonl", before), ("new.jsonl", None)):
+        words = ["rule", name, "066e278edfd8a0dc", "wrong", "-m", "x" * 200]
+        done = subprocess.run(
+            [sys.executable, "-c", program, *words], cwd=tmp_path, capture_output=True, text=True
+        )
+        assert done.returncode == 1
+        assert done.stderr.startswith(f"Cannot add a ruling ({name})"), done.stderr
+        assert (tmp_path / name).read_bytes() == (kept or b"")
 
 
 RULING = '{"key": "3fa2c1d09b7e4455", "ruling": "right"}\n'
