@@ -29,7 +29,7 @@ _LONGEST = 60
 def create_gold_tables(engine: Engine, store: Store, manifest: Manifest) -> None:
     """Create the tables.
 
-    - `gold_problem` (id, choices, apart, ruled, texts): the problems with a gold answer. `apart` is
+    - `gold_problem` (id, choices, apart, ruled): the problems with a gold answer. `apart` is
       false if it was read from their own text, `ruled` true if a person has ruled on it.
     - `gold_voice` (problem_id, voice, name, other, unlisted, gold, answer): how many statements of
       a voice differ from it, equal no choice, and are equal to it; `answer` is one that differs.
@@ -79,8 +79,7 @@ def select_ruled(store: Store, manifest: Manifest) -> str:
 def _golds(store: Store, manifest: Manifest) -> str:
     return f"""
         SELECT id, bool_or(len(p.choices) > 0) AS choices, bool_and(gold_in = '') AS apart,
-            id IN ({select_ruled(store, manifest)}) AS ruled,
-            bool_or(strlen(solution) + strlen(program) > 0) AS texts
+            id IN ({select_ruled(store, manifest)}) AS ruled
         FROM ({problems_of(store, manifest)}) p WHERE gold <> '' GROUP BY id
     """
 

@@ -186,7 +186,7 @@ def test_large_versions_are_read_in_a_sample_that_the_report_states(
     version = make(tmp_path)
     monkeypatch.setattr(doubts, "SAMPLE", 2)
     found = figures(tmp_path, version)
-    assert (found.texts, found.sample) == (5, 2)
+    assert (found.unsettled, found.sample, found.texts) == (5, 2, 2)
     assert found.stored == {"solution": 3}, "verdicts are counted over all problems"
     assert "a sample of 2 of 5 problems" in section(tmp_path, version)
 
