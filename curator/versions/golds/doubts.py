@@ -3,8 +3,8 @@
 In: an engine and a version. Out: golds by what speaks against them, the errata that were applied,
 and the first suspects. Only what is stored counts: no program runs and no model is called. Texts
 are read for a sample of `SAMPLE` problems, those with the smallest ids, and for the `CANDIDATES`
-that most stored evidence speaks against: a report of 262,000 rows takes about a quarter longer. Most
-of that is Parquet's: to read the texts of some problems, it expands those of all.
+that most stored evidence speaks against: a report of 262,000 rows takes about a quarter longer.
+Most of that is Parquet's: to read the texts of some problems, it expands those of all.
 """
 
 from collections import Counter
