@@ -115,6 +115,13 @@ def test_a_decimal_that_upstream_split_into_tokens_is_one_value() -> None:
     assert read_solution(problem).solution == "B"
 
 
+def test_numbers_of_a_pair_are_two_numbers_and_those_in_groups_are_one() -> None:
+    question = "How far is $(1,2)$ from $(7,10)$, if 1,250 steps and 1,00,000 steps are equal?"
+    solution = "From 1 to 7 and from 2 to 10: the distance is 10. 1250 and 100000 are no matter."
+    problem = Problem("math", question, "10", solution=solution)
+    assert read_solution(problem).unused == ()
+
+
 def test_own_arithmetic_unused_and_invented_numbers_are_evidence(tmp_path: Path) -> None:
     rows: list[dict[str, object]] = [
         {
