@@ -15,8 +15,8 @@ from curator.answers import Grader
 from curator.checks.grade_samples import grade
 from curator.core.errors import UsageError
 from curator.core.files import write_aside
-from curator.core.samples import read_samples
 from curator.sandbox import Sandbox
+from curator.sources.sample_files import read_any_samples
 from trainers.attempts import has_attempts, read_attempts
 from trainers.launch import is_main_process, wait_for_file
 from trainers.pairs import SolutionSet, collect_solutions
@@ -39,7 +39,7 @@ def load_graded(recipe: Verifier, digest: str) -> list[SolutionSet]:
     if is_main_process() and not path.exists():
         recipe.folder.mkdir(parents=True, exist_ok=True)
         with Sandbox(workers=WORKERS) as box, Grader() as grader:
-            graded = grade(read_samples(Path(recipe.samples)), box.map, grader.map)
+            graded = grade(read_any_samples(Path(recipe.samples)), box.map, grader.map)
             _write(collect_solutions(graded), path)
     wait_for_file(path, recipe.folder)
     return _read(path)

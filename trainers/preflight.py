@@ -191,6 +191,14 @@ def _find_shortages(found: Preflight) -> list[str]:
     return notes
 
 
+def find_absent_model(model: str) -> str:
+    """Return what is missing if a model is a folder without one; empty for a model of the Hub."""
+    local = model.startswith((".", "/", "runs/"))
+    if not local or (Path(model) / "config.json").is_file():
+        return ""
+    return f"model {model}: the folder has no config.json"
+
+
 def _find_missing(
     recipe: Training, gpus: Sequence[tuple[str, float]], processes: int, first: bool
 ) -> list[str]:
@@ -207,9 +215,8 @@ def _find_missing(
     if recipe.sharding == "zero3" and not find_spec("deepspeed"):
         missing.append("package deepspeed for ZeRO-3: pip install deepspeed")
     missing += _find_missing_data(recipe)
-    local = recipe.model.startswith((".", "/", "runs/"))
-    if first and local and not (Path(recipe.model) / "config.json").is_file():
-        missing.append(f"model {recipe.model}: the folder has no config.json")
+    if first and (absent_model := find_absent_model(recipe.model)):
+        missing.append(absent_model)
     if not gpus and (recipe.precision == "bf16" or recipe.sharding != "none"):
         missing.append(
             "a GPU for bf16 or sharding: on a CPU, set precision: fp32 and sharding: none"

@@ -152,8 +152,8 @@ class Verifier(Training):
     train: Literal["verifier"]
     """Kind of training."""
     samples: str = Field(min_length=1)
-    """File of samples written by `curator sample`, which training grades first; or of attempts,
-    written by `curator export` in the format preference, kto or scored."""
+    """File of samples, in a form that `curator evaluate` reads, which training grades first; or of
+    attempts, written by `curator export` in the format preference, kto or scored."""
     loss: Literal["cross-entropy", "margin", "pairwise"]
     """Loss: cross-entropy of the word "correct" or "incorrect", margin between the log-scores of a
     right and a wrong solution, or pairwise reward."""

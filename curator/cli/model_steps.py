@@ -34,7 +34,7 @@ from datastore.store import Store
 from datastore.versions import Manifest
 from trainers.evaluation.evaluate import Result, read_result, write_result
 from trainers.evaluation.evaluate_files import evaluate_files
-from trainers.preflight import preflight
+from trainers.preflight import find_absent_model, preflight
 from trainers.recipe import PART, SFT, Training, load_training
 from trainers.run import IGNORED_KEYS
 from trainers.sft import train_sft
@@ -81,13 +81,15 @@ def export_release(store: Path, manifest: Manifest, folder: Path) -> Path:
 def load_sft(training: str, overrides: Mapping[str, str], release: str) -> SFT:
     """Load a training recipe for one release, without an output folder.
 
-    Raises RecipeError, and UsageError if it is not an SFT recipe.
+    Raises RecipeError, and UsageError if it is not an SFT recipe or its model is not there.
     """
     kind = read_document(training, Training, PART).values.get("train")
     if kind != "sft":
         raise UsageError(f"{training} trains {kind}. Choose a training recipe with train: sft.")
     loaded = load_training(training, {**overrides, "release": release, "output": ""})
     assert isinstance(loaded, SFT)
+    if absent := find_absent_model(loaded.model):
+        raise UsageError(f"{training} needs {absent}. Choose another model with --model.")
     return loaded
 
 

@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -114,13 +115,25 @@ def add_ruling(path: Path, ruling: Erratum) -> tuple[Erratum, Erratum | None]:
     added = _parse(json.dumps(content), path.name)
     stated = {name: each for name, each in content.items() if each}
     line = json.dumps(stated, ensure_ascii=not is_storable(ruling.reason)) + "\n"
-    with wrap_os_errors("add a ruling", path), path.open("ab+") as file:
-        end = file.seek(0, os.SEEK_END)
-        file.seek(max(0, end - 1))
-        if file.read() not in (b"", b"\n"):  # written by another program
-            file.write(b"\n")
-        file.write(line.encode())
+    with wrap_os_errors("add a ruling", path), path.open("ab+", buffering=0) as file:
+        _append(file, line.encode())
     return added, earlier
+
+
+def _append(file: FileIO, line: bytes) -> None:
+    """Append a line, or nothing: a part of one would make the whole file invalid."""
+    end = file.seek(0, os.SEEK_END)
+    file.seek(max(0, end - 1))
+    if file.read() not in (b"", b"\n"):  # written by another program
+        line = b"\n" + line
+    written = 0
+    try:
+        while written < len(line):
+            written += file.write(line[written:])
+    except OSError:
+        if file.seek(0, os.SEEK_END) == end + written:  # nobody else has added a line
+            file.truncate(end)
+        raise
 
 
 def _parse(line: str, place: str) -> Erratum:

@@ -6,6 +6,7 @@ the pairs that match, with the level that the screen `contamination` gives them.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,9 +20,12 @@ from curator.screens.overlap import find_overlaps
 from curator.sources import EVALS, SOURCES, CustomFiles, Source, custom_source, open_source, records
 from curator.sources.detect_columns import find_columns
 from curator.versions.content import objects_of
+from curator.versions.golds.stored import problems_of, select_ruled
 from curator.versions.queries import digests, scan_objects, version_rationales
+from datastore.engine import Engine
 from datastore.errors import NotFound
 from datastore.store import Store
+from datastore.versions import Manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +110,7 @@ def read_problems(
     a version include the problems whose rows are not in it.
     """
     plain = name.removeprefix(IN_EVALS)
-    if name in SOURCES or (plain != name and plain in EVALS):
+    if _is_source(name):
         source = source_by_name(name)
         yield from records(source, open_source(source, mirror))
     elif (found := _version(name, Path(store), responses)) is not None:
@@ -117,30 +121,67 @@ def read_problems(
         yield from read_dataset(name, responses)
 
 
+def _is_source(name: str) -> bool:
+    plain = name.removeprefix(IN_EVALS)
+    return name in SOURCES or (plain != name and plain in EVALS)
+
+
+def ruled_problems(name: str, store: str | Path) -> set[bytes]:
+    """Return the ids of the problems on which the errata of a version rule.
+
+    Empty for a name that `read_problems` reads as something else: it has no errata.
+    """
+    if _is_source(name):
+        return set()
+    with _open_version(name, Path(store)) as found:
+        if found is None:
+            return set()
+        opened, manifest, engine = found
+        return {each for (each,) in engine.sql(select_ruled(opened, manifest)).fetchall()}
+
+
 def _version(name: str, store: Path, rejected: bool) -> list[Problem] | None:
     """Return the problems of the rows of a version; None if the store has no such version.
 
     With `rejected`, also the problems whose rows are not in it.
     """
+    with _open_version(name, store) as found:
+        if found is None:
+            return None
+        opened, manifest, engine = found
+        rows = scan_objects(opened, [objects_of(manifest).rows])
+        kept = (
+            f"id IN (SELECT problem_id FROM ({version_rationales(opened, manifest)}) "
+            f"WHERE id IN (SELECT id FROM {rows}))"
+        )
+        query = f"""
+            SELECT * EXCLUDE (subset) FROM ({problems_of(opened, manifest)})
+            WHERE {"true" if rejected else kept}
+            QUALIFY row_number() OVER (PARTITION BY id ORDER BY place) = 1 ORDER BY id
+        """
+        return [each for batch in engine.batches(query) for each in to_problems(batch)]
+
+
+@contextmanager
+def _open_version(name: str, store: Path) -> Iterator[tuple[Store, Manifest, Engine] | None]:
+    """Open a version with an engine that may read it; None if the store has no such version.
+
+    Raises NotFound for a name that can only be that of a version, such as `mine@9`.
+    """
     if not (store / "FORMAT").exists():
-        return None
+        yield None
+        return
     with Store(store, readonly=True) as opened:
         try:
             manifest = opened.versions.get(name)
         except NotFound:
-            return None
-        objects = objects_of(manifest)
-        problems = [digest for listed in objects.problems.values() for digest in listed]
+            # A file may have such a name; a dataset on the Hub has a slash.
+            if "@" in name and "/" not in name and not Path(name).exists():
+                raise
+            yield None
+            return
         with opened.guard_query(digests(manifest)), opened.engine() as engine:
-            kept = (
-                f"id IN (SELECT problem_id FROM ({version_rationales(opened, manifest)}) "
-                f"WHERE id IN (SELECT id FROM {scan_objects(opened, [objects.rows])}))"
-            )
-            query = f"""
-                SELECT * FROM {scan_objects(opened, problems)} WHERE {"true" if rejected else kept}
-                QUALIFY row_number() OVER (PARTITION BY id ORDER BY place) = 1 ORDER BY id
-            """
-            return [each for batch in engine.batches(query) for each in to_problems(batch)]
+            yield opened, manifest, engine
 
 
 def read_dataset(

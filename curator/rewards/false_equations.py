@@ -14,23 +14,35 @@ from curator.answers.compare.scalars import variables
 from curator.answers.parse.read import read
 from curator.answers.parse.tree import contains
 
-_NOT_EQUALITY = re.compile(
-    r"[≈≃≅∼~≡≠]|\\(?:approx|simeq|cong|sim|equiv|neq?|not|[bp]?mod)(?![a-zA-Z])|[<>!:]="
-)
+_NOT_EQUALITY = re.compile(r"[≡≠]|\\(?:equiv|neq?|not|[bp]?mod)(?![a-zA-Z])|[<>!]=")
+_ABOUT = re.compile(r"[≈≃≅∼~]|\\(?:approx|simeq|cong|sim|doteq)(?![a-zA-Z])")
+"""What relates numbers that may differ."""
+_EQUAL = re.compile(r"[\\&:\s]{0,9}[=＝][&\s]{0,9}")
+r"""A sign of equality with what readers of answers skip around it: `\=`, `&=`, `:=`."""
 _NO_NUMBERS = ("rel", "items", "bool", "interval", "union", "cases", "pm")
 """Operations of what is no number, nor several numbers in brackets."""
 _MOST_SIDES = 8
-"""Sides that are compared; a longer chain is compared from its end."""
+"""Sides and equations that are compared; a longer chain is compared from its end."""
 
 
 def states_false_equation(text: str) -> bool:
     """Return whether a text is an equation, or a chain of them, of numbers that differ."""
-    if "=" not in text or _NOT_EQUALITY.search(text):
+    if _NOT_EQUALITY.search(text):
         return False
-    node = read(text).node
-    if node is None or (node.op, node.text) != ("rel", "="):
+    return any(map(_is_false, _ABOUT.split(_EQUAL.sub(" = ", text))[-_MOST_SIDES:]))
+
+
+def _is_false(chain: str) -> bool:
+    if "=" not in chain:
         return False
-    sides = [side for side in _split(text)[-_MOST_SIDES:] if _is_number(side)]
+    reading = read(chain)
+    if reading.node is None:
+        return False
+    # A name on the left is no side, but `£4` or `4 ` of `£4 = £3` is read as a name, too.
+    named = reading.label and not re.search("[a-zA-Z]", reading.label)
+    if not named and (reading.node.op, reading.node.text) != ("rel", "="):
+        return False
+    sides = [side for side in _split(chain)[-_MOST_SIDES:] if _is_number(side)]
     return any(_differ(*pair) for pair in combinations(sides, 2))
 
 

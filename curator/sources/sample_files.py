@@ -25,7 +25,7 @@ from curator.sources.custom import CustomFiles, custom_source
 from curator.sources.detect_columns import SAMPLE, find_columns
 from curator.sources.fields import Unreadable, quarantine
 from curator.sources.readers.detect import Record, read_records
-from curator.sources.readers.unpack import Broken, open_utf8
+from curator.sources.readers.unpack import Broken, is_plain, open_utf8
 from curator.sources.source import Row
 
 _REQUIRED = {"question": "question", "gold": "gold answer", "response": "response"}
@@ -46,10 +46,20 @@ def read_own(path: Path) -> Iterator[Record] | None:
     """
     lines = partial(_read_long_lines, path)
     for read in (lines, partial(read_records, path, path.name)):
-        first = next((each for each in islice(read(), FIRST) if isinstance(each, tuple)), None)
-        if first and _is_own(first[1]):
+        if _begins_with_own(read()):
             return read()
     return None
+
+
+def is_rewritable(path: Path) -> bool:
+    """Return whether a file has the form and the container that `write_samples` writes."""
+    return is_plain(path) and _begins_with_own(_read_long_lines(path))
+
+
+def _begins_with_own(records: Iterator[Record]) -> bool:
+    """Return whether the first row that can be read is in the format of `curator sample`."""
+    first = next((each for each in islice(records, FIRST) if isinstance(each, tuple)), None)
+    return first is not None and _is_own(first[1])
 
 
 def holds_logs(path: Path) -> bool:

@@ -401,6 +401,7 @@ def test_mistakes_are_reported_before_anything_is_built(world: Path) -> None:
         (("reference.yaml",), "minus samples no solutions: no subset has a writer that needs"),
         (("minus.yaml", "--training", "verifier"), "Choose a training recipe with train: sft"),
         (("minus.yaml", "--sets", "gsm9"), "Did you mean 'gsm8k'?"),
+        (("minus.yaml", "--model", "./gone"), "model ./gone: the folder has no config.json"),
     ):
         done = curator("improve", *changed, "--store", "store", cwd=world)
         assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr

@@ -1,5 +1,6 @@
 """Scoring: the logits of the last tokens alone, several devices, and a kill in between."""
 
+import gzip
 import json
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from curator.core.samples import SampledProblem, read_samples
 from tests.paths import ROOT
 from tests.trainers.sums import prompt_texts, sums, write_problems
 from tests.trainers.tiny import ONE_THREAD, tiny_model
+from tests.worlds import curator
 
 pytest.importorskip("torch", reason="the extra train is not installed")
 pytest.importorskip("transformers", reason="the extra train is not installed")
@@ -109,3 +111,24 @@ def test_a_killed_process_resumes_with_the_scores_that_it_computed(
     assert list(read_samples(samples)) == whole
     assert json.loads(done.stdout[done.stdout.index("{") :])["too_long"] == 200
     assert not journal.exists()
+
+
+def test_samples_are_scored_from_any_file_that_evaluate_reads(
+    verifier: Path, tmp_path: Path
+) -> None:
+    plain = write_problems(tmp_path / "samples.jsonl", problems()[:2])
+    (tmp_path / "samples.jsonl.gz").write_bytes(gzip.compress(plain.read_bytes()))
+    other = {"question": "How much is 1 and 1?", "gold": "2", "generations": ["The answer is 2."]}
+    (tmp_path / "other.jsonl").write_text(json.dumps(other) + "\n")
+    for name, count in (("samples.jsonl.gz", 2), ("other.jsonl", 1)):
+        before = (tmp_path / name).read_bytes()
+        words = ("score", name, "--verifier", verifier)
+        refused = curator(*words, cwd=tmp_path)
+        assert refused.returncode == 2
+        assert f"{name} is not a file of 'curator sample'" in " ".join(refused.stderr.split())
+        assert (tmp_path / name).read_bytes() == before
+        done = curator(*words, "-o", "out.jsonl", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        found = list(read_samples(tmp_path / "out.jsonl"))
+        assert len(found) == count
+        assert all(s.score is not None for each in found for s in each.samples)

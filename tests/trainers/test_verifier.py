@@ -1,5 +1,7 @@
 """Verifiers on a CPU: with each loss, a model learns to distinguish right and wrong sums."""
 
+import gzip
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +20,7 @@ from curator.core.samples import Sample, SampledProblem, read_samples
 from curator.sandbox import Sandbox
 from tests.trainers.sums import prompt_texts, sums, write_problems
 from tests.trainers.tiny import tiny_model
+from trainers.graded import load_graded
 from trainers.pairs import SolutionSet, collect_solutions, format_question, make_pairs, split
 from trainers.recipe import Verifier
 
@@ -230,6 +233,29 @@ def test_samples_without_right_and_wrong_solutions_are_an_error(
     path = write_problems(tmp_path / "s.jsonl", some)
     with pytest.raises(UsageError, match="has a right and a wrong solution"):
         train_verifier(recipe(base, samples=str(path)), print)
+
+
+def test_samples_are_graded_from_any_file_that_evaluate_reads(base: Path, tmp_path: Path) -> None:
+    some = [replace(each, question=f"How much is {each.question}") for each in sums(4)[:3]]
+    plain = write_problems(tmp_path / "s.jsonl", some)
+    packed = tmp_path / "s.jsonl.gz"
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    rows = [
+        {
+            "question": each.question,
+            "gold": each.gold,
+            "generations": [s.text for s in each.samples],
+        }
+        for each in some
+    ]
+    other = tmp_path / "other.jsonl"
+    other.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    one, *others = (
+        load_graded(recipe(base, samples=str(path), output=str(tmp_path / "run")), path.name)
+        for path in (plain, packed, other)
+    )
+    assert len(one) == 3
+    assert others == [one, one]
 
 
 def test_a_folder_that_is_not_a_verifier_is_an_error(base: Path, tmp_path: Path) -> None:

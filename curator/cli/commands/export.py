@@ -124,8 +124,29 @@ def export(
         unrated = {"without_solve_rate": sum(done.unrated)} if order else {}
         show_json({**shown, **_describe(form, done), **unrated, **_certified(certificate)})
         return
+    _print(manifest.ref, done)
+    if certificate:
+        _print_rates(certificate)
+
+
+def _check_options(context: typer.Context, form: str) -> None:
+    """Raise UsageError for an option that has no effect in a format."""
+    able = {
+        "per_problem": [name for name, each in FORMATS.items() if each.pairs],
+        "certify": [HUB, *(name for name, each in FORMATS.items() if each.prompts)],
+        "thoughts": [name for name, each in FORMATS.items() if not each.prompts and not each.steps],
+        "order": [name for name, each in FORMATS.items() if not each.pairs and not each.steps],
+    }
+    for option, names in able.items():
+        if form not in names:
+            where = f"in the format {form}; it needs one of {', '.join(names)}"
+            refuse_without_effect(context, [option], where)
+
+
+def _print(version: str, done: "Exported") -> None:
+    """Print what was written and left out."""
     for path, rows in done.files.items():
-        print_line(f"Wrote {counted(rows, 'row')} of {manifest.ref} to {path}")
+        print_line(f"Wrote {counted(rows, 'row')} of {version} to {path}")
     for each in done.lengths:
         print_line(_describe_lengths(each))
     if last := sum(done.unrated):
@@ -144,22 +165,6 @@ def export(
         )
     if done.pairing.pairs:
         _print_pairing(done)
-    if certificate:
-        _print_rates(certificate)
-
-
-def _check_options(context: typer.Context, form: str) -> None:
-    """Raise UsageError for an option that has no effect in a format."""
-    able = {
-        "per_problem": [name for name, each in FORMATS.items() if each.pairs],
-        "certify": [HUB, *(name for name, each in FORMATS.items() if each.prompts)],
-        "thoughts": [name for name, each in FORMATS.items() if not each.prompts and not each.steps],
-        "order": [name for name, each in FORMATS.items() if not each.pairs and not each.steps],
-    }
-    for option, names in able.items():
-        if form not in names:
-            where = f"in the format {form}; it needs one of {', '.join(names)}"
-            refuse_without_effect(context, [option], where)
 
 
 def _describe(form: str, done: "Exported") -> dict[str, Any]:

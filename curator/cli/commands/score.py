@@ -16,7 +16,9 @@ from curator.core.words import counted
 def score(
     samples: Annotated[
         Path,
-        typer.Argument(metavar="SAMPLES", help="File of samples, written by 'curator sample'."),
+        typer.Argument(
+            metavar="SAMPLES", help="File of samples, of any form that 'curator evaluate' reads."
+        ),
     ],
     verifier: Annotated[
         Path,
@@ -24,7 +26,12 @@ def score(
     ],
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="FILE", help="Output file. Default: SAMPLES."),
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="Output file, in JSON Lines. Default: SAMPLES, if 'curator sample' wrote it.",
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -34,17 +41,23 @@ def score(
     scores of a stopped process are beside the output.
     """
     from curator.core.progress import track_progress
-    from curator.core.samples import read_samples, write_samples
+    from curator.core.samples import write_samples
+    from curator.sources.sample_files import is_rewritable, read_any_samples
     from trainers.apply_verifier import Scorer, journal_path, score_samples
 
     if not samples.is_file():
         raise UsageError(f"No samples at {samples}. Write them with 'curator sample'.")
+    if output is None and not is_rewritable(samples):
+        raise UsageError(
+            f"{samples} is not a file of 'curator sample' in plain JSON Lines, so it is not "
+            "replaced. Name another file for the scores with --output."
+        )
     target = output or samples
     make_parents(target)
     scorer = Scorer(verifier)
     journal = journal_path(target, verifier)
     with Progress() as progress:
-        problems = track_progress(read_samples(samples), progress, "scoring", None, every=20)
+        problems = track_progress(read_any_samples(samples), progress, "scoring", None, every=20)
         count = write_samples(score_samples(problems, scorer, journal), target)
     journal.unlink(missing_ok=True)
     if as_json:

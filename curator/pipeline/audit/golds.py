@@ -38,5 +38,5 @@ def _note(found: DoubtedGolds, command: str) -> str:
         return "no question has a gold answer"
     if not dict(found.counts()):
         return f"nothing speaks against {counted(found.golds, 'gold answer')}"
-    part = f"only {found.sample:,} of {found.texts:,} solutions were read; "
-    return f"{part if found.sample < found.texts else ''}list all: {command}"
+    part = f"solutions were read for {found.sample:,} of {found.unsettled:,} questions only; "
+    return f"{part if found.sample < found.unsettled else ''}list all: {command}"

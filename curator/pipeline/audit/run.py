@@ -260,4 +260,5 @@ def _command(request: AuditRequest, dataset: Dataset, options: RunOptions) -> li
     file = str(Path(request.dataset).absolute())
     name = file if dataset.file else f"{dataset.hub}@{dataset.revision}"
     chosen = [word for option, value in pairs for word in (f"--{option}", value)]
+    chosen += [word for marks in request.thoughts for word in ("--thought-marks", *marks)]
     return ["audit", name, *chosen, *flags, *replace(options, allow_missing=False).arguments()]

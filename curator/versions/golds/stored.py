@@ -29,7 +29,7 @@ _LONGEST = 60
 def create_gold_tables(engine: Engine, store: Store, manifest: Manifest) -> None:
     """Create the tables.
 
-    - `gold_problem` (id, choices, apart, ruled, texts): the problems with a gold answer. `apart` is
+    - `gold_problem` (id, choices, apart, ruled): the problems with a gold answer. `apart` is
       false if it was read from their own text, `ruled` true if a person has ruled on it.
     - `gold_voice` (problem_id, voice, name, other, unlisted, gold, answer): how many statements of
       a voice differ from it, equal no choice, and are equal to it; `answer` is one that differs.
@@ -53,31 +53,34 @@ def create_gold_tables(engine: Engine, store: Store, manifest: Manifest) -> None
 
 def problems_of(store: Store, manifest: Manifest) -> str:
     """SELECT of the problems of a version with their subset; older objects have fewer columns."""
-    return " UNION ALL BY NAME ".join(
+    added = {name: f"coalesce({name}, '') AS {name}" for name in ("gold_in", "solution_as_written")}
+    selects = [
+        f"SELECT *, {literal(subset)} AS subset FROM {scan_objects(store, objects)}"
+        for subset, objects in objects_of(manifest).problems.items()
+    ]
+    selects.append(f"SELECT {', '.join(f'NULL::VARCHAR AS {name}' for name in added)} WHERE false")
+    every = " UNION ALL BY NAME ".join(selects)
+    return f"SELECT * REPLACE ({', '.join(added.values())}) FROM ({every})"
+
+
+def select_ruled(store: Store, manifest: Manifest) -> str:
+    """SELECT of (id): the problems, as the errata left them, on which a person has ruled."""
+    objects = objects_of(manifest)
+    return " UNION ".join(
         [
-            f"SELECT *, {literal(subset)} AS subset FROM {scan_objects(store, objects)}"
-            for subset, objects in objects_of(manifest).problems.items()
+            f"SELECT id FROM {scan_objects(store, objects.problems[subset])} "
+            f"WHERE place IN (SELECT place FROM {scan_objects(store, ruled)})"
+            for subset, ruled in objects.ruled.items()
         ]
-        + ["SELECT ''::VARCHAR AS gold_in, ''::VARCHAR AS solution_as_written WHERE false"]
+        or ["SELECT ''::BLOB AS id WHERE false"]
     )
 
 
 def _golds(store: Store, manifest: Manifest) -> str:
-    ruled = " UNION ALL ".join(
-        [
-            f"SELECT {literal(subset)} AS subset, place FROM {scan_objects(store, objects)}"
-            for subset, objects in objects_of(manifest).ruled.items()
-        ]
-        or ["SELECT '' AS subset, '' AS place WHERE false"]
-    )
     return f"""
-        SELECT id, bool_or(len(p.choices) > 0) AS choices, bool_and(coalesce(gold_in, '') = '')
-            AS apart, bool_or(r.place IS NOT NULL) AS ruled,
-            bool_or(strlen(solution) + strlen(program) > 0) AS texts
-        FROM ({problems_of(store, manifest)}) p
-            LEFT JOIN (SELECT DISTINCT * FROM ({ruled})) r ON r.subset = p.subset
-                AND r.place = p.place
-        WHERE gold <> '' GROUP BY id
+        SELECT id, bool_or(len(p.choices) > 0) AS choices, bool_and(gold_in = '') AS apart,
+            id IN ({select_ruled(store, manifest)}) AS ruled
+        FROM ({problems_of(store, manifest)}) p WHERE gold <> '' GROUP BY id
     """
 
 

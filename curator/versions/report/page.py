@@ -6,6 +6,7 @@ whatever a row contains, and nothing can be loaded.
 """
 
 import json
+import shlex
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -84,9 +85,9 @@ class VersionInfo:
     second_opinion: Mapping[str, Any] | None
     """What math-verify decided so far: pairs, undecided, disagreements; None if it never ran."""
     costs: Sequence[Mapping[str, Any]]
+    """Calls of the recipe by model: calls, failed, tokens, money."""
     damaged_calls: int
     """Files of the ledger of calls with damaged records, which no figure counts."""
-    """Calls of the recipe by model: calls, failed, tokens, money."""
 
 
 _KEPT = "(FROM current.row_status WHERE status = 'kept')"
@@ -136,11 +137,19 @@ def render_report(engine: Engine, version: VersionInfo, count: Callable[[str], i
         recall_version=RECALL_VERSION,
         match_levels=tuple(MATCH_LEVELS),
         errata_results=tuple(ERRATA),
+        list_golds=_golds_command(version),
         clusters=figures.count_clusters(engine),
         solve_rates=count_solve_rates(engine, content),
         total=total,
         quarantine_total=quarantine_total,
     )
+
+
+def _golds_command(version: VersionInfo) -> str:
+    """Return the command that lists the golds in doubt; the version of an audit has no number."""
+    words = ["curator", "golds", version.name if "@" in version.name else "FILE"]
+    errata = version.content.recipe.plain().get("errata")
+    return shlex.join(words + (["--errata", str(errata)] if errata else []))
 
 
 def _funnel(

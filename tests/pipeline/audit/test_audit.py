@@ -124,10 +124,12 @@ def test_a_damaged_object_of_an_audit_is_repaired_by_the_command_that_verify_pri
     tmp_path: Path,
 ) -> None:
     mirror, _ = make_world(tmp_path)
-    rows = [{"q": question, "a": text, "g": gold} for question, text, gold in ROWS]
+    rows = [{"q": question, "a": f"[T]So.[/T]{text}", "g": gold} for question, text, gold in ROWS]
     file, store = write(tmp_path / "rows.jsonl", rows), tmp_path / "st"
     columns = {"question": "q", "response": "a", "gold": "g"}
-    request = AuditRequest(str(file), columns=columns, licence="MIT", limit=6, fix="mine")
+    request = AuditRequest(
+        str(file), columns, licence="MIT", limit=6, thoughts=[("[T]", "[/T]")], fix="mine"
+    )
     made = audit(request, store, RunOptions(mirror=mirror)).manifest
     [digest] = made.objects["rationales"]["cot"]
     path = store / f"objects/{digest[:2]}/{digest}.parquet"

@@ -1,7 +1,10 @@
 """Golds in doubt of a version: counts by kind, errata with their results, and rulings withdrawn."""
 
+import html
 import json
 import re
+import shlex
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,6 +20,7 @@ from curator.versions.golds.doubts import DoubtedGolds, find_doubted_golds
 from curator.versions.report.write import write_report
 from datastore.store import Store
 from datastore.versions import Manifest
+from tests.paths import DATA
 from tests.worlds import curator
 
 ONE = RunOptions(workers=1)
@@ -98,6 +102,37 @@ def test_the_command_that_a_report_names_lists_golds_whose_rows_were_dropped(
     assert {KEYS[name] for name in ("Bob", "Cid", "Dee", "Eve")} <= {each.key for each in listed}
 
 
+def test_a_ruling_is_settled_in_the_list_of_a_version_without_its_file(tmp_path: Path) -> None:
+    # A person states an answer that the solution of Bob contradicts, too.
+    version = make(tmp_path, RULINGS | {"Bob": Erratum(KEYS["Bob"], "wrong", "9")})
+    found = find_golds_in_doubt(version.ref, (), tmp_path / "store", ONE)
+    assert {each.question.split()[0] for each in found.suspects} <= {"Ann"}
+    assert found.ruled == 2, "Bob's answer and Dee's, which is right"
+
+
+def test_the_command_of_a_report_names_the_errata_and_works_as_it_is(tmp_path: Path) -> None:
+    make(tmp_path)
+    add_ruling(tmp_path / "my errata.jsonl", RULINGS["Bob"])
+    (tmp_path / "mine.yaml").write_text(RECIPE + "errata: my errata.jsonl\n")
+    version = build(str(tmp_path / "mine.yaml"), store=tmp_path / "store", options=ONE)
+    add_ruling(tmp_path / "my errata.jsonl", RULINGS["Eve"])  # a ruling since the build
+    found = re.search(r"List all with (.*?) , then rule", section(tmp_path, version))
+    assert found
+    words = shlex.split(html.unescape(found[1]))
+    assert words == ["curator", "golds", "mine@2", "--errata", "my errata.jsonl"]
+    listed = curator(*words[1:], "--store", "store", "--json", cwd=tmp_path)
+    keys = {each["key"] for each in json.loads(listed.stdout)["suspects"]}
+    assert KEYS["Cid"] in keys and not keys & {KEYS["Bob"], KEYS["Eve"]}
+
+
+def test_errata_that_cannot_be_read_are_an_error_before_any_program_runs(tmp_path: Path) -> None:
+    version = make(tmp_path)
+    words = ("golds", version.ref, "--store", "store", "--errata", "absent.jsonl")
+    refused = curator(*words, cwd=tmp_path)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("Cannot read the errata at absent.jsonl"), refused.stderr
+
+
 def test_attempts_of_a_model_that_never_arrive_at_the_gold_speak_against_it(tmp_path: Path) -> None:
     make(tmp_path)
     ann, bob, *_ = ROWS
@@ -151,7 +186,7 @@ def test_large_versions_are_read_in_a_sample_that_the_report_states(
     version = make(tmp_path)
     monkeypatch.setattr(doubts, "SAMPLE", 2)
     found = figures(tmp_path, version)
-    assert (found.texts, found.sample) == (5, 2)
+    assert (found.unsettled, found.sample, found.texts) == (5, 2, 2)
     assert found.stored == {"solution": 3}, "verdicts are counted over all problems"
     assert "a sample of 2 of 5 problems" in section(tmp_path, version)
 
@@ -184,3 +219,18 @@ def test_rule_says_which_ruling_it_replaces_and_withdraws_only_what_exists(tmp_p
     curator(*words, "wrong", "--answer", "3", cwd=tmp_path)
     done = " ".join(curator(*words, "withdrawn", cwd=tmp_path).stdout.split())
     assert done.endswith("errata.jsonl: withdrawn. It replaces: wrong.")
+
+
+def test_the_versions_of_an_old_store_have_golds_in_doubt_too(tmp_path: Path) -> None:
+    shutil.copytree(DATA / "store-0.1", tmp_path / "store")
+    found = find_golds_in_doubt("small@1", (), tmp_path / "store", ONE)
+    assert found.problems == found.compared == 7
+
+
+def test_a_version_that_does_not_exist_is_not_taken_for_a_file(tmp_path: Path) -> None:
+    shutil.copytree(DATA / "store-0.1", tmp_path / "store")
+    refused = curator("golds", "small@2", "--store", "store", cwd=tmp_path)
+    assert refused.returncode != 0
+    assert refused.stderr.startswith("No version 'small@2'. small has only version 1.")
+    (tmp_path / "small@2").write_text(json.dumps({"question": "How much is 2 + 2?", "gold": "4"}))
+    assert curator("golds", "small@2", "--store", "store", cwd=tmp_path).returncode == 0

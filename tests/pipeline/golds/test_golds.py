@@ -1,6 +1,8 @@
 """Golds in doubt: independent models, own solutions and programs speak, and a person rules."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -113,6 +115,13 @@ def test_a_decimal_that_upstream_split_into_tokens_is_one_value() -> None:
     assert read_solution(problem).solution == "B"
 
 
+def test_numbers_of_a_pair_are_two_numbers_and_those_in_groups_are_one() -> None:
+    question = "How far is $(1,2)$ from $(7,10)$, if 1,250 steps and 1,00,000 steps are equal?"
+    solution = "From 1 to 7 and from 2 to 10: the distance is 10. 1250 and 100000 are no matter."
+    problem = Problem("math", question, "10", solution=solution)
+    assert read_solution(problem).unused == ()
+
+
 def test_own_arithmetic_unused_and_invented_numbers_are_evidence(tmp_path: Path) -> None:
     rows: list[dict[str, object]] = [
         {
@@ -200,6 +209,26 @@ def test_a_ruling_is_a_line_of_its_own_whatever_it_says(tmp_path: Path) -> None:
     added, _ = add_ruling(file, Erratum("3fa2c1d09b7e4455", "wrong", "5", reason=reason))
     assert read_errata(file) == {added.key: added}
     assert (added.number, added.reason) == (2, reason)
+
+
+def test_a_ruling_that_does_not_fit_on_the_disk_leaves_the_earlier_ones(tmp_path: Path) -> None:
+    file = tmp_path / "errata.jsonl"
+    add_ruling(file, Erratum("3fa2c1d09b7e4455", "right"))
+    before = file.read_bytes()
+    program = (
+        "import resource, sys\n"
+        "from curator.cli import main\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({len(before) + 10},) * 2)\n"
+        "main()\n"
+    )
+    for name, kept in (("errata.jsonl", before), ("new.jsonl", None)):
+        words = ["rule", name, "066e278edfd8a0dc", "wrong", "-m", "x" * 200]
+        done = subprocess.run(
+            [sys.executable, "-c", program, *words], cwd=tmp_path, capture_output=True, text=True
+        )
+        assert done.returncode == 1
+        assert done.stderr.startswith(f"Cannot add a ruling ({name})"), done.stderr
+        assert (tmp_path / name).read_bytes() == (kept or b"")
 
 
 RULING = '{"key": "3fa2c1d09b7e4455", "ruling": "right"}\n'
