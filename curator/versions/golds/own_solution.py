@@ -14,7 +14,7 @@ from curator.answers.last_value import last_values
 from curator.core.model import LETTERS, Problem
 from curator.sources.datasets.aqua_rat import strip_answer
 
-_GROUPS = r"\d{1,3}(?:,\d{2,3})*,\d{3}(?!\d)"
+_GROUPS = r"\d{1,3}(?:,\d{2,3}){0,6},\d{3}(?!\d)"
 """Digits in groups: 1,000 and 1,00,000, but not the pair 1,2."""
 _NUMBER = re.compile(rf"(?<![\\w.])(?:{_GROUPS}|\d+)(?:\.\d+)?")
 _WORDS = (
