@@ -33,13 +33,16 @@ PROBLEMS = 64
 def encode_prompts(tokenizer: Any, texts: Sequence[tuple[str, str]]) -> list[list[int]]:
     """Return the token ids of questions with solutions, without an end token.
 
-    Lone surrogates, which tokenizers reject, become question marks.
+    Special tokens in a text are plain text. Lone surrogates, which tokenizers reject, become
+    question marks.
     """
     filled = [
         PROMPT.format(question=question, solution=text).encode("utf-8", "replace").decode()
         for question, text in texts
     ]
-    rows: list[list[int]] = tokenizer(filled, verbose=False)["input_ids"] if filled else []
+    rows: list[list[int]] = (
+        tokenizer(filled, split_special_tokens=True, verbose=False)["input_ids"] if filled else []
+    )
     end = tokenizer.eos_token_id
     return [ids[:-1] if ids[-1] == end else ids for ids in rows]
 

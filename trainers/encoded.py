@@ -26,7 +26,7 @@ from trainers.recipe import SFT
 from trainers.release import Example, Release
 from trainers.tokenize import CHUNK, IGNORED, Counts, Row, Tally, Thoughts, encode_chunk
 
-FORMAT = 2
+FORMAT = 3
 PARALLEL_ROWS = 20_000
 """Number of rows from which the start of other processes pays."""
 IDLE_S = 60

@@ -19,6 +19,7 @@ from curator.core.thoughts import read_trace
 from curator.core.turns import find_outputs, hide_blocks, may_have_outputs
 from curator.core.words import counted, verb
 from trainers.release import Example, Message
+from trainers.special_tokens import SpecialTokens
 
 ALPACA = (
     "{% if messages | length > 2 or messages[0].role != 'user' %}"
@@ -104,10 +105,11 @@ def set_template(tokenizer: Any, template: Literal["alpaca", "chat"]) -> int:
     if not tokenizer.chat_template:
         raise UsageError("The model's tokenizer has no chat template. Set template: alpaca.")
     probe = Example((Message("user", "6 * 7?"),), PROBE, "", "The first row")
-    _, answer = _render(tokenizer, probe)
-    (end,) = _token_ids(tokenizer, [answer.rpartition(PROBE)[2]])
-    special = {number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
-    if not (found := [number for number in end if number in special]):
+    special = SpecialTokens(tokenizer)
+    _, answer = _render(tokenizer, special, probe)
+    (end,) = _token_ids(tokenizer, special, [answer.rpartition(PROBE)[2]])
+    numbers = {number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
+    if not (found := [number for number in end if number in numbers]):
         raise UsageError(
             "The model's chat template writes no end token after an answer. Set template: alpaca."
         )
@@ -188,10 +190,13 @@ def encode(
     return rows, tally.count(truncate)
 
 
-def _render(tokenizer: Any, example: Example) -> tuple[str, str]:
-    """Return the texts of the prompt and of the answer, with special tokens."""
-    turns = [{"role": turn.role, "content": turn.content} for turn in example.prompt]
-    answer = {"role": "assistant", "content": example.answer}
+def _render(tokenizer: Any, special: SpecialTokens, example: Example) -> tuple[str, str]:
+    """Return the texts of the prompt and of the answer, with special tokens.
+
+    Those that the row writes are marked (`trainers.special_tokens`).
+    """
+    turns = [{"role": turn.role, "content": special.mark(turn.content)} for turn in example.prompt]
+    answer = {"role": "assistant", "content": special.mark(example.answer)}
     try:
         prompt = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
         whole = tokenizer.apply_chat_template([*turns, answer], tokenize=False)
@@ -208,14 +213,16 @@ def _render(tokenizer: Any, example: Example) -> tuple[str, str]:
     return prompt, whole.removeprefix(prompt)
 
 
-def _split_loss(tokenizer: Any, example: Example, thoughts: Thoughts) -> tuple[str, str]:
+def _split_loss(
+    tokenizer: Any, special: SpecialTokens, example: Example, thoughts: Thoughts
+) -> tuple[str, str]:
     """Return the text without loss and the text with loss of an example."""
     # Marks that a program contains or prints do not count.
     if thoughts == "drop":
         found = read_trace(hide_blocks(example.answer))
         if found and not found.fault:
             example = replace(example, answer=example.answer[slice(*found.answer)])
-    prompt, answer = _render(tokenizer, example)
+    prompt, answer = _render(tokenizer, special, example)
     trace = read_trace(hide_blocks(answer)) if thoughts == "mask" else None
     # Of a doubled thought, all up to the last mark; an unclosed one is all that there is to learn.
     is_closed = (
@@ -227,24 +234,27 @@ def _split_loss(tokenizer: Any, example: Example, thoughts: Thoughts) -> tuple[s
 
 def encode_chunk(examples: Sequence[Example], tokenizer: Any, thoughts: Thoughts) -> list[Row]:
     """Return the tokens of each example, of any length."""
-    texts = [_split_loss(tokenizer, example, thoughts) for example in examples]
-    prompts = _token_ids(tokenizer, [prompt for prompt, _ in texts])
-    wholes = _token_ids(tokenizer, [prompt + answer for prompt, answer in texts])
+    special = SpecialTokens(tokenizer)
+    texts = [_split_loss(tokenizer, special, example, thoughts) for example in examples]
+    prompts = _token_ids(tokenizer, special, [prompt for prompt, _ in texts])
+    wholes = _token_ids(tokenizer, special, [prompt + answer for prompt, answer in texts])
     rows = []
     for (before, answer), prompt, whole in zip(texts, prompts, wholes, strict=True):
         if whole[: len(prompt)] == prompt:
             row = Row(array("i", prompt), array("i", whole[len(prompt) :]))
         else:
             # A token crosses the boundary. Keep the prompt's tokens as they are in inference.
-            (alone,) = _token_ids(tokenizer, [answer])
+            (alone,) = _token_ids(tokenizer, special, [answer])
             row, before = Row(array("i", prompt), array("i", alone)), ""
-        masked = _find_outputs(tokenizer, before, answer, row) if may_have_outputs(answer) else ()
+        masked: tuple[tuple[int, int], ...] = ()
+        if may_have_outputs(answer):
+            masked = _find_outputs(tokenizer, special, before, answer, len(row.answer))
         rows.append(replace(row, masked=masked) if masked else row)
     return rows
 
 
 def _find_outputs(
-    tokenizer: Any, before: str, answer: str, row: Row
+    tokenizer: Any, special: SpecialTokens, before: str, answer: str, tokens: int
 ) -> tuple[tuple[int, int], ...]:
     """Return the spans of the answer's tokens that are outputs of tools.
 
@@ -257,23 +267,34 @@ def _find_outputs(
             "The model's tokenizer is a slow one, which does not state where its tokens are, so "
             "that outputs of tools cannot be masked. Choose a model with tokenizer.json."
         )
-    found = tokenizer(
-        before + answer, add_special_tokens=False, return_offsets_mapping=True, verbose=False
-    )["offset_mapping"]
-    offsets = found[len(found) - len(row.answer) :]
+    whole, size = before + answer, len(special.unmark(before))
+    if special.has_marks(whole):
+        found = special.encode(whole, offsets=True)[1]
+        outputs = [
+            (len(special.unmark(answer[:inner])), len(special.unmark(answer[:end])))
+            for inner, end in outputs
+        ]
+    else:
+        found = tokenizer(
+            whole, add_special_tokens=False, return_offsets_mapping=True, verbose=False
+        )["offset_mapping"]
+    offsets = found[len(found) - tokens :]
     starts, ends = [start for start, _ in offsets], [end for _, end in offsets]
     spans = []
     for inner, end in outputs:
-        first = bisect_right(ends, inner + len(before))
-        last = bisect_left(starts, end + len(before))
+        first = bisect_right(ends, inner + size)
+        last = bisect_left(starts, end + size)
         if first < last:
             spans.append((first, last))
     return tuple(spans)
 
 
-def _token_ids(tokenizer: Any, texts: list[str]) -> list[list[int]]:
-    """Return token ids; the texts contain their special tokens."""
+def _token_ids(tokenizer: Any, special: SpecialTokens, texts: list[str]) -> list[list[int]]:
+    """Return token ids; the texts contain their special tokens, those of rows marked."""
     ids: list[list[int]] = tokenizer(
         texts, add_special_tokens=False, return_attention_mask=False, verbose=False
     )["input_ids"]
+    for place, text in enumerate(texts):
+        if special.has_marks(text):
+            ids[place] = special.encode(text)[0]
     return ids

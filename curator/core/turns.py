@@ -131,6 +131,11 @@ def _add_text(turns: list[Turn], text: str, start: int, end: int) -> None:
         turns.append(Turn("text", content, start, start, end))
 
 
+def is_mark(text: str) -> bool:
+    """Return whether a text opens or closes a program or an output, and is nothing else."""
+    return text in _TAGS or any(text == closing for _, closing in _TAGS.values())
+
+
 def may_have_outputs(text: str) -> bool:
     """Return False for a text that has no output for sure."""
     if "<" not in text and "```" not in text and "~~~" not in text:

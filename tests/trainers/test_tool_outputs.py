@@ -59,7 +59,7 @@ def test_outputs_of_every_form_are_masked(form: str) -> None:
     assert "99" not in trained and "99" in masked and "boxed{4}" in trained
 
 
-@pytest.mark.parametrize("text", ["It is 2.", "```python\nprint(2)\n```", "```output\n2\n```"])
+@pytest.mark.parametrize("text", ["It is 2.", "```python\nprint(2)\n```"])
 def test_a_text_without_programs_and_outputs_carries_loss_everywhere(text: str) -> None:
     tokenizer = train_tokenizer("bytes", False)
     set_template(tokenizer, "alpaca")
