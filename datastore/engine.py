@@ -4,6 +4,7 @@ In: SQL over Parquet files. Out: relations, or Arrow batches while they are comp
 is installed or loaded, and nothing is stored: the objects are the only data.
 """
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -16,6 +17,9 @@ import pyarrow.parquet as pq
 
 from datastore.errors import StoreError, wrap_os_errors
 from datastore.files import scratch
+
+THREAD_BYTES = 250_000_000
+"""Memory per thread: a row group of 64 million characters takes up to 115 MB of it."""
 
 _EXPLAIN = re.compile(r"\s*+EXPLAIN\s++(ANALYZE\s++)?", re.IGNORECASE)
 
@@ -47,6 +51,9 @@ class Engine:
 
     Rows have no fixed order unless the query says ORDER BY. Each stream runs on its own connection,
     so several can be open at once. Streams see tables and views, but not TEMP ones.
+
+    It has a thread per core, as far as its memory suffices: a thread holds the texts that it reads,
+    up to a row group.
     """
 
     def __init__(self, memory: str = "1GB", threads: int | None = None, *, spill: Path) -> None:
@@ -61,12 +68,16 @@ class Engine:
             "autoload_known_extensions": False,
             "python_enable_replacements": False,
         }
-        if threads:
-            config["threads"] = threads
         self.connection = self._resources.enter_context(duckdb.connect(":memory:", config=config))
         """The DuckDB connection itself, for whatever `sql` and `batches` do not cover."""
+        self.connection.execute(f"SET threads = {threads or self._find_threads()}")
         # In a notebook DuckDB prints a bar while a query runs; a cursor never does.
         self.connection.execute("SET enable_progress_bar = false")
+
+    def _find_threads(self) -> int:
+        query = "SELECT parse_formatted_bytes(current_setting('memory_limit'))"
+        ((memory,),) = self.connection.execute(query).fetchall()
+        return max(1, min(len(os.sched_getaffinity(0)), round(memory / THREAD_BYTES)))
 
     def sql(self, query: str, params: Mapping[str, Any] | None = None) -> duckdb.DuckDBPyRelation:
         """Return the result of a query as a relation, which runs when it is fetched.

@@ -113,8 +113,11 @@ class Objects:
         """Return whether the object exists; `check` verifies its bytes."""
         return self.locate(digest).is_file()
 
-    def read(self, digest: str, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-        """Yield the rows in their order, as batches of one row group or less."""
+    def read(
+        self, digest: str, columns: Sequence[str] | None = None, size: int = ROW_GROUP_SIZE
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the rows in their order, as batches of one row group or less, and of `size` rows or
+        less."""
         path = self.locate(digest)
         with (
             self._open(digest) as file,
@@ -122,7 +125,7 @@ class Objects:
             wrap_parquet_errors(path, _ADVICE),
         ):
             # Not with threads, which cost CPU time: shards are small, and several are read at once.
-            yield from file.iter_batches(ROW_GROUP_SIZE, columns=columns, use_threads=False)
+            yield from file.iter_batches(size, columns=columns, use_threads=False)
 
     def rows(self, digest: str) -> int:
         """Return the number of rows, from the footer."""

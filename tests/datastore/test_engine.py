@@ -38,6 +38,30 @@ def test_running_out_of_space_to_spill_is_one_line(disk: Path) -> None:
     assert os.listdir(disk) == []
 
 
+@pytest.mark.parametrize(
+    ("memory", "cores", "threads"),
+    [("1GB", 64, 4), ("1GB", 2, 2), ("300MB", 64, 1), ("40MB", 8, 1), ("16GB", 64, 64)],
+)
+def test_a_machine_with_many_cores_gets_no_more_threads_than_fit_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, memory: str, cores: int, threads: int
+) -> None:
+    """Each thread holds a row group of texts; 16 threads ran out of 1 GB where 4 did not."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(cores)))
+    with Engine(memory, spill=tmp_path) as engine:
+        assert engine.sql("SELECT current_setting('threads')").fetchall() == [(threads,)]
+
+
+def test_long_texts_of_many_files_fit_in_one_tenth_of_the_memory(tmp_path: Path) -> None:
+    texts = [f"{number} " * (60_000 // len(f"{number} ")) for number in range(540)]
+    paths = [tmp_path / f"{number}.parquet" for number in range(30)]
+    for path in paths:  # 32 MB each
+        pq.write_table(pa.table({"text": texts}), path, compression="zstd")
+    with Engine("100MB", spill=tmp_path) as engine:
+        engine.connection.execute("SET max_temp_directory_size = '0KB'")
+        query = f"SELECT count(DISTINCT hash(text)) FROM {scan(paths)}"
+        assert engine.sql(query).fetchall() == [(540,)]
+
+
 def test_streams_are_read_in_parallel_and_see_tables(tmp_path: Path) -> None:
     with Engine(spill=tmp_path) as engine:
         engine.sql("CREATE TABLE t AS SELECT range AS n FROM range(100000)")

@@ -50,8 +50,8 @@ class Line:
 
 
 def open_rows(engine: Engine, rationales: str, problems: str) -> None:
-    """Create view `texts` (id, kind, instruction, text) and table `audited` (id, number, place,
-    kind, gold, licence, same, head) of the rows that two SELECTs return.
+    """Create table `audited` (id, number, place, kind, gold, licence, same, head) of the rows that
+    two SELECTs return.
 
     `number` is the position in the file, `same` the hash of the normalised question, `head` the
     first 200 characters of the question.
@@ -60,7 +60,6 @@ def open_rows(engine: Engine, rationales: str, problems: str) -> None:
     file = "regexp_replace(place, ':[0-9]+$', '')"
     same = f"md5_number({normalize.key(normalize.stem(normalize.fold('question')))})"
     text = "hash(solution || program)"
-    engine.sql(f"CREATE VIEW texts AS SELECT id, kind, instruction, text FROM ({rationales})")
     # The writer numbers equal rationales, so each of them can be joined with its own record. The
     # hashes are made before the window, which would hold the texts in memory otherwise.
     engine.sql(f"""

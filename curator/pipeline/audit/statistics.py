@@ -4,11 +4,12 @@ In: an engine with the tables of `findings.open_rows`. Out: one Line each. These
 reported and reject no row: a long solution may be right, and two near questions may both be useful.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from math import exp
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from curator.checks import CHECKS
 from curator.checks.attempt import OUTCOME_SQL
@@ -28,8 +29,11 @@ interquartile ranges outside the quartiles (Tukey's outer fences). The range is 
 SEVERAL = 4
 """Smallest number of responses to a question from which its solve rate counts."""
 BATCH = 64
-"""Number of rows that are tokenized together: a text may have a million characters."""
-SIZES = pa.schema([("id", ID), ("kind", pa.string()), ("tokens", pa.int64())])
+"""Number of rows that are measured together: a text may have a million characters."""
+SIZES = pa.schema(
+    [("id", ID), ("kind", pa.string()), ("tokens", pa.int64()), ("share", pa.float64())]
+)
+"""`tokens` are those of the text. `share`: letters of the row in `FOREIGN` scripts."""
 
 
 def near_duplicates(engine: Engine, verdicts: str) -> Line:
@@ -73,24 +77,55 @@ def _one_row(engine: Engine, query: str) -> tuple[Any, ...]:
     return row
 
 
+def measure_texts(engine: Engine, texts: Iterable[pa.RecordBatch]) -> None:
+    """Create view `sizes` of the rows of `audited`, in the layout `SIZES`.
+
+    `texts` are small batches of id, kind, instruction and text. The engine does not read them: a
+    query over many long texts would not fit in its memory.
+    """
+    engine.create_view("measured", map(_measure, texts), SIZES)
+    engine.sql("CREATE VIEW sizes AS SELECT * FROM measured SEMI JOIN audited USING (id)")
+
+
+def _measure(batch: pa.RecordBatch) -> pa.RecordBatch:
+    count = counter()
+    tokens = [count(text) if text else 0 for text in batch.column("text").to_pylist()]
+    columns = [batch.column("id"), batch.column("kind"), pa.array(tokens), _foreign_shares(batch)]
+    return pa.RecordBatch.from_arrays(columns, SIZES.names).cast(SIZES)
+
+
+def _foreign_shares(batch: pa.RecordBatch) -> pa.Array:
+    """Return per row which share of its letters is neither Latin nor Greek."""
+    whole = pc.binary_join_element_wise(batch.column("instruction"), batch.column("text"), " ")
+    # Most texts are pure ASCII; comparing two lengths skips them cheaply.
+    others = pc.greater(pc.binary_length(whole), pc.utf8_length(whole))
+    some = whole.filter(others)
+    foreign, letters = (
+        pc.cast(pc.utf8_length(pc.replace_substring_regex(some, left, "")), pa.float64())
+        for left in (r"[^\pL]|\p{Latin}|\p{Greek}", r"[^\pL]")
+    )
+    shares = pc.if_else(pc.equal(letters, 0.0), 0.0, pc.divide(foreign, letters))
+    return pc.replace_with_mask(pa.array([0.0] * batch.num_rows), others, shares)
+
+
 def lengths(engine: Engine) -> Line:
     """Return the rows whose text is far shorter or longer than others of its kind, in tokens."""
-    engine.create_view("sizes", _count_tokens(engine), SIZES)
+    engine.sql("CREATE VIEW texts AS SELECT id, kind, tokens FROM sizes WHERE tokens > 0")
     engine.sql(f"""
         CREATE TABLE fences AS
         SELECT kind, q[1] - fence AS low, q[2] AS middle, q[3] + fence AS high, longest
         FROM (SELECT *, {FENCES} * greatest(q[3] - q[1], ln(1.5)) AS fence FROM (
             SELECT kind, quantile_cont(ln(greatest(tokens, 1)), [0.25, 0.5, 0.75]) AS q,
                 max(tokens) AS longest
-            FROM sizes GROUP BY kind
+            FROM texts GROUP BY kind
         ))
     """)
     kinds = engine.sql("SELECT kind, middle, longest FROM fences ORDER BY kind").fetchall()
     notes = [f"{kind} median {exp(middle):,.0f} tokens, longest {n:,}" for kind, middle, n in kinds]
     outliers = """
-        SELECT sizes.*, CASE WHEN ln(greatest(tokens, 1)) < low THEN 'very short'
+        SELECT texts.*, CASE WHEN ln(greatest(tokens, 1)) < low THEN 'very short'
             WHEN ln(greatest(tokens, 1)) > high THEN 'very long' ELSE '' END AS reason
-        FROM sizes JOIN fences USING (kind)
+        FROM texts JOIN fences USING (kind)
     """
     query = f"SELECT reason, count(*) FROM ({outliers}) GROUP BY reason ORDER BY reason DESC"
     counts: dict[str, int] = dict(engine.sql(query).fetchall())
@@ -102,7 +137,7 @@ def lengths(engine: Engine) -> Line:
         QUALIFY row_number() OVER (PARTITION BY kind, reason ORDER BY number) <= {EXAMPLES:d}
         ORDER BY kind, reason DESC, number
     """).fetchall()
-    engine.drop("sizes", "fences")
+    engine.drop("fences")
     return Line(
         "length",
         rows,
@@ -116,38 +151,19 @@ def lengths(engine: Engine) -> Line:
     )
 
 
-def _count_tokens(engine: Engine) -> Iterator[pa.RecordBatch]:
-    """Yield the number of tokens of all texts, in the layout `SIZES`."""
-    count = counter()
-    # A join would hold the texts in memory; a semi-join holds the ids.
-    query = "SELECT id, kind, text FROM texts SEMI JOIN audited USING (id) WHERE text <> ''"
-    for batch in engine.batches(query, size=BATCH):
-        sizes = pa.array([count(text) for text in batch.column("text").to_pylist()], pa.int64())
-        yield pa.RecordBatch.from_arrays([*batch.columns[:2], sizes], schema=SIZES)
-
-
 def languages(engine: Engine) -> Line:
     """Return the rows with many letters that are neither Latin nor Greek."""
-    whole = "instruction || ' ' || text"
-    # Most texts are pure ASCII; comparing two lengths skips them cheaply.
-    foreign = rf"length(regexp_replace({whole}, '[^\pL]|\p{{Latin}}|\p{{Greek}}', '', 'g'))"
-    letters = rf"length(regexp_replace({whole}, '[^\pL]', '', 'g'))"
-    engine.sql(f"""
-        CREATE TABLE scripts AS
-        SELECT id, {foreign} / {letters} AS share FROM texts
-        WHERE strlen({whole}) > length({whole}) AND {foreign} > {FOREIGN} * {letters}
-    """)
+    scripts = f"(FROM sizes WHERE share > {FOREIGN}) JOIN audited USING (id)"
     (total,) = _one_row(engine, "SELECT count(*) FROM audited")
-    (rows,) = _one_row(engine, "SELECT count(*) FROM scripts JOIN audited USING (id)")
+    (rows,) = _one_row(engine, f"SELECT count(*) FROM {scripts}")
     query = f"""
-        SELECT place, share, head, id FROM scripts JOIN audited USING (id)
+        SELECT place, share, head, id FROM {scripts}
         ORDER BY number LIMIT {EXAMPLES:d}
     """
     examples = [
         Example(place, "other script", f"{share:.0%} of its letters: {head}", row.hex())
         for place, share, head, row in engine.sql(query).fetchall()
     ]
-    engine.drop("scripts")
     reasons = {"other script": rows} if rows else {}
     return Line("language", total, reported=rows, reasons=reasons, examples=examples)
 

@@ -4,9 +4,11 @@ In: the result of a build of the dataset. Out: the lines, in the order in which 
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
+
+import pyarrow as pa
 
 from curator.checks import CHECKS
 from curator.checks.answer import NO_GOLD
@@ -50,8 +52,7 @@ def verdict_table(
     screened = {name: screen_all(context, parts, against, only=(name,)) for name in audited}
     near = _near_duplicates(context, parts)
     rationales = " UNION ALL ".join(
-        f"SELECT id, problem_id, kind, instruction, text, copy FROM {scan(part.rationales)}"
-        for part in parts
+        f"SELECT id, problem_id, kind, text, copy FROM {scan(part.rationales)}" for part in parts
     )
     checked = chain.from_iterable(result.objects.verdicts.values())
     verdicts = queries.verdicts(map(objects.path, checked))
@@ -73,6 +74,7 @@ def verdict_table(
             note = _screen_note(audited[name], evals)
             line = read_line(engine, name, paths, note)
             lines.append(replace(line, rows=rows if digests else 0))
+        statistics.measure_texts(engine, _read_texts(context, result))
         lines += [
             *statistics.solve_rates(engine, verdicts),
             statistics.near_duplicates(engine, near),
@@ -80,6 +82,13 @@ def verdict_table(
             statistics.languages(engine),
         ]
         return [*lines, statistics.licences(engine, dataset.licence, dataset.licence_origin)]
+
+
+def _read_texts(context: BuildContext, result: Result) -> Iterator[pa.RecordBatch]:
+    for digests in result.objects.rationales.values():
+        for digest in digests:
+            columns = ("id", "kind", "instruction", "text")
+            yield from context.store.objects.read(digest, columns, statistics.BATCH)
 
 
 def _near_duplicates(context: BuildContext, parts: Sequence[Part]) -> str:
