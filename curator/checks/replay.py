@@ -5,7 +5,9 @@ TIR a Replay. All programs of a text run in one session (`curator.sandbox.sessio
 program sees what the ones before it defined.
 """
 
+import ast
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -20,7 +22,10 @@ from curator.core.turns import Turn, find_turns
 from curator.sandbox.session import Session, build_session, read_session
 
 ENDED = "ended the session"
-_CHANCE = re.compile(r"\b(?:random|randint|shuffle|urandom|uuid4?|secrets|time|datetime|now)\b")
+_CHANCE_MODULES = frozenset({"random", "secrets", "uuid", "time"})
+_CHANCE_NAMES = frozenset({"random", "urandom", "now", "utcnow", "today"})
+"""Attributes and imported names: `np.random`, `os.urandom`, `datetime.now`."""
+_MAY_BE_CHANCE = re.compile("|".join(sorted(_CHANCE_MODULES | _CHANCE_NAMES)))
 _LACKING = re.compile(
     r"(?:ModuleNotFound|Import|Permission|EOF|OS|FileNotFound|Connection|URL|Timeout)Error"
 )
@@ -80,13 +85,42 @@ def _blocks(turns: Sequence[Turn], session: Session) -> Iterator[Block]:
         if turn is None or turn.kind != "program":
             continue
         recorded = after.text if after and after.kind == "output" else None
-        chance = chance or bool(_CHANCE.search(turn.text))
+        chance = chance or _uses_chance(turn.text)
         block = _block(recorded, session, number, chance)
         if lost and block.outcome == "different":
             block = replace(block, outcome="not reproducible", why="a program before it")
         lost = lost or block.outcome == "not reproducible"
         yield block
         number += 1
+
+
+def _uses_chance(program: str) -> bool:
+    """Return whether a program imports or reads what is another value each time: chance, a clock.
+
+    Comments, texts and variables with such names do not count. Not covered: `__import__` and the
+    order of sets.
+    """
+    if not _MAY_BE_CHANCE.search(program):
+        return False
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            tree = ast.parse(program)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False  # it fails in the same way each time
+    return any(map(_is_chance, ast.walk(tree)))
+
+
+def _is_chance(node: ast.AST) -> bool:
+    match node:
+        case ast.Import(names=names):
+            parts = {part for each in names for part in each.name.split(".")}
+            return bool(parts & _CHANCE_MODULES)
+        case ast.ImportFrom(module=module, names=names):
+            names_ = {each.name for each in names}
+            return bool({*(module or "").split(".")} & _CHANCE_MODULES or names_ & _CHANCE_NAMES)
+        case ast.Attribute(attr=name):
+            return name in _CHANCE_NAMES
+    return False
 
 
 def _block(recorded: str | None, session: Session, number: int, chance: bool) -> Block:

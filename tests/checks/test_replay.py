@@ -78,6 +78,23 @@ TRACES: dict[str, tuple[Turns, str, str, str]] = {
         "undecided", "not reproducible", "independent"),
     "chance": ([(RUN, "import random\nprint(random.random())"), (OUT, "2"), DONE],
         "undecided", "not reproducible", "independent"),
+    "the clock": (
+        [(RUN, "from datetime import datetime as d\nprint(d.now().year)"), (OUT, "2"), DONE],
+        "undecided", "not reproducible", "independent"),
+    "chance of another package": (
+        [(RUN, "import numpy as np\nx = np.random.rand()"), (OUT, ""), (RUN, "x"), (OUT, "2"),
+         DONE], "undecided", "not reproducible", "independent"),
+    "chance in a comment": ([(RUN, "# not random, now\nprint(3)"), (OUT, "2"), DONE],
+        "failed", "different output", "independent"),
+    "chance in a text": ([(RUN, "import math\nprint('import random' * 0, 3)"), (OUT, "2"), DONE],
+        "failed", "different output", "independent"),
+    "a variable named time": ([(RUN, "time = 2\nnow = 6\nprint(now / time)"), (OUT, "2"), DONE],
+        "failed", "different output", "independent"),
+    "dates without a clock": (
+        [(RUN, "from datetime import date\n(date(2020, 1, 4) - date(2020, 1, 1)).days"),
+         (OUT, "2"), DONE], "failed", "different output", "independent"),
+    "a program that is no Python": ([(RUN, "import random, ("), (OUT, "2"), DONE],
+        "failed", "different output", "independent"),
     "a package that is missing": ([(RUN, "import nonesuch\nprint(2)"), (OUT, "2"), DONE],
         "undecided", "not reproducible", "independent"),
     "a file": ([(RUN, "print(open('/data/x').read())"), (OUT, "2"), DONE],

@@ -92,9 +92,11 @@ def test_records_that_are_no_solutions_of_sound_problems_have_parts_of_their_own
         record(one, is_initial_screening_question=True),
         record(one, finish="bad_problem"),
         record(one, finish="give_up"),
+        record(one, is_quality_control_question=None, is_initial_screening_question=None),
+        {key: value for key, value in record(one).items() if not key.startswith("is_")},
     ]
     parts = [each.part for each in read("prm800k", rows, tmp_path) if isinstance(each, Problem)]
-    assert parts == ["quality_control", "screening", "bad_problems", "solutions"]
+    assert parts == ["quality_control", "screening", "bad_problems", *["solutions"] * 3]
 
 
 FOUR = step(("4.", 1))
@@ -112,6 +114,11 @@ HOSTILE: dict[str, tuple[object, str]] = {
     "a rating that is NaN": (record(step(("4.", float("nan")))), "rating is not -1, 0, 1 or null"),
     "a rating that is a list": (record(step(("4.", [1]))), "rating is not -1, 0, 1 or null"),
     "a text that is a number": (record(step((4, 1))), "text is not text"),  # type: ignore[arg-type]
+    "a rating of 1.5": (record(step(("4.", 1.5))), "rating is not -1, 0, 1 or null"),
+    "no label": ({key: value for key, value in record(FOUR).items() if key != "label"}, "no label"),  # noqa: E501
+    "completions are null": (record({"completions": None, "chosen_completion": None}), "a step is empty"),  # noqa: E501
+    "a null among completions": (record({"completions": [None], "chosen_completion": 0}), "completions is not a list of objects"),  # noqa: E501
+    "a text that is null": (record(step((None, 1))), "text is null"),  # type: ignore[arg-type]
     "a blank text": (record(step((" ", 1))), "text is empty"),
     "a choice that does not exist": (record(step(("4.", 1), chosen=1)), "chosen_completion does not exist"),  # noqa: E501
     "a negative choice": (record(step(("4.", 1), chosen=-1)), "chosen_completion does not exist"),

@@ -46,7 +46,9 @@ def _objects(row: Row, key: str) -> list[Row]:
 
 
 def _is_set(row: Row, key: str) -> bool:
-    cell = row.get(key, False)
+    cell = row.get(key)
+    if cell is None:  # tables write a missing key as null
+        return False
     if not isinstance(cell, bool):
         raise Unreadable(f"{key} is not true or false")
     return cell
