@@ -1,13 +1,14 @@
 """Compares the checks of long traces with published labels, and their loops with those of a reader.
 
     python bench/traces.py --data DIR [--show] [--json FILE]
-    python bench/traces.py --data DIR --stream 2000 4000 [--json FILE]
+    python bench/traces.py --data DIR --stream 2000 4000 [--memory 300MB] [--json FILE]
 
 In: DIR/outputs/long. Out: published labels and outcomes per file, the reasons of the check `trace`,
 every trace on which label and verdict disagree, with what the check states about it, and the loops
 that the check finds in the traces of `trace_labels.json`, where a reader labelled them. With
-`--stream N …`, the cost of auditing N traces of 120,000 characters by one worker instead: the
-longest traces, repeated to this length, each with a number of its own.
+`--stream N …`, the cost of an audit of N traces of 120,000 characters, of a build with the check
+`trace`, and of an export of it, by one worker instead: the longest traces, repeated to this length,
+each with a number of its own. `--memory` is the limit of the engine.
 """
 
 import argparse
@@ -36,6 +37,27 @@ LABELS = json.loads(Path(__file__).with_name("trace_labels.json").read_text("utf
 OUTCOMES = ("equal", "different", "undecided", "no answer")
 CHUNK = 50
 LENGTH = 120_000
+RECIPE = """\
+name: traces
+about: long traces
+subsets:
+  one:
+    source: {file: traces.jsonl, licence: Apache-2.0,
+      columns: {question: question, response: response, gold: gold}}
+    kind: CoT
+    writers: [verbatim]
+    part: CoT
+    checks: [trace, answer]
+screens: {contamination: null}
+"""
+LAUNCH = """
+import sys
+from datastore.store import Store
+Store.engine.__defaults__ = (sys.argv.pop(1), None)
+from curator.cli import main
+main()
+"""
+"""Runs `curator` with another limit of the engine, which has no option."""
 
 
 @dataclass(frozen=True)
@@ -136,8 +158,8 @@ def compare_loops(long: Path, show: bool) -> Iterator[Figure]:
         yield Figure(f"false loops, {group}", counts[False, True], "traces")
 
 
-def measure_stream(long: Path, sizes: Sequence[int]) -> Iterator[Figure]:
-    """Print what an audit of many long traces takes."""
+def measure_stream(long: Path, sizes: Sequence[int], memory: str) -> Iterator[Figure]:
+    """Print what audit, build and export of many long traces take."""
     rows = [row for path in sorted(long.glob("sky-t1-14b*.jsonl")) for row in read_rows(path)]
     rows = [row for row in rows if len(row["code"][0]) > LENGTH // 2]
     for size in sizes:
@@ -149,27 +171,35 @@ def measure_stream(long: Path, sizes: Sequence[int]) -> Iterator[Figure]:
                     text = f"<think>Case {number}. {thought}</think>\nThe answer is {row['gt']}."
                     line = {"question": f"{row['question']} Case {number}.", "response": text}
                     out.write(json.dumps({**line, "gold": row["gt"]}) + "\n")
-            command = [sys.executable, "-m", "curator", "audit", str(file), "--workers", "1"]
-            cost = measure([*command, "--store", str(Path(folder) / "store"), "--json"])
-        print(
-            f"audit of {size:,} traces of {LENGTH:,} characters: {cost.peak_mb:,.0f} MB, "
-            f"{cost.wall_s:,.0f} s, {cost.cpu_s:,.0f} CPU s",
-            flush=True,
-        )
-        yield Figure(f"audit of {size:,} traces, peak", round(cost.peak_mb), "MB")
-        yield Figure(f"audit of {size:,} traces, CPU", round(cost.cpu_s, 1), "s")
+            (Path(folder) / "traces.yaml").write_text(RECIPE)
+            for name, words in {
+                "audit": ["audit", str(file), "--workers", "1"],
+                "build": ["build", str(Path(folder) / "traces.yaml"), "--workers", "1"],
+                "export": ["export", "traces", "--format", "messages", "-o", f"{folder}/rows"],
+            }.items():
+                store = Path(folder) / ("audited" if name == "audit" else "built")
+                options = ["--store", str(store), "--json"]
+                cost = measure([sys.executable, "-c", LAUNCH, memory, *words, *options])
+                print(
+                    f"{name} of {size:,} traces of {LENGTH:,} characters: {cost.peak_mb:,.0f} MB, "
+                    f"{cost.wall_s:,.0f} s, {cost.cpu_s:,.0f} CPU s",
+                    flush=True,
+                )
+                yield Figure(f"{name} of {size:,} traces, peak", round(cost.peak_mb), "MB")
+                yield Figure(f"{name} of {size:,} traces, CPU", round(cost.cpu_s, 1), "s")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     add_data_option(parser, "outputs")
     parser.add_argument("--show", action="store_true", help="Print every disagreement.")
-    parser.add_argument("--stream", type=int, nargs="+", metavar="N", help="Audit N long traces.")
+    parser.add_argument("--stream", type=int, nargs="+", metavar="N", help="Process N long traces.")
+    parser.add_argument("--memory", default="1GB", help="Limit of the engine. Default: 1GB.")
     add_json_option(parser)
     arguments = parser.parse_args()
     long = arguments.data / "outputs/long"
     if arguments.stream:
-        figures = list(measure_stream(long, arguments.stream))
+        figures = list(measure_stream(long, arguments.stream, arguments.memory))
     else:
         figures = list(compare_with_labels(long, arguments.show))
         figures += compare_loops(long, arguments.show)

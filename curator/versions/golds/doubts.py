@@ -25,6 +25,8 @@ from datastore.store import Store
 from datastore.versions import Manifest
 
 SAMPLE, CANDIDATES = 500, 250
+BATCH = 64
+"""Number of problems that are read together: a solution may have a million characters."""
 LISTED = 10
 """Number of suspects that are listed."""
 LEAST = UNLISTED
@@ -156,7 +158,7 @@ def _read(
             SEMI JOIN gold_read ON gold_read.id = p.id
         QUALIFY row_number() OVER (PARTITION BY p.id ORDER BY place) = 1
     """
-    for batch in engine.batches(query):
+    for batch in engine.batches(query, size=BATCH):
         for problem in to_problems(batch):
             others = voiced.get(problem.id, [])
             own = read_solution(problem)
