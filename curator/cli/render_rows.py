@@ -96,7 +96,8 @@ def _row_lines(row: "PreviewRow") -> list[str]:
 
 def _short_row_lines(row: "PreviewRow") -> list[str]:
     """Return the beginning of the question, the end of the solution, and what stopped the row."""
-    question, solution = wrap(row.instruction), wrap(row.as_written or row.text)
+    parts = _row_parts(row.kind, row.as_written or row.text, row.labelled_steps, ())
+    question, solution = wrap(row.instruction), wrap(parts[-1].text) if parts else []
     stopped = [
         f"  {each.outcome:9}  {each.check:13}  {each.reason}"
         for each in row.verdicts

@@ -18,7 +18,7 @@ from curator.release.formats.format import THOUGHT
 from curator.release.labelled import LabelledRows, select_labelled
 from curator.release.order import Order, check_order, order_rows
 from curator.release.prompts import select_prompts
-from curator.release.thoughts import place_thoughts
+from curator.release.thoughts import leave_out_thoughts, place_thoughts
 from curator.rewards.certification import Certificate
 from curator.versions.content import content_of, objects_of
 from curator.versions.lengths import LengthCounter, Lengths, counter, sampled
@@ -210,6 +210,8 @@ def _select(
     """Return the batches of a split for a format; what is left out is counted in `done`."""
     if form.pairs:
         attempts = read(partial(splits.select_attempts, options.held_out, split))
+        if options.thoughts == "drop":
+            attempts = leave_out_thoughts(attempts, done.pairing)
         return pair_attempts(attempts, done.pairing, folder, options.per_problem)
     if form.steps:
         labelled = read(partial(splits.select_labelled, options.held_out, split))

@@ -7,10 +7,15 @@ rows with the thought within the text, without it, or in a column `thought` of i
 from collections.abc import Iterator
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from curator.core.thoughts import read_trace
+from curator.core.thoughts import find_marks, read_trace
 from curator.core.turns import hide_blocks
+from curator.release.attempts import Pairing
 from curator.release.formats.format import THOUGHT, Thoughts
+
+NOT_DROPPED = "thought cannot be dropped"
+"""Why a right attempt is in no pair."""
 
 
 def place_thoughts(
@@ -34,6 +39,28 @@ def place_thoughts(
                 THOUGHT, pa.array([first for first, _ in parts], pa.string())
             )
         yield batch
+
+
+def leave_out_thoughts(
+    batches: Iterator[pa.RecordBatch], pairing: Pairing
+) -> Iterator[pa.RecordBatch]:
+    """Yield the attempts without a thought; the others are counted in `pairing`.
+
+    For attempts whose thoughts are dropped: one that stays whole, since nothing closes it, would
+    tell a model which side of a pair is wrong.
+    """
+    for batch in batches:
+        rows = zip(*(batch.column(name).to_pylist() for name in ("kind", "text")), strict=True)
+        faulty = pa.array([_has_thought(*each) for each in rows], pa.bool_())
+        right = pc.sum(pc.and_(faulty, batch.column("is_right"))).as_py() or 0
+        pairing.left_out.update({NOT_DROPPED: right} if right else {})
+        pairing.wrong += (pc.sum(faulty).as_py() or 0) - right
+        yield batch.filter(pc.invert(faulty))
+
+
+def _has_thought(kind: str, text: str | None) -> bool:
+    text = text or ""
+    return kind != "PoT" and any(find_marks(hide_blocks(text) if kind == "TIR" else text))
 
 
 def split_text(kind: str, text: str | None) -> tuple[str, str]:

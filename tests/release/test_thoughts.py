@@ -9,7 +9,7 @@ import pytest
 from curator import build
 from curator.core.errors import UsageError
 from curator.release.export import ExportOptions, export
-from curator.release.formats import FORMATS, Thoughts
+from curator.release.formats import FORMATS, THOUGHTS, Thoughts
 from curator.release.thoughts import split_text
 from datastore.store import Store
 
@@ -138,3 +138,53 @@ def test_both_sides_of_a_pair_are_without_thoughts(tmp_path: Path, form: str) ->
     written = (tmp_path / "rows").read_text()
     assert "think" not in written and "Hm." not in written
     assert all(f"The answer is {n}." in written for n in (4, 5))
+
+
+MANY = {
+    "q": "How many are two and two?",
+    "a": "4",
+    "r": [
+        "<think>Hm, two.</think>So it is 4 I say. The answer is 4.",
+        "<think>Hm, odd.</think>So it is 5 I say. The answer is 5.",
+        "<think>Hm. So it is 6 I say. The answer is 6.",
+        "<think>Hm.</think></think>So it is 7 I say. The answer is 7.",
+        "So it is 8 I say. The answer is 8.",
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def attempts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Right and wrong attempts: with a thought, with one that nothing closes, and without."""
+    folder = tmp_path_factory.mktemp("attempts")
+    rows = [MANY, MANY | {"q": "What is twice two?"}]
+    (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (folder / "traced.yaml").write_text(RECIPE)
+    build(folder / "traced.yaml", folder / "store")
+    return folder / "store"
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("thoughts", THOUGHTS)
+def test_no_format_states_a_thought_where_none_is_wanted(
+    attempts: Path, tmp_path: Path, form: str, thoughts: Thoughts
+) -> None:
+    """A thought on one side alone would tell a model which side is wrong."""
+    each, path = FORMATS[form], tmp_path / "rows"
+    with Store(attempts, readonly=True) as opened:
+        manifest = opened.versions.get("traced")
+        options = ExportOptions(thoughts=thoughts)
+        if each.steps or (thoughts == "apart" and not each.thoughts):
+            reason = "thoughts" if thoughts == "apart" else "labelled steps"
+            with pytest.raises(UsageError, match=reason):
+                export(opened, manifest, form, path, options=options)
+            return
+        done = export(opened, manifest, form, path, options=options)
+    is_table = each.suffix == ".parquet"
+    written = str(pq.read_table(path).to_pylist()) if is_table else path.read_text()
+    assert done.rows and written
+    assert ("<think>" in written) == (thoughts == "keep" and not each.prompts)
+    assert ("Hm, two" in written) == (thoughts != "drop" and not each.prompts)
+    if each.pairs:
+        assert done.pairing.pairs
+        assert ("think>" in written) == ("Hm" in written) == (thoughts == "keep")
