@@ -77,7 +77,8 @@ class Engine:
     def _find_threads(self) -> int:
         query = "SELECT parse_formatted_bytes(current_setting('memory_limit'))"
         ((memory,),) = self.connection.execute(query).fetchall()
-        return max(1, min(len(os.sched_getaffinity(0)), round(memory / THREAD_BYTES)))
+        threads = round(int(memory) / THREAD_BYTES)
+        return max(1, min(len(os.sched_getaffinity(0)), threads))
 
     def sql(self, query: str, params: Mapping[str, Any] | None = None) -> duckdb.DuckDBPyRelation:
         """Return the result of a query as a relation, which runs when it is fetched.

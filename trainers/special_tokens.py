@@ -2,7 +2,7 @@
 
 In: texts of rows, which may contain `<|im_end|>` or `</s>`, and the text that a chat template makes
 of them. Out: token ids. Otherwise a row could end its turn, or begin one of another role. Marks of
-thoughts, programs and outputs stay special tokens where they are any: the model has to write them.
+thoughts, programs and outputs that are special tokens stay special: the model has to write them.
 
 Not covered: servers, most of which read special tokens in a question as such. Tokenizers that write
 a blank before the first word of a text also write one behind each special token of such a row.
@@ -48,8 +48,9 @@ class SpecialTokens:
         return MARKER in text and bool(self._marked.search(text))
 
     def encode(self, text: str, offsets: bool = False) -> Encoded:
-        """Encode a marked text; marked tokens become plain text. Offsets are those in the text as
-        it was; without `offsets`, which needs a fast tokenizer, there are none.
+        """Encode a marked text; marked tokens become plain text.
+
+        With `offsets`, which needs a fast tokenizer, return the places in the text without marks.
         """
         ids: list[int] = []
         places: list[tuple[int, int]] = []
