@@ -8,7 +8,7 @@ Not covered: servers, most of which read special tokens in a question as such. T
 a blank before the first word of a text also write one behind each special token of such a row.
 """
 
-import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from curator.core.thoughts import find_marks
@@ -29,23 +29,21 @@ class SpecialTokens:
         self._tokenizer = tokenizer
         added = [each for each in tokenizer.added_tokens_decoder.values() if each.special]
         self._tokens = {each.content: each for each in added if each.content}
-        names = sorted(self._tokens, key=len, reverse=True)
-        foreign = [name for name in names if not is_mark(name) and not any(find_marks(name))]
-        self._special = _any_of(names)
-        self._foreign = _any_of(foreign)
-        self._marked = _any_of([_mark(name) for name in foreign])
+        foreign = [each for each in self._tokens if not is_mark(each) and not any(find_marks(each))]
+        self._marks = {name: f"{name[0]}{MARKER}{name[1:]}" for name in foreign}
+        self._names = {marked: name for name, marked in self._marks.items()}
 
     def mark(self, text: str) -> str:
         """Return the text of a row with its special tokens marked."""
-        return self._foreign.sub(lambda found: _mark(found[0]), text)
+        return _replace(text, self._marks)
 
     def unmark(self, text: str) -> str:
         """Return a marked text as it was."""
-        return self._marked.sub(lambda found: found[0].replace(MARKER, "", 1), text)
+        return _replace(text, self._names) if MARKER in text else text
 
     def has_marks(self, text: str) -> bool:
         """Return whether a text has a marked special token."""
-        return MARKER in text and bool(self._marked.search(text))
+        return MARKER in text and any(_find(text, self._names))
 
     def encode(self, text: str, offsets: bool = False) -> Encoded:
         """Encode a marked text; marked tokens become plain text.
@@ -56,9 +54,9 @@ class SpecialTokens:
         places: list[tuple[int, int]] = []
         start = base = 0
         before = None
-        for found in [*self._special.finditer(text), None]:
-            token = self._tokens[found[0]] if found else None
-            part = self.unmark(text[start : found.start() if found else len(text)])
+        for place, name in [*_find(text, self._tokens), (len(text), "")]:
+            token = self._tokens.get(name)
+            part = self.unmark(text[start:place])
             # As the tokenizer does: some special tokens take the blanks around them.
             left = part.lstrip() if before and before.rstrip else part
             shift = base + len(part) - len(left)
@@ -67,10 +65,10 @@ class SpecialTokens:
                 ids += own
                 places += [(first + shift, last + shift) for first, last in spans]
             base += len(part)
-            if found:
-                ids.append(self._tokenizer.convert_tokens_to_ids(found[0]))
-                places += [(base, base + len(found[0]))] if offsets else []
-                start, base, before = found.end(), base + len(found[0]), token
+            if token:
+                ids.append(self._tokenizer.convert_tokens_to_ids(name))
+                places += [(base, base + len(name))] if offsets else []
+                start, base, before = place + len(name), base + len(name), token
         return ids, places
 
     def _encode_plain(self, text: str, offsets: bool) -> Encoded:
@@ -84,10 +82,20 @@ class SpecialTokens:
         return found["input_ids"], found["offset_mapping"] if offsets else []
 
 
-def _mark(name: str) -> str:
-    return f"{name[0]}{MARKER}{name[1:]}"
+def _find(text: str, names: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """Yield where names are in a text, and which; of those at one place, the longest."""
+    ahead = {name: place for name in names if (place := text.find(name)) >= 0}
+    while ahead:
+        first = min(ahead, key=lambda name: (ahead[name], -len(name)))
+        yield ahead[first], first
+        end = ahead[first] + len(first)
+        found = {n: place if place >= end else text.find(n, end) for n, place in ahead.items()}
+        ahead = {name: place for name, place in found.items() if place >= 0}
 
 
-def _any_of(names: list[str]) -> re.Pattern[str]:
-    """Return a pattern of the longest of the names at a place; it finds nothing without a name."""
-    return re.compile("|".join(map(re.escape, names)) or r"(?!)")
+def _replace(text: str, names: Mapping[str, str]) -> str:
+    parts, at = [], 0
+    for place, name in _find(text, names):
+        parts += [text[at:place], names[name]]
+        at = place + len(name)
+    return "".join([*parts, text[at:]])

@@ -115,7 +115,7 @@ HOSTILE: dict[str, tuple[object, str]] = {
     "a rating that is a list": (record(step(("4.", [1]))), "rating is not -1, 0, 1 or null"),
     "a text that is a number": (record(step((4, 1))), "text is not text"),  # type: ignore[arg-type]
     "a rating of 1.5": (record(step(("4.", 1.5))), "rating is not -1, 0, 1 or null"),
-    "no label": ({key: value for key, value in record(FOUR).items() if key != "label"}, "no label"),  # noqa: E501
+    "no label": ({key: value for key, value in record(FOUR).items() if key != "label"}, "no label"),
     "completions are null": (record({"completions": None, "chosen_completion": None}), "a step is empty"),  # noqa: E501
     "a null among completions": (record({"completions": [None], "chosen_completion": 0}), "completions is not a list of objects"),  # noqa: E501
     "a text that is null": (record(step((None, 1))), "text is null"),  # type: ignore[arg-type]
