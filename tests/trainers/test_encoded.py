@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -101,6 +101,8 @@ def test_bytes_do_not_depend_on_the_number_of_processes(base: Path, tmp_path: Pa
 
 class Killer:
     """A tokenizer that ends its process as the kernel does when memory runs out."""
+
+    added_tokens_decoder: ClassVar[dict[int, object]] = {}
 
     def apply_chat_template(self, *_: object, **__: object) -> str:
         os.kill(os.getpid(), 9)
