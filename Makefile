@@ -28,7 +28,7 @@ test-model: .venv-model/.installed  ## run the tests that call a small real mode
 	.venv-model/bin/python -m pytest -n 0 -m model tests/model
 
 bench: .venv/.installed-dev  ## measure builds, teacher, report, trainers, sandbox, graders, rewards and screens
-	@set -e; for name in run keys teacher report flips score encoding; do \
+	@set -e; for name in run keys teacher sample report flips score encoding; do \
 	$(BIN)/python bench/$$name.py --json $(RESULTS)/$$name.json; done
 	@set -e; if [ -d $(DATA)/outputs ]; then \
 	for name in sandbox answers rewards certify attempts labels published steps traces replay variants contamination near_duplicates bands; do \
