@@ -23,8 +23,8 @@ UNLIMITED = "1e9"
 def run_sample(folder: Path, problems: int, samples: int, latency: float) -> Measured:
     """Sample from an endpoint of its own. Raises RuntimeError if a sample is missing."""
     file = folder / "problems.jsonl"
-    rows = ({"question": f"What is {number} + 7?", "gold": "7"} for number in range(problems))
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    asked = ({"question": f"What is {number} + 7?", "gold": "7"} for number in range(problems))
+    file.write_text("".join(json.dumps(row) + "\n" for row in asked))
     teacher = Path(__file__).with_name("teacher.py")
     options = ["--as", "server", "--rate", UNLIMITED, "--latency", str(latency)]
     with subprocess.Popen(
