@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from data_option import add_data_option
@@ -136,24 +137,35 @@ def compare_with_labels(long: Path, show: bool) -> Iterator[Figure]:
 def compare_loops(long: Path, show: bool) -> Iterator[Figure]:
     """Print how the check agrees with the loops that a reader found.
 
-    The limits were chosen with one group of traces; the other one was labelled afterwards, without
-    seeing what the check finds.
+    The limits were chosen with the first group of traces. The second was labelled from excerpts,
+    the third from the whole texts before the check ran on them; its labels of loops are sentences
+    with whose first occurrence the loop begins.
     """
-    for group in ("chosen with", "held out"):
+    for group in ("chosen with", "held out", "blind"):
         counts: Counter[tuple[bool, bool]] = Counter()
+        delays: list[int] = []
         for name, labels in LABELS[group].items():
             for row in read_rows(long / f"{name}.jsonl"):
                 label = labels.get(str(row["idx"]))
                 if label is None:
                     continue
-                share = find_loops(row["code"][0]).share
-                counts[label, share >= LOOP] += 1
-                if show and label != (share >= LOOP):
-                    print(f"    {name} {row['idx']}: label {label}, share {share:.2f}")
+                text = row["code"][0]
+                loops = find_loops(text)
+                is_loop, is_found = bool(label), loops.share >= LOOP
+                counts[is_loop, is_found] += 1
+                if is_found and isinstance(label, str):
+                    delays.append(loops.place - text.index(label))
+                if show and is_loop != is_found:
+                    print(f"    {name} {row['idx']}: label {label}, share {loops.share:.2f}")
         print(
             f"loops, {group}: {counts[True, True]} found, {counts[True, False]} missed, "
             f"{counts[False, True]} false; {counts[False, False]} traces without any"
         )
+        if delays:
+            print(
+                f"    found after {min(delays):,} to {max(delays):,} characters of the loop, "
+                f"median {median(delays):,.0f}"
+            )
         yield Figure(f"loops missed, {group}", counts[True, False], "traces")
         yield Figure(f"false loops, {group}", counts[False, True], "traces")
 

@@ -103,17 +103,26 @@ def test_short_texts_without_a_thought_and_programs_are_no_traces() -> None:
     assert judge("x = 3 + 2\nprint(x)\n" * 200, kind="PoT") is None
 
 
-def test_real_traces_are_judged_as_a_reader_does(shared: Path) -> None:
+@pytest.mark.parametrize(
+    ("group", "known"),
+    [
+        ("held out", [("sky-t1-27b_math500", 163), ("sky-t1-27b_math500", 274)]),
+        ("blind", [("sky-t1-27b_math500", 37)]),
+    ],
+)
+def test_real_traces_are_judged_as_a_reader_does(
+    shared: Path, group: str, known: list[tuple[str, int]]
+) -> None:
     long = shared / "outputs/long"
-    labels = json.loads((ROOT / "bench/trace_labels.json").read_text())["held out"]
+    labels = json.loads((ROOT / "bench/trace_labels.json").read_text())[group]
     wrong = []
     for name, expected in labels.items():
         for line in (long / f"{name}.jsonl").read_text().splitlines():
             row = json.loads(line)
             label = expected.get(str(row["idx"]))
-            if label is not None and label != (find_loops(row["code"][0]).share >= 0.2):
+            if label is not None and bool(label) != (find_loops(row["code"][0]).share >= 0.2):
                 wrong.append((name, row["idx"]))
-    assert wrong == [("sky-t1-27b_math500", 163), ("sky-t1-27b_math500", 274)]
+    assert wrong == known
 
 
 def test_every_thought_that_its_author_left_open_is_found(shared: Path) -> None:
