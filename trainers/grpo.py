@@ -7,7 +7,8 @@ its checkpoint, so that transformers on the CPU samples the same completions. No
 kernels of GPUs, which may sample others; the run then goes on from the same weights.
 """
 
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from curator.core.words import counted, verb
 from curator.rewards import answer_reward
 from trainers.exclusive import exclusive
 from trainers.models import load_causal, load_tokenizer, loading_options, lora_config, stop_at
-from trainers.preference_rows import Rows, Task, parse_task, read_preferences
+from trainers.preference_rows import Task, parse_task, read_preferences
 from trainers.recipe import GRPO
 from trainers.run import (
     Log,
@@ -26,6 +27,7 @@ from trainers.run import (
     train,
     training_arguments,
 )
+from trainers.special_tokens import SpecialTokens
 from trainers.tokenize import set_template
 
 
@@ -41,13 +43,9 @@ def train_grpo(recipe: GRPO, log: Log) -> dict[str, Any]:
         return record
     tokenizer = load_tokenizer(recipe.model, recipe.revision)
     end = set_template(tokenizer, recipe.template)
-    kept, left_out = fit_prompts(tokenizer, tasks, recipe)
-    log(
-        f"{counted(len(kept), 'prompt')}, {recipe.group} completions each; "
-        f"{counted(left_out, 'prompt')} {verb(left_out, 'exceeds', 'exceed')} max_length"
-    )
+    kept, counts = _prepare_prompts(tokenizer, tasks.rows, recipe, log)
     run = start_run(recipe, tasks.run_record(), log)
-    run.record["examples"] = {"prompts": len(kept), "left_out_for_length": left_out}
+    run.record["examples"] = counts
     from datasets import Dataset
     from trl import GRPOConfig, GRPOTrainer
 
@@ -84,7 +82,47 @@ def train_grpo(recipe: GRPO, log: Log) -> dict[str, Any]:
     return run.record
 
 
-def fit_prompts(tokenizer: Any, tasks: Rows[Task], recipe: GRPO) -> tuple[list[Task], int]:
+def _prepare_prompts(
+    tokenizer: Any, tasks: Sequence[Task], recipe: GRPO, log: Log
+) -> tuple[list[Task], dict[str, int]]:
+    """Return the tasks to train on, and counts for the record."""
+    rows, changed = break_special_tokens(tokenizer, tasks)
+    if changed:
+        log(
+            f"{counted(changed, 'prompt')} {verb(changed, 'writes', 'write')} special tokens; a "
+            "blank behind their first character makes them plain text"
+        )
+    kept, left_out = fit_prompts(tokenizer, rows, recipe)
+    log(
+        f"{counted(len(kept), 'prompt')}, {recipe.group} completions each; "
+        f"{counted(left_out, 'prompt')} {verb(left_out, 'exceeds', 'exceed')} max_length"
+    )
+    return kept, {
+        "prompts": len(kept),
+        "left_out_for_length": left_out,
+        "with_special_tokens": changed,
+    }
+
+
+def break_special_tokens(tokenizer: Any, tasks: Sequence[Task]) -> tuple[list[Task], int]:
+    """Return the tasks with a blank in the special tokens that they write, and their number.
+
+    TRL tokenizes the texts of prompts and would read them as the template's own.
+    """
+    special = SpecialTokens(tokenizer)
+    rows = [
+        replace(
+            task,
+            prompt=tuple(
+                replace(turn, content=special.break_up(turn.content)) for turn in task.prompt
+            ),
+        )
+        for task in tasks
+    ]
+    return rows, sum(row != task for row, task in zip(rows, tasks, strict=True))
+
+
+def fit_prompts(tokenizer: Any, tasks: Sequence[Task], recipe: GRPO) -> tuple[list[Task], int]:
     """Return the tasks whose prompt leaves room for an answer, and the number of the others.
 
     Raises UsageError if there are others and the recipe does not leave them out, or if there are
@@ -92,7 +130,7 @@ def fit_prompts(tokenizer: Any, tasks: Rows[Task], recipe: GRPO) -> tuple[list[T
     """
     limit = recipe.max_length - recipe.max_answer
     kept, longest, first = [], 0, ""
-    for task in tasks.rows:
+    for task in tasks:
         turns = [asdict(turn) for turn in task.prompt]
         text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
         length = len(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
@@ -101,10 +139,10 @@ def fit_prompts(tokenizer: Any, tasks: Rows[Task], recipe: GRPO) -> tuple[list[T
             kept.append(task)
         else:
             first = first or task.place
-    left_out = len(tasks.rows) - len(kept)
+    left_out = len(tasks) - len(kept)
     if left_out and recipe.too_long == "refuse":
         raise UsageError(
-            f"{left_out:,} of {counted(len(tasks.rows), 'prompt')} "
+            f"{left_out:,} of {counted(len(tasks), 'prompt')} "
             f"{verb(left_out, 'is', 'are')} longer than max_length - max_answer = {limit:,} tokens "
             f"(longest {longest:,}; first: {first}). Increase max_length, or set too_long: "
             "leave_out."

@@ -4,6 +4,8 @@ In: texts of rows, which may contain `<|im_end|>` or `</s>`, and the text that a
 of them. Out: token ids. Otherwise a row could end its turn, or begin one of another role. Marks of
 thoughts, programs and outputs that are special tokens stay special: the model has to write them.
 
+TRL's GRPO tokenizes prompts itself; there, a blank breaks up the special tokens of a row.
+
 Not covered: servers, most of which read special tokens in a question as such. Tokenizers that write
 a blank before the first word of a text also write one behind each special token of such a row.
 """
@@ -32,6 +34,7 @@ class SpecialTokens:
         foreign = [each for each in self._tokens if not is_mark(each) and not any(find_marks(each))]
         self._marks = {name: f"{name[0]}{MARKER}{name[1:]}" for name in foreign}
         self._names = {marked: name for name, marked in self._marks.items()}
+        self._broken = {name: f"{name[0]} {name[1:]}" for name in foreign}
 
     def mark(self, text: str) -> str:
         """Return the text of a row with its special tokens marked."""
@@ -40,6 +43,10 @@ class SpecialTokens:
     def unmark(self, text: str) -> str:
         """Return a marked text as it was."""
         return _replace(text, self._names) if MARKER in text else text
+
+    def break_up(self, text: str) -> str:
+        """Return the text of a row with a blank in its special tokens, for others to tokenize."""
+        return _replace(text, self._broken)
 
     def has_marks(self, text: str) -> bool:
         """Return whether a text has a marked special token."""

@@ -184,10 +184,16 @@ CertifyOption = Annotated[
 
 
 def refuse_without_effect(context: typer.Context, names: Iterable[str], where: str) -> None:
-    """Raise UsageError if one of these parameters was given, which have no effect `where`."""
+    """Raise UsageError if one of these parameters was given, which have no effect `where`.
+
+    A default that is written out is the default.
+    """
     for parameter in context.command.params:
-        source = context.get_parameter_source(parameter.name or "")
-        if parameter.name in names and source and source.name == "COMMANDLINE":
+        name = parameter.name or ""
+        source = context.get_parameter_source(name)
+        if name not in names or not source or source.name != "COMMANDLINE":
+            continue
+        if context.params[name] != parameter.get_default(context):
             raise UsageError(f"{parameter.opts[-1]} has no effect {where}. Leave it out.")
 
 

@@ -300,7 +300,7 @@ def test_diff_rows_lists_one_row_per_line(world: World) -> None:
     ("args", "option"),
     [
         ("export small --format trl-grpo --per-problem 2", "--per-problem"),
-        ("export small --format hub --per-problem 4", "--per-problem"),
+        ("export small --format hub --per-problem 5", "--per-problem"),
         ("export small --format verl --thoughts drop", "--thoughts"),
         ("export small --format messages --certify curator", "--certify"),
         ("export small --format kto --order easy-first", "--order"),
@@ -321,6 +321,24 @@ def test_an_option_that_another_one_leaves_without_effect_is_an_error(
     assert (done.returncode, done.stdout) == (2, "")
     [line] = done.stderr.splitlines()
     assert line.partition(" has no effect ")[0].endswith(option), line
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        "--format verl --thoughts keep --per-problem 4",
+        "--format trl-grpo --thoughts keep --certify=",
+        "--format messages --certify= --per-problem 4",
+    ],
+)
+def test_a_default_that_is_written_out_is_the_default(world: World, args: str) -> None:
+    done = [
+        world.run("export", "small", "-o", name, *each, "--overwrite")
+        for name, each in (("plain", args.split()[:2]), ("written", args.split()))
+    ]
+    assert [each.returncode for each in done] == [0, 0], done[1].stderr
+    plain, written = ((world.folder / name).read_bytes() for name in ("plain", "written"))
+    assert plain == written
 
 
 def test_a_build_that_changes_nothing_says_so_in_one_line(world: World) -> None:

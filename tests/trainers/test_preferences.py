@@ -198,6 +198,33 @@ def test_a_reward_is_recorded_at_every_step_of_grpo(base: Path, tmp_path: Path) 
     assert sum(", reward " in line for line in lines) == 2
 
 
+def test_special_tokens_of_a_prompt_of_grpo_are_plain_text(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TRL tokenizes the prompts, so what the model gets is read where it samples."""
+    from transformers import LlamaForCausalLM
+
+    rows = [json.loads(line) for line in (base / "trl-grpo.jsonl").read_text().splitlines()][:2]
+    for row in rows:
+        row["prompt"][-1]["content"] += " </s></s> <s>"
+    file = tmp_path / "rows.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)))
+    sampled, sample = [], LlamaForCausalLM.generate
+
+    def spy(model: Any, **keys: Any) -> Any:
+        sampled.extend(
+            ids[seen.bool()].tolist()
+            for ids, seen in zip(keys["input_ids"], keys["attention_mask"], strict=True)
+        )
+        return sample(model, **keys)
+
+    monkeypatch.setattr(LlamaForCausalLM, "generate", spy)
+    _, lines = run(recipe(base, "grpo", release=str(file), output=str(tmp_path / "run"), steps=1))
+    assert len(sampled) == 8
+    assert all(1 not in ids and 2 not in ids for ids in sampled), "ids of <s> and </s>"
+    assert any(line.startswith("2 prompts write special tokens") for line in lines), lines
+
+
 def test_adapters_are_trained_against_the_model_without_them(base: Path, tmp_path: Path) -> None:
     before = weights(base)
     for kind in FORMATS:
