@@ -167,9 +167,54 @@ def test_the_steps_of_math_shepherd_end_in_a_cyrillic_tag(tmp_path: Path) -> Non
     assert reason(read("math_shepherd", [latin], tmp_path)) == "a step does not end in the tag"
 
 
+def test_a_question_of_math_shepherd_may_name_a_first_step(tmp_path: Path) -> None:
+    asked = "Step 1: take 3. Step 2: add 5. What is it?"
+    row = {key: f"{asked} {text}" for key, text in shepherd().items() if key != "task"}
+    (found,) = read("math_shepherd", [row | {"task": "MATH"}], tmp_path)
+    assert isinstance(found, Problem)
+    assert (found.question, found.part) == (f"{asked} How many hours are 3 and 5?", "MATH")
+    assert [each.label for each in found.labelled_steps] == ["right", "wrong"]
+
+
+@pytest.mark.parametrize(
+    ("solution", "labels", "expected"),
+    [
+        # The tag alone decides where a step ends, not the line or the number.
+        ("Step 1: 3 {} and 5 {}\nStep 2: 8 {}", "+-+", ["Step 1: 3", "and 5", "Step 2: 8"]),
+        ("Step 1: 3\n- 5\n+ 8 {}", "-", ["Step 1: 3\n- 5\n+ 8"]),
+        ("Step 1: 3 - 5 + 2 = 0{}\n\n", "+", ["Step 1: 3 - 5 + 2 = 0"]),
+    ],
+)
+def test_a_step_of_math_shepherd_ends_at_its_tag(
+    tmp_path: Path, solution: str, labels: str, expected: list[str]
+) -> None:
+    (found,) = read("math_shepherd", [shepherd(solution, labels)], tmp_path)
+    assert isinstance(found, Problem)
+    assert [each.text for each in found.labelled_steps] == expected
+    signs = ["right" if label == "+" else "wrong" for label in labels]
+    assert [each.label for each in found.labelled_steps] == signs
+
+
 @pytest.mark.parametrize(
     ("row", "expected"),
     [
+        (
+            shepherd(label=str(shepherd()["label"]).replace("8 hours", "9 hours")),
+            "label is not the text of input",
+        ),
+        (
+            shepherd(label=f"Another question? {shepherd()['label']}"),
+            "label is not the text of input",
+        ),
+        (
+            shepherd(
+                "Step 1: the word ки {}",
+                "+",
+                label="How many hours are 3 and 5? Step 1: the word ки +",
+            ),
+            "a label is not + or -",
+        ),
+        (shepherd(labels="+-", label=str(shepherd()["input"])), "a label is not + or -"),
         (shepherd(labels="+?"), "a label is not + or -"),
         (shepherd(label="How many hours are 3 and 5? Step 1:"), "label is not the text of input"),
         (shepherd(label=5), "label is not text"),

@@ -209,7 +209,8 @@ def test_special_tokens_of_a_prompt_of_grpo_are_plain_text(
         row["prompt"][-1]["content"] += " </s></s> <s>"
     file = tmp_path / "rows.jsonl"
     file.write_text("\n".join(map(json.dumps, rows)))
-    sampled, sample = [], LlamaForCausalLM.generate
+    sampled: list[list[int]] = []
+    sample = LlamaForCausalLM.generate
 
     def spy(model: Any, **keys: Any) -> Any:
         sampled.extend(

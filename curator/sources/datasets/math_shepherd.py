@@ -3,9 +3,9 @@ r"""Math-Shepherd: sampled solutions of GSM8K and MATH with an automatic label o
 One row: {"input": "Janet pays $40 … Step 1: 3 + 5 = <<3+5=8>>8 hours. ки\nStep 2: … The answer is:
 1040 ки", "label": "Janet pays $40 … Step 1: 3 + 5 = <<3+5=8>>8 hours. +\nStep 2: … -", "task":
 "GSM8K"}. Each step ends in the Cyrillic `ки` in `input`, and in `+` or `-` in `label`: whether a
-model could still reach the right answer from there. The question precedes `Step 1:`. Upstream
-states no gold answers; those of `gsm8k` and `math` can be used (the key `golds`). The parts are the
-tasks.
+model could still reach the right answer from there. The question precedes the last
+`Step 1:` before the first tag. Upstream states no gold answers; those of `gsm8k` and `math` can be
+used (the key `golds`). The parts are the tasks.
 """
 
 from collections.abc import Iterator, Mapping
@@ -46,7 +46,7 @@ def read_steps(solution: str, labelled: str) -> tuple[LabelledStep, ...]:
 
 def parse(row: Row, place: str) -> Iterator[Problem]:
     whole, labelled, task = text(row, "input"), text(row, "label"), text(row, "task")
-    start = whole.find(FIRST)
+    start = whole.partition(TAG)[0].rfind(FIRST)  # a question may name steps, too
     question = whole[: max(start, 0)]
     if not question.strip():
         raise Unreadable("no question before the first step")
