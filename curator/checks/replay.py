@@ -18,10 +18,11 @@ from curator.checks.check import ComparePairs, Pair, RunPrograms
 from curator.checks.compare_outputs import compare_outputs, states_error, states_timeout
 from curator.checks.replay_result import Block, BlockOutcome, Replay
 from curator.core.model import Answer
-from curator.core.turns import Turn, find_turns
+from curator.core.turns import MAX_BLOCKS, Turn, find_turns
 from curator.sandbox.session import Session, build_session, read_session
 
 ENDED = "ended the session"
+TOO_MANY = f"{MAX_BLOCKS:,} or more programs and outputs"
 _CHANCE_MODULES = frozenset({"random", "secrets", "uuid", "time"})
 _CHANCE_NAMES = frozenset({"random", "urandom", "now", "utcnow", "today"})
 """Attributes and imported names: `np.random`, `os.urandom`, `datetime.now`."""
@@ -62,6 +63,10 @@ def _replay(
 ) -> Replay:
     kinds = [turn.kind for turn in turns]
     blocks = tuple(_blocks(turns, session))
+    is_whole = len(turns) - kinds.count("text") < MAX_BLOCKS
+    if not is_whole and blocks[-1].outcome != "different":
+        last = replace(blocks[-1], outcome="not reproducible", why=TOO_MANY)
+        blocks = (*blocks[:-1], last)
     before = "\n".join(turn.text for turn in turns[: kinds.index("program")])
     first = extract(before, candidate.choices) if before else None
     explicit = first is not None and first.stated in ("box", "hashes", "phrase")

@@ -95,7 +95,7 @@ def _quote(text: str) -> str:
 
 
 CHECK = Check(
-    3,
+    4,
     check_replay,
     "the programs of a text run again and print the outputs that it records (TIR)",
     proves="execution",

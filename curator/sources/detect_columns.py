@@ -168,12 +168,14 @@ def _find(
         clear.sort(key=lambda name: not _are_samples(cells[name]))
         return (
             _fitting(content, clear, cells)
-            or _short_response([name for name in clear if name not in taken], cells)
+            or _short(content, [name for name in clear if name not in taken], cells)
             or _fitting(content, named, cells)
             or _guess(content, cells, taken)
         )
     found = _fitting(content, named, cells)
-    return found or (_guess(content, cells, taken) if content == "question" else None)
+    if found or content != "question":
+        return found
+    return _short(content, named, cells) or _guess(content, cells, taken)
 
 
 def _are_samples(cells: Sequence[Any]) -> bool:
@@ -195,10 +197,11 @@ def _fitting(
     return None
 
 
-def _short_response(named: Sequence[str], cells: Mapping[str, Sequence[Any]]) -> Column | None:
+def _short(content: str, named: Sequence[str], cells: Mapping[str, Sequence[Any]]) -> Column | None:
+    """Return the first of the named columns that has texts, as short as they may be."""
     for name in named:
         if _share(lambda cell: any(text.strip() for text in _texts(cell)), cells[name]) >= 0.95:
-            return Column("response", name, "likely", "its name fits; its cells are short")
+            return Column(content, name, "likely", "its name fits; its cells are short")
     return None
 
 
@@ -208,6 +211,8 @@ def _guess(
     for name, column in cells.items():
         if name.lower() in CONTEXT:
             continue  # it belongs to the question
+        if any(_rank(other, name) is not None for other in NAMES if other != content):
+            continue  # its name states another content
         if any(isinstance(cell, list) and not is_chat(cell) for cell in column):
             continue  # a list without a telling name is rather of topics than of responses
         if name not in taken and (share := _share(_FITS[content], column)) >= 0.95:

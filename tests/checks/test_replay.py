@@ -17,7 +17,7 @@ from curator.checks.answer import level_of
 from curator.checks.compare_outputs import compare_outputs
 from curator.checks.replayed import read_results
 from curator.core.model import Verdict
-from curator.core.turns import TurnKind, join_turns
+from curator.core.turns import MAX_BLOCKS, TurnKind, join_turns
 from curator.sandbox import Sandbox
 from curator.sandbox.session import BlockOutput
 from tests.core.test_turns import FORMS
@@ -145,6 +145,19 @@ def test_the_evidence_names_the_block_and_both_outputs(tools: tuple[Sandbox, Gra
     assert verdict.evidence["block"] == "2"
     assert verdict.evidence["recorded"] == f"{'b' * 140} … {'b' * 60}"
     assert verdict.evidence["new"].startswith("aaa")
+
+
+def test_programs_behind_the_last_one_that_is_read_are_not_proved(
+    tools: tuple[Sandbox, Grader],
+) -> None:
+    pair: Turns = [(RUN, "print(2)"), (OUT, "2")]
+    wrong: Turns = [(RUN, "print(3)"), (OUT, "2")]
+    text = join_turns([*pair * (MAX_BLOCKS // 2), *wrong, DONE])
+    candidate, verdict = judge(tools, text)
+    assert (verdict.outcome, verdict.reason) == ("undecided", "not reproducible")
+    assert verdict.evidence["why"] == "1,000 or more programs and outputs"
+    assert candidate.replay and not candidate.replay.reproduces
+    assert judge(tools, join_turns([*pair * (MAX_BLOCKS // 2 - 1), DONE]))[1].outcome == "passed"
 
 
 def test_the_check_executed_judges_the_last_program(tools: tuple[Sandbox, Grader]) -> None:

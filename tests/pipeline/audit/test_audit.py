@@ -373,9 +373,17 @@ def test_a_chat_of_several_turns_is_refused_with_what_to_do(tmp_path: Path) -> N
 
 
 def test_a_column_that_an_option_names_is_not_taken_for_another_content() -> None:
-    row = {"question": "1 + 1?", "response": TEXT}
+    row = {"q": "1 + 1?", "mine": TEXT}
     with pytest.raises(UsageError, match="No column looks like a question"):
-        detect([row], {"response": "response"})
+        detect([row], {"response": "mine"})
+
+
+def test_a_short_question_is_found_by_its_name_and_no_response_is_taken_for_one() -> None:
+    row = {"question": "1 + 1?", "response": TEXT, "answer": "2"}
+    found = {each.content: (each.column, each.certainty) for each in detect([row], {})}
+    assert found["question"] == ("question", "likely") and found["response"][0] == "response"
+    with pytest.raises(UsageError, match="No column looks like a question"):
+        detect([{"q": "1 + 1?", "response": TEXT, "answer": "2"}], {})
 
 
 def test_an_answer_that_a_text_does_not_state_is_not_extracted(tmp_path: Path) -> None:
