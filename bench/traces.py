@@ -138,8 +138,8 @@ def compare_loops(long: Path, show: bool) -> Iterator[Figure]:
     """Print how the check agrees with the loops that a reader found.
 
     The limits were chosen with the first group of traces. The second was labelled from excerpts,
-    the third from the whole texts before the check ran on them; its labels of loops are sentences
-    with whose first occurrence the loop begins.
+    the third before the check ran on it; its labels of loops are sentences with whose first
+    occurrence the loop begins.
     """
     for group in ("chosen with", "held out", "blind"):
         counts: Counter[tuple[bool, bool]] = Counter()
