@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from curator.pipeline.golds.suspects import GoldsInDoubt, Suspect
     from curator.pipeline.run_options import RunOptions
 
-LONGEST, QUESTION = 10, 60
-"""Printed characters of an answer, and of a question; JSON has all."""
+LONGEST, QUESTION, PLACES = 10, 60, 3
+"""Printed characters of an answer and of a question, and printed places; JSON has all."""
 
 
 @app.command(epilog="Example: curator golds evals/gsm8k --answers gpt4.json --mirror DIR")
@@ -73,7 +73,7 @@ def _print(found: "GoldsInDoubt", rows: int) -> None:
             each.key,
             f"{each.doubt:.2f}",
             _cut(each.gold),
-            f"{each.place} {to_one_line(each.question, QUESTION)}: {'; '.join(each.evidence)}",
+            f"{_describe(each)}: {'; '.join(each.evidence)}",
         )
         for each in found.suspects[:rows]
     ]
@@ -100,3 +100,10 @@ def _print(found: "GoldsInDoubt", rows: int) -> None:
 
 def _cut(answer: str) -> str:
     return answer if len(answer) <= LONGEST else f"{answer[: LONGEST - 1]}…"
+
+
+def _describe(suspect: "Suspect") -> str:
+    """Return the first places of a suspect and the beginning of its question."""
+    more = len(suspect.places) - PLACES
+    places = ", ".join(suspect.places[:PLACES]) + (f" and {more:,} more" if more > 0 else "")
+    return f"{places} {to_one_line(suspect.question, QUESTION)}"

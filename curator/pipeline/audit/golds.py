@@ -20,7 +20,7 @@ def golds_line(store: Store, manifest: Manifest, command: str) -> Line:
     with store.guard_query(digests(manifest)), store.engine() as engine:
         found = find_doubted_golds(engine, store, manifest)
     examples = [
-        Example(each.place, REASON, f"gold {each.gold}: {'; '.join(each.evidence)}")
+        Example(", ".join(each.places), REASON, f"gold {each.gold}: {'; '.join(each.evidence)}")
         for each in found.suspects[:EXAMPLES]
     ]
     return Line(

@@ -33,7 +33,8 @@ class Suspect:
 
     key: str
     """Key of its errata."""
-    place: str
+    places: tuple[str, ...]
+    """Where its copies are; with their sources, if these differ."""
     question: str
     gold: str
     other: str
@@ -77,11 +78,15 @@ def find_suspects(
 ) -> GoldsInDoubt:
     """Return the gold answers against which there is any evidence, the most doubtful first.
 
+    Copies of a problem, in one source or several, are one suspect with the evidence of the most
+    doubtful copy: a ruling is on all of them.
+
     Without `own_texts`, solutions and programs that come with a problem are not read.
     """
     golds = [each for each in problems if each.gold]
     owns = read_own(golds, checker) if own_texts else [OwnEvidence()] * len(golds)
     keys = [question_key(each.question) for each in golds]
+    places = _find_places(golds)
     stated = [
         [(model, model.answers[key][:_MAX_ANSWER]) for model in models if key in model.answers]
         for key in keys
@@ -97,10 +102,30 @@ def find_suspects(
         ]
         statements += _own_statements(problem, own, same)
         compared += bool(statements)
-        if suspect := _find_suspect(problem, statements, own, same):
+        if suspect := _find_suspect(problem, places, statements, own, same):
             suspects.append(suspect)
-    suspects.sort(key=lambda each: (-each.doubt, each.key))
-    return GoldsInDoubt(len(problems), compared, agreement, suspects)
+    distinct: dict[str, Suspect] = {}
+    for suspect in sorted(suspects, key=lambda each: (-each.doubt, each.key)):
+        distinct.setdefault(suspect.key, suspect)
+    return GoldsInDoubt(len(problems), compared, agreement, list(distinct.values()))
+
+
+def _key(problem: Problem) -> str:
+    return erratum_key(problem.question, problem.gold, problem.choices)
+
+
+def _find_places(problems: Sequence[Problem]) -> Mapping[str, tuple[str, ...]]:
+    """Return the places of the copies of each problem, by the key of its errata."""
+    copies: dict[str, list[Problem]] = defaultdict(list)
+    for problem in problems:
+        copies[_key(problem)].append(problem)
+    return {key: name_places([(x.source, x.place) for x in some]) for key, some in copies.items()}
+
+
+def name_places(places: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    """Return places, given with their sources; the sources are named if they differ."""
+    several = len({source for source, _ in places}) > 1
+    return tuple(f"{source} {place}" if several else place for source, place in places)
 
 
 Same = Mapping[tuple[str, str, tuple[str, ...]], bool]
@@ -153,7 +178,11 @@ def _own_statements(problem: Problem, own: OwnEvidence, same: Same) -> Iterator[
 
 
 def _find_suspect(
-    problem: Problem, statements: Sequence[Statement], own: OwnEvidence, same: Same
+    problem: Problem,
+    places: Mapping[str, tuple[str, ...]],
+    statements: Sequence[Statement],
+    own: OwnEvidence,
+    same: Same,
 ) -> Suspect | None:
     """Return the suspect; None if nothing contradicts the gold answer."""
     sizes: dict[str, int] = defaultdict(int)
@@ -179,9 +208,10 @@ def _find_suspect(
     evidence = [_say(against, f"say {other}")] if against else []
     evidence += [text for text, _ in faults]
     evidence += [_say(groups[GOLD], "agree with the gold")] if GOLD in groups else []
+    key = _key(problem)
     return Suspect(
-        erratum_key(problem.question, problem.gold, problem.choices),
-        problem.place,
+        key,
+        places[key],
         problem.question,
         problem.gold,
         other,

@@ -9,7 +9,7 @@ Most of that is Parquet's: to read the texts of some problems, it expands those 
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from curator.answers import compare_by_rules
 from curator.core.arrow import to_problems
@@ -42,7 +42,8 @@ class DoubtedGold:
 
     key: str
     """Key of its errata."""
-    place: str
+    places: tuple[str, ...]
+    """Source, file and line of its copies that were read."""
     question: str
     gold: str
     doubt: float
@@ -112,9 +113,18 @@ def find_doubted_golds(engine: Engine, store: Store, manifest: Manifest) -> Doub
         texts=counts[TEXTS],
         read={kind: counts[kind] for kind in READ if counts[kind]},
         outweighed=len(doubts) + unread,
-        suspects=sorted(doubts, key=lambda each: (-each.doubt, each.key))[:LISTED],
+        suspects=_merge_copies(doubts)[:LISTED],
         errata=count_errata(content_of(manifest)),
     )
+
+
+def _merge_copies(doubts: Sequence[DoubtedGold]) -> list[DoubtedGold]:
+    """Return each key once, the most doubtful first, with the places of all its copies."""
+    merged: dict[str, DoubtedGold] = {}
+    for each in sorted(doubts, key=lambda each: (-each.doubt, each.key, each.places)):
+        first = merged.get(each.key)
+        merged[each.key] = replace(first, places=(*first.places, *each.places)) if first else each
+    return list(merged.values())
 
 
 def count_errata(content: Content) -> dict[str, dict[str, int]]:
@@ -170,7 +180,7 @@ def _read(
             words = (*_say(others), *(text for _, _, text in found))
             yield DoubtedGold(
                 erratum_key(problem.question, problem.gold, problem.choices),
-                problem.place,
+                (f"{problem.source} {problem.place}",),
                 to_one_line(problem.question, 120),
                 problem.gold[:_SHOWN],
                 round(doubt, 2),

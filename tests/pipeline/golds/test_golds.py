@@ -17,6 +17,7 @@ from curator.pipeline.golds.suspects import GoldsInDoubt
 from curator.pipeline.run_options import RunOptions
 from curator.recipe.load import load_recipe
 from curator.versions.diff import row_changes
+from curator.versions.golds.doubts import find_doubted_golds
 from curator.versions.golds.own_solution import read_solution
 from datastore.store import Store
 from tests.worlds import curator
@@ -64,7 +65,7 @@ def test_a_gold_that_independent_models_contradict_is_first(tmp_path: Path) -> N
     ]
     found = search(tmp_path, golds, *models)
     first, second = found.suspects
-    assert (first.gold, first.other, first.place) == ("99", "11", "golds.jsonl:6")
+    assert (first.gold, first.other, first.places) == ("99", "11", ("golds.jsonl:6",))
     assert first.evidence == ("alpha, beta, gamma say 11",)
     assert second.gold == "15"
     assert second.doubt < 0 < first.doubt
@@ -135,6 +136,32 @@ def test_own_arithmetic_unused_and_invented_numbers_are_evidence(tmp_path: Path)
     assert "wrong step 1" in text
     assert "does not use 8, 45" in text
     assert "invents 9, 17" in text
+
+
+def test_a_problem_of_two_sources_is_one_suspect_with_both_places(tmp_path: Path) -> None:
+    question, right = SUMS[0]
+    shared = {"question": question, "response": f"The answer is {right}.", "gold": "99"}
+    other = {"question": SUMS[1][0], "response": "1+2=3. The answer is 3.", "gold": "3"}
+    write(tmp_path / "one.jsonl", [other, shared])
+    write(tmp_path / "two.jsonl", [shared])
+    subset = (
+        "  {0}:\n    kind: CoT\n    source:\n      file: {0}.jsonl\n      licence: MIT\n"
+        "      columns: {{question: question, solution: response, gold: gold}}\n"
+    )
+    (tmp_path / "mine.yaml").write_text(
+        "name: mine\nabout: Sums.\nscreens: {contamination: null}\nsubsets:\n"
+        + subset.format("one")
+        + subset.format("two")
+    )
+    version = build(str(tmp_path / "mine.yaml"), store=tmp_path / "store", options=ONE)
+    (suspect,) = search(tmp_path, version.ref).suspects
+    assert sorted(suspect.places) == ["one one.jsonl:2", "two two.jsonl:1"]
+    with Store(tmp_path / "store", readonly=True) as store, store.engine() as engine:
+        (listed,) = find_doubted_golds(engine, store, version).suspects
+    assert (listed.key, listed.places) == (suspect.key, ("one one.jsonl:2", "two two.jsonl:1"))
+    text = curator("golds", version.ref, "--store", tmp_path / "store", cwd=tmp_path).stdout
+    assert text.count(suspect.key) == 2  # one row, and the command to rule
+    assert "two.jsonl:1" in text.replace("\n", "") and "one.jsonl:2" in text.replace("\n", "")
 
 
 def test_a_file_without_golds_or_without_responses_is_one_error(tmp_path: Path) -> None:
@@ -283,5 +310,5 @@ def test_golds_that_are_known_to_be_wrong_are_among_the_first(tmp_path: Path, sh
     files = sorted((shared / "outputs/gsm8k_systems").iterdir())
     options = RunOptions(mirror=str(shared), workers=1)
     found = find_golds_in_doubt("evals/gsm8k", list(map(str, files)), tmp_path / "store", options)
-    first = [each.place for each in found.suspects[:20]]
-    assert {"test.jsonl:455", "test.jsonl:824", "test.jsonl:1310"} <= set(first)
+    first = {place for each in found.suspects[:20] for place in each.places}
+    assert {"test.jsonl:455", "test.jsonl:824", "test.jsonl:1310"} <= first
