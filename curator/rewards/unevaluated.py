@@ -30,6 +30,7 @@ _UNIT = re.compile(
     r"\\(?:text|mathrm|mbox|textbf|operatorname)\s?\{[^{}]{0,60}\}(?:\s?\^\s?\{?\s?-?\d\s?\}?)?"
     r"|[a-z]\s?\^\s?\{?\s?[23]\s?\}?"
 )
+_DEGREE_SIGN = re.compile(r"\^\s?\{?\s?\\circ\s?\}?|°")
 _DEGREES = re.compile(r"\^\s?\{?\s?(?:\\circ|°|[a-z]{2})?\s?\}?(?![-\d({\\])")
 _RELATION = re.compile(r"=|\\(?:approx|equiv)\b|≈")
 _BLANK = re.compile(r"\\[,;:! ]|\\(?:left|right|displaystyle)\b|[$~]")
@@ -38,6 +39,8 @@ _BLANK = re.compile(r"\\[,;:! ]|\\(?:left|right|displaystyle)\b|[$~]")
 def is_unevaluated(answer: str, gold: str) -> bool:
     """Return whether an answer has a computation that its gold has not; they are equal."""
     answer, gold = _plain(answer), _plain(gold)
+    if _DEGREE_SIGN.search(answer):  # both count degrees, unlike `90^\circ` and `\frac{\pi}{2}`
+        gold = _DEGREE_SIGN.sub("", gold).strip()
     if _OPERATOR.search(answer) and not _OPERATOR.search(gold):
         return True
     signed = _SIGN.match(gold)

@@ -3,7 +3,8 @@
 In: formulas and units. Out: an outcome with its rule. The rules:
 - units of one dimension are converted (1.5 km and 1500 m, 50 cents and $0.50); others differ;
 - a unit on one side only is ignored (`18 dollars` and `18`), without conversion;
-- `50%` equals both `0.5` and `50`; 90 degrees equals 90 and pi/2;
+- `50%` equals both `0.5` and `50`; 90 degrees equals 90 and pi/2; so do formulas with such signs
+  (`20% + 30%`, `2 * 45°`, a list of angles);
 - a scale word on one side only is decided if the other side applies it (`12 million` and 12000000),
   and undecided if the other side omits it (`12`);
 - words that count things are decided only if they are the same (`18 eggs` and `18 apples`:
@@ -12,11 +13,13 @@ In: formulas and units. Out: an outcome with its rule. The rules:
 
 from curator.answers.compare.formulas import compare_nodes
 from curator.answers.compare.scalars import Result, compare_scalars
-from curator.answers.parse.tree import Node
+from curator.answers.compare.signs import strip_signs
+from curator.answers.parse.tree import Node, contains
 from curator.answers.parse.units import Unit
 
 _PERCENT = (("percent", 1),)
 _ANGLE = (("angle", 1),)
+_SIGNS = (("deg", _ANGLE, "angle"), ("percent", _PERCENT, "percent"))
 _ANGLE_VALUES = {"asin", "acos", "atan", "pi"}
 _AMBIGUOUS = ({"mass", "money£"}, {"month", "time"})
 """Dimensions with ambiguous units: pounds, and calendar units without a fixed length."""
@@ -80,6 +83,36 @@ def _known_dimensions(unit: Unit) -> dict[str, int]:
 
 def compare_quantities(a: Node, a_unit: Unit | None, b: Node, b_unit: Unit | None) -> Result | None:
     """Return the outcome for two quantities; None where a symbolic grader is needed."""
+    result = _compare_as_written(a, a_unit, b, b_unit)
+    if result and result[0] == "equal":
+        return result
+    for op, dimensions, rule in _SIGNS:
+        if contains(a, op) or contains(b, op):
+            units = [unit for unit in (a_unit, b_unit) if unit]
+            if all(unit.dimensions == dimensions and unit.factor == 1 for unit in units):
+                return _compare_without_signs(a, b, op, rule, result)
+    return result
+
+
+def _compare_without_signs(
+    a: Node, b: Node, op: str, rule: str, result: Result | None
+) -> Result | None:
+    """Return the outcome for two formulas that may both count degrees, or both per cent.
+
+    `result` is the outcome for their values, where a degree is pi/180.
+    """
+    (x, x_counts), (y, y_counts) = strip_signs(a, op), strip_signs(b, op)
+    if (x, y) == (a, b):  # all signs are in functions
+        return result
+    both = _combine_readings(result, compare_nodes(x, y), rule)
+    if both and both[0] == "equal" and not (x_counts and y_counts):
+        return "undecided", rule
+    return both
+
+
+def _compare_as_written(
+    a: Node, a_unit: Unit | None, b: Node, b_unit: Unit | None
+) -> Result | None:
     if a_unit is None or b_unit is None:
         if a_unit:
             return _compare_one_unit(a, a_unit, b)

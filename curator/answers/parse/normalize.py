@@ -79,7 +79,11 @@ _COLOR = re.compile(r"\\(?:text)?color\s*\{\s*[A-Za-z]{1,20}\s*\}")
 _REPEATED_DIGIT = re.compile(
     r"((?<!\d)\d{1,20}\.\d{0,20})\\dot ?\{ ?(\d) ?\}(?! ?[\d\\])", re.ASCII
 )
-_SPACES = re.compile(r"(?<!\\)\\(?:[,;:> ]|quad(?![A-Za-z])|qquad(?![A-Za-z])|hspace\{[^{}]*\})|~")
+_SPACES = re.compile(
+    r"(?<!\\)\\(?:[,;:> ]"
+    r"|(?:q?quad|enskip|(?:en|(?:neg)?(?:thin|med|thick)|nobreak)?space)(?![A-Za-z])"
+    r"|hspace\*?\{[^{}]*\}|[hv]?phantom\{[^{}]*\})|~"
+)
 _COMMANDS = {
     "dfrac": r"\frac",
     "tfrac": r"\frac",
@@ -136,7 +140,8 @@ _FRACTION_ARG = re.compile(
     r"(\\(?:frac|[dt]?binom)\s*(?:\{[^{}]*\}|\d)|\\(?:frac|[dt]?binom)|\\sqrt)\s*(\d)(?!\s*\])"
 )
 _DEGREES = re.compile(
-    r"\^\s*+(?:\{\s*+)?\\circ\s*+\}?|(?<=[\d})])\\circ(?![A-Za-z])|(?<=[\d})] )\\circ(?![A-Za-z])"
+    r"\^\s*+(?:\{\s*+\\circ\s*+([CFK]?)\s*+\}|\\circ)"
+    r"|(?<=[\d})])\\circ(?![A-Za-z])|(?<=[\d})] )\\circ(?![A-Za-z])"
 )
 _GROUPED = re.compile(r"(?<=\d)(?:\{,\}|,\\!|\\!,|,\s*\\!)\s*(?=\d{3}(?!\d))")
 _GROUPED_ARG = re.compile(r"(?<=[a-z}])\{\d{1,3}(?:,\d{3}){1,9}\}", re.ASCII)
@@ -174,7 +179,7 @@ def _normalize_latex(text: str) -> str:
         text = re.sub(r"\\\[|\\\]", " ", text)
     text = _REPEATED_DIGIT.sub(r"\1\\overline{\2}", _COLOR.sub(" ", text))
     text = _remove_fonts(_REALS.sub(" (-inf, inf) ", _DROPPED.sub(" ", text)))
-    text = _DEGREES.sub("°", text)
+    text = _DEGREES.sub(r"°\1", text)
     text = text.replace(r"\%", "%").replace(r"\#", "#").replace(r"\&", "&").replace(r"\_", "_")
     text = _SPACES.sub(" ", text)
     text = _COMMAND.sub(lambda m: _COMMANDS.get(m[1], m[0]), text)
