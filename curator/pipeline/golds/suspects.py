@@ -20,6 +20,7 @@ from curator.pipeline.golds.model_answers import ModelAnswers, question_key
 from curator.pipeline.golds.own_solution import read_own
 from curator.versions.golds.evidence import NUMBER, PROGRAM, SOLUTION, STEP, UNLISTED
 from curator.versions.golds.own_solution import OwnEvidence, find_choice
+from curator.versions.golds.places import name_places
 
 OTHER_ERRORS = 3
 """Different wrong answers among which a model that errs is taken to choose."""
@@ -120,12 +121,6 @@ def _find_places(problems: Sequence[Problem]) -> Mapping[str, tuple[str, ...]]:
     for problem in problems:
         copies[_key(problem)].append(problem)
     return {key: name_places([(x.source, x.place) for x in some]) for key, some in copies.items()}
-
-
-def name_places(places: Sequence[tuple[str, str]]) -> tuple[str, ...]:
-    """Return places, given with their sources; the sources are named if they differ."""
-    several = len({source for source, _ in places}) > 1
-    return tuple(f"{source} {place}" if several else place for source, place in places)
 
 
 Same = Mapping[tuple[str, str, tuple[str, ...]], bool]

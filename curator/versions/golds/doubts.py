@@ -19,6 +19,7 @@ from curator.core.model import Problem
 from curator.versions.content import Content, content_of
 from curator.versions.golds.evidence import NUMBER, READ, SOLUTION, STEP, STORED, UNLISTED
 from curator.versions.golds.own_solution import OwnEvidence, read_solution
+from curator.versions.golds.places import name_places
 from curator.versions.golds.stored import create_gold_tables, problems_of
 from datastore.engine import Engine
 from datastore.store import Store
@@ -43,7 +44,7 @@ class DoubtedGold:
     key: str
     """Key of its errata."""
     places: tuple[str, ...]
-    """Source, file and line of its copies that were read."""
+    """Where its copies that were read are; with their sources, if these differ."""
     question: str
     gold: str
     doubt: float
@@ -100,7 +101,7 @@ def find_doubted_golds(engine: Engine, store: Store, manifest: Manifest) -> Doub
         f"WHERE against ORDER BY doubt DESC, problem_id LIMIT {CANDIDATES})) GROUP BY id"
     )
     counts: Counter[str] = Counter()
-    doubts = [each for each in _read(engine, store, manifest, counts) if each.doubt >= LEAST]
+    doubts = [each for each in _read(engine, store, manifest, counts) if each[1].doubt >= LEAST]
     (unread,) = engine.sql(
         "SELECT count(*) FROM gold_doubt ANTI JOIN gold_read ON id = problem_id "
         f"WHERE against AND doubt >= {LEAST!r}"
@@ -118,13 +119,18 @@ def find_doubted_golds(engine: Engine, store: Store, manifest: Manifest) -> Doub
     )
 
 
-def _merge_copies(doubts: Sequence[DoubtedGold]) -> list[DoubtedGold]:
-    """Return each key once, the most doubtful first, with the places of all its copies."""
-    merged: dict[str, DoubtedGold] = {}
-    for each in sorted(doubts, key=lambda each: (-each.doubt, each.key, each.places)):
-        first = merged.get(each.key)
-        merged[each.key] = replace(first, places=(*first.places, *each.places)) if first else each
-    return list(merged.values())
+def _merge_copies(doubts: Sequence[tuple[str, DoubtedGold]]) -> list[DoubtedGold]:
+    """Return each key once, the most doubtful first, with the places of all its copies.
+
+    The gold answers are given with their sources.
+    """
+    copies: dict[str, list[tuple[str, DoubtedGold]]] = {}
+    for each in sorted(doubts, key=lambda each: (-each[1].doubt, each[1].key, each[1].places)):
+        copies.setdefault(each[1].key, []).append(each)
+    return [
+        replace(some[0][1], places=name_places([(name, each.places[0]) for name, each in some]))
+        for some in copies.values()
+    ]
 
 
 def count_errata(content: Content) -> dict[str, dict[str, int]]:
@@ -150,8 +156,8 @@ def _count_stored(engine: Engine) -> dict[str, int]:
 
 def _read(
     engine: Engine, store: Store, manifest: Manifest, counts: Counter[str]
-) -> Iterator[DoubtedGold]:
-    """Yield the problems of `gold_read` with their doubt.
+) -> Iterator[tuple[str, DoubtedGold]]:
+    """Yield the problems of `gold_read` with their doubt, each with its source.
 
     `counts` receives `READ` evidence of the sample, and under `TEXTS` the problems with any text.
     """
@@ -178,14 +184,15 @@ def _read(
                 counts[TEXTS] += bool(problem.solution or problem.program)
             doubt = doubts.get(problem.id, 0.0) + sum(weight for _, weight, _ in found)
             words = (*_say(others), *(text for _, _, text in found))
-            yield DoubtedGold(
+            doubted = DoubtedGold(
                 erratum_key(problem.question, problem.gold, problem.choices),
-                (f"{problem.source} {problem.place}",),
+                (problem.place,),
                 to_one_line(problem.question, 120),
                 problem.gold[:_SHOWN],
                 round(doubt, 2),
                 words,
             )
+            yield problem.source, doubted
 
 
 def _weigh(
