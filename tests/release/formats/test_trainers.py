@@ -1,5 +1,6 @@
 """Contracts: the real trainers read the formats of prompts, and call our rewards."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -100,18 +101,45 @@ def test_verl_loads_its_format_and_calls_our_reward(
     assert undecided == 0.5
 
 
-def test_verifiers_reads_its_format_as_task_data(exported: dict[str, Path]) -> None:
+def test_verifiers_loads_its_format_as_tasks_and_scores_them_with_our_reward(
+    exported: dict[str, Path],
+) -> None:
     vf = pytest.importorskip("verifiers.v1", reason="verifiers is not installed")
 
     class MathData(vf.TaskData):
         answer: str
         choices: list[str]
 
-    for row in rows_of(exported["verifiers"]):
-        data = MathData.model_validate(row)
-        assert data.prompt_text == row["prompt"]
+    class MathTask(vf.Task[MathData]):
+        @vf.reward
+        async def correct(self, task: MathData, trace: Any) -> float:
+            reward = await asyncio.to_thread(score, trace.last_reply, task.answer, task.choices)
+            return reward or 0.0
+
+    class Released(vf.Taskset[MathTask]):
+        def load(self) -> Iterator[Any]:
+            return (MathTask(MathData.model_validate(row)) for row in rows)
+
+    async def rewards(task: Any, replies: list[str]) -> list[float]:
+        traces = [
+            vf.Trace(
+                task=vf.TraceTask(type="MathTask", data=task.data),
+                agent=vf.AgentInfo(config=vf.AgentConfig()),
+                root_reply=reply,
+            )
+            for reply in replies
+        ]
+        await asyncio.gather(*map(task.score, traces))
+        return [trace.rewards["correct"].score for trace in traces]
+
+    rows = rows_of(exported["verifiers"])
+    tasks = list(Released(vf.TasksetConfig()))
+    assert len(tasks) == len(rows) > 50
+    for row, task in zip(rows, tasks, strict=True):
+        assert (task.data.id, task.data.prompt_text) == (row["id"], row["prompt"])
         assert vf.WireTaskData.model_validate(row).id == row["id"]
-        assert score(rf"\boxed{{{data.answer}}}", data.answer, data.choices) == 1.0
+        replies = [rf"\boxed{{{row['answer']}}}", "I do not know."]
+        assert asyncio.run(rewards(task, replies)) == [1.0, 0.0]
 
 
 def test_open_instruct_finds_the_columns_that_its_schema_names(exported: dict[str, Path]) -> None:
