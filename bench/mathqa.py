@@ -5,9 +5,8 @@
 A formula is compiled and run; what it prints is compared with the choices by the check `answer`. It
 disagrees with the marked choice if it prints another one (`formula, other choice`), none
 (`formula, no choice`), or a value that several choices equal. A rationale disagrees if the last
-value that it derives is another choice. `mathqa_labels.json` has the labels of one reader by key of
-errata, without upstream's text: all rows of a kind, or for `formula, no choice` those with the
-smallest sha256 of "drawn" and their key. `--show` prints the labelled rows.
+value that it derives is another choice. `mathqa_labels.json` has the labels by key of errata,
+without upstream's text; docs/findings.md says how they were made. `--show` prints the rows.
 
 Labels: `formula wrong` (the marked choice is right), `rationale wrong` (likewise), `gold wrong`
 (the other side is right, whether or not it is a choice), `both wrong`, and `question unclear`. Both

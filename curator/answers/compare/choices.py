@@ -14,6 +14,7 @@ from functools import lru_cache
 from curator.answers.compare.arithmetic import NoValue
 from curator.answers.compare.evaluate import evaluate
 from curator.answers.compare.scalars import Result, compare_scalars
+from curator.answers.compare.tokenised import join_tokens
 from curator.answers.compare.with_units import compare_quantities
 from curator.answers.parse import normalize
 from curator.answers.parse.read import Reading, read
@@ -146,8 +147,8 @@ def match_choices(text: str, choices: tuple[str, ...]) -> tuple[list[int], str]:
     options = strip_labels(choices)
     if len(text) > normalize.MAX_LENGTH:
         return [], "too long"
-    readings = [read(option) for option in options]
-    answer = read(text)
+    readings = [read(join_tokens(option)) for option in options]
+    answer = read(join_tokens(text))
     same = [
         i for i, reading in enumerate(readings) if reading.words and reading.words == answer.words
     ]
