@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from hashlib import sha256
-from itertools import islice
+from itertools import combinations, islice
 from pathlib import Path
 from typing import Literal
 
@@ -34,6 +34,7 @@ from curator.sources import (
     CustomFiles,
     Source,
     SourceFiles,
+    check_columns,
     custom_source,
     open_source,
     records,
@@ -105,13 +106,15 @@ def sample(
     """Yield problems with their samples, set by set.
 
     A call that failed, or a program that cannot be read, is a sample with an empty text: it counts
-    as wrong, not as missing. Raises UsageError for an unknown set, SourceError for one that cannot
-    be read, BudgetReached, and TeacherError, also after the last problem if every call failed; all
-    replies are cached by then.
+    as wrong, not as missing. Raises UsageError for an unknown or empty set, SourceError for one
+    that cannot be read, BudgetReached, and TeacherError, also after the last problem if every call
+    failed; all replies are cached by then.
     """
     sources = find_sets(request)
     # Open all sets before the first call.
     opened = [open_source(source, options.mirror_folder) for source in sources]
+    for source, files in zip(sources, opened, strict=True):
+        check_columns(source, files)
     with ExitStack() as stack:
         checker = stack.enter_context(
             Checker(
@@ -130,17 +133,33 @@ def sample(
             left_out = Counter[str]()
             problems = islice(_distinct_problems(source, files, left_out), request.limit)
             total = request.limit or source.rows or None
-            yield from session.each(problems, sampler.sample, f"sampling {source.name}", total)
+            empty = True
+            for problem in session.each(problems, sampler.sample, f"sampling {source.name}", total):
+                empty = False
+                yield problem
             for reason, count in left_out.most_common():
                 options.listener.note(
                     f"{source.name}: {counted(count, 'record')} left out, because of: {reason}"
                 )
+            if empty:
+                raise UsageError(f"{source.name} has no problem that can be sampled.")
         sampler.check_replies()
 
 
 def find_sets(request: SampleRequest) -> list[Source]:
-    """Return the sets of a request, each once; raises UsageError for an unknown one."""
-    return [_find_set(name, request.columns) for name in dict.fromkeys(request.sets)]
+    """Return the sets of a request, each once.
+
+    Raises UsageError for an unknown set, and if a file has the name of another set, since their
+    scores would be one.
+    """
+    found = {name: _find_set(name, request.columns) for name in dict.fromkeys(request.sets)}
+    for (one, first), (other, second) in combinations(found.items(), 2):
+        if first.name == second.name and (first.local or second.local):
+            raise UsageError(
+                f"Two sets are named '{first.name}': {one} and {other}. Rename a file, or sample "
+                "the sets one after the other."
+            )
+    return [*found.values()]
 
 
 def digest_sets(request: SampleRequest, mirror: Path | None) -> str:
@@ -182,7 +201,9 @@ def _distinct_problems(
             raise UsageError(f"{record.place} has no gold answer. Add one, or leave it out.")
         elif not record.gold and source in EVALS.values():
             left_out["no gold answer that can be compared"] += 1
-        elif record.id not in seen:
+        elif record.id in seen:
+            left_out["same problem as an earlier record"] += 1
+        else:
             seen.add(record.id)
             yield record
 

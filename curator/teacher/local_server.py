@@ -29,6 +29,8 @@ from curator.core.redaction import redact_secrets
 
 LOAD_TIMEOUT_S = 600.0
 """Maximum seconds for loading a model."""
+MAX_OUTPUT = 10_000
+"""Bytes at the end of a server's output that are read for its last line."""
 
 COMMAND = "transformers serve {model} --host 127.0.0.1 --port {port}"
 
@@ -44,7 +46,7 @@ def serve(model: str, command: str = COMMAND) -> Iterator[str]:
     ends with the thread that called this function, even if that is killed. Raises UsageError if
     the command lacks `{port}`, the program does not exist, or transformers would load
     more of the model than data (other servers are not checked), TeacherError with the server's last
-    output if it ends.
+    output if it ends, or if its caller raises a TeacherError.
     """
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -73,7 +75,12 @@ def serve(model: str, command: str = COMMAND) -> Iterator[str]:
         process = subprocess.Popen(wrapped, stdout=log, stderr=log)
         try:
             _wait_until_ready(f"http://127.0.0.1:{port}/health", process, log)
-            yield f"http://127.0.0.1:{port}/v1"
+            try:
+                yield f"http://127.0.0.1:{port}/v1"
+            except TeacherError as error:
+                # Its replies may lack the reason: transformers' are "Internal Server Error".
+                output = _last_output(log)
+                raise TeacherError(f"{error} (last output of the server: {output})") from None
         finally:
             process.terminate()
             try:
@@ -107,9 +114,7 @@ def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: IO[bytes]
     end = time.monotonic() + LOAD_TIMEOUT_S
     while time.monotonic() < end:
         if process.poll() is not None:
-            log.seek(0)
-            lines = [line for line in log.read().decode("utf-8", "replace").split("\n") if line]
-            output = to_one_line(redact_secrets(lines[-1]), 300) if lines else "no output"
+            output = _last_output(log)
             raise TeacherError(f"The server exited with code {process.returncode}: {output}")
         try:
             # Any reply without an error status will do: vLLM's has no body.
@@ -119,3 +124,11 @@ def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: IO[bytes]
         except (OSError, HTTPException):
             time.sleep(0.5)
     raise TeacherError(f"The server was not ready after {LOAD_TIMEOUT_S:,.0f} s.")
+
+
+def _last_output(log: IO[bytes]) -> str:
+    """Return the last line that a server wrote, without moving the position where it writes."""
+    size = os.fstat(log.fileno()).st_size
+    text = os.pread(log.fileno(), MAX_OUTPUT, max(0, size - MAX_OUTPUT)).decode("utf-8", "replace")
+    lines = [line for line in text.split("\n") if line.strip()]
+    return to_one_line(redact_secrets(lines[-1]), 300) if lines else "no output"

@@ -136,6 +136,7 @@ def test_problems_of_a_set_that_cannot_be_graded_are_left_out_and_counted(
         {"question": question, "answer": "7", "perturbation_type": "problem understanding"},
         {"question": "Ann has pears.", "answer": "None", "perturbation_type": "critical thinking"},
         {"question": "Ann has 3 pears.", "answer": None},
+        {"question": question, "answer": "7"},
     ]
     folder = tmp_path / "mirror" / "evals" / "gsm_plus"
     folder.mkdir(parents=True)
@@ -155,6 +156,7 @@ def test_problems_of_a_set_that_cannot_be_graded_are_left_out_and_counted(
     assert sorted(note for note in notes if note.startswith("gsm_plus")) == [
         f"{left_out}: answer is null",
         f"{left_out}: no gold answer that can be compared",
+        f"{left_out}: same problem as an earlier record",
     ]
 
 
@@ -180,6 +182,12 @@ def test_own_problems_are_sampled_by_their_columns(server: Server, tmp_path: Pat
         run()
     own.write_text(json.dumps({"question": 7, "gold": "1"}))
     with pytest.raises(UsageError, match=r"my-set\.jsonl:1 cannot be read"):
+        run()
+    own.write_text(json.dumps({"problem": "Ann and Ben?", "gold": "1"}))
+    with pytest.raises(UsageError, match=r"named 'prblem'\. Did you mean 'problem'\? Columns: "):
+        run(columns={"question": "prblem", "gold": "gold"})
+    own.write_text("")
+    with pytest.raises(UsageError, match=r"^my-set has no problem that can be sampled"):
         run()
     output = tmp_path / "samples.jsonl"
     own.write_text(json.dumps(rows[0]))
@@ -296,6 +304,17 @@ def test_a_model_server_is_awaited_until_it_is_healthy(tmp_path: Path) -> None:
         pass
 
 
+def test_an_error_of_the_calls_ends_with_the_last_output_of_the_server(tmp_path: Path) -> None:
+    # `transformers serve` writes what went wrong, and replies "Internal Server Error".
+    quiet = SERVER.replace("    tries = 0", "    tries = 0\n    log_message = lambda *_: None")
+    (tmp_path / "server.py").write_text(f"print('no template\\n', flush=True)\n{quiet}")
+    with (
+        pytest.raises(TeacherError, match=r"^2 calls failed\. \(last output .*: no template\)$"),
+        serve("m", f"python {tmp_path / 'server.py'} {{port}}"),
+    ):
+        raise TeacherError("2 calls failed.")
+
+
 ECHO = """\
 import json, sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -378,3 +397,15 @@ def test_the_training_set_has_a_name_where_an_evaluation_set_has_the_same() -> N
     assert (evaluation, training) == (EVALS["gsm8k"], SOURCES["gsm8k"])
     with pytest.raises(UsageError, match=r"Did you mean 'gsm8k'\?"):
         find_sets(SampleRequest(("sources/gsm8",)))
+
+
+def test_two_sets_of_one_name_are_refused_before_any_call(tmp_path: Path) -> None:
+    files = [tmp_path / "one" / "test.jsonl", tmp_path / "two" / "test.jsonl"]
+    for file in files:
+        file.parent.mkdir()
+        file.write_text(json.dumps({"question": "Ann and Ben?", "gold": "1"}))
+    with pytest.raises(UsageError, match=r"named 'test': .*one/test\.jsonl and .*two/test\.jsonl"):
+        find_sets(SampleRequest(tuple(map(str, files))))
+    (tmp_path / "gsm8k.jsonl").write_text("{}")
+    with pytest.raises(UsageError, match="Two sets are named 'gsm8k'"):
+        find_sets(SampleRequest(("gsm8k", str(tmp_path / "gsm8k.jsonl"))))
