@@ -4,7 +4,7 @@
 
 In: nothing; the endpoint of `teacher.py` answers each request after the latency, without a limit of
 requests per second. Out: seconds from start to end of the command, process start and grading
-included, and their ratio to the latency: the time of the samples if all were asked for at once.
+included, and their ratio to the latency: the time of the samples if all were requested at once.
 """
 
 import argparse
