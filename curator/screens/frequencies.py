@@ -13,7 +13,7 @@ from functools import cache
 from math import fsum, log
 from pathlib import Path
 
-from curator.screens.question import Question, is_word, stem
+from curator.screens.question import Number, Question, is_word, simplify, stem
 
 MAX_CACHED = 50_000
 """Questions whose sums are kept in memory."""
@@ -40,10 +40,11 @@ def count_tokens(shorten: Callable[[str], str]) -> Counter[str]:
     return counts
 
 
-def count_numbers() -> Counter[Fraction]:
+def count_numbers() -> Counter[Number]:
     """Return how many questions contain a number."""
+    counts = _table()[1].items()
     return Counter(
-        {Fraction(token): count for token, count in _table()[1].items() if not is_word(token)}
+        {simplify(Fraction(token)): count for token, count in counts if not is_word(token)}
     )
 
 
@@ -67,7 +68,7 @@ class Rarity:
             self._of_word[word] = rarity
         return rarity
 
-    def of_numbers(self, numbers: Counter[Fraction]) -> float:
+    def of_numbers(self, numbers: Counter[Number]) -> float:
         """Return the sum of the rarity of numbers."""
         return fsum(
             times * log((self._size + 1) / (self._numbers[number] + 0.5))
