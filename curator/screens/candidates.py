@@ -242,9 +242,11 @@ class Index:
         good = weights >= np.where(counts > 1, MIN_COVERED, SURE)
         problem = np.repeat(np.arange(batch.num_rows), np.diff(hits.indptr))[good]
         item, weight = hits.indices[good], weights[good]
-        numbers = self._matrix(batch["numbers"], self._numbers)
-        common = (numbers[problem] * self._its[item]).sum(axis=1)
-        mine = _numpy(pc.list_value_length(batch["numbers"]))[problem]
+        with_hits, place = np.unique(problem, return_inverse=True)
+        numbers = pc.take(batch["numbers"], with_hits)
+        common = self._matrix(numbers, self._numbers)[place] * self._its[item]
+        mine = _numpy(pc.list_value_length(numbers))[place]
+        common = common.sum(axis=1)
         either = np.maximum(mine + self._sizes[item] - common, 1)
         alike = weight + NUMBERS_ALIKE * common // either >= ALIKE
         problem, item, weight = problem[alike], item[alike], weight[alike]
@@ -261,7 +263,8 @@ class Index:
             rows = rows[_numpy(pc.indices_nonzero(values.is_valid()))]
         found, columns = hashes.locate(_numpy(values.drop_null()))
         size = len(hashes.known)
-        places = np.unique(rows[found] * size + columns)
+        places = np.sort(rows[found] * size + columns)  # `np.unique` takes five times as long
+        places = places[np.flatnonzero(np.diff(places, prepend=-1))]
         ones = np.ones(len(places), np.int64)
         return self._csr((ones, np.divmod(places, max(size, 1))), (len(lists), size))
 

@@ -53,20 +53,17 @@ class Rarity:
 
     def __init__(self, items: Iterable[Question]) -> None:
         self._words, self._numbers, self._size = count_tokens(stem), count_numbers(), size() + 1
-        self._of_word: dict[str, float] = {}
+        self.of_word = cache(self._compute)
+        """(stem) -> its rarity."""
+        self._square_of = cache(lambda word: self.of_word(word) ** 2)
         self._squares: dict[frozenset[str], float] = {}
         for item in items:
             self._words.update(item.stems)
             self._numbers.update(set(item.numbers))
             self._size += 1
 
-    def of_word(self, word: str) -> float:
-        """Return the rarity of a stem."""
-        rarity = self._of_word.get(word)
-        if rarity is None:
-            rarity = log((self._size + 1) / (self._words[word] + 0.5))
-            self._of_word[word] = rarity
-        return rarity
+    def _compute(self, word: str) -> float:
+        return log((self._size + 1) / (self._words[word] + 0.5))
 
     def of_numbers(self, numbers: Counter[Number]) -> float:
         """Return the sum of the rarity of numbers."""
@@ -85,7 +82,7 @@ class Rarity:
         if total is None:
             if len(self._squares) > MAX_CACHED:
                 self._squares.clear()
-            total = self._squares[stems] = fsum(self.of_word(word) ** 2 for word in stems)
+            total = self._squares[stems] = fsum(map(self._square_of, stems))
         return total
 
     def of_question(self, question: Question) -> float:

@@ -5,20 +5,22 @@ what both share. A batch is compared with all evaluation questions, which stay i
 shards are matched independently. Not covered: see `match`.
 """
 
+import gc
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from curator.core.arrow import ID, make_batch
 from curator.screens.candidates import POSTINGS, Index, index_items, select_questions
 from curator.screens.match import Match, Matcher
-from curator.screens.question import Question, answer_otherwise, read_question
+from curator.screens.question import Number, Question, answer_otherwise, read_question
 from datastore.engine import Engine
 
 AT_ONCE = 2_000
@@ -63,9 +65,11 @@ class Items:
     def __init__(self, postings: pa.Table) -> None:
         """`postings` are the rows of `index_items`."""
         self._index = Index(postings)
-        listed = zip(postings["item"].to_pylist(), postings["members"].to_pylist(), strict=True)
-        self._members = {item: _read_members(members) for item, members in listed if members}
-        self._matcher = Matcher(members[0].question for _, members in sorted(self._members.items()))
+        items = postings.filter(pc.is_valid(postings["members"])).select(["item", "members"])
+        with _pause_collector():
+            listed = zip(*(column.to_pylist() for column in items.columns), strict=True)
+            self._members = {item: _read_members(members) for item, members in sorted(listed)}
+            self._matcher = Matcher(members[0].question for members in self._members.values())
 
     def match(self, batch: pa.RecordBatch) -> Iterator[Found]:
         """Yield each question of a batch of `select_questions` that has matches, once per id."""
@@ -74,8 +78,9 @@ class Items:
             rows.setdefault(row, []).append(item)
         seen = set[bytes]()
         texts = batch.select(["id", "question", "folded", "gold", "choices"])
-        for row, items in rows.items():
-            id_, text, folded, gold, choices = (column[row].as_py() for column in texts.columns)
+        columns = texts.take(pa.array(rows, pa.int64())).columns
+        found = zip(*(column.to_pylist() for column in columns), rows.values(), strict=True)
+        for id_, text, folded, gold, choices, items in found:
             if id_ in seen:
                 continue
             seen.add(id_)
@@ -98,6 +103,18 @@ class Items:
                 if match.golds == "equal" or match.level != "reworded"
             ]
         return matches
+
+
+@contextmanager
+def _pause_collector() -> Iterator[None]:
+    """Switch the garbage collector off, which visits all items again and again as they are read."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _read_members(rows: Sequence[Mapping[str, Any]]) -> list[Member]:
@@ -163,7 +180,7 @@ def _evidence(question: str, member: Member, match: Match) -> dict[str, str]:
     }
 
 
-def _show(number: Fraction) -> str:
+def _show(number: Number) -> str:
     """Return a number as text; Python refuses that to very long ones."""
     bits = max(number.numerator.bit_length(), number.denominator.bit_length())
     return str(number) if bits < MAX_BITS else f"(a number of {bits:,} bits)"

@@ -179,7 +179,7 @@ def stem(word: str) -> str:
 
 def _read(tokens: Sequence[str]) -> tuple[frozenset[str], tuple[Number, ...]]:
     """Return the stems of the words and the numbers, also those that are written in words."""
-    stems = {stem(token) for token in set(tokens) - NO_STEMS if is_word(token)}
+    stems = {stem(token) for token in set(tokens) - NO_STEMS if token[0].isalpha()}
     numbers: list[Number] = []
     whole: Number = 0  # what a word for a number adds to: of "two thousand five", two thousand
     for place in [n for n, token in enumerate(tokens) if token[0] in DIGITS or token in VALUED]:
