@@ -147,9 +147,9 @@ class Matcher:
         if common >= min(PHRASE, NEARLY * len(item.tokens)):
             return True
         # Without a number in common, the score is less than REWORDED.
-        if question.number_counts.keys() & item.number_counts.keys():
-            if self._score(question, item, None) >= REWORDED:
-                return True
+        numbers = question.number_counts.keys() & item.number_counts.keys()
+        if numbers and self._score(question, item, None) >= REWORDED:
+            return True
         total = missing = 0.0
         for token, times in its.items():
             information = self._information_of(token)
