@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from curator.core.arrow import make_array
 from curator.core.errors import CuratorError, UsageError
 from curator.core.words import counted, verb
 from curator.release import splits
@@ -81,6 +82,9 @@ class Exported:
 
 
 DEFAULT_OPTIONS = ExportOptions()
+
+_READ = ("id", "subset", "kind", "instruction", "text")
+"""Columns that are read for every format of rows: to order them and to count their tokens."""
 
 
 def export(
@@ -180,11 +184,10 @@ def _count_tokens(
     for batch in batches:
         names = ["kind", "instruction", "text"]
         names += [THOUGHT] if THOUGHT in batch.schema.names else []
-        for row_id, *values in zip(
-            *(batch.column(name).to_pylist() for name in ("id", *names)), strict=True
-        ):
-            if row_id <= last:
-                tokens.add(*values)
+        few = [row_id <= last for row_id in batch.column("id").to_pylist()]
+        counted = batch.filter(make_array(few, pa.bool_()))
+        for values in zip(*(counted.column(name).to_pylist() for name in names), strict=True):
+            tokens.add(*values)
         yield batch
 
 
@@ -216,10 +219,11 @@ def _select(
     if form.steps:
         labelled = read(partial(splits.select_labelled, options.held_out, split))
         return select_labelled(labelled, done.labelled, done.left_out)
-    rows = read(partial(splits.select_split, options.held_out, split))
+    select = partial(splits.select_split, options.held_out, split)
     if form.prompts:
-        return select_prompts(rows, done.left_out, folder, options.certificate)
-    return rows
+        return select_prompts(read(select), done.left_out, folder, options.certificate)
+    columns = dict.fromkeys((*_READ, *form.columns))
+    return read(partial(splits.select_columns, list(columns), select))
 
 
 def misjudged_file(target: Path) -> Path:

@@ -3,9 +3,10 @@
 In: the SELECTs of some rows, and the share of questions to hold out. Out: SQL text.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from curator.versions.rows import RowsSql
+from curator.versions.rows import RowsSql, Select
 from datastore.engine import literal
 
 
@@ -32,6 +33,11 @@ def select_split(held_out: float, split: str, sql: RowsSql) -> str:
     if not held_out:
         return sql.rows
     return f"SELECT * FROM ({split_sql(sql.rows, held_out)}) WHERE split = {literal(split)}"
+
+
+def select_columns(columns: Sequence[str], select: Select, sql: RowsSql) -> str:
+    """SELECT of some columns of another SELECT; DuckDB then does not read the others."""
+    return f"SELECT {', '.join(columns)} FROM ({select(sql)})"
 
 
 def select_questions(sql: RowsSql) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curator.core.arrow import make_array
 from curator.core.errors import UsageError, unknown_name
 from curator.versions.content import content_of, objects_of
 from curator.versions.queries import (
@@ -257,7 +258,7 @@ def _split(
     for first in np.unique(firsts):
         for number in np.unique(numbers[firsts == first]):
             chosen = np.flatnonzero((firsts == first) & (numbers == number))
-            yield (str(first), int(number)), batch.take(pa.array(chosen))
+            yield (str(first), int(number)), batch.take(make_array(chosen.tolist(), pa.int64()))
 
 
 @overload

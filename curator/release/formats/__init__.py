@@ -26,19 +26,28 @@ FORMATS: dict[str, Format] = {
         ".json",
         "the format of the released MathInstruct: source, output, instruction",
         alpaca.array,
+        columns=alpaca.COLUMNS,
         needs_solution=True,
     ),
     "alpaca-jsonl": Format(
-        ".jsonl", "the same three keys as JSON Lines", alpaca.lines, needs_solution=True
+        ".jsonl",
+        "the same three keys as JSON Lines",
+        alpaca.lines,
+        columns=alpaca.COLUMNS,
+        needs_solution=True,
     ),
     "messages": Format(
         ".jsonl",
         "chat messages of a user and an assistant, programs of TIR as tool calls",
         messages.lines,
+        columns=messages.COLUMNS,
         thoughts=True,
     ),
     "prompt-completion": Format(
-        ".jsonl", "prompt and completion, separated as TRL joins them", prompt_completion.lines
+        ".jsonl",
+        "prompt and completion, separated as TRL joins them",
+        prompt_completion.lines,
+        columns=prompt_completion.COLUMNS,
     ),
     "parquet": Format(
         ".parquet", "all columns, including question and gold answer", parquet.table, thoughts=True

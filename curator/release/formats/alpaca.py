@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, BinaryIO
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_COLUMNS = {"source": "release_as", "output": "text", "instruction": "instruction"}
+COLUMNS = ("release_as", "text", "instruction")
+"""The columns that these formats write."""
 _raw = JSONEncoder(ensure_ascii=False).encode
 
 
@@ -42,14 +43,18 @@ def array(batches: "Iterator[pa.RecordBatch]", out: BinaryIO) -> int:
 def lines(batches: "Iterator[pa.RecordBatch]", out: BinaryIO) -> int:
     """Write JSON Lines in UTF-8 with the same keys."""
     rows = 0
-    for values in _texts(batches):
-        row = dict(zip(_COLUMNS, values, strict=True))
-        out.write(_raw(row).encode() + b"\n")
+    for source, output, instruction in _texts(batches):
+        # A text alone is encoded several times as fast as a dict with texts.
+        line = (
+            f'{{"source": {_raw(source)}, "output": {_raw(output)}, '
+            f'"instruction": {_raw(instruction)}}}\n'
+        )
+        out.write(line.encode())
         rows += 1
     return rows
 
 
 def _texts(batches: "Iterator[pa.RecordBatch]") -> Iterator[tuple[str, str, str]]:
     for batch in batches:
-        columns = [batch.column(name).to_pylist() for name in _COLUMNS.values()]
+        columns = [batch.column(name).to_pylist() for name in COLUMNS]
         yield from zip(*columns, strict=True)

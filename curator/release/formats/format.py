@@ -126,7 +126,9 @@ class Format:
     about: str
     """Short description."""
     write_batches: "Callable[[Iterator[pa.RecordBatch], BinaryIO], int]"
-    """Write batches of `COLUMNS` to an open file and return the number of rows."""
+    """Write batches of `columns` to an open file and return the number of rows."""
+    columns: Sequence[str] = COLUMNS
+    """Those of `COLUMNS` that `write_batches` reads."""
     needs_solution: bool = False
     """Whether the format cannot state a question without a solution."""
     thoughts: bool = False
@@ -150,7 +152,7 @@ class Format:
     def write(
         self, batches: "Iterator[pa.RecordBatch]", target: Path, overwrite: bool = False
     ) -> int:
-        """Write rows with at least the columns `COLUMNS` to `target` and return their number.
+        """Write rows with at least the columns `columns` to `target` and return their number.
 
         The file gets its name when its last byte is on disk. Raises BadTarget if the file exists
         and `overwrite` is false, StoreError if it cannot be written.

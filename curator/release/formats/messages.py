@@ -19,12 +19,14 @@ from curator.release.formats.format import THOUGHT
 if TYPE_CHECKING:
     import pyarrow as pa
 
+COLUMNS = ("id", "release_as", "kind", "instruction", "text", "gold")
+"""The columns that this format writes, besides a thought."""
+
 _encode = JSONEncoder(ensure_ascii=False).encode
 
 
 def _columns(batch: "pa.RecordBatch") -> list[str]:
-    names = ["id", "release_as", "kind", "instruction", "text", "gold"]
-    return [*names, THOUGHT] if THOUGHT in batch.schema.names else names
+    return [*COLUMNS, *([THOUGHT] if THOUGHT in batch.schema.names else [])]
 
 
 def _answer(kind: str, text: str) -> list[dict[str, Any]]:

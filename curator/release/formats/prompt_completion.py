@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 SEPARATOR = "\n"
 """End of every prompt. A model that was trained on these rows needs it after its question, too."""
 
+COLUMNS = ("id", "release_as", "instruction", "text", "gold")
+"""The columns that this format writes."""
+
 _encode = JSONEncoder(ensure_ascii=False).encode
 
 
@@ -27,7 +30,7 @@ def lines(batches: "Iterator[pa.RecordBatch]", out: BinaryIO) -> int:
     """Write JSON Lines in UTF-8."""
     rows = 0
     for batch in batches:
-        for row in batch.select(["id", "release_as", "instruction", "text", "gold"]).to_pylist():
+        for row in batch.select(list(COLUMNS)).to_pylist():
             text = row["text"].lstrip()
             line = {
                 "prompt": row["instruction"].rstrip() + SEPARATOR,
