@@ -1,7 +1,5 @@
 """Check `agreement`: independent answers to a new problem agree on its gold answer."""
 
-from dataclasses import replace
-
 from curator.checks.candidate import Candidate
 from curator.checks.check import Check
 from curator.core.model import Verdict
@@ -14,7 +12,7 @@ def check_agreement(candidate: Candidate, version: int) -> Verdict | None:
     """
     if candidate.agreement is None:
         return None
-    return replace(candidate.agreement, row_id=candidate.row_id, version=version)
+    return candidate.agreement._replace(row_id=candidate.row_id, version=version)
 
 
 CHECK = Check(

@@ -1,6 +1,6 @@
 """The input of every check: one rationale, what it should arrive at, and the evidence about it."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from curator.answers import Equivalence, Steps
 from curator.checks.replay_result import Replay
@@ -11,9 +11,10 @@ MAX_CHARACTERS = 400_000
 """About 100,000 tokens: the reasoning that published models write about one problem is shorter."""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A rationale with its gold answer.
+
+    A tuple, since a build makes one or two per row: a frozen dataclass takes four times as long.
 
     The fields from `execution` on are evidence, which `collect_evidence` sets. Each is None until
     it is collected, or if the candidate has no such evidence.

@@ -5,7 +5,6 @@ those may look their results up in a cache. Out: the same candidates with that e
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 
 from curator.answers import (
     DIGITS,
@@ -75,8 +74,7 @@ def collect_evidence(
         zip(distinct, compare(distinct), strict=True)
     )
     found_evidence = [
-        replace(
-            each,
+        each._replace(
             execution=executions.get(each.text) if each.kind == "PoT" else None,
             answer=answer,
             equivalence=equivalences.get(pair),
@@ -102,7 +100,7 @@ def _add_replays(
         return list(candidates)
     replays = replay_traces(candidates, [each.answer for each in candidates], run, compare)
     return [
-        replace(each, replay=replay, execution=_last_execution(replay.session, len(replay.blocks)))
+        each._replace(replay=replay, execution=_last_execution(replay.session, len(replay.blocks)))
         if replay
         else each
         for each, replay in zip(candidates, replays, strict=True)

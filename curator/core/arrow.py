@@ -94,9 +94,9 @@ def _rationales(rationales: Sequence[Rationale]) -> list[Sequence[object]]:
 
 
 def _verdicts(verdicts: Sequence[Verdict]) -> list[Sequence[object]]:
-    plain = list(zip(*map(_VERDICT_VALUES, verdicts), strict=True))
+    *plain, evidence = zip(*verdicts, strict=True)
     encode = _EVIDENCE.encode
-    return [*plain, [encode(v.evidence) if v.evidence else "{}" for v in verdicts]]
+    return [*plain, [encode(each) if each else "{}" for each in evidence]]
 
 
 def _quarantined(records: Sequence[QuarantinedRecord]) -> list[Sequence[object]]:
@@ -109,7 +109,6 @@ def _quarantined(records: Sequence[QuarantinedRecord]) -> list[Sequence[object]]
 
 _PROBLEM_VALUES = attrgetter(*PROBLEMS.names)
 _RATIONALE_VALUES = attrgetter(*RATIONALES.names)
-_VERDICT_VALUES = attrgetter(*VERDICTS.names[:-1])
 _LABELLED_STEPS = attrgetter(LABELLED_STEPS.name)
 _COLUMNS: Mapping[type, Callable[[Any], list[Sequence[object]]]] = {
     Problem: _problems,

@@ -172,8 +172,10 @@ class Problem:
     """The id, where it was stored with the other fields; otherwise it is computed."""
 
     def __post_init__(self, stored_id: bytes) -> None:
-        parts = (self.source, self.question, self.gold, *self.choices)
-        object.__setattr__(self, "id", stored_id or content_id("problem", *parts))
+        if not stored_id:
+            parts = (self.source, self.question, self.gold, *self.choices)
+            stored_id = content_id("problem", *parts)
+        object.__setattr__(self, "id", stored_id)
 
     @property
     def whole_solution(self) -> str:
@@ -214,9 +216,11 @@ class Rationale:
         object.__setattr__(self, "id", rationale_id(self.problem_id, *parts, self.copy))
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """The result of a check or a screen for one row."""
+class Verdict(NamedTuple):
+    """The result of a check or a screen for one row.
+
+    A tuple, since a build makes one or more per row: a frozen dataclass takes four times as long.
+    """
 
     row_id: bytes
     check: str
@@ -227,7 +231,7 @@ class Verdict:
     reason: str = ""
     """One of a few fixed texts (`contradicts the gold`, `timeout`, `duplicate`); empty when passed,
     unless the row is reported."""
-    evidence: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    evidence: Mapping[str, str] = {}
     """What the outcome rests on: gold, answer, rule, evaluation item. Strings only, no times."""
 
 

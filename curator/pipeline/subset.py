@@ -18,7 +18,7 @@ from curator.pipeline.stages.apply_errata import apply_errata
 from curator.pipeline.stages.check import CODE as CHECK_CODE
 from curator.pipeline.stages.check import check, check_params
 from curator.pipeline.stages.copies import CODE as COPIES_CODE
-from curator.pipeline.stages.copies import number_all
+from curator.pipeline.stages.copies import Pair, number_all
 from curator.pipeline.stages.fill_gold import fill_gold, gold_index
 from curator.pipeline.stages.generate import generate, missing_teachers
 from curator.pipeline.stages.ingest import ingest, problems_of
@@ -133,9 +133,14 @@ def _run(
     shards = [Shard(partial(rows, each[1]), each) for each in calls]
     results = run_shards(context, write_and_check, shards, "writing and checking")
     by_subset: dict[str, list[tuple[Outputs | None, Outputs]]] = {name: [] for name in ready}
-    for (name, *_), outputs in zip(calls, results, strict=True):
-        by_subset[name].append(outputs)
-    done = {name: _join(context, name, *each, by_subset[name]) for name, each in ready.items()}
+    pairs: dict[str, list[Pair]] = {name: [] for name in ready}
+    for (name, _, rationales, _), (wrote, checked) in zip(calls, results, strict=True):
+        by_subset[name].append((wrote, checked))
+        written = wrote.objects["rationales"] if wrote else rationales
+        pairs[name].append((written, checked.objects["verdicts"]))
+    several = {name: (ready[name][0].problems, each) for name, each in pairs.items() if each[1:]}
+    numbered = number_all(context, several)
+    done = {name: _join(by_subset[name], pairs[name], numbered.get(name)) for name in ready}
     for name, outputs in done.items() if not context.dry else ():
         made = partial(lambda each: (each.objects, each.counts), outputs)
         context.once(*_whole(context, *ready[name]), made, name)
@@ -213,29 +218,23 @@ def _start(
 
 
 def _join(
-    context: BuildContext,
-    name: str,
-    state: SubsetState,
-    written: Rationales,
     shards: Sequence[tuple[Outputs | None, Outputs]],
+    pairs: Sequence[Pair],
+    numbered: tuple[list[Pair], int] | None,
 ) -> Outputs:
     """Return objects `rationales:NUMBER` and `verdicts:NUMBER` of a subset.
 
     Counts: those of stage `write` as `write|NAME`, those of stage `check` as `check|NAME`.
+    `numbered` are the result of `number_all`; None for a subset of one shard.
     """
     counts: Counter[str] = Counter()
-    pairs = []
-    for (wrote, checked), rationales in zip(shards, written.shards, strict=True):
+    for wrote, checked in shards:
         counts.update(
             {f"{WRITE}{key}": count for key, count in (wrote.counts if wrote else {}).items()}
         )
         counts.update({f"{CHECK}{key}": count for key, count in checked.counts.items()})
-        pairs.append(
-            (wrote.objects["rationales"] if wrote else rationales, checked.objects["verdicts"])
-        )
-    if len(pairs) > 1:
-        pairs, problems = number_all(context, name, state.problems, pairs)
-        counts[f"{WRITE}problems"] = problems
+    if numbered:
+        pairs, counts[f"{WRITE}problems"] = numbered
     objects: dict[str, str] = {}
     for number, (rationales, verdicts) in enumerate(pairs):
         objects |= {f"{RATIONALES}{number:06d}": rationales, f"{VERDICTS}{number:06d}": verdicts}

@@ -192,6 +192,6 @@ def check_columns(source: Source, opened: SourceFiles) -> None:
 
 def _length(problem: Problem) -> int:
     """Return the number of characters of the texts that upstream wrote."""
-    texts = (problem.question, problem.gold, problem.solution, problem.program, problem.field)
-    steps = sum(len(step.text) for step in problem.labelled_steps)
-    return sum(map(len, texts)) + sum(map(len, problem.choices)) + steps
+    length = len(problem.question) + len(problem.gold) + len(problem.solution)
+    length += len(problem.program) + len(problem.field) + sum(map(len, problem.choices))
+    return length + sum([len(step.text) for step in problem.labelled_steps])

@@ -20,7 +20,7 @@ def stricter(candidate: Candidate, version: int) -> Verdict | None:
     """A newer version of `answer` that rejects negative answers."""
     verdict = CHECKS_BEFORE["answer"].run(candidate, version)
     if verdict and candidate.answer and candidate.answer.text.startswith("-"):
-        return replace(verdict, outcome="failed", reason="negative", version=version)
+        return verdict._replace(outcome="failed", reason="negative", version=version)
     return verdict
 
 
@@ -84,7 +84,7 @@ def test_the_diff_lists_verdicts_that_changed_on_rows_outside_both_versions(
         """A newer version of `answer` that leaves wrong answers undecided."""
         verdict = CHECKS_BEFORE["answer"].run(candidate, version)
         if verdict and verdict.outcome == "failed":
-            return replace(verdict, outcome="undecided", reason="not sure", version=version)
+            return verdict._replace(outcome="undecided", reason="not sure", version=version)
         return verdict
 
     monkeypatch.setitem(CHECKS, "answer", replace(CHECKS["answer"], version=9, run=softer))

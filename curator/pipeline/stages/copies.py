@@ -5,7 +5,7 @@ verdicts. Out: the same shards, in which the copies are numbered over all of the
 problems. Few shards change, and of those only ids and copy numbers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -29,37 +29,52 @@ Pair = tuple[str, str]
 
 
 def number_all(
-    context: BuildContext, name: str, problems: Sequence[str], shards: Sequence[Pair]
-) -> tuple[list[Pair], int]:
-    """Return the shards with all copies numbered, and the number of different problems."""
-    found = _find_copies(context, name, problems, [rationales for rationales, _ in shards])
+    context: BuildContext, subsets: Mapping[str, tuple[Sequence[str], Sequence[Pair]]]
+) -> dict[str, tuple[list[Pair], int]]:
+    """Return the shards of each subset with all copies numbered, and its number of problems.
+
+    `subsets` has the objects of problems and the shards of each subset. The shards of all subsets
+    are numbered together, so that no process waits for the last shard of each subset.
+    """
+    rows, total = context.store.objects.rows, context.store.objects.total_rows
+    written = [
+        (name, list(problems), [rationales for rationales, _ in shards])
+        for name, (problems, shards) in subsets.items()
+    ]
+    finding = [Shard(partial(total, each[1]), each) for each in written]
+    found = run_shards(context, find_copies, finding, "finding copies")
+    done = {
+        name: (list(shards), outputs.counts["problems"])
+        for (name, (_, shards)), outputs in zip(subsets.items(), found, strict=True)
+    }
+    changed = [
+        (name, outputs.objects["copies"], number)
+        for name, outputs in zip(subsets, found, strict=True)
+        for number in _find_changed(context, outputs)
+    ]
+    numbering = []
+    for name, copies, number in changed:
+        rationales, verdicts = done[name][0][number]
+        arguments = (name, rationales, verdicts, copies, number)
+        numbering.append(Shard(partial(rows, rationales), arguments))
+    numbered = run_shards(context, number_shard, numbering, "numbering copies")
+    for (name, _, number), outputs in zip(changed, numbered, strict=True):
+        done[name][0][number] = (outputs.objects["rationales"], outputs.objects["verdicts"])
+    return done
+
+
+def _find_changed(context: BuildContext, found: Outputs) -> list[int]:
+    """Return the numbers of the shards in which a rationale gets another number."""
     if not found.counts["copies"]:
-        return list(shards), found.counts["problems"]
-    rows_of = context.store.objects.rows
-    rows = context.store.objects.read(found.objects["copies"])
-    changed = sorted({one for batch in rows for one in batch.column("shard").unique().to_pylist()})
-    done = run_shards(
-        context,
-        number_shard,
-        [
-            Shard(
-                partial(rows_of, shards[each][0]),
-                (name, *shards[each], found.objects["copies"], each),
-            )
-            for each in changed
-        ],
-        f"numbering copies in {name}",
-    )
-    numbered = list(shards)
-    for number, outputs in zip(changed, done, strict=True):
-        numbered[number] = (outputs.objects["rationales"], outputs.objects["verdicts"])
-    return numbered, found.counts["problems"]
+        return []
+    rows = context.store.objects.read(found.objects["copies"], ["shard"])
+    return sorted({one for batch in rows for one in batch.column("shard").unique().to_pylist()})
 
 
-def _find_copies(
+def find_copies(
     context: BuildContext, name: str, problems: Sequence[str], rationales: Sequence[str]
 ) -> Outputs:
-    """Write object `copies`. Counts: copies, problems."""
+    """Write object `copies` of a subset. Counts: copies, problems."""
     objects = context.store.objects
 
     def make() -> tuple[dict[str, str], dict[str, int]]:

@@ -231,11 +231,9 @@ def _read_list_piece(path: Path, name: str, piece: Piece) -> Iterator[Record]:
         last = piece.stop == file.seek(0, 2)
         file.seek(piece.start)
         text = file.read(piece.stop - piece.start).decode("utf-8", "surrogateescape")
-    # The comma in front of the next piece is the end of this one's list.
-    elements = text if last else text.rstrip()[:-1] + "]"
     count = 0
     try:
-        for value in json_array.read_whole(elements):
+        for value in json_array.read_whole(text, last):
             count += 1
             yield _check_object(f"{name}:{piece.before + count}", value)
     except (ValueError, RecursionError):

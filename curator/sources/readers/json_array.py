@@ -98,15 +98,18 @@ def read_elements(stream: TextIO, brackets: Brackets) -> Iterator[object | Malfo
         yield element
 
 
-def read_whole(text: str) -> Iterator[object]:
+def read_whole(text: str, closed: bool) -> Iterator[object]:
     """Yield the elements of a list in memory, whose opening bracket is left out.
 
-    Raises ValueError or RecursionError where `read_elements` yields Malformed.
+    A list that is not `closed` ends with the text, behind the comma of its last element. Raises
+    ValueError or RecursionError where `read_elements` yields Malformed.
     """
     at = 0
     while True:
         at = _SPACE.match(text, at).end()  # type: ignore[union-attr]  # it matches everywhere
-        if text.startswith("]", at):
+        if at == len(text) and not closed:
+            return
+        if closed and text.startswith("]", at):
             break
         element, end = DECODER.raw_decode(text, at)
         if end - at > LONGEST:

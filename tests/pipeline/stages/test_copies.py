@@ -78,7 +78,10 @@ def test_copies_are_numbered_as_in_one_list_of_all_rationales(
         all_rationales += rationales
         sizes.append(len(shard))
     expected = list(CopyNumbers().number(all_rationales))
-    done, count = number_all(context, "cot", problems, pairs)
+    subsets = dict.fromkeys(("cot", "the same again"), (problems, pairs))
+    numbered_all = number_all(context, subsets)
+    assert numbered_all["the same again"] == numbered_all["cot"], "each subset is numbered alone"
+    done, count = numbered_all["cot"]
     assert count == len({problem for shard in shards for problem, _ in shard})
     assert [objects.rows(rationales) for rationales, _ in done] == sizes
     rows = [row for rationales, _ in done for row in read(context, rationales)]
@@ -115,5 +118,5 @@ def test_many_shards_need_little_memory(
         ]
         batches = arrow.to_batches(rationales, arrow.RATIONALES)
         pairs.append((objects.write(batches, arrow.RATIONALES), verdicts))
-    done, _ = number_all(context, "cot", [problems], pairs)
+    done, _ = number_all(context, {"cot": ([problems], pairs)})["cot"]
     assert [one != other for one, other in zip(done, pairs, strict=True)] == [False] + [True] * 39
