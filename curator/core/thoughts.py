@@ -26,6 +26,8 @@ MARK = re.compile(
     r"|<\|channel\|>(?:analysis|(?P<final>final))",
     re.I,
 )
+_SIDE = re.compile("/|begin_|end_|analysis|final")
+"""What a mark that opens a thought and the mark that closes it do not share."""
 _HINTS = ("think", "thought", "reasoning", "scratchpad", "reflection", "channel|>")
 """Words without which a text has no mark: a cheap check before the pattern."""
 _AROUND = (
@@ -71,14 +73,25 @@ class Trace:
 
 
 def find_marks(text: str) -> Iterator[Mark]:
-    """Yield the marks of thoughts in a text."""
+    """Yield the marks of thoughts in a text.
+
+    Within a thought, a mark that closes thoughts of another name is a part of it.
+    """
     if "<" not in text and "[" not in text and "◁" not in text:
         return
     lowered = text.lower()
     if not any(hint in lowered for hint in _HINTS):
         return
+    opened: set[str] = set()
     for match in MARK.finditer(text):
-        yield Mark(match.start(), match.end(), any(match.groups()))
+        closes, name = any(match.groups()), _SIDE.sub("", match[0].lower())
+        if not closes:
+            opened.add(name)
+        elif opened and name not in opened:
+            continue
+        else:
+            opened.clear()
+        yield Mark(match.start(), match.end(), closes)
 
 
 def rewrite_marks(text: str, pairs: Sequence[Pair]) -> str:

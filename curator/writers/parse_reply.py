@@ -104,7 +104,7 @@ def strip_thoughts(text: str) -> str | None:
     tags = list(_THOUGHT_TAG.finditer(text))
     closing = [tag.end() for tag in tags if tag[1]]  # the opening tag may be in the prompt
     start = closing[-1] if closing else 0
-    if any(tag.start() >= start for tag in tags):
+    if any(not tag[1] for tag in tags):
         return None
     start_of_answer = answer_start(text[start:])  # after `<|end_of_thought|>` and the like
     return None if start_of_answer is None else text[start + start_of_answer :]

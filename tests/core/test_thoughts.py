@@ -41,12 +41,19 @@ def test_thought_and_answer_are_split_whatever_the_marks(marks: tuple[str, str])
         ("</think>b", "empty thought", 0),
         ("<think>a</think> \n", "no answer", 16),
         ("<|begin_of_thought|>a<|end_of_thought|><|begin_of_solution|>", "no answer", 39),
+        ("<think>a</thinking>b", "unclosed thought", 0),
+        ("<think>a[/THINK]b", "unclosed thought", 0),
+        ("<think>a</think>b</thinking>c", "doubled thought", 8),
     ],
 )
 def test_a_text_with_broken_marks_is_not_split(text: str, fault: str, place: int) -> None:
     trace = read_trace(text)
     assert trace and (trace.fault, trace.place) == (fault, place)
     assert split_thought(text) == ("", text)
+
+
+def test_a_thought_may_name_marks_that_close_others() -> None:
+    assert split_thought("<think>Not </thinking>.</think>5") == ("Not </thinking>.", "5")
 
 
 def test_a_text_without_marks_is_all_answer() -> None:
