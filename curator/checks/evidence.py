@@ -16,12 +16,13 @@ from curator.answers import (
     read_steps,
     render_answer,
 )
+from curator.answers.extract.regions import answer_start
 from curator.checks.candidate import Candidate
 from curator.checks.check import ComparePairs, Evidence, Pair, RunPrograms
 from curator.checks.replay import replay_traces
 from curator.core.model import Answer
 from curator.core.thoughts import split_thought
-from curator.core.turns import find_final_text, find_turns
+from curator.core.turns import find_final_text, find_turns, hide_blocks
 from curator.sandbox import Execution
 from curator.sandbox.execution import find_last_line
 from curator.sandbox.session import Session
@@ -125,7 +126,7 @@ def _gold_pair(candidate: Candidate, answer: Answer | None) -> Pair | None:
 
 def _read_thought(candidate: Candidate) -> Answer | None:
     """Return the answer that the end of a thought states; None without a well-formed thought."""
-    thought = split_thought(candidate.solution)[0] if candidate.kind == "CoT" else ""
+    thought = split_thought(candidate.solution, candidate.kind)[0]
     return extract(thought[-CONCLUSION:], candidate.choices) if thought else None
 
 
@@ -143,11 +144,14 @@ def _read_steps(candidate: Candidate) -> Steps | None:
 def extract_answer(candidate: Candidate, executions: Mapping[str, Execution]) -> Answer | None:
     """Return the final answer of a text, or of the output of a program that ended well.
 
-    That of a TIR is stated by the text behind its last output, or else by that output.
+    That of a TIR is stated by the text behind its last output, or else by that output. A TIR whose
+    thought is not closed states none, as a text without programs.
     """
     if candidate.kind == "CoT":
         return extract(candidate.solution, candidate.choices)
     if candidate.kind == "TIR":
+        if answer_start(hide_blocks(candidate.solution)) is None:
+            return None
         turns = find_turns(candidate.solution)
         stated = extract(find_final_text(turns), candidate.choices)
         outputs = [turn.text for turn in turns if turn.kind == "output"]

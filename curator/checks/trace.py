@@ -1,9 +1,10 @@
 """Check `trace`: a long text is complete, has one closed thought, and does not repeat itself.
 
 A trace is a text with the mark of a thought (`curator.core.thoughts`) or of at least `LONG`
-characters; the check does not apply to other texts, or to programs. Each reason comes with its
-place, the offset in the text as its author wrote it. All reasons that apply are stated: the first
-one as reason, the others as evidence `also`.
+characters; the check does not apply to other texts, or to programs alone. Of a tool-integrated
+text, what programs print is not read, and neither are marks of thoughts in programs. Each reason
+comes with its place, the offset in the text as its author wrote it. All reasons that apply are
+stated: the first one as reason, the others as evidence `also`.
 """
 
 import re
@@ -15,7 +16,8 @@ from curator.checks.check import Check
 from curator.checks.loops import find_loops
 from curator.core.languages import NAMES, find_switch
 from curator.core.model import Verdict
-from curator.core.thoughts import Trace, read_trace
+from curator.core.thoughts import Trace, read_rationale
+from curator.core.turns import find_turns
 
 LONG = 2_000
 """Minimum number of characters of a trace without a thought."""
@@ -45,20 +47,30 @@ Found = tuple[str, dict[str, str]]
 def check_trace(candidate: Candidate, version: int) -> Verdict | None:
     """Return passed, or failed with the first defect as reason; None for what is not a trace."""
     text = candidate.solution
-    trace = read_trace(text) if candidate.kind == "CoT" else None
-    if candidate.kind != "CoT" or (trace is None and len(text) < LONG):
+    trace = read_rationale(candidate.kind, text)
+    if candidate.kind == "PoT" or (trace is None and len(text) < LONG):
         return None
     size = {}
     if trace:
         start, end = trace.thought
         size = {"thought": f"{end - start:,} characters"}
-    found = list(_find(candidate, text, trace))
+    found = list(_find(candidate, _without_outputs(candidate), trace))
     if not found:
         return Verdict(candidate.row_id, "trace", version, "passed", "", size)
     reason, evidence = found[0]
     others = ", ".join(other for other, _ in found[1:])
     also = {"also": others} if others else {}
     return Verdict(candidate.row_id, "trace", version, "failed", reason, evidence | size | also)
+
+
+def _without_outputs(candidate: Candidate) -> str:
+    """Return the text of a candidate with blanks for the outputs of its programs."""
+    text, parts, place = candidate.solution, list[str](), 0
+    for turn in find_turns(text) if candidate.kind == "TIR" else ():
+        if turn.kind == "output":
+            parts += [text[place : turn.start], " " * (turn.end - turn.start)]
+            place = turn.end
+    return "".join([*parts, text[place:]])
 
 
 def _find(candidate: Candidate, text: str, trace: Trace | None) -> Iterator[Found]:
@@ -100,7 +112,7 @@ def _find_disagreement(candidate: Candidate) -> dict[str, str]:
 def _find_cut(candidate: Candidate, text: str) -> str:
     """Return the end of a text that stops in the middle of a sentence or formula; else empty.
 
-    A text whose last line states its answer is complete.
+    A text whose last line states its answer is complete, as is one that ends with an output.
     """
     end = text.rstrip()
     line_start = max(end.rfind("\n") + 1, len(end) - _TAIL)
@@ -126,10 +138,10 @@ def _has_open_formula(text: str) -> bool:
 
 
 CHECK = Check(
-    1,
+    2,
     check_trace,
     "a long text is complete, with one closed thought before its answer, and without loops",
     proves="form",
     needs=("answer", "thought_agrees"),
-    audited_kinds=("CoT",),
+    audited_kinds=("CoT", "TIR"),
 )

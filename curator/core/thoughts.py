@@ -17,6 +17,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from curator.core.model import Kind
+from curator.core.turns import hide_blocks
+
 NAMES = ("think", "thinking", "thoughts?", "reasoning", "scratchpad", "reflection")
 """Tags that enclose a thought, as parts of a pattern."""
 MARK = re.compile(
@@ -140,12 +143,22 @@ def read_trace(text: str) -> Trace | None:
     return Trace(thought, answer)
 
 
-def split_thought(text: str) -> tuple[str, str]:
+def read_rationale(kind: Kind, text: str) -> Trace | None:
+    """Return where thought and answer of a rationale are; None without the mark of a thought.
+
+    A program has no thought. Marks that a program of a TIR contains or prints do not count.
+    """
+    if kind == "PoT":
+        return None
+    return read_trace(hide_blocks(text) if kind == "TIR" else text)
+
+
+def split_thought(text: str, kind: Kind = "CoT") -> tuple[str, str]:
     """Return thought and answer without their marks.
 
     A text without exactly one closed thought before its answer is all answer: ("", text).
     """
-    trace = read_trace(text)
+    trace = read_rationale(kind, text)
     if trace is None or trace.fault:
         return "", text
     return text[slice(*trace.thought)], text[slice(*trace.answer)]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curator.core.thoughts import find_marks, read_trace
+from curator.core.thoughts import find_marks, split_thought
 from curator.core.turns import hide_blocks
 from curator.release.attempts import Pairing
 from curator.release.formats.format import THOUGHT, Thoughts
@@ -31,7 +31,7 @@ def place_thoughts(
         return
     for batch in batches:
         kinds, texts = (batch.column(name).to_pylist() for name in ("kind", "text"))
-        parts = [split_text(*each) for each in zip(kinds, texts, strict=True)]
+        parts = [split_thought(text or "", kind) for kind, text in zip(kinds, texts, strict=True)]
         answers = pa.array([answer for _, answer in parts], pa.string())
         batch = batch.set_column(batch.schema.get_field_index("text"), "text", answers)
         if thoughts == "apart":
@@ -61,15 +61,3 @@ def leave_out_thoughts(
 def _has_thought(kind: str, text: str | None) -> bool:
     text = text or ""
     return kind != "PoT" and any(find_marks(hide_blocks(text) if kind == "TIR" else text))
-
-
-def split_text(kind: str, text: str | None) -> tuple[str, str]:
-    """Return the thought and the answer of a row.
-
-    Marks that a program contains or prints do not count: they would cut the solution there.
-    """
-    text = text or ""
-    trace = read_trace(hide_blocks(text) if kind == "TIR" else text) if kind != "PoT" else None
-    if trace is None or trace.fault:
-        return "", text
-    return text[slice(*trace.thought)], text[slice(*trace.answer)]

@@ -80,7 +80,7 @@ class LengthCounter:
 
     def add(self, kind: str, instruction: str, text: str, thought: str = "") -> None:
         """Count a row; without a `thought` apart, it is looked for in the text."""
-        first, answer = (thought, text) if thought else split_thought(text)
+        first, answer = (thought, text) if thought else split_thought(text, kind)
         count = self._count
         parts = (count(instruction), count(first) if first else 0, count(answer))
         self._tokens.setdefault(kind, []).append(parts)

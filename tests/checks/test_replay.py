@@ -160,6 +160,25 @@ def test_programs_behind_the_last_one_that_is_read_are_not_proved(
     assert judge(tools, join_turns([*pair * (MAX_BLOCKS // 2 - 1), DONE]))[1].outcome == "passed"
 
 
+@pytest.mark.parametrize("ending", [[DONE], []])
+def test_an_unclosed_thought_states_no_answer_whatever_its_programs_print(
+    tools: tuple[Sandbox, Grader], ending: Turns
+) -> None:
+    turns: Turns = [(SAY, "<think>Let me run it."), (RUN, "print(2)"), (OUT, "2"), *ending]
+    candidate, verdict = judge(tools, join_turns(turns), check="answer")
+    assert candidate.answer is None and verdict.outcome != "passed"
+    assert level_of(candidate) == "form"
+    closed = join_turns([*turns, (SAY, "</think>The answer is 2.")])
+    assert level_of(judge(tools, closed, check="answer")[0]) == "executed"
+
+
+def test_marks_of_thoughts_that_programs_print_do_not_hide_the_answer(
+    tools: tuple[Sandbox, Grader],
+) -> None:
+    turns: Turns = [(RUN, "print('<think>', 2)"), (OUT, "<think> 2"), DONE]
+    assert level_of(judge(tools, join_turns(turns), check="answer")[0]) == "executed"
+
+
 def test_the_check_executed_judges_the_last_program(tools: tuple[Sandbox, Grader]) -> None:
     turns: Turns = [("program", "1 / 0"), ("output", ""), ("program", "2"), ("output", "2")]
     assert judge(tools, join_turns(turns), check="executed")[1].evidence == {"printed": "2"}

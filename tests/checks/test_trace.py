@@ -9,6 +9,7 @@ from curator.answers import Equivalence
 from curator.checks import CHECKS, Candidate, collect_evidence
 from curator.checks.check import Pair
 from curator.checks.loops import RUN, TIMES, find_loops
+from curator.checks.trace import CONTRADICTION
 from curator.core.model import Verdict
 from tests.paths import ROOT
 
@@ -30,7 +31,7 @@ def compare(pairs: list[Pair]) -> list[Equivalence]:
 def judge(text: str, question: str = QUESTION, kind: str = "CoT") -> Verdict | None:
     check = CHECKS["trace"]
     candidate = Candidate(b"", kind, question, text, "5", ())  # type: ignore[arg-type]
-    needs = [each for each in check.needs if kind == "CoT"]
+    needs = [each for each in check.needs if kind != "PoT"]
     (found,) = collect_evidence([candidate], needs, lambda programs: (), compare)
     return check.run(found, check.version)
 
@@ -96,6 +97,36 @@ def test_the_evidence_of_a_loop_is_its_share_its_count_and_its_first_repetition(
 def test_a_chinese_question_may_have_a_chinese_trace() -> None:
     verdict = judge("<think>三加二等于五。所以答案是 5。</think>答案是 5。", "三加二等于几?")
     assert verdict and verdict.outcome == "passed"
+
+
+def run(output: str = "5") -> str:
+    return f"```python\nprint(5)\n```\n```output\n{output}\n```\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (f"<think>Let me run it.\n{run()}It is 5.</think>\nThe answer is 5.", ""),
+        (f"<think>Let me run it.\n{run()}The answer is 5.", "unclosed thought"),
+        (f"<think>a</think><think>b\n{run()}</think>\nThe answer is 5.", "doubled thought"),
+        (f"{STEPS}{run('</think>')}The answer is 5.", ""),
+        (f"<think>\n{run()}So the answer is 6.</think>\nThe answer is 5.", CONTRADICTION),
+        (f"{SENTENCE * 30}\n{run()}The answer is 5.", "loops"),
+        (STEPS + "```python\nf(5)\n```\n" * 200 + "The answer is 5.", "loops"),
+        (f"{STEPS}{run(SENTENCE * 60)}The answer is 5.", ""),
+        (STEPS + "```python\nprint(1 +", "cut off"),
+        (STEPS + run(), ""),
+        (STEPS + run(f"{SENTENCE}and"), ""),
+        (f"{STEPS}{run()}We add the two numbers and", "cut off"),
+        (f"<think>3 + 2.\n{run()}所以等于 5.</think>\nThe answer is 5.", "switches language"),
+        (f"{run()}The answer is 5.", None),
+    ],
+)
+def test_programs_within_a_trace_are_read_and_outputs_are_not(
+    text: str, reason: str | None
+) -> None:
+    verdict = judge(text, kind="TIR")
+    assert (verdict and verdict.reason) == reason
 
 
 def test_short_texts_without_a_thought_and_programs_are_no_traces() -> None:

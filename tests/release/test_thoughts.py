@@ -8,9 +8,10 @@ import pytest
 
 from curator import build
 from curator.core.errors import UsageError
+from curator.core.model import Kind
+from curator.core.thoughts import split_thought
 from curator.release.export import ExportOptions, export
 from curator.release.formats import FORMATS, THOUGHTS, Thoughts
-from curator.release.thoughts import split_text
 from datastore.store import Store
 
 RECIPE = """\
@@ -112,12 +113,11 @@ TIR = f"Run.\n{FENCE}python\nprint('</think>')\n{FENCE}\n{FENCE}output\n</think>
     ("TIR", f"<think>Hm.</think>\n{TIR}", ("Hm.", TIR)),
     ("TIR", f"<think>{TIR}</think>\nIt is 4.", (TIR, "It is 4.")),
     ("CoT", "<think>Hm.</think>It is 4.", ("Hm.", "It is 4.")),
-    ("CoT", None, ("", "")),
 ])  # fmt: skip
 def test_a_mark_that_a_program_contains_or_prints_cuts_nothing(
-    kind: str, text: str | None, expected: tuple[str, str]
+    kind: Kind, text: str, expected: tuple[str, str]
 ) -> None:
-    assert split_text(kind, text) == expected
+    assert split_thought(text, kind) == expected
 
 
 @pytest.mark.parametrize("form", [name for name, each in FORMATS.items() if each.pairs])
