@@ -11,8 +11,8 @@ from itertools import pairwise
 from typing import Literal
 
 from curator.core.model import Kind, LabelledStep
-from curator.core.thoughts import find_marks, read_trace
-from curator.core.turns import find_turns, has_outputs
+from curator.core.thoughts import find_marks, read_rationale
+from curator.core.turns import find_turns, has_outputs, hide_blocks
 
 PartKind = Literal["thought", "text", "program", "output", "answer", "step"]
 NO_LABEL = "no label"
@@ -43,7 +43,7 @@ def split_rationale(
     """Return the parts of a rationale; none of an empty one.
 
     `results` are those of the replay, one per program of the text. They are ignored if its programs
-    are others: a mark of a thought within a program ends it here.
+    are others: a mark of a thought within a program that is not closed ends it here.
     """
     if steps:
         return list(_split_steps(text, steps))
@@ -79,11 +79,11 @@ def _split_steps(text: str, steps: Sequence[LabelledStep]) -> Iterator[Part]:
 
 
 def _split_text(kind: Kind, text: str) -> Iterator[Part]:
-    trace = read_trace(text)
+    trace = read_rationale(kind, text)
     if trace is None:
         yield from _split_turns(kind, text)
         return
-    first = next(find_marks(text))
+    first = next(find_marks(hide_blocks(text) if kind == "TIR" else text))
     if not first.closes and text[: first.start].strip():
         yield from _split_turns(kind, text[: first.start].strip())
     thought = text[slice(*trace.thought)]

@@ -67,6 +67,14 @@ def test_programs_in_a_thought_and_behind_it_are_numbered_together() -> None:
     ]
 
 
+def test_marks_of_thoughts_that_a_program_prints_are_no_parts() -> None:
+    printed = "```python\nprint('<think>')\n```\n```output\n<think>\n```\n"
+    parts = split_rationale("TIR", f"{printed}It is 3.", results=["equal"])
+    assert [(part.kind, part.note) for part in parts] == [
+        ("program", "equal"), ("output", ""), ("answer", ""),
+    ]  # fmt: skip
+
+
 def test_an_output_without_a_program_has_no_number() -> None:
     parts = split_rationale("TIR", f"```output\n1\n```\n{TOOL}")
     assert [(part.kind, part.number) for part in parts] == [
