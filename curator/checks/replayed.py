@@ -95,7 +95,7 @@ def _quote(text: str) -> str:
 
 
 CHECK = Check(
-    4,
+    5,
     check_replay,
     "the programs of a text run again and print the outputs that it records (TIR)",
     proves="execution",

@@ -9,7 +9,8 @@ The forms, each of which may be mixed with the others:
     <|code|>…<|endofblock|>  <|execution|>…       MathCoder
     <llm-code>…</llm-code>  <llm-code-output>…    OpenMathInstruct-1
     <tool_call>…</tool_call>  ```output … ```     OpenMathReasoning
-    <code>…</code>  <interpreter>…, <output>…     ReTool and others
+    <tool_call>{"name": …}</tool_call>  <tool_response>…   Hermes, Qwen
+    <code>…</code>  <interpreter>…, <output>…     ReTool (its programs are fenced, too) and others
 
 Chats with tool calls become the first form where they are read (`curator.sources.chat_columns`).
 Not covered: programs in other languages than Python, which stay text.
@@ -20,6 +21,8 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
+
+from curator.core.tool_calls import read_written_call
 
 TurnKind = Literal["text", "program", "output"]
 
@@ -91,10 +94,24 @@ def find_turns(text: str) -> list[Turn]:
             continue
         _add_text(turns, text, place, opening.start())
         content = text[inner:content_end].replace("\r\n", "\n").strip("\n")
+        if kind == "program" and opening["tag"]:
+            content = _unwrap(content)
         turns.append(Turn(kind, content, opening.start(), inner, end, is_closed))
         place, blocks = end, blocks + 1
     _add_text(turns, text, place, len(text))
     return turns
+
+
+def _unwrap(content: str) -> str:
+    """Return a program between tags without the fence, or the call as JSON, that encloses it."""
+    stripped = content.strip()
+    opening, _, rest = stripped.partition("\n")
+    mark = _FENCE_LINE.fullmatch(opening)
+    if mark is None or not stripped.endswith(f"\n{mark['fence']}"):
+        return read_written_call(stripped) or content
+    if mark["language"] and _classify_language(mark["language"]) != "program":
+        return content
+    return rest.removesuffix(mark["fence"]).strip("\n")
 
 
 def _classify(opening: re.Match[str]) -> TurnKind:

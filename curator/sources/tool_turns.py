@@ -6,19 +6,17 @@ roles `text`, `code` and `execution`. Out: text, programs and outputs in their o
 behind the program that it belongs to. A call without a program is not read.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from curator.core.thoughts import join_thought
+from curator.core.tool_calls import find_program
 from curator.core.turns import TurnKind, join_turns
 from curator.sources.fields import Unreadable
 
 OUTPUT_ROLES = frozenset({"tool", "function", "ipython", "execution"})
 CODE_ROLES = frozenset({"code"})
 _ROLES = OUTPUT_ROLES | CODE_ROLES | {"text"}
-_CODE_KEYS = ("code", "program", "input", "query", "script", "python")
-"""Names of the argument that holds the program."""
 REASONING = ("reasoning_content", "reasoning", "thinking")
 """Fields of an assistant's turn with its thought."""
 
@@ -65,17 +63,3 @@ def _programs(turn: Mapping[str, Any], column: str) -> Iterator[str]:
         if not program:
             raise Unreadable(f"{column} calls a tool without a program")
         yield program
-
-
-def find_program(arguments: object) -> str:
-    """Return the program in the arguments of a call, an object or its JSON; empty without one."""
-    if isinstance(arguments, str):
-        try:
-            parsed = json.loads(arguments)
-        except (ValueError, RecursionError):
-            return arguments  # models write the program itself
-        arguments = parsed if isinstance(parsed, dict) else {"code": parsed}
-    if not isinstance(arguments, dict):
-        return ""
-    found = (arguments[key] for key in _CODE_KEYS if isinstance(arguments.get(key), str))
-    return next(found, "")

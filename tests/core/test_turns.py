@@ -27,6 +27,10 @@ FORMS = {
     "OpenMathReasoning": "We add.\n<tool_call>\nprint(1 + 1)\n</tool_call>\n```output\n2\n```\n"
     "It is $\\boxed{2}$.",
     "ReTool": "We add. <code>print(1 + 1)</code><interpreter>2</interpreter>It is $\\boxed{2}$.",
+    "ReTool with fences": "We add.\n<code>\n```python\nprint(1 + 1)\n```\n</code>\n<interpreter>\n"
+    "2\n</interpreter>\n\nIt is $\\boxed{2}$.",
+    "Hermes": 'We add.\n<tool_call>\n{"name": "python", "arguments": {"code": "print(1 + 1)"}}\n'
+    "</tool_call>\n<tool_response>\n2\n</tool_response>\nIt is $\\boxed{2}$.",
     "a program without its end": TORA.replace(")\n```\n", ")\n"),
 }
 
@@ -70,6 +74,23 @@ def test_offsets_state_where_a_turn_and_its_content_are(form: str) -> None:
 ])  # fmt: skip
 def test_a_text_without_a_program_and_its_output_is_not_tool_integrated(text: str) -> None:
     assert not has_outputs(text)
+
+
+@pytest.mark.parametrize("program", [
+    "{1: 2}",
+    '{"a": 2}',
+    '{"arguments": 2}',
+    '{"arguments": {"lines": 2}}',
+    '{"arguments": {"code": "\\ud800"}}',
+    "[" * 9_000,
+    "{" * 9_000,
+    "```python\nprint(1)",
+    "```sage\nprint(1)\n```",
+    "```",
+    "print('```')\n```",
+])  # fmt: skip
+def test_a_program_between_tags_that_is_no_fence_and_no_call_is_read_as_it_is(program: str) -> None:
+    assert turns_of(f"<code>{program}</code>") == [("program", program)]
 
 
 def test_a_block_without_an_end_goes_on_to_the_end_of_the_text() -> None:

@@ -26,6 +26,7 @@ CODE = (
     "curator.answers",
     "curator.core.languages",
     "curator.core.thoughts",
+    "curator.core.tool_calls",
     "curator.core.turns",
     "curator.sandbox",
     "curator.pipeline.checker",

@@ -120,6 +120,7 @@ def generate(context: BuildContext, name: str, state: SubsetState) -> Written:
         "curator.writers",
         "curator.answers",
         "curator.core.thoughts",
+        "curator.core.tool_calls",
         "curator.core.turns",
         "curator.core.tool_messages",
         __name__,

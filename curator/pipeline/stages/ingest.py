@@ -49,7 +49,13 @@ MAX_EXCERPTS = 1_000
 with their place and reason."""
 LEFT_OUT = f"(not stored: the text of the first {MAX_EXCERPTS:,} records is)"
 
-_CODE = (__name__, "curator.sources", "curator.core.turns")
+_CODE = (
+    __name__,
+    "curator.sources",
+    "curator.core.thoughts",
+    "curator.core.tool_calls",
+    "curator.core.turns",
+)
 
 
 def ingest(context: BuildContext, source: Source, opened: SourceFiles) -> Outputs:
