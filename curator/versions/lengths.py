@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
+from curator.core.model import Kind
 from curator.core.thoughts import split_thought
 from curator.teacher.token_count import counter
 from datastore.engine import Engine
@@ -78,7 +79,7 @@ class LengthCounter:
         self._count = count
         self._tokens: dict[str, list[tuple[int, int, int]]] = {}
 
-    def add(self, kind: str, instruction: str, text: str, thought: str = "") -> None:
+    def add(self, kind: Kind, instruction: str, text: str, thought: str = "") -> None:
         """Count a row; without a `thought` apart, it is looked for in the text."""
         first, answer = (thought, text) if thought else split_thought(text, kind)
         count = self._count
