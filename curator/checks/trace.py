@@ -4,10 +4,12 @@ A trace is a text with the mark of a thought (`curator.core.thoughts`) or of at 
 characters; the check does not apply to other texts, or to programs alone. Of a tool-integrated
 text, what programs print is not read, and neither are marks of thoughts in programs. Each reason
 comes with its place, the offset in the text as its author wrote it. All reasons that apply are
-stated: the first one as reason, the others as evidence `also`.
+stated: the first one as reason, the others as evidence `also`. A thought before each program is
+reported: exports cannot drop it.
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 
 from curator.answers import render_answer
@@ -16,8 +18,8 @@ from curator.checks.check import Check
 from curator.checks.loops import find_loops
 from curator.core.languages import NAMES, find_switch
 from curator.core.model import Verdict
-from curator.core.thoughts import Trace, read_rationale
-from curator.core.turns import find_turns
+from curator.core.thoughts import Trace, find_marks, read_rationale
+from curator.core.turns import find_turns, hide_blocks
 
 LONG = 2_000
 """Minimum number of characters of a trace without a thought."""
@@ -25,6 +27,7 @@ LOOP = 0.2
 """Minimum share of the words of a loop; see `bench/traces.py` for what it finds."""
 CUT_OFF = "cut off"
 LOOPS = "loops"
+INTERLEAVED = "thoughts between programs"
 CONTRADICTION = "thought contradicts the answer"
 SWITCH = "switches language"
 _TAIL = 2_000
@@ -54,13 +57,37 @@ def check_trace(candidate: Candidate, version: int) -> Verdict | None:
     if trace:
         start, end = trace.thought
         size = {"thought": f"{end - start:,} characters"}
-    found = list(_find(candidate, _without_outputs(candidate), trace))
+    is_doubled = trace is not None and trace.fault == "doubled thought"
+    interleaved = is_doubled and candidate.kind == "TIR" and _is_interleaved(text)
+    found = list(_find(candidate, _without_outputs(candidate), None if interleaved else trace))
     if not found:
-        return Verdict(candidate.row_id, "trace", version, "passed", "", size)
+        reason = INTERLEAVED if interleaved else ""
+        return Verdict(candidate.row_id, "trace", version, "passed", reason, size)
     reason, evidence = found[0]
     others = ", ".join(other for other, _ in found[1:])
     also = {"also": others} if others else {}
     return Verdict(candidate.row_id, "trace", version, "failed", reason, evidence | size | also)
+
+
+def _is_interleaved(text: str) -> bool:
+    """Return whether all thoughts of a text are closed, each behind a program or at the beginning.
+
+    Some models think again when they have read an output.
+    """
+    marks = list(find_marks(hide_blocks(text)))
+    opening, closing = marks[::2], marks[1::2]
+    if len(opening) != len(closing) or any(mark.closes for mark in opening):
+        return False
+    if not all(mark.closes for mark in closing):
+        return False
+    blocks = [turn.start for turn in find_turns(text) if turn.kind != "text"]
+    place = 0
+    for start, end in zip(opening, closing, strict=True):
+        between = bisect_left(blocks, start.start) - bisect_left(blocks, place)
+        if not between and (place or text[: start.start].strip()):
+            return False
+        place = end.end
+    return True
 
 
 def _without_outputs(candidate: Candidate) -> str:

@@ -9,7 +9,7 @@ from curator.answers import Equivalence
 from curator.checks import CHECKS, Candidate, collect_evidence
 from curator.checks.check import Pair
 from curator.checks.loops import RUN, TIMES, find_loops
-from curator.checks.trace import CONTRADICTION
+from curator.checks.trace import CONTRADICTION, INTERLEAVED
 from curator.core.model import Verdict
 from tests.paths import ROOT
 
@@ -127,6 +127,23 @@ def test_programs_within_a_trace_are_read_and_outputs_are_not(
 ) -> None:
     verdict = judge(text, kind="TIR")
     assert (verdict and verdict.reason) == reason
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome", "reason"),
+    [
+        (f"<think>a</think>\n{run()}<think>b</think>\nThe answer is 5.", "passed", INTERLEAVED),
+        (f"{run()}<think>b</think>\nThe answer is 5.", "passed", INTERLEAVED),
+        ("Look. <think>b</think>\n" + run(), "failed", "doubled thought"),
+        (f"<think>a</think>\n{run()}<think>b", "failed", "unclosed thought"),
+        (f"<think>a\n{run()}<think>b</think>\nThe answer is 5.", "failed", "doubled thought"),
+        (f"a</think>\n{run()}b</think>\nThe answer is 5.", "failed", "doubled thought"),
+        ("<think>a</think>b<think>c</think>\nThe answer is 5.", "failed", "doubled thought"),
+    ],
+)
+def test_a_thought_before_each_program_is_reported(text: str, outcome: str, reason: str) -> None:
+    verdict = judge(text, kind="TIR")
+    assert verdict and (verdict.outcome, verdict.reason) == (outcome, reason)
 
 
 def test_short_texts_without_a_thought_and_programs_are_no_traces() -> None:
