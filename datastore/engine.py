@@ -20,6 +20,8 @@ from datastore.files import scratch
 
 THREAD_BYTES = 250_000_000
 """Memory per thread: a row group of 64 million characters takes up to 115 MB of it."""
+GROUP_ROWS, GROUP_BYTES = 20_000, 16 << 20
+"""Rows and bytes from which a row group of a temporary file ends."""
 
 _EXPLAIN = re.compile(r"\s*+EXPLAIN\s++(ANALYZE\s++)?", re.IGNORECASE)
 
@@ -112,8 +114,8 @@ class Engine:
         """
         path = self.folder / f"{name}.parquet"
         with wrap_os_errors("write temporary rows", path), pq.ParquetWriter(path, schema) as file:
-            for batch in batches:
-                file.write_batch(batch)
+            for group in _group(batches):
+                file.write_table(pa.Table.from_batches(group, schema))
         self.connection.execute(f"CREATE VIEW {name} AS SELECT * FROM {scan([path])}")
         return name
 
@@ -148,6 +150,24 @@ class Engine:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+
+def _group(batches: Iterable[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:
+    """Yield the batches of each row group.
+
+    A row group per batch would make a footer that takes more memory than the rows.
+    """
+    group: list[pa.RecordBatch] = []
+    rows = size = 0
+    for batch in batches:
+        group.append(batch)
+        rows += batch.num_rows
+        size += batch.nbytes
+        if rows >= GROUP_ROWS or size >= GROUP_BYTES:
+            yield group
+            group, rows, size = [], 0, 0
+    if group:
+        yield group
 
 
 class NotReadOnlyError(Exception):

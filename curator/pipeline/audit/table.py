@@ -22,7 +22,7 @@ from curator.pipeline.context import BuildContext
 from curator.pipeline.locate import LocatedSource
 from curator.pipeline.stages.fill_gold import fill_gold, gold_index
 from curator.pipeline.stages.ingest import find_eval_problems, ingest, problems_of
-from curator.pipeline.stages.screen import screen_all
+from curator.pipeline.stages.screen import input_digests, screen_all
 from curator.pipeline.state import Result
 from curator.recipe.schema import Screens
 from curator.screens import SCREENS, Screen, near_duplicates
@@ -51,14 +51,12 @@ def verdict_table(
     audited = {name: screen for name, screen in SCREENS.items() if screen.on}
     screened = {name: screen_all(context, parts, against, only=(name,)) for name in audited}
     near = _near_duplicates(context, parts)
-    rationales = " UNION ALL ".join(
-        f"SELECT id, problem_id, kind, text, copy FROM {scan(part.rationales)}" for part in parts
-    )
-    checked = chain.from_iterable(result.objects.verdicts.values())
+    checked = list(chain.from_iterable(result.objects.verdicts.values()))
     verdicts = queries.verdicts(map(objects.path, checked))
-    with context.store.engine() as engine:
+    inputs = [*input_digests(parts, {}), *checked]
+    with context.store.guard_query(inputs), context.store.engine() as engine:
         context.listener.progress("auditing rows", 0, None)
-        open_rows(engine, rationales, queries.problems(parts))
+        open_rows(engine, _shards(parts))
         rows = engine.sql("SELECT count(*) FROM audited").fetchall()[0][0]
         lines = [_malformed(context, result, records)]
         for name, check in CHECKS.items():
@@ -82,6 +80,13 @@ def verdict_table(
             statistics.languages(engine),
         ]
         return [*lines, statistics.licences(engine, dataset.licence, dataset.licence_origin)]
+
+
+def _shards(parts: Sequence[Part]) -> Iterator[tuple[str, str]]:
+    """Yield a SELECT of the rationales, and one of the problems, of each shard."""
+    for part in parts:
+        for rationales, problems in zip(part.rationales, part.problems, strict=True):
+            yield f"SELECT * FROM {scan([rationales])}", f"SELECT * FROM {scan([problems])}"
 
 
 def _read_texts(context: BuildContext, result: Result) -> Iterator[pa.RecordBatch]:

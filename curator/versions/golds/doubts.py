@@ -143,10 +143,13 @@ def count_errata(content: Content) -> dict[str, dict[str, int]]:
 
 
 def _count_stored(engine: Engine) -> dict[str, int]:
-    query = (
-        "SELECT voice, count(DISTINCT problem_id) FILTER (other > 0), "
-        "count(DISTINCT problem_id) FILTER (unlisted > 0) FROM gold_voice GROUP BY voice"
-    )
+    # Not count(DISTINCT problem_id), which keeps all ids in memory.
+    query = """
+        SELECT voice, count(*) FILTER (other > 0), count(*) FILTER (unlisted > 0) FROM (
+            SELECT voice, max(other) AS other, max(unlisted) AS unlisted
+            FROM gold_voice GROUP BY voice, problem_id
+        ) GROUP BY voice
+    """
     counts: Counter[str] = Counter()
     for voice, other, unlisted in engine.sql(query).fetchall():
         counts[voice] += other

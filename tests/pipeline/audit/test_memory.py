@@ -28,12 +28,12 @@ def test_the_table_of_rows_needs_less_memory_than_their_texts(tmp_path: Path) ->
         "program": [""] * ROWS,
     }
     pq.write_table(pa.table(problems), tmp_path / "problems.parquet", row_group_size=4)
-    selects = [
+    rationales, problems = (
         f"SELECT * FROM {scan([tmp_path / f'{name}.parquet'])}"
         for name in ("rationales", "problems")
-    ]
+    )
     with Engine("60MB", threads=1, spill=tmp_path) as engine:
         engine.connection.execute("SET max_temp_directory_size = '0KB'")
-        open_rows(engine, *selects)
+        open_rows(engine, [(rationales, problems)])
         ((count,),) = engine.sql("SELECT count(*) FROM audited").fetchall()
     assert count == ROWS
