@@ -32,6 +32,9 @@ class Executor(Protocol):
     ) -> Iterator[tuple[int, Any, list[str]]]:
         """Yield the position of each call, its result or error, and the notes it made."""
 
+    def release(self) -> None:
+        """Free the memory of idle processes; a later `run` may start new ones."""
+
 
 _SHARED_CODE = ("curator.pipeline.context", "curator.pipeline.stages.read", "curator.core")
 """Modules that every stage depends on."""

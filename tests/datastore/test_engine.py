@@ -155,3 +155,18 @@ def test_a_view_is_made_of_batches_that_query_the_same_engine(tmp_path: Path) ->
         engine.drop("doubled", "numbers", "absent")
         assert engine.sql("SHOW TABLES").fetchall() == []
         assert not list(engine.folder.glob("*.parquet"))
+
+
+def test_the_file_of_a_view_has_few_row_groups_however_small_its_batches_are(
+    tmp_path: Path,
+) -> None:
+    """A footer of 10,000 row groups would take more memory than the rows."""
+    schema = pa.schema([("n", pa.int64()), ("text", pa.string())])
+    short = (pa.record_batch([[n], ["short"]], schema) for n in range(10_000))
+    long = (pa.record_batch([[n], ["long" * 1_000_000]], schema) for n in range(20))
+    with Engine(threads=1, spill=tmp_path) as engine:
+        for name, batches, groups in (("short", short, 1), ("long", long, 4)):
+            engine.create_view(name, batches, schema)
+            [path] = tmp_path.rglob(f"{name}.parquet")
+            assert pq.ParquetFile(path).num_row_groups == groups
+        assert engine.sql("SELECT count(*), sum(n) FROM short").fetchall() == [(10_000, 49_995_000)]

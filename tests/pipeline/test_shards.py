@@ -210,6 +210,18 @@ def test_a_killed_process_gives_one_line_and_the_next_run_starts_others(
     assert len(run_shards(context, in_worker.get_pid, CALLS, "work")) == len(CALLS)
 
 
+def test_released_processes_end_and_the_next_run_starts_others(
+    opened: Opened, tmp_path: Path
+) -> None:
+    context, _ = opened(2, tmp_path / "store")
+    assert context.executor
+    context.executor.release()  # none was started
+    before = {*run_shards(context, in_worker.get_pid, CALLS, "work")}
+    context.executor.release()
+    assert not [each for each in before if Path(f"/proc/{each}").exists()]
+    assert {*run_shards(context, in_worker.get_pid, CALLS, "work")}.isdisjoint(before)
+
+
 def test_a_store_that_a_process_cannot_open_gives_one_line(
     opened: Opened, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

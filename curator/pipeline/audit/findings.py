@@ -18,10 +18,9 @@ from datastore.engine import Engine, literal
 
 EXAMPLES = 3
 """Maximum number of examples per reason."""
-_TEXT = pa.string()
+_TEXTS = ("file", "place", "kind", "gold", "licence", "head")
 ROWS = pa.schema(
-    [("id", ID), ("file", _TEXT), ("nth", pa.int64()), ("place", _TEXT), ("kind", _TEXT)]
-    + [("gold", _TEXT), ("licence", _TEXT), ("same", ID), ("head", _TEXT)]
+    [("id", ID), ("same", ID), ("nth", pa.int64()), *((name, pa.string()) for name in _TEXTS)]
 )
 """`nth` is the number of the record in its file."""
 
@@ -98,7 +97,7 @@ def _join(rationales: str, problems: str) -> str:
                 row_number() OVER (PARTITION BY problem_id, hashed ORDER BY copy) AS copy
             ) FROM rationale
         )
-        SELECT id, file, nth, place, kind, gold, licence, same, head
+        SELECT id, same, nth, file, place, kind, gold, licence, head
         FROM written JOIN upstream USING (problem_id, hashed, copy)
     """
 

@@ -29,10 +29,13 @@ from curator.screens import SCREENS, Screen, near_duplicates
 from curator.screens.near_duplicates import NearDuplicates
 from curator.versions import queries
 from curator.versions.queries import Part
+from datastore.compute_missing import chunks
 from datastore.engine import Engine, literal, scan
 
 NEAR = 0.75
 """Minimum Jaccard index of the questions that an audit reports as near-duplicates."""
+SHARDS = 4
+"""Number of shards that are joined together: planning a query takes as long as a thousand rows."""
 
 
 def verdict_table(
@@ -51,6 +54,8 @@ def verdict_table(
     audited = {name: screen for name, screen in SCREENS.items() if screen.on}
     screened = {name: screen_all(context, parts, against, only=(name,)) for name in audited}
     near = _near_duplicates(context, parts)
+    if context.executor:
+        context.executor.release()
     checked = list(chain.from_iterable(result.objects.verdicts.values()))
     verdicts = queries.verdicts(map(objects.path, checked))
     inputs = [*input_digests(parts, {}), *checked]
@@ -83,10 +88,11 @@ def verdict_table(
 
 
 def _shards(parts: Sequence[Part]) -> Iterator[tuple[str, str]]:
-    """Yield a SELECT of the rationales, and one of the problems, of each shard."""
+    """Yield a SELECT of the rationales, and one of the problems, of some shards at a time."""
     for part in parts:
-        for rationales, problems in zip(part.rationales, part.problems, strict=True):
-            yield f"SELECT * FROM {scan([rationales])}", f"SELECT * FROM {scan([problems])}"
+        for some in chunks(zip(part.rationales, part.problems, strict=True), SHARDS):
+            rationales, problems = zip(*some, strict=True)
+            yield f"SELECT * FROM {scan(rationales)}", f"SELECT * FROM {scan(problems)}"
 
 
 def _read_texts(context: BuildContext, result: Result) -> Iterator[pa.RecordBatch]:

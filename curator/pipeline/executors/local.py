@@ -46,8 +46,15 @@ class LocalProcesses:
         trace: TracebackType | None,
     ) -> None:
         """End the processes, after an error at once; what they have done is stored."""
+        self._end(at_once=kind is not None)
+
+    def release(self) -> None:
+        """End the processes; a later `run` starts new ones."""
+        self._end(at_once=False)
+
+    def _end(self, at_once: bool) -> None:
         if self._pool is not None:
-            self._pool.shutdown(wait=True, kill_workers=kind is not None)
+            self._pool.shutdown(wait=True, kill_workers=at_once)
             self._pool = None
 
     def run(

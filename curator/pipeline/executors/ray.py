@@ -78,6 +78,9 @@ class RayCluster:
             [done], _ = ray.wait(list(running))
             yield running.pop(done), *_get(done)
 
+    def release(self) -> None:
+        """Do nothing: Ray ends its idle processes itself."""
+
     def __enter__(self) -> Self:
         return self
 
