@@ -5,15 +5,17 @@ lm-evaluation-harness or another tool. Out: `SampledProblem`s, or rows of them. 
 as in an audit.
 """
 
-from collections.abc import Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from curator.core.errors import MALFORMED, UsageError
 from curator.core.json_text import parse_json
-from curator.core.model import QuarantinedRecord
+from curator.core.model import QuarantinedRecord, content_id
 from curator.core.samples import (
     MAX_LINE_BYTES,
     Sample,
@@ -36,6 +38,9 @@ FIRST = 100
 """Records that may be malformed before the form of a file is known."""
 GOLD_MARK = "####"
 """Precedes the gold answer in the reference solutions of GSM8K."""
+
+_Keyed = tuple[bytes, SampledProblem]
+"""The problem of one row; rows with the same key are samples of one problem."""
 
 
 def read_own(path: Path) -> Iterator[Record] | None:
@@ -73,7 +78,8 @@ def read_any_samples(
 ) -> Iterator[SampledProblem]:
     """Yield the problems of a file. Raises UsageError with the place of a row that is not valid.
 
-    `given` are columns by their content, one of `COLUMNS`; the other ones are detected.
+    `given` are columns by their content, one of `COLUMNS`; the other ones are detected. Rows with
+    the same question, gold and choices are samples of one problem, unless their ids differ.
     """
     given = given or {}
     if not path.is_file():
@@ -93,25 +99,49 @@ def read_any_samples(
                 "log of lm-evaluation-harness, or rows with question, gold and generations. Name "
                 "other columns with 'curator evaluate --columns question=COLUMN,gold=COLUMN'."
             )
+    yield from _merge(partial(_read_problems, path, columns))
+
+
+def _read_problems(path: Path, columns: Mapping[str, str]) -> Iterator[_Keyed]:
+    """Yield the problem of each row of a file in the form of a dataset."""
     parse = custom_source(path.stem, CustomFiles(file=str(path)), columns, "").parse
     for place, row in _rows(path):
         try:
             problems = list(parse(row, place))
         except Unreadable as error:
             raise UsageError(f"{place}: {error}") from None
-        if not problems[0].gold:
+        first = problems[0]
+        if not first.gold:
             raise UsageError(f"{place}: no gold answer. Remove the row, or add its gold answer.")
-        yield SampledProblem(
+        named = next((str(row[key]) for key in IDS if row.get(key) not in (None, "")), "")
+        problem = SampledProblem(
             set=path.name,
-            id=next((str(row[key]) for key in IDS if key in row), place),
-            question=problems[0].question,
-            gold=problems[0].gold,
-            choices=problems[0].choices,
+            id=named or place,
+            question=first.question,
+            gold=first.gold,
+            choices=first.choices,
             samples=tuple(
                 Sample("PoT", each.program) if each.part == "PoT" else Sample("CoT", each.solution)
                 for each in problems
             ),
         )
+        yield content_id(named, first.question, first.gold, *first.choices), problem
+
+
+def _merge(read: Callable[[], Iterator[_Keyed]]) -> Iterator[SampledProblem]:
+    """Yield each problem with the samples of all its rows, when the last one is read.
+
+    Reads twice, so that only the problems of which more rows follow are in memory.
+    """
+    left = Counter(key for key, _ in read())
+    begun: dict[bytes, list[SampledProblem]] = defaultdict(list)
+    for key, problem in read():
+        begun[key].append(problem)
+        left[key] -= 1
+        if not left[key]:
+            rows = begun.pop(key)
+            samples = tuple(chain.from_iterable(each.samples for each in rows))
+            yield replace(rows[0], samples=samples)
 
 
 def _read_long_lines(path: Path) -> Iterator[Record]:

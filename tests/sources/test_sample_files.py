@@ -91,6 +91,40 @@ def test_own_samples_may_have_other_names_of_columns(tmp_path: Path, form: str) 
         list(read_any_samples(path, {"question": "problem", "gold": "result"}))
 
 
+def test_rows_without_ids_that_repeat_a_question_are_samples_of_one_problem(tmp_path: Path) -> None:
+    other = f"{QUESTION} And half of them?"
+    rows = [
+        {"question": question, "gold": gold, "response": response}
+        for response in (RIGHT, PROGRAM, "9")
+        for question, gold in ((QUESTION, "8"), (other, "4"), (other, f"{len(response)}"))
+    ]
+    found = list(read_any_samples(write(tmp_path / "rows.jsonl", rows)))
+    merged = [each for each in found if len(each.samples) == 3]
+    assert [(each.id, each.question, each.gold) for each in merged] == [
+        ("rows.jsonl:1", QUESTION, "8"),
+        ("rows.jsonl:2", other, "4"),
+    ]
+    assert [each.samples for each in merged] == [SAMPLES, SAMPLES]
+    assert len(found) == 5, "another gold is another problem"
+
+
+def test_rows_of_other_choices_or_ids_are_other_problems(tmp_path: Path) -> None:
+    row = {"question": QUESTION, "gold": "A", "response": "The answer is A."}
+    lists = (["8", "9", "10", "11"], ["8", "9", "10", "11"], ["8", "7", "6", "5"])
+    rows = [{**row, "choices": choices} for choices in lists]
+    found = list(read_any_samples(write(tmp_path / "choices.jsonl", rows)))
+    assert [len(each.samples) for each in found] == [2, 1]
+    rows = [{**row, "gold": "8", "id": id_} for id_ in ("a", "b", "a")]
+    found = list(read_any_samples(write(tmp_path / "ids.jsonl", rows)))
+    assert {each.id: len(each.samples) for each in found} == {"a": 2, "b": 1}
+    rows = [{**row, "gold": gold, "id": None} for gold in ("8", "9", "8")]
+    found = list(read_any_samples(write(tmp_path / "no_ids.jsonl", rows)))
+    assert {each.id: len(each.samples) for each in found} == {
+        "no_ids.jsonl:1": 2,
+        "no_ids.jsonl:2": 1,
+    }
+
+
 def test_a_column_named_filter_leaves_no_row_out(tmp_path: Path) -> None:
     rows = [
         {"question": f"{QUESTION} ({number})", "gold": "8", "output": [RIGHT], "filter": number}

@@ -9,7 +9,7 @@ problems.
 """
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -22,6 +22,7 @@ from curator.core.errors import MALFORMED, UsageError
 from curator.core.files import write_aside
 from curator.core.json_text import parse_json
 from curator.core.model import content_id
+from curator.core.words import counted, verb
 from trainers.evaluation.metrics import (
     LIMITED_RULES,
     RULES,
@@ -131,26 +132,42 @@ def evaluate(
     flagged, and each set is also scored without them. None if the training data is unknown.
     """
     table, rows, scored = _Table(), [], True
+    questions: dict[str, Counter[bytes]] = defaultdict(Counter)
     for one in graded:
+        problem = one.problem
+        questions[problem.set][content_id(problem.question, problem.gold, *problem.choices)] += 1
         values = _metric_values(one, seed)
         scored &= any(key.startswith("RR.") for key in values)
-        unseen = seen is not None and (one.problem.set, one.problem.id) not in seen
+        unseen = seen is not None and (problem.set, problem.id) not in seen
         table.add(one, unseen, values)
         rows.append(
             {
-                "set": one.problem.set,
-                "id": one.problem.id,
+                "set": problem.set,
+                "id": problem.id,
                 "samples": len(one.clusters),
                 "right": int(one.right.sum()),
                 "undecided": one.undecided,
-                "failed": sum(s.finish == "failed" for s in one.problem.samples),
-                "truncated": sum(s.finish == "length" for s in one.problem.samples),
+                "failed": sum(s.finish == "failed" for s in problem.samples),
+                "truncated": sum(s.finish == "length" for s in problem.samples),
                 "seen": None if seen is None else not unseen,
                 "values": values,
             }
         )
-    warnings = _warnings(rows) if scored else ()
-    return Result(name, tuple(_scores(table, seed)), tuple(rows), tuple(warnings))
+    notes = (*_note_repeats(questions), *(_warnings(rows) if scored else ()))
+    return Result(name, tuple(_scores(table, seed)), tuple(rows), notes)
+
+
+def _note_repeats(questions: Mapping[str, Counter[bytes]]) -> Iterator[str]:
+    """Report the problems of each set that repeat another one under another id."""
+    for group, counts in questions.items():
+        total, repeats = counts.total(), counts.total() - len(counts)
+        if repeats:
+            yield (
+                f"{group}: {repeats:,} of {counted(total, 'problem')} "
+                f"{verb(repeats, 'repeats', 'repeat')} the question, gold answer and choices of "
+                "another one. If they are its samples, give them its id: as problems they make "
+                "the intervals too narrow."
+            )
 
 
 def _scores(table: _Table, seed: int) -> Iterator[Score]:

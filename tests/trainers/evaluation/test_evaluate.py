@@ -176,6 +176,18 @@ def test_a_verifier_that_does_not_beat_the_vote_is_reported(graded: list[GradedP
     )
 
 
+def test_problems_that_repeat_a_question_are_reported(graded: list[GradedProblem]) -> None:
+    half = graded[0]
+    copies = [replace(half, problem=replace(half.problem, id=each)) for each in ("b", "c")]
+    other_gold = replace(half, problem=replace(half.problem, id="d", gold="3"))
+    notes = evaluate([*graded, *copies, other_gold], "model").notes
+    assert notes[0] == (
+        "math: 2 of 4 problems repeat the question, gold answer and choices of another one. If "
+        "they are its samples, give them its id: as problems they make the intervals too narrow."
+    )
+    assert not any("repeat" in note for note in evaluate(graded, "model").notes)
+
+
 def test_without_scores_there_is_no_reranking(tools: tuple[RunPrograms, ComparePairs]) -> None:
     plain = SampledProblem("s", "1", "?", "3", samples=(Sample("CoT", "The answer is 3"),) * 2)
     result = evaluate(grade([plain], *tools), "model")
