@@ -18,7 +18,7 @@ from curator.answers.steps.read import read_steps
 from curator.answers.steps.step import Step, Steps
 from curator.core.model import Answer
 
-VERSION = 6
+VERSION = 7
 """Part of verdict keys. Raise it with any change of a result of this package."""
 
 __all__ = [

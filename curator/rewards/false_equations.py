@@ -13,15 +13,19 @@ from itertools import combinations, pairwise
 
 from curator.answers import compare_by_rules
 from curator.answers.compare.scalars import variables
+from curator.answers.parse.normalize import CURRENCY, normalize
 from curator.answers.parse.phrases import PARTS
 from curator.answers.parse.read import read
 from curator.answers.parse.tree import contains
 
-_NOT_EQUALITY = re.compile(r"[≡≠]|\\(?:equiv|neq?|not|[bp]?mod)(?![a-zA-Z])|[<>!]=")
+_NOT_EQUALITY = re.compile(r"[≡≠]|\\(?:equiv|neq?|not|[bp]?mod)(?![a-zA-Z])|[<>]=|(?<!\\)!=")
 _ABOUT = re.compile(r"[≈≃≅∼]|\\(?:approx|simeq|cong|sim|doteq)(?![a-zA-Z])")
 """What relates numbers that may differ."""
-_EQUAL = re.compile(r"[\\&:~\s]{0,9}[=＝]{1,3}[&~\s]{0,9}")
-r"""A sign of equality with what readers of answers skip around it: `\=`, `&=`, `:=`, `=~`."""
+_EQUAL = re.compile(
+    r"(?:[\\&:\s]|\{\}){0,9}(?:(?:\\math(?:rel|bin) ?)?\{ ?= ?\}|=)(?:\\?[=&\s]|\{\}){0,9}"
+)
+r"""A sign of equality with what readers of answers skip around it: `\=`, `&=`, `:=`, `{}={}`, `==`,
+in plain notation."""
 _NO_NUMBERS = ("rel", "items", "bool", "interval", "union", "cases", "pm")
 """Operations of what is no number, nor several numbers in brackets."""
 _NAMES = ("zero", "one")
@@ -34,7 +38,8 @@ def states_false_equation(text: str) -> bool:
     """Return whether a text is an equation, or a chain of them, of numbers that differ."""
     if _NOT_EQUALITY.search(text):
         return False
-    return any(map(_is_false, _ABOUT.split(_EQUAL.sub(" = ", text))[-_MOST_SIDES:]))
+    plain = _EQUAL.sub(" = ", normalize(text).replace(CURRENCY, "$"))
+    return any(map(_is_false, _ABOUT.split(plain)[-_MOST_SIDES:]))
 
 
 def _is_false(chain: str) -> bool:

@@ -107,6 +107,11 @@ def _compare_without_signs(
     both = _combine_readings(result, compare_nodes(x, y), rule)
     if both and both[0] == "equal" and not (x_counts and y_counts):
         return "undecided", rule
+    if both and both[0] == "different" and contains(a, op) != contains(b, op):
+        # the number may count in the unit of the sign: `1 + 20%` is 120%
+        x, y = (each if contains(each, op) else Node(op, (each,)) for each in (a, b))
+        signed = compare_nodes(x, y)
+        return both if signed and signed[0] == "different" else ("undecided", rule)
     return both
 
 

@@ -217,12 +217,19 @@ def _split_sign(node: Node) -> tuple[Node, units.Unit | None]:
     return node, None
 
 
-_LABELLED_VALUE = re.compile(r"([^=≈<>]{1,80}?) ?[=≈] ?([^=≈<>]+)")
-_NO_LABEL = re.compile(r"\b(?:if|when|where|for|and|or|mod|not|base)\b|[,;?]|\\p?mod", re.I)
+_LABELLED_VALUE = re.compile(r"([^=≈<>]{1,80}?) ?(?<!!)[=≈] ?([^=≈<>]+)")
+_NO_LABEL = re.compile(
+    r"\b(?:if|when|where|for|and|or|mod|not|base)\b|n't\b|[,;?]|\\p?mod"
+    r"|[A-Za-z]{3} ?(?:[+*/^]| -) ?\d+(?:\.\d+)?$",
+    re.I,
+)
 
 
 def _read_labelled(plain: str, core: str) -> Reading:
-    """Read `Total = $12` and `P(A and B) = 0.3`, whose left side is only a name."""
+    """Read `Total = $12` and `P(A and B) = 0.3`, whose left side is only a name.
+
+    `Total + 1 = 3` and `Total != 3` state another value than that of their right side.
+    """
     match = _LABELLED_VALUE.fullmatch(core) if len(core) <= MAX_QUANTITY else None
     if match is None or _NO_LABEL.search(match[1]):
         return Reading(plain)
