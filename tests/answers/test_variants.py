@@ -150,8 +150,9 @@ def test_a_change_that_leaves_the_value_is_left_out() -> None:
 
 
 def test_what_can_be_read_in_two_ways_has_no_other_forms() -> None:
-    for gold in ("f(2)", "1/2x", r"\sin 2x", r"\log 5", "[1, 4]", "AB", r"1,234,5"):
-        assert not kinds(gold) & {"plain notation", "one digit", "inequalities", "sum reversed"}
+    other = {"plain notation", "one digit", "inequalities", "sum reversed", "another letter"}
+    for gold in ("f(2)", "1/2x", r"\sin 2x", r"\log 5", "[1, 4]", "AB", r"1,234,5", "pi", "2pi"):
+        assert not kinds(gold) & other
 
 
 def test_intervals_are_written_as_the_same_set() -> None:

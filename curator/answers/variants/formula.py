@@ -2,7 +2,7 @@ r"""Formulas as trees, for writing them in other ways: a strict reader of a smal
 
 In: the text of a gold answer in LaTeX or plain notation. Out: `read_formula(text)`, a `Formula`, or
 None. The reader is independent of `curator.answers.parse`, so that it can test it. It reads only
-what has one meaning: `f(2)`, `1/2x`, `\sin 2x` and `\log 5` are None.
+what has one meaning: `f(2)`, `1/2x`, `\sin 2x`, `\log 5` and `pi` are None.
 """
 
 import re
@@ -77,7 +77,7 @@ _NUMBER = re.compile(r"(?:0|[1-9]\d*)(?:\.\d+)?(?!\d)|\.\d+")
 _TIMES = re.compile(r"\\cdot(?![A-Za-z])|\\times(?![A-Za-z])|\*(?!\*)")
 _COMMAND = re.compile(r"\\([A-Za-z]+)")
 _APPLIED = frozenset("fghpqFGHPQ")
-_WORD = re.compile(r"(?<![A-Za-z\\])(?:[A-Za-z]{3,}|[A-Z]{2}|is|or|to|no|in|of|at)(?![A-Za-z])")
+_WORD = re.compile(r"(?<![A-Za-z\\])(?:[A-Za-z]{3,}|[A-Z]{2}|is|or|to|no|in|of|at|pi)(?![A-Za-z])")
 
 
 def clean(text: str) -> str:
