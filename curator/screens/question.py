@@ -58,6 +58,7 @@ NO_STEMS = VALUED | {"a", "s"}
 JOINERS = frozenset(("-", "and", "a"))
 """What may stand inside a number in words."""
 DIGITS = frozenset("0123456789.")
+MASK = "#"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +124,12 @@ def _read_options(options: Sequence[str]) -> frozenset[str]:
 
 def mask_numbers(tokens: Sequence[str]) -> list[str]:
     """Return tokens with `#` for each number, also for those that are written in words."""
-    return ["#" if is_masked(token) else token for token in tokens]
+    return [MASK if is_masked(token) else token for token in tokens]
 
 
 def is_masked(token: str) -> bool:
-    """Return whether a token is a number, also in words."""
-    return token[0] in DIGITS or token in NUMBER_WORDS
+    """Return whether a token is a number, also in words, or the sign that stands for one."""
+    return token[0] in DIGITS or token in NUMBER_WORDS or token == MASK
 
 
 @lru_cache(1 << 16)

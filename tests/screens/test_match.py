@@ -6,14 +6,14 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from curator.screens.alignment import align
 from curator.screens.frequencies import count_tokens, size
 from curator.screens.golds import compare_golds, read_gold
 from curator.screens.match import Matcher
-from curator.screens.question import read_question
+from curator.screens.question import Question, read_question
 from tests.paths import DATA
 
 
@@ -135,3 +135,23 @@ def test_every_word_of_the_table_of_frequencies_is_read_as_one_token() -> None:
     assert words["the"] > words["how"] > words["marble"]
     assert all(read_question(word).tokens == (word,) for word in words)
     assert max(words.values()) <= size()
+
+
+class Thorough(Matcher):
+    """Compares all questions in full."""
+
+    def _may_match(self, question: Question, item: Question) -> bool:
+        return True
+
+
+TEXTS = st.lists(
+    st.sampled_from("# 5 6 1/2 % one two half sum pears marbles distributed evenly".split()),
+    max_size=12,
+).map(" ".join)
+
+
+@given(TEXTS, TEXTS)
+@example("what is 7 9 8 ?", "what is 5 # 6 ?")
+def test_the_quick_comparison_rejects_no_match(one: str, other: str) -> None:
+    question, item = read_question(one), read_question(other)
+    assert Matcher([item]).match(question, item) == Thorough([item]).match(question, item)
