@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curator.core.arrow import make_array
+from curator.core.arrow import VERDICTS, make_array
+from curator.core.model import Verdict
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 VALUES = {
@@ -29,6 +30,10 @@ def test_an_array_equals_the_one_that_pyarrow_makes(
     made = make_array(values, type_)
     made.validate(full=True)
     assert made.equals(pa.array(values, type_))
+
+
+def test_the_columns_of_verdicts_have_the_order_of_their_fields() -> None:
+    assert list(Verdict._fields) == VERDICTS.names, "the fields are written by their place"
 
 
 def test_a_number_that_does_not_fit_raises() -> None:
