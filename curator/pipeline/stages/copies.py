@@ -36,13 +36,12 @@ def number_all(
     `subsets` has the objects of problems and the shards of each subset. The shards of all subsets
     are numbered together, so that no process waits for the last shard of each subset.
     """
-    rows, total = context.store.objects.rows, context.store.objects.total_rows
-    written = [
-        (name, list(problems), [rationales for rationales, _ in shards])
+    rows = context.store.objects.rows
+    # One after the other, since each of these queries may take all of an engine's memory.
+    found = [
+        find_copies(context, name, problems, [rationales for rationales, _ in shards])
         for name, (problems, shards) in subsets.items()
     ]
-    finding = [Shard(partial(total, each[1]), each) for each in written]
-    found = run_shards(context, find_copies, finding, "finding copies")
     done = {
         name: (list(shards), outputs.counts["problems"])
         for (name, (_, shards)), outputs in zip(subsets.items(), found, strict=True)
