@@ -243,7 +243,7 @@ class Index:
         problem = np.repeat(np.arange(batch.num_rows), np.diff(hits.indptr))[good]
         item, weight = hits.indices[good], weights[good]
         with_hits, place = np.unique(problem, return_inverse=True)
-        numbers = pc.take(batch["numbers"], with_hits)
+        numbers = batch["numbers"].take(make_array(with_hits.tolist(), pa.int64()))
         common = self._matrix(numbers, self._numbers)[place] * self._its[item]
         mine = _numpy(pc.list_value_length(numbers))[place]
         common = common.sum(axis=1)

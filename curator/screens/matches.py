@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curator.core.arrow import ID, make_batch
+from curator.core.arrow import ID, make_array, make_batch
 from curator.screens.candidates import POSTINGS, Index, index_items, select_questions
 from curator.screens.match import Match, Matcher
 from curator.screens.question import Number, Question, answer_otherwise, read_question
@@ -78,7 +78,7 @@ class Items:
             rows.setdefault(row, []).append(item)
         seen = set[bytes]()
         texts = batch.select(["id", "question", "folded", "gold", "choices"])
-        columns = texts.take(pa.array(rows, pa.int64())).columns
+        columns = texts.take(make_array(list(rows), pa.int64())).columns
         found = zip(*(column.to_pylist() for column in columns), rows.values(), strict=True)
         for id_, text, folded, gold, choices, items in found:
             if id_ in seen:

@@ -17,16 +17,21 @@ from tests.worlds import command
 
 # A package in the place of verl: it writes down what it is asked, and kills who asks too much.
 VERL = """\
-import os, pathlib, signal
+import fcntl, os, pathlib, signal
 
 FOLDER = pathlib.Path({folder!r})
 
 
 def compute_score(completion, gold):
-    with (FOLDER / "log").open("a") as log:
+    with (FOLDER / "log").open("r+") as log:
+        fcntl.flock(log, fcntl.LOCK_EX)  # so that nothing is asked after the kill
+        asked, limit = len(log.readlines()), int((FOLDER / "limit").read_text())
+        if asked >= limit:
+            os._exit(1)
         log.write(f"{{gold}}\\t{{completion}}\\n")
-    if len((FOLDER / "log").read_text().splitlines()) >= int((FOLDER / "limit").read_text()):
-        os.kill(os.getppid(), signal.SIGKILL)
+        log.flush()
+        if asked + 1 == limit:
+            os.kill(os.getppid(), signal.SIGKILL)
     return float(completion == f"The answer is \\\\boxed{{{{{{gold}}}}}}.")
 """
 MANY = 10**9
