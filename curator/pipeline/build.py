@@ -14,8 +14,8 @@ from curator.pipeline.freeze import check_has_rows, freeze, screen_and_freeze
 from curator.pipeline.lists import open_lists, store_lists
 from curator.pipeline.locate import LocatedSource, find_evals, find_sources
 from curator.pipeline.open_context import open_context
+from curator.pipeline.requests import sampling_of
 from curator.pipeline.run_options import DEFAULTS, RunOptions
-from curator.pipeline.stages.generate import sampling_of
 from curator.pipeline.stages.ingest import find_eval_problems, ingest_all
 from curator.pipeline.stages.screen import find_screen_tokenizer
 from curator.pipeline.state import BuildInputs, Result, SubsetInputs, SubsetState

@@ -15,7 +15,7 @@ from curator.core.model import Problem
 from curator.pipeline.band import min_samples
 from curator.pipeline.context import BuildContext
 from curator.pipeline.follow_rounds import follow_rounds
-from curator.pipeline.stages.generate import (
+from curator.pipeline.requests import (
     messages_of,
     prompt_of,
     request_identity,

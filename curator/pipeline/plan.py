@@ -19,11 +19,11 @@ from curator.pipeline.freeze import part
 from curator.pipeline.lists import ListFile, open_lists, store_lists
 from curator.pipeline.locate import LocatedSource, find_evals, find_sources, source_name
 from curator.pipeline.open_context import open_context
+from curator.pipeline.requests import missing_teachers, samples_per_problem
 from curator.pipeline.run_options import DEFAULTS, RunOptions
 from curator.pipeline.source_size import SourceSize, measure_source
 from curator.pipeline.stages.count_attempts import count_attempts
 from curator.pipeline.stages.draw import draw
-from curator.pipeline.stages.generate import missing_teachers, samples_per_problem
 from curator.pipeline.stages.ingest import find_eval_problems, ingest, problems_of
 from curator.pipeline.stages.read import read_problems
 from curator.pipeline.stages.screen import embeddings_of, estimate_embeddings, screen_all

@@ -24,8 +24,8 @@ from curator.core.redaction import redact_secrets
 from curator.core.samples import Sample, SampledProblem
 from curator.core.words import counted
 from curator.pipeline.checker import Checker
+from curator.pipeline.requests import execution_error, printed_nothing
 from curator.pipeline.run_options import DEFAULTS, RunOptions
-from curator.pipeline.stages.generate import execution_error, printed_nothing
 from curator.pipeline.teacher_session import TeacherSession, gather_all
 from curator.recipe.schema import Limits
 from curator.sources import (

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from curator.pipeline.context import BuildContext, NotBuilt, Stage
 from curator.pipeline.locate import source_name
+from curator.pipeline.requests import missing_teachers
 from curator.pipeline.shards import Shard, run_shards
 from curator.pipeline.stages.apply_errata import apply_errata
 from curator.pipeline.stages.check import CODE as CHECK_CODE
@@ -20,7 +21,7 @@ from curator.pipeline.stages.check import check, check_params
 from curator.pipeline.stages.copies import CODE as COPIES_CODE
 from curator.pipeline.stages.copies import Pair, number_all
 from curator.pipeline.stages.fill_gold import fill_gold, gold_index
-from curator.pipeline.stages.generate import generate, missing_teachers
+from curator.pipeline.stages.generate import generate
 from curator.pipeline.stages.ingest import ingest, problems_of
 from curator.pipeline.stages.open_choices import open_choices
 from curator.pipeline.stages.registry import STAGES

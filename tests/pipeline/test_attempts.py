@@ -15,8 +15,8 @@ import pytest
 from curator import build
 from curator.core.errors import UsageError
 from curator.core.model import Problem
+from curator.pipeline.requests import messages_of
 from curator.pipeline.reverify import reverify
-from curator.pipeline.stages.generate import messages_of
 from curator.versions.diff import recipe_changes
 from curator.versions.report.write import write_report
 from curator.versions.views import run_query

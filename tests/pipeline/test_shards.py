@@ -17,9 +17,9 @@ from curator.pipeline import shards
 from curator.pipeline.context import BuildContext
 from curator.pipeline.executors.local import WorkerError
 from curator.pipeline.open_context import open_context
+from curator.pipeline.requests import messages_of
 from curator.pipeline.shards import Shard, run_shards
 from curator.pipeline.stages import ingest
-from curator.pipeline.stages.generate import messages_of
 from curator.recipe.load import load_recipe
 from curator.sources.readers import detect, pieces
 from curator.versions.content import content_of, objects_of

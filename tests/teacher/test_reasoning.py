@@ -11,7 +11,7 @@ import pytest
 from curator import build, load
 from curator.core.model import Problem
 from curator.core.thoughts import split_thought
-from curator.pipeline.stages.generate import messages_of, read_call
+from curator.pipeline.requests import messages_of, read_call
 from curator.teacher import Call
 from curator.teacher.budget import Cost
 from curator.teacher.call import Request

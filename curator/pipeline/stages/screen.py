@@ -19,10 +19,10 @@ from curator.core.section import Section
 from curator.core.tokenizer import PATHS, TokenizerFile, find_tokenizer
 from curator.pipeline.context import BuildContext, NotBuilt, Stage
 from curator.pipeline.estimate import CallEstimate
+from curator.pipeline.requests import has_unanswered
 from curator.pipeline.shards import Shard, run_shards
 from curator.pipeline.stages.embed import CODE as EMBED_CODE
 from curator.pipeline.stages.embed import embed, estimate_texts
-from curator.pipeline.stages.generate import has_unanswered
 from curator.screens import SCREENS, Screen
 from curator.screens.meaning import Embeddings
 from curator.screens.rows import Rows

@@ -19,10 +19,7 @@ from curator.core.model import Problem, QuarantinedRecord, Verdict
 from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.estimate import CHUNK as LOOKUPS
 from curator.pipeline.estimate import CallEstimate, CallTally
-from curator.pipeline.stages.agreement import Text, agree
-from curator.pipeline.stages.check import check_params
-from curator.pipeline.stages.generate import (
-    generate,
+from curator.pipeline.requests import (
     has_unanswered,
     messages_of,
     missing_teachers,
@@ -31,6 +28,9 @@ from curator.pipeline.stages.generate import (
     samples_per_problem,
     sampling_of,
 )
+from curator.pipeline.stages.agreement import Text, agree
+from curator.pipeline.stages.check import check_params
+from curator.pipeline.stages.generate import generate
 from curator.pipeline.stages.ingest import PROBLEMS, find_eval_problems, problems_of
 from curator.pipeline.stages.known_questions import Known, reject_known
 from curator.pipeline.stages.writer_stage import WriterStage
@@ -197,7 +197,7 @@ def self_instruct(
         "curator.screens",
         "curator.pipeline.stages.agreement",
         __name__,
-        "curator.pipeline.stages.generate",
+        "curator.pipeline.requests",
         "curator.pipeline.stages.known_questions",
         "curator.teacher.response",
     )

@@ -16,7 +16,7 @@ from curator.core.model import Problem
 from curator.core.progress import SilentListener, TeacherProgress
 from curator.pipeline.open_context import open_context
 from curator.pipeline.plan import plan
-from curator.pipeline.stages.generate import messages_of
+from curator.pipeline.requests import messages_of
 from curator.recipe.load import load_recipe
 from curator.teacher import Budget
 from curator.versions.remove import remove

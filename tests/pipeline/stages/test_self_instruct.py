@@ -9,8 +9,8 @@ import pytest
 from curator import build, load
 from curator.core.model import Problem
 from curator.pipeline.plan import plan
+from curator.pipeline.requests import messages_of
 from curator.pipeline.reverify import reverify
-from curator.pipeline.stages.generate import messages_of
 from curator.recipe.load import load_recipe
 from curator.writers.prompt_templates import Prompts
 from curator.writers.self_instruct import make_draws, read_seeds

@@ -14,7 +14,7 @@ from curator.core.model import Problem
 from curator.core.tool_messages import TOOLS
 from curator.core.turns import find_turns
 from curator.pipeline.plan import plan
-from curator.pipeline.stages.generate import messages_of
+from curator.pipeline.requests import messages_of
 from curator.recipe.load import load_recipe
 from curator.teacher import Budget, Request, parameters
 from curator.teacher.token_count import counter, prompt_tokens
