@@ -141,4 +141,5 @@ SCREEN = Screen(
         convert=convert_keys,
     ),
     texts=select_texts,
+    fills_memory=True,
 )

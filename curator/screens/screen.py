@@ -65,6 +65,8 @@ class Screen:
     vectors are given to `run` as `rows.vectors`."""
     keys: Keys | None = None
     """Computed by shard, and given to `run` as `rows.keys`."""
+    fills_memory: bool = False
+    """Whether `run` may fill an engine's memory: the processes that computed the keys end first."""
     audit_note: str = ""
     """How the screen compares rows, for the table of `curator audit`."""
     undecided: tuple[str, ...] = ()

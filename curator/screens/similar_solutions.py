@@ -92,4 +92,5 @@ SCREEN = Screen(
         parameters=("threshold",),
         convert=convert_keys,
     ),
+    fills_memory=True,
 )

@@ -1,11 +1,18 @@
 """Builds with near-duplicates: the same verdicts by any number of processes, in SQL and reports."""
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
+from multiprocessing import active_children
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from curator import RunOptions, build
+from curator.pipeline import shards
+from curator.pipeline.stages import screen
+from curator.screens import SCREENS
 from curator.versions.report.write import write_report
 from curator.versions.views import run_query
 from datastore.store import Store
@@ -63,6 +70,28 @@ def test_processes_do_not_change_what_is_kept(folder: Path) -> None:
         for workers in (1, 2)
     }
     assert len(digests) == 1
+
+
+def test_a_screen_that_may_fill_the_memory_waits_for_the_end_of_the_processes(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards, "FEW_ROWS", 0)
+    monkeypatch.setattr(screen, "KEYS_ROWS", 100)
+    processes: dict[str, int] = {}
+
+    def watched(name: str) -> Any:
+        def run(*args: Any, **parameters: Any) -> Iterator[Any]:
+            processes[name] = len(active_children())
+            return each.run(*args, **parameters)
+
+        each = SCREENS[name]
+        return replace(each, run=run)
+
+    for name in ("duplicates", "near_duplicates", "similar_solutions"):
+        monkeypatch.setitem(SCREENS, name, watched(name))
+    options = RunOptions(workers=2)
+    build(folder / "r.yaml", tmp_path / "store", options=options)
+    assert processes == {"duplicates": 2, "near_duplicates": 0, "similar_solutions": 0}
 
 
 def test_clusters_are_in_sql_and_in_the_report(folder: Path) -> None:

@@ -143,6 +143,8 @@ def _screen(
         }
         provided = {**needs, **paths}
         keys = make_keys(context, name, parts, parameters, provided, evals)
+        if SCREENS[name].fills_memory and context.executor:
+            context.executor.release()
         context.listener.progress(f"screening {name}", 0, None)
         with context.store.guard_query(inputs), context.store.engine() as engine:
             create_tables(engine, context, parts, earlier)
