@@ -56,6 +56,10 @@ class Example:
     """`subset` or `source` of the row; may be empty."""
     place: str
     """File with line or row number."""
+    gold: str = ""
+    """Gold answer of the row; empty if the format of the release has none."""
+    choices: tuple[str, ...] = ()
+    """Choices of the row, one of whose letters may be the gold answer."""
 
 
 @dataclass(frozen=True)
@@ -191,7 +195,10 @@ def read_lines(file: Path) -> Iterator[tuple[str, Any]]:
 
 
 def _read_parquet(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    known = ("prompt", "completion", "messages", "instruction", "output", "subset", "source")
+    known = (
+        "prompt", "completion", "messages", "instruction", "output", "subset", "source", "gold",
+        "choices",
+    )  # fmt: skip
     for number, record in enumerate(read_parquet(file, file.name, known), 1):
         if isinstance(record, QuarantinedRecord):
             reason = f"{record.reason}: {record.raw[:200]}" if record.raw else record.reason
@@ -221,7 +228,17 @@ def _parse_row(row: Any, place: str) -> Example:
             f"expected prompt and completion, messages, or instruction and output, saw: {keys}"
         )
     subset = row.get("subset") or row.get("source") or ""
-    return Example(prompt, answer, check_text(subset, "source"), place)
+    return Example(prompt, answer, check_text(subset, "source"), place, *_gold_of(row))
+
+
+def _gold_of(row: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    """Return the gold answer and the choices of a row; empty if they are missing or no texts."""
+    gold, choices = row.get("gold"), row.get("choices")
+    texts = choices if isinstance(choices, list) else []
+    return (
+        gold if isinstance(gold, str) else "",
+        tuple(texts) if all(isinstance(each, str) for each in texts) else (),
+    )
 
 
 def _parse_messages(messages: Any) -> tuple[tuple[Message, ...], str]:

@@ -7,6 +7,7 @@ import pytest
 
 from curator import RunOptions
 from curator.core.errors import SourceError
+from curator.core.model import Problem
 from curator.core.samples import SampledProblem
 from curator.pipeline.audit.run import AuditRequest, audit
 from curator.pipeline.overlap import compare
@@ -79,7 +80,7 @@ def test_audit_overlap_and_evaluation_agree(
     assert comparison.counts == {level: 1}
     problems = [SampledProblem("gsm8k", str(n), text, "") for n, text in enumerate([TANK, *FILLER])]
     seen = {("gsm8k", "0")} if level != "same template" else set()
-    assert find_seen(problems, [QUESTIONS[level]]) == seen
+    assert find_seen(problems, [Problem("", QUESTIONS[level], gold)]) == seen
 
 
 def test_new_questions_that_repeat_an_evaluation_question_are_rejected_with_their_level(

@@ -12,7 +12,7 @@ from curator.core.errors import UsageError
 from curator.core.samples import SampledProblem
 from curator.sources.sample_files import read_any_samples
 from trainers.evaluation.evaluate import Result, evaluate
-from trainers.evaluation.overlap import find_seen
+from trainers.evaluation.overlap import find_seen, to_problem
 from trainers.release import read_release
 
 GradeSamples = Callable[[Iterable[SampledProblem]], Iterable[GradedProblem]]
@@ -36,8 +36,8 @@ def evaluate_files(
     """
     seen = None
     if trained_on:
-        examples = read_release(trained_on).examples()
-        seen = find_seen(_problems(files, columns), (each.prompt[-1].content for each in examples))
+        trained = map(to_problem, read_release(trained_on).examples())
+        seen = find_seen(_problems(files, columns), trained)
     result = evaluate(grade(_problems(files, columns)), name, seen=seen)
     if not result.problems:
         raise UsageError(
