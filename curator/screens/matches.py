@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from curator.core.arrow import ID, make_array, make_batch
 from curator.screens.candidates import POSTINGS, Index, index_items, select_questions
 from curator.screens.match import Match, Matcher
-from curator.screens.question import Number, Question, answer_otherwise, read_question
+from curator.screens.question import Number, Question, answer_otherwise, read_parts, read_question
 from datastore.engine import Engine
 
 AT_ONCE = 2_000
@@ -84,9 +84,21 @@ class Items:
             if id_ in seen:
                 continue
             seen.add(id_)
-            matches = self._match(read_question(folded, gold, choices), sorted(items))
+            matches = self._match_parts(read_parts(folded, gold, choices), sorted(items))
             if matches:
                 yield id_, text, matches
+
+    def _match_parts(
+        self, parts: Iterable[Question], items: Sequence[int]
+    ) -> list[tuple[Member, Match]]:
+        """Return the best match of the parts of a question with each evaluation question."""
+        best: dict[int, tuple[Member, Match]] = {}
+        for part in parts:
+            for member, match in self._match(part, items):
+                old = best.get(member.number)
+                if old is None or match.rank < old[1].rank:
+                    best[member.number] = (member, match)
+        return list(best.values())
 
     def _match(self, question: Question, items: Sequence[int]) -> list[tuple[Member, Match]]:
         matches = [

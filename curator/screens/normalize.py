@@ -59,7 +59,10 @@ is not ASCII."""
 DIGIT = f"[{''.join(f'{zero}-{chr(ord(zero) + 9)}' for zero in ZEROS)}]"
 FORM = rf"[{''.join(map(re.escape, FORMS))}]"
 
-DRAWING = r"\[asy\].*?(\[/asy\]|$)"
+DRAWING = r"\[asy\].*?\[/asy\]"
+OPTIONS = r"answer choices:\s*\(?a\s?[).][^\n]*(?:\n\s*\(?[b-j]\s?[).][^\n]*)*"
+"""Choices after `answer choices:`, on one line or on several. What follows them stays, since it may
+be the question. Without choices, the words are a part of a prompt."""
 UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 """Scripts that do not put spaces between words."""
 WORD = rf"[{UNSPACED}]\pM*|[^\PL{UNSPACED}]+|[0-9]+(?:\.[0-9]+)?|[^\PN0-9{UNSPACED}]"
@@ -123,8 +126,10 @@ def fold(column: str) -> str:
 
 
 def stem(folded_column: str) -> str:
-    """Return folded text cut at `answer choices:`, without a request for a program."""
-    text = f"split_part({folded_column}, 'answer choices:', 1)"
+    """Return folded text without its answer choices and without a request for a program."""
+    without = f"regexp_replace(t, {literal(OPTIONS)}, '', 'g')"
+    listed = f"CASE WHEN contains(t, 'answer choices:') THEN {without} ELSE t END"
+    text = _bind(folded_column, listed)
     longest_first = sorted(REQUESTS, key=len, reverse=True)
     return _replace_if("program", text, dict.fromkeys(longest_first, ""))
 

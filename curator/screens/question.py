@@ -7,7 +7,7 @@ other languages, and numbers in drawings.
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
@@ -18,7 +18,10 @@ from curator.screens.golds import Gold, read_gold, without_layout
 Number = int | Fraction
 """A whole number is an `int`, whose hash takes a tenth of the time."""
 MAX_TOKENS = 1_000
-"""Maximum number of tokens that are compared; the rest of a longer question is ignored."""
+"""Maximum number of tokens that are compared at once. An evaluation question ends there; another
+question is compared in parts."""
+STEP = MAX_TOKENS // 2
+"""Number of tokens between the starts of two parts of a long question."""
 CJK = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 """Scripts in which each character counts as a word, as in `normalize`."""
 TOKEN = re.compile(
@@ -90,8 +93,7 @@ class Question:
 
 def read_question(folded: str, gold: str = "", options: Sequence[str] = ()) -> Question:
     """Read a question that `normalize.fold` has folded."""
-    drawings = "".join(DRAWING.findall(folded)) if "[asy]" in folded else ""
-    text = DRAWING.sub(" ", folded) if drawings else folded
+    text, drawings = _take_out_drawings(folded)
     tokens = tuple(map(_plain, TOKEN.findall(text)[:MAX_TOKENS]))
     stems, all_numbers = _read(tokens)
     numbers = tuple(number for number in all_numbers if number != 1)
@@ -106,6 +108,27 @@ def read_question(folded: str, gold: str = "", options: Sequence[str] = ()) -> Q
         gold=read_gold(gold, options),
         options=_read_options(options),
     )
+
+
+def read_parts(folded: str, gold: str = "", options: Sequence[str] = ()) -> Iterator[Question]:
+    """Yield a question, in overlapping parts if it is long: a prompt may have many examples."""
+    first = read_question(folded, gold, options)
+    yield first
+    if len(first.tokens) < MAX_TOKENS:
+        return
+    spans = [match.span() for match in TOKEN.finditer(first.text)]
+    for start in range(STEP, len(spans) - STEP, STEP):
+        end = min(start + MAX_TOKENS, len(spans))
+        yield read_question(first.text[spans[start][0] : spans[end - 1][1]], gold, options)
+
+
+def _take_out_drawings(folded: str) -> tuple[str, str]:
+    """Return a text without its drawings, and these. A drawing that does not end is text."""
+    head, end, tail = folded.rpartition("[/asy]")
+    if not end:
+        return folded, ""
+    head += end
+    return DRAWING.sub(" ", head) + tail, "".join(DRAWING.findall(head))
 
 
 def read_numbers(tokens: Sequence[str]) -> tuple[Number, ...]:
