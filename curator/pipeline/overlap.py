@@ -50,6 +50,8 @@ class Comparison:
     others: int
     unread: int
     """Number of records of both that could not be read."""
+    reasons: Mapping[str, int]
+    """The number of these records by reason, the most frequent first."""
     counts: Mapping[MatchLevel, int]
     """Number of problems by their strongest level of match."""
     pairs: Sequence[Pair]
@@ -63,13 +65,15 @@ def compare(
     Raises UsageError if there is nothing of a name, SourceError if it cannot be read.
     """
     counts: Counter[str] = Counter()
+    unread: Counter[str] = Counter()
 
     def count(what: str, items: Iterable[Problem | QuarantinedRecord]) -> Iterator[Problem]:
         for each in items:
-            bad = isinstance(each, QuarantinedRecord)
-            counts["unread" if bad else what] += 1
             if isinstance(each, Problem):
+                counts[what] += 1
                 yield each
+            else:
+                unread[each.reason] += 1
 
     distinct = {each.id: each for each in count("others", read_problems(other, store, mirror))}
     others = list(distinct.values())
@@ -95,7 +99,8 @@ def compare(
     return Comparison(
         counts["problems"],
         counts["others"],
-        counts["unread"],
+        unread.total(),
+        dict(unread.most_common()),
         {level: by_level[rank] for rank, level in enumerate(levels) if by_level[rank]},
         pairs,
     )
@@ -166,17 +171,24 @@ def _version(name: str, store: Path, rejected: bool) -> list[Problem] | None:
 def _open_version(name: str, store: Path) -> Iterator[tuple[Store, Manifest, Engine] | None]:
     """Open a version with an engine that may read it; None if the store has no such version.
 
-    Raises NotFound for a name that can only be that of a version, such as `mine@9`.
+    Raises NotFound, or UsageError without a store, for a name that can only be that of a version,
+    such as `mine@9`.
     """
+    # A file may have such a name; a dataset on the Hub has a slash.
+    only_version = "@" in name and "/" not in name and not Path(name).exists()
     if not (store / "FORMAT").exists():
+        if only_version:
+            raise UsageError(
+                f"No store at {store}, so there is no version '{name}'. Choose another store with "
+                "--store."
+            )
         yield None
         return
     with Store(store, readonly=True) as opened:
         try:
             manifest = opened.versions.get(name)
         except NotFound:
-            # A file may have such a name; a dataset on the Hub has a slash.
-            if "@" in name and "/" not in name and not Path(name).exists():
+            if only_version:
                 raise
             yield None
             return

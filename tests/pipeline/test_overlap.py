@@ -30,6 +30,7 @@ def test_a_file_is_compared_with_an_evaluation_set(world) -> None:
     file = write(store.parent / "mine.jsonl", f"Solve: {EVALUATION[0]}", other_numbers, LAMPS)
     found = compare(file, "evals/gsm8k", store, mirror)
     assert (found.problems, found.others, found.unread) == (3, 1, 1)
+    assert list(found.reasons.values()) == [1]
     assert found.counts == {"same question": 1, "same template": 1}
     assert {(pair.level, pair.other) for pair in found.pairs} == {
         ("same question", EVALUATION[0]),
@@ -59,6 +60,11 @@ def test_a_name_of_nothing_is_an_error(world) -> None:
         compare("smal", "gsm8k", store, mirror)
 
 
+def test_a_version_without_a_store_is_an_error_that_names_the_store(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"No store at .*, so there is no version 'small@1'"):
+        compare("small@1", write(tmp_path / "mine.jsonl", LAMPS), tmp_path / "none")
+
+
 def test_the_command_prints_levels_and_examples(world) -> None:
     mirror, store = world
     file = write(store.parent / "mine.jsonl", f"Solve: {EVALUATION[0]}", LAMPS)
@@ -70,6 +76,7 @@ def test_the_command_prints_levels_and_examples(world) -> None:
     assert lines[4].startswith("  A  Solve: A tank holds 90 litres")
     assert max(map(len, lines[:-2])) <= 80
     assert f"1 of 2 problems of {file} repeat one of 1 of evals/gsm8k." in lines
+    assert lines[-1] == "1 record could not be read: not JSON (1)."
     [pair] = json.loads(curator(*arguments, "--json").stdout)["pairs"]
     assert (pair["level"], pair["other"]) == ("same question", EVALUATION[0])
 

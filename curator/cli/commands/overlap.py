@@ -19,7 +19,7 @@ WIDTH = 74
 """Printed characters per question."""
 EXAMPLES = 2
 """Printed pairs per level."""
-NAME = "a source, evaluation set (evals/NAME), version, file or Hub dataset"
+NAME = "a source, evaluation set (evals/NAME), version (NAME@N), file or Hub dataset"
 
 
 @app.command(epilog="Example: curator overlap mine.jsonl evals/gsm8k --mirror DIR")
@@ -65,4 +65,5 @@ def _print(compared: "Comparison", name: str, other: str) -> None:
         f"{compared.others:,} of {other}."
     )
     if compared.unread:
-        print_line(f"{counted(compared.unread, 'record')} could not be read.")
+        reasons = ", ".join(f"{text} ({count:,})" for text, count in compared.reasons.items())
+        print_line(f"{counted(compared.unread, 'record')} could not be read: {reasons}.")
