@@ -6,7 +6,8 @@
 In: DIR/evals with the ten evaluation sets, of which `--sets` selects some, DIR/sources with
 training sets, and DIR/contamination with rewordings of GSM8K test questions and the variants of
 GSM-Plus. Out: the share of hidden questions that the screen finds, by attack and reason; the
-flagged rows of each training set, per 10,000; and the verdicts on rows that were labelled by hand.
+flagged rows of each training set, per 10,000, with their gold answers and without; and the verdicts
+on rows that were labelled by hand.
 Except for these, a run uses one half of the data: choose thresholds of a screen on `tune`, and
 publish the figures of `report`.
 """
@@ -285,6 +286,10 @@ def main() -> int:
     halved = {
         name: [problem for problem in problems if in_half(problem.question, half)]
         for name, problems in training.items()
+    }
+    halved |= {
+        f"{name}, no gold": [replace(problem, gold="") for problem in problems]
+        for name, problems in halved.items()
     }
     print(
         f"Half: {half}. Evaluation questions: {sum(map(len, evals.values())):,} in "

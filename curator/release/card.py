@@ -186,7 +186,7 @@ def generated_section(
         f"## Evidence\n\n{evidence(content, counts)}",
         *([f"## Length\n\n{lengths(found)}"] if (found := measures.lengths) else []),
         f"## Teacher\n\n{_teacher(content)}",
-        f"## Contamination\n\n{contamination(content)}",
+        f"## Contamination\n\n{contamination(content, measures.overlaps)}",
         f"## Limits\n\n{LIMITS}\n- {languages(counts)}",
         f"## Train\n\n{training(version, repo)}",
         *([f"## Rewards\n\n{rewards(certified)}"] if (certified := measures.certificate) else []),

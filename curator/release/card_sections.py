@@ -19,6 +19,9 @@ from curator.versions.lengths import TOKENIZER, Lengths
 from curator.versions.report.mathinstruct import follows_mathinstruct
 from datastore.versions import Manifest
 
+Overlaps = Sequence[tuple[str | int, ...]]
+"""`Measures.overlaps`."""
+
 
 def markdown_table(head: Sequence[str], right: int, rows: Iterable[Sequence[object]]) -> str:
     """Return a Markdown table whose last `right` columns are aligned right."""
@@ -117,8 +120,11 @@ def lengths(found: Sequence[Lengths]) -> str:
     )
 
 
-def contamination(content: Content) -> str:
-    """Return the decontamination certificate, or a statement that the rows were not screened."""
+def contamination(content: Content, overlaps: Overlaps = ()) -> str:
+    """Return the decontamination certificate, or a statement that the rows were not screened.
+
+    `overlaps` are those of `Measures`.
+    """
     screen = content.recipe.screens.contamination
     if not screen or not screen.against:
         return "**The rows were not screened against any evaluation set.**"
@@ -127,7 +133,7 @@ def contamination(content: Content) -> str:
     missing = [name for name in screen.against if name not in reached]
     rows = [(name, evals[name].revision) for name in reached]
     parts = [
-        _levels(screen, content),
+        _levels(screen, content, overlaps),
         markdown_table(("evaluation set", "revision or digest"), 0, rows)
         if rows
         else "**No evaluation set could be read.**",
@@ -141,7 +147,7 @@ def contamination(content: Content) -> str:
     return "\n\n".join(parts)
 
 
-def _levels(screen: ContaminationRecipe, content: Content) -> str:
+def _levels(screen: ContaminationRecipe, content: Content, overlaps: Overlaps) -> str:
     """Return what was done with rows by level of match, and how many there were."""
     removed: Counter[str] = Counter()
     flagged: Counter[str] = Counter()
@@ -161,25 +167,30 @@ def _levels(screen: ContaminationRecipe, content: Content) -> str:
         for level, about in MATCH_LEVELS.items()
     ]  # fmt: skip
     table = markdown_table(("level", "the row", "default action", "removed", "flagged"), 2, rows)
-    own = [*screen.sets, *screen.subsets]
-    others = f"\n\nOther actions apply to: {for_markdown(', '.join(own))}." if own else ""
-    return f"{table}{others}{_overlaps(content)}{_recall(content)}"
+    return f"{table}{_exceptions(screen)}{_overlaps(overlaps)}{_recall(content)}"
 
 
-def _overlaps(content: Content) -> str:
-    """Return how many rows of each subset repeat an evaluation question, removed and flagged."""
-    rows: list[tuple[str | int, ...]] = []
-    for name, subset in content.subsets.items():
-        found = [
-            subset.reasons.get(f"failed: {level}", 0) + subset.reported.get(f"passed: {level}", 0)
-            for level in MATCH_LEVELS
-        ]
-        if any(found):
-            rows.append((name, *found))
+def _exceptions(screen: ContaminationRecipe) -> str:
+    """Return the actions that differ for an evaluation set or a subset."""
+    rows = [
+        (name, *(actions.get(level.replace(" ", "_")) or "" for level in MATCH_LEVELS))
+        for name, actions in [*screen.sets.items(), *screen.subsets.items()]
+    ]
     if not rows:
         return ""
-    table = markdown_table(("subset", *MATCH_LEVELS), len(MATCH_LEVELS), rows)
-    return f"\n\nRows that repeat an evaluation question, removed or flagged:\n\n{table}"
+    table = markdown_table(("evaluation set or subset", *MATCH_LEVELS), 0, rows)
+    return f"\n\nOther actions, of which those of a subset precede:\n\n{table}"
+
+
+def _overlaps(overlaps: Overlaps) -> str:
+    """Return how many rows of each subset repeat a question of each set, removed and flagged."""
+    if not overlaps:
+        return ""
+    table = markdown_table(("evaluation set", "subset", *MATCH_LEVELS), len(MATCH_LEVELS), overlaps)
+    return (
+        "\n\nRows that repeat an evaluation question, removed or flagged. A row that repeats "
+        f"several counts once: for the strictest action, then for the strongest level.\n\n{table}"
+    )
 
 
 def _recall(content: Content) -> str:

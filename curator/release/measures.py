@@ -1,4 +1,5 @@
-"""Measure a release for its card: lengths, errors of reward functions, right and wrong attempts.
+"""Measure a release for its card: lengths, errors of reward functions, right and wrong attempts,
+overlaps with evaluation sets.
 
 In: an engine, a version and the Parquet files of its release. Out: `Measures`.
 """
@@ -8,14 +9,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from curator.core.model import MATCH_LEVELS
 from curator.release.attempts import PER_PROBLEM, Pairing, pair_attempts
 from curator.release.prompts import why_unchecked
 from curator.release.splits import select_attempts
 from curator.rewards.certification import Certificate, Gold
-from curator.versions.content import content_of
+from curator.versions.content import content_of, objects_of
 from curator.versions.lengths import Lengths, counter, measure_lengths, sampled
+from curator.versions.queries import scan_objects, version_rationales
 from curator.versions.rows import read_rows
-from datastore.engine import Engine, scan
+from datastore.engine import Engine, literal, scan
 from datastore.files import scratch
 from datastore.store import Store
 from datastore.versions import Manifest
@@ -31,6 +34,9 @@ class Measures:
     """Error rates of reward functions on the golds; None if none were to be certified."""
     lengths: Sequence[Lengths] = ()
     """Tokens of the rows, or of a sample of them, per kind."""
+    overlaps: Sequence[tuple[str | int, ...]] = ()
+    """Per evaluation set and subset that have one in common: both names, then the rows that were
+    removed or flagged by level of match."""
 
 
 def measure(
@@ -53,7 +59,26 @@ def measure(
         f"SELECT kind, instruction, output FROM {scan(files)} "
         f"SEMI JOIN ({sampled(scan(files))}) USING (id, subset)"
     )
-    return Measures(pairing, certificate, measure_lengths(engine, query, counter()))
+    lengths = measure_lengths(engine, query, counter())
+    return Measures(pairing, certificate, lengths, _count_overlaps(engine, store, version))
+
+
+def _count_overlaps(
+    engine: Engine, store: Store, version: Manifest
+) -> Sequence[tuple[str | int, ...]]:
+    """Return `Measures.overlaps`; nothing for versions before the levels of match."""
+    digest = objects_of(version).screens.get("contamination")
+    if not digest:
+        return []
+    counts = ", ".join(f"count(*) FILTER (reason = {literal(level)})" for level in MATCH_LEVELS)
+    levels = ", ".join(map(literal, MATCH_LEVELS))
+    query = f"""
+        SELECT evidence::JSON ->> '$.set' AS eval_set, subset, {counts}
+        FROM {scan_objects(store, [digest])} AS verdict
+        JOIN ({version_rationales(store, version)}) AS rationale ON rationale.id = row_id
+        WHERE reason IN ({levels}) GROUP BY ALL ORDER BY ALL
+    """
+    return engine.sql(query).fetchall()
 
 
 def _checkable_golds(engine: Engine, files: Sequence[Path]) -> Iterator[Gold]:

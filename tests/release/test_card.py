@@ -88,8 +88,11 @@ def test_the_card_states_subsets_proofs_teacher_contamination_and_sources(
     assert (
         "| same template | asks an evaluation question with other numbers | flag | 0 | 3 |" in text
     )
-    table = text.split("removed or flagged:\n\n")[1].split("\n\n")[0].splitlines()[2:]
-    counts = [[int(cell) for cell in row.split("|")[2:6]] for row in table]
+    table = text.split("strongest level.\n\n")[1].split("\n\n")[0].splitlines()[2:]
+    assert {row.split(" | ")[0] for row in table} <= {
+        f"| {name}" for name in version.content["evals"]
+    }
+    counts = [[int(cell) for cell in row.split("|")[3:7]] for row in table]
     assert [sum(column) for column in zip(*counts, strict=True)] == [8, 0, 3, 0]
     for name, values in version.content["evals"].items():
         assert f"| {name} | {values['revision']} |" in text
@@ -97,6 +100,18 @@ def test_the_card_states_subsets_proofs_teacher_contamination_and_sources(
         assert values["revision"] in text
         assert name not in SOURCES or SOURCES[name].citation in text
     assert "curator pull me/data@v1\ncurator diff mine me--data --rows\n" in text
+
+
+def test_the_card_states_actions_of_sets_and_subsets(
+    released: tuple[Manifest, ReleaseFolder, str],
+) -> None:
+    version, release, text = released
+    assert "Other actions" not in text
+    recipe = deepcopy(version.content["recipe"])
+    recipe["screens"]["contamination"]["sets"] = {"svamp": {"same_template": "reject"}}
+    recipe["screens"]["contamination"]["subsets"] = {"math_cot": {"reworded": "flag"}}
+    lines = card_with(version, release, recipe=recipe).replace("\\_", "_").splitlines()
+    assert "| svamp |  |  | reject |  |" in lines and "| math_cot |  | flag |  |  |" in lines
 
 
 def test_the_recall_on_the_card_is_that_of_the_present_screen() -> None:
