@@ -56,7 +56,8 @@ def _line(
     document: Document, error: Mapping[str, Any], model: type[BaseModel], at: Loc, loc: Loc
 ) -> str:
     place = document.place((*at, *loc))
-    key = to_one_line(".".join(str(part) for part in (*at, *loc)))
+    # pydantic marks a name that is not valid by a part `[key]` behind it.
+    key = to_one_line(".".join(str(part) for part in (*at, *loc) if part != "[key]"))
     saw = _shorten(redact_all_keys(error.get("input")))
     if expected := keys.expected_at(model, loc):
         return f"{place}: {key}: {expected}, saw {saw}{_suggest(error)}"
