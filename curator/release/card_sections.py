@@ -4,7 +4,7 @@ In: the content of a version and counts of its rows. Out: Markdown with untruste
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from curator.core.escape import for_markdown
 from curator.core.languages import NAMES
@@ -167,7 +167,7 @@ def _levels(screen: ContaminationRecipe, content: Content, overlaps: Overlaps) -
         for level, about in MATCH_LEVELS.items()
     ]  # fmt: skip
     table = markdown_table(("level", "the row", "default action", "removed", "flagged"), 2, rows)
-    return f"{table}{_exceptions(screen)}{_overlaps(overlaps)}{_recall(content)}"
+    return f"{table}{_exceptions(screen)}{_overlaps(content, overlaps)}{_recall(content)}"
 
 
 def _exceptions(screen: ContaminationRecipe) -> str:
@@ -182,15 +182,32 @@ def _exceptions(screen: ContaminationRecipe) -> str:
     return f"\n\nOther actions, of which those of a subset precede:\n\n{table}"
 
 
-def _overlaps(overlaps: Overlaps) -> str:
-    """Return how many rows of each subset repeat a question of each set, removed and flagged."""
-    if not overlaps:
+def _overlaps(content: Content, overlaps: Overlaps) -> str:
+    """Return how many rows of each subset repeat an evaluation question, removed and flagged.
+
+    By evaluation set, too, where that was counted.
+    """
+    head = ("evaluation set", "subset") if overlaps else ("subset",)
+    rows = overlaps or [(name, *found) for name, found in _count_levels(content) if any(found)]
+    if not rows:
         return ""
-    table = markdown_table(("evaluation set", "subset", *MATCH_LEVELS), len(MATCH_LEVELS), overlaps)
+    table = markdown_table((*head, *MATCH_LEVELS), len(MATCH_LEVELS), rows)
     return (
         "\n\nRows that repeat an evaluation question, removed or flagged. A row that repeats "
         f"several counts once: for the strictest action, then for the strongest level.\n\n{table}"
     )
+
+
+def _count_levels(content: Content) -> Iterator[tuple[str, list[int]]]:
+    for name, subset in content.subsets.items():
+        removed, flagged = subset.reasons, subset.reported
+        yield (
+            name,
+            [
+                removed.get(f"failed: {level}", 0) + flagged.get(f"passed: {level}", 0)
+                for level in MATCH_LEVELS
+            ],
+        )
 
 
 def _recall(content: Content) -> str:

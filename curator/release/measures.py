@@ -66,9 +66,13 @@ def measure(
 def _count_overlaps(
     engine: Engine, store: Store, version: Manifest
 ) -> Sequence[tuple[str | int, ...]]:
-    """Return `Measures.overlaps`; nothing for versions before the levels of match."""
-    digest = objects_of(version).screens.get("contamination")
-    if not digest:
+    """Return `Measures.overlaps`; nothing for versions before the levels of match.
+
+    Nor for a version that was pulled: it lacks the rows that were removed.
+    """
+    objects = objects_of(version)
+    digest = objects.screens.get("contamination")
+    if not digest or objects.pulled:
         return []
     counts = ", ".join(f"count(*) FILTER (reason = {literal(level)})" for level in MATCH_LEVELS)
     levels = ", ".join(map(literal, MATCH_LEVELS))

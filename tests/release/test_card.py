@@ -102,6 +102,16 @@ def test_the_card_states_subsets_proofs_teacher_contamination_and_sources(
     assert "curator pull me/data@v1\ncurator diff mine me--data --rows\n" in text
 
 
+def test_without_counts_by_evaluation_set_the_card_counts_by_subset(
+    released: tuple[Manifest, ReleaseFolder, str],
+) -> None:
+    version, release, _ = released
+    text = card_with(version, release)
+    table = text.split("strongest level.\n\n")[1].split("\n\n")[0].splitlines()[2:]
+    counts = [[int(cell) for cell in row.split("|")[2:6]] for row in table]
+    assert [sum(column) for column in zip(*counts, strict=True)] == [8, 0, 3, 0]
+
+
 def test_the_card_states_actions_of_sets_and_subsets(
     released: tuple[Manifest, ReleaseFolder, str],
 ) -> None:
