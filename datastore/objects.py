@@ -127,6 +127,25 @@ class Objects:
             # Not with threads, which cost CPU time: shards are small, and several are read at once.
             yield from file.iter_batches(size, columns=columns, use_threads=False)
 
+    def read_equal(self, digest: str, column: str, value: int) -> Iterator[pa.RecordBatch]:
+        """Yield the rows whose number in `column` is `value`, in their order.
+
+        Row groups without the value between their smallest and largest are not read, so an object
+        that is sorted by the column is read in part.
+        """
+        path = self.locate(digest)
+        with (
+            self._open(digest) as file,
+            wrap_os_errors("read an object", path),
+            wrap_parquet_errors(path, _ADVICE),
+        ):
+            position = file.schema_arrow.get_field_index(column)
+            for group in range(file.metadata.num_row_groups):
+                seen = file.metadata.row_group(group).column(position).statistics
+                if seen is None or not seen.has_min_max or seen.min <= value <= seen.max:
+                    for batch in file.iter_batches(row_groups=[group], use_threads=False):
+                        yield batch.filter(pc.equal(batch.column(column), value))
+
     def rows(self, digest: str) -> int:
         """Return the number of rows, from the footer."""
         with self._open(digest) as file:

@@ -54,6 +54,33 @@ def test_rows_are_read_in_the_order_in_which_they_were_written(objects: Objects)
     objects.check(digest)
 
 
+def test_equal_rows_are_read_without_the_row_groups_that_have_none(
+    objects: Objects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema = pa.schema([("text", pa.string()), ("number", pa.int32())])
+    numbers = sorted([n // 3_000 for n in range(60_000)] + [7] * 25_000)
+    rows = pa.RecordBatch.from_arrays(
+        [pa.array(map(str, range(len(numbers)))), pa.array(numbers, pa.int32())], schema=schema
+    )
+    digest = objects.write([rows], schema)
+    groups, read = list[int](), pq.ParquetFile.iter_batches
+    monkeypatch.setattr(
+        pq.ParquetFile,
+        "iter_batches",
+        lambda file, *args, **named: groups.extend(named["row_groups"]) or read(file, **named),
+    )
+    for number in (0, 7, 19, 20):
+        found = [
+            row
+            for batch in objects.read_equal(digest, "number", number)
+            for row in batch.to_pylist()
+        ]
+        assert [row["text"] for row in found] == [
+            str(place) for place, each in enumerate(numbers) if each == number
+        ]
+    assert groups == [0, 1, 2, 4], "one row group, and two that share the number 7"
+
+
 @settings(max_examples=5)
 @given(cuts=st.lists(st.integers(0, 30_000), max_size=12))
 def test_the_digest_does_not_depend_on_the_batches(

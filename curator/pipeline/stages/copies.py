@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from curator.core import arrow
 from curator.core.model import rationale_id
@@ -138,8 +137,8 @@ def number_shard(
         objects = context.store.objects
         earlier = {
             row["id"]: row["earlier"]
-            for batch in objects.read(copies)
-            for row in batch.filter(pc.equal(batch.column("shard"), shard)).to_pylist()
+            for batch in objects.read_equal(copies, "shard", shard)
+            for row in batch.to_pylist()
         }
         new_ids: dict[bytes, bytes] = {}
         written = [_number(batch, earlier, new_ids) for batch in objects.read(rationales)]
