@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass, replace
 from decimal import Decimal
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,6 +35,8 @@ app = typer.Typer(
 )
 
 _debug = False
+TOKENS = 10_000
+"""Number of tokens of JSON that are printed at once."""
 LINE_S = 30.0
 """Seconds between two lines about a teacher where stderr is no terminal."""
 
@@ -115,15 +118,34 @@ def make_parents(*files: Path | None) -> None:
 
 
 def show_json(value: Any) -> None:
-    """Print a value as JSON: dataclasses as objects, bytes as hex digits."""
+    """Print a value as JSON: dataclasses as objects, bytes as hex digits.
+
+    Iterators are printed as arrays, item by item, so that they need not fit in memory.
+    """
     ascii_only = "utf" not in (sys.stdout.encoding or "").lower()
-    text = json.dumps(value, default=_to_json, ensure_ascii=ascii_only, indent=1)
-    print_lines(for_json(text))
+    encoder = json.JSONEncoder(default=_to_json, ensure_ascii=ascii_only, indent=1)
+    tokens = encoder.iterencode(value)
+    while some := "".join(islice(tokens, TOKENS)):
+        print_lines(for_json(some), end="")
+    print_line()
+
+
+class _Items(list[Any]):
+    """The items of an iterator, since the encoder takes an array from a list only."""
+
+    def __init__(self, items: Iterator[Any]) -> None:
+        super().__init__(islice(items, 1))  # the encoder first asks whether the list is empty
+        self._others = items
+
+    def __iter__(self) -> Iterator[Any]:
+        return chain(super().__iter__(), self._others)
 
 
 def _to_json(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
+    if isinstance(value, Iterator):
+        return _Items(value)
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, Decimal):

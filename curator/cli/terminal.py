@@ -20,9 +20,9 @@ def print_line(text: str = "", *, error: bool = False) -> None:
     print(for_terminal(text), file=sys.stderr if error else sys.stdout, flush=error)
 
 
-def print_lines(text: str) -> None:
-    """Print text of one or more lines to stdout."""
-    print(for_terminal_lines(text))
+def print_lines(text: str, end: str = "\n") -> None:
+    """Print text of one or more lines to stdout, then `end`."""
+    print(for_terminal_lines(text), end=end)
 
 
 def print_head(text: str) -> None:

@@ -47,6 +47,7 @@ def create_drop_reasons(
     # Step by step: the joins of one query share the memory of the engine, which did not suffice.
     for name, query in steps.items():
         engine.sql(f"CREATE OR REPLACE TABLE {name} AS {query}")
+    engine.drop(*(name for name in steps if name != table))
 
 
 def _problems(store: Store, manifest: Manifest) -> str:

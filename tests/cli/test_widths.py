@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from curator.cli.render_diff import print_diff
+from curator.cli.render_diff import print_key_changes
 from curator.core.progress import TeacherProgress
 from curator.versions.diff import KeyChange
 from tests.worlds import curator
@@ -13,7 +13,7 @@ def test_keys_of_a_recipe_fit_the_screen_and_keep_their_end(capsys) -> None:  # 
         KeyChange("subsets.a_subset_with_a_long_name.source.columns.question", "q" * 90, ""),
         KeyChange("seed", "1", "2"),
     ]
-    print_diff(("a@1", "a@2"), keys, [], [], None)
+    print_key_changes(keys)
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80
     assert lines[1].startswith("…") and "source.columns.question " in lines[1]

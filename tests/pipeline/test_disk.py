@@ -11,13 +11,13 @@ from curator import RunOptions, build
 from curator.pipeline.plan import plan
 from curator.recipe.load import load_recipe
 from curator.release.export import export
-from curator.versions.diff import row_changes
 from curator.versions.status import status
 from curator.versions.views import run_query
 from curator.versions.why import why
 from datastore.errors import StoreError
 from datastore.store import Store
 from datastore.versions import Manifest
+from tests.changes import row_changes
 from tests.pipeline.stages.test_generate_kills import AT_ONCE, PROBLEMS, kept, reply, write_world
 from tests.teacher.faults import Server
 from tests.worlds import RECIPE, curator, make_world, mount

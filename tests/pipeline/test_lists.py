@@ -13,11 +13,11 @@ from curator.pipeline.plan import plan
 from curator.pipeline.preview import preview
 from curator.pipeline.reverify import reverify
 from curator.recipe.load import load_recipe
-from curator.versions.diff import row_changes
 from curator.versions.rows import load
 from curator.versions.views import run_query
 from curator.versions.why import why
 from datastore.store import Store
+from tests.changes import row_changes
 from tests.worlds import LAMPS, RIGHT, WRONG, curator, make_world
 
 ASKED = RIGHT[1][0]

@@ -11,8 +11,9 @@ from curator import RunOptions, build
 from curator.checks import CHECKS, Candidate
 from curator.core.model import Verdict
 from curator.pipeline.reverify import reverify
-from curator.versions.diff import RowChange, VerdictChange, row_changes, verdict_changes
+from curator.versions.changes import RowChange, VerdictChange
 from datastore.store import Store
+from tests.changes import row_changes, verdict_changes
 from tests.worlds import curator, make_world
 
 

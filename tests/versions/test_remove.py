@@ -11,7 +11,6 @@ import pytest
 
 from curator import RunOptions, build
 from curator.core.progress import SilentListener
-from curator.versions.diff import row_changes
 from curator.versions.remove import remove
 from curator.versions.verify import verify
 from curator.versions.views import run_query
@@ -19,6 +18,7 @@ from datastore.errors import NotFound, StoreError
 from datastore.files import write_record
 from datastore.store import Store
 from datastore.versions import Manifest
+from tests.changes import row_changes
 from tests.paths import ROOT
 from tests.worlds import curator, make_world
 

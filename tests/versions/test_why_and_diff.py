@@ -18,12 +18,14 @@ from curator.core.arrow import RATIONALES
 from curator.core.errors import UsageError
 from curator.core.model import VERDICT_WORDS
 from curator.release.export import export
+from curator.versions.changes import RowChange
 from curator.versions.content import content_of
-from curator.versions.diff import RowChange, recipe_changes, row_changes
+from curator.versions.diff import recipe_changes
 from curator.versions.views import CALLS_AT_ONCE, FILE, VIEWS, VIEWS_EXAMPLE, run_query
 from curator.versions.why import why
 from datastore.errors import StoreError
 from datastore.store import Store
+from tests.changes import row_changes
 from tests.worlds import EVALUATION, RECIPE, curator, make_world
 
 FILED = "{file: FILE, columns: {question: q, gold: a, solution: s}, licence: LICENCE}, kind: CoT}\n"

@@ -42,25 +42,17 @@ def diff(
     changed and the verdicts that changed, with the rule responsible.
     """
     from curator.cli.render_diff import print_diff
-    from curator.versions.diff import (
-        check_subset,
-        read_questions,
-        recipe_changes,
-        row_changes,
-        verdict_changes,
-    )
+    from curator.versions.changes import open_changes
+    from curator.versions.diff import check_subset, recipe_changes
 
     with open_existing(store) as opened:
         older, newer = opened.versions.get(a), opened.versions.get(b)
         if subset:
             check_subset(older, newer, subset)
-        changes = [x for x in row_changes(opened, older, newer) if subset in ("", x.subset)]
-        verdicts = [x for x in verdict_changes(opened, older, newer) if subset in ("", x.subset)]
-        listed = changes[: limit or None] if rows or as_json else []
-        questions = read_questions(opened, older, newer, [change.id for change in listed])
-    keys = recipe_changes(older, newer)
-    if as_json:
-        with_questions = [asdict(x) | {"question": questions.get(x.id, "")} for x in listed]
-        show_json({"recipe": keys, "rows": with_questions, "verdicts": verdicts[: limit or None]})
-    else:
-        print_diff((a, b), keys, changes, verdicts, questions if rows else None, limit)
+        keys = recipe_changes(older, newer)
+        with open_changes(opened, older, newer, subset) as changes:
+            if as_json:
+                listed = (asdict(row) | {"question": text} for row, text in changes.rows(limit))
+                show_json({"recipe": keys, "rows": listed, "verdicts": changes.verdicts(limit)})
+            else:
+                print_diff((a, b), keys, changes, rows, limit)

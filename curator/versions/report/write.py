@@ -4,17 +4,14 @@ In: a store and one or two manifests. Out: a file. The objects of the manifests 
 engine, in the schemas `current` and `previous`; the pages read nothing else of a store.
 """
 
-from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from curator.core.solve_rates import select_rates
 from curator.teacher.token_count import counter
+from curator.versions.changes import create_changes
 from curator.versions.content import Content, content_of, objects_of
-from curator.versions.diff import row_changes, verdict_changes
 from curator.versions.disagreements import cached_disagreements
 from curator.versions.golds.doubts import find_doubted_golds
 from curator.versions.queries import (
@@ -50,7 +47,7 @@ def write_report(
             page = render_report(engine, described, counter())
         else:
             create_tables(engine, store, before, "previous")
-            _create_change_tables(engine, store, before, manifest)
+            create_changes(engine, store, before, manifest)
             page = render_comparison(engine, _describe(before), _describe(manifest))
     with new_file(target, overwrite=True) as out:
         out.write(page.encode("utf-8", "replace"))
@@ -150,32 +147,3 @@ def _sum_costs(store: Store, content: Content) -> list[dict[str, Any]]:
         line["reply"] += call["completion_tokens"]
         line["money"] += record["money"]
     return sorted(costs.values(), key=lambda line: (-line["calls"], line["model"]))
-
-
-def _create_change_tables(engine: Engine, store: Store, before: Manifest, after: Manifest) -> None:
-    """Create the tables `row_change` and `verdict_change`."""
-    rows = (
-        (each.what, each.subset, bytes.fromhex(each.id), bytes.fromhex(each.was) or None, each.rule)
-        for each in row_changes(store, before, after)
-    )
-    _create_table(engine, "row_change", ("change", "subset", "id", "replaces", "rule"), rows)
-    verdicts = (
-        (each.subset, bytes.fromhex(each.id), each.check, each.was, each.by, each.now, each.rule)
-        for each in verdict_changes(store, before, after)
-    )
-    names = ("subset", "id", "check", "before", "rule_before", "after", "rule_after")
-    _create_table(engine, "verdict_change", names, verdicts)
-
-
-def _create_table(
-    engine: Engine, name: str, columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]
-) -> None:
-    """Create a table of strings, with the ids as bytes."""
-    listed = list(zip(*rows, strict=True)) or [()] * len(columns)
-    arrays = [
-        pa.array(values, type=pa.binary() if column in ("id", "replaces") else pa.string())
-        for column, values in zip(columns, listed, strict=True)
-    ]
-    engine.connection.register("rows_to_store", pa.table(arrays, names=list(columns)))
-    engine.sql(f"CREATE TABLE {name} AS FROM rows_to_store")
-    engine.connection.unregister("rows_to_store")

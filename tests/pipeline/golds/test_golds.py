@@ -16,10 +16,10 @@ from curator.pipeline.golds.run import find_golds_in_doubt
 from curator.pipeline.golds.suspects import GoldsInDoubt
 from curator.pipeline.run_options import RunOptions
 from curator.recipe.load import load_recipe
-from curator.versions.diff import row_changes
 from curator.versions.golds.doubts import find_doubted_golds
 from curator.versions.golds.own_solution import read_solution
 from datastore.store import Store
+from tests.changes import row_changes
 from tests.worlds import curator
 
 ONE = RunOptions(workers=1)

@@ -19,10 +19,10 @@ from curator.release.folder import write_folder
 from curator.release.hub.pull import pull
 from curator.release.hub.push import PublishOptions, publish
 from curator.versions.content import objects_of
-from curator.versions.diff import row_changes, verdict_changes
 from curator.versions.views import run_query
 from curator.versions.why import why
 from datastore.store import Store
+from tests.changes import row_changes, verdict_changes
 from tests.release.hub.hub_server import Fault, Hub
 from tests.worlds import curator
 
