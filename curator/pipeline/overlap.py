@@ -75,8 +75,16 @@ def compare(
             else:
                 unread[each.reason] += 1
 
-    distinct = {each.id: each for each in count("others", read_problems(other, store, mirror))}
-    others = list(distinct.values())
+    questions: list[str] = []
+
+    def others() -> Iterator[Problem]:
+        seen = set[bytes]()
+        for each in count("others", read_problems(other, store, mirror)):
+            if each.id not in seen:
+                seen.add(each.id)
+                questions.append(each.question)
+                yield each
+
     records: Counter[bytes] = Counter()
 
     def problems() -> Iterator[Problem]:
@@ -88,8 +96,8 @@ def compare(
     pairs = []
     strongest: dict[bytes, int] = {}
     levels: list[MatchLevel] = list(MATCH_LEVELS)
-    for found in find_overlaps(problems(), others):
-        match, theirs = found.match, others[found.other].question
+    for found in find_overlaps(problems(), others()):
+        match, theirs = found.match, questions[found.other]
         pairs.append(Pair(match.level, found.question, theirs, match.covered, match.golds))
         rank = levels.index(match.level)
         strongest[found.id] = min(rank, strongest.get(found.id, rank))
@@ -114,13 +122,18 @@ def read_problems(
     With `responses`, those of a file or a Hub dataset have its responses as solutions, and those of
     a version include the problems whose rows are not in it.
     """
-    plain = name.removeprefix(IN_EVALS)
     if _is_source(name):
         source = source_by_name(name)
         yield from records(source, open_source(source, mirror))
-    elif (found := _version(name, Path(store), responses)) is not None:
-        yield from found
-    elif plain != name and not Path(name).exists():
+        return
+    with _open_version(name, Path(store)) as found:
+        if found is not None:
+            opened, manifest, engine = found
+            for batch in engine.batches(_select_problems(opened, manifest, responses)):
+                yield from to_problems(batch)
+            return
+    plain = name.removeprefix(IN_EVALS)
+    if plain != name and not Path(name).exists():
         raise UsageError(unknown_name("evaluation set", plain, EVALS))
     else:
         yield from read_dataset(name, responses)
@@ -145,26 +158,18 @@ def ruled_problems(name: str, store: str | Path) -> set[bytes]:
         return {each for (each,) in engine.sql(select_ruled(opened, manifest)).fetchall()}
 
 
-def _version(name: str, store: Path, rejected: bool) -> list[Problem] | None:
-    """Return the problems of the rows of a version; None if the store has no such version.
-
-    With `rejected`, also the problems whose rows are not in it.
+def _select_problems(store: Store, manifest: Manifest, rejected: bool) -> str:
+    """SELECT of the problems of the rows of a version; with `rejected`, also of those whose rows
+    are not in it."""
+    kept = (
+        f"id IN (SELECT problem_id FROM ({version_rationales(store, manifest)}) "
+        f"WHERE id IN (SELECT id FROM {scan_objects(store, [objects_of(manifest).rows])}))"
+    )
+    return f"""
+        SELECT * EXCLUDE (subset) FROM ({problems_of(store, manifest)})
+        WHERE {"true" if rejected else kept}
+        QUALIFY row_number() OVER (PARTITION BY id ORDER BY place) = 1 ORDER BY id
     """
-    with _open_version(name, store) as found:
-        if found is None:
-            return None
-        opened, manifest, engine = found
-        rows = scan_objects(opened, [objects_of(manifest).rows])
-        kept = (
-            f"id IN (SELECT problem_id FROM ({version_rationales(opened, manifest)}) "
-            f"WHERE id IN (SELECT id FROM {rows}))"
-        )
-        query = f"""
-            SELECT * EXCLUDE (subset) FROM ({problems_of(opened, manifest)})
-            WHERE {"true" if rejected else kept}
-            QUALIFY row_number() OVER (PARTITION BY id ORDER BY place) = 1 ORDER BY id
-        """
-        return [each for batch in engine.batches(query) for each in to_problems(batch)]
 
 
 @contextmanager
