@@ -36,12 +36,24 @@ def write_figures(file: Path | None, figures: Iterable[Figure]) -> None:
 
 
 def read_figures(path: Path) -> dict[str, Figure]:
-    """Return the figures of a file by name; those of a folder of files as `FILE: NAME`."""
+    """Return the figures of a file by name; those of a folder of files as `FILE: NAME`.
+
+    Raises ValueError with one line if a file has something else.
+    """
     if path.is_dir():
         return {
             f"{file.stem}: {name}": figure
             for file in sorted(path.glob("*.json"))
             for name, figure in read_figures(file).items()
         }
-    figures = [Figure(**each) for each in json.loads(path.read_text())["figures"]]
+    try:
+        figures = [Figure(**each) for each in json.loads(path.read_text())["figures"]]
+        numbers = [each.ratio or 0.0 for each in figures] + [each.value for each in figures]
+        if not all(isinstance(number, int | float) for number in numbers):
+            raise TypeError("a figure is not a number")
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            f"{path} is not a file of figures ({reason}). Write it with --json or 'make bench'."
+        ) from None
     return {figure.name: figure for figure in figures}

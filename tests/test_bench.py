@@ -83,6 +83,51 @@ def test_a_ratio_within_the_tolerance_or_a_better_one_passes(tmp_path: Path) -> 
     assert run(ROOT / "bench/compare.py", old, tmp_path / "none.json").returncode == 2
 
 
+@pytest.mark.parametrize(
+    "content",
+    ["", '{"a":', "[1, 2]", '{"x": 1}', '{"figures": 3}', '{"figures": [{"name": "a"}]}',
+     '{"figures": [{"name": "a", "value": "x", "unit": "s", "ratio": "1"}]}', "\\xff"],
+)  # fmt: skip
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_file_without_figures_is_one_line_and_no_pass(
+    tmp_path: Path, content: str, place: int
+) -> None:
+    bad = tmp_path / "bad.json"
+    bad.write_bytes(content.encode("latin-1").replace(rb"\xff", b"\xff"))
+    files = [write(tmp_path / "good.json", build=1.0)]
+    files.insert(place, bad)
+    done = run(ROOT / "bench/compare.py", *files)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"error: {bad} is not a file of figures (" in done.stderr.splitlines()[-1]
+
+
+def test_runs_without_a_common_ratio_do_not_pass(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    file = write(tmp_path / "old" / "a.json", build=1.0, time=None)
+    others = [write(tmp_path / "b.json", export=1.0, time=None), tmp_path / "empty"]
+    for other in others:
+        done = run(ROOT / "bench/compare.py", file, other)
+        assert done.returncode == 2
+        assert "have no ratio in common" in done.stderr.splitlines()[-1]
+    wrong = run(ROOT / "bench/compare.py", file, file, "--tolerance", "nan")
+    assert (wrong.returncode, "must be 0 or more" in wrong.stderr) == (2, True)
+
+
+def test_a_ratio_that_grows_from_zero_is_worse(tmp_path: Path) -> None:
+    old = write(tmp_path / "old.json", build=0.0, same=0.0)
+    done = run(ROOT / "bench/compare.py", old, write(tmp_path / "new.json", build=0.1, same=0.0))
+    assert done.returncode == 1, done.stderr
+    assert [line.endswith("worse") for line in done.stdout.splitlines()[1:3]] == [True, False]
+
+
+def test_names_that_differ_at_their_end_can_be_told_apart(tmp_path: Path) -> None:
+    names = [f"plain, sandbox over a fork that does nothing, {unit}" for unit in ("ms", "CPU ms")]
+    old = write(tmp_path / "old.json", **dict.fromkeys(names, 1.0))
+    lines = run(ROOT / "bench/compare.py", old, old).stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[1] != lines[2] and "nothing, CPU ms " in lines[2]
+
+
 def test_a_replay_of_samples_stops_where_the_band_is_decided() -> None:
     code = """
 from bands import replay

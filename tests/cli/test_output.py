@@ -18,6 +18,7 @@ import pytest
 from huggingface_hub import DatasetCard
 
 from curator import RunOptions, build
+from curator.cli.app import TOKENS, show_json
 from curator.cli.commands import COMMANDS
 from curator.cli.terminal import _Filter
 from curator.versions.content import objects_of
@@ -345,3 +346,23 @@ def test_a_recipe_with_a_secret_is_rejected_without_showing_it(
     done = curator("plan", "r.yaml", "--store", "st", cwd=tmp_path)
     assert done.returncode == 2 and "sesame12" not in done.stdout + done.stderr
     assert "key_env" in done.stderr
+
+
+def test_json_prints_the_items_of_an_iterator_while_it_runs(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    printed = ""
+
+    def count() -> Iterator[dict[str, object]]:
+        nonlocal printed
+        for number in range(TOKENS):
+            printed += capsys.readouterr().out
+            yield {"number": number, "text": "\u202e"}
+        assert printed.startswith('{\n "rows": [\n  {\n   "number": 0,'), "before the last item"
+
+    items: list[object] = [{"number": n, "text": "\u202e"} for n in range(TOKENS)]
+    show_json({"rows": count(), "none": iter(()), "one": iter([b"\1"])})
+    printed += capsys.readouterr().out
+    show_json({"rows": items, "none": [], "one": ["01"]})
+    assert printed == capsys.readouterr().out
+    assert json.loads(printed)["rows"] == items
