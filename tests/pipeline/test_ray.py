@@ -180,6 +180,11 @@ def finish(driver: subprocess.Popen[str]) -> str:
     return str(json.loads(out)["digest"])
 
 
+def own_lines(err: str) -> list[str]:
+    """Return stderr without Ray's own warning on a machine without a network."""
+    return [line for line in err.splitlines() if "network_util.cc" not in line]
+
+
 def on_ray(cluster: Any, mirror: Path | None = None) -> RunOptions:
     """Return the options of a build in the cluster."""
     return RunOptions(mirror=mirror, executor="ray", address=cluster.address)
@@ -325,7 +330,10 @@ def test_a_driver_that_is_stopped_or_killed_leaves_no_task_behind_and_its_succes
         pause(store, driver)
         driver.send_signal(end)
         _, err = driver.communicate()
-        assert err.startswith("Interrupted. ") if end == signal.SIGINT else driver.returncode < 0
+        if end == signal.SIGINT:
+            assert own_lines(err)[0].startswith("Interrupted. ")
+        else:
+            assert driver.returncode < 0
         wait_until(lambda: not Memo(store, Objects(store)).list_running())
         before, records = executions(store), records | set(store.glob("memo/*/*.json"))
     assert finish(start_driver()) == local.digest
@@ -347,7 +355,7 @@ def test_a_node_that_loses_the_shared_folder_says_so_in_one_line(
     os.kill(process, signal.SIGCONT)
     _, err = driver.communicate()
     assert driver.returncode == 1
-    [line] = err.splitlines()
+    [line] = own_lines(err)
     assert line.startswith("Node ") and f"does not reach the store {store}: it has another" in line
 
 
