@@ -4,7 +4,7 @@ These options are not part of the recipe: the same recipe runs with others on an
 """
 
 from dataclasses import dataclass, field
-from os import cpu_count
+from os import sched_getaffinity
 from pathlib import Path
 
 from curator.core.progress import Listener, SilentListener
@@ -49,7 +49,8 @@ class RunOptions:
     @property
     def worker_count(self) -> int:
         """The number of processes that work on rows and run programs."""
-        return self.workers or cpu_count() or 1
+        # Not the cores of the machine: a batch job may have few of them.
+        return self.workers or len(sched_getaffinity(0))
 
 
 DEFAULTS = RunOptions()

@@ -1,5 +1,6 @@
 """The choice of an executor: what is not possible is a usage error, before any work."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,12 @@ def test_the_address_of_a_cluster_needs_the_executor_ray(command: str, tmp_path:
     done = curator(command, *what[command], *store, "--address", "node:6379")
     assert done.returncode == 2 and "without --executor ray. Add it." in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_process_with_few_cores_starts_few_workers() -> None:
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        assert (RunOptions().worker_count, RunOptions(workers=3).worker_count) == (1, 3)
+    finally:
+        os.sched_setaffinity(0, before)
