@@ -31,7 +31,7 @@ bench: .venv/.installed-dev  ## measure builds, teacher, report, trainers, sandb
 	@set -e; for name in run keys teacher sample report flips score encoding; do \
 	$(BIN)/python bench/$$name.py --json $(RESULTS)/$$name.json; done
 	@set -e; if [ -d $(DATA)/outputs ]; then \
-	for name in sandbox answers rewards certify attempts labels published steps traces replay variants contamination near_duplicates bands; do \
+	for name in floor sandbox answers rewards certify attempts labels published steps traces replay variants contamination near_duplicates bands; do \
 	$(BIN)/python bench/$$name.py --data $(DATA) --json $(RESULTS)/$$name.json; done; \
 	else echo "Sandbox, graders, rewards and screens were not measured: $(DATA)/outputs does not exist. Run: make bench DATA=DIR"; fi
 
