@@ -15,9 +15,10 @@ memory holds a few numbers for each of them.
 import math
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -56,16 +57,14 @@ class _Attempt:
     length: int
 
 
-@dataclass(slots=True)
-class _Prompt:
-    """The attempts at one prompt, each text once."""
-
-    right: list[_Attempt] = field(default_factory=list)
-    wrong: list[_Attempt] = field(default_factory=list)
-    texts: set[bytes] = field(default_factory=set)
-
-
 _Pair = tuple[_Attempt, _Attempt]
+_Prompt = tuple[list[_Attempt], list[_Attempt]]
+"""The right and the wrong attempts at one prompt, each text once, in their order."""
+_NUMBERS = np.dtype(
+    [("prompt", "S16"), ("text", "S16"), ("level", "i1"), ("length", "i4"), ("right", "?")]
+)
+"""What is known of each attempt: hashes of its texts, and numbers."""
+_Numbers = np.ndarray[Any, Any]
 
 
 @dataclass(slots=True)
@@ -114,18 +113,19 @@ def pair_attempts(
     is updated.
     """
     path = folder / "attempts.arrow"
-    prompts: dict[bytes, _Prompt] = defaultdict(_Prompt)
+    parts: list[_Numbers] = []
     writer, starts = None, [0]
     with wrap_os_errors("pair attempts", folder):
         for batch in batches:
             batch = batch.select([*COLUMNS, "is_right", "reason"])
-            _index(batch, starts[-1], prompts, pairing)
+            parts.append(_index(batch))
             starts.append(starts[-1] + len(batch))
             writer = writer or pa.ipc.new_file(str(path), batch.schema)
             writer.write_batch(batch)
         if writer is None:
             return
         writer.close()
+        prompts = _by_prompt(np.concatenate(parts), pairing)
         pairs = _choose(prompts, pairing, per_problem)
         pairing.pairs += len(pairs)
         with pa.memory_map(str(path)) as file:
@@ -135,42 +135,67 @@ def pair_attempts(
     path.unlink()
 
 
-def _index(
-    batch: pa.RecordBatch, start: int, prompts: dict[bytes, _Prompt], pairing: Pairing
-) -> None:
-    """Add the attempts of a batch to their prompts."""
+def _index(batch: pa.RecordBatch) -> _Numbers:
+    """Return what is known of the attempts of a batch."""
     columns = ("instruction", "text", "evidence_level", "is_right")
     rows = zip(*(batch.column(name).to_pylist() for name in columns), strict=True)
-    for at, (instruction, text, level, is_right) in enumerate(rows, start):
-        prompt = prompts[_key(" ".join(instruction.split()))]
-        key = _key(text.strip())
-        if is_right and level == "form":
-            pairing.left_out[NOT_COMPARED] += 1
-        elif key in prompt.texts:
-            pairing.left_out.update([REPEATED] if is_right else [])
-        else:
-            prompt.texts.add(key)
-            attempt = _Attempt(at, _LEVELS.get(level, _UNKNOWN), len(text.strip()))
-            (prompt.right if is_right else prompt.wrong).append(attempt)
-            pairing.wrong += not is_right
+    known = [
+        (
+            _key(" ".join(instruction.split())),
+            _key(text.strip()),
+            _LEVELS.get(level, _UNKNOWN),
+            len(text.strip()),
+            is_right,
+        )
+        for instruction, text, level, is_right in rows
+    ]
+    return np.array(known, _NUMBERS)
 
 
-def _choose(prompts: dict[bytes, _Prompt], pairing: Pairing, per_problem: int) -> list[_Pair]:
+def _by_prompt(attempts: _Numbers, pairing: Pairing) -> Iterator[_Prompt]:
+    """Yield the attempts at each prompt that has right and wrong ones; count what is left out."""
+    right = attempts["right"]
+    compared = ~(right & (attempts["level"] == _LEVELS["form"]))
+    _, prompts = np.unique(attempts["prompt"], return_inverse=True)
+    _, texts = np.unique(attempts["text"], return_inverse=True)
+    # By prompt and text, equal ones in their order: `lexsort` is stable.
+    order = np.lexsort((texts, prompts))
+    order = order[compared[order]]
+    repeated = np.zeros(len(order), bool)
+    repeated[1:] = (np.diff(prompts[order]) == 0) & (np.diff(texts[order]) == 0)
+    once = np.sort(order[~repeated])
+    once = once[np.argsort(prompts[once], kind="stable")]
+    rights, wrongs = (
+        np.bincount(prompts[once[side]], minlength=len(prompts) and prompts.max() + 1)
+        for side in (right[once], ~right[once])
+    )
+    pairing.wrong += int(wrongs.sum())
+    for reason, count in (
+        (NOT_COMPARED, np.count_nonzero(~compared)),
+        (REPEATED, np.count_nonzero(right[order[repeated]])),
+        (NO_WRONG, rights[wrongs == 0].sum()),
+    ):
+        pairing.left_out.update({reason: int(count)} if count else {})
+    both = once[(rights > 0)[prompts[once]] & (wrongs > 0)[prompts[once]]]
+    lengths = attempts["length"]
+    pairing.before.append((lengths[both[right[both]]], lengths[both[~right[both]]]))
+    ends = (np.flatnonzero(np.diff(prompts[both])) + 1).tolist()
+    for start, end in pairwise((0, *ends, len(both)) if len(both) else ()):
+        prompt: _Prompt = ([], [])
+        for at in both[start:end].tolist():
+            one = attempts[at]
+            prompt[not one["right"]].append(_Attempt(at, int(one["level"]), int(one["length"])))
+        yield prompt
+
+
+def _choose(prompts: Iterable[_Prompt], pairing: Pairing, per_problem: int) -> list[_Pair]:
     """Return the pairs that are matched in length; count what is left out."""
     candidates: list[_Pair] = []
-    for prompt in prompts.values():
-        found = _nearest(prompt, per_problem)
-        rest = len(prompt.right) - len(found)
-        if rest:
+    for right, wrong in prompts:
+        found = _nearest(right, wrong, per_problem)
+        if rest := len(right) - len(found):
             pairing.left_out[ENOUGH if len(found) == per_problem else NO_WRONG] += rest
         candidates += found
-    both = [each for each in prompts.values() if each.right and each.wrong]
-    pairing.before.append(
-        (
-            _lengths(each for prompt in both for each in prompt.right),
-            _lengths(each for prompt in both for each in prompt.wrong),
-        )
-    )
     pairs = _balance(candidates)
     if len(pairs) < len(candidates):
         pairing.left_out[UNMATCHED] += len(candidates) - len(pairs)
@@ -178,16 +203,16 @@ def _choose(prompts: dict[bytes, _Prompt], pairing: Pairing, per_problem: int) -
     return pairs
 
 
-def _nearest(prompt: _Prompt, most: int) -> list[_Pair]:
+def _nearest(right: Sequence[_Attempt], wrong: Sequence[_Attempt], most: int) -> list[_Pair]:
     """Return up to `most` pairs: the strongest right attempts, each with the nearest wrong one."""
-    left = list(prompt.wrong)
+    left = list(wrong)
     pairs = []
-    for right in sorted(prompt.right, key=lambda each: (each.level, each.at))[:most]:
+    for one in sorted(right, key=lambda each: (each.level, each.at))[:most]:
         if not left:
             break
-        wrong = min(left, key=lambda each: (abs(_difference(right, each)), each.at))
-        left.remove(wrong)
-        pairs.append((right, wrong))
+        nearest = min(left, key=lambda each: (abs(_difference(one, each)), each.at))
+        left.remove(nearest)
+        pairs.append((one, nearest))
     return pairs
 
 
