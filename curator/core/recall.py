@@ -6,7 +6,7 @@ version of the screen that it measured. Measure again when that version rises.
 
 from collections.abc import Mapping
 
-RECALL_VERSION = 5
+RECALL_VERSION = 6
 
 RECALL = (
     ("verbatim", "100.0%", "0.0%", "0.0%", "0.0%"),
@@ -21,9 +21,9 @@ RECALL = (
     ("split over two rows", "1.5%", "80.1%", "0.2%", "6.8%"),
     ("numbers changed", "0.0%", "0.1%", "99.9%", "0.0%"),
     ("reworded", "0.0%", "96.1%", "0.0%", "0.0%"),
-    ("reworded, no gold", "0.0%", "92.1%", "0.0%", "0.0%"),
+    ("reworded, no gold", "0.0%", "90.0%", "0.0%", "0.0%"),
     ("problem understanding", "1.4%", "94.5%", "0.0%", "0.0%"),
-    ("problem understanding, no gold", "0.0%", "87.7%", "1.4%", "0.0%"),
+    ("problem understanding, no gold", "0.0%", "86.3%", "1.4%", "0.0%"),
 )
 """Per way to hide a question: the share that is found at each level, the strongest first."""
 

@@ -22,7 +22,7 @@ from curator.screens.solve_rate import NO_ATTEMPTS, Attempts, counts_of
 from datastore.engine import Engine
 
 NAME = "cap"
-VERSION = 2
+VERSION = 3
 
 
 class Cap(Section):

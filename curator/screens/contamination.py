@@ -37,7 +37,7 @@ from curator.sources import EVALS, MAMMOTH_EVALS
 from datastore.engine import Engine, literal, scan
 
 NAME = "contamination"
-VERSION = 5
+VERSION = 6
 Action = Literal["reject", "flag", "keep"]
 ACTIONS: tuple[Action, ...] = ("reject", "flag", "keep")
 """From strict to lenient."""

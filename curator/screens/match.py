@@ -55,6 +55,8 @@ REWORDED = 1.7
 """Minimum of `Matcher.score` where both gold answers are known."""
 REWORDED_WITHOUT_GOLD = 2.0
 """Minimum of `Matcher.score` where a gold answer is not known."""
+NUMBERS_WITHOUT_GOLD = 0.6
+"""Minimum of the Jaccard index of the numbers, by rarity, where a gold answer is not known."""
 MIN_SHARED = 2
 """Minimum number of words in common: `evaluate` alone says nothing about a computation."""
 MIN_COSINE = 0.1
@@ -131,7 +133,7 @@ class Matcher:
             level = "reworded"
         elif opposed or (template and (golds in ("different", "not compared") or changed)):
             level = "same template"
-        elif golds == "unknown" and score >= REWORDED_WITHOUT_GOLD:
+        elif golds == "unknown" and self._is_reworded(question, item, score):
             level = "reworded"
         elif count_longest_run(question, pairs) >= PHRASE:
             level = "shared phrase"
@@ -178,9 +180,7 @@ class Matcher:
         cosine = common / sqrt(norm)
         if cosine < MIN_COSINE:
             return 0.0
-        mine, its = question.number_counts, item.number_counts
-        both, all_ = self._rarity.of_numbers(mine & its), self._rarity.of_numbers(mine | its)
-        index = both / all_ if all_ else 0.0
+        index, both = self._number_index(question, item)
         ordered = both
         if pairs is not None:
             ordered = self._rarity.of_numbers(Counter(item.numbers[other] for _, other in pairs))
@@ -190,6 +190,19 @@ class Matcher:
             + ORDERED_WEIGHT * min(ordered, MAX_ORDERED)
             + WORDS_WEIGHT * min(words, MAX_WORDS)
         )
+
+    def _number_index(self, question: Question, item: Question) -> tuple[float, float]:
+        """Return the Jaccard index of the numbers by rarity, and the information of those in
+        common."""
+        mine, its = question.number_counts, item.number_counts
+        both, all_ = self._rarity.of_numbers(mine & its), self._rarity.of_numbers(mine | its)
+        return (both / all_ if all_ else 0.0), both
+
+    def _is_reworded(self, question: Question, item: Question, score: float) -> bool:
+        """Return whether two questions ask the same in other words, without their gold answers."""
+        if score < REWORDED_WITHOUT_GOLD:
+            return False
+        return self._number_index(question, item)[0] >= NUMBERS_WITHOUT_GOLD
 
     def _is_whole(self, question: Question, item: Question, span: Pair, golds: Golds) -> bool:
         """Return whether a question that contains another one asks for the same."""

@@ -28,7 +28,7 @@ from curator.screens.screen import Keys, Screen
 from datastore.engine import Engine
 
 NAME = "near_duplicates"
-VERSION = 2
+VERSION = 3
 REASON = "near duplicate"
 
 

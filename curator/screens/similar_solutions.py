@@ -25,7 +25,7 @@ from curator.screens.screen import Keys, Screen
 from datastore.engine import Engine
 
 NAME = "similar_solutions"
-VERSION = 2
+VERSION = 3
 REASON = "similar solution"
 
 

@@ -22,7 +22,7 @@ from datastore.store import Store
 from tests.paths import DATA
 from tests.worlds import make_world
 
-QUICKSTART = "00cd9a659d297ee3"
+QUICKSTART = "11b0a27ea17be243"
 
 
 def test_quickstart_has_the_same_digest_as_ever(quickstart_built: Path) -> None:
