@@ -82,9 +82,10 @@ def custom_source(
     `columns` maps the names in `COLUMNS` to upstream's; empty ones are ignored. Choices are a list
     of texts, in CSV a JSON list, or in MathQA's format; their gold answer is a letter, the text of
     a choice, or a position counted from 0 (a number). A null, blank or missing gold is no gold
-    answer. A program is Python. A response is a text, a program, or a list of them; each becomes a
-    problem in part `CoT`, `PoT` or `TIR`. Questions and responses may be chats. A column inside an
-    object is named `outer.inner`. `marks` are further marks of thoughts in solutions and responses.
+    answer; a row whose choices are so is an open question. A program is Python. A response is a
+    text, a program, or a list of them; each becomes a problem in part `CoT`, `PoT` or `TIR`.
+    Questions and responses may be chats. A column inside an object is named `outer.inner`. `marks`
+    are further marks of thoughts in solutions and responses.
     """
     column_of = {kind: column for kind, column in columns.items() if column}
     for kind in column_of:
@@ -165,10 +166,14 @@ def _parse(
     }
     thought = values.get("thought", "")
     choices = _choices(row, column_of["choices"]) if "choices" in column_of else ()
+    gold = _gold(row, column_of["gold"], choices) if "gold" in column_of else ""
+    if "choices" in column_of and not choices and _LETTER.fullmatch(gold):
+        reason = f"is the letter of a choice, but {column_of['choices']} is empty"
+        raise Unreadable(f"{column_of['gold']} {reason}")
     problem = Problem(
         source=name,
         question=_question(row, column_of),
-        gold=_gold(row, column_of["gold"], choices) if "gold" in column_of else "",
+        gold=gold,
         choices=choices,
         notation="python" if values.get("program") else "",
         gold_in="solution" if _gold_is_solution(column_of) else "",
@@ -252,11 +257,15 @@ def _is_empty(cell: object) -> bool:
 
 CONTEXT = ("body", "context", "passage")
 """Columns with the text before a `question`, in lower case."""
+_LETTER = re.compile(r"\s*(?:[A-J]|\([A-Ja-j]\))\s*")
 _MATHQA_CHOICES = re.compile(r"""\s*(?:\[\s*["']\s*)?a \)""")
 _TEXT_COLUMNS = ("thought", "solution", "program", "field")
 
 
 def _choices(row: Row, column: str) -> tuple[str, ...]:
+    """Return the choices; none for a row that has none, which is an open question."""
+    if _is_empty(row.get(column)):
+        return ()
     cell = value(row, column)
     if isinstance(cell, str):
         if _MATHQA_CHOICES.match(cell):

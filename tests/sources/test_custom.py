@@ -58,7 +58,8 @@ def test_a_glob_reads_files_in_order_and_places_name_them(tmp_path: Path) -> Non
         ({"a": "x", "c": ["x", "x"]}, "marked option does not exist"),
         ({"a": "A", "c": ["B) x", "A) y"]}, "options are out of order"),
         ({"a": "A", "c": "x, y"}, "c is not a list of texts"),
-        ({"a": "A", "c": []}, "c has no entries"),
+        ({"a": "A", "c": []}, "a is the letter of a choice, but c is empty"),
+        ({"a": "(b)"}, "a is the letter of a choice, but c is empty"),
         ({"a": None, "c": ["x", "y"]}, ("", ("x", "y"))),
     ],
 )
@@ -100,6 +101,15 @@ def test_an_empty_gold_cell_is_no_gold_answer(tmp_path: Path, empty: object) -> 
     [found] = read(path)
     assert isinstance(found, Problem)
     assert found.gold == ""
+
+
+@pytest.mark.parametrize("row", [{}, {"c": None}, {"c": []}, {"c": ""}, {"c": float("nan")}])
+def test_a_row_without_choices_is_an_open_question(tmp_path: Path, row: dict[str, object]) -> None:
+    path = tmp_path / "rows.jsonl"
+    rows = [{"q": "Which?", "a": "A", "c": ["x", "y"]}, {"q": "How many?", "a": "12", **row}]
+    path.write_text("".join(json.dumps(each) + "\n" for each in rows))
+    found = [each for each in read(path, choices="c") if isinstance(each, Problem)]
+    assert [(each.gold, each.choices) for each in found] == [("A", ("x", "y")), ("12", ())]
 
 
 @pytest.mark.parametrize("row", [{"q": "Q"}, {"q": "Q", "other": {"a": "1"}}])
