@@ -16,6 +16,7 @@ from curator.core.model import Problem
 from curator.pipeline import shards
 from curator.pipeline.context import BuildContext
 from curator.pipeline.executors.local import WorkerError
+from curator.pipeline.locate import find_sources
 from curator.pipeline.open_context import open_context
 from curator.pipeline.requests import messages_of
 from curator.pipeline.shards import Shard, run_shards
@@ -156,6 +157,27 @@ def opened(
 
 
 Opened = Callable[..., tuple[BuildContext, Notes]]
+
+
+def test_a_source_that_is_also_an_evaluation_set_is_read_once(
+    opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "LARGE_BYTES", 1 << 20)
+    ran: list[str] = []
+    run = ingest.run_shards
+
+    def watched(context: BuildContext, function: Any, work: Any, what: str) -> list[Any]:
+        ran.extend(shard.arguments[0].name for shard in work)
+        return run(context, function, work, what)
+
+    monkeypatch.setattr(ingest, "run_shards", watched)
+    context, _ = opened(2, tmp_path / "store")
+    located = [each for each in find_sources(context).values() if each.source.local]
+    ingest.ingest_all(context, [*located, *located])
+    assert sorted(ran) == sorted(each.source.name for each in located)
+    assert len(ran) > 1
+
+
 CALLS = [Shard(lambda: 1, (number,)) for number in range(6)]
 
 

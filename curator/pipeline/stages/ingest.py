@@ -91,10 +91,12 @@ def ingest(context: BuildContext, source: Source, opened: SourceFiles) -> Output
 def ingest_all(context: BuildContext, located: Iterable[LocatedSource]) -> None:
     """Ingest sources in parallel, so that `ingest` finds the result of each.
 
-    A large source is cut into pieces that are read in parallel, so it has its turn before.
+    A large source is cut into pieces that are read in parallel, so it has its turn before. A source
+    that is listed twice, as an evaluation set is whose golds are used, too, is read once.
     """
     small: list[Shard] = []
-    for each in located:
+    once = {(each.source.name, each.opened and each.opened.digest): each for each in located}
+    for each in once.values():
         size = sum(path.stat().st_size for path in each.opened.files) if each.opened else 0
         if each.opened and size < LARGE_BYTES:
             count = partial(int, size // ROW_BYTES)
