@@ -60,9 +60,10 @@ DIGIT = f"[{''.join(f'{zero}-{chr(ord(zero) + 9)}' for zero in ZEROS)}]"
 FORM = rf"[{''.join(map(re.escape, FORMS))}]"
 
 DRAWING = r"\[asy\].*?\[/asy\]"
-OPTIONS = r"answer choices:\s*\(?a\s?[).][^\n]*(?:\n\s*\(?[b-j]\s?[).][^\n]*)*"
+OPTIONS = r"answer choices:\s*\(?a\s?[).][^\n?]*(?:\n\s*\(?[b-j]\s?[).][^\n?]*)*(\n|\z)"
 """Choices after `answer choices:`, on one line or on several. What follows them stays, since it may
-be the question. Without choices, the words are a part of a prompt."""
+be the question, and so does a line with a question mark. Without choices, the words are a part of a
+prompt. Not covered: a question without a question mark on the line of its choices."""
 UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 """Scripts that do not put spaces between words."""
 WORD = rf"[{UNSPACED}]\pM*|[^\PL{UNSPACED}]+|[0-9]+(?:\.[0-9]+)?|[^\PN0-9{UNSPACED}]"
@@ -126,9 +127,15 @@ def fold(column: str) -> str:
 
 
 def stem(folded_column: str) -> str:
-    """Return folded text without its answer choices and without a request for a program."""
-    without = f"regexp_replace(t, {literal(OPTIONS)}, '', 'g')"
-    listed = f"CASE WHEN contains(t, 'answer choices:') THEN {without} ELSE t END"
+    """Return folded text without its answer choices and without a request for a program.
+
+    Answer choices stay where they are all of the text.
+    """
+    without = rf"regexp_replace(t, {literal(OPTIONS)}, '\1', 'g')"
+    listed = (
+        f"CASE WHEN contains(t, 'answer choices:') AND {squeeze(without)} <> '' "
+        f"THEN {without} ELSE t END"
+    )
     text = _bind(folded_column, listed)
     longest_first = sorted(REQUESTS, key=len, reverse=True)
     return _replace_if("program", text, dict.fromkeys(longest_first, ""))

@@ -29,7 +29,7 @@ TOKEN = re.compile(
     rf"|[{CJK}]|[^\W\d_{CJK}]+|[^\w\s.,;:?!'\"`$\\{{}}~&|，。、？！：；“”‘’《》]"
 )
 """A number, a word or a sign."""
-DRAWING = re.compile(r"\[asy\].*?(?:\[/asy\]|\Z)", re.DOTALL)
+DRAWING = re.compile(r"\[asy\].*?\[/asy\]", re.DOTALL)
 OPTION = re.compile(r"(?<![\w(])\(?([a-j])\s?[).:]\s")
 SENTENCE_END = re.compile(r"[.?!:\n。?!:]")
 _SMALL = (
