@@ -24,8 +24,9 @@ Key = tuple[str, str]
 def to_problem(example: Example) -> Problem:
     """Return the question of an example with its gold answer.
 
-    A row without a gold answer has the one that its text states: the releases of Curator contain
-    verified answers only. An answer without a digit says too little and counts as unknown.
+    A row without a gold answer has the one that its text states, which a check compared unless the
+    evidence of the row is only its form. An answer without a digit says too little and counts as
+    unknown.
     """
     gold = example.gold
     if not gold and kind_of(example.answer) != "PoT":

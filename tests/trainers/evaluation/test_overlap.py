@@ -92,7 +92,7 @@ def test_problems_with_the_same_id_in_two_sets_are_distinct() -> None:
 
 
 LOAN = "Find the constant A for which the loan of 84 dollars at 7 percent and 12 percent is repaid."
-LOANS = LOAN.replace("84", "96").replace("constant A", "constants A and B of a firm")
+LOANS = LOAN.replace("constant A", "constants A and B of a firm, after 2 years,")
 
 
 @pytest.mark.parametrize(
