@@ -120,7 +120,7 @@ def read_problems(
     """Yield the problems of a source, an evaluation set, a version, a file or a Hub dataset.
 
     With `responses`, those of a file or a Hub dataset have its responses as solutions, and those of
-    a version include the problems whose rows are not in it.
+    a version have their solutions and include the problems whose rows are not in it.
     """
     if _is_source(name):
         source = source_by_name(name)
@@ -135,8 +135,7 @@ def read_problems(
     plain = name.removeprefix(IN_EVALS)
     if plain != name and not Path(name).exists():
         raise UsageError(unknown_name("evaluation set", plain, EVALS))
-    else:
-        yield from read_dataset(name, responses)
+    yield from read_dataset(name, responses)
 
 
 def _is_source(name: str) -> bool:

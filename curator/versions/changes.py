@@ -8,7 +8,6 @@ responsible. Records are read one after the other, so memory is that of the engi
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 from curator.versions.content import objects_of
@@ -92,9 +91,8 @@ class Changes:
                 WHERE change <> 'removed'
             ) ORDER BY subset, change, id
         """
-        # A shard that a subset has twice has each of its rationales twice.
-        for _, (first, *_) in groupby(self._read(query), key=lambda row: row[:3]):
-            yield RowChange(*first[:5]), first[5]
+        for *change, question in self._read(query):
+            yield RowChange(*change), question
 
     def verdicts(self, limit: int = 0) -> Iterator[VerdictChange]:
         """Yield verdicts by subset, check and id; all if limit is 0."""
