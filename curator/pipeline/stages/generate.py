@@ -30,6 +30,23 @@ ATTEMPTS = pa.schema([("problem_id", arrow.ID), ("rationale_id", arrow.ID)])
 RATIONALES = "rationales:"
 """Prefix of the names of rationale objects; the number of the object of problems follows."""
 
+_CODE = (
+    "curator.writers",
+    "curator.answers",
+    "curator.core.thoughts",
+    "curator.core.tool_calls",
+    "curator.core.turns",
+    "curator.core.tool_messages",
+    __name__,
+    "curator.pipeline.requests",
+    "curator.pipeline.solver",
+    "curator.teacher.response",
+    "curator.teacher.messages",
+    "curator.pipeline.band",
+    "curator.pipeline.stages.tool_rounds",
+    "curator.sandbox",
+)
+
 
 def generate(context: BuildContext, name: str, state: SubsetState) -> Written:
     """Write objects `rationales:NUMBER`, `replies` (those without a rationale) and `attempts`.
@@ -72,23 +89,7 @@ def generate(context: BuildContext, name: str, state: SubsetState) -> Written:
     params = {"kind": subset.kind, "writers": list(subset.writers)} | identity
     if needs_verdicts(sampling) or subset.kind == "TIR":  # outputs depend on the sandbox
         params |= check_params(context, subset)
-    code = (
-        "curator.writers",
-        "curator.answers",
-        "curator.core.thoughts",
-        "curator.core.tool_calls",
-        "curator.core.turns",
-        "curator.core.tool_messages",
-        __name__,
-        "curator.pipeline.requests",
-        "curator.pipeline.solver",
-        "curator.teacher.response",
-        "curator.teacher.messages",
-        "curator.pipeline.band",
-        "curator.pipeline.stages.tool_rounds",
-        "curator.sandbox",
-    )
-    outputs = context.once(Stage("generate", code), params, problems, make, name, has_unanswered)
+    outputs = context.once(Stage("generate", _CODE), params, problems, make, name, has_unanswered)
     shards = [d for name, d in sorted(outputs.objects.items()) if name.startswith(RATIONALES)]
     state = replace(
         state,
