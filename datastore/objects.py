@@ -59,29 +59,6 @@ class Objects:
                 writer.close()
             return self._publish(writer)
 
-    def write_parts(
-        self, batches: Iterable[pa.RecordBatch], schema: pa.Schema, column: str
-    ) -> dict[str, str]:
-        """Store the rows as one object per value of a text column; return value -> digest.
-
-        Rows keep their order. Memory use is one row group per value, and each value has an open
-        file: not for columns with more than some dozens of values.
-        """
-        with scratch(self._tmp) as folder:
-            writers: dict[str, _ObjectWriter] = {}
-            try:
-                for batch in batches:
-                    for value in pc.unique(batch.column(column)).to_pylist():
-                        if value not in writers:
-                            writers[value] = _ObjectWriter(
-                                folder / f"{len(writers)}.parquet", schema
-                            )
-                        writers[value].add(batch.filter(pc.equal(batch.column(column), value)))
-            finally:
-                for writer in writers.values():
-                    writer.close()
-            return {value: self._publish(writer) for value, writer in sorted(writers.items())}
-
     def _publish(self, writer: "_ObjectWriter") -> str:
         with wrap_os_errors("write an object", self._folder):
             with writer.path.open("rb") as file:
@@ -192,7 +169,7 @@ class Objects:
         if not unknown:
             yield from zip(unique, repeat(None))
             return
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
             errors = pool.map(lambda digest: self._find_error(digest, again), unique)
             yield from zip(unique, errors, strict=True)
 
