@@ -29,7 +29,9 @@ TOKEN = re.compile(
     rf"|[{CJK}]|[^\W\d_{CJK}]+|[^\w\s.,;:?!'\"`$\\{{}}~&|，。、？！：；“”‘’《》]"
 )
 """A number, a word or a sign."""
-DRAWING = re.compile(r"\[asy\].*?\[/asy\]", re.DOTALL)
+DRAWING = re.compile(r"\[asy\].*?(?:\[/asy\]|\Z)", re.DOTALL)
+"""A drawing. Without the end of the text, which `_take_out_drawings` never meets, the time would
+grow with the square of a text."""
 OPTION = re.compile(r"(?<![\w(])\(?([a-j])\s?[).:]\s")
 SENTENCE_END = re.compile(r"[.?!:\n。?!:]")
 _SMALL = (
