@@ -5,8 +5,8 @@
 In: DIR/evals with the real evaluation sets. Out: the CPU seconds of each part on generated rows
 (`bench/make_rows.py`): the functions of the build, called once per row in one process, on texts in
 memory, without shards, stage cache or store; beside it the whole commands and the job in
-`datasets`. What the parts sum to is the least that `build` and `export` take while rows are read,
-checked and screened by this code; the rest is what resuming, versions and workers cost.
+`datasets`. Less than the sum of the parts is hardly possible while rows are read, checked and
+screened by this code; the rest is what resuming, versions and workers cost.
 """
 
 import argparse
