@@ -70,8 +70,8 @@ def find_inputs(
     for _, parameters in context.recipe.active_screens():
         find_screen_tokenizer(context, parameters)
     sources = find_sources(context)
-    own = [each for each in sources.values() if each.source.local]
-    _report_missing(context, own)
+    own = {name: each for name, each in sources.items() if each.source.local}
+    _report_missing(context, own.values())
     ingest_all(context, own)
     return sources, find_evals(context)
 
@@ -107,7 +107,7 @@ def run_stages(
         )
     inputs, lists = SubsetInputs(sources, evals, open_files(recipe)), open_lists(recipe)
     attempts = read_attempts(context, open_attempts(recipe))
-    ingest_all(context, (*sources.values(), *evals.values()))
+    ingest_all(context, sources, evals.values())
     reached: dict[str, SubsetState] = {}
     for names in build_order(recipe):
         reached |= run_subsets(context, names, inputs, reached)

@@ -7,12 +7,13 @@ stage only if the store has no result for the same code, parameters and inputs. 
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from curator import sandbox
 from curator.core.code_version import code_version
+from curator.core.model import Problem
 from curator.core.progress import Listener
 from curator.pipeline.checker import Checker
 from curator.pipeline.run_options import RunOptions
@@ -84,6 +85,9 @@ class BuildContext:
     """Maximum number of records per source; None for no limit."""
     dry: bool = False
     """Run nothing: a stage whose result is not cached raises NotBuilt."""
+    last_written: dict[str, list[Problem]] = field(default_factory=dict)
+    """The problems of the object of problems that was written last, by its digest: the next stage
+    of the same shard takes them from here."""
 
     @property
     def listener(self) -> Listener:

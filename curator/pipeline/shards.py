@@ -90,15 +90,20 @@ def _run_here(
 
 
 class _PartOfWhole:
-    """Reports the progress within one shard as progress of all shards."""
+    """Reports the progress within one shard as progress of all shards.
+
+    Several stages count the rows of a shard, so the count of the later ones is behind.
+    """
 
     def __init__(self, listener: Listener, what: str, before: int, total: int) -> None:
         self._listener, self._what, self._before, self._total = listener, what, before, total
+        self._most = 0
 
     def progress(self, what: str, done: int, total: int | None) -> None:
         """Receive how much of the shard is done."""
         whole = self._total or None
-        self._listener.progress(self._what, min(self._before + done, whole or done), whole)
+        self._most = max(self._most, min(self._before + done, whole or done))
+        self._listener.progress(self._what, self._most, whole)
 
     def note(self, text: str) -> None:
         """Pass a note on."""

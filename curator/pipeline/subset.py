@@ -12,21 +12,21 @@ from itertools import groupby
 from typing import Any, TypeVar
 
 from curator.pipeline.context import BuildContext, NotBuilt, Stage
-from curator.pipeline.locate import source_name
+from curator.pipeline.locate import LocatedSource, source_name
 from curator.pipeline.requests import missing_teachers
 from curator.pipeline.shards import Shard, run_shards
-from curator.pipeline.stages.apply_errata import apply_errata
 from curator.pipeline.stages.check import CODE as CHECK_CODE
-from curator.pipeline.stages.check import check, check_params
+from curator.pipeline.stages.check import check_params
 from curator.pipeline.stages.copies import CODE as COPIES_CODE
 from curator.pipeline.stages.copies import Pair, number_all
-from curator.pipeline.stages.fill_gold import fill_gold, gold_index
+from curator.pipeline.stages.fill_gold import gold_index
 from curator.pipeline.stages.generate import generate
 from curator.pipeline.stages.ingest import ingest, problems_of
-from curator.pipeline.stages.open_choices import open_choices
+from curator.pipeline.stages.prepare import Prepared, prepare
 from curator.pipeline.stages.registry import STAGES
 from curator.pipeline.stages.write import CODE as WRITE_CODE
-from curator.pipeline.stages.write import write, write_params
+from curator.pipeline.stages.write import write_params
+from curator.pipeline.stages.write_and_check import write_and_check
 from curator.pipeline.stages.writer_stage import WriterStage
 from curator.pipeline.state import (
     CALL_COUNTS,
@@ -39,6 +39,7 @@ from curator.pipeline.state import (
     Written,
 )
 from curator.recipe.schema import Recipe, Subset
+from curator.sources import Source
 from curator.writers import WRITERS, own_stage
 from datastore.memo import Outputs
 
@@ -93,8 +94,7 @@ def run_subsets(
 
     `built` are the subsets before them in `build_order`. The shards of all of them run together.
     """
-    read: dict[str, Outputs] = {}
-    started = {name: _start(context, name, inputs, built, read) for name in names}
+    started = _start(context, names, inputs, built)
     ready = {name: (state, written) for name, (state, written) in started.items() if written}
     done: dict[str, Outputs] = {}
     for name, each in ready.items():
@@ -148,74 +148,81 @@ def _run(
     return done
 
 
-def write_and_check(
-    context: BuildContext, name: str, problems: str, rationales: str, agreements: str
-) -> tuple[Outputs | None, Outputs]:
-    """Return the outputs of stage `write`, None if the shard is written, and of stage `check`."""
-    subset = context.recipe.subsets[name]
-    if rationales:
-        return None, check(context, name, [problems], [rationales], agreements)
-    written, rows = write(context, name, subset, problems)
-    rationales = written.objects["rationales"]
-    return written, check(context, name, [problems], [rationales], agreements, rows)
-
-
 def _start(
     context: BuildContext,
-    name: str,
+    names: Sequence[str],
     inputs: SubsetInputs,
     built: Mapping[str, SubsetState],
-    read: dict[str, Outputs],
-) -> Written:
-    """Return the state of a subset with its problems, and the rationales that it has so far.
+) -> dict[str, Written]:
+    """Return the subsets with their problems, and the rationales that they have so far."""
+    subsets = {name: context.recipe.subsets[name] for name in names}
+    own = {name: stage for name, subset in subsets.items() if (stage := stage_of(subset))}
+    ingested = _ingest(context, [name for name in names if name not in own], inputs.sources)
+    problems = {name: problems_of(each, subsets[name].part) for name, each in ingested.items()}
+    golds = {
+        name: gold_index(context, {each: inputs.sources[each] for each in sources})
+        for name in problems
+        if problems[name] and (sources := subsets[name].gold_sources())
+    }
+    prepared = prepare(context, problems, golds)
+    started: dict[str, Written] = {}
+    for name in names:
+        if name in own:
+            started[name] = own[name].run(context, name, inputs, built)
+        else:
+            source = inputs.sources[source_name(name, subsets[name])].source
+            started[name] = _write(context, name, source, ingested.get(name), prepared.get(name))
+    return started
 
-    `read` keeps what `ingest` returned, by source: many subsets may share one of many objects.
+
+def _ingest(
+    context: BuildContext, names: Sequence[str], sources: Mapping[str, LocatedSource]
+) -> dict[str, Outputs]:
+    """Return what `ingest` returned for the sources of subsets that could be read.
+
+    Many subsets may share one source of many objects, which is looked up once.
     """
-    stage = stage_of(context.recipe.subsets[name])
-    if stage:
-        return stage.run(context, name, inputs, built)
-    subset, sources = context.recipe.subsets[name], inputs.sources
-    key = source_name(name, subset)
-    located = sources[key]
-    licence = located.source.licence
-    waits = missing_teachers(context, subset)
-    if located.opened is None:
-        if not located.missing:
+    keys = {name: source_name(name, context.recipe.subsets[name]) for name in names}
+    read: dict[str, Outputs] = {}
+    for key in dict.fromkeys(keys.values()):
+        located = sources[key]
+        if located.opened:
+            read[key] = ingest(context, located.source, located.opened)
+        elif not located.missing:
             raise NotBuilt("fetch")
-        return SubsetState(subset, licence, (f"source {located.source.name}", *waits)), None
-    if key not in read:
-        read[key] = ingest(context, located.source, located.opened)
-    ingested = read[key]
-    problems = problems_of(ingested, subset.part)
-    if problems and subset.gold_sources():
-        golds = gold_index(context, {each: sources[each] for each in subset.gold_sources()})
-        problems, _ = fill_gold(context, name, problems, golds)
-    ruled: tuple[str, ...] = ()
-    counts = dict(ingested.counts)
-    if problems and context.recipe.errata:
-        corrected, by_result = apply_errata(context, name, problems)
-        problems = tuple(each.objects["problems"] for each in corrected)
-        ruled = tuple(each.objects["ruled"] for each in corrected)
-        counts |= {f"{ERRATA}{result}": count for result, count in by_result.items()}
-    if problems and subset.open_choices:
-        problems = open_choices(context, name, problems)
-    if not problems:
-        waits = (missing_problem(subset, located.source.name), *waits)
+    return {name: read[key] for name, key in keys.items() if key in read}
+
+
+def _write(
+    context: BuildContext,
+    name: str,
+    source: Source,
+    ingested: Outputs | None,
+    prepared: Prepared | None,
+) -> Written:
+    """Return the state of a subset with a source, and the rationales that it has so far."""
+    subset = context.recipe.subsets[name]
+    waits = missing_teachers(context, subset)
+    if ingested is None or prepared is None:
+        return SubsetState(subset, source.licence, (f"source {source.name}", *waits)), None
+    if not prepared.problems:
+        waits = (missing_problem(subset, source.name), *waits)
+    rulings = {f"{ERRATA}{result}": count for result, count in prepared.rulings.items()}
     state = SubsetState(
         subset,
-        licence,
+        source.licence,
         waits,
-        problems=problems,
-        ruled=ruled,
+        problems=prepared.problems,
+        ruled=prepared.ruled,
         quarantine=ingested.objects["quarantine"],
-        counts=counts,
+        counts={**ingested.counts, **rulings},
     )
     teachers = [writer for writer in subset.writers if WRITERS[writer].teacher]
-    if not problems or (len(teachers) == len(subset.writers) and not context.teacher_session):
+    if not state.problems or (len(teachers) == len(subset.writers) and not context.teacher_session):
         return state, None
     if teachers and context.teacher_session:
         return generate(context, name, state)
-    return state, Rationales([TO_WRITE] * len(problems), {})
+    return state, Rationales([TO_WRITE] * len(state.problems), {})
 
 
 def _join(

@@ -8,9 +8,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from curator import RunOptions, build, load
+from curator.core import arrow
 from curator.core.errors import CuratorError, SourceError
 from curator.core.model import Problem
 from curator.pipeline import shards
@@ -138,6 +140,34 @@ def test_neither_the_size_of_shards_nor_the_number_of_processes_changes_a_versio
         assert load("whole", store).equals(load("whole", tmp_path / "whole"))
 
 
+@pytest.mark.usefixtures("always_parallel")
+@pytest.mark.parametrize("checks", ["[format]", "[executed, answer, format]"])
+def test_problems_are_read_from_the_store_only_where_other_sources_have_their_golds(
+    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checks: str
+) -> None:
+    head, _, rest = recipe.read_text().partition("  taught:")
+    _, _, end = rest.partition("screens:")
+    recipe.write_text(
+        head.replace("\n    kind:", f"\n    checks: {checks}\n    kind:") + "screens:" + end
+    )
+    monkeypatch.setattr(ingest, "SHARD_ROWS", 7)
+    whole = built(recipe, tmp_path / "unwatched", 2)
+    read: list[tuple[str, str]] = []
+    to_problems = arrow.to_problems
+
+    def watched(batch: pa.RecordBatch) -> Iterator[Problem]:
+        for problem in to_problems(batch):
+            read.append((problem.source, problem.place))
+            yield problem
+
+    monkeypatch.setattr(arrow, "to_problems", watched)
+    manifest = built(recipe, tmp_path / "watched", 1)
+    assert manifest.digest == whole.digest
+    counts = content_of(manifest).subsets["filled"]
+    assert {source for source, _ in read} == {"filled"}
+    assert len(set(read)) == len(read) == counts.records
+
+
 @pytest.fixture
 def opened(
     recipe: Path, monkeypatch: pytest.MonkeyPatch
@@ -172,9 +202,9 @@ def test_a_source_that_is_also_an_evaluation_set_is_read_once(
 
     monkeypatch.setattr(ingest, "run_shards", watched)
     context, _ = opened(2, tmp_path / "store")
-    located = [each for each in find_sources(context).values() if each.source.local]
-    ingest.ingest_all(context, [*located, *located])
-    assert sorted(ran) == sorted(each.source.name for each in located)
+    located = {name: each for name, each in find_sources(context).items() if each.source.local}
+    ingest.ingest_all(context, located, located.values())
+    assert sorted(ran) == sorted(each.source.name for each in located.values())
     assert len(ran) > 1
 
 

@@ -20,7 +20,7 @@ from curator.pipeline.audit.dataset import Dataset
 from curator.pipeline.audit.findings import EXAMPLES, Example, Line, open_rows, read_line
 from curator.pipeline.context import BuildContext
 from curator.pipeline.locate import LocatedSource
-from curator.pipeline.stages.fill_gold import fill_gold, gold_index
+from curator.pipeline.stages.fill_gold import fill_shard, gold_index
 from curator.pipeline.stages.ingest import find_eval_problems, ingest, problems_of
 from curator.pipeline.stages.screen import input_digests, screen_all
 from curator.pipeline.state import Result
@@ -201,7 +201,8 @@ def _filled_golds(context: BuildContext, sources: Mapping[str, LocatedSource]) -
         if golds and located.opened:
             problems = problems_of(ingest(context, located.source, located.opened), subset.part)
             index = gold_index(context, {each: sources[each] for each in golds})
-            counts.update(fill_gold(context, name, problems, index)[1])
+            for each in problems:
+                counts.update(fill_shard(context, name, each, index).counts)
     del counts["stated"]
     return ", ".join(
         f"{name.removeprefix('filled: ')} {count:,}"

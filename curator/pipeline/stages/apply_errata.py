@@ -9,36 +9,17 @@ space.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
-from functools import partial
+from dataclasses import replace
 
-from curator.core.arrow import PROBLEMS, RULED, make_batch
-from curator.core.errata import ERRATA, Erratum, errata_result, erratum_key, read_errata
+from curator.core.arrow import RULED, make_batch
+from curator.core.errata import ERRATA, Erratum, errata_result, erratum_key
 from curator.core.model import Problem
 from curator.pipeline.context import BuildContext, Stage
-from curator.pipeline.shards import Shard, run_shards
-from curator.pipeline.stages.read import read_problems, write_records
+from curator.pipeline.stages.read import read_problems, write_problems
 from datastore.memo import Outputs
 from datastore.text import make_storable
 
 _CODE = (__name__, "curator.core.errata")
-
-
-def apply_errata(
-    context: BuildContext, name: str, problems: Sequence[str]
-) -> tuple[list[Outputs], dict[str, int]]:
-    """Return the outputs of each shard of problems, and the counts of all of them by `ERRATA`.
-
-    Raises UsageError if the file of the recipe's errata is missing or invalid.
-    """
-    recipe = context.recipe
-    rulings = read_errata(recipe.folder / recipe.errata)
-    # Without reasons: a better wording changes nothing.
-    applied = [asdict(each) | {"reason": ""} for each in rulings.values()]
-    rows = context.store.objects.rows
-    shards = [Shard(partial(rows, each), (name, each, applied)) for each in problems]
-    done = run_shards(context, correct_shard, shards, f"applying the errata to {name}")
-    return done, {result: sum(each.counts[result] for each in done) for result in ERRATA}
 
 
 def correct_shard(
@@ -46,13 +27,15 @@ def correct_shard(
 ) -> Outputs:
     """Write objects `problems`, in upstream's order, and `ruled`, in the layout `RULED`.
 
+    `applied` are the rulings as plain values, without their reasons.
+
     Counts: problems with a ruling by its result, one of `ERRATA`.
     """
     rulings = {str(each["key"]): Erratum(**each) for each in applied}  # type: ignore[arg-type]
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
         ruled: list[tuple[str, ...]] = []
-        corrected = write_records(context, _correct(context, problems, rulings, ruled), PROBLEMS)
+        corrected = write_problems(context, _correct(context, problems, rulings, ruled))
         batch = make_batch(list(zip(*ruled, strict=True)) or [()] * len(RULED), RULED)
         counts = Counter(errata_result(ruling, answer) for _, _, ruling, answer in ruled)
         written = {"problems": corrected, "ruled": context.store.objects.write([batch], RULED)}

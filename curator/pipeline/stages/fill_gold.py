@@ -11,20 +11,17 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from itertools import chain
 from typing import NamedTuple
 
 import pyarrow as pa
 
 from curator.answers import compare_by_rules
-from curator.core import arrow
 from curator.core.model import LETTERS, GoldPlace, Problem
 from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.locate import LocatedSource
-from curator.pipeline.shards import Shard, run_shards
 from curator.pipeline.stages.ingest import ingest, problems_of
-from curator.pipeline.stages.read import read_problems, write_records
+from curator.pipeline.stages.read import read_problems, write_problems
 from curator.screens import normalize
 from curator.sources.datasets.gsm8k import ANNOTATION
 from datastore.engine import literal, scan
@@ -98,30 +95,17 @@ def gold_index(context: BuildContext, sources: Mapping[str, LocatedSource]) -> s
     return context.once(Stage("gold_index", _CODE), params, digests, make).objects["golds"]
 
 
-def fill_gold(
-    context: BuildContext, name: str, problems: Sequence[str], golds: str
-) -> tuple[tuple[str, ...], Counter[str]]:
-    """Return the same shards of problems with golds of the object `golds`, and counts.
+def fill_shard(context: BuildContext, name: str, problems: str, golds: str) -> Outputs:
+    """Write object `problems`, in upstream's order, with the golds of the object `golds`.
 
     Counts: `stated` golds that stayed, and those filled as `filled: SOURCE`.
     """
-    rows = context.store.objects.rows
-    shards = [Shard(partial(rows, each), (name, each, golds)) for each in problems]
-    done = run_shards(context, fill_shard, shards, f"filling the golds of {name}")
-    counts: Counter[str] = Counter()
-    for outputs in done:
-        counts.update(outputs.counts)
-    return tuple(outputs.objects["problems"] for outputs in done), counts
-
-
-def fill_shard(context: BuildContext, name: str, problems: str, golds: str) -> Outputs:
-    """Write object `problems`, in upstream's order."""
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
         found = _find_golds(context, problems, golds)
         counts: Counter[str] = Counter(stated=0)
         filled = _fill(context, problems, found, counts)
-        return {"problems": write_records(context, filled, arrow.PROBLEMS)}, dict(counts)
+        return {"problems": write_problems(context, filled)}, dict(counts)
 
     return context.once(Stage("fill_gold", _CODE), {}, [problems, golds], make, name)
 

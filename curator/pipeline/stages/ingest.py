@@ -1,7 +1,8 @@
 """Stage `ingest`: a source as objects of problems, and its quarantined records.
 
 In: a source and its opened files. Out: objects `problems:NUMBER:PART`, in upstream's order within a
-part, and `quarantine`, with counts. Large files are read in pieces, by several processes.
+part, and `quarantine`, with counts. Large files are read in pieces, by several processes. The rows
+of subsets that use the problems as they are are written while the problems are in memory.
 """
 
 from collections import Counter
@@ -9,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from curator.core import arrow
@@ -17,9 +19,11 @@ from curator.core.model import Problem, QuarantinedRecord
 from curator.core.progress import track_progress
 from curator.core.words import counted, verb
 from curator.pipeline.context import BuildContext, Stage
-from curator.pipeline.locate import LocatedSource
+from curator.pipeline.locate import LocatedSource, source_name
 from curator.pipeline.shards import Shard, run_shards
-from curator.pipeline.stages.read import write_records
+from curator.pipeline.stages.read import write_problems
+from curator.pipeline.stages.write_and_check import uses_ingested, write_ingested
+from curator.recipe.schema import Recipe
 from curator.sources import (
     FilePiece,
     NotCut,
@@ -58,11 +62,14 @@ _CODE = (
 )
 
 
-def ingest(context: BuildContext, source: Source, opened: SourceFiles) -> Outputs:
+def ingest(
+    context: BuildContext, source: Source, opened: SourceFiles, subsets: Sequence[str] = ()
+) -> Outputs:
     """Write objects `problems:NUMBER:PART`, one row per record, and `quarantine`.
 
-    Counts: records, quarantined. Raises SourceError if more records are quarantined than the recipe
-    allows.
+    Counts: records, quarantined. The rows of the named subsets are written at once; their own
+    stages find them in the cache. Raises SourceError if more records are quarantined than the
+    recipe allows.
     """
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
@@ -71,11 +78,11 @@ def ingest(context: BuildContext, source: Source, opened: SourceFiles) -> Output
         parts = [] if limited else pieces(opened)
         if len(parts) > 1:
             with suppress(NotCut):
-                return _ingest_pieces(context, source, opened, parts)
+                return _ingest_pieces(context, source, opened, parts, subsets)
         if len(opened.files) > 1 and not limited:
             parts = [FilePiece(number) for number in range(len(opened.files))]
-            return _ingest_pieces(context, source, opened, parts)
-        return _read(context, source, opened, None, source.rows)
+            return _ingest_pieces(context, source, opened, parts, subsets)
+        return _read(context, source, opened, None, source.rows, subsets)
 
     params: dict[str, Any] = {"source": source.name, "limit": context.limit}
     outputs = context.once(Stage("ingest", _CODE), params, [opened.digest], make, source.name)
@@ -88,22 +95,36 @@ def ingest(context: BuildContext, source: Source, opened: SourceFiles) -> Output
     return outputs
 
 
-def ingest_all(context: BuildContext, located: Iterable[LocatedSource]) -> None:
+def ingest_all(
+    context: BuildContext, sources: Mapping[str, LocatedSource], evals: Iterable[LocatedSource] = ()
+) -> None:
     """Ingest sources in parallel, so that `ingest` finds the result of each.
 
     A large source is cut into pieces that are read in parallel, so it has its turn before. A source
     that is listed twice, as an evaluation set is whose golds are used, too, is read once.
     """
     small: list[Shard] = []
-    once = {(each.source.name, each.opened and each.opened.digest): each for each in located}
-    for each in once.values():
+    once: dict[tuple[str, str | None], tuple[LocatedSource, list[str]]] = {}
+    for key, each in chain(sources.items(), (("", each) for each in evals)):
+        identity = (each.source.name, each.opened.digest if each.opened else None)
+        once.setdefault(identity, (each, []))[1].extend(_find_users(context.recipe, key))
+    for each, subsets in once.values():
         size = sum(path.stat().st_size for path in each.opened.files) if each.opened else 0
         if each.opened and size < LARGE_BYTES:
             count = partial(int, size // ROW_BYTES)
-            small.append(Shard(count, (each.source, each.opened)))
+            small.append(Shard(count, (each.source, each.opened, subsets)))
         elif each.opened:
-            ingest(context, each.source, each.opened)
+            ingest(context, each.source, each.opened, subsets)
     run_shards(context, ingest, small, "reading sources")
+
+
+def _find_users(recipe: Recipe, source: str) -> list[str]:
+    """Return the subsets whose rows are written from the problems of a source as they are."""
+    return [
+        name
+        for name, subset in recipe.subsets.items()
+        if source_name(name, subset) == source and uses_ingested(recipe, name)
+    ]
 
 
 def problems_of(ingested: Outputs, part: str = "") -> tuple[str, ...]:
@@ -138,13 +159,17 @@ def find_eval_problems(
 
 
 def _ingest_pieces(
-    context: BuildContext, source: Source, opened: SourceFiles, parts: Sequence[FilePiece]
+    context: BuildContext,
+    source: Source,
+    opened: SourceFiles,
+    parts: Sequence[FilePiece],
+    subsets: Sequence[str],
 ) -> tuple[dict[str, str], dict[str, int]]:
     """Read files, or pieces of them, and join them. Raises NotCut."""
     each = source.rows // len(parts)
     rows = [part.piece.count if part.piece else each for part in parts]
     shards = [
-        Shard(partial(int, count), (source, opened, part, count))
+        Shard(partial(int, count), (source, opened, part, count, subsets))
         for part, count in zip(parts, rows, strict=True)
     ]
     return _join(
@@ -153,7 +178,12 @@ def _ingest_pieces(
 
 
 def ingest_piece(
-    context: BuildContext, source: Source, opened: SourceFiles, part: FilePiece, rows: int
+    context: BuildContext,
+    source: Source,
+    opened: SourceFiles,
+    part: FilePiece,
+    rows: int,
+    subsets: Sequence[str],
 ) -> Outputs:
     """Write the objects of a file of a source, or of a piece of it; see `ingest`.
 
@@ -164,13 +194,18 @@ def ingest_piece(
         Stage("read", _CODE),
         params,
         [opened.digest],
-        lambda: _read(context, source, opened, part, rows),
+        lambda: _read(context, source, opened, part, rows, subsets),
         source.name,
     )
 
 
 def _read(
-    context: BuildContext, source: Source, opened: SourceFiles, part: FilePiece | None, rows: int
+    context: BuildContext,
+    source: Source,
+    opened: SourceFiles,
+    part: FilePiece | None,
+    rows: int,
+    subsets: Sequence[str],
 ) -> tuple[dict[str, str], dict[str, int]]:
     quarantined: list[QuarantinedRecord] = []
     count = 0
@@ -189,7 +224,8 @@ def _read(
     problems = track_progress(good(), context.listener, f"reading {source.name}", rows or None)
     objects = {}
     for number, (name, slice_) in enumerate(_slices(problems)):
-        objects[_name(number, name)] = write_records(context, slice_, arrow.PROBLEMS)
+        objects[_name(number, name)] = written = write_problems(context, slice_)
+        write_ingested(context, subsets, name, written)
     objects["quarantine"] = _write_quarantine(context, quarantined)
     opened.check_unchanged()
     return objects, {"records": count, "quarantined": len(quarantined)}

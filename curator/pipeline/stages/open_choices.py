@@ -10,18 +10,15 @@ questions whose wording does not show that several values are right.
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 
 from curator.answers import compare_by_rules, extract
 from curator.answers.last_value import last_values
 from curator.checks.question_kind import find_kinds
-from curator.core import arrow
 from curator.core.model import LETTERS, Problem
 from curator.pipeline.context import BuildContext, Stage
-from curator.pipeline.shards import Shard, run_shards
-from curator.pipeline.stages.read import read_problems, write_records
+from curator.pipeline.stages.read import read_problems, write_problems
 from curator.sources.datasets.aqua_rat import strip_answer
 from datastore.memo import Outputs
 
@@ -46,21 +43,13 @@ _OTHER_CHOICES = re.compile(
 )
 
 
-def open_choices(context: BuildContext, name: str, problems: Sequence[str]) -> tuple[str, ...]:
-    """Return the same shards of problems with open questions."""
-    rows = context.store.objects.rows
-    shards = [Shard(partial(rows, each), (name, each)) for each in problems]
-    done = run_shards(context, open_shard, shards, f"opening the choices of {name}")
-    return tuple(outputs.objects["problems"] for outputs in done)
-
-
 def open_shard(context: BuildContext, name: str, problems: str) -> Outputs:
     """Write object `problems`, in upstream's order, and count the `opened` ones."""
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
         counts: Counter[str] = Counter(opened=0, choices=0)
         opened = _open_all(context, problems, counts)
-        return {"problems": write_records(context, opened, arrow.PROBLEMS)}, dict(counts)
+        return {"problems": write_problems(context, opened)}, dict(counts)
 
     return context.once(Stage("open_choices", _CODE), {}, [problems], make, name)
 

@@ -12,8 +12,14 @@ from curator.pipeline.context import BuildContext
 
 
 def read_problems(context: BuildContext, digests: Sequence[str]) -> Iterator[Problem]:
-    """Yield the problems of objects, in upstream's order."""
+    """Yield the problems of objects, in upstream's order.
+
+    Those of the object that was written last are still in memory.
+    """
     for digest in digests:
+        if digest in context.last_written:
+            yield from context.last_written[digest]
+            continue
         for batch in context.store.objects.read(digest):
             yield from arrow.to_problems(batch)
 
@@ -33,6 +39,15 @@ def columns(
                 for name in names
             )
             yield from zip(*values, strict=True)
+
+
+def write_problems(context: BuildContext, problems: Iterable[Problem]) -> str:
+    """Write one shard of problems as an object; keep them for what reads the object next."""
+    listed = list(problems)
+    digest = write_records(context, listed, arrow.PROBLEMS)
+    context.last_written.clear()
+    context.last_written[digest] = listed
+    return digest
 
 
 def write_records(
