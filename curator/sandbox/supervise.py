@@ -18,6 +18,8 @@ _INIT_PID = 1
 _libc = ctypes.PyDLL(None)
 _wait4, _kill = _libc.wait4, _libc.kill
 _SIGKILL = int(signal.SIGKILL)
+_ANY_CHILD = 0x40000000
+"""__WALL: also children that end without a signal to their parent."""
 
 
 class Supervisor:
@@ -52,8 +54,14 @@ class Supervisor:
         return not events
 
     def _reap(self) -> None:
-        """End and reap what the program left, provided that no other process can be hit."""
-        if self.is_init and _kill(-1, _SIGKILL) != 0:
-            return
-        while _wait4(-1, None, 0 if self.is_init else os.WNOHANG, None) > 0:
-            pass
+        """End and reap what the program left, provided that no other process can be hit.
+
+        Waits before it sends a signal to all processes, since that takes longer the more of them
+        the machine has. Whatever is left is a child of the zygote: orphans become one.
+        """
+        options = _ANY_CHILD | os.WNOHANG
+        while (ended := _wait4(-1, None, options, None)) >= 0:
+            if ended == 0:
+                if not self.is_init or _kill(-1, _SIGKILL) != 0:
+                    return
+                options = _ANY_CHILD
