@@ -9,11 +9,12 @@ with 1 to 16 workers, which grows if workers disturb each other, on however many
 
 The rows of forks run programs one after the other, without isolation. "a fork that does nothing"
 is an empty interpreter that forks, ends the fork and waits for it. "a fork that runs it" has loaded
-the same packages as the sandbox, and each fork runs a program and exits. All variants run the same
-texts: published programs that succeed, completed so that they print. Fresh interpreters and
-bubblewrap run a sample, one at a time; the pool and the sandbox have two workers. Other processes
-on the machine affect the times, so compare CPU times, and only those of one run. The CPU time of
-bubblewrap cannot be measured, since its child processes are not ours to wait for.
+the same packages as the sandbox, and each fork runs a program and exits; with an empty program,
+what remains is mostly the cost of the fork. All other variants run the same texts: published
+programs that succeed, completed so that they print. Fresh interpreters and bubblewrap run a sample,
+one at a time; the pool and the sandbox have two workers. Other processes on the machine affect the
+times, so compare CPU times, and only those of one run. The CPU time of bubblewrap cannot be
+measured, since its child processes are not ours to wait for.
 """
 
 import argparse
@@ -206,6 +207,9 @@ def compare(programs: list[str], kind: str, few: int, rounds: int) -> dict[str, 
                 )
             ways.setdefault("a fork that does nothing", []).append(
                 measure_cost(programs, fork_only)
+            )
+            ways.setdefault("a fork, empty program", []).append(
+                measure_cost(programs, lambda texts: bare_forks(kind)([""] * len(texts)))
             )
             ways.setdefault("a fork that runs it", []).append(
                 measure_cost(programs, bare_forks(kind))
