@@ -82,11 +82,19 @@ def _run_here(
 ) -> list[Any]:
     results, done = [], 0
     for shard, size in zip(shards, rows, strict=True):
-        listener = _PartOfWhole(context.listener, what, done, sum(rows))
-        inside = replace(context, options=replace(context.options, listener=listener))
+        inside = in_one_bar(context, what, done, sum(rows))
         results.append(function(inside, *shard.arguments))
         done += size
     return results
+
+
+def in_one_bar(context: BuildContext, what: str, before: int, total: int) -> BuildContext:
+    """Return the context for one shard, whose stages all move the progress bar `what`.
+
+    `before` is the number of rows of the shards before it, `total` that of all; 0 if not known.
+    """
+    listener = _PartOfWhole(context.listener, what, before, total)
+    return replace(context, options=replace(context.options, listener=listener))
 
 
 class _PartOfWhole:

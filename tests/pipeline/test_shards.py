@@ -5,6 +5,8 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +168,58 @@ def test_problems_are_read_from_the_store_only_where_other_sources_have_their_go
     counts = content_of(manifest).subsets["filled"]
     assert {source for source, _ in read} == {"filled"}
     assert len(set(read)) == len(read) == counts.records
+
+
+class Bars:
+    """A listener that keeps the progress it receives."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, int]] = []
+
+    def progress(self, what: str, done: int, total: int | None) -> None:
+        self.seen.append((what, done))
+
+    def note(self, text: str) -> None:
+        raise AssertionError(text)
+
+
+@pytest.fixture
+def one_csv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a recipe with one large file of a format that is not cut into pieces."""
+    monkeypatch.setattr(ingest, "LARGE_BYTES", 0)
+    rows = [f'"{sum_of(n)}","{solved(n)}",{2 * n + 1}\n' for n in range(2_000)]
+    (tmp_path / "rows.csv").write_text("q,r,a\n" + "".join(rows))
+    path = tmp_path / "one.yaml"
+    source = "{file: rows.csv, columns: {question: q, gold: a, response: r}, licence: MIT}"
+    path.write_text(
+        f"name: one\nabout: one file\nsubsets:\n  one: {{source: {source}, kind: CoT, "
+        "checks: [format]}\nscreens: {contamination: null, duplicates: false}\n"
+    )
+    return path
+
+
+def test_the_bar_of_a_large_file_keeps_its_name_while_its_rows_are_written(
+    one_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "SHARD_ROWS", 600)
+    bars = Bars()
+    build(one_csv, tmp_path / "store", options=RunOptions(workers=1, listener=bars))
+    names = [name for name, _ in groupby(bars.seen, key=itemgetter(0))]
+    assert names.count("reading one") == 1
+    done = [count for what, count in bars.seen if what == "reading one"]
+    assert done == sorted(done)
+    assert done[-1] == 2_000
+
+
+def test_workers_write_the_rows_of_a_large_file_that_only_one_process_can_read(
+    one_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards, "FEW_ROWS", 0)
+    monkeypatch.setattr(ingest, "SHARD_ROWS", 600)
+    bars = Bars()
+    several = build(one_csv, tmp_path / "two", options=RunOptions(workers=2, listener=bars))
+    assert ("writing and checking", 0) in bars.seen
+    assert several.digest == build(one_csv, tmp_path / "one", options=RunOptions(workers=1)).digest
 
 
 @pytest.fixture

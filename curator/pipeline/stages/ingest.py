@@ -20,7 +20,7 @@ from curator.core.progress import track_progress
 from curator.core.words import counted, verb
 from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.locate import LocatedSource, source_name
-from curator.pipeline.shards import Shard, run_shards
+from curator.pipeline.shards import Shard, in_one_bar, run_shards
 from curator.pipeline.stages.read import write_problems
 from curator.pipeline.stages.write_and_check import uses_ingested, write_ingested
 from curator.recipe.schema import Recipe
@@ -67,9 +67,9 @@ def ingest(
 ) -> Outputs:
     """Write objects `problems:NUMBER:PART`, one row per record, and `quarantine`.
 
-    Counts: records, quarantined. The rows of the named subsets are written at once; their own
-    stages find them in the cache. Raises SourceError if more records are quarantined than the
-    recipe allows.
+    Counts: records, quarantined. The rows of the named subsets are written at once, unless the
+    driver reads the file alone; their own stages find them in the cache. Raises SourceError if more
+    records are quarantined than the recipe allows.
     """
 
     def make() -> tuple[dict[str, str], dict[str, int]]:
@@ -82,7 +82,9 @@ def ingest(
         if len(opened.files) > 1 and not limited:
             parts = [FilePiece(number) for number in range(len(opened.files))]
             return _ingest_pieces(context, source, opened, parts, subsets)
-        return _read(context, source, opened, None, source.rows, subsets)
+        # Workers write a large file that only one process can read; the driver would be alone.
+        at_once = () if context.executor else subsets
+        return _read(context, source, opened, None, source.rows, at_once)
 
     params: dict[str, Any] = {"source": source.name, "limit": context.limit}
     outputs = context.once(Stage("ingest", _CODE), params, [opened.digest], make, source.name)
@@ -221,11 +223,13 @@ def _read(
                 count += 1
                 yield record
 
-    problems = track_progress(good(), context.listener, f"reading {source.name}", rows or None)
+    what = f"reading {source.name}"
+    inside = in_one_bar(context, what, 0, rows)
+    problems = track_progress(good(), inside.listener, what, rows or None)
     objects = {}
     for number, (name, slice_) in enumerate(_slices(problems)):
         objects[_name(number, name)] = written = write_problems(context, slice_)
-        write_ingested(context, subsets, name, written)
+        write_ingested(inside, subsets, name, written)
     objects["quarantine"] = _write_quarantine(context, quarantined)
     opened.check_unchanged()
     return objects, {"records": count, "quarantined": len(quarantined)}
