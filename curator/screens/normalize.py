@@ -132,9 +132,11 @@ def stem(folded_column: str) -> str:
     Answer choices stay where they are all of the text.
     """
     without = rf"regexp_replace(t, {literal(OPTIONS)}, '\1', 'g')"
+    some = rf"regexp_matches({without}, '[^ \n\t\r.?!:;]')"  # what `squeeze` leaves
+    # `AND` would compute both sides for every text.
     listed = (
-        f"CASE WHEN contains(t, 'answer choices:') AND {squeeze(without)} <> '' "
-        f"THEN {without} ELSE t END"
+        "CASE WHEN contains(t, 'answer choices:') "
+        f"THEN CASE WHEN {some} THEN {without} ELSE t END ELSE t END"
     )
     text = _bind(folded_column, listed)
     longest_first = sorted(REQUESTS, key=len, reverse=True)
@@ -155,8 +157,12 @@ def key(folded_column: str) -> str:
 
 
 def squeeze(folded_column: str) -> str:
-    """Return folded text without white space and closing punctuation."""
-    return rf"rtrim(translate({folded_column}, E' \n\t\r', ''), '.?!:;')"
+    """Return folded text without white space and closing punctuation.
+
+    `translate` and `rtrim` would take three times as long.
+    """
+    unspaced = rf"regexp_replace(replace({folded_column}, ' ', ''), '[\n\t\r]+', '', 'g')"
+    return rf"regexp_replace({unspaced}, '[.?!:;]+\z', '')"
 
 
 def mask_numbers(key_column: str) -> str:

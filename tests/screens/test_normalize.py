@@ -69,3 +69,29 @@ def test_each_character_is_a_word_where_words_are_not_separated(
 ) -> None:
     query = f"SELECT {normalize.words(normalize.fold('q'))} FROM (SELECT $q AS q)"
     assert engine.sql(query, {"q": text}).fetchall()[0][0] == expected
+
+
+PARTS = st.one_of(
+    st.characters(exclude_categories=("Cs",)),
+    st.sampled_from(
+        [" ", "  ", "\n", "\t", "\r", ".", "?", "a", "x2y", "1.5.2", "+", "中文", "\u0301"]
+    ),
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.lists(PARTS, max_size=20).map("".join))
+def test_squeezed_text_has_no_white_space_and_no_closing_punctuation(
+    engine: Engine, text: str
+) -> None:
+    query = f"SELECT {normalize.squeeze('q')} FROM (SELECT $q AS q)"
+    expected = text.translate(str.maketrans("", "", " \n\t\r")).rstrip(".?!:;")
+    assert engine.sql(query, {"q": text}).fetchall() == [(expected,)]
+
+
+@pytest.mark.parametrize("rest", ["", " \n\t\r", "?!\n.:;"])
+def test_answer_choices_stay_where_they_are_all_of_the_text(engine: Engine, rest: str) -> None:
+    query = f"SELECT {normalize.stem('q')} FROM (SELECT $q AS q)"
+    choices = "answer choices: (a) 1 (b) 2\n"
+    for text, expected in [(rest + choices, rest + choices), (rest + choices + "x", rest + "\nx")]:
+        assert engine.sql(query, {"q": text}).fetchall() == [(expected,)]
