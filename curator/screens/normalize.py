@@ -177,12 +177,23 @@ def words(folded_column: str) -> str:
     Operators are left out. So are drawings, because two Asymptote drawings of a triangle share long
     runs of code although the questions differ.
     """
-    return f"regexp_extract_all({_without_drawings(folded_column)}, '{WORD}')"
+    return _find_all(folded_column, WORD)
 
 
 def tokens(folded_column: str) -> str:
     """Return the words, unsigned numbers and operators of folded text in order, as a list."""
-    return f"regexp_extract_all({_without_drawings(folded_column)}, '{WORD}|{OPERATOR}')"
+    return _find_all(folded_column, f"{WORD}|{OPERATOR}")
+
+
+def _find_all(folded_column: str, pattern: str) -> str:
+    """Return all matches of a pattern that matches no space, in order, as a list.
+
+    A match takes longer than its text, so words with one space between them are one match, which is
+    then split at the spaces.
+    """
+    phrase = f"(?:{pattern})(?: (?:{pattern}))*"
+    phrases = f"regexp_extract_all({_without_drawings(folded_column)}, '{phrase}')"
+    return f"coalesce(string_split(list_aggregate({phrases}, 'string_agg', ' '), ' '), [])"
 
 
 def _without_drawings(folded_column: str) -> str:

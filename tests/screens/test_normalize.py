@@ -81,6 +81,19 @@ PARTS = st.one_of(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.lists(PARTS, max_size=20).map("".join))
+def test_words_and_tokens_are_all_matches_of_their_pattern(engine: Engine, text: str) -> None:
+    either = f"{normalize.WORD}|{normalize.OPERATOR}"
+    for found, pattern in [
+        (normalize.words("q"), normalize.WORD),
+        (normalize.tokens("q"), either),
+    ]:
+        query = f"SELECT {found}, regexp_extract_all(q, '{pattern}') FROM (SELECT $q AS q)"
+        ((split, matches),) = engine.sql(query, {"q": text}).fetchall()
+        assert split == matches
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.lists(PARTS, max_size=20).map("".join))
 def test_squeezed_text_has_no_white_space_and_no_closing_punctuation(
     engine: Engine, text: str
 ) -> None:
