@@ -100,7 +100,7 @@ def in_one_bar(context: BuildContext, what: str, before: int, total: int) -> Bui
 class _PartOfWhole:
     """Reports the progress within one shard as progress of all shards.
 
-    Several stages count the rows of a shard, so the count of the later ones is behind.
+    It only grows: each stage of a shard counts from 0 again.
     """
 
     def __init__(self, listener: Listener, what: str, before: int, total: int) -> None:

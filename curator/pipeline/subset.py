@@ -171,7 +171,9 @@ def _start(
             started[name] = own[name].run(context, name, inputs, built)
         else:
             source = inputs.sources[source_name(name, subsets[name])].source
-            started[name] = _write(context, name, source, ingested.get(name), prepared.get(name))
+            started[name] = _start_one(
+                context, name, source, ingested.get(name), prepared.get(name)
+            )
     return started
 
 
@@ -193,7 +195,7 @@ def _ingest(
     return {name: read[key] for name, key in keys.items() if key in read}
 
 
-def _write(
+def _start_one(
     context: BuildContext,
     name: str,
     source: Source,

@@ -29,7 +29,7 @@ from curator.pipeline.freeze import freeze
 from curator.pipeline.locate import LocatedSource, find_evals, find_sources, source_by_name
 from curator.pipeline.open_context import open_context
 from curator.pipeline.run_options import DEFAULTS, RunOptions
-from curator.pipeline.stages.ingest import ingest, problems_of
+from curator.pipeline.stages.ingest import ingest, ingest_all, problems_of
 from curator.pipeline.state import Result
 from curator.recipe.schema import IN_EVALS, Limits, Recipe, Subset, ThoughtMarks
 from curator.sources import EVALS, SOURCES, check_reachable
@@ -215,6 +215,7 @@ def _drop_empty_subsets(
     context: BuildContext, sources: Mapping[str, LocatedSource]
 ) -> tuple[BuildContext, Mapping[str, int]]:
     """Return the context without subsets of a kind that the dataset lacks, and ingest's counts."""
+    ingest_all(context, sources)
     subsets = {}
     for name, subset in context.recipe.subsets.items():
         located = sources[name]

@@ -107,9 +107,10 @@ def ingest_all(
     """
     small: list[Shard] = []
     once: dict[tuple[str, str | None], tuple[LocatedSource, list[str]]] = {}
-    for key, each in chain(sources.items(), (("", each) for each in evals)):
+    users = [(each, _find_users(context.recipe, key)) for key, each in sources.items()]
+    for each, subsets in chain(users, ((each, []) for each in evals)):
         identity = (each.source.name, each.opened.digest if each.opened else None)
-        once.setdefault(identity, (each, []))[1].extend(_find_users(context.recipe, key))
+        once.setdefault(identity, (each, []))[1].extend(subsets)
     for each, subsets in once.values():
         size = sum(path.stat().st_size for path in each.opened.files) if each.opened else 0
         if each.opened and size < LARGE_BYTES:

@@ -52,7 +52,7 @@ def prepare(
     ]
     rows = context.store.objects.rows
     shards = [Shard(partial(rows, call[1]), call) for call in calls]
-    done = run_shards(context, prepare_shard, shards, "preparing and writing")
+    done = run_shards(context, prepare_shard, shards, "preparing rows")
     by_subset: dict[str, list[Prepared]] = {name: [] for name, *_ in calls}
     for (name, *_), prepared in zip(calls, done, strict=True):
         by_subset[name].append(prepared)

@@ -11,7 +11,6 @@ from typing import Any
 
 from curator.core import arrow
 from curator.core.model import Problem, Rationale
-from curator.core.progress import track_progress
 from curator.pipeline.context import BuildContext, Stage
 from curator.pipeline.stages.read import read_problems, write_records
 from curator.recipe.schema import Subset
@@ -50,7 +49,7 @@ def write(
         nonlocal rows
         counts = {"problems": 0, "without": 0, "rationales": 0}
         read = list(read_problems(context, [problems]))
-        rationales = _rationales(context, name, subset, read, counts)
+        rationales = _rationales(subset, read, counts)
         rows = WrittenRows(read, list(CopyNumbers().number(rationales)))
         written = write_records(context, rows.rationales, arrow.RATIONALES)
         return {"rationales": written}, counts
@@ -59,16 +58,11 @@ def write(
 
 
 def _rationales(
-    context: BuildContext,
-    name: str,
-    subset: Subset,
-    problems: list[Problem],
-    counts: dict[str, int],
+    subset: Subset, problems: list[Problem], counts: dict[str, int]
 ) -> Iterator[Rationale]:
     writers = [WRITERS[name] for name in subset.writers if not WRITERS[name].teacher]
     seen: set[bytes] = set()
-    progress = track_progress(problems, context.listener, f"writing {name}", len(problems))
-    for problem in progress:
+    for problem in problems:
         seen.add(problem.id)
         before = counts["rationales"]
         for writer in writers:
