@@ -189,8 +189,12 @@ DEEP = {
 }
 
 
+LONGEST_S = 20
+"""A hundred times what they take; a search that hangs takes hours."""
+
+
 @pytest.mark.parametrize("name", DEEP)
-def test_texts_made_to_hang_end_within_two_seconds(name: str) -> None:
+def test_texts_made_to_hang_end(name: str) -> None:
     text = DEEP[name]
     start = time.process_time()
     for other in ("5", text[:-1] + "7"):
@@ -200,4 +204,4 @@ def test_texts_made_to_hang_end_within_two_seconds(name: str) -> None:
     compare_by_rules(text, text + "1")
     extract(text, ("1", text[:50]))
     extract_output(text)
-    assert time.process_time() - start < 2
+    assert time.process_time() - start < LONGEST_S
