@@ -4,9 +4,9 @@
 
 In: DIR/evals with the real evaluation sets. Out: the CPU seconds of each part on generated rows
 (`bench/make_rows.py`): the functions of the build, called once per row in one process, on texts in
-memory, without shards, stage cache or store; beside it the whole commands and the job in
-`datasets`. Less than the sum of the parts is hardly possible while rows are read, checked and
-screened by this code; the rest is what resuming, versions and workers cost.
+memory, without shards, stage cache or store; then what a build with two workers and a store adds to
+them at least; beside it the whole commands and the job in `datasets`. Less than the sum is hardly
+possible while rows are read, checked and screened by this code.
 """
 
 import argparse
@@ -30,9 +30,10 @@ from run import write_recipe
 
 from curator.checks.format import _is_surely_parsed
 from curator.core.arrow import make_array
-from curator.core.model import content_id, rationale_id
+from curator.core.model import Problem, content_id, rationale_id
 from curator.screens import SCREENS, Rows
-from curator.screens.matches import find_matches
+from curator.screens.candidates import POSTINGS, index_items
+from curator.screens.matches import Items, find_matches
 from curator.sources import MAMMOTH_EVALS
 from datastore.engine import Engine, literal
 
@@ -99,10 +100,18 @@ class Parts:
                 []::VARCHAR[] AS choices
             FROM {self._source} GROUP BY problem_id
         """
-        evals = {name: read(name, self._data) for name in MAMMOTH_EVALS}
         with Engine(threads=1, spill=self._folder) as engine:
-            sets = Screening(engine, evals).sets
+            sets = Screening(engine, self._read_evals()).sets
             self.repeated = len(list(find_matches(engine, problems, sets)))
+
+    def index_evaluation_questions(self) -> pa.Table:
+        """Return what each process makes the evaluation questions ready from."""
+        with Engine(threads=1, spill=self._folder) as engine:
+            index = index_items(Screening(engine, self._read_evals()).sets)
+            return pa.Table.from_batches(engine.batches(index), POSTINGS)
+
+    def _read_evals(self) -> dict[str, list[Problem]]:
+        return {name: read(name, self._data) for name in MAMMOTH_EVALS}
 
     def write_json(self) -> None:
         """Write the rows as JSON lines."""
@@ -111,14 +120,24 @@ class Parts:
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
+def start_processes() -> float:
+    """Return the CPU seconds in which the driver and two workers import the pipeline."""
+    start = [sys.executable, "-c", "import curator.pipeline.executors.worker"]
+    return sum(measure(start).cpu_s for _ in range(3))
+
+
 def cpu_seconds(part: Callable[[], Any]) -> float:
     start = time.process_time()
     part()
     return time.process_time() - start
 
 
-def bench(rows: int, data: Path, folder: Path) -> tuple[dict[str, float], dict[str, float]]:
-    """Return the CPU seconds of each part, and those of whole commands."""
+Costs = dict[str, float]
+"""CPU seconds by name."""
+
+
+def bench(rows: int, data: Path, folder: Path) -> tuple[Costs, Costs, Costs]:
+    """Return the costs of each part, of what workers and a store add, and of whole commands."""
     mirror, store = folder / "mirror", folder / "store"
     python = [sys.executable]
     make = [*python, str(HERE / "make_rows.py"), str(mirror), "--rows", str(rows)]
@@ -143,11 +162,18 @@ def bench(rows: int, data: Path, folder: Path) -> tuple[dict[str, float], dict[s
         "write JSON lines": parts.write_json,
     }
     costs = {name: cpu_seconds(part) for name, part in each.items()}
+    index = parts.index_evaluation_questions()
+    added = {
+        "start three processes": start_processes(),
+        "load evaluation questions again": cpu_seconds(lambda: Items(index)),
+        # Problems and rationales are objects of their own: both have the texts.
+        "write Parquet again": costs["write Parquet once"],
+    }
     print(
         f"{rows:,} rows: {parts.programs:,} programs parse, {parts.rejected:,} duplicates, "
         f"{parts.repeated:,} questions match an evaluation question"
     )
-    return costs, whole
+    return costs, added, whole
 
 
 def main() -> int:
@@ -157,12 +183,14 @@ def main() -> int:
     add_json_option(parser)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="floor-") as folder:
-        parts, whole = bench(arguments.rows, arguments.data, Path(folder))
-    parts["all parts"] = sum(parts.values())
+        parts, added, whole = bench(arguments.rows, arguments.data, Path(folder))
+    alone = sum(parts.values())
+    added["with two workers and a store"] = alone + sum(added.values())
+    parts = {**parts, "all parts": alone, **added}
     whole = {**whole, "build and export": whole["build"] + whole["export"]}
-    print(f"{'':28}{'CPU s':>7}  over datasets")
+    print(f"{'':32}{'CPU s':>7}  over datasets")
     for name, seconds in {**parts, **whole}.items():
-        print(f"{name:28}{seconds:7.1f}{seconds / whole['datasets']:15.2f}")
+        print(f"{name:32}{seconds:7.1f}{seconds / whole['datasets']:15.2f}")
     write_figures(
         arguments.json,
         [
