@@ -179,8 +179,13 @@ def test_the_time_for_a_text_grows_no_faster_than_the_text(name: str) -> None:
             best = min(best, time.process_time() - start)
         return best
 
-    short, long = seconds(MAX_TEXT // 8), seconds(MAX_TEXT)
-    assert long < 24 * short + 0.05  # 8 times as long; a quadratic search takes 64 times as long
+    def grows_too_fast() -> bool:
+        # 8 times the text; a quadratic search takes 64 times as long
+        short, long = seconds(MAX_TEXT // 8), seconds(MAX_TEXT)
+        return long >= 24 * short + 0.05
+
+    # Other work of the machine makes some measurements wrong, a quadratic search makes all fail.
+    assert not all(grows_too_fast() for _ in range(5))
 
 
 @pytest.mark.parametrize("quantity", ["-10°F", "-14 °C", "240 V", "35 N", "9 J", "60 W", "12 A"])

@@ -245,8 +245,12 @@ def test_time_grows_with_the_length_of_the_text(piece: str) -> None:
             times.append(time.process_time() - start)
         return min(times)
 
-    # twice the length takes at most three times as long, besides what is too short to measure
-    assert seconds(8_000) < 3 * seconds(4_000) + 0.05
+    def grows_too_fast() -> bool:
+        # twice the length takes at most three times as long, besides what is too short to measure
+        return seconds(8_000) >= 3 * seconds(4_000) + 0.05
+
+    # Other work of the machine makes some measurements wrong, a quadratic search makes all fail.
+    assert not all(grows_too_fast() for _ in range(5))
 
 
 def test_the_solutions_of_gsm8k_are_recomputed(shared: Path) -> None:
