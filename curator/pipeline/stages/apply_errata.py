@@ -27,9 +27,8 @@ def correct_shard(
 ) -> Outputs:
     """Write objects `problems`, in upstream's order, and `ruled`, in the layout `RULED`.
 
-    `applied` are the rulings as plain values, without their reasons.
-
-    Counts: problems with a ruling by its result, one of `ERRATA`.
+    `applied` are the rulings as plain values, without their reasons. Counts: problems with a ruling
+    by its result, one of `ERRATA`.
     """
     rulings = {str(each["key"]): Erratum(**each) for each in applied}  # type: ignore[arg-type]
 

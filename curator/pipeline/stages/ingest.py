@@ -1,8 +1,8 @@
 """Stage `ingest`: a source as objects of problems, and its quarantined records.
 
 In: a source and its opened files. Out: objects `problems:NUMBER:PART`, in upstream's order within a
-part, and `quarantine`, with counts. Large files are read in pieces, by several processes. The rows
-of subsets that use the problems as they are are written while the problems are in memory.
+part, and `quarantine`, with counts. Large files are read in pieces, by several processes. Rows of
+subsets that take the problems unchanged are written while these are in memory.
 """
 
 from collections import Counter
@@ -122,7 +122,7 @@ def ingest_all(
 
 
 def _find_users(recipe: Recipe, source: str) -> list[str]:
-    """Return the subsets whose rows are written from the problems of a source as they are."""
+    """Return the subsets whose rows are written from the unchanged problems of a source."""
     return [
         name
         for name, subset in recipe.subsets.items()

@@ -45,7 +45,7 @@ def write_ingested(context: BuildContext, subsets: Sequence[str], part: str, pro
 
 
 def uses_ingested(recipe: Recipe, name: str) -> bool:
-    """Return whether the rows of a subset are written from its source's problems as they are."""
+    """Return whether the rows of a subset are written from the unchanged problems of its source."""
     subset = recipe.subsets[name]
     return (
         not own_stage(subset.writers)
