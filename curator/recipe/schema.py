@@ -398,7 +398,6 @@ class Recipe(Section):
     """Chat model that writes rationales and new problems. Without it, subsets that need a teacher
     wait."""
     sampling: Sampling = Sampling()
-    """How many rationales the teacher writes per problem."""
     undecided: Annotated[
         Literal["leave_out", "keep"]
         | Annotated[tuple[UndecidedReason, ...], AfterValidator(_without_repetitions)],

@@ -9,6 +9,7 @@ into digits), and 28% too low for the small vocabularies of Llama 2 and Mistral 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
+from threading import Lock
 
 from curator.core.tokenizer import load_tokenizer_file, replace_surrogates
 
@@ -21,8 +22,10 @@ REPLY = 3
 
 Count = Callable[[str], int]
 
+_LOADING = Lock()
+"""Threads that need the same tokenizer at once would each load it: `cache` does not wait."""
 
-@cache
+
 def counter(path: Path | None = None) -> Count:
     """Return a function that counts the tokens of a text.
 
@@ -31,6 +34,12 @@ def counter(path: Path | None = None) -> Count:
     token. Raises UsageError if the file is not a valid tokenizer. Loading takes 0.1 s; a second
     counts about 8 million characters.
     """
+    with _LOADING:
+        return _load(path)
+
+
+@cache
+def _load(path: Path | None) -> Count:
     if path is None:
         import splintr
 

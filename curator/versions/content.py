@@ -34,9 +34,7 @@ Shards = Annotated[list[Digest], BeforeValidator(_to_list)]
 class JsonObject(BaseModel):
     """A JSON object of a manifest: known keys are validated, other keys are preserved."""
 
-    model_config = ConfigDict(
-        extra="allow", strict=True, frozen=True, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
 
     def plain(self) -> dict[str, Any]:
         """Return the JSON object as it was read or written; defaults are not filled in."""

@@ -1,12 +1,16 @@
 """Token counts of real tokenizers, loaded offline."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import sleep
 
 import pytest
 import tokenizers
 from tokenizers import models, pre_tokenizers, trainers
 
 from curator.core.errors import UsageError
+from curator.core.tokenizer import load_tokenizer_file
+from curator.teacher import token_count
 from curator.teacher.token_count import MESSAGE, REPLY, counter, prompt_tokens
 
 TEXT = "Natalia sold 48/2 = 24 clips in May.\nprint(48 + 24)\n"
@@ -44,6 +48,23 @@ def test_a_models_own_tokenizer_counts_whole_texts(tmp_path: Path) -> None:
     assert 3 < count(TEXT) < len(TEXT)
     assert count(TEXT * 100) == 100 * count(TEXT), "without the truncation and padding in its file"
     assert count("a\ud800b") == count("a?b")
+
+
+def test_threads_that_need_a_tokenizer_at_once_load_it_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = []
+
+    def load_slowly(path: Path) -> tokenizers.Tokenizer:
+        loaded.append(path)
+        sleep(0.2)
+        return load_tokenizer_file(path)
+
+    monkeypatch.setattr(token_count, "load_tokenizer_file", load_slowly)
+    path = train_tokenizer(tmp_path)
+    with ThreadPoolExecutor(4) as threads:
+        assert len(set(threads.map(counter, [path] * 4))) == 1
+    assert loaded == [path]
 
 
 def test_a_prompt_is_its_texts_and_the_tokens_around_them() -> None:
