@@ -176,6 +176,14 @@ class Store:
         self.close()
 
 
+def is_new(root: Path) -> bool:
+    """Return whether opening the folder creates a store; raises StoreError if it cannot be one.
+
+    True if it is missing or empty, or if a process was killed while it created the store.
+    """
+    return not _read_format(root)
+
+
 def _read_format(root: Path) -> int:
     """Return the number of the store's format, 0 for an empty folder; change nothing."""
     if not root.exists():

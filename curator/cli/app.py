@@ -77,10 +77,10 @@ def shows_tracebacks() -> bool:
 
 
 def open_existing(store: Path, readonly: bool = True) -> "Store":
-    """Open the store in a folder, which must exist; raises UsageError."""
-    from datastore.store import Store
+    """Open the store in a folder, which must be one; raises UsageError."""
+    from datastore.store import Store, is_new
 
-    if not store.is_dir():
+    if is_new(store):
         raise UsageError(
             f"No store at {store}. Create one with 'curator build', or choose another with --store."
         )
@@ -89,9 +89,9 @@ def open_existing(store: Path, readonly: bool = True) -> "Store":
 
 def newest_version(store: Path, name: str) -> str:
     """Return `name@number` of the newest version of a name; empty without a store or version."""
-    from datastore.store import Store
+    from datastore.store import Store, is_new
 
-    if not store.is_dir():
+    if is_new(store):
         return ""
     with Store(store, readonly=True) as opened:
         known = name in opened.versions.names()

@@ -394,6 +394,8 @@ def test_a_preview_fits_the_screen_and_names_what_subsets_wait_for(world: World)
         (("status", "--store", "small.yaml"), 2, "'small.yaml' is a file"),
         (("versions", "--store", "nowhere"), 2, "No store at nowhere"),
         (("versions", "--store", "mirror"), 1, "is not a store"),
+        (("versions", "--store", "empty"), 2, "No store at empty"),
+        (("gc", "--store", "empty"), 2, "No store at empty"),
         (("show", "smal"), 2, "Did you mean 'small'?"),
         (("diff", "small@1", "other"), 2, "No version named 'other'"),
         (("why", "0000000"), 2, "No row has an id that starts with '0000000'"),
@@ -413,6 +415,23 @@ def test_a_mistake_is_one_line_on_stderr(
     assert (done.returncode, done.stdout) == (code, "")
     [line] = done.stderr.splitlines()
     assert expected in line
+
+
+@pytest.mark.parametrize("left", [(), ("locks", "tmp")], ids=["empty", "killed at its creation"])
+def test_a_build_creates_its_store_in_a_folder_that_is_there(
+    world: World, tmp_path: Path, left: tuple[str, ...]
+) -> None:
+    store = tmp_path / "there"
+    store.mkdir()
+    for name in left:
+        (store / name).mkdir()
+    words = ("small.yaml", "--mirror", "mirror", "--store", str(store))
+    planned = curator("plan", *words, cwd=world.folder)
+    assert (planned.returncode, sorted(path.name for path in store.iterdir())) == (0, [*left])
+    built = curator("build", *words, cwd=world.folder)
+    assert built.returncode == 0, built.stderr
+    shown = curator("show", "small", "--store", str(store), cwd=world.folder)
+    assert shown.returncode == 0, shown.stderr
 
 
 def test_an_invalid_recipe_prints_one_line_per_error_with_its_place(world: World) -> None:

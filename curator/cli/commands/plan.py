@@ -37,12 +37,13 @@ def plan(
     """
     from curator.pipeline.plan import plan as make_plan
     from curator.recipe.load import load_recipe
-    from datastore.store import Store
+    from datastore.store import Store, is_new
 
     loaded = load_recipe(recipe)
     with ExitStack() as stack:
-        folder = store if store.is_dir() else Path(stack.enter_context(TemporaryDirectory()))
-        opened = stack.enter_context(Store(folder, readonly=store.is_dir()))
+        new = is_new(store)
+        folder = Path(stack.enter_context(TemporaryDirectory())) if new else store
+        opened = stack.enter_context(Store(folder, readonly=not new))
         made = make_plan(loaded, opened, options)
     if as_json:
         show_json(made)
