@@ -1,11 +1,12 @@
-"""Measures commands on generated rows: builds, exports, report, diff, audit, verify, `datasets`.
+"""Measures `quickstart`, and builds, exports, report, diff, audit and verify on generated rows.
 
     python bench/run.py [--rows 262000] [--rows 2620000] [--evals DIR] [--folder DIR] [--json FILE]
 
-Out: per size, a table of seconds, CPU seconds and peak memory of all processes of a command, with
-the ratio to the same job in `datasets`; growth between sizes; and whether every planted duplicate
-and evaluation question was found. Exit code 1 if not. No programs run: the rows are checked for
-their format, deduplicated, decontaminated and mixed.
+Out: a table of seconds, CPU seconds and peak memory of all processes of a command, for a build of
+`quickstart` and the imports that are most of it, and per size, with the ratio to the same job in
+`datasets`; growth between sizes; and whether every planted duplicate and evaluation question was
+found. Exit code 1 if not. No programs of generated rows run: the rows are checked for their format,
+deduplicated, decontaminated and mixed.
 """
 
 import argparse
@@ -24,6 +25,8 @@ from results import Figure, add_json_option, write_figures
 from curator.recipe.load import load_recipe
 
 HERE = Path(__file__).parent
+BASELINE = "  import datasets"
+"""What the seconds of a small build are compared with."""
 UNHASHED = """
 import sys
 from curator.cli import main
@@ -140,13 +143,33 @@ def bench(rows: int, evals: Path | None, folder: Path) -> tuple[dict[str, Measur
     return measured, find_errors(mirror, ours, reasons)
 
 
-def table(rows: int, measured: dict[str, Measured]) -> None:
+def bench_quickstart(store: Path) -> dict[str, Measured]:
+    """Measure `curator build quickstart` from an empty store, again, and what it imports."""
+    build = ["-m", "curator", "build", "quickstart", "--store", str(store)]
+    measured = {}
+    for what, arguments in {
+        "quickstart": build,
+        "  without a change": build,
+        "  import the pipeline": ["-c", "import curator.pipeline.build"],
+        "  import openai": ["-c", "import openai"],
+        "  import numpy and sympy": ["-c", "import numpy, sympy"],
+        BASELINE: ["-c", "import datasets"],
+    }.items():
+        measured[what] = measure([sys.executable, *arguments])
+    return measured
+
+
+def print_table(title: str, measured: dict[str, Measured]) -> None:
     """Print the measurements."""
-    job = measured["build"].wall_s + measured["export"].wall_s
-    work = measured["build"].cpu_s + measured["export"].cpu_s
-    print(f"\n{f'{rows:,} rows':24}{'seconds':>9}{'CPU s':>9}{'peak MB':>9}")
+    print(f"\n{title:24}{'seconds':>9}{'CPU s':>9}{'peak MB':>9}")
     for what, done in measured.items():
         print(f"{what:24}{done.wall_s:9.1f}{done.cpu_s:9.1f}{done.peak_mb:9,.0f}")
+
+
+def print_ratios(measured: dict[str, Measured]) -> None:
+    """Print the sum of build and export, and its ratio to the job in `datasets`."""
+    job = measured["build"].wall_s + measured["export"].wall_s
+    work = measured["build"].cpu_s + measured["export"].cpu_s
     print(f"{'build and export':24}{job:9.1f}{work:9.1f}")
     baseline = measured["datasets"]
     print(f"{'  over datasets':24}{job / baseline.wall_s:9.2f}{work / baseline.cpu_s:9.2f}")
@@ -161,11 +184,16 @@ def figures(rows: int, measured: dict[str, Measured]) -> Iterator[Figure]:
         max(build.peak_mb, export.peak_mb),
         "",
     )
-    for what, done in {"build and export": job, **measured}.items():
+    yield from relate(f"{rows:,} rows, ", {"build and export": job, **measured}, baseline)
+
+
+def relate(prefix: str, measured: dict[str, Measured], baseline: Measured) -> Iterator[Figure]:
+    """Yield the figures of each command, as ratios to those of a baseline among them."""
+    for what, done in measured.items():
         for kind, unit in (("wall_s", "s"), ("cpu_s", "CPU s"), ("peak_mb", "MB")):
             value = getattr(done, kind)
-            ratio = value / getattr(baseline, kind) if what != "datasets" else None
-            yield Figure(f"{rows:,} rows, {what.strip()}, {unit}", value, unit, ratio)
+            ratio = value / getattr(baseline, kind) if done is not baseline else None
+            yield Figure(f"{prefix}{what.strip()}, {unit}", value, unit, ratio)
 
 
 def main() -> int:
@@ -179,16 +207,19 @@ def main() -> int:
     arguments = parser.parse_args()
     results: list[tuple[int, dict[str, Measured]]] = []
     errors: list[str] = []
+    with tempfile.TemporaryDirectory(dir=arguments.folder, prefix="bench-") as store:
+        start = bench_quickstart(Path(store))
     for rows in arguments.rows or [262_000]:
         with tempfile.TemporaryDirectory(dir=arguments.folder, prefix="bench-") as folder:
             measured, found = bench(rows, arguments.evals, Path(folder))
         results.append((rows, measured))
         errors += [f"{rows:,} rows: {error}" for error in found]
+    print_table("start", start)
     for rows, measured in results:
-        table(rows, measured)
-    write_figures(
-        arguments.json, [one for rows, measured in results for one in figures(rows, measured)]
-    )
+        print_table(f"{rows:,} rows", measured)
+        print_ratios(measured)
+    found_figures = [one for rows, measured in results for one in figures(rows, measured)]
+    write_figures(arguments.json, [*relate("", start, start[BASELINE]), *found_figures])
     (small, before), (large, after) = results[0], results[-1]
     if large > small:
         print(f"\n{large / small:.0f} times the rows")
