@@ -17,8 +17,10 @@ class Measured:
     cpu_s: float
     peak_mb: float
     """Maximum total proportional memory (PSS) of the process and all its descendants, in which
-    shared pages count once. Sampled twenty times per second, so that shorter peaks are missed. The
-    system's own maximum is of one process, and includes the caller's memory. Linux only."""
+    shared pages count once. Sampled up to twenty times per second, so that shorter peaks are
+    missed; less often where a sample takes long, since the process waits while the kernel visits
+    each page. The system's own maximum is of one process, and includes the caller's memory. Linux
+    only."""
     output: str
 
 
@@ -43,8 +45,11 @@ def measure(command: list[str]) -> Measured:
 
 
 def _watch(pid: int, finished: Event, peak: list[float]) -> None:
-    while not finished.wait(0.05):
+    pause = 0.05
+    while not finished.wait(pause):
+        start = time.perf_counter()
         peak[0] = max(peak[0], sum(map(_pss_mb, _process_tree(pid))))
+        pause = max(0.05, 20 * (time.perf_counter() - start))
 
 
 def _process_tree(pid: int) -> list[int]:
