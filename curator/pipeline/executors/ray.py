@@ -107,8 +107,8 @@ class RayCluster:
             except (OSError, ValueError, RuntimeError) as error:
                 raise WorkerError(
                     f"Cannot use the Ray cluster{f' at {address}' if address else ''}: "
-                    f"{to_one_line(str(error)).rstrip('.')}. Check --address, and 'ray status' on "
-                    "its head."
+                    f"{to_one_line(str(error)).rstrip('.')}. Check --address (HOST:PORT) and "
+                    "RAY_AUTH_TOKEN, and 'ray status' on its head."
                 ) from None
             self._open.callback(ray.shutdown)
             # Ray would print to stdout that a node died, in the middle of JSON.
