@@ -10,6 +10,9 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+MOST = 1e100
+"""Above all numbers that are measured."""
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -48,12 +51,21 @@ def read_figures(path: Path) -> dict[str, Figure]:
         }
     try:
         figures = [Figure(**each) for each in json.loads(path.read_text())["figures"]]
-        numbers = [each.ratio or 0.0 for each in figures] + [each.value for each in figures]
-        if not all(isinstance(number, int | float) for number in numbers):
-            raise TypeError("a figure is not a number")
+        for each in figures:
+            _check(each)
     except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(
             f"{path} is not a file of figures ({reason}). Write it with --json or 'make bench'."
         ) from None
     return {figure.name: figure for figure in figures}
+
+
+def _check(figure: Figure) -> None:
+    """Raise TypeError if a figure is not one of `write_figures`."""
+    if not isinstance(figure.name, str) or not figure.name.isprintable():
+        raise TypeError("a name is not printable text")
+    for number in (figure.value, 0 if figure.ratio is None else figure.ratio):
+        # Infinity and NaN would compare as no growth.
+        if not isinstance(number, int | float) or not 0 <= number < MOST:
+            raise TypeError("a figure is not a number from 0")

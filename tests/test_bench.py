@@ -86,7 +86,11 @@ def test_a_ratio_within_the_tolerance_or_a_better_one_passes(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     "content",
     ["", '{"a":', "[1, 2]", '{"x": 1}', '{"figures": 3}', '{"figures": [{"name": "a"}]}',
-     '{"figures": [{"name": "a", "value": "x", "unit": "s", "ratio": "1"}]}', "\\xff"],
+     '{"figures": [{"name": "a", "value": "x", "unit": "s", "ratio": "1"}]}', "\\xff",
+     *(f'{{"figures": [{{"name": "build", "value": 7, "unit": "s", "ratio": {ratio}}}]}}'
+       for ratio in ('""', "[]", "NaN", "Infinity", "-1", "1" + "0" * 400)),
+     *(f'{{"figures": [{{"name": {name}, "value": 7, "unit": "s", "ratio": 1.0}}]}}'
+       for name in ("5", "[]", r'"a\nb"', r'"\ud800"'))],
 )  # fmt: skip
 @pytest.mark.parametrize("place", [0, 1])
 def test_a_file_without_figures_is_one_line_and_no_pass(
