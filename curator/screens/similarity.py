@@ -201,11 +201,11 @@ def find_similar(
         WHERE rank <= {most:d}
     """
     engine.create_view("pairs", _pairs(engine, bands, most), PAIRS)
-    engine.create_view("grams", _grams(engine, texts, likeness), GRAMS)
+    (count,) = engine.sql("SELECT count(*) FROM items").fetchall()[0]
+    engine.create_view("grams", _grams(engine, texts, likeness, count), GRAMS)
     # Texts of a template share most bands, so that a text may lack its nearest one among them.
     rare = _select_rare_grams(likeness.threshold)
     engine.create_view("more_pairs", _pairs(engine, rare, most), PAIRS)
-    (count,) = engine.sql("SELECT count(*) FROM items").fetchall()[0]
     similar = _choose(engine, bytearray(count), likeness, meaning)
     engine.create_view("near", similar, SIMILAR)
     engine.sql(f"""
@@ -277,17 +277,27 @@ def _pair_batch(items: Ints, earlier: Ints) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([pa.array(items), pa.array(earlier)], schema=PAIRS)
 
 
-def _grams(engine: Engine, texts: str, likeness: Likeness) -> Iterator[pa.RecordBatch]:
-    """Yield the grams of the items that are in a pair, in the layout `GRAMS`."""
+def _grams(engine: Engine, texts: str, likeness: Likeness, count: int) -> Iterator[pa.RecordBatch]:
+    """Yield the grams of the items that are in a pair, once each, in the layout `GRAMS`.
+
+    Items are below `count`.
+    """
     candidates = f"""(
-        SELECT item, any_value(text) AS text FROM ({texts}) JOIN (
+        SELECT item, text FROM ({texts}) JOIN (
             SELECT id, item FROM sets SEMI JOIN (
                 SELECT item FROM pairs UNION SELECT earlier FROM pairs
             ) USING (item)
-        ) USING (id) GROUP BY item
+        ) USING (id)
     )"""
     query = select_tokens(candidates, "item", likeness.folded, likeness.ignore_numbers)
+    # Ids may repeat. An aggregate over texts would hold all of them, which DuckDB cannot spill.
+    seen = np.zeros(count, bool)
     for batch in engine.batches(query, size=BATCH):
+        items = batch.column("item").to_numpy()
+        first = np.zeros(len(items), bool)
+        first[np.unique(items, return_index=True)[1]] = True
+        batch = batch.filter(pa.array(first & ~seen[items]))
+        seen[items] = True
         for part, grams, starts in _distinct_grams(batch):
             lists = pa.ListArray.from_arrays(pa.array(starts.astype(np.int32)), pa.array(grams))
             yield pa.RecordBatch.from_arrays([part.column("item"), lists], schema=GRAMS)

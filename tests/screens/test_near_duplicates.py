@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -174,6 +175,26 @@ def test_a_template_with_thousands_of_questions_is_reduced_to_one(
     rows, _ = rows_of(given)
     rejected = screen(engine, "near_duplicates", rows)
     assert len(rejected) == 1_999 and len({each["kept"] for each in rejected.values()}) == 1
+
+
+def test_candidates_may_have_more_text_than_the_engine_has_memory(tmp_path: Path) -> None:
+    id_ = "unhex(md5((n % 25_000)::VARCHAR))"
+    columns = {
+        "rows": (25_000, f"{id_} AS id, 0 AS place, 'a' AS subset, {id_} AS problem_id"),
+        # The last problems repeat the first ones.
+        "problems": (
+            25_100,
+            f"{id_} AS id, '{PEARS} ' || n % 25_000 || repeat('x', 6_000) AS question",
+        ),
+    }
+    with Engine(spill=tmp_path) as engine:
+        for name, (count, selected) in columns.items():
+            query = f"SELECT {selected} FROM range({count}) AS numbers(n)"
+            engine.sql(f"COPY ({query}) TO '{tmp_path}/{name}.parquet' (ROW_GROUP_SIZE 2048)")
+    rows = Rows(*(f"SELECT * FROM '{tmp_path}/{name}.parquet'" for name in columns))
+    with Engine("150MB", spill=tmp_path) as engine:
+        rejected = screen(engine, "near_duplicates", rows)
+    assert len(rejected) == 24_999 and len({each["kept"] for each in rejected.values()}) == 1
 
 
 def test_similar_questions_of_one_template_are_found_among_thousands(
