@@ -253,3 +253,26 @@ def test_memory_does_not_grow_with_the_evidence_of_all_matches(tmp_path: Path) -
     with Engine(spill=tmp_path, memory="100MB", threads=8) as engine:
         verdicts = screen(engine, rows_to_screen, {"test": [tmp_path / "rows.parquet"]})
     assert len(verdicts) == len(ids)
+
+
+def test_matches_may_have_more_evidence_than_the_engine_has_memory(tmp_path: Path) -> None:
+    id_ = "unhex(md5((n % 80_000)::VARCHAR))"
+    evidence = """'{"question": "' || n % 80_000 || repeat('x', 2_000) || '"}'"""
+    columns = {
+        "rows": (80_000, f"{id_} AS id, 'a' AS subset, {id_} AS problem_id"),
+        # The last matches repeat the first ones.
+        "keys": (
+            80_100,
+            f"{id_} AS id, 1::BIGINT AS number, 'gsm8k' AS set, 'same question' AS level, "
+            f"1.0 AS covered, 1.0 AS score, {evidence} AS evidence",
+        ),
+    }
+    with Engine(spill=tmp_path) as engine:
+        for name, (count, selected) in columns.items():
+            query = f"SELECT {selected} FROM range({count}) AS numbers(n)"
+            engine.sql(f"COPY ({query}) TO '{tmp_path}/{name}.parquet' (ROW_GROUP_SIZE 2048)")
+    alive, keys = (f"'{tmp_path}/{name}.parquet'" for name in columns)
+    with Engine("300MB", spill=tmp_path) as engine:
+        rows = Rows(f"SELECT * FROM {alive}", "SELECT NULL", keys)
+        batches = SCREENS["contamination"].run(engine, rows, {"gsm8k": []})
+        assert sum(batch.num_rows for batch in batches) == 80_000
