@@ -76,6 +76,30 @@ def test_two_runs_are_compared_by_their_ratios(tmp_path: Path, folders: bool) ->
     ]
 
 
+def test_a_result_is_computed_again_only_if_a_build_before_had_stored_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(ROOT / "bench")
+    from kills import WrittenResults
+
+    folder = tmp_path / "ledgers" / "executions"
+    folder.mkdir(parents=True)
+    written = WrittenResults(tmp_path)
+
+    def build(**journals: str) -> None:
+        for name, keys in journals.items():
+            lines = "".join(f"1 {key} 0 result\n" for key in keys)
+            (folder / f"{name}.journal").write_text(lines)
+        written.update()
+
+    build(first="ab", second="bc")
+    assert (written.repeated, written.keys().total()) == (0, 4), "two workers ran b at once"
+    build(third="d")
+    assert written.repeated == 0
+    build(fourth="da")
+    assert (written.repeated, len(written.keys())) == (2, 4)
+
+
 def test_a_ratio_within_the_tolerance_or_a_better_one_passes(tmp_path: Path) -> None:
     old = write(tmp_path / "old.json", build=1.0, export=0.5)
     new = write(tmp_path / "new.json", build=1.2, export=0.3)

@@ -2,7 +2,7 @@
 
 In: candidates. Out: one verdict per candidate and check, in the same order. Executions and gradings
 are kept in two ledgers under the hash of their content: every build runs a program and grades a
-pair only if no build has done so before.
+pair only if no build has done so before. Two workers may run the same program at the same time.
 """
 
 import json
