@@ -77,10 +77,14 @@ class Engine:
         self.connection.execute("SET enable_progress_bar = false")
 
     def _find_threads(self) -> int:
+        threads = round(self.memory_bytes() / THREAD_BYTES)
+        return max(1, min(len(os.sched_getaffinity(0)), threads))
+
+    def memory_bytes(self) -> int:
+        """Return the limit of the memory in bytes."""
         query = "SELECT parse_formatted_bytes(current_setting('memory_limit'))"
         ((memory,),) = self.connection.execute(query).fetchall()
-        threads = round(int(memory) / THREAD_BYTES)
-        return max(1, min(len(os.sched_getaffinity(0)), threads))
+        return int(memory)
 
     def sql(self, query: str, params: Mapping[str, Any] | None = None) -> duckdb.DuckDBPyRelation:
         """Return the result of a query as a relation, which runs when it is fetched.

@@ -37,6 +37,9 @@ MOST_CHARACTERS = 20_000
 CHUNK = 1 << 20
 """Number of grams that are hashed at a time."""
 BATCH = 2_048
+SLICES, CHUNK_ITEMS = 4, 1_024
+"""The grams of a slice of items take at most this part of the engine's memory; a slice consists of
+whole chunks of items."""
 
 Hashes = np.ndarray[Any, np.dtype[np.uint64]]
 Ints = np.ndarray[Any, np.dtype[np.signedinteger[Any]]]
@@ -54,7 +57,14 @@ KEYS = pa.schema(
 """The keys of a text: `question` is the hash of the normalised question, `length` is in
 characters, `size` is the number of different grams and `grams` the hash of their set."""
 PAIRS = pa.schema([("item", pa.int32()), ("earlier", pa.int32())])
+INDEXED = pa.schema([*PAIRS, ("index", pa.float64())])
 GRAMS = pa.schema([("item", pa.int32()), ("grams", pa.list_(pa.uint64()))])
+SHARED = pa.schema(
+    [("item", pa.int32()), ("items", pa.int32()), ("size", pa.int32()), ("gram", pa.uint64())]
+)
+"""The grams of several items: `items` is the number of items with the gram, `size` the number of
+grams of the item."""
+RARE = pa.schema([("item", pa.int32()), ("gram", pa.uint64())])
 SIMILAR = pa.schema(
     [("item", pa.int32()), ("kept", pa.int32()), ("index", pa.float64()), ("method", pa.string())]
 )
@@ -204,8 +214,9 @@ def find_similar(
     (count,) = engine.sql("SELECT count(*) FROM items").fetchall()[0]
     engine.create_view("grams", _grams(engine, texts, likeness, count), GRAMS)
     # Texts of a template share most bands, so that a text may lack its nearest one among them.
-    rare = _select_rare_grams(likeness.threshold)
-    engine.create_view("more_pairs", _pairs(engine, rare, most), PAIRS)
+    engine.create_view("rare", _rare_grams(engine, likeness.threshold), RARE)
+    shared = "SELECT question, item, gram AS shared FROM rare JOIN sets USING (item)"
+    engine.create_view("more_pairs", _pairs(engine, shared, most), PAIRS)
     similar = _choose(engine, bytearray(count), likeness, meaning)
     engine.create_view("near", similar, SIMILAR)
     engine.sql(f"""
@@ -216,27 +227,65 @@ def find_similar(
             coalesce(n.method, {literal(likeness.method)})
         FROM sets s LEFT JOIN near n ON n.item = s.first WHERE s.rank > {most:d}
     """)
-    engine.drop("sets", "pairs", "more_pairs", "grams", "near")
+    engine.drop("sets", "pairs", "rare", "more_pairs", "grams", "indexed", "near")
 
 
-def _select_rare_grams(threshold: float) -> str:
-    """SELECT of (question, item, shared): the rarest grams of each item of table `grams`.
+def _rare_grams(engine: Engine, threshold: float) -> Iterator[pa.RecordBatch]:
+    """Yield the rarest grams of each item of table `grams` in layout `RARE`, of those in several.
 
     Of two sets with an index of at least the threshold, those of any common order that are beyond
     threshold · size share one (prefix filtering; Chaudhuri, Ganti and Kaushik, 2006).
     """
-    return f"""
-        WITH single AS (
-            SELECT item, len(grams) AS size, unnest(grams) AS gram FROM grams
-        ),
-        counted AS (SELECT gram, count(*) AS items FROM single GROUP BY gram),
-        ranked AS (
-            SELECT *, row_number() OVER (PARTITION BY item ORDER BY items, gram) AS place
-            FROM single JOIN counted USING (gram)
+    # Two sorts, which DuckDB spills better than an aggregate and a join of all grams.
+    engine.create_view("shared", _shared_grams(engine), SHARED)
+    query = "SELECT item, items, gram, size FROM shared ORDER BY item, items, gram"
+    for item, _, gram, size in _by_first(engine.batches(query, size=1 << 18)):
+        begins, several = _runs(item)
+        # Grams of one item alone come before these.
+        place = (
+            np.arange(len(item)) - np.repeat(begins, several) + size - np.repeat(several, several)
         )
-        SELECT question, item, gram AS shared FROM ranked JOIN sets USING (item)
-        WHERE items > 1 AND place <= ranked.size - ceil({threshold!r} * ranked.size - 1e-9) + 1
+        rare = place <= size - np.ceil(threshold * size - 1e-9)
+        yield pa.RecordBatch.from_arrays([pa.array(item[rare]), pa.array(gram[rare])], schema=RARE)
+    engine.drop("shared")
+
+
+def _shared_grams(engine: Engine) -> Iterator[pa.RecordBatch]:
+    """Yield the grams of several items, in the layout `SHARED`."""
+    query = """
+        SELECT gram, item, size FROM (
+            SELECT item, len(grams)::INTEGER AS size, unnest(grams) AS gram FROM grams
+        ) ORDER BY gram
     """
+    for gram, item, size in _by_first(engine.batches(query, size=1 << 18)):
+        _, several = _runs(gram)
+        items = np.repeat(several, several).astype(np.int32)
+        some = items > 1
+        columns = [pa.array(each[some]) for each in (item, items, size, gram)]
+        yield pa.RecordBatch.from_arrays(columns, schema=SHARED)
+
+
+def _by_first(batches: Iterable[pa.RecordBatch]) -> Iterator[list[Any]]:
+    """Yield the columns of sorted batches as arrays, all rows of a first value together."""
+    left: list[Any] = []
+    for batch in batches:
+        columns = [column.to_numpy() for column in batch.columns]
+        if left:
+            columns = [np.concatenate(each) for each in zip(left, columns, strict=True)]
+        # The rows of the last value may go on in the next batch.
+        whole = int(np.searchsorted(columns[0], columns[0][-1]))
+        yield [column[:whole] for column in columns]
+        left = [column[whole:] for column in columns]
+    if left:
+        yield left
+
+
+def _runs(values: Any) -> tuple[Ints, Ints]:
+    """Return where the runs of equal values begin, and how many values each has."""
+    if not len(values):
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    begins = np.flatnonzero(np.append(True, values[1:] != values[:-1]))
+    return begins, np.diff(np.append(begins, len(values)))
 
 
 def _pairs(engine: Engine, shared: str, most: int) -> Iterator[pa.RecordBatch]:
@@ -246,22 +295,14 @@ def _pairs(engine: Engine, shared: str, most: int) -> Iterator[pa.RecordBatch]:
     """
     query = f"SELECT hash(question, shared) AS bucket, item FROM ({shared}) ORDER BY bucket, item"
     neighbours = max(NEIGHBOURS, most)
-    buckets, items = np.empty(0, np.uint64), np.empty(0, np.int32)
-    for batch in engine.batches(query, size=1 << 18):
-        buckets = np.concatenate((buckets, batch.column(0).to_numpy()))
-        items = np.concatenate((items, batch.column(1).to_numpy()))
+    for buckets, items in _by_first(engine.batches(query, size=1 << 18)):
         again = (buckets[1:] == buckets[:-1]) & (items[1:] == items[:-1])  # ids may repeat
-        buckets, items = (each[np.append(True, ~again)] for each in (buckets, items))
-        # The last bucket may go on in the next batch.
-        whole = int(np.searchsorted(buckets, buckets[-1]))
-        yield from _pairs_of_buckets(buckets[:whole], items[:whole], neighbours)
-        buckets, items = buckets[whole:], items[whole:]
-    yield from _pairs_of_buckets(buckets, items, neighbours)
+        new = np.append(True, ~again)[: len(items)]
+        yield from _pairs_of_buckets(buckets[new], items[new], neighbours)
 
 
 def _pairs_of_buckets(buckets: Hashes, items: Ints, neighbours: int) -> Iterator[pa.RecordBatch]:
-    begins = np.flatnonzero(np.concatenate(([True], buckets[1:] != buckets[:-1])))
-    sizes = np.diff(np.append(begins, len(buckets)))
+    begins, sizes = _runs(buckets)
     shared = np.repeat(sizes > 1, sizes)
     start = np.repeat(begins, sizes)[shared]
     position = np.flatnonzero(shared)
@@ -303,23 +344,57 @@ def _grams(engine: Engine, texts: str, likeness: Likeness, count: int) -> Iterat
             yield pa.RecordBatch.from_arrays([part.column("item"), lists], schema=GRAMS)
 
 
+def _indexed(engine: Engine, threshold: float) -> Iterator[pa.RecordBatch]:
+    """Yield the pairs with at least the threshold and their Jaccard index, in layout `INDEXED`.
+
+    DuckDB does not spill lists that it joins, so it holds those of a slice of the earlier items at
+    a time. Those of the others are read, in the order of the FROM clause.
+    """
+    engine.sql(f"""
+        CREATE TABLE compared AS
+        SELECT DISTINCT p.item, p.earlier
+        FROM (FROM pairs UNION ALL FROM more_pairs) p
+        JOIN sets a ON a.item = p.item JOIN sets b ON b.item = p.earlier
+        WHERE least(a.size, b.size) / greatest(a.size, b.size) >= {threshold!r}
+    """)
+    engine.sql("SET disabled_optimizers = 'join_order,build_side_probe_side'")
+    for first, last in _slices(engine):
+        yield from engine.batches(f"""
+            SELECT item, earlier, common / (size + other - common) AS index FROM (
+                SELECT p.item, p.earlier, len(a.grams) AS size, len(b.grams) AS other,
+                    len(list_intersect(a.grams, b.grams)) AS common
+                FROM grams a
+                JOIN (FROM compared WHERE earlier BETWEEN {first} AND {last}) p ON a.item = p.item
+                JOIN (FROM grams WHERE item BETWEEN {first} AND {last}) b ON b.item = p.earlier
+            ) WHERE common / (size + other - common) >= {threshold!r}
+        """)
+    engine.sql("RESET disabled_optimizers")
+    engine.drop("compared")
+
+
+def _slices(engine: Engine) -> Iterator[tuple[int, int]]:
+    """Yield the first and the last item of slices whose grams take a part of the memory."""
+    most = engine.memory_bytes() // SLICES
+    chunks = engine.sql(f"""
+        SELECT item // {CHUNK_ITEMS:d} AS chunk, 8 * sum(len(grams)) FROM grams
+        GROUP BY chunk ORDER BY chunk
+    """).fetchall()
+    first = size = end = 0
+    for chunk, needed in chunks:
+        if size and size + needed > most:
+            yield first, end - 1
+            first, size = end, 0
+        size, end = size + needed, (chunk + 1) * CHUNK_ITEMS
+    if size:
+        yield first, end - 1
+
+
 def _choose(
     engine: Engine, left_out: bytearray, likeness: Likeness, meaning: Meaning | None
 ) -> Iterator[pa.RecordBatch]:
     """Yield the items with `most` kept similar items before them, in the layout `SIMILAR`."""
-    query = f"""
-        SELECT item, earlier, common / (size + other - common) AS index FROM (
-            SELECT p.item, p.earlier, len(a.grams) AS size, len(b.grams) AS other,
-                len(list_intersect(a.grams, b.grams)) AS common
-            FROM (
-                SELECT DISTINCT p.item, p.earlier
-                FROM (FROM pairs UNION ALL FROM more_pairs) p
-                JOIN sets a ON a.item = p.item JOIN sets b ON b.item = p.earlier
-                WHERE least(a.size, b.size) / greatest(a.size, b.size) >= {likeness.threshold!r}
-            ) p JOIN grams a ON a.item = p.item JOIN grams b ON b.item = p.earlier
-        ) WHERE common / (size + other - common) >= {likeness.threshold!r}
-        ORDER BY item, index DESC, earlier
-    """
+    engine.create_view("indexed", _indexed(engine, likeness.threshold), INDEXED)
+    query = "SELECT item, earlier, index FROM indexed ORDER BY item, index DESC, earlier"
     found: list[tuple[int, int, float, str]] = []
     rows: Iterator[tuple[int, int, float]] = (
         row
