@@ -178,23 +178,37 @@ def test_a_template_with_thousands_of_questions_is_reduced_to_one(
 
 
 def test_candidates_may_have_more_text_than_the_engine_has_memory(tmp_path: Path) -> None:
-    id_ = "unhex(md5((n % 25_000)::VARCHAR))"
-    columns = {
-        "rows": (25_000, f"{id_} AS id, 0 AS place, 'a' AS subset, {id_} AS problem_id"),
-        # The last problems repeat the first ones.
-        "problems": (
-            25_100,
-            f"{id_} AS id, '{PEARS} ' || n % 25_000 || repeat('x', 6_000) AS question",
-        ),
-    }
-    with Engine(spill=tmp_path) as engine:
-        for name, (count, selected) in columns.items():
-            query = f"SELECT {selected} FROM range({count}) AS numbers(n)"
-            engine.sql(f"COPY ({query}) TO '{tmp_path}/{name}.parquet' (ROW_GROUP_SIZE 2048)")
-    rows = Rows(*(f"SELECT * FROM '{tmp_path}/{name}.parquet'" for name in columns))
-    with Engine("150MB", spill=tmp_path) as engine:
-        rejected = screen(engine, "near_duplicates", rows)
+    text = f"'{PEARS} ' || n || repeat('x', 6_000)"
+    # The last problems repeat the first ones.
+    rejected = screen_generated(tmp_path, 25_000, text, "150MB", problems=25_100)
     assert len(rejected) == 24_999 and len({each["kept"] for each in rejected.values()}) == 1
+
+
+def test_candidates_may_have_more_grams_than_the_engine_has_memory(tmp_path: Path) -> None:
+    words = "list_transform(range(85), lambda word: left(md5((n // 2 * 100 + word)::VARCHAR), 6))"
+    text = f"array_to_string({words}, ' ') || ' x' || (n % 2)"
+    rejected = screen_generated(tmp_path, 30_000, text, "80MB")
+    assert len({each["kept"] for each in rejected.values()}) == len(rejected) == 15_000
+
+
+def screen_generated(
+    folder: Path, count: int, text: str, memory: str, problems: int = 0
+) -> dict[bytes, dict[str, str]]:
+    """Run the screen on questions n = 0 … count - 1, given as SQL; return what it rejects."""
+    id_ = "unhex(md5(n::VARCHAR))"
+    columns = {
+        "rows": f"{id_} AS id, 0 AS place, 'a' AS subset, {id_} AS problem_id",
+        "problems": f"{id_} AS id, {text} AS question",
+    }
+    with Engine(spill=folder) as engine:
+        for name, selected in columns.items():
+            total = problems if problems and name == "problems" else count
+            numbers = f"(SELECT i % {count} AS n FROM range({total}) AS numbers(i))"
+            query = f"SELECT {selected} FROM {numbers}"
+            engine.sql(f"COPY ({query}) TO '{folder}/{name}.parquet' (ROW_GROUP_SIZE 2048)")
+    rows = Rows(*(f"SELECT * FROM '{folder}/{name}.parquet'" for name in columns))
+    with Engine(memory, spill=folder) as engine:
+        return screen(engine, "near_duplicates", rows)
 
 
 def test_similar_questions_of_one_template_are_found_among_thousands(
