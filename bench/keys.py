@@ -4,8 +4,9 @@
 
 Out: for each screen over keys and for the draw, the seconds, the CPU seconds and the peak memory of
 a process of its own whose engine has the limit `--memory`. The rows and keys are generated as
-Parquet, with 10% repeated instructions and four rows per question, so the result of each screen is
-known; exit code 1 if one differs. Texts are short: a screen reads them of candidates alone.
+Parquet, with 10% repeated instructions and questions and four rows per question, so the result of
+each screen is known; exit code 1 if one differs. Texts are short, and near-duplicates that have to
+be compared as texts are not measured.
 """
 
 import argparse
@@ -24,6 +25,10 @@ from datastore.engine import Engine, literal, scan
 
 REPEATED, PER_QUESTION, CAP, SUBSETS = 10, 4, 3, 14
 """One row of ten repeats another; rows per question; limit of the cap; number of subsets."""
+BANDS = 16
+"""Bands of a question for near-duplicates, at the default threshold."""
+OF_QUESTIONS = {"cap", "near_duplicates"}
+"""Screens with keys of questions instead of rows."""
 PIECE = 10_000_000
 """Rows per generated file."""
 
@@ -38,10 +43,14 @@ def generate(folder: Path, rows: int, memory: str) -> None:
         f"'text ' || {original} AS text",
         "duplicates": f"{_id('n')} AS id, md5_number_lower(({original})::VARCHAR) AS instruction",
         "cap": f"{_id('n')} AS id, {_id('n')} AS question",
+        # No text is like another, except those with equal sets of 3-grams.
+        "near_duplicates": f"{_id('n')} AS id, hash(n) AS question, 100 AS length, 30 AS size, "
+        f"hash({original}) AS grams, "
+        f"list_transform(range({BANDS}), lambda i: hash({original} * {BANDS} + i)) AS bands",
     }
     with Engine(memory, spill=folder) as engine:
         for name, selected in columns.items():
-            count = rows // PER_QUESTION if name == "cap" else rows
+            count = rows // PER_QUESTION if name in OF_QUESTIONS else rows
             for start in range(0, count, PIECE):
                 end = min(start + PIECE, count)
                 path = literal(folder / f"{name}-{start:012d}.parquet")
@@ -65,7 +74,9 @@ def run(name: str, engine: Engine, rows: Rows) -> Iterator[pa.RecordBatch]:
 def count_results(name: str, folder: Path, memory: str) -> int:
     """Return the number of rejected or drawn rows."""
     alive = f"SELECT * FROM {scan(sorted(folder.glob('rows-*')))}"
-    rows = Rows(alive, "SELECT NULL", scan(sorted(folder.glob(f"{name}-*"))))
+    rows = Rows(
+        alive, "SELECT NULL AS id, NULL AS question", scan(sorted(folder.glob(f"{name}-*")))
+    )
     with Engine(memory, spill=folder) as engine:
         return sum(batch.num_rows for batch in run(name, engine, rows))
 
@@ -76,6 +87,7 @@ def expected(rows: int) -> dict[str, int]:
     return {
         "duplicates": rows // REPEATED,
         "cap": rows // PER_QUESTION * (PER_QUESTION - CAP),
+        "near_duplicates": rows // PER_QUESTION // REPEATED * PER_QUESTION,
         "draw": sum(count // 2 for count in subsets),
     }
 
@@ -96,13 +108,13 @@ def main() -> int:
     with tempfile.TemporaryDirectory(dir=arguments.folder, prefix="keys-") as folder:
         generate(Path(folder), arguments.rows, arguments.memory)
         print(f"{arguments.rows:,} rows, {arguments.memory}")
-        print(f"{'':14}{'seconds':>9}{'CPU s':>9}{'peak MB':>9}{'result':>14}")
+        print(f"{'':16}{'seconds':>9}{'CPU s':>9}{'peak MB':>9}{'result':>14}")
         for name, right in expected(arguments.rows).items():
             itself = [sys.executable, __file__, "--memory", arguments.memory]
             done = measure([*itself, "--only", name, folder])
             found = int(done.output)
             print(
-                f"{name:14}{done.wall_s:9.1f}{done.cpu_s:9.1f}{done.peak_mb:9,.0f}{found:14,}",
+                f"{name:16}{done.wall_s:9.1f}{done.cpu_s:9.1f}{done.peak_mb:9,.0f}{found:14,}",
                 flush=True,
             )
             for kind, unit in (("wall_s", "s"), ("cpu_s", "CPU s"), ("peak_mb", "MB")):
