@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
-from measure import measure
-from results import Figure, add_json_option, write_figures
+from measure import Measured, measure
+from results import add_json_option, relate, write_figures
 
 from curator.pipeline import mixture
 from curator.screens import SCREENS, Rows
@@ -27,6 +27,8 @@ REPEATED, PER_QUESTION, CAP, SUBSETS = 10, 4, 3, 14
 """One row of ten repeats another; rows per question; limit of the cap; number of subsets."""
 BANDS = 16
 """Bands of a question for near-duplicates, at the default threshold."""
+BASELINE = "read and hash"
+"""Reads and hashes the rows once; the others are compared with it."""
 OF_QUESTIONS = {"cap", "near_duplicates"}
 """Screens with keys of questions instead of rows."""
 PIECE = 10_000_000
@@ -78,13 +80,17 @@ def count_results(name: str, folder: Path, memory: str) -> int:
         alive, "SELECT NULL AS id, NULL AS question", scan(sorted(folder.glob(f"{name}-*")))
     )
     with Engine(memory, spill=folder) as engine:
+        if name == BASELINE:
+            hashed = "count(*), bit_xor(md5_number_lower(instruction)), bit_xor(hash(id, text))"
+            return int(engine.sql(f"SELECT {hashed} FROM ({alive})").fetchall()[0][0])
         return sum(batch.num_rows for batch in run(name, engine, rows))
 
 
 def expected(rows: int) -> dict[str, int]:
-    """Return the right number of rejected or drawn rows, by what is measured."""
+    """Return the right number of read, rejected or drawn rows, by what is measured."""
     subsets = [len(range(place, rows, SUBSETS)) for place in range(SUBSETS)]
     return {
+        BASELINE: rows,
         "duplicates": rows // REPEATED,
         "cap": rows // PER_QUESTION * (PER_QUESTION - CAP),
         "near_duplicates": rows // PER_QUESTION // REPEATED * PER_QUESTION,
@@ -104,7 +110,8 @@ def main() -> int:
         name, folder = arguments.only
         print(count_results(name, Path(folder), arguments.memory))
         return 0
-    figures, wrong = [], []
+    costs: dict[str, Measured] = {}
+    wrong = []
     with tempfile.TemporaryDirectory(dir=arguments.folder, prefix="keys-") as folder:
         generate(Path(folder), arguments.rows, arguments.memory)
         print(f"{arguments.rows:,} rows, {arguments.memory}")
@@ -117,10 +124,9 @@ def main() -> int:
                 f"{name:16}{done.wall_s:9.1f}{done.cpu_s:9.1f}{done.peak_mb:9,.0f}{found:14,}",
                 flush=True,
             )
-            for kind, unit in (("wall_s", "s"), ("cpu_s", "CPU s"), ("peak_mb", "MB")):
-                figures.append(Figure(f"{name}, {unit}", getattr(done, kind), unit))
+            costs[name] = done
             wrong += [f"{name}: expected {right:,}, saw {found:,}"] if found != right else []
-    write_figures(arguments.json, figures)
+    write_figures(arguments.json, relate("", costs, costs[BASELINE]))
     print("\n".join(wrong) or "Every result was as expected.")
     return 1 if wrong else 0
 

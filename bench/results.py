@@ -6,9 +6,11 @@ machine; the ratio relates a cost to a baseline that was measured in the same ru
 
 import argparse
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from measure import Measured
 
 MOST = 1e100
 """Above all numbers that are measured."""
@@ -28,6 +30,15 @@ class Figure:
 def add_json_option(parser: argparse.ArgumentParser) -> None:
     """Add the option `--json FILE`."""
     parser.add_argument("--json", type=Path, metavar="FILE", help="Write the figures to FILE, too.")
+
+
+def relate(prefix: str, measured: dict[str, Measured], baseline: Measured) -> Iterator[Figure]:
+    """Yield the figures of each command, as ratios to those of a baseline among them."""
+    for what, done in measured.items():
+        for kind, unit in (("wall_s", "s"), ("cpu_s", "CPU s"), ("peak_mb", "MB")):
+            value = getattr(done, kind)
+            ratio = value / getattr(baseline, kind) if done is not baseline else None
+            yield Figure(f"{prefix}{what.strip()}, {unit}", value, unit, ratio)
 
 
 def write_figures(file: Path | None, figures: Iterable[Figure]) -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from datasets_baseline import SHARES
 from measure import Measured, measure
-from results import Figure, add_json_option, write_figures
+from results import Figure, add_json_option, relate, write_figures
 
 from curator.recipe.load import load_recipe
 
@@ -185,15 +185,6 @@ def figures(rows: int, measured: dict[str, Measured]) -> Iterator[Figure]:
         "",
     )
     yield from relate(f"{rows:,} rows, ", {"build and export": job, **measured}, baseline)
-
-
-def relate(prefix: str, measured: dict[str, Measured], baseline: Measured) -> Iterator[Figure]:
-    """Yield the figures of each command, as ratios to those of a baseline among them."""
-    for what, done in measured.items():
-        for kind, unit in (("wall_s", "s"), ("cpu_s", "CPU s"), ("peak_mb", "MB")):
-            value = getattr(done, kind)
-            ratio = value / getattr(baseline, kind) if done is not baseline else None
-            yield Figure(f"{prefix}{what.strip()}, {unit}", value, unit, ratio)
 
 
 def main() -> int:
