@@ -8,7 +8,7 @@ import ast
 import importlib
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -154,7 +154,7 @@ def _value(node: ast.expr, module: ModuleType) -> Any:
 def _inside(value: object) -> Iterator[re.Pattern[str]]:
     if isinstance(value, re.Pattern):
         yield value
-    elif isinstance(value, dict):
+    elif isinstance(value, Mapping):
         for each in value.values():
             yield from _inside(each)
     elif isinstance(value, list | tuple | set | frozenset):

@@ -7,7 +7,7 @@ All but the first are regular expressions; every repetition in them is bounded. 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import NamedTuple
 
@@ -258,10 +258,7 @@ _HEADING = re.compile(
 
 @cache
 def _compile(language: Language) -> re.Pattern[str]:
-    """Compile a row: a direct phrase, or a noun with a link, in brackets, or alone on a line.
-
-    A row takes about 10 ms, so it is compiled when a text has one of its words.
-    """
+    """Compile a row: a direct phrase, or a noun with a link, in brackets, or alone on a line."""
     links = "|".join(filter(None, (language.links, _PUNCTUATION, _DENIED)))
     linked = rf"{_CLOSED}\s{{0,20}}(?:{_DASH}|(?:(?:{links})[\s,*_]{{0,20}}){{1,4}}(?:{_ARTICLE})?)"
     bracketed = r"(?P<bracket>[\]】」』〉》])"
@@ -270,6 +267,23 @@ def _compile(language: Language) -> re.Pattern[str]:
     return re.compile(rf"{direct}(?:{language.nouns})(?:{linked}|{bracketed}|{alone})", re.I)
 
 
+class _Patterns(Mapping[Language, re.Pattern[str]]):
+    """The pattern of each row, compiled when a text has one of its words: it takes about 10 ms."""
+
+    def __init__(self, compiled: Callable[[Language], re.Pattern[str]], *rows: Language) -> None:
+        self._compiled, self._rows = compiled, rows
+
+    def __getitem__(self, row: Language) -> re.Pattern[str]:
+        return self._compiled(row)
+
+    def __iter__(self) -> Iterator[Language]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
+_PATTERNS = _Patterns(_compile, ENGLISH, OPTIONS, RESULTS, *LANGUAGES)
 _ASCII_WORDS = tuple(word for each in LANGUAGES for word in each.words if word.isascii())
 ENDS = re.compile(rf"(?:{'|'.join(each.ends for each in LANGUAGES if each.ends)})\Z")
 
@@ -297,7 +311,7 @@ def find_phrases(text: str, lowered: str, language: Language) -> Iterator[tuple[
     for word in language.words:
         start = lowered.find(word)
         while start >= 0:
-            match = _compile(language).match(text, start)
+            match = _PATTERNS[language].match(text, start)
             if match and _stands(text, match, language.spaced):
                 yield match.span()
             start = lowered.find(word, start + len(word))
