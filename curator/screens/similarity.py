@@ -3,8 +3,8 @@
 In: texts in an order of preference. Out: the texts that are similar to preferred ones, each with
 the text that is kept instead. Bands of 64 hashes select candidates. The grams of candidates alone
 are computed from their texts; pairs that share a band or a rare gram are compared exactly, so that
-there are no false positives. All tables are DuckDB's, which spills them; Python holds one byte per
-text. Not covered: paraphrases.
+there are no false positives. All tables are DuckDB's, which spills them; Python holds two bytes per
+text and the items of one band or gram. Not covered: paraphrases.
 """
 
 from collections.abc import Iterable, Iterator
@@ -358,17 +358,21 @@ def _indexed(engine: Engine, threshold: float) -> Iterator[pa.RecordBatch]:
         WHERE least(a.size, b.size) / greatest(a.size, b.size) >= {threshold!r}
     """)
     engine.sql("SET disabled_optimizers = 'join_order,build_side_probe_side'")
-    for first, last in _slices(engine):
-        yield from engine.batches(f"""
-            SELECT item, earlier, common / (size + other - common) AS index FROM (
-                SELECT p.item, p.earlier, len(a.grams) AS size, len(b.grams) AS other,
-                    len(list_intersect(a.grams, b.grams)) AS common
-                FROM grams a
-                JOIN (FROM compared WHERE earlier BETWEEN {first} AND {last}) p ON a.item = p.item
-                JOIN (FROM grams WHERE item BETWEEN {first} AND {last}) b ON b.item = p.earlier
-            ) WHERE common / (size + other - common) >= {threshold!r}
-        """)
-    engine.sql("RESET disabled_optimizers")
+    try:
+        for first, last in _slices(engine):
+            pairs = f"(FROM compared WHERE earlier BETWEEN {first} AND {last})"
+            held = f"(FROM grams WHERE item BETWEEN {first} AND {last})"
+            yield from engine.batches(f"""
+                SELECT item, earlier, common / (size + other - common) AS index FROM (
+                    SELECT p.item, p.earlier, len(a.grams) AS size, len(b.grams) AS other,
+                        len(list_intersect(a.grams, b.grams)) AS common
+                    FROM grams a
+                    JOIN {pairs} p ON a.item = p.item
+                    JOIN {held} b ON b.item = p.earlier
+                ) WHERE common / (size + other - common) >= {threshold!r}
+            """)
+    finally:
+        engine.sql("RESET disabled_optimizers")
     engine.drop("compared")
 
 
