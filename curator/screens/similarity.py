@@ -38,8 +38,8 @@ CHUNK = 1 << 20
 """Number of grams that are hashed at a time."""
 BATCH = 2_048
 SLICES, CHUNK_ITEMS = 4, 1_024
-"""The grams of a slice of items take at most this part of the engine's memory; a slice consists of
-whole chunks of items."""
+"""The grams of a slice of items take at most one part in `SLICES` of the engine's memory; a slice
+consists of whole chunks of items."""
 
 Hashes = np.ndarray[Any, np.dtype[np.uint64]]
 Ints = np.ndarray[Any, np.dtype[np.signedinteger[Any]]]
@@ -348,7 +348,7 @@ def _indexed(engine: Engine, threshold: float) -> Iterator[pa.RecordBatch]:
     """Yield the pairs with at least the threshold and their Jaccard index, in layout `INDEXED`.
 
     DuckDB does not spill lists that it joins, so it holds those of a slice of the earlier items at
-    a time. Those of the others are read, in the order of the FROM clause.
+    a time. The optimizers are off, since they would also hold those of the later items.
     """
     engine.sql(f"""
         CREATE TABLE compared AS
